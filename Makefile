@@ -1,0 +1,41 @@
+# Two commands do everything, set-up included: `make dataset` and `make test`.
+
+PYTHON ?= python3
+# Worker processes of the main job: all cores, up to eight.
+JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ "$$n" -le 8 ] && echo "$$n" || echo 8)
+OUTPUT ?= data/jax_ir_synth
+
+# venv(folder, extras): a fresh environment with this package in it.
+define venv
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "$(PYTHON) was not found; name a Python >= 3.11 with PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version.split()[0]; sys.exit(sys.version_info < (3, 11) \
+		and f"$(PYTHON) is Python {v}; name a Python >= 3.11 with PYTHON=...")'
+	rm -rf $(1)
+	$(PYTHON) -m venv $(1)
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[$(2)]'
+	touch $@
+endef
+
+.PHONY: dataset test clean
+
+dataset: .venv/ready
+	.venv/bin/python -m jax_ir_synth --count 1500 --device both --num-proc $(JOBS) \
+		--output $(OUTPUT)
+
+test: .venv/ready .venv-datasets3/ready
+	.venv/bin/python -m pytest -n 2 --dist loadfile
+	.venv-datasets3/bin/python -m pytest -n 2 --dist loadfile tests/interface
+
+clean:
+	rm -rf .venv .venv-datasets3
+
+# The newest datasets.
+.venv/ready: setup.cfg pyproject.toml
+	$(call venv,.venv,test)
+
+# The last datasets that runs dataset scripts.
+.venv-datasets3/ready: setup.cfg pyproject.toml
+	$(call venv,.venv-datasets3,test$(comma)datasets3)
+
+comma := ,

@@ -1,0 +1,216 @@
+"""JAX function or kernel source → IR text: one trace of each pass, lowered for each platform."""
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jax_ir_synth.lowering.column import BACKENDS, Column, clean, write_column
+from jax_ir_synth.lowering.dialects import check_dialect
+from jax_ir_synth.lowering.identity import program_hash
+from jax_ir_synth.lowering.platforms import check_platforms, same_on_every_platform
+from jax_ir_synth.lowering.settings import bounded_memory, pinned_settings
+
+
+class LoweredKernel(NamedTuple):
+    """A kernel's IR column for each platform asked for, and its identity."""
+
+    columns: dict[str, str]
+    program_hash: str
+
+
+def lower(
+    fn: Callable,
+    *example_args: Any,
+    platforms: Iterable[str] = ("cpu", "cuda"),
+    dialect: str = "stablehlo",
+    argnums: int | Sequence[int] | None = None,
+    name: str | None = None,
+) -> dict[str, str]:
+    """Lowers any JAX function and its gradient to compiler IR text, for each platform.
+
+    No device of a platform is needed, and nothing is executed. The text depends on the function
+    and the arguments' shapes and dtypes alone, not on jax's settings in this process (64-bit
+    types are off, as by default).
+
+    Args:
+      fn: a function of JAX arrays that returns arrays (or a pytree of them). Arguments that must
+        stay Python values (axes, flags, functions) are closed over: pass
+        `lambda x: fn(x, axis=0)` or `functools.partial(fn, axis=0)`.
+      *example_args: one for each argument: an array, a `jax.ShapeDtypeStruct`, a Python scalar or
+        a pytree of these. Only shapes and dtypes are used.
+      platforms: "cpu", "cuda" or both.
+      dialect: "stablehlo".
+      argnums: the arguments to differentiate by; by default all whose leaves are all inexact.
+        The loss is the sum of `jnp.sum(output)` over all inexact outputs (of the real part,
+        where they're complex), so the cotangents are ones.
+      name: the module's name; by default the function's own.
+
+    Returns:
+      For each platform its text: a header, `## Forward` with the module `@jit_<name>`, and
+      `## Backward (…)` with `@jit_<name>_loss`, whose results are the gradients in the order of
+      `argnums`.
+
+    Raises:
+      ValueError: unknown platform or dialect, `fn` not callable, an example argument that isn't
+        an array or a scalar, `argnums` out of range or not inexact, no inexact argument, or no
+        inexact output: then there is nothing to differentiate.
+    """
+    platforms = check_platforms(platforms)
+    check_dialect(dialect)
+    if not callable(fn):
+        raise ValueError(f"`fn` (={fn!r}) must be callable")
+    with pinned_settings():
+        argnums = _checked_argnums(example_args, argnums)
+        name = _name_of(fn) if name is None else name
+        args = jax.tree.map(_abstract, example_args)
+        return _lower(fn, name, args, argnums, platforms, dialect).columns
+
+
+def lower_source(
+    python: str,
+    name: str,
+    in_avals: Sequence[Any],
+    argnums: Sequence[int],
+    platforms: Iterable[str],
+    dialect: str = "stablehlo",
+) -> LoweredKernel:
+    """Lowers a kernel's source text, executed with only `jax`, `jnp` and `lax` in reach.
+
+    Args:
+      python: source text that defines a function `name`.
+      name: the kernel's name.
+      in_avals: for each argument something with `.shape` and `.dtype` (a name of a dtype).
+      argnums: the differentiable arguments.
+      platforms: "cpu", "cuda" or both.
+      dialect: "stablehlo".
+
+    Raises:
+      ValueError: unknown platform or dialect, the text doesn't define `name`, or it has nothing to
+        differentiate. What the source itself raises comes through unchanged.
+
+    Made for thousands of kernels in one process: jax's caches, which would grow with every one,
+    are cleared now and then (`settings.bounded_memory`).
+    """
+    platforms = check_platforms(platforms)
+    check_dialect(dialect)
+    namespace = {"__name__": "kernel", "jax": jax, "jnp": jnp, "lax": lax}
+    exec(compile(python, "<kernel>", "exec", dont_inherit=True), namespace)
+    fn = namespace.get(name)
+    if not callable(fn):
+        raise ValueError(f"`python` (={python[:40]!r}…) must define a function `{name}`")
+    bounded_memory()
+    with pinned_settings():
+        args = [jax.ShapeDtypeStruct(tuple(aval.shape), aval.dtype) for aval in in_avals]
+        return _lower(fn, name, args, tuple(argnums), platforms, dialect)
+
+
+def _lower(
+    fn: Callable,
+    name: str,
+    args: Sequence[Any],
+    argnums: tuple[int, ...],
+    platforms: tuple[str, ...],
+    dialect: str,
+) -> LoweredKernel:
+    """Traces both passes once and lowers each trace, for the CPU always (the hash is its)."""
+    named = fn if getattr(fn, "__name__", None) == name else _renamed(fn, name)
+    forward = _trace(named, args)
+    backward = _trace(jax.grad(_loss_of(fn, name), argnums=argnums), args)
+    modules = {"cpu": (_module(forward, "cpu", dialect), _module(backward, "cpu", dialect))}
+    for platform in platforms:
+        if platform not in modules:
+            modules[platform] = tuple(
+                cpu if same_on_every_platform(traced.jaxpr) else _module(traced, platform, dialect)
+                for traced, cpu in zip((forward, backward), modules["cpu"], strict=True)
+            )
+    columns = {
+        platform: write_column(Column(BACKENDS[platform], dialect, argnums, *modules[platform]))
+        for platform in platforms
+    }
+    return LoweredKernel(columns, program_hash(*modules["cpu"]))
+
+
+def _trace(fn: Callable, args: Sequence[Any]):
+    # Unused arguments stay, so that the module's signature is the Python function's.
+    return jax.jit(fn, keep_unused=True).trace(*args)
+
+
+def _module(traced, platform: str, dialect: str) -> str:
+    return clean(traced.lower(lowering_platforms=(platform,)).as_text(dialect))
+
+
+def _loss_of(fn: Callable, name: str) -> Callable:
+    """The scalar that is differentiated: the sum of all inexact outputs."""
+
+    def loss(*args):
+        outputs = [out for out in jax.tree.leaves(fn(*args)) if _is_inexact(out)]
+        if not outputs:
+            raise ValueError(
+                f"`{name}` has no floating-point or complex output, so there is nothing to "
+                f"differentiate"
+            )
+        sums = [jnp.sum(out.real if jnp.iscomplexobj(out) else out) for out in outputs]
+        return functools.reduce(jnp.add, sums)
+
+    return _renamed(loss, f"{name}_loss")
+
+
+def _renamed(fn: Callable, name: str) -> Callable:
+    def call(*args):
+        return fn(*args)
+
+    # jax names a module after the function that is jitted.
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
+def _name_of(fn: Callable) -> str:
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    return getattr(fn, "__name__", type(fn).__name__)
+
+
+def _abstract(leaf: Any) -> Any:
+    """An example without its values and its device; a Python number stays (it is weakly typed)."""
+    if not hasattr(leaf, "dtype"):
+        return leaf
+    dtype = leaf.dtype
+    if not jnp.issubdtype(dtype, jax.dtypes.extended):
+        dtype = jax.dtypes.canonicalize_dtype(dtype)
+    weak_type = getattr(leaf, "weak_type", False)
+    return jax.ShapeDtypeStruct(leaf.shape, dtype, weak_type=weak_type)
+
+
+def _is_inexact(leaf: Any) -> bool:
+    return jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)
+
+
+def _checked_argnums(args: Sequence[Any], argnums: int | Sequence[int] | None) -> tuple[int, ...]:
+    """The arguments to differentiate by, as a tuple; ValueError says what can't be."""
+    inexact = []
+    for position, arg in enumerate(args):
+        leaves = jax.tree.leaves(arg)
+        for leaf in leaves:
+            is_scalar = isinstance(leaf, (bool, int, float, complex))
+            if not is_scalar and not (hasattr(leaf, "shape") and hasattr(leaf, "dtype")):
+                raise ValueError(
+                    f"argument {position} (={leaf!r}) must be an array, a jax.ShapeDtypeStruct, a "
+                    f"Python number or a pytree of these; close over anything else"
+                )
+        if leaves and all(_is_inexact(leaf) for leaf in leaves):
+            inexact.append(position)
+    if not inexact:
+        raise ValueError(
+            f"the {len(args)} example arguments must have one with a floating-point or complex "
+            f"dtype: there is nothing to differentiate"
+        )
+    if argnums is None:
+        return tuple(inexact)
+    chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    if not chosen or any(number not in inexact for number in chosen):
+        raise ValueError(f"`argnums` (={argnums!r}) must hold only inexact arguments of {inexact}")
+    return chosen

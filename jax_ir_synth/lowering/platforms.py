@@ -1,0 +1,92 @@
+"""Which platforms are lowered for, and when one platform's text is also another's."""
+
+from collections.abc import Iterable, Iterator
+
+from jax_ir_synth.lowering.column import BACKENDS
+
+# Primitives with one lowering rule for every platform, whose rule brings in no other primitive
+# with a rule of its own for a platform. Anything absent here (linear algebra, random numbers,
+# callbacks, `platform_index`, what a later jax adds) is lowered for each platform separately.
+UNIFORM = frozenset(
+    """
+    abs acos acosh add add_any and argmax argmin asin asinh atan atan2 atanh bessel_i0e bessel_i1e
+    bitcast_convert_type broadcast_in_dim cbrt ceil clamp clz complex concatenate cond
+    conj convert_element_type copy cos cosh cummax cummin cumprod custom_jvp_call custom_vjp_call
+    digamma div dynamic_slice dynamic_update_slice empty2 eq erf erf_inv erfc exp exp2 expm1 floor
+    gather ge gt igamma igamma_grad_a igammac imag integer_pow iota is_finite jit le lgamma log
+    log1p logistic lt max min mul ne neg nextafter not optimization_barrier or pad polygamma
+    population_count pow real reduce reduce_and reduce_max reduce_min reduce_or reduce_precision
+    reduce_prod reduce_sum reduce_window reduce_window_max reduce_window_min reduce_window_sum
+    reduce_xor regularized_incomplete_beta rem remat2 reshape rev round rsqrt scan scatter
+    scatter-max scatter-min scatter-mul select_n shift_left shift_right_arithmetic
+    shift_right_logical sign sin sinh slice sort split sqrt square squeeze stack stop_gradient sub
+    tan tanh tile top_k transpose unstack while xor zeta
+    """.split()
+)
+
+
+def check_platforms(platforms: Iterable[str]) -> tuple[str, ...]:
+    """The platforms as a tuple, or ValueError when one is unknown or there are none."""
+    if isinstance(platforms, str):
+        raise ValueError(f"`platforms` (={platforms!r}) must be a tuple such as ({platforms!r},)")
+    platforms = tuple(platforms)
+    allowed = ", ".join(repr(name) for name in BACKENDS)
+    if not platforms:
+        raise ValueError(f"`platforms` (={platforms}) must name one or more of {allowed}")
+    for platform in platforms:
+        if platform not in BACKENDS:
+            raise ValueError(f"`platforms` (has {platform!r}) must hold only {allowed}")
+    return platforms
+
+
+def _rule_tables() -> dict | None:
+    """jax's lowering rules by platform, or None where this jax keeps them elsewhere."""
+    from jax._src.interpreters import mlir
+
+    return getattr(mlir, "_platform_specific_lowerings", None)
+
+
+def _inner_jaxprs(value: object) -> Iterator:
+    if isinstance(value, (tuple, list)):
+        for item in value:
+            yield from _inner_jaxprs(item)
+    elif hasattr(value, "jaxpr"):  # a ClosedJaxpr (which also has `eqns`)
+        yield from _inner_jaxprs(value.jaxpr)
+    elif hasattr(value, "eqns"):
+        yield value
+
+
+def _same_rule_for_these_operands(eqn) -> bool:
+    """Whether a primitive with a platform's own rule still lowers alike here.
+
+    The CPU's rule for `dot_general` differs only in refusing some algorithms, and CUDA's for
+    `scatter-add` and `scatter-sub` only for complex numbers.
+    """
+    name = eqn.primitive.name
+    if name == "dot_general":
+        precision = eqn.params.get("precision")
+        return precision is None or isinstance(precision, tuple)
+    if name in ("scatter-add", "scatter-sub"):
+        return eqn.invars[0].aval.dtype.kind != "c"
+    return False
+
+
+def same_on_every_platform(jaxpr) -> bool:
+    """Whether the CPU's lowering of this jaxpr is every platform's (False where it isn't known)."""
+    tables = _rule_tables()
+    if tables is None:
+        return False
+    special = {p.name for platform in BACKENDS for p in tables.get(platform, ())}
+    pending = list(_inner_jaxprs(jaxpr))
+    seen = {id(inner) for inner in pending}
+    while pending:
+        for eqn in pending.pop().eqns:
+            name = eqn.primitive.name
+            uniform = name in UNIFORM and name not in special
+            if not (uniform or _same_rule_for_these_operands(eqn)):
+                return False
+            for found in _inner_jaxprs(tuple(eqn.params.values())):
+                if id(found) not in seen:
+                    seen.add(id(found))
+                    pending.append(found)
+    return True

@@ -1,0 +1,56 @@
+"""Counting operations by a scan of the text, against a walk of the parsed module."""
+
+from collections import Counter
+
+import pytest
+from lowering_probes import PROBES
+
+from jax_ir_synth.lowering import lower_source
+from jax_ir_synth.lowering.census import operations
+from jax_ir_synth.lowering.column import read_column
+from jax_ir_synth.lowering.parsing import parsed, walk
+
+
+def _walked(text: str) -> Counter:
+    with parsed(text) as module:
+        names = [op.name for op in walk(module.operation)]
+    kept = (name for name in names if name.startswith(("stablehlo.", "chlo.")))
+    return Counter(name for name in kept if name != "stablehlo.return")
+
+
+@pytest.mark.parametrize("platform", ["cpu", "cuda"])
+def test_the_scan_counts_what_the_walk_counts(platform):
+    kinds = set()
+    for probe in PROBES:
+        lowered = lower_source(*probe[:1], probe.name, probe.in_avals, probe.argnums, (platform,))
+        column = read_column(lowered.columns[platform])
+        for module in (column.forward, column.backward):
+            assert operations(module) == _walked(module), probe.name
+            kinds |= set(operations(module))
+        both = operations(column.forward) + operations(column.backward)
+        assert operations(lowered.columns[platform]) == both
+    assert {"stablehlo.while", "stablehlo.case", "chlo.erf_inv", "stablehlo.scatter"} <= kinds
+
+
+def test_attributes_types_and_strings_are_no_operations():
+    text = (
+        '%0 = "stablehlo.sort"(%1) <{x = #stablehlo.gather<>, y = "stablehlo.add chlo.erf"}>\n'
+        "%2 = stablehlo.reduce(%0 init: %1) applies stablehlo.add across dimensions = [0]\n"
+        "stablehlo.custom_call @stablehlo.fake(%2) : !stablehlo.token\n"
+        "stablehlo.return %2"
+    )
+    assert operations(text) == {
+        "stablehlo.sort": 1,
+        "stablehlo.reduce": 1,
+        "stablehlo.add": 1,
+        "stablehlo.custom_call": 1,
+    }
+
+
+def test_a_text_that_is_no_module_is_refused_in_one_line():
+    with (
+        pytest.raises(ValueError, match="must be a StableHLO module") as caught,
+        parsed("module {"),
+    ):
+        pytest.fail("an unfinished module was parsed")
+    assert "\n" not in str(caught.value)
