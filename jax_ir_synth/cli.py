@@ -1,0 +1,162 @@
+"""The command line: checks the arguments, makes the rows in worker processes, writes them."""
+
+import argparse
+import contextlib
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from jax_ir_synth import __version__
+from jax_ir_synth.config import CONFIGS, DEFAULTS, DEVICES, DIALECTS, Request, number_of_processes
+from jax_ir_synth.writers import format_of, open_output
+
+PROGRAM = "jax-ir-synth"
+DEFAULT_OUTPUT = "data/jax_ir_synth"
+
+_OUTPUT_HELP = f"""where to: a .jsonl or .parquet file with all rows in the order of their ids, or
+a folder (no extension) with train, validation and test for datasets.load_from_disk (default:
+{DEFAULT_OUTPUT})"""
+
+
+class _Terminated(BaseException):
+    """SIGTERM: like KeyboardInterrupt, so that everything is cleaned up on the way out."""
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    """Reports a wrong argument in one line, without repeating the usage."""
+
+    def error(self, message: str):
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns the exit code.
+
+    0: done. 1: a row or the writing failed. 2: wrong arguments or an output that can't be
+    written, before any work. 130 and 143: interrupted, terminated. After anything but 0 nothing
+    new is under the output's name.
+    """
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    try:
+        request = Request(
+            category=arguments.config,
+            seed=arguments.seed,
+            count=arguments.count,
+            device=arguments.device,
+            dialect=arguments.dialect,
+        )
+        number = number_of_processes(arguments.num_proc)
+        output = Path(arguments.output or DEFAULT_OUTPUT + (".jsonl" if arguments.jsonl else ""))
+        kind = format_of(output, arguments.jsonl)
+    except ValueError as error:
+        parser.error(str(error))
+    started = time.perf_counter()
+    try:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(_sigterm_raises())
+            try:
+                write = stack.enter_context(open_output(output, kind))
+            except OSError as error:
+                parser.error(f"`--output` (={output}) can't be written: {error.strerror or error}")
+            summary = _run(request, number, write)
+    except KeyboardInterrupt:
+        return _fail(f"interrupted, {output} was not written", 130)
+    except _Terminated:
+        return _fail(f"terminated, {output} was not written", 143)
+    except (RuntimeError, OSError) as error:
+        return _fail(f"{output} was not written: {error}", 1)
+    from jax_ir_synth import report
+
+    report.show(summary, request, output, time.perf_counter() - started)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _OneLineParser(
+        prog=PROGRAM,
+        description="Generate Python -> compiler IR rows. The same arguments always give the same "
+        "rows, whatever --num-proc and the output's format are.",
+        epilog="Example: python -m jax_ir_synth --count 5000 --output data/large.jsonl --jsonl "
+        "--device both --seed 12345",
+    )
+    parser.add_argument(
+        "--config",
+        default=CONFIGS[0],
+        metavar="NAME",
+        help=f"{', '.join(CONFIGS)} (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--count",
+        type=int,
+        default=DEFAULTS["count"],
+        help="rows in all splits together (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=DEFAULTS["seed"],
+        help="0 to 2**64 - 1 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--device",
+        default=DEFAULTS["device"],
+        metavar="NAME",
+        help=f"{', '.join(DEVICES)}: the IR columns to fill (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--dialect",
+        default=DEFAULTS["dialect"],
+        metavar="NAME",
+        help=f"{', '.join(DIALECTS)} (default: %(default)s)",
+    )
+    parser.add_argument("--output", metavar="PATH", default=None, help=_OUTPUT_HELP)
+    parser.add_argument(
+        "--jsonl", action="store_true", help="write JSON lines, whatever the extension is"
+    )
+    parser.add_argument(
+        "--num-proc", type=int, default=1, metavar="N", help="worker processes (default: 1)"
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    return parser
+
+
+def _run(request: Request, number: int, write):
+    """Make and write all rows; returns the `report.Summary` of them."""
+    # Late: a wrong argument or --help must not wait for these.
+    from jax_ir_synth import report
+    from jax_ir_synth.plan import plan_rows
+    from jax_ir_synth.workers import Workers
+
+    summary = report.Summary()
+    # Workers even for one process: this one then has no jax to load and answers Ctrl-C at once.
+    with Workers(number, request.count) as workers:
+        made = workers.rows(request, plan_rows(request))
+        for row in report.progress(made, request.count):
+            write(row)
+            summary.add(row)
+    return summary
+
+
+@contextlib.contextmanager
+def _sigterm_raises():
+    # Signals can only be handled in the main thread; a caller elsewhere keeps what it has.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def raise_terminated(*_):
+        raise _Terminated
+
+    previous = signal.signal(signal.SIGTERM, raise_terminated)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"{PROGRAM}: {message}", file=sys.stderr)
+    return code

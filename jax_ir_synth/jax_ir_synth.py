@@ -1,0 +1,156 @@
+"""The Hugging Face builder: hands the rows of a request to Arrow files or to a stream."""
+
+import dataclasses
+import inspect
+from collections.abc import Iterator
+
+import datasets
+
+from jax_ir_synth import __version__
+from jax_ir_synth.columns import SCHEMA
+from jax_ir_synth.config import ALL, CONFIGS, DEFAULTS, Request, number_of_processes
+from jax_ir_synth.fingerprint import cache_fingerprint
+from jax_ir_synth.plan import SPLITS, plan_rows
+from jax_ir_synth.rows import rows
+from jax_ir_synth.workers import workers_for
+
+_DESCRIPTION = """\
+Python -> compiler IR pairs. Each row is a small JAX program with the IR that JAX lowers it and its
+gradient to, for the CPU and for CUDA, and the columns needed to check it. The programs are drawn
+at random from a grammar for each category, distinct, and split by structure."""
+
+_LICENSE = "apache-2.0"
+
+# Rows of the request that one shard covers, all splits together. A stream that is resumed makes
+# its current shard's rows anew, so this is a second or two of work.
+_ROWS_A_SHARD = 20
+
+# What datasets itself passes to a builder; the first two would be ignored here without a word.
+_GENERAL = inspect.signature(datasets.DatasetBuilder.__init__).parameters.keys() - {
+    "data_files",
+    "data_dir",
+}
+
+
+def dataset_info() -> datasets.DatasetInfo:
+    """Description, features and licence of the dataset, in whatever container it is."""
+    return datasets.DatasetInfo(
+        description=_DESCRIPTION,
+        features=datasets.Features.from_arrow_schema(SCHEMA),
+        license=_LICENSE,
+    )
+
+
+@dataclasses.dataclass
+class JaxIrSynthConfig(datasets.BuilderConfig):
+    """A category's configuration: `seed`, `count`, `device` and `dialect`, see `config.Request`."""
+
+    version: str = __version__
+    seed: int = DEFAULTS["seed"]
+    count: int = DEFAULTS["count"]
+    device: str = DEFAULTS["device"]
+    dialect: str = DEFAULTS["dialect"]
+
+    @property
+    def request(self) -> Request:
+        """The request that this configuration stands for; ValueError if a value is wrong."""
+        values = {name: getattr(self, name) for name in DEFAULTS}
+        return Request(category=self.name, **values)
+
+    def create_config_id(self, config_kwargs: dict, custom_features=None) -> str:
+        """The cache folder's name: what differs from the defaults, however it was written."""
+        request = self.request
+        ours = {
+            name: getattr(request, name)
+            for name, default in DEFAULTS.items()
+            if getattr(request, name) != default
+        }
+        others = {name: config_kwargs[name] for name in config_kwargs if name not in DEFAULTS}
+        return super().create_config_id({**others, **ours}, custom_features)
+
+
+class JaxIrSynth(datasets.GeneratorBasedBuilder):
+    """Builder of the dataset; `JaxIrSynth(config_name="loop", seed=7, count=200)` works directly.
+
+    Raises:
+      ValueError: one line, for an unknown config, argument or value, before any work.
+    """
+
+    VERSION = datasets.Version(__version__)
+    BUILDER_CONFIG_CLASS = JaxIrSynthConfig
+    BUILDER_CONFIGS = [JaxIrSynthConfig(name=name) for name in CONFIGS]
+    DEFAULT_CONFIG_NAME = ALL
+
+    def __init__(self, cache_dir=None, dataset_name=None, config_name=None, hash=None, **kwargs):
+        _check_arguments(config_name, kwargs)
+        self._workers = None
+        # Always our own hash: None (built directly) or a hash of this one file (3.6.0's own way
+        # to run a script) would keep rows in the cache that an edit has made stale.
+        super().__init__(
+            cache_dir=cache_dir,
+            dataset_name=dataset_name,
+            config_name=config_name,
+            hash=cache_fingerprint(),
+            **kwargs,
+        )
+
+    def _info(self) -> datasets.DatasetInfo:
+        return dataset_info()
+
+    def _split_generators(self, dl_manager) -> list[datasets.SplitGenerator]:
+        request = self.config.request
+        # The one list in gen_kwargs: what datasets shards a stream over.
+        starts = list(range(0, request.count, _ROWS_A_SHARD))
+        return [
+            datasets.SplitGenerator(name=split, gen_kwargs={"starts": starts, "split": split})
+            for split in SPLITS
+        ]
+
+    def _generate_examples(self, starts: list[int], split: str) -> Iterator[tuple[int, dict]]:
+        request = self.config.request
+        # Planned as they are taken: the first row doesn't wait for the plan of the last, and
+        # workers make rows meanwhile. The splits of a request share the plan.
+        planned = (
+            row
+            for start in starts
+            for row in plan_rows(request, start, start + _ROWS_A_SHARD)
+            if row.split == split
+        )
+        for row in rows(request, planned, self._workers):
+            yield row["id"], row
+
+    def _download_and_prepare(self, dl_manager, verification_mode, num_proc=None, **kwargs):
+        # Our own worker processes rather than datasets' pool, which forks: see workers.py. The
+        # rows arrive here in order, so the Arrow files too are the same for any number of them.
+        number = number_of_processes(num_proc)
+        with workers_for(number, self.config.request.count) as self._workers:
+            try:
+                super()._download_and_prepare(dl_manager, verification_mode, **kwargs)
+            finally:
+                self._workers = None
+
+    def _as_dataset(self, split=datasets.Split.TRAIN, in_memory=False) -> datasets.Dataset:
+        # datasets refuses to read a split without rows, and a small count leaves one empty.
+        if not isinstance(split, datasets.ReadInstruction):
+            split = datasets.ReadInstruction.from_spec(str(split))
+        sizes = {name: info.num_examples for name, info in self.info.splits.items()}
+        if any(part.to > part.from_ for part in split.to_absolute(sizes)):
+            return super()._as_dataset(split, in_memory)
+        return datasets.Dataset(
+            datasets.table.InMemoryTable(self.info.features.arrow_schema.empty_table()),
+            info=self.info,
+            split=datasets.Split(str(split)),
+            fingerprint=self._get_dataset_fingerprint(split),
+        )
+
+
+def _check_arguments(config_name: str | None, arguments: dict) -> None:
+    """Raise ValueError unless all that datasets will set on a config is known and right."""
+    given = {name: value for name, value in arguments.items() if value is not None}
+    for name in given.keys() - _GENERAL - DEFAULTS.keys():
+        raise ValueError(
+            f"`{name}` (={given[name]!r}) is not an argument of this dataset: it is generated, "
+            f"and takes {', '.join(DEFAULTS)}"
+        )
+    values = {name: arguments[name] for name in DEFAULTS if name in arguments}
+    Request(category=ALL if config_name is None else config_name, **values)

@@ -1,0 +1,127 @@
+"""Which candidate program each row is: distinct ones only, each in its split. No jax, no datasets.
+
+A category's candidates 0, 1, 2, ... are drawn in turn; one that repeats a standing program, or
+whose skeleton stands often enough already, is dropped. So a category's k-th row depends on the
+seed and the category alone: a larger count extends a smaller one, and a category's own config
+holds the very rows that `all` holds.
+"""
+
+import array
+import collections
+import functools
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from jax_ir_synth import kernels
+from jax_ir_synth.config import Request
+
+SPLITS = ("train", "validation", "test")
+
+# How many rows of a category may share a skeleton. Programs that differ in constants, sizes or
+# names alone are near-duplicates: they inflate a dataset and teach a model nothing new.
+MAX_PER_SKELETON = 1
+
+# A grammar that yields nothing new this many times in a row has nothing more to give.
+MAX_DROPPED_IN_A_ROW = 10_000
+
+
+class GrammarExhausted(RuntimeError):
+    """A category has fewer distinct programs than rows are asked for."""
+
+
+class PlannedRow(NamedTuple):
+    """One row to be made: its `id`, and the coordinates of its program beside the seed."""
+
+    id: int
+    category: str
+    candidate: int
+    split: str
+
+
+def split_of(skeleton_hash: str) -> str:
+    """The split of every row with this skeleton: 80 % train, 10 % validation, 10 % test.
+
+    The first 8 hex digits, as a number, modulo 10: 0 to 7 is train, 8 validation, 9 test.
+    """
+    bucket = int(skeleton_hash[:8], 16) % 10
+    return SPLITS[max(0, bucket - 7)]
+
+
+class CategoryPlan:
+    """The candidates that stand for one category and seed, found as far as they are asked for."""
+
+    def __init__(self, category: str, seed: int):
+        self._category = category
+        self._seed = seed
+        # A plan of a million rows must stay small: 9 bytes a row, and 64 bits for each hash. Two
+        # hashes that agree in 64 bits only cost a candidate.
+        self._candidates = array.array("Q")
+        self._splits = array.array("B")
+        self._programs: set[int] = set()
+        self._skeletons: collections.Counter[int] = collections.Counter()
+        self._next = 0
+
+    def __len__(self) -> int:
+        """How many rows stand so far."""
+        return len(self._candidates)
+
+    def extend(self, length: int) -> None:
+        """Draw until `length` rows stand. Raises GrammarExhausted when nothing new turns up."""
+        dropped = 0
+        while len(self) < length:
+            spec = self._draw(self._next)
+            program = int(spec.program_key[:16], 16)
+            skeleton = int(spec.skeleton_hash[:16], 16)
+            if program in self._programs or self._skeletons[skeleton] >= MAX_PER_SKELETON:
+                dropped += 1
+                if dropped >= MAX_DROPPED_IN_A_ROW:
+                    raise GrammarExhausted(
+                        f"category {self._category!r}, seed {self._seed}: the grammar is exhausted "
+                        f"at {len(self)} distinct programs ({dropped} candidates in a row brought "
+                        f"nothing new), {length} were asked for"
+                    )
+            else:
+                dropped = 0
+                self._programs.add(program)
+                self._skeletons[skeleton] += 1
+                self._candidates.append(self._next)
+                self._splits.append(SPLITS.index(split_of(spec.skeleton_hash)))
+            self._next += 1
+
+    def row(self, index: int) -> tuple[int, str]:
+        """Candidate and split of the category's row number `index`."""
+        self.extend(index + 1)
+        return self._candidates[index], SPLITS[self._splits[index]]
+
+    def _draw(self, candidate: int) -> "kernels.KernelSpec":
+        try:
+            return kernels.draw(self._category, self._seed, candidate)
+        except Exception as error:
+            error.add_note(
+                f"while drawing category={self._category!r} seed={self._seed} candidate={candidate}"
+            )
+            raise
+
+
+@functools.lru_cache(maxsize=64)
+def category_plan(category: str, seed: int) -> CategoryPlan:
+    """The one plan of this process for a category and seed, so that shards don't plan anew."""
+    return CategoryPlan(category, seed)
+
+
+def plan_rows(request: Request, start: int = 0, stop: int | None = None) -> Iterator[PlannedRow]:
+    """Rows number `start` to `stop` (the request's count by default), planned as they are taken.
+
+    Row number r is of category r % n, where n is the number of categories asked for; its id is
+    its number in the order of `all`, whatever was asked for, so that subsets join on it.
+    """
+    number_of_kinds = len(kernels.CATEGORIES)
+    wanted = [
+        (kernels.CATEGORIES.index(category), category, category_plan(category, request.seed))
+        for category in request.categories
+    ]
+    for number in range(start, request.count if stop is None else min(stop, request.count)):
+        index, turn = divmod(number, len(wanted))
+        position, category, plan = wanted[turn]
+        candidate, split = plan.row(index)
+        yield PlannedRow(index * number_of_kinds + position, category, candidate, split)

@@ -1,0 +1,113 @@
+"""What the command line shows: progress on stderr; a summary and one row at the end on stdout."""
+
+import collections
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.syntax import Syntax
+from rich.table import Table
+
+from jax_ir_synth.config import Request
+from jax_ir_synth.plan import SPLITS, split_of
+
+# Lines of the shown row's IR: enough to see the header and how the module begins.
+_IR_LINES = 14
+
+
+class Summary:
+    """Counts over the rows, taken as they pass."""
+
+    def __init__(self):
+        self.rows: collections.Counter[tuple[str, str]] = collections.Counter()
+        self.programs: dict[str, set[str]] = collections.defaultdict(set)
+        self.skeletons: dict[str, set[str]] = collections.defaultdict(set)
+        self.sample: dict | None = None
+
+    def add(self, row: dict) -> None:
+        """Count a row; the first one is kept to be shown."""
+        category = row["type"].removeprefix("generate_")
+        self.rows[category, split_of(row["skeleton_hash"])] += 1
+        self.programs[category].add(row["program_hash"])
+        self.skeletons[category].add(row["skeleton_hash"])
+        if self.sample is None:
+            self.sample = row
+
+
+def progress(rows: Iterable[dict], total: int) -> Iterator[dict]:
+    """The same rows, with a progress bar on a terminal and ten plain lines anywhere else."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        for done, row in enumerate(rows, start=1):
+            if done * 10 // total > (done - 1) * 10 // total:
+                console.print(f"{done}/{total} rows", highlight=False)
+            yield row
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("rows"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, expand=True) as bar:
+        task = bar.add_task("rows", total=total, rate="")
+        for row in rows:
+            yield row
+            speed = bar.tasks[0].speed
+            bar.update(task, advance=1, rate=f"{speed:.0f}/s" if speed else "")
+
+
+def show(summary: Summary, request: Request, output: Path, seconds: float) -> None:
+    """Print the table, the totals and one row. `seconds` is the whole run's time."""
+    console = Console()
+    table = Table(title=f"{output}", title_justify="left", title_style="bold")
+    table.add_column("category")
+    for name in (*SPLITS, "rows", "programs", "skeletons"):
+        table.add_column(name, justify="right")
+    for category in request.categories:
+        in_splits = [summary.rows[category, split] for split in SPLITS]
+        distinct = len(summary.programs[category]), len(summary.skeletons[category])
+        table.add_row(category, *map(str, (*in_splits, sum(in_splits), *distinct)))
+    table.add_section()
+    in_splits = [
+        sum(summary.rows[category, split] for category in request.categories) for split in SPLITS
+    ]
+    # Across categories too: a program that two of them wrote counts once.
+    distinct = len(set().union(*summary.programs.values()))
+    structures = len(set().union(*summary.skeletons.values()))
+    table.add_row("all", *map(str, (*in_splits, sum(in_splits), distinct, structures)))
+    console.print(table)
+    size = sum(path.stat().st_size for path in (output, *output.rglob("*")) if path.is_file())
+    console.print(
+        f"{sum(in_splits)} rows, {size / 1e6:.1f} MB, {seconds:.1f} s, "
+        f"{sum(in_splits) / seconds:.1f} rows/s; config={request.category} seed={request.seed} "
+        f"device={request.device} dialect={request.dialect}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    _show_row(console, summary.sample)
+
+
+def _show_row(console: Console, row: dict) -> None:
+    ir = (row["cpp"] if row["cpp"] is not None else row["cuda"]).splitlines()
+    rest = len(ir) - _IR_LINES
+    more = f"\n... {rest} more lines" if rest > 0 else ""
+    console.print(f"\nrow {row['id']} ({row['type']}):", highlight=False)
+    if console.is_terminal:
+        console.print(Syntax(row["python"].rstrip(), "python", background_color="default"))
+    else:
+        console.print(row["python"].rstrip(), markup=False, highlight=False, soft_wrap=True)
+    shown = "\n".join(ir[:_IR_LINES])
+    console.print(f"\n{shown}{more}", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,79 @@
+"""Planned row -> row: the one way in which every adapter's rows are made."""
+
+import functools
+from collections.abc import Iterable, Iterator
+from importlib.metadata import version
+
+from jax_ir_synth import kernels
+from jax_ir_synth.config import Request
+from jax_ir_synth.plan import PlannedRow
+
+
+class RowError(RuntimeError):
+    """A row that could not be made: a defect of this project. The message holds its coordinates."""
+
+
+def make_row(request: Request, planned: PlannedRow) -> dict:
+    """The row for one entry of the plan, as a dict in column order (see `columns.SCHEMA`).
+
+    IR columns of devices that were not asked for are None.
+
+    Raises:
+      RowError: with the row's coordinates and, where it was written already, its source; the
+        reason is chained.
+    """
+    # Late, since it brings jax: a plan, a command line's help or a bad argument needs none.
+    from jax_ir_synth.lowering import lower_source
+
+    source = None
+    try:
+        spec = kernels.draw(planned.category, request.seed, planned.candidate)
+        source = kernels.write(spec)
+        lowered = lower_source(
+            source.python,
+            source.name,
+            source.in_avals,
+            source.argnums,
+            request.platforms,
+            request.dialect,
+        )
+    except Exception as error:
+        text = "" if source is None else f"\n{source.python}"
+        raise RowError(
+            f"row {planned.id} (category={planned.category!r}, seed={request.seed}, "
+            f"candidate={planned.candidate}): {type(error).__name__}: {error}{text}"
+        ) from error
+    return {
+        "id": planned.id,
+        "kernel_name": source.name,
+        "python": source.python,
+        "cpp": lowered.columns.get("cpu"),
+        "cuda": lowered.columns.get("cuda"),
+        "type": f"generate_{planned.category}",
+        "in_avals": [
+            {
+                "name": aval.name,
+                "shape": list(aval.shape),
+                "dtype": aval.dtype,
+                "low": aval.low,
+                "high": aval.high,
+            }
+            for aval in source.in_avals
+        ],
+        "argnums": list(source.argnums),
+        "program_hash": lowered.program_hash,
+        "skeleton_hash": spec.skeleton_hash,
+        "jax_version": _jax_version(),
+    }
+
+
+def rows(request: Request, planned: Iterable[PlannedRow], workers=None) -> Iterator[dict]:
+    """The rows of `planned`, in its order; made by `workers` (`workers.Workers`) where given."""
+    if workers is None:
+        return (make_row(request, row) for row in planned)
+    return workers.rows(request, planned)
+
+
+@functools.cache
+def _jax_version() -> str:
+    return version("jax")

@@ -1,0 +1,198 @@
+"""The command line: its flags, its rows, one line for what is wrong, and interruptions."""
+
+import configparser
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import datasets
+import pytest
+
+from jax_ir_synth import __version__, cli
+from jax_ir_synth.config import CONFIGS
+
+
+@pytest.fixture
+def command(python, tmp_path):
+    def run(*arguments, **kwargs):
+        return python("-m", "jax_ir_synth", *arguments, cwd=tmp_path, **kwargs)
+
+    return run
+
+
+def _asked(wanted):
+    return ("--count", wanted.count, "--seed", wanted.seed)
+
+
+def _lines(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_the_earlier_systems_flags(command, tmp_path, wanted, reference, number):
+    done = command(
+        *_asked(wanted), "--output", "data/large.jsonl", "--jsonl", "--device", "both",
+        "--num-proc", number,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert _lines(tmp_path / "data" / "large.jsonl") == reference
+    assert done.stderr.splitlines()[-1] == f"{wanted.count}/{wanted.count} rows"
+
+
+def test_summary_and_one_row_are_shown(command, wanted, reference):
+    done = command(*_asked(wanted), "--output", "out.jsonl")
+    assert done.returncode == 0, done.stderr
+    for category in CONFIGS:
+        assert category in done.stdout
+    assert f"{wanted.count} rows, " in done.stdout and " rows/s" in done.stdout
+    assert reference[0]["python"].strip() in done.stdout
+    assert reference[0]["cpp"].splitlines()[0] in done.stdout
+    # Sober where no terminal is: no colours, no cursor movements.
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_parquet_and_a_folder(command, tmp_path, wanted, reference):
+    asked = (*_asked(wanted), "--device", "cuda")
+    expected = [row | {"cpp": None} for row in reference]
+    assert command(*asked, "--output", "out.parquet").returncode == 0
+    rows = datasets.Dataset.from_parquet(
+        str(tmp_path / "out.parquet"), cache_dir=str(tmp_path / "cache")
+    )
+    assert list(rows) == expected
+    assert command(*asked).returncode == 0
+    saved = datasets.load_from_disk(tmp_path / cli.DEFAULT_OUTPUT)
+    made = sorted((row for split in saved.values() for row in split), key=lambda row: row["id"])
+    assert made == expected
+
+
+def test_one_category(command, tmp_path, wanted, reference):
+    done = command("--config", "unary", "--count", 3, "--seed", wanted.seed, "--output", "u.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert _lines(tmp_path / "u.jsonl") == [
+        row for row in reference if row["type"] == "generate_unary"
+    ]
+
+
+def test_the_console_script_is_the_same_command():
+    setup = configparser.ConfigParser()
+    setup.read(Path(__file__).parents[2] / "setup.cfg")
+    name, target = setup["options.entry_points"]["console_scripts"].strip().split(" = ")
+    assert (name, EntryPoint(name, target, "console_scripts").load()) == (cli.PROGRAM, cli.main)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "allowed"),
+    [
+        (("--config", "loops"), "'loops'", ", ".join(CONFIGS)),
+        (("--count", "0"), "0", "from 1 to"),
+        (("--count", "-3"), "-3", "from 1 to"),
+        (("--count", "many"), "'many'", "int"),
+        (("--seed", "-1"), "-1", "from 0 to"),
+        (("--seed", str(2**64)), str(2**64), "from 0 to"),
+        (("--device", "gpu"), "'gpu'", "cpu, cuda, both"),
+        (("--dialect", "llvm"), "'llvm'", "stablehlo"),
+        (("--num-proc", "0"), "0", "from 1 to"),
+        (("--output", "a.csv"), "a.csv", ".jsonl or .parquet"),
+        (("--output", "file/a.jsonl"), "file/a.jsonl", "can't be written"),
+        (("--output", "folder", "--jsonl"), "folder", "is a folder"),
+        (("--output", "folder"), "folder", "something else"),
+        (("--wat",), "--wat", "unrecognized"),
+    ],
+)
+def test_what_is_wrong_is_one_line_and_exit_code_2(
+    monkeypatch, capsys, tmp_path, arguments, given, allowed
+):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "theirs").write_text("")
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "_run", None)  # any work would fail
+    with pytest.raises(SystemExit) as raised:
+        cli.main(list(arguments))
+    shown = capsys.readouterr()
+    assert raised.value.code == 2
+    assert shown.out == ""
+    assert shown.err.count("\n") == 1 and shown.err.startswith(f"{cli.PROGRAM}: error: ")
+    assert given in shown.err and allowed in shown.err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_without_write_permission(monkeypatch, capsys, tmp_path):
+    def refused(path, **_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    # Not by chmod: root, which tests may run as, is allowed everything.
+    monkeypatch.setattr(Path, "mkdir", refused)
+    with pytest.raises(SystemExit) as raised:
+        cli.main(["--output", str(tmp_path / "a.jsonl")])
+    assert raised.value.code == 2
+    shown = capsys.readouterr().err
+    assert shown.endswith("a.jsonl) can't be written: Permission denied\n")
+
+
+def test_help_and_version_load_nothing_heavy(python):
+    for flag, shown in (("--help", "--num-proc"), ("--version", __version__)):
+        done = python("-X", "importtime", "-m", "jax_ir_synth", flag)
+        assert done.returncode == 0
+        assert shown in done.stdout
+        loaded = {line.rsplit("|")[-1].strip() for line in done.stderr.splitlines()}
+        assert "jax_ir_synth.cli" in loaded
+        assert not loaded & {"jax", "datasets", "pyarrow", "rich", "pandas"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "code", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+@pytest.mark.parametrize("name", ["out.jsonl", "out.parquet", "out"])
+def test_a_signal_leaves_nothing(tmp_path, sent, code, word, name):
+    (tmp_path / "out.jsonl").write_text("from before\n")
+    running = subprocess.Popen(
+        [sys.executable, "-m", "jax_ir_synth", "--count", "50000", "--output", name]
+        + ["--num-proc", "2"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    # Once something is being written, and the workers are at it.
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".out*.partial/*")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(2)
+    running.send_signal(sent)
+    _, shown = running.communicate(timeout=30)
+    assert running.returncode == code
+    assert shown.splitlines() == [f"{cli.PROGRAM}: {word}, {name} was not written"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out.jsonl"]
+    assert (tmp_path / "out.jsonl").read_text() == "from before\n"
+
+
+def test_a_failing_row_is_told_and_leaves_nothing(monkeypatch, capsys, tmp_path):
+    from jax_ir_synth.rows import RowError
+
+    def failing(*_):
+        raise RowError("row 3 (category='loop', seed=0, candidate=9): planted")
+
+    monkeypatch.setattr(cli, "_run", failing)
+    assert cli.main(["--output", str(tmp_path / "a.jsonl")]) == 1
+    assert "candidate=9): planted" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_terminal_gets_a_progress_bar(monkeypatch, capsys):
+    from jax_ir_synth import report
+
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TTY_INTERACTIVE", "1")
+    rows = [{"id": number} for number in range(20)]
+    assert list(report.progress(rows, 20)) == rows
+    shown = capsys.readouterr().err
+    assert "20/20" in shown and "\x1b" in shown

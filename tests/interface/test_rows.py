@@ -1,0 +1,171 @@
+"""Rows: their columns, and the same bytes in whatever process, order and surroundings."""
+
+import json
+import os
+import random
+import signal
+
+import pyarrow
+import pytest
+
+from jax_ir_synth import rows as rows_module
+from jax_ir_synth.columns import SCHEMA
+from jax_ir_synth.config import Request
+from jax_ir_synth.kernels import CATEGORIES
+from jax_ir_synth.plan import PlannedRow, plan_rows
+from jax_ir_synth.rows import RowError, make_row, rows
+from jax_ir_synth.workers import Workers, WorkerTraceback
+
+# Prints the rows of seed argv[1] and count argv[2], made in an order shuffled by argv[3].
+SHUFFLED = """
+import json, random, sys
+from jax_ir_synth.config import Request
+from jax_ir_synth.plan import plan_rows
+from jax_ir_synth.rows import make_row
+request = Request(seed=int(sys.argv[1]), count=int(sys.argv[2]))
+planned = list(plan_rows(request))
+random.Random(int(sys.argv[3])).shuffle(planned)
+made = sorted((make_row(request, row) for row in planned), key=lambda row: row["id"])
+print(json.dumps(made))
+"""
+
+
+def test_columns_and_types(reference):
+    assert all(list(row) == SCHEMA.names for row in reference)
+    table = pyarrow.Table.from_pylist(reference, SCHEMA)
+    assert table.to_pylist() == reference
+    assert json.loads(json.dumps(reference, allow_nan=False)) == reference
+
+
+def test_what_a_row_says_of_itself(wanted, reference):
+    assert [row["id"] for row in reference] == list(range(wanted.count))
+    assert [row["type"] for row in reference[: len(CATEGORIES)]] == [
+        f"generate_{category}" for category in CATEGORIES
+    ]
+    for row in reference:
+        assert row["python"].startswith(f"def {row['kernel_name']}(")
+        assert row["cpp"].startswith("# JAX compiler IR (backend=cpu, dialect=stablehlo)\n")
+        assert row["cuda"].startswith("# JAX compiler IR (backend=gpu, dialect=stablehlo)\n")
+        assert set(row["argnums"]) <= set(range(len(row["in_avals"])))
+    assert len({row["program_hash"] for row in reference}) == wanted.count
+
+
+@pytest.mark.parametrize(("device", "empty"), [("cpu", "cuda"), ("cuda", "cpp")])
+def test_a_device_not_asked_for_is_null_and_changes_nothing_else(wanted, reference, device, empty):
+    request = Request(seed=wanted.seed, count=wanted.count, device=device)
+    for row, both in zip(rows(request, plan_rows(request)), reference, strict=True):
+        assert row == both | {empty: None}
+
+
+@pytest.mark.parametrize("hash_seed", ["0", "77"])
+def test_the_same_in_a_fresh_process_in_any_order(wanted, python, reference, hash_seed):
+    done = python(
+        "-c", SHUFFLED, wanted.seed, wanted.count, hash_seed, env={"PYTHONHASHSEED": hash_seed}
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == reference
+
+
+def test_the_same_in_this_process_after_other_rows(wanted, reference):
+    other = Request(seed=wanted.seed + 1, count=wanted.count)
+    assert [make_row(other, row)["id"] for row in plan_rows(other)] == list(range(wanted.count))
+    planned = list(plan_rows(wanted))
+    random.Random(4).shuffle(planned)
+    made = {row.id: make_row(wanted, row) for row in planned}
+    assert [made[number] for number in range(wanted.count)] == reference
+
+
+def test_the_same_whatever_the_caller_set_in_jax(wanted, python, reference):
+    code = f"""
+import jax
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_default_matmul_precision", "highest")
+{SHUFFLED}
+assert jax.config.jax_enable_x64 and jax.config.jax_numpy_rank_promotion == "raise"
+"""
+    done = python("-c", code, wanted.seed, wanted.count, 1)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == reference
+
+
+@pytest.mark.parametrize("number", [1, 2, 4])
+def test_the_same_from_any_number_of_workers(wanted, reference, number):
+    with Workers(number, wanted.count) as workers:
+        assert list(rows(wanted, plan_rows(wanted), workers)) == reference
+
+
+def test_workers_hold_few_rows_at_once():
+    taken = 0
+
+    many = Request(count=10**6)
+
+    def endless():
+        nonlocal taken
+        for row in plan_rows(many):
+            taken += 1
+            yield row
+
+    with Workers(2, many.count) as workers:
+        made = rows(many, endless(), workers)
+        assert [next(made)["id"] for _ in range(3)] == [0, 1, 2]
+        assert taken < 100
+
+
+@pytest.mark.parametrize("stage", ["write", "lower_source"])
+def test_an_error_names_the_rows_coordinates(wanted, monkeypatch, stage):
+    planned = next(plan_rows(wanted))
+    source = make_row(wanted, planned)["python"]
+
+    def broken(*_):
+        raise FloatingPointError("planted")
+
+    if stage == "write":
+        monkeypatch.setattr(rows_module.kernels, "write", broken)
+    else:
+        monkeypatch.setattr("jax_ir_synth.lowering.lower_source", broken)
+    with pytest.raises(RowError) as raised:
+        make_row(wanted, planned)
+    message = str(raised.value)
+    assert (
+        f"category='{planned.category}', seed={wanted.seed}, candidate={planned.candidate}"
+        in message
+    )
+    assert "FloatingPointError: planted" in message
+    assert (source in message) == (stage == "lower_source")
+    assert isinstance(raised.value.__cause__, FloatingPointError)
+
+
+def test_an_error_in_a_worker_arrives_with_its_traceback(wanted):
+    planned = [*plan_rows(wanted, 0, 3), PlannedRow(3, "no_such_category", 0, "train")]
+    with Workers(2, wanted.count) as workers:
+        with pytest.raises(RowError, match="row 3 .*'no_such_category'") as raised:
+            list(workers.rows(wanted, planned))
+        assert isinstance(raised.value.__cause__, WorkerTraceback)
+        assert "make_row" in str(raised.value.__cause__)
+        # The worker goes on with other rows.
+        assert len(list(workers.rows(wanted, planned[:3]))) == 3
+
+
+def test_a_dead_worker_is_an_error_and_not_a_hang(wanted):
+    with Workers(1, wanted.count) as workers:
+        made = workers.rows(wanted, plan_rows(wanted))
+        next(made)
+        os.kill(workers._processes[0].pid, signal.SIGKILL)
+        with pytest.raises(RowError, match=r"died \(exit status -9\) while it made rows \["):
+            list(made)
+
+
+def test_workers_are_gone_afterwards(wanted):
+    with Workers(2, wanted.count) as workers:
+        processes = list(workers._processes)
+        next(workers.rows(wanted, plan_rows(wanted)))
+    assert all(process.returncode is not None for process in processes)
+    assert all(process.stdin.closed and process.stdout.closed for process in processes)
+
+
+def test_few_rows_start_few_workers(wanted):
+    with Workers(64, 9) as workers:
+        assert len(workers._processes) == 2
+        assert len(list(workers.rows(wanted, plan_rows(wanted, 0, 9)))) == 9
