@@ -1,0 +1,43 @@
+"""Category `branch`: one level of choices, on elements, reductions, scalars, flags and masks."""
+
+from jax_ir_synth.kernels import grow
+from jax_ir_synth.kernels.branching import Brancher
+from jax_ir_synth.kernels.bulk import require_short
+from jax_ir_synth.kernels.draft import Draft
+from jax_ir_synth.kernels.signature import Signature
+from jax_ir_synth.kernels.values import Undrawable, Value
+
+SIGNATURE = Signature(
+    requires={"branch"},
+    forbids={"nested_branch", "vec3", "several_results", "shrinks", "iteration", "compound"},
+)
+_CONSTRUCTS = ("element_choice", "cond", "switch", "piecewise", "choose", "indexed", "guarded_log", "masked_weights")
+_WEIGHTS = (36, 27, 10, 6, 9, 5, 3, 4)
+
+
+def draw(d: Draft) -> tuple[Value, ...]:
+    """A branch between arithmetic before and after; at times two branches side by side, joined."""
+    b = Brancher(d, grow.shape(d, 1, 3))
+    pool = b.arguments()
+    if d.stream.chance(20):
+        pool.append(b.expression(pool))
+    value = _branch(b, pool)
+    if d.stream.chance(11):
+        value = grow.merge(d, [b.steps(value, pool, 0, 1), _branch(b, pool)])
+    value = b.steps(value, pool)
+    require_short((value,), 16000 if d.stream.chance(25) else 10500)
+    value = b.joined(value)
+    return (b.whole(value),)
+
+
+def _branch(b: Brancher, pool: list[Value]) -> Value:
+    def attempt():
+        name = b.stream.weighted(_CONSTRUCTS, _WEIGHTS)
+        return getattr(b, name)(pool, b.expression)
+    count = len(b.d.arguments)
+    for _ in range(8):
+        try:
+            return attempt()
+        except Undrawable:
+            del b.d.arguments[count:]
+    raise Undrawable("no branch")

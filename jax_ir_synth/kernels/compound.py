@@ -1,0 +1,426 @@
+"""Category `compound`: whole little computations that mix three or more of the other categories' features."""
+
+import math
+
+from jax_ir_synth.kernels import control, grow
+from jax_ir_synth.kernels.draft import Draft
+from jax_ir_synth.kernels.signature import Signature
+from jax_ir_synth.kernels.values import Undrawable, Value
+
+SIGNATURE = Signature(requires={"compound"}, forbids={"vec3"})
+
+_SIZES = (4, 8, 5, 6, 2, 10, 12, 16)
+
+
+def draw(d: Draft) -> tuple[Value, ...]:
+    """A pipeline of stages on a batch of rows: one that marks the category, and two or more others."""
+    n, width = d.stream.choice(_SIZES), d.stream.choice(_SIZES)
+    x = grow.array(d, (n, width), role="matrix" if d.stream.chance(50) else "")
+    mark = d.stream.weighted(("linalg", "checkpoint", "random"), (45, 37, 18))
+    if mark != "checkpoint":
+        d.use("float32")
+        if x.dtype != "float32":
+            raise Undrawable("float32 alone")
+    pool, count = {"linalg": (_STAGES, (1, 2)), "checkpoint": (_STAGES, (2, 3)), "random": (_LIGHT, (1, 2))}[mark]
+    stages = d.stream.shuffled(pool)[: d.stream.weighted(count, (3, 2))]
+    place = d.stream.below(len(stages) + 1)
+    for stage in stages[:place]:
+        x = _staged(d, stage, x)
+    if x.ndim == 0:
+        raise Undrawable("nothing left to work on")
+    x = {"linalg": _linear_algebra, "checkpoint": _checkpointed, "random": _random}[mark](d, x)
+    for stage in stages[place:]:
+        x = _staged(d, stage, x)
+    return _ended(d, x)
+
+
+def _staged(d: Draft, stage, x: Value) -> Value:
+    # A stage asks for a matrix or a vector: the value is brought to a rank that it takes.
+    return grow.some(lambda: stage(d, grow.tamed(d, x, 12.0)), 6)
+
+
+# ---------------------------------------------------------------- ordinary stages, each (Draft, Value) -> Value
+
+
+def _activation(d: Draft, x: Value) -> Value:
+    return grow.some(lambda: d.apply(d.stream.weighted(
+        ("tanh", "relu", "sigmoid", "gelu_tanh", "silu", "softplus", "sin", "elu", "leaky_relu", "log_sigmoid"),
+        (8, 6, 5, 4, 4, 3, 3, 2, 2, 1)), x))
+
+
+def _dense(d: Draft, x: Value) -> Value:
+    """A linear layer with bias and activation."""
+    width = x.shape[-1]
+    out = d.stream.choice(_SIZES)
+    if x.ndim == 1 and d.stream.chance(50):
+        w = d.argument((out, width), -0.5, 0.5, role="matrix")
+        y = d.apply("matmul", w, x)
+    else:
+        w = d.argument((width, out), -0.5, 0.5, role="matrix")
+        if x.ndim == 2 and d.stream.chance(25):
+            y = d.apply("einsum", x, w, equation=d.stream.choice(("ij,jk->ik", "bi,ij->bj", "nd,dh->nh")))
+        else:
+            y = d.apply("matmul", x, w)
+    if d.stream.chance(60):
+        y = d.apply("add", y, d.argument((out,), -0.5, 0.5))
+    return _activation(d, y) if d.stream.chance(75) else y
+
+
+def _normalised(d: Draft, x: Value) -> Value:
+    """Root-mean-square or layer normalisation with a gain, or a softmax used as weights."""
+    axis = x.ndim - 1
+    kind = d.stream.weighted(("rms", "layer", "softmax", "max"), (4, 3, 3, 2))
+    if kind == "softmax":
+        weights = d.apply("softmax", x, axis=axis)
+        return d.apply("mul", weights, _other(d, x))
+    if kind == "max":
+        shifted = d.apply("sub", x, d.apply("max", x, axis=axis, keepdims=True))
+        return d.apply("exp", grow.tamed(d, shifted, 4.0))
+    eps = d.stream.choice((1e-5, 1e-6, 1e-3))
+    if kind == "layer":
+        x = d.apply("sub", x, d.apply("mean", x, axis=axis, keepdims=True))
+        x.centred = True
+    scale = d.apply("rsqrt", _guarded(d, d.apply("mean", d.apply("square", x), axis=axis, keepdims=True), eps))
+    y = d.apply("mul", x, scale)
+    y.centred = x.centred
+    gain = d.argument((x.shape[-1],), 0.5, 1.5, role="scale")
+    return d.apply("mul", y, gain)
+
+
+def _guarded(d: Draft, x: Value, eps: float) -> Value:
+    """x + eps, for a mean of squares that is well above zero though its range does not say so."""
+    floor = d.stream.choice((0.1, 0.5, 1.0)) if x.low < 0.05 else eps
+    return d.apply("add", x, floor)
+
+
+def _other(d: Draft, x: Value) -> Value:
+    return d.argument(x.shape, *d.stream.choice(((-1.0, 1.0), (0.5, 1.5), (-2.0, 2.0))))
+
+
+def _gated(d: Draft, x: Value) -> Value:
+    """A value times a gate of itself or of another argument."""
+    other = _other(d, x) if d.stream.chance(40) else x
+    gate = d.apply("sigmoid", grow.with_literal(d, other) if d.stream.chance(40) else other)
+    y = _activation(d, x) if d.stream.chance(50) else x
+    return d.apply("mul", gate, y)
+
+
+def _chosen(d: Draft, x: Value) -> Value:
+    """One of two values, by a condition on each element or on the whole."""
+    kind = d.stream.weighted(("where", "cond", "mask"), (5, 4, 2))
+    left, right = grow.one_unary(d, x), grow.with_literal(d, x)
+    if kind == "where":
+        return d.apply("where", grow.comparison(d, x), left, right)
+    if kind == "mask":
+        mask = d.argument(x.shape[-1:], 0, 1, dtype="bool", role="mask")
+        return d.apply("where", mask, left, d.stream.choice((0.0, right)))
+    if d.stream.chance(40):
+        flag = d.argument((), 0, 1, dtype="bool", role="flag")
+        return control.cond(d, flag, (x,), lambda v: grow.one_unary(d, v), lambda v: grow.with_literal(d, v))[0]
+    t = d.argument((), -1.0, 1.0, role="scalar")
+    flag = d.apply(d.stream.choice(("greater", "less")), t, 0.0)
+    return control.cond(d, flag, (x, t), lambda v, s: d.apply("mul", grow.one_unary(d, v), s),
+                        lambda v, s: d.apply("add", grow.with_literal(d, v), s))[0]
+
+
+def _scanned(d: Draft, x: Value) -> Value:
+    """A recurrence along the first axis: a decayed average or a squashed cell."""
+    if x.ndim != 2:
+        raise Undrawable("rows are wanted")
+    width = x.shape[1]
+    init = d.apply("zeros", shape=(width,), dtype=d.dtype) if d.stream.chance(55) else \
+        d.argument((width,), -1.0, 1.0)
+    limit = max(1.0, x.bound)
+    if d.stream.chance(50):
+        decay = d.stream.choice((0.9, 0.8, 0.5, 0.7, 0.95))
+
+        def step(carry, xs):
+            h = d.apply("add", d.apply("mul", decay, carry[0]), d.apply("mul", round(1 - decay, 2), xs[0]))
+            out = grow.one_unary(d, h) if d.stream.chance(50) else d.apply("mul", h, xs[0])
+            return ((h,), (out,))
+        invariant = (-limit - 1e-6, limit + 1e-6)
+        ends = control.scan(d, (init,), (x,), [invariant], step, checked=False)
+    else:
+        name = d.stream.choice(("tanh", "sin", "sigmoid"))
+        scale = d.stream.choice((0.5, 0.9, 0.25, 0.1))
+
+        def step(carry, xs):
+            h = d.apply(name, d.apply("add", d.apply("mul", scale, carry[0]), xs[0]))
+            return ((h,), (grow.with_literal(d, h),) if d.stream.chance(50) else (d.apply("mul", h, xs[0]),))
+        ends = control.scan(d, (init,), (x,), [(-1.0, 1.0)], step, reverse=d.stream.chance(15))
+    final, ys = ends
+    roll = d.stream.below(3)
+    return ys if roll < 2 else d.apply("add", ys, final) if d.stream.chance(50) else final
+
+
+def _repeated(d: Draft, x: Value) -> Value:
+    """A fixed number of damped updates towards a function of x."""
+    steps = d.stream.between(2, 8)
+    rate = d.stream.choice((0.1, 0.2, 0.5, 0.25))
+    start = d.apply("tanh", x)
+    limit = max(1.0, start.bound)
+    name = d.stream.choice(("tanh", "sin", "cos", "sigmoid"))
+
+    def body(i, y):
+        target = d.apply(name, d.apply("add", y, x) if d.stream.chance(60) else d.apply("mul", y, x))
+        return (d.apply("add", d.apply("mul", round(1 - rate, 2), y), d.apply("mul", rate, target)),)
+    return control.fori_loop(d, steps, (start,), [(-limit, limit)], body, checked=False)[0]
+
+
+def _mapped(d: Draft, x: Value) -> Value:
+    """A function of one row, mapped over the rows."""
+    if x.ndim != 2:
+        raise Undrawable("rows are wanted")
+    if d.stream.chance(50):
+        w = d.argument(x.shape[1:], -1.0, 1.0)
+        shared = d.stream.chance(60)
+
+        def one(row, v=None):
+            v = v if v is not None else w
+            score = d.apply("matmul", row, v)
+            return d.apply("mul", row, grow.bounded(d, score)) if d.stream.chance(60) else grow.one_unary(d, score)
+        if shared:
+            return control.vmap(d, (x, w), one, (0, None))[0]
+        return control.vmap(d, (x,), one)[0]
+
+    def one(row):
+        y = grow.one_unary(d, row)
+        return d.apply("div", y, _guarded(d, d.apply("sum", grow.positive(d, y)), 1e-6)) if d.stream.chance(50) \
+            else d.apply("mul", y, d.apply("max", row))
+    return control.vmap(d, (x,), one)[0] if d.stream.chance(75) else control.lax_map(d, (x,), one)[0]
+
+
+def _attended(d: Draft, x: Value) -> Value:
+    """Scores between rows, a softmax over them, and a weighted sum."""
+    if x.ndim != 2:
+        raise Undrawable("rows are wanted")
+    n, width = x.shape
+    keys = d.argument((n, width), -1.0, 1.0)
+    scores = d.apply("einsum", x, keys, equation="id,jd->ij") if d.stream.chance(50) else \
+        d.apply("matmul", x, d.apply("transpose", keys, perm=(1, 0)))
+    scores = d.apply("div", scores, round(math.sqrt(width), 3)) if d.stream.chance(60) else \
+        d.apply("mul", scores, d.stream.choice((0.5, 0.25, 0.1)))
+    weights = d.apply("softmax", grow.tamed(d, scores, 30.0), axis=1)
+    return d.apply("matmul", weights, d.argument((n, width), -1.0, 1.0) if d.stream.chance(60) else keys)
+
+
+def _accumulated(d: Draft, x: Value) -> Value:
+    """Rows gathered or summed by an index argument."""
+    n = x.shape[0]
+    if d.stream.chance(50):
+        groups = d.stream.choice((2, 4, 5, 6))
+        ids = d.argument((n,), 0, groups - 1, dtype="int32", role="index")
+        totals = d.apply("segment_sum", x, ids, n=groups)
+        return d.apply("add", x, d.apply("take", grow.bounded(d, totals), ids, axis=0)) if d.stream.chance(60) else totals
+    ids = d.argument((d.stream.choice(_SIZES),), 0, n - 1, dtype="int32", role="index")
+    picked = d.apply("take", x, ids, axis=0)
+    return grow.one_unary(d, picked)
+
+
+def _spectral(d: Draft, x: Value) -> Value:
+    """A filter in the frequency domain, or a part of the spectrum."""
+    n = x.shape[-1]
+    if d.stream.chance(55) and n % 2 == 0 and n != 4:   # three gains would look like a vector in space
+        gains = d.argument((n // 2 + 1,), 0.2, 1.5, role="scale")
+        return grow.tamed(d, d.apply("fft_filter", x, gains, length=n), 12.0)
+    return grow.tamed(d, d.apply(d.stream.choice(("fft_real", "fft_imag")), x), 12.0)
+
+
+def _smoothed(d: Draft, x: Value) -> Value:
+    """A convolution of each row with a short kernel."""
+    taps = d.argument((d.stream.choice((2, 4, 5)),), -0.5, 1.0, role="array")
+    if x.shape[-1] < taps.shape[0]:
+        raise Undrawable("a row shorter than the kernel")
+    mode = d.stream.choice(("same", "valid", "same", "full"))
+    if x.ndim == 1:
+        return d.apply("convolve", x, taps, mode=mode)
+    return control.vmap(d, (x, taps), lambda row, w: d.apply("convolve", row, w, mode=mode), (0, None))[0]
+
+
+def _cumulated(d: Draft, x: Value) -> Value:
+    name = d.stream.choice(("cumsum", "cummax", "cumlogsumexp", "cumsum"))
+    if x.dtype != "float32":
+        name = "cumsum"
+    return grow.tamed(d, d.apply(name, x, axis=d.stream.below(x.ndim)), 12.0)
+
+
+def _stepped(d: Draft, x: Value) -> Value:
+    """One or two ordinary elementwise steps."""
+    y = grow.one_unary(d, x)
+    return grow.one_binary(d, y, x) if d.stream.chance(60) else grow.with_literal(d, y)
+
+
+_STAGES = (_dense, _normalised, _gated, _chosen, _scanned, _repeated, _mapped, _attended, _accumulated, _cumulated,
+           _dense, _chosen, _mapped, _stepped, _spectral, _smoothed)
+
+
+# Stages whose IR is short: random numbers fill a row's 64 KiB well enough.
+_LIGHT = (_dense, _gated, _chosen, _mapped, _stepped, _spectral)
+
+
+# ---------------------------------------------------------------- what marks the category
+
+
+def _definite(d: Draft, n: int) -> tuple[Value, float]:
+    """A symmetric positive definite matrix, and a lower bound of its eigenvalues."""
+    kind = d.stream.weighted(("gram", "kernel", "diagonal"), (6, 2, 2))
+    ridge = d.stream.choice((1.0, 0.5, 2.0, 1.5))
+    eye = d.apply("eye", shape=(n, n), n=n, dtype="float32")
+    a = d.argument((n, n), -1.0, 1.0, role="matrix")
+    if kind == "gram":
+        gram = d.apply("matmul", a, d.apply("transpose", a, perm=(1, 0)))
+        return d.apply("add", gram, d.apply("mul", ridge, eye)), ridge
+    if kind == "kernel":
+        half = d.apply("mul", 0.5, d.apply("add", a, d.apply("transpose", a, perm=(1, 0))))
+        # Symmetric with entries within ±1: its eigenvalues are above -n.
+        return d.apply("add", half, d.apply("mul", float(n) + ridge, eye)), ridge
+    gram = d.apply("matmul", d.apply("transpose", a, perm=(1, 0)), a)
+    noise = d.argument((n,), 0.5, 1.5, role="positive")
+    return d.apply("add", gram, d.apply("diag", noise)), 0.5
+
+
+def _linear_algebra(d: Draft, x: Value) -> Value:
+    """A factorisation or a solve with a well-conditioned matrix made of an argument, applied to x."""
+    n = x.shape[0]
+    x = grow.tamed(d, x, 4.0)
+    matrix, least = _definite(d, n)
+    columns = x.bound * math.sqrt(n)
+    spread = float(x.samples.std()) / (least + 1.0)
+    kind = d.stream.weighted(("solve", "cholesky", "inv", "whiten", "logdet", "qr", "eigen", "sample", "cho_solve",
+                              "solve_pos", "singular"), (9, 6, 6, 5, 4, 3, 3, 3, 3, 2, 2))
+    solved = {"range": (-columns / least, columns / least), "spread": max(spread, 0.05)}
+    diagonal = math.sqrt(matrix.high)
+    lower = {"range": (-diagonal, diagonal), "spread": 0.5}
+    if kind in ("solve", "solve_pos"):
+        return d.apply(kind, matrix, x, **solved)
+    if kind == "inv":
+        inverse = d.apply("inv", matrix, range=(-1 / least, 1 / least), spread=0.3)
+        return d.apply("matmul", inverse, x) if d.stream.chance(75) else d.apply(
+            "mul", inverse, d.argument((n, n), -1.0, 1.0)) if x.shape == (n, n) else d.apply("matmul", inverse, x)
+    if kind == "cholesky":
+        factor = d.apply("cholesky", matrix, **lower)
+        return d.apply("matmul", factor, x)
+    if kind == "sample":
+        factor = d.apply("cholesky", matrix, **lower)
+        mean = d.argument((n,), -1.0, 1.0) if x.ndim == 1 else d.argument((n, 1), -1.0, 1.0)
+        return d.apply("add", mean, d.apply("matmul", factor, x))
+    whitened = {"range": (-columns / math.sqrt(least), columns / math.sqrt(least)), "spread": max(spread, 0.05)}
+    if kind == "whiten":
+        return d.apply("solve_lower", d.apply("cholesky", matrix, **lower), x, **whitened)
+    if kind == "cho_solve":
+        return d.apply("cho_solve", d.apply("cholesky", matrix, **lower), x, **solved)
+    if kind == "logdet":
+        factor = d.apply("cholesky", matrix, **lower)
+        entries = d.apply("diagonal", factor)
+        # A Cholesky factor's diagonal is at least the root of the least eigenvalue.
+        entries.low, entries.samples = math.sqrt(least), abs(entries.samples) + math.sqrt(least)
+        half = d.apply("sum", d.apply("log", entries))
+        return d.apply("add", x, d.apply("mul", 2.0, half)) if d.stream.chance(50) else d.apply("mul", half, x)
+    if kind == "qr":
+        r = d.apply("qr_r", matrix, range=(-matrix.high * n, matrix.high * n), spread=1.0)
+        return d.apply("matmul", grow.tamed(d, r, 10.0), x)
+    if kind == "singular":
+        values = d.apply("singular_values", matrix, range=(least, matrix.bound * n), spread=1.0)
+    else:
+        values = d.apply("eigvalsh", matrix, range=(least, matrix.bound * n), spread=1.0)
+    values = grow.one_unary(d, values) if d.stream.chance(50) else d.apply("log", values)
+    return d.apply("mul", values, x) if x.ndim == 1 else d.apply("mul", d.apply("expand_dims", values, axis=1), x)
+
+
+def _checkpointed(d: Draft, x: Value) -> Value:
+    """A block of a few steps, rematerialised in the backward pass."""
+    def block(v, *rest):
+        y = grow.one_unary(d, v)
+        for w in rest:
+            y = d.apply("matmul", y, w) if w.ndim == 2 else d.apply("mul", y, w)
+            y = _activation(d, y) if d.stream.chance(80) else y
+        if not rest or d.stream.chance(50):
+            y = grow.one_binary(d, y, v) if y.shape == v.shape else grow.one_unary(d, y)
+        return y if d.stream.chance(60) else grow.with_literal(d, y)
+    rest = []
+    if d.stream.chance(65):
+        width = x.shape[-1]
+        out = width if d.stream.chance(50) else d.stream.choice(_SIZES)
+        rest.append(d.argument((width, out), -0.5, 0.5, role="matrix") if d.stream.chance(70) else
+                    d.argument((width,), 0.5, 1.5, role="scale"))
+    x = grow.tamed(d, x, 12.0)
+    return control.call(d, (x, *rest), block, "checkpoint")[0]
+
+
+def _key(d: Draft) -> tuple[Value, str]:
+    """A key, and how its bits are made: one draw of threefry bits is all that a row has room for."""
+    source = d.stream.weighted(("argument", "constant", "rbg", "unsafe_rbg"), (8, 3, 3, 9))
+    if source == "argument":
+        return d.argument((2,), 0, 2**32 - 1, dtype="uint32", role="key"), source
+    name = {"constant": "new_key", "rbg": "new_rbg_key", "unsafe_rbg": "new_unsafe_rbg_key"}[source]
+    key = d.apply(name, seed=d.stream.below(100))
+    key.role = "key"
+    if source == "unsafe_rbg":
+        roll = d.stream.below(100)
+        if roll < 20:
+            key = d.apply("fold_in", key, data=d.stream.below(20))
+            key.role = "key"
+        elif roll < 75:
+            key = d.stream.choice(control.split_key(d, key))
+    return key, source
+
+
+def _random(d: Draft, x: Value) -> Value:
+    """Noise, dropout or a random choice, from a key argument or a constant key."""
+    key, source = _key(d)
+    names = ("normal", "dropout", "uniform", "bernoulli", "laplace", "exponential", "gumbel", "truncated", "between",
+             "rademacher", "permutation", "categorical", "integers", "choice")
+    short = source == "unsafe_rbg"
+    kind = d.stream.weighted(names, (8, 8, 6, 4, 2, 2, 3, 3, 3, 1) + ((3, 4, 4, 4) if short else (0, 0, 0, 0)))
+    shape = x.shape if d.stream.chance(70) else x.shape[-1:]
+    if kind == "dropout":
+        keep = d.stream.choice((0.9, 0.8, 0.5, 0.7))
+        mask = d.apply("random_bernoulli", key, p=keep, shape=x.shape)
+        return d.apply("where", mask, d.apply("div", x, keep), 0.0)
+    if kind == "bernoulli":
+        mask = d.apply("random_bernoulli", key, p=d.stream.choice((0.5, 0.3, 0.7)), shape=shape)
+        return d.apply("where", mask, x, grow.with_literal(d, x))
+    if kind == "permutation":
+        return d.apply("mul", d.apply("random_permutation", key, x), x)
+    if kind == "choice":
+        return d.apply("mul", d.apply("random_choice", key, x, shape=(x.shape[0],)), x)
+    if kind == "categorical":
+        picked = d.apply("add", 1.0, d.apply("convert", d.apply("random_categorical", key, x), dtype="float32"))
+        return d.apply("mul", x, d.apply("expand_dims", picked, axis=x.ndim - 1))
+    if kind == "integers":
+        index = d.apply("random_integers", key, shape=(d.stream.choice(_SIZES),), low=0, high=x.shape[0] - 1,
+                        above=x.shape[0])
+        return grow.one_unary(d, d.apply("take", x, index, axis=0))
+    if kind == "rademacher":
+        return d.apply("mul", x, d.apply("convert", d.apply("random_rademacher", key, shape=shape), dtype="float32"))
+    ends = {}
+    if kind == "between":
+        low, high = d.stream.choice(((-1.0, 1.0), (-0.1, 0.1), (0.5, 1.5), (0.0, 2.0)))
+        noise = d.apply("random_uniform_between", key, shape=shape, low=low, high=high)
+    else:
+        if kind == "truncated":
+            ends = {"low": d.stream.choice((-2.0, -1.0)), "high": d.stream.choice((2.0, 1.0))}
+        noise = d.apply(f"random_{kind}", key, shape=shape, **ends)
+    how = d.stream.below(3)
+    if how == 0:
+        return d.apply("add", x, d.apply("mul", d.argument((), 0.1, 1.0, role="scalar"), noise))
+    if how == 1:
+        scale = d.stream.choice((0.1, 0.5, 0.01, 0.2)) if noise.bound < 20 else 0.1
+        return d.apply("add", x, d.apply("mul", scale, noise))
+    return d.apply("mul", x, noise)
+
+
+# ---------------------------------------------------------------- the end
+
+
+def _ended(d: Draft, x: Value) -> tuple[Value, ...]:
+    """The last value as it is, reduced, or in several outputs."""
+    roll = d.stream.below(100)
+    if roll < 40:
+        return (x,)
+    if roll < 75:
+        name = d.stream.weighted(("sum", "mean", "logsumexp", "max", "norm"), (8, 8, 3, 2, 2))
+        y = d.apply("square", x) if name in ("sum", "mean") and d.stream.chance(40) else x
+        axis = d.stream.choice((None, x.ndim - 1, 0)) if name != "norm" else x.ndim - 1
+        return (d.apply(name, y, axis=axis),)
+    return (x, d.apply(d.stream.choice(("mean", "sum", "max")), x, axis=d.stream.choice((None, 0))))

@@ -1,0 +1,77 @@
+"""Category `loop`: scans, fori loops, maps, cumulative operations, while loops, alone and nested."""
+
+from jax_ir_synth.kernels import classics, control, cumulative, grow, sequences
+from jax_ir_synth.kernels.draft import Draft
+from jax_ir_synth.kernels.footprint import footprint
+from jax_ir_synth.kernels.recurrences import light, mix
+from jax_ir_synth.kernels.signature import Signature
+from jax_ir_synth.kernels.values import Undrawable, Value
+
+SIGNATURE = Signature(
+    requires={"iteration"},
+    forbids={"vec3", "compound"},
+)
+
+_FAMILIES = (
+    (sequences.recurrent, 9), (sequences.summed, 11), (sequences.averaged, 6), (sequences.filtered, 4),
+    (sequences.running, 4), (sequences.returns, 4), (sequences.attention, 1), (sequences.indexed, 7),
+    (sequences.buffered, 5), (sequences.mapped, 10), (sequences.nested, 6), (sequences.free, 4),
+    (classics.trajectory, 7), (classics.oscillator, 4), (classics.diffusion, 4), (classics.newton, 4),
+    (classics.power_iteration, 3), (classics.descent, 5), (classics.horner, 3), (classics.logistic, 2),
+    (classics.kalman, 2), (classics.markov, 2), (classics.counted, 12), (classics.implicit, 3),
+    (cumulative.prefix, 36), (cumulative.associative, 4), (cumulative.recurrence, 2), (cumulative.statistics, 17),
+    (cumulative.repeated, 14),
+)
+_DRAWERS = tuple(f for f, _ in _FAMILIES)
+_WEIGHTS = tuple(w for _, w in _FAMILIES)
+_LONGEST = 23_000   # bytes of one IR column: a row with both stays well under 64 KiB
+_PLAIN = ("tanh", "exp", "sin", "square", "sigmoid", "softplus", "arctan", "log1p", "sqrt")
+_PLAIN_WEIGHTS = (4, 4, 4, 4, 3, 3, 2, 2, 2)
+
+
+def draw(d: Draft) -> tuple[Value, ...]:
+    """One family's loop, with what comes after it: more steps, a reduction, several outputs."""
+    return finished(d, list(d.stream.weighted(_DRAWERS, _WEIGHTS)(d)))
+
+
+def finished(d: Draft, results: list[Value]) -> tuple[Value, ...]:
+    """What is returned of a loop's results; not too long as IR."""
+    outputs = _chosen(d, results)
+    if footprint(outputs) > _LONGEST:
+        raise Undrawable("a long program")
+    return outputs
+
+
+def _chosen(d: Draft, results: list[Value]) -> tuple[Value, ...]:
+    if len(results) > 1 and d.stream.chance(55):
+        kept = [results.pop(d.stream.below(len(results)))] if d.stream.chance(70) else results
+    else:
+        kept = results
+    if len(kept) > 1:   # nothing that could cancel in the sum of the outputs
+        return tuple(grow.telling(v if d.stream.chance(60) or v.centred else grow.one_unary(d, v, _PLAIN, _PLAIN_WEIGHTS))
+                     for v in kept)
+    return (grow.telling(_after(d, kept[0])),)
+
+
+def _after(d: Draft, value: Value) -> Value:
+    """The result itself, or something made of it."""
+    roll = d.stream.below(100)
+    if roll < 42 and not value.centred:
+        return value
+    def attempt():
+        if roll < 62:
+            return grow.one_unary(d, value) if d.stream.chance(60) else grow.with_literal(d, value)
+        if roll < 76 and value.ndim:
+            y = light(d, value)
+            axis = None if value.ndim == 1 or d.stream.chance(50) else d.stream.below(value.ndim)
+            return d.apply(d.stream.choice(("sum", "mean", "mean", "max", "var", "norm", "logsumexp")), y, axis=axis)
+        if roll < 82 and value.ndim and value.shape[0] > 4:
+            # not the last: what a loop began with is forgotten there
+            return light(d, d.apply("index", value, axis=0, index=d.stream.between(1, min(4, value.shape[0] - 1))))
+        if roll < 88:
+            return grow.with_literal(d, light(d, value))
+        return mix(d, [value, light(d, value)], 1)
+    result = grow.some(attempt)
+    if result.is_literal or result.centred:
+        raise Undrawable("no result")
+    return result

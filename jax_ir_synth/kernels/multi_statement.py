@@ -1,0 +1,97 @@
+"""Category `multi_statement`: several statements and several results, as layers, updates and losses have."""
+
+from jax_ir_synth.kernels import grow, statement_starts, statements, trial
+from jax_ir_synth.kernels.bench import Bench, reached
+from jax_ir_synth.kernels.draft import Draft
+from jax_ir_synth.kernels.idioms import spreads
+from jax_ir_synth.kernels.signature import Signature
+from jax_ir_synth.kernels.values import Undrawable, Value
+
+SIGNATURE = Signature(requires={"several_results"}, forbids={"vec3", "shrinks", "iteration", "compound"})
+
+_BUDGETS = (5000, 6000, 7000, 8500, 11500, 15000)
+_BUDGET_WEIGHTS = (6, 6, 4, 3, 1, 1)
+_LEAST = 7   # operations, so that there are statements enough
+_WIDTHS = (8, 16, 4, 6, 10, 12, 32, 20, 24, 64, 5, 7, 9, 14, 40, 48, 15)
+_WIDTH_WEIGHTS = (9, 8, 7, 6, 6, 6, 5, 3, 3, 2, 3, 3, 2, 2, 2, 2, 2)
+
+
+def draw(d: Draft) -> tuple[Value, ...]:
+    """A start (a layer, an optimizer's step, a stencil, …), more steps, and two to four results."""
+    bench = Bench(d, _shape(d), d.stream.weighted(_BUDGETS, _BUDGET_WEIGHTS))
+    if d.stream.chance(62):
+        bench.step(statement_starts.STARTS)
+    else:
+        bench.pending.extend(bench.array() for _ in range(d.stream.weighted((1, 2, 3), (3, 5, 2))))
+    for _ in range(d.stream.weighted((2, 3, 4, 5, 6), (2, 4, 5, 4, 2))):
+        bench.step(statements.RULES)
+        if bench.spent:
+            break
+    outputs = d.finish(*_outputs(bench))
+    if sum(v.op not in ("argument", "literal", "part", "parameter") for v in reached(outputs).values()) < _LEAST:
+        raise Undrawable("too few statements")
+    return trial.require(d, outputs)
+
+
+def _shape(d: Draft) -> tuple[int, ...]:
+    rank = d.stream.weighted((1, 2, 3), (3, 8, 2))
+    width = d.stream.weighted(_WIDTHS, _WIDTH_WEIGHTS)
+    if rank == 1:
+        return (width if d.stream.chance(60) else grow.size(d),)
+    if rank == 2:
+        return d.stream.weighted(_WIDTHS, _WIDTH_WEIGHTS), width
+    return d.stream.choice((2, 4, 2, 5, 6)), d.stream.choice((4, 5, 6, 8, 7, 10)), min(width, 16)
+
+
+def _outputs(bench: Bench) -> tuple[Value, ...]:
+    """Two to four of the values at the end; more are merged, too few joined by an earlier one."""
+    d = bench.d
+    waiting = [v for v in bench.pending if v.op != "argument"]
+    left = [v for v in bench.pending if v.op == "argument"]
+    for value in left:
+        partner = d.stream.choice([v for v in waiting if v.shape == value.shape] or [bench.main(0)])
+        joined = grow.one_binary(d, partner, value)
+        waiting = [v for v in waiting if v is not partner] + [joined]
+    most = d.stream.weighted((2, 3, 4), (6, 4, 1))
+    while len(waiting) > most:
+        same = [(a, b) for i, a in enumerate(waiting) for b in waiting[i + 1:] if a.shape == b.shape or not a.ndim or not b.ndim]
+        if not same:
+            raise Undrawable("too many results")
+        a, b = d.stream.choice(same)
+        waiting = [v for v in waiting if v is not a and v is not b] + [grow.one_binary(d, a, b)]
+    if len(waiting) == 1:
+        waiting.append(grow.some(lambda: _another(bench, waiting[0])))
+    final = [v if v.is_float or v.dtype == "int32" else d.apply("convert", v, dtype="int32") for v in waiting]
+    final = [grow.some(lambda: _uncentred(bench, v)) if v.centred else v for v in final]
+    if sum(v.size for v in final) < max(a.size for a in d.arguments):
+        raise Undrawable("the results are smaller than an argument")
+    return tuple(d.stream.shuffled(final))
+
+
+def _another(bench: Bench, first: Value) -> Value:
+    """A second result: an earlier value, or a statistic of the first."""
+    d = bench.d
+    earlier = [v for v in bench.made if v is not first and v.is_float and not v.centred]
+    if earlier and d.stream.chance(55):
+        return d.stream.choice(earlier)
+    x = d.stream.choice([first, *earlier])
+    kind = d.stream.weighted(("mean", "max", "norm", "sum", "std", "loss", "unary", "logsumexp"), (4, 3, 3, 2, 2, 3, 4, 1))
+    if kind == "unary" or not x.ndim:
+        return grow.one_unary(d, x)
+    if kind == "loss":
+        return d.apply("mean", d.apply("square", x))
+    if kind in ("std", "norm"):
+        spreads(x)
+    axis = -1 if kind == "norm" or x.ndim > 1 and d.stream.chance(50) else None
+    return d.apply(kind, x, axis=axis)
+
+
+def _uncentred(bench: Bench, value: Value) -> Value:
+    """A value whose elements sum to a constant, made into one whose elements don't."""
+    d = bench.d
+    kind = d.stream.below(4)
+    if kind == 0:
+        return d.apply("square", value)
+    if kind == 1:
+        return d.apply("mul", value, bench.argument((value.shape[-1],), 0.5, 1.5, "gain"))
+    return d.apply("mul", value, bench.main()) if kind == 2 else grow.one_unary(d, value)

@@ -1,0 +1,58 @@
+"""Small linear algebra: factorisations and solves, where CPU and CUDA differ already in StableHLO.
+
+What these give is bounded by what the matrix is known to be (its least eigenvalue, say), which its
+elements' range does not tell: the caller passes `range=(low, high)` and `spread=std`.
+"""
+
+from jax_ir_synth.kernels.ops.base import Op, first_shape
+from jax_ir_synth.kernels.ops.reductions import around
+from jax_ir_synth.kernels.values import Undrawable
+
+_F32 = ("float32",)
+
+
+def _known_range(operands, params):
+    return params["range"]
+
+
+def _known_samples(operands, params):
+    low, high = params["range"]
+    return around((low + high) / 2 if low >= 0 else 0.0, params["spread"])
+
+
+def _square(operands, params):
+    shape = operands[0].shape
+    if len(shape) < 2 or shape[-1] != shape[-2]:
+        raise Undrawable("a square matrix is wanted")
+    return shape
+
+
+def _scalar(operands, params):
+    return _square(operands, params)[:-2]
+
+
+def _solved(operands, params):
+    if _square(operands, params)[-1] != operands[1].shape[0] or operands[1].ndim > 2:
+        raise Undrawable("solve: shapes")
+    return operands[1].shape
+
+
+def _op(name, *spellings, shape=first_shape):
+    return Op(name, tuple(spellings), _known_range, _known_samples, shape=shape, dtypes=_F32)
+
+
+TABLE = (
+    _op("cholesky", (4, "jnp.linalg.cholesky({0})"), (1, "jax.scipy.linalg.cholesky({0}, lower=True)"),
+        shape=_square),
+    _op("solve", (4, "jnp.linalg.solve({0}, {1})"), shape=_solved),
+    _op("solve_pos", (1, 'jax.scipy.linalg.solve({0}, {1}, assume_a="pos")'), shape=_solved),
+    _op("solve_lower", (1, "jax.scipy.linalg.solve_triangular({0}, {1}, lower=True)"), shape=_solved),
+    _op("cho_solve", (1, "jax.scipy.linalg.cho_solve(({0}, True), {1})"), shape=_solved),
+    _op("inv", (4, "jnp.linalg.inv({0})"), (1, "jax.scipy.linalg.inv({0})"), shape=_square),
+    _op("det", (1, "jnp.linalg.det({0})"), shape=_scalar),
+    _op("logdet", (1, "jnp.linalg.slogdet({0})[1]"), shape=_scalar),
+    _op("qr_r", (2, "jnp.linalg.qr({0})[1]"), (1, 'jnp.linalg.qr({0}, mode="r")'), shape=_square),
+    _op("eigvalsh", (1, "jnp.linalg.eigvalsh({0})"), (1, "jnp.linalg.eigh({0})[0]"),
+        shape=lambda o, p: _square(o, p)[:-1]),
+    _op("singular_values", (1, "jnp.linalg.svd({0}, compute_uv=False)"), shape=lambda o, p: _square(o, p)[:-1]),
+)

@@ -1,0 +1,56 @@
+"""Fourier transforms, handed on as real numbers: parts of a spectrum, and filters applied in it."""
+
+import numpy as np
+
+from jax_ir_synth.kernels.ops.base import Op, first_dtype
+from jax_ir_synth.kernels.ops.reductions import around, spread
+from jax_ir_synth.kernels.values import Undrawable
+
+
+def _length(operands) -> int:
+    if operands[0].ndim < 1 or operands[0].shape[-1] < 4:
+        raise Undrawable("a spectrum of fewer than four values")
+    return operands[0].shape[-1]
+
+
+def _summed_bounds(operands, params):
+    n = _length(operands)
+    return -n * operands[0].bound, n * operands[0].bound
+
+
+def _spectrum_sample(operands, params):
+    mean, std = spread(operands[0])
+    return around(0.0, float(np.sqrt(_length(operands) / 2)) * max(std, 0.3 * abs(mean)))
+
+
+def _halved(operands, params):
+    return operands[0].shape[:-1] + (_length(operands) // 2 + 1,)
+
+
+def _whole(operands, params):
+    _length(operands)
+    return operands[0].shape
+
+
+def _gains(operands, params):
+    x, gain = operands
+    if gain.ndim != 1 or gain.shape[0] != _length(operands) // 2 + 1 or x.shape[-1] % 2:
+        raise Undrawable("one gain for each frequency of an even length")
+    return x.shape
+
+
+def _filtered_bounds(operands, params):
+    # Each value is a mean over n frequencies of a sum over n values, times a gain.
+    bound = operands[0].shape[-1] * operands[0].bound * operands[1].bound
+    return -bound, bound
+
+
+_f32 = {"dtype": first_dtype, "dtypes": ("float32",)}
+TABLE = (
+    Op("fft_real", ((2, "jnp.real(jnp.fft.fft({0}))"), (1, "jnp.fft.fft({0}).real")), _summed_bounds,
+       _spectrum_sample, shape=_whole, **_f32),
+    Op("fft_imag", ((2, "jnp.imag(jnp.fft.rfft({0}))"), (1, "jnp.fft.rfft({0}).imag")), _summed_bounds,
+       _spectrum_sample, shape=_halved, **_f32),
+    Op("fft_filter", ((1, "jnp.fft.irfft(jnp.fft.rfft({0}) * {1}, n={length})"),), _filtered_bounds,
+       lambda o, p: o[0].samples * o[1].samples.mean(), shape=_gains, **_f32),
+)

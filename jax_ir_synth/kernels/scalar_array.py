@@ -1,0 +1,65 @@
+"""Category `scalar_array`: 0-d arguments and Python numbers mixed with arrays."""
+
+from jax_ir_synth.kernels import grow
+from jax_ir_synth.kernels.draft import Draft
+from jax_ir_synth.kernels.reach import settled
+from jax_ir_synth.kernels.scalar_idioms import IDIOMS, WEIGHTS
+from jax_ir_synth.kernels.scalars import Mixer
+from jax_ir_synth.kernels.signature import Signature
+from jax_ir_synth.kernels.values import Undrawable, Value
+
+SIGNATURE = Signature(
+    requires={"scalar_argument"},
+    forbids={"single_argument", "several_arrays", "vec3", "several_results", "reduction", "iteration", "branch", "compound"},
+)
+
+
+def draw(d: Draft) -> tuple[Value, ...]:
+    """One to three idioms that mix scalars and arrays, with arithmetic between them."""
+    m = Mixer(d, grow.shape(d, 1, 3))
+    value = m.array()
+    kept = [value]
+    for i in range(d.stream.weighted((1, 2, 3), (4, 6, 3))):
+        value = _idiom(m, value if i == 0 or d.stream.chance(75) else d.stream.choice(kept))
+        kept.append(value)
+        if d.stream.chance(45):
+            value = m.attempt(lambda: _step(m, value, kept))
+            kept.append(value)
+    if len(kept) > 2:
+        d.doc = ""      # an idiom's own words would no longer say what the whole does
+    if d.stream.chance(15) or not _has_scalar(d):
+        value = m.finish_with_scalar(value)
+    if not _has_scalar(d) or not any(a.ndim for a in d.arguments):
+        raise Undrawable("a 0-d argument and an array are wanted")
+    return (settled(d, value, lambda v, argument: m.attempt(lambda: _put_in(m, v, argument))),)
+
+
+def _has_scalar(d: Draft) -> bool:
+    return any(a.ndim == 0 for a in d.arguments)
+
+
+def _put_in(m: Mixer, value: Value, argument: Value) -> Value:
+    """The value, with an argument that might not matter otherwise."""
+    if not argument.is_float:
+        high = float(argument.high)
+        argument = m.do("convert", argument, dtype=m.d.dtype) if m.d.dtype != "float32" else argument
+        argument = m.div(argument, high) if high > 5 else argument
+    name = m.stream.weighted(("mul", "add", "sub", "div"), (6, 5, 3, 1))
+    return m.tame(grow.meet(m.d, name, value, argument))
+
+
+def _idiom(m: Mixer, x: Value) -> Value:
+    name = m.d.stream.weighted(tuple(IDIOMS), WEIGHTS)
+    return m.attempt(lambda: m.tame(IDIOMS[name](m, x)))
+
+
+def _step(m: Mixer, value: Value, kept: list[Value]) -> Value:
+    """A unary function, a number, a scalar or an earlier value put to the value."""
+    roll = m.d.stream.below(100)
+    if roll < 35:
+        return grow.one_unary(m.d, value)
+    if roll < 60:
+        return grow.with_literal(m.d, value)
+    if roll < 80:
+        return m.attempt(lambda: grow.one_binary(m.d, value, m.knob(-2.0, 2.0, "gain", numbers=0)))
+    return grow.one_binary(m.d, value, m.d.stream.choice(kept[:-1]))

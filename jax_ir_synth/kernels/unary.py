@@ -1,0 +1,27 @@
+"""Category `unary`: functions of one argument, composed."""
+
+from jax_ir_synth.kernels import grow
+from jax_ir_synth.kernels.draft import Draft
+from jax_ir_synth.kernels.signature import Signature
+from jax_ir_synth.kernels.values import Value
+
+SIGNATURE = Signature(
+    requires={"single_argument"},
+    forbids={"several_arrays", "vec3", "several_results", "reduction", "iteration", "branch", "compound"},
+)
+
+
+def draw(d: Draft) -> tuple[Value, ...]:
+    """A chain of unary functions, at times with a branch of the chain joined in again."""
+    x = grow.array(d, grow.shape(d, 0 if d.stream.chance(25) else 1, 3))
+    value, kept = x, [x]
+    for _ in range(d.stream.weighted((2, 3, 4, 5, 6), (2, 4, 5, 4, 2))):
+        step = d.stream.below(100)
+        if step < 66:
+            value = grow.one_unary(d, value)
+        elif step < 84:
+            value = grow.with_literal(d, value)
+        else:
+            value = grow.one_binary(d, value, d.stream.choice(kept))
+        kept.append(value)
+    return (value,)

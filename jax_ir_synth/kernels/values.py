@@ -1,0 +1,167 @@
+"""The values of a program being drawn: a typed graph, with the range and a sample of each value."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+SAMPLES = 16  # typical elements carried with each value, to see that it varies and matters
+
+FLOATS = ("float32", "float16", "bfloat16")
+INTEGERS = ("int32", "uint32")
+
+# |value| above these is not drawn: sums and gradients of such values stay finite in the dtype.
+LIMITS = {"float32": 1e4, "float16": 60.0, "bfloat16": 300.0, "int32": 2**20, "uint32": 2**32, "bool": 1}
+
+
+class Undrawable(Exception):
+    """The step can't be taken with these operands (domain, shape, size); the drawer tries another."""
+
+
+class Value:
+    """One value: an argument, a literal, a function's parameter, or an operation on other values.
+
+    `low`, `high` bound every element (whenever the arguments are in their ranges); `samples` are
+    typical elements, computed with the arguments' own samples; `diff` and `deps` are bit sets of the
+    arguments that reach this value with and without a gradient; `level` is the nesting depth of the
+    innermost function whose parameter it depends on; `centred` says that its elements sum to a
+    constant (so that a gradient of their plain sum is zero).
+    """
+
+    __slots__ = ("op", "operands", "params", "blocks", "shape", "dtype", "low", "high", "samples",
+                 "diff", "deps", "level", "centred", "role", "weak")
+
+    def __init__(self, op, operands, params, shape, dtype, low, high, samples, *, blocks=(),
+                 diff=0, deps=0, level=0, centred=False, role="", weak=False):
+        self.op = op
+        self.operands = operands
+        self.params = params
+        self.blocks = blocks
+        self.shape = shape
+        self.dtype = dtype
+        self.low = low
+        self.high = high
+        self.samples = samples
+        self.diff = diff
+        self.deps = deps
+        self.level = level
+        self.centred = centred
+        self.role = role
+        self.weak = weak
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def is_float(self) -> bool:
+        return self.dtype in FLOATS
+
+    @property
+    def is_literal(self) -> bool:
+        return self.op == "literal"
+
+    @property
+    def bound(self) -> float:
+        """The largest absolute value that an element can have."""
+        return max(abs(self.low), abs(self.high))
+
+    def __repr__(self):
+        return f"<{self.op} {self.dtype}{list(self.shape)} in [{self.low:.3g}, {self.high:.3g}]>"
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    """An inner function: parameters (each a Value, or a tuple of Values) and results likewise."""
+
+    params: tuple
+    results: tuple
+    level: int
+    role: str = "fn"
+
+    def flat_params(self) -> list[Value]:
+        return flatten(self.params)
+
+    def flat_results(self) -> list[Value]:
+        return flatten(self.results)
+
+
+def flatten(groups) -> list[Value]:
+    """The Values of nested tuples, in order."""
+    flat = []
+    for group in groups:
+        if isinstance(group, tuple):
+            flat.extend(flatten(group))
+        else:
+            flat.append(group)
+    return flat
+
+
+@dataclass(frozen=True, slots=True)
+class InAval:
+    """One argument: its name, shape, dtype and the range of values the program is defined on."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class KernelSpec:
+    """A drawn program, before names and spelling are chosen."""
+
+    category: str
+    seed: int
+    candidate: int
+    arguments: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    program_key: str
+    skeleton_hash: str
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelSource:
+    """A rendered program: the Python text, its arguments and the differentiable ones."""
+
+    name: str
+    python: str
+    in_avals: tuple[InAval, ...]
+    argnums: tuple[int, ...]
+
+
+def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """NumPy's broadcast of the shapes; Undrawable where they don't agree."""
+    first = shapes[0]
+    if all(shape == first for shape in shapes):
+        return first
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError as error:
+        raise Undrawable(str(error)) from error
+
+
+def promote(*values: Value) -> str:
+    """The dtype JAX gives an operation on these values (for the dtypes drawn here)."""
+    strong = [v.dtype for v in values if not v.weak]
+    if not strong:
+        return values[0].dtype
+    floats = {d for d in strong if d in FLOATS}
+    if len(floats) == 1:
+        return floats.pop()
+    if floats:
+        return "float32"
+    if any(v.weak and v.dtype in FLOATS for v in values):
+        return "float32"
+    kinds = set(strong)
+    if len(kinds) == 1:
+        return kinds.pop()
+    if kinds == {"bool", "int32"}:
+        return "int32"
+    raise Undrawable(f"mixed dtypes {sorted(kinds)}")

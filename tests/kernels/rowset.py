@@ -1,0 +1,51 @@
+"""Planned programs with their lowered text, made for tests."""
+
+from dataclasses import dataclass
+
+from jax_ir_synth import kernels
+from jax_ir_synth.kernels.values import KernelSource, KernelSpec
+from jax_ir_synth.lowering import lower_source
+from jax_ir_synth.lowering.column import read_column
+from jax_ir_synth.plan import CategoryPlan
+
+PLATFORMS = ("cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class Made:
+    """A program as it was drawn, written and lowered."""
+
+    spec: KernelSpec
+    source: KernelSource
+    columns: dict[str, str]
+    program_hash: str
+
+    @property
+    def forward(self) -> str:
+        return read_column(self.columns["cpu"]).forward
+
+    @property
+    def backward(self) -> str:
+        return read_column(self.columns["cpu"]).backward
+
+    @property
+    def in_avals(self) -> list[dict]:
+        return [{"name": a.name, "shape": list(a.shape), "dtype": a.dtype, "low": a.low, "high": a.high}
+                for a in self.source.in_avals]
+
+    def __str__(self) -> str:
+        return f"{self.spec.category} seed {self.spec.seed} candidate {self.spec.candidate}\n{self.source.python}"
+
+
+def make(category: str, seed: int, candidate: int, platforms=PLATFORMS) -> Made:
+    """One candidate, lowered."""
+    spec = kernels.draw(category, seed, candidate)
+    source = kernels.write(spec)
+    lowered = lower_source(source.python, source.name, source.in_avals, source.argnums, platforms)
+    return Made(spec, source, lowered.columns, lowered.program_hash)
+
+
+def planned(category: str, seed: int, count: int, platforms=PLATFORMS) -> list[Made]:
+    """The first `count` programs that the plan keeps."""
+    plan = CategoryPlan(category, seed)
+    return [make(category, seed, plan.row(k)[0], platforms) for k in range(count)]

@@ -1,0 +1,62 @@
+"""Programs of every category, lowered and executed: signatures, ranges, nothing degenerate, sizes."""
+
+import numpy as np
+import pytest
+from degeneracy import defects
+from execution import can_run, random_inputs, run
+from rowset import planned
+
+from jax_ir_synth import kernels
+from jax_ir_synth.lowering.census import features
+
+COUNT = 30
+
+
+@pytest.fixture(scope="module", params=kernels.CATEGORIES)
+def programs(request):
+    return planned(request.param, seed=2024, count=COUNT)
+
+
+def test_a_program_belongs_to_its_category_alone(programs):
+    for program in programs:
+        found = features(program.forward, program.backward)
+        holding = [c for c in kernels.CATEGORIES if kernels.signature(c).holds(found)]
+        assert holding == [program.spec.category], f"{sorted(found)}\n{program}"
+
+
+def test_programs_are_finite_and_not_degenerate(programs):
+    ran = 0
+    for program in programs:
+        if can_run(program.forward) and can_run(program.backward):
+            ran += 1
+            assert defects(program.in_avals, program.forward, program.backward) == [], str(program)
+    # Linear algebra's custom calls are all that the interpreter has to leave out.
+    assert ran >= COUNT // 3
+
+
+def test_results_stay_in_the_ranges_that_the_drawer_tracked(programs):
+    for program in programs:
+        if not can_run(program.forward):
+            continue
+        for seed in (5, 6):
+            results = run(program.forward, random_inputs(program.in_avals, seed))
+            for value, result in zip(program.spec.outputs, results, strict=True):
+                slack = (1e-4 if value.dtype == "float32" else 0.05) * max(1.0, value.bound)
+                assert np.all(result >= value.low - slack) and np.all(result <= value.high + slack), (
+                    f"{value!r}: {result.min()} to {result.max()}\n{program}")
+
+
+def test_a_row_fits_into_64_kib(programs):
+    for program in programs:
+        total = sum(len(text.encode()) for text in program.columns.values()) + len(program.source.python.encode())
+        assert total <= 64 * 1024, f"{total}\n{program}"
+
+
+def test_the_results_are_what_the_drawer_said(programs):
+    # Shapes and dtypes of the outputs, as the lowered signature gives them.
+    names = {"float32": "f32", "float16": "f16", "bfloat16": "bf16", "int32": "i32", "uint32": "ui32", "bool": "i1"}
+    for program in programs:
+        signature = next(line for line in program.forward.split("\n") if "@main(" in line).split(") -> ")[1]
+        for value in program.spec.outputs:
+            dims = "".join(f"{n}x" for n in value.shape)
+            assert f"tensor<{dims}{names[value.dtype]}>" in signature, str(program)
