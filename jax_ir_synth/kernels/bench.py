@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from jax_ir_synth.kernels import grow
 from jax_ir_synth.kernels.draft import Draft
-from jax_ir_synth.kernels.values import Undrawable, Value
+from jax_ir_synth.kernels.values import Undrawable, Value, reached
 
 # Bytes of IR (forward and backward) that an operation takes, roughly: a program gets a budget of them.
 _BYTES = {"norm": 2600, "var": 3200, "std": 3600, "literal": 250, "part": 100, "take": 3200, "softmax": 2600, "relu": 1000,
@@ -16,22 +16,6 @@ _BYTES = {"norm": 2600, "var": 3200, "std": 3600, "literal": 250, "part": 100, "
           "matmul": 700, "max": 1300, "min": 1300, "squareplus": 1500, "sinc": 3000, "digamma": 1500, "celu": 2500,
           "elu": 2500, "selu": 2800, "leaky_relu": 1500, "mish": 4500, "hypot": 2200, "argsort": 1500, "prod": 3000}
 _BYTES_OF_OTHERS = 430
-
-
-def reached(values) -> dict[int, Value]:
-    """All that the values are made of, by their ids, bodies of inner functions included."""
-    seen: dict[int, Value] = {}
-    stack = list(values)
-    while stack:
-        value = stack.pop()
-        if id(value) in seen:
-            continue
-        seen[id(value)] = value
-        stack.extend(value.operands)
-        stack.extend(value.params.get("means", ()))
-        for block in value.blocks:
-            stack.extend(block.flat_results())
-    return seen
 
 
 def estimated_bytes(values) -> int:

@@ -4,7 +4,7 @@ from jax_ir_synth.kernels.values import Undrawable, Value
 
 # Bytes that an operation adds to forward and backward text, fitted on drawn programs; 450 if not named.
 _BYTES = {
-    "hypot": 17000, "piecewise": 10400, "median": 7400, "selu": 6500, "i1e": 5600, "sparse_plus": 5500, "choose": 5400,
+    "zeta": 45000, "hypot": 17000, "piecewise": 10400, "median": 7400, "selu": 6500, "i1e": 5600, "sparse_plus": 5500, "choose": 5400,
     "mish": 5400, "softplus": 5300, "celu": 5000, "log_sigmoid": 4900, "elu": 4700, "masked_softmax": 4400, "logaddexp": 4100,
     "std": 4000, "copysign": 3700, "relu6": 3500, "hard_tanh": 3400, "gelu_tanh": 3400, "logaddexp2": 3400, "remainder": 3300,
     "switch": 3200, "select_n": 3200, "minimum": 2500, "maximum": 2000, "nan_to_num": 3000, "hard_sigmoid": 2800,

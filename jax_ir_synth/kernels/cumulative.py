@@ -128,7 +128,8 @@ def statistics(d: Draft) -> tuple[Value, ...]:
         if kind == "mean":
             return (mean,) if d.stream.chance(40) else (mix(d, [y, mean], d.stream.below(2)),)
         second = d.apply("div", d.apply("cumsum", d.apply("square", y), axis=0), counts)
-        return mean, d.apply("sub", second, d.apply("square", mean))
+        typical = y.samples.var() * (0.3 + 1.2 * (y.samples - y.low) / (y.high - y.low))
+        return mean, d.claim("sub", -1e-3, max(second.high, 1e-3), second, d.apply("square", mean), typical=typical)
     if kind == "window":
         k = d.stream.between(2, max(2, n // 2))
         total = d.apply("cumsum", y, axis=0)

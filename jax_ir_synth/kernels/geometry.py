@@ -99,13 +99,11 @@ class Geometry:
     def _dot(self, u, w, keepdims, last) -> Value:
         how = self.d.stream.below(10)
         if not keepdims and u.ndim == w.ndim == 1 and how < 6:
-            return last("matmul" if how < 4 else "vdot", u, w)
+            return last("matmul", u, w)
         if not keepdims and (u.ndim, w.ndim) == (2, 1) and how < 5:
             return last("matmul", u, w)
-        if not keepdims and u.ndim == w.ndim == 2 and how < 3:
+        if not keepdims and u.ndim == w.ndim == 2 and how < 4:
             return last("einsum", u, w, equation=self.d.stream.choice(("ij,ij->i", "ni,ni->n", "bi,bi->b")))
-        if not keepdims and how == 3 and u.dtype == "float32":
-            return last("vecdot3", u, w)
         return last("sum", self.d.apply("mul", u, w), axis=-1, keepdims=keepdims)
 
     def cross(self, u: Value, w: Value) -> Value:

@@ -154,7 +154,7 @@ def logsumexp_by_hand(d: Draft, x: Value, axis: int = -1) -> Value:
 def l2_normalize(d: Draft, x: Value, axis: int = -1) -> Value:
     """x / (‖x‖ + eps) or x / max(‖x‖, eps): elements in [-1, 1]."""
     eps = epsilon(d)
-    rms = math.sqrt(float((x.samples**2).mean()) * x.shape[axis])
+    rms = math.sqrt(float((x.samples**2).mean()) * x.shape[axis]) + 1e-9
     typical = x.samples / rms
     how = d.stream.below(5)
     describe(d, d.stream.choice(("Scales x to unit length.", "Normalises along the last axis.")))

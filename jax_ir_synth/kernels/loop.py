@@ -72,6 +72,8 @@ def _after(d: Draft, value: Value) -> Value:
             return grow.with_literal(d, light(d, value))
         return mix(d, [value, light(d, value)], 1)
     result = grow.some(attempt)
+    if result.op in ("maximum", "minimum"):   # what is carried or summed up tends to lie on one side of a number
+        raise Undrawable("an extremum of a loop's result")
     if result.is_literal or result.centred:
         raise Undrawable("no result")
     return result

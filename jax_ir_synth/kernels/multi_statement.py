@@ -1,11 +1,11 @@
 """Category `multi_statement`: several statements and several results, as layers, updates and losses have."""
 
 from jax_ir_synth.kernels import grow, statement_starts, statements, trial
-from jax_ir_synth.kernels.bench import Bench, reached
+from jax_ir_synth.kernels.bench import Bench
 from jax_ir_synth.kernels.draft import Draft
 from jax_ir_synth.kernels.idioms import spreads
 from jax_ir_synth.kernels.signature import Signature
-from jax_ir_synth.kernels.values import Undrawable, Value
+from jax_ir_synth.kernels.values import Undrawable, Value, reached
 
 SIGNATURE = Signature(requires={"several_results"}, forbids={"vec3", "shrinks", "iteration", "compound"})
 

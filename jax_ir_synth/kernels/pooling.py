@@ -77,6 +77,8 @@ def statistics(d: Draft) -> tuple[Value, ...]:
         return (reduce(d, prepared(d, value, 1), axes(d, value.ndim)),)
     if kind == "several" and other.shape == value.shape:
         return value, other
+    if {value.op, other.op} <= {*_EXTREMES, "norm_inf"}:   # often the same element
+        raise Undrawable("two extrema")
     return (grow.one_binary(d, value, other),)
 
 

@@ -78,6 +78,8 @@ _CONDITIONS = {
     "two": lambda node: len(node.operands) == 2,
     "vector": lambda node: node.operands[0].ndim == 1,
     "dot": lambda node: (node.operands[0].ndim, node.operands[1].ndim) != (3, 3),
+    "vec1": lambda node: all(v.ndim == 1 for v in node.operands) and same_dtype(node.operands),
+    "rows": lambda node: node.params["equation"] in ("ij,ij->i", "ni,ni->n", "bi,bi->b") and same_dtype(node.operands),
     "mat2": lambda node: all(v.ndim == 2 for v in node.operands) and same_dtype(node.operands),
     "dot2": lambda node: node.operands[0].ndim <= 2 and node.operands[1].ndim <= 2
     and same_dtype(node.operands),

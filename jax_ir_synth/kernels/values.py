@@ -101,6 +101,22 @@ def flatten(groups) -> list[Value]:
     return flat
 
 
+def reached(values) -> dict[int, Value]:
+    """All that the values are made of, by their ids, bodies of inner functions included."""
+    seen: dict[int, Value] = {}
+    stack = list(values)
+    while stack:
+        value = stack.pop()
+        if id(value) in seen:
+            continue
+        seen[id(value)] = value
+        stack.extend(value.operands)
+        stack.extend(value.params.get("means", ()))
+        for block in value.blocks:
+            stack.extend(block.flat_results())
+    return seen
+
+
 @dataclass(frozen=True, slots=True)
 class InAval:
     """One argument: its name, shape, dtype and the range of values the program is defined on."""

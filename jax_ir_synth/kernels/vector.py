@@ -4,7 +4,7 @@ from jax_ir_synth.kernels import control, grow, trial, vector_steps
 from jax_ir_synth.kernels.draft import Draft
 from jax_ir_synth.kernels.geometry import Geometry
 from jax_ir_synth.kernels.signature import Signature
-from jax_ir_synth.kernels.values import Undrawable, Value
+from jax_ir_synth.kernels.values import Undrawable, Value, reached
 
 SIGNATURE = Signature(requires={"vec3"}, forbids={"compound"})
 
@@ -117,21 +117,6 @@ class Scene:
 def estimated_bytes(values: tuple[Value, ...]) -> int:
     """Length of the IR column of a program with these results, roughly."""
     return 1000 + sum(_BYTES.get(v.op, _BYTES_OF_OTHERS) for v in reached(values).values())
-
-
-def reached(values: tuple[Value, ...]) -> dict[int, Value]:
-    """All that the values are made of, by their ids."""
-    seen: dict[int, Value] = {}
-    stack = list(values)
-    while stack:
-        value = stack.pop()
-        if id(value) in seen:
-            continue
-        seen[id(value)] = value
-        stack.extend(value.operands)
-        for block in value.blocks:
-            stack.extend(block.flat_results())
-    return seen
 
 
 def draw(d: Draft) -> tuple[Value, ...]:

@@ -303,11 +303,11 @@ def box(s):
     d, p = s.d, s.vector()
     side = d.stream.choice((0.5, 0.75, 0.3, 0.6))
     q = d.apply("sub", d.apply("abs", p), side)
-    outside = d.apply("norm", d.apply("maximum", q, 0.0), axis=-1)
+    squares = d.apply("sum", d.apply("square", d.apply("maximum", q, 0.0)), axis=-1)
+    outside = d.claim("sqrt", 0.0, math.sqrt(squares.high), d.apply("add", squares, epsilon(d)))   # no kink at 0
     inside = d.apply("minimum", d.apply("max", q, axis=-1), 0.0)
     describe(d, "Signed distance to a box.")
-    return d.apply("add", d.claim("sqrt", 0.01, outside.bound + 1, d.apply("add", d.apply("square", outside), 1e-3))
-                   if d.stream.chance(30) else outside, inside)
+    return d.apply("add", outside, inside)
 
 
 def capsule(s):
@@ -336,11 +336,14 @@ def lambert(s):
 def phong(s):
     """Specular shading: the reflected light against the view."""
     d, g = s.d, s.geometry
-    light = s.vector()
+    light = s.unit()
     mirrored = g.reflect(light, s.unit((light,)))
-    c = g.dot(mirrored, s.vector((light,)))
+    c = g.dot(mirrored, s.unit((light,)))
     describe(d, "Phong highlight.")
-    c = d.apply("clip", c, 0.1, 2.0)
+    c = d.apply("maximum", c, d.stream.choice((0.1, 0.01, 0.05))) if d.stream.chance(60) else d.claim(
+        "clip", 0.05, 1.0, c, 0.05, 1.0)
+    if c.low < 0.1:
+        return d.apply("square", c)
     return d.apply("power", c, d.stream.choice((4.0, 1.5, 2.5, 3.0))) if d.stream.chance(60) else d.apply("cube", c)
 
 

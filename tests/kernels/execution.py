@@ -40,6 +40,7 @@ def run(module: str, inputs: list[np.ndarray]) -> list[np.ndarray]:
     with mlir.make_ir_context() as context, ir.Location.unknown(context):
         parsed = ir.Module.parse(module)
         _widen_results(parsed)
+        _copy_scattered(parsed)
         PassManager.parse("builtin.module(func.func(chlo-legalize-to-stablehlo))").run(parsed.operation)
         results = stablehlo.eval_module(parsed, [_attribute(x) for x in inputs])
         return [_array(r) for r in results]
@@ -52,6 +53,20 @@ def _attribute(x: np.ndarray):
     if x.dtype == ml_dtypes.bfloat16:
         return ir.DenseElementsAttr.get(np.ascontiguousarray(x).view(np.uint16), shape=shape, type=ir.BF16Type.get())
     return ir.DenseElementsAttr.get(np.ascontiguousarray(x), shape=shape, type=mlir.dtype_to_ir_type(x.dtype))
+
+
+def _copy_scattered(module) -> None:
+    """Gives each scatter a copy of its operand: the interpreter writes into the operand itself."""
+    def visit(op):
+        for region in op.regions:
+            for block in region.blocks:
+                for each in list(block.operations):
+                    if each.operation.name == "stablehlo.scatter":
+                        x = each.operation.operands[0]
+                        with ir.InsertionPoint(each.operation):
+                            each.operation.operands[0] = stablehlo.concatenate([x], 0)
+                    visit(each.operation)
+    visit(module.operation)
 
 
 def _widen_results(module) -> None:

@@ -543,9 +543,10 @@ def equation_of(op: str, operands: tuple[Value, ...], params: dict) -> str | Non
 
 
 _PRODUCTS = (
-    _contract("einsum", ((4, 'jnp.einsum("{equation}", {0}, {1})'),), _einsum_equation),
+    _contract("einsum", ((4, 'jnp.einsum("{equation}", {0}, {1})'), (1, "jnp.vecdot({0}, {1})", "rows")), _einsum_equation),
     _contract("matmul", ((3, "70|{0:70} @ {1:71}"), (4, "jnp.dot({0}, {1})", "dot"), (3, "jnp.matmul({0}, {1})"),
-                         (1, "lax.dot({0}, {1})", "dot2"), (1, "lax.dot_general({0}, {1}, (((1,), (0,)), ((), ())))", "mat2")), _dot_equation),
+                         (1, "lax.dot({0}, {1})", "dot2"), (1, "lax.dot_general({0}, {1}, (((1,), (0,)), ((), ())))", "mat2"),
+                         (2, "jnp.vdot({0}, {1})", "vec1")), _dot_equation),
     _contract("vdot", ((1, "jnp.vdot({0}, {1})"),), lambda o, p: "i,i->" if o[0].ndim == 1 else "ij,ij->"),
     _contract("tensordot", ((1, "jnp.tensordot({0}, {1}, axes={axes})"),),
               lambda o, p: {1: "ij,jk->ik", 2: "ij,ij->"}[p["axes"]]),
