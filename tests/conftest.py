@@ -9,5 +9,9 @@ os.environ["HF_HOME"] = _HOME.name
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 
+def pytest_addoption(parser):
+    parser.addoption("--record-goldens", action="store_true", help="write the recorded rows anew")
+
+
 def pytest_unconfigure():
     _HOME.cleanup()

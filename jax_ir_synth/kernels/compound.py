@@ -2,10 +2,11 @@
 
 import math
 
-from jax_ir_synth.kernels import control, grow
-from jax_ir_synth.kernels.draft import Draft
-from jax_ir_synth.kernels.signature import Signature
-from jax_ir_synth.kernels.values import Undrawable, Value
+from jax_ir_synth.kernels.core import control
+from jax_ir_synth.kernels.core.draft import Draft
+from jax_ir_synth.kernels.core.signature import Signature
+from jax_ir_synth.kernels.core.values import Undrawable, Value
+from jax_ir_synth.kernels.steps import grow
 
 SIGNATURE = Signature(requires={"compound"}, forbids={"vec3"})
 

@@ -1,11 +1,11 @@
 """Category `multi_statement`: several statements and several results, as layers, updates and losses have."""
 
-from jax_ir_synth.kernels import grow, statement_starts, statements, trial
-from jax_ir_synth.kernels.bench import Bench
-from jax_ir_synth.kernels.draft import Draft
-from jax_ir_synth.kernels.idioms import spreads
-from jax_ir_synth.kernels.signature import Signature
-from jax_ir_synth.kernels.values import Undrawable, Value, reached
+from jax_ir_synth.kernels.core.draft import Draft
+from jax_ir_synth.kernels.core.signature import Signature
+from jax_ir_synth.kernels.core.values import Undrawable, Value, reached
+from jax_ir_synth.kernels.steps import grow, statement_starts, statements
+from jax_ir_synth.kernels.steps.bench import Bench
+from jax_ir_synth.kernels.steps.idioms import spreads
 
 SIGNATURE = Signature(requires={"several_results"}, forbids={"vec3", "shrinks", "iteration", "compound"})
 
@@ -30,7 +30,7 @@ def draw(d: Draft) -> tuple[Value, ...]:
     outputs = d.finish(*_outputs(bench))
     if sum(v.op not in ("argument", "literal", "part", "parameter") for v in reached(outputs).values()) < _LEAST:
         raise Undrawable("too few statements")
-    return trial.require(d, outputs)
+    return outputs
 
 
 def _shape(d: Draft) -> tuple[int, ...]:

@@ -1,9 +1,9 @@
 """Category `unary`: functions of one argument, composed."""
 
-from jax_ir_synth.kernels import grow
-from jax_ir_synth.kernels.draft import Draft
-from jax_ir_synth.kernels.signature import Signature
-from jax_ir_synth.kernels.values import Value
+from jax_ir_synth.kernels.core.draft import Draft
+from jax_ir_synth.kernels.core.signature import Signature
+from jax_ir_synth.kernels.core.values import Value
+from jax_ir_synth.kernels.steps import grow
 
 SIGNATURE = Signature(
     requires={"single_argument"},

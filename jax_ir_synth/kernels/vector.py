@@ -1,10 +1,12 @@
 """Category `vector`: work on vectors of three components, one or many."""
 
-from jax_ir_synth.kernels import control, grow, trial, vector_steps
-from jax_ir_synth.kernels.draft import Draft
-from jax_ir_synth.kernels.geometry import Geometry
-from jax_ir_synth.kernels.signature import Signature
-from jax_ir_synth.kernels.values import Undrawable, Value, reached
+from jax_ir_synth.kernels.core import control
+from jax_ir_synth.kernels.core.draft import Draft
+from jax_ir_synth.kernels.core.footprint import footprint
+from jax_ir_synth.kernels.core.signature import Signature
+from jax_ir_synth.kernels.core.values import Undrawable, Value, reached
+from jax_ir_synth.kernels.steps import grow, vector_steps
+from jax_ir_synth.kernels.steps.geometry import Geometry
 
 SIGNATURE = Signature(requires={"vec3"}, forbids={"compound"})
 
@@ -13,9 +15,7 @@ _COUNT_WEIGHTS = (8, 9, 7, 6, 8, 8, 5, 5, 4, 6, 4, 3, 3, 3, 2, 2, 2, 2, 2)
 _RANGES = ((-1.0, 1.0), (-2.0, 2.0), (-1.5, 1.5), (-3.0, 3.0), (0.1, 1.0), (-0.5, 1.0), (0.5, 2.0))
 _RANGE_WEIGHTS = (14, 10, 4, 4, 3, 3, 2)
 _MAX_ARGUMENTS = 6
-# Bytes of IR (forward and backward) that an operation takes, roughly: a program gets a budget of them.
-_BYTES = {"cross": 6900, "norm": 2800, "sqrt": 1200, "expand_dims": 900, "stack": 1200, "literal": 350, "part": 300}
-_BYTES_OF_OTHERS = 520
+# Bytes of an IR column that a program may grow to.
 _BUDGETS = (5500, 8000, 10500, 13000, 17000)
 _BUDGET_WEIGHTS = (4, 6, 5, 3, 1)
 
@@ -93,7 +93,7 @@ class Scene:
             try:
                 made = self.d.stream.weighted(names, weights)(self)
                 made = made if isinstance(made, tuple) else (made,)
-                if estimated_bytes((*self.pending, *made)) > 1.15 * self.budget + 1500:
+                if footprint((*self.pending, *made)) > 1.15 * self.budget + 1500:
                     raise Undrawable("too long")
             except Undrawable:
                 del self.vectors[vectors:]
@@ -114,11 +114,6 @@ class Scene:
             (self.vectors if self.is_vector(value) else self.scalars).append(value)
 
 
-def estimated_bytes(values: tuple[Value, ...]) -> int:
-    """Length of the IR column of a program with these results, roughly."""
-    return 1000 + sum(_BYTES.get(v.op, _BYTES_OF_OTHERS) for v in reached(values).values())
-
-
 def draw(d: Draft) -> tuple[Value, ...]:
     """Vectors composed by geometry and mechanics, many at once, one alone, or by `vmap` over points."""
     if d.dtype == "float16":
@@ -136,7 +131,7 @@ def draw(d: Draft) -> tuple[Value, ...]:
     for _ in range(d.stream.weighted((0, 1, 2), (2, 4, 2)) if style == "vmap" else
                    d.stream.weighted((2, 3, 4, 5), (4, 5, 4, 2))):
         scene.step(rules)
-        if estimated_bytes(tuple(scene.pending)) > scene.budget:
+        if footprint(tuple(scene.pending)) > scene.budget:
             break
     if scene.batch and d.stream.chance(22):
         scene.step(vector_steps.GATHERING)
@@ -202,4 +197,4 @@ def _outputs(scene: Scene) -> tuple[Value, ...]:
     most = d.stream.weighted((1, 2, 3), (6, 4, 1))
     like = [v for v in waiting if v.shape == waiting[0].shape or scene.is_vector(v) or v.shape == scene.batch]
     rest = [v for v in waiting if not any(v is w for w in like)]
-    return trial.require(d, d.finish(*_joined(scene, like, max(1, most - len(rest))), *rest[:3]))
+    return (*_joined(scene, like, max(1, most - len(rest))), *rest[:3])

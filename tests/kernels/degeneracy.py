@@ -1,7 +1,6 @@
 """The rule "no degenerate rows", checked on what a row's IR computes."""
 
 import numpy as np
-
 from execution import random_inputs, run
 
 

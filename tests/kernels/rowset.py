@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from jax_ir_synth import kernels
-from jax_ir_synth.kernels.values import KernelSource, KernelSpec
+from jax_ir_synth.kernels.core.values import KernelSource, KernelSpec
 from jax_ir_synth.lowering import lower_source
 from jax_ir_synth.lowering.column import read_column
 from jax_ir_synth.plan import CategoryPlan

@@ -3,9 +3,9 @@
 import pytest
 from degeneracy import defects
 
+from jax_ir_synth.kernels.core.values import InAval
 from jax_ir_synth.lowering import lower_source
 from jax_ir_synth.lowering.column import read_column
-from jax_ir_synth.kernels.values import InAval
 
 AVALS = (InAval("x", (4,), "float32", -1.0, 1.0), InAval("y", (4,), "float32", 0.5, 2.0))
 DICTS = [{"name": a.name, "shape": list(a.shape), "dtype": a.dtype, "low": a.low, "high": a.high} for a in AVALS]

@@ -2,10 +2,10 @@
 
 import pytest
 
-from jax_ir_synth.kernels import control
-from jax_ir_synth.kernels.draft import Draft
-from jax_ir_synth.kernels.identity import hashes
-from jax_ir_synth.kernels.stream import Stream
+from jax_ir_synth.kernels.core import control
+from jax_ir_synth.kernels.core.draft import Draft
+from jax_ir_synth.kernels.core.identity import hashes
+from jax_ir_synth.kernels.core.stream import Stream
 
 
 def draft() -> Draft:

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from jax_ir_synth import kernels
-from jax_ir_synth.kernels.signature import Signature
+from jax_ir_synth.kernels.core.signature import Signature
 from jax_ir_synth.lowering.census import FEATURES
 
 

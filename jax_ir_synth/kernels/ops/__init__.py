@@ -1,7 +1,19 @@
 """The operator table: every operation that a program can hold, by name."""
 
-from jax_ir_synth.kernels.ops import (arrays, binary, choices, contractions, geometry, linalg, masked, random, reductions, spectral, ternary,
-                                      unary)
+from jax_ir_synth.kernels.ops import (
+    arrays,
+    binary,
+    choices,
+    contractions,
+    geometry,
+    linalg,
+    masked,
+    random,
+    reductions,
+    spectral,
+    ternary,
+    unary,
+)
 from jax_ir_synth.kernels.ops.base import Op
 
 OPS: dict[str, Op] = {}

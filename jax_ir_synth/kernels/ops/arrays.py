@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from jax_ir_synth.kernels.ops.base import (Op, first_dtype, first_shape, keep_bounds, keep_samples)
-from jax_ir_synth.kernels.ops.reductions import around, spread, summed
-from jax_ir_synth.kernels.values import SAMPLES, Undrawable, Value, broadcast, promote
+from jax_ir_synth.kernels.core.values import SAMPLES, Undrawable, Value, broadcast, promote
+from jax_ir_synth.kernels.ops.base import Op, first_dtype, first_shape, keep_bounds, keep_samples
+from jax_ir_synth.kernels.ops.reductions import spread, summed
 
 NUMBERS = ("float32", "float16", "bfloat16", "int32", "bool")
 _RAMP = np.linspace(0.0, 1.0, SAMPLES)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from jax_ir_synth.kernels.core.values import Value, broadcast, promote
 from jax_ir_synth.kernels.ops.base import ANY, Op, bool_dtype, first_dtype, first_shape
-from jax_ir_synth.kernels.values import Value, broadcast, promote
 
 FLOATS = ("float32", "float16", "bfloat16")
 _LOG_FLOOR = {"float32": -104.0, "float16": -17.0, "bfloat16": -93.0}  # log of the smallest positive number

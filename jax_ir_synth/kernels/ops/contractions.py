@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
+from jax_ir_synth.kernels.core.values import Undrawable, Value, broadcast, promote
 from jax_ir_synth.kernels.ops.arrays import einsum_shape
 from jax_ir_synth.kernels.ops.base import Op, first_dtype
 from jax_ir_synth.kernels.ops.reductions import around, reduced_count, spread, summed
-from jax_ir_synth.kernels.values import Undrawable, Value, broadcast, promote
 
 _FLOAT32 = ("float32",)
 

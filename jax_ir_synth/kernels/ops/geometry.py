@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from jax_ir_synth.kernels.core.values import Value
 from jax_ir_synth.kernels.ops.base import Op
-from jax_ir_synth.kernels.values import Value
 
 
 def _products(x: Value, y: Value) -> tuple[float, float]:

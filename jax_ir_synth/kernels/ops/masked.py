@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from jax_ir_synth.kernels.core.values import SAMPLES, Undrawable, broadcast
 from jax_ir_synth.kernels.ops.base import Op, bool_dtype, first_dtype, first_shape, keep_bounds
 from jax_ir_synth.kernels.ops.reductions import around, spread
-from jax_ir_synth.kernels.values import SAMPLES, Undrawable, broadcast
 
 
 def keeps_some(mask) -> bool:

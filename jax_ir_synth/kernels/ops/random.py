@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from jax_ir_synth.kernels.core.values import SAMPLES
 from jax_ir_synth.kernels.ops.base import Op
-from jax_ir_synth.kernels.values import SAMPLES
 
 _RAMP = (np.arange(SAMPLES) * 7 % SAMPLES + 0.5) / SAMPLES
 _NORMAL = np.array([-1.6, 0.4, 1.1, -0.3, 0.8, -1.0, 0.1, 1.7, -0.6, 0.3, -1.3, 1.3, -0.1, 0.6, -0.8, -0.6])

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from jax_ir_synth.kernels.ops.base import ANY, Op
-from jax_ir_synth.kernels.values import SAMPLES, Undrawable, Value
+from jax_ir_synth.kernels.core.values import SAMPLES, Undrawable, Value
+from jax_ir_synth.kernels.ops.base import Op
 
 # Fixed, standardised offsets: how far a reduction's samples spread around what is expected of it.
 _Z = np.array([-1.6, 0.4, 1.1, -0.3, 0.8, -1.0, 0.1, 1.7, -0.6, 0.3, -1.3, 1.3, -0.1, 0.6, -0.8, -0.6])

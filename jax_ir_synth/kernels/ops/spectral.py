@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from jax_ir_synth.kernels.core.values import Undrawable
 from jax_ir_synth.kernels.ops.base import Op, first_dtype
 from jax_ir_synth.kernels.ops.reductions import around, spread
-from jax_ir_synth.kernels.values import Undrawable
 
 
 def _length(operands) -> int:

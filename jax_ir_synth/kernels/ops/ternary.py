@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from jax_ir_synth.kernels.core.values import broadcast, promote
 from jax_ir_synth.kernels.ops.base import ANY, Op
-from jax_ir_synth.kernels.values import broadcast, promote
 
 NUMBERS = ("float32", "float16", "bfloat16", "int32")
 

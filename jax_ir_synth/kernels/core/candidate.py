@@ -1,0 +1,34 @@
+"""One candidate of a category: its grammar run on its own random stream until a program stands."""
+
+from jax_ir_synth.kernels.core.draft import Draft
+from jax_ir_synth.kernels.core.footprint import require_short
+from jax_ir_synth.kernels.core.identity import hashes
+from jax_ir_synth.kernels.core.stream import Stream
+from jax_ir_synth.kernels.core.trial import require_effect
+from jax_ir_synth.kernels.core.values import KernelSpec, Undrawable
+
+_ATTEMPTS = 500
+# The program's float type, in percent: people write float32 nearly everywhere.
+_DTYPES, _PERCENT = ("float32", "bfloat16", "float16"), (88, 8, 4)
+
+
+def drawn(grammar, category: str, seed: int, candidate: int) -> KernelSpec:
+    """The candidate's program. `grammar` is the category's module.
+
+    Raises:
+      RuntimeError: the grammar gave up 500 times in a row, which is a defect of it.
+    """
+    stream = Stream(seed, category, candidate)
+    for _ in range(_ATTEMPTS):
+        draft = Draft(stream)
+        draft.use(stream.weighted(_DTYPES, _PERCENT))
+        try:
+            outputs = draft.finish(*grammar.draw(draft))
+            if "vec3" in grammar.SIGNATURE.forbids and any(v.shape[-1:] == (3,) for v in draft.arguments):
+                continue
+            require_short(outputs)
+            require_effect(draft, outputs)
+        except Undrawable:
+            continue
+        return KernelSpec(category, seed, candidate, tuple(draft.arguments), outputs, *hashes(outputs), draft.doc)
+    raise RuntimeError(f"{category}: candidate {candidate} of seed {seed} could not be drawn in {_ATTEMPTS} attempts")

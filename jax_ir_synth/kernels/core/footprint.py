@@ -1,0 +1,57 @@
+"""How long a program's IR will be, estimated from its operations, so that no row grows past its limit."""
+
+import math
+from collections import Counter
+
+from jax_ir_synth.kernels.core.costs import BASE, BYTES, OTHER
+from jax_ir_synth.kernels.core.values import Undrawable, Value
+
+# Bytes of one IR column; a row holds two, and the estimate is rough: 64 KiB stay out of reach.
+LONGEST = 26_000
+
+_FREE = {"parameter", "literal", "part", "merged", "half", "counter"}
+_LOOPS = {"scan", "fori_loop", "map", "while_loop"}
+# Their text grows with each doubling of the length that they run over.
+_DOUBLING = {"cummax", "cummin", "cumprod", "cumlogsumexp", "linear_recurrence", "associative_scan"}
+
+
+def footprint(outputs) -> int:
+    """Estimated bytes of the IR column (forward and backward) of a program with these outputs."""
+    return BASE + sum(round(times * BYTES.get(op, OTHER)) for op, times in operations(outputs).items())
+
+
+def require_short(outputs, limit: int = LONGEST) -> None:
+    """Raises Undrawable where the IR column would be longer than about `limit` bytes."""
+    estimate = footprint(outputs)
+    if estimate > limit:
+        raise Undrawable(f"about {estimate} bytes of IR")
+
+
+def operations(outputs) -> Counter:
+    """How often each operation is in the program; in a loop's body it counts twice."""
+    times: Counter = Counter()
+    seen: set[int] = set()
+    stack = [(value, 1.0) for value in outputs]
+    while stack:
+        value, weight = stack.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if value.op not in _FREE:
+            times[_kind(value)] += weight * _length_factor(value)
+        stack.extend((v, weight) for v in (*value.operands, *value.params.get("means", ())))
+        inner = 2 * weight if value.op in _LOOPS else weight
+        stack.extend((v, inner) for block in value.blocks for v in block.flat_results())
+    return times
+
+
+def _kind(value: Value) -> str:
+    # A key's bits are hashed by a long text, unless the key says otherwise.
+    return "key_argument" if value.op == "argument" and value.dtype == "uint32" else value.op
+
+
+def _length_factor(value: Value) -> float:
+    if value.op.removesuffix("_reverse") not in _DOUBLING:
+        return 1.0
+    axis = value.params.get("axis", 0)
+    return math.log2(max(2, value.operands[0].shape[axis if isinstance(axis, int) else 0]))

@@ -1,0 +1,1 @@
+"""From a drawn program to Python text: names, spellings, statements and layout."""

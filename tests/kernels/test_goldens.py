@@ -1,0 +1,61 @@
+"""Recorded rows, one a category: the same text again, and the same results when it is executed.
+
+`pytest tests/kernels/test_goldens.py --record-goldens` writes them anew, after a change that is meant
+to change rows. A recorded row holds the jax version that lowered it: under another one its IR may
+differ, and then only its source is compared.
+"""
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pytest
+from execution import can_run, random_inputs, run
+
+from jax_ir_synth import kernels
+from jax_ir_synth.config import Request
+from jax_ir_synth.lowering.column import read_column
+from jax_ir_synth.plan import plan_rows
+from jax_ir_synth.rows import make_row
+
+FOLDER = Path(__file__).parent / "goldens"
+SEED, INPUTS = 2026, 1
+
+
+def fresh(category: str) -> dict:
+    request = Request(category=category, seed=SEED, count=1)
+    (planned,) = plan_rows(request)
+    return make_row(request, planned)
+
+
+def results(row: dict) -> list | None:
+    module = read_column(row["cpp"]).forward
+    if not can_run(module):
+        return None
+    return [np.round(r, 6).tolist() for r in run(module, random_inputs(row["in_avals"], INPUTS))]
+
+
+@pytest.mark.parametrize("category", kernels.CATEGORIES)
+def test_a_recorded_row_comes_out_the_same(category, request):
+    path = FOLDER / f"{category}.json"
+    row = fresh(category)
+    if request.config.getoption("--record-goldens"):
+        FOLDER.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"row": row, "results": results(row)}, indent=1) + "\n")
+    recorded = json.loads(path.read_text())["row"]
+    if recorded["jax_version"] == version("jax"):
+        assert row == recorded
+        return
+    lowered = ("cpp", "cuda", "program_hash", "jax_version")
+    assert {k: v for k, v in row.items() if k not in lowered} == {k: v for k, v in recorded.items() if k not in lowered}
+
+
+@pytest.mark.parametrize("category", kernels.CATEGORIES)
+def test_a_recorded_row_computes_the_same(category):
+    recorded = json.loads((FOLDER / f"{category}.json").read_text())
+    computed = results(fresh(category))
+    if recorded["results"] is None:
+        pytest.skip(f"the interpreter can't run this row's operations ({category})")
+    for ours, theirs in zip(computed, recorded["results"], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
