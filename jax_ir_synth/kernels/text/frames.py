@@ -1,0 +1,27 @@
+"""A function in the making: its lines so far, at an indentation and a nesting level."""
+
+INDENT = "    "
+
+
+class Frame:
+    """A function being written: its nesting level, its lines so far and its indentation."""
+
+    def __init__(self, level: int, indent: int):
+        self.level = level
+        self.indent = indent
+        self.lines: list[str] = []
+
+    def add(self, line: str) -> None:
+        self.lines.append(INDENT * self.indent + line)
+
+    def blank(self) -> None:
+        """An empty line, where one may stand: not first, and not after another."""
+        if self.lines and self.lines[-1]:
+            self.lines.append("")
+
+
+def grouped(names: list[str]) -> str:
+    """One name as it is, several as a tuple, none as `_`."""
+    if not names:
+        return "_"
+    return names[0] if len(names) == 1 else f"({', '.join(names)})"
