@@ -13,6 +13,7 @@ _FREE = {"parameter", "literal", "part", "merged", "half", "counter"}
 _LOOPS = {"scan", "fori_loop", "map", "while_loop"}
 # Their text grows with each doubling of the length that they run over.
 _DOUBLING = {"cummax", "cummin", "cumprod", "cumlogsumexp", "linear_recurrence", "associative_scan"}
+_LIKE_CUMMAX = {"cummin", "cumprod", "cumlogsumexp"}   # written out alike
 
 
 def footprint(outputs) -> int:
@@ -46,8 +47,10 @@ def operations(outputs) -> Counter:
 
 
 def _kind(value: Value) -> str:
-    # A key's bits are hashed by a long text, unless the key says otherwise.
-    return "key_argument" if value.op == "argument" and value.dtype == "uint32" else value.op
+    if value.op == "argument" and value.dtype == "uint32":
+        return "key_argument"   # its bits are hashed, by a long text
+    op = value.op.removesuffix("_reverse")
+    return "cummax" if op in _LIKE_CUMMAX else op
 
 
 def _length_factor(value: Value) -> float:
