@@ -7,7 +7,7 @@ import numpy as np
 
 from jax_ir_synth.kernels.core.values import FLOATS, Value, flatten
 from jax_ir_synth.kernels.ops import OPS
-from jax_ir_synth.kernels.ops.arrays import equation_of
+from jax_ir_synth.kernels.ops.products import equation_of
 
 # Parameters that name a structure rather than a size, a position or a constant: kept in the skeleton.
 _STRUCTURE = {"equation", "mode", "reverse", "keepdims", "carries", "xs"}

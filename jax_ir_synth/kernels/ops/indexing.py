@@ -1,0 +1,167 @@
+"""Picks and updates by an index value."""
+
+
+import numpy as np
+
+from jax_ir_synth.kernels.core.values import Undrawable, broadcast
+from jax_ir_synth.kernels.ops.base import Op, first_dtype, first_shape, keep_bounds, keep_samples
+from jax_ir_synth.kernels.ops.reductions import spread, summed
+from jax_ir_synth.kernels.ops.rules import NUMBERS, RAMP, changing_axis, hull, interleaved
+
+
+def _taken(operands, params):
+    x, index = operands
+    axis = params["axis"]
+    if axis >= x.ndim:
+        raise Undrawable("no such axis")
+    return x.shape[:axis] + index.shape + x.shape[axis + 1:]
+
+
+def _in_bounds(operands, params):
+    x, index = operands[0], operands[-1]
+    return index.dtype == "int32" and index.low >= 0 and index.high < x.shape[params["axis"]]
+
+
+def _along_axis(operands, params):
+    x, index = operands
+    if x.ndim != index.ndim or any(a != b for i, (a, b) in enumerate(zip(x.shape, index.shape))
+                                   if i != params["axis"]):
+        raise Undrawable("take_along_axis: shapes")
+    return index.shape
+
+
+def _dynamic_sliced(operands, params):
+    return changing_axis(lambda n, p: p["length"])(operands, params)
+
+
+def _slice_fits(operands, params):
+    x, start = operands
+    return (start.dtype == "int32" and start.ndim == 0 and start.low >= 0 and params["axis"] < x.ndim
+            and start.high + params["length"] <= x.shape[params["axis"]] and params["length"] < x.shape[params["axis"]])
+
+
+def _updated_fits(operands, params):
+    x, update, start = operands
+    axis = params["axis"]
+    return (start.ndim == 0 and start.low >= 0 and x.dtype == update.dtype and x.ndim == update.ndim
+            and axis < x.ndim and start.high + update.shape[axis] <= x.shape[axis]
+            and update.shape[axis] < x.shape[axis]
+            and all(a == b for i, (a, b) in enumerate(zip(x.shape, update.shape)) if i != axis))
+
+
+def _first_two_hull(operands, params):
+    return hull(operands[:2], params)
+
+
+def _first_two_mixed(operands, params):
+    return interleaved(operands[:2], params)
+
+
+def _at_target(operands, params):
+    """Shape of `x.at[i].op(value)`: the operand's, where the value fits the picked part."""
+    x, value = operands[0], operands[1]
+    part = x.shape[1:] if len(operands) < 3 else operands[2].shape + x.shape[1:]
+    if "slice" in params:
+        start, stop = params["slice"]
+        if not 0 <= start < stop <= x.shape[0]:
+            raise Undrawable("at: slice")
+        part = (stop - start,) + x.shape[1:]
+    elif len(operands) < 3 and not 0 <= params["index"] < x.shape[0]:
+        raise Undrawable("at: index")
+    if x.ndim < 1 or broadcast(part, value.shape) != part:
+        raise Undrawable("at: the value does not fit")
+    return x.shape
+
+
+def _at_index_ok(operands, params):
+    if len(operands) < 3:
+        return True
+    index = operands[2]
+    return index.dtype == "int32" and index.low >= 0 and index.high < operands[0].shape[0]
+
+
+def _accumulated_bounds(operands, params):
+    x, value = operands[0], operands[1]
+    hits = operands[2].size if len(operands) == 3 else 1
+    return x.low + min(0.0, hits * value.low), x.high + max(0.0, hits * value.high)
+
+
+def _accumulated_sample(operands, params):
+    x, value = operands[0], operands[1]
+    hits = operands[2].size // x.shape[0] if len(operands) == 3 else 0
+    return x.samples + (0.5 * value.samples if hits < 2 else summed(*spread(value), hits))
+
+
+def _product_bounds(operands, params):
+    x, v = operands[0], operands[1]
+    corners = [x.low, x.high, x.low * v.low, x.low * v.high, x.high * v.low, x.high * v.high]
+    return min(corners), max(corners)
+
+
+def _at(name, bounds, sample, **options):
+    return Op(f"at_{name}", ((1, "{0:99}.at[{at}]." + name + "({1})"),), bounds, sample, accepts=_at_index_ok,
+              shape=_at_target, dtype=first_dtype, select=(2,), dtypes=NUMBERS[:4], **options)
+
+
+def _one_hot_shape(operands, params):
+    return operands[0].shape + (params["n"],)
+
+
+def _segment_shape(operands, params):
+    x, ids = operands
+    if x.ndim < 1 or ids.shape != x.shape[:1]:
+        raise Undrawable("segment_sum: shapes")
+    return (params["n"],) + x.shape[1:]
+
+
+def _segment_bounds(operands, params):
+    x, n = operands[0], operands[0].shape[0]
+    return min(0.0, n * x.low), max(0.0, n * x.high)
+
+
+def _segment_sample(operands, params):
+    x = operands[0]
+    return summed(*spread(x), max(1, x.shape[0] // params["n"]))
+
+
+def _segment_extreme(name):
+    # Every segment must be met, or the result holds an infinity: the ids come from a ramp.
+    return Op(f"segment_{name}", ((1, f"jax.ops.segment_{name}({{0}}, {{1}}, num_segments={{n}})"),), keep_bounds,
+              keep_samples, accepts=lambda o, p: o[1].role == "ramp_ids", shape=_segment_shape,
+              dtype=first_dtype, select=(1,))
+
+
+TABLE = (
+    Op("take", ((4, "jnp.take({0}, {1}, axis={axis:d})"), (5, "{0:99}[{gather}]")), keep_bounds, keep_samples,
+       accepts=_in_bounds, shape=_taken, dtype=first_dtype, select=(1,), dtypes=NUMBERS, linear=True),
+    Op("dynamic_index", ((3, "{0:99}[{1}]"), (1, "lax.dynamic_index_in_dim({0}, {1}, keepdims=False)")),
+       keep_bounds, keep_samples, accepts=lambda o, p: _in_bounds(o, p) and p["axis"] == 0 and o[1].ndim == 0,
+       shape=_taken, dtype=first_dtype, select=(1,), dtypes=NUMBERS, linear=True),
+    Op("take_along_axis", ((1, "jnp.take_along_axis({0}, {1}, axis={axis:d})"),), keep_bounds, keep_samples,
+       accepts=_in_bounds, shape=_along_axis, dtype=first_dtype, select=(1,), dtypes=NUMBERS, linear=True),
+    Op("dynamic_slice", ((3, "lax.dynamic_slice_in_dim({0}, {1}, {length}, axis={axis:d})"),
+                         (2, "lax.dynamic_slice({0}, {starts}, {sizes})")), keep_bounds, keep_samples,
+       accepts=_slice_fits, shape=_dynamic_sliced, dtype=first_dtype, select=(1,), dtypes=NUMBERS, linear=True),
+    Op("dynamic_update_slice", ((3, "lax.dynamic_update_slice_in_dim({0}, {1}, {2}, axis={axis:d})"),
+                                (2, "lax.dynamic_update_slice({0}, {1}, {starts2})")), _first_two_hull,
+       _first_two_mixed, accepts=_updated_fits, shape=first_shape, dtype=first_dtype, select=(2,),
+       dtypes=NUMBERS, linear=True),
+    _at("set", _first_two_hull, _first_two_mixed, linear=True),
+    _at("add", _accumulated_bounds, _accumulated_sample, linear=True),
+    _at("multiply", _product_bounds, lambda o, p: o[0].samples * np.where(RAMP > 0.5, o[1].samples, 1.0)),
+    _at("max", _first_two_hull, lambda o, p: np.where(RAMP > 0.5, np.maximum(o[0].samples, o[1].samples),
+                                                      o[0].samples)),
+    _at("min", _first_two_hull, lambda o, p: np.where(RAMP > 0.5, np.minimum(o[0].samples, o[1].samples),
+                                                      o[0].samples)),
+    Op("one_hot", ((5, "jax.nn.one_hot({0}, {n})"), (1, "jax.nn.one_hot({0}, num_classes={n})")),
+       lambda o, p: (0.0, 1.0), lambda o, p: (RAMP > 0.7) * 1.0, shape=_one_hot_shape,
+       dtype=lambda o, p: "float32", smooth=False, dtypes=("int32",),
+       accepts=lambda o, p: o[0].low >= 0 and o[0].high < p["n"]),
+    Op("segment_sum", ((3, "jax.ops.segment_sum({0}, {1}, num_segments={n})"), (1, "jax.ops.segment_sum({0}, {1}, {n})")),
+       _segment_bounds, _segment_sample, shape=_segment_shape, dtype=first_dtype, select=(1,),
+       accepts=lambda o, p: o[1].dtype == "int32" and o[1].low >= 0 and o[1].high < p["n"]),
+    _segment_extreme("max"), _segment_extreme("min"),
+    Op("searchsorted", ((1, "jnp.searchsorted({0}, {1})"),), lambda o, p: (0.0, float(o[0].shape[0])),
+       lambda o, p: np.round(RAMP * o[0].shape[0]), shape=lambda o, p: o[1].shape, smooth=False,
+       dtype=lambda o, p: "int32", accepts=lambda o, p: o[0].ndim == 1),
+)

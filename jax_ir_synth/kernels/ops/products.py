@@ -1,0 +1,108 @@
+"""Products of arrays, and the einsum that each of them is."""
+
+import math
+
+import numpy as np
+
+from jax_ir_synth.kernels.core.values import Undrawable, Value, promote
+from jax_ir_synth.kernels.ops.base import Op, first_dtype
+from jax_ir_synth.kernels.ops.reductions import spread, summed
+from jax_ir_synth.kernels.ops.rules import (
+    with_ndim,
+)
+
+
+def einsum_shape(equation: str, shapes: list[tuple[int, ...]]) -> tuple[tuple[int, ...], int]:
+    """The result's shape and the number of products summed into each of its elements."""
+    inputs, output = equation.split("->")
+    sizes: dict[str, int] = {}
+    for letters, shape in zip(inputs.split(","), shapes, strict=True):
+        if len(letters) != len(shape):
+            raise Undrawable("einsum: rank")
+        for letter, n in zip(letters, shape):
+            if sizes.setdefault(letter, n) != n:
+                raise Undrawable("einsum: sizes")
+    count = math.prod(n for letter, n in sizes.items() if letter not in output)
+    return tuple(sizes[letter] for letter in output), count
+
+
+def _product_range(x: Value, y: Value) -> tuple[float, float]:
+    corners = (x.low * y.low, x.low * y.high, x.high * y.low, x.high * y.high)
+    return min(corners), max(corners)
+
+
+def contraction(operands: tuple[Value, ...], count: int) -> tuple[tuple[float, float], np.ndarray]:
+    """Range and samples of a sum of `count` products."""
+    x, y = operands
+    low, high = _product_range(x, y)
+    product = x.samples * y.samples
+    return (count * low, count * high), summed(float(product.mean()), float(product.std()), count)
+
+
+def _einsum_equation(operands, params):
+    return params["equation"]
+
+
+def _contract(name, spellings, equation, **options):
+    """A product described by its einsum: `equation(operands, params)` gives it."""
+    def shape(operands, params):
+        return einsum_shape(equation(operands, params), [x.shape for x in operands])[0]
+
+    def count(operands, params):
+        return einsum_shape(equation(operands, params), [x.shape for x in operands])[1]
+    return Op(name, spellings, lambda o, p: contraction(o, count(o, p))[0],
+              lambda o, p: contraction(o, count(o, p))[1], shape=shape, dtype=lambda o, p: promote(*o), **options)
+
+
+_DOT = {(1, 1): "i,i->", (2, 1): "ij,j->i", (1, 2): "i,ij->j", (2, 2): "ij,jk->ik", (3, 1): "bij,j->bi",
+        (3, 2): "bij,jk->bik", (3, 3): "bij,bjk->bik"}
+
+
+def _dot_equation(operands, params):
+    ranks = operands[0].ndim, operands[1].ndim
+    if ranks not in _DOT:
+        raise Undrawable(f"matmul: ranks {ranks}")
+    return _DOT[ranks]
+
+
+def equation_of(op: str, operands: tuple[Value, ...], params: dict) -> str | None:
+    """The einsum that a product of arrays lowers as, with letters in order of appearance; None for other operations."""
+    if op == "matmul":
+        equation = _dot_equation(operands, params)
+    elif op == "tensordot":
+        equation = {1: "ij,jk->ik", 2: "ij,ij->"}[params["axes"]]
+    elif op == "vdot" and operands[0].ndim == 1:
+        equation = "i,i->"
+    else:
+        equation = params.get("equation")
+    if equation is None:
+        return None
+    letters = dict.fromkeys(c for c in equation if c.isalpha())
+    return equation.translate({ord(c): "abcdefghijklm"[i] for i, c in enumerate(letters)})
+
+
+TABLE = (
+    _contract("einsum", ((4, 'jnp.einsum("{equation}", {0}, {1})'), (1, "jnp.vecdot({0}, {1})", "rows")), _einsum_equation),
+    _contract("matmul", ((3, "70|{0:70} @ {1:71}"), (4, "jnp.dot({0}, {1})", "dot"), (3, "jnp.matmul({0}, {1})"),
+                         (1, "lax.dot({0}, {1})", "dot2"), (1, "lax.dot_general({0}, {1}, (((1,), (0,)), ((), ())))", "mat2"),
+                         (2, "jnp.vdot({0}, {1})", "vec1")), _dot_equation),
+    _contract("vdot", ((1, "jnp.vdot({0}, {1})"),), lambda o, p: "i,i->" if o[0].ndim == 1 else "ij,ij->"),
+    _contract("tensordot", ((1, "jnp.tensordot({0}, {1}, axes={axes})"),),
+              lambda o, p: {1: "ij,jk->ik", 2: "ij,ij->"}[p["axes"]]),
+    _contract("outer", ((2, "jnp.outer({0}, {1})"), (1, "70|{0:99}[:, None] * {1:99}[None, :]")), lambda o, p: "i,j->ij"),
+    Op("trace", ((1, "jnp.trace({0})"),), lambda o, p: (min(o[0].shape) * o[0].low, min(o[0].shape) * o[0].high),
+       lambda o, p: summed(*spread(o[0]), min(o[0].shape)), shape=lambda o, p: with_ndim(o[0], 2).shape[:0],
+       dtype=first_dtype, linear=True),
+    Op("convolve", ((3, 'jnp.convolve({0}, {1}, mode="{mode}")'),),
+       lambda o, p: tuple(min(o[1].shape[0], o[0].shape[0]) * b for b in (
+           min(0.0, _product_range(*o)[0]), max(0.0, _product_range(*o)[1]))),
+       lambda o, p: contraction(o, min(o[1].shape[0], o[0].shape[0]))[1],
+       shape=lambda o, p: _convolved(*o, p["mode"]), dtypes=("float32",)),
+)
+
+
+def _convolved(x, kernel, mode):
+    n, k = with_ndim(x, 1).shape[0], with_ndim(kernel, 1).shape[0]
+    if k > n:
+        raise Undrawable("convolve: kernel longer than the signal")
+    return ({"same": n, "valid": n - k + 1, "full": n + k - 1}[mode],)

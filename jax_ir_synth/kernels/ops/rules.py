@@ -1,0 +1,52 @@
+"""Shape, range and sample rules that several tables of array operations share."""
+
+
+import numpy as np
+
+from jax_ir_synth.kernels.core.values import SAMPLES, Undrawable, Value
+
+NUMBERS = ("float32", "float16", "bfloat16", "int32", "bool")
+RAMP = np.linspace(0.0, 1.0, SAMPLES)
+
+
+def of_param(name):
+    return lambda operands, params: params[name]
+
+
+def changing_axis(change):
+    """Shape rule of an operation that changes the length of one axis."""
+    def shape(operands, params):
+        x, axis = operands[0], params["axis"]
+        if axis >= x.ndim:
+            raise Undrawable("no such axis")
+        n = change(x.shape[axis], params)
+        if n < 1:
+            raise Undrawable("empty")
+        return x.shape[:axis] + (n,) + x.shape[axis + 1:]
+    return shape
+
+
+def axis_kept(operands, params):
+    if params.get("axis", 0) >= operands[0].ndim:
+        raise Undrawable("no such axis")
+    return operands[0].shape
+
+
+def with_zero(operands, params):
+    return min(operands[0].low, 0.0), max(operands[0].high, 0.0)
+
+
+def with_ndim(x: Value, ndim: int) -> Value:
+    if x.ndim != ndim:
+        raise Undrawable(f"{ndim} dimensions are wanted")
+    return x
+
+
+def hull(operands, params):
+    return min(x.low for x in operands), max(x.high for x in operands)
+
+
+
+def interleaved(operands, params):
+    picks = np.arange(SAMPLES) % len(operands)
+    return np.stack([x.samples for x in operands])[picks, np.arange(SAMPLES)]
