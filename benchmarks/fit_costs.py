@@ -51,6 +51,11 @@ def fit(programs: list[Counter], sizes: np.ndarray) -> dict[str, int]:
     solved = linprog(cost, A_eq=equal, b_eq=np.concatenate([sizes, np.full(columns, PRIOR)]), bounds=(0, None), method="highs")
     found = np.round(solved.x[:columns], -1)
     error = (matrix @ found - sizes) / sizes * 100
+    estimate = matrix @ found
+    for limit in (26_000, 28_000, 29_000, 30_000, 31_000):
+        kept = estimate <= limit
+        print(f"of those estimated within {limit}: {kept.mean():.1%} of all, longest {sizes[kept].max():.0f}, "
+              f"{(sizes[kept] > 32_000).sum()} over 32,000", file=sys.stderr)
     print("estimate over size, percent, at 1, 5, 50, 95, 99 %:", np.percentile(error, [1, 5, 50, 95, 99]).round(), file=sys.stderr)
     return {name: int(value) for name, value in zip(["", *ops, "other"], found)}
 

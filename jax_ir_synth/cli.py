@@ -24,7 +24,7 @@ class _Terminated(BaseException):
     """SIGTERM: like KeyboardInterrupt, so that everything is cleaned up on the way out."""
 
 
-class _OneLineParser(argparse.ArgumentParser):
+class OneLineParser(argparse.ArgumentParser):
     """Reports a wrong argument in one line, without repeating the usage."""
 
     def error(self, message: str):
@@ -75,7 +75,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _OneLineParser(
+    parser = OneLineParser(
         prog=PROGRAM,
         description="Generate Python -> compiler IR rows. The same arguments always give the same "
         "rows, whatever --num-proc and the output's format are.",

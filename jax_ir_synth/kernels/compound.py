@@ -4,6 +4,7 @@ import math
 
 from jax_ir_synth.kernels.core import control
 from jax_ir_synth.kernels.core.draft import Draft
+from jax_ir_synth.kernels.core.footprint import require_short
 from jax_ir_synth.kernels.core.signature import Signature
 from jax_ir_synth.kernels.core.values import Undrawable, Value
 from jax_ir_synth.kernels.steps import grow
@@ -11,25 +12,36 @@ from jax_ir_synth.kernels.steps import grow
 SIGNATURE = Signature(requires={"compound"}, forbids={"vec3"})
 
 _SIZES = (4, 8, 5, 6, 2, 10, 12, 16)
+_MARKS, _MARK_WEIGHTS = ("linalg", "checkpoint", "threefry", "rbg"), (44, 33, 11, 12)
 
 
 def draw(d: Draft) -> tuple[Value, ...]:
     """A pipeline of stages on a batch of rows: one that marks the category, and two or more others."""
-    n, width = d.stream.choice(_SIZES), d.stream.choice(_SIZES)
-    x = grow.array(d, (n, width), role="matrix" if d.stream.chance(50) else "")
-    mark = d.stream.weighted(("linalg", "checkpoint", "random"), (45, 37, 18))
+    mark = d.stream.weighted(_MARKS, _MARK_WEIGHTS)
     if mark != "checkpoint":
         d.use("float32")
-        if x.dtype != "float32":
-            raise Undrawable("float32 alone")
-    pool, count = {"linalg": (_STAGES, (1, 2)), "checkpoint": (_STAGES, (2, 3)), "random": (_LIGHT, (1, 2))}[mark]
+
+    def attempt():
+        # Factorisations and random bits are long as IR: a mark keeps its share by trying again itself.
+        d.arguments.clear()
+        outputs = _pipeline(d, mark)
+        require_short(outputs)
+        return outputs
+    return grow.some(attempt, 30)
+
+
+def _pipeline(d: Draft, mark: str) -> tuple[Value, ...]:
+    n, width = d.stream.choice(_SIZES), d.stream.choice(_SIZES)
+    x = grow.array(d, (n, width), role="matrix" if d.stream.chance(50) else "")
+    pool, count = {"linalg": (_STAGES, (1, 1)), "checkpoint": (_STAGES, (2, 3)), "threefry": (_TINY, (1, 1)),
+                   "rbg": (_LIGHT, (1, 2))}[mark]
     stages = d.stream.shuffled(pool)[: d.stream.weighted(count, (3, 2))]
     place = d.stream.below(len(stages) + 1)
     for stage in stages[:place]:
         x = _staged(d, stage, x)
     if x.ndim == 0:
         raise Undrawable("nothing left to work on")
-    x = {"linalg": _linear_algebra, "checkpoint": _checkpointed, "random": _random}[mark](d, x)
+    x = {"linalg": _linear_algebra, "checkpoint": _checkpointed, "threefry": _hashed, "rbg": _generated}[mark](d, x)
     for stage in stages[place:]:
         x = _staged(d, stage, x)
     return _ended(d, x)
@@ -256,6 +268,7 @@ _STAGES = (_dense, _normalised, _gated, _chosen, _scanned, _repeated, _mapped, _
 
 
 # Stages whose IR is short: random numbers fill a row's 64 KiB well enough.
+_TINY = (_gated, _chosen, _stepped, _stepped)
 _LIGHT = (_dense, _gated, _chosen, _mapped, _stepped, _spectral)
 
 
@@ -270,7 +283,7 @@ def _definite(d: Draft, n: int) -> tuple[Value, float]:
     a = d.argument((n, n), -1.0, 1.0, role="matrix")
     if kind == "gram":
         gram = d.apply("matmul", a, d.apply("transpose", a, perm=(1, 0)))
-        return d.apply("add", gram, d.apply("mul", ridge, eye)), ridge
+        return d.apply("add", gram, eye if ridge == 1.0 else d.apply("mul", ridge, eye)), ridge
     if kind == "kernel":
         half = d.apply("mul", 0.5, d.apply("add", a, d.apply("transpose", a, perm=(1, 0))))
         # Symmetric with entries within ±1: its eigenvalues are above -n.
@@ -348,12 +361,12 @@ def _checkpointed(d: Draft, x: Value) -> Value:
     return control.call(d, (x, *rest), block, "checkpoint")[0]
 
 
-def _key(d: Draft) -> tuple[Value, str]:
+def _key(d: Draft, sources) -> tuple[Value, str]:
     """A key, and how its bits are made: one draw of threefry bits is all that a row has room for."""
-    source = d.stream.weighted(("argument", "constant", "rbg", "unsafe_rbg"), (8, 3, 3, 9))
+    source = d.stream.weighted(*sources)
     if source == "argument":
         return d.argument((2,), 0, 2**32 - 1, dtype="uint32", role="key"), source
-    name = {"constant": "new_key", "rbg": "new_rbg_key", "unsafe_rbg": "new_unsafe_rbg_key"}[source]
+    name = {"rbg": "new_rbg_key", "unsafe_rbg": "new_unsafe_rbg_key"}[source]
     key = d.apply(name, seed=d.stream.below(100))
     key.role = "key"
     if source == "unsafe_rbg":
@@ -366,9 +379,19 @@ def _key(d: Draft) -> tuple[Value, str]:
     return key, source
 
 
-def _random(d: Draft, x: Value) -> Value:
-    """Noise, dropout or a random choice, from a key argument or a constant key."""
-    key, source = _key(d)
+def _hashed(d: Draft, x: Value) -> Value:
+    """Random numbers from a key argument, by JAX's usual generator (a constant key's text is too long)."""
+    return _random(d, x, (("argument",), (1,)))
+
+
+def _generated(d: Draft, x: Value) -> Value:
+    """Random numbers by XLA's own generator, whose IR is short enough to split keys."""
+    return _random(d, x, (("rbg", "unsafe_rbg"), (3, 9)))
+
+
+def _random(d: Draft, x: Value, sources) -> Value:
+    """Noise, dropout or a random choice."""
+    key, source = _key(d, sources)
     names = ("normal", "dropout", "uniform", "bernoulli", "laplace", "exponential", "gumbel", "truncated", "between",
              "rademacher", "permutation", "categorical", "integers", "choice")
     short = source == "unsafe_rbg"

@@ -54,7 +54,7 @@ def test_ranges_are_ranges_of_the_dtype(program):
             assert aval.low == int(aval.low) and aval.high == int(aval.high)
         if aval.dtype == "bool":
             assert (aval.low, aval.high) == (0, 1)
-        assert all(n >= 1 for n in aval.shape) and len(aval.shape) <= 4
+        assert all(n >= 1 for n in aval.shape) and len(aval.shape) <= 3
 
 
 @MANY

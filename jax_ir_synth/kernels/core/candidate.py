@@ -1,5 +1,7 @@
 """One candidate of a category: its grammar run on its own random stream until a program stands."""
 
+import numpy as np
+
 from jax_ir_synth.kernels.core.draft import Draft
 from jax_ir_synth.kernels.core.footprint import require_short
 from jax_ir_synth.kernels.core.identity import hashes
@@ -19,16 +21,18 @@ def drawn(grammar, category: str, seed: int, candidate: int) -> KernelSpec:
       RuntimeError: the grammar gave up 500 times in a row, which is a defect of it.
     """
     stream = Stream(seed, category, candidate)
-    for _ in range(_ATTEMPTS):
-        draft = Draft(stream)
-        draft.use(stream.weighted(_DTYPES, _PERCENT))
-        try:
-            outputs = draft.finish(*grammar.draw(draft))
-            if "vec3" in grammar.SIGNATURE.forbids and any(v.shape[-1:] == (3,) for v in draft.arguments):
+    # Samples may leave a function's domain where a step is tried that is refused for it.
+    with np.errstate(all="ignore"):
+        for _ in range(_ATTEMPTS):
+            draft = Draft(stream)
+            draft.use(stream.weighted(_DTYPES, _PERCENT))
+            try:
+                outputs = draft.finish(*grammar.draw(draft))
+                if "vec3" in grammar.SIGNATURE.forbids and any(v.shape[-1:] == (3,) for v in draft.arguments):
+                    continue
+                require_short(outputs)
+                require_effect(draft, outputs)
+            except Undrawable:
                 continue
-            require_short(outputs)
-            require_effect(draft, outputs)
-        except Undrawable:
-            continue
-        return KernelSpec(category, seed, candidate, tuple(draft.arguments), outputs, *hashes(outputs), draft.doc)
+            return KernelSpec(category, seed, candidate, tuple(draft.arguments), outputs, *hashes(outputs), draft.doc)
     raise RuntimeError(f"{category}: candidate {candidate} of seed {seed} could not be drawn in {_ATTEMPTS} attempts")

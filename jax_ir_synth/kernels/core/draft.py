@@ -52,6 +52,8 @@ class Draft:
         """A new argument of the program; integers include both `low` and `high`."""
         if len(self.arguments) == _MAX_ARGUMENTS:
             raise Undrawable("too many arguments")
+        if len(shape) > 3:
+            raise Undrawable("an argument of more than three dimensions")
         number = len(self.arguments)
         dtype = dtype or self.dtype
         unit = _TABLE[number]

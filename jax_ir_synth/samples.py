@@ -1,0 +1,137 @@
+"""The command `python -m jax_ir_synth.samples`: one row of each category as a page to read."""
+
+import difflib
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from jax_ir_synth.cli import OneLineParser
+
+PROGRAM = "jax_ir_synth.samples"
+# A row that is quickly read and yet shows something: lines of Python, bytes of one IR column.
+LINES = range(6, 21)
+MAX_IR_BYTES = 12_000
+# Categories with more such rows are shown by one whose CPU and CUDA text differ.
+OFTEN = 0.1
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns 0, or exits with 2: wrong arguments, or no saved dataset."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    # Late: they bring jax, and --help or a wrong argument must not wait for it.
+    from jax_ir_synth.reading import Reading
+    from jax_ir_synth.stats.saved import SavedError, open_saved
+
+    try:
+        saved = open_saved(arguments.path)
+        readings = [Reading(whole(row), split) for row, split in saved.rows]
+        arguments.folder.mkdir(parents=True, exist_ok=True)
+        for category, reading in chosen(readings).items():
+            file = arguments.folder / f"{category}.md"
+            file.write_text(page(reading), encoding="utf-8")
+            print(f"{file}: row {reading.row['id']}")
+    except SavedError as error:
+        parser.error(str(error))
+    except (ValueError, SyntaxError) as error:
+        parser.error(f"`PATH` (={arguments.path}) has a malformed row: {error}")
+    except OSError as error:
+        parser.error(f"`FOLDER` (={arguments.folder}) can't be written: {error.strerror or error}")
+    return 0
+
+
+def _parser() -> OneLineParser:
+    parser = OneLineParser(
+        prog=f"python -m {PROGRAM}",
+        description="Write one row of each category of a saved dataset as a Markdown file: its "
+        "Python, arguments and IR. The same dataset always gives the same rows: the first of "
+        f"{LINES.start} to {LINES.stop - 1} lines whose IR is short, where there is one.",
+    )
+    parser.add_argument(
+        "path", metavar="PATH", type=Path, help="a folder of save_to_disk, a .jsonl or .parquet"
+    )
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="where to write the files")
+    return parser
+
+
+def whole(row: dict) -> dict:
+    """The row itself. Raises ValueError if it lacks a column."""
+    from jax_ir_synth.columns import SCHEMA
+
+    missing = [name for name in SCHEMA.names if name not in row]
+    if missing:
+        raise ValueError(f"it has no column {', '.join(missing)}")
+    return row
+
+
+def chosen(readings: Iterable) -> dict:
+    """For each category there is, in the order of ids, the `Reading` of the row to show."""
+    by_category = {}
+    for reading in sorted(readings, key=lambda reading: reading.row["id"]):
+        by_category.setdefault(reading.category, []).append(reading)
+    return {category: _best(rows) for category, rows in by_category.items()}
+
+
+def _best(rows: list):
+    often_differs = sum(row.differs for row in rows) > OFTEN * len(rows)
+
+    def misses(row) -> tuple[bool, bool, int]:
+        size = max(len(text.encode()) for text in row.texts.values())
+        return (
+            row.differs != often_differs,
+            row.facts.lines not in LINES,
+            size if size > MAX_IR_BYTES else 0,
+        )
+
+    # The first of the best: `min` keeps the order.
+    return min(rows, key=misses)
+
+
+def page(reading) -> str:
+    """The Markdown text for one row."""
+    row, ir = reading.row, reading.ir
+    parts = [
+        f"# {reading.category}: `{row['kernel_name']}`",
+        f"Row {row['id']}, split {reading.split}, lowered by jax {row['jax_version']}.",
+        "## Python (`python`)",
+        _fenced("python", row["python"]),
+        "## Arguments (`in_avals`, `argnums`)",
+        _arguments(row),
+        f"## IR (`{next(iter(reading.columns))}`)",
+        "Forward:",
+        _fenced("mlir", ir.forward),
+        f"Backward, by the arguments {', '.join(map(str, row['argnums']))}:",
+        _fenced("mlir", ir.backward),
+    ]
+    if len(reading.texts) > 1:
+        parts.append("## From the CPU's text (`cpp`) to CUDA's (`cuda`)")
+        parts.append(_difference(reading))
+    return "\n\n".join(parts) + "\n"
+
+
+def _arguments(row: dict) -> str:
+    lines = [
+        "| | name | shape | dtype | from | to | differentiated |",
+        "|--:|---|---|---|---|---|---|",
+    ]
+    for number, aval in enumerate(row["in_avals"]):
+        differentiated = "yes" if number in row["argnums"] else "no"
+        kind = f"{tuple(aval['shape'])} | {aval['dtype']}"
+        bounds = f"{aval['low']:g} | {aval['high']:g}"
+        lines.append(f"| {number} | `{aval['name']}` | {kind} | {bounds} | {differentiated} |")
+    return "\n".join(lines)
+
+
+def _difference(reading) -> str:
+    if not reading.differs:
+        return "No difference but the header's `backend=gpu`."
+    texts = (reading.row[name].splitlines() for name in ("cpp", "cuda"))
+    return _fenced("diff", "\n".join(difflib.unified_diff(*texts, "cpp", "cuda", lineterm="", n=1)))
+
+
+def _fenced(language: str, text: str) -> str:
+    return f"```{language}\n{text.rstrip()}\n```"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

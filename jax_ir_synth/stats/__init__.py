@@ -1,0 +1,1 @@
+"""Figures of a saved dataset: `python -m jax_ir_synth.stats PATH`."""

@@ -1,0 +1,83 @@
+"""The command `python -m jax_ir_synth.stats`: reads saved datasets, prints their figures."""
+
+import json
+import sys
+from pathlib import Path
+
+from jax_ir_synth.cli import OneLineParser
+
+PROGRAM = "jax_ir_synth.stats"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns the exit code.
+
+    0: done, and no row breaks a promise. 1: some do. 2: wrong arguments, or no saved dataset.
+    """
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    # Late: they bring jax, and --help or a wrong argument must not wait for it.
+    from jax_ir_synth.stats.saved import SavedError
+
+    try:
+        summaries = {str(path): summarise(path) for path in arguments.paths}
+        if arguments.json is not None:
+            arguments.json.write_text(json.dumps(summaries, indent=1) + "\n", encoding="utf-8")
+    except SavedError as error:
+        parser.error(str(error))
+    except OSError as error:
+        parser.error(f"{error.filename}: {error.strerror}")
+    from rich.console import Console
+
+    from jax_ir_synth.stats import tables
+
+    if arguments.markdown:
+        sys.stdout.write(tables.markdown(summaries))
+    else:
+        for path, summary in summaries.items():
+            tables.show(path, summary, Console(), arguments.verbose)
+    return int(any(summary["faults"] for summary in summaries.values()))
+
+
+def summarise(path: Path) -> dict:
+    """All figures of a saved dataset, see `figures.Figures.summary`. Raises SavedError."""
+    from jax_ir_synth import report
+    from jax_ir_synth.reading import Reading
+    from jax_ir_synth.stats.figures import Figures
+    from jax_ir_synth.stats.saved import SavedError, open_saved
+
+    saved = open_saved(path)
+    figures = Figures()
+    for row, split in report.progress(saved.rows, saved.count):
+        figures.add(Reading(row, split))
+    summary = figures.summary()
+    if not summary["rows"]:
+        why = f": {summary['faults'][0]['reason']}" if summary["faults"] else ""
+        raise SavedError(f"`PATH` (={path}) has no whole row{why}")
+    return summary
+
+
+def _parser() -> OneLineParser:
+    parser = OneLineParser(
+        prog=f"python -m {PROGRAM}",
+        description="Print the figures of saved datasets and check that their rows keep the "
+        "project's promises. The exit code is 1 if a row doesn't.",
+    )
+    parser.add_argument(
+        "paths",
+        metavar="PATH",
+        nargs="+",
+        type=Path,
+        help="a folder of save_to_disk, a .jsonl or a .parquet file",
+    )
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write all figures to it")
+    parser.add_argument(
+        "--markdown", action="store_true", help="print the main figures as a Markdown table"
+    )
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="list every operation, function and name too",
+    )
+    return parser

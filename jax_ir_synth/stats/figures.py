@@ -1,0 +1,156 @@
+"""The figures of a dataset, gathered row by row."""
+
+import math
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from jax_ir_synth import kernels
+from jax_ir_synth.audit import CHECKS, Audit, Fault
+from jax_ir_synth.lowering import census
+from jax_ir_synth.plan import SPLITS
+from jax_ir_synth.reading import IR_COLUMNS, Reading, digest
+from jax_ir_synth.stats import library, survey
+
+# How two rows can be the same, from the strictest sense to the widest.
+SAMENESS = ("python", "ir", "program_hash", "masked_python", "masked_ir", "skeleton_hash")
+# Shares of rows of which something is true.
+TRAITS = ("several_outputs", "docstring", "annotations", "inner_function", "lambda")
+FAULTS_KEPT = 100
+
+
+class Figures:
+    """Gathers over rows that come one by one; `summary` is all of it as plain numbers."""
+
+    def __init__(self):
+        self._audit = Audit()
+        self._faults: list[Fault] = []
+        self._found = Counter({check: 0 for check in CHECKS})
+        self._places = Counter()
+        self._distinct = {name: set() for name in SAMENESS}
+        self._operations = defaultdict(Counter)
+        self._names = Counter()
+        self._methods = Counter()
+        self._numbers = defaultdict(list)
+        self._differ = Counter()
+        self._comparable = Counter()
+        self._traits = Counter({trait: 0 for trait in TRAITS})
+        self._arguments = Counter()
+        self._dtypes = Counter()
+        self._ranks = Counter()
+
+    def add(self, reading: Reading) -> None:
+        """Counts a row. One that is malformed counts as a fault only."""
+        faults = self._audit(reading)
+        self._found.update(fault.check for fault in faults)
+        self._faults += faults[: FAULTS_KEPT - len(self._faults)]
+        if any(fault.check == "malformed" for fault in faults):
+            return
+        self._places[reading.category, reading.split] += 1
+        self._add_identities(reading)
+        self._add_ir(reading)
+        self._add_source(reading)
+
+    def _add_identities(self, reading: Reading) -> None:
+        row = reading.row
+        ir = "\n".join(reading.texts.values())
+        keys = (
+            digest(row["python"]),
+            digest(ir),
+            digest(row["program_hash"]),
+            reading.masked_python,
+            reading.masked_ir,
+            digest(row["skeleton_hash"]),
+        )
+        for name, key in zip(SAMENESS, keys, strict=True):
+            self._distinct[name].add(key)
+
+    def _add_ir(self, reading: Reading) -> None:
+        texts = reading.texts
+        # CUDA's text is read only where it says something else.
+        read = texts.values() if reading.differs else list(texts.values())[:1]
+        self._operations[reading.category].update(set().union(*map(census.operations, read)))
+        for name, text in texts.items():
+            self._numbers[f"{name}_bytes"].append(len(text.encode()))
+        self._numbers["row_bytes"].append(reading.size)
+        if len(texts) == len(IR_COLUMNS):
+            self._comparable[reading.category] += 1
+            self._differ[reading.category] += reading.differs
+        self._traits["several_outputs"] += "several_results" in reading.features
+
+    def _add_source(self, reading: Reading) -> None:
+        facts, avals = reading.facts, reading.row["in_avals"]
+        self._names.update(facts.names)
+        self._methods.update(facts.methods)
+        self._numbers["source_lines"].append(facts.lines)
+        for trait in ("docstring", "annotations", "inner_function"):
+            self._traits[trait] += getattr(facts, trait)
+        self._traits["lambda"] += facts.lambda_
+        self._arguments[len(avals)] += 1
+        self._dtypes.update({aval["dtype"] for aval in avals})
+        self._ranks.update({len(aval["shape"]) for aval in avals})
+
+    def summary(self) -> dict:
+        """All figures as dicts of numbers and strings, fit for JSON. Needs one well-formed row."""
+        rows = self._places.total()
+        covered = survey.coverage(self._names, self._methods)
+        total = sum(self._operations.values(), Counter())
+        functions = library.functions(self._names)
+        return {
+            "rows": rows,
+            "rows_by_category": {
+                category: {split: self._places[category, split] for split in SPLITS}
+                for category in self._categories()
+            },
+            "distinct": {name: len(keys) for name, keys in self._distinct.items()},
+            "operations": dict(total.most_common()),
+            "operations_by_category": {
+                category: dict(self._operations[category].most_common())
+                for category in self._categories()
+            },
+            "functions": _part(self._names, functions),
+            "functions_by_library": library.by_library(functions),
+            "other_names": _part(self._names, self._names.keys() - functions),
+            "methods": dict(sorted(self._methods.items())),
+            "survey": {
+                "used": covered.used,
+                "weight": covered.weight,
+                "share": covered.share,
+                "left_out": covered.left_out,
+                "missing": {entry.name: entry.functions for entry in covered.missing},
+            },
+            "sizes": {name: _spread(values) for name, values in self._numbers.items()},
+            "arguments": dict(sorted(self._arguments.items())),
+            "cpu_cuda_differ": {
+                category: {"rows": self._differ[category], "of": self._comparable[category]}
+                for category in self._categories()
+            },
+            "traits": dict(self._traits),
+            "dtypes": dict(self._dtypes.most_common()),
+            "ranks": dict(sorted(self._ranks.items())),
+            "audit": dict(self._found),
+            "faults": [fault._asdict() for fault in self._faults],
+        }
+
+    @property
+    def faults(self) -> list[Fault]:
+        """The first faults, up to FAULTS_KEPT."""
+        return self._faults
+
+    def _categories(self) -> list[str]:
+        there = {category for category, _ in self._places}
+        return [category for category in kernels.CATEGORIES if category in there]
+
+
+def _part(counts: Counter, names: Iterable[str]) -> dict[str, int]:
+    return {name: counts[name] for name in sorted(names)}
+
+
+def _spread(values: list[int]) -> dict[str, float]:
+    ordered = sorted(values)
+    return {
+        "median": statistics.median(ordered),
+        # The smallest value that at least 95 % of the rows don't exceed.
+        "p95": ordered[math.ceil(0.95 * len(ordered)) - 1],
+        "max": ordered[-1],
+    }

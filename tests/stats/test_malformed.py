@@ -1,0 +1,120 @@
+"""Rows that are not whole, one planted fault each."""
+
+import copy
+
+import pytest
+
+from jax_ir_synth.audit import malformed
+from jax_ir_synth.columns import SCHEMA
+
+
+def _one_reason(rows):
+    (fault,) = malformed(rows)
+    return fault.reason
+
+
+@pytest.mark.parametrize("column", SCHEMA.names)
+def test_a_missing_column(good, column):
+    del good[1][column]
+    assert _one_reason(good) == f"it has no column {column}"
+
+
+@pytest.mark.parametrize("column", SCHEMA.names)
+def test_a_null(good, column):
+    good[1][column] = None
+    assert _one_reason(good) == f"its {column} is null"
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("id", "1"), ("id", 1.5), ("python", 3), ("cpp", ["module"]), ("in_avals", "x"),
+        ("argnums", [0.5]), ("type", b"\xff"), ("program_hash", 12),
+    ],
+)  # fmt: skip
+def test_a_wrong_type(good, column, value):
+    good[1][column] = value
+    assert _one_reason(good).startswith(f"its {column} (={value!r}) is not of type ")
+
+
+def test_a_device_that_was_not_asked_for_is_no_fault(good):
+    for row in good:
+        row["cuda"] = None
+    assert malformed(good) == []
+    good[1]["cuda"] = good[1]["cpp"]
+    assert _one_reason(good) == "its cuda is filled, the first row's is null"
+    good[1]["cpp"] = good[1]["cuda"] = None
+    reasons = [fault.reason for fault in malformed(good)]
+    assert reasons == ["its cpp is null", "it has no IR column that is filled"]
+
+
+def test_an_id_that_was_there(good):
+    good[4]["id"] = good[2]["id"]
+    assert _one_reason(good) == f"its id (={good[2]['id']}) is an earlier row's too"
+
+
+def _set(column, value):
+    return lambda row: row.update({column: value})
+
+
+def _edit(column, old, new):
+    def edit(row):
+        assert old in row[column]
+        row[column] = row[column].replace(old, new, 1)
+
+    return edit
+
+
+def _aval(**changes):
+    return lambda row: row["in_avals"][0].update(changes)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (_set("type", "generate_sorting"), "its type (='generate_sorting')"),
+        (_set("type", "unary"), "its type (='unary')"),
+        (_set("kernel_name", "kernel_other"), "doesn't begin with def kernel_"),
+        (_edit("python", "def ", "import jax\ndef "), "doesn't begin with def kernel_"),
+        (_edit("python", "return", "retrun"), "its python doesn't parse"),
+        (_edit("python", "(x", "(z"), "its python takes ('z',), its in_avals are ('x',)"),
+        (_edit("python", "(x", "(x, y"), "its python takes ('x', 'y'), its in_avals are"),
+        (_set("argnums", []), "its argnums (=[]) are not its floating-point arguments [0]"),
+        (_set("argnums", [0, 1]), "its argnums (=[0, 1])"),
+        (_aval(dtype="int32"), "its argnums (=[0]) are not its floating-point arguments []"),
+        (_aval(dtype="float64"), "x: float64[4,5] is of no dtype"),
+        (_aval(shape=[4, 0]), "x: float32[4,0] is of no dtype and shape"),
+        (_aval(shape=[4]), "its cpp takes [['4x5xf32'], ['4x5xf32']], its in_avals are ['4xf32']"),
+        (_aval(low=None), "incomplete"),
+        (_aval(low=2.0), "no range (low=2.0, high=1.0)"),
+        (_aval(high=float("inf")), "no range"),
+        (_set("program_hash", "0" * 32), "is not that of its IR"),
+        (_set("program_hash", "xyz"), "is not 32 hex digits"),
+        (_set("skeleton_hash", "A" * 32), "is not 32 hex digits"),
+        (_edit("cpp", "backend=cpu", "backend=gpu"), "its cpp is headed backend=gpu"),
+        (_edit("cuda", "argnums=(0,)", "argnums=(1,)"), "its cuda is headed argnums=(1,)"),
+        (_edit("cpp", "## Backward", "## Gradient"), "its IR can't be read"),
+        (_edit("cpp", "stablehlo.tanh", "stablehlo.thanh"), "its IR can't be read"),
+        (_edit("cuda", "stablehlo.tanh", "stablehlo.thanh"), "its IR can't be read"),
+        (_edit("cpp", "stablehlo.tanh", "stablehlo.sine"), "is not that of its IR"),
+    ],
+)  # fmt: skip
+def test_columns_that_are_not_in_accord(make, change, reason):
+    row = make("def kernel_a(x):\n    return jnp.tanh(x) * 2.0\n", (4, 5))
+    assert malformed([copy.deepcopy(row)]) == []
+    change(row)
+    assert reason in malformed([row])[0].reason
+
+
+@pytest.mark.parametrize("column", ["cpp", "cuda"])
+@pytest.mark.parametrize("kept", [0, 0.4, 0.99])
+def test_a_text_that_was_cut_off(good, column, kept):
+    for row in good:
+        cut = row | {column: row[column][: int(kept * len(row[column]))]}
+        assert "its IR can't be read" in _one_reason([cut])
+
+
+def test_a_parameter_with_a_default_is_no_argument(make):
+    row = make("def kernel_a(x):\n    return x * 2.0\n", (4,))
+    row["python"] = "def kernel_a(x, scale=2.0):\n    return x * scale\n"
+    assert malformed([row]) == []
