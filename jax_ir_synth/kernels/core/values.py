@@ -8,7 +8,6 @@ import numpy as np
 SAMPLES = 16  # typical elements carried with each value, to see that it varies and matters
 
 FLOATS = ("float32", "float16", "bfloat16")
-INTEGERS = ("int32", "uint32")
 
 # |value| above these is not drawn: sums and gradients of such values stay finite in the dtype.
 LIMITS = {"float32": 1e4, "float16": 60.0, "bfloat16": 300.0, "int32": 2**20, "uint32": 2**32, "bool": 1}

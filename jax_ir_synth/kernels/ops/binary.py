@@ -1,7 +1,6 @@
 """Binary elementwise operations: arithmetic, comparisons, integer and bitwise work."""
 
 import numpy as np
-from scipy import special
 
 from jax_ir_synth.kernels.ops.base import ANY, Op, bool_dtype, positive_or_negative
 
@@ -116,17 +115,6 @@ TABLE = (
             accepts=_one_away_from_zero),
     _binary("logaddexp", ((3, "jnp.logaddexp({0}, {1})"),), np.logaddexp),
     _binary("logaddexp2", ((1, "jnp.logaddexp2({0}, {1})"),), np.logaddexp2),
-    _binary("xlogy", ((2, "jax.scipy.special.xlogy({0}, {1})"),), special.xlogy,
-            domain=(ANY, (0.1, np.inf)), branches=True, dtypes=("float32",)),
-    _binary("xlog1py", ((1, "jax.scipy.special.xlog1py({0}, {1})"),), special.xlog1py,
-            domain=(ANY, (-0.9, np.inf)), branches=True, dtypes=("float32",)),
-    _binary("betaln", ((1, "jax.scipy.special.betaln({0}, {1})"),), special.betaln,
-            domain=((0.4, 20), (0.4, 20)), dtypes=("float32",)),
-    _binary("rel_entr", ((1, "jax.scipy.special.rel_entr({0}, {1})"),), special.rel_entr,
-            bounds=lambda o, p: (-0.37 * o[1].high, max(o[0].high * np.log(o[0].high / o[1].low), 0.0)),
-            domain=((0.05, 10), (0.05, 10)), branches=True, dtypes=("float32",)),
-    _binary("floor_divide", ((2, "70|{0:70} // {1:71}"), (1, "jnp.floor_divide({0}, {1})")),
-            np.floor_divide, accepts=_away_from_zero, smooth=False),
     _binary("copysign", ((1, "jnp.copysign({0}, {1})"),), np.copysign,
             bounds=lambda o, p: (-o[0].bound, o[0].bound), accepts=lambda o, p: positive_or_negative(o[0], 0.05)
             , select=(1,)),

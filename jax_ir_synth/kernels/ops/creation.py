@@ -52,6 +52,4 @@ TABLE = (
     Op("broadcasted_iota", ((1, "lax.broadcasted_iota({dtype}, {shape}, {dimension})"),),
        lambda o, p: (0.0, float(p["shape"][p["dimension"]] - 1)),
        lambda o, p: np.round(RAMP * (p["shape"][p["dimension"]] - 1)), **_new),
-    Op("constant_array", ((1, "jnp.array({values})"),), lambda o, p: (min(p["values"]), max(p["values"])),
-       lambda o, p: np.resize(np.array(p["values"]), SAMPLES), **_new),
 )

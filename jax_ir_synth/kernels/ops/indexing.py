@@ -124,13 +124,6 @@ def _segment_sample(operands, params):
     return summed(*spread(x), max(1, x.shape[0] // params["n"]))
 
 
-def _segment_extreme(name):
-    # Every segment must be met, or the result holds an infinity: the ids come from a ramp.
-    return Op(f"segment_{name}", ((1, f"jax.ops.segment_{name}({{0}}, {{1}}, num_segments={{n}})"),), keep_bounds,
-              keep_samples, accepts=lambda o, p: o[1].role == "ramp_ids", shape=_segment_shape,
-              dtype=first_dtype, select=(1,))
-
-
 TABLE = (
     Op("take", ((4, "jnp.take({0}, {1}, axis={axis:d})"), (5, "{0:99}[{gather}]")), keep_bounds, keep_samples,
        accepts=_in_bounds, shape=_taken, dtype=first_dtype, select=(1,), dtypes=NUMBERS, linear=True),
@@ -160,8 +153,4 @@ TABLE = (
     Op("segment_sum", ((3, "jax.ops.segment_sum({0}, {1}, num_segments={n})"), (1, "jax.ops.segment_sum({0}, {1}, {n})")),
        _segment_bounds, _segment_sample, shape=_segment_shape, dtype=first_dtype, select=(1,),
        accepts=lambda o, p: o[1].dtype == "int32" and o[1].low >= 0 and o[1].high < p["n"]),
-    _segment_extreme("max"), _segment_extreme("min"),
-    Op("searchsorted", ((1, "jnp.searchsorted({0}, {1})"),), lambda o, p: (0.0, float(o[0].shape[0])),
-       lambda o, p: np.round(RAMP * o[0].shape[0]), shape=lambda o, p: o[1].shape, smooth=False,
-       dtype=lambda o, p: "int32", accepts=lambda o, p: o[0].ndim == 1),
 )

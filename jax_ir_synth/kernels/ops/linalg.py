@@ -49,7 +49,6 @@ TABLE = (
     _op("solve_lower", (1, "jax.scipy.linalg.solve_triangular({0}, {1}, lower=True)"), shape=_solved),
     _op("cho_solve", (1, "jax.scipy.linalg.cho_solve(({0}, True), {1})"), shape=_solved),
     _op("inv", (4, "jnp.linalg.inv({0})"), (1, "jax.scipy.linalg.inv({0})"), shape=_square),
-    _op("det", (1, "jnp.linalg.det({0})"), shape=_scalar),
     _op("logdet", (1, "jnp.linalg.slogdet({0})[1]"), shape=_scalar),
     _op("qr_r", (2, "jnp.linalg.qr({0})[1]"), (1, 'jnp.linalg.qr({0}, mode="r")'), shape=_square),
     _op("eigvalsh", (1, "jnp.linalg.eigvalsh({0})"), (1, "jnp.linalg.eigh({0})[0]"),

@@ -80,8 +80,6 @@ def _square(operands, params):
 _MOVES = (
     _move("reshape", ((5, "{0:99}.reshape({shape})"), (3, "jnp.reshape({0}, {shape})"),
                       (1, "lax.reshape({0}, {shape})")), _reshape),
-    _move("ravel", ((2, "jnp.ravel({0})"), (3, "{0:99}.reshape(-1)")),
-          lambda o, p: (o[0].size,) if o[0].ndim > 1 else _reshape((o[0],), {"shape": ()})),
     _move("transpose", ((3, "jnp.transpose({0}, {perm})"), (2, "{0:99}.transpose({perm})"),
                         (4, "{0:99}.T", "reversed"), (3, "jnp.swapaxes({0}, {swap})", "swap"),
                         (2, "jnp.moveaxis({0}, {move})", "move")), _transposed),
@@ -101,19 +99,16 @@ _MOVES = (
     _move("pad_edge", ((1, 'jnp.pad({0}, {pads}, mode="edge")'),), lambda o, p: tuple(
         n + sum(pair) for n, pair in zip(o[0].shape, p["pads"], strict=True))),
     _move("slice", ((1, "{0:99}[{slice}]"),), _sliced),
-    _move("slice_in_dim", ((1, "lax.slice_in_dim({0}, {start}, {stop}, axis={axis:d})"),), _sliced),
     _move("index", ((1, "{0:99}[{pick}]"),), _picked),
     _move("diag", ((1, "jnp.diag({0})"),), lambda o, p: with_ndim(o[0], 1).shape * 2, bounds=with_zero),
     _move("diagonal", ((2, "jnp.diagonal({0})"), (1, "jnp.diag({0})")),
           lambda o, p: (min(with_ndim(o[0], 2).shape),)),
     _move("tril", ((1, "jnp.tril({0})"),), _square, bounds=with_zero),
-    _move("triu", ((1, "jnp.triu({0})"),), _square, bounds=with_zero),
     _move("sort", ((1, "jnp.sort({0}, axis={axis:d})"),), axis_kept, linear=False),
     Op("argsort", ((1, "jnp.argsort({0}, axis={axis:d})"),),
        lambda o, p: (0.0, float(o[0].shape[p["axis"]] - 1)),
        lambda o, p: np.round(RAMP * (o[0].shape[p["axis"]] - 1)), shape=axis_kept,
        dtype=lambda o, p: "int32", smooth=False),
-    _move("copy", ((1, "jnp.copy({0})"),), first_shape),
 )
 
 

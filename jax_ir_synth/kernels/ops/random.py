@@ -37,7 +37,6 @@ def _integer_samples(params):
 # Extremes in float32: a normal draw is sqrt(2) erf_inv(u) with |u| < 1 - 2^-24, an exponential one
 # -log1p(-u) with u <= 1 - 2^-23, and so on.
 TABLE = (
-    _key_op("new_key", ((3, "jax.random.PRNGKey({seed})"), (2, "jax.random.key({seed})"))),
     _key_op("new_rbg_key", ((1, 'jax.random.key({seed}, impl="rbg")'),)),
     _key_op("new_unsafe_rbg_key", ((1, 'jax.random.key({seed}, impl="unsafe_rbg")'),)),
     _key_op("fold_in", ((1, "jax.random.fold_in({0}, {data})"),)),

@@ -122,9 +122,7 @@ TABLE = (
     _unary("sinc", "jnp.sinc({0})", np.sinc, "grid", domain=(0.15, 4), **ONLY32),
     _unary("sign", ((4, "jnp.sign({0})"), (1, "lax.sign({0})")), np.sign, smooth=False),
     _unary("floor", ((4, "jnp.floor({0})"), (1, "lax.floor({0})")), np.floor, smooth=False),
-    _unary("ceil", ((4, "jnp.ceil({0})"), (1, "lax.ceil({0})")), np.ceil, smooth=False),
     _unary("round", ((3, "jnp.round({0})"), (1, "jnp.rint({0})")), np.round, smooth=False),
-    _unary("trunc", "jnp.trunc({0})", np.trunc, smooth=False),
     _unary("stop_gradient", "lax.stop_gradient({0})", lambda x: x, smooth=False),
     _unary("deg2rad", "jnp.deg2rad({0})", np.deg2rad, linear=True),
     _unary("rad2deg", "jnp.rad2deg({0})", np.rad2deg, linear=True, domain=(-10, 10), skeleton="deg2rad", **ONLY32),
@@ -166,18 +164,13 @@ TABLE = (
            domain=(0.4, 30), **ONLY32),
     _unary("logit", "jax.scipy.special.logit({0})", special.logit, domain=(0.03, 0.97)),
     _unary("ndtr", "jax.scipy.special.ndtr({0})", special.ndtr, branches=True, **ONLY32),
-    _unary("ndtri", "jax.scipy.special.ndtri({0})", special.ndtri, domain=(0.03, 0.97), branches=True, **ONLY32),
     _unary("log_ndtr", "jax.scipy.special.log_ndtr({0})", special.log_ndtr, domain=(-4, 4), branches=True, **ONLY32),
     _unary("norm_cdf", "jax.scipy.stats.norm.cdf({0})", special.ndtr, branches=True, **ONLY32),
     _unary("norm_logpdf", "jax.scipy.stats.norm.logpdf({0})",
            lambda x: -0.5 * x * x - 0.9189385332046727, "grid", domain=(-8, 8), **ONLY32),
     _unary("norm_pdf", "jax.scipy.stats.norm.pdf({0})",
            lambda x: np.exp(-0.5 * x * x) * 0.3989422804014327, "grid", domain=(-3, 3), **ONLY32),
-    _unary("entr", "jax.scipy.special.entr({0})", special.entr, "grid", domain=(0.03, 20), branches=True, **ONLY32),
-    _unary("i0e", "jax.scipy.special.i0e({0})", special.i0e, "grid", domain=(0.1, 8), branches=True, **ONLY32),
     _unary("i1e", "jax.scipy.special.i1e({0})", special.i1e, "grid", domain=(0.1, 8), **ONLY32),
-    _unary("i0", "jax.scipy.special.i0({0})", special.i0, "grid", domain=(0.1, 4), branches=True, **ONLY32),
-    _unary("i1", "jax.scipy.special.i1({0})", special.i1, "grid", domain=(0.1, 4), branches=True, **ONLY32),
     _unary("trigamma", "jax.scipy.special.polygamma(1, {0})", lambda x: special.polygamma(1, x),
            domain=(0.5, 30), **ONLY32),
     _unary("zeta", "jax.scipy.special.zeta(2.5, {0})", lambda x: special.zeta(2.5, x), domain=(0.6, 30), **ONLY32),
@@ -208,7 +201,5 @@ WEIGHTS = {
     "arctan": 4, "erf": 4, "gammaln": 4, "log_sigmoid": 4, "norm_pdf": 1, "norm_cdf": 2,
     "norm_logpdf": 2, "celu": 1, "trigamma": 1, "zeta": 1, "reduce_precision": 1, "sparse_plus": 1,
 }
-SMOOTH_OR_BRANCHING = tuple(op.name for op in TABLE if op.smooth)
-SMOOTH_OR_BRANCHING_WEIGHTS = tuple(WEIGHTS.get(name, 3) for name in SMOOTH_OR_BRANCHING)
 SMOOTH = tuple(op.name for op in TABLE if op.smooth and not op.branches)
 SMOOTH_WEIGHTS = tuple(WEIGHTS.get(name, 3) for name in SMOOTH)

@@ -172,11 +172,6 @@ class Geometry:
         return (self.same(named(a, "direction"), u, unit=True, rigid=False),
                 self.same(named(b, "direction"), w, unit=True, rigid=False))
 
-    def component(self, u: Value, i: int) -> Value:
-        return self.d.apply("index", u, axis=-1, index=i)
-
-    # ------------------------------------------------------------ projections and rotations
-
     def project(self, u: Value, n: Value) -> Value:
         """The part of u along n."""
         if self.is_unit(n):

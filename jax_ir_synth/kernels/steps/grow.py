@@ -17,7 +17,6 @@ RANGE_WEIGHTS = (22, 18, 8, 10, 8, 5, 4, 3, 5, 4, 4, 4, 3)
 LITERALS = (2.0, 0.5, 1.0, 3.0, 0.1, 0.9, 0.25, 1.5, 4.0, 0.2, 0.01, 5.0, 0.3, 0.75, 0.7, 0.8, 0.05, 10.0, 1.2, 0.4, 2.5,
             0.6, 0.99, 1.1, 6.0, 8.0, 0.15, 0.35, 1.25, 0.125, 1.702, 0.85, 0.95, 1.3, 1.7, 0.45, 2.2, 0.65)
 LITERAL_WEIGHTS = (20, 20, 14, 7, 8, 6, 6, 5, 4, 4, 2, 3, 4, 3, 3, 3, 3, 2, 3, 3, 3, 3, 1, 2, 1, 1, 2, 2, 2, 1, 1, 2, 2, 2, 2, 2, 1, 1)
-DTYPES = ("float32", "float16", "bfloat16")
 _TRIES = 10
 _SATURATING = {"tanh", "sigmoid", "erf", "erfc", "hard_tanh", "hard_sigmoid", "ndtr", "norm_cdf", "norm_pdf", "log_ndtr"}
 FLAT = {"relu", "relu6", "hard_tanh", "hard_sigmoid", "sparse_plus"}   # a few elements there may have no gradient at all
@@ -220,10 +219,3 @@ def telling(value: Value) -> Value:
     if value.size <= 4 and value.is_float and (std < 0.08 or std < 0.1 * size or (abs(value.samples) > 0.012).mean() < 0.8):
         raise Undrawable("a result that hardly tells its inputs")
     return value
-
-
-def dtype(d: Draft, low_percent: int = 12) -> str:
-    """The program's float type: float32 mostly."""
-    if not d.stream.chance(low_percent):
-        return "float32"
-    return d.stream.choice(("bfloat16", "bfloat16", "float16"))
