@@ -161,14 +161,19 @@ def test_a_signal_leaves_nothing(tmp_path, sent, code, word, name):
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         stderr=subprocess.PIPE,
         text=True,
+        # A shell starts background jobs with Ctrl-C ignored, and the tests may be one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    # Once something is being written, and the workers are at it.
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob(".out*.partial/*")) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(2)
-    running.send_signal(sent)
-    _, shown = running.communicate(timeout=30)
+    try:
+        # Once something is being written, and the workers are at it.
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob(".out*.partial/*")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(2)
+        running.send_signal(sent)
+        _, shown = running.communicate(timeout=60)
+    finally:
+        running.kill()
     assert running.returncode == code
     assert shown.splitlines() == [f"{cli.PROGRAM}: {word}, {name} was not written"]
     assert [entry.name for entry in tmp_path.iterdir()] == ["out.jsonl"]
