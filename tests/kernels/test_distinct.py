@@ -15,7 +15,7 @@ SEED, COUNT = 99, 10_000
 def planned_rows():
     """The CPU side of the first 10,000 rows of a seed."""
     request = Request(seed=SEED, count=COUNT, device="cpu")
-    with Workers(2) as workers:
+    with Workers(2, COUNT) as workers:
         return list(rows(request, plan_rows(request), workers))
 
 
