@@ -18,6 +18,15 @@ from jax_ir_synth import __version__, cli
 from jax_ir_synth.config import CONFIGS
 
 
+# A shell starts background jobs with Ctrl-C ignored, and the tests may run in one.
+INTERRUPTIBLE = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from jax_ir_synth.cli import main
+sys.exit(main())
+"""
+
+
 @pytest.fixture
 def command(python, tmp_path):
     def run(*arguments, **kwargs):
@@ -155,14 +164,11 @@ def test_help_and_version_load_nothing_heavy(python):
 def test_a_signal_leaves_nothing(tmp_path, sent, code, word, name):
     (tmp_path / "out.jsonl").write_text("from before\n")
     running = subprocess.Popen(
-        [sys.executable, "-m", "jax_ir_synth", "--count", "50000", "--output", name]
-        + ["--num-proc", "2"],
+        [sys.executable, "-c", INTERRUPTIBLE, "--count", "50000", "--output", name, "--num-proc", "2"],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         stderr=subprocess.PIPE,
         text=True,
-        # A shell starts background jobs with Ctrl-C ignored, and the tests may be one.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         # Once something is being written, and the workers are at it.
