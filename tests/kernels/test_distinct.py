@@ -8,7 +8,7 @@ from jax_ir_synth.plan import plan_rows
 from jax_ir_synth.rows import rows
 from jax_ir_synth.workers import Workers
 
-SEED, COUNT = 99, 10_000
+SEED, COUNT = 0, 10_000
 
 
 @pytest.fixture(scope="module")
