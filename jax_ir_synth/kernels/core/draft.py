@@ -247,7 +247,7 @@ class Draft:
             bit = 1 << number
             if not deps & bit:
                 raise Undrawable(f"argument {number} reaches no output")
-            if argument.is_float and not diff & bit and argument.role != "selector":
+            if argument.is_float and not diff & bit:
                 raise Undrawable(f"argument {number} has no gradient")
         if not any(a.is_float for a in self.arguments):
             raise Undrawable("nothing to differentiate")
