@@ -47,6 +47,7 @@ def main(argv: list[str] | None = None) -> int:
             count=arguments.count,
             device=arguments.device,
             dialect=arguments.dialect,
+            verify=arguments.verify,
         )
         number = number_of_processes(arguments.num_proc)
         output = Path(arguments.output or DEFAULT_OUTPUT + (".jsonl" if arguments.jsonl else ""))
@@ -118,6 +119,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--num-proc", type=int, default=1, metavar="N", help="worker processes (default: 1)"
+    )
+    parser.add_argument(
+        "--no-verify",
+        dest="verify",
+        action="store_false",
+        help="don't prove the rows: a quarter faster, and nothing then shows that the IR in a row "
+        "computes what its Python means",
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     return parser

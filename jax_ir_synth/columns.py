@@ -28,5 +28,6 @@ SCHEMA = pyarrow.schema(
         ("program_hash", pyarrow.string()),
         ("skeleton_hash", pyarrow.string()),
         ("jax_version", pyarrow.string()),
+        ("verified", pyarrow.string()),
     ]
 )

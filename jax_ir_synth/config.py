@@ -23,6 +23,7 @@ class Request:
       count: number of rows in all splits together, 1 to 10**8.
       device: `"cpu"`, `"cuda"` or `"both"`: which IR columns are filled.
       dialect: `"stablehlo"`.
+      verify: whether each row is proven before it is handed out, see `verify.prove`.
 
     Raises:
       ValueError: one line that names the value given and what is allowed.
@@ -33,6 +34,7 @@ class Request:
     count: int = 1500
     device: str = "both"
     dialect: str = "stablehlo"
+    verify: bool = True
 
     def __post_init__(self):
         # Frozen for everybody else: here NumPy's integers become Python's.
@@ -41,6 +43,8 @@ class Request:
         _one_of("config", self.category, CONFIGS)
         _one_of("device", self.device, DEVICES)
         _one_of("dialect", self.dialect, DIALECTS)
+        if not isinstance(self.verify, bool):
+            raise ValueError(f"`verify` (={self.verify!r}) must be True or False")
 
     @property
     def categories(self) -> tuple[str, ...]:

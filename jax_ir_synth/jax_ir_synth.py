@@ -43,13 +43,14 @@ def dataset_info() -> datasets.DatasetInfo:
 
 @dataclasses.dataclass
 class JaxIrSynthConfig(datasets.BuilderConfig):
-    """A category's configuration: `seed`, `count`, `device` and `dialect`, see `config.Request`."""
+    """A category's configuration; what it adds to datasets' own is described in `config.Request`."""
 
     version: str = __version__
     seed: int = DEFAULTS["seed"]
     count: int = DEFAULTS["count"]
     device: str = DEFAULTS["device"]
     dialect: str = DEFAULTS["dialect"]
+    verify: bool = DEFAULTS["verify"]
 
     @property
     def request(self) -> Request:

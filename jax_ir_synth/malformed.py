@@ -11,6 +11,7 @@ from jax_ir_synth.kernels import CATEGORIES
 from jax_ir_synth.lowering import program_hash
 from jax_ir_synth.lowering.parsing import parsed
 from jax_ir_synth.reading import IR_COLUMNS, PREFIX, Reading
+from jax_ir_synth.verify import WORDS
 
 _MAIN = re.compile(r"func\.func public @main\((.*?)\) ->")
 _TENSOR = re.compile(r"%arg\d+: tensor<([^>]*)>")
@@ -67,6 +68,8 @@ class Malformed:
         self._ids.add(row["id"])
         if row["type"] not in {PREFIX + category for category in CATEGORIES}:
             yield f"its type (={row['type']!r}) is not {PREFIX} and a category"
+        if row["verified"] not in WORDS:
+            yield f"its verified (={row['verified']!r}) is none of {', '.join(map(repr, WORDS))}"
         for name in ("program_hash", "skeleton_hash"):
             if not re.fullmatch("[0-9a-f]{32}", row[name]):
                 yield f"its {name} (={row[name]!r}) is not 32 hex digits"

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from jax_ir_synth import kernels
 from jax_ir_synth.config import Request
 from jax_ir_synth.plan import PlannedRow
+from jax_ir_synth.verify import UNVERIFIED, prove
 
 
 class RowError(RuntimeError):
@@ -17,6 +18,9 @@ def make_row(request: Request, planned: PlannedRow) -> dict:
     """The row for one entry of the plan, as a dict in column order (see `columns.SCHEMA`).
 
     IR columns of devices that were not asked for are None.
+
+    Where the request says so, it is proven first (see `verify.prove`), and its column `verified`
+    says how.
 
     Raises:
       RowError: with the row's coordinates and, where it was written already, its source; the
@@ -37,12 +41,19 @@ def make_row(request: Request, planned: PlannedRow) -> dict:
             request.platforms,
             request.dialect,
         )
+        row = _row(planned, spec, source, lowered)
+        if request.verify:
+            row["verified"] = prove(row)
     except Exception as error:
         text = "" if source is None else f"\n{source.python}"
         raise RowError(
             f"row {planned.id} (category={planned.category!r}, seed={request.seed}, "
             f"candidate={planned.candidate}): {type(error).__name__}: {error}{text}"
         ) from error
+    return row
+
+
+def _row(planned: PlannedRow, spec, source, lowered) -> dict:
     return {
         "id": planned.id,
         "kernel_name": source.name,
@@ -64,6 +75,7 @@ def make_row(request: Request, planned: PlannedRow) -> dict:
         "program_hash": lowered.program_hash,
         "skeleton_hash": spec.skeleton_hash,
         "jax_version": _jax_version(),
+        "verified": UNVERIFIED,
     }
 
 

@@ -21,7 +21,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     # Late: they bring jax, and --help or a wrong argument must not wait for it.
     from jax_ir_synth.reading import Reading
-    from jax_ir_synth.stats.saved import SavedError, open_saved
+    from jax_ir_synth.saved import SavedError, open_saved
 
     try:
         saved = open_saved(arguments.path)

@@ -23,6 +23,7 @@ from jax_ir_synth.config import Request
 from jax_ir_synth.fingerprint import check_sources_unchanged
 from jax_ir_synth.plan import PlannedRow
 from jax_ir_synth.rows import RowError, make_row
+from jax_ir_synth.verify import xla
 
 # Rows in one message: enough to hide the pipe's delay, few enough to keep all workers busy.
 ROWS_A_JOB = 8
@@ -129,7 +130,9 @@ def serve() -> None:
     # Whatever a library prints must not end up among the answers.
     os.dup2(2, 1)
     # Loads jax now, and not only when the first job is here.
-    importlib.import_module("jax_ir_synth.lowering")
+    importlib.import_module("jax_ir_synth.verify.proof")
+    # Nobody forks this process.
+    xla.use_this_process()
     while True:
         try:
             request, job = pickle.load(jobs)

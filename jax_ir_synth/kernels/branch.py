@@ -17,7 +17,7 @@ _WEIGHTS = (36, 27, 10, 6, 9, 5, 3, 4)
 
 def draw(d: Draft) -> tuple[Value, ...]:
     """A branch between arithmetic before and after; at times two branches side by side, joined."""
-    b = Brancher(d, grow.shape(d, 1, 3, limit=4096 if d.dtype == "float32" else 128))
+    b = Brancher(d, grow.shape(d, 1, 3, limit=512 if d.dtype == "float32" else 128))
     pool = b.arguments()
     if d.stream.chance(20):
         pool.append(b.expression(pool))

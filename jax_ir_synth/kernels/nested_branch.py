@@ -19,7 +19,7 @@ _OUTER_WEIGHTS = (60, 18, 7, 13)
 
 def draw(d: Draft) -> tuple[Value, ...]:
     """A nest of branches, with arithmetic before, between and after."""
-    b = Brancher(d, grow.shape(d, 1, 3, limit=4096 if d.dtype == "float32" else 128), brief=True)
+    b = Brancher(d, grow.shape(d, 1, 3, limit=512 if d.dtype == "float32" else 128), brief=True)
     pool = b.arguments()
     if d.stream.chance(12):
         pool.append(b.expression(pool))

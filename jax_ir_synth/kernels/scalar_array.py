@@ -17,7 +17,7 @@ SIGNATURE = Signature(
 def draw(d: Draft) -> tuple[Value, ...]:
     """One to three idioms that mix scalars and arrays, with arithmetic between them."""
     # A 0-d argument's gradient is a sum over the array: in a narrow dtype a long one stops growing.
-    m = Mixer(d, grow.shape(d, 1, 3, limit=4096 if d.dtype == "float32" else 128))
+    m = Mixer(d, grow.shape(d, 1, 3, limit=512 if d.dtype == "float32" else 128))
     value = m.array()
     kept = [value]
     for i in range(d.stream.weighted((1, 2, 3), (4, 6, 3))):

@@ -22,13 +22,17 @@ def parsed(text: str) -> Iterator[ir.Module]:
         _local.context, _local.left = mlir.make_ir_context(), _TEXTS_PER_CONTEXT
     _local.left -= 1
     with _local.context:
-        try:
-            module = ir.Module.parse(text)
-        except ir.MLIRError as error:
-            reason = str(error).strip().replace("\n", " ")
-            message = f"text (={text[:60]!r}…) must be a StableHLO module: {reason}"
-            raise ValueError(message) from None
-        yield module
+        yield parse(text)
+
+
+def parse(text: str) -> ir.Module:
+    """Likewise, inside the `with` of another text, in its context."""
+    try:
+        return ir.Module.parse(text)
+    except ir.MLIRError as error:
+        reason = str(error).strip().replace("\n", " ")
+        message = f"text (={text[:60]!r}…) must be a StableHLO module: {reason}"
+        raise ValueError(message) from None
 
 
 def functions(module: ir.Module) -> dict[str, ir.Operation]:

@@ -17,7 +17,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = _parser()
     arguments = parser.parse_args(argv)
     # Late: they bring jax, and --help or a wrong argument must not wait for it.
-    from jax_ir_synth.stats.saved import SavedError
+    from jax_ir_synth.saved import SavedError
 
     try:
         summaries = {str(path): summarise(path) for path in arguments.paths}
@@ -44,7 +44,7 @@ def summarise(path: Path) -> dict:
     from jax_ir_synth import report
     from jax_ir_synth.reading import Reading
     from jax_ir_synth.stats.figures import Figures
-    from jax_ir_synth.stats.saved import SavedError, open_saved
+    from jax_ir_synth.saved import SavedError, open_saved
 
     saved = open_saved(path)
     figures = Figures()

@@ -10,7 +10,7 @@ from jax_ir_synth.kernels.core.values import FLOATS, LIMITS, SAMPLES, Block, Und
 from jax_ir_synth.kernels.ops import OPS
 from jax_ir_synth.kernels.ops.reductions import normalise_axes
 
-_MAX_SIZE = 8192      # elements of one value
+_MAX_SIZE = 1024      # elements of one value: a row is run to be proven, by an interpreter
 _MIN_STD = 0.02       # of a float value's samples: below this it is nearly constant
 _MIN_RELATIVE = 0.004  # standard deviation over magnitude, likewise
 _REDUCED = {"sum", "mean", "prod", "max", "min", "var", "std", "norm", "norm_l1", "logsumexp", "median", "nanmean",

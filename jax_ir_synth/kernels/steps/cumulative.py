@@ -13,7 +13,7 @@ _SHORT = 10  # the gradient of all but sums is written out step by step
 
 
 def _operand(d: Draft) -> Value:
-    return grow.array(d, grow.shape(d, 1, 3, limit=1024))
+    return grow.array(d, grow.shape(d, 1, 3, limit=256))
 
 
 def _near_one(d: Draft, x: Value) -> Value:

@@ -56,7 +56,7 @@ def size(d: Draft, small: bool = False) -> int:
     return d.stream.weighted(SIZES, SIZE_WEIGHTS)
 
 
-def shape(d: Draft, low: int = 1, high: int = 3, limit: int = 4096) -> tuple[int, ...]:
+def shape(d: Draft, low: int = 1, high: int = 3, limit: int = 512) -> tuple[int, ...]:
     """A shape of rank `low` to `high`, ranks 1 and 2 most often, with at most `limit` elements."""
     ranks = [r for r in range(low, high + 1)]
     weights = tuple({0: 2, 1: 9, 2: 8, 3: 3}.get(r, 1) for r in ranks)

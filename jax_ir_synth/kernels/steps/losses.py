@@ -8,7 +8,7 @@ from jax_ir_synth.kernels.steps.recurrences import mix
 
 
 def _pair(d: Draft, ranges=None) -> tuple[Value, Value]:
-    shape = grow.shape(d, 1, 2, limit=1024)
+    shape = grow.shape(d, 1, 2, limit=512)
     if max(shape) < 4:
         raise Undrawable("too few")
     return grow.array(d, shape, ranges=ranges), grow.array(d, shape, ranges=ranges)

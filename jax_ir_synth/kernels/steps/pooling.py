@@ -15,7 +15,7 @@ _EXTREMES = ("min", "nanmin", "max", "nanmax", "median", "quantile", "ptp", "pro
 
 def operand(d: Draft, low: int = 1, high: int = 3) -> Value:
     """An array argument large enough to reduce."""
-    dims = grow.shape(d, low, high, limit=2048)
+    dims = grow.shape(d, low, high, limit=512)
     if max(dims) < 4:
         raise Undrawable("too small to reduce")
     return grow.array(d, dims)

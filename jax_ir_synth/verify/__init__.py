@@ -1,0 +1,22 @@
+"""Proves rows: the IR text in a row, parsed and run, computes what the row's Python means."""
+
+# What ran a row's texts, from the word that says most to the one that says least: StableHLO's
+# reference interpreter; it, with NumPy and SciPy for operations that it lacks; XLA's CPU client.
+RUN_BY = ("interpreter", "interpreter+numpy", "xla")
+# Follows where the CUDA text could only be parsed, verified and compared by its signature.
+CUDA_PARSED = ", cuda parsed"
+PARSED = "parsed"
+UNVERIFIED = "none"
+# All that a row's column `verified` can say.
+WORDS = (*RUN_BY, *(word + CUDA_PARSED for word in RUN_BY), PARSED, UNVERIFIED)
+
+
+class NotProven(ValueError):
+    """A row that isn't right, or can't be shown to be; the message says why."""
+
+
+def prove(row) -> str:
+    """See `proof.prove`, which brings jax."""
+    from jax_ir_synth.verify import proof
+
+    return proof.prove(row)

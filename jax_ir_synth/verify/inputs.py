@@ -1,0 +1,44 @@
+"""Random arguments from a row's `in_avals`, the same from the same seed."""
+
+from collections.abc import Mapping, Sequence
+
+import ml_dtypes
+import numpy as np
+
+DTYPES = {
+    "float32": np.dtype(np.float32),
+    "float16": np.dtype(np.float16),
+    "bfloat16": np.dtype(ml_dtypes.bfloat16),
+    "int32": np.dtype(np.int32),
+    "uint32": np.dtype(np.uint32),
+    "int8": np.dtype(np.int8),
+    "uint8": np.dtype(np.uint8),
+    "bool": np.dtype(np.bool_),
+}
+FLOATS = ("float32", "float16", "bfloat16")
+HALF = ("float16", "bfloat16")
+
+
+def random_inputs(in_avals: Sequence[Mapping], seed: int) -> list[np.ndarray]:
+    """One array for each argument, uniform over its range; integers include both ends."""
+    return [random_input(aval, seed, position) for position, aval in enumerate(in_avals)]
+
+
+def random_input(aval: Mapping, seed: int, position: int) -> np.ndarray:
+    """The argument at `position` alone, as `random_inputs` of the same seed draws it."""
+    draws = np.random.Generator(np.random.Philox(key=[seed, position]))
+    shape, dtype = tuple(aval["shape"]), DTYPES[aval["dtype"]]
+    if aval["dtype"] in FLOATS:
+        drawn = draws.uniform(aval["low"], aval["high"], shape).astype(dtype)
+        # Rounding to a short float can step over an end of the range.
+        ends = _within(aval["low"], dtype, 1), _within(aval["high"], dtype, -1)
+        return np.clip(drawn, *ends).astype(dtype)
+    return draws.integers(int(aval["low"]), int(aval["high"]), shape, endpoint=True).astype(dtype)
+
+
+def _within(end: float, dtype: np.dtype, inwards: int) -> np.generic:
+    """The float nearest to an end of a range that does not lie outside."""
+    near = dtype.type(end)
+    if (float(near) - end) * inwards < 0:
+        near = np.nextafter(near, dtype.type(inwards * np.inf), dtype=dtype)
+    return near

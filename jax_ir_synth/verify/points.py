@@ -1,0 +1,70 @@
+"""Where a row is run: random inputs from its ranges, and what its Python means there."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from jax_ir_synth.verify.inputs import HALF, random_inputs
+from jax_ir_synth.verify.meaning import Derivative, Meaning, direction
+
+# Inputs that a row is run on, and as many at most where the first leave a branch untaken;
+# directions in which its gradient is compared on each; how many inputs are tried to find these.
+INPUTS, AT_MOST, DIRECTIONS, TRIED = 2, 4, 2, 12
+
+
+class Point(NamedTuple):
+    """Inputs, and what the program means there.
+
+    Attributes:
+      inputs: an array for each argument; of float32 where the program takes 16-bit floats.
+      outputs: of the program, floats of float64.
+      moves: directions, each with an array or None for each argument.
+      derivatives: of the sum of the outputs along each direction; none where no argument is one
+        to differentiate by.
+    """
+
+    inputs: list[np.ndarray]
+    outputs: list[np.ndarray]
+    moves: list[list[np.ndarray | None]]
+    derivatives: list[Derivative]
+
+    @property
+    def slopes(self) -> list[np.ndarray | None]:
+        """For each output how its elements change along the first direction; None for integers."""
+        slopes = iter(self.derivatives[0].slopes if self.derivatives else [])
+        return [next(slopes, None) if x.dtype.kind == "f" else None for x in self.outputs]
+
+
+def points(meaning: Meaning, avals: Sequence[Mapping], argnums: Sequence[int]) -> list[Point]:
+    """Points at which the outputs are finite and smooth, the same ones for a row every time.
+
+    Two, and more where those take other branches than they do: an error in a branch that no point
+    takes would not be seen.
+
+    Raises ValueError where there are no two.
+    """
+    found, taken = [], set()
+    # Of float32, whose values are so many that none lies on a jump: 1.0 is one bfloat16 of 256.
+    wide = [{**aval, "dtype": "float32"} if aval["dtype"] in HALF else aval for aval in avals]
+    for seed in range(1, TRIED + 1):
+        inputs = random_inputs(wide, seed)
+        outputs = meaning.outputs(inputs)
+        branches = meaning.branches
+        if not all(np.isfinite(x).all() for x in outputs):
+            raise ValueError(f"its python is not finite on inputs from its ranges (seed {seed})")
+        if len(found) >= INPUTS and branches <= taken:
+            continue
+        moves = [direction(avals, argnums, DIRECTIONS * seed + k) for k in range(DIRECTIONS)]
+        if not argnums:
+            moves = []
+        derivatives = [meaning.derivative(inputs, outputs, move) for move in moves]
+        if None in derivatives:
+            continue
+        found.append(Point(inputs, outputs, moves, derivatives))
+        taken |= branches
+        if len(found) == AT_MOST or len(found) == INPUTS and not taken:
+            break
+    if len(found) < INPUTS:
+        raise ValueError(f"its python is smooth at {len(found)} of {TRIED} inputs from its ranges")
+    return found

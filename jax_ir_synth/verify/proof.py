@@ -1,0 +1,164 @@
+"""Proves one row: its IR texts, parsed and run, compute what its Python means."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from jax_ir_synth.lowering.column import BACKENDS, read_column
+from jax_ir_synth.verify import CUDA_PARSED, PARSED, RUN_BY, NotProven, tolerance
+from jax_ir_synth.verify.degenerate import defects
+from jax_ir_synth.verify.execution import execute, shortest
+from jax_ir_synth.verify.inputs import FLOATS, HALF
+from jax_ir_synth.verify.interpreter import CannotRun
+from jax_ir_synth.verify.meaning import Meaning
+from jax_ir_synth.verify.points import Point, points
+from jax_ir_synth.verify.signature import Signature, Tensor, tensors
+
+# The platform for which each column's text was lowered.
+PLATFORMS = {"cpp": "cpu", "cuda": "cuda"}
+# Elements of an array that are shown where it is wrong.
+_SHOWN = 6
+
+
+
+
+def prove(row: Mapping) -> str:
+    """How the row was proven, from its own columns alone: one of `verify.WORDS`.
+
+    Raises NotProven.
+    """
+    try:
+        return _prove(row)
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        raise NotProven(reason) from error
+
+
+def _prove(row: Mapping) -> str:
+    avals, argnums = row["in_avals"], list(row["argnums"])
+    dtypes = {aval["dtype"] for aval in avals if aval["dtype"] in FLOATS}
+    half = next(iter(dtypes)) if len(dtypes) == 1 and dtypes < set(HALF) else None
+    meaning = Meaning(row["python"], row["kernel_name"], half)
+    where = points(meaning, avals, argnums)
+    ways: dict[tuple[str, str], str] = {}
+    for name, platform in PLATFORMS.items():
+        if row[name] is None:
+            continue
+        column = read_column(row[name])
+        if column.backend != BACKENDS[platform] or list(column.argnums) != argnums:
+            raise ValueError(
+                f"its {name} is headed backend={column.backend}, argnums={column.argnums}; "
+                f"that must be {BACKENDS[platform]} and {tuple(argnums)}"
+            )
+        modules = column.forward, column.backward
+        # CUDA's text is nearly always the CPU's, and proven with it.
+        if modules not in ways:
+            ways[modules] = _prove_modules(name, platform, modules, avals, argnums, meaning, where)
+    if not ways:
+        raise ValueError("it has no IR column that is filled")
+    run = [way for way in ways.values() if way != PARSED]
+    if not run:
+        return PARSED
+    return max(run, key=RUN_BY.index) + (CUDA_PARSED if len(run) < len(ways) else "")
+
+
+def _prove_modules(
+    name: str,
+    platform: str,
+    modules: tuple[str, str],
+    avals: Sequence[Mapping],
+    argnums: Sequence[int],
+    meaning: Meaning,
+    where: Sequence[Point],
+) -> str:
+    """Proves a column's forward and backward module; returns what ran them."""
+    taken = tensors(avals)
+    inputs = [point.inputs for point in where]
+    wanted = [taken[number] for number in argnums]
+
+    def check_forward(found: Signature) -> None:
+        _check(f"{name}, forward: its arguments", found.taken, taken)
+        _check_results(f"{name}, forward", found.returned, where[0].outputs)
+
+    def check_backward(found: Signature) -> None:
+        _check(f"{name}, backward: its arguments", found.taken, taken)
+        _check(f"{name}, backward: its results", found.returned, wanted)
+
+    forward, backward = modules
+    moves = [0.0 if x is None else float(np.abs(x).max(initial=0)) for x in where[0].slopes]
+    along = [point.derivatives[0].scale / _half_range(avals[n]) for point in where[:1] for n in argnums]
+    try:
+        outputs = execute(forward, platform, inputs, check_forward, moves)
+        gradients = execute(backward, platform, inputs, check_backward, along)
+    except CannotRun as error:
+        if platform == "cpu":
+            raise ValueError(f"{name} can't be run: {error}") from None
+        return PARSED
+    dtypes = [shortest(text) for text in modules if "f16" in text]
+    rate = max((tolerance.CONSTANTS[dtype] for dtype in dtypes), default=0.0)
+    for k, point in enumerate(where):
+        _compare_outputs(name, point, outputs.results[k], max(rate, tolerance.FORWARD))
+        _compare_gradient(name, point, argnums, gradients.results[k], max(rate, tolerance.BACKWARD))
+    found = defects(avals, argnums, meaning, where, outputs.results, gradients.results)
+    if found:
+        raise ValueError(f"{name} is degenerate: {'; '.join(found)}")
+    return max(outputs.how, gradients.how, key=RUN_BY.index)
+
+
+def _half_range(aval: Mapping) -> float:
+    return (aval["high"] - aval["low"]) / 2 or 1.0
+
+
+def _check(what: str, found: Sequence[Tensor], wanted: Sequence[Tensor]) -> None:
+    if list(found) != list(wanted):
+        raise ValueError(f"{what} are {_listed(found)}, they must be {_listed(wanted)}")
+
+
+def _listed(tensors_: Sequence[Tensor]) -> str:
+    return f"({', '.join(map(str, tensors_))})"
+
+
+def _check_results(what: str, found: Sequence[Tensor], outputs: Sequence[np.ndarray]) -> None:
+    """Of the dtypes only the kind is known: no column says to what a program converts."""
+    kinds = [_KINDS[x.dtype.kind] for x in outputs]
+    if [tensor.shape for tensor in found] != [x.shape for x in outputs] or any(
+        tensor.dtype not in kind for tensor, kind in zip(found, kinds, strict=True)
+    ):
+        meant = [f"{kind[0]}{list(x.shape)}" for x, kind in zip(outputs, kinds, strict=True)]
+        raise ValueError(f"{what}: its results are {_listed(found)}, its python's {meant}")
+
+
+_KINDS = {"f": FLOATS, "i": ("int32", "int8"), "u": ("uint32", "uint8"), "b": ("bool",)}
+
+
+def _compare_outputs(name: str, point: Point, got: Sequence[np.ndarray], rate: float) -> None:
+    for number, (x, meant, slope) in enumerate(zip(got, point.outputs, point.slopes, strict=True)):
+        x = x.astype(meant.dtype)
+        off = tolerance.outputs_differ(x, meant, slope, rate)
+        if not off <= 1:
+            raise ValueError(
+                f"{name}, forward: output {number} is off by {off:.3g} times what is allowed: "
+                f"it is {_shown(x, meant)}, its python's {_shown(meant, x)}"
+            )
+
+
+def _compare_gradient(
+    name: str, point: Point, argnums: Sequence[int], got: Sequence[np.ndarray], rate: float
+) -> None:
+    for move, derivative in zip(point.moves, point.derivatives, strict=True):
+        parts = [np.float64(x) * move[number] for x, number in zip(got, argnums, strict=True)]
+        off = tolerance.gradients_differ(parts, derivative.value, derivative.scale, rate)
+        if not off <= 1:
+            along = sum(float(part.sum()) for part in parts)
+            raise ValueError(
+                f"{name}, backward: the gradient along a random direction is off by {off:.3g} times "
+                f"what is allowed: it is {along:.9g}, by differences of its python "
+                f"{derivative.value:.9g}"
+            )
+
+
+def _shown(x: np.ndarray, other: np.ndarray) -> str:
+    """The elements where the two differ most."""
+    order = np.argsort(-np.abs(np.float64(x) - np.float64(other)), axis=None)[:_SHOWN]
+    more = ", ..." if x.size > _SHOWN else ""
+    return f"[{', '.join(f'{value:.6g}' for value in np.ravel(np.float64(x))[order])}{more}]"

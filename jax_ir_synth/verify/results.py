@@ -1,0 +1,124 @@
+"""What became of the rows: counted as they pass, told as a line for each failure and a table."""
+
+import collections
+import sys
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from jax_ir_synth.kernels import CATEGORIES
+
+_PREFIX = "generate_"
+# Of rows whose type says no category, and of lines that are no rows.
+_UNKNOWN = "unknown"
+_FAILURES_TOLD = 20
+_PLAIN = {"markup": False, "highlight": False, "soft_wrap": True}
+
+
+class Failure(NamedTuple):
+    """A row that is not proven: its place, its own id and category, the reason in full."""
+
+    where: str
+    id: int | None
+    category: str
+    reason: str
+
+
+class Results:
+    """Counts over the rows, and every failure.
+
+    Args:
+      verbose: tell the whole of each failure, not its first line alone.
+    """
+
+    def __init__(self, verbose: bool = False):
+        self.failures: list[Failure] = []
+        self.rows = 0
+        self._verbose = verbose
+        self._proven: collections.Counter[tuple[str, str]] = collections.Counter()
+        self._failed: collections.Counter[str] = collections.Counter()
+
+    def proven(self, row: dict, way: str) -> None:
+        """Count a row that was proven in the way of that name."""
+        self.rows += 1
+        self._proven[category_of(row), way] += 1
+
+    def failed(self, where: str, row: dict | None, reason: str) -> None:
+        """Count a row that was not, and tell it on stderr, if there were few so far."""
+        self.rows += 1
+        category = category_of(row)
+        number = row.get("id") if row is not None else None
+        failure = Failure(where, number if type(number) is int else None, category, reason)
+        self._failed[category] += 1
+        self.failures.append(failure)
+        if len(self.failures) <= _FAILURES_TOLD:
+            self._tell(failure)
+
+    def show(self, title: str) -> None:
+        """Print how many failures were not told, and the table of all counts."""
+        more = len(self.failures) - _FAILURES_TOLD
+        if more > 0:
+            print(f"... and {more:,} more that failed", file=sys.stderr)
+        ways = sorted({way for _, way in self._proven})
+        table = Table(title=printable(title), title_justify="left", title_style="bold")
+        table.add_column("category")
+        for name in ("rows", *map(printable, ways), "failed"):
+            table.add_column(name, justify="right")
+        for category in self._categories():
+            table.add_row(category, *self._counts([category], ways))
+        table.add_section()
+        table.add_row("all", *self._counts(self._categories(), ways))
+        Console().print(table)
+
+    def figures(self) -> dict:
+        """All counts and failures, as plain values."""
+        return {
+            "rows": self.rows,
+            "failed": len(self.failures),
+            "categories": {
+                category: {
+                    "proven": {
+                        way: count
+                        for (here, way), count in sorted(self._proven.items())
+                        if here == category
+                    },
+                    "failed": self._failed[category],
+                }
+                for category in self._categories()
+            },
+            "failures": [failure._asdict() for failure in self.failures],
+        }
+
+    def _categories(self) -> list[str]:
+        there = {category for category, _ in self._proven} | set(self._failed)
+        return [category for category in (*CATEGORIES, _UNKNOWN) if category in there]
+
+    def _counts(self, categories: list[str], ways: list[str]) -> list[str]:
+        failed = sum(self._failed[category] for category in categories)
+        by_way = [sum(self._proven[category, way] for category in categories) for way in ways]
+        return [f"{count:,}" for count in (failed + sum(by_way), *by_way, failed)]
+
+    def _tell(self, failure: Failure) -> None:
+        first, *rest = failure.reason.splitlines() or [""]
+        number = "" if failure.id is None else f"id {failure.id}, "
+        lines = [f"{failure.where}: {number}{failure.category}: {first}"]
+        if self._verbose:
+            lines += [f"    {line}" for line in rest]
+        for line in lines:
+            print(printable(line), file=sys.stderr)
+
+
+def category_of(row: dict | None) -> str:
+    """The category that a row's type names, or `unknown`, whatever the row holds there."""
+    kind = row.get("type") if row is not None else None
+    category = kind.removeprefix(_PREFIX) if isinstance(kind, str) else None
+    return category if category in CATEGORIES else _UNKNOWN
+
+
+def printable(text: str) -> str:
+    """A row's own text, such that no part of it can steer the terminal."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )

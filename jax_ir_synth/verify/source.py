@@ -1,0 +1,65 @@
+"""A row's Python text → the function that it defines under the stand-in, if it is only a kernel."""
+
+import ast
+import builtins
+
+from jax_ir_synth.verify.standin import JAX, JNP, LAX, standin_names
+from jax_ir_synth.verify.widening import rounded_literals
+
+# What a kernel may use of Python itself. Everything else of Python is out of its reach: no other
+# builtin, no import, no name or attribute with a leading underscore, no attribute but the library's
+# and an array's.
+_BUILTINS = {
+    name: getattr(builtins, name)
+    for name in "abs bool dict enumerate float int len list max min range reversed round "
+    "sum tuple zip".split()
+}
+_ARRAY_ATTRIBUTES = frozenset(
+    "T all any append argmax argmin argsort astype at add clip cumprod cumsum diagonal dot imag "
+    "items keys max mean min multiply ndim prod ravel real repeat reshape round set shape size "
+    "sort squeeze std sum swapaxes take trace transpose values var eps tiny".split()
+)
+_FORBIDDEN = (
+    ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal, ast.ClassDef, ast.AsyncFunctionDef,
+    ast.Await, ast.Yield, ast.YieldFrom, ast.With, ast.Try, ast.Raise, ast.Delete, ast.JoinedStr,
+    ast.While, ast.Match, ast.NamedExpr,
+)  # fmt: skip
+
+
+def load(python: str, name: str, half: str | None = None):
+    """The function `name` that the text defines, to be called with NumPy arrays.
+
+    Args:
+      half: where the program's numbers are of 16 bits, their dtype: its literals are rounded to it.
+
+    Raises:
+      ValueError: the text is no Python, does more than define that function, or uses what kernels
+        don't; a name that the stand-in lacks is an error when it is called.
+    """
+    try:
+        tree = ast.parse(python)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ValueError(f"its python doesn't parse: {error}") from None
+    if len(tree.body) != 1 or not isinstance(tree.body[0], ast.FunctionDef):
+        raise ValueError("its python is not one function")
+    if tree.body[0].name != name:
+        raise ValueError(f"its python defines {tree.body[0].name}, its kernel_name is {name}")
+    allowed = _ARRAY_ATTRIBUTES | standin_names()
+    for node in ast.walk(tree):
+        if isinstance(node, _FORBIDDEN):
+            raise ValueError(f"its python has a statement that no kernel has: {_shown(node)}")
+        if isinstance(node, ast.Attribute) and node.attr not in allowed:
+            raise ValueError(f"its python uses an attribute that no kernel has: {_shown(node)}")
+        if isinstance(node, (ast.Name, ast.arg)):
+            word = node.id if isinstance(node, ast.Name) else node.arg
+            if word.startswith("__"):
+                raise ValueError(f"its python uses a name that no kernel has: {word}")
+    if half is not None:
+        tree = rounded_literals(tree, half)
+    space = {"jax": JAX, "jnp": JNP, "lax": LAX, "__builtins__": _BUILTINS}
+    exec(compile(tree, f"<{name}>", "exec"), space)
+    return space[name]
+
+
+def _shown(node: ast.AST) -> str:
+    return ast.unparse(node).split("\n")[0][:60]

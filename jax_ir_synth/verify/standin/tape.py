@@ -1,0 +1,79 @@
+"""What is noted of a run: values that gradients don't pass, and which branches were taken.
+
+Central differences of a program see every way in which an argument reaches a result; JAX's
+gradient doesn't look through `stop_gradient`. So a first run records the values at these places,
+and the runs at nudged arguments are given them again.
+"""
+
+import contextlib
+import contextvars
+
+import numpy as np
+
+_tape: contextvars.ContextVar["Tape | None"] = contextvars.ContextVar("tape", default=None)
+
+
+class Diverged(ArithmeticError):
+    """A nudged run took another way through the program than the recorded one."""
+
+
+class Tape:
+    """One run's values, in the order in which the program met them.
+
+    `branches` are the branches it took: pairs of a number, counted as the program came to them,
+    and the branch.
+    """
+
+    def __init__(self):
+        self.branches: set[tuple[int, int]] = set()
+        self._values: list[np.ndarray] = []
+        self._next: int | None = None
+
+    @contextlib.contextmanager
+    def recording(self):
+        """The program run inside writes the tape."""
+        self.branches, self._values, self._next = set(), [], None
+        with self._running():
+            yield
+
+    @contextlib.contextmanager
+    def replaying(self):
+        """The program run inside is given what is on the tape."""
+        self._next = 0
+        with self._running():
+            yield
+        if self._next != len(self._values):
+            raise Diverged
+
+    @contextlib.contextmanager
+    def _running(self):
+        token = _tape.set(self)
+        try:
+            yield
+        finally:
+            _tape.reset(token)
+
+    def held(self, value: np.ndarray) -> np.ndarray:
+        """The value, or in a replay what it was in the recorded run."""
+        if self._next is None:
+            self._values.append(np.array(value))
+            return value
+        if self._next == len(self._values) or self._values[self._next].shape != np.shape(value):
+            raise Diverged
+        self._next += 1
+        return self._values[self._next - 1]
+
+
+def held(value):
+    """`stop_gradient` of one array."""
+    tape = _tape.get()
+    return value if tape is None else tape.held(value)
+
+
+
+def took(branch: int) -> int:
+    """Notes the branch that a program takes, and returns it."""
+    tape = _tape.get()
+    if tape is not None:
+        tape.branches.add((len(tape.branches), branch))
+    return branch

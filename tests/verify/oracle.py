@@ -1,0 +1,84 @@
+"""Whether a mutant computes something else than its row: both are run on the same random arguments."""
+
+import functools
+import json
+from collections.abc import Iterator
+
+import numpy as np
+from mutants import Mutant
+
+from jax_ir_synth.lowering.column import read_column
+from jax_ir_synth.lowering.parsing import parsed
+from jax_ir_synth.verify import xla
+from jax_ir_synth.verify.inputs import random_inputs
+from jax_ir_synth.verify.interpreter import CannotRun, Program
+
+# Far from the small numbers that the verifier may draw its own arguments with.
+SEEDS = range(9_000_000, 9_000_004)
+
+
+def judge(question: dict) -> str:
+    """A sandboxed answer about a mutant: `ask` is `"verdict"`, `"differs"` or `"largest"`."""
+    # Nothing forks this process.
+    xla.use_this_process()
+    if question["ask"] == "verdict":
+        # Late: what only compares meanings needs no verifier.
+        from jax_ir_synth.verify import prove
+
+        return prove(question["row"])
+    return str((differs if question["ask"] == "differs" else largest_difference)(question["row"], question["mutant"]))
+
+
+def differs(row: dict, mutant: Mutant) -> bool:
+    """Do any results differ, bit for bit (NaN equals NaN, and 0 equals -0)?
+
+    Runs for ever where the mutant does. Raises what running the row itself raises.
+    """
+    return any(difference > 0 for difference in _differences(row, mutant))
+
+
+def largest_difference(row: dict, mutant: Mutant) -> float:
+    """The largest difference of any result, relative to the largest finite number in that result.
+
+    Infinite where shapes, NaNs or infinities differ.
+    """
+    return max(_differences(row, mutant))
+
+
+def _differences(row: dict, mutant: Mutant) -> Iterator[float]:
+    avals = json.dumps(row["in_avals"])
+    ours, theirs = read_column(row[mutant.column]), read_column(mutant.row[mutant.column])
+    for seed in SEEDS:
+        for section in mutant.sections:
+            right = _results(getattr(ours, section), avals, seed)
+            try:
+                yield _difference(right, _results(getattr(theirs, section), avals, seed))
+            except (ValueError, RuntimeError):  # only the mutant can't be run
+                yield np.inf
+
+
+def _difference(ours: list[np.ndarray], theirs: list[np.ndarray]) -> float:
+    if [(x.shape, x.dtype) for x in ours] != [(y.shape, y.dtype) for y in theirs]:
+        return np.inf
+    return max((_array_difference(x, y) for x, y in zip(ours, theirs, strict=True)), default=0.0)
+
+
+def _array_difference(x: np.ndarray, y: np.ndarray) -> float:
+    x, y = x.astype(np.float64), y.astype(np.float64)
+    if np.array_equal(x, y, equal_nan=True):
+        return 0.0
+    finite = np.isfinite(x) & np.isfinite(y)
+    if not np.array_equal(x[~finite], y[~finite], equal_nan=True):
+        return np.inf
+    scale = np.max(np.abs(x[finite]))
+    return float(np.max(np.abs(x[finite] - y[finite])) / scale) if scale > 0 else np.inf
+
+
+@functools.lru_cache(maxsize=64)
+def _results(module: str, in_avals: str, seed: int) -> list[np.ndarray]:
+    inputs = random_inputs(json.loads(in_avals), seed)
+    try:
+        with parsed(module) as op:
+            return Program(op)(inputs)
+    except CannotRun:  # what the interpreter lacks stands in a loop or a branch
+        return xla.run(module, inputs)
