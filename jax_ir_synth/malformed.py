@@ -123,9 +123,8 @@ def _ir(reading: Reading) -> Iterator[str]:
     row = reading.row
     expected = [_tensor(aval) for aval in row["in_avals"]]
     try:
-        # Reading the features parses the first column's modules.
-        columns, _ = reading.columns, reading.features
-        for module in columns["cuda"][-2:] if reading.differs else ():
+        columns = reading.columns
+        for module in dict.fromkeys(m for column in columns.values() for m in column[-2:]):
             with parsed(module):
                 pass
     except ValueError as error:

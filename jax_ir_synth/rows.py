@@ -61,16 +61,7 @@ def _row(planned: PlannedRow, spec, source, lowered) -> dict:
         "cpp": lowered.columns.get("cpu"),
         "cuda": lowered.columns.get("cuda"),
         "type": f"generate_{planned.category}",
-        "in_avals": [
-            {
-                "name": aval.name,
-                "shape": list(aval.shape),
-                "dtype": aval.dtype,
-                "low": aval.low,
-                "high": aval.high,
-            }
-            for aval in source.in_avals
-        ],
+        "in_avals": [aval.described() for aval in source.in_avals],
         "argnums": list(source.argnums),
         "program_hash": lowered.program_hash,
         "skeleton_hash": spec.skeleton_hash,

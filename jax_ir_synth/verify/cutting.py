@@ -30,11 +30,6 @@ class Step(NamedTuple):
     given: list[int]
 
 
-def needs_cutting(module: ir.Module) -> bool:
-    """Is there an operation that the interpreter lacks?"""
-    return any(op.name in foreign.OPERATIONS for op in walk(module.operation))
-
-
 def cut(module: ir.Module) -> tuple[list[Stage | Step], list[int]]:
     """Stages and steps in their order, and the numbers of main's results. The module is changed.
 

@@ -1,4 +1,4 @@
-"""The rule "no degenerate rows": what a row computes varies, is no zero, and hangs on every argument.
+"""The rule "no degenerate rows": what a program computes varies, is no zero, and hangs on every argument.
 
 Models and scorers are misled by rows whose right answer is a constant: one that prints zeros would
 be right.
@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from jax_ir_synth.verify.inputs import FLOATS, random_input, random_inputs
+from jax_ir_synth.verify.inputs import random_input, random_inputs
 from jax_ir_synth.verify.meaning import Meaning, direction
-from jax_ir_synth.verify.points import Point
+from jax_ir_synth.verify.points import Point, wide
 
 # An output is confined where all of it is within this of zero, nearly constant where all of it is
-# within this part of its size; a gradient is zero where it is less than this part of the outputs
-# that come of crossing half the argument's range.
+# within this part of its size; a gradient is zero where crossing half the argument's range would
+# change the outputs by less than this part of their size.
 CONFINED, CONSTANT, ZERO = 0.01, 1e-3, 1e-7
 # What two inputs show may be chance: a flag that is off, a clip that cuts. So many more are tried.
 MORE = 16
@@ -26,49 +26,48 @@ def defects(
     argnums: Sequence[int],
     meaning: Meaning,
     points: Sequence[Point],
-    outputs: Sequence[Sequence[np.ndarray]],
-    gradients: Sequence[Sequence[np.ndarray]],
+    gradients: Sequence[Sequence[np.ndarray]] | None = None,
+    margin: float = 1.0,
 ) -> list[str]:
-    """What is degenerate about a row; nothing about a good one.
+    """What is degenerate about a program; nothing about a good one.
 
     Args:
       points: where it was run.
-      outputs, gradients: what its text computed at each point.
-
-    The text has been proven to mean what the source means, so where more inputs are needed the
-    source is run.
+      gradients: at each point, by each argument of `argnums`, where they are known; otherwise
+        derivatives are made of the meaning.
+      margin: how much more than the least an output must vary.
     """
     found = []
     others = None
-    for number, values in enumerate(zip(*outputs, strict=True)):
-        if reason := _flat(values):
-            if others is None:
-                others = [
-                    meaning.outputs(random_inputs(avals, _SEED + k)) for k in range(MORE)
-                ]
-            if _flat([*values, *(other[number] for other in others)]):
-                found.append(f"output {number} is {reason}")
-    size = max((float(np.abs(np.float64(x)).max(initial=0)) for x in outputs[0]), default=0.0)
-    slopes = dict(zip(argnums, zip(*gradients, strict=True), strict=True))
+    for number, values in enumerate(zip(*(point.outputs for point in points), strict=True)):
+        if not _flat(values, margin):
+            continue
+        if others is None:
+            others = [meaning.outputs(random_inputs(avals, _SEED + k)) for k in range(MORE)]
+        if reason := _flat([*values, *(other[number] for other in others)], margin):
+            found.append(f"output {number} is {reason}")
+    size = max(float(np.abs(np.float64(x)).max(initial=0)) for x in points[0].outputs)
+    slopes = dict(zip(argnums, zip(*gradients, strict=True), strict=True)) if gradients else {}
     for number, aval in enumerate(avals):
         half = (aval["high"] - aval["low"]) / 2
-        moved = [np.abs(np.float64(x)).max(initial=0) * half for x in slopes.get(number, ())]
-        if moved and max(moved) > ZERO * size:
+        if any(np.abs(np.float64(x)).max() * half > ZERO * size for x in slopes.get(number, ())):
+            continue
+        if number in argnums and _slopes(avals, number, meaning, points, size):
             continue
         if not _matters(avals, number, meaning, points[0]):
             found.append(f"no output depends on {aval['name']}")
-        elif moved and not _slopes(avals, number, meaning, size):
+        elif number in argnums:
             found.append(f"the gradient by {aval['name']} is zero")
     return found
 
 
-def _flat(values: Sequence[np.ndarray]) -> str | None:
+def _flat(values: Sequence[np.ndarray], margin: float) -> str | None:
     """In what way an output's values at several inputs are too much alike."""
     pooled = np.concatenate([np.ravel(np.float64(x)) for x in values])
     largest = np.abs(pooled).max(initial=0)
-    if largest <= CONFINED:
+    if largest <= CONFINED * margin:
         return f"within {CONFINED} of zero"
-    return "nearly constant" if np.ptp(pooled) <= CONSTANT * largest else None
+    return "nearly constant" if np.ptp(pooled) <= CONSTANT * margin * largest else None
 
 
 def _matters(avals: Sequence[Mapping], number: int, meaning: Meaning, point: Point) -> bool:
@@ -82,11 +81,17 @@ def _matters(avals: Sequence[Mapping], number: int, meaning: Meaning, point: Poi
     return False
 
 
-def _slopes(avals: Sequence[Mapping], number: int, meaning: Meaning, size: float) -> bool:
+def _slopes(
+    avals: Sequence[Mapping],
+    number: int,
+    meaning: Meaning,
+    points: Sequence[Point],
+    size: float,
+) -> bool:
     """Is the derivative by an argument of floats more than zero somewhere?"""
-    wide = [{**aval, "dtype": "float32"} if aval["dtype"] in FLOATS else aval for aval in avals]
-    for k in range(MORE):
-        inputs = random_inputs(wide, _SEED + k)
+    tried = [point.inputs for point in points]
+    for k in range(len(tried) + MORE):
+        inputs = tried[k] if k < len(tried) else random_inputs(wide(avals), _SEED + k)
         outputs = meaning.outputs(inputs)
         derivative = meaning.derivative(inputs, outputs, direction(avals, [number], _SEED + k))
         if derivative is not None and abs(derivative.value) > ZERO * size:

@@ -10,7 +10,7 @@ from jaxlib.mlir.passmanager import PassManager
 
 from jax_ir_synth.lowering.parsing import walk
 from jax_ir_synth.verify import foreign, xla
-from jax_ir_synth.verify.cutting import Stage, cut, main_of, needs_cutting, retype
+from jax_ir_synth.verify.cutting import Stage, cut, main_of, retype
 
 _PREPARE = "builtin.module(func.func(chlo-legalize-to-stablehlo))"
 
@@ -29,7 +29,7 @@ class Program:
 
     Args:
       module: as `parsing.parsed` gives it; it is changed.
-      platform: `"cpu"` or `"cuda"`, for which the module was lowered.
+      platform: `"cpu"` or `"cuda"`, for which it was lowered.
 
     Raises:
       CannotRun: none of them runs it.
@@ -39,33 +39,30 @@ class Program:
         self._module = module
         self._parts, self._results = [], []
         self._text = None
-        # The interpreter aborts the process on an operation that it lacks, so these are cut out.
-        if not needs_cutting(module):
-            self.how = "interpreter"
-        else:
+        with ir.Location.unknown():
+            # The interpreter aborts the process on an operation that it lacks: these are cut out.
+            if not foreign.OPERATIONS & _names(module):
+                self.how = "interpreter"
+                _prepare(module)
+                return
             text = str(module)
             try:
-                with ir.Location.unknown():
-                    self._parts, self._results = cut(module)
+                self._parts, self._results = cut(module)
                 self.how = "interpreter+numpy"
             except foreign.Undefined as error:
                 if platform != "cpu":
                     raise CannotRun(f"{error}, and only a {platform} device does it") from None
                 _check_calls(module)
                 self._text, self.how = text, "xla"
-                return
-        with ir.Location.unknown():
             for part in self._parts:
                 if isinstance(part, Stage):
                     _prepare(part.module)
-            if not self._parts:
-                _prepare(module)
 
     def __call__(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The results; bfloat16 ones as float32."""
         if self._text is not None:
             return xla.run(self._text, inputs)
-        if not self._parts:
+        if self.how == "interpreter":
             return _evaluate(self._module, inputs)
         values = dict(enumerate(inputs))
         for part in self._parts:
@@ -87,9 +84,14 @@ def _check_calls(module: ir.Module) -> None:
                 raise CannotRun(f"custom_call @{target} is not known")
 
 
+def _names(module: ir.Module) -> set[str]:
+    return {op.name for op in walk(module.operation)}
+
+
 def _prepare(module: ir.Module) -> None:
     """What the interpreter needs; none of it changes what the module computes."""
-    for op in list(walk(module.operation)):
+    names = _names(module)
+    for op in list(walk(module.operation)) if "stablehlo.scatter" in names else ():
         if op.name == "stablehlo.scatter":
             # The interpreter writes into a scatter's operand itself, whoever else reads it.
             with ir.InsertionPoint(op):
@@ -105,7 +107,8 @@ def _prepare(module: ir.Module) -> None:
             with ir.InsertionPoint(final):
                 final.operands[position] = stablehlo.convert(wide, operand)
             retype(main)
-    PassManager.parse(_PREPARE).run(module.operation)
+    if any(name.startswith("chlo.") for name in names):
+        PassManager.parse(_PREPARE).run(module.operation)
 
 
 def _evaluate(module: ir.Module, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -1,13 +1,15 @@
 """What a row's Python text computes: its outputs, and by differences its derivatives."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from jax_ir_synth.verify import source
+from jax_ir_synth.verify.inputs import FLOATS, HALF
+from jax_ir_synth.verify.standin import arithmetic
 from jax_ir_synth.verify.standin.arrays import array
-from jax_ir_synth.verify.standin.tape import Diverged, Tape
+from jax_ir_synth.verify.standin.tape import Diverged, Singular, Tape
 from jax_ir_synth.verify.standin.trees import leaves
 
 # The step of the differences, as a part of each argument's own: in float64 both the truncation's
@@ -24,11 +26,18 @@ class Derivative(NamedTuple):
       value: the derivative, by central differences.
       slopes: the derivative of each float output along the direction, in the outputs' order.
       bend: how far the slopes to the one and to the other side differ, summed over all elements.
+      step: of the differences.
     """
 
     value: float
     slopes: list[np.ndarray]
     bend: float
+    step: float
+
+    @property
+    def curvature(self) -> float:
+        """The sum of the elements' absolute second derivatives."""
+        return self.bend / self.step
 
     @property
     def scale(self) -> float:
@@ -42,12 +51,16 @@ class Meaning:
     Args:
       python: its text.
       name: of the function that it defines.
-      half: `"float16"` or `"bfloat16"` where the floats that it takes are all of that dtype.
+      avals: its arguments, as `in_avals` describes them. Where the floats among them are all of one
+        dtype of 16 bits, the literals in the text are rounded to it, as JAX does.
 
     Raises ValueError where the text is none of a kernel's.
     """
 
-    def __init__(self, python: str, name: str, half: str | None = None):
+    def __init__(self, python: str, name: str, avals: Sequence[Mapping]):
+        dtypes = {aval["dtype"] for aval in avals if aval["dtype"] in FLOATS}
+        (half,) = dtypes if len(dtypes) == 1 and dtypes < set(HALF) else (None,)
+        self._half = half
         self._function = source.load(python, name, half)
         self._tape = Tape()
 
@@ -101,7 +114,7 @@ class Meaning:
             try:
                 with self._tape.replaying():
                     sides.append(self._run(nudged))
-            except Diverged:
+            except (Diverged, Singular):
                 return None
         slopes, bend = [], 0.0
         for here, ahead, behind in zip(outputs, *sides, strict=True):
@@ -112,11 +125,15 @@ class Meaning:
             slopes.append((ahead - behind) / (2 * step))
             bend += float(np.abs(ahead + behind - 2 * here).sum()) / step
         value = sum(float(slope.sum()) for slope in slopes)
-        return Derivative(value, slopes, bend) if np.isfinite([value, bend]).all() else None
+        return Derivative(value, slopes, bend, step) if np.isfinite([value, bend]).all() else None
 
-    def _run(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    def rounded(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The outputs where each function of the library rounds its result, see `arithmetic.of`."""
+        return self._run(inputs, coarse=True)
+
+    def _run(self, inputs: Sequence[np.ndarray], coarse: bool = False) -> list[np.ndarray]:
         # A program may well meet a division by zero in a branch that it doesn't take.
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), arithmetic.of(self._half, coarse):
             result = self._function(*(array(x) for x in inputs))
         return [np.asarray(array(leaf)) for leaf in leaves(result)]
 

@@ -7,10 +7,16 @@ import numpy as np
 
 from jax_ir_synth.verify.inputs import HALF, random_inputs
 from jax_ir_synth.verify.meaning import Derivative, Meaning, direction
+from jax_ir_synth.verify.standin.tape import Singular
+from jax_ir_synth.verify.tolerance import FORWARD, outputs_differ
 
 # Inputs that a row is run on, and as many at most where the first leave a branch untaken;
 # directions in which its gradient is compared on each; how many inputs are tried to find these.
 INPUTS, AT_MOST, DIRECTIONS, TRIED = 2, 4, 2, 12
+
+
+class NoPoints(ValueError):
+    """The program is not finite, or not smooth, where it would be run."""
 
 
 class Point(NamedTuple):
@@ -37,22 +43,23 @@ class Point(NamedTuple):
 
 
 def points(meaning: Meaning, avals: Sequence[Mapping], argnums: Sequence[int]) -> list[Point]:
-    """Points at which the outputs are finite and smooth, the same ones for a row every time.
+    """Points at which the outputs are finite, smooth and steady, the same for a row every time.
 
     Two, and more where those take other branches than they do: an error in a branch that no point
     takes would not be seen.
 
-    Raises ValueError where there are no two.
+    Raises NoPoints where there are no two.
     """
     found, taken = [], set()
-    # Of float32, whose values are so many that none lies on a jump: 1.0 is one bfloat16 of 256.
-    wide = [{**aval, "dtype": "float32"} if aval["dtype"] in HALF else aval for aval in avals]
     for seed in range(1, TRIED + 1):
-        inputs = random_inputs(wide, seed)
-        outputs = meaning.outputs(inputs)
+        inputs = random_inputs(wide(avals), seed)
+        try:
+            outputs = meaning.outputs(inputs)
+        except Singular as error:
+            raise NoPoints(f"its gradient is not finite: {error} (seed {seed})") from None
         branches = meaning.branches
         if not all(np.isfinite(x).all() for x in outputs):
-            raise ValueError(f"its python is not finite on inputs from its ranges (seed {seed})")
+            raise NoPoints(f"its python is not finite on inputs from its ranges (seed {seed})")
         if len(found) >= INPUTS and branches <= taken:
             continue
         moves = [direction(avals, argnums, DIRECTIONS * seed + k) for k in range(DIRECTIONS)]
@@ -61,10 +68,32 @@ def points(meaning: Meaning, avals: Sequence[Mapping], argnums: Sequence[int]) -
         derivatives = [meaning.derivative(inputs, outputs, move) for move in moves]
         if None in derivatives:
             continue
-        found.append(Point(inputs, outputs, moves, derivatives))
+        point = Point(inputs, outputs, moves, derivatives)
+        if not _steady(point, meaning.rounded(inputs)):
+            continue
+        found.append(point)
         taken |= branches
         if len(found) == AT_MOST or len(found) == INPUTS and not taken:
             break
     if len(found) < INPUTS:
-        raise ValueError(f"its python is smooth at {len(found)} of {TRIED} inputs from its ranges")
+        raise NoPoints(f"its python is smooth and steady at {len(found)} of {TRIED} inputs from its ranges")
     return found
+
+
+def _steady(point: Point, rounded: Sequence[np.ndarray]) -> bool:
+    """Are the outputs nearly the same where results are rounded?
+
+    Not so where rounding decides: which of two values that are both 1.0 in float32 is the greater.
+    """
+    for output, x, slope in zip(point.outputs, rounded, point.slopes, strict=True):
+        if outputs_differ(x, output, slope, FORWARD) > 0.5:
+            return False
+    return True
+
+
+def wide(avals: Sequence[Mapping]) -> list[Mapping]:
+    """The arguments with float32 for each 16-bit float.
+
+    Its values are so many that none of a few draws lies on a jump; 1.0 is one bfloat16 of 256.
+    """
+    return [{**aval, "dtype": "float32"} if aval["dtype"] in HALF else aval for aval in avals]

@@ -180,9 +180,10 @@ def test_an_unknown_split_is_still_refused(loaded, cache, wanted):
         (None, {"count": 2.5}, "2.5", "integer from 1"),
         (None, {"device": "gpu"}, "'gpu'", "cpu, cuda, both"),
         (None, {"dialect": "hlo"}, "'hlo'", "stablehlo"),
-        (None, {"coutn": 3}, "`coutn` (=3)", "seed, count, device, dialect"),
-        (None, {"data_dir": "here"}, "`data_dir` (='here')", "seed, count, device, dialect"),
-        (None, {"data_files": "a.json"}, "`data_files`", "seed, count, device, dialect"),
+        (None, {"verify": "no"}, "`verify` (='no')", "True or False"),
+        (None, {"coutn": 3}, "`coutn` (=3)", "seed, count, device, dialect, verify"),
+        (None, {"data_dir": "here"}, "`data_dir` (='here')", "seed, count, device, dialect, verify"),
+        (None, {"data_files": "a.json"}, "`data_files`", "seed, count, device, dialect, verify"),
     ],
 )
 @pytest.mark.parametrize("streaming", [False, True])
@@ -220,7 +221,7 @@ def test_a_second_call_reads_the_cache(loaded, cache, wanted, no_planning):
 
 def test_naming_a_default_shares_the_cache(cache):
     plain = JaxIrSynth(cache_dir=cache, seed=5, count=3).cache_dir
-    named = {"device": "both", "dialect": "stablehlo"}
+    named = {"device": "both", "dialect": "stablehlo", "verify": True}
     assert JaxIrSynth(cache_dir=cache, seed=5, count=3, **named).cache_dir == plain
     assert JaxIrSynth(cache_dir=cache, config_name="all", seed=5, count=3).cache_dir == plain
     with warnings.catch_warnings():
@@ -239,6 +240,7 @@ def test_everything_else_has_a_cache_of_its_own(cache):
         {"count": 1501},
         {"device": "cpu"},
         {"device": "cuda"},
+        {"verify": False},
         {"config_name": "loop"},
     ]
     folders = {JaxIrSynth(cache_dir=cache, **arguments).cache_dir for arguments in asked}

@@ -54,6 +54,13 @@ def test_the_earlier_systems_flags(command, tmp_path, wanted, reference, number)
     assert done.stderr.splitlines()[-1] == f"{wanted.count}/{wanted.count} rows"
 
 
+def test_rows_that_are_not_proven_say_so(command, tmp_path, wanted, reference):
+    done = command(*_asked(wanted), "--output", "rows.jsonl", "--no-verify")
+    assert done.returncode == 0, done.stderr
+    assert _lines(tmp_path / "rows.jsonl") == [row | {"verified": "none"} for row in reference]
+    assert "--no-verify" in command("--help").stdout
+
+
 def test_summary_and_one_row_are_shown(command, wanted, reference):
     done = command(*_asked(wanted), "--output", "out.jsonl")
     assert done.returncode == 0, done.stderr

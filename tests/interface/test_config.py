@@ -16,7 +16,7 @@ from jax_ir_synth.lowering import dialects
 def test_defaults():
     request = Request()
     assert (request.category, request.seed, request.count) == ("all", 0, 1500)
-    assert (request.device, request.dialect) == ("both", "stablehlo")
+    assert (request.device, request.dialect, request.verify) == ("both", "stablehlo", True)
 
 
 def test_configs_come_from_the_registry():
@@ -60,6 +60,8 @@ def test_no_other_seed_is(seed):
         ("device", "CPU", "cpu, cuda, both"),
         ("dialect", "llvm", "stablehlo"),
         ("dialect", 3, "stablehlo"),
+        ("verify", 1, "True or False"),
+        ("verify", None, "True or False"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(name, value, allowed):

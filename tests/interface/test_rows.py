@@ -1,5 +1,6 @@
 """Rows: their columns, and the same bytes in whatever process, order and surroundings."""
 
+import dataclasses
 import json
 import os
 import random
@@ -12,8 +13,10 @@ from jax_ir_synth import rows as rows_module
 from jax_ir_synth.columns import SCHEMA
 from jax_ir_synth.config import Request
 from jax_ir_synth.kernels import CATEGORIES
+from jax_ir_synth.lowering import lower_source
 from jax_ir_synth.plan import PlannedRow, plan_rows
 from jax_ir_synth.rows import RowError, make_row, rows
+from jax_ir_synth.verify import RUN_BY, UNVERIFIED
 from jax_ir_synth.workers import Workers, WorkerTraceback
 
 # Prints the rows of seed argv[1] and count argv[2], made in an order shuffled by argv[3].
@@ -55,6 +58,35 @@ def test_a_device_not_asked_for_is_null_and_changes_nothing_else(wanted, referen
     request = Request(seed=wanted.seed, count=wanted.count, device=device)
     for row, both in zip(rows(request, plan_rows(request)), reference, strict=True):
         assert row == both | {empty: None}
+
+
+def test_each_row_says_how_it_was_proven(reference):
+    assert {row["verified"] for row in reference} <= set(RUN_BY)
+
+
+def test_a_row_that_is_not_proven_is_the_same_but_for_the_word(wanted, reference):
+    request = dataclasses.replace(wanted, verify=False)
+    for row, proven in zip(rows(request, plan_rows(request)), reference, strict=True):
+        assert row == proven | {"verified": UNVERIFIED}
+
+
+def test_a_row_whose_ir_is_wrong_stops_the_run_with_both_values(wanted, monkeypatch):
+    def wrong(*arguments):
+        lowered = lower_source(*arguments)
+        columns = {
+            platform: text.replace("stablehlo.multiply", "stablehlo.subtract")
+            for platform, text in lowered.columns.items()
+        }
+        return lowered._replace(columns=columns)
+
+    planned = next(row for row in plan_rows(wanted) if "*" in make_row(wanted, row)["python"])
+    source = make_row(wanted, planned)["python"]
+    monkeypatch.setattr("jax_ir_synth.lowering.lower_source", wrong)
+    with pytest.raises(RowError) as raised:
+        make_row(wanted, planned)
+    message = str(raised.value)
+    assert f"category='{planned.category}', seed={wanted.seed}, candidate=" in message
+    assert "it is [" in message and "its python's [" in message and source in message
 
 
 @pytest.mark.parametrize("hash_seed", ["0", "77"])

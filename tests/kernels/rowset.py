@@ -2,11 +2,16 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from jax_ir_synth import kernels
 from jax_ir_synth.kernels.core.values import KernelSource, KernelSpec
 from jax_ir_synth.lowering import lower_source
 from jax_ir_synth.lowering.column import read_column
+from jax_ir_synth.lowering.parsing import parsed
 from jax_ir_synth.plan import CategoryPlan
+from jax_ir_synth.verify.inputs import random_inputs
+from jax_ir_synth.verify.interpreter import Program
 
 PLATFORMS = ("cpu", "cuda")
 
@@ -29,9 +34,16 @@ class Made:
         return read_column(self.columns["cpu"]).backward
 
     @property
-    def in_avals(self) -> list[dict]:
-        return [{"name": a.name, "shape": list(a.shape), "dtype": a.dtype, "low": a.low, "high": a.high}
-                for a in self.source.in_avals]
+    def row(self) -> dict:
+        """The columns that a row is proven by."""
+        avals = [a.described() for a in self.source.in_avals]
+        return {"kernel_name": self.source.name, "python": self.source.python, "cpp": self.columns.get("cpu"),
+                "cuda": self.columns.get("cuda"), "in_avals": avals, "argnums": list(self.source.argnums)}
+
+    def run(self, seed: int) -> list[np.ndarray]:
+        """The forward module's results on random inputs, as float64."""
+        with parsed(self.forward) as module:
+            return [np.float64(x) for x in Program(module)(random_inputs(self.row["in_avals"], seed))]
 
     def __str__(self) -> str:
         return f"{self.spec.category} seed {self.spec.seed} candidate {self.spec.candidate}\n{self.source.python}"

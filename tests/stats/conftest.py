@@ -53,6 +53,7 @@ def make():
             "program_hash": lowered.program_hash,
             "skeleton_hash": SKELETON[split],
             "jax_version": jax.__version__,
+            "verified": "none",
         }
 
     return made

@@ -96,6 +96,8 @@ def _aval(**changes):
         (_edit("cpp", "## Backward", "## Gradient"), "its IR can't be read"),
         (_edit("cpp", "stablehlo.tanh", "stablehlo.thanh"), "its IR can't be read"),
         (_edit("cuda", "stablehlo.tanh", "stablehlo.thanh"), "its IR can't be read"),
+        (_edit("cpp", "_loss attributes {", "_loss attributes {{"), "its IR can't be read"),
+        (_set("verified", "surely"), "its verified (='surely') is none of"),
         (_edit("cpp", "stablehlo.tanh", "stablehlo.sine"), "is not that of its IR"),
     ],
 )  # fmt: skip

@@ -6,8 +6,9 @@ from jax_ir_synth.kernels.core.draft import Draft
 from jax_ir_synth.kernels.core.footprint import require_short
 from jax_ir_synth.kernels.core.identity import hashes
 from jax_ir_synth.kernels.core.stream import Stream
-from jax_ir_synth.kernels.core.trial import require_effect
+from jax_ir_synth.kernels.core.trial import require_sound
 from jax_ir_synth.kernels.core.values import KernelSpec, Undrawable
+from jax_ir_synth.kernels.text.writer import written
 
 _ATTEMPTS = 500
 # The program's float type, in percent: people write float32 nearly everywhere.
@@ -31,8 +32,10 @@ def drawn(grammar, category: str, seed: int, candidate: int) -> KernelSpec:
                 if "vec3" in grammar.SIGNATURE.forbids and any(v.shape[-1:] == (3,) for v in draft.arguments):
                     continue
                 require_short(outputs)
-                require_effect(draft, outputs)
+                arguments = tuple(draft.arguments)
+                spec = KernelSpec(category, seed, candidate, arguments, outputs, *hashes(outputs), draft.doc)
+                require_sound(written(spec))
             except Undrawable:
                 continue
-            return KernelSpec(category, seed, candidate, tuple(draft.arguments), outputs, *hashes(outputs), draft.doc)
+            return spec
     raise RuntimeError(f"{category}: candidate {candidate} of seed {seed} could not be drawn in {_ATTEMPTS} attempts")

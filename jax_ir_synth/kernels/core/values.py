@@ -126,6 +126,16 @@ class InAval:
     low: float
     high: float
 
+    def described(self) -> dict:
+        """As the column `in_avals` has it."""
+        return {
+            "name": self.name,
+            "shape": list(self.shape),
+            "dtype": self.dtype,
+            "low": self.low,
+            "high": self.high,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class KernelSpec:

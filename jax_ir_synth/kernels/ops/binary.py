@@ -115,7 +115,7 @@ TABLE = (
             accepts=_one_away_from_zero),
     _binary("logaddexp", ((3, "jnp.logaddexp({0}, {1})"),), np.logaddexp),
     _binary("logaddexp2", ((1, "jnp.logaddexp2({0}, {1})"),), np.logaddexp2),
-    _binary("copysign", ((1, "jnp.copysign({0}, {1})"),), np.copysign,
+    _binary("copysign", ((1, "jnp.copysign({0}, {1})"),), np.copysign, dtypes=("float32",),
             bounds=lambda o, p: (-o[0].bound, o[0].bound), accepts=lambda o, p: positive_or_negative(o[0], 0.05)
             , select=(1,)),
     # comparisons

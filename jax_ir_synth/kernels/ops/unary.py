@@ -101,7 +101,7 @@ TABLE = (
     _unary("reciprocal", ((3, "70|1.0 / {0:71}"), (3, "jnp.reciprocal({0})")), lambda x: 1 / x,
            domain=(0.2, np.inf)),
     _unary("exp", ((8, "jnp.exp({0})"), (1, "lax.exp({0})")), np.exp, domain=(-8, 4)),
-    _unary("exp2", ((3, "jnp.exp2({0})"), (1, "lax.exp2({0})")), np.exp2, domain=(-8, 5)),
+    _unary("exp2", ((3, "jnp.exp2({0})"), (1, "lax.exp2({0})")), np.exp2, domain=(-8, 5), **ONLY32),
     _unary("expm1", ((3, "jnp.expm1({0})"), (1, "lax.expm1({0})")), np.expm1, domain=(-8, 4)),
     _unary("log", ((8, "jnp.log({0})"), (1, "lax.log({0})")), np.log, domain=(0.02, np.inf)),
     _unary("log2", "jnp.log2({0})", np.log2, domain=(0.02, np.inf)),

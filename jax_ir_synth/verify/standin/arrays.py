@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from jax_ir_synth.verify.standin import arithmetic, tape
+
 
 class DType:
     """What `jnp.float32` and its like are here: a name, and the NumPy dtype that stands for it.
@@ -111,6 +113,8 @@ def array(value):
     elif dtype.kind not in "biuc" and dtype != np.float64:
         # A float of 16 bits is of no kind that NumPy knows.
         value = value.astype(np.float64)
+    if value.dtype == np.float64:
+        value = arithmetic.result(value)
     return value.view(Array)
 
 
@@ -146,12 +150,25 @@ def _reshape(x, *shape):
     return np.reshape(x, shape[0] if len(shape) == 1 else shape)
 
 
+def root_of_zero_is_singular(function):
+    """The function, whose result is a root: see `tape.regular`."""
+
+    def call(*args, **kwargs):
+        return tape.regular(function(*args, **kwargs))
+
+    return call
+
+
+std = root_of_zero_is_singular(np.std)
+
+
 # The methods that are functions too; a program's call must never run a method of NumPy's own.
 for _name in (
     "all any argmax argmin clip cumprod cumsum diagonal dot max mean min prod ravel repeat round "
-    "squeeze std sum swapaxes take trace var"
+    "sort squeeze std sum swapaxes take trace var"
 ).split():
     setattr(Array, _name, library(getattr(np, _name)))
+Array.std = library(std)
 Array.argsort = library(_stable_argsort)
 Array.transpose = library(_transpose)
 Array.reshape = library(_reshape)

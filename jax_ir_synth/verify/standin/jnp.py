@@ -4,19 +4,29 @@ import numpy as np
 from scipy import special
 
 from jax_ir_synth.verify.standin import tape
-from jax_ir_synth.verify.standin.arrays import DTYPES, DType, array, convert, dtype_of, library
+from jax_ir_synth.verify.standin.arithmetic import constant
+from jax_ir_synth.verify.standin.arrays import (
+    DTYPES,
+    DType,
+    array,
+    convert,
+    dtype_of,
+    library,
+    root_of_zero_is_singular,
+    std,
+)
 
 _ALIKE = """
 abs absolute add all amax amin any append arange arccos arccosh arcsin arcsinh arctan arctan2
 arctanh argmax argmin average bitwise_and bitwise_count bitwise_not bitwise_or bitwise_xor
 broadcast_to cbrt ceil clip concatenate convolve copysign cos cosh count_nonzero cumprod cumsum
-deg2rad diag diagonal diff divide dot einsum equal exp exp2 expand_dims expm1 eye flip floor
+diag diagonal diff divide dot einsum equal exp expand_dims expm1 eye flip floor
 floor_divide fmod full full_like greater greater_equal hstack hypot identity imag invert isfinite
-isinf isnan left_shift less less_equal linspace log log10 log1p log2 logaddexp logaddexp2
+isinf isnan left_shift less less_equal linspace log log1p logaddexp logaddexp2
 logical_and logical_not logical_or logical_xor matmul max maximum mean median min minimum mod
 moveaxis multiply nanmax nanmean nanmin nansum negative not_equal ones ones_like outer pad power
-prod ptp quantile rad2deg ravel real remainder repeat reshape right_shift rint roll round sign sin
-sinc sinh sort sqrt square squeeze stack std subtract sum swapaxes take_along_axis tan tanh
+prod ptp quantile ravel real remainder repeat reshape right_shift rint roll round sign sin
+sinh sort square squeeze stack subtract sum swapaxes take_along_axis tan tanh
 tensordot tile trace transpose trapezoid tril triu true_divide trunc var vdot vecdot vstack zeros
 zeros_like
 """.split()
@@ -84,7 +94,27 @@ def piecewise(x, condlist, funclist):
     x = array(x)
     values = [f(x) if callable(f) else f for f in funclist]
     default = values.pop() if len(values) > len(condlist) else 0.0
-    return select(condlist, values, default)
+    return select(condlist[::-1], values[::-1], default)
+
+
+def deg2rad(x):
+    return array(np.asarray(x) * constant(np.pi / 180))
+
+
+def exp2(x):
+    return array(np.exp(np.asarray(x) * constant(np.log(2))))
+
+
+def log10(x):
+    return array(np.log(x) / constant(np.log(10)))
+
+
+def log2(x):
+    return array(np.log(x) / constant(np.log(2)))
+
+
+def rad2deg(x):
+    return array(np.asarray(x) * constant(180 / np.pi))
 
 
 def reciprocal(x):
@@ -96,6 +126,10 @@ def select(condlist, choicelist, default=0):
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         result = np.where(condition, choice, result)
     return array(result)
+
+
+def sinc(x):
+    return array(np.sinc(np.asarray(x) * (constant(np.pi) / np.pi)))
 
 
 def split(x, parts, axis=0):
@@ -153,13 +187,19 @@ def _tuple_of_arrays(function):
     return lambda a: tuple(array(part) for part in function(np.asarray(a)))
 
 
+def norm(x, ord=None, axis=None, keepdims=False):
+    sizes = array(np.linalg.norm(np.asarray(x), ord, axis, keepdims))
+    return tape.regular(sizes) if ord in (None, 2) else sizes
+
+
+SQRT = library(root_of_zero_is_singular(np.sqrt))
 LINALG = {
     "cholesky": library(np.linalg.cholesky),
     "det": library(np.linalg.det),
     "eigh": _tuple_of_arrays(np.linalg.eigh),
     "eigvalsh": library(np.linalg.eigvalsh),
     "inv": library(np.linalg.inv),
-    "norm": library(np.linalg.norm),
+    "norm": norm,
     "qr": _qr,
     "slogdet": _tuple_of_arrays(np.linalg.slogdet),
     "solve": _linalg_solve,
@@ -185,6 +225,14 @@ JNP = {
     "reciprocal": reciprocal,
     "select": select,
     "split": split,
+    "sqrt": SQRT,
+    "std": library(std),
+    "sinc": sinc,
+    "rad2deg": rad2deg,
+    "log2": log2,
+    "log10": log10,
+    "exp2": exp2,
+    "deg2rad": deg2rad,
     "take": take,
     "unstack": unstack,
     "vectorize": vectorize,

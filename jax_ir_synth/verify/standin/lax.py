@@ -5,7 +5,7 @@ from scipy import special
 
 from jax_ir_synth.verify.standin import control, tape, trees
 from jax_ir_synth.verify.standin.arrays import array, convert, dtype_of, library
-from jax_ir_synth.verify.standin.jnp import where
+from jax_ir_synth.verify.standin.jnp import SQRT, exp2, where
 
 
 def integer_pow(x, y):
@@ -102,9 +102,9 @@ def _cumulative(ufunc):
 
 
 def _starts(operand, starts, sizes):
-    """An index; a start is moved until the slice lies inside the operand."""
+    """An index; a start below 0 counts from the end, and is moved until the slice lies inside."""
     inside = [
-        min(max(int(start), 0), full - size)
+        min(max(int(start) + full * bool(start < 0), 0), full - size)
         for start, size, full in zip(starts, sizes, np.shape(operand), strict=True)
     ]
     return tuple(slice(start, start + size) for start, size in zip(inside, sizes, strict=True))
@@ -125,7 +125,6 @@ def dynamic_slice_in_dim(operand, start_index, slice_size, axis=0):
 
 
 def dynamic_index_in_dim(operand, index, axis=0, keepdims=True):
-    index = int(index) + (np.shape(operand)[axis] if index < 0 else 0)
     item = dynamic_slice_in_dim(operand, index, 1, axis)
     return item if keepdims else array(item.squeeze(axis))
 
@@ -171,11 +170,11 @@ LAX = {
             "bitwise_and": "bitwise_and", "bitwise_not": "bitwise_not",
             "bitwise_or": "bitwise_or", "bitwise_xor": "bitwise_xor", "cbrt": "cbrt",
             "ceil": "ceil", "cos": "cos", "cosh": "cosh", "dot": "dot", "eq": "equal",
-            "exp": "exp", "exp2": "exp2", "expand_dims": "expand_dims", "expm1": "expm1",
+            "exp": "exp", "expand_dims": "expand_dims", "expm1": "expm1",
             "floor": "floor", "ge": "greater_equal", "gt": "greater", "is_finite": "isfinite",
             "le": "less_equal", "log": "log", "log1p": "log1p", "lt": "less", "ne": "not_equal",
             "neg": "negative", "pow": "power", "rem": "fmod", "reshape": "reshape",
-            "sign": "sign", "sin": "sin", "sinh": "sinh", "sqrt": "sqrt", "square": "square",
+            "sign": "sign", "sin": "sin", "sinh": "sinh", "square": "square",
             "squeeze": "squeeze", "sub": "subtract", "tan": "tan", "tanh": "tanh",
             "transpose": "transpose",
         }.items()
@@ -204,6 +203,7 @@ LAX = {
     "dynamic_update_index_in_dim": dynamic_update_index_in_dim,
     "dynamic_update_slice": dynamic_update_slice,
     "dynamic_update_slice_in_dim": dynamic_update_slice_in_dim,
+    "exp2": exp2,
     "integer_pow": integer_pow,
     "iota": iota,
     "population_count": population_count,
@@ -212,6 +212,7 @@ LAX = {
     "rev": rev,
     "rsqrt": library(lambda x: 1.0 / np.sqrt(x)),
     "select": select,
+    "sqrt": SQRT,
     "select_n": select_n,
     "stop_gradient": stop_gradient,
     "top_k": top_k,

@@ -4,6 +4,7 @@ import numpy as np
 from scipy import linalg, special, stats
 
 from jax_ir_synth.verify.standin.arrays import array, dtype_of, library
+from jax_ir_synth.verify.standin.arithmetic import constant
 
 
 def _float(x):
@@ -24,7 +25,8 @@ def gelu(x, approximate=True):
     x = _float(x)
     if not approximate:
         return array(x * special.ndtr(x))
-    return array(0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))))
+    inner = constant(np.sqrt(2 / np.pi)) * (x + constant(0.044715) * x**3)
+    return array(0.5 * x * (1 + np.tanh(inner)))
 
 
 def glu(x, axis=-1):
@@ -46,7 +48,7 @@ def hard_tanh(x):
 
 def leaky_relu(x, negative_slope=0.01):
     x = _float(x)
-    return array(np.where(x >= 0, x, negative_slope * x))
+    return array(np.where(x >= 0, x, constant(negative_slope) * x))
 
 
 def log_sigmoid(x):
@@ -82,7 +84,7 @@ def relu6(x):
 
 def selu(x):
     # The constants of Klambauer et al., "Self-Normalizing Neural Networks" (2017).
-    return array(1.0507009873554805 * elu(x, 1.6732632423543772))
+    return array(constant(1.0507009873554805) * elu(x, constant(1.6732632423543772)))
 
 
 def silu(x):
@@ -173,8 +175,14 @@ SPECIAL = {
     },
     "logsumexp": logsumexp,
 }
+def _logpdf(x):
+    return array(-(_float(x) ** 2 + constant(np.log(2 * np.pi))) / 2)
+
+
 STATS_NORM = {
-    name: library(getattr(stats.norm, name)) for name in ("cdf", "logcdf", "logpdf", "pdf")
+    **{name: library(getattr(stats.norm, name)) for name in ("cdf", "logcdf")},
+    "logpdf": _logpdf,
+    "pdf": lambda x: array(np.exp(_logpdf(x))),
 }
 SCIPY_LINALG = {
     "cho_solve": cho_solve,

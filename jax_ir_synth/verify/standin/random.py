@@ -112,6 +112,9 @@ def _seeded(impl: str, seed: int) -> np.ndarray:
 
 
 def _single(key) -> Key:
+    if isinstance(key, np.ndarray) and key.dtype == np.uint32 and key.shape == (2,):
+        # The older form of a key: its words, of the default kind.
+        return Key("threefry2x32", key)
     if not isinstance(key, Key):
         raise TypeError(f"a key must come from jax.random.key, got {key!r}")
     if key.shape:

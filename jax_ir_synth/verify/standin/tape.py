@@ -17,6 +17,13 @@ class Diverged(ArithmeticError):
     """A nudged run took another way through the program than the recorded one."""
 
 
+class Singular(ArithmeticError):
+    """A function was called where its derivative is infinite: JAX's gradient is NaN there.
+
+    Differences may not show it: what is multiplied by zero before the root is taken doesn't move.
+    """
+
+
 class Tape:
     """One run's values, in the order in which the program met them.
 
@@ -77,3 +84,10 @@ def took(branch: int) -> int:
     if tape is not None:
         tape.branches.add((len(tape.branches), branch))
     return branch
+
+
+def regular(x: np.ndarray) -> np.ndarray:
+    """`x`, of which a root is to be taken. Raises Singular where it is zero, in a noted run."""
+    if _tape.get() is not None and np.any(np.asarray(x) == 0):
+        raise Singular("a root of zero is taken")
+    return x

@@ -1,0 +1,54 @@
+"""Rows of handwritten programs, for tests."""
+
+import jax
+import numpy as np
+
+from jax_ir_synth.kernels.core.values import InAval
+from jax_ir_synth.lowering import lower_source
+
+FLOATS = ("float32", "float16", "bfloat16")
+
+
+def aval(name: str, shape=(), dtype="float32", low=0.5, high=2.0) -> InAval:
+    """An argument; its range is where nothing special happens."""
+    return InAval(name, tuple(shape), dtype, float(low), float(high))
+
+
+def row(python: str, *avals: InAval, platforms=("cpu", "cuda")) -> dict:
+    """The columns by which a row is proven, of a source that begins with `def kernel_f(`."""
+    argnums = tuple(k for k, a in enumerate(avals) if a.dtype in FLOATS)
+    lowered = lower_source(python, "kernel_f", avals, argnums, platforms)
+    described = [
+        {"name": a.name, "shape": list(a.shape), "dtype": a.dtype, "low": a.low, "high": a.high}
+        for a in avals
+    ]
+    return {
+        "kernel_name": "kernel_f",
+        "python": python,
+        "cpp": lowered.columns.get("cpu"),
+        "cuda": lowered.columns.get("cuda"),
+        "in_avals": described,
+        "argnums": list(argnums),
+    }
+
+
+def expression(text: str, *avals: InAval, platforms=("cpu", "cuda")) -> dict:
+    """The row of a program that returns this expression of its arguments."""
+    names = ", ".join(a.name for a in avals)
+    return row(f"def kernel_f({names}):\n    return {text}\n", *avals, platforms=platforms)
+
+
+def edited(original: dict, old: str, new: str, count: int = 1, columns=("cpp", "cuda")) -> dict:
+    """The row with a part of its IR changed; the part must be there."""
+    changed = dict(original)
+    for name in columns:
+        assert old in original[name], f"{old!r} is not in\n{original[name]}"
+        changed[name] = original[name].replace(old, new, count)
+    return changed
+
+
+def jaxs_results(python: str, inputs: list[np.ndarray]) -> list[np.ndarray]:
+    """What JAX itself computes of a source's kernel_f."""
+    space = {"jax": jax, "jnp": jax.numpy, "lax": jax.lax}
+    exec(python, space)
+    return [np.asarray(x) for x in jax.tree.leaves(jax.jit(space["kernel_f"])(*inputs))]

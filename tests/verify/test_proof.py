@@ -1,0 +1,172 @@
+"""A right row is proven, and says how; each planted fault is refused, with its reason."""
+
+import pytest
+from rowmaking import aval, edited, expression, row
+
+from jax_ir_synth.verify import NotProven, prove
+
+X, Y = aval("x", (3, 4), low=-1.0), aval("y", (4,))
+SOUND = "jnp.sin(x) * y + jnp.exp(x - y)"
+
+
+def refused(candidate: dict) -> str:
+    with pytest.raises(NotProven) as caught:
+        prove(candidate)
+    return str(caught.value)
+
+
+def test_a_row_of_plain_operations_is_proven_by_the_interpreter():
+    assert prove(expression(SOUND, X, Y)) == "interpreter"
+
+
+@pytest.mark.parametrize("platforms", [("cpu",), ("cuda",), ("cpu", "cuda")])
+def test_linear_algebra_is_proven_with_numpy_for_either_device(platforms):
+    square = aval("x", (4, 4), low=-1.0)
+    text = "jnp.linalg.cholesky(x @ x.T + 2.0 * jnp.eye(4)) * jnp.linalg.inv(x @ x.T + jnp.eye(4))"
+    assert prove(expression(text, square, platforms=platforms)) == "interpreter+numpy"
+
+
+def test_what_neither_runs_is_run_by_xla_and_for_cuda_only_parsed():
+    # A Cholesky factor in a loop: it can't be cut out.
+    python = (
+        "def kernel_f(x):\n"
+        "    def body(_, a):\n"
+        "        return jnp.linalg.cholesky(a @ a.T + jnp.eye(3))\n"
+        "    return lax.fori_loop(0, 2, body, x)\n"
+    )
+    square = aval("x", (3, 3), low=-1.0)
+    assert prove(row(python, square)) == "xla, cuda parsed"
+    assert prove(row(python, square, platforms=("cpu",))) == "xla"
+    assert prove(row(python, square, platforms=("cuda",))) == "parsed"
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_sixteen_bits_are_proven_as_sharply_as_thirty_two(dtype):
+    x, y = aval("x", (3, 4), dtype, -1.0, 2.0), aval("y", (4,), dtype)
+    sound = expression("jnp.tanh(x) * y - 0.1 * x", x, y)
+    assert prove(sound) == "interpreter"
+    # Off by less than a bfloat16 result is by rounding.
+    literal = "1.000980e-01" if dtype == "bfloat16" else "9.997550e-02"
+    assert "off by" in refused(edited(sound, literal, "1.300000e-01"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("stablehlo.sine", "stablehlo.cosine"),
+        ("subtract %arg0, %1", "subtract %1, %arg0"),
+        ("stablehlo.exponential", "stablehlo.negate"),
+    ],
+)
+def test_a_wrong_forward_is_refused(old, new):
+    sound = expression("jnp.sin(x) + jnp.exp(x - jnp.cos(x)) * y", aval("x", (3, 3), low=-1.0), aval("y", (3,)))
+    assert "forward: output 0 is off by" in refused(edited(sound, old, new))
+
+
+def test_a_wrong_backward_is_refused():
+    sound = expression("jnp.sin(x) * y", X, Y)
+    forward, backward = sound["cpp"].split("## Backward")
+    assert "stablehlo.cosine" in backward
+    wrong = forward + "## Backward" + backward.replace("stablehlo.cosine", "stablehlo.sine")
+    assert "backward: the gradient along a random direction is off by" in refused(
+        {**sound, "cpp": wrong, "cuda": None}
+    )
+
+
+def test_a_fault_in_the_cuda_text_alone_is_refused():
+    sound = expression(SOUND, X, Y)
+    wrong = edited(sound, "stablehlo.sine", "stablehlo.tan", columns=("cuda",))
+    assert refused(wrong).startswith("cuda, forward")
+
+
+def test_a_fault_in_linear_algebra_for_cuda_is_refused():
+    square = aval("x", (4, 4), low=-1.0)
+    sound = expression("jnp.linalg.cholesky(x @ x.T + 2.0 * jnp.eye(4))", square)
+    wrong = edited(sound, "lower = true", "lower = false", columns=("cuda",))
+    assert refused(wrong).startswith("cuda, forward")
+
+
+def test_gradients_exchanged_are_refused():
+    sound = expression("x * x * y + y", aval("x", (4,)), aval("y", (4,)))
+    head, tail = sound["cpp"].rsplit("    return ", 1)
+    first, rest = tail.split(", ", 1)
+    second, rest = rest.split(" : ", 1)
+    wrong = {**sound, "cpp": f"{head}    return {second}, {first} : {rest}", "cuda": None}
+    assert "backward" in refused(wrong)
+
+
+def test_a_branch_that_two_inputs_may_not_take_is_run():
+    python = (
+        "def kernel_f(x, index):\n"
+        "    branches = [jnp.sin, jnp.cos, jnp.tanh, jnp.exp]\n"
+        "    return lax.switch(index, branches, x)\n"
+    )
+    sound = row(python, aval("x", (3,), low=0.5, high=1.0), aval("index", (), "int32", 0, 3))
+    assert prove(sound) == "interpreter"
+    for operation in ("sine", "cosine", "tanh", "exponential"):
+        assert "forward" in refused(edited(sound, f"stablehlo.{operation}", "stablehlo.log"))
+
+
+def test_signatures_are_compared():
+    sound = expression(SOUND, X, Y)
+    more = {**sound, "in_avals": [{**sound["in_avals"][0], "shape": [4, 3]}, sound["in_avals"][1]]}
+    assert "operands could not be broadcast" in refused(more)
+    wider = {**sound, "in_avals": [sound["in_avals"][0], {**sound["in_avals"][1], "shape": [1]}]}
+    assert "its arguments are (float32[3,4], float32[4])" in refused(wider)
+    less = {**sound, "argnums": [0]}
+    assert "argnums=(0, 1)" in refused(less)
+    other = expression("jnp.sin(x) * y", X, Y)
+    wrong = {**other, "python": "def kernel_f(x, y):\n    return jnp.sum(jnp.sin(x) * y, axis=0)\n"}
+    assert "its results are (float32[3,4])" in refused(wrong)
+
+
+def test_headers_are_read():
+    sound = expression(SOUND, X, Y)
+    assert "backend=gpu" in refused({**sound, "cpp": sound["cuda"], "cuda": None})
+    assert "must be an IR column" in refused({**sound, "cpp": "module {}", "cuda": None})
+    assert "no IR column" in refused({**sound, "cpp": None, "cuda": None})
+
+
+def test_text_that_is_no_module_is_refused():
+    sound = expression(SOUND, X, Y)
+    assert "must be a StableHLO module" in refused(edited(sound, "stablehlo.sine", "stablehlo.sinus"))
+    # It parses, but its types don't fit.
+    assert "must be a StableHLO module" in refused(edited(sound, "-> tensor<3x4xf32>", "-> tensor<3x5xf32>"))
+
+
+def test_python_that_uses_what_the_stand_in_lacks_is_refused():
+    sound = expression(SOUND, X, Y)
+    missing = {**sound, "python": "def kernel_f(x, y):\n    return jnp.sinus(x) * y\n"}
+    assert "jnp.sinus" in refused(missing)
+
+
+DEGENERATE = [
+    ("jnp.log(x - 5.0) * y", "not finite"),
+    ("1e-4 * x * y", "output 0 is within 0.01 of zero"),
+    ("5.0 + 1e-4 * x * y", "output 0 is nearly constant"),
+    ("jnp.maximum(x, 5.0 * y + 5.0)", "no output depends on x"),
+    ("jnp.floor(3.0 * x) * y", "the gradient by x is zero"),
+    ("jax.nn.softmax(x, axis=-1) + y", "the gradient by x is zero"),
+]
+
+
+@pytest.mark.parametrize(("text", "reason"), DEGENERATE)
+def test_a_degenerate_program_is_refused(text, reason):
+    assert reason in refused(expression(text, X, Y))
+
+
+def test_an_argument_that_selects_may_have_no_gradient_but_must_matter():
+    flag = aval("flag", (), "bool", 0, 1)
+    assert prove(expression("jnp.where(flag, x, -2.0 * x)", X, flag)) == "interpreter"
+    assert "no output depends on flag" in refused(expression("jnp.where(flag, x, x)", X, flag))
+
+
+def test_a_program_that_jumps_everywhere_is_refused():
+    # 0.3 but for rounding: which branch is taken is chance.
+    text = "jnp.where(0.3 - x + x > 0.3, x, -x)"
+    assert "its python is smooth and steady at" in refused(expression(text, aval("x", (64,), low=-1.0)))
+
+
+def test_the_message_tells_both_values():
+    message = refused(edited(expression(SOUND, X, Y), "stablehlo.sine", "stablehlo.cosine"))
+    assert "it is [" in message and "its python's [" in message
