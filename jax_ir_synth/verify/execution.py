@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from jax_ir_synth.lowering.parsing import parse, parsed
-from jax_ir_synth.verify import tolerance
-from jax_ir_synth.verify.inputs import DTYPES, HALF
+from jax_ir_synth.meaning import tolerance
+from jax_ir_synth.meaning.inputs import DTYPES, HALF
 from jax_ir_synth.verify.interpreter import Program
 from jax_ir_synth.verify.signature import Signature, signature
 from jax_ir_synth.verify.widening import widened

@@ -13,7 +13,7 @@ import numpy as np
 from jaxlib.mlir import ir
 from scipy.linalg import blas, lapack
 
-from jax_ir_synth.verify.standin.random import philox_words
+from jax_ir_synth.meaning.standin.random import philox_words
 
 # The operations that JAX prints for the programs of this project and the interpreter lacks.
 OPERATIONS = frozenset(
@@ -235,7 +235,7 @@ def _rng_bit_generator(op: ir.Operation) -> Function:
     def call(state):
         drawn = philox_words(state.view(np.uint32), count).reshape(bits.shape)
         after = state.copy()
-        after[1] += np.uint64(-(-count // 4))
+        after[1:] += np.uint64(-(-count // 4))
         return after, drawn
 
     return call

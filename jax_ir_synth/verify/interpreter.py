@@ -16,7 +16,11 @@ _PREPARE = "builtin.module(func.func(chlo-legalize-to-stablehlo))"
 
 
 class CannotRun(ValueError):
-    """The module can't be executed here; the message says what is the reason."""
+    """Nothing here executes the module's operations; the message says which are the reason."""
+
+
+class Refused(ValueError):
+    """The interpreter gave up on the module, which must be its text's fault."""
 
 
 class Program:
@@ -32,7 +36,7 @@ class Program:
       platform: `"cpu"` or `"cuda"`, for which it was lowered.
 
     Raises:
-      CannotRun: none of them runs it.
+      CannotRun: none of them runs it. When called, Refused.
     """
 
     def __init__(self, module: ir.Module, platform: str = "cpu"):
@@ -117,7 +121,7 @@ def _evaluate(module: ir.Module, inputs: Sequence[np.ndarray]) -> list[np.ndarra
         attributes = [_attribute(x, kind) for x, kind in zip(inputs, kinds, strict=True)]
         results = stablehlo.eval_module(module, attributes)
     except ValueError as error:
-        raise CannotRun(f"the interpreter refuses it: {error}") from None
+        raise Refused(f"the interpreter refuses it: {error}") from None
     return [np.array(result) for result in results]
 
 

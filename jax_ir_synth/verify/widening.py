@@ -1,10 +1,9 @@
-"""A program of 16-bit floats → the same program in float32: text, and literals of the source.
+"""The IR text of a program of 16-bit floats → that of the same program in float32.
 
 Rounded to 8 or 11 bits at every step, a wrong program's results can't be told from a right one's.
 Read as float32, the same operations on the same operands can be.
 """
 
-import ast
 import re
 
 import ml_dtypes
@@ -15,7 +14,6 @@ _ROUNDING = re.compile(r"(stablehlo\.reduce_precision [^,\n]+, format = )e\d+m\d
 # A constant whose elements are printed as the bits that they are: infinities and NaNs.
 _CONSTANT = re.compile(r"dense<([^>\n]*0x[^>\n]*)>( : tensor<(?:\d+x)*)(bf16|f16)>")
 _BITS = re.compile(r"0x([0-9A-Fa-f]{4})\b")
-_DTYPES = {"bfloat16": ml_dtypes.bfloat16, "float16": np.float16}
 _ELEMENTS = {"bf16": ml_dtypes.bfloat16, "f16": np.float16}
 
 
@@ -33,18 +31,3 @@ def _constant(match: re.Match) -> str:
         return f"0x{value.astype(np.float32).view(np.uint32):08X}"
 
     return f"dense<{_BITS.sub(wide, elements)}>{kind}f32>"
-
-
-def rounded_literals(tree: ast.AST, dtype: str) -> ast.AST:
-    """The source's tree with its float literals as JAX makes them where they meet such numbers."""
-    return _Rounded(_DTYPES[dtype]).visit(tree)
-
-
-class _Rounded(ast.NodeTransformer):
-    def __init__(self, dtype: type):
-        self._dtype = dtype
-
-    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
-        if not isinstance(node.value, float):
-            return node
-        return ast.copy_location(ast.Constant(float(self._dtype(node.value))), node)

@@ -10,7 +10,7 @@ from mutants import Mutant
 from jax_ir_synth.lowering.column import read_column
 from jax_ir_synth.lowering.parsing import parsed
 from jax_ir_synth.verify import xla
-from jax_ir_synth.verify.inputs import random_inputs
+from jax_ir_synth.meaning.inputs import random_inputs
 from jax_ir_synth.verify.interpreter import CannotRun, Program
 
 # Far from the small numbers that the verifier may draw its own arguments with.

@@ -7,10 +7,10 @@ vectors vanishes, that a clip always clips, or that rounding decides a compariso
 import numpy as np
 
 from jax_ir_synth.kernels.core.values import KernelSource, Undrawable
-from jax_ir_synth.verify.degenerate import defects
-from jax_ir_synth.verify.meaning import Meaning
-from jax_ir_synth.verify.points import NoPoints, points
-from jax_ir_synth.verify.standin.tape import Singular
+from jax_ir_synth.meaning.degenerate import defects
+from jax_ir_synth.meaning.program import Meaning
+from jax_ir_synth.meaning.points import NoPoints, points
+from jax_ir_synth.meaning.standin.tape import Singular
 
 # Results beyond this are of no use to anyone who compares them.
 _LARGEST = 1e7

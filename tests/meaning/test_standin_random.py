@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from jax_ir_synth.verify.standin import random as standin
+from jax_ir_synth.meaning.standin import random as standin
 
 IMPLS = ("threefry2x32", "rbg", "unsafe_rbg")
 SEEDS = (0, 58, 2**32 - 1)

@@ -17,7 +17,7 @@ import operator
 import numpy as np
 from scipy import special
 
-from jax_ir_synth.verify.standin.arrays import array
+from jax_ir_synth.meaning.standin.arrays import array
 
 _MASK = 0xFFFFFFFF
 _WORDS = {"threefry2x32": 2, "rbg": 4, "unsafe_rbg": 4}  # of 32 bits, in a key

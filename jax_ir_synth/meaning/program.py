@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jax_ir_synth.verify import source
-from jax_ir_synth.verify.inputs import FLOATS, HALF
-from jax_ir_synth.verify.standin import arithmetic
-from jax_ir_synth.verify.standin.arrays import array
-from jax_ir_synth.verify.standin.tape import Diverged, Singular, Tape
-from jax_ir_synth.verify.standin.trees import leaves
+from jax_ir_synth.meaning import source
+from jax_ir_synth.meaning.inputs import FLOATS, HALF
+from jax_ir_synth.meaning.standin import arithmetic
+from jax_ir_synth.meaning.standin.arrays import array
+from jax_ir_synth.meaning.standin.tape import Diverged, Singular, Tape
+from jax_ir_synth.meaning.standin.trees import leaves
 
 # The step of the differences, as a part of each argument's own: in float64 both the truncation's
 # and the rounding's error are then some 1e-10 of the outputs.

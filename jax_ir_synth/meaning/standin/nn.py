@@ -3,8 +3,8 @@
 import numpy as np
 from scipy import linalg, special, stats
 
-from jax_ir_synth.verify.standin.arrays import array, dtype_of, library
-from jax_ir_synth.verify.standin.arithmetic import constant
+from jax_ir_synth.meaning.standin.arrays import array, dtype_of, library
+from jax_ir_synth.meaning.standin.arithmetic import constant
 
 
 def _float(x):
@@ -138,8 +138,10 @@ def cho_solve(c_and_lower, b):
 
 
 def cholesky(a, lower=False):
-    factor = np.linalg.cholesky(np.asarray(a))
-    return array(factor if lower else np.swapaxes(factor, -1, -2))
+    """Reads one triangle of `a`, the one that it returns."""
+    if lower:
+        return array(np.linalg.cholesky(np.asarray(a)))
+    return array(np.swapaxes(np.linalg.cholesky(np.swapaxes(np.asarray(a), -1, -2)), -1, -2))
 
 
 def solve(a, b, assume_a="gen"):

@@ -3,8 +3,8 @@
 import ast
 import builtins
 
-from jax_ir_synth.verify.standin import JAX, JNP, LAX, standin_names
-from jax_ir_synth.verify.widening import rounded_literals
+from jax_ir_synth.meaning.literals import rounded_literals
+from jax_ir_synth.meaning.standin import JAX, JNP, LAX, standin_names
 
 # What a kernel may use of Python itself. Everything else of Python is out of its reach: no other
 # builtin, no import, no name or attribute with a leading underscore, no attribute but the library's
@@ -45,7 +45,10 @@ def load(python: str, name: str, half: str | None = None):
     if tree.body[0].name != name:
         raise ValueError(f"its python defines {tree.body[0].name}, its kernel_name is {name}")
     allowed = _ARRAY_ATTRIBUTES | standin_names()
+    tree = _Rebound().visit(tree)
     for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            raise ValueError(f"its python assigns to an item, arrays are not changed: {_shown(node)}")
         if isinstance(node, _FORBIDDEN):
             raise ValueError(f"its python has a statement that no kernel has: {_shown(node)}")
         if isinstance(node, ast.Attribute) and node.attr not in allowed:
@@ -59,6 +62,17 @@ def load(python: str, name: str, half: str | None = None):
     space = {"jax": JAX, "jnp": JNP, "lax": LAX, "__builtins__": _BUILTINS}
     exec(compile(tree, f"<{name}>", "exec"), space)
     return space[name]
+
+
+class _Rebound(ast.NodeTransformer):
+    """`x += y` as `x = x + y`: NumPy would change the array that other names mean as well."""
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        if not isinstance(node.target, ast.Name):
+            raise ValueError(f"its python assigns to an item, arrays are not changed: {_shown(node)}")
+        read = ast.Name(node.target.id, ast.Load())
+        changed = ast.Assign([node.target], ast.BinOp(read, node.op, node.value))
+        return ast.fix_missing_locations(ast.copy_location(changed, node))
 
 
 def _shown(node: ast.AST) -> str:

@@ -3,9 +3,9 @@
 import numpy as np
 from scipy import special
 
-from jax_ir_synth.verify.standin import control, tape, trees
-from jax_ir_synth.verify.standin.arrays import array, convert, dtype_of, library
-from jax_ir_synth.verify.standin.jnp import SQRT, exp2, where
+from jax_ir_synth.meaning.standin import control, tape, trees
+from jax_ir_synth.meaning.standin.arrays import array, convert, dtype_of, library
+from jax_ir_synth.meaning.standin.jnp import SQRT, exp2, where
 
 
 def integer_pow(x, y):

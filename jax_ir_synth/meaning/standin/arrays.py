@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jax_ir_synth.verify.standin import arithmetic, tape
+from jax_ir_synth.meaning.standin import arithmetic, tape
 
 
 class DType:
@@ -131,7 +131,12 @@ def library(function):
         args = [np.asarray(x) if isinstance(x, Array) else x for x in args]
         if "dtype" in kwargs:
             kwargs["dtype"] = dtype_of(kwargs["dtype"])
-        return array(function(*args, **kwargs))
+        result = function(*args, **kwargs)
+        if getattr(result, "dtype", None) == np.float16:
+            # NumPy takes 16 bits for enough where it is given booleans.
+            args = [np.float64(x) if isinstance(x, np.ndarray) else x for x in args]
+            result = function(*args, **kwargs)
+        return array(result)
 
     call.__name__ = getattr(function, "__name__", "function")
     return call

@@ -6,7 +6,7 @@ checked against it. A name that it lacks is an error.
 
 import functools
 
-from jax_ir_synth.verify.standin import control, jnp, lax, nn, random
+from jax_ir_synth.meaning.standin import control, jnp, lax, nn, random
 
 
 class UnknownName(AttributeError):

@@ -1,18 +1,22 @@
 """Where a row is run: random inputs from its ranges, and what its Python means there."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from jax_ir_synth.verify.inputs import HALF, random_inputs
-from jax_ir_synth.verify.meaning import Derivative, Meaning, direction
-from jax_ir_synth.verify.standin.tape import Singular
-from jax_ir_synth.verify.tolerance import FORWARD, outputs_differ
+from jax_ir_synth.meaning.inputs import HALF, random_inputs
+from jax_ir_synth.meaning.program import Derivative, Meaning, direction
+from jax_ir_synth.meaning.standin.tape import Singular
+from jax_ir_synth.meaning.tolerance import FORWARD, outputs_differ
 
-# Inputs that a row is run on, and as many at most where the first leave a branch untaken;
-# directions in which its gradient is compared on each; how many inputs are tried to find these.
-INPUTS, AT_MOST, DIRECTIONS, TRIED = 2, 4, 2, 12
+# Inputs that a program is run on. One of few numbers shows little at each, and costs little.
+INPUTS, INPUTS_OF_FEW, FEW = 2, 3, 64
+# Where they leave a branch untaken, so many more at most.
+MORE_FOR_BRANCHES = 2
+# How many inputs are tried to find these.
+TRIED = 12
 
 
 class NoPoints(ValueError):
@@ -25,32 +29,34 @@ class Point(NamedTuple):
     Attributes:
       inputs: an array for each argument; of float32 where the program takes 16-bit floats.
       outputs: of the program, floats of float64.
-      moves: directions, each with an array or None for each argument.
-      derivatives: of the sum of the outputs along each direction; none where no argument is one
-        to differentiate by.
+      move: a direction, with an array for each argument, None where it is not one to differentiate
+        by.
+      derivative: of the sum of the outputs along it.
     """
 
     inputs: list[np.ndarray]
     outputs: list[np.ndarray]
-    moves: list[list[np.ndarray | None]]
-    derivatives: list[Derivative]
+    move: list[np.ndarray | None]
+    derivative: Derivative
 
     @property
     def slopes(self) -> list[np.ndarray | None]:
-        """For each output how its elements change along the first direction; None for integers."""
-        slopes = iter(self.derivatives[0].slopes if self.derivatives else [])
+        """For each output how its elements change along the direction; None for integers."""
+        slopes = iter(self.derivative.slopes)
         return [next(slopes, None) if x.dtype.kind == "f" else None for x in self.outputs]
 
 
 def points(meaning: Meaning, avals: Sequence[Mapping], argnums: Sequence[int]) -> list[Point]:
     """Points at which the outputs are finite, smooth and steady, the same for a row every time.
 
-    Two, and more where those take other branches than they do: an error in a branch that no point
-    takes would not be seen.
+    Two or three, and more where those take other branches than they do: an error in a branch that no
+    point takes would not be seen.
 
-    Raises NoPoints where there are no two.
+    Raises NoPoints where there are not so many.
     """
     found, taken = [], set()
+    few = sum(math.prod(aval["shape"]) for aval in avals) <= FEW
+    wanted = INPUTS_OF_FEW if few else INPUTS
     for seed in range(1, TRIED + 1):
         inputs = random_inputs(wide(avals), seed)
         try:
@@ -60,23 +66,21 @@ def points(meaning: Meaning, avals: Sequence[Mapping], argnums: Sequence[int]) -
         branches = meaning.branches
         if not all(np.isfinite(x).all() for x in outputs):
             raise NoPoints(f"its python is not finite on inputs from its ranges (seed {seed})")
-        if len(found) >= INPUTS and branches <= taken:
+        if len(found) >= wanted and branches <= taken:
             continue
-        moves = [direction(avals, argnums, DIRECTIONS * seed + k) for k in range(DIRECTIONS)]
-        if not argnums:
-            moves = []
-        derivatives = [meaning.derivative(inputs, outputs, move) for move in moves]
-        if None in derivatives:
+        move = direction(avals, argnums, seed)
+        derivative = meaning.derivative(inputs, outputs, move)
+        if derivative is None:
             continue
-        point = Point(inputs, outputs, moves, derivatives)
+        point = Point(inputs, outputs, move, derivative)
         if not _steady(point, meaning.rounded(inputs)):
             continue
         found.append(point)
         taken |= branches
-        if len(found) == AT_MOST or len(found) == INPUTS and not taken:
+        if len(found) == wanted + MORE_FOR_BRANCHES or len(found) == wanted and not taken:
             break
-    if len(found) < INPUTS:
-        raise NoPoints(f"its python is smooth and steady at {len(found)} of {TRIED} inputs from its ranges")
+    if len(found) < wanted:
+        raise NoPoints(f"its python is smooth and steady at {len(found)} of {TRIED} inputs of its ranges")
     return found
 
 

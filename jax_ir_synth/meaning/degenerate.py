@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from jax_ir_synth.verify.inputs import random_input, random_inputs
-from jax_ir_synth.verify.meaning import Meaning, direction
-from jax_ir_synth.verify.points import Point, wide
+from jax_ir_synth.meaning.inputs import random_input, random_inputs
+from jax_ir_synth.meaning.program import Meaning, direction
+from jax_ir_synth.meaning.points import Point, wide
 
 # An output is confined where all of it is within this of zero, nearly constant where all of it is
 # within this part of its size; a gradient is zero where crossing half the argument's range would

@@ -3,9 +3,9 @@
 import numpy as np
 from scipy import special
 
-from jax_ir_synth.verify.standin import tape
-from jax_ir_synth.verify.standin.arithmetic import constant
-from jax_ir_synth.verify.standin.arrays import (
+from jax_ir_synth.meaning.standin import tape
+from jax_ir_synth.meaning.standin.arithmetic import constant
+from jax_ir_synth.meaning.standin.arrays import (
     DTYPES,
     DType,
     array,
@@ -19,10 +19,10 @@ from jax_ir_synth.verify.standin.arrays import (
 _ALIKE = """
 abs absolute add all amax amin any append arange arccos arccosh arcsin arcsinh arctan arctan2
 arctanh argmax argmin average bitwise_and bitwise_count bitwise_not bitwise_or bitwise_xor
-broadcast_to cbrt ceil clip concatenate convolve copysign cos cosh count_nonzero cumprod cumsum
+broadcast_to cbrt ceil clip concatenate copysign cos cosh count_nonzero cumprod cumsum
 diag diagonal diff divide dot einsum equal exp expand_dims expm1 eye flip floor
 floor_divide fmod full full_like greater greater_equal hstack hypot identity imag invert isfinite
-isinf isnan left_shift less less_equal linspace log log1p logaddexp logaddexp2
+isinf isnan left_shift less less_equal linspace log log1p logaddexp
 logical_and logical_not logical_or logical_xor matmul max maximum mean median min minimum mod
 moveaxis multiply nanmax nanmean nanmin nansum negative not_equal ones ones_like outer pad power
 prod ptp quantile ravel real remainder repeat reshape right_shift rint roll round sign sin
@@ -56,6 +56,11 @@ def asarray(x, dtype=None):
 def bincount(x, weights=None, minlength=0, length=None):
     counts = np.bincount(np.asarray(x), weights, minlength if length is None else length)
     return array(counts if length is None else counts[:length])
+
+
+def convolve(a, v, mode="full"):
+    """Of floats, whatever is given."""
+    return array(np.convolve(np.asarray(a, np.float64), np.asarray(v, np.float64), mode))
 
 
 def cross(a, b, axis=-1):
@@ -111,6 +116,12 @@ def log10(x):
 
 def log2(x):
     return array(np.log(x) / constant(np.log(2)))
+
+
+def logaddexp2(x1, x2):
+    two = constant(np.log(2))
+    apart = np.abs(np.subtract(x1, x2))
+    return array(np.maximum(x1, x2) + np.log1p(np.exp(-apart * two)) / two)
 
 
 def rad2deg(x):
@@ -187,6 +198,17 @@ def _tuple_of_arrays(function):
     return lambda a: tuple(array(part) for part in function(np.asarray(a)))
 
 
+def _of_symmetric(function):
+    """JAX takes the mean of such a matrix and its transpose first."""
+
+    def call(a):
+        a = np.asarray(a)
+        result = function((a + np.swapaxes(a, -1, -2)) / 2)
+        return result if isinstance(result, tuple) else array(result)
+
+    return call
+
+
 def norm(x, ord=None, axis=None, keepdims=False):
     sizes = array(np.linalg.norm(np.asarray(x), ord, axis, keepdims))
     return tape.regular(sizes) if ord in (None, 2) else sizes
@@ -194,10 +216,10 @@ def norm(x, ord=None, axis=None, keepdims=False):
 
 SQRT = library(root_of_zero_is_singular(np.sqrt))
 LINALG = {
-    "cholesky": library(np.linalg.cholesky),
+    "cholesky": _of_symmetric(np.linalg.cholesky),
     "det": library(np.linalg.det),
-    "eigh": _tuple_of_arrays(np.linalg.eigh),
-    "eigvalsh": library(np.linalg.eigvalsh),
+    "eigh": _tuple_of_arrays(_of_symmetric(np.linalg.eigh)),
+    "eigvalsh": _of_symmetric(np.linalg.eigvalsh),
     "inv": library(np.linalg.inv),
     "norm": norm,
     "qr": _qr,
@@ -215,6 +237,7 @@ JNP = {
     "asarray": asarray,
     "astype": convert,
     "bincount": bincount,
+    "convolve": convolve,
     "cross": cross,
     "empty": empty,
     "finfo": FInfo,
@@ -230,6 +253,7 @@ JNP = {
     "sinc": sinc,
     "rad2deg": rad2deg,
     "log2": log2,
+    "logaddexp2": logaddexp2,
     "log10": log10,
     "exp2": exp2,
     "deg2rad": deg2rad,

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from jax_ir_synth.verify.standin import tape, trees
-from jax_ir_synth.verify.standin.arrays import array
+from jax_ir_synth.meaning.standin import tape, trees
+from jax_ir_synth.meaning.standin.arrays import array
 
 
 def cond(pred, true_fun, false_fun, *operands):

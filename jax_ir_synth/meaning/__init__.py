@@ -1,0 +1,1 @@
+"""What a program's Python text means: run by NumPy in float64, with no JAX inside."""

@@ -1,0 +1,113 @@
+"""An operation in a form that is not known here is never guessed at: XLA runs it, or nobody does."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+from operation_texts import call_of, lowered, matrix, module_of, tensor
+
+from jax_ir_synth.lowering.parsing import parsed, walk
+from jax_ir_synth.verify import foreign, xla
+from jax_ir_synth.verify.interpreter import CannotRun, Program
+
+SQUARE, FOUR, BATCH, INFO = tensor((4, 4)), tensor((4,)), tensor((2, 3, 3)), "tensor<i32>"
+UNDEFINED = {
+    "an unknown target": (call_of("lapack_sgtsv_ffi", "", [SQUARE], [SQUARE]), "@lapack_sgtsv_ffi is not known"),
+    "a callback": (call_of("xla_ffi_python_cpu_callback", "", [SQUARE], [SQUARE]), "is not known"),
+    "rows in the place of columns": (
+        call_of("lapack_sgeqrf_ffi", "", [SQUARE], [SQUARE, FOUR], order=lambda n: list(range(n))[::-1]),
+        "matrices that lie otherwise",
+    ),
+    "a batch": (
+        call_of("lapack_sgeqrf_ffi", "", [BATCH], [BATCH, tensor((2, 3))], order=lambda n: [*range(n - 3, n)][-n:]),
+        "matrices that lie otherwise",
+    ),
+    "an unknown attribute": (
+        call_of("lapack_spotrf_ffi", "uplo = 76 : ui8, mode = 1 : ui8", [SQUARE], [SQUARE, INFO]), "with",
+    ),
+    "an unknown value": (call_of("lapack_spotrf_ffi", "uplo = 66 : ui8", [SQUARE], [SQUARE, INFO]), "with"),
+    "another dtype": (
+        call_of("lapack_sgeqrf_ffi", "", [tensor((4, 4), "f64")], [tensor((4, 4), "f64"), tensor((4,), "f64")]),
+        "of these dtypes",
+    ),
+    "several dimensions": (
+        module_of("stablehlo.fft %a0, type = RFFT, length = [4, 4]", [SQUARE], [tensor((4, 3), "complex<f32>")]),
+        "several dimensions",
+    ),
+    "batches of triangles": (
+        module_of(
+            '"stablehlo.triangular_solve"(%a0, %a1) <{left_side = true, lower = true, unit_diagonal = false, '
+            "transpose_a = #stablehlo<transpose NO_TRANSPOSE>}>", [BATCH, BATCH], [BATCH],
+        ),
+        "triangular_solve of batches",
+    ),
+    "another algorithm": (
+        module_of("stablehlo.rng_bit_generator %a0, algorithm = THREE_FRY", ["tensor<2xui64>"],
+                  ["tensor<2xui64>", tensor((4,), "ui32")]),
+        "rng_bit_generator by",
+    ),
+    "bits of another width": (
+        module_of("stablehlo.rng_bit_generator %a0, algorithm = DEFAULT", ["tensor<2xui64>"],
+                  ["tensor<2xui64>", tensor((4,), "ui64")]),
+        "another state or width",
+    ),
+    "a state of another size": (
+        module_of("stablehlo.rng_bit_generator %a0, algorithm = DEFAULT", ["tensor<3xui64>"],
+                  ["tensor<3xui64>", tensor((4,), "ui32")]),
+        "another state or width",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNDEFINED)
+def test_what_is_not_known_is_undefined(name):
+    text, told = UNDEFINED[name]
+    with parsed(text) as module:
+        (operation,) = (op for op in walk(module.operation) if op.name in foreign.OPERATIONS)
+        with pytest.raises(foreign.Undefined, match=told):
+            foreign.meaning(operation)
+    with parsed(text) as module, pytest.raises(CannotRun, match="only a cuda device"):
+        Program(module, "cuda")
+
+
+@pytest.mark.parametrize("target", ["my_routine", "xla_ffi_python_cpu_callback", "xla_python_cpu_callback", "Sharding"])
+def test_an_unknown_call_never_runs(target, monkeypatch):
+    """It may be a pointer to anything; LAPACK's alone are handed to XLA."""
+    monkeypatch.setattr(xla, "run", lambda *_: pytest.fail("it runs"))
+    with parsed(call_of(target, "", [SQUARE], [SQUARE])) as module:
+        with pytest.raises(CannotRun, match=f"@{target} is not known"):
+            Program(module)
+
+
+def test_a_python_callback_cannot_run():
+    def callback(x):
+        return jax.pure_callback(np.sin, jax.ShapeDtypeStruct((3,), np.float32), x)
+
+    text = lowered(callback, np.ones(3, np.float32))
+    with parsed(text) as module:
+        with pytest.raises(CannotRun, match="custom_call @xla_ffi_python_cpu_callback is not known"):
+            Program(module)
+
+
+IN_LOOPS = {
+    "scan": lambda a: lax.scan(lambda c, _: (c, jnp.linalg.cholesky(c + jnp.eye(4))), a @ a.T, None, length=2)[1],
+    "fori_loop": lambda a: lax.fori_loop(0, 2, lambda i, c: jnp.linalg.inv(c) + i, a),
+    "while_loop": lambda a: lax.while_loop(lambda c: jnp.sum(c) < 60, lambda c: jnp.linalg.solve(a, c) + 3, a),
+    "cond": lambda a: lax.cond(a[0, 0] > 0, lambda: jnp.linalg.inv(a), lambda: a),
+    "batch": lambda a: jnp.linalg.inv(jnp.stack([a, 2 * a])),
+}
+
+
+@pytest.mark.parametrize("name", IN_LOOPS)
+def test_what_is_in_a_loop_is_for_xla(name):
+    inputs = [matrix(4, 4)]
+    with parsed(lowered(IN_LOOPS[name], *inputs)) as module:
+        program = Program(module)
+        assert program.how == "xla"
+        ours = program(inputs)
+    theirs = jax.jit(IN_LOOPS[name])(*inputs)
+    np.testing.assert_allclose(ours[0], theirs, 0, 1e-5 * np.abs(theirs).max())
+    with parsed(lowered(IN_LOOPS[name], *inputs, platform="cuda")) as module:
+        with pytest.raises(CannotRun, match="only a cuda device does it"):
+            Program(module, "cuda")
