@@ -43,7 +43,7 @@ def dataset_info() -> datasets.DatasetInfo:
 
 @dataclasses.dataclass
 class JaxIrSynthConfig(datasets.BuilderConfig):
-    """A category's configuration; what it adds to datasets' own is described in `config.Request`."""
+    """A category's configuration; `config.Request` describes what it adds to datasets' own."""
 
     version: str = __version__
     seed: int = DEFAULTS["seed"]

@@ -1,4 +1,4 @@
-"""The rule "no degenerate rows": what a program computes varies, is no zero, and hangs on every argument.
+"""The rule "no degenerate rows": results vary, are no zeros, and hang on every argument.
 
 Models and scorers are misled by rows whose right answer is a constant: one that prints zeros would
 be right.
@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from jax_ir_synth.meaning.inputs import random_input, random_inputs
-from jax_ir_synth.meaning.program import Meaning, direction
 from jax_ir_synth.meaning.points import Point, wide
+from jax_ir_synth.meaning.program import Meaning, direction
 
 # An output is confined where all of it is within this of zero, nearly constant where all of it is
 # within this part of its size; a gradient is zero where crossing half the argument's range would

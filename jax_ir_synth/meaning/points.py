@@ -49,8 +49,8 @@ class Point(NamedTuple):
 def points(meaning: Meaning, avals: Sequence[Mapping], argnums: Sequence[int]) -> list[Point]:
     """Points at which the outputs are finite, smooth and steady, the same for a row every time.
 
-    Two or three, and more where those take other branches than they do: an error in a branch that no
-    point takes would not be seen.
+    Two or three, and more that take branches which those leave untaken: an error in a branch that
+    no point takes would not be seen.
 
     Raises NoPoints where there are not so many.
     """
@@ -77,10 +77,12 @@ def points(meaning: Meaning, avals: Sequence[Mapping], argnums: Sequence[int]) -
             continue
         found.append(point)
         taken |= branches
-        if len(found) == wanted + MORE_FOR_BRANCHES or len(found) == wanted and not taken:
+        if len(found) == wanted + (MORE_FOR_BRANCHES if taken else 0):
             break
     if len(found) < wanted:
-        raise NoPoints(f"its python is smooth and steady at {len(found)} of {TRIED} inputs of its ranges")
+        raise NoPoints(
+            f"its python is smooth and steady at {len(found)} of {TRIED} inputs from its ranges"
+        )
     return found
 
 

@@ -48,7 +48,7 @@ def load(python: str, name: str, half: str | None = None):
     tree = _Rebound().visit(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
-            raise ValueError(f"its python assigns to an item, arrays are not changed: {_shown(node)}")
+            raise ValueError(f"its python assigns to an item of an array: {_shown(node)}")
         if isinstance(node, _FORBIDDEN):
             raise ValueError(f"its python has a statement that no kernel has: {_shown(node)}")
         if isinstance(node, ast.Attribute) and node.attr not in allowed:
@@ -69,7 +69,7 @@ class _Rebound(ast.NodeTransformer):
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         if not isinstance(node.target, ast.Name):
-            raise ValueError(f"its python assigns to an item, arrays are not changed: {_shown(node)}")
+            raise ValueError(f"its python assigns to an item of an array: {_shown(node)}")
         read = ast.Name(node.target.id, ast.Load())
         changed = ast.Assign([node.target], ast.BinOp(read, node.op, node.value))
         return ast.fix_missing_locations(ast.copy_location(changed, node))

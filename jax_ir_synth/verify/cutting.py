@@ -1,4 +1,4 @@
-"""Cuts a module at the operations that the interpreter lacks: what stands between them are stages."""
+"""Cuts a module at the operations that the interpreter lacks; between them are stages."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -44,9 +44,7 @@ def cut(module: ir.Module) -> tuple[list[Stage | Step], list[int]]:
     numbers = _Numbers(main_of(module).regions[0].blocks[0].arguments)
     parts, run = [], []
     last_use = {
-        value: position
-        for position, op in enumerate((*operations, final))
-        for value in _read(op)
+        value: position for position, op in enumerate((*operations, final)) for value in _read(op)
     }
     for position, op in enumerate((*operations, final)):
         if op.name in foreign.OPERATIONS or op == final:

@@ -31,8 +31,8 @@ def execute(
 ) -> Execution:
     """Runs the module on each of the inputs.
 
-    A module with 16-bit floats is run as float32 (see `widening`). As it stands it is run too, until
-    most of what it computes is near that on one of the inputs.
+    A module with 16-bit floats is run as float32 (see `widening`). As it stands it is run too,
+    until most of what it computes is near that on one of the inputs.
 
     Args:
       text: of the module.
@@ -60,7 +60,9 @@ def execute(
                 x.astype(DTYPES[tensor.dtype]) for x, tensor in zip(each, found.taken, strict=True)
             ]
             rounded = program(short)
-            exact = wide_program([x.astype(np.float32) if str(x.dtype) in HALF else x for x in short])
+            exact = wide_program(
+                [x.astype(np.float32) if str(x.dtype) in HALF else x for x in short]
+            )
             if _near(rounded, exact, sizes, tolerance.ROUNDED[shortest(text)]):
                 break
         else:
@@ -77,7 +79,7 @@ def _near(rounded: Results, exact: Results, sizes: Sequence[float], rate: float)
 
 
 def shortest(text: str) -> str | None:
-    """The dtype of the shortest floats that a module's text rounds to, None where all are float32."""
+    """The dtype of the shortest floats that a text rounds to, None where all are float32."""
     if "bf16" in text or "e8m7" in text:
         return "bfloat16"
     return "float16" if widened(text) != text else None

@@ -84,7 +84,9 @@ def _custom_call(op: ir.Operation) -> Function:
         for entry in ir.DictAttr(op.attributes["mhlo.backend_config"]):
             config[entry.name] = entry.attr.value
     for value, layout in zip(
-        (*op.operands, *op.results), (*_layouts(op, "operand"), *_layouts(op, "result")), strict=True
+        (*op.operands, *op.results),
+        (*_layouts(op, "operand"), *_layouts(op, "result")),
+        strict=True,
     ):
         rank = _tensor(value).rank
         # LAPACK's matrices lie in memory column by column; others would be read transposed.
@@ -98,7 +100,8 @@ def _custom_call(op: ir.Operation) -> Function:
 
 def _layouts(op: ir.Operation, which: str) -> list:
     return [
-        ir.DenseIntElementsAttr(layout) for layout in ir.ArrayAttr(op.attributes[f"{which}_layouts"])
+        ir.DenseIntElementsAttr(layout)
+        for layout in ir.ArrayAttr(op.attributes[f"{which}_layouts"])
     ]
 
 

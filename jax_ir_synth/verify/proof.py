@@ -6,13 +6,13 @@ import numpy as np
 
 from jax_ir_synth.lowering.column import BACKENDS, read_column
 from jax_ir_synth.meaning import tolerance
-from jax_ir_synth.verify import CUDA_PARSED, PARSED, RUN_BY, NotProven
 from jax_ir_synth.meaning.degenerate import defects
-from jax_ir_synth.verify.execution import execute, shortest
 from jax_ir_synth.meaning.inputs import FLOATS
-from jax_ir_synth.verify.interpreter import CannotRun, Refused
-from jax_ir_synth.meaning.program import Meaning
 from jax_ir_synth.meaning.points import Point, points
+from jax_ir_synth.meaning.program import Meaning
+from jax_ir_synth.verify import CUDA_PARSED, PARSED, RUN_BY, NotProven
+from jax_ir_synth.verify.execution import execute, shortest
+from jax_ir_synth.verify.interpreter import CannotRun, Refused
 from jax_ir_synth.verify.signature import Signature, Tensor, tensors
 
 # The platform for which each column's text was lowered.
@@ -151,8 +151,9 @@ def _compare_gradient(
     if not off <= 1:
         along = sum(float(part.sum()) for part in parts)
         raise ValueError(
-            f"{name}, backward: the gradient along a random direction is off by {off:.3g} times what "
-            f"is allowed: it is {along:.9g}, by differences of its python {point.derivative.value:.9g}"
+            f"{name}, backward: the gradient along a random direction is off by {off:.3g} times "
+            f"what is allowed: it is {along:.9g}, by differences of its python "
+            f"{point.derivative.value:.9g}"
         )
 
 

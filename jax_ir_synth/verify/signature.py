@@ -37,7 +37,7 @@ class Signature(NamedTuple):
 
 
 def signature(module: ir.Module) -> Signature:
-    """Of a module's main. Raises ValueError where it has none, or it isn't one of static tensors."""
+    """Of a module's main. Raises ValueError where there is none, or not one of static tensors."""
     if "main" not in functions(module):
         raise ValueError("it has no function main")
     kind = ir.FunctionType(ir.TypeAttr(functions(module)["main"].attributes["function_type"]).value)

@@ -1,4 +1,4 @@
-"""Compiles a module's text with XLA's CPU client and runs it, in a process that was started cleanly.
+"""Compiles and runs a module's text with XLA's CPU client, in a process that was started cleanly.
 
 A process that has run anything through XLA can't be forked any more: the child hangs. So the
 caller's process is left alone, unless it says that it is one of this project's own.

@@ -10,12 +10,17 @@ _draws = np.random.default_rng(0)
 
 def _ranks(low: float, high: float) -> list[np.ndarray]:
     """An array of each rank from 0 to 3."""
-    return [_draws.uniform(low, high, shape).astype(np.float32) for shape in ((), (5,), (4, 3), (2, 3, 4))]
+    return [
+        _draws.uniform(low, high, shape).astype(np.float32)
+        for shape in ((), (5,), (4, 3), (2, 3, 4))
+    ]
 
 
 def _matrices():
     a = _draws.uniform(-1, 1, (2, 4, 4)).astype(np.float32)
-    return a + 3 * np.eye(4, dtype=np.float32), a @ a.swapaxes(1, 2) + 2 * np.eye(4, dtype=np.float32)
+    return a + 3 * np.eye(4, dtype=np.float32), a @ a.swapaxes(1, 2) + 2 * np.eye(
+        4, dtype=np.float32
+    )
 
 
 _general, _definite = _matrices()

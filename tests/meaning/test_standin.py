@@ -32,7 +32,9 @@ def _texts():
     for pairs, names in BINARY.items():
         yield from (f"[{name}(p, q) for p, q in {pairs}]" for name in names.split())
     for arrays, names in REDUCTIONS.items():
-        yield from (f"[{name}(z{axis}) for z in [{arrays}]]" for name in names.split() for axis in AXES)
+        yield from (
+            f"[{name}(z{axis}) for z in [{arrays}]]" for name in names.split() for axis in AXES
+        )
         yield from (f"{name}(s)" for name in names.split())
     for table in (JNP, REST, CONTROL, METHODS):
         yield from map(ast.unparse, ast.parse(f"({table})", mode="eval").body.elts)
@@ -58,9 +60,11 @@ def names_of(library, path):
 @functools.cache
 def of_jax():
     """What JAX makes of all texts."""
+
     def run(arrays):
         space = {"jax": jax, "jnp": jnp, "lax": lax, **arrays}
         return [eval(text, dict(space)) for text in TEXTS]
+
     # Compiled in a sixth of the time; the numbers are the same.
     quick = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
     return dict(zip(TEXTS, jax.jit(run, compiler_options=quick)(ARRAYS)))
@@ -105,7 +109,9 @@ def assert_means(ours, theirs, near):
     theirs = theirs.astype(ours.dtype)
     finite = np.isfinite(theirs)
     np.testing.assert_array_equal(ours[~finite], theirs[~finite])
-    np.testing.assert_allclose(ours[finite], theirs[finite], 0, near * np.abs(theirs[finite]).max(initial=0))
+    np.testing.assert_allclose(
+        ours[finite], theirs[finite], 0, near * np.abs(theirs[finite]).max(initial=0)
+    )
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -118,7 +124,9 @@ def test_a_call_means_what_jaxs_means(text):
 
 def test_every_name_has_a_case():
     tested = set(map(name_of, TEXTS))
-    missing = {name for name in names_of(JAX, "jax") if not name.startswith(RANDOM)} - tested - NOT_CALLED
+    missing = (
+        {name for name in names_of(JAX, "jax") if not name.startswith(RANDOM)} - tested - NOT_CALLED
+    )
     assert not missing
 
 
@@ -144,7 +152,10 @@ def test_a_difference_is_seen(ours, theirs):
 
 @pytest.mark.parametrize("half", ["float16", "bfloat16"])
 def test_a_float_of_16_bits_stands_as_exact(half):
-    kernel = source.load(f"def kernel(x):\n    return x.astype(jnp.{half}), jnp.asarray(x, dtype='{half}')\n", "kernel")
+    kernel = source.load(
+        f"def kernel(x):\n    return x.astype(jnp.{half}), jnp.asarray(x, dtype='{half}')\n",
+        "kernel",
+    )
     x = np.array([1 / 3, 1e-9, 70000.25])
     for y in kernel(array(x)):
         np.testing.assert_array_equal(np.asarray(y), x, strict=True)
@@ -159,4 +170,8 @@ def test_no_call_changes_its_arguments():
         with np.errstate(all="ignore"):
             kernel(**arrays)
     for name in ARRAYS:
-        assert_means(arrays[name], map_leaves(lambda x: np.float32(x) if x.dtype.kind == "f" else x, before[name]), 0)
+        assert_means(
+            arrays[name],
+            map_leaves(lambda x: np.float32(x) if x.dtype.kind == "f" else x, before[name]),
+            0,
+        )

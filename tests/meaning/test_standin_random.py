@@ -95,7 +95,9 @@ jax.random.categorical(key, x, replace=False)
 
 
 def value(text, library, key):
-    return eval(text, {"jax": library, "key": key, "x": X, "indices": np.array([4, 5, 6], np.int32)})
+    return eval(
+        text, {"jax": library, "key": key, "x": X, "indices": np.array([4, 5, 6], np.int32)}
+    )
 
 
 def made(random, key):
@@ -110,7 +112,9 @@ def drawn_by_jax(impl):
     # Compiled in half the time; the numbers are the same.
     quick = {"xla_backend_optimization_level": 1}
     draw = jax.jit(lambda key: [value(text, jax, key) for text in DRAWS], compiler_options=quick)
-    return [dict(zip(DRAWS, map(np.asarray, draw(jax.random.key(seed, impl=impl))))) for seed in SEEDS]
+    return [
+        dict(zip(DRAWS, map(np.asarray, draw(jax.random.key(seed, impl=impl))))) for seed in SEEDS
+    ]
 
 
 def assert_same_keys(theirs, ours):
@@ -118,25 +122,36 @@ def assert_same_keys(theirs, ours):
     np.testing.assert_array_equal(ours.data, jax.random.key_data(theirs), strict=True)
 
 
-@pytest.mark.parametrize(("counter", "key", "words"), [
-    ((0, 0, 0, 0), (0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
-    ((0xFFFFFFFF,) * 4, (0xFFFFFFFF,) * 2, (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
-    ((0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344), (0xA4093822, 0x299F31D0),
-     (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1)),
-])
+@pytest.mark.parametrize(
+    ("counter", "key", "words"),
+    [
+        ((0, 0, 0, 0), (0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
+        ((0xFFFFFFFF,) * 4, (0xFFFFFFFF,) * 2, (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
+        (
+            (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344),
+            (0xA4093822, 0x299F31D0),
+            (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1),
+        ),
+    ],
+)
 def test_philox_is_the_published_one(counter, key, words):
     """The known answers that come with Random123, the authors' own implementation."""
     blocks = standin._philox4x32([np.array([word], np.uint64) for word in counter], key)
     assert tuple(np.concatenate(blocks).tolist()) == words
 
 
-@pytest.mark.parametrize(("counter", "key", "words"), [
-    ((0, 0), (0, 0), (0x6B200159, 0x99BA4EFE)),
-    ((0xFFFFFFFF,) * 2, (0xFFFFFFFF,) * 2, (0x1CB996FC, 0xBB002BE7)),
-    ((0x243F6A88, 0x85A308D3), (0x13198A2E, 0x03707344), (0xC4923A9C, 0x483DF7A0)),
-])
+@pytest.mark.parametrize(
+    ("counter", "key", "words"),
+    [
+        ((0, 0), (0, 0), (0x6B200159, 0x99BA4EFE)),
+        ((0xFFFFFFFF,) * 2, (0xFFFFFFFF,) * 2, (0x1CB996FC, 0xBB002BE7)),
+        ((0x243F6A88, 0x85A308D3), (0x13198A2E, 0x03707344), (0xC4923A9C, 0x483DF7A0)),
+    ],
+)
 def test_threefry_is_the_published_one(counter, key, words):
-    pair = standin._threefry2x32(np.array(key, np.uint32), *(np.array([word], np.uint32) for word in counter))
+    pair = standin._threefry2x32(
+        np.array(key, np.uint32), *(np.array([word], np.uint32) for word in counter)
+    )
     assert tuple(np.concatenate(pair).tolist()) == words
 
 
@@ -149,7 +164,9 @@ def test_bits(impl):
         keys += [standin.Key(impl, words) for words in CARRYING]
     for ours in keys:
         for form, expected in zip(forms, draw(jax.random.wrap_key_data(ours.data, impl=impl))):
-            np.testing.assert_array_equal(np.asarray(standin.bits(ours, *form)), expected, strict=True)
+            np.testing.assert_array_equal(
+                np.asarray(standin.bits(ours, *form)), expected, strict=True
+            )
 
 
 @pytest.mark.parametrize("impl", IMPLS)
@@ -170,7 +187,9 @@ def test_the_default_is_threefry():
 
 
 def test_an_array_of_keys_is_indexed_like_jaxs():
-    theirs, ours = (random.split(random.key(3, impl="rbg"), (2, 3)) for random in (jax.random, STANDIN.random))
+    theirs, ours = (
+        random.split(random.key(3, impl="rbg"), (2, 3)) for random in (jax.random, STANDIN.random)
+    )
     for index in (0, -1, (1, 2), (..., 0), slice(1, None), (slice(None), 1)):
         assert_same_keys(theirs[index], ours[index])
     assert (len(ours), ours.ndim) == (2, 2)

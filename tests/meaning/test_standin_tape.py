@@ -8,8 +8,8 @@ from jax import lax
 
 from jax_ir_synth.meaning import source
 from jax_ir_synth.meaning.program import Meaning
-from jax_ir_synth.meaning.standin.arrays import array
 from jax_ir_synth.meaning.standin import JAX, JNP, LAX, UnknownName
+from jax_ir_synth.meaning.standin.arrays import array
 from jax_ir_synth.meaning.standin.tape import Singular
 
 FLOAT = {"dtype": "float32"}
@@ -21,7 +21,11 @@ ALONG = [draws.uniform(0.5, 1, X.shape), draws.uniform(-1, -0.5, Y.shape)]
 
 def derivative(body, inputs, along):
     """Of the kernel with this body, by differences."""
-    meaning = Meaning(f"def kernel({', '.join('xyz'[: len(inputs)])}):\n    {body}\n", "kernel", [FLOAT] * len(inputs))
+    meaning = Meaning(
+        f"def kernel({', '.join('xyz'[: len(inputs)])}):\n    {body}\n",
+        "kernel",
+        [FLOAT] * len(inputs),
+    )
     return meaning.derivative(inputs, meaning.outputs(inputs), along)
 
 
@@ -31,7 +35,11 @@ def by_jax(body, inputs, along):
     exec(f"def kernel({', '.join('xyz'[: len(inputs)])}):\n    {body}\n", space)
 
     def floats(*args):
-        return [out for out in jax.tree.leaves(space["kernel"](*args)) if jnp.issubdtype(out.dtype, jnp.floating)]
+        return [
+            out
+            for out in jax.tree.leaves(space["kernel"](*args))
+            if jnp.issubdtype(out.dtype, jnp.floating)
+        ]
 
     def loss(*args):
         return sum(jnp.sum(out) for out in floats(*args))
@@ -100,7 +108,9 @@ def test_outputs_are_not_held():
     meaning = Meaning("def kernel(x):\n    return x * lax.stop_gradient(x)\n", "kernel", [FLOAT])
     for x in (X, 2 * X):
         np.testing.assert_allclose(meaning.outputs([x])[0], x * x, 1e-12)
-        np.testing.assert_allclose(meaning.derivative([x], [x * x], ALONG[:1]).slopes[0], x * ALONG[0], 1e-7)
+        np.testing.assert_allclose(
+            meaning.derivative([x], [x * x], ALONG[:1]).slopes[0], x * ALONG[0], 1e-7
+        )
 
 
 @pytest.mark.parametrize(("body", "at"), [
@@ -128,7 +138,9 @@ def test_no_derivative_at_a_jump_or_a_kink(body, at):
     assert derivative(body, [np.float64(at)], [np.float64(1)]) is None
 
 
-@pytest.mark.parametrize("body", ["return jnp.sqrt(0 * x)", "return x + lax.sqrt(x)", "return jnp.linalg.norm(x * 0)"])
+@pytest.mark.parametrize(
+    "body", ["return jnp.sqrt(0 * x)", "return x + lax.sqrt(x)", "return jnp.linalg.norm(x * 0)"]
+)
 def test_where_a_root_of_zero_is_taken_nothing_is_said(body):
     with pytest.raises(Singular):
         derivative(body, [np.zeros(3)], [np.ones(3)])
@@ -140,7 +152,9 @@ def test_where_a_root_of_zero_is_taken_nothing_is_said(body):
 ])  # fmt: skip
 def test_beside_a_jump_or_a_kink_there_is_one(body):
     at, along = [np.float64(1.2)], [np.float64(1)]
-    assert derivative(body, at, along).value == pytest.approx(by_jax(body, at, along)[0], rel=1e-8, abs=1e-12)
+    assert derivative(body, at, along).value == pytest.approx(
+        by_jax(body, at, along)[0], rel=1e-8, abs=1e-12
+    )
 
 
 @pytest.mark.parametrize(("body", "at"), [
@@ -231,7 +245,9 @@ def test_an_augmented_assignment_changes_no_other_array():
     np.testing.assert_array_equal(given, np.ones(3))
 
 
-@pytest.mark.parametrize("word", ["open", "eval", "exec", "getattr", "print", "type", "vars", "object", "input"])
+@pytest.mark.parametrize(
+    "word", ["open", "eval", "exec", "getattr", "print", "type", "vars", "object", "input"]
+)
 def test_other_builtins_are_out_of_reach(word):
     kernel = source.load(f"def kernel(x):\n    return {word}\n", "kernel")
     with pytest.raises(NameError, match=word):

@@ -13,17 +13,45 @@ from jax_ir_synth.lowering.parsing import parsed
 
 # What is mistaken for what, whatever the dtype: a mutant that isn't a valid module is dropped.
 _NEIGHBOURS = {
-    "abs": ("negate",), "add": ("subtract", "multiply"), "and": ("or", "xor"), "atan2": ("divide",),
-    "cbrt": ("sqrt",), "ceil": ("floor",), "cosine": ("sine",), "count_leading_zeros": ("popcnt",),
-    "divide": ("multiply",), "exponential": ("exponential_minus_one",), "exponential_minus_one": ("exponential",),
-    "floor": ("ceil",), "imag": ("real",), "log": ("log_plus_one",), "log_plus_one": ("log",),
-    "logistic": ("tanh",), "maximum": ("minimum",), "minimum": ("maximum",), "multiply": ("divide", "add"),
-    "negate": ("abs",), "not": ("negate",), "or": ("and", "xor"), "popcnt": ("count_leading_zeros",),
-    "power": ("multiply",), "real": ("imag",), "remainder": ("divide",), "round_nearest_afz": ("floor",),
-    "round_nearest_even": ("round_nearest_afz", "floor"), "rsqrt": ("sqrt",), "shift_left": ("shift_right_logical",),
-    "shift_right_arithmetic": ("shift_right_logical",), "shift_right_logical": ("shift_right_arithmetic",),
-    "sign": ("negate",), "sine": ("cosine",), "sqrt": ("rsqrt", "cbrt"), "subtract": ("add",), "tan": ("tanh",),
-    "tanh": ("logistic",), "xor": ("or",),
+    "abs": ("negate",),
+    "add": ("subtract", "multiply"),
+    "and": ("or", "xor"),
+    "atan2": ("divide",),
+    "cbrt": ("sqrt",),
+    "ceil": ("floor",),
+    "cosine": ("sine",),
+    "count_leading_zeros": ("popcnt",),
+    "divide": ("multiply",),
+    "exponential": ("exponential_minus_one",),
+    "exponential_minus_one": ("exponential",),
+    "floor": ("ceil",),
+    "imag": ("real",),
+    "log": ("log_plus_one",),
+    "log_plus_one": ("log",),
+    "logistic": ("tanh",),
+    "maximum": ("minimum",),
+    "minimum": ("maximum",),
+    "multiply": ("divide", "add"),
+    "negate": ("abs",),
+    "not": ("negate",),
+    "or": ("and", "xor"),
+    "popcnt": ("count_leading_zeros",),
+    "power": ("multiply",),
+    "real": ("imag",),
+    "remainder": ("divide",),
+    "round_nearest_afz": ("floor",),
+    "round_nearest_even": ("round_nearest_afz", "floor"),
+    "rsqrt": ("sqrt",),
+    "shift_left": ("shift_right_logical",),
+    "shift_right_arithmetic": ("shift_right_logical",),
+    "shift_right_logical": ("shift_right_arithmetic",),
+    "sign": ("negate",),
+    "sine": ("cosine",),
+    "sqrt": ("rsqrt", "cbrt"),
+    "subtract": ("add",),
+    "tan": ("tanh",),
+    "tanh": ("logistic",),
+    "xor": ("or",),
 }
 _CHLO_NEIGHBOURS = {
     "acos": "asin", "acosh": "asinh", "asin": "acos", "asinh": "atan", "atan": "asinh", "atanh": "atan",
@@ -35,8 +63,15 @@ _APPLIED = {
     "add": ("multiply", "maximum"), "and": ("or",), "maximum": ("minimum", "add"), "minimum": ("maximum", "add"),
     "multiply": ("add", "maximum"), "or": ("and",),
 }  # fmt: skip
-_APPLYING = ("stablehlo.reduce", "stablehlo.reduce_window", "stablehlo.scatter", "stablehlo.select_and_scatter")
-_COMMUTATIVE = {f"stablehlo.{name}" for name in ("add", "multiply", "maximum", "minimum", "and", "or", "xor")}
+_APPLYING = (
+    "stablehlo.reduce",
+    "stablehlo.reduce_window",
+    "stablehlo.scatter",
+    "stablehlo.select_and_scatter",
+)
+_COMMUTATIVE = {
+    f"stablehlo.{name}" for name in ("add", "multiply", "maximum", "minimum", "and", "or", "xor")
+}
 _RETURNS = ("func.return", "stablehlo.return")
 _DIRECTIONS = {
     "LT": ("GT", "LE"), "GT": ("LT", "GE"), "LE": ("GE", "LT"), "GE": ("LE", "GT"), "EQ": ("NE",), "NE": ("EQ",),
@@ -133,12 +168,20 @@ def _swaps(op) -> Edits:
 
     values = list(op.operands)
     pairs = combinations(range(len(values)), 2)
-    return [partial(swap, i, j) for i, j in pairs if values[i] != values[j] and values[i].type == values[j].type]
+    return [
+        partial(swap, i, j)
+        for i, j in pairs
+        if values[i] != values[j] and values[i].type == values[j].type
+    ]
 
 
 def _other_operand(op, scope, rng) -> Edits:
     def replace(i):
-        alike = [value for value in scope if value.type == op.operands[i].type and value != op.operands[i]]
+        alike = [
+            value
+            for value in scope
+            if value.type == op.operands[i].type and value != op.operands[i]
+        ]
         if alike:
             op.operands[i] = alike[rng.integers(len(alike))]
 
@@ -149,8 +192,12 @@ def _comparison(op, scope, rng) -> Edits:
     if op.name != "stablehlo.compare":
         return []
     spelling = "#stablehlo<comparison_direction {}>"
-    now = next(d for d in _DIRECTIONS if str(op.attributes["comparison_direction"]) == spelling.format(d))
-    return [partial(_set, op, "comparison_direction", spelling.format(new)) for new in _DIRECTIONS[now]]
+    now = next(
+        d for d in _DIRECTIONS if str(op.attributes["comparison_direction"]) == spelling.format(d)
+    )
+    return [
+        partial(_set, op, "comparison_direction", spelling.format(new)) for new in _DIRECTIONS[now]
+    ]
 
 
 def _dimension(op, scope, rng) -> Edits:
@@ -164,16 +211,27 @@ def _dimension(op, scope, rng) -> Edits:
             edits.append(partial(_set, op, attribute, _array(swapped)))
         for i, new in ((i, numbers[i] + step) for i in range(len(numbers)) for step in (-1, 1)):
             if new >= 0 and new not in numbers:
-                edits.append(partial(_set, op, attribute, _array([*numbers[:i], new, *numbers[i + 1 :]])))
+                edits.append(
+                    partial(_set, op, attribute, _array([*numbers[:i], new, *numbers[i + 1 :]]))
+                )
     if attribute := _DIMENSIONS.get(name):
         now = int(str(op.attributes[attribute]).split()[0])
-        edits += [partial(_set, op, attribute, f"{new} : i64") for new in (now - 1, now + 1) if new >= 0]
+        edits += [
+            partial(_set, op, attribute, f"{new} : i64") for new in (now - 1, now + 1) if new >= 0
+        ]
     if attribute := _DIMENSION_NUMBERS.get(name):
         text = str(op.attributes[attribute])
         for number in re.finditer(r"\d+", text):
             for new in (int(number[0]) - 1, int(number[0]) + 1):
                 if new >= 0:
-                    edits.append(partial(_set, op, attribute, f"{text[: number.start()]}{new}{text[number.end() :]}"))
+                    edits.append(
+                        partial(
+                            _set,
+                            op,
+                            attribute,
+                            f"{text[: number.start()]}{new}{text[number.end() :]}",
+                        )
+                    )
     return edits
 
 
@@ -182,7 +240,11 @@ def _bounds(op, scope, rng) -> Edits:
     edits = []
     if op.name in ("stablehlo.slice", "stablehlo.pad"):
         sign = 1 if op.name == "stablehlo.slice" else -1
-        first, last = ("start_indices", "limit_indices") if sign == 1 else ("edge_padding_low", "edge_padding_high")
+        first, last = (
+            ("start_indices", "limit_indices")
+            if sign == 1
+            else ("edge_padding_low", "edge_padding_high")
+        )
         low, high = list(op.attributes[first]), list(op.attributes[last])
 
         def shift(i, step):
@@ -192,7 +254,9 @@ def _bounds(op, scope, rng) -> Edits:
         for i, step in ((i, step) for i in range(len(low)) for step in (-1, 1)):
             if low[i] + step >= 0 and high[i] + sign * step >= 0:
                 edits.append(partial(shift, i, step))
-    elif op.name.startswith("stablehlo.") and "padding" in op.attributes:  # windows and convolutions
+    elif (
+        op.name.startswith("stablehlo.") and "padding" in op.attributes
+    ):  # windows and convolutions
         text = str(op.attributes["padding"])
         for pair in re.finditer(r"\[(\d+), (\d+)\]", text):
             for new in ((int(pair[1]) + step, int(pair[2]) - step) for step in (-1, 1)):

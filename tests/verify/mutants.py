@@ -51,7 +51,9 @@ def _one_place(row: dict, kind: str, rng) -> Mutant | None:
         name = free[rng.integers(len(free))]
         text = edited(texts[name], kind, rng)
         if text is not None:
-            alike = {c: columns[c]._replace(**{section: text}) for c in texts if texts[c] == texts[name]}
+            alike = {
+                c: columns[c]._replace(**{section: text}) for c in texts if texts[c] == texts[name]
+            }
             what = f"{section}: {_change(texts[name], text)}"
             return Mutant(kind, what, {**row, **_written(alike)}, name, (section,))
     return None
@@ -63,7 +65,9 @@ def _swapped_sections(row: dict, rng, others) -> Mutant:
     changed = {c: column._replace(**{section: _renamed(getattr(column, source), getattr(column, section))})
                for c, column in columns.items()}  # fmt: skip
     what = f"the {source} module as {section}"
-    return Mutant("forward for backward", what, {**row, **_written(changed)}, next(iter(columns)), (section,))
+    return Mutant(
+        "forward for backward", what, {**row, **_written(changed)}, next(iter(columns)), (section,)
+    )
 
 
 def _other_row(row: dict, rng, others) -> Mutant | None:
@@ -76,9 +80,13 @@ def _other_row(row: dict, rng, others) -> Mutant | None:
     for c in ("cpp", "cuda"):
         if row[c] is not None:
             ours, theirs = read_column(row[c]), read_column(other[c])
-            columns[c] = ours._replace(**{s: _renamed(getattr(theirs, s), getattr(ours, s)) for s in sections})
+            columns[c] = ours._replace(
+                **{s: _renamed(getattr(theirs, s), getattr(ours, s)) for s in sections}
+            )
     what = f"{' and '.join(sections)} of {other['kernel_name']} (id {other['id']})"
-    return Mutant("another row's", what, {**row, **_written(columns)}, next(iter(columns)), sections)
+    return Mutant(
+        "another row's", what, {**row, **_written(columns)}, next(iter(columns)), sections
+    )
 
 
 _WHOLE = {"forward for backward": _swapped_sections, "another row's": _other_row}

@@ -34,9 +34,11 @@ def module_of(operation, taken, given):
 
 def call_of(target, config, taken, given, order=lambda rank: list(range(rank))):
     """A custom call as JAX prints it, its matrices column by column."""
+
     def layouts(kinds):
         ranks = [kind.count("x") for kind in kinds]
         return ", ".join(f"dense<{order(n) if n else ''}> : tensor<{n}xindex>" for n in ranks)
+
     operands = ", ".join(f"%a{k}" for k in range(len(taken)))
     operation = (
         f"stablehlo.custom_call @{target}({operands}) {{mhlo.backend_config = {{{config}}}, "

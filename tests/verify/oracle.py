@@ -9,8 +9,8 @@ from mutants import Mutant
 
 from jax_ir_synth.lowering.column import read_column
 from jax_ir_synth.lowering.parsing import parsed
-from jax_ir_synth.verify import xla
 from jax_ir_synth.meaning.inputs import random_inputs
+from jax_ir_synth.verify import xla
 from jax_ir_synth.verify.interpreter import CannotRun, Program
 
 # Far from the small numbers that the verifier may draw its own arguments with.
@@ -26,7 +26,11 @@ def judge(question: dict) -> str:
         from jax_ir_synth.verify import prove
 
         return prove(question["row"])
-    return str((differs if question["ask"] == "differs" else largest_difference)(question["row"], question["mutant"]))
+    return str(
+        (differs if question["ask"] == "differs" else largest_difference)(
+            question["row"], question["mutant"]
+        )
+    )
 
 
 def differs(row: dict, mutant: Mutant) -> bool:

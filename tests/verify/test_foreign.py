@@ -81,7 +81,9 @@ def test_singular_values_alone():
 
 @pytest.mark.parametrize("shape", [(4, 4), (5, 3)])
 def test_q_of_its_reflectors(shape):
-    a, tau = run(call_of("lapack_sgeqrf_ffi", "", [F(shape)], [F(shape), F(shape[1:])]), [matrix(*shape)])
+    a, tau = run(
+        call_of("lapack_sgeqrf_ffi", "", [F(shape)], [F(shape), F(shape[1:])]), [matrix(*shape)]
+    )
     text = call_of("lapack_sorgqr_ffi", "", [F(shape), F(shape[1:])], [F(shape)])
     assert_near(run(text, [a, tau]), xla.run(text, [a, tau]))
 
@@ -93,7 +95,11 @@ def test_every_routine_of_lapack_is_tested():
 
 @pytest.mark.parametrize(
     ("left", "low", "unit", "turned"),
-    [*itertools.product((True, False), (True, False), (True, False), ("NO_TRANSPOSE", "TRANSPOSE", "ADJOINT"))],
+    [
+        *itertools.product(
+            (True, False), (True, False), (True, False), ("NO_TRANSPOSE", "TRANSPOSE", "ADJOINT")
+        )
+    ],
 )
 def test_triangular_solve(left, low, unit, turned):
     flags = f"left_side = {left}, lower = {low}, unit_diagonal = {unit}".lower()
@@ -124,7 +130,9 @@ def test_fourier_transforms(function):
 def test_random_bits_and_what_follows_them(shape):
     state = "tensor<2xui64>"
     text = module_of(
-        "stablehlo.rng_bit_generator %a0, algorithm = DEFAULT", [state], [state, tensor(shape, "ui32")]
+        "stablehlo.rng_bit_generator %a0, algorithm = DEFAULT",
+        [state],
+        [state, tensor(shape, "ui32")],
     )
     states = [(0, 0), (58, 7), (2**64 - 1, 2**64 - 1), (1, 2**64 - 2), (2**63, 2**32 - 1)]
     for state in states:
@@ -137,7 +145,10 @@ LINALG = {
     "cholesky": (lambda a: jnp.linalg.cholesky(a @ a.T + jnp.eye(4)), 1),
     "solve": (jnp.linalg.solve, 2),
     "solve of a vector": (lambda a, b: jnp.linalg.solve(a, b[:, 0]), 2),
-    "solve_triangular": (lambda a, b: jax.scipy.linalg.solve_triangular(a, b, lower=True, trans=1), 2),
+    "solve_triangular": (
+        lambda a, b: jax.scipy.linalg.solve_triangular(a, b, lower=True, trans=1),
+        2,
+    ),
     "cho_solve": (lambda a, b: jax.scipy.linalg.cho_solve((a, True), b), 2),
     "inv": (jnp.linalg.inv, 1),
     "qr": (jnp.linalg.qr, 1),
@@ -149,7 +160,17 @@ LINALG = {
     "det": (jnp.linalg.det, 1),
     "slogdet": (lambda a: jnp.linalg.slogdet(a[jnp.array([3, 1, 0, 2])]), 1),
 }
-GRADIENTS = ("cholesky", "solve", "inv", "qr", "eigh", "eigvalsh", "singular values", "slogdet", "cho_solve")
+GRADIENTS = (
+    "cholesky",
+    "solve",
+    "inv",
+    "qr",
+    "eigh",
+    "eigvalsh",
+    "singular values",
+    "slogdet",
+    "cho_solve",
+)
 
 
 def loss_of(function):
@@ -158,7 +179,10 @@ def loss_of(function):
 
 CUDA = {
     **LINALG,
-    **{f"gradient of {name}": (jax.grad(loss_of(LINALG[name][0])), LINALG[name][1]) for name in GRADIENTS},
+    **{
+        f"gradient of {name}": (jax.grad(loss_of(LINALG[name][0])), LINALG[name][1])
+        for name in GRADIENTS
+    },
 }
 
 

@@ -71,7 +71,9 @@ def test_what_is_not_known_is_undefined(name):
         Program(module, "cuda")
 
 
-@pytest.mark.parametrize("target", ["my_routine", "xla_ffi_python_cpu_callback", "xla_python_cpu_callback", "Sharding"])
+@pytest.mark.parametrize(
+    "target", ["my_routine", "xla_ffi_python_cpu_callback", "xla_python_cpu_callback", "Sharding"]
+)
 def test_an_unknown_call_never_runs(target, monkeypatch):
     """It may be a pointer to anything; LAPACK's alone are handed to XLA."""
     monkeypatch.setattr(xla, "run", lambda *_: pytest.fail("it runs"))
@@ -86,14 +88,20 @@ def test_a_python_callback_cannot_run():
 
     text = lowered(callback, np.ones(3, np.float32))
     with parsed(text) as module:
-        with pytest.raises(CannotRun, match="custom_call @xla_ffi_python_cpu_callback is not known"):
+        with pytest.raises(
+            CannotRun, match="custom_call @xla_ffi_python_cpu_callback is not known"
+        ):
             Program(module)
 
 
 IN_LOOPS = {
-    "scan": lambda a: lax.scan(lambda c, _: (c, jnp.linalg.cholesky(c + jnp.eye(4))), a @ a.T, None, length=2)[1],
+    "scan": lambda a: lax.scan(
+        lambda c, _: (c, jnp.linalg.cholesky(c + jnp.eye(4))), a @ a.T, None, length=2
+    )[1],
     "fori_loop": lambda a: lax.fori_loop(0, 2, lambda i, c: jnp.linalg.inv(c) + i, a),
-    "while_loop": lambda a: lax.while_loop(lambda c: jnp.sum(c) < 60, lambda c: jnp.linalg.solve(a, c) + 3, a),
+    "while_loop": lambda a: lax.while_loop(
+        lambda c: jnp.sum(c) < 60, lambda c: jnp.linalg.solve(a, c) + 3, a
+    ),
     "cond": lambda a: lax.cond(a[0, 0] > 0, lambda: jnp.linalg.inv(a), lambda: a),
     "batch": lambda a: jnp.linalg.inv(jnp.stack([a, 2 * a])),
 }

@@ -10,8 +10,8 @@ import pytest
 from jax import lax
 
 from jax_ir_synth.lowering.parsing import parsed
-from jax_ir_synth.verify import xla
 from jax_ir_synth.meaning.inputs import DTYPES, random_input, random_inputs
+from jax_ir_synth.verify import xla
 from jax_ir_synth.verify.interpreter import Program, Refused
 from jax_ir_synth.verify.widening import widened
 
@@ -27,7 +27,12 @@ WORDS = np.array([1, 2, 3, 4], np.uint32)
 
 
 def lowered(function, *args):
-    return jax.jit(function, keep_unused=True).trace(*args).lower(lowering_platforms=("cpu",)).as_text()
+    return (
+        jax.jit(function, keep_unused=True)
+        .trace(*args)
+        .lower(lowering_platforms=("cpu",))
+        .as_text()
+    )
 
 
 def updated_twice(v, ids):
@@ -140,7 +145,10 @@ KERNELS = [
     lambda x: jnp.sin(x) * 2.5 + jnp.sum(x, axis=0),
     lambda x: jnp.max(jnp.where(x > 0, x, -jnp.inf), axis=1),
     lambda x: jnp.where(x > 0, x, jnp.nan),
-    lambda x: lax.reduce_precision(x, 8, 7) + lax.reduce_precision(x * x, exponent_bits=5, mantissa_bits=10),
+    lambda x: (
+        lax.reduce_precision(x, 8, 7)
+        + lax.reduce_precision(x * x, exponent_bits=5, mantissa_bits=10)
+    ),
     lambda x: lax.scan(lambda c, e: (c * e, c), x[0], x),
     lambda x: (x.astype(jnp.float32) * 2).astype(x.dtype) @ x.T,
     lambda x: jax.nn.softmax(x, axis=-1) + jax.nn.relu(x),

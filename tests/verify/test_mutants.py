@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from edits import EDITS, edited
-from oracle import differs, largest_difference
 from mutants import KINDS, Mutant, mutants, signature
+from oracle import differs, largest_difference
 
 from jax_ir_synth.lowering.column import Column, read_column, write_column
 from jax_ir_synth.lowering.parsing import parsed
@@ -40,17 +40,25 @@ def _unary(line: str) -> str:
     ("line", "wanted"),
     [
         ("%0 = stablehlo.sine %arg0 : tensor<2x2xf32>", {"stablehlo.cosine"}),
-        ("%0 = stablehlo.add %arg0, %arg1 : tensor<2x2xf32>", {"stablehlo.subtract", "stablehlo.multiply"}),
+        (
+            "%0 = stablehlo.add %arg0, %arg1 : tensor<2x2xf32>",
+            {"stablehlo.subtract", "stablehlo.multiply"},
+        ),
         ("%0 = stablehlo.rsqrt %arg0 : tensor<2x2xf32>", {"stablehlo.sqrt"}),
         ("%0 = stablehlo.exponential %arg0 : tensor<2x2xf32>", {"stablehlo.exponential_minus_one"}),
         ("%0 = chlo.erf %arg0 : tensor<2x2xf32> -> tensor<2x2xf32>", {"chlo.erfc"}),
         ("%0 = chlo.cosh %arg0 : tensor<2x2xf32> -> tensor<2x2xf32>", {"chlo.sinh"}),
-        ("%0 = stablehlo.transpose %arg0, dims = [1, 0] : (tensor<2x2xf32>) -> tensor<2x2xf32>", set()),
+        (
+            "%0 = stablehlo.transpose %arg0, dims = [1, 0] : (tensor<2x2xf32>) -> tensor<2x2xf32>",
+            set(),
+        ),
     ],
 )
 def test_an_operation_becomes_its_neighbour(line, wanted):
     old = line.split()[2]
-    assert _lines(_unary(line), "operation") == {(line.replace(f"{old} ", f"{new} "),) for new in wanted}
+    assert _lines(_unary(line), "operation") == {
+        (line.replace(f"{old} ", f"{new} "),) for new in wanted
+    }
 
 
 def test_a_reduction_applies_another_operation():
@@ -59,7 +67,9 @@ def test_a_reduction_applies_another_operation():
     module = _module("%arg0: tensor<2x3xf32>", "tensor<2xf32>",
                      "%cst = stablehlo.constant dense<0.000000e+00> : tensor<f32>", line,
                      "return %0 : tensor<2xf32>")  # fmt: skip
-    wanted = {(line.replace("stablehlo.add", f"stablehlo.{new}"),) for new in ("multiply", "maximum")}
+    wanted = {
+        (line.replace("stablehlo.add", f"stablehlo.{new}"),) for new in ("multiply", "maximum")
+    }
     assert _lines(module, "operation") == wanted
 
 
@@ -130,8 +140,15 @@ def test_branches_of_a_select_change_places():
 )  # fmt: skip
 def test_a_comparison_gets_another_direction(now, wanted):
     line = f"%0 = stablehlo.compare {now}, %arg0, %arg1, FLOAT : (tensor<2xf32>, tensor<2xf32>) -> tensor<2xi1>"
-    module = _module("%arg0: tensor<2xf32>, %arg1: tensor<2xf32>", "tensor<2xi1>", line, "return %0 : tensor<2xi1>")
-    assert _lines(module, "comparison") == {(line.replace(f" {now},", f" {new},"),) for new in wanted}
+    module = _module(
+        "%arg0: tensor<2xf32>, %arg1: tensor<2xf32>",
+        "tensor<2xi1>",
+        line,
+        "return %0 : tensor<2xi1>",
+    )
+    assert _lines(module, "comparison") == {
+        (line.replace(f" {now},", f" {new},"),) for new in wanted
+    }
 
 
 @pytest.mark.parametrize(
@@ -150,14 +167,20 @@ def test_a_dimension_is_another_one(line, old, wanted):
 
 
 def test_a_broadcast_goes_along_another_dimension():
-    line = "%0 = stablehlo.broadcast_in_dim %arg0, dims = [0] : (tensor<3xf32>) -> tensor<3x3x4xf32>"
-    module = _module("%arg0: tensor<3xf32>", "tensor<3x3x4xf32>", line, "return %0 : tensor<3x3x4xf32>")
+    line = (
+        "%0 = stablehlo.broadcast_in_dim %arg0, dims = [0] : (tensor<3xf32>) -> tensor<3x3x4xf32>"
+    )
+    module = _module(
+        "%arg0: tensor<3xf32>", "tensor<3x3x4xf32>", line, "return %0 : tensor<3x3x4xf32>"
+    )
     assert _lines(module, "dimension") == {(line.replace("[0]", "[1]"),)}
 
 
 def test_a_slice_is_shifted_within_bounds():
     line = "%0 = stablehlo.slice %arg0 [1:3, 0:2] : (tensor<4x2xf32>) -> tensor<2x2xf32>"
-    module = _module("%arg0: tensor<4x2xf32>", "tensor<2x2xf32>", line, "return %0 : tensor<2x2xf32>")
+    module = _module(
+        "%arg0: tensor<4x2xf32>", "tensor<2x2xf32>", line, "return %0 : tensor<2x2xf32>"
+    )
     assert _lines(module, "bounds") == {(line.replace("1:3", new),) for new in ("0:2", "2:4")}
 
 
@@ -168,7 +191,8 @@ def test_padding_moves_from_one_side_to_the_other():
                      "return %0 : tensor<5x2xf32>")  # fmt: skip
     wanted = {("[0, 0]", "[3, 0]"), ("[2, 0]", "[1, 0]")}
     assert _lines(module, "bounds") == {
-        (line.replace("low = [1, 0], high = [2, 0]", f"low = {low}, high = {high}"),) for low, high in wanted
+        (line.replace("low = [1, 0], high = [2, 0]", f"low = {low}, high = {high}"),)
+        for low, high in wanted
     }
 
 
@@ -210,8 +234,16 @@ def _row(number: int, operation: str, cuda: str | None = None) -> dict:
         return write_column(Column(backend, "stablehlo", (0, 1), forward, backward))
 
     columns = {"cpp": text("cpu", operation), "cuda": text("gpu", cuda or operation)}
-    in_avals = [{"name": name, "shape": [2], "dtype": "float32", "low": 1.0, "high": 2.0} for name in "xy"]
-    return {"id": number, "kernel_name": f"row{number}", "in_avals": in_avals, "argnums": [0, 1], **columns}
+    in_avals = [
+        {"name": name, "shape": [2], "dtype": "float32", "low": 1.0, "high": 2.0} for name in "xy"
+    ]
+    return {
+        "id": number,
+        "kernel_name": f"row{number}",
+        "in_avals": in_avals,
+        "argnums": [0, 1],
+        **columns,
+    }
 
 
 def test_each_kind_makes_a_valid_mutant_once():
@@ -281,7 +313,9 @@ def test_a_row_of_one_device_stays_one():
 
 def test_mutants_are_the_same_from_the_same_seed():
     row, other = _row(0, "subtract"), _row(1, "power")
-    first, again, others = (list(mutants(row, np.random.default_rng(seed), [other])) for seed in (3, 3, 4))
+    first, again, others = (
+        list(mutants(row, np.random.default_rng(seed), [other])) for seed in (3, 3, 4)
+    )
     assert first == again
     assert first != others
 

@@ -39,7 +39,11 @@ def test_mutants_are_rejected():
     rows = [make_row(REQUEST, planned) for planned in plan_rows(REQUEST)]
     with Sandbox("oracle:judge", 1, LIMITS) as sandbox:
         asked = ((row, {"ask": "verdict", "row": row}) for row in rows)
-        unproven = [f"id {row['id']}: {outcome.said}" for row, outcome in sandbox.outcomes(asked) if not outcome.passed]
+        unproven = [
+            f"id {row['id']}: {outcome.said}"
+            for row, outcome in sandbox.outcomes(asked)
+            if not outcome.passed
+        ]
         judged = _judged(sandbox, list(_drawn(rows)))
         survivors = [each for each in judged if each.differs and not each.rejected]
         _explain(sandbox, survivors)
@@ -81,19 +85,28 @@ def _judged(sandbox: Sandbox, drawn: list[tuple[dict, Mutant]]) -> list[Judged]:
         # One that never ends, or takes the interpreter down, means something else.
         ended = not differs.said.startswith(("it was not done", "its helper process died"))
         assert differs.passed or not ended, f"id {row['id']} can't be run: {differs.said}"
-        judged.append(Judged(row, mutant, differs.said != "False", not verdict.passed, verdict.said))
+        judged.append(
+            Judged(row, mutant, differs.said != "False", not verdict.passed, verdict.said)
+        )
     return judged
 
 
 def _explain(sandbox: Sandbox, survivors: list[Judged]) -> None:
-    asked = ((each, {"ask": "largest", "row": each.row, "mutant": each.mutant}) for each in survivors)
+    asked = (
+        (each, {"ask": "largest", "row": each.row, "mutant": each.mutant}) for each in survivors
+    )
     for each, outcome in sandbox.outcomes(asked):
-        found = f"differs by {float(outcome.said):.1e} of its scale" if outcome.passed else outcome.said
+        found = (
+            f"differs by {float(outcome.said):.1e} of its scale" if outcome.passed else outcome.said
+        )
         each.why = f"passed as {each.why!r}; {found}"
 
 
 def _table(judged: list[Judged]) -> str:
-    lines = ["| kind | mutants | same meaning | other meaning | rejected |", "| --- | ---: | ---: | ---: | ---: |"]
+    lines = [
+        "| kind | mutants | same meaning | other meaning | rejected |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
     for kind in [*KINDS, "all"]:
         of_kind = [each for each in judged if kind in ("all", each.mutant.kind)]
         differing = [each for each in of_kind if each.differs]

@@ -59,7 +59,9 @@ def test_sixteen_bits_are_proven_as_sharply_as_thirty_two(dtype):
     ],
 )
 def test_a_wrong_forward_is_refused(old, new):
-    sound = expression("jnp.sin(x) + jnp.exp(x - jnp.cos(x)) * y", aval("x", (3, 3), low=-1.0), aval("y", (3,)))
+    sound = expression(
+        "jnp.sin(x) + jnp.exp(x - jnp.cos(x)) * y", aval("x", (3, 3), low=-1.0), aval("y", (3,))
+    )
     assert "forward: output 0 is off by" in refused(edited(sound, old, new))
 
 
@@ -129,9 +131,13 @@ def test_headers_are_read():
 
 def test_text_that_is_no_module_is_refused():
     sound = expression(SOUND, X, Y)
-    assert "must be a StableHLO module" in refused(edited(sound, "stablehlo.sine", "stablehlo.sinus"))
+    assert "must be a StableHLO module" in refused(
+        edited(sound, "stablehlo.sine", "stablehlo.sinus")
+    )
     # It parses, but its types don't fit.
-    assert "must be a StableHLO module" in refused(edited(sound, "-> tensor<3x4xf32>", "-> tensor<3x5xf32>"))
+    assert "must be a StableHLO module" in refused(
+        edited(sound, "-> tensor<3x4xf32>", "-> tensor<3x5xf32>")
+    )
 
 
 def test_python_that_uses_what_the_stand_in_lacks_is_refused():
@@ -164,7 +170,9 @@ def test_an_argument_that_selects_may_have_no_gradient_but_must_matter():
 def test_a_program_that_jumps_everywhere_is_refused():
     # 0.3 but for rounding: which branch is taken is chance.
     text = "jnp.where(0.3 - x + x > 0.3, x, -x)"
-    assert "its python is smooth and steady at" in refused(expression(text, aval("x", (64,), low=-1.0)))
+    assert "its python is smooth and steady at" in refused(
+        expression(text, aval("x", (64,), low=-1.0))
+    )
 
 
 def test_the_message_tells_both_values():

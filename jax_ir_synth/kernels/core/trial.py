@@ -8,8 +8,8 @@ import numpy as np
 
 from jax_ir_synth.kernels.core.values import KernelSource, Undrawable
 from jax_ir_synth.meaning.degenerate import defects
-from jax_ir_synth.meaning.program import Meaning
 from jax_ir_synth.meaning.points import NoPoints, points
+from jax_ir_synth.meaning.program import Meaning
 from jax_ir_synth.meaning.standin.tape import Singular
 
 # Results beyond this are of no use to anyone who compares them.

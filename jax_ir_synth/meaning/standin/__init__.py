@@ -52,7 +52,9 @@ JAX = Library(
             {
                 "linalg": Library("jax.scipy.linalg", nn.SCIPY_LINALG),
                 "special": Library("jax.scipy.special", nn.SPECIAL),
-                "stats": Library("jax.scipy.stats", {"norm": Library("jax.scipy.stats.norm", nn.STATS_NORM)}),
+                "stats": Library(
+                    "jax.scipy.stats", {"norm": Library("jax.scipy.stats.norm", nn.STATS_NORM)}
+                ),
             },
         ),
         "vmap": control.vmap,

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy import linalg, special, stats
 
-from jax_ir_synth.meaning.standin.arrays import array, dtype_of, library
 from jax_ir_synth.meaning.standin.arithmetic import constant
+from jax_ir_synth.meaning.standin.arrays import array, dtype_of, library
 
 
 def _float(x):
@@ -177,6 +177,8 @@ SPECIAL = {
     },
     "logsumexp": logsumexp,
 }
+
+
 def _logpdf(x):
     return array(-(_float(x) ** 2 + constant(np.log(2 * np.pi))) / 2)
 

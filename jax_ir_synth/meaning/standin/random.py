@@ -1,4 +1,4 @@
-"""`jax.random` in NumPy: keys, what is made of keys, and draws, with the bits that JAX draws on CPU.
+"""`jax.random` in NumPy: keys, keys made of keys, and draws, with the bits that JAX draws on CPU.
 
 Written from the published definitions: Philox4x32-10 and Threefry2x32-20 are those of Salmon,
 Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011). How XLA spends
@@ -32,7 +32,9 @@ class Key:
         self.impl = impl
         self.data = np.asarray(data, np.uint32)
         if self.data.shape[-1:] != (_WORDS[impl],):
-            raise ValueError(f"a key of {impl} has {_WORDS[impl]} words, got an array of {self.data.shape}")
+            raise ValueError(
+                f"a key of {impl} has {_WORDS[impl]} words, got an array of {self.data.shape}"
+            )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -89,7 +91,9 @@ def philox_words(data: np.ndarray, count: int) -> np.ndarray:
     low = np.arange(-(-count // 4), dtype=np.uint64) + np.uint64(start)
     high = (low < start).astype(np.uint64) + np.uint64(first | second << 32)
     counter = [low & _MASK, low >> 32, high & _MASK, high >> 32]
-    return np.stack(_philox4x32(counter, (first, second)), axis=-1).ravel()[:count].astype(np.uint32)
+    return (
+        np.stack(_philox4x32(counter, (first, second)), axis=-1).ravel()[:count].astype(np.uint32)
+    )
 
 
 def _threefry_pairs(data: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -103,7 +107,9 @@ def _threefry_split(data: np.ndarray, count: int) -> np.ndarray:
 
 
 def _threefry_fold_in(data: np.ndarray, number: int) -> np.ndarray:
-    return np.concatenate(_threefry2x32(data, np.zeros(1, np.uint32), np.array([number], np.uint32)))
+    return np.concatenate(
+        _threefry2x32(data, np.zeros(1, np.uint32), np.array([number], np.uint32))
+    )
 
 
 def _seeded(impl: str, seed: int) -> np.ndarray:
@@ -123,7 +129,9 @@ def _single(key) -> Key:
 
 
 def _sizes(shape) -> tuple[int, ...]:
-    shape = tuple(operator.index(n) for n in (shape if isinstance(shape, (tuple, list)) else (shape,)))
+    shape = tuple(
+        operator.index(n) for n in (shape if isinstance(shape, (tuple, list)) else (shape,))
+    )
     if min(shape, default=0) < 0:
         raise ValueError(f"`shape` (={shape}) must not be negative")
     return shape
@@ -132,7 +140,9 @@ def _sizes(shape) -> tuple[int, ...]:
 def _check_dtype(dtype, *accepted: str) -> None:
     name = getattr(dtype, "name", None) or getattr(dtype, "__name__", dtype)
     if dtype is not None and name not in accepted:
-        raise NotImplementedError(f"`dtype` (={name}) must be {' or '.join(accepted)}, no other is drawn here")
+        raise NotImplementedError(
+            f"`dtype` (={name}) must be {' or '.join(accepted)}, no other is drawn here"
+        )
 
 
 def _words(key: Key, shape: tuple[int, ...]) -> np.ndarray:
@@ -153,8 +163,8 @@ def _uniform(key: Key, shape: tuple[int, ...], low, high) -> np.ndarray:
 def _from_normal(u: np.ndarray) -> np.ndarray:
     """√2 erf⁻¹(u), with u² rounded to float32 as a part of the meaning.
 
-    XLA computes the function from log(1 - u²) (M. Giles, "Approximating the erfinv function", 2010),
-    where that rounding is all that moves a result by more than 1e-6: by 2e-5, from 3 on.
+    XLA computes the function from log(1 - u²) (M. Giles, "Approximating the erfinv
+    function", 2010), where that rounding is all that moves a result by more than 1e-6: by 2e-5, from 3 on.
     """
     return math.sqrt(2.0) * np.sign(u) * special.erfinv(np.sqrt(np.float64(u * u)))
 
@@ -179,7 +189,9 @@ def split(key: Key, num=2) -> Key:
     else:
         halves = key.data.reshape(-1, 2)
         data = np.concatenate([_threefry_split(half, count) for half in halves], axis=-1)
-    return Key(key.impl, data.reshape(*shape, -1) if count else np.zeros((*shape, _WORDS[key.impl])))
+    return Key(
+        key.impl, data.reshape(*shape, -1) if count else np.zeros((*shape, _WORDS[key.impl]))
+    )
 
 
 def fold_in(key: Key, data) -> Key:
@@ -194,7 +206,9 @@ def fold_in(key: Key, data) -> Key:
     if key.impl == "unsafe_rbg":
         return Key(key.impl, key.data ^ philox_words(_seeded(key.impl, number), 40)[-4:])
     halves = key.data.reshape(-1, 2)
-    return Key(key.impl, np.concatenate([_threefry_fold_in(half, number & _MASK) for half in halves]))
+    return Key(
+        key.impl, np.concatenate([_threefry_fold_in(half, number & _MASK) for half in halves])
+    )
 
 
 def bits(key: Key, shape=(), dtype=None):
@@ -217,7 +231,7 @@ def normal(key: Key, shape=(), dtype=None):
 
 
 def truncated_normal(key: Key, lower, upper, shape=None, dtype=None):
-    """`jax.random.truncated_normal`: √2 erf⁻¹(u), u uniform between erf(lower / √2) and erf(upper / √2)."""
+    """`jax.random.truncated_normal`: √2 erf⁻¹(u), u uniform from erf(lower / √2) to erf(upper / √2)."""
     _check_dtype(dtype, "float32", "float")
     lower, upper = (np.asarray(x, np.float32) for x in (lower, upper))
     shape = np.broadcast_shapes(lower.shape, upper.shape) if shape is None else _sizes(shape)
@@ -308,14 +322,16 @@ def choice(key: Key, a, shape=(), replace: bool = True, *, axis: int = 0):
     if replace:
         return array(np.take(a, np.asarray(randint(key, shape, 0, a.shape[axis])), axis))
     if count > a.shape[axis]:
-        raise ValueError(f"`shape` (={shape}) must not ask for more than {a.shape[axis]} without replacement")
+        raise ValueError(
+            f"`shape` (={shape}) must not ask for more than {a.shape[axis]} without replacement"
+        )
     drawn = np.take(np.asarray(permutation(key, a, axis)), np.arange(count), axis)
     axis %= a.ndim
     return array(drawn.reshape(a.shape[:axis] + shape + a.shape[axis + 1 :]))
 
 
 def categorical(key: Key, logits, axis: int = -1, shape=None):
-    """`jax.random.categorical`: where logits with Gumbel draws of float32 added to them are greatest."""
+    """`jax.random.categorical`: where logits and Gumbel draws of float32 are greatest together."""
     logits = np.asarray(logits)
     if logits.dtype.kind != "f":
         raise TypeError(f"`logits` must be of a floating-point dtype, got {logits.dtype}")

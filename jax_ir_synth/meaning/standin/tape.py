@@ -77,7 +77,6 @@ def held(value):
     return value if tape is None else tape.held(value)
 
 
-
 def took(branch: int) -> int:
     """Notes the branch that a program takes, and returns it."""
     tape = _tape.get()
