@@ -35,6 +35,7 @@ class Figures:
         self._differ = Counter()
         self._comparable = Counter()
         self._traits = Counter({trait: 0 for trait in TRAITS})
+        self._verified = Counter()
         self._arguments = Counter()
         self._dtypes = Counter()
         self._ranks = Counter()
@@ -47,6 +48,7 @@ class Figures:
         if any(fault.check == "malformed" for fault in faults):
             return
         self._places[reading.category, reading.split] += 1
+        self._verified[reading.row["verified"]] += 1
         self._add_identities(reading)
         self._add_ir(reading)
         self._add_source(reading)
@@ -126,6 +128,7 @@ class Figures:
                 for category in self._categories()
             },
             "traits": dict(self._traits),
+            "verified": dict(self._verified.most_common()),
             "dtypes": dict(self._dtypes.most_common()),
             "ranks": dict(sorted(self._ranks.items())),
             "audit": dict(self._found),

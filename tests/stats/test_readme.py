@@ -14,6 +14,8 @@ from jax_ir_synth.lowering import lower_source
 from jax_ir_synth.reading import Reading
 from jax_ir_synth.stats import command, tables
 from jax_ir_synth.stats.figures import Figures
+from jax_ir_synth.verify import CUDA_PARSED, WORDS
+from jax_ir_synth.verify import command as verify_command
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
@@ -82,6 +84,7 @@ def test_commands_are_understood():
         "jax_ir_synth.stats": command._parser(),
         "jax_ir_synth.samples": samples._parser(),
     }
+    parsers["jax_ir_synth.verify"] = verify_command._parser()
     seen = set()
     for words in _commands():
         if words[:2] == ["python", "-m"]:
@@ -94,6 +97,12 @@ def test_commands_are_understood():
             makefile = (Path(__file__).parents[2] / "Makefile").read_text()
             assert re.search(rf"^{words[1]}:", makefile, re.MULTILINE)
     assert seen == set(parsers)
+
+
+def test_the_words_of_the_column_verified_are_told():
+    told = _first_column("value of")
+    assert {word for word in WORDS if CUDA_PARSED not in word} == set(told) - {"..., cuda parsed"}
+    assert "..., cuda parsed" in told and CUDA_PARSED == ", cuda parsed"
 
 
 def test_files_that_are_named_are_there():
