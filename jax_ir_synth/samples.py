@@ -92,7 +92,8 @@ def page(reading) -> str:
     row, ir = reading.row, reading.ir
     parts = [
         f"# {reading.category}: `{row['kernel_name']}`",
-        f"Row {row['id']}, split {reading.split}, lowered by jax {row['jax_version']}.",
+        f"Row {row['id']}, split {reading.split}, lowered by jax {row['jax_version']}, "
+        f"verified: {row['verified']}.",
         "## Python (`python`)",
         _fenced("python", row["python"]),
         "## Arguments (`in_avals`, `argnums`)",
