@@ -15,6 +15,8 @@ from jax_ir_synth.meaning.tolerance import FORWARD, outputs_differ
 INPUTS, INPUTS_OF_FEW, FEW = 2, 3, 64
 # Where they leave a branch untaken, so many more at most.
 MORE_FOR_BRANCHES = 2
+# What rounding may change of an output, as a part of what is allowed to be wrong.
+_STEADY = 0.5
 # How many inputs are tried to find these.
 TRIED = 12
 
@@ -32,18 +34,20 @@ class Point(NamedTuple):
       move: a direction, with an array for each argument, None where it is not one to differentiate
         by.
       derivative: of the sum of the outputs along it.
+      unsteady: for each output how far off it is where results are rounded, in units of what is
+        allowed, see `tolerance.outputs_differ`.
     """
 
     inputs: list[np.ndarray]
     outputs: list[np.ndarray]
     move: list[np.ndarray | None]
     derivative: Derivative
+    unsteady: list[float]
 
     @property
     def slopes(self) -> list[np.ndarray | None]:
         """For each output how its elements change along the direction; None for integers."""
-        slopes = iter(self.derivative.slopes)
-        return [next(slopes, None) if x.dtype.kind == "f" else None for x in self.outputs]
+        return slopes_of(self.outputs, self.derivative)
 
 
 def points(meaning: Meaning, avals: Sequence[Mapping], argnums: Sequence[int]) -> list[Point]:
@@ -72,10 +76,15 @@ def points(meaning: Meaning, avals: Sequence[Mapping], argnums: Sequence[int]) -
         derivative = meaning.derivative(inputs, outputs, move)
         if derivative is None:
             continue
-        point = Point(inputs, outputs, move, derivative)
-        if not _steady(point, meaning.rounded(inputs)):
+        slopes = slopes_of(outputs, derivative)
+        unsteady = [
+            outputs_differ(x, output, slope, FORWARD)
+            for x, output, slope in zip(meaning.rounded(inputs), outputs, slopes, strict=True)
+        ]
+        # Rounding decides: which of two values that are both 1.0 in float32 is the greater.
+        if max(unsteady) > _STEADY:
             continue
-        found.append(point)
+        found.append(Point(inputs, outputs, move, derivative, unsteady))
         taken |= branches
         if len(found) == wanted + (MORE_FOR_BRANCHES if taken else 0):
             break
@@ -86,15 +95,10 @@ def points(meaning: Meaning, avals: Sequence[Mapping], argnums: Sequence[int]) -
     return found
 
 
-def _steady(point: Point, rounded: Sequence[np.ndarray]) -> bool:
-    """Are the outputs nearly the same where results are rounded?
-
-    Not so where rounding decides: which of two values that are both 1.0 in float32 is the greater.
-    """
-    for output, x, slope in zip(point.outputs, rounded, point.slopes, strict=True):
-        if outputs_differ(x, output, slope, FORWARD) > 0.5:
-            return False
-    return True
+def slopes_of(outputs: Sequence[np.ndarray], derivative: Derivative) -> list[np.ndarray | None]:
+    """A derivative's slopes with None in the places of outputs that are integers."""
+    slopes = iter(derivative.slopes)
+    return [next(slopes) if x.dtype.kind == "f" else None for x in outputs]
 
 
 def wide(avals: Sequence[Mapping]) -> list[Mapping]:

@@ -16,7 +16,16 @@ class NotProven(ValueError):
 
 
 def prove(row) -> str:
-    """See `proof.prove`, which brings jax."""
+    """How a row was proven, from its own columns alone: one of `WORDS`.
+
+    Args:
+      row: the columns of one row, as a mapping.
+
+    Raises NotProven.
+
+    It runs the row's Python and IR in this process. What may come from anyone is for the command
+    `python -m jax_ir_synth.verify`, which does so within limits.
+    """
     from jax_ir_synth.verify import proof
 
     return proof.prove(row)

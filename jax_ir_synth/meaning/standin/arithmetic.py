@@ -18,8 +18,8 @@ def of(half: str | None, coarse: bool = False):
     Args:
       half: the dtype of 16 bits that constants inside of the library's functions are rounded to,
         as JAX makes them where they meet such floats; None leaves them exact.
-      coarse: whether each function's result is rounded to 21 bits: those of a float32 on which
-        implementations of a function agree.
+      coarse: whether each function's result is rounded to 20 bits: those of a float32 that are
+        sure to be right after some more operations.
     """
     tokens = _half.set(_DTYPES.get(half)), _coarse.set(coarse)
     try:
@@ -41,4 +41,4 @@ def result(value: np.ndarray) -> np.ndarray:
         return value
     # Up from the half of the last bit that is kept; a carry goes on into the exponent.
     bits = value.astype(np.float32).view(np.uint32)
-    return ((bits + np.uint32(4)) & np.uint32(0xFFFFFFF8)).view(np.float32).astype(np.float64)
+    return ((bits + np.uint32(8)) & np.uint32(0xFFFFFFF0)).view(np.float32).astype(np.float64)
