@@ -1,7 +1,7 @@
 """`jax.nn`, `jax.scipy` and `jax.ops` in NumPy, each by the formula in JAX's documentation."""
 
 import numpy as np
-from scipy import linalg, special, stats
+from scipy import linalg, special
 
 from jax_ir_synth.meaning.standin.arithmetic import constant
 from jax_ir_synth.meaning.standin.arrays import array, dtype_of, library
@@ -184,7 +184,8 @@ def _logpdf(x):
 
 
 STATS_NORM = {
-    **{name: library(getattr(stats.norm, name)) for name in ("cdf", "logcdf")},
+    "cdf": library(special.ndtr),
+    "logcdf": library(special.log_ndtr),
     "logpdf": _logpdf,
     "pdf": lambda x: array(np.exp(_logpdf(x))),
 }
