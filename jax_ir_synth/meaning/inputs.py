@@ -29,11 +29,26 @@ def random_input(aval: Mapping, seed: int, position: int) -> np.ndarray:
     draws = np.random.Generator(np.random.Philox(key=[seed, position]))
     shape, dtype = tuple(aval["shape"]), DTYPES[aval["dtype"]]
     if aval["dtype"] in FLOATS:
-        drawn = draws.uniform(aval["low"], aval["high"], shape).astype(dtype)
-        # Rounding to a short float can step over an end of the range.
-        ends = _within(aval["low"], dtype, 1), _within(aval["high"], dtype, -1)
-        return np.clip(drawn, *ends).astype(dtype)
+        return _rounded(draws.uniform(aval["low"], aval["high"], shape), aval)
     return draws.integers(int(aval["low"]), int(aval["high"]), shape, endpoint=True).astype(dtype)
+
+
+def opposite(aval: Mapping, drawn: np.ndarray) -> np.ndarray:
+    """Each element half a range on: in the other half of it, a flag the other way."""
+    low, high = aval["low"], aval["high"]
+    if aval["dtype"] in FLOATS:
+        half, x = (high - low) / 2, drawn.astype(np.float64)
+        return _rounded(np.where(x + half > high, x - half, x + half), aval)
+    low, number = int(low), int(high) - int(low) + 1
+    moved = low + (drawn.astype(np.int64) - low + number // 2) % number
+    return moved.astype(drawn.dtype)
+
+
+def _rounded(x: np.ndarray, aval: Mapping) -> np.ndarray:
+    dtype = DTYPES[aval["dtype"]]
+    # Rounding to a short float can step over an end of the range.
+    ends = _within(aval["low"], dtype, 1), _within(aval["high"], dtype, -1)
+    return np.clip(x.astype(dtype), *ends).astype(dtype)
 
 
 def _within(end: float, dtype: np.dtype, inwards: int) -> np.generic:

@@ -1,12 +1,12 @@
 """Where a row is run: random inputs from its ranges, and what its Python means there."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from jax_ir_synth.meaning.inputs import HALF, random_inputs
+from jax_ir_synth.meaning.inputs import FLOATS, HALF, opposite, random_inputs
 from jax_ir_synth.meaning.program import Derivative, Meaning, direction
 from jax_ir_synth.meaning.standin.tape import Singular
 from jax_ir_synth.meaning.tolerance import FORWARD, outputs_differ
@@ -17,6 +17,8 @@ INPUTS, INPUTS_OF_FEW, FEW = 2, 3, 64
 MORE_FOR_BRANCHES = 2
 # What rounding may change of an output, as a part of what is allowed to be wrong.
 _STEADY = 0.5
+# By how much of themselves inputs are moved to see what rounding may do: 16 parts in 1.7e7.
+MOVE = 2.0**-20
 # How many inputs are tried to find these.
 TRIED = 12
 
@@ -61,8 +63,7 @@ def points(meaning: Meaning, avals: Sequence[Mapping], argnums: Sequence[int]) -
     found, taken = [], set()
     few = sum(math.prod(aval["shape"]) for aval in avals) <= FEW
     wanted = INPUTS_OF_FEW if few else INPUTS
-    for seed in range(1, TRIED + 1):
-        inputs = random_inputs(wide(avals), seed)
+    for seed, inputs in enumerate(_inputs(wide(avals)), start=1):
         try:
             outputs = meaning.outputs(inputs)
         except Singular as error:
@@ -95,10 +96,38 @@ def points(meaning: Meaning, avals: Sequence[Mapping], argnums: Sequence[int]) -
     return found
 
 
+def _inputs(avals: Sequence[Mapping]) -> Iterator[list[np.ndarray]]:
+    """Random inputs by pairs that lie opposite in their ranges, so that two show much."""
+    for seed in range(TRIED // 2):
+        inputs = random_inputs(avals, seed)
+        yield inputs
+        yield [opposite(aval, x) for aval, x in zip(avals, inputs, strict=True)]
+
+
 def slopes_of(outputs: Sequence[np.ndarray], derivative: Derivative) -> list[np.ndarray | None]:
     """A derivative's slopes with None in the places of outputs that are integers."""
     slopes = iter(derivative.slopes)
     return [next(slopes) if x.dtype.kind == "f" else None for x in outputs]
+
+
+def sensitivity(meaning: Meaning, point: Point, avals: Sequence[Mapping]) -> float:
+    """How much the derivative at a point changes where all inputs are moved a little, one way.
+
+    A sum of many terms is off by rounding as if they all were, and the slope of what is made of it
+    then is that of another place.
+    """
+    changes = [0.0]
+    for relative in (True, False):
+        moved = [
+            x
+            if aval["dtype"] not in FLOATS
+            else x + MOVE * (np.float64(x) if relative else (aval["high"] - aval["low"]) / 2)
+            for x, aval in zip(point.inputs, avals, strict=True)
+        ]
+        derivative = meaning.derivative(moved, meaning.outputs(moved), point.move)
+        if derivative is not None:
+            changes.append(abs(derivative.value - point.derivative.value))
+    return max(changes)
 
 
 def wide(avals: Sequence[Mapping]) -> list[Mapping]:

@@ -49,7 +49,11 @@ def outputs_differ(
 
 
 def gradients_differ(
-    parts: list[np.ndarray], derivative: Derivative, outputs: float, rate: float
+    parts: list[np.ndarray],
+    derivative: Derivative,
+    outputs: float,
+    rate: float,
+    sensitivity: float = 0.0,
 ) -> float:
     """How far a gradient is off, likewise.
 
@@ -57,12 +61,13 @@ def gradients_differ(
       parts: the gradient times the direction, element by element, for each argument.
       derivative: of the sum of the outputs, along the direction.
       outputs: the sum of the outputs' absolute values.
+      sensitivity: how much rounding may change the derivative, see `points.sensitivity`.
     """
     got = sum(float(part.sum()) for part in parts)
     # Each element's error is its own: together they are as their root of squares.
     size = np.sqrt(sum(float(np.square(part).sum()) for part in parts))
     allowed = rate * (derivative.scale + size) + SATURATED * outputs + MOVED * derivative.curvature
-    return _ratio(abs(got - derivative.value), allowed)
+    return _ratio(abs(got - derivative.value), allowed + sensitivity)
 
 
 def mostly_agree(rounded: np.ndarray, exact: np.ndarray, size: float, rate: float) -> bool:

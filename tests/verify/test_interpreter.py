@@ -10,7 +10,7 @@ import pytest
 from jax import lax
 
 from jax_ir_synth.lowering.parsing import parsed
-from jax_ir_synth.meaning.inputs import DTYPES, random_input, random_inputs
+from jax_ir_synth.meaning.inputs import DTYPES, opposite, random_input, random_inputs
 from jax_ir_synth.verify import xla
 from jax_ir_synth.verify.interpreter import Program, Refused
 from jax_ir_synth.verify.widening import widened
@@ -253,3 +253,18 @@ def test_an_input_alone_is_the_one_among_all():
 def test_equal_avals_get_different_inputs():
     x, y = random_inputs([AVALS[0], AVALS[0]], 0)
     assert not np.isin(x, y).all()
+
+
+def test_the_opposite_input_lies_in_the_other_half_of_its_range():
+    for aval, x in zip(AVALS, random_inputs(AVALS, 2), strict=True):
+        y = opposite(aval, x)
+        assert y.shape == x.shape and y.dtype == x.dtype
+        low, high, wide = aval["low"], aval["high"], y.astype(np.float64)
+        assert ((low <= wide) & (wide <= high)).all()
+        if x.dtype == np.bool_:
+            np.testing.assert_array_equal(y, ~x)
+        elif x.dtype == np.float32:
+            away = np.abs(wide - x.astype(np.float64))
+            np.testing.assert_allclose(away, (high - low) / 2, rtol=1e-5)
+        elif low < high:
+            assert (y != x).mean() > 0.9
