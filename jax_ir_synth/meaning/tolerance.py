@@ -10,9 +10,9 @@ import numpy as np
 
 from jax_ir_synth.meaning.program import Derivative
 
-# Of 2,400 programs' outputs the worst is 5e-6 from its meaning, half are within 1e-7.
+# Of 3,500 outputs of programs half are within 4e-8 of their meaning, 999 of 1,000 within 6e-7.
 FORWARD = 2e-5
-# Of the same programs' gradients along a direction: 2e-5, and half within 1e-8.
+# Of 6,000 gradients of the same programs, along a direction: within 1e-8, and within 4e-6.
 BACKWARD = 1e-4
 # And of what the outputs are in all: a function that saturates has a gradient that is the small
 # difference of numbers of the outputs' size.
