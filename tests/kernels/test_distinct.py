@@ -14,7 +14,7 @@ SEED, COUNT = 0, 10_000
 @pytest.fixture(scope="module")
 def planned_rows():
     """The CPU side of the first 10,000 rows of a seed."""
-    request = Request(seed=SEED, count=COUNT, device="cpu")
+    request = Request(seed=SEED, count=COUNT, device="cpu", verify=False)
     with Workers(2, COUNT) as workers:
         return list(rows(request, plan_rows(request), workers))
 
