@@ -17,7 +17,7 @@ MUTANTS_A_ROW = 2
 LEAST_OF_A_KIND = 50
 LEAST_REJECTED = 0.98
 # A mutant that is still running then never ends: rows take milliseconds.
-LIMITS = Limits(seconds=5, gigabytes=4)
+LIMITS = Limits(seconds=10, gigabytes=4)
 
 
 @dataclasses.dataclass

@@ -9,7 +9,7 @@ from jax_ir_synth.kernels.core.values import Undrawable, Value
 # Bytes of one IR column; a row holds two, and the estimate is rough: 64 KiB stay out of reach.
 LONGEST = 30_500
 # Hashed keys take the most of a row, and always the same text: there the estimate is too high by this.
-_SURELY = 2_200
+_SURELY = 200
 
 _FREE = {"parameter", "literal", "part", "merged", "half", "counter"}
 _LOOPS = {"scan", "fori_loop", "map", "while_loop"}

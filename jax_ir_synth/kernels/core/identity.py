@@ -96,8 +96,13 @@ class _Walk:
         if equation is not None:
             # Products are lowered alike, whichever function they are asked of.
             op, params = "einsum" if op in OPS and len(node.operands) == 2 else op, {"equation": equation}
+        mean = op == "mean"
+        if mean:
+            # It is lowered as a sum divided by a number, which is another value than the mean itself.
+            self.skeleton.append("div (")
+            self.numbers[-id(node)] = len(self.numbers)
         self.program.append(op)
-        self.skeleton.append((OPS[op].skeleton if op in OPS else "") or op)
+        self.skeleton.append("sum" if mean else (OPS[op].skeleton if op in OPS else "") or op)
         for key, param in params.items():
             if key in _HIDDEN:
                 continue
@@ -111,6 +116,8 @@ class _Walk:
         for block in node.blocks:
             self.block(node, block)
         self.both(")")
+        if mean:
+            self.skeleton.append(f"f{len(node.shape)} = )")
 
     def block(self, node: Value, block) -> None:
         # A function of plain operands is its body with the operands put in: the same IR as a closure.
