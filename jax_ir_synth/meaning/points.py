@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jax_ir_synth.meaning.inputs import FLOATS, HALF, opposite, random_inputs
+from jax_ir_synth.meaning.inputs import HALF, opposite, random_inputs
 from jax_ir_synth.meaning.program import Derivative, Meaning, direction
 from jax_ir_synth.meaning.standin.tape import Singular
 from jax_ir_synth.meaning.tolerance import FORWARD, outputs_differ
@@ -17,8 +17,6 @@ INPUTS, INPUTS_OF_FEW, FEW = 2, 3, 64
 MORE_FOR_BRANCHES = 2
 # What rounding may change of an output, as a part of what is allowed to be wrong.
 _STEADY = 0.5
-# By how much of themselves inputs are moved to see what rounding may do: 16 parts in 1.7e7.
-MOVE = 2.0**-20
 # How many inputs are tried to find these.
 TRIED = 12
 
@@ -36,15 +34,12 @@ class Point(NamedTuple):
       move: a direction, with an array for each argument, None where it is not one to differentiate
         by.
       derivative: of the sum of the outputs along it.
-      unsteady: for each output how far off it is where results are rounded, in units of what is
-        allowed, see `tolerance.outputs_differ`.
     """
 
     inputs: list[np.ndarray]
     outputs: list[np.ndarray]
     move: list[np.ndarray | None]
     derivative: Derivative
-    unsteady: list[float]
 
     @property
     def slopes(self) -> list[np.ndarray | None]:
@@ -85,7 +80,7 @@ def points(meaning: Meaning, avals: Sequence[Mapping], argnums: Sequence[int]) -
         # Rounding decides: which of two values that are both 1.0 in float32 is the greater.
         if max(unsteady) > _STEADY:
             continue
-        found.append(Point(inputs, outputs, move, derivative, unsteady))
+        found.append(Point(inputs, outputs, move, derivative))
         taken |= branches
         if len(found) == wanted + (MORE_FOR_BRANCHES if taken else 0):
             break
@@ -108,26 +103,6 @@ def slopes_of(outputs: Sequence[np.ndarray], derivative: Derivative) -> list[np.
     """A derivative's slopes with None in the places of outputs that are integers."""
     slopes = iter(derivative.slopes)
     return [next(slopes) if x.dtype.kind == "f" else None for x in outputs]
-
-
-def sensitivity(meaning: Meaning, point: Point, avals: Sequence[Mapping]) -> float:
-    """How much the derivative at a point changes where all inputs are moved a little, one way.
-
-    A sum of many terms is off by rounding as if they all were, and the slope of what is made of it
-    then is that of another place.
-    """
-    changes = [0.0]
-    for relative in (True, False):
-        moved = [
-            x
-            if aval["dtype"] not in FLOATS
-            else x + MOVE * (np.float64(x) if relative else (aval["high"] - aval["low"]) / 2)
-            for x, aval in zip(point.inputs, avals, strict=True)
-        ]
-        derivative = meaning.derivative(moved, meaning.outputs(moved), point.move)
-        if derivative is not None:
-            changes.append(abs(derivative.value - point.derivative.value))
-    return max(changes)
 
 
 def wide(avals: Sequence[Mapping]) -> list[Mapping]:

@@ -20,6 +20,11 @@ SATURATED = 1e-6
 # And of the second derivative: rounding moves the place where a gradient is taken by some parts in
 # 1.7e7, which matters where the gradient changes as fast as that of a chaotic iteration.
 MOVED = 5e-7
+# A result that is a small difference of large numbers is further off, by rounding alone: so the
+# text is read as float64 then, and must agree with its meaning as well as constants that the text
+# has to 24 bits let it. Further off than so many times what is allowed, a result is of no use.
+EXACT = 1e-6
+ROUGH = 100.0
 # A program of 16-bit floats, read as float32 (see `widening`): its constants are still rounded to
 # 8 or 11 bits, and those inside of a library's function are not the source's to round.
 CONSTANTS = {"bfloat16": 2**-7, "float16": 2**-10}
@@ -53,7 +58,6 @@ def gradients_differ(
     derivative: Derivative,
     outputs: float,
     rate: float,
-    sensitivity: float = 0.0,
 ) -> float:
     """How far a gradient is off, likewise.
 
@@ -61,13 +65,12 @@ def gradients_differ(
       parts: the gradient times the direction, element by element, for each argument.
       derivative: of the sum of the outputs, along the direction.
       outputs: the sum of the outputs' absolute values.
-      sensitivity: how much rounding may change the derivative, see `points.sensitivity`.
     """
     got = sum(float(part.sum()) for part in parts)
     # Each element's error is its own: together they are as their root of squares.
     size = np.sqrt(sum(float(np.square(part).sum()) for part in parts))
     allowed = rate * (derivative.scale + size) + SATURATED * outputs + MOVED * derivative.curvature
-    return _ratio(abs(got - derivative.value), allowed + sensitivity)
+    return _ratio(abs(got - derivative.value), allowed)
 
 
 def mostly_agree(rounded: np.ndarray, exact: np.ndarray, size: float, rate: float) -> bool:

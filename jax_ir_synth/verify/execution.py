@@ -8,9 +8,9 @@ import numpy as np
 from jax_ir_synth.lowering.parsing import parse, parsed
 from jax_ir_synth.meaning import tolerance
 from jax_ir_synth.meaning.inputs import DTYPES, HALF
-from jax_ir_synth.verify.interpreter import Program
+from jax_ir_synth.verify.interpreter import CannotRun, Program
 from jax_ir_synth.verify.signature import Signature, signature
-from jax_ir_synth.verify.widening import widened
+from jax_ir_synth.verify.widening import doubled, widened
 
 Results = list[np.ndarray]
 
@@ -68,6 +68,23 @@ def execute(
         else:
             raise ValueError(f"its results with 16 bits are {rounded}, with 32 bits {exact}")
         return Execution([wide_program(x) for x in inputs], wide_program.how)
+
+
+def execute_exactly(
+    text: str, platform: str, inputs: Sequence[Sequence[np.ndarray]]
+) -> list[Results]:
+    """The results of the module read as float64, so that rounding is none of their error.
+
+    Raises ValueError where it can't be run so.
+    """
+    with parsed(doubled(text)) as module:
+        program = Program(module, platform)
+        if program.how == "xla":
+            raise CannotRun("XLA's custom calls are of float32")
+        return [
+            program([x.astype(np.float64) if x.dtype == np.float32 else x for x in each])
+            for each in inputs
+        ]
 
 
 def _near(rounded: Results, exact: Results, sizes: Sequence[float], rate: float) -> bool:

@@ -51,12 +51,12 @@ def meaning(op: ir.Operation) -> Function:
     def call(*parts: np.ndarray) -> list[np.ndarray]:
         rest = iter(parts)
         operands = [
-            next(rest) + 1j * next(rest) if dtype is np.complex64 else next(rest) for dtype in taken
+            next(rest) + 1j * next(rest) if dtype in _COMPLEX else next(rest) for dtype in taken
         ]
         results = []
         for x, dtype in zip(function(*operands), given, strict=True):
             x = np.asarray(x).astype(dtype)
-            results += [x.real, x.imag] if dtype is np.complex64 else [x]
+            results += [x.real, x.imag] if dtype in _COMPLEX else [x]
         return results
 
     return call
@@ -68,7 +68,11 @@ _DTYPES = {
     "ui32": np.uint32,
     "ui64": np.uint64,
     "complex<f32>": np.complex64,
+    # Of a text that is read as float64, see `widening.doubled`.
+    "f64": np.float64,
+    "complex<f64>": np.complex128,
 }
+_COMPLEX = (np.complex64, np.complex128)
 
 
 def _tensor(value: ir.Value) -> ir.RankedTensorType:
@@ -105,14 +109,20 @@ def _layouts(op: ir.Operation, which: str) -> list:
     ]
 
 
+def _routine(name: str, a: np.ndarray) -> Callable:
+    """LAPACK's or BLAS's routine for the matrix's dtype."""
+    name = ("d" if a.dtype == np.float64 else "s") + name
+    return getattr(lapack, name, None) or getattr(blas, name)
+
+
 def _potrf(a, uplo=None, lower=None):
     """Only one triangle is written; the other stays as it was."""
-    c, info = lapack.spotrf(a, lower=_LOWER[uplo] if lower is None else lower, clean=0)
+    c, info = _routine("potrf", a)(a, lower=_LOWER[uplo] if lower is None else lower, clean=0)
     return c, info
 
 
 def _getrf(a):
-    lu, pivots, info = lapack.sgetrf(a)
+    lu, pivots, info = _routine("getrf", a)(a)
     # SciPy counts them from 0, LAPACK from 1.
     return lu, pivots + 1, info
 
@@ -126,17 +136,17 @@ def _permutation(pivots):
 
 
 def _geqrf(a):
-    qr, tau, _, _ = lapack.sgeqrf(a)
+    qr, tau, _, _ = _routine("geqrf", a)(a)
     return qr, tau
 
 
 def _orgqr(a, tau):
-    q, _, _ = lapack.sorgqr(a, tau)
+    q, _, _ = _routine("orgqr", a)(a, tau)
     return (q,)
 
 
 def _syevd(a, uplo=None, lower=None, mode=ord("V"), algorithm=0):
-    w, v, info = lapack.ssyevd(a, lower=_LOWER[uplo] if lower is None else lower)
+    w, v, info = _routine("syevd", a)(a, lower=_LOWER[uplo] if lower is None else lower)
     return v, w, info
 
 
@@ -155,12 +165,12 @@ def _decomposed(a, vectors):
     """The singular value decomposition of a square matrix; what isn't computed is left as zeros."""
     if a.shape[0] != a.shape[1]:
         raise Undefined("a singular value decomposition of a matrix that is not square")
-    u, s, vt, info = lapack.sgesdd(a, compute_uv=vectors)
+    u, s, vt, info = _routine("gesdd", a)(a, compute_uv=vectors)
     return (u, s, vt, info) if vectors else (np.zeros_like(a), s, np.zeros_like(a), info)
 
 
 def _trsm(a, b, side, uplo, trans_x, diag):
-    solved = blas.strsm(
+    solved = _routine("trsm", a)(
         1.0, a, b,
         side=side == ord("R"), lower=_LOWER[uplo], trans_a=trans_x != ord("N"), diag=diag == ord("U"),
     )  # fmt: skip
@@ -208,7 +218,7 @@ def _triangular_solve(op: ir.Operation) -> Function:
 
     def call(a, b):
         side, lower, unit = not flag["left_side"], flag["lower"], flag["unit_diagonal"]
-        return (blas.strsm(1.0, a, b, side=side, lower=lower, trans_a=turned, diag=unit),)
+        return (_routine("trsm", a)(1.0, a, b, side=side, lower=lower, trans_a=turned, diag=unit),)
 
     return call
 

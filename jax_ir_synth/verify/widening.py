@@ -1,33 +1,61 @@
-"""The IR text of a program of 16-bit floats → that of the same program in float32.
+"""The IR text of a program of short floats → that of the same program in longer ones.
 
 Rounded to 8 or 11 bits at every step, a wrong program's results can't be told from a right one's.
-Read as float32, the same operations on the same operands can be.
+Read as float32, the same operations on the same operands can be. And where a float32 program's
+results are small differences of large numbers, reading it as float64 tells rounding from an error.
 """
 
 import re
+from collections.abc import Mapping
 
 import ml_dtypes
 import numpy as np
 
-_HALF = re.compile(r"(?<![a-wyzA-Z0-9_])b?f16(?![A-Za-z0-9_])")
 _ROUNDING = re.compile(r"(stablehlo\.reduce_precision [^,\n]+, format = )e\d+m\d+")
 # A constant whose elements are printed as the bits that they are: infinities and NaNs.
-_CONSTANT = re.compile(r"dense<([^>\n]*0x[^>\n]*)>( : tensor<(?:\d+x)*)(bf16|f16)>")
-_BITS = re.compile(r"0x([0-9A-Fa-f]{4})\b")
-_ELEMENTS = {"bf16": ml_dtypes.bfloat16, "f16": np.float16}
+_CONSTANT = r"dense<([^>\n]*0x[^>\n]*)>( : tensor<(?:\d+x)*)({})>"
+_HALF = {"bf16": ml_dtypes.bfloat16, "f16": np.float16}
+_SINGLE = {"f32": np.float32}
+# Random bits become a float32 as they stand, and of no other length.
+_FROM_BITS = re.compile(
+    r"(?P<result>%\w+) = (?P<cast>stablehlo\.bitcast_convert .*) -> tensor<(?P<shape>(?:\d+x)*)f64>$",
+    re.MULTILINE,
+)
 
 
 def widened(module: str) -> str:
     """The module's text with float32 for each 16-bit float, and nothing rounded to fewer bits."""
-    module = _CONSTANT.sub(_constant, module)
-    return _ROUNDING.sub(r"\1e8m23", _HALF.sub("f32", module))
+    return _ROUNDING.sub(r"\1e8m23", _replaced(module, _HALF, "f32", np.float32))
 
 
-def _constant(match: re.Match) -> str:
-    elements, kind, dtype = match.groups()
+def doubled(module: str) -> str:
+    """The module's text with float64 for each float32."""
+    return _FROM_BITS.sub(_cast, _replaced(module, _SINGLE, "f64", np.float64))
 
-    def wide(bits: re.Match) -> str:
-        value = np.array(int(bits[1], 16), np.uint16).view(_ELEMENTS[dtype])
-        return f"0x{value.astype(np.float32).view(np.uint32):08X}"
 
-    return f"dense<{_BITS.sub(wide, elements)}>{kind}f32>"
+def _cast(match: re.Match) -> str:
+    short, long = (f"tensor<{match['shape']}{dtype}>" for dtype in ("f32", "f64"))
+    value = f"%short_{match['result'][1:]}"
+    return (
+        f"{value} = {match['cast']} -> {short}\n"
+        f"{match['result']} = stablehlo.convert {value} : ({short}) -> {long}"
+    )
+
+
+def _replaced(module: str, short: Mapping[str, type], long: str, dtype: type) -> str:
+    names = "|".join(short)
+
+    def constant(match: re.Match) -> str:
+        elements, kind, name = match.groups()
+        width = np.dtype(short[name]).itemsize
+        words = np.dtype(f"u{width}"), np.dtype(f"u{np.dtype(dtype).itemsize}")
+
+        def bits(found: re.Match) -> str:
+            value = np.array(int(found[1], 16), words[0]).view(short[name]).astype(dtype)
+            return f"0x{value.view(words[1]):0{2 * words[1].itemsize}X}"
+
+        digits = rf"0x([0-9A-Fa-f]{{{2 * width}}})\b"
+        return f"dense<{re.sub(digits, bits, elements)}>{kind}{long}>"
+
+    module = re.sub(_CONSTANT.format(names), constant, module)
+    return re.sub(rf"(?<![a-wyzA-Z0-9_])(?:{names})(?![A-Za-z0-9_])", long, module)

@@ -102,6 +102,10 @@ PROVEN = {
         "    return lax.fori_loop(0, 6, lambda i, c: 0.5 * c + 0.5 * jnp.cos(c * z), jnp.tanh(z))\n",
         [aval("w", (8, 10), 0.2, 3.0), aval("x", (10,), 0.5, 1.5)],
     ),
+    "a small difference of large numbers, which rounding changes": (
+        "def kernel_f(x):\n    return jax.nn.squareplus(2.0 - jnp.square(x ** 2)) * 9.0\n",
+        [aval("x", (), 2.5, 3.0)],
+    ),
     "a constant inside of a function, rounded to 8 bits": (
         "def kernel_f(x):\n    h = jnp.cumsum(x)\n    return h - jax.nn.selu(h)\n",
         [aval("x", (16,), 0.1, 1.0, "bfloat16")],

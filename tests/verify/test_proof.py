@@ -1,9 +1,15 @@
 """A right row is proven, and says how; each planted fault is refused, with its reason."""
 
+import numpy as np
 import pytest
 from rowmaking import aval, edited, expression, row
 
-from jax_ir_synth.verify import NotProven, prove
+from jax_ir_synth.lowering.column import read_column
+from jax_ir_synth.meaning import tolerance
+from jax_ir_synth.meaning.points import points
+from jax_ir_synth.meaning.program import Meaning
+from jax_ir_synth.verify import NotProven, proof, prove
+from jax_ir_synth.verify.execution import execute_exactly
 
 X, Y = aval("x", (3, 4), low=-1.0), aval("y", (4,))
 SOUND = "jnp.sin(x) * y + jnp.exp(x - y)"
@@ -48,6 +54,52 @@ def test_sixteen_bits_are_proven_as_sharply_as_thirty_two(dtype):
     # Off by less than a bfloat16 result is by rounding.
     literal = "1.000980e-01" if dtype == "bfloat16" else "9.997550e-02"
     assert "off by" in refused(edited(sound, literal, "1.300000e-01"))
+
+
+def test_what_rounding_does_is_told_from_an_error_by_64_bits():
+    # The difference of a root and a number near it, which float32 has to four digits.
+    sound = expression("jax.nn.squareplus(x)", aval("x", (3, 4), low=-80.0, high=-60.0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(proof, "_is_rounding", lambda *_: False)
+        assert "forward: output 0 is off by" in refused(sound)
+    assert prove(sound) == "interpreter"
+    # Off by less than rounding is.
+    wrong = edited(sound, "dense<4.000000e+00>", "dense<4.000100e+00>")
+    assert "forward: output 0 is off by" in refused(wrong)
+
+
+def test_where_rounding_leaves_too_little_a_row_is_refused(monkeypatch):
+    sound = expression("jax.nn.squareplus(x)", aval("x", (3, 4), low=-80.0, high=-60.0))
+    monkeypatch.setattr(tolerance, "ROUGH", 1.5)
+    assert "forward: output 0 is off by" in refused(sound)
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("jax.random.uniform(jax.random.key(0), (3, 3)) * x", (3, 3)),
+        ("jnp.linalg.inv(x + 4.0 * jnp.eye(3))", (3, 3)),
+        ("jnp.linalg.cholesky(x @ x.T + jnp.eye(3))", (3, 3)),
+        ("jnp.linalg.qr(x + 4.0 * jnp.eye(3))[1]", (3, 3)),
+        ("jnp.linalg.eigh(x + x.T + jnp.diag(jnp.array([1.0, 5.0, 9.0])))[0]", (3, 3)),
+        ("jnp.linalg.svd(x + jnp.diag(jnp.array([1.0, 5.0, 9.0])), compute_uv=False)", (3, 3)),
+        ("jnp.abs(jnp.fft.fft(x))", (6,)),
+        ("jnp.max(x, initial=-jnp.inf) * x", (6,)),
+    ],
+)
+@pytest.mark.parametrize("column", ["cpp", "cuda"])
+def test_a_text_read_as_64_bits_computes_the_same_to_more_digits(text, shape, column):
+    sound = expression(text, aval("x", shape))
+    meaning = Meaning(sound["python"], sound["kernel_name"], sound["in_avals"])
+    (point, *_) = points(meaning, sound["in_avals"], sound["argnums"])
+    platform = proof.PLATFORMS[column]
+    forward, backward = read_column(sound[column])[-2:]
+    ((got,),) = execute_exactly(forward, platform, [point.inputs])
+    np.testing.assert_allclose(got, point.outputs[0], rtol=0, atol=2e-6 * np.abs(got).max())
+    ((gradient,),) = execute_exactly(backward, platform, [point.inputs])
+    assert gradient.dtype == np.float64
+    along = float(np.sum(gradient * point.move[0]))
+    assert along == pytest.approx(point.derivative.value, rel=1e-5, abs=1e-6)
 
 
 @pytest.mark.parametrize(
