@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from jax_ir_synth.meaning.inputs import random_input, random_inputs
-from jax_ir_synth.meaning.points import Point, wide
+from jax_ir_synth.meaning.inputs import random_input, random_inputs, wide
+from jax_ir_synth.meaning.points import Point
 from jax_ir_synth.meaning.program import Meaning, direction
 
 # An output is confined where all of it is within this of zero, nearly constant where all of it is

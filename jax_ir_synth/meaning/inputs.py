@@ -44,6 +44,14 @@ def opposite(aval: Mapping, drawn: np.ndarray) -> np.ndarray:
     return moved.astype(drawn.dtype)
 
 
+def wide(avals: Sequence[Mapping]) -> list[Mapping]:
+    """The arguments with float32 for each 16-bit float.
+
+    Its values are so many that none of a few draws lies on a jump; 1.0 is one bfloat16 of 256.
+    """
+    return [{**aval, "dtype": "float32"} if aval["dtype"] in HALF else aval for aval in avals]
+
+
 def _rounded(x: np.ndarray, aval: Mapping) -> np.ndarray:
     dtype = DTYPES[aval["dtype"]]
     # Rounding to a short float can step over an end of the range.

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jax_ir_synth.meaning.inputs import HALF, opposite, random_inputs
+from jax_ir_synth.meaning.inputs import opposite, random_inputs, wide
 from jax_ir_synth.meaning.program import Derivative, Meaning, direction
 from jax_ir_synth.meaning.standin.tape import Singular
 from jax_ir_synth.meaning.tolerance import FORWARD, outputs_differ
@@ -25,6 +25,13 @@ class NoPoints(ValueError):
     """The program is not finite, or not smooth, where it would be run."""
 
 
+class Largest(NamedTuple):
+    """What the outputs and the derivative come to at the point where they are largest."""
+
+    outputs: list[float]
+    derivative: float
+
+
 class Point(NamedTuple):
     """Inputs, and what the program means there.
 
@@ -34,12 +41,14 @@ class Point(NamedTuple):
       move: a direction, with an array for each argument, None where it is not one to differentiate
         by.
       derivative: of the sum of the outputs along it.
+      largest: of all the points, once they are found.
     """
 
     inputs: list[np.ndarray]
     outputs: list[np.ndarray]
     move: list[np.ndarray | None]
     derivative: Derivative
+    largest: Largest | None = None
 
     @property
     def slopes(self) -> list[np.ndarray | None]:
@@ -88,7 +97,12 @@ def points(meaning: Meaning, avals: Sequence[Mapping], argnums: Sequence[int]) -
         raise NoPoints(
             f"its python is smooth and steady at {len(found)} of {TRIED} inputs from its ranges"
         )
-    return found
+    outputs = zip(*(point.outputs for point in found), strict=True)
+    largest = Largest(
+        [max(float(np.abs(np.float64(x)).max(initial=0.0)) for x in each) for each in outputs],
+        max(point.derivative.scale for point in found),
+    )
+    return [point._replace(largest=largest) for point in found]
 
 
 def _inputs(avals: Sequence[Mapping]) -> Iterator[list[np.ndarray]]:
@@ -103,11 +117,3 @@ def slopes_of(outputs: Sequence[np.ndarray], derivative: Derivative) -> list[np.
     """A derivative's slopes with None in the places of outputs that are integers."""
     slopes = iter(derivative.slopes)
     return [next(slopes) if x.dtype.kind == "f" else None for x in outputs]
-
-
-def wide(avals: Sequence[Mapping]) -> list[Mapping]:
-    """The arguments with float32 for each 16-bit float.
-
-    Its values are so many that none of a few draws lies on a jump; 1.0 is one bfloat16 of 256.
-    """
-    return [{**aval, "dtype": "float32"} if aval["dtype"] in HALF else aval for aval in avals]

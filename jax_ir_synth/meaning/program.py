@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jax_ir_synth.meaning import source
-from jax_ir_synth.meaning.inputs import FLOATS, HALF
+from jax_ir_synth.meaning.inputs import FLOATS, HALF, wide
 from jax_ir_synth.meaning.standin import arithmetic
 from jax_ir_synth.meaning.standin.arrays import array
 from jax_ir_synth.meaning.standin.tape import Diverged, Singular, Tape
@@ -60,6 +60,7 @@ class Meaning:
     def __init__(self, python: str, name: str, avals: Sequence[Mapping]):
         dtypes = {aval["dtype"] for aval in avals if aval["dtype"] in FLOATS}
         (half,) = dtypes if len(dtypes) == 1 and dtypes < set(HALF) else (None,)
+        self._written = python, name, avals
         self._half = half
         self._function = source.load(python, name, half)
         self._tape = Tape()
@@ -71,6 +72,11 @@ class Meaning:
         """
         with self._tape.recording():
             return self._run(inputs)
+
+    def unrounded(self) -> "Meaning":
+        """The same program with its literals as they are written."""
+        python, name, avals = self._written
+        return Meaning(python, name, wide(avals))
 
     @property
     def branches(self) -> frozenset[tuple[int, int]]:

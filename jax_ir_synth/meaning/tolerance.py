@@ -20,6 +20,9 @@ SATURATED = 1e-6
 # And of the second derivative: rounding moves the place where a gradient is taken by some parts in
 # 1.7e7, which matters where the gradient changes as fast as that of a chaotic iteration.
 MOVED = 5e-7
+# And of what the result is on other inputs: the variance of equal numbers is zero, and in float32
+# what rounding them leaves.
+ELSEWHERE = 1e-6
 # A result that is a small difference of large numbers is further off, by rounding alone: so the
 # text is read as float64 then, and must agree with its meaning as well as constants that the text
 # has to 24 bits let it. Further off than so many times what is allowed, a result is of no use.
@@ -36,7 +39,11 @@ MOST = 0.75
 
 
 def outputs_differ(
-    got: np.ndarray, meant: np.ndarray, slope: np.ndarray | None, rate: float
+    got: np.ndarray,
+    meant: np.ndarray,
+    slope: np.ndarray | None,
+    rate: float,
+    largest: float = 0.0,
 ) -> float:
     """How far an output is off, in units of what is allowed: above 1 it is wrong.
 
@@ -44,13 +51,14 @@ def outputs_differ(
       got, meant: arrays of one shape; integers and booleans must be equal.
       slope: how the output's elements change along a random direction, None for integers.
       rate: one of the figures above.
+      largest: element of the output on any of the inputs that it is compared on.
     """
     if meant.dtype.kind != "f":
         return 0.0 if np.array_equal(got, meant) else np.inf
     scale = np.abs(meant).max(initial=0.0)
     if slope is not None:
         scale += np.abs(slope).max(initial=0.0)
-    return _ratio(np.abs(got - meant).max(initial=0.0), rate * scale)
+    return _ratio(np.abs(got - meant).max(initial=0.0), rate * scale + ELSEWHERE * largest)
 
 
 def gradients_differ(
@@ -58,6 +66,7 @@ def gradients_differ(
     derivative: Derivative,
     outputs: float,
     rate: float,
+    largest: float = 0.0,
 ) -> float:
     """How far a gradient is off, likewise.
 
@@ -65,12 +74,13 @@ def gradients_differ(
       parts: the gradient times the direction, element by element, for each argument.
       derivative: of the sum of the outputs, along the direction.
       outputs: the sum of the outputs' absolute values.
+      largest: `derivative.scale` on any of the inputs that it is compared on.
     """
     got = sum(float(part.sum()) for part in parts)
     # Each element's error is its own: together they are as their root of squares.
     size = np.sqrt(sum(float(np.square(part).sum()) for part in parts))
     allowed = rate * (derivative.scale + size) + SATURATED * outputs + MOVED * derivative.curvature
-    return _ratio(abs(got - derivative.value), allowed)
+    return _ratio(abs(got - derivative.value), allowed + ELSEWHERE * largest)
 
 
 def mostly_agree(rounded: np.ndarray, exact: np.ndarray, size: float, rate: float) -> bool:

@@ -18,7 +18,8 @@ _HALF = {"bf16": ml_dtypes.bfloat16, "f16": np.float16}
 _SINGLE = {"f32": np.float32}
 # Random bits become a float32 as they stand, and of no other length.
 _FROM_BITS = re.compile(
-    r"(?P<result>%\w+) = (?P<cast>stablehlo\.bitcast_convert .*) -> tensor<(?P<shape>(?:\d+x)*)f64>$",
+    r"(?P<result>%\w+) = (?P<cast>stablehlo\.bitcast_convert .*)"
+    r" -> tensor<(?P<shape>(?:\d+x)*)f64>$",
     re.MULTILINE,
 )
 

@@ -110,6 +110,19 @@ PROVEN = {
         "def kernel_f(x):\n    h = jnp.cumsum(x)\n    return h - jax.nn.selu(h)\n",
         [aval("x", (16,), 0.1, 1.0, "bfloat16")],
     ),
+    "a small difference, and constants of which some are rounded to 8 bits and some aren't": (
+        "def kernel_f(w, labels):\n"
+        "    hot = jax.nn.one_hot(labels, num_classes=6)\n"
+        "    x = (0.95 * hot + 0.00833) * jax.nn.log_softmax(w, axis=-1)\n"
+        "    return jnp.mean(-x.sum(-1), axis=0) - 2.0\n",
+        [aval("w", (6, 6), -1.0, 2.0, "bfloat16"), aval("labels", (6,), 0, 5, "int32")],
+    ),
+    "the variance of numbers that a minimum makes equal on one of the inputs": (
+        "def kernel_f(r, temperature):\n"
+        "    q = lax.cumsum(lax.square(jnp.log(r)), axis=0, reverse=True)\n"
+        "    return jnp.minimum(temperature, q).var(axis=0)\n",
+        [aval("r", (64,), 0.5, 1.5), aval("temperature", (), -2.0, 2.0)],
+    ),
     "in 16 bits another branch is taken on one of the inputs": (
         "def kernel_f(a):\n"
         "    def on_false(y, q):\n"
