@@ -164,6 +164,11 @@ def root_of_zero_is_singular(function):
     return call
 
 
+def sign(x):
+    """See `tape.jumps_at_zero`."""
+    return np.sign(tape.jumps_at_zero(x))
+
+
 std = root_of_zero_is_singular(np.std)
 
 

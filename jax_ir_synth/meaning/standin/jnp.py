@@ -13,6 +13,7 @@ from jax_ir_synth.meaning.standin.arrays import (
     dtype_of,
     library,
     root_of_zero_is_singular,
+    sign,
     std,
 )
 
@@ -25,7 +26,7 @@ floor_divide fmod full full_like greater greater_equal hstack hypot identity ima
 isinf isnan left_shift less less_equal linspace log log1p logaddexp
 logical_and logical_not logical_or logical_xor matmul max maximum mean median min minimum mod
 moveaxis multiply nanmax nanmean nanmin nansum negative not_equal ones ones_like outer pad power
-prod ptp quantile ravel real remainder repeat reshape right_shift rint roll round sign sin
+prod ptp quantile ravel real remainder repeat reshape right_shift rint roll round sin
 sinh sort square squeeze stack subtract sum swapaxes take_along_axis tan tanh
 tensordot tile trace transpose trapezoid tril triu true_divide trunc var vdot vecdot vstack zeros
 zeros_like
@@ -249,6 +250,7 @@ JNP = {
     "select": select,
     "split": split,
     "sqrt": SQRT,
+    "sign": library(sign),
     "std": library(std),
     "sinc": sinc,
     "rad2deg": rad2deg,

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import special
 
 from jax_ir_synth.meaning.standin import control, tape, trees
-from jax_ir_synth.meaning.standin.arrays import array, convert, dtype_of, library
+from jax_ir_synth.meaning.standin.arrays import array, convert, dtype_of, library, sign
 from jax_ir_synth.meaning.standin.jnp import SQRT, exp2, where
 
 
@@ -174,7 +174,7 @@ LAX = {
             "floor": "floor", "ge": "greater_equal", "gt": "greater", "is_finite": "isfinite",
             "le": "less_equal", "log": "log", "log1p": "log1p", "lt": "less", "ne": "not_equal",
             "neg": "negative", "pow": "power", "rem": "fmod", "reshape": "reshape",
-            "sign": "sign", "sin": "sin", "sinh": "sinh", "square": "square",
+            "sin": "sin", "sinh": "sinh", "square": "square",
             "squeeze": "squeeze", "sub": "subtract", "tan": "tan", "tanh": "tanh",
             "transpose": "transpose",
         }.items()
@@ -212,6 +212,7 @@ LAX = {
     "rev": rev,
     "rsqrt": library(lambda x: 1.0 / np.sqrt(x)),
     "select": select,
+    "sign": library(sign),
     "sqrt": SQRT,
     "select_n": select_n,
     "stop_gradient": stop_gradient,

@@ -71,10 +71,25 @@ class Tape:
         return self._values[self._next - 1]
 
 
+    def zeros(self, x: np.ndarray) -> None:
+        """Notes where `x` is zero. Raises Diverged where a replay has left zero there."""
+        now = np.asarray(x) == 0
+        if np.any(self.held(now) & ~now):
+            raise Diverged
+
+
 def held(value):
     """`stop_gradient` of one array."""
     tape = _tape.get()
     return value if tape is None else tape.held(value)
+
+
+def jumps_at_zero(x: np.ndarray) -> np.ndarray:
+    """`x`, whose sign is to be taken: a jump that differences to both sides don't show at zero."""
+    tape = _tape.get()
+    if tape is not None:
+        tape.zeros(x)
+    return x
 
 
 def took(branch: int) -> int:
