@@ -1,5 +1,6 @@
 """Where a row is run: random inputs from its ranges, and what its Python means there."""
 
+import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -54,6 +55,31 @@ class Point(NamedTuple):
     def slopes(self) -> list[np.ndarray | None]:
         """For each output how its elements change along the direction; None for integers."""
         return slopes_of(self.outputs, self.derivative)
+
+
+def understood(
+    python: str, name: str, avals: Sequence[Mapping], argnums: Sequence[int]
+) -> tuple[Meaning, list[Point]]:
+    """A program's meaning, and the points to look at it: see `Meaning` and `points`.
+
+    The last program's are kept: a row is tried when it is written, and proven right after.
+    """
+    described = tuple(
+        (aval["name"], tuple(aval["shape"]), aval["dtype"], aval["low"], aval["high"])
+        for aval in avals
+    )
+    meaning, found = _understood(python, name, described, tuple(argnums))
+    return meaning, list(found)
+
+
+@functools.lru_cache(maxsize=1)
+def _understood(
+    python: str, name: str, described: tuple[tuple, ...], argnums: tuple[int, ...]
+) -> tuple[Meaning, list[Point]]:
+    keys = ("name", "shape", "dtype", "low", "high")
+    avals = [dict(zip(keys, aval, strict=True)) for aval in described]
+    meaning = Meaning(python, name, avals)
+    return meaning, points(meaning, avals, argnums)
 
 
 def points(meaning: Meaning, avals: Sequence[Mapping], argnums: Sequence[int]) -> list[Point]:

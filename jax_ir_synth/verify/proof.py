@@ -9,7 +9,7 @@ from jax_ir_synth.lowering.column import BACKENDS, read_column
 from jax_ir_synth.meaning import tolerance
 from jax_ir_synth.meaning.degenerate import defects
 from jax_ir_synth.meaning.inputs import FLOATS
-from jax_ir_synth.meaning.points import Point, points
+from jax_ir_synth.meaning.points import Point, understood
 from jax_ir_synth.meaning.program import Meaning
 from jax_ir_synth.verify import CUDA_PARSED, PARSED, RUN_BY, NotProven
 from jax_ir_synth.verify.execution import Results, execute, execute_exactly, shortest
@@ -34,8 +34,7 @@ def prove(row: Mapping) -> str:
 
 def _prove(row: Mapping) -> str:
     avals, argnums = row["in_avals"], list(row["argnums"])
-    meaning = Meaning(row["python"], row["kernel_name"], avals)
-    where = points(meaning, avals, argnums)
+    meaning, where = understood(row["python"], row["kernel_name"], avals, argnums)
     ways: dict[tuple[str, str], str] = {}
     for name, platform in PLATFORMS.items():
         if row[name] is None:

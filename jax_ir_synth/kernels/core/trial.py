@@ -8,8 +8,7 @@ import numpy as np
 
 from jax_ir_synth.kernels.core.values import KernelSource, Undrawable
 from jax_ir_synth.meaning.degenerate import defects
-from jax_ir_synth.meaning.points import NoPoints, points
-from jax_ir_synth.meaning.program import Meaning
+from jax_ir_synth.meaning.points import NoPoints, understood
 from jax_ir_synth.meaning.standin.tape import Singular
 
 # Results beyond this are of no use to anyone who compares them.
@@ -22,9 +21,8 @@ def require_sound(source: KernelSource) -> None:
     """Raises Undrawable where the program could not be proven, or would be a degenerate row."""
     avals = [aval.described() for aval in source.in_avals]
     argnums = list(source.argnums)
-    meaning = Meaning(source.python, source.name, avals)
     try:
-        where = points(meaning, avals, argnums)
+        meaning, where = understood(source.python, source.name, avals, argnums)
     except (NoPoints, np.linalg.LinAlgError) as error:
         raise Undrawable(f"trial: {error}") from error
     for point in where:
