@@ -28,7 +28,7 @@ UNDEFINED = {
     ),
     "an unknown value": (call_of("lapack_spotrf_ffi", "uplo = 66 : ui8", [SQUARE], [SQUARE, INFO]), "with"),
     "another dtype": (
-        call_of("lapack_sgeqrf_ffi", "", [tensor((4, 4), "f64")], [tensor((4, 4), "f64"), tensor((4,), "f64")]),
+        call_of("lapack_sgeqrf_ffi", "", [tensor((4, 4), "f16")], [tensor((4, 4), "f16"), tensor((4,), "f16")]),
         "of these dtypes",
     ),
     "several dimensions": (
