@@ -32,7 +32,7 @@ clean:
 
 # The newest datasets.
 .venv/ready: setup.cfg pyproject.toml
-	$(call venv,.venv,test)
+	$(call venv,.venv,test$(comma)cuda-ir)
 
 # The last datasets that runs dataset scripts.
 .venv-datasets3/ready: setup.cfg pyproject.toml

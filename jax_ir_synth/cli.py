@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 
 from jax_ir_synth import __version__
-from jax_ir_synth.config import CONFIGS, DEFAULTS, DEVICES, DIALECTS, Request, number_of_processes
+from jax_ir_synth.config import CONFIGS, DEFAULTS, DEVICES, Request, number_of_processes
+from jax_ir_synth.dialects import DIALECTS
+from jax_ir_synth.targets import TARGETS
 from jax_ir_synth.writers import format_of, open_output
 
 PROGRAM = "jax-ir-synth"
@@ -47,6 +49,7 @@ def main(argv: list[str] | None = None) -> int:
             count=arguments.count,
             device=arguments.device,
             dialect=arguments.dialect,
+            target=arguments.target,
             verify=arguments.verify,
         )
         number = number_of_processes(arguments.num_proc)
@@ -110,8 +113,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--dialect",
         default=DEFAULTS["dialect"],
-        metavar="NAME",
-        help=f"{', '.join(DIALECTS)} (default: %(default)s)",
+        metavar="NAME[,NAME...]",
+        help=f"{', '.join(DIALECTS)}; several give a section each (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--target",
+        default=DEFAULTS["target"],
+        metavar="NAME[,NAME]",
+        help=f"what optimized_hlo, llvm and asm are compiled for: {', '.join(TARGETS)} (default: "
+        "x86-64-v3,sm_90); CUDA's need the extra cuda-ir, no GPU and no CUDA",
     )
     parser.add_argument("--output", metavar="PATH", default=None, help=_OUTPUT_HELP)
     parser.add_argument(

@@ -3,12 +3,12 @@
 import dataclasses
 import operator
 
+from jax_ir_synth import dialects, targets
 from jax_ir_synth.kernels import CATEGORIES
 
 ALL = "all"
 CONFIGS = (ALL, *CATEGORIES)
 DEVICES = ("cpu", "cuda", "both")
-DIALECTS = ("stablehlo",)
 MAX_SEED = 2**64 - 1
 MAX_COUNT = 10**8
 
@@ -22,7 +22,11 @@ class Request:
       seed: 0 to 2**64 - 1.
       count: number of rows in all splits together, 1 to 10**8.
       device: `"cpu"`, `"cuda"` or `"both"`: which IR columns are filled.
-      dialect: `"stablehlo"`.
+      dialect: one of `dialects.DIALECTS`, or a tuple of several (a list, or names with commas
+        between, become one): then each IR column has a section for each, in that order.
+      target: what compiled dialects are for: one of `targets.TARGETS`, or a tuple of one for the
+        CPU and one for CUDA. What is a default, or plays no part (nothing is compiled for its
+        platform), is left out; None where nothing remains.
       verify: whether each row is proven before it is handed out, see `verify.prove`.
 
     Raises:
@@ -33,7 +37,8 @@ class Request:
     seed: int = 0
     count: int = 1500
     device: str = "both"
-    dialect: str = "stablehlo"
+    dialect: str | tuple[str, ...] = dialects.DEFAULT
+    target: str | tuple[str, ...] | None = None
     verify: bool = True
 
     def __post_init__(self):
@@ -42,9 +47,14 @@ class Request:
         object.__setattr__(self, "count", _integer("count", self.count, 1, MAX_COUNT))
         _one_of("config", self.category, CONFIGS)
         _one_of("device", self.device, DEVICES)
-        _one_of("dialect", self.dialect, DIALECTS)
+        object.__setattr__(self, "dialect", dialects.chosen(self.dialect))
+        names = targets.several(targets.chosen(self.target))
         if not isinstance(self.verify, bool):
             raise ValueError(f"`verify` (={self.verify!r}) must be True or False")
+        written = dialects.several(self.dialect)
+        kept = targets.relevant(names, written, self.platforms)
+        object.__setattr__(self, "target", kept)
+        targets.check_compilers(written, self.platforms, kept)
 
     @property
     def categories(self) -> tuple[str, ...]:

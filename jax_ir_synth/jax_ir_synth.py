@@ -49,7 +49,8 @@ class JaxIrSynthConfig(datasets.BuilderConfig):
     seed: int = DEFAULTS["seed"]
     count: int = DEFAULTS["count"]
     device: str = DEFAULTS["device"]
-    dialect: str = DEFAULTS["dialect"]
+    dialect: str | tuple[str, ...] = DEFAULTS["dialect"]
+    target: str | tuple[str, ...] | None = DEFAULTS["target"]
     verify: bool = DEFAULTS["verify"]
 
     @property

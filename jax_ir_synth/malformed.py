@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 import pyarrow
 
 from jax_ir_synth.columns import SCHEMA
+from jax_ir_synth.dialects import COMPILED, DIALECTS
 from jax_ir_synth.kernels import CATEGORIES
 from jax_ir_synth.lowering import program_hash
+from jax_ir_synth.lowering.column import Column
 from jax_ir_synth.lowering.parsing import parsed
 from jax_ir_synth.reading import IR_COLUMNS, PREFIX, Reading
 from jax_ir_synth.verify import WORDS
@@ -121,23 +123,43 @@ def _arguments(reading: Reading) -> Iterator[str]:
 
 def _ir(reading: Reading) -> Iterator[str]:
     row = reading.row
-    expected = [_tensor(aval) for aval in row["in_avals"]]
     try:
-        columns = reading.columns
-        for module in dict.fromkeys(m for column in columns.values() for m in column[-2:]):
+        sections = reading.sections
+        stablehlo = reading.columns
+        for module in dict.fromkeys(m for column in stablehlo.values() for m in _modules(column)):
             with parsed(module):
                 pass
     except ValueError as error:
         yield f"its IR can't be read: {error}"
         return
-    for name, column in columns.items():
-        if column.backend != IR_COLUMNS[name]:
-            yield f"its {name} is headed backend={column.backend}"
-        if list(column.argnums) != row["argnums"]:
-            yield f"its {name} is headed argnums={column.argnums}, its argnums are {row['argnums']}"
-        taken = [_TENSOR.findall(_MAIN.search(module)[1]) for module in column[-2:]]
+    if not stablehlo:
+        yield "it has no StableHLO, by which alone a row can be checked (a list of dialects has it)"
+    for name, columns in sections.items():
+        for column in columns:
+            if column.backend != IR_COLUMNS[name]:
+                yield f"its {name} is headed backend={column.backend}"
+            if column.dialect not in DIALECTS:
+                yield f"its {name} is headed dialect={column.dialect}"
+            if (column.target != "") != (column.dialect in COMPILED):
+                yield f"its {name} is headed dialect={column.dialect}, target={column.target}"
+            if list(column.argnums) != row["argnums"]:
+                yield (
+                    f"its {name} is headed argnums={column.argnums}, its argnums are "
+                    f"{row['argnums']}"
+                )
+            if not all(module.strip() for module in _modules(column)):
+                yield f"its {name} has an empty section of {column.dialect}"
+    if len({tuple(column.dialect for column in columns) for columns in sections.values()}) > 1:
+        yield "its cpp and cuda are in different dialects"
+    expected = [_tensor(aval) for aval in row["in_avals"]]
+    for name, column in stablehlo.items():
+        taken = [_TENSOR.findall(_MAIN.search(module)[1]) for module in _modules(column)]
         if taken != [expected, expected]:
             yield f"its {name} takes {taken}, its in_avals are {expected}"
+
+
+def _modules(column: Column) -> tuple[str, str]:
+    return column.forward, column.backward
 
 
 def _hash(reading: Reading) -> Iterator[str]:

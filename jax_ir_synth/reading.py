@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Mapping
 
 from jax_ir_synth.lowering import census
-from jax_ir_synth.lowering.column import Column, read_column
+from jax_ir_synth.lowering.column import Column, read_columns
 from jax_ir_synth.masking import masked_module, masked_python
 from jax_ir_synth.plan import split_of
 from jax_ir_synth.sources import SourceFacts, read_source
@@ -50,13 +50,23 @@ class Reading:
         return {name: self.row[name] for name in IR_COLUMNS if self.row[name] is not None}
 
     @functools.cached_property
+    def sections(self) -> dict[str, list[Column]]:
+        """Each filled IR column, cut into its dialects, and those into their parts."""
+        return {name: read_columns(text) for name, text in self.texts.items()}
+
+    @functools.cached_property
     def columns(self) -> dict[str, Column]:
-        """Each filled IR column, cut into its parts."""
-        return {name: read_column(text) for name, text in self.texts.items()}
+        """The StableHLO of each filled IR column that has some."""
+        return {
+            name: section
+            for name, sections in self.sections.items()
+            for section in sections
+            if section.dialect == "stablehlo"
+        }
 
     @property
     def ir(self) -> Column:
-        """The CPU's column, or CUDA's in a row without it."""
+        """The CPU's StableHLO, or CUDA's in a row without it."""
         return next(iter(self.columns.values()))
 
     @property

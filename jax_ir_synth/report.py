@@ -18,6 +18,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from jax_ir_synth.config import Request
+from jax_ir_synth.dialects import several
 from jax_ir_synth.plan import SPLITS, split_of
 
 # Lines of the shown row's IR: enough to see the header and how the module begins.
@@ -93,7 +94,7 @@ def show(summary: Summary, request: Request, output: Path, seconds: float) -> No
     console.print(
         f"{sum(in_splits)} rows, {size / 1e6:.1f} MB, {seconds:.1f} s, "
         f"{sum(in_splits) / seconds:.1f} rows/s; config={request.category} seed={request.seed} "
-        f"device={request.device} dialect={request.dialect}",
+        f"device={request.device} dialect={','.join(several(request.dialect))}",
         highlight=False,
         soft_wrap=True,
     )

@@ -7,7 +7,10 @@ from importlib.metadata import version
 from jax_ir_synth import kernels
 from jax_ir_synth.config import Request
 from jax_ir_synth.plan import PlannedRow
-from jax_ir_synth.verify import UNVERIFIED, prove
+from jax_ir_synth.verify import OF_STABLEHLO, UNVERIFIED, prove
+
+# The platform for which each IR column is lowered.
+_PLATFORMS = {"cpp": "cpu", "cuda": "cuda"}
 
 
 class RowError(RuntimeError):
@@ -40,10 +43,11 @@ def make_row(request: Request, planned: PlannedRow) -> dict:
             source.argnums,
             request.platforms,
             request.dialect,
+            request.target,
         )
         row = _row(planned, spec, source, lowered)
         if request.verify:
-            row["verified"] = prove(row)
+            row["verified"] = _proven(row, lowered)
     except Exception as error:
         text = "" if source is None else f"\n{source.python}"
         raise RowError(
@@ -53,13 +57,19 @@ def make_row(request: Request, planned: PlannedRow) -> dict:
     return row
 
 
+def _proven(row: dict, lowered) -> str:
+    """What proves the row; that of its StableHLO, where other dialects are made of it."""
+    stablehlo = {name: lowered.stablehlo.get(platform) for name, platform in _PLATFORMS.items()}
+    word = prove({**row, **stablehlo})
+    return word if all(row[name] == stablehlo[name] for name in stablehlo) else OF_STABLEHLO + word
+
+
 def _row(planned: PlannedRow, spec, source, lowered) -> dict:
     return {
         "id": planned.id,
         "kernel_name": source.name,
         "python": source.python,
-        "cpp": lowered.columns.get("cpu"),
-        "cuda": lowered.columns.get("cuda"),
+        **{name: lowered.columns.get(platform) for name, platform in _PLATFORMS.items()},
         "type": f"generate_{planned.category}",
         "in_avals": [aval.described() for aval in source.in_avals],
         "argnums": list(source.argnums),

@@ -1,7 +1,15 @@
-"""Surroundings of every test: a Hugging Face home of its own, and no network."""
+"""Surroundings of every test: a Hugging Face home of its own, no network, a fresh Python."""
 
 import os
+import subprocess
+import sys
 import tempfile
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).resolve().parents[1]
+_PYTHONPATH = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 # Before datasets is imported anywhere: it reads these once.
 _HOME = tempfile.TemporaryDirectory(prefix="jax_ir_synth_tests_")
@@ -15,3 +23,23 @@ def pytest_addoption(parser):
 
 def pytest_unconfigure():
     _HOME.cleanup()
+
+
+@pytest.fixture(scope="session")
+def python():
+    """Run `python *arguments` in a process of its own; nothing is inherited but the environment.
+
+    The repository's root is on the path, so that the package is found without being installed.
+    """
+
+    def run(*arguments, cwd=None, timeout=240, env=None) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, *map(str, arguments)],
+            cwd=cwd,
+            env=os.environ | {"PYTHONPATH": _PYTHONPATH} | (env or {}),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+
+    return run

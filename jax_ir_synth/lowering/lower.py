@@ -8,25 +8,33 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jax_ir_synth.lowering.column import BACKENDS, Column, clean, write_column
-from jax_ir_synth.lowering.dialects import check_dialect
+from jax_ir_synth import dialects as dialects_
+from jax_ir_synth import targets
+from jax_ir_synth.lowering.column import BACKENDS, Column, write_column
 from jax_ir_synth.lowering.identity import program_hash
-from jax_ir_synth.lowering.platforms import check_platforms, same_on_every_platform
+from jax_ir_synth.lowering.passes import Pass
+from jax_ir_synth.lowering.platforms import check_platforms
 from jax_ir_synth.lowering.settings import bounded_memory, pinned_settings
 
 
 class LoweredKernel(NamedTuple):
-    """A kernel's IR column for each platform asked for, and its identity."""
+    """A kernel's IR column for each platform asked for, and its identity.
+
+    `stablehlo` are the same columns in StableHLO, whatever dialects `columns` are in: what the
+    others are made of, and what can be executed to prove them.
+    """
 
     columns: dict[str, str]
     program_hash: str
+    stablehlo: dict[str, str]
 
 
 def lower(
     fn: Callable,
     *example_args: Any,
     platforms: Iterable[str] = ("cpu", "cuda"),
-    dialect: str = "stablehlo",
+    dialect: str | Sequence[str] = dialects_.DEFAULT,
+    target: str | Sequence[str] | None = None,
     argnums: int | Sequence[int] | None = None,
     name: str | None = None,
 ) -> dict[str, str]:
@@ -43,7 +51,9 @@ def lower(
       *example_args: one for each argument: an array, a `jax.ShapeDtypeStruct`, a Python scalar or
         a pytree of these. Only shapes and dtypes are used.
       platforms: "cpu", "cuda" or both.
-      dialect: "stablehlo".
+      dialect: one of `dialects.DIALECTS`, or several: then each text holds one section for each.
+      target: one of `targets.TARGETS`, or one for each platform: what the dialects from
+        "optimized_hlo" on are compiled for; by default "x86-64-v3" and "sm_90".
       argnums: the arguments to differentiate by; by default all whose leaves are all inexact.
         The loss is the sum of `jnp.sum(output)` over all inexact outputs (of the real part,
         where they're complex), so the cotangents are ones.
@@ -55,19 +65,20 @@ def lower(
       `argnums`.
 
     Raises:
-      ValueError: unknown platform or dialect, `fn` not callable, an example argument that isn't
+      ValueError: unknown platform, dialect or target, or one that can't be compiled for here (for
+        CUDA the extra `cuda-ir` is needed); `fn` not callable, an example argument that isn't
         an array or a scalar, `argnums` out of range or not inexact, no inexact argument, or no
         inexact output: then there is nothing to differentiate.
     """
     platforms = check_platforms(platforms)
-    check_dialect(dialect)
+    chosen = _choices(dialect, target, platforms)
     if not callable(fn):
         raise ValueError(f"`fn` (={fn!r}) must be callable")
     with pinned_settings():
         argnums = _checked_argnums(example_args, argnums)
         name = _name_of(fn) if name is None else name
         args = jax.tree.map(_abstract, example_args)
-        return _lower(fn, name, args, argnums, platforms, dialect).columns
+        return _lower(fn, name, args, argnums, platforms, *chosen).columns
 
 
 def lower_source(
@@ -76,7 +87,8 @@ def lower_source(
     in_avals: Sequence[Any],
     argnums: Sequence[int],
     platforms: Iterable[str],
-    dialect: str = "stablehlo",
+    dialect: str | Sequence[str] = dialects_.DEFAULT,
+    target: str | Sequence[str] | None = None,
 ) -> LoweredKernel:
     """Lowers a kernel's source text, executed with only `jax`, `jnp` and `lax` in reach.
 
@@ -86,17 +98,17 @@ def lower_source(
       in_avals: for each argument something with `.shape` and `.dtype` (a name of a dtype).
       argnums: the differentiable arguments.
       platforms: "cpu", "cuda" or both.
-      dialect: "stablehlo".
+      dialect, target: as for `lower`.
 
     Raises:
-      ValueError: unknown platform or dialect, the text doesn't define `name`, or it has nothing to
+      ValueError: unknown platform, dialect or target, the text doesn't define `name`, or it has nothing to
         differentiate. What the source itself raises comes through unchanged.
 
     Made for thousands of kernels in one process: jax's caches, which would grow with every one,
     are cleared now and then (`settings.bounded_memory`).
     """
     platforms = check_platforms(platforms)
-    check_dialect(dialect)
+    chosen = _choices(dialect, target, platforms)
     namespace = {"__name__": "kernel", "jax": jax, "jnp": jnp, "lax": lax}
     exec(compile(python, "<kernel>", "exec", dont_inherit=True), namespace)
     fn = namespace.get(name)
@@ -105,7 +117,17 @@ def lower_source(
     bounded_memory()
     with pinned_settings():
         args = [jax.ShapeDtypeStruct(tuple(aval.shape), aval.dtype) for aval in in_avals]
-        return _lower(fn, name, args, tuple(argnums), platforms, dialect)
+        return _lower(fn, name, args, tuple(argnums), platforms, *chosen)
+
+
+def _choices(
+    dialect, target, platforms: tuple[str, ...]
+) -> tuple[tuple[str, ...], dict[str, targets.Target]]:
+    """The dialects, and for each platform its target; ValueError where they can't be had."""
+    dialects = dialects_.several(dialects_.chosen(dialect))
+    target = targets.chosen(target)
+    targets.check_compilers(dialects, platforms, target)
+    return dialects, targets.by_platform(target)
 
 
 def _lower(
@@ -114,33 +136,31 @@ def _lower(
     args: Sequence[Any],
     argnums: tuple[int, ...],
     platforms: tuple[str, ...],
-    dialect: str,
+    dialects: tuple[str, ...],
+    by_platform: dict[str, targets.Target],
 ) -> LoweredKernel:
     """Traces both passes once and lowers each trace, for the CPU always (the hash is its)."""
     named = fn if getattr(fn, "__name__", None) == name else _renamed(fn, name)
-    forward = _trace(named, args)
-    backward = _trace(jax.grad(_loss_of(fn, name), argnums=argnums), args)
-    modules = {"cpu": (_module(forward, "cpu", dialect), _module(backward, "cpu", dialect))}
-    for platform in platforms:
-        if platform not in modules:
-            modules[platform] = tuple(
-                cpu if same_on_every_platform(traced.jaxpr) else _module(traced, platform, dialect)
-                for traced, cpu in zip((forward, backward), modules["cpu"], strict=True)
+    forward = Pass(named, args)
+    backward = Pass(jax.grad(_loss_of(fn, name), argnums=argnums), args)
+
+    def column(platform: str, wanted: tuple[str, ...]) -> str:
+        target = by_platform[platform]
+        written = [traced.texts(platform, wanted, target) for traced in (forward, backward)]
+        return write_column(
+            *(
+                Column(BACKENDS[platform], dialect, argnums, f.text, b.text, f.target)
+                for dialect, f, b in zip(wanted, *written, strict=True)
             )
-    columns = {
-        platform: write_column(Column(BACKENDS[platform], dialect, argnums, *modules[platform]))
-        for platform in platforms
-    }
-    return LoweredKernel(columns, program_hash(*modules["cpu"]))
+        )
 
-
-def _trace(fn: Callable, args: Sequence[Any]):
-    # Unused arguments stay, so that the module's signature is the Python function's.
-    return jax.jit(fn, keep_unused=True).trace(*args)
-
-
-def _module(traced, platform: str, dialect: str) -> str:
-    return clean(traced.lower(lowering_platforms=(platform,)).as_text(dialect))
+    stablehlo = {platform: column(platform, ("stablehlo",)) for platform in platforms}
+    only = dialects == ("stablehlo",)
+    columns = (
+        stablehlo if only else {platform: column(platform, dialects) for platform in platforms}
+    )
+    identity = program_hash(forward.stablehlo("cpu"), backward.stablehlo("cpu"))
+    return LoweredKernel(columns, identity, stablehlo)
 
 
 def _loss_of(fn: Callable, name: str) -> Callable:

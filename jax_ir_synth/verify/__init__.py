@@ -7,8 +7,11 @@ RUN_BY = ("interpreter", "interpreter+numpy", "xla")
 CUDA_PARSED = ", cuda parsed"
 PARSED = "parsed"
 UNVERIFIED = "none"
+# Begins where a row's texts are not all StableHLO: the StableHLO that they were made of was run.
+OF_STABLEHLO = "stablehlo: "
+_WORDS = (*RUN_BY, *(word + CUDA_PARSED for word in RUN_BY), PARSED)
 # All that a row's column `verified` can say.
-WORDS = (*RUN_BY, *(word + CUDA_PARSED for word in RUN_BY), PARSED, UNVERIFIED)
+WORDS = (*_WORDS, *(OF_STABLEHLO + word for word in _WORDS), UNVERIFIED)
 
 
 class NotProven(ValueError):
@@ -17,6 +20,9 @@ class NotProven(ValueError):
 
 def prove(row) -> str:
     """How a row was proven, from its own columns alone: one of `WORDS`.
+
+    Only StableHLO is run. Where a row has other dialects too, what is proven is its StableHLO, and
+    the word says so; where it has none, there is nothing to prove it by.
 
     Args:
       row: the columns of one row, as a mapping.

@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jax_ir_synth.lowering.column import BACKENDS, read_column
+from jax_ir_synth.lowering.column import BACKENDS, read_column, read_columns
 from jax_ir_synth.meaning import tolerance
 from jax_ir_synth.meaning.degenerate import defects
 from jax_ir_synth.meaning.inputs import FLOATS
 from jax_ir_synth.meaning.points import Point, understood
 from jax_ir_synth.meaning.program import Meaning
-from jax_ir_synth.verify import CUDA_PARSED, PARSED, RUN_BY, NotProven
+from jax_ir_synth.verify import CUDA_PARSED, OF_STABLEHLO, PARSED, RUN_BY, NotProven
 from jax_ir_synth.verify.execution import Results, execute, execute_exactly, shortest
 from jax_ir_synth.verify.interpreter import CannotRun, Refused
 from jax_ir_synth.verify.signature import Signature, Tensor, tensors
@@ -36,10 +36,13 @@ def _prove(row: Mapping) -> str:
     avals, argnums = row["in_avals"], list(row["argnums"])
     meaning, where = understood(row["python"], row["kernel_name"], avals, argnums)
     ways: dict[tuple[str, str], str] = {}
+    mixed = False
     for name, platform in PLATFORMS.items():
         if row[name] is None:
             continue
-        column = read_column(row[name])
+        sections = read_columns(row[name])
+        mixed |= len(sections) > 1
+        column = read_column(row[name], "stablehlo")
         if column.backend != BACKENDS[platform] or list(column.argnums) != argnums:
             raise ValueError(
                 f"its {name} is headed backend={column.backend}, argnums={column.argnums}; "
@@ -51,10 +54,11 @@ def _prove(row: Mapping) -> str:
             ways[modules] = _prove_modules(name, platform, modules, avals, argnums, meaning, where)
     if not ways:
         raise ValueError("it has no IR column that is filled")
+    prefix = OF_STABLEHLO if mixed else ""
     run = [way for way in ways.values() if way != PARSED]
     if not run:
-        return PARSED
-    return max(run, key=RUN_BY.index) + (CUDA_PARSED if len(run) < len(ways) else "")
+        return prefix + PARSED
+    return prefix + max(run, key=RUN_BY.index) + (CUDA_PARSED if len(run) < len(ways) else "")
 
 
 def _prove_modules(

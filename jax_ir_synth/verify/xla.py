@@ -5,18 +5,16 @@ caller's process is left alone, unless it says that it is one of this project's 
 """
 
 import atexit
-import contextlib
 import importlib
 import os
-import pickle
-import subprocess
-import sys
 from collections.abc import Sequence
 
 import numpy as np
 
+from jax_ir_synth.helper import Helper, HelperDied, answer_questions
+
 _own = False
-_helpers: dict[int, subprocess.Popen] = {}
+_helpers: dict[int, Helper] = {}
 
 
 class XlaError(ValueError):
@@ -64,55 +62,30 @@ def _run(text: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
 def _ask(text: str, inputs: list[np.ndarray]) -> list[np.ndarray]:
     # By the process: one that was forked off must not talk to its parent's helper.
     helper = _helpers.get(os.getpid())
-    if helper is None or helper.poll() is not None:
-        helper = _helpers[os.getpid()] = _start()
+    if helper is None or not helper.alive:
+        helper = _helpers[os.getpid()] = Helper(__name__)
+        atexit.register(helper.close)
     try:
-        pickle.dump((text, inputs), helper.stdin)
-        helper.stdin.flush()
-        results, failure = pickle.load(helper.stdout)
-    except (EOFError, OSError, pickle.UnpicklingError):
-        status = helper.wait()
-        raise XlaError(f"the process that runs XLA died (exit status {status})") from None
+        results, failure = helper.ask((text, inputs))
+    except HelperDied as error:
+        raise XlaError(f"the process that runs XLA died ({error})") from None
     if failure is not None:
         raise XlaError(failure)
     return results
 
 
-def _start() -> subprocess.Popen:
-    start = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve()"
-    process = subprocess.Popen(
-        [sys.executable, "-c", start],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "JAX_PLATFORMS": "cpu"},
-        # Ctrl-C is for the parent, which ends its helper itself.
-        process_group=0,
-    )
-    atexit.register(_stop, process)
-    return process
-
-
-def _stop(process: subprocess.Popen) -> None:
-    process.kill()
-    with contextlib.suppress(BrokenPipeError), process:
-        pass
-
-
 def serve() -> None:
-    """The helper's whole life: modules from stdin, results to stdout, until stdin ends."""
-    questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    # Whatever a library prints must not end up among the answers.
-    os.dup2(2, 1)
+    """The helper's whole life."""
+    answer_questions(_answer, _ready)
+
+
+def _ready() -> None:
     use_this_process()
     importlib.import_module("jax_ir_synth.lowering")
-    while True:
-        try:
-            text, inputs = pickle.load(questions)
-        except EOFError:
-            return
-        try:
-            answer = _run(text, inputs), None
-        except ValueError as error:
-            answer = None, str(error)
-        pickle.dump(answer, answers)
-        answers.flush()
+
+
+def _answer(question: tuple[str, list[np.ndarray]]) -> tuple:
+    try:
+        return _run(*question), None
+    except ValueError as error:
+        return None, str(error)

@@ -15,6 +15,7 @@ from jax_ir_synth.config import CONFIGS
 from jax_ir_synth.fingerprint import PACKAGE, cache_fingerprint
 from jax_ir_synth.jax_ir_synth import JaxIrSynth
 from jax_ir_synth.kernels import CATEGORIES
+from jax_ir_synth.lowering.column import read_columns
 from jax_ir_synth.plan import SPLITS, split_of
 
 # Loads a dataset in a script without a main guard, after jax ran something; prints its ids.
@@ -179,11 +180,12 @@ def test_an_unknown_split_is_still_refused(loaded, cache, wanted):
         ("loop", {"count": 0}, "0", "integer from 1"),
         (None, {"count": 2.5}, "2.5", "integer from 1"),
         (None, {"device": "gpu"}, "'gpu'", "cpu, cuda, both"),
-        (None, {"dialect": "hlo"}, "'hlo'", "stablehlo"),
+        (None, {"dialect": "mlir"}, "'mlir'", "stablehlo"),
+        (None, {"target": "sm_70"}, "'sm_70'", "sm_90"),
         (None, {"verify": "no"}, "`verify` (='no')", "True or False"),
-        (None, {"coutn": 3}, "`coutn` (=3)", "seed, count, device, dialect, verify"),
-        (None, {"data_dir": "here"}, "`data_dir` (='here')", "seed, count, device, dialect, verify"),
-        (None, {"data_files": "a.json"}, "`data_files`", "seed, count, device, dialect, verify"),
+        (None, {"coutn": 3}, "`coutn` (=3)", "seed, count, device, dialect, target, verify"),
+        (None, {"data_dir": "here"}, "`data_dir` (='here')", "seed, count, device, dialect, target, verify"),
+        (None, {"data_files": "a.json"}, "`data_files`", "seed, count, device, dialect, target, verify"),
     ],
 )
 @pytest.mark.parametrize("streaming", [False, True])
@@ -221,7 +223,7 @@ def test_a_second_call_reads_the_cache(loaded, cache, wanted, no_planning):
 
 def test_naming_a_default_shares_the_cache(cache):
     plain = JaxIrSynth(cache_dir=cache, seed=5, count=3).cache_dir
-    named = {"device": "both", "dialect": "stablehlo", "verify": True}
+    named = {"device": "both", "dialect": "stablehlo", "target": None, "verify": True}
     assert JaxIrSynth(cache_dir=cache, seed=5, count=3, **named).cache_dir == plain
     assert JaxIrSynth(cache_dir=cache, config_name="all", seed=5, count=3).cache_dir == plain
     with warnings.catch_warnings():
@@ -229,6 +231,22 @@ def test_naming_a_default_shares_the_cache(cache):
         bare = JaxIrSynth(cache_dir=cache).cache_dir
         full = JaxIrSynth(cache_dir=cache, seed=0, count=1500, **named).cache_dir
     assert bare == full
+
+
+def test_a_list_of_dialects_is_written_and_cached_like_one(tmp_path):
+    asked = {"count": 3, "cache_dir": tmp_path, "dialect": ["stablehlo", "jaxpr", "hlo"]}
+    rows = _in_order(load_dataset("jax_ir_synth", "unary", **asked))
+    for row in rows:
+        found = [column.dialect for column in read_columns(row["cuda"])]
+        assert found == asked["dialect"]
+        assert row["verified"] == "stablehlo: interpreter"
+    as_text = {**asked, "dialect": "stablehlo,jaxpr,hlo"}
+    builders = [JaxIrSynth(config_name="unary", **each) for each in (asked, as_text)]
+    assert builders[0].cache_dir == builders[1].cache_dir
+    plain = load_dataset("jax_ir_synth", "unary", count=3, cache_dir=tmp_path)
+    assert [row["program_hash"] for row in _in_order(plain)] == [
+        row["program_hash"] for row in rows
+    ]
 
 
 def test_everything_else_has_a_cache_of_its_own(cache):
@@ -242,6 +260,11 @@ def test_everything_else_has_a_cache_of_its_own(cache):
         {"device": "cuda"},
         {"verify": False},
         {"config_name": "loop"},
+        {"dialect": "jaxpr"},
+        {"dialect": ["jaxpr", "hlo"]},
+        {"dialect": ["hlo", "jaxpr"]},
+        {"dialect": "asm", "device": "cpu"},
+        {"dialect": "asm", "device": "cpu", "target": "x86-64-v2"},
     ]
     folders = {JaxIrSynth(cache_dir=cache, **arguments).cache_dir for arguments in asked}
     assert len(folders) == len(asked)

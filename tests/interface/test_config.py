@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jax_ir_synth.config import CONFIGS, DIALECTS, MAX_COUNT, Request, number_of_processes
+from jax_ir_synth import targets
+from jax_ir_synth.config import CONFIGS, MAX_COUNT, Request, number_of_processes
+from jax_ir_synth.dialects import DIALECTS
 from jax_ir_synth.kernels import CATEGORIES
-from jax_ir_synth.lowering import dialects
+from jax_ir_synth.targets import TARGETS
 
 
 def test_defaults():
@@ -23,8 +25,70 @@ def test_configs_come_from_the_registry():
     assert tuple(CONFIGS) == ("all", *CATEGORIES)
 
 
-def test_the_dialects_are_those_that_lowering_writes():
-    assert DIALECTS == dialects.DIALECTS
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("hlo", "hlo"),
+        (["hlo"], "hlo"),
+        (("jaxpr", "hlo"), ("jaxpr", "hlo")),
+        (["hlo", "jaxpr"], ("hlo", "jaxpr")),
+        ("jaxpr,stablehlo", ("jaxpr", "stablehlo")),
+    ],
+)
+def test_a_dialect_is_one_or_several_in_the_order_given(given, kept):
+    assert Request(dialect=given).dialect == kept
+
+
+@pytest.mark.parametrize(
+    ("given", "kept", "cpu", "cuda"),
+    [
+        (None, None, "x86-64-v3", "sm_90"),
+        ("sm_90,x86-64-v3", None, "x86-64-v3", "sm_90"),
+        ("sm_80", "sm_80", "x86-64-v3", "sm_80"),
+        (["x86-64-v2"], "x86-64-v2", "x86-64-v2", "sm_90"),
+        ("sm_100,x86-64-v2", ("x86-64-v2", "sm_100"), "x86-64-v2", "sm_100"),
+    ],
+)
+def test_a_target_is_one_for_each_platform(monkeypatch, given, kept, cpu, cuda):
+    monkeypatch.setattr(targets, "check_compilers", lambda *_: None)
+    request = Request(dialect="asm", target=given)
+    assert request.target == kept
+    chosen = targets.by_platform(request.target)
+    assert (chosen["cpu"].name, chosen["cuda"].name) == (cpu, cuda)
+
+
+def test_a_target_that_plays_no_part_is_left_out(monkeypatch):
+    monkeypatch.setattr(targets, "check_compilers", lambda *_: None)
+    both = ("x86-64-v2", "sm_80")
+    assert Request(dialect="hlo", target=both).target is None
+    assert Request(dialect="jaxpr,llvm", device="cpu", target=both).target == "x86-64-v2"
+    assert Request(dialect="asm", device="cuda", target=both).target == "sm_80"
+
+
+def test_what_cant_be_compiled_here_is_refused_before_any_work(monkeypatch):
+    missing = dict.fromkeys(("optimized_hlo", "llvm", "asm"))
+    monkeypatch.setattr(targets, "_version", lambda package: None)
+    for dialect in (*missing, "jaxpr,asm"):
+        for device in ("cuda", "both"):
+            with pytest.raises(ValueError, match=r"extra cuda-ir: pip install .*\[cuda-ir\]"):
+                Request(dialect=dialect, device=device)
+        assert Request(dialect=dialect, device="cpu")
+    assert Request(dialect="jaxpr,stablehlo,hlo", device="both")
+    monkeypatch.setattr(targets, "_version", lambda package: "0.1")
+    monkeypatch.setattr(targets.importlib.util, "find_spec", lambda name: True)
+    with pytest.raises(ValueError, match=r"jaxlib's version, 0\.1 is installed"):
+        Request(dialect="asm", device="cuda")
+
+
+def test_another_processor_than_the_targets_is_refused(monkeypatch):
+    monkeypatch.setattr(targets, "_cpu_flags", lambda: TARGETS["x86-64-v2"].needs)
+    assert Request(dialect="asm", device="cpu", target="x86-64-v2")
+    with pytest.raises(ValueError, match=r"`target` \(=x86-64-v3\) needs a CPU with abm, avx, avx2"):
+        Request(dialect="asm", device="cpu")
+    monkeypatch.setattr(targets.host, "machine", lambda: "aarch64")
+    with pytest.raises(ValueError, match="needs a machine of x86-64, this one is aarch64"):
+        Request(dialect="llvm", device="cpu")
+    assert Request(dialect="hlo")
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(1, MAX_COUNT))
@@ -58,8 +122,15 @@ def test_no_other_seed_is(seed):
         ("device", "gpu", "cpu, cuda, both"),
         ("device", ["cpu"], "cpu, cuda, both"),
         ("device", "CPU", "cpu, cuda, both"),
-        ("dialect", "llvm", "stablehlo"),
+        ("dialect", "mlir", ", ".join(DIALECTS)),
         ("dialect", 3, "stablehlo"),
+        ("dialect", [], "stablehlo"),
+        ("dialect", ["hlo", 3], "stablehlo"),
+        ("dialect", ("hlo", "hlo"), "each dialect once"),
+        ("target", "sm_70", ", ".join(TARGETS)),
+        ("target", 90, "sm_90"),
+        ("target", (), "sm_90"),
+        ("target", ["sm_80", "sm_90"], "one for the CPU and one for CUDA"),
         ("verify", 1, "True or False"),
         ("verify", None, "True or False"),
     ],

@@ -184,14 +184,14 @@ def test_a_dead_worker_is_an_error_and_not_a_hang(wanted):
     with Workers(1, wanted.count) as workers:
         made = workers.rows(wanted, plan_rows(wanted))
         next(made)
-        os.kill(workers._processes[0].pid, signal.SIGKILL)
+        os.kill(workers._helpers[0].pid, signal.SIGKILL)
         with pytest.raises(RowError, match=r"died \(exit status -9\) while it made rows \["):
             list(made)
 
 
 def test_workers_are_gone_afterwards(wanted):
     with Workers(2, wanted.count) as workers:
-        processes = list(workers._processes)
+        processes = [helper._process for helper in workers._helpers]
         next(workers.rows(wanted, plan_rows(wanted)))
     assert all(process.returncode is not None for process in processes)
     assert all(process.stdin.closed and process.stdout.closed for process in processes)
@@ -199,5 +199,5 @@ def test_workers_are_gone_afterwards(wanted):
 
 def test_few_rows_start_few_workers(wanted):
     with Workers(64, 9) as workers:
-        assert len(workers._processes) == 2
+        assert len(workers._helpers) == 2
         assert len(list(workers.rows(wanted, plan_rows(wanted, 0, 9)))) == 9

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jax_ir_synth.lowering.column import Column, clean, read_column, write_column
+from jax_ir_synth.lowering.column import Column, clean, read_column, read_columns, write_column
 
 FORWARD = "module @jit_k {\n  func.func public @main() {\n    return\n  }\n}"
 BACKWARD = FORWARD.replace("jit_k", "jit_k_loss")
@@ -21,6 +21,28 @@ def test_a_column_reads_as_documented():
 def test_reading_is_the_inverse_of_writing(argnums):
     column = Column("cpu", "stablehlo", argnums, FORWARD, BACKWARD)
     assert read_column(write_column(column)) == column
+
+
+def test_a_target_stands_in_the_header():
+    text = write_column(Column("gpu", "asm", (0,), "ret;", "ret;", "sm_90"))
+    assert text.startswith("# JAX compiler IR (backend=gpu, dialect=asm, target=sm_90)\n")
+    assert read_column(text).target == "sm_90"
+
+
+def test_several_sections_stand_one_after_the_other():
+    columns = [
+        Column("cpu", "jaxpr", (0,), "{ lambda ; }", "{ lambda ; }"),
+        Column("cpu", "stablehlo", (0,), FORWARD, BACKWARD),
+        Column("cpu", "llvm", (0,), "define @f\n\n}", "define @g", "x86-64-v3:znver3"),
+    ]
+    text = write_column(*columns)
+    assert read_columns(text) == columns
+    assert text == "\n".join(write_column(column) for column in columns)
+    assert read_column(text, "stablehlo") == columns[1]
+    with pytest.raises(ValueError, match="must have one section of asm, has jaxpr, stablehlo, llvm"):
+        read_column(text, "asm")
+    with pytest.raises(ValueError, match="must have one section of any dialect"):
+        read_column(text)
 
 
 @pytest.mark.parametrize("text", ["", FORWARD, "# JAX compiler IR (backend=cpu)\n## Forward\n"])

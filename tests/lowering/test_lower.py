@@ -10,7 +10,6 @@ from lowering_probes import V8, Aval
 
 from jax_ir_synth.lowering import LoweredKernel, lower, lower_source
 from jax_ir_synth.lowering.column import read_column
-from jax_ir_synth.lowering.dialects import DIALECTS
 
 X = jax.ShapeDtypeStruct((8,), "float32")
 N = jax.ShapeDtypeStruct((8,), "int32")
@@ -133,9 +132,10 @@ def test_complex_values_are_differentiated_by_their_real_part():
         (lambda: lower(scale, X, X, platforms="cpu"), r"`platforms` \(='cpu'\) must be a tuple"),
         (lambda: lower(scale, X, X, platforms=()), r"`platforms` .* must name one or more"),
         (
-            lambda: lower(scale, X, X, dialect="hlo"),
-            r"`dialect` \(='hlo'\) must be one of 'stablehlo'",
+            lambda: lower(scale, X, X, dialect="mhlo"),
+            r"`dialect` \(='mhlo'\) must be one of, or a list of: jaxpr, stablehlo, hlo",
         ),
+        (lambda: lower(scale, X, X, target="sm_1"), r"`target` \(='sm_1'\) must be one of"),
         (lambda: lower(3, X), r"`fn` \(=3\) must be callable"),
         (lambda: lower(lambda n: n, N), "nothing to differentiate"),
         (lambda: lower(lambda: jnp.ones(3)), "nothing to differentiate"),
@@ -150,12 +150,6 @@ def test_wrong_values_get_one_clear_line(call, message):
     with pytest.raises(ValueError, match=message) as caught:
         call()
     assert "\n" not in str(caught.value)
-
-
-def test_the_table_of_dialects_is_the_configs():
-    from jax_ir_synth import config
-
-    assert config.DIALECTS == DIALECTS
 
 
 def test_source_is_executed_with_jax_alone_in_reach():

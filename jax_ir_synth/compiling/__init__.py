@@ -1,0 +1,160 @@
+"""Compiles a StableHLO module for a target that needn't be here; jax is loaded in helpers only."""
+
+import atexit
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from jax_ir_synth import targets
+from jax_ir_synth.helper import Helper, HelperDied
+from jax_ir_synth.targets import Target
+
+# XLA keeps something of every module: so a helper is replaced after so many.
+MODULES_A_HELPER = 500
+_PREFIX = "jax_ir_synth-compiling-"
+
+
+class CompileError(ValueError):
+    """XLA refused the module, or the process that ran it died twice; the message is one line."""
+
+
+class Compiled(NamedTuple):
+    """What a module became.
+
+    Attributes:
+      texts: by dialect.
+      target: the name of the machine they are for. Behind a colon stands the processor that XLA
+        took for it, where it isn't the target's own: then another machine may write other texts.
+    """
+
+    texts: dict[str, str]
+    target: str
+
+
+def compile_module(text: str, target: Target, dialects: Sequence[str]) -> Compiled:
+    """The module in dialects of `dialects.COMPILED`.
+
+    Args:
+      text: of a StableHLO module, with its locations: they become the `op_name`s.
+      target: the machine, one of `targets.TARGETS`.
+      dialects: at least one.
+
+    Raises CompileError.
+    """
+    return _compiler(target).compile(text, target, dialects)
+
+
+class _Compiler:
+    """A helper, and the next one when it dies or has done enough."""
+
+    def __init__(self, cpu: Target):
+        self._cpu = cpu
+        self.helper: Helper | None = None
+        self._folder: _Folder | None = None
+        self._left = 0
+
+    def compile(self, text: str, target: Target, dialects: Sequence[str]) -> Compiled:
+        for _ in range(2):
+            if self._left == 0:
+                self.close()
+                self._start()
+            self._left -= 1
+            try:
+                texts, processor, failure = self.helper.ask((text, target.name, tuple(dialects)))
+            except HelperDied as error:
+                self._left = 0
+                died = error
+                continue
+            if failure is not None:
+                raise CompileError(f"XLA doesn't compile it for {target.name}: {failure}")
+            name = target.name
+            return Compiled(texts, name if processor == target.processor else f"{name}:{processor}")
+        raise CompileError(f"the process that compiles for {target.name} died twice ({died})")
+
+    def _start(self) -> None:
+        self._folder = _Folder()
+        self.helper = Helper(
+            "jax_ir_synth.compiling.server",
+            JAX_IR_SYNTH_FOLDER=str(self._folder.path),
+            XLA_FLAGS=_xla_flags(self._cpu),
+            # XLA would take another number of threads from it.
+            NPROC=None,
+            # Its remarks on a missing GPU are nobody's concern.
+            TF_CPP_MIN_LOG_LEVEL="3",
+        )
+        self._left = MODULES_A_HELPER
+
+    def close(self) -> None:
+        if self.helper is not None:
+            self.helper.close()
+            self._folder.close()
+            self.helper, self._left = None, 0
+
+
+def _xla_flags(cpu: Target) -> str:
+    """What XLA takes for good when it starts."""
+    return " ".join(
+        (
+            f"--xla_cpu_max_isa={cpu.description}",
+            # Else the parts of a module depend on the number of cores.
+            "--xla_cpu_parallel_codegen_split_count=1",
+            # Else a small loop is one function, whose arguments come in another order every time.
+            "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=0",
+        )
+    )
+
+
+class _Folder:
+    """A temporary folder. Whoever finds one that nobody holds any more removes it."""
+
+    _LOCK = "held"
+
+    def __init__(self):
+        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        self._held = open(self.path / self._LOCK, "w")  # noqa: SIM115
+        fcntl.flock(self._held, fcntl.LOCK_EX)
+
+    def close(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+        self._held.close()
+
+    @classmethod
+    def remove_leftovers(cls) -> None:
+        """Those of processes that were killed together with their helpers."""
+        for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+            with contextlib.suppress(OSError), open(folder / cls._LOCK) as held:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+# By the process, since one that was forked off must not talk to its parent's helper; and by the
+# CPU's target, which a helper has for good.
+_compilers: dict[tuple[int, str], _Compiler] = {}
+
+
+def _compiler(target: Target) -> _Compiler:
+    cpu = target if target.platform == "cpu" else targets.by_platform(None)["cpu"]
+    key = os.getpid(), cpu.name
+    if key not in _compilers:
+        _Folder.remove_leftovers()
+        _compilers[key] = _Compiler(cpu)
+    return _compilers[key]
+
+
+def pids() -> list[int]:
+    """Of this process's helpers that are running."""
+    own = (compiler for (pid, _), compiler in _compilers.items() if pid == os.getpid())
+    return [compiler.helper.pid for compiler in own if compiler.helper is not None]
+
+
+@atexit.register
+def close() -> None:
+    """Ends this process's helpers; the next module starts another."""
+    for (pid, _), compiler in _compilers.items():
+        if pid == os.getpid():
+            compiler.close()

@@ -1,0 +1,41 @@
+"""What XLA's code generators leave behind: the texts of LLVM IR and PTX, in one fixed order."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from jax_ir_synth.compiling.machine import disassembled
+
+# XLA numbers the modules of a process, and CUDA's once more in the order in which they are done.
+_NUMBER = re.compile(r"^module_\d+\.")
+# What stands in a text that has no code: all the work is a library's, or there is none.
+NOTHING = {"llvm": "; no code: see optimized_hlo\n", "asm": "// no code: see optimized_hlo\n"}
+# The names of a module, which are those of its first kernel in other words.
+_LLVM_NAMES = re.compile(r"^(?:; ModuleID|source_filename) = .*\n", re.MULTILINE)
+# A function of LLVM IR, an entry of PTX, a function's label in assembly (those of jumps begin with
+# a dot).
+_KERNEL = re.compile(
+    r"^(?:define [^\n]*?@|\.visible \.entry )([\w.$-]+)\(|^([A-Za-z_][\w.$-]*):$", re.MULTILINE
+)
+
+
+def llvm(folder: Path) -> str:
+    """The LLVM IR after optimization, one module after the other."""
+    texts = [path.read_text(encoding="utf-8") for path in folder.glob("*.ir-with-opt.ll")]
+    return _joined((_LLVM_NAMES.sub("", text) for text in texts), "llvm")
+
+
+def ptx(folder: Path) -> str:
+    """The PTX, likewise."""
+    return _joined((p.read_text(encoding="utf-8") for p in folder.glob("*.ptx")), "asm")
+
+
+def machine_code(folder: Path) -> str:
+    """The CPU's machine code, disassembled, one object file after the other."""
+    return _joined((disassembled(path.read_bytes()) for path in folder.glob("*.o")), "asm")
+
+
+def _joined(texts: Iterable[str], dialect: str) -> str:
+    # By the kernels' names: the files' order is that in which the compiler's threads were done.
+    kernels = sorted((_KERNEL.findall(text), text.strip()) for text in texts)
+    return "\n\n".join(text for names, text in kernels if names) or NOTHING[dialect]

@@ -1,0 +1,123 @@
+"""An object file of x86-64 → assembly text, in the syntax that GNU's assembler reads."""
+
+import io
+from collections.abc import Iterator
+
+# Brought by the package itself; late imports would save nothing, only helpers load this file.
+import capstone
+from capstone import x86
+from elftools.common.exceptions import ELFError, ELFParseError
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import Section, SymbolTableSection
+
+_R_X86_64_64, _R_X86_64_PC32, _R_X86_64_PLT32 = 1, 2, 4
+_BYTES_A_LINE = 16
+
+
+def disassembled(content: bytes) -> str:
+    """The code and the constants of a relocatable object file.
+
+    Addresses are symbols: a function's name, a label for where a jump goes, a section and an
+    offset for a constant. So the text holds what the file does, and no address of a process.
+
+    Raises ValueError where it isn't such a file, or bytes of its code are no instruction.
+    """
+    try:
+        file = ELFFile(io.BytesIO(content))
+    except (ELFError, ELFParseError) as error:
+        raise ValueError(f"content (={content[:16]!r}) is no object file: {error}") from None
+    if file["e_type"] != "ET_REL" or file["e_machine"] != "EM_X86_64":
+        raise ValueError(f"an object file of {file['e_machine']}, {file['e_type']} is not known")
+    symbols = file.get_section_by_name(".symtab")
+    parts = []
+    for number, section in enumerate(file.iter_sections()):
+        if not section["sh_size"] or section["sh_type"] != "SHT_PROGBITS":
+            continue
+        if section["sh_flags"] & 0x4:  # SHF_EXECINSTR
+            parts.append(_code(file, section, number, symbols))
+        elif section["sh_flags"] & 0x2:  # SHF_ALLOC
+            parts.append(_constants(section))
+    return "\n".join([".intel_syntax noprefix", *parts])
+
+
+def _code(file: ELFFile, section: Section, number: int, symbols: SymbolTableSection) -> str:
+    engine = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
+    engine.detail = True
+    instructions = list(engine.disasm(section.data(), 0))
+    if sum(instruction.size for instruction in instructions) != section["sh_size"]:
+        raise ValueError(f"bytes of {section.name} are no instruction")
+    names = {
+        symbol["st_value"]: symbol.name
+        for symbol in symbols.iter_symbols()
+        if symbol["st_shndx"] == number and symbol["st_info"].type == "STT_FUNC"
+    }
+    targets = {
+        instruction.operands[0].imm
+        for instruction in instructions
+        if _is_jump(instruction) and instruction.operands[0].imm not in names
+    }
+    labels = {address: f".L{index}" for index, address in enumerate(sorted(targets))} | names
+    relocations = dict(_relocations(file, section, symbols))
+    lines = [f".section {section.name}"]
+    for instruction in instructions:
+        if instruction.address in labels:
+            lines.append(f"{labels[instruction.address]}:")
+        lines.append("\t" + _written(instruction, labels, relocations))
+    return "\n".join(lines)
+
+
+def _is_jump(instruction: capstone.CsInsn) -> bool:
+    return instruction.group(x86.X86_GRP_BRANCH_RELATIVE)
+
+
+def _relocations(
+    file: ELFFile, section: Section, symbols: SymbolTableSection
+) -> Iterator[tuple[int, str]]:
+    """Where in the section the linker writes an address, and of what."""
+    table = file.get_section_by_name(f".rela{section.name}")
+    for relocation in table.iter_relocations() if table is not None else ():
+        symbol = symbols.get_symbol(relocation["r_info_sym"])
+        if symbol["st_info"].type == "STT_SECTION":
+            name = file.get_section(symbol["st_shndx"]).name
+        else:
+            name = symbol.name
+        addend = relocation["r_addend"]
+        if relocation["r_info_type"] in (_R_X86_64_PC32, _R_X86_64_PLT32):
+            # Relative to the next instruction, which begins four bytes behind.
+            addend += 4
+        elif relocation["r_info_type"] != _R_X86_64_64:
+            raise ValueError(f"a relocation of type {relocation['r_info_type']} is not known")
+        yield relocation["r_offset"], name + (f"+{addend}" if addend else "")
+
+
+def _written(instruction, labels: dict[int, str], relocations: dict[int, str]) -> str:
+    operands = instruction.op_str
+    span = range(instruction.address, instruction.address + instruction.size)
+    for offset in span:
+        if offset not in relocations:
+            continue
+        name = relocations[offset]
+        if instruction.mnemonic == "movabs":
+            register = operands.split(",")[0]
+            operands = f"{register}, offset {name}"
+        elif _is_jump(instruction):
+            return f"{instruction.mnemonic} {name}"
+        else:
+            operands = operands.replace("[rip]", f"[rip + {name}]")
+    if _is_jump(instruction):
+        operands = labels[instruction.operands[0].imm]
+    return f"{instruction.mnemonic} {operands}".rstrip()
+
+
+def _constants(section: Section) -> str:
+    content = section.data()
+    lines = [f".section {section.name}"]
+    for start in range(0, len(content), _BYTES_A_LINE):
+        chunk = content[start : start + _BYTES_A_LINE]
+        if len(chunk) % 4 == 0:
+            words = (chunk[k : k + 4] for k in range(0, len(chunk), 4))
+            numbers = (f"0x{int.from_bytes(word, 'little'):08x}" for word in words)
+            lines.append(".long " + ", ".join(numbers))
+        else:
+            lines.append(".byte " + ", ".join(f"0x{byte:02x}" for byte in chunk))
+    return "\n".join(lines)

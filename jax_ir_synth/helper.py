@@ -1,0 +1,97 @@
+"""A fresh Python process that answers questions, both pickled and sent through pipes.
+
+Neither fork nor multiprocessing: a process forked after its parent used jax hangs, and
+multiprocessing's other ways run the caller's `__main__` again, which never ends in a script
+without a main guard. A helper knows nothing of the caller: its script, its notebook and its jax
+settings play no part.
+"""
+
+import contextlib
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+
+class HelperDied(RuntimeError):
+    """The process ended before it had answered."""
+
+    def __init__(self, status: int):
+        super().__init__(f"exit status {status}")
+        self.status = status
+
+
+class Helper:
+    """A process that runs `serve()` of a module, which is to call `answer_questions`.
+
+    Args:
+      module: its name.
+      environment: variables to set in the process, None for one to take away.
+    """
+
+    def __init__(self, module: str, **environment: str | None):
+        start = f"import sys; sys.path[:] = {sys.path!r}; from {module} import serve; serve()"
+        # No device is needed; without the first each helper would take its share of a GPU.
+        variables = {**os.environ, "JAX_PLATFORMS": "cpu", **environment}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", start],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={name: value for name, value in variables.items() if value is not None},
+            # Ctrl-C is for the parent, which ends its helpers itself.
+            process_group=0,
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(self, question: Any) -> Any:
+        """The answer. Raises HelperDied."""
+        try:
+            pickle.dump(question, self._process.stdin)
+            self._process.stdin.flush()
+            return pickle.load(self._process.stdout)
+        except (EOFError, OSError, pickle.UnpicklingError):
+            raise HelperDied(self._process.wait()) from None
+
+    def kill(self) -> None:
+        """Ends the process, whatever it does; who waits for an answer gets HelperDied."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """Ends the process and gives back what it held."""
+        self.kill()
+        # Popen's own exit closes the pipes and reaps; a message half-sent can't be flushed.
+        with contextlib.suppress(BrokenPipeError), self._process:
+            pass
+
+
+def answer_questions(answer: Callable[[Any], Any], ready: Callable[[], None]) -> None:
+    """A helper's whole life: questions from stdin, answers to stdout, until stdin ends.
+
+    Args:
+      answer: gives the answer to a question; what it raises ends the process.
+      ready: is called first, while no question is waiting: for slow imports.
+    """
+    questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    # Whatever a library prints must not end up among the answers.
+    os.dup2(2, 1)
+    ready()
+    while True:
+        try:
+            question = pickle.load(questions)
+        except EOFError:
+            return
+        try:
+            pickle.dump(answer(question), answers)
+            answers.flush()
+        except BrokenPipeError:
+            # Who asked is gone.
+            return

@@ -1,0 +1,93 @@
+"""A page with one kernel at all levels, CPU and CUDA side by side: `python -m jax_ir_synth.levels`."""
+
+import sys
+from pathlib import Path
+
+from jax_ir_synth.cli import OneLineParser
+from jax_ir_synth.dialects import DIALECTS
+
+PROGRAM = "jax_ir_synth.levels"
+NAME = "kernel_rectified"
+PYTHON = f'''\
+def {NAME}(x, w, b):
+    """The sum of each rectified row."""
+    y = x * w + b
+    z = jnp.maximum(y, 0.0)
+    return jnp.sum(z, axis=-1)
+'''
+SHAPES = {"x": (2, 8), "w": (8,), "b": ()}
+
+_TITLES = {
+    "jaxpr": "The closed jaxpr: what JAX traced",
+    "stablehlo": "StableHLO: what JAX hands to XLA",
+    "hlo": "HLO: XLA's own form, not optimized yet",
+    "optimized_hlo": "Optimized HLO: fused, with layouts, in the order in which it runs",
+    "llvm": "LLVM IR, optimized: what the fusions became",
+    "asm": "Machine code of the CPU, disassembled; PTX for CUDA",
+}
+_LANGUAGES = {"stablehlo": "mlir", "llvm": "llvm", "asm": "asm"}
+_HEADS = {"cpu": "CPU (`cpp`)", "cuda": "CUDA (`cuda`)"}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns the exit code: 0, or 2 for a file that can't be written."""
+    parser = OneLineParser(
+        prog=f"python -m {PROGRAM}",
+        description="Write a Markdown page with one kernel's forward pass in every dialect.",
+    )
+    parser.add_argument("output", metavar="FILE", type=Path, help="the page")
+    arguments = parser.parse_args(argv)
+    try:
+        arguments.output.write_text(page(), encoding="utf-8")
+    except (OSError, ValueError) as error:
+        parser.error(f"`FILE` (={arguments.output}) can't be written: {error}")
+    return 0
+
+
+def page() -> str:
+    """The Markdown text. Raises ValueError where CUDA's compiler isn't installed."""
+    import jax
+
+    from jax_ir_synth.lowering import lower
+    from jax_ir_synth.lowering.column import read_columns
+
+    namespace: dict = {"jnp": jax.numpy}
+    exec(PYTHON, namespace)
+    arguments = [jax.ShapeDtypeStruct(shape, "float32") for shape in SHAPES.values()]
+    texts = lower(namespace[NAME], *arguments, dialect=DIALECTS)
+    columns = {platform: read_columns(text) for platform, text in texts.items()}
+    shapes = ", ".join(f"`{name}` {list(shape)}" for name, shape in SHAPES.items())
+    parts = [
+        "# One kernel at six levels",
+        f"Its forward pass, for float32 arguments {shapes}; lowered by jax {jax.__version__}. The "
+        f"backward pass stands in a section of its own in each dialect. Made by `python -m "
+        f"{PROGRAM}`.",
+        _fenced("python", PYTHON),
+    ]
+    for dialect, *sides in zip(DIALECTS, *columns.values(), strict=True):
+        parts.append(f"## `{dialect}`\n\n{_TITLES[dialect]}.")
+        if sides[0].forward == sides[1].forward:
+            parts.append("The same for both:")
+            parts.append(_fenced(_LANGUAGES.get(dialect, ""), sides[0].forward))
+            continue
+        heads = [
+            f"{_HEADS[platform]}, {side.target}"
+            for platform, side in zip(columns, sides, strict=True)
+        ]
+        cells = [_fenced(_LANGUAGES.get(dialect, ""), side.forward) for side in sides]
+        parts.append(
+            "<table><tr><th>\n\n"
+            + "\n\n</th><th>\n\n".join(heads)
+            + "\n\n</th></tr><tr><td valign='top'>\n\n"
+            + "\n\n</td><td valign='top'>\n\n".join(cells)
+            + "\n\n</td></tr></table>"
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def _fenced(language: str, text: str) -> str:
+    return f"```{language}\n{text.rstrip()}\n```"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,17 @@
+"""A closed jaxpr → text, with the values of its constants."""
+
+import re
+
+import numpy as np
+
+# Where a function stands in memory, if one is printed as a parameter.
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+
+
+def jaxpr_text(closed) -> str:
+    """As jax prints it; then, where it has constants, a line for each of its constant variables."""
+    text = _ADDRESS.sub("", str(closed))
+    if not closed.consts:
+        return text
+    values = [np.asarray(value).tolist() for value in closed.consts]
+    return "\n".join([text, "consts:", *(f"  {value}" for value in values)])

@@ -1,0 +1,80 @@
+"""One pass of a kernel, traced once: its text in any dialect, for any platform."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+
+from jax_ir_synth.compiling import compile_module, hlo
+from jax_ir_synth.dialects import COMPILED
+from jax_ir_synth.lowering.column import clean
+from jax_ir_synth.lowering.jaxprs import jaxpr_text
+from jax_ir_synth.lowering.platforms import same_on_every_platform
+from jax_ir_synth.targets import Target
+
+
+class Written(NamedTuple):
+    """A text, and what it was compiled for: empty where it wasn't."""
+
+    text: str
+    target: str
+
+
+class Pass:
+    """The forward or the backward pass.
+
+    Args:
+      fn: the function, after which the module is named.
+      args: abstract arguments.
+    """
+
+    def __init__(self, fn: Callable, args: Sequence[Any]):
+        # Unused arguments stay, so that the module's signature is the Python function's.
+        self._traced = jax.jit(fn, keep_unused=True).trace(*args)
+        self._lowered: dict[str, jax.stages.Lowered] = {}
+        self._stablehlo: dict[str, str] = {}
+
+    def stablehlo(self, platform: str) -> str:
+        """The module as StableHLO."""
+        lowering = self._platform(platform)
+        if lowering not in self._stablehlo:
+            self._stablehlo[lowering] = clean(self._lower(lowering).as_text())
+        return self._stablehlo[lowering]
+
+    def texts(self, platform: str, dialects: Sequence[str], target: Target) -> list[Written]:
+        """The pass in each of the dialects; those of `COMPILED` for the target."""
+        wanted = [dialect for dialect in dialects if dialect in COMPILED]
+        if wanted:
+            located = self._lower(self._platform(platform)).as_text(debug_info=True)
+            compiled = compile_module(located, target, wanted)
+        written = []
+        for dialect in dialects:
+            if dialect in wanted:
+                written.append(Written(compiled.texts[dialect], compiled.target))
+            elif dialect == "jaxpr":
+                written.append(Written(jaxpr_text(self._traced.jaxpr), ""))
+            elif dialect == "hlo":
+                written.append(Written(self._hlo(platform), ""))
+            else:
+                written.append(Written(self.stablehlo(platform), ""))
+        return written
+
+    def _hlo(self, platform: str) -> str:
+        lowered = self._lower(self._platform(platform))
+        return hlo.text(lowered.compiler_ir("hlo").get_hlo_module())
+
+    def _platform(self, platform: str) -> str:
+        """The platform whose lowering is this one's."""
+        if platform == "cpu" or self._lowers_alike:
+            return "cpu"
+        return platform
+
+    @functools.cached_property
+    def _lowers_alike(self) -> bool:
+        return same_on_every_platform(self._traced.jaxpr)
+
+    def _lower(self, platform: str) -> jax.stages.Lowered:
+        if platform not in self._lowered:
+            self._lowered[platform] = self._traced.lower(lowering_platforms=(platform,))
+        return self._lowered[platform]

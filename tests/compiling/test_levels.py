@@ -1,0 +1,42 @@
+"""The page of one kernel at all levels is what the package writes today."""
+
+from pathlib import Path
+
+import pytest
+
+from jax_ir_synth import levels
+from jax_ir_synth.dialects import DIALECTS
+
+PAGE = Path(__file__).resolve().parents[2] / "dataset_card" / "levels.md"
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return levels.page()
+
+
+def test_the_page_is_up_to_date(page, request):
+    if request.config.getoption("--record-goldens"):
+        PAGE.write_text(page, encoding="utf-8")
+    if "x86-64-v3:" in page:
+        pytest.skip("XLA takes this CPU for another than the target's, and orders its code for it")
+    assert page == PAGE.read_text(encoding="utf-8")
+
+
+def test_every_dialect_has_its_part_and_compiled_ones_two(page):
+    parts = page.split("\n## ")
+    assert [part.split("\n")[0] for part in parts[1:]] == [f"`{name}`" for name in DIALECTS]
+    for part in parts[1:4]:
+        assert "The same for both" in part
+    for part in parts[4:]:
+        assert part.count("```") == 4
+        assert part.index("CPU (`cpp`), x86-64-v3") < part.index("CUDA (`cuda`), sm_90")
+
+
+def test_a_page_that_cant_be_written_is_one_line(tmp_path, capsys):
+    with pytest.raises(SystemExit) as caught:
+        levels.main([str(tmp_path)])
+    assert caught.value.code == 2
+    message = capsys.readouterr().err
+    assert message.startswith("python -m jax_ir_synth.levels: error: `FILE`")
+    assert message.count("\n") == 1

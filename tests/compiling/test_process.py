@@ -1,0 +1,177 @@
+"""Helpers that die, callers that die, and what both leave behind: nothing."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import jax
+import pytest
+
+from jax_ir_synth import compiling
+from jax_ir_synth.compiling import CompileError, compile_module
+from jax_ir_synth.config import Request
+from jax_ir_synth.plan import plan_rows
+from jax_ir_synth.rows import RowError, make_row
+from jax_ir_synth.targets import TARGETS
+
+CPU = TARGETS["x86-64-v3"]
+X = jax.ShapeDtypeStruct((8,), "float32")
+TEXT = jax.jit(lambda x: x * 2.0).lower(X).as_text(debug_info=True)
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def helper() -> compiling._Compiler:
+    return compiling._compiler(CPU)
+
+
+@pytest.fixture
+def own_folder(monkeypatch, tmp_path):
+    """Folders of this test alone."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    helper().close()
+    yield tmp_path
+    helper().close()
+
+
+def test_a_helper_that_dies_is_replaced_and_the_module_compiled(own_folder):
+    first = compile_module(TEXT, CPU, ["llvm"])
+    killed = helper().helper
+    os.kill(killed.pid, signal.SIGKILL)
+    assert compile_module(TEXT, CPU, ["llvm"]) == first
+    assert helper().helper is not killed
+    assert len(list(own_folder.iterdir())) == 1
+
+
+def test_one_that_dies_twice_stops_the_run_with_the_rows_coordinates(own_folder, monkeypatch):
+    started = []
+
+    class Dying(compiling.Helper):
+        def ask(self, question):
+            started.append(self.pid)
+            os.kill(self.pid, signal.SIGKILL)
+            return super().ask(question)
+
+    monkeypatch.setattr(compiling, "Helper", Dying)
+    with pytest.raises(CompileError, match=r"for x86-64-v3 died twice \(exit status -9\)"):
+        compile_module(TEXT, CPU, ["asm"])
+    assert len(set(started)) == 2
+    request = Request(category="unary", count=1, device="cpu", dialect="llvm", verify=False)
+    (planned,) = plan_rows(request)
+    with pytest.raises(
+        RowError, match=r"row \d+ \(category='unary', seed=0, candidate=\d+\).*died"
+    ):
+        make_row(request, planned)
+
+
+def test_what_xla_refuses_is_one_line_and_the_helper_goes_on(own_folder):
+    wrong = TEXT.replace("stablehlo.multiply", "stablehlo.no_such_operation")
+    with pytest.raises(CompileError, match="XLA doesn't compile it for x86-64-v3: ") as caught:
+        compile_module(wrong, CPU, ["llvm"])
+    assert "\n" not in str(caught.value)
+    before = helper().helper
+    assert compile_module(TEXT, CPU, ["llvm"]).texts["llvm"]
+    assert helper().helper is before
+
+
+def test_a_helper_is_replaced_after_so_many_modules(own_folder, monkeypatch):
+    monkeypatch.setattr(compiling, "MODULES_A_HELPER", 2)
+    used = []
+    for _ in range(5):
+        compile_module(TEXT, CPU, ["optimized_hlo"])
+        used.append(helper().helper.pid)
+    assert [used.count(pid) for pid in dict.fromkeys(used)] == [2, 2, 1]
+    assert len(list(own_folder.iterdir())) == 1
+
+
+def test_the_compilers_files_are_gone_after_each_module(own_folder):
+    compile_module(TEXT, CPU, ["llvm", "asm"])
+    (folder,) = own_folder.iterdir()
+    assert [path.name for path in folder.iterdir()] == ["held"]
+    helper().close()
+    assert not list(own_folder.iterdir())
+
+
+USE = """
+import os, sys, time
+sys.path.insert(0, sys.argv[1])
+import jax
+from jax_ir_synth import compiling
+from jax_ir_synth.targets import TARGETS
+text = jax.jit(lambda x: x * 2.0).lower(jax.ShapeDtypeStruct((8,), "float32")).as_text()
+compiling.compile_module(text, TARGETS["x86-64-v3"], ["llvm"])
+"""
+
+
+def run(code: str, folder: Path, **options) -> subprocess.Popen:
+    environment = {**os.environ, "TMPDIR": str(folder), "JAX_PLATFORMS": "cpu"}
+    return subprocess.Popen(
+        [sys.executable, "-c", USE + code, str(ROOT)], env=environment, **options
+    )
+
+
+def gone(folder: Path) -> bool:
+    for _ in range(100):
+        if not list(folder.iterdir()):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_nothing_is_left_when_the_caller_is_killed(tmp_path, number):
+    caller = run(
+        "print('ready', flush=True); time.sleep(60)",
+        tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert caller.stdout.readline() == b"ready\n"
+    assert len(list(tmp_path.iterdir())) == 1
+    caller.send_signal(number)
+    caller.wait()
+    caller.stdout.close()
+    assert gone(tmp_path)
+
+
+def test_what_both_left_is_removed_by_the_next(tmp_path):
+    code = """
+(compiler,) = compiling._compilers.values()
+os.kill(compiler.helper.pid, 9)
+os.kill(os.getpid(), 9)
+"""
+    assert run(code, tmp_path).wait() == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == 1
+    assert run("", tmp_path).wait() == 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_process_forked_after_jax_ran_compiles_too(tmp_path):
+    code = """
+jax.numpy.arange(3.0).sum().block_until_ready()
+child = os.fork()
+if child == 0:
+    compiled = compiling.compile_module(text, TARGETS["x86-64-v3"], ["asm"])
+    compiling.close()
+    os._exit(0 if "vaddss" in compiled.texts["asm"] else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+compiling.compile_module(text, TARGETS["x86-64-v3"], ["llvm"])
+"""
+    assert run(code, tmp_path).wait(timeout=120) == 0
+    assert gone(tmp_path)
+
+
+def test_worker_processes_give_the_same_rows():
+    from jax_ir_synth.workers import Workers
+
+    request = Request(category="unary", count=17, dialect=("llvm", "asm"), verify=False)
+    planned = list(plan_rows(request))[::6]
+    with Workers(2, 17) as workers:
+        made = list(workers.rows(request, planned))
+    assert made == [make_row(request, row) for row in planned]
+    proven = dataclasses.replace(request, verify=True)
+    assert make_row(proven, planned[0])["verified"].startswith("stablehlo: ")
