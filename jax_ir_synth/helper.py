@@ -60,6 +60,10 @@ class Helper:
             return pickle.load(self._process.stdout)
         except (EOFError, OSError, pickle.UnpicklingError):
             raise HelperDied(self._process.wait()) from None
+        except BaseException:
+            # Ctrl-C: this question's answer must not be taken for the next one's.
+            self.kill()
+            raise
 
     def kill(self) -> None:
         """Ends the process, whatever it does; who waits for an answer gets HelperDied."""

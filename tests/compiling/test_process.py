@@ -88,6 +88,26 @@ def test_a_helper_is_replaced_after_so_many_modules(own_folder, monkeypatch):
     assert len(list(own_folder.iterdir())) == 1
 
 
+def test_an_interrupted_question_is_not_answered_in_the_place_of_the_next(own_folder):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    other = TEXT.replace("jit__lambda", "jit_other")
+    assert other != TEXT
+    wanted = compile_module(other, CPU, ["optimized_hlo"])
+    helper().close()
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        # It starts for longer than this.
+        signal.setitimer(signal.ITIMER_REAL, 0.3)
+        with pytest.raises(KeyboardInterrupt):
+            compile_module(TEXT, CPU, ["optimized_hlo"])
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert compile_module(other, CPU, ["optimized_hlo"]) == wanted
+
+
 def test_the_compilers_files_are_gone_after_each_module(own_folder):
     compile_module(TEXT, CPU, ["llvm", "asm"])
     (folder,) = own_folder.iterdir()
