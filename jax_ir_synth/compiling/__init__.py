@@ -28,8 +28,9 @@ class Compiled(NamedTuple):
 
     Attributes:
       texts: by dialect.
-      target: the name of the machine they are for. Behind a colon stands the processor that XLA
-        took for it, where it isn't the target's own: then another machine may write other texts.
+      target: the name of the machine they are for. Behind a + stand instructions beyond the
+        target's that this machine's CPU has, behind a colon the processor that XLA took for it
+        where it isn't the target's own: machines that differ in these may write other texts.
     """
 
     texts: dict[str, str]
@@ -65,15 +66,14 @@ class _Compiler:
                 self._start()
             self._left -= 1
             try:
-                texts, processor, failure = self.helper.ask((text, target.name, tuple(dialects)))
+                texts, name, failure = self.helper.ask((text, target.name, tuple(dialects)))
             except HelperDied as error:
                 self._left = 0
                 died = error
                 continue
             if failure is not None:
                 raise CompileError(f"XLA doesn't compile it for {target.name}: {failure}")
-            name = target.name
-            return Compiled(texts, name if processor == target.processor else f"{name}:{processor}")
+            return Compiled(texts, name)
         raise CompileError(f"the process that compiles for {target.name} died twice ({died})")
 
     def _start(self) -> None:

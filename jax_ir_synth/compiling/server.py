@@ -13,7 +13,11 @@ from jax_ir_synth.helper import answer_questions
 from jax_ir_synth.targets import TARGETS, Target
 
 # In a compiled CPU program, see `TargetMachineOptionsProto`: the triple, then the processor.
-_PROCESSOR = re.compile(rb"x86_64-[\w-]+\x12.([\w-]+)\x1a")
+_PROCESSOR = re.compile(rb"x86_64-[\w-]+\x12.([\w-]+)\x1a..?([\w.,+-]+)", re.DOTALL)
+# Instructions that no level of x86-64 has, and that LLVM chooses by itself where the CPU has them.
+_BEYOND_LEVELS = frozenset(
+    "avxifma avxneconvert avxvnni avxvnniint16 avxvnniint8 fma4 gfni sse4a tbm xop".split()
+)
 
 
 def serve() -> None:
@@ -31,7 +35,7 @@ def _ready() -> None:
 
 
 def _answer(folder: Path, question: tuple[str, str, Sequence[str]]) -> tuple:
-    """The texts, the processor they are for and None; or None, None and why not."""
+    """The texts, what machine they are for (see `compiled`) and None; or None, None and why not."""
     from jaxlib.xla_client import XlaRuntimeError
 
     text, target, dialects = question
@@ -46,8 +50,8 @@ def _answer(folder: Path, question: tuple[str, str, Sequence[str]]) -> tuple:
 
 def compiled(
     text: str, target: Target, dialects: Sequence[str], dump: Path
-) -> tuple[dict[str, str], str | None]:
-    """The texts by dialect, and what processor XLA takes the CPU for (None for CUDA).
+) -> tuple[dict[str, str], str]:
+    """The texts by dialect, and the target's name with what XLA couldn't be kept from using.
 
     `dump` is an empty folder for the compiler's files.
     """
@@ -65,17 +69,17 @@ def compiled(
     with parsed(text) as module:
         if target.platform == "cpu":
             executable = device.client.compile_and_load(module, devices, options, [])
-            processor = _processor()
+            name = _host(target)
         else:
             executable = device.client.compile(module, devices, options)
-            processor = None
+            name = target.name
     (module,) = executable.hlo_modules()
     write = {
         "optimized_hlo": lambda: hlo.text(module),
         "llvm": lambda: code.llvm(dump),
         "asm": lambda: code.machine_code(dump) if target.platform == "cpu" else code.ptx(dump),
     }
-    return {dialect: write[dialect]() for dialect in dialects}, processor
+    return {dialect: write[dialect]() for dialect in dialects}, name
 
 
 @functools.cache
@@ -93,11 +97,14 @@ def _device(target: Target):
 
 
 @functools.cache
-def _processor() -> str:
-    """What XLA takes the CPU for."""
+def _host(target: Target) -> str:
+    """A CPU's target, and what this CPU adds: instructions behind a +, its own name behind a colon."""
     import jax
 
     compiled = jax.jit(lambda x: x).lower(jax.ShapeDtypeStruct((), "float32")).compile()
     client = jax.devices("cpu")[0].client
     content = client.serialize_executable(compiled.runtime_executable())
-    return _PROCESSOR.search(content)[1].decode()
+    processor, features = (found.decode() for found in _PROCESSOR.search(content).groups())
+    more = _BEYOND_LEVELS & {name[1:] for name in features.split(",") if name.startswith("+")}
+    added = "".join(f"+{name}" for name in sorted(more))
+    return target.name + added + ("" if processor == target.processor else f":{processor}")

@@ -8,7 +8,7 @@ BACKENDS = {"cpu": "cpu", "cuda": "gpu"}
 
 _SECTION = re.compile(
     r"# JAX compiler IR \(backend=(?P<backend>\w+), dialect=(?P<dialect>\w+)"
-    r"(?:, target=(?P<target>[\w:.-]+))?\)\n"
+    r"(?:, target=(?P<target>[\w:+.-]+))?\)\n"
     r"## Forward\n"
     r"(?P<forward>.*?)\n"
     r"\n"
