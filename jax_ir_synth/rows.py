@@ -4,7 +4,7 @@ import functools
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 
-from jax_ir_synth import kernels
+from jax_ir_synth import dialects, kernels
 from jax_ir_synth.config import Request
 from jax_ir_synth.plan import PlannedRow
 from jax_ir_synth.verify import OF_STABLEHLO, UNVERIFIED, prove
@@ -47,7 +47,7 @@ def make_row(request: Request, planned: PlannedRow) -> dict:
         )
         row = _row(planned, spec, source, lowered)
         if request.verify:
-            row["verified"] = _proven(row, lowered)
+            row["verified"] = _proven(request, row, lowered)
     except Exception as error:
         text = "" if source is None else f"\n{source.python}"
         raise RowError(
@@ -57,11 +57,12 @@ def make_row(request: Request, planned: PlannedRow) -> dict:
     return row
 
 
-def _proven(row: dict, lowered) -> str:
-    """What proves the row; that of its StableHLO, where other dialects are made of it."""
+def _proven(request: Request, row: dict, lowered) -> str:
+    """What proves the row: its own StableHLO; where it has none, that which it was made of."""
+    if "stablehlo" in dialects.several(request.dialect):
+        return prove(row)
     stablehlo = {name: lowered.stablehlo.get(platform) for name, platform in _PLATFORMS.items()}
-    word = prove({**row, **stablehlo})
-    return word if all(row[name] == stablehlo[name] for name in stablehlo) else OF_STABLEHLO + word
+    return OF_STABLEHLO + prove({**row, **stablehlo})
 
 
 def _row(planned: PlannedRow, spec, source, lowered) -> dict:
