@@ -7,8 +7,8 @@ is compiled for the CPU and for CUDA, both passes.
 import sys
 from pathlib import Path
 
-from jax_ir_synth import compiling
 from jax_ir_synth.config import Request
+from jax_ir_synth.lowering import compiling
 from jax_ir_synth.plan import plan_rows
 from jax_ir_synth.rows import make_row
 

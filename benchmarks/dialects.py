@@ -11,9 +11,9 @@ import statistics
 import sys
 from collections import Counter
 
-from jax_ir_synth import compiling
 from jax_ir_synth.config import Request
 from jax_ir_synth.dialects import DIALECTS
+from jax_ir_synth.lowering import compiling
 from jax_ir_synth.lowering.column import read_column
 from jax_ir_synth.plan import plan_rows
 from jax_ir_synth.rows import make_row

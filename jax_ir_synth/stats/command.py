@@ -43,8 +43,8 @@ def summarise(path: Path) -> dict:
     """All figures of a saved dataset, see `figures.Figures.summary`. Raises SavedError."""
     from jax_ir_synth import report
     from jax_ir_synth.reading import Reading
-    from jax_ir_synth.stats.figures import Figures
     from jax_ir_synth.saved import SavedError, open_saved
+    from jax_ir_synth.stats.figures import Figures
 
     saved = open_saved(path)
     figures = Figures()

@@ -20,7 +20,7 @@ except RuntimeError:
     sys.exit()
 import numpy as np
 from jaxlib import xla_client
-from jax_ir_synth.compiling import code, hlo, server
+from jax_ir_synth.lowering.compiling import code, hlo, server
 from jax_ir_synth.config import Request
 from jax_ir_synth.lowering.column import read_column
 from jax_ir_synth.lowering.parsing import parsed

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from jax_ir_synth.compiling import machine
 from jax_ir_synth.lowering.column import read_column
+from jax_ir_synth.lowering.compiling import machine
 
 
 def assembly(row: dict) -> list[str]:

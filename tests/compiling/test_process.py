@@ -12,9 +12,9 @@ from pathlib import Path
 import jax
 import pytest
 
-from jax_ir_synth import compiling
-from jax_ir_synth.compiling import CompileError, compile_module
 from jax_ir_synth.config import Request
+from jax_ir_synth.lowering import compiling
+from jax_ir_synth.lowering.compiling import CompileError, compile_module
 from jax_ir_synth.plan import plan_rows
 from jax_ir_synth.rows import RowError, make_row
 from jax_ir_synth.targets import TARGETS
@@ -120,7 +120,7 @@ USE = """
 import os, sys, time
 sys.path.insert(0, sys.argv[1])
 import jax
-from jax_ir_synth import compiling
+from jax_ir_synth.lowering import compiling
 from jax_ir_synth.targets import TARGETS
 text = jax.jit(lambda x: x * 2.0).lower(jax.ShapeDtypeStruct((8,), "float32")).as_text()
 compiling.compile_module(text, TARGETS["x86-64-v3"], ["llvm"])

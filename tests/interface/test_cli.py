@@ -17,7 +17,6 @@ import pytest
 from jax_ir_synth import __version__, cli
 from jax_ir_synth.config import CONFIGS
 
-
 # A shell starts background jobs with Ctrl-C ignored, and the tests may run in one.
 INTERRUPTIBLE = """
 import signal, sys

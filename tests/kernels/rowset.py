@@ -9,8 +9,8 @@ from jax_ir_synth.kernels.core.values import KernelSource, KernelSpec
 from jax_ir_synth.lowering import lower_source
 from jax_ir_synth.lowering.column import read_column
 from jax_ir_synth.lowering.parsing import parsed
-from jax_ir_synth.plan import CategoryPlan
 from jax_ir_synth.meaning.inputs import random_inputs
+from jax_ir_synth.plan import CategoryPlan
 from jax_ir_synth.verify.interpreter import Program
 
 PLATFORMS = ("cpu", "cuda")

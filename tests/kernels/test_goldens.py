@@ -16,9 +16,9 @@ from jax_ir_synth import kernels
 from jax_ir_synth.config import Request
 from jax_ir_synth.lowering.column import read_column
 from jax_ir_synth.lowering.parsing import parsed
+from jax_ir_synth.meaning.inputs import random_inputs
 from jax_ir_synth.plan import plan_rows
 from jax_ir_synth.rows import make_row
-from jax_ir_synth.meaning.inputs import random_inputs
 from jax_ir_synth.verify.interpreter import Program
 
 FOLDER = Path(__file__).parent / "goldens"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from jax_ir_synth.compiling.machine import disassembled
+from jax_ir_synth.lowering.compiling.machine import disassembled
 
 # XLA numbers the modules of a process, and CUDA's once more in the order in which they are done.
 _NUMBER = re.compile(r"^module_\d+\.")

@@ -57,7 +57,7 @@ def compiled(
     """
     from jaxlib import xla_client
 
-    from jax_ir_synth.compiling import code, hlo
+    from jax_ir_synth.lowering.compiling import code, hlo
     from jax_ir_synth.lowering.parsing import parsed
 
     options = xla_client.CompileOptions()

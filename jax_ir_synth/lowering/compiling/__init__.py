@@ -79,7 +79,7 @@ class _Compiler:
     def _start(self) -> None:
         self._folder = _Folder()
         self.helper = Helper(
-            "jax_ir_synth.compiling.server",
+            "jax_ir_synth.lowering.compiling.server",
             JAX_IR_SYNTH_FOLDER=str(self._folder.path),
             XLA_FLAGS=_xla_flags(self._cpu),
             # XLA would take another number of threads from it.
