@@ -6,16 +6,16 @@ from pathlib import Path
 
 from jax_ir_synth.lowering.compiling.machine import disassembled
 
-# XLA numbers the modules of a process, and CUDA's once more in the order in which they are done.
-_NUMBER = re.compile(r"^module_\d+\.")
 # What stands in a text that has no code: all the work is a library's, or there is none.
 NOTHING = {"llvm": "; no code: see optimized_hlo\n", "asm": "// no code: see optimized_hlo\n"}
 # The names of a module, which are those of its first kernel in other words.
 _LLVM_NAMES = re.compile(r"^(?:; ModuleID|source_filename) = .*\n", re.MULTILINE)
 # A function of LLVM IR, an entry of PTX, a function's label in assembly (those of jumps begin with
-# a dot).
-_KERNEL = re.compile(
-    r"^(?:define [^\n]*?@|\.visible \.entry )([\w.$-]+)\(|^([A-Za-z_][\w.$-]*):$", re.MULTILINE
+# a dot); the memory of a constant, in LLVM IR and in PTX.
+_DEFINED = re.compile(
+    r"^(?:define [^\n]*?@|\.visible \.entry )([\w.$-]+)\(|^([A-Za-z_][\w.$-]*):$"
+    r"|^@([\w.$-]+) = |^\.visible \.(?:global|const) [^\n]*?(\w+)\[",
+    re.MULTILINE,
 )
 
 
@@ -36,6 +36,7 @@ def machine_code(folder: Path) -> str:
 
 
 def _joined(texts: Iterable[str], dialect: str) -> str:
-    # By the kernels' names: the files' order is that in which the compiler's threads were done.
-    kernels = sorted((_KERNEL.findall(text), text.strip()) for text in texts)
-    return "\n\n".join(text for names, text in kernels if names) or NOTHING[dialect]
+    # By the names: the files' order is that in which the compiler's threads were done. A file
+    # without any is what the CUDA compiler makes of no constants.
+    named = sorted((_DEFINED.findall(text), text.strip()) for text in texts)
+    return "\n\n".join(text for names, text in named if names) or NOTHING[dialect]

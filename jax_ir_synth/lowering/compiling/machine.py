@@ -20,7 +20,8 @@ def disassembled(content: bytes) -> str:
     Addresses are symbols: a function's name, a label for where a jump goes, a section and an
     offset for a constant. So the text holds what the file does, and no address of a process.
 
-    Raises ValueError where it isn't such a file, or bytes of its code are no instruction.
+    Raises ValueError where it isn't such a file, or holds what can't be written: bytes of code
+    that are no instruction, an address in a place that isn't an operand.
     """
     try:
         file = ELFFile(io.BytesIO(content))
@@ -36,7 +37,7 @@ def disassembled(content: bytes) -> str:
         if section["sh_flags"] & 0x4:  # SHF_EXECINSTR
             parts.append(_code(file, section, number, symbols))
         elif section["sh_flags"] & 0x2:  # SHF_ALLOC
-            parts.append(_constants(section))
+            parts.append(_constants(section, dict(_relocations(file, section, symbols))))
     return "\n".join([".intel_syntax noprefix", *parts])
 
 
@@ -91,33 +92,43 @@ def _relocations(
 
 
 def _written(instruction, labels: dict[int, str], relocations: dict[int, str]) -> str:
-    operands = instruction.op_str
     span = range(instruction.address, instruction.address + instruction.size)
-    for offset in span:
-        if offset not in relocations:
-            continue
-        name = relocations[offset]
+    symbols = [relocations[offset] for offset in span if offset in relocations]
+    operands = instruction.op_str
+    if not symbols and _is_jump(instruction):
+        operands = labels[instruction.operands[0].imm]
+    for symbol in symbols:
         if instruction.mnemonic == "movabs":
             register = operands.split(",")[0]
-            operands = f"{register}, offset {name}"
+            operands = f"{register}, offset {symbol}"
         elif _is_jump(instruction):
-            return f"{instruction.mnemonic} {name}"
+            operands = symbol
+        elif "[rip]" in operands:
+            operands = operands.replace("[rip]", f"[rip + {symbol}]")
         else:
-            operands = operands.replace("[rip]", f"[rip + {name}]")
-    if _is_jump(instruction):
-        operands = labels[instruction.operands[0].imm]
+            raise ValueError(f"{instruction.mnemonic} {operands} has no place for {symbol}")
     return f"{instruction.mnemonic} {operands}".rstrip()
 
 
-def _constants(section: Section) -> str:
+def _constants(section: Section, relocations: dict[int, str]) -> str:
     content = section.data()
     lines = [f".section {section.name}"]
+    start = 0
+    # An address (of a jump's table) is a line of its own, eight bytes long.
+    for offset, symbol in [*sorted(relocations.items()), (len(content), "")]:
+        lines += _data(content[start:offset])
+        if symbol:
+            lines.append(f".quad {symbol}")
+        start = offset + 8
+    return "\n".join(lines)
+
+
+def _data(content: bytes) -> Iterator[str]:
     for start in range(0, len(content), _BYTES_A_LINE):
         chunk = content[start : start + _BYTES_A_LINE]
         if len(chunk) % 4 == 0:
             words = (chunk[k : k + 4] for k in range(0, len(chunk), 4))
             numbers = (f"0x{int.from_bytes(word, 'little'):08x}" for word in words)
-            lines.append(".long " + ", ".join(numbers))
+            yield ".long " + ", ".join(numbers)
         else:
-            lines.append(".byte " + ", ".join(f"0x{byte:02x}" for byte in chunk))
-    return "\n".join(lines)
+            yield ".byte " + ", ".join(f"0x{byte:02x}" for byte in chunk)

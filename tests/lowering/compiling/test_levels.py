@@ -8,7 +8,7 @@ import pytest
 from jax_ir_synth import levels
 from jax_ir_synth.dialects import DIALECTS
 
-PAGE = Path(__file__).resolve().parents[2] / "dataset_card" / "levels.md"
+PAGE = Path(__file__).resolve().parents[3] / "dataset_card" / "levels.md"
 
 
 @pytest.fixture(scope="module")

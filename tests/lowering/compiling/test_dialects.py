@@ -4,10 +4,13 @@ import dataclasses
 import json
 import re
 
+import jax
+import numpy as np
 import pytest
 from jaxlib import _hlo
 
 from jax_ir_synth.dialects import COMPILED, DIALECTS
+from jax_ir_synth.lowering import lower
 from jax_ir_synth.lowering.column import read_column, read_columns
 from jax_ir_synth.plan import plan_rows
 from jax_ir_synth.rows import make_row
@@ -96,6 +99,22 @@ def test_each_dialect_is_what_its_name_says(made):
                 else:
                     assert module.startswith(".intel_syntax noprefix")
                     assert "\tret" in module
+
+
+def test_where_a_library_does_all_the_work_the_text_says_so():
+    x = jax.ShapeDtypeStruct((8, 8), "float32")
+    column = lower(lambda x, w: x @ w, x, x, dialect=COMPILED)["cpu"]
+    assert read_column(column, "llvm").forward == "; no code: see optimized_hlo"
+    assert read_column(column, "asm").forward == "// no code: see optimized_hlo"
+    assert " dot(" in read_column(column, "optimized_hlo").forward
+
+
+def test_the_memory_of_a_gpus_constants_is_declared():
+    table = np.arange(64, dtype=np.float32).reshape(8, 8)
+    column = lower(lambda x: x @ table, jax.ShapeDtypeStruct((8, 8), "float32"), dialect=COMPILED)
+    llvm, ptx = (read_column(column["cuda"], dialect).forward for dialect in ("llvm", "asm"))
+    assert re.search(r"^@(\w+) = .* global \[256 x i8\]", llvm, re.MULTILINE)
+    assert re.search(r"^\.visible \.global \.align 256 \.b8 \w+\[256\];", ptx, re.MULTILINE)
 
 
 def test_hlo_is_whole_so_that_xla_can_read_it(made):

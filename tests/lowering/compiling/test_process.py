@@ -22,7 +22,7 @@ from jax_ir_synth.targets import TARGETS
 CPU = TARGETS["x86-64-v3"]
 X = jax.ShapeDtypeStruct((8,), "float32")
 TEXT = jax.jit(lambda x: x * 2.0).lower(X).as_text(debug_info=True)
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def helper() -> compiling._Compiler:

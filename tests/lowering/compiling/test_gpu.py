@@ -97,7 +97,7 @@ def test_what_is_compiled_without_a_gpu_is_what_its_compiler_writes(capsys):
         [sys.executable, "-c", COMPARE, "200"],
         capture_output=True,
         text=True,
-        env={**kept, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        env={**kept, "PYTHONPATH": str(Path(__file__).resolve().parents[3])},
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
