@@ -11,6 +11,7 @@ from pathlib import Path
 from jax_ir_synth import __version__
 from jax_ir_synth.config import CONFIGS, DEFAULTS, DEVICES, Request, number_of_processes
 from jax_ir_synth.dialects import DIALECTS
+from jax_ir_synth.targets import DEFAULTS as MACHINES
 from jax_ir_synth.targets import TARGETS
 from jax_ir_synth.writers import format_of, open_output
 
@@ -121,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
         default=DEFAULTS["target"],
         metavar="NAME[,NAME]",
         help=f"what optimized_hlo, llvm and asm are compiled for: {', '.join(TARGETS)} (default: "
-        "x86-64-v3,sm_90); CUDA's need the extra cuda-ir, no GPU and no CUDA",
+        f"{','.join(MACHINES.values())}); CUDA's need the extra cuda-ir, no GPU and no CUDA",
     )
     parser.add_argument("--output", metavar="PATH", default=None, help=_OUTPUT_HELP)
     parser.add_argument(

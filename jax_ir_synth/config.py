@@ -3,7 +3,7 @@
 import dataclasses
 import operator
 
-from jax_ir_synth import dialects, targets
+from jax_ir_synth import choices, dialects, targets
 from jax_ir_synth.kernels import CATEGORIES
 
 ALL = "all"
@@ -48,10 +48,10 @@ class Request:
         _one_of("config", self.category, CONFIGS)
         _one_of("device", self.device, DEVICES)
         object.__setattr__(self, "dialect", dialects.chosen(self.dialect))
-        names = targets.several(targets.chosen(self.target))
+        names = choices.several(targets.chosen(self.target))
         if not isinstance(self.verify, bool):
             raise ValueError(f"`verify` (={self.verify!r}) must be True or False")
-        written = dialects.several(self.dialect)
+        written = choices.several(self.dialect)
         kept = targets.relevant(names, written, self.platforms)
         object.__setattr__(self, "target", kept)
         targets.check_compilers(written, self.platforms, kept)

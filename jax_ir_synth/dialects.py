@@ -1,6 +1,6 @@
 """The dialects that an IR column can be written in, and a user's choice of them (no jax here)."""
 
-from collections.abc import Sequence
+from jax_ir_synth import choices
 
 # From the source's side to the machine's.
 DIALECTS = ("jaxpr", "stablehlo", "hlo", "optimized_hlo", "llvm", "asm")
@@ -18,15 +18,7 @@ def chosen(value) -> str | tuple[str, ...]:
     Raises:
       ValueError: one line that names the value given and what is allowed.
     """
-    names = tuple(value.split(",")) if isinstance(value, str) else value
-    if not isinstance(names, Sequence) or not names or not all(name in DIALECTS for name in names):
-        allowed = ", ".join(DIALECTS)
-        raise ValueError(f"`dialect` (={value!r}) must be one of, or a list of: {allowed}")
+    names = choices.chosen("dialect", value, DIALECTS)
     if len(set(names)) < len(names):
         raise ValueError(f"`dialect` (={value!r}) must name each dialect once")
-    return names[0] if len(names) == 1 else tuple(names)
-
-
-def several(value: str | Sequence[str]) -> tuple[str, ...]:
-    """The dialects of a value that is one name, or several."""
-    return (value,) if isinstance(value, str) else tuple(value)
+    return choices.kept(names)

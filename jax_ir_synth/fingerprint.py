@@ -5,8 +5,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
-# numpy draws the random numbers, scipy evaluates special functions while a program is written.
-VERSIONED = ("jax", "jaxlib", "numpy", "scipy")
+# numpy draws the random numbers, scipy evaluates special functions while a program is written,
+# capstone writes what the machine code says.
+VERSIONED = ("jax", "jaxlib", "numpy", "scipy", "capstone")
 
 
 def sources_digest(folder: Path) -> str:

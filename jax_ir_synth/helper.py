@@ -6,13 +6,16 @@ without a main guard. A helper knows nothing of the caller: its script, its note
 settings play no part.
 """
 
+import atexit
 import contextlib
 import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
 
 
 class HelperDied(RuntimeError):
@@ -75,6 +78,34 @@ class Helper:
         # Popen's own exit closes the pipes and reaps; a message half-sent can't be flushed.
         with contextlib.suppress(BrokenPipeError), self._process:
             pass
+
+
+class OfThisProcess(Generic[T]):
+    """Helpers, or what holds one, by key: a process forked off gets its own, not its parent's.
+
+    What a process made is closed when it ends.
+    """
+
+    def __init__(self):
+        self._made: dict[tuple[int, Hashable], T] = {}
+        atexit.register(self.close)
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """This process's, made now if there is none."""
+        key = os.getpid(), key
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
+
+    def all(self) -> list[T]:
+        """This process's."""
+        return [made for (pid, _), made in self._made.items() if pid == os.getpid()]
+
+    def close(self) -> None:
+        """Closes this process's, and forgets them."""
+        for made in self.all():
+            made.close()
+        self._made = {key: made for key, made in self._made.items() if key[0] != os.getpid()}
 
 
 def answer_questions(answer: Callable[[Any], Any], ready: Callable[[], None]) -> None:

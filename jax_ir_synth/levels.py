@@ -1,10 +1,11 @@
-"""A page with one kernel at all levels, CPU and CUDA side by side: `python -m jax_ir_synth.levels`."""
+"""A page with one kernel in all dialects, CPU beside CUDA: `python -m jax_ir_synth.levels`."""
 
 import sys
 from pathlib import Path
 
 from jax_ir_synth.cli import OneLineParser
 from jax_ir_synth.dialects import DIALECTS
+from jax_ir_synth.markdown import fenced
 
 PROGRAM = "jax_ir_synth.levels"
 NAME = "kernel_rectified"
@@ -62,19 +63,19 @@ def page() -> str:
         f"Its forward pass, for float32 arguments {shapes}; lowered by jax {jax.__version__}. The "
         f"backward pass stands in a section of its own in each dialect. Made by `python -m "
         f"{PROGRAM}`.",
-        _fenced("python", PYTHON),
+        fenced("python", PYTHON),
     ]
     for dialect, *sides in zip(DIALECTS, *columns.values(), strict=True):
         parts.append(f"## `{dialect}`\n\n{_TITLES[dialect]}.")
         if sides[0].forward == sides[1].forward:
             parts.append("The same for both:")
-            parts.append(_fenced(_LANGUAGES.get(dialect, ""), sides[0].forward))
+            parts.append(fenced(_LANGUAGES.get(dialect, ""), sides[0].forward))
             continue
         heads = [
             f"{_HEADS[platform]}, {side.target}"
             for platform, side in zip(columns, sides, strict=True)
         ]
-        cells = [_fenced(_LANGUAGES.get(dialect, ""), side.forward) for side in sides]
+        cells = [fenced(_LANGUAGES.get(dialect, ""), side.forward) for side in sides]
         parts.append(
             "<table><tr><th>\n\n"
             + "\n\n</th><th>\n\n".join(heads)
@@ -83,10 +84,6 @@ def page() -> str:
             + "\n\n</td></tr></table>"
         )
     return "\n\n".join(parts) + "\n"
-
-
-def _fenced(language: str, text: str) -> str:
-    return f"```{language}\n{text.rstrip()}\n```"
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from rich.progress import (
 from rich.syntax import Syntax
 from rich.table import Table
 
+from jax_ir_synth.choices import several
 from jax_ir_synth.config import Request
-from jax_ir_synth.dialects import several
 from jax_ir_synth.plan import SPLITS, split_of
 
 # Lines of the shown row's IR: enough to see the header and how the module begins.

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 
-from jax_ir_synth import dialects, kernels
+from jax_ir_synth import choices, kernels
 from jax_ir_synth.config import Request
 from jax_ir_synth.plan import PlannedRow
 from jax_ir_synth.verify import OF_STABLEHLO, UNVERIFIED, prove
@@ -59,7 +59,7 @@ def make_row(request: Request, planned: PlannedRow) -> dict:
 
 def _proven(request: Request, row: dict, lowered) -> str:
     """What proves the row: its own StableHLO; where it has none, that which it was made of."""
-    if "stablehlo" in dialects.several(request.dialect):
+    if "stablehlo" in choices.several(request.dialect):
         return prove(row)
     stablehlo = {name: lowered.stablehlo.get(platform) for name, platform in _PLATFORMS.items()}
     return OF_STABLEHLO + prove({**row, **stablehlo})

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from jax_ir_synth.cli import OneLineParser
+from jax_ir_synth.markdown import fenced
 
 PROGRAM = "jax_ir_synth.samples"
 # A row that is quickly read and yet shows something: lines of Python, bytes of one IR column.
@@ -95,14 +96,14 @@ def page(reading) -> str:
         f"Row {row['id']}, split {reading.split}, lowered by jax {row['jax_version']}, "
         f"verified: {row['verified']}.",
         "## Python (`python`)",
-        _fenced("python", row["python"]),
+        fenced("python", row["python"]),
         "## Arguments (`in_avals`, `argnums`)",
         _arguments(row),
         f"## IR (`{next(iter(reading.columns))}`)",
         "Forward:",
-        _fenced("mlir", ir.forward),
+        fenced("mlir", ir.forward),
         f"Backward, by the arguments {', '.join(map(str, row['argnums']))}:",
-        _fenced("mlir", ir.backward),
+        fenced("mlir", ir.backward),
     ]
     if len(reading.texts) > 1:
         parts.append("## From the CPU's text (`cpp`) to CUDA's (`cuda`)")
@@ -127,11 +128,7 @@ def _difference(reading) -> str:
     if not reading.differs:
         return "No difference but the header's `backend=gpu`."
     texts = (reading.row[name].splitlines() for name in ("cpp", "cuda"))
-    return _fenced("diff", "\n".join(difflib.unified_diff(*texts, "cpp", "cuda", lineterm="", n=1)))
-
-
-def _fenced(language: str, text: str) -> str:
-    return f"```{language}\n{text.rstrip()}\n```"
+    return fenced("diff", "\n".join(difflib.unified_diff(*texts, "cpp", "cuda", lineterm="", n=1)))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
+from jax_ir_synth import choices
 from jax_ir_synth.dialects import COMPILED
 
 # What brings the compiler for CUDA, and the extra of this package that installs it.
@@ -116,21 +117,12 @@ def chosen(value) -> str | tuple[str, ...] | None:
     """
     if value is None:
         return None
-    names = tuple(value.split(",")) if isinstance(value, str) else value
-    if not isinstance(names, Sequence) or not names or not all(name in TARGETS for name in names):
-        raise ValueError(
-            f"`target` (={value!r}) must be one of, or a list of: {', '.join(TARGETS)}"
-        )
+    names = choices.chosen("target", value, TARGETS)
     if len({TARGETS[name].platform for name in names}) < len(names):
         raise ValueError(
             f"`target` (={value!r}) must name one for the CPU and one for CUDA at most"
         )
-    return names[0] if len(names) == 1 else tuple(names)
-
-
-def several(value: str | Sequence[str] | None) -> tuple[str, ...]:
-    """The names in a value that is none, one or several."""
-    return (value,) if isinstance(value, str) else tuple(value or ())
+    return choices.kept(names)
 
 
 def relevant(
@@ -145,14 +137,14 @@ def relevant(
         for name, target in TARGETS.items()
         if name in names and name not in defaults and target.platform in platforms
     )
-    return kept if len(kept) > 1 else next(iter(kept), None)
+    return choices.kept(kept)
 
 
 def by_platform(value: str | Sequence[str] | None) -> dict[str, Target]:
     """For each platform its target: the one of `value`, else the default."""
     return {
         **{platform: TARGETS[name] for platform, name in DEFAULTS.items()},
-        **{TARGETS[name].platform: TARGETS[name] for name in several(value)},
+        **{TARGETS[name].platform: TARGETS[name] for name in choices.several(value)},
     }
 
 
@@ -189,6 +181,12 @@ def check_compilers(
 
 
 def _cpu_flags() -> frozenset[str]:
+    """What this machine's CPU has, as Linux lists it. Raises ValueError on another system."""
+    if host.system() != "Linux":
+        raise ValueError(
+            f"which instructions this CPU has can be read on Linux only, this is {host.system()}: "
+            f"the dialects {', '.join(COMPILED)} need it for the CPU"
+        )
     for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         name, _, value = line.partition(":")
         if name.strip() == "flags":

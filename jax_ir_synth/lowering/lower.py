@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jax_ir_synth import dialects as dialects_
-from jax_ir_synth import targets
+from jax_ir_synth import choices, dialects, targets
 from jax_ir_synth.lowering.column import BACKENDS, Column, write_column
 from jax_ir_synth.lowering.identity import program_hash
 from jax_ir_synth.lowering.passes import Pass
@@ -33,7 +32,7 @@ def lower(
     fn: Callable,
     *example_args: Any,
     platforms: Iterable[str] = ("cpu", "cuda"),
-    dialect: str | Sequence[str] = dialects_.DEFAULT,
+    dialect: str | Sequence[str] = dialects.DEFAULT,
     target: str | Sequence[str] | None = None,
     argnums: int | Sequence[int] | None = None,
     name: str | None = None,
@@ -87,7 +86,7 @@ def lower_source(
     in_avals: Sequence[Any],
     argnums: Sequence[int],
     platforms: Iterable[str],
-    dialect: str | Sequence[str] = dialects_.DEFAULT,
+    dialect: str | Sequence[str] = dialects.DEFAULT,
     target: str | Sequence[str] | None = None,
 ) -> LoweredKernel:
     """Lowers a kernel's source text, executed with only `jax`, `jnp` and `lax` in reach.
@@ -101,8 +100,8 @@ def lower_source(
       dialect, target: as for `lower`.
 
     Raises:
-      ValueError: unknown platform, dialect or target, the text doesn't define `name`, or it has nothing to
-        differentiate. What the source itself raises comes through unchanged.
+      ValueError: unknown platform, dialect or target, the text doesn't define `name`, or it has
+        nothing to differentiate. What the source itself raises comes through unchanged.
 
     Made for thousands of kernels in one process: jax's caches, which would grow with every one,
     are cleared now and then (`settings.bounded_memory`).
@@ -124,10 +123,10 @@ def _choices(
     dialect, target, platforms: tuple[str, ...]
 ) -> tuple[tuple[str, ...], dict[str, targets.Target]]:
     """The dialects, and for each platform its target; ValueError where they can't be had."""
-    dialects = dialects_.several(dialects_.chosen(dialect))
+    names = choices.several(dialects.chosen(dialect))
     target = targets.chosen(target)
-    targets.check_compilers(dialects, platforms, target)
-    return dialects, targets.by_platform(target)
+    targets.check_compilers(names, platforms, target)
+    return names, targets.by_platform(target)
 
 
 def _lower(

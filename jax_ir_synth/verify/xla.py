@@ -4,17 +4,16 @@ A process that has run anything through XLA can't be forked any more: the child 
 caller's process is left alone, unless it says that it is one of this project's own.
 """
 
-import atexit
+import functools
 import importlib
-import os
 from collections.abc import Sequence
 
 import numpy as np
 
-from jax_ir_synth.helper import Helper, HelperDied, answer_questions
+from jax_ir_synth.helper import Helper, HelperDied, OfThisProcess, answer_questions
 
 _own = False
-_helpers: dict[int, Helper] = {}
+_helpers: OfThisProcess[Helper] = OfThisProcess()
 
 
 class XlaError(ValueError):
@@ -60,13 +59,11 @@ def _run(text: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 def _ask(text: str, inputs: list[np.ndarray]) -> list[np.ndarray]:
-    # By the process: one that was forked off must not talk to its parent's helper.
-    helper = _helpers.get(os.getpid())
-    if helper is None or not helper.alive:
-        helper = _helpers[os.getpid()] = Helper(__name__)
-        atexit.register(helper.close)
+    start = functools.partial(Helper, __name__)
+    if not _helpers.get(None, start).alive:
+        _helpers.close()
     try:
-        results, failure = helper.ask((text, inputs))
+        results, failure = _helpers.get(None, start).ask((text, inputs))
     except HelperDied as error:
         raise XlaError(f"the process that runs XLA died ({error})") from None
     if failure is not None:

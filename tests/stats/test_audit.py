@@ -3,6 +3,7 @@
 import pytest
 
 from jax_ir_synth import audit
+from jax_ir_synth.lowering.column import read_columns, write_column
 from jax_ir_synth.reading import Reading
 
 
@@ -119,6 +120,13 @@ def test_a_row_that_is_too_long(good):
     (fault,) = audit.too_long([*good[1:3], row])
     assert fault[:2] == ("too_long", row["id"])
     assert f"is {Reading(row).size} bytes, more than 65536" in fault.reason
+
+
+def test_a_row_in_several_dialects_may_be_longer(good):
+    row = good[0]
+    (own,) = read_columns(row["cpp"])
+    optimized = own._replace(dialect="optimized_hlo", forward="x" * 2**17, target="x86-64-v3")
+    assert audit.too_long([row | {"cpp": write_column(own, optimized)}]) == []
 
 
 def test_a_malformed_row_goes_no_further(good):

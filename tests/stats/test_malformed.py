@@ -6,6 +6,7 @@ import pytest
 
 from jax_ir_synth.audit import malformed
 from jax_ir_synth.columns import SCHEMA
+from jax_ir_synth.lowering.column import read_columns, write_column
 
 
 def _one_reason(rows):
@@ -114,6 +115,50 @@ def test_a_text_that_was_cut_off(good, column, kept):
     for row in good:
         cut = row | {column: row[column][: int(kept * len(row[column]))]}
         assert "its IR can't be read" in _one_reason([cut])
+
+
+def _sections(row, column, change):
+    """Rewrites the IR column from what `change` makes of the list of its sections."""
+    row[column] = write_column(*change(read_columns(row[column])))
+
+
+def _replaced(number, **changes):
+    return lambda columns: [
+        column._replace(**changes) if k == number else column for k, column in enumerate(columns)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "change", "reason"),
+    [
+        ("cpp", lambda columns: columns[:1] + columns[2:], "different dialects"),
+        ("cuda", lambda columns: columns[::-1], "its cpp and cuda are in different dialects"),
+        ("cpp", _replaced(0, dialect="onnx"), "its cpp is headed dialect=onnx"),
+        ("cpp", _replaced(1, target="sm_90"), "its cpp is headed dialect=stablehlo, target=sm_90"),
+        ("cuda", _replaced(2, target=""), "its cuda is headed dialect=asm, target="),
+        ("cuda", _replaced(2, backward=""), "its cuda has an empty section of asm"),
+        ("cpp", _replaced(0, forward=" "), "its cpp has an empty section of jaxpr"),
+        ("cpp", _replaced(2, argnums=(1,)), "its cpp is headed argnums=(1,)"),
+        ("cuda", _replaced(0, backend="cpu"), "its cuda is headed backend=cpu"),
+    ],
+)  # fmt: skip
+def test_sections_that_are_not_in_accord(make, column, change, reason):
+    row = make("def kernel_a(x):\n    return jnp.tanh(x) * 2.0\n", (4, 5))
+    for name, target in (("cpp", "x86-64-v3+gfni:znver4"), ("cuda", "sm_90")):
+        (own,) = read_columns(row[name])
+        jaxpr = own._replace(dialect="jaxpr", forward="{ lambda }", backward="{ lambda }")
+        asm = own._replace(dialect="asm", forward="ret", backward="ret", target=target)
+        row[name] = write_column(jaxpr, own, asm)
+    assert malformed([copy.deepcopy(row)]) == []
+    _sections(row, column, change)
+    assert reason in malformed([row])[0].reason
+
+
+def test_a_row_without_stablehlo(make):
+    row = make("def kernel_a(x):\n    return jnp.tanh(x) * 2.0\n", (4, 5))
+    for name in ("cpp", "cuda"):
+        _sections(row, name, _replaced(0, dialect="jaxpr"))
+    assert malformed([row])[0].reason.startswith("it has no StableHLO")
 
 
 def test_a_parameter_with_a_default_is_no_argument(make):

@@ -1,9 +1,7 @@
 """Compiles a StableHLO module for a target that needn't be here; jax is loaded in helpers only."""
 
-import atexit
 import contextlib
 import fcntl
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -11,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jax_ir_synth import targets
-from jax_ir_synth.helper import Helper, HelperDied
+from jax_ir_synth.helper import Helper, HelperDied, OfThisProcess
 from jax_ir_synth.targets import Target
 
 # XLA keeps something of every module: so a helper is replaced after so many.
@@ -132,29 +130,25 @@ class _Folder:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-# By the process, since one that was forked off must not talk to its parent's helper; and by the
-# CPU's target, which a helper has for good.
-_compilers: dict[tuple[int, str], _Compiler] = {}
+# By the CPU's target, which a helper has for good.
+_compilers: OfThisProcess[_Compiler] = OfThisProcess()
 
 
 def _compiler(target: Target) -> _Compiler:
     cpu = target if target.platform == "cpu" else targets.by_platform(None)["cpu"]
-    key = os.getpid(), cpu.name
-    if key not in _compilers:
+
+    def new() -> _Compiler:
         _Folder.remove_leftovers()
-        _compilers[key] = _Compiler(cpu)
-    return _compilers[key]
+        return _Compiler(cpu)
+
+    return _compilers.get(cpu.name, new)
 
 
 def pids() -> list[int]:
     """Of this process's helpers that are running."""
-    own = (compiler for (pid, _), compiler in _compilers.items() if pid == os.getpid())
-    return [compiler.helper.pid for compiler in own if compiler.helper is not None]
+    return [made.helper.pid for made in _compilers.all() if made.helper is not None]
 
 
-@atexit.register
 def close() -> None:
     """Ends this process's helpers; the next module starts another."""
-    for (pid, _), compiler in _compilers.items():
-        if pid == os.getpid():
-            compiler.close()
+    _compilers.close()
