@@ -19,7 +19,7 @@ COLUMNS = {"cpp": ("cpu", "x86-64-v3"), "cuda": ("gpu", "sm_90")}
 # What a text that depends on the process, the machine or the day would hold.
 UNCLEAN = {
     "a path": r"/tmp|/home|/usr|/root|\.py\b|site-packages",
-    "where in a source": r"stack_frame|source_file|source_line|FileNames|StackFrames|DIFile|\.loc\b",
+    "where in a source": r"stack_frame|source_(file|line)|FileNames|StackFrames|DIFile|\.loc\b",
     "an address": r"\b0x(?!f{8})[0-9a-fA-F]{9,}",
     "a date": r"\b20\d\d-\d\d-\d\d|(?<![:\w])\d\d:\d\d:\d\d(?![:\w])",
     "XLA's name of a schedule": r"scheduling_name|fingerprint_before",
