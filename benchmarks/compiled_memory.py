@@ -12,7 +12,7 @@ from jax_ir_synth.lowering import compiling
 from jax_ir_synth.plan import plan_rows
 from jax_ir_synth.rows import make_row
 
-EVERY = 100
+EVERY = 250
 
 
 def megabytes(pid: int | str, name: str) -> float:
