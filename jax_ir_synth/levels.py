@@ -63,6 +63,11 @@ def page() -> str:
         f"Its forward pass, for float32 arguments {shapes}; lowered by jax {jax.__version__}. The "
         f"backward pass stands in a section of its own in each dialect. Made by `python -m "
         f"{PROGRAM}`.",
+        "A CPU's target is the instruction set that its code is pinned to. Behind a + stand "
+        "instructions that XLA couldn't be kept from using where this CPU has them, behind a colon "
+        "the processor that it took for it: CPUs that differ in these may get other code. A GPU's "
+        "target is the whole description that its code is made from; without the GPU, tilings of "
+        "matrix products are XLA's defaults, since none can be tried.",
         fenced("python", PYTHON),
     ]
     for dialect, *sides in zip(DIALECTS, *columns.values(), strict=True):
