@@ -163,8 +163,17 @@ def _folder(path: Path) -> Saved:
     import datasets
 
     try:
-        loaded = datasets.load_from_disk(path)
-    except (FileNotFoundError, ValueError) as error:
+        if (path / "dataset_dict.json").exists():
+            names = json.loads((path / "dataset_dict.json").read_bytes())["splits"]
+            # datasets can't read a split without rows that its save_to_disk wrote without files.
+            loaded = {
+                name: datasets.load_from_disk(path / name)
+                for name in names
+                if json.loads((path / name / "state.json").read_bytes())["_data_files"]
+            }
+        else:
+            loaded = datasets.load_from_disk(path)
+    except (FileNotFoundError, KeyError, ValueError) as error:
         raise SavedError(
             f"`PATH` (={path}) is a folder, but none of save_to_disk: {_line(error)}"
         ) from error

@@ -62,6 +62,15 @@ def test_a_folder_whose_splits_go_by_something_else(good, save, tmp_path):
     assert summarise(tmp_path / "moved")["audit"]["leaks"] == len(rows)
 
 
+def test_a_folder_with_a_split_without_rows(good, save, tmp_path):
+    import datasets
+
+    rows = datasets.load_from_disk(save(good, FOLDER))["train"]
+    splits = datasets.DatasetDict(train=rows, test=rows.select([]).flatten_indices())
+    splits.save_to_disk(tmp_path / "saved")
+    assert summarise(tmp_path / "saved")["rows"] == len(rows)
+
+
 def test_figures_of_rows_that_are_known(make):
     rows = [
         make(
