@@ -4,7 +4,7 @@ import functools
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 
-from jax_ir_synth import choices, kernels
+from jax_ir_synth import choices, collector, kernels
 from jax_ir_synth.config import Request
 from jax_ir_synth.plan import PlannedRow
 from jax_ir_synth.verify import OF_STABLEHLO, UNVERIFIED, prove
@@ -17,6 +17,7 @@ class RowError(RuntimeError):
     """A row that could not be made: a defect of this project. The message holds its coordinates."""
 
 
+@collector.paused()
 def make_row(request: Request, planned: PlannedRow) -> dict:
     """The row for one entry of the plan, as a dict in column order (see `columns.SCHEMA`).
 

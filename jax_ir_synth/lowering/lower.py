@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jax_ir_synth import choices, dialects, targets
+from jax_ir_synth import choices, collector, dialects, targets
+from jax_ir_synth.lowering import contexts
 from jax_ir_synth.lowering.column import BACKENDS, Column, write_column
 from jax_ir_synth.lowering.identity import program_hash
 from jax_ir_synth.lowering.passes import Pass
@@ -73,7 +74,7 @@ def lower(
     chosen = _choices(dialect, target, platforms)
     if not callable(fn):
         raise ValueError(f"`fn` (={fn!r}) must be callable")
-    with pinned_settings():
+    with collector.paused(), pinned_settings(), contexts.shared():
         argnums = _checked_argnums(example_args, argnums)
         name = _name_of(fn) if name is None else name
         args = jax.tree.map(_abstract, example_args)
@@ -114,7 +115,7 @@ def lower_source(
     if not callable(fn):
         raise ValueError(f"`python` (={python[:40]!r}…) must define a function `{name}`")
     bounded_memory()
-    with pinned_settings():
+    with collector.paused(), pinned_settings(), contexts.shared():
         args = [jax.ShapeDtypeStruct(tuple(aval.shape), aval.dtype) for aval in in_avals]
         return _lower(fn, name, args, tuple(argnums), platforms, *chosen)
 

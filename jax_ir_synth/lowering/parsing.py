@@ -1,15 +1,11 @@
 """IR text → MLIR module, in a context that is used again for many texts."""
 
 import contextlib
-import threading
 from collections.abc import Iterator
 
-from jax.interpreters import mlir
 from jaxlib.mlir import ir
 
-# Making a context takes milliseconds; a context keeps every type and attribute it has seen.
-_TEXTS_PER_CONTEXT = 500
-_local = threading.local()
+from jax_ir_synth.lowering import contexts
 
 
 @contextlib.contextmanager
@@ -18,10 +14,7 @@ def parsed(text: str) -> Iterator[ir.Module]:
 
     Raises ValueError when the text isn't a valid module.
     """
-    if getattr(_local, "left", 0) == 0:
-        _local.context, _local.left = mlir.make_ir_context(), _TEXTS_PER_CONTEXT
-    _local.left -= 1
-    with _local.context:
+    with contexts.for_a_text():
         yield parse(text)
 
 

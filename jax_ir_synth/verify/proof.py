@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jax_ir_synth import collector
 from jax_ir_synth.lowering.column import BACKENDS, read_column, read_columns
 from jax_ir_synth.meaning import tolerance
 from jax_ir_synth.meaning.degenerate import defects
@@ -22,6 +23,7 @@ PLATFORMS = {"cpp": "cpu", "cuda": "cuda"}
 _SHOWN = 6
 
 
+@collector.paused()
 def prove(row: Mapping) -> str:
     """See `verify.prove`."""
     try:
