@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
+from typing import NamedTuple
 
 from jax_ir_synth import choices, collector, kernels
 from jax_ir_synth.config import Request
@@ -17,9 +18,33 @@ class RowError(RuntimeError):
     """A row that could not be made: a defect of this project. The message holds its coordinates."""
 
 
+class Program(NamedTuple):
+    """What a row is made of: its source, and the hash by which it is in its split."""
+
+    source: "kernels.KernelSource"
+    skeleton_hash: str
+
+
+def program_of(request: Request, planned: PlannedRow) -> Program:
+    """The program for one entry of the plan; free where the plan has drawn it just now.
+
+    Raises RowError as `make_row` does.
+    """
+    try:
+        spec = kernels.draw(planned.category, request.seed, planned.candidate)
+        return Program(kernels.write(spec), spec.skeleton_hash)
+    except Exception as error:
+        raise _row_error(request, planned, error) from error
+
+
 @collector.paused()
-def make_row(request: Request, planned: PlannedRow) -> dict:
+def make_row(request: Request, planned: PlannedRow, program: Program | None = None) -> dict:
     """The row for one entry of the plan, as a dict in column order (see `columns.SCHEMA`).
+
+    Args:
+      request: what was asked for.
+      planned: the entry.
+      program: what `program_of` gives for them, if it is at hand.
 
     IR columns of devices that were not asked for are None.
 
@@ -33,10 +58,8 @@ def make_row(request: Request, planned: PlannedRow) -> dict:
     # Late, since it brings jax: a plan, a command line's help or a bad argument needs none.
     from jax_ir_synth.lowering import lower_source
 
-    source = None
+    source, skeleton_hash = program_of(request, planned) if program is None else program
     try:
-        spec = kernels.draw(planned.category, request.seed, planned.candidate)
-        source = kernels.write(spec)
         lowered = lower_source(
             source.python,
             source.name,
@@ -46,16 +69,19 @@ def make_row(request: Request, planned: PlannedRow) -> dict:
             request.dialect,
             request.target,
         )
-        row = _row(planned, spec, source, lowered)
+        row = _row(planned, skeleton_hash, source, lowered)
         if request.verify:
             row["verified"] = _proven(request, row, lowered)
     except Exception as error:
-        text = "" if source is None else f"\n{source.python}"
-        raise RowError(
-            f"row {planned.id} (category={planned.category!r}, seed={request.seed}, "
-            f"candidate={planned.candidate}): {type(error).__name__}: {error}{text}"
-        ) from error
+        raise _row_error(request, planned, error, f"\n{source.python}") from error
     return row
+
+
+def _row_error(request: Request, planned: PlannedRow, error: Exception, text: str = "") -> RowError:
+    return RowError(
+        f"row {planned.id} (category={planned.category!r}, seed={request.seed}, "
+        f"candidate={planned.candidate}): {type(error).__name__}: {error}{text}"
+    )
 
 
 def _proven(request: Request, row: dict, lowered) -> str:
@@ -66,7 +92,7 @@ def _proven(request: Request, row: dict, lowered) -> str:
     return OF_STABLEHLO + prove({**row, **stablehlo})
 
 
-def _row(planned: PlannedRow, spec, source, lowered) -> dict:
+def _row(planned: PlannedRow, skeleton_hash: str, source, lowered) -> dict:
     return {
         "id": planned.id,
         "kernel_name": source.name,
@@ -76,7 +102,7 @@ def _row(planned: PlannedRow, spec, source, lowered) -> dict:
         "in_avals": [aval.described() for aval in source.in_avals],
         "argnums": list(source.argnums),
         "program_hash": lowered.program_hash,
-        "skeleton_hash": spec.skeleton_hash,
+        "skeleton_hash": skeleton_hash,
         "jax_version": _jax_version(),
         "verified": UNVERIFIED,
     }

@@ -13,11 +13,13 @@ from jax_ir_synth.config import Request
 from jax_ir_synth.fingerprint import check_sources_unchanged
 from jax_ir_synth.helper import Helper, HelperDied, answer_questions
 from jax_ir_synth.plan import PlannedRow
-from jax_ir_synth.rows import RowError, make_row
+from jax_ir_synth.rows import Program, RowError, make_row, program_of
 from jax_ir_synth.verify import xla
 
 # Rows in one message: enough to hide the pipe's delay, few enough to keep all workers busy.
 ROWS_A_JOB = 8
+
+_Job = list[tuple[PlannedRow, Program]]
 
 
 class WorkerTraceback(Exception):
@@ -65,8 +67,9 @@ class Workers:
         Raises:
           RowError: a row could not be made, or a worker died.
         """
-        planned = iter(planned)
-        jobs = iter(lambda: list(itertools.islice(planned, ROWS_A_JOB)), [])
+        # The programs go along: the plan draws each here, and the worker needn't again.
+        drawn = ((row, program_of(request, row)) for row in planned)
+        jobs = iter(lambda: list(itertools.islice(drawn, ROWS_A_JOB)), [])
         under_way = collections.deque()
         for job in jobs:
             under_way.append(self._threads.submit(self._ask, request, job))
@@ -75,14 +78,14 @@ class Workers:
         while under_way:
             yield from under_way.popleft().result()
 
-    def _ask(self, request: Request, job: list[PlannedRow]) -> list[dict]:
+    def _ask(self, request: Request, job: _Job) -> list[dict]:
         helper = self._idle.get()
         try:
             made, failure = helper.ask((request, job))
         except HelperDied as error:
             raise RowError(
-                f"a worker process died ({error}) while it made rows {[row.id for row in job]} "
-                f"(category and candidate: {[(row.category, row.candidate) for row in job]}, "
+                f"a worker process died ({error}) while it made rows {[row.id for row, _ in job]} "
+                f"(category and candidate: {[(row.category, row.candidate) for row, _ in job]}, "
                 f"seed={request.seed})"
             ) from error
         finally:
@@ -110,9 +113,9 @@ def _ready() -> None:
     xla.use_this_process()
 
 
-def _answer(question: tuple[Request, list[PlannedRow]]) -> tuple:
+def _answer(question: tuple[Request, _Job]) -> tuple:
     request, job = question
     try:
-        return [make_row(request, row) for row in job], None
+        return [make_row(request, *each) for each in job], None
     except RowError as error:
         return None, (str(error), traceback.format_exc())

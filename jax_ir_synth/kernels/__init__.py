@@ -1,5 +1,6 @@
 """Program synthesis: the categories, and how a program of one is drawn and written."""
 
+import functools
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,11 @@ CATEGORIES = (
 )
 
 
+@functools.lru_cache(maxsize=1)
 def draw(category: str, seed: int, candidate: int) -> "KernelSpec":
     """Candidate number `candidate` of a category: a program drawn from its own random stream.
+
+    The last one is kept: a row is made when the plan has just drawn its program.
 
     Raises:
       ValueError: no such category.
