@@ -1,0 +1,48 @@
+"""datatrove's Ray executor, by tasks that Ray runs again where a process or a node is lost."""
+
+import itertools
+
+import ray
+from datatrove.executor import RayPipelineExecutor
+from ray.exceptions import RayError
+
+from jax_ir_synth.scale import ScaleError
+from jax_ir_synth.scale.ranks import TRIES, run_rank
+
+
+class RayExecutor(RayPipelineExecutor):
+    """Its ranks are plain Ray tasks. Ray must have been started (`ray.init`).
+
+    datatrove's own `run` has an actor for each rank that forks a multiprocessing pool, which waits
+    for ever for what a killed process was at; and which rank failed, and why, is only logged.
+    """
+
+    def run(self) -> None:
+        """Run all ranks that aren't completed. Raises ScaleError at the first that fails."""
+        self.save_executor_as_json()
+        task = ray.remote(
+            num_cpus=self.cpus_per_task,
+            memory=int(self.mem_per_cpu_gb * self.cpus_per_task * 2**30),
+            max_retries=TRIES - 1,
+        )(run_rank)
+        executor = ray.put(self)
+        ranks = iter(self.get_incomplete_ranks())
+        running = [task.remote(executor, rank) for rank in itertools.islice(ranks, self.workers)]
+        try:
+            while running:
+                (done,), running = ray.wait(running, num_returns=1)
+                failure = _result(done)
+                if failure is not None:
+                    raise ScaleError(failure)
+                running += [task.remote(executor, rank) for rank in itertools.islice(ranks, 1)]
+        finally:
+            for left in running:
+                ray.cancel(left, force=True)
+
+
+def _result(done) -> str | None:
+    try:
+        return ray.get(done)
+    except RayError as error:
+        # Several lines, of which the first has the reason.
+        return f"Ray gave a task up: {str(error).strip().splitlines()[0]}"
