@@ -72,9 +72,14 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def is_partial(path: Path) -> bool:
+    """Whether it is what a writer was at when it was killed."""
+    return path.name.startswith(".") and path.name.endswith(_PARTIAL)
+
+
 def remove_partial(folder: Path) -> None:
     """Removes what writers that were killed left in a folder and below. Nobody may be writing."""
-    for left in folder.rglob(f".*{_PARTIAL}"):
+    for left in list(folder.rglob(f".*{_PARTIAL}")):
         left.unlink(missing_ok=True)
 
 

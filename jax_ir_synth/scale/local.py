@@ -1,6 +1,7 @@
 """datatrove's local executor, by processes that may be killed."""
 
 import concurrent.futures
+import contextlib
 import os
 import queue
 import sys
@@ -31,8 +32,10 @@ class LocalExecutor(LocalPipelineExecutor):
         incomplete = self.get_incomplete_ranks()
         for rank in incomplete:
             ranks.put(rank)
-        lanes = [_Lane() for _ in range(min(self.workers, len(incomplete)))]
-        with concurrent.futures.ThreadPoolExecutor(max(1, len(lanes))) as threads:
+        number = min(self.workers, len(incomplete))
+        with contextlib.ExitStack() as stack:
+            lanes = [stack.enter_context(contextlib.closing(_Lane())) for _ in range(number)]
+            threads = stack.enter_context(concurrent.futures.ThreadPoolExecutor(max(1, number)))
             try:
                 working = [threads.submit(self._work, lane, ranks) for lane in lanes]
                 for future in concurrent.futures.as_completed(working):
@@ -91,7 +94,12 @@ class _Lane:
         with self._lock:
             self._ended = True
             if self._helper is not None:
-                self._helper.close()
+                self._helper.kill()
+
+    def close(self) -> None:
+        """Give back what the helper held, once nobody waits for it."""
+        if self._helper is not None:
+            self._helper.close()
 
 
 def serve() -> None:

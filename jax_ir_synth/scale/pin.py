@@ -76,7 +76,7 @@ def settle(folder: Path, pin: Pin) -> None:
         raise ScaleError(f"{folder} is a file, not a folder")
     there = read(folder)
     if there is None:
-        if folder.exists() and any(folder.iterdir()):
+        if folder.exists() and not all(map(files.is_partial, folder.iterdir())):
             raise ScaleError(f"{folder} holds something else than shards: there is no {_CONFIG}")
         files.create_json(folder / _CONFIG, pin.described())
         # Another run may have been quicker, for another request.
@@ -90,7 +90,9 @@ def compare(folder: Path, there: dict | None, pin: Pin) -> None:
         raise ScaleError(f"{folder} has no {_CONFIG}")
     found = "; ".join(differences(there, pin.described(), "there", "here"))
     if found:
-        raise ScaleError(f"{folder} holds other rows: {found}. Give what is there, or another folder")
+        raise ScaleError(
+            f"{folder} holds other rows: {found}. Give what is there, or another folder"
+        )
 
 
 def check_here(folder: Path, pin: Pin) -> None:
@@ -128,8 +130,9 @@ def _check_cpu(folder: Path, request: Request) -> None:
     there = files.read_json(folder / _CPU)
     if there != here:
         raise ScaleError(
-            f"this machine's CPU can't make rows for {folder}: target is {there} there, {here} "
-            "here. Use machines of one kind, or a target that they share"
+            f"no rows can be made here for {folder}: "
+            f"{'; '.join(differences(there or {}, here, 'there', 'here'))}. Use machines of one "
+            "kind of CPU"
         )
 
 
