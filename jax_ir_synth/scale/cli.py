@@ -138,7 +138,7 @@ def _validate(arguments) -> None:
     if arguments.executor == "slurm" and not arguments.partition:
         raise ValueError("`--executor` (=slurm) needs a --partition")
     if arguments.dry_run and arguments.executor != "slurm":
-        raise ValueError(f"--dry-run is for `--executor` (={arguments.executor}) slurm alone")
+        raise ValueError(f"--dry-run needs `--executor` slurm, not {arguments.executor}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -18,8 +18,16 @@ def run_rank(executor: PipelineExecutor, rank: int) -> str | None:
     try:
         # Any number but 0 keeps the log off the terminal, but for errors.
         executor._run_for_rank(rank, local_rank=1)
-    except (ScaleError, RowError) as error:
-        return str(error)
     except Exception as error:
-        return f"{type(error).__name__}: {error}"
+        return _message(error)
     return None
+
+
+def _message(error: Exception) -> str:
+    """What went wrong first: on a full disk datatrove's log fails too, after the task."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, (ScaleError, RowError)):
+            return str(cause)
+        cause = cause.__context__
+    return f"{type(error).__name__}: {error}"

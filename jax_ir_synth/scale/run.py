@@ -1,6 +1,7 @@
 """A whole run that waits for its tasks: finds what is missing in a folder and has it done."""
 
 import itertools
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from jax_ir_synth.scale.pin import Pin
 from jax_ir_synth.scale.steps import DrawStep, ShardStep
 
 LOGS = "logs"
+_SECONDS_TO_CONNECT = 10
 
 # Runs a step as so many tasks, with a folder for datatrove's logs. Raises ScaleError.
 Launch = Callable[[PipelineStep, int, Path], None]
@@ -24,19 +26,11 @@ def run(folder: Path, pinned: Pin, launch: Launch) -> int:
     Raises ScaleError at the first failure; what was done by then stays.
     """
     quiet()
-    planning.plan(folder, pinned.request, lambda ranges: _draw(folder, pinned, launch, ranges))
-    missing = shards.missing(folder, pinned)
-    if missing:
-        before = pinned.shards - len(missing)
-        paths = [shards.manifest_path(folder, number, pinned.shards) for number in missing]
-        for path in paths:
-            # Of a damaged shard: from here on a manifest says that its shard is whole.
-            path.unlink(missing_ok=True)
-        with progress.shown("shards", pinned.shards, lambda: before + _existing(paths)):
-            launch(ShardStep(folder, pinned, missing), len(missing), logs(folder, "shards"))
-    # What killed runs left: nobody writes any more.
-    files.remove_partial(folder)
-    return len(missing)
+    try:
+        return _run(folder, pinned, launch)
+    finally:
+        # What writers were at when they were killed, by this run's end or before it.
+        files.remove_partial(folder)
 
 
 def local(workers: int) -> Launch:
@@ -65,9 +59,13 @@ def on_ray(address: str | None, workers: int, cpus: int, gigabytes: float) -> La
     from jax_ir_synth.scale import ScaleError
     from jax_ir_synth.scale.on_ray import RayExecutor
 
+    host, _, port = (address or "").rpartition(":")
     try:
+        # Ray itself tries for minutes.
+        if port.isdecimal() and "/" not in host:
+            socket.create_connection((host, int(port)), _SECONDS_TO_CONNECT).close()
         ray.init(address, log_to_driver=False, logging_level="ERROR")
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (OSError, OverflowError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise ScaleError(f"`--ray-address` (={address}) can't be reached: {reason}") from error
 
@@ -101,6 +99,20 @@ def logs(folder: Path, stage: str) -> Path:
 def quiet() -> None:
     """Keep this process's log of datatrove's off the terminal: tasks have log files."""
     logger.remove()
+
+
+def _run(folder: Path, pinned: Pin, launch: Launch) -> int:
+    planning.plan(folder, pinned.request, lambda ranges: _draw(folder, pinned, launch, ranges))
+    missing = shards.missing(folder, pinned)
+    if missing:
+        before = pinned.shards - len(missing)
+        paths = [shards.manifest_path(folder, number, pinned.shards) for number in missing]
+        for path in paths:
+            # Of a damaged shard: from here on a manifest says that its shard is whole.
+            path.unlink(missing_ok=True)
+        with progress.shown("shards", pinned.shards, lambda: before + _existing(paths)):
+            launch(ShardStep(folder, pinned, missing), len(missing), logs(folder, "shards"))
+    return len(missing)
 
 
 def _draw(folder: Path, pinned: Pin, launch: Launch, ranges: list[Range]) -> None:
