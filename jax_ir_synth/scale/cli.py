@@ -13,7 +13,6 @@ from jax_ir_synth.cli import (
     request_of,
     sigterm_raises,
 )
-from jax_ir_synth.config import number_of_processes
 from jax_ir_synth.scale import ScaleError, pin
 
 PROGRAM = "jax_ir_synth.scale"
@@ -110,8 +109,10 @@ def _submit(arguments, folder: Path, pinned: pin.Pin) -> int:
             f"{number} ({job.stage}, {job.tasks} tasks)"
             for number, job in zip(numbers, jobs, strict=True)
         )
-        print(f"{folder}: submitted {', '.join(told)}; once they ended, the same command finds "
-              "what is missing")
+        print(
+            f"{folder}: submitted {', '.join(told)}; once they ended, the same command finds what "
+            "is missing"
+        )
     return 0
 
 
@@ -130,11 +131,9 @@ def _check(parser: OneLineParser, folder: Path) -> int:
 
 
 def _validate(arguments) -> None:
-    number_of_processes(arguments.workers)
-    if arguments.cpus_per_task < 1:
-        raise ValueError(f"`--cpus-per-task` (={arguments.cpus_per_task}) must be 1 or more")
-    if arguments.mem_per_cpu < 1:
-        raise ValueError(f"`--mem-per-cpu` (={arguments.mem_per_cpu}) must be 1 or more")
+    for name in ("workers", "cpus_per_task", "mem_per_cpu"):
+        if (value := getattr(arguments, name)) < 1:
+            raise ValueError(f"`--{name.replace('_', '-')}` (={value}) must be 1 or more")
     if arguments.executor == "slurm" and not arguments.partition:
         raise ValueError("`--executor` (=slurm) needs a --partition")
     if arguments.dry_run and arguments.executor != "slurm":

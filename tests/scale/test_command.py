@@ -39,7 +39,7 @@ def test_by_default_a_shard_has_a_thousand_rows(asked):
         (("--output", "a", "--count", "0"), "`count` (=0) must be an integer from 1 to 100000000"),
         (("--output", "a", "--count", "1e6"), "argument --count: invalid int value: '1e6'"),
         (("--output", "a", "--executor", "dask"), "invalid choice: 'dask'"),
-        (("--output", "a", "--workers", "0"), "(=0) must be an integer from 1 to"),
+        (("--output", "a", "--workers", "0"), "`--workers` (=0) must be 1 or more"),
         (("--output", "a", "--executor", "slurm"), "`--executor` (=slurm) needs a --partition"),
         (("--output", "a", "--dry-run"), "--dry-run needs `--executor` slurm, not local"),
         (("--output", "a", "--cpus-per-task", "0"), "`--cpus-per-task` (=0) must be 1 or more"),

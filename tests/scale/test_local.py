@@ -82,8 +82,13 @@ def test_a_killed_worker_costs_its_shard_alone(undisturbed, tmp_path):
     assert contents(tmp_path / "data") == contents(undisturbed)
 
 
-def test_a_killed_driver_leaves_what_is_whole_and_no_process(undisturbed, tmp_path):
+def test_a_driver_killed_twice_leaves_what_is_whole_and_no_process(undisturbed, tmp_path):
     folder = tmp_path / "data"
+    command = Command(folder)
+    until(lambda: list(folder.glob("draws/*.npy")), "a range is drawn")
+    command.kill()
+    assert not (folder / "plan.json").exists()
+
     command = Command(folder)
     until(lambda: manifests(folder), "a shard is whole")
     workers = _workers(command)
@@ -102,17 +107,6 @@ def test_a_killed_driver_leaves_what_is_whole_and_no_process(undisturbed, tmp_pa
     assert code == 0, errors
     assert f"{SHARDS - whole} made now" in out
     assert contents(folder) == wanted
-
-
-def test_a_driver_killed_while_it_plans(undisturbed, tmp_path):
-    folder = tmp_path / "data"
-    command = Command(folder)
-    until(lambda: list(folder.glob("draws/*.npy")), "a range is drawn")
-    command.kill()
-    assert not (folder / "plan.json").exists()
-    code, _, errors = Command(folder).ended()
-    assert code == 0, errors
-    assert contents(folder) == contents(undisturbed)
 
 
 def test_sigterm_ends_it_in_one_line(tmp_path):
