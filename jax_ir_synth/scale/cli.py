@@ -87,7 +87,7 @@ def _run(arguments, folder: Path, pinned: pin.Pin) -> int:
 
 
 def _submit(arguments, folder: Path, pinned: pin.Pin) -> int:
-    from jax_ir_synth.scale import submission
+    from jax_ir_synth.scale import run, submission
     from jax_ir_synth.scale.slurm import setup_here
 
     options = submission.Options(
@@ -111,7 +111,7 @@ def _submit(arguments, folder: Path, pinned: pin.Pin) -> int:
         )
         print(
             f"{folder}: submitted {', '.join(told)}; once they ended, the same command finds what "
-            "is missing"
+            f"is missing, and {folder / run.LOGS} says why"
         )
     return 0
 

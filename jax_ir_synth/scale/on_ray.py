@@ -1,6 +1,7 @@
 """datatrove's Ray executor, by tasks that Ray runs again where a process or a node is lost."""
 
 import itertools
+import sys
 
 import ray
 from datatrove.executor import RayPipelineExecutor
@@ -20,11 +21,11 @@ class RayExecutor(RayPipelineExecutor):
     def run(self) -> None:
         """Run all ranks that aren't completed. Raises ScaleError at the first that fails."""
         self.save_executor_as_json()
-        task = ray.remote(
-            num_cpus=self.cpus_per_task,
-            memory=int(self.mem_per_cpu_gb * self.cpus_per_task * 2**30),
-            max_retries=TRIES - 1,
-        )(run_rank)
+        memory = int(self.mem_per_cpu_gb * self.cpus_per_task * 2**30)
+        self._warn_if_no_node_has(memory)
+        task = ray.remote(num_cpus=self.cpus_per_task, memory=memory, max_retries=TRIES - 1)(
+            run_rank
+        )
         executor = ray.put(self)
         ranks = iter(self.get_incomplete_ranks())
         running = [task.remote(executor, rank) for rank in itertools.islice(ranks, self.workers)]
@@ -38,6 +39,18 @@ class RayExecutor(RayPipelineExecutor):
         finally:
             for left in running:
                 ray.cancel(left, force=True)
+
+    def _warn_if_no_node_has(self, memory: int) -> None:
+        """Not an error: a cluster may start nodes when they are asked for."""
+        wanted = {"CPU": self.cpus_per_task, "memory": memory}
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        if not any(all(node.get(name, 0) >= wanted[name] for name in wanted) for node in nodes):
+            print(
+                f"waiting: no node of the cluster has {self.cpus_per_task} CPUs and "
+                f"{memory / 2**30:g} GB for a task (--cpus-per-task, --mem-per-cpu)",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def _result(done) -> str | None:

@@ -90,8 +90,11 @@ class Planning:
         seen = plan.candidates
         rate = max(_LEAST_RATE, len(plan) / seen) if seen else 1
         first, stop = seen // self._size, -(-(seen + _enough(lacking, rate)) // self._size)
-        parts = (_range(category, number, self._size) for number in range(first, stop))
-        return [part for part in parts if draws.load(self._folder, part) is None]
+        parts = [_range(category, number, self._size) for number in range(first, stop)]
+        # The first one is missing in any case: an orphan may have drawn it since it was asked for.
+        return [
+            part for part in parts if part == parts[0] or draws.load(self._folder, part) is None
+        ]
 
     def write(self) -> None:
         """Write the plan, once nothing is missing; what was drawn for it is then removed."""

@@ -61,6 +61,7 @@ class ShardStep(PipelineStep):
         self.folder, self.pinned, self.numbers = folder, pinned, numbers
 
     def run(self, data=None, rank: int = 0, world_size: int = 1) -> None:
+        pin.check_here(self.folder, self.pinned)
         # No device is needed; without this each process would take its share of a GPU.
         os.environ["JAX_PLATFORMS"] = "cpu"
         from jax_ir_synth.rows import make_row
@@ -68,7 +69,6 @@ class ShardStep(PipelineStep):
 
         # None of this package's executors forks a process that makes rows.
         xla.use_this_process()
-        pin.check_here(self.folder, self.pinned)
         number, request = self.numbers[rank], self.pinned.request
         if not shards.is_whole(self.folder, self.pinned, number):
             shards.make(

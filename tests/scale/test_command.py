@@ -47,9 +47,7 @@ def test_by_default_a_shard_has_a_thousand_rows(asked):
         (("--output", "a", "--dialect", "mlir"), "`dialect` (='mlir') must be one of"),
     ],
 )
-def test_what_is_wrong_is_one_line_and_exit_code_2(
-    monkeypatch, tmp_path, capsys, arguments, told
-):
+def test_what_is_wrong_is_one_line_and_exit_code_2(monkeypatch, tmp_path, capsys, arguments, told):
     if arguments:
         pytest.importorskip("datatrove", reason="the extra scale isn't installed")
     monkeypatch.chdir(tmp_path)

@@ -76,6 +76,7 @@ def test_a_killed_worker_costs_its_shard_alone(undisturbed, tmp_path):
     until(lambda: list((tmp_path / "data").glob("train/.*.partial")), "a shard is begun")
     victims = until(lambda: _workers(command), "there are workers")
     os.kill(victims[0], signal.SIGKILL)
+    until(lambda: set(_workers(command)) - set(victims), "another takes its place")
     code, out, errors = command.ended()
     assert code == 0, errors
     assert f"{SHARDS} made now" in out

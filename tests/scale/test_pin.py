@@ -161,9 +161,7 @@ def test_cpus_whose_code_differs_are_not_mixed(tmp_path, monkeypatch):
 @pytest.mark.parametrize("number", [0, -1, 25])
 def test_too_few_or_too_many_shards(tmp_path, capsys, number):
     said = _error(capsys, *_asked(tmp_path / "data", shards=number))
-    assert said == (
-        f"`shards` (={number}) must be an integer from 1 to 24, for `count` (=24)"
-    )
+    assert said == (f"`shards` (={number}) must be an integer from 1 to 24, for `count` (=24)")
     assert not (tmp_path / "data").exists()
 
 

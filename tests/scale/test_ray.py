@@ -47,10 +47,9 @@ def cluster():
     cluster.close()
 
 
-def _command(folder, cluster):
-    return Command(
-        folder, "--ray-address", cluster.address, "--mem-per-cpu", 1, executor="ray"
-    )
+def _command(folder, cluster, gigabytes=1):
+    asked = ("--ray-address", cluster.address, "--mem-per-cpu", gigabytes)
+    return Command(folder, *asked, executor="ray")
 
 
 def test_a_node_that_is_lost_and_a_driver_that_is_killed(cluster, undisturbed, tmp_path):
@@ -89,3 +88,14 @@ def test_no_cluster_there(tmp_path):
     code, _, errors = Command(folder, "--ray-address", "127.0.0.1:1", executor="ray").ended()
     assert code == 1
     assert "`--ray-address` (=127.0.0.1:1) can't be reached: " in errors.splitlines()[-1]
+
+
+def test_tasks_that_no_node_has_room_for_are_told(cluster, tmp_path):
+    command = _command(tmp_path / "data", cluster, gigabytes=500)
+    try:
+        assert command.process.stderr.readline() == (
+            "waiting: no node of the cluster has 1 CPUs and 500 GB for a task (--cpus-per-task, "
+            "--mem-per-cpu)\n"
+        )
+    finally:
+        command.kill()

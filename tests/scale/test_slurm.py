@@ -37,9 +37,7 @@ def _directives(script: Path) -> dict[str, str]:
 
 
 def _scripts(folder: Path) -> dict[str, Path]:
-    return {
-        path.parent.name: path for path in sorted(folder.glob("logs/*/launch_script.slurm"))
-    }
+    return {path.parent.name: path for path in sorted(folder.glob("logs/*/launch_script.slurm"))}
 
 
 def _path(tmp_path, **commands) -> dict[str, str]:
@@ -72,16 +70,19 @@ def test_dry_run_writes_scripts_and_submits_nothing(tmp_path):
     for stage, tasks in (("draws", 10), ("plan", 1), ("shards", SHARDS)):
         script = scripts[f"001-{stage}"]
         directives = _directives(script)
-        assert directives.items() >= {
-            "partition": "batch",
-            "time": "2:00:00",
-            "cpus-per-task": "2",
-            "mem-per-cpu": "3G",
-            "qos": "high",
-            "array": f"0-{tasks - 1}%7",
-            "kill-on-invalid-dep": "yes",
-            "requeue": "",
-        }.items()
+        assert (
+            directives.items()
+            >= {
+                "partition": "batch",
+                "time": "2:00:00",
+                "cpus-per-task": "2",
+                "mem-per-cpu": "3G",
+                "qos": "high",
+                "array": f"0-{tasks - 1}%7",
+                "kill-on-invalid-dep": "yes",
+                "requeue": "",
+            }.items()
+        )
         lines = script.read_text().splitlines()
         assert f"export PATH={Path(sys.executable).parent}:$PATH" in lines
         pickled = script.with_name("executor.pik")
@@ -109,7 +110,8 @@ def test_what_is_submitted_makes_the_same_bytes_and_only_what_is_missing(undistu
     log = (tmp_path / "bin" / "log").read_text()
     assert out.splitlines() == [
         f"{folder}: submitted 1 (draw candidates, 10 tasks), 2 (plan, 1 tasks), "
-        "3 (make rows, 6 tasks); once they ended, the same command finds what is missing"
+        "3 (make rows, 6 tasks); once they ended, the same command finds what is missing, and "
+        f"{folder}/logs says why"
     ]
     assert contents(folder) == contents(undisturbed), log
     options = [re.findall(r"--dependency=\S+", line) for line in submitted.read_text().splitlines()]
