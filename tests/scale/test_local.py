@@ -17,6 +17,11 @@ from jax_ir_synth.rows import rows
 
 pytest.importorskip("datatrove", reason="the extra scale isn't installed")
 
+from dying import Dying, Failing  # noqa: E402
+
+from jax_ir_synth.scale import ScaleError  # noqa: E402
+from jax_ir_synth.scale.local import LocalExecutor  # noqa: E402
+
 
 def _workers(command: Command) -> list[int]:
     """The processes that a running command has its tasks done by."""
@@ -162,3 +167,16 @@ def test_a_full_disk_is_one_line_and_no_file(undisturbed, tmp_path):
     assert said.startswith(f"jax_ir_synth.scale: {disk}/data is not complete: ")
     assert said.endswith(os.strerror(reason))
     assert contents(tmp_path / "disk.copy") == contents(undisturbed)
+
+
+def test_a_task_whose_process_always_dies_ends_the_run(tmp_path):
+    told = r"the process of task 0 died 4 times, at last with exit status -9: "
+    with pytest.raises(ScaleError, match=told):
+        LocalExecutor([Dying()], 1, 1, str(tmp_path)).run()
+
+
+def test_a_task_that_raises_ends_the_run(tmp_path):
+    with pytest.raises(ScaleError, match="^ZeroDivisionError: planted$"):
+        LocalExecutor([Failing()], 3, 2, str(tmp_path)).run()
+    log = (tmp_path / "logs" / "task_00002.log").read_text()
+    assert "ZeroDivisionError: planted" in log and "Traceback" in log
