@@ -23,7 +23,7 @@ a folder (no extension) with train, validation and test for datasets.load_from_d
 {DEFAULT_OUTPUT})"""
 
 
-class _Terminated(BaseException):
+class Terminated(BaseException):
     """SIGTERM: like KeyboardInterrupt, so that everything is cleaned up on the way out."""
 
 
@@ -44,15 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
-        request = Request(
-            category=arguments.config,
-            seed=arguments.seed,
-            count=arguments.count,
-            device=arguments.device,
-            dialect=arguments.dialect,
-            target=arguments.target,
-            verify=arguments.verify,
-        )
+        request = request_of(arguments)
         number = number_of_processes(arguments.num_proc)
         output = Path(arguments.output or DEFAULT_OUTPUT + (".jsonl" if arguments.jsonl else ""))
         kind = format_of(output, arguments.jsonl)
@@ -61,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     started = time.perf_counter()
     try:
         with contextlib.ExitStack() as stack:
-            stack.enter_context(_sigterm_raises())
+            stack.enter_context(sigterm_raises())
             try:
                 write = stack.enter_context(open_output(output, kind))
             except OSError as error:
@@ -69,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
             summary = _run(request, number, write)
     except KeyboardInterrupt:
         return _fail(f"interrupted, {output} was not written", 130)
-    except _Terminated:
+    except Terminated:
         return _fail(f"terminated, {output} was not written", 143)
     except (RuntimeError, OSError) as error:
         return _fail(f"{output} was not written: {error}", 1)
@@ -87,6 +79,20 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Example: python -m jax_ir_synth --count 5000 --output data/large.jsonl --jsonl "
         "--device both --seed 12345",
     )
+    add_request_arguments(parser)
+    parser.add_argument("--output", metavar="PATH", default=None, help=_OUTPUT_HELP)
+    parser.add_argument(
+        "--jsonl", action="store_true", help="write JSON lines, whatever the extension is"
+    )
+    parser.add_argument(
+        "--num-proc", type=int, default=1, metavar="N", help="worker processes (default: 1)"
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    return parser
+
+
+def add_request_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags that say which rows are wanted; `request_of` makes a `Request` of them."""
     parser.add_argument(
         "--config",
         default=CONFIGS[0],
@@ -124,13 +130,6 @@ def _parser() -> argparse.ArgumentParser:
         help=f"what optimized_hlo, llvm and asm are compiled for: {', '.join(TARGETS)} (default: "
         f"{','.join(MACHINES.values())}); CUDA's need the extra cuda-ir, no GPU and no CUDA",
     )
-    parser.add_argument("--output", metavar="PATH", default=None, help=_OUTPUT_HELP)
-    parser.add_argument(
-        "--jsonl", action="store_true", help="write JSON lines, whatever the extension is"
-    )
-    parser.add_argument(
-        "--num-proc", type=int, default=1, metavar="N", help="worker processes (default: 1)"
-    )
     parser.add_argument(
         "--no-verify",
         dest="verify",
@@ -138,8 +137,19 @@ def _parser() -> argparse.ArgumentParser:
         help="don't prove the rows: a quarter faster, and nothing then shows that the IR in a row "
         "computes what its Python means",
     )
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
-    return parser
+
+
+def request_of(arguments: argparse.Namespace) -> Request:
+    """What the flags of `add_request_arguments` ask for. Raises ValueError, as `Request` does."""
+    return Request(
+        category=arguments.config,
+        seed=arguments.seed,
+        count=arguments.count,
+        device=arguments.device,
+        dialect=arguments.dialect,
+        target=arguments.target,
+        verify=arguments.verify,
+    )
 
 
 def _run(request: Request, number: int, write):
@@ -160,14 +170,15 @@ def _run(request: Request, number: int, write):
 
 
 @contextlib.contextmanager
-def _sigterm_raises():
+def sigterm_raises():
+    """Within it SIGTERM raises Terminated, where signals can be handled at all."""
     # Signals can only be handled in the main thread; a caller elsewhere keeps what it has.
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def raise_terminated(*_):
-        raise _Terminated
+        raise Terminated
 
     previous = signal.signal(signal.SIGTERM, raise_terminated)
     try:

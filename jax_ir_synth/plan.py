@@ -9,7 +9,7 @@ holds the very rows that `all` holds.
 import array
 import collections
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from jax_ir_synth import kernels
@@ -27,6 +27,21 @@ MAX_DROPPED_IN_A_ROW = 10_000
 
 class GrammarExhausted(RuntimeError):
     """A category has fewer distinct programs than rows are asked for."""
+
+
+class Drawn(NamedTuple):
+    """What the plan needs to know of a candidate: 64 bits of each of its two hashes."""
+
+    program: int
+    skeleton: int
+
+
+class Place(NamedTuple):
+    """Where a row belongs: its `id`, its category, and which of the category's rows it is."""
+
+    id: int
+    category: str
+    index: int
 
 
 class PlannedRow(NamedTuple):
@@ -47,60 +62,76 @@ def split_of(skeleton_hash: str) -> str:
     return SPLITS[max(0, bucket - 7)]
 
 
-class CategoryPlan:
-    """The candidates that stand for one category and seed, found as far as they are asked for."""
+def drawn(category: str, seed: int, candidate: int) -> Drawn:
+    """Draws a candidate, and keeps the first 16 hex digits of its hashes.
 
-    def __init__(self, category: str, seed: int):
+    Two hashes that agree in 64 bits only cost a candidate.
+    """
+    try:
+        spec = kernels.draw(category, seed, candidate)
+    except Exception as error:
+        error.add_note(f"while drawing category={category!r} seed={seed} candidate={candidate}")
+        raise
+    return Drawn(int(spec.program_key[:16], 16), int(spec.skeleton_hash[:16], 16))
+
+
+class CategoryPlan:
+    """The candidates that stand for one category and seed, found as far as they are asked for.
+
+    Args:
+      category: one of `kernels.CATEGORIES`.
+      seed: 0 to 2**64 - 1.
+      draw: gives a candidate by its number, which goes up by one from call to call; drawn here
+        and now if None. What it raises ends `extend`, which may be called again then: nothing is
+        lost.
+    """
+
+    def __init__(self, category: str, seed: int, draw: Callable[[int], Drawn] | None = None):
         self._category = category
         self._seed = seed
-        # A plan of a million rows must stay small: 9 bytes a row, and 64 bits for each hash. Two
-        # hashes that agree in 64 bits only cost a candidate.
+        self._draw = functools.partial(drawn, category, seed) if draw is None else draw
+        # A plan of a million rows must stay small: 9 bytes a row, and 64 bits for each hash.
         self._candidates = array.array("Q")
         self._splits = array.array("B")
         self._programs: set[int] = set()
         self._skeletons: collections.Counter[int] = collections.Counter()
         self._next = 0
+        # How many candidates in a row were dropped.
+        self._dropped = 0
 
     def __len__(self) -> int:
         """How many rows stand so far."""
         return len(self._candidates)
 
+    @property
+    def candidates(self) -> int:
+        """How many candidates were looked at so far."""
+        return self._next
+
     def extend(self, length: int) -> None:
         """Draw until `length` rows stand. Raises GrammarExhausted when nothing new turns up."""
-        dropped = 0
         while len(self) < length:
-            spec = self._draw(self._next)
-            program = int(spec.program_key[:16], 16)
-            skeleton = int(spec.skeleton_hash[:16], 16)
+            program, skeleton = self._draw(self._next)
             if program in self._programs or self._skeletons[skeleton] >= MAX_PER_SKELETON:
-                dropped += 1
-                if dropped >= MAX_DROPPED_IN_A_ROW:
-                    raise GrammarExhausted(
-                        f"category {self._category!r}, seed {self._seed}: the grammar is exhausted "
-                        f"at {len(self)} distinct programs ({dropped} candidates in a row brought "
-                        f"nothing new), {length} were asked for"
-                    )
+                self._dropped += 1
             else:
-                dropped = 0
+                self._dropped = 0
                 self._programs.add(program)
                 self._skeletons[skeleton] += 1
                 self._candidates.append(self._next)
-                self._splits.append(SPLITS.index(split_of(spec.skeleton_hash)))
+                self._splits.append(SPLITS.index(split_of(f"{skeleton:016x}")))
             self._next += 1
+            if self._dropped >= MAX_DROPPED_IN_A_ROW:
+                raise GrammarExhausted(
+                    f"category {self._category!r}, seed {self._seed}: the grammar is exhausted "
+                    f"at {len(self)} distinct programs ({self._dropped} candidates in a row "
+                    f"brought nothing new), {length} were asked for"
+                )
 
     def row(self, index: int) -> tuple[int, str]:
         """Candidate and split of the category's row number `index`."""
         self.extend(index + 1)
         return self._candidates[index], SPLITS[self._splits[index]]
-
-    def _draw(self, candidate: int) -> "kernels.KernelSpec":
-        try:
-            return kernels.draw(self._category, self._seed, candidate)
-        except Exception as error:
-            error.add_note(
-                f"while drawing category={self._category!r} seed={self._seed} candidate={candidate}"
-            )
-            raise
 
 
 @functools.lru_cache(maxsize=64)
@@ -109,19 +140,23 @@ def category_plan(category: str, seed: int) -> CategoryPlan:
     return CategoryPlan(category, seed)
 
 
-def plan_rows(request: Request, start: int = 0, stop: int | None = None) -> Iterator[PlannedRow]:
-    """Rows number `start` to `stop` (the request's count by default), planned as they are taken.
+def places(request: Request, start: int = 0, stop: int | None = None) -> Iterator[Place]:
+    """Where rows number `start` to `stop` (the request's count by default) belong.
 
     Row number r is of category r % n, where n is the number of categories asked for; its id is
     its number in the order of `all`, whatever was asked for, so that subsets join on it.
     """
     number_of_kinds = len(kernels.CATEGORIES)
-    wanted = [
-        (kernels.CATEGORIES.index(category), category, category_plan(category, request.seed))
-        for category in request.categories
-    ]
+    wanted = [(kernels.CATEGORIES.index(category), category) for category in request.categories]
     for number in range(start, request.count if stop is None else min(stop, request.count)):
         index, turn = divmod(number, len(wanted))
-        position, category, plan = wanted[turn]
-        candidate, split = plan.row(index)
-        yield PlannedRow(index * number_of_kinds + position, category, candidate, split)
+        position, category = wanted[turn]
+        yield Place(index * number_of_kinds + position, category, index)
+
+
+def plan_rows(request: Request, start: int = 0, stop: int | None = None) -> Iterator[PlannedRow]:
+    """Rows number `start` to `stop` (see `places`), planned as they are taken."""
+    plans = {category: category_plan(category, request.seed) for category in request.categories}
+    for id, category, index in places(request, start, stop):
+        candidate, split = plans[category].row(index)
+        yield PlannedRow(id, category, candidate, split)

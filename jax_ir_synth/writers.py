@@ -103,17 +103,27 @@ def _jsonl(partial: Path):
 
 
 @contextlib.contextmanager
-def _parquet(partial: Path):
+def parquet_file(path: Path) -> Iterator[Callable[[dict], None]]:
+    """Yield the function that writes a row into the file, which is whole on a clean exit.
+
+    The same rows give the same bytes, with one version of pyarrow.
+    """
     # Here and below: these libraries are loaded once the arguments are known to be right.
     from pyarrow.parquet import ParquetWriter
 
     from jax_ir_synth.columns import SCHEMA
 
-    result = partial / "rows"
     # No datasets metadata in the schema: 3.6.0 can't read the features that later lines write.
-    with ParquetWriter(result, SCHEMA, compression="zstd") as writer:
+    with ParquetWriter(path, SCHEMA, compression="zstd") as writer:
         with _batched(writer) as write:
-            yield write, result
+            yield write
+
+
+@contextlib.contextmanager
+def _parquet(partial: Path):
+    result = partial / "rows"
+    with parquet_file(result) as write:
+        yield write, result
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from jax_ir_synth.columns import SCHEMA
 from jax_ir_synth.config import CONFIGS, DEFAULTS
 from jax_ir_synth.lowering import lower_source
 from jax_ir_synth.reading import Reading
+from jax_ir_synth.scale import cli as scale_command
 from jax_ir_synth.stats import command, tables
 from jax_ir_synth.stats.figures import Figures
 from jax_ir_synth.verify import CUDA_PARSED, OF_STABLEHLO, WORDS
@@ -85,6 +86,7 @@ def test_commands_are_understood():
         "jax_ir_synth.samples": samples._parser(),
     }
     parsers["jax_ir_synth.verify"] = verify_command._parser()
+    parsers["jax_ir_synth.scale"] = scale_command._parser()
     seen = set()
     for words in _commands():
         if words[:2] == ["python", "-m"]:

@@ -1,0 +1,153 @@
+"""`--check`: whether a folder holds just what its `config.json` says, read from the bytes."""
+
+import collections
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow
+from pyarrow.parquet import ParquetFile
+
+from jax_ir_synth.columns import SCHEMA
+from jax_ir_synth.config import Request
+from jax_ir_synth.plan import SPLITS, places, split_of
+from jax_ir_synth.scale import files, pin, shards
+
+# What is looked at in each row.
+_COLUMNS = ["id", "program_hash", "skeleton_hash", "type", "jax_version"]
+
+
+class Result(NamedTuple):
+    """What a folder holds; `faults` has a line for each that was found."""
+
+    rows: int
+    shards: int
+    faults: list[str]
+
+
+def check(folder: Path) -> Result:
+    """Read all of a folder's shards, and compare them with what they should be."""
+    config = pin.read(folder)
+    try:
+        # The rest says how a row is made, not which; it may need what isn't installed here.
+        request = Request(*(config["request"][name] for name in ("category", "seed", "count")))
+        number = pin.Pin(request, config["shards"], config["versions"], config["sources"]).shards
+        config["versions"]["jax"]
+    except (KeyError, TypeError, ValueError):
+        return Result(0, 0, [f"config.json in {folder} is missing or damaged"])
+    programs = _Programs()
+    faults = []
+    for shard in range(number):
+        faults += _of_shard(folder, config, request, shard, programs)
+    faults += programs.faults()
+    faults += _strays(folder, number)
+    return Result(request.count, number, faults)
+
+
+class _Programs:
+    """The programs of all rows: 24 bytes for each, so that a million take little."""
+
+    def __init__(self):
+        self._ids: list[np.ndarray] = []
+        self._hashes: list[np.ndarray] = []
+
+    def add(self, ids: list[int], hashes: list[str]) -> None:
+        # 128 bits of 256: chance never makes two of these equal.
+        halves = np.array([(int(h[:16], 16), int(h[16:32], 16)) for h in hashes], np.uint64)
+        self._hashes.append(halves.reshape(-1, 2))
+        self._ids.append(np.array(ids, np.int64))
+
+    def faults(self) -> Iterator[str]:
+        if not self._ids:
+            return
+        ids, hashes = np.concatenate(self._ids), np.concatenate(self._hashes)
+        order = np.lexsort((ids, hashes[:, 1], hashes[:, 0]))
+        same = (hashes[order][1:] == hashes[order][:-1]).all(axis=1)
+        for place in np.flatnonzero(same):
+            one, other = ids[order][place : place + 2]
+            yield f"rows {one} and {other} are one program"
+
+
+def _of_shard(
+    folder: Path, config: dict, request: Request, shard: int, programs: _Programs
+) -> Iterator[str]:
+    path = shards.manifest_path(folder, shard, config["shards"])
+    manifest = files.read_json(path)
+    name = path.relative_to(folder)
+    if not isinstance(manifest, dict):
+        yield f"{name} is {'damaged' if path.exists() else 'missing'}"
+        return
+    start, stop = shards.bounds(shard, config["shards"], request.count)
+    wanted = {**config, "shard": shard, "first": start, "rows": stop - start}
+    described = {key: value for key, value in manifest.items() if key != "files"}
+    yield from (f"{name}: {text}" for text in pin.differences(described, wanted, "in it", "wanted"))
+    entries = manifest.get("files")
+    paths = shards.split_files(shard, config["shards"])
+    if not isinstance(entries, dict) or entries.keys() != set(paths.values()):
+        yield f"{name}: files must be {', '.join(paths.values())}"
+        return
+    ids = []
+    for split, file in paths.items():
+        found = _read(folder, file, entries[file])
+        if isinstance(found, str):
+            yield f"{file} {found}"
+            return
+        programs.add(found["id"], found["program_hash"])
+        ids += found["id"]
+        yield from _of_rows(file, split, found, config["versions"]["jax"])
+    yield from _of_ids(name, ids, [place.id for place in places(request, start, stop)])
+
+
+def _read(folder: Path, file: str, entry: dict) -> dict[str, list] | str:
+    """The file's columns, or what is wrong with it."""
+    path = folder / file
+    if not path.exists():
+        return "is missing"
+    if (size := path.stat().st_size) != entry.get("bytes"):
+        return f"has {size} bytes, its manifest says {entry.get('bytes')}"
+    if files.sha256(path) != entry.get("sha256"):
+        return "has other bytes than its manifest says: the SHA-256 differs"
+    try:
+        with ParquetFile(path) as opened:
+            if not opened.schema_arrow.equals(SCHEMA):
+                return f"has the columns {', '.join(opened.schema_arrow.names)}"
+            columns = opened.read(_COLUMNS).to_pydict()
+    except (pyarrow.ArrowException, OSError) as error:
+        return f"is no whole Parquet file: {' '.join(str(error).split())}"
+    if len(columns["id"]) != entry.get("rows"):
+        return f"has {len(columns['id'])} rows, its manifest says {entry.get('rows')}"
+    return columns
+
+
+def _of_rows(file: str, split: str, columns: dict[str, list], jax: str) -> Iterator[str]:
+    if columns["id"] != sorted(columns["id"]):
+        yield f"{file}: its rows are not in the order of their ids"
+    for id, skeleton, version in zip(
+        columns["id"], columns["skeleton_hash"], columns["jax_version"], strict=True
+    ):
+        if split_of(skeleton) != split:
+            yield f"{file}: row {id} belongs to {split_of(skeleton)}"
+        if version != jax:
+            yield f"{file}: row {id} is by jax {version}, not {jax}"
+
+
+def _of_ids(name: Path, ids: list[int], wanted: list[int]) -> Iterator[str]:
+    counts = collections.Counter(ids)
+    for what, some in (
+        ("lacks", sorted(set(wanted) - counts.keys())),
+        ("has too many", sorted(counts.keys() - set(wanted))),
+        ("has more than once", sorted(id for id, count in counts.items() if count > 1)),
+    ):
+        if some:
+            more = f" and {len(some) - 5} more" if len(some) > 5 else ""
+            yield f"{name}: the shard {what} the rows {', '.join(map(str, some[:5]))}{more}"
+
+
+def _strays(folder: Path, number: int) -> Iterator[str]:
+    """Files that would be loaded with the shards, and are none."""
+    known = {path for shard in range(number) for path in shards.split_files(shard, number).values()}
+    for split in SPLITS:
+        for path in sorted((folder / split).glob("*.parquet")):
+            if path.relative_to(folder).as_posix() not in known:
+                yield f"{path.relative_to(folder)} is no shard of this dataset"

@@ -1,0 +1,161 @@
+"""Stage 2: which of the candidates drawn stand, by the one rule of `plan`, and the plan as a file.
+
+The rule goes by candidates in order, so one process applies it, at some microseconds each; what
+takes milliseconds each, drawing them, was done by many.
+"""
+
+import contextlib
+import math
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from jax_ir_synth.config import Request
+from jax_ir_synth.plan import (
+    SPLITS,
+    CategoryPlan,
+    Drawn,
+    GrammarExhausted,
+    PlannedRow,
+    places,
+)
+from jax_ir_synth.scale import ScaleError, draws, files
+from jax_ir_synth.scale.draws import Range
+
+# Candidates of one task: half a minute's work.
+CANDIDATES_A_TASK = 5000
+# Of 100 candidates 96 or more stand, in the first thousands: some more than that are drawn at once.
+_MORE = 1.1
+_SLACK = 8
+# Where next to nothing stands, more and more is drawn until the rule says that it is enough.
+_LEAST_RATE = 0.05
+
+_PLAN, _MANIFEST = "plan.npy", "plan.json"
+_ENTRY = np.dtype([("candidate", "<u8"), ("split", "u1")])
+
+
+class _NotDrawn(Exception):
+    """A candidate of a range that has no file yet."""
+
+
+def plan(folder: Path, request: Request, draw: Callable[[list[Range]], None]) -> None:
+    """Write the folder's plan, unless it stands.
+
+    Args:
+      draw: has ranges drawn (`draws.draw`), by whoever does that, and returns when they are.
+
+    Raises ScaleError when a category has fewer distinct programs than rows are asked for.
+    """
+    if stands(folder):
+        return
+    work = Planning(folder, request)
+    while ranges := work.missing():
+        draw(ranges)
+    work.write()
+
+
+class Planning:
+    """The plan of a request, as far as the candidates drawn into a folder go."""
+
+    def __init__(self, folder: Path, request: Request):
+        self._folder = folder
+        self._request = request
+        # Rows of a category, rounded up: a category more or less full makes no difference here.
+        self._rows = -(-request.count // len(request.categories))
+        self._size = min(CANDIDATES_A_TASK, _enough(self._rows, rate=1))
+        self._plans = {
+            category: CategoryPlan(category, request.seed, _FromFiles(folder, category, self._size))
+            for category in request.categories
+        }
+
+    def missing(self) -> list[Range]:
+        """The ranges to be drawn before it is worth asking again; none once the plan stands.
+
+        Raises ScaleError when a category has fewer distinct programs than rows are asked for.
+        """
+        return [part for category in self._plans for part in self._missing_of(category)]
+
+    def _missing_of(self, category: str) -> list[Range]:
+        plan = self._plans[category]
+        try:
+            with contextlib.suppress(_NotDrawn):
+                plan.extend(self._rows)
+        except GrammarExhausted as error:
+            raise ScaleError(str(error)) from error
+        lacking = self._rows - len(plan)
+        if not lacking:
+            return []
+        seen = plan.candidates
+        rate = max(_LEAST_RATE, len(plan) / seen) if seen else 1
+        first, stop = seen // self._size, -(-(seen + _enough(lacking, rate)) // self._size)
+        parts = [_range(category, number, self._size) for number in range(first, stop)]
+        # The first one is missing in any case: an orphan may have drawn it since it was asked for.
+        return [
+            part for part in parts if part == parts[0] or draws.load(self._folder, part) is None
+        ]
+
+    def write(self) -> None:
+        """Write the plan, once nothing is missing; what was drawn for it is then removed."""
+        entries = np.empty(self._request.count, _ENTRY)
+        for number, (_, category, index) in enumerate(places(self._request)):
+            candidate, split = self._plans[category].row(index)
+            entries[number] = candidate, SPLITS.index(split)
+        with files.whole(self._folder / _PLAN) as partial, open(partial, "wb") as file:
+            np.save(file, entries)
+        manifest = {
+            "rows": len(entries),
+            "sha256": files.sha256(self._folder / _PLAN),
+            "candidates": {category: plan.candidates for category, plan in self._plans.items()},
+        }
+        # Last: it says that the plan stands.
+        files.write_json(self._folder / _MANIFEST, manifest)
+        shutil.rmtree(self._folder / draws.FOLDER, ignore_errors=True)
+
+
+def stands(folder: Path) -> bool:
+    """Whether the folder's plan is written and undamaged."""
+    manifest = files.read_json(folder / _MANIFEST)
+    plan = folder / _PLAN
+    return manifest is not None and plan.exists() and files.sha256(plan) == manifest["sha256"]
+
+
+def planned(folder: Path, request: Request, start: int, stop: int) -> list[PlannedRow]:
+    """Rows number `start` to `stop` of the folder's plan."""
+    entries = np.load(folder / _PLAN, mmap_mode="r")[start:stop].tolist()
+    return [
+        PlannedRow(id, category, candidate, SPLITS[split])
+        for (id, category, _), (candidate, split) in zip(
+            places(request, start, stop), entries, strict=True
+        )
+    ]
+
+
+class _FromFiles:
+    """Gives candidates, in turn, out of their ranges' files; of these one is held at a time."""
+
+    def __init__(self, folder: Path, category: str, size: int):
+        self._folder = folder
+        self._category = category
+        self._size = size
+        self._number: int | None = None
+        self._hashes: list[list[int]] = []
+
+    def __call__(self, candidate: int) -> Drawn:
+        number, place = divmod(candidate, self._size)
+        if number != self._number:
+            hashes = draws.load(self._folder, _range(self._category, number, self._size))
+            if hashes is None:
+                raise _NotDrawn
+            self._number, self._hashes = number, hashes
+        return Drawn(*self._hashes[place])
+
+
+def _range(category: str, number: int, size: int) -> Range:
+    return Range(category, number * size, (number + 1) * size)
+
+
+def _enough(rows: int, rate: float) -> int:
+    """Candidates of which `rows` will stand, most likely, where `rate` of them do."""
+    return math.ceil(rows / rate * _MORE) + _SLACK

@@ -1,0 +1,35 @@
+"""How far a run is, as lines on stderr, told from the files."""
+
+import contextlib
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+_SECONDS_BETWEEN_LOOKS = 1.0
+
+
+@contextlib.contextmanager
+def shown(what: str, total: int, done: Callable[[], int]) -> Iterator[None]:
+    """While within, a line whenever another tenth of `total` is done: `shards: 100/1000`."""
+    ended = threading.Event()
+    tenths = 0
+
+    def look() -> None:
+        nonlocal tenths
+        number = done()
+        if number * 10 // total > tenths:
+            tenths = number * 10 // total
+            print(f"{what}: {number}/{total}", file=sys.stderr, flush=True)
+
+    def watch() -> None:
+        while not ended.wait(_SECONDS_BETWEEN_LOOKS):
+            look()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+    look()

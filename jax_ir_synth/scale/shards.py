@@ -1,0 +1,109 @@
+"""Stage 3: a shard: its rows, a Parquet file for each split, and a manifest that it is whole."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from jax_ir_synth.plan import SPLITS, PlannedRow
+from jax_ir_synth.scale import ScaleError, files, planning
+from jax_ir_synth.scale.pin import Pin
+
+MANIFESTS = "manifests"
+
+
+def name(shard: int, shards: int) -> str:
+    """`shard-00042-of-01000`, counted from 0."""
+    return f"shard-{shard:05d}-of-{shards:05d}"
+
+
+def manifest_path(folder: Path, shard: int, shards: int) -> Path:
+    """The file that says, by being there, that the shard is whole."""
+    return folder / MANIFESTS / f"{name(shard, shards)}.json"
+
+
+def split_files(shard: int, shards: int) -> dict[str, str]:
+    """For each split the shard's file in it, by its path in the folder."""
+    return {split: f"{split}/{name(shard, shards)}.parquet" for split in SPLITS}
+
+
+def bounds(shard: int, shards: int, count: int) -> tuple[int, int]:
+    """The numbers of the first of a shard's rows and of the first after it."""
+    return count * shard // shards, count * (shard + 1) // shards
+
+
+def make(
+    folder: Path, pin: Pin, shard: int, rows: Callable[[Iterable[PlannedRow]], Iterable[dict]]
+) -> None:
+    """Make a shard: its files, then its manifest. A split without rows has a file all the same.
+
+    Args:
+      rows: makes the rows of what is planned, in order.
+
+    Raises:
+      ScaleError: one line; the disk is full, or can't be written for another reason.
+      RowError: a row could not be made.
+    """
+    start, stop = bounds(shard, pin.shards, pin.request.count)
+    paths = split_files(shard, pin.shards)
+    try:
+        planned = planning.planned(folder, pin.request, start, stop)
+        counts = _write({split: folder / path for split, path in paths.items()}, planned, rows)
+        manifest = {
+            **pin.described(),
+            "shard": shard,
+            "first": start,
+            "rows": stop - start,
+            "files": {
+                path: {
+                    "rows": counts[split],
+                    "bytes": (folder / path).stat().st_size,
+                    "sha256": files.sha256(folder / path),
+                }
+                for split, path in paths.items()
+            },
+        }
+        files.write_json(manifest_path(folder, shard, pin.shards), manifest)
+    except OSError as error:
+        # Arrow tells the reason in words of its own.
+        reason = os.strerror(error.errno) if error.errno else error
+        raise ScaleError(
+            f"{name(shard, pin.shards)} can't be written in {folder}: {reason}"
+        ) from error
+
+
+def is_whole(folder: Path, pin: Pin, shard: int) -> bool:
+    """Whether the shard is made, by its manifest and its files' sizes; `--check` reads them too."""
+    manifest = files.read_json(manifest_path(folder, shard, pin.shards))
+    if not isinstance(manifest, dict) or not manifest.items() >= pin.described().items():
+        return False
+    entries = manifest.get("files")
+    for path in split_files(shard, pin.shards).values():
+        try:
+            if (folder / path).stat().st_size != entries[path]["bytes"]:
+                return False
+        # No such file, or a manifest of another form.
+        except (FileNotFoundError, KeyError, TypeError):
+            return False
+    return True
+
+
+def missing(folder: Path, pin: Pin) -> list[int]:
+    """The shards that are still to be made, or to be made again."""
+    return [shard for shard in range(pin.shards) if not is_whole(folder, pin, shard)]
+
+
+def _write(paths: dict[str, Path], planned: list[PlannedRow], rows) -> dict[str, int]:
+    # Late: a driver writes no rows.
+    from jax_ir_synth.writers import parquet_file
+
+    counts = dict.fromkeys(SPLITS, 0)
+    with contextlib.ExitStack() as stack:
+        writes = {
+            split: stack.enter_context(parquet_file(stack.enter_context(files.whole(path))))
+            for split, path in paths.items()
+        }
+        for entry, row in zip(planned, rows(planned), strict=True):
+            writes[entry.split](row)
+            counts[entry.split] += 1
+    return counts

@@ -1,0 +1,79 @@
+"""The stages as datatrove's pipeline steps: a rank is one range, one shard, or the plan."""
+
+import os
+from pathlib import Path
+
+from datatrove.pipeline.base import PipelineStep
+
+from jax_ir_synth.scale import draws, pin, planning, shards
+from jax_ir_synth.scale.draws import Range
+from jax_ir_synth.scale.pin import Pin
+
+_TYPE = "jax_ir_synth"
+
+
+class DrawStep(PipelineStep):
+    """Rank r draws number r of the ranges given, unless it is drawn already."""
+
+    type, name = _TYPE, "draw candidates"
+
+    def __init__(self, folder: Path, pinned: Pin, ranges: list[Range]):
+        super().__init__()
+        self.folder, self.pinned, self.ranges = folder, pinned, ranges
+
+    def run(self, data=None, rank: int = 0, world_size: int = 1) -> None:
+        pin.check_here(self.folder, self.pinned)
+        part = self.ranges[rank]
+        # A task that comes late finds nothing to do: what was drawn goes once there is a plan.
+        if not planning.stands(self.folder) and draws.load(self.folder, part) is None:
+            draws.draw(self.folder, self.pinned.request.seed, part)
+
+
+class PlanStep(PipelineStep):
+    """The one rank plans, and draws what isn't drawn yet, by `workers` processes of its own."""
+
+    type, name = _TYPE, "plan"
+
+    def __init__(self, folder: Path, pinned: Pin, workers: int, logs: Path):
+        super().__init__()
+        self.folder, self.pinned, self.workers, self.logs = folder, pinned, workers, logs
+
+    def run(self, data=None, rank: int = 0, world_size: int = 1) -> None:
+        pin.check_here(self.folder, self.pinned)
+        planning.plan(self.folder, self.pinned.request, self._draw)
+
+    def _draw(self, ranges: list[Range]) -> None:
+        from jax_ir_synth.scale.local import LocalExecutor
+
+        # A folder for each round: ranks that datatrove has there as completed aren't these.
+        logs = self.logs / f"draws-{len(list(self.logs.glob('draws-*')))}"
+        step = DrawStep(self.folder, self.pinned, ranges)
+        LocalExecutor([step], len(ranges), self.workers, str(logs), skip_completed=False).run()
+
+
+class ShardStep(PipelineStep):
+    """Rank r makes number r of the shards given, unless it is whole already."""
+
+    type, name = _TYPE, "make rows"
+
+    def __init__(self, folder: Path, pinned: Pin, numbers: list[int]):
+        super().__init__()
+        self.folder, self.pinned, self.numbers = folder, pinned, numbers
+
+    def run(self, data=None, rank: int = 0, world_size: int = 1) -> None:
+        pin.check_here(self.folder, self.pinned)
+        # No device is needed; without this each process would take its share of a GPU.
+        os.environ["JAX_PLATFORMS"] = "cpu"
+        from jax_ir_synth.rows import make_row
+        from jax_ir_synth.verify import xla
+
+        # None of this package's executors forks a process that makes rows.
+        xla.use_this_process()
+        number, request = self.numbers[rank], self.pinned.request
+        if not shards.is_whole(self.folder, self.pinned, number):
+            shards.make(
+                self.folder,
+                self.pinned,
+                number,
+                lambda planned: (make_row(request, entry) for entry in planned),
+            )

@@ -1,0 +1,90 @@
+"""A run on Slurm: scripts for what is missing in a folder, submitted in their order."""
+
+import shlex
+from pathlib import Path
+from typing import NamedTuple
+
+from datatrove.pipeline.base import PipelineStep
+
+from jax_ir_synth.scale import planning, shards
+from jax_ir_synth.scale.pin import Pin
+from jax_ir_synth.scale.run import logs, quiet
+from jax_ir_synth.scale.slurm import SlurmExecutor, submit
+from jax_ir_synth.scale.steps import DrawStep, PlanStep, ShardStep
+
+
+class Options(NamedTuple):
+    """What Slurm is asked for, by the names of its own options; `setup` is a shell command."""
+
+    partition: str
+    time: str
+    cpus: int
+    gigabytes: int
+    qos: str | None
+    setup: str
+
+
+class Job(NamedTuple):
+    """A script, and how many tasks it does; `after`: what the job before it must have done."""
+
+    stage: str
+    tasks: int
+    script: Path
+    after: str | None
+
+
+def write(folder: Path, pinned: Pin, options: Options, workers: int) -> list[Job]:
+    """Write the scripts for what is missing, none if nothing is; `workers` tasks run at a time.
+
+    Raises ScaleError where what was drawn so far shows that a grammar is exhausted.
+    """
+    quiet()
+    jobs = []
+
+    def job(step: PipelineStep, tasks: int, folder: Path, after: str | None) -> None:
+        executor = SlurmExecutor(
+            [step],
+            tasks=tasks,
+            workers=workers,
+            logging_dir=str(folder),
+            time=options.time,
+            partition=options.partition,
+            cpus_per_task=options.cpus,
+            mem_per_cpu_gb=options.gigabytes,
+            qos=options.qos,
+            env_command=options.setup,
+            job_name=f"jax_ir_synth-{step.name.replace(' ', '-')}",
+            # Otherwise what waits for a job that failed would wait for ever.
+            sbatch_args={"kill-on-invalid-dep": "yes"},
+        )
+        jobs.append(Job(step.name, tasks, executor.write(), after if jobs else None))
+
+    if not planning.stands(folder):
+        if ranges := planning.Planning(folder, pinned.request).missing():
+            job(DrawStep(folder, pinned, ranges), len(ranges), logs(folder, "draws"), None)
+        # Whatever the draws missed it draws itself.
+        where = logs(folder, "plan")
+        job(PlanStep(folder, pinned, options.cpus, where), 1, where, "afterany")
+    if missing := shards.missing(folder, pinned):
+        step = ShardStep(folder, pinned, missing)
+        job(step, len(missing), logs(folder, "shards"), "afterok")
+    return jobs
+
+
+def launch(jobs: list[Job]) -> list[str]:
+    """Submit the jobs, each after the one before; returns their numbers. Raises ScaleError."""
+    numbers: list[str] = []
+    for job in jobs:
+        dependency = [f"{job.after}:{numbers[-1]}"] if job.after else []
+        numbers.append(submit(job.script, *dependency))
+    return numbers
+
+
+def commands(jobs: list[Job]) -> list[str]:
+    """What `launch` would do, as lines for a shell."""
+    lines = []
+    for number, job in enumerate(jobs):
+        dependency = f" --dependency={job.after}:$job{number - 1}" if job.after else ""
+        script = shlex.quote(str(job.script))
+        lines.append(f"job{number}=$(sbatch --parsable{dependency} {script})")
+    return lines

@@ -1,0 +1,185 @@
+"""What a folder is pinned to: nothing else is ever added to it, whoever tries."""
+
+import dataclasses
+import itertools
+import re
+import shutil
+
+import pytest
+from scale_run import SHARDS, WANTED, contents
+
+from jax_ir_synth.config import Request
+from jax_ir_synth.lowering import compiling
+from jax_ir_synth.scale import ScaleError, cli, files, pin, planning, shards
+from jax_ir_synth.scale.draws import Range
+
+pytest.importorskip("datatrove", reason="the extra scale isn't installed")
+
+from jax_ir_synth.scale.steps import DrawStep, ShardStep  # noqa: E402
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of WANTED's, with nothing made yet."""
+    pin.settle(tmp_path / "data", pin.pin_here(WANTED, SHARDS))
+    return tmp_path / "data"
+
+
+def _error(capsys, *arguments) -> str:
+    with pytest.raises(SystemExit) as raised:
+        cli.main([str(argument) for argument in arguments])
+    assert raised.value.code == 2
+    shown = capsys.readouterr()
+    assert shown.out == "" and shown.err.count("\n") == 1
+    return shown.err.removeprefix("python -m jax_ir_synth.scale: error: ").rstrip("\n")
+
+
+def _asked(folder, **changed):
+    asked = {"count": WANTED.count, "seed": WANTED.seed, "shards": SHARDS, "output": folder}
+    return [f"--{name}={value}" for name, value in (asked | changed).items()]
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"seed": 6}, "seed is 5 there, 6 here"),
+        ({"count": 25}, "count is 24 there, 25 here"),
+        ({"shards": 5}, "shards is 6 there, 5 here"),
+        ({"config": "loop"}, "category is all there, loop here"),
+        ({"device": "cpu", "seed": 1}, "device is both there, cpu here; seed is 5 there, 1 here"),
+        ({"dialect": "jaxpr,hlo"}, "dialect is stablehlo there, ['jaxpr', 'hlo'] here"),
+    ],
+)
+def test_another_request_is_one_line_and_changes_nothing(folder, capsys, changed, told):
+    before = contents(folder)
+    said = _error(capsys, "--no-verify", *_asked(folder, **changed))
+    assert said == f"{folder} holds other rows: {told}. Give what is there, or another folder"
+    assert contents(folder) == before
+
+
+def test_proven_rows_and_others_are_not_mixed(folder, capsys):
+    assert "verify is False there, True here" in _error(capsys, *_asked(folder))
+
+
+@pytest.mark.parametrize("package", pin.VERSIONED)
+def test_another_version_is_one_line_and_changes_nothing(folder, capsys, package):
+    config = pin.read(folder)
+    config["versions"][package] = "0.1.2"
+    files.write_json(folder / "config.json", config)
+    before = contents(folder)
+    here = pin.versions_here()[package]
+    said = _error(capsys, "--no-verify", *_asked(folder))
+    assert f"holds other rows: {package} is 0.1.2 there, {here} here. " in said
+    assert contents(folder) == before
+
+
+def test_other_sources(folder, capsys):
+    config = pin.read(folder) | {"sources": "ab" * 32}
+    files.write_json(folder / "config.json", config)
+    assert "sources is abababababab there, " in _error(capsys, "--no-verify", *_asked(folder))
+
+
+def test_a_folder_of_something_else(tmp_path, capsys):
+    (tmp_path / "theirs").write_text("")
+    said = _error(capsys, *_asked(tmp_path))
+    assert said == f"{tmp_path} holds something else than shards: there is no config.json"
+    said = _error(capsys, *_asked(tmp_path / "theirs"))
+    assert said == f"{tmp_path}/theirs is a file, not a folder"
+    said = _error(capsys, *_asked(tmp_path / "theirs" / "data"))
+    assert said == f"`--output` (={tmp_path}/theirs/data) can't be written: Not a directory"
+
+
+def test_what_a_run_killed_at_once_left_is_no_obstacle(tmp_path, folder):
+    left = tmp_path / "left"
+    left.mkdir()
+    (left / ".config.json.0123456789abcdef.partial").write_text("{")
+    pin.settle(left, pin.pin_here(WANTED, SHARDS))
+    assert pin.read(left) == pin.read(folder)
+
+
+def test_of_two_at_once_one_is_first(tmp_path):
+    assert files.create_json(tmp_path / "x.json", {"a": 1})
+    assert not files.create_json(tmp_path / "x.json", {"a": 2})
+    assert files.read_json(tmp_path / "x.json") == {"a": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
+
+
+def _of_another_node(folder):
+    """The launcher has another jax than this process, which is a node's."""
+    here = pin.pin_here(WANTED, SHARDS)
+    pinned = dataclasses.replace(here, versions=here.versions | {"jax": "0.10.99"})
+    files.write_json(folder / "config.json", pinned.described())
+    return pinned
+
+
+@pytest.mark.parametrize("step", ["draw", "make"])
+def test_a_node_with_another_jax_makes_nothing(folder, step):
+    pinned = _of_another_node(folder)
+    before = contents(folder)
+    task = {
+        "draw": lambda: DrawStep(folder, pinned, [Range("unary", 0, 2)]),
+        "make": lambda: ShardStep(folder, pinned, [0]),
+    }[step]()
+    with pytest.raises(ScaleError, match=r"no rows can be made here .*: jax is 0\.10\.99 there, "):
+        task.run(None, 0, 1)
+    assert contents(folder) == before
+
+
+def test_a_folder_that_became_anothers_while_a_task_waited(folder):
+    pinned = pin.pin_here(WANTED, SHARDS)
+    config = pin.read(folder)
+    config["request"]["seed"] = 99
+    files.write_json(folder / "config.json", config)
+    with pytest.raises(ScaleError, match="seed is 99 there, 5 here"):
+        DrawStep(folder, pinned, [Range("unary", 0, 2)]).run(None, 0, 1)
+
+
+def test_a_shard_by_other_versions_counts_as_missing(undisturbed):
+    pinned = pin.pin_here(WANTED, SHARDS)
+    assert shards.missing(undisturbed, pinned) == []
+    other = dataclasses.replace(pinned, versions=pinned.versions | {"jax": "0.10.99"})
+    assert shards.missing(undisturbed, other) == list(range(SHARDS))
+
+
+def test_cpus_whose_code_differs_are_not_mixed(tmp_path, monkeypatch):
+    """The first machine that makes rows with code for a CPU says for which kind."""
+    request = Request(count=4, device="cpu", dialect="llvm")
+    pinned = pin.pin_here(request, 1)
+    pin.settle(tmp_path, pinned)
+    pin.check_here(tmp_path, pinned)
+    first = files.read_json(tmp_path / "cpu.json")["target"]
+    assert first.startswith("x86-64-v3")
+    pin.check_here(tmp_path, pinned)
+    monkeypatch.setattr(
+        compiling, "compile_module", lambda *_: compiling.Compiled({}, "x86-64-v3:other")
+    )
+    told = f"target is {first} there, x86-64-v3:other here"
+    with pytest.raises(ScaleError, match=re.escape(told)):
+        pin.check_here(tmp_path, pinned)
+
+
+@pytest.mark.parametrize("number", [0, -1, 25])
+def test_too_few_or_too_many_shards(tmp_path, capsys, number):
+    said = _error(capsys, *_asked(tmp_path / "data", shards=number))
+    assert said == (f"`shards` (={number}) must be an integer from 1 to 24, for `count` (=24)")
+    assert not (tmp_path / "data").exists()
+
+
+def test_shards_cover_all_rows():
+    for count, number in ((24, 6), (25, 6), (7, 7), (1_000_000, 999)):
+        edges = [shards.bounds(shard, number, count) for shard in range(number)]
+        assert edges[0][0] == 0 and edges[-1][1] == count
+        assert all(one[1] == two[0] for one, two in itertools.pairwise(edges))
+        assert all(start < stop for start, stop in edges)
+
+
+def test_what_is_gone_or_cut_off_is_missing(undisturbed, tmp_path):
+    folder = shutil.copytree(undisturbed, tmp_path / "data")
+    pinned = pin.pin_here(WANTED, SHARDS)
+    (folder / f"test/{shards.name(1, SHARDS)}.parquet").unlink()
+    cut = folder / f"train/{shards.name(2, SHARDS)}.parquet"
+    cut.write_bytes(cut.read_bytes()[:-1])
+    shards.manifest_path(folder, 4, SHARDS).unlink()
+    shards.manifest_path(folder, 5, SHARDS).write_text('{"files": ')
+    assert shards.missing(folder, pinned) == [1, 2, 4, 5]
+    assert planning.stands(folder)
