@@ -18,6 +18,11 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 
+# NumPy's and SciPy's LAPACK would start a thread for each core, in each helper, and wait for them on
+# matrices of a few elements.
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
 class HelperDied(RuntimeError):
     """The process ended before it had answered."""
 
@@ -37,7 +42,7 @@ class Helper:
     def __init__(self, module: str, **environment: str | None):
         start = f"import sys; sys.path[:] = {sys.path!r}; from {module} import serve; serve()"
         # No device is needed; without the first each helper would take its share of a GPU.
-        variables = {**os.environ, "JAX_PLATFORMS": "cpu", **environment}
+        variables = {**os.environ, "JAX_PLATFORMS": "cpu", **_ONE_THREAD, **environment}
         self._process = subprocess.Popen(
             [sys.executable, "-c", start],
             stdin=subprocess.PIPE,

@@ -1,0 +1,78 @@
+"""Draws what the benchmarks measured: `python benchmarks/plots.py` (extra `plots`).
+
+Reads `scaling.csv`, and `memory_lowered.csv` and `memory_compiled.csv` (what `memory.py` prints,
+put there by hand), beside this file; writes `scaling.svg` and `memory.svg` there.
+"""
+
+import csv
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+# Readable on a light and on a dark page.
+_INK, _LINES = "#808890", ("#3b82d6", "#e0812c", "#3ca06b")
+
+
+def read(name: str) -> dict[str, list[float]]:
+    """A CSV file's columns."""
+    with open(FOLDER / name, newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {column: [float(row[column]) for row in rows] for column in rows[0]}
+
+
+def axes(pyplot, title: str, across: str, up: str):
+    """An empty picture on no ground of its own."""
+    figure, drawn = pyplot.subplots(figsize=(6, 3.6), layout="constrained")
+    drawn.set_title(title, color=_INK)
+    drawn.set_xlabel(across, color=_INK)
+    drawn.set_ylabel(up, color=_INK)
+    drawn.tick_params(colors=_INK)
+    drawn.grid(color=_INK, alpha=0.25)
+    for side, spine in drawn.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(_INK)
+    return figure, drawn
+
+
+def save(figure, drawn, name: str) -> None:
+    """With a legend, as SVG that is the same for the same figures."""
+    drawn.set_ylim(bottom=0)
+    drawn.legend(frameon=False, labelcolor=_INK)
+    figure.savefig(FOLDER / name, transparent=True, metadata={"Date": None})
+
+
+def main() -> None:
+    """Reads and draws."""
+    try:
+        import matplotlib
+    except ImportError:
+        sys.exit("plots need the extra plots: pip install 'jax_ir_synth[plots]'")
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "jax_ir_synth"
+    from matplotlib import pyplot
+
+    found = read("scaling.csv")
+    workers, rate = found["workers"], found["rows_a_second"]
+    figure, drawn = axes(pyplot, "Rows a second by workers", "workers", "rows a second")
+    spread = [
+        [middle - low for middle, low in zip(rate, found["lowest"], strict=True)],
+        [high - middle for middle, high in zip(rate, found["highest"], strict=True)],
+    ]
+    drawn.errorbar(workers, rate, spread, color=_LINES[0], marker="o", label="measured")
+    ideal = [rate[0] * number for number in workers]
+    drawn.plot(workers, ideal, color=_LINES[1], linestyle="--", label="so many times one's")
+    drawn.set_xticks(workers)
+    save(figure, drawn, "scaling.svg")
+
+    figure, drawn = axes(pyplot, "Memory over many rows", "rows made", "resident memory, MB")
+    lowered, compiled = read("memory_lowered.csv"), read("memory_compiled.csv")
+    drawn.plot(lowered["rows"], lowered["process"], color=_LINES[0], label="StableHLO, proven")
+    drawn.plot(compiled["rows"], compiled["process"], color=_LINES[1], label="compiled")
+    drawn.plot(
+        compiled["rows"], compiled["helper"], color=_LINES[2], label="compiled: its helper at most"
+    )
+    save(figure, drawn, "memory.svg")
+
+
+if __name__ == "__main__":
+    main()
