@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.extend.core import jaxpr_as_fun
 
 from jax_ir_synth import choices, collector, dialects, targets
 from jax_ir_synth.lowering import contexts
@@ -142,7 +143,7 @@ def _lower(
     """Traces both passes once and lowers each trace, for the CPU always (the hash is its)."""
     named = fn if getattr(fn, "__name__", None) == name else _renamed(fn, name)
     forward = Pass(named, args)
-    backward = Pass(jax.grad(_loss_of(fn, name), argnums=argnums), args)
+    backward = Pass(jax.grad(_loss_of(forward, name), argnums=argnums), args)
 
     def column(platform: str, wanted: tuple[str, ...]) -> str:
         target = by_platform[platform]
@@ -163,11 +164,15 @@ def _lower(
     return LoweredKernel(columns, identity, stablehlo)
 
 
-def _loss_of(fn: Callable, name: str) -> Callable:
-    """The scalar that is differentiated: the sum of all inexact outputs."""
+def _loss_of(forward: Pass, name: str) -> Callable:
+    """The scalar that is differentiated: the sum of all inexact outputs.
+
+    It runs the forward pass's jaxpr: the Python function isn't traced again.
+    """
+    run = jaxpr_as_fun(forward.jaxpr)
 
     def loss(*args):
-        outputs = [out for out in jax.tree.leaves(fn(*args)) if _is_inexact(out)]
+        outputs = [out for out in run(*jax.tree.leaves(args)) if _is_inexact(out)]
         if not outputs:
             raise ValueError(
                 f"`{name}` has no floating-point or complex output, so there is nothing to "

@@ -35,6 +35,11 @@ class Pass:
         self._lowered: dict[str, jax.stages.Lowered] = {}
         self._stablehlo: dict[str, str] = {}
 
+    @property
+    def jaxpr(self):
+        """The closed jaxpr."""
+        return self._traced.jaxpr
+
     def stablehlo(self, platform: str) -> str:
         """The module as StableHLO."""
         lowering = self._platform(platform)
@@ -53,7 +58,7 @@ class Pass:
             if dialect in wanted:
                 written.append(Written(compiled.texts[dialect], compiled.target))
             elif dialect == "jaxpr":
-                written.append(Written(jaxpr_text(self._traced.jaxpr), ""))
+                written.append(Written(jaxpr_text(self.jaxpr), ""))
             elif dialect == "hlo":
                 written.append(Written(self._hlo(platform), ""))
             else:
@@ -72,7 +77,7 @@ class Pass:
 
     @functools.cached_property
     def _lowers_alike(self) -> bool:
-        return same_on_every_platform(self._traced.jaxpr)
+        return same_on_every_platform(self.jaxpr)
 
     def _lower(self, platform: str) -> jax.stages.Lowered:
         if platform not in self._lowered:
