@@ -16,7 +16,7 @@ from pathlib import Path
 
 from jax_ir_synth.config import Request
 from jax_ir_synth.kernels import CATEGORIES
-from jax_ir_synth.plan import CategoryPlan, category_plan, plan_rows
+from jax_ir_synth.plan import CategoryPlan, category_plan, drawn, plan_rows
 from jax_ir_synth.rows import rows
 from jax_ir_synth.verify import xla
 from jax_ir_synth.workers import ROWS_A_JOB, workers_for
@@ -51,7 +51,8 @@ def rate(number: int, count: int) -> float:
     warm = 4 * ROWS_A_JOB * number
     request = Request(seed=8, count=count + warm)
     with workers_for(number, request.count) as workers:
-        made = rows(request, plan_rows(request), workers)
+        draw = drawn if workers is None else workers.draw
+        made = rows(request, plan_rows(request, draw=draw), workers)
         for _ in range(warm):
             next(made)
         before = time.perf_counter()

@@ -162,7 +162,7 @@ def _run(request: Request, number: int, write):
     summary = report.Summary()
     # Workers even for one process: this one then has no jax to load and answers Ctrl-C at once.
     with Workers(number, request.count) as workers:
-        made = workers.rows(request, plan_rows(request))
+        made = workers.rows(request, plan_rows(request, draw=workers.draw))
         for row in report.progress(made, request.count):
             write(row)
             summary.add(row)

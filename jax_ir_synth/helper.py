@@ -18,8 +18,8 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 
-# NumPy's and SciPy's LAPACK would start a thread for each core, in each helper, and wait for them on
-# matrices of a few elements.
+# NumPy's and SciPy's LAPACK would start a thread for each core, in each helper, and wait for them
+# on matrices of a few elements.
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 

@@ -10,7 +10,7 @@ from jax_ir_synth import __version__
 from jax_ir_synth.columns import SCHEMA
 from jax_ir_synth.config import ALL, CONFIGS, DEFAULTS, Request, number_of_processes
 from jax_ir_synth.fingerprint import cache_fingerprint
-from jax_ir_synth.plan import SPLITS, plan_rows
+from jax_ir_synth.plan import SPLITS, drawn, plan_rows
 from jax_ir_synth.rows import rows
 from jax_ir_synth.workers import workers_for
 
@@ -112,10 +112,11 @@ class JaxIrSynth(datasets.GeneratorBasedBuilder):
         request = self.config.request
         # Planned as they are taken: the first row doesn't wait for the plan of the last, and
         # workers make rows meanwhile. The splits of a request share the plan.
+        draw = drawn if self._workers is None else self._workers.draw
         planned = (
             row
             for start in starts
-            for row in plan_rows(request, start, start + _ROWS_A_SHARD)
+            for row in plan_rows(request, start, start + _ROWS_A_SHARD, draw)
             if row.split == split
         )
         for row in rows(request, planned, self._workers):

@@ -75,21 +75,21 @@ def drawn(category: str, seed: int, candidate: int) -> Drawn:
     return Drawn(int(spec.program_key[:16], 16), int(spec.skeleton_hash[:16], 16))
 
 
+# Gives a candidate by its category, seed and number.
+Draw = Callable[[str, int, int], Drawn]
+
+
 class CategoryPlan:
     """The candidates that stand for one category and seed, found as far as they are asked for.
 
     Args:
       category: one of `kernels.CATEGORIES`.
       seed: 0 to 2**64 - 1.
-      draw: gives a candidate by its number, which goes up by one from call to call; drawn here
-        and now if None. What it raises ends `extend`, which may be called again then: nothing is
-        lost.
     """
 
-    def __init__(self, category: str, seed: int, draw: Callable[[int], Drawn] | None = None):
+    def __init__(self, category: str, seed: int):
         self._category = category
         self._seed = seed
-        self._draw = functools.partial(drawn, category, seed) if draw is None else draw
         # A plan of a million rows must stay small: 9 bytes a row, and 64 bits for each hash.
         self._candidates = array.array("Q")
         self._splits = array.array("B")
@@ -108,10 +108,15 @@ class CategoryPlan:
         """How many candidates were looked at so far."""
         return self._next
 
-    def extend(self, length: int) -> None:
-        """Draw until `length` rows stand. Raises GrammarExhausted when nothing new turns up."""
+    def extend(self, length: int, draw: Draw = drawn) -> None:
+        """Draw until `length` rows stand. Raises GrammarExhausted when nothing new turns up.
+
+        Args:
+          draw: gives the candidates, whose numbers go up by one. What it raises ends this, which
+            may be called again then: nothing is lost.
+        """
         while len(self) < length:
-            program, skeleton = self._draw(self._next)
+            program, skeleton = draw(self._category, self._seed, self._next)
             if program in self._programs or self._skeletons[skeleton] >= MAX_PER_SKELETON:
                 self._dropped += 1
             else:
@@ -128,9 +133,9 @@ class CategoryPlan:
                     f"brought nothing new), {length} were asked for"
                 )
 
-    def row(self, index: int) -> tuple[int, str]:
-        """Candidate and split of the category's row number `index`."""
-        self.extend(index + 1)
+    def row(self, index: int, draw: Draw = drawn) -> tuple[int, str]:
+        """Candidate and split of the category's row number `index`; `draw` as for `extend`."""
+        self.extend(index + 1, draw)
         return self._candidates[index], SPLITS[self._splits[index]]
 
 
@@ -154,9 +159,14 @@ def places(request: Request, start: int = 0, stop: int | None = None) -> Iterato
         yield Place(index * number_of_kinds + position, category, index)
 
 
-def plan_rows(request: Request, start: int = 0, stop: int | None = None) -> Iterator[PlannedRow]:
-    """Rows number `start` to `stop` (see `places`), planned as they are taken."""
+def plan_rows(
+    request: Request, start: int = 0, stop: int | None = None, draw: Draw = drawn
+) -> Iterator[PlannedRow]:
+    """Rows number `start` to `stop` (see `places`), planned as they are taken.
+
+    `draw` gives the candidates that aren't known yet: `drawn`, or where others draw them.
+    """
     plans = {category: category_plan(category, request.seed) for category in request.categories}
     for id, category, index in places(request, start, stop):
-        candidate, split = plans[category].row(index)
+        candidate, split = plans[category].row(index, draw)
         yield PlannedRow(id, category, candidate, split)

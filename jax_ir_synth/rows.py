@@ -25,16 +25,10 @@ class Program(NamedTuple):
     skeleton_hash: str
 
 
-def program_of(request: Request, planned: PlannedRow) -> Program:
-    """The program for one entry of the plan; free where the plan has drawn it just now.
-
-    Raises RowError as `make_row` does.
-    """
-    try:
-        spec = kernels.draw(planned.category, request.seed, planned.candidate)
-        return Program(kernels.write(spec), spec.skeleton_hash)
-    except Exception as error:
-        raise _row_error(request, planned, error) from error
+def program_of(category: str, seed: int, candidate: int) -> Program:
+    """A candidate's program; free where it is what was drawn last, as a plan has done."""
+    spec = kernels.draw(category, seed, candidate)
+    return Program(kernels.write(spec), spec.skeleton_hash)
 
 
 @collector.paused()
@@ -58,8 +52,12 @@ def make_row(request: Request, planned: PlannedRow, program: Program | None = No
     # Late, since it brings jax: a plan, a command line's help or a bad argument needs none.
     from jax_ir_synth.lowering import lower_source
 
-    source, skeleton_hash = program_of(request, planned) if program is None else program
+    text = ""
     try:
+        if program is None:
+            program = program_of(planned.category, request.seed, planned.candidate)
+        source, skeleton_hash = program
+        text = f"\n{source.python}"
         lowered = lower_source(
             source.python,
             source.name,
@@ -73,15 +71,11 @@ def make_row(request: Request, planned: PlannedRow, program: Program | None = No
         if request.verify:
             row["verified"] = _proven(request, row, lowered)
     except Exception as error:
-        raise _row_error(request, planned, error, f"\n{source.python}") from error
+        raise RowError(
+            f"row {planned.id} (category={planned.category!r}, seed={request.seed}, "
+            f"candidate={planned.candidate}): {type(error).__name__}: {error}{text}"
+        ) from error
     return row
-
-
-def _row_error(request: Request, planned: PlannedRow, error: Exception, text: str = "") -> RowError:
-    return RowError(
-        f"row {planned.id} (category={planned.category!r}, seed={request.seed}, "
-        f"candidate={planned.candidate}): {type(error).__name__}: {error}{text}"
-    )
 
 
 def _proven(request: Request, row: dict, lowered) -> str:

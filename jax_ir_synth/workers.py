@@ -3,23 +3,40 @@
 import collections
 import concurrent.futures
 import contextlib
+import gc
 import importlib
 import itertools
 import queue
 import traceback
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from jax_ir_synth.config import Request
 from jax_ir_synth.fingerprint import check_sources_unchanged
 from jax_ir_synth.helper import Helper, HelperDied, answer_questions
-from jax_ir_synth.plan import PlannedRow
+from jax_ir_synth.plan import Drawn, PlannedRow, drawn
 from jax_ir_synth.rows import Program, RowError, make_row, program_of
 from jax_ir_synth.verify import xla
 
 # Rows in one message: enough to hide the pipe's delay, few enough to keep all workers busy.
 ROWS_A_JOB = 8
 
-_Job = list[tuple[PlannedRow, Program]]
+# Jobs under way or waiting, for each worker.
+_QUEUED = 2
+# Candidates that are drawn at once.
+_CANDIDATES_A_JOB = 4
+
+# A worker draws a program itself where it isn't at hand.
+_Job = list[tuple[PlannedRow, Program | None]]
+
+
+class _Candidates(NamedTuple):
+    """A question: candidates to draw. The answer has each one's hashes and program."""
+
+    category: str
+    seed: int
+    first: int
+    stop: int
 
 
 class WorkerTraceback(Exception):
@@ -36,6 +53,10 @@ class Workers:
 
     def __init__(self, number: int, count: int):
         self._number = min(number, -(-count // ROWS_A_JOB))
+        # Of each category: how many batches are drawn ahead, and how many rows there are.
+        self._ahead, self._needed = 0, 0
+        self._batches: dict[tuple[str, int], dict[int, concurrent.futures.Future]] = {}
+        self._programs: dict[tuple[str, int], Program] = {}
 
     def __enter__(self):
         # They import the sources as they are now; this process has them as they were.
@@ -67,27 +88,57 @@ class Workers:
         Raises:
           RowError: a row could not be made, or a worker died.
         """
-        # The programs go along: the plan draws each here, and the worker needn't again.
-        drawn = ((row, program_of(request, row)) for row in planned)
-        jobs = iter(lambda: list(itertools.islice(drawn, ROWS_A_JOB)), [])
+        kinds = len(request.categories)
+        self._needed = -(-request.count // kinds)
+        # What is under way is drawn before it is asked for, or all would wait for what comes next.
+        self._ahead = 1 + _QUEUED * self._number * ROWS_A_JOB // (kinds * _CANDIDATES_A_JOB)
+        # Who draws for the plan has written the program as well, so it goes along.
+        entries = (
+            (row, self._programs.pop((row.category, row.candidate), None)) for row in planned
+        )
+        jobs = iter(lambda: list(itertools.islice(entries, ROWS_A_JOB)), [])
         under_way = collections.deque()
         for job in jobs:
-            under_way.append(self._threads.submit(self._ask, request, job))
-            if len(under_way) >= 2 * self._number:
+            under_way.append(self._threads.submit(self._make, request, job))
+            if len(under_way) >= _QUEUED * self._number:
                 yield from under_way.popleft().result()
         while under_way:
             yield from under_way.popleft().result()
 
-    def _ask(self, request: Request, job: _Job) -> list[dict]:
+    def draw(self, category: str, seed: int, candidate: int) -> Drawn:
+        """A candidate for a plan (see `plan.plan_rows`), drawn by a worker, the next ones too.
+
+        For the plan of what `rows` was asked for. Raises RowError.
+        """
+        number = candidate // _CANDIDATES_A_JOB
+        batches = self._batches.setdefault((category, seed), {})
+        for past in [known for known in batches if known < number]:
+            del batches[past]
+        for ahead in range(number, number + 1 + self._ahead):
+            first = ahead * _CANDIDATES_A_JOB
+            # At the end no more than are needed, but for the few that won't stand.
+            if ahead not in batches and (ahead == number or first < self._needed):
+                question = _Candidates(category, seed, first, first + _CANDIDATES_A_JOB)
+                batches[ahead] = self._threads.submit(self._ask, question, f"{question}")
+        found, program = batches[number].result()[candidate % _CANDIDATES_A_JOB]
+        # Its row is asked for next, if it stands.
+        self._programs = {(category, candidate): program}
+        return found
+
+    def _make(self, request: Request, job: _Job) -> list[dict]:
+        rows = [row for row, _ in job]
+        return self._ask(
+            (request, job),
+            f"rows {[row.id for row in rows]} (category and candidate: "
+            f"{[(row.category, row.candidate) for row in rows]}, seed={request.seed})",
+        )
+
+    def _ask(self, question, what: str) -> list:
         helper = self._idle.get()
         try:
-            made, failure = helper.ask((request, job))
+            made, failure = helper.ask(question)
         except HelperDied as error:
-            raise RowError(
-                f"a worker process died ({error}) while it made rows {[row.id for row, _ in job]} "
-                f"(category and candidate: {[(row.category, row.candidate) for row, _ in job]}, "
-                f"seed={request.seed})"
-            ) from error
+            raise RowError(f"a worker process died ({error}) while it made {what}") from error
         finally:
             self._idle.put(helper)
         if failure is not None:
@@ -109,13 +160,32 @@ def serve() -> None:
 def _ready() -> None:
     # Loads jax now, and not only when the first job is here.
     importlib.import_module("jax_ir_synth.verify.proof")
+    # What stays is nothing for the collector to look at.
+    gc.freeze()
     # Nobody forks this process.
     xla.use_this_process()
 
 
-def _answer(question: tuple[Request, _Job]) -> tuple:
-    request, job = question
+def _answer(question: tuple[Request, _Job] | _Candidates) -> tuple:
     try:
+        if isinstance(question, _Candidates):
+            return _drawn(question), None
+        request, job = question
         return [make_row(request, *each) for each in job], None
     except RowError as error:
         return None, (str(error), traceback.format_exc())
+
+
+def _drawn(candidates: _Candidates) -> list[tuple[Drawn, Program]]:
+    category, seed, first, stop = candidates
+    found = []
+    for number in range(first, stop):
+        try:
+            # The program of what was drawn last is at hand.
+            found.append((drawn(category, seed, number), program_of(category, seed, number)))
+        except Exception as error:
+            raise RowError(
+                f"category={category!r}, seed={seed}, candidate={number}: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+    return found

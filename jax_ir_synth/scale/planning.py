@@ -66,8 +66,10 @@ class Planning:
         self._rows = -(-request.count // len(request.categories))
         self._size = min(CANDIDATES_A_TASK, _enough(self._rows, rate=1))
         self._plans = {
-            category: CategoryPlan(category, request.seed, _FromFiles(folder, category, self._size))
-            for category in request.categories
+            category: CategoryPlan(category, request.seed) for category in request.categories
+        }
+        self._drawn = {
+            category: _FromFiles(folder, category, self._size) for category in request.categories
         }
 
     def missing(self) -> list[Range]:
@@ -81,7 +83,7 @@ class Planning:
         plan = self._plans[category]
         try:
             with contextlib.suppress(_NotDrawn):
-                plan.extend(self._rows)
+                plan.extend(self._rows, self._drawn[category])
         except GrammarExhausted as error:
             raise ScaleError(str(error)) from error
         lacking = self._rows - len(plan)
@@ -133,7 +135,7 @@ def planned(folder: Path, request: Request, start: int, stop: int) -> list[Plann
 
 
 class _FromFiles:
-    """Gives candidates, in turn, out of their ranges' files; of these one is held at a time."""
+    """A category's candidates, in turn, out of their ranges' files; one of these is held."""
 
     def __init__(self, folder: Path, category: str, size: int):
         self._folder = folder
@@ -142,7 +144,7 @@ class _FromFiles:
         self._number: int | None = None
         self._hashes: list[list[int]] = []
 
-    def __call__(self, candidate: int) -> Drawn:
+    def __call__(self, category: str, seed: int, candidate: int) -> Drawn:
         number, place = divmod(candidate, self._size)
         if number != self._number:
             hashes = draws.load(self._folder, _range(self._category, number, self._size))

@@ -14,8 +14,8 @@ from jax_ir_synth.columns import SCHEMA
 from jax_ir_synth.config import Request
 from jax_ir_synth.kernels import CATEGORIES
 from jax_ir_synth.lowering import lower_source
-from jax_ir_synth.plan import PlannedRow, plan_rows
-from jax_ir_synth.rows import RowError, make_row, program_of, rows
+from jax_ir_synth.plan import PlannedRow, category_plan, drawn, plan_rows
+from jax_ir_synth.rows import RowError, make_row, rows
 from jax_ir_synth.verify import RUN_BY, UNVERIFIED
 from jax_ir_synth.workers import Workers, WorkerTraceback
 
@@ -169,25 +169,28 @@ def test_an_error_names_the_rows_coordinates(wanted, monkeypatch, stage):
     assert isinstance(raised.value.__cause__, FloatingPointError)
 
 
-def test_a_program_that_cant_be_drawn_is_an_error_with_its_coordinates(wanted):
+def test_workers_draw_for_the_plan(wanted):
+    category_plan.cache_clear()
+    with Workers(2, wanted.count) as workers:
+        made = list(workers.rows(wanted, plan_rows(wanted, draw=workers.draw)))
+        # The plan is known now: nobody draws for it, but each worker its rows' programs.
+        again = list(workers.rows(wanted, plan_rows(wanted, draw=workers.draw)))
+    category_plan.cache_clear()
+    assert made == again == list(rows(wanted, plan_rows(wanted)))
+
+
+def test_a_candidate_that_cant_be_drawn_is_an_error_with_its_coordinates(wanted):
+    with Workers(2, wanted.count) as workers:
+        with pytest.raises(RowError, match="'no_such_category', seed=3, candidate=4: ValueErr"):
+            workers.draw("no_such_category", 3, 5)
+        # The workers go on.
+        assert workers.draw("unary", 3, 5) == drawn("unary", 3, 5)
+
+
+def test_an_error_in_a_worker_arrives_with_its_traceback(wanted):
     planned = [*plan_rows(wanted, 0, 3), PlannedRow(3, "no_such_category", 0, "train")]
     with Workers(2, wanted.count) as workers:
         with pytest.raises(RowError, match="row 3 .*'no_such_category'") as raised:
-            list(workers.rows(wanted, planned))
-        assert isinstance(raised.value.__cause__, ValueError)
-
-
-def test_an_error_in_a_worker_arrives_with_its_traceback(wanted, monkeypatch):
-    planned = list(plan_rows(wanted, 0, 4))
-
-    def third_is_broken(request, row):
-        program = program_of(request, row)
-        broken = dataclasses.replace(program.source, python=program.source.python + "\nnowhere\n")
-        return program._replace(source=broken) if row.id == planned[3].id else program
-
-    monkeypatch.setattr("jax_ir_synth.workers.program_of", third_is_broken)
-    with Workers(2, wanted.count) as workers:
-        with pytest.raises(RowError, match="row 3 .*NameError: name 'nowhere'") as raised:
             list(workers.rows(wanted, planned))
         assert isinstance(raised.value.__cause__, WorkerTraceback)
         assert "make_row" in str(raised.value.__cause__)
