@@ -1,8 +1,8 @@
 """Rows beside the straightforward way, in one process: `python benchmarks/throughput.py [KERNELS]`.
 
 The straightforward way is what one writes first: for each platform the function and its gradient
-go through `jax.jit`, are traced and lowered, and printed. Ours is `lower_source`, with `prove` where
-rows are verified. Both get the same kernels' sources and shapes, in blocks that take turns, so that
+go through `jax.jit`, are traced and lowered, and printed (`straightforward.py`). Ours is
+`lower_source`, with `prove` where rows are verified. Both get the same kernels' sources and shapes, in blocks that take turns, so that
 whatever else the machine does hits both alike. CPU time; kernels are drawn beforehand.
 
 Prints the mean of each way, the ratio of the means, and the middle 80 % of the blocks' ratios.
@@ -14,9 +14,7 @@ import statistics
 import sys
 import time
 
-import jax
-import jax.numpy as jnp
-from jax import lax
+from straightforward import straightforward
 
 from jax_ir_synth import collector, kernels
 from jax_ir_synth.config import Request
@@ -27,26 +25,6 @@ from jax_ir_synth.verify import prove, xla
 SEED, BLOCK = 4, 10
 WAYS = (("both", False), ("both", True), ("cpu", False), ("cpu", True))
 PLATFORMS = {"both": ("cpu", "cuda"), "cpu": ("cpu",)}
-
-
-def straightforward(source, platform: str) -> tuple[str, str]:
-    """The texts of the forward and the backward module for a platform."""
-    namespace = {"jax": jax, "jnp": jnp, "lax": lax}
-    exec(source.python, namespace)
-    kernel = namespace[source.name]
-    avals = [jax.ShapeDtypeStruct(tuple(aval.shape), aval.dtype) for aval in source.in_avals]
-
-    def loss(*args):
-        outputs = jax.tree.leaves(kernel(*args))
-        return sum(jnp.sum(out) for out in outputs if jnp.issubdtype(out.dtype, jnp.floating))
-
-    forward, backward = (
-        str(
-            jax.jit(fn).trace(*avals).lower(lowering_platforms=(platform,)).compiler_ir("stablehlo")
-        )
-        for fn in (kernel, jax.grad(loss, argnums=tuple(source.argnums)))
-    )
-    return forward, backward
 
 
 @collector.paused()

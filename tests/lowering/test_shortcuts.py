@@ -1,13 +1,13 @@
 """What is done once instead of twice changes no byte: the text is what jax's public way prints."""
 
-import functools
+import importlib.util
 import threading
 import types
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import pytest
-from jax import lax
 
 from jax_ir_synth import kernels
 from jax_ir_synth.kernels import CATEGORIES
@@ -16,29 +16,17 @@ from jax_ir_synth.lowering.column import clean, read_column
 from jax_ir_synth.lowering.platforms import same_on_every_platform
 
 PLATFORMS = ("cpu", "cuda")
+STRAIGHTFORWARD = Path(__file__).parents[2] / "benchmarks" / "straightforward.py"
 X = jax.ShapeDtypeStruct((8,), "float32")
 
 
 def straightforward(source, platform: str) -> tuple[str, str]:
-    """Both modules, each traced and lowered by itself, from a function made anew."""
-    namespace = {"jax": jax, "jnp": jnp, "lax": lax}
-    exec(source.python, namespace)
-    kernel = namespace[source.name]
-    avals = [jax.ShapeDtypeStruct(tuple(aval.shape), aval.dtype) for aval in source.in_avals]
-
-    def loss(*args):
-        outputs = [
-            x for x in jax.tree.leaves(kernel(*args)) if jnp.issubdtype(x.dtype, jnp.inexact)
-        ]
-        return functools.reduce(jnp.add, map(jnp.sum, outputs))
-
-    loss.__name__ = loss.__qualname__ = f"{source.name}_loss"
-    texts = []
-    for fn in (kernel, jax.grad(loss, argnums=tuple(source.argnums))):
-        traced = jax.jit(fn, keep_unused=True).trace(*avals)
-        lowered = traced.lower(lowering_platforms=(platform,))
-        texts.append(clean(str(lowered.compiler_ir(dialect="stablehlo"))))
-    return texts[0], texts[1]
+    """The benchmark's, so that what is timed there is what ours is equal to."""
+    spec = importlib.util.spec_from_file_location("straightforward", STRAIGHTFORWARD)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    forward, backward = module.straightforward(source, platform)
+    return clean(forward), clean(backward)
 
 
 def ours(source) -> dict[str, tuple[str, str]]:
