@@ -1,9 +1,10 @@
 """Rows beside the straightforward way, in one process: `python benchmarks/throughput.py [KERNELS]`.
 
-The straightforward way is what one writes first: for each platform the function and its gradient
-go through `jax.jit`, are traced and lowered, and printed (`straightforward.py`). Ours is
-`lower_source`, with `prove` where rows are verified. Both get the same kernels' sources and shapes, in blocks that take turns, so that
-whatever else the machine does hits both alike. CPU time; kernels are drawn beforehand.
+The straightforward way is what one writes first (`straightforward.py`): for each platform the
+function and its gradient go through `jax.jit`, are traced and lowered, and printed. Ours is
+`lower_source`, with `prove` where rows are verified. Both get the same kernels' sources and shapes,
+in blocks that take turns, so that whatever else the machine does hits both alike. CPU time; kernels
+are drawn beforehand.
 
 Prints the mean of each way, the ratio of the means, and the middle 80 % of the blocks' ratios.
 """
