@@ -72,6 +72,8 @@ def measure(device: str, verify: bool, drawn: list[tuple]) -> tuple[list[float],
 
 def main(count: int) -> None:
     """Measures and prints."""
+    if count < 2 * BLOCK:
+        sys.exit(f"KERNELS (={count}) must be {2 * BLOCK} or more: blocks of {BLOCK} are compared")
     xla.use_this_process()
     # Kernels of their own for each measurement: jax keeps what it has traced.
     request = Request(seed=SEED, count=len(WAYS) * count, device="cpu", verify=False)
