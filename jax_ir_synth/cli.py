@@ -91,14 +91,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def add_request_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags that say which rows are wanted; `request_of` makes a `Request` of them."""
-    parser.add_argument(
-        "--config",
-        default=CONFIGS[0],
-        metavar="NAME",
-        help=f"{', '.join(CONFIGS)} (default: %(default)s)",
-    )
+def add_request_arguments(parser: argparse.ArgumentParser, config: bool = True) -> None:
+    """The flags that say which rows are wanted; `request_of` makes a `Request` of them.
+
+    Args:
+      parser: what to add them to.
+      config: whether `--config` is among them; the caller has to set it otherwise.
+    """
+    if config:
+        parser.add_argument(
+            "--config",
+            default=CONFIGS[0],
+            metavar="NAME",
+            help=f"{', '.join(CONFIGS)} (default: %(default)s)",
+        )
     parser.add_argument(
         "--count",
         type=int,

@@ -1,0 +1,1 @@
+"""Rows to look at: printed in the terminal, or as a page to browse many of them."""

@@ -1,0 +1,8 @@
+"""`python -m jax_ir_synth.show`."""
+
+import sys
+
+from jax_ir_synth.show.command import main
+
+if __name__ == "__main__":
+    sys.exit(main())

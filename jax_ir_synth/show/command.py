@@ -1,0 +1,176 @@
+"""The command `python -m jax_ir_synth.show`: a row in the terminal, or a page with many."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from jax_ir_synth import choices, dialects
+from jax_ir_synth.cli import OneLineParser, add_request_arguments, request_of
+from jax_ir_synth.config import ALL, CONFIGS, DEFAULTS, DEVICES
+
+PROGRAM = "jax_ir_synth.show"
+ROWS = 300
+PASSES = ("forward", "backward", "both")
+# What says how rows are made; a saved dataset's are made already.
+_MAKING = ("seed", "count", "target", "verify")
+# What a page lets its reader choose.
+_VIEWING = {"id": "--id", "passes": "--pass"}
+_FLAGS = {"verify": "--no-verify"}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns the exit code.
+
+    0: done. 1: a row couldn't be made, or the page not written. 2: wrong arguments, nothing there
+    by that name or id, or a malformed row. 130: interrupted.
+    """
+    parser = _parser()
+    # What is not given stays None, so that it can be told from a default.
+    none = argparse.Namespace(**dict.fromkeys((*DEFAULTS, "id", "passes", "rows")))
+    arguments = parser.parse_args(argv, none)
+    try:
+        _validate(arguments)
+        request = _request(arguments)
+        _dialects(arguments)
+    except ValueError as error:
+        parser.error(str(error))
+    # Late: they bring jax, and --help or a wrong argument must not wait for it.
+    from jax_ir_synth.show.sources import MadeRows, SavedRows
+
+    try:
+        source = SavedRows(Path(arguments.what)) if request is None else MadeRows(request)
+        if arguments.html is None:
+            _print(source, arguments)
+        else:
+            _write(source, arguments)
+    except KeyboardInterrupt:
+        print(f"{parser.prog}: interrupted", file=sys.stderr)
+        return 130
+    except RuntimeError as error:
+        # A row that can't be made, or a grammar that has no more programs.
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+    except ValueError as error:
+        parser.error(_told(error, arguments))
+    except OSError as error:
+        print(f"{parser.prog}: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _told(error: ValueError, arguments) -> str:
+    from jax_ir_synth.saved import SavedError
+    from jax_ir_synth.show.sources import ShowError
+
+    if isinstance(error, SavedError | ShowError):
+        return str(error)
+    return f"`PATH` (={arguments.what}) has a malformed row: {error}"
+
+
+def _print(source, arguments) -> None:
+    from jax_ir_synth.show.parts import OF_DEVICE, PASSES, parts_of
+    from jax_ir_synth.show.sources import ShowError
+    from jax_ir_synth.show.terminal import console_here, show_row
+
+    reading = source.one(arguments.id)
+    both = arguments.passes in (None, "both")
+    passes = PASSES if both else (arguments.passes,)
+    parts = parts_of(reading, OF_DEVICE[arguments.device or "both"], passes)
+    if arguments.dialect is not None:
+        have = list(dict.fromkeys(part.dialect for part in parts))
+        if missing := [name for name in arguments.dialect if name not in have]:
+            raise ShowError(
+                f"`--dialect` (={','.join(missing)}) is none of the row's: {', '.join(have)}"
+            )
+        parts = [part for name in arguments.dialect for part in parts if part.dialect == name]
+    if not parts:
+        raise ShowError(f"`--device` (={arguments.device}): the row has no IR for it")
+    show_row(console_here(), reading, parts)
+
+
+def _write(source, arguments) -> None:
+    from jax_ir_synth.show.page import write_page
+
+    shown, total = write_page(arguments.html, source, arguments.rows or ROWS)
+    print(
+        f"{arguments.html}: {shown} of {total} rows, {arguments.html.stat().st_size / 1e6:.1f} MB"
+    )
+
+
+def _validate(arguments) -> None:
+    if arguments.html is not None:
+        if given := [flag for name, flag in _VIEWING.items() if getattr(arguments, name)]:
+            raise ValueError(f"`{given[0]}` is for the terminal: a page has all of that in it")
+        if arguments.html.is_dir() or not arguments.html.absolute().parent.is_dir():
+            raise ValueError(f"`--html` (={arguments.html}) must be a file in a folder that exists")
+    elif arguments.rows is not None:
+        raise ValueError(f"`--rows` (={arguments.rows}) is for a page, see --html")
+    if arguments.rows is not None and arguments.rows < 1:
+        raise ValueError(f"`--rows` (={arguments.rows}) must be 1 or more")
+    if arguments.device not in (None, *DEVICES):
+        raise ValueError(f"`device` (={arguments.device!r}) must be one of: {', '.join(DEVICES)}")
+
+
+def _request(arguments):
+    """What to make for a config's name, None for a saved dataset."""
+    if arguments.what in CONFIGS:
+        given = {name: getattr(arguments, name) for name in DEFAULTS}
+        set_ = {name: value for name, value in given.items() if value is not None}
+        return request_of(argparse.Namespace(config=arguments.what, **{**DEFAULTS, **set_}))
+    if not Path(arguments.what).exists():
+        raise ValueError(
+            f"`PATH` (={arguments.what}) doesn't exist, nor is it a config's name: it must be a "
+            f"folder of save_to_disk, a .jsonl or .parquet file, or one of: {', '.join(CONFIGS)}"
+        )
+    for name in _MAKING:
+        if getattr(arguments, name) is not None:
+            flag = _FLAGS.get(name, f"--{name}")
+            raise ValueError(
+                f"`{flag}` is for rows to be made (a config's name), {arguments.what} is saved"
+            )
+    if arguments.html is not None:
+        for name in ("device", "dialect"):
+            if getattr(arguments, name) is not None:
+                raise ValueError(
+                    f"`--{name}` is for the terminal: a page has rows as they are saved"
+                )
+    return None
+
+
+def _dialects(arguments) -> None:
+    if arguments.dialect is not None:
+        arguments.dialect = choices.several(dialects.chosen(arguments.dialect))
+
+
+def _parser() -> OneLineParser:
+    parser = OneLineParser(
+        prog=f"python -m {PROGRAM}",
+        description="Print a row: its source beside its IR, forward and backward, and what differs "
+        "between CPU and CUDA; or write a page to browse many rows, which needs no network.",
+        epilog="Example: python -m jax_ir_synth.show data/large.jsonl --id 42",
+    )
+    parser.add_argument(
+        "what",
+        metavar="PATH or CONFIG",
+        nargs="?",
+        default=ALL,
+        help="a folder of save_to_disk, a .jsonl or .parquet file; or a config, whose rows are made "
+        f"from --seed: {', '.join(CONFIGS)} (default: %(default)s)",
+    )
+    parser.add_argument("--id", type=int, metavar="N", help="the row's id (default: the first)")
+    parser.add_argument(
+        "--pass",
+        dest="passes",
+        choices=PASSES,
+        metavar="NAME",
+        help=f"{', '.join(PASSES)} (default: both)",
+    )
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page instead")
+    parser.add_argument(
+        "--rows",
+        type=int,
+        metavar="N",
+        help=f"rows of a page, as many of each category and split as can be (default: {ROWS})",
+    )
+    add_request_arguments(parser, config=False)
+    return parser

@@ -1,0 +1,137 @@
+"""A row printed in the terminal: what it is, its source beside its IR, and what CUDA's changes."""
+
+from collections.abc import Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from jax_ir_synth.reading import Reading
+from jax_ir_synth.show.difference import GAP, IN, OUT, Line, difference
+from jax_ir_synth.show.lexers import THEME, lexer_of
+from jax_ir_synth.show.lexicon import language_of
+from jax_ir_synth.show.parts import TITLES, Part
+
+# Where no terminal is, the layout's width; lines of code are left whole there.
+PIPED_WIDTH = 100
+# Source and IR stand side by side where so many columns are left for the IR.
+_MIN_IR = 80
+_GAP = 3
+_HASH_DIGITS = 12
+_LINE_STYLES = {OUT: "red", IN: "green", GAP: "cyan"}
+# Control characters as signs: a row's text must not command the terminal.
+_SIGNS = {
+    **{code: 0x2400 + code for code in range(0x20) if code not in (0x09, 0x0A)},
+    0x7F: 0x2421,
+    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
+}
+
+
+def console_here() -> Console:
+    """A console of the terminal's own width, or a plain one of PIPED_WIDTH columns."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=PIPED_WIDTH)
+
+
+def show_row(console: Console, reading: Reading, parts: Sequence[Part]) -> None:
+    """Print a row with some of its parts (see `parts.parts_of`)."""
+    row = reading.row
+    console.print(_head(reading))
+    source = _code(row["python"].rstrip("\n"), "python")
+    width = max(len(line) for line in source.plain.split("\n"))
+    if not console.is_terminal:
+        # Whole lines, for those who search in them.
+        console.print(Rule("Python", align="left"))
+        console.print(source, soft_wrap=True)
+        for part in parts:
+            for piece in _part(part):
+                console.print(piece, soft_wrap=not isinstance(piece, Rule))
+        return
+    pieces = [piece for part in parts for piece in _part(part)]
+    if console.width - width - _GAP >= _MIN_IR:
+        table = Table.grid(padding=(0, _GAP, 0, 0))
+        table.add_column(width=width)
+        table.add_column(width=console.width - width - _GAP)
+        table.add_row(Group(Rule("Python", align="left"), source), Group(*pieces))
+        console.print(table)
+    else:
+        console.print(Rule("Python", align="left"), source, *pieces)
+
+
+def _head(reading: Reading) -> RenderableType:
+    row = reading.row
+    title = Text.assemble((_plain(row["kernel_name"]), "bold"), f"  row {row['id']}")
+    facts = (
+        f"{_plain(reading.category)} · {reading.split} · verified: {_plain(row['verified'] or 'not told')} · "
+        f"jax {_plain(row['jax_version'])}"
+    )
+    hashes = " · ".join(
+        f"{name} {_plain(row[f'{name}_hash'])[:_HASH_DIGITS]}" for name in ("program", "skeleton")
+    )
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))
+    for name in ("argument", "dtype", "shape"):
+        table.add_column(name)
+    table.add_column("range", justify="left")
+    table.add_column("gradient")
+    for number, aval in enumerate(row["in_avals"]):
+        table.add_row(
+            Text(_plain(aval["name"])),
+            Text(_plain(aval["dtype"]), style="cyan"),
+            str(aval["shape"]),
+            f"{aval['low']:g} to {aval['high']:g}",
+            "yes" if number in row["argnums"] else "",
+        )
+    return Group(title, Text(facts), Text(hashes, style="dim"), Text(), table, Text())
+
+
+def _part(part: Part) -> list[RenderableType]:
+    """The heading and texts of one pass; the last lines say how the devices differ."""
+    texts = list(part.texts.items())
+    name, text = texts[0]
+    column = part.columns[name]
+    titles = [_titled(part, name) for name, _ in texts]
+    agree = "" if len(texts) < 2 else "differ" if part.differs else "agree"
+    devices = " and ".join(titles) + (f" {agree}" if agree else "")
+    heading = f"{part.dialect} · {part.which} · {devices}"
+    pieces: list[RenderableType] = [
+        Text(),
+        Rule(heading, align="left"),
+        _code(text, language_of(column.backend, column.dialect)),
+    ]
+    if part.differs:
+        lines = difference(text, texts[1][1])
+        count = {kind: sum(line.kind == kind for line in lines) for kind in (OUT, IN)}
+        told = f"from {titles[0]} to {titles[1]}: -{count[OUT]} +{count[IN]} lines"
+        pieces += [Text(), Rule(told, align="left", characters="╌"), _diff(lines)]
+    return pieces
+
+
+def _titled(part: Part, name: str) -> str:
+    target = part.columns[name].target
+    return TITLES[name] + (f" ({target})" if target else "")
+
+
+def _code(text: str, language: str) -> Text:
+    shown = Text()
+    for token, value in lexer_of(language).get_tokens(_plain(text)):
+        shown.append(value, THEME.get_style_for_token(token))
+    return shown
+
+
+def _diff(lines: Sequence[Line]) -> Text:
+    shown = Text()
+    for number, line in enumerate(lines):
+        style = _LINE_STYLES.get(line.kind, "dim")
+        start = "" if line.kind == GAP else line.kind
+        piece = Text(start + _plain(line.text), style=style)
+        for begin, end in line.changed:
+            piece.stylize("bold reverse", len(start) + begin, len(start) + end)
+        shown.append_text(piece)
+        if number < len(lines) - 1:
+            shown.append("\n")
+    return shown
+
+
+def _plain(text) -> str:
+    return str(text).translate(_SIGNS)
