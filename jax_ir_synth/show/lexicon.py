@@ -63,7 +63,7 @@ LEXICON: dict[str, tuple[tuple[str, str], ...]] = {
             + "|"
             + _words("across cond do reducer dims dimensions dim precision sizes contracting_dims"),
         ),
-        ("operation", r"[a-z_]\w*(?:\.\w+)+"),
+        ("operation", r"\bcall\b|[a-z_]\w*(?:\.\w+)+"),
         ("number", _NUMBER),
         ("", _WORD),
     ),

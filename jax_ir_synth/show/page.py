@@ -1,0 +1,129 @@
+"""One self-contained HTML page with many rows; it needs no network and no server."""
+
+import base64
+import gzip
+import hashlib
+import html
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from jax_ir_synth.dialects import DIALECTS
+from jax_ir_synth.reading import Reading
+from jax_ir_synth.scale.files import whole
+from jax_ir_synth.show.difference import GAP, KEPT, difference
+from jax_ir_synth.show.lexicon import LEXICON, language_of
+from jax_ir_synth.show.parts import parts_of
+
+_FOLDER = Path(__file__).parent
+STYLES = ("page.css", "code.css")
+SCRIPTS = ("paint.js", "row.js", "page.js")
+_FIELD = re.compile(r"\{\{(\w+)\}\}")
+
+
+def write_page(path: Path, source, number: int) -> tuple[int, int]:
+    """Write the page, whole or not at all.
+
+    Args:
+      path: the file, which is replaced.
+      source: `sources.SavedRows` or `sources.MadeRows`.
+      number: how many rows it may have.
+
+    Returns how many rows it has, and how many there are. Raises OSError, and what the source does.
+    """
+    readings, total = source.some(number)
+    text = page(readings, total, source.title)
+    with whole(path) as partial:
+        # Bytes, so that lines end alike everywhere.
+        partial.write_bytes(text.encode())
+    return len(readings), total
+
+
+def page(readings: Sequence[Reading], total: int, title: str) -> str:
+    """The page's text, in ASCII but for `title`. The same rows always give the same text.
+
+    Args:
+      readings: the rows, in the order in which they are listed.
+      total: how many rows there are, of which these were chosen.
+      title: where they come from, for people.
+
+    Raises ValueError where a row is malformed.
+    """
+    style, script = (
+        "".join((_FOLDER / name).read_text(encoding="utf-8") for name in names)
+        for names in (STYLES, SCRIPTS)
+    )
+    fields = {
+        "title": html.escape(title),
+        "style": style,
+        "script": script,
+        "style_hash": _hash(style),
+        "script_hash": _hash(script),
+        "data": embedded(page_data(readings, total, title)),
+    }
+    template = (_FOLDER / "page.html").read_text(encoding="utf-8")
+    # In one go: what is put in is not looked at again.
+    return _FIELD.sub(lambda match: fields[match[1]], template)
+
+
+def page_data(readings: Sequence[Reading], total: int, title: str) -> dict:
+    """What the page's script is given: the rows as they are, and what is worked out beforehand.
+
+    `views` has for each row its category and split, whether CPU and CUDA differ, and for each part
+    that does (`"stablehlo/forward"`) the lines of the difference: the kind, the number of the
+    line, and the parts of it that changed, as offsets in UTF-16; or the kind and the text of a gap.
+    """
+    return {
+        "title": title,
+        "total": total,
+        "rows": [reading.row for reading in readings],
+        "views": [_view(reading) for reading in readings],
+        "lexicon": {name: [list(rule) for rule in rules] for name, rules in LEXICON.items()},
+        "languages": {
+            backend: {dialect: language_of(backend, dialect) for dialect in DIALECTS}
+            for backend in ("cpu", "gpu")
+        },
+    }
+
+
+def embedded(data: dict) -> str:
+    """The data as it stands in the page: JSON, compressed, in base64.
+
+    So nothing in a row can end the element that it is in, and the page is a sixth as large.
+    """
+    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+
+
+def _view(reading: Reading) -> dict:
+    parts = [part for part in parts_of(reading) if part.differs]
+    return {
+        "category": reading.category,
+        "split": reading.split,
+        "differs": bool(parts),
+        "lines": {f"{part.dialect}/{part.which}": _lines(*part.texts.values()) for part in parts},
+    }
+
+
+def _lines(before: str, after: str) -> list[list]:
+    lines = []
+    for line in difference(before, after):
+        if line.kind == GAP:
+            lines.append([GAP, line.text])
+        elif line.kind == KEPT or not line.changed:
+            lines.append([line.kind, line.number])
+        else:
+            changed = [[_utf16(line.text, end) for end in part] for part in line.changed]
+            lines.append([line.kind, line.number, changed])
+    return lines
+
+
+def _utf16(text: str, offset: int) -> int:
+    return len(text[:offset].encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _hash(text: str) -> str:
+    """What a Content-Security-Policy names an inline style or script by."""
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
