@@ -5,7 +5,13 @@ import sys
 from pathlib import Path
 
 from jax_ir_synth import choices, dialects
-from jax_ir_synth.cli import OneLineParser, add_request_arguments, request_of
+from jax_ir_synth.cli import (
+    OneLineParser,
+    Terminated,
+    add_request_arguments,
+    request_of,
+    sigterm_raises,
+)
 from jax_ir_synth.config import ALL, CONFIGS, DEFAULTS, DEVICES
 
 PROGRAM = "jax_ir_synth.show"
@@ -21,8 +27,9 @@ _FLAGS = {"verify": "--no-verify"}
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit code.
 
-    0: done. 1: a row couldn't be made, or the page not written. 2: wrong arguments, nothing there
-    by that name or id, or a malformed row. 130: interrupted.
+    0: done. 1: a row couldn't be made. 2: wrong arguments, nothing there by that name or id, a
+    malformed row, or a page that can't be written. 130 and 143: interrupted, terminated. After
+    anything but 0 no page is written.
     """
     parser = _parser()
     # What is not given stays None, so that it can be told from a default.
@@ -39,23 +46,25 @@ def main(argv: list[str] | None = None) -> int:
 
     try:
         source = SavedRows(Path(arguments.what)) if request is None else MadeRows(request)
-        if arguments.html is None:
-            _print(source, arguments)
-        else:
-            _write(source, arguments)
+        with sigterm_raises():
+            (_print if arguments.html is None else _write)(source, arguments)
     except KeyboardInterrupt:
-        print(f"{parser.prog}: interrupted", file=sys.stderr)
-        return 130
+        return _fail(parser, "interrupted", 130)
+    except Terminated:
+        return _fail(parser, "terminated", 143)
     except RuntimeError as error:
         # A row that can't be made, or a grammar that has no more programs.
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 1
+        return _fail(parser, str(error), 1)
     except ValueError as error:
         parser.error(_told(error, arguments))
     except OSError as error:
-        print(f"{parser.prog}: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
+        parser.error(f"{error.filename or arguments.what}: {error.strerror or error}")
     return 0
+
+
+def _fail(parser: OneLineParser, message: str, code: int) -> int:
+    print(f"{parser.prog}: {message}", file=sys.stderr)
+    return code
 
 
 def _told(error: ValueError, arguments) -> str:
@@ -99,7 +108,9 @@ def _write(source, arguments) -> None:
 
 def _validate(arguments) -> None:
     if arguments.html is not None:
-        if given := [flag for name, flag in _VIEWING.items() if getattr(arguments, name)]:
+        if given := [
+            flag for name, flag in _VIEWING.items() if getattr(arguments, name) is not None
+        ]:
             raise ValueError(f"`{given[0]}` is for the terminal: a page has all of that in it")
         if arguments.html.is_dir() or not arguments.html.absolute().parent.is_dir():
             raise ValueError(f"`--html` (={arguments.html}) must be a file in a folder that exists")
@@ -154,8 +165,8 @@ def _parser() -> OneLineParser:
         metavar="PATH or CONFIG",
         nargs="?",
         default=ALL,
-        help="a folder of save_to_disk, a .jsonl or .parquet file; or a config, whose rows are made "
-        f"from --seed: {', '.join(CONFIGS)} (default: %(default)s)",
+        help="a folder of save_to_disk, a .jsonl or .parquet file; or a config, whose rows are "
+        f"made from --seed: {', '.join(CONFIGS)} (default: %(default)s)",
     )
     parser.add_argument("--id", type=int, metavar="N", help="the row's id (default: the first)")
     parser.add_argument(

@@ -46,6 +46,7 @@ LEXICON: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "mlir": (
         ("comment", r"//[^\n]*"),
+        ("operation", r'"[a-z_]\w*(?:\.\w+)+"(?=\()'),
         ("string", _STRING),
         ("value", r"%[\w$.]+(?:#\d+)?"),
         ("symbol", r"@(?:[\w$.]+|" + _STRING + ")"),

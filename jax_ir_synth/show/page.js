@@ -217,4 +217,4 @@ function remember(name, value) {
   try { localStorage.setItem(`jax_ir_synth.${name}`, value); } catch { /* not kept */ }
 }
 
-start();
+start().catch((error) => { byId("count").textContent = `This page is broken: ${error.message}`; });

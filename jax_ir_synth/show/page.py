@@ -32,11 +32,12 @@ def write_page(path: Path, source, number: int) -> tuple[int, int]:
 
     Returns how many rows it has, and how many there are. Raises OSError, and what the source does.
     """
-    readings, total = source.some(number)
-    text = page(readings, total, source.title)
     with whole(path) as partial:
+        # Before the work, which may take a while: whether it can be written at all.
+        partial.touch()
+        readings, total = source.some(number)
         # Bytes, so that lines end alike everywhere.
-        partial.write_bytes(text.encode())
+        partial.write_bytes(page(readings, total, source.title).encode())
     return len(readings), total
 
 
@@ -90,7 +91,7 @@ def page_data(readings: Sequence[Reading], total: int, title: str) -> dict:
 def embedded(data: dict) -> str:
     """The data as it stands in the page: JSON, compressed, in base64.
 
-    So nothing in a row can end the element that it is in, and the page is a sixth as large.
+    So nothing in a row can end the element that it is in, and the page is a tenth as large.
     """
     text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()

@@ -32,6 +32,7 @@ function showRow(index) {
     make("div", {class: "columns"},
       make("div", {class: "left"}, sourceCard(row), argumentsCard(row), factsCard(row)), ir));
   main.scrollTop = 0;
+  window.scrollTo(0, 0);
   fillIr(ir, {row, view, columns, dialects});
 }
 
@@ -144,16 +145,20 @@ function irParts({row, view, columns, dialects}) {
   code.classList.toggle("wrap", chosen.wrap);
   code.setAttribute("aria-label", `${dialect}, ${chosen.pass}, ${TITLES[side] || "difference"}`);
   const usable = (name) => names.includes(name);
+  const several = dialects.length > 1;
+  const copying = copyButton("the IR", copied);
+  const controls = [
+    choice("pass", "Pass", [["forward", "Forward", true], ["backward", "Backward", true]], chosen.pass),
+    choice("side", "Device", [["cpp", "CPU", usable("cpp")], ["cuda", "CUDA", usable("cuda")],
+      ["diff", "Diff", names.length > 1]], side),
+    make("label", {class: "check"}, make("input", {type: "checkbox", id: "wrap", checked: chosen.wrap,
+      onchange: (event) => { chosen.wrap = event.target.checked; code.classList.toggle("wrap", chosen.wrap); }}),
+    "Wrap"),
+  ];
   return [
-    bar(dialects.length > 1 ? "IR" : dialect,
-      dialects.length > 1 ? choice("dialect", "Dialect", dialects.map((name) => [name, name, true]), dialect) : null,
-      choice("pass", "Pass", [["forward", "Forward", true], ["backward", "Backward", true]], chosen.pass),
-      choice("side", "Device", [["cpp", "CPU", usable("cpp")], ["cuda", "CUDA", usable("cuda")],
-        ["diff", "Diff", names.length > 1]], side),
-      make("label", {class: "check"}, make("input", {type: "checkbox", id: "wrap", checked: chosen.wrap,
-        onchange: (event) => { chosen.wrap = event.target.checked; code.classList.toggle("wrap", chosen.wrap); }}),
-        "Wrap"),
-      copyButton("the IR", copied)),
+    ...(several ? [
+      bar("IR", choice("dialect", "Dialect", dialects.map((name) => [name, name, true]), dialect), copying),
+      make("div", {class: "bar"}, ...controls)] : [bar(dialect, ...controls, copying)]),
     fact ? make("p", {class: mark ? "fact mark" : "fact", id: "fact"}, fact) : null,
     code,
   ].filter(Boolean);

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow
 
+from jax_ir_synth import report
 from jax_ir_synth.columns import SCHEMA
 from jax_ir_synth.config import ALL, Request
 from jax_ir_synth.kernels import CATEGORIES
@@ -48,7 +49,7 @@ class SavedRows:
         numbers = [number for number in ids if type(number) is int]
         have = f"from {min(numbers)} to {max(numbers)}" if numbers else "none"
         raise ShowError(
-            f"`--id` (={id}) is no row of {self._path}: it has {len(ids)} rows, their ids are {have}"
+            f"`--id` (={id}) is no row of {self._path}: it has {len(ids)} rows, of ids {have}"
         )
 
     def some(self, number: int) -> tuple[list[Reading], int]:
@@ -94,7 +95,8 @@ class MadeRows:
         """At most `number` rows, chosen evenly, in the order of ids; and how many there are."""
         groups = ((planned.category, planned.split) for planned in plan_rows(self._request))
         wanted = evenly(groups, number)
-        return [next(self._made(position)) for position in sorted(wanted)], self._request.count
+        made = (next(self._made(position)) for position in sorted(wanted))
+        return list(report.progress(made, len(wanted))), self._request.count
 
     def _made(self, number: int) -> Iterator[Reading]:
         from jax_ir_synth.rows import rows

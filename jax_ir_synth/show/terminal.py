@@ -1,6 +1,7 @@
 """A row printed in the terminal: what it is, its source beside its IR, and what CUDA's changes."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.rule import Rule
@@ -18,7 +19,11 @@ PIPED_WIDTH = 100
 # Source and IR stand side by side where so many columns are left for the IR.
 _MIN_IR = 80
 _GAP = 3
+# How much further in a broken line goes on.
+_HANGING = 4
 _HASH_DIGITS = 12
+# A line's indent, with the sign that a difference puts before it.
+_START = re.compile(r"[-+]?\s*")
 _LINE_STYLES = {OUT: "red", IN: "green", GAP: "cyan"}
 # Control characters as signs: a row's text must not command the terminal.
 _SIGNS = {
@@ -36,36 +41,57 @@ def console_here() -> Console:
 
 def show_row(console: Console, reading: Reading, parts: Sequence[Part]) -> None:
     """Print a row with some of its parts (see `parts.parts_of`)."""
-    row = reading.row
     console.print(_head(reading))
-    source = _code(row["python"].rstrip("\n"), "python")
-    width = max(len(line) for line in source.plain.split("\n"))
+    source = _code(reading.row["python"].rstrip("\n"), "python")
+    left = [_rule("Python"), source]
+    right: list[Rule | Text] = []
+    for part in parts:
+        right += [*([Text()] if right else []), *_part(part)]
+    width = max(map(len, source.plain.split("\n")))
     if not console.is_terminal:
         # Whole lines, for those who search in them.
-        console.print(Rule("Python", align="left"))
-        console.print(source, soft_wrap=True)
-        for part in parts:
-            for piece in _part(part):
-                console.print(piece, soft_wrap=not isinstance(piece, Rule))
-        return
-    pieces = [piece for part in parts for piece in _part(part)]
-    if console.width - width - _GAP >= _MIN_IR:
+        for piece in [*left, Text(), *right]:
+            console.print(piece, soft_wrap=isinstance(piece, Text))
+    elif console.width - width - _GAP >= _MIN_IR:
         table = Table.grid(padding=(0, _GAP, 0, 0))
         table.add_column(width=width)
-        table.add_column(width=console.width - width - _GAP)
-        table.add_row(Group(Rule("Python", align="left"), source), Group(*pieces))
+        rest = console.width - width - _GAP
+        table.add_column(width=rest)
+        table.add_row(Group(*left), Group(*_broken(console, right, rest)))
         console.print(table)
     else:
-        console.print(Rule("Python", align="left"), source, *pieces)
+        console.print(Group(*_broken(console, [*left, Text(), *right], console.width)))
+
+
+def _rule(title: str, characters: str = "─") -> Rule:
+    return Rule(Text(title, style="bold"), align="left", characters=characters, style="dim")
+
+
+def _broken(console: Console, pieces: Sequence[Rule | Text], width: int) -> list[Rule | Text]:
+    """The same, with lines that are too long broken; they go on below their own start."""
+    return [
+        Text("\n").join(_lines(console, piece, width)) if isinstance(piece, Text) else piece
+        for piece in pieces
+    ]
+
+
+def _lines(console: Console, text: Text, width: int) -> Iterator[Text]:
+    for line in text.split("\n", allow_blank=True):
+        if line.cell_len <= width:
+            yield line
+            continue
+        indent = min(_START.match(line.plain).end() + _HANGING, width // 2)
+        first, *others = line.wrap(console, width - indent, overflow="fold")
+        yield first
+        for other in others:
+            yield Text(" " * indent).append_text(other)
 
 
 def _head(reading: Reading) -> RenderableType:
     row = reading.row
     title = Text.assemble((_plain(row["kernel_name"]), "bold"), f"  row {row['id']}")
-    facts = (
-        f"{_plain(reading.category)} · {reading.split} · verified: {_plain(row['verified'] or 'not told')} · "
-        f"jax {_plain(row['jax_version'])}"
-    )
+    verified = f"verified: {row['verified'] or 'not told'}"
+    facts = (reading.category, reading.split, verified, f"jax {row['jax_version']}")
     hashes = " · ".join(
         f"{name} {_plain(row[f'{name}_hash'])[:_HASH_DIGITS]}" for name in ("program", "skeleton")
     )
@@ -82,10 +108,12 @@ def _head(reading: Reading) -> RenderableType:
             f"{aval['low']:g} to {aval['high']:g}",
             "yes" if number in row["argnums"] else "",
         )
-    return Group(title, Text(facts), Text(hashes, style="dim"), Text(), table, Text())
+    return Group(
+        title, Text(_plain(" · ".join(facts))), Text(hashes, style="dim"), Text(), table, Text()
+    )
 
 
-def _part(part: Part) -> list[RenderableType]:
+def _part(part: Part) -> list[Rule | Text]:
     """The heading and texts of one pass; the last lines say how the devices differ."""
     texts = list(part.texts.items())
     name, text = texts[0]
@@ -94,16 +122,15 @@ def _part(part: Part) -> list[RenderableType]:
     agree = "" if len(texts) < 2 else "differ" if part.differs else "agree"
     devices = " and ".join(titles) + (f" {agree}" if agree else "")
     heading = f"{part.dialect} · {part.which} · {devices}"
-    pieces: list[RenderableType] = [
-        Text(),
-        Rule(heading, align="left"),
+    pieces = [
+        _rule(heading),
         _code(text, language_of(column.backend, column.dialect)),
     ]
     if part.differs:
         lines = difference(text, texts[1][1])
         count = {kind: sum(line.kind == kind for line in lines) for kind in (OUT, IN)}
         told = f"from {titles[0]} to {titles[1]}: -{count[OUT]} +{count[IN]} lines"
-        pieces += [Text(), Rule(told, align="left", characters="╌"), _diff(lines)]
+        pieces += [Text(), _rule(told, "╌"), _diff(lines)]
     return pieces
 
 
