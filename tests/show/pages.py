@@ -1,0 +1,67 @@
+"""Pages to open in a browser, and what is embedded in them."""
+
+import base64
+import gzip
+import json
+import re
+
+from shown_rows import FORWARD, PYTHON, column, row
+
+from jax_ir_synth.reading import Reading
+from jax_ir_synth.show.page import page
+
+_DATA = re.compile(r'<script type="text/plain" id="data">([A-Za-z0-9+/=]*)</script>')
+# What would run, or load something, if any text of a row were read as HTML.
+HOSTILE = (
+    "</script></style><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
+    "<!--<script>{{data}}{{script}}$&\\1 \u2028\u2029 é😀 </title></textarea><svg onload=hacked=1>"
+)
+
+
+def data_of(text: str) -> dict:
+    """What the page's script is given."""
+    (coded,) = _DATA.findall(text)
+    return json.loads(gzip.decompress(base64.b64decode(coded)))
+
+
+def write(path, rows, total=None, title="made by hand"):
+    """Writes a page of rows; returns the path."""
+    readings = [Reading(row) for row in rows]
+    path.write_bytes(page(readings, total or len(rows), title).encode())
+    return path
+
+
+def hostile_row(id=66) -> dict:
+    """A row whose every text is hostile."""
+    python = f'def kernel_a(x):\n    """{HOSTILE}"""\n    return x  # {HOSTILE}\n'
+    other = FORWARD.replace("stablehlo.tanh", f"stablehlo.tanh{HOSTILE}")
+    made = row(
+        id=id,
+        python=python,
+        kernel_name=f"kernel_{HOSTILE}",
+        category=HOSTILE,
+        cpp=column("cpu", ("stablehlo", other, HOSTILE)),
+        cuda=column("gpu", ("stablehlo", FORWARD, f"{HOSTILE}\n{HOSTILE}")),
+        verified=HOSTILE,
+        program_hash=HOSTILE,
+        jax_version=HOSTILE,
+    )
+    made["in_avals"][0] |= {"name": HOSTILE, "dtype": HOSTILE}
+    return made
+
+
+def numbered(count: int) -> list[dict]:
+    """Rows of three categories and all splits; every fifth differs between the devices."""
+    splits = ("train", "train", "validation", "test")
+    return [
+        row(
+            id=10 * k,
+            kernel_name=f"kernel_number_{k}",
+            python=PYTHON.replace("0.5", f"{k}.25"),
+            category=("unary", "loop", "branch")[k % 3],
+            split=splits[k % 4],
+            differs=k % 5 == 0,
+            verified="none" if k % 2 else "interpreter",
+        )
+        for k in range(count)
+    ]

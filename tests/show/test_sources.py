@@ -1,0 +1,108 @@
+"""Which row is found or made, and which rows a page has."""
+
+import collections
+
+import datasets
+import pytest
+from shown_rows import jsonl, parquet_of, row
+
+from jax_ir_synth.config import Request
+from jax_ir_synth.kernels import CATEGORIES
+from jax_ir_synth.plan import plan_rows
+from jax_ir_synth.rows import rows
+from jax_ir_synth.show.choice import evenly
+from jax_ir_synth.show.sources import MadeRows, SavedRows, ShowError
+from jax_ir_synth.writers import FOLDER, open_output
+
+REQUEST = Request(seed=5, count=2 * len(CATEGORIES), verify=False)
+
+
+@pytest.mark.parametrize("category", ["all", CATEGORIES[4]])
+def test_a_made_row_is_the_builders(category):
+    request = Request(category, seed=5, count=12, verify=False)
+    expected = list(rows(request, plan_rows(request, 11)))[0]
+    source = MadeRows(request)
+    assert source.one(expected["id"]).row == expected
+    assert source.one(None).row["id"] == next(plan_rows(request)).id
+
+
+@pytest.mark.parametrize("id", [-1, 20, 10**12])
+def test_an_id_that_no_row_has_is_told_with_the_ids_there_are(id):
+    with pytest.raises(ShowError, match=rf"\(={id}\) .* 0, 1, 2, \.\.\. 19 .* --count 20"):
+        MadeRows(REQUEST).one(id)
+    with pytest.raises(ShowError, match=r"\(=5\) .* 4, 14, 24, \.\.\. 44 .*'loop'"):
+        MadeRows(Request("loop", count=5)).one(5)
+
+
+def test_each_container(tmp_path):
+    saved = [row(id=7), row(id=3, split="test"), row(id=5, split="validation", differs=True)]
+    with open_output(tmp_path / "folder", FOLDER) as write:
+        for one in saved:
+            write(one)
+    single = datasets.Dataset.from_parquet(
+        str(parquet_of(tmp_path / "a.parquet", *saved)), cache_dir=str(tmp_path / "cache")
+    )
+    datasets.disable_progress_bars()
+    single.save_to_disk(tmp_path / "single")
+    jsonl(tmp_path / "a.jsonl", *saved)
+    for name in ("folder", "single", "a.parquet", "a.jsonl"):
+        source = SavedRows(tmp_path / name)
+        for one in saved:
+            found = source.one(one["id"])
+            assert found.row == one and found.category == "unary"
+        # A single part's own split is what it is stored in.
+        stored = name == "single"
+        assert source.one(5).split == ("train" if stored else "validation")
+        assert source.one(None).row["id"] == 7
+        with pytest.raises(ShowError, match=r"`--id` \(=4\) .* 3 rows, of ids from 3 to 7"):
+            source.one(4)
+        chosen, total = source.some(10)
+        assert [one.row["id"] for one in chosen] == [3, 5, 7] and total == 3
+        splits = ["train"] * 3 if stored else ["test", "validation", "train"]
+        assert [one.split for one in chosen] == splits
+
+
+def test_rows_of_earlier_versions_are_shown(tmp_path):
+    old = row()
+    del old["verified"]
+    assert SavedRows(jsonl(tmp_path / "a.jsonl", old)).one(42).row == row(verified=None)
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        ({"python": 5}, "wrong type"),
+        ({"python": None}, "no value for python"),
+        ({"in_avals": [{"name": "x", "shape": [2], "dtype": "f", "low": None, "high": 1.0}]}, "low"),
+        ({"in_avals": "x"}, "wrong type"),
+    ],
+)
+def test_a_malformed_row_is_told(tmp_path, broken, said):
+    source = SavedRows(jsonl(tmp_path / "a.jsonl", row(**broken)))
+    for asked in (lambda: source.one(42), lambda: source.some(3)):
+        with pytest.raises(ValueError, match=said):
+            asked()
+
+
+def test_a_choice_is_even_and_of_the_first():
+    # Two groups that are short leave their share to the large one.
+    groups = ["a"] * 50 + ["b"] * 2 + ["c"] * 5
+    chosen = evenly(groups, 12)
+    assert collections.Counter(groups[k] for k in chosen) == {"a": 5, "b": 2, "c": 5}
+    assert chosen == {*range(5), 50, 51, *range(52, 57)}
+    assert evenly(groups, 100) == set(range(57)) and evenly([], 3) == set()
+
+
+def test_made_rows_of_a_page_are_of_every_category_and_split():
+    request = Request(seed=5, count=200, verify=False)
+    planned = {plan.id: plan for plan in plan_rows(request)}
+    chosen, total = MadeRows(request).some(25)
+    ids = [reading.row["id"] for reading in chosen]
+    assert total == 200 and len(ids) == 25 and ids == sorted(ids)
+    groups = collections.Counter((planned[id].category, planned[id].split) for id in ids)
+    assert max(groups.values()) == 1
+    assert len({category for category, _ in groups}) == len(CATEGORIES)
+    assert {split for _, split in groups} == {"train", "validation", "test"}
+    for reading in chosen[:2]:
+        plan = planned[reading.row["id"]]
+        assert (reading.category, reading.split) == (plan.category, plan.split)
