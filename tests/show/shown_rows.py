@@ -16,8 +16,10 @@ def kernel_scaled_tanh(x, scale):
     return jnp.where(y > 0.5, y, 2.0 * y)
 '''
 FORWARD = """\
-module @jit_kernel_scaled_tanh attributes {mhlo.num_partitions = 1 : i32, mhlo.num_replicas = 1 : i32} {
-  func.func public @main(%arg0: tensor<2x4xf32>, %arg1: tensor<f32>) -> (tensor<2x4xf32> {jax.result_info = "result"}) {
+module @jit_kernel_scaled_tanh attributes {mhlo.num_partitions = 1 : i32, \
+mhlo.num_replicas = 1 : i32} {
+  func.func public @main(%arg0: tensor<2x4xf32>, %arg1: tensor<f32>) -> (tensor<2x4xf32> \
+{jax.result_info = "result"}) {
     %0 = stablehlo.tanh %arg0 : tensor<2x4xf32>
     %1 = stablehlo.broadcast_in_dim %arg1, dims = [] : (tensor<f32>) -> tensor<2x4xf32>
     %2 = stablehlo.multiply %0, %1 : tensor<2x4xf32>

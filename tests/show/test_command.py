@@ -10,6 +10,8 @@ from jax_ir_synth.plan import plan_rows
 from jax_ir_synth.rows import RowError, rows
 from jax_ir_synth.show.command import main
 
+WHAT = "must be a folder of save_to_disk, a .jsonl or .parquet file"
+
 
 @pytest.fixture
 def here(monkeypatch, tmp_path):
@@ -69,10 +71,10 @@ def test_a_path_named_as_a_config(here, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("a.jsonl", "--id", "4"), "`--id` (=4) is no row of a.jsonl: it has 2 rows, of ids from 3 to 42"),
+        (("a.jsonl", "--id", "4"), "(=4) is no row of a.jsonl: it has 2 rows, of ids from 3 to 42"),
         (("empty.jsonl",), "`PATH` (=empty.jsonl) holds no row"),
         (("empty.jsonl", "--id", "1"), "it has 0 rows, of ids none"),
-        (("none.jsonl",), f"must be a folder of save_to_disk, a .jsonl or .parquet file, or one of: {', '.join(CONFIGS)}"),
+        (("none.jsonl",), f"{WHAT}, or one of: {', '.join(CONFIGS)}"),
         (("loops",), "`PATH` (=loops) doesn't exist, nor is it a config's name"),
         (("folder",), "(=folder) is a folder, but none of save_to_disk"),
         (("cut_off.jsonl",), "line 1 of cut_off.jsonl is no whole row"),

@@ -73,7 +73,10 @@ def test_rows_of_earlier_versions_are_shown(tmp_path):
     [
         ({"python": 5}, "wrong type"),
         ({"python": None}, "no value for python"),
-        ({"in_avals": [{"name": "x", "shape": [2], "dtype": "f", "low": None, "high": 1.0}]}, "low"),
+        (
+            {"in_avals": [{"name": "x", "shape": [2], "dtype": "f", "low": None, "high": 1.0}]},
+            "low",
+        ),
         ({"in_avals": "x"}, "wrong type"),
     ],
 )
