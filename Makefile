@@ -32,7 +32,7 @@ clean:
 
 # The newest datasets.
 .venv/ready: setup.cfg pyproject.toml
-	$(call venv,.venv,test$(comma)cuda-ir$(comma)scale$(comma)scale-ray)
+	$(call venv,.venv,test$(comma)cuda-ir$(comma)scale$(comma)scale-ray$(comma)browser)
 
 # The last datasets that runs dataset scripts.
 .venv-datasets3/ready: setup.cfg pyproject.toml

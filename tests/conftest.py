@@ -19,6 +19,9 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 def pytest_addoption(parser):
     parser.addoption("--record-goldens", action="store_true", help="write the recorded rows anew")
+    parser.addoption(
+        "--record-screenshot", metavar="DATASET", help="take the picture of a page of its rows anew"
+    )
 
 
 def pytest_unconfigure():

@@ -15,6 +15,9 @@ from jax_ir_synth.rows import rows
 # Tests are imported by path: what they share is found here.
 sys.path.insert(0, str(Path(__file__).parent))
 
+from pages import COUNT, numbered, write  # noqa: E402
+from watching import watched  # noqa: E402
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -41,42 +44,28 @@ def browser():
         started.close()
 
 
-@pytest.fixture
-def open_page(browser, request):
-    """Opens a page's file with the network off: `open_page(path, address="", …)`.
+@pytest.fixture(scope="session")
+def path(tmp_path_factory):
+    """A page of many rows written by hand, see `pages.numbered`."""
+    return write(tmp_path_factory.mktemp("pages") / "rows.html", numbered(COUNT), total=1500)
 
-    Keyword arguments are the context's (`viewport`, `color_scheme`). The test fails if the page
-    asks for anything but its own file, or if the browser has anything to say on its console.
+
+@pytest.fixture
+def open_page(browser):
+    """Opens a page's file: `open_page(path, address="", …)`, see `watching.watched`.
+
+    The test fails if the page asks for anything but its own file, or has anything on its console.
     """
-    contexts, asked, said = [], [], []
+    contexts, complaints = [], []
 
     def opened(path, address="", **options):
-        context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}} | options)
+        context, page, heard = watched(browser, path, address, **options)
         contexts.append(context)
-        context.set_offline(True)
-        # The clipboard is asked for by a click alone, and of no use to a page that isn't looked at.
-        context.grant_permissions(["clipboard-read", "clipboard-write"])
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-
-        def route(one):
-            asked.append(one.request.url)
-            if one.request.url.split("#")[0] == path.as_uri():
-                one.continue_()
-            else:
-                one.abort()
-
-        context.route("**/*", route)
-        page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(path.as_uri() + address)
+        complaints.append(heard)
         page.wait_for_selector("html[data-ready]")
         return page
 
     yield opened
     for context in contexts:
         context.close()
-    assert said == []
-    assert {url.split("#")[0] for url in asked if not url.startswith("blob:")} <= {
-        url.split("#")[0] for url in asked if url.startswith("file:")
-    } and len({url.split("#")[0] for url in asked}) <= 2
+    assert complaints == [[] for _ in contexts]

@@ -11,6 +11,8 @@ from jax_ir_synth.reading import Reading
 from jax_ir_synth.show.page import page
 
 _DATA = re.compile(r'<script type="text/plain" id="data">([A-Za-z0-9+/=]*)</script>')
+# Rows of the page that most tests open.
+COUNT = 60
 # What would run, or load something, if any text of a row were read as HTML.
 HOSTILE = (
     "</script></style><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
