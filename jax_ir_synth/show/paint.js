@@ -106,12 +106,18 @@ function block(lines) {
   return make("pre", {class: "code", tabindex: "0"}, make("code", {}, ...lines));
 }
 
-/** Highlight each term, in lower case, in the blocks of code; where the browser can. */
+/** Highlight each term, in lower case, in the blocks of code, and go to the first; where one can. */
 function markHits(blocks, terms) {
   if (!window.CSS || !CSS.highlights) return;
   const hits = new Highlight();
   for (const code of blocks) {
-    for (const line of code.querySelectorAll(".l")) {
+    const lines = [...code.querySelectorAll(".l")];
+    const first = lines.find((line) => terms.some((term) => line.textContent.toLowerCase().includes(term)));
+    if (first) {
+      const down = first.getBoundingClientRect().top - code.getBoundingClientRect().top;
+      if (down < 0 || down > code.clientHeight - 40) code.scrollTop += down - code.clientHeight / 3;
+    }
+    for (const line of lines) {
       const text = line.textContent.toLowerCase();
       for (const term of terms) {
         for (let at = text.indexOf(term); at >= 0; at = text.indexOf(term, at + term.length)) {

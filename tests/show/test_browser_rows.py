@@ -125,6 +125,18 @@ def test_what_a_page_asks_for_and_complains_of_is_heard(browser, tmp_path):
     page.evaluate(
         "() => { document.body.append(make('img', {src: 'https://example.org/b.png'})); }"
     )
-    page.wait_for_timeout(300)
+    for _ in range(100):
+        if not complaints:
+            page.wait_for_timeout(50)
     context.close()
     assert len(complaints) == 1 and "Content Security Policy" in complaints[0]
+
+
+def test_the_first_hit_of_a_search_is_in_sight(open_page, tmp_path):
+    far = FORWARD.replace("    return", "    // far\n" * 200 + "    // wanted\n    return")
+    made = row(cpp=column("cpu", ("stablehlo", far, FORWARD)))
+    page = open_page(write(tmp_path / "a.html", [made]))
+    assert code(page) == far
+    soon(page, "#ir .l:has-text('// wanted')").not_to_be_in_viewport()
+    page.fill("#search", "WANTED")
+    soon(page, "#ir .l:has-text('// wanted')").to_be_in_viewport()

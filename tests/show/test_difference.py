@@ -2,12 +2,14 @@
 
 import difflib
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jax_ir_synth.show.difference import GAP, IN, KEPT, OUT, Line, difference
 
 LINES = st.lists(st.sampled_from(["a = b", "a = c", "x", "", "call @f(%0)"]), max_size=12)
+# On a busy machine a slow draw says nothing.
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def test_texts_that_agree_have_none():
@@ -29,6 +31,7 @@ def test_lines_that_have_little_in_common_are_changed_as_a_whole():
     assert (out.changed, come.changed) == ((), ())
 
 
+@PATIENT
 @given(LINES, LINES)
 def test_it_is_the_unified_difference(before, after):
     # A text of no lines is one empty line.
@@ -38,6 +41,7 @@ def test_it_is_the_unified_difference(before, after):
     assert [line.text if line.kind == GAP else line.kind + line.text for line in lines] == unified
 
 
+@PATIENT
 @given(LINES, LINES)
 def test_numbers_are_the_lines_places_and_parts_lie_within(before, after):
     before, after = (lines or [""] for lines in (before, after))
