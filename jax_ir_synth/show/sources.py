@@ -45,7 +45,7 @@ class SavedRows:
                 return _reading(row, split)
             ids.append(row.get("id"))
         if id is None:
-            raise ShowError(f"`PATH` (={self._path}) holds no row")
+            raise ShowError(self._no_row())
         numbers = [number for number in ids if type(number) is int]
         have = f"from {min(numbers)} to {max(numbers)}" if numbers else "none"
         raise ShowError(
@@ -53,19 +53,27 @@ class SavedRows:
         )
 
     def some(self, number: int) -> tuple[list[Reading], int]:
-        """At most `number` rows, chosen evenly, in the order of ids; and how many there are."""
+        """At most `number` rows, chosen evenly, in the order of ids; and how many there are.
+
+        Raises ShowError if there is none.
+        """
         # Twice through the file, since it may be far larger than the memory.
         order, groups = [], []
         for row, split in open_saved(self._path).rows:
             reading = _reading(row, split)
             order.append((reading.row["id"], len(order)))
             groups.append((reading.category, reading.split))
+        if not order:
+            raise ShowError(self._no_row())
         order.sort()
         wanted = evenly((groups[position] for _, position in order), number)
         positions = {order[rank][1] for rank in wanted}
         rows = enumerate(open_saved(self._path).rows)
         chosen = [_reading(*entry) for position, entry in rows if position in positions]
         return sorted(chosen, key=lambda reading: reading.row["id"]), len(order)
+
+    def _no_row(self) -> str:
+        return f"`PATH` (={self._path}) holds no row"
 
 
 class MadeRows:

@@ -5,6 +5,7 @@ import os
 import pytest
 from shown_rows import BACKWARD, FORWARD, PYTHON, column, jsonl, parquet_of, row
 
+from jax_ir_synth.cli import Terminated
 from jax_ir_synth.config import CONFIGS, Request
 from jax_ir_synth.plan import plan_rows
 from jax_ir_synth.rows import RowError, rows
@@ -97,6 +98,7 @@ def test_a_path_named_as_a_config(here, capsys):
         (("a.jsonl", "--html", "a.html", "--device", "cpu"), "`--device` is for the terminal"),
         (("a.jsonl", "--html", "folder"), "`--html` (=folder) must be a file in a folder"),
         (("a.jsonl", "--html", "none/a.html"), "`--html` (=none/a.html) must be a file in"),
+        (("empty.jsonl", "--html", "a.html"), "`PATH` (=empty.jsonl) holds no row"),
         (("cut.jsonl", "--html", "a.html"), "(=cut.jsonl) has a malformed row: text (='# JAX"),
         (("cut_off.jsonl", "--html", "a.html"), "line 1 of cut_off.jsonl is no whole row"),
     ],
@@ -135,18 +137,22 @@ def test_a_row_that_cannot_be_made_is_told(here, capsys, monkeypatch):
     assert "candidate=9): planted" in capsys.readouterr().err
 
 
-def test_an_interrupted_page_leaves_what_was_there(here, capsys, monkeypatch):
+@pytest.mark.parametrize(
+    ("sent", "code", "word"),
+    [(KeyboardInterrupt, 130, "interrupted"), (Terminated, 143, "terminated")],
+)
+def test_an_interrupted_page_leaves_what_was_there(here, capsys, monkeypatch, sent, code, word):
     from jax_ir_synth.show.sources import SavedRows
 
     (here / "a.html").write_text("from before")
     before = sorted(here.iterdir())
 
     def interrupted(*_):
-        raise KeyboardInterrupt
+        raise sent
 
     monkeypatch.setattr(SavedRows, "some", interrupted)
-    assert main(["a.jsonl", "--html", "a.html"]) == 130
-    assert "interrupted" in capsys.readouterr().err
+    assert main(["a.jsonl", "--html", "a.html"]) == code
+    assert word in capsys.readouterr().err
     assert sorted(here.iterdir()) == before and (here / "a.html").read_text() == "from before"
 
 
