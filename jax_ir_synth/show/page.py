@@ -42,7 +42,7 @@ def write_page(path: Path, source, number: int) -> tuple[int, int]:
 
 
 def page(readings: Sequence[Reading], total: int, title: str) -> str:
-    """The page's text, in ASCII but for `title`. The same rows always give the same text.
+    """The page's text. The same rows always give the same text, with one version of zlib.
 
     Args:
       readings: the rows, in the order in which they are listed.
