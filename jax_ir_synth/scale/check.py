@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow
 from pyarrow.parquet import ParquetFile
 
+from jax_ir_synth import files
 from jax_ir_synth.columns import SCHEMA
 from jax_ir_synth.config import Request
 from jax_ir_synth.plan import SPLITS, places, split_of
-from jax_ir_synth.scale import files, pin, shards
+from jax_ir_synth.scale import pin, shards
 
 # What is looked at in each row.
 _COLUMNS = ["id", "program_hash", "skeleton_hash", "type", "jax_version"]

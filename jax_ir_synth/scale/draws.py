@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jax_ir_synth import files
 from jax_ir_synth.plan import drawn
-from jax_ir_synth.scale import files
 
 FOLDER = "draws"
 

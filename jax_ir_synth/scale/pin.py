@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from jax_ir_synth import choices, fingerprint
+from jax_ir_synth import choices, files, fingerprint
 from jax_ir_synth.config import Request
 from jax_ir_synth.dialects import COMPILED
-from jax_ir_synth.scale import ScaleError, files
+from jax_ir_synth.scale import ScaleError
 
 # pyarrow too: it signs the Parquet files that it writes.
 VERSIONED = (*fingerprint.VERSIONED, "pyarrow")

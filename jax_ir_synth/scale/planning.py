@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jax_ir_synth import files
 from jax_ir_synth.config import Request
 from jax_ir_synth.plan import (
     SPLITS,
@@ -21,7 +22,7 @@ from jax_ir_synth.plan import (
     PlannedRow,
     places,
 )
-from jax_ir_synth.scale import ScaleError, draws, files
+from jax_ir_synth.scale import ScaleError, draws
 from jax_ir_synth.scale.draws import Range
 
 # Candidates of one task: half a minute's work.

@@ -8,7 +8,8 @@ from pathlib import Path
 from datatrove.pipeline.base import PipelineStep
 from loguru import logger
 
-from jax_ir_synth.scale import draws, files, planning, progress, shards
+from jax_ir_synth import files
+from jax_ir_synth.scale import draws, planning, progress, shards
 from jax_ir_synth.scale.draws import Range
 from jax_ir_synth.scale.pin import Pin
 from jax_ir_synth.scale.steps import DrawStep, ShardStep

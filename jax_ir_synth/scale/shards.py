@@ -5,8 +5,9 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from jax_ir_synth import files
 from jax_ir_synth.plan import SPLITS, PlannedRow
-from jax_ir_synth.scale import ScaleError, files, planning
+from jax_ir_synth.scale import ScaleError, planning
 from jax_ir_synth.scale.pin import Pin
 
 MANIFESTS = "manifests"

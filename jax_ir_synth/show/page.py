@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jax_ir_synth.dialects import DIALECTS
+from jax_ir_synth.files import whole
 from jax_ir_synth.reading import Reading
-from jax_ir_synth.scale.files import whole
 from jax_ir_synth.show.difference import GAP, KEPT, difference
 from jax_ir_synth.show.lexicon import LEXICON, language_of
 from jax_ir_synth.show.parts import parts_of

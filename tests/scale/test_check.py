@@ -8,8 +8,9 @@ import pytest
 from pyarrow import parquet
 from scale_run import SHARDS, WANTED, contents
 
+from jax_ir_synth import files
 from jax_ir_synth.plan import SPLITS
-from jax_ir_synth.scale import check, cli, files
+from jax_ir_synth.scale import check, cli
 
 SHARD = f"shard-00002-of-{SHARDS:05d}"
 OTHER = f"shard-00003-of-{SHARDS:05d}"

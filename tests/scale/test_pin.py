@@ -8,9 +8,10 @@ import shutil
 import pytest
 from scale_run import SHARDS, WANTED, contents
 
+from jax_ir_synth import files
 from jax_ir_synth.config import Request
 from jax_ir_synth.lowering import compiling
-from jax_ir_synth.scale import ScaleError, cli, files, pin, planning, shards
+from jax_ir_synth.scale import ScaleError, cli, pin, planning, shards
 from jax_ir_synth.scale.draws import Range
 
 pytest.importorskip("datatrove", reason="the extra scale isn't installed")
