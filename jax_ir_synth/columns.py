@@ -1,4 +1,4 @@
-"""The columns of a row: their names, order and Arrow types, told once for every container."""
+"""The columns of a row: their names, order, Arrow types and meaning, told once for all."""
 
 import pyarrow
 
@@ -31,3 +31,20 @@ SCHEMA = pyarrow.schema(
         ("verified", pyarrow.string()),
     ]
 )
+
+# What stands in each column, for whoever reads about the dataset.
+MEANINGS = {
+    "id": "the row's number in the order of `all`, also in a category's own subset",
+    "kernel_name": "the function's name",
+    "python": "its source; needs `jax`, `jax.numpy as jnp` and `from jax import lax`",
+    "cpp": "IR for the CPU, forward and backward (the name is historical)",
+    "cuda": "IR for CUDA, forward and backward",
+    "type": "`generate_` and the category",
+    "in_avals": "for each argument its name, shape, dtype, and the range (`low` to `high`) that it "
+    "is defined on",
+    "argnums": "the floating-point arguments, by which the backward pass differentiates",
+    "program_hash": "equal exactly when forward and backward IR are equal after renaming",
+    "skeleton_hash": "the program with names, constants and sizes taken out; decides the split",
+    "jax_version": "the version of jax that lowered it",
+    "verified": "how the row was proven",
+}

@@ -67,25 +67,48 @@ def whole(row: dict) -> dict:
 
 def chosen(readings: Iterable) -> dict:
     """For each category there is, in the order of ids, the `Reading` of the row to show."""
-    by_category = {}
-    for reading in sorted(readings, key=lambda reading: reading.row["id"]):
-        by_category.setdefault(reading.category, []).append(reading)
-    return {category: _best(rows) for category, rows in by_category.items()}
+    chooser = Chooser()
+    for reading in readings:
+        chooser.add(reading)
+    return chooser.chosen()
 
 
-def _best(rows: list):
-    often_differs = sum(row.differs for row in rows) > OFTEN * len(rows)
+class Chooser:
+    """Chooses over rows that come one by one, whatever their order; keeps two of each category."""
 
-    def misses(row) -> tuple[bool, bool, int]:
-        size = max(len(text.encode()) for text in row.texts.values())
-        return (
-            row.differs != often_differs,
-            row.facts.lines not in LINES,
-            size if size > MAX_IR_BYTES else 0,
-        )
+    def __init__(self):
+        # By category: the first id, how many differ and don't, the best of those and of these.
+        self._first: dict[str, int] = {}
+        self._counts: dict[str, list[int]] = {}
+        self._best: dict[str, dict[bool, tuple[tuple, object]]] = {}
 
-    # The first of the best: `min` keeps the order.
-    return min(rows, key=misses)
+    def add(self, reading) -> None:
+        """Looks at one more row."""
+        number, category = reading.row["id"], reading.category
+        self._first[category] = min(number, self._first.get(category, number))
+        self._counts.setdefault(category, [0, 0])[reading.differs] += 1
+        best = self._best.setdefault(category, {})
+        misses = (*_misses(reading), number)
+        if reading.differs not in best or misses < best[reading.differs][0]:
+            best[reading.differs] = misses, reading
+
+    def chosen(self) -> dict:
+        """See `chosen`."""
+        return {
+            category: self._choice(category)
+            for category in sorted(self._first, key=self._first.get)
+        }
+
+    def _choice(self, category: str):
+        alike, differ = self._counts[category]
+        often_differs = differ > OFTEN * (alike + differ)
+        best = self._best[category]
+        return best.get(often_differs, best.get(not often_differs))[1]
+
+
+def _misses(reading) -> tuple[bool, int]:
+    size = max(len(text.encode()) for text in reading.texts.values())
+    return reading.facts.lines not in LINES, size if size > MAX_IR_BYTES else 0
 
 
 def page(reading) -> str:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from jax_ir_synth.kernels.core.signature import Signature
     from jax_ir_synth.kernels.core.values import KernelSource, KernelSpec
 
-__all__ = ["CATEGORIES", "draw", "signature", "write"]
+__all__ = ["CATEGORIES", "description", "draw", "signature", "write"]
 
 # The registry: a category is a module of this package, with `draw(draft)` and `SIGNATURE`.
 CATEGORIES = (
@@ -50,6 +50,12 @@ def write(spec: "KernelSpec") -> "KernelSource":
 def signature(category: str) -> "Signature":
     """What the category's IR must and must not contain."""
     return _module(category).SIGNATURE
+
+
+def description(category: str) -> str:
+    """What a category's programs are, in the words that its module begins with."""
+    first = _module(category).__doc__.splitlines()[0]
+    return first.removeprefix(f"Category `{category}`: ").removesuffix(".")
 
 
 def _module(category: str):

@@ -1,0 +1,8 @@
+"""`python -m jax_ir_synth.card`."""
+
+import sys
+
+from jax_ir_synth.card.command import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""The command `python -m jax_ir_synth.card`: a card with pictures, from a saved dataset."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+from jax_ir_synth.card.errors import CardError
+from jax_ir_synth.card.writing import CROISSANT, REMADE, write_card
+from jax_ir_synth.cli import OneLineParser
+
+PROGRAM = "jax_ir_synth.card"
+# What each extra brings that is needed here.
+_EXTRAS = {"publish": ("jinja2", "matplotlib"), "croissant": ("mlcroissant",)}
+_REPO = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns 0, or exits with 2.
+
+    2: wrong arguments, a missing extra, rows that can't be described or aren't the seed's, or a
+    folder that can't be written. What was in the folder is then as it was.
+    """
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    for extra in ("publish", *(("croissant",) if arguments.parquet else ())):
+        for module in _EXTRAS[extra]:
+            if importlib.util.find_spec(module) is None:
+                parser.error(_missing(extra, module))
+    if arguments.repo is not None and not _REPO.fullmatch(arguments.repo):
+        parser.error(f"`--repo` (={arguments.repo}) must be USER/NAME")
+    if arguments.remade < 2:
+        parser.error(f"`--remade` (={arguments.remade}) must be 2 or more")
+    # Late: it brings datasets' errors.
+    from jax_ir_synth.saved import SavedError
+
+    try:
+        written = write_card(
+            arguments.folder,
+            arguments.path,
+            seed=arguments.seed,
+            repo=arguments.repo,
+            parquet=arguments.parquet,
+            remade=arguments.remade,
+        )
+    except (CardError, SavedError, ValueError) as error:
+        parser.error(str(error))
+    except ImportError as error:
+        extra = next((name for name, brings in _EXTRAS.items() if error.name in brings), None)
+        if extra is None:
+            raise
+        parser.error(_missing(extra, error.name))
+    except OSError as error:
+        parser.error(f"`FOLDER` (={arguments.folder}) can't be written: {error.strerror or error}")
+    for name in written.files:
+        print(arguments.folder / name)
+    print(f"{written.rows:,} rows described, {written.remade:,} made anew and the same")
+    return 0
+
+
+def _missing(extra: str, module: str) -> str:
+    return (
+        f"{module} isn't installed; it needs the extra {extra}: pip install 'jax_ir_synth[{extra}]'"
+    )
+
+
+def _parser() -> OneLineParser:
+    parser = OneLineParser(
+        prog=f"python -m {PROGRAM}",
+        description="Write a saved dataset's card for the Hub: README.md and its pictures, with "
+        "figures from the rows themselves. Some rows are made anew from the seed, and must be the "
+        "saved ones. Other files in the folder stay.",
+    )
+    parser.add_argument(
+        "path",
+        metavar="PATH",
+        type=Path,
+        help="a folder of save_to_disk, a .jsonl or .parquet: all rows of a config, both devices",
+    )
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="where to write")
+    parser.add_argument(
+        "--seed", type=int, required=True, metavar="N", help="the seed that the rows were made with"
+    )
+    parser.add_argument("--repo", metavar="USER/NAME", help="the repository on the Hub, for links")
+    parser.add_argument(
+        "--parquet",
+        action="store_true",
+        help="write each config's Parquet files into the folder too, and a Croissant file "
+        f"({CROISSANT}) that describes them (extra croissant)",
+    )
+    parser.add_argument(
+        "--remade",
+        type=int,
+        default=REMADE,
+        metavar="N",
+        help="rows to make anew and compare (default: %(default)s)",
+    )
+    return parser

@@ -1,0 +1,149 @@
+"""The Croissant file (JSON-LD of MLCommons) that describes the Parquet files of a folder.
+
+The Hub makes one by itself for each dataset there; this one goes with the files, so that they can
+be read by it from a disk too.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+from jax_ir_synth import __version__
+from jax_ir_synth.card.facts import Facts
+from jax_ir_synth.card.metadata import PRETTY_NAME, file_name, general
+
+_PARQUET = "application/x-parquet"
+_LICENSE = "https://www.apache.org/licenses/LICENSE-2.0"
+# The split in a file's name.
+_SPLIT = r"^(?:.*/)?(\w+)-\d+-of-\d+\.parquet$"
+
+
+def text(facts: Facts, folder: Path, card: str, repo: str | None) -> str:
+    """The JSON text. A record set for each config, with a field for each column and the split.
+
+    Args:
+      facts: whose configs and splits there are.
+      folder: where the Parquet files are.
+      card: the card's text, whose BibTeX is the citation here too.
+      repo: the Hub's repository, for its address.
+
+    Raises ImportError without mlcroissant, CardError where it finds the description invalid.
+    """
+    import mlcroissant
+
+    from jax_ir_synth.card.errors import CardError
+
+    context = mlcroissant.Context()
+    distribution, records = [], []
+    for config, splits in facts.splits.items():
+        distribution.append(
+            mlcroissant.FileSet(
+                ctx=context,
+                id=_files(config),
+                name=_files(config),
+                description=f"The Parquet files of the subset {config}, one for each split.",
+                encoding_formats=[_PARQUET],
+                includes=[f"{config}/*.parquet"],
+            )
+        )
+        for split in splits:
+            distribution.append(_file(mlcroissant, context, folder, file_name(config, split)))
+        records.append(_record_set(mlcroissant, context, config))
+    try:
+        metadata = mlcroissant.Metadata(
+            ctx=context,
+            name="jax_ir_synth",
+            description=f"{PRETTY_NAME}: {_description()}",
+            license=[_LICENSE],
+            url=None if repo is None else f"https://huggingface.co/datasets/{repo}",
+            keywords=general(facts)["tags"],
+            version=__version__,
+            cite_as=_citation(card),
+            distribution=distribution,
+            record_sets=records,
+        )
+    except mlcroissant.ValidationError as error:
+        raise CardError(f"the Croissant file is invalid: {' '.join(str(error).split())}") from error
+    return json.dumps(metadata.to_json(), indent=1, ensure_ascii=False) + "\n"
+
+
+def _files(config: str) -> str:
+    return f"{config}-parquet"
+
+
+def _file(mlcroissant, context, folder: Path, name: str):
+    content = (folder / name).read_bytes()
+    return mlcroissant.FileObject(
+        ctx=context,
+        id=name,
+        name=name,
+        content_url=name,
+        content_size=f"{len(content)} B",
+        encoding_formats=[_PARQUET],
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def _record_set(mlcroissant, context, config: str):
+    from jax_ir_synth.columns import MEANINGS, SCHEMA
+
+    def source(transforms=(), **extract):
+        return mlcroissant.Source(
+            ctx=context,
+            file_set=_files(config),
+            extract=mlcroissant.Extract(ctx=context, **extract),
+            transforms=list(transforms),
+        )
+
+    fields = [
+        mlcroissant.Field(
+            ctx=context,
+            id=f"{config}/split",
+            name="split",
+            description="The split, from the file's name.",
+            data_types=[mlcroissant.DataType.TEXT],
+            source=source(
+                [mlcroissant.Transform(ctx=context, regex=_SPLIT)], file_property="fullpath"
+            ),
+        )
+    ]
+    for column in SCHEMA:
+        fields.append(
+            _field(
+                mlcroissant, context, f"{config}/{column.name}", column.type, column.name, source
+            )
+        )
+        fields[-1].description = MEANINGS[column.name]
+    return mlcroissant.RecordSet(ctx=context, id=config, name=config, fields=fields)
+
+
+def _field(mlcroissant, context, id: str, arrow, column: str, source, part: str | None = None):
+    """The field of a column, or of a part of the structs that a column is a list of."""
+    import pyarrow.types as types
+
+    repeated = types.is_list(arrow)
+    inner = arrow.value_type if repeated else arrow
+    known = {"id": id, "name": part or column, "repeated": repeated or None, "ctx": context}
+    if types.is_struct(inner):
+        parts = [
+            _field(
+                mlcroissant, context, f"{id}/{field.name}", field.type, column, source, field.name
+            )
+            for field in inner
+        ]
+        return mlcroissant.Field(**known, sub_fields=parts)
+    path = [] if part is None else [mlcroissant.Transform(ctx=context, json_path=part)]
+    kinds = {"string": "TEXT", "int64": "INTEGER", "double": "FLOAT"}
+    kind = getattr(mlcroissant.DataType, kinds[str(inner)])
+    return mlcroissant.Field(**known, data_types=[kind], source=source(path, column=column))
+
+
+def _description() -> str:
+    from jax_ir_synth.jax_ir_synth import dataset_info
+
+    return " ".join(dataset_info().description.split())
+
+
+def _citation(card: str) -> str:
+    start = card.index("```bibtex\n") + len("```bibtex\n")
+    return card[start : card.index("\n```", start)]

@@ -1,0 +1,113 @@
+"""What a seed gives: the candidates of its plan, and whole rows made anew to be compared."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from jax_ir_synth.card.errors import CardError
+from jax_ir_synth.config import Request
+from jax_ir_synth.plan import CategoryPlan, Drawn, Place, PlannedRow, drawn, places
+
+# Of a skeleton's hash, as the plan keeps it.
+_DIGITS = 16
+# What may have been another, where a row made anew isn't the saved one.
+_WHY = "is the seed right, and are package, jax, numpy and scipy those that made the rows?"
+
+
+class Count(NamedTuple):
+    """Of a category's candidates: how many were drawn, are distinct programs, and are rows."""
+
+    candidates: int
+    programs: int
+    rows: int
+
+
+class Redrawn:
+    """The plan of a request, drawn anew.
+
+    Attributes:
+      places: each row's place by its id.
+      counts: a `Count` for each category that has rows.
+    """
+
+    def __init__(self, request: Request):
+        self._request = request
+        self._drawn: dict[str, list[Drawn]] = {category: [] for category in request.categories}
+        self._plans = {
+            category: CategoryPlan(category, request.seed) for category in request.categories
+        }
+        self.places: dict[int, Place] = {place.id: place for place in places(request)}
+        for place in self.places.values():
+            self._plans[place.category].row(place.index, self._draw)
+        self.counts = {
+            category: Count(
+                plan.candidates,
+                len({candidate.program for candidate in self._drawn[category]}),
+                len(plan),
+            )
+            for category, plan in self._plans.items()
+            if len(plan)
+        }
+
+    def _draw(self, category: str, seed: int, number: int) -> Drawn:
+        candidate = drawn(category, seed, number)
+        self._drawn[category].append(candidate)
+        return candidate
+
+    def check_skeletons(self, skeletons: Mapping[int, str]) -> None:
+        """Raises CardError unless these hashes, by id, are those of the seed's programs."""
+        for number, place in sorted(self.places.items()):
+            candidate, _ = self._plans[place.category].row(place.index)
+            planned = f"{self._drawn[place.category][candidate].skeleton:0{_DIGITS}x}"
+            if skeletons[number][:_DIGITS] != planned:
+                raise CardError(
+                    f"row {number} is not that of seed {self._request.seed}: its skeleton_hash "
+                    f"begins with {skeletons[number][:_DIGITS]}, not {planned}; {_WHY}"
+                )
+
+    def check_rows(self, saved: Iterable[Mapping]) -> int:
+        """Makes each row anew. Returns how many; raises CardError unless all bytes are the same."""
+        from jax_ir_synth.rows import RowError, make_row
+
+        number = 0
+        for row in saved:
+            place = self.places[row["id"]]
+            candidate, split = self._plans[place.category].row(place.index)
+            planned = PlannedRow(place.id, place.category, candidate, split)
+            try:
+                made = make_row(self._request, planned)
+            except RowError as error:
+                raise CardError(
+                    f"row {place.id} can't be made anew: {str(error).splitlines()[0]}"
+                ) from error
+            differ = [name for name in made if _bytes(made[name]) != _bytes(row.get(name))]
+            if differ:
+                raise CardError(
+                    f"row {place.id}, made anew from seed {self._request.seed}, is not the saved "
+                    f"one: {', '.join(differ)} differ{'s' if len(differ) == 1 else ''}; {_WHY}"
+                )
+            number += 1
+        return number
+
+
+def spread(categories: Mapping[int, str], number: int) -> list[int]:
+    """Ids to be made anew: the first, the last, others evenly between, and one of each category.
+
+    Args:
+      categories: each row's category by its id, in any order.
+      number: how many, beside one of each category that would be left out.
+    """
+    ids = sorted(categories)
+    last, steps = len(ids) - 1, max(1, min(number, len(ids)) - 1)
+    chosen = {ids[round(step * last / steps)] for step in range(steps + 1)}
+    there = {categories[id] for id in chosen}
+    middle = len(ids) // 2
+    for id in ids[middle:] + ids[:middle]:
+        if categories[id] not in there:
+            there.add(categories[id])
+            chosen.add(id)
+    return sorted(chosen)
+
+
+def _bytes(value) -> bytes:
+    return json.dumps(value, sort_keys=True).encode()

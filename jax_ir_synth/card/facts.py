@@ -1,0 +1,238 @@
+"""What a card says of the rows themselves, gathered in one pass over a saved dataset."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from jax_ir_synth import choices, targets
+from jax_ir_synth.card.errors import CardError
+from jax_ir_synth.config import ALL, Request
+from jax_ir_synth.kernels import CATEGORIES
+from jax_ir_synth.plan import SPLITS, places
+from jax_ir_synth.reading import IR_COLUMNS, Reading
+from jax_ir_synth.samples import Chooser, whole
+from jax_ir_synth.saved import SavedError, open_saved
+from jax_ir_synth.verify import UNVERIFIED
+
+# The row that a card shows whole: lines of Python, the shortest IR among those.
+_SHOWN_LINES = range(4, 9)
+_CALLED = re.compile(r"custom_call @([\w.$-]+)")
+
+
+class Facts(NamedTuple):
+    """All that is read off the rows.
+
+    Attributes:
+      request: what asks for these very rows, but for the seed, which they don't tell.
+      summary: see `stats.figures.Figures.summary`.
+      shown: the row to show whole.
+      samples: one row of each category.
+      lines: by category, each row's lines of Python.
+      sizes: by category, then `forward` and `backward`, bytes of the CPU's StableHLO.
+      sides: by operation, rows in which it stands in the text of `cpp` alone, of `cuda` alone.
+      categories: each row's category by its id; `skeletons`: its skeleton_hash.
+      splits: by config, then split, rows and bytes (as Arrow).
+    """
+
+    request: Request
+    summary: dict
+    shown: Reading
+    samples: dict[str, Reading]
+    lines: dict[str, list[int]]
+    sizes: dict[str, dict[str, list[int]]]
+    sides: dict[str, dict[str, int]]
+    categories: dict[int, str]
+    skeletons: dict[int, str]
+    splits: dict[str, dict[str, tuple[int, int]]]
+
+
+def gather(path: Path, seed: int) -> Facts:
+    """Reads a saved dataset. Raises SavedError and CardError, ValueError for a seed that is none.
+
+    The rows must be whole, keep the project's promises (see `audit`), have StableHLO for both
+    devices, and be all of a config's first rows, in any order.
+    """
+    from jax_ir_synth import report
+
+    saved = open_saved(path)
+    if not saved.count:
+        raise CardError(f"`PATH` (={path}) holds no row")
+    gathered = _Gathered()
+    for row, split in report.progress(saved.rows, saved.count):
+        try:
+            gathered.add(Reading(whole(row), split))
+        except (ValueError, SyntaxError) as error:
+            if isinstance(error, CardError):
+                raise
+            raise CardError(f"`PATH` (={path}) has a malformed row: {error}") from error
+    return gathered.facts(seed)
+
+
+class _Gathered:
+    def __init__(self):
+        from jax_ir_synth.stats.figures import Figures
+
+        self._figures = Figures()
+        self._chooser = Chooser()
+        self._shown = None
+        self._lines = defaultdict(list)
+        self._sizes = defaultdict(lambda: {"forward": [], "backward": []})
+        self._sides = defaultdict(Counter)
+        self._categories: dict[int, str] = {}
+        self._skeletons: dict[int, str] = {}
+        self._split_rows = Counter()
+        self._split_bytes = Counter()
+        # What the rows' headers say, and whether they were verified; the same for all.
+        self._kind: tuple | None = None
+
+    def add(self, reading: Reading) -> None:
+        row = reading.row
+        number = row["id"]
+        missing = [name for name in IR_COLUMNS if row[name] is None]
+        if missing:
+            raise CardError(f"row {number} has no {missing[0]}: a card needs rows for both devices")
+        if len(reading.columns) < len(IR_COLUMNS):
+            raise CardError(
+                f"row {number} has no StableHLO: a card needs it, alone or among others"
+            )
+        self._figures.add(reading)
+        if self._figures.faults:
+            fault = self._figures.faults[0]
+            raise CardError(f"row {fault.id} breaks a promise ({fault.check}): {fault.reason}")
+        kind = _kind(reading)
+        if kind != (self._kind or kind):
+            raise CardError(
+                f"row {number} is of another dialect, target or proof than those before"
+            )
+        self._kind = kind
+        self._chooser.add(reading)
+        self._shown = min(filter(None, (self._shown, reading)), key=_unfit)
+        category = reading.category
+        self._categories[number] = category
+        self._skeletons[number] = row["skeleton_hash"]
+        self._lines[category].append(reading.facts.lines)
+        for part, sizes in self._sizes[category].items():
+            sizes.append(len(getattr(reading.ir, part).encode()))
+        if reading.differs:
+            self._add_sides(reading)
+        self._split_rows[category, reading.split] += 1
+        self._split_bytes[category, reading.split] += _arrow_bytes(row)
+
+    def _add_sides(self, reading: Reading) -> None:
+        from jax_ir_synth.lowering import census
+
+        found = {}
+        for name, column in reading.columns.items():
+            text = f"{column.forward}\n{column.backward}"
+            called = {f"custom_call @{target}" for target in _CALLED.findall(text)}
+            found[name] = census.operations(text).keys() - {"stablehlo.custom_call"} | called
+        for name, other in (("cpp", "cuda"), ("cuda", "cpp")):
+            for operation in found[name] - found[other]:
+                self._sides[operation][name] += 1
+
+    def facts(self, seed: int) -> Facts:
+        present = [category for category in CATEGORIES if category in self._lines]
+        return Facts(
+            request=self._request(present, seed),
+            summary=self._figures.summary(),
+            shown=self._shown,
+            samples=self._chooser.chosen(),
+            lines={category: sorted(self._lines[category]) for category in present},
+            sizes={
+                category: {part: sorted(sizes) for part, sizes in self._sizes[category].items()}
+                for category in present
+            },
+            sides={
+                operation: {name: self._sides[operation][name] for name in IR_COLUMNS}
+                for operation in sorted(self._sides)
+            },
+            categories=self._categories,
+            skeletons=self._skeletons,
+            splits=self._splits(present),
+        )
+
+    def _request(self, present: list[str], seed: int) -> Request:
+        dialects, target, verify = self._kind
+        request = Request(
+            category=present[0] if len(present) == 1 else ALL,
+            seed=seed,
+            count=len(self._categories),
+            dialect=dialects,
+            target=target,
+            verify=verify,
+        )
+        planned = {place.id: place.category for place in places(request)}
+        for number in sorted(planned.keys() | self._categories.keys()):
+            if planned.get(number) != self._categories.get(number):
+                raise CardError(
+                    f"the rows are not the first {request.count} of the config "
+                    f"{request.category}: row {number} should be "
+                    f"{_place(planned.get(number))}, and is {_place(self._categories.get(number))}"
+                )
+        return request
+
+    def _splits(self, present: list[str]) -> dict[str, dict[str, tuple[int, int]]]:
+        configs = {category: [category] for category in present}
+        if len(present) > 1:
+            configs = {ALL: present, **configs}
+        return {
+            config: {
+                split: (
+                    sum(self._split_rows[part, split] for part in parts),
+                    sum(self._split_bytes[part, split] for part in parts),
+                )
+                for split in SPLITS
+                if any(self._split_rows[part, split] for part in parts)
+            }
+            for config, parts in configs.items()
+        }
+
+
+def _kind(reading: Reading) -> tuple:
+    """Dialects, targets and whether it was verified, as a request has them."""
+    sections = reading.sections.values()
+    dialects = next(tuple(section.dialect for section in part) for part in sections)
+    named = {
+        re.split("[+:]", section.target)[0]
+        for part in sections
+        for section in part
+        if section.target
+    }
+    return (
+        choices.kept(dialects),
+        choices.kept(tuple(name for name in targets.TARGETS if name in named)),
+        reading.row["verified"] != UNVERIFIED,
+    )
+
+
+def _unfit(reading: Reading) -> tuple[bool, int, int]:
+    """How little a row is fit to be shown whole."""
+    return (
+        reading.facts.lines not in _SHOWN_LINES,
+        len(reading.row["cpp"]),
+        reading.row["id"],
+    )
+
+
+def _arrow_bytes(row: Mapping) -> int:
+    import pyarrow
+
+    from jax_ir_synth.columns import SCHEMA
+
+    return pyarrow.RecordBatch.from_pylist([dict(row)], SCHEMA).nbytes
+
+
+def _place(category: str | None) -> str:
+    return "missing" if category is None else f"of {category}"
+
+
+def rows_of(path: Path, ids: list[int]) -> list[dict]:
+    """The saved rows of these ids. Raises SavedError."""
+    wanted = set(ids)
+    found = {row["id"]: row for row, _ in open_saved(path).rows if row["id"] in wanted}
+    missing = wanted - found.keys()
+    if missing:
+        raise SavedError(f"`PATH` (={path}) has no row {min(missing)} any more")
+    return [found[number] for number in ids]

@@ -1,0 +1,178 @@
+"""The card's text: the template, filled with what the data says."""
+
+import re
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from importlib.metadata import version
+from typing import NamedTuple
+
+from jax_ir_synth import __version__
+from jax_ir_synth.card.drawing import Count
+from jax_ir_synth.card.errors import CardError
+from jax_ir_synth.card.facts import Facts
+from jax_ir_synth.card.metadata import PRETTY_NAME
+
+TEMPLATE = "template.md"
+_OUTPUT = "data/rows.parquet"
+# What nobody may find in a card: huggingface_hub's word for a gap, and marks of unfilled fields.
+_GAPS = re.compile(r"\[More Information Needed\]|\{\{|\{%|\bTODO\b|\bFIXME\b")
+
+
+class Picture(NamedTuple):
+    """A picture of the card: its name in files, and what it shows, in a sentence."""
+
+    name: str
+    alt: str
+
+
+def fill(
+    facts: Facts,
+    counts: Mapping[str, Count],
+    remade: int,
+    metadata: Mapping,
+    pictures: Sequence[Picture],
+    repo: str | None,
+    template: str | None = None,
+) -> str:
+    """The whole README.md.
+
+    Args:
+      facts: what the rows say.
+      counts: of each category's candidates, see `drawing.Redrawn`.
+      remade: how many rows were made anew and were the same.
+      metadata: the YAML, whole.
+      pictures: those that there are, by the names that the template has for them.
+      repo: the repository on the Hub, where there is one.
+      template: another text than the package's own.
+
+    Raises CardError for a field that the template has and nothing fills, or a gap in the text.
+    """
+    import jinja2
+    from huggingface_hub import DatasetCardData
+
+    if template is None:
+        template = resources.files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8")
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    environment.filters |= {"percent": _percent, "several": _several}
+    try:
+        body = environment.from_string(template).render(
+            _fields(facts, counts, remade, pictures, repo)
+        )
+    except jinja2.TemplateError as error:
+        raise CardError(f"the card's template can't be filled: {error}") from error
+    gap = _GAPS.search(_outside_of_code(body))
+    if gap:
+        raise CardError(f"the card has a gap: {gap[0]}")
+    yaml = DatasetCardData(**metadata).to_yaml(line_break="\n")
+    return f"---\n{yaml}\n---\n\n{body}"
+
+
+def _fields(
+    facts: Facts,
+    counts: Mapping[str, Count],
+    remade: int,
+    pictures: Sequence[Picture],
+    repo: str | None,
+) -> dict:
+    from jax_ir_synth import kernels
+    from jax_ir_synth.choices import several
+    from jax_ir_synth.columns import MEANINGS, SCHEMA
+    from jax_ir_synth.fingerprint import PACKAGE, VERSIONED, sources_digest
+    from jax_ir_synth.stats import tables
+
+    summary, request = facts.summary, facts.request
+    differ = summary["cpu_cuda_differ"]
+    return {
+        "title": PRETTY_NAME,
+        "repo": repo,
+        "rows": summary["rows"],
+        "request": request,
+        "configs": facts.splits,
+        "default": next(iter(facts.splits)),
+        "shown": facts.shown,
+        "columns": [(field.name, _type(field.type), MEANINGS[field.name]) for field in SCHEMA],
+        "categories": [
+            {
+                "name": category,
+                "description": kernels.description(category),
+                "sample": facts.samples[category],
+                "splits": splits,
+                "rows": sum(splits.values()),
+                "differ": differ[category]["rows"],
+                "count": counts[category],
+            }
+            for category, splits in summary["rows_by_category"].items()
+        ],
+        "figures": tables.main_figures(summary),
+        "verified": sorted(summary["verified"].items(), key=lambda item: (-item[1], item[0])),
+        "differ": sum(part["rows"] for part in differ.values()),
+        "operations": len(summary["operations"]),
+        "distinct": summary["distinct"],
+        "candidates": sum(count.candidates for count in counts.values()),
+        "remade": remade,
+        "dialects": several(request.dialect),
+        "command": _command(request),
+        "output": _OUTPUT,
+        "arguments": _arguments(request),
+        "versions": {"jax_ir_synth": __version__, **{name: version(name) for name in VERSIONED}},
+        "sources": sources_digest(PACKAGE),
+        "pictures": {picture.name: picture for picture in pictures},
+    }
+
+
+def _command(request) -> str:
+    """The command that writes the rows, with every flag that isn't the default."""
+    from jax_ir_synth.choices import several
+    from jax_ir_synth.config import ALL, DEFAULTS
+
+    flags = [f"--config {request.category}"] if request.category != ALL else []
+    flags += [f"--count {request.count}", f"--seed {request.seed}"]
+    for name in ("dialect", "target"):
+        if getattr(request, name) != DEFAULTS[name]:
+            flags.append(f"--{name} {','.join(several(getattr(request, name)))}")
+    if not request.verify:
+        flags.append("--no-verify")
+    return f"python -m jax_ir_synth {' '.join(flags)} --output {_OUTPUT}"
+
+
+def _arguments(request) -> str:
+    """What `load_dataset` takes beside the name of the package to give the rows."""
+    from jax_ir_synth.config import DEFAULTS
+
+    given = {name: getattr(request, name) for name in DEFAULTS}
+    named = [
+        f"{name}={value!r}"
+        for name, value in given.items()
+        if name in ("seed", "count") or value != DEFAULTS[name]
+    ]
+    return ", ".join([repr(request.category), *named]).replace("'", '"')
+
+
+def _type(arrow) -> str:
+    """An Arrow type in few words."""
+    import pyarrow.types as types
+
+    if types.is_list(arrow):
+        inner = arrow.value_type
+        return "list of structs" if types.is_struct(inner) else f"list of {inner}"
+    return str(arrow)
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}".replace("%", " %")
+
+
+def _several(number: int, one: str, more: str | None = None) -> str:
+    """`1 row`, `1,500 rows`."""
+    return f"{number:,} {one if number == 1 else more or one + 's'}"
+
+
+def _outside_of_code(text: str) -> str:
+    """The text without fenced blocks: a program may well have two braces together."""
+    return re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)

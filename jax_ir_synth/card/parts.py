@@ -1,0 +1,91 @@
+"""What the charts are put together from: headings, bars with names, boxes, text in bars."""
+
+import statistics
+
+from jax_ir_synth.card.style import Theme, plain
+
+_WIDTH = 8
+# Points.
+TEXT, SMALL = 10, 9
+
+
+def height(figure, inches: float) -> None:
+    """Sets the size: a page shows the width 800 pixels wide, so that a point is 1.4 of them."""
+    figure.set_size_inches(_WIDTH, inches)
+    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
+
+
+def title(figure, theme: Theme, text: str) -> None:
+    """A heading over the whole figure."""
+    figure.suptitle(text, color=theme.ink, fontsize=12, fontweight="bold")
+
+
+def legend(figure, axes, theme: Theme) -> None:
+    """What the axes' colours mean, below all."""
+    figure.legend(
+        *axes.get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=3,
+        frameon=False,
+        labelcolor=theme.ink,
+        fontsize=TEXT,
+    )
+
+
+def categories(axes, theme: Theme, grid: str) -> None:
+    """Axes whose rows have names, the first of them at the top; across go counts."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_facecolor(theme.ground)
+    plain(axes, theme, grid)
+    axes.tick_params(labelsize=TEXT)
+    axes.tick_params(axis="y", length=0)
+    axes.xaxis.label.set_size(TEXT)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{abs(value):,g}")
+    if not axes.yaxis_inverted():
+        axes.invert_yaxis()
+
+
+def boxes(axes, theme: Theme, values: list, colour: str, offset: float, width: float) -> None:
+    """For each list the middle half as a box, 5 to 95 % as a line, the median as a dot."""
+    line = {"color": colour, "linewidth": 1.2}
+    axes.boxplot(
+        values,
+        orientation="horizontal",
+        positions=[at + offset for at in range(len(values))],
+        widths=width,
+        whis=(5, 95),
+        showfliers=False,
+        showcaps=False,
+        patch_artist=True,
+        manage_ticks=False,
+        boxprops={"facecolor": colour, "edgecolor": colour},
+        whiskerprops=line,
+        medianprops={"linewidth": 0},
+    )
+    axes.plot(
+        [statistics.median(these) for these in values],
+        [at + offset for at in range(len(values))],
+        "o",
+        markersize=5.5,
+        markerfacecolor=theme.ground,
+        markeredgecolor=theme.ink,
+    )
+
+
+def inside(axes, colour: str, x: float, y: float, text: str) -> None:
+    """Text in a bar of that colour."""
+    axes.text(x, y, text, ha="center", va="center", fontsize=SMALL, color=on(colour))
+
+
+def on(colour) -> str:
+    """Black or white, whichever is better read on a colour (by WCAG's relative luminance)."""
+    from matplotlib.colors import to_rgb
+
+    parts = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for part in to_rgb(colour)
+    ]
+    luminance = 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+    return "#000000" if luminance > 0.179 else "#ffffff"

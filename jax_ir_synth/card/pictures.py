@@ -1,0 +1,46 @@
+"""The card's pictures as files: each chart once for light pages and once for dark ones."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from jax_ir_synth.card import charts, style
+from jax_ir_synth.card.drawing import Count
+from jax_ir_synth.card.facts import Facts
+from jax_ir_synth.card.filling import Picture
+
+FOLDER = "pictures"
+THEMES = (style.LIGHT, style.DARK)
+# Two pixels of the file for one of a page that shows it 800 wide.
+_DOTS_AN_INCH = 200
+_COLOURS = 128
+
+
+def draw(facts: Facts, counts: Mapping[str, Count], folder: Path) -> list[Picture]:
+    """Draws all charts into `folder`, as `NAME-light.png` and `NAME-dark.png`; tells what they are.
+
+    The same figures give the same bytes, with one version of matplotlib. Raises ImportError.
+    """
+    pyplot = style.load()
+    made = []
+    for name, chart in charts.CHARTS.items():
+        for theme in THEMES:
+            figure = pyplot.figure(layout="constrained", facecolor=theme.ground)
+            try:
+                alt = chart(figure, theme, facts, counts)
+                _save(figure, folder / f"{name}-{theme.name}.png")
+            finally:
+                pyplot.close(figure)
+        made.append(Picture(name, alt))
+    return made
+
+
+def _save(figure, path: Path) -> None:
+    import numpy
+    from PIL import Image
+
+    figure.set_dpi(_DOTS_AN_INCH)
+    figure.canvas.draw()
+    pixels = Image.fromarray(numpy.asarray(figure.canvas.buffer_rgba())).convert("RGB")
+    # Flat colours and edges between them: a palette holds them in a third of the bytes.
+    palette = pixels.quantize(_COLOURS, dither=Image.Dither.NONE)
+    palette.save(path, format="PNG", optimize=True)

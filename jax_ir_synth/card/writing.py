@@ -1,0 +1,118 @@
+"""Writes a card into a folder: text, pictures and the Croissant file, whole or not at all."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from jax_ir_synth.card.errors import CardError
+
+README, CROISSANT = "README.md", "croissant.json"
+# Rows that are made anew, beside one of each category that would be left out.
+REMADE = 14
+
+
+class Written(NamedTuple):
+    """What was written.
+
+    Attributes:
+      files: relative to the folder, in order.
+      rows: how many the card is about; `remade`: how many of these were made anew.
+    """
+
+    files: list[str]
+    rows: int
+    remade: int
+
+
+def write_card(
+    folder: Path,
+    saved: Path,
+    *,
+    seed: int,
+    repo: str | None = None,
+    metadata: Mapping | None = None,
+    parquet: bool = False,
+    remade: int = REMADE,
+) -> Written:
+    """Describes a saved dataset in `folder`: README.md, pictures/, and croissant.json.
+
+    Args:
+      folder: made if need be; other files in it stay.
+      saved: the dataset, see `saved.open_saved`: all rows of a config, for both devices.
+      seed: which the rows were made with; it is proven, see `drawing.Redrawn`.
+      repo: the Hub's repository, for links and `load_dataset` lines; without it they are of the
+        builder that makes the rows.
+      metadata: the YAML's `configs` and `dataset_info`, lists as datasets writes them; by default
+        for the layout of `metadata.file_name`.
+      parquet: write the Parquet files of that layout too.
+      remade: how many rows to make anew and compare.
+
+    croissant.json describes the Parquet files of that layout, where the folder has them all;
+    otherwise there is none, and one that was there is removed. It needs mlcroissant.
+
+    Raises:
+      CardError, saved.SavedError, ValueError: one line; nothing was changed.
+      ImportError: the extra `publish` (or `croissant`) is missing.
+      OSError: the folder can't be written.
+    """
+    # Late: they bring jax.
+    from jax_ir_synth.card import checking, croissant, facts, filling, layout, pictures
+    from jax_ir_synth.card import metadata as yaml
+    from jax_ir_synth.card.drawing import Redrawn, spread
+
+    found = facts.gather(saved, seed)
+    if metadata is not None:
+        yaml.check_given(metadata, found)
+    redrawn = Redrawn(found.request)
+    redrawn.check_skeletons(found.skeletons)
+    compared = redrawn.check_rows(facts.rows_of(saved, spread(found.categories, remade)))
+    with _parts(folder) as partial:
+        files = layout.files(found)
+        if parquet:
+            layout.write(found, saved, partial)
+        elif all((folder / name).is_file() for name in files):
+            layout.check(found, saved, folder)
+        there = parquet or all((folder / name).is_file() for name in files)
+        source = partial if parquet else folder
+        described = dict(metadata) if metadata is not None else yaml.of_files(found, source)
+        (partial / pictures.FOLDER).mkdir()
+        drawn = pictures.draw(found, redrawn.counts, partial / pictures.FOLDER)
+        whole = {**described, **yaml.general(found)}
+        text = filling.fill(found, redrawn.counts, compared, whole, drawn, repo)
+        (partial / README).write_text(text, encoding="utf-8")
+        checking.check(partial, whole)
+        if there:
+            made = croissant.text(found, source, text, repo)
+            (partial / CROISSANT).write_text(made, encoding="utf-8")
+        names = _move(partial, folder)
+        if not there:
+            (folder / CROISSANT).unlink(missing_ok=True)
+    return Written(names, found.summary["rows"], compared)
+
+
+@contextlib.contextmanager
+def _parts(folder: Path) -> Iterator[Path]:
+    """A folder to write in, inside of `folder`, so that files can be moved; gone at the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f".card.{os.getpid()}.partial"
+    partial.mkdir()
+    try:
+        yield partial
+    finally:
+        shutil.rmtree(partial)
+
+
+def _move(partial: Path, folder: Path) -> list[str]:
+    """Puts each file in its place, README.md last, which names the others; returns the names."""
+    names = [path.relative_to(partial) for path in sorted(partial.rglob("*")) if path.is_file()]
+    names.sort(key=lambda name: name.as_posix() == README)
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        os.replace(partial / name, folder / name)
+    return sorted(name.as_posix() for name in names)
+
+
+__all__ = ["CROISSANT", "README", "REMADE", "CardError", "Written", "write_card"]
