@@ -8,9 +8,11 @@ import csv
 import sys
 from pathlib import Path
 
+from jax_ir_synth.card import style
+
 FOLDER = Path(__file__).parent
 # Readable on a light and on a dark page.
-_INK, _LINES = "#808890", ("#3b82d6", "#e0812c", "#3ca06b")
+_THEME = style.NEUTRAL
 
 
 def read(name: str) -> dict[str, list[float]]:
@@ -23,33 +25,26 @@ def read(name: str) -> dict[str, list[float]]:
 def axes(pyplot, title: str, across: str, up: str):
     """An empty picture on no ground of its own."""
     figure, drawn = pyplot.subplots(figsize=(6, 3.6), layout="constrained")
-    drawn.set_title(title, color=_INK)
-    drawn.set_xlabel(across, color=_INK)
-    drawn.set_ylabel(up, color=_INK)
-    drawn.tick_params(colors=_INK)
-    drawn.grid(color=_INK, alpha=0.25)
-    for side, spine in drawn.spines.items():
-        spine.set_visible(side in ("left", "bottom"))
-        spine.set_color(_INK)
+    drawn.set_title(title)
+    drawn.set_xlabel(across)
+    drawn.set_ylabel(up)
+    style.plain(drawn, _THEME)
     return figure, drawn
 
 
 def save(figure, drawn, name: str) -> None:
     """With a legend, as SVG that is the same for the same figures."""
     drawn.set_ylim(bottom=0)
-    drawn.legend(frameon=False, labelcolor=_INK)
+    drawn.legend(frameon=False, labelcolor=_THEME.ink)
     figure.savefig(FOLDER / name, transparent=True, metadata={"Date": None})
 
 
 def main() -> None:
     """Reads and draws."""
     try:
-        import matplotlib
+        pyplot = style.load("svg")
     except ImportError:
         sys.exit("plots need the extra plots: pip install 'jax_ir_synth[plots]'")
-    matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "jax_ir_synth"
-    from matplotlib import pyplot
 
     found = read("scaling.csv")
     workers, rate = found["workers"], found["rows_a_second"]
@@ -58,18 +53,23 @@ def main() -> None:
         [middle - low for middle, low in zip(rate, found["lowest"], strict=True)],
         [high - middle for middle, high in zip(rate, found["highest"], strict=True)],
     ]
-    drawn.errorbar(workers, rate, spread, color=_LINES[0], marker="o", label="measured")
+    drawn.errorbar(workers, rate, spread, color=_THEME.series[0], marker="o", label="measured")
     ideal = [rate[0] * number for number in workers]
-    drawn.plot(workers, ideal, color=_LINES[1], linestyle="--", label="so many times one's")
+    drawn.plot(workers, ideal, color=_THEME.series[1], linestyle="--", label="so many times one's")
     drawn.set_xticks(workers)
     save(figure, drawn, "scaling.svg")
 
     figure, drawn = axes(pyplot, "Memory over many rows", "rows made", "resident memory, MB")
     lowered, compiled = read("memory_lowered.csv"), read("memory_compiled.csv")
-    drawn.plot(lowered["rows"], lowered["process"], color=_LINES[0], label="StableHLO, proven")
-    drawn.plot(compiled["rows"], compiled["process"], color=_LINES[1], label="compiled")
     drawn.plot(
-        compiled["rows"], compiled["helper"], color=_LINES[2], label="compiled: its helper at most"
+        lowered["rows"], lowered["process"], color=_THEME.series[0], label="StableHLO, proven"
+    )
+    drawn.plot(compiled["rows"], compiled["process"], color=_THEME.series[1], label="compiled")
+    drawn.plot(
+        compiled["rows"],
+        compiled["helper"],
+        color=_THEME.series[2],
+        label="compiled: its helper at most",
     )
     save(figure, drawn, "memory.svg")
 

@@ -102,7 +102,13 @@ def operations(figure, theme: Theme, facts: Facts, counts: Mapping[str, Count]) 
                 text = "<1" if share < 0.005 else f"{100 * share:.0f}"
                 ground = colours(share)
                 axes.text(
-                    column, row, text, ha="center", va="center", fontsize=8, color=parts.on(ground)
+                    column,
+                    row,
+                    text,
+                    ha="center",
+                    va="center_baseline",
+                    fontsize=8,
+                    color=parts.on(ground),
                 )
     axes.xaxis.tick_top()
     axes.set_xticks(range(len(names)), names, rotation=35, ha="left", rotation_mode="anchor")
@@ -142,11 +148,16 @@ def devices(figure, theme: Theme, facts: Facts, counts: Mapping[str, Count]) -> 
     for at, (share, part) in enumerate(zip(shares, differ.values(), strict=True)):
         text = f"{part['rows']:,} of {part['of']:,}"
         left.text(
-            share + most * 0.03, at, text, va="center", fontsize=parts.SMALL, color=theme.faint
+            share + most * 0.03,
+            at,
+            text,
+            va="center_baseline",
+            fontsize=parts.SMALL,
+            color=theme.faint,
         )
     left.set_xlim(0, max(most * 1.75, 1))
     left.set_xlabel("% of the rows", color=theme.ink)
-    parts.categories(left, theme, "x")
+    parts.categories(left, theme, "")
     ordered = sorted(sides, key=lambda name: (sides[name]["cuda"] - sides[name]["cpp"], name))
     labels = [name.removeprefix("stablehlo.").removeprefix("custom_call ") for name in ordered]
     for name, sign, colour, label in (("cpp", -1, 0, "CPU alone"), ("cuda", 1, 1, "CUDA alone")):
@@ -160,7 +171,7 @@ def devices(figure, theme: Theme, facts: Facts, counts: Mapping[str, Count]) -> 
                     at,
                     f"{abs(width):,}",
                     ha=side,
-                    va="center",
+                    va="center_baseline",
                     fontsize=parts.SMALL,
                     color=theme.faint,
                 )
@@ -205,7 +216,7 @@ def deduplication(figure, theme: Theme, facts: Facts, counts: Mapping[str, Count
             count.candidates + most * 0.03,
             at,
             text,
-            va="center",
+            va="center_baseline",
             fontsize=parts.SMALL,
             color=theme.faint,
         )

@@ -72,15 +72,16 @@ def _files(config: str) -> str:
 
 
 def _file(mlcroissant, context, folder: Path, name: str):
-    content = (folder / name).read_bytes()
+    with open(folder / name, "rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return mlcroissant.FileObject(
         ctx=context,
         id=name,
         name=name,
         content_url=name,
-        content_size=f"{len(content)} B",
+        content_size=f"{(folder / name).stat().st_size} B",
         encoding_formats=[_PARQUET],
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=sha256,
     )
 
 

@@ -50,6 +50,8 @@ def fill(
     import jinja2
     from huggingface_hub import DatasetCardData
 
+    from jax_ir_synth.stats import tables
+
     if template is None:
         template = resources.files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8")
     environment = jinja2.Environment(
@@ -59,7 +61,7 @@ def fill(
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters |= {"percent": _percent, "several": _several}
+    environment.filters |= {"percent": tables.share, "several": _several}
     try:
         body = environment.from_string(template).render(
             _fields(facts, counts, remade, pictures, repo)
@@ -84,7 +86,9 @@ def _fields(
     from jax_ir_synth.choices import several
     from jax_ir_synth.columns import MEANINGS, SCHEMA
     from jax_ir_synth.fingerprint import PACKAGE, VERSIONED, sources_digest
+    from jax_ir_synth.lowering.column import write_column
     from jax_ir_synth.stats import tables
+    from jax_ir_synth.verify import OF_STABLEHLO, RUN_BY
 
     summary, request = facts.summary, facts.request
     differ = summary["cpu_cuda_differ"]
@@ -96,6 +100,7 @@ def _fields(
         "configs": facts.splits,
         "default": next(iter(facts.splits)),
         "shown": facts.shown,
+        "shown_ir": write_column(facts.shown.ir),
         "columns": [(field.name, _type(field.type), MEANINGS[field.name]) for field in SCHEMA],
         "categories": [
             {
@@ -111,6 +116,12 @@ def _fields(
         ],
         "figures": tables.main_figures(summary),
         "verified": sorted(summary["verified"].items(), key=lambda item: (-item[1], item[0])),
+        "executed": sum(
+            number
+            for word, number in summary["verified"].items()
+            if word.removeprefix(OF_STABLEHLO) in RUN_BY
+        ),
+        "dtypes": sorted(summary["dtypes"]),
         "differ": sum(part["rows"] for part in differ.values()),
         "operations": len(summary["operations"]),
         "distinct": summary["distinct"],
@@ -162,10 +173,6 @@ def _type(arrow) -> str:
         inner = arrow.value_type
         return "list of structs" if types.is_struct(inner) else f"list of {inner}"
     return str(arrow)
-
-
-def _percent(part: int, whole: int) -> str:
-    return f"{part / whole:.1%}".replace("%", " %")
 
 
 def _several(number: int, one: str, more: str | None = None) -> str:

@@ -76,7 +76,7 @@ def boxes(axes, theme: Theme, values: list, colour: str, offset: float, width: f
 
 def inside(axes, colour: str, x: float, y: float, text: str) -> None:
     """Text in a bar of that colour."""
-    axes.text(x, y, text, ha="center", va="center", fontsize=SMALL, color=on(colour))
+    axes.text(x, y, text, ha="center", va="center_baseline", fontsize=SMALL, color=on(colour))
 
 
 def on(colour) -> str:

@@ -28,8 +28,8 @@ LIGHT = Theme(
     "#ffffff",
     "#1f2328",
     "#59636e",
-    ("#0b5cad", "#e08a00", "#6b4ca5", "#00896b"),
-    ("#ffffff", "#c6def5", "#6aa9e0", "#1f6fbf", "#0a3468"),
+    ("#0b5cad", "#e08a00", "#6b4ca5", "#3ab795"),
+    ("#ffffff", "#cfe3f7", "#94c1ec", "#5b9fdd", "#0f4f96"),
 )
 DARK = Theme(
     "dark",

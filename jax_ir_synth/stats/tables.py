@@ -41,7 +41,7 @@ def main_figures(summary: Mapping) -> dict[str, str]:
     figures = {"rows": f"{rows:,}"}
     for name, label in _SAMENESS.items():
         count = summary["distinct"][name]
-        figures[label] = f"{count:,} ({_share(count, rows)})"
+        figures[label] = f"{count:,} ({share(count, rows)})"
     functions = sum(summary["functions_by_library"].values())
     survey = summary["survey"]
     figures |= {
@@ -59,11 +59,11 @@ def main_figures(summary: Mapping) -> dict[str, str]:
     comparable = sum(part["of"] for part in summary["cpu_cuda_differ"].values())
     if comparable:
         differ = sum(part["rows"] for part in summary["cpu_cuda_differ"].values())
-        figures["CPU and CUDA text differ"] = _share(differ, comparable)
+        figures["CPU and CUDA text differ"] = share(differ, comparable)
     for trait, count in summary["traits"].items():
-        figures[f"with {_TRAITS[trait]}"] = _share(count, rows)
+        figures[f"with {_TRAITS[trait]}"] = share(count, rows)
     executed = sum(summary["verified"].get(word, 0) for word in RUN_BY)
-    figures["proven by executing all their IR (verified)"] = f"{executed:,} ({_share(executed, rows)})"
+    figures["proven by executing all their IR (verified)"] = f"{executed:,} ({share(executed, rows)})"
     for check, count in summary["audit"].items():
         figures[f"audit: {check}"] = f"{count}"
     return figures
@@ -112,7 +112,7 @@ def _categories(summary: Mapping) -> Table:
             *(f"{splits[split]:,}" for split in SPLITS),
             f"{sum(splits.values()):,}",
             f"{len(summary['operations_by_category'][category])}",
-            _share(differ["rows"], differ["of"]) if differ["of"] else "",
+            share(differ["rows"], differ["of"]) if differ["of"] else "",
         )
     return table
 
@@ -128,7 +128,7 @@ def _programs(summary: Mapping) -> Table:
         ("rows with an argument of this dtype", summary["dtypes"]),
         ("rows with an argument of this rank", summary["ranks"]),
     ):
-        shares = (f"{key}: {_share(count, summary['rows'])}" for key, count in counts.items())
+        shares = (f"{key}: {share(count, summary['rows'])}" for key, count in counts.items())
         table.add_row(label, ", ".join(shares))
     return table
 
@@ -155,6 +155,6 @@ def _show_names(summary: Mapping, console: Console) -> None:
         console.print(f"left out of the survey ({meaning}): {names}", **_PLAIN)
 
 
-def _share(count: int, total: int) -> str:
-    # Rounded down: 2,999 of 3,000 are not 100 %.
+def share(count: int, total: int) -> str:
+    """In per cent, rounded down: 2,999 of 3,000 are not 100 %."""
     return f"{count * 1000 // total / 10:.1f}%"
