@@ -87,7 +87,8 @@ def operations(figure, theme: Theme, facts: Facts, counts: Mapping[str, Count]) 
         for operation in sorted(facts.summary["operations"])
     }
     # Those that tell categories apart, each where it is most frequent.
-    apart = sorted(shares, key=lambda name: (min(shares[name]) - max(shares[name]), name))
+    least = {name: min(these) if len(names) > 1 else 0 for name, these in shares.items()}
+    apart = sorted(shares, key=lambda name: (least[name] - max(shares[name]), name))
     shown = sorted(
         apart[:_OPERATIONS],
         key=lambda name: (shares[name].index(max(shares[name])), -max(shares[name]), name),
@@ -122,10 +123,10 @@ def operations(figure, theme: Theme, facts: Facts, counts: Mapping[str, Count]) 
     axes.set_yticks([at + 0.5 for at in range(len(shown) - 1)], minor=True)
     axes.grid(which="minor", color=theme.ground, linewidth=1.5)
     axes.tick_params(which="minor", length=0)
-    some = f"the {len(shown)} of {len(shares)} kinds" if len(shown) < len(shares) else "all kinds"
-    parts.title(
-        figure, theme, f"Operations reached, in % of a category's rows ({some} that differ most)"
-    )
+    which = f"all {len(shares)} kinds"
+    if len(shown) < len(shares):
+        which = f"the {len(shown)} of {len(shares)} kinds that differ most"
+    parts.title(figure, theme, f"Operations reached, in % of a category's rows ({which})")
     return (
         f"A map of the operations that the rows of each category reach: "
         f"{len(shown)} of {len(shares)} kinds of stablehlo and chlo operations."
@@ -139,8 +140,9 @@ def devices(figure, theme: Theme, facts: Facts, counts: Mapping[str, Count]) -> 
     total = sum(part["rows"] for part in differ.values())
     parts.height(figure, 1.5 + 0.27 * max(len(names), len(sides)))
     # Bars as high on the left as on the right, whichever has more of them.
-    below = max(0.01, len(sides) - len(names) - 3)
-    grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.5), height_ratios=(len(names), below))
+    below = max(0, len(sides) - len(names) - 3)
+    heights = (len(names), below) if below else (1,)
+    grid = figure.add_gridspec(len(heights), 2, width_ratios=(1, 1.5), height_ratios=heights)
     left, right = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[:, 1])
     shares = [100 * part["rows"] / part["of"] for part in differ.values()]
     left.barh(names, shares, height=0.7, color=theme.series[2])
@@ -184,7 +186,13 @@ def devices(figure, theme: Theme, facts: Facts, counts: Mapping[str, Count]) -> 
         parts.legend(figure, right, theme)
     else:
         right.set_axis_off()
-        right.text(0.5, 0.5, "no row differs", ha="center", color=theme.ink, fontsize=parts.TEXT)
+        right.text(
+            *(0.5, 0.5, "no row differs"),
+            transform=right.transAxes,
+            ha="center",
+            color=theme.ink,
+            fontsize=parts.TEXT,
+        )
     parts.title(figure, theme, "How the CPU's StableHLO and CUDA's differ")
     every = sum(part["of"] for part in differ.values())
     return (

@@ -5,13 +5,15 @@ import statistics
 from jax_ir_synth.card.style import Theme, plain
 
 _WIDTH = 8
+# What headings, legend and one bar need.
+_LEAST = 2.8
 # Points.
 TEXT, SMALL = 10, 9
 
 
 def height(figure, inches: float) -> None:
     """Sets the size: a page shows the width 800 pixels wide, so that a point is 1.4 of them."""
-    figure.set_size_inches(_WIDTH, inches)
+    figure.set_size_inches(_WIDTH, max(inches, _LEAST))
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
 
 

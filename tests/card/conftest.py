@@ -1,0 +1,76 @@
+"""A small real dataset, saved, and its card, written once."""
+
+import copy
+import json
+
+import pytest
+
+from jax_ir_synth.config import Request
+from jax_ir_synth.kernels import CATEGORIES
+from jax_ir_synth.plan import plan_rows
+from jax_ir_synth.rows import rows
+
+SEED = 7
+
+
+@pytest.fixture(scope="session", autouse=True)
+def extra():
+    """What the card needs; the tests are skipped without it."""
+    for module in ("jinja2", "matplotlib"):
+        pytest.importorskip(module, reason="the extra publish isn't installed")
+
+
+@pytest.fixture(scope="session")
+def _rows() -> list[dict]:
+    request = Request(seed=SEED, count=3 * len(CATEGORIES))
+    return list(rows(request, plan_rows(request)))
+
+
+@pytest.fixture
+def good(_rows) -> list[dict]:
+    """Three rows of each category, each test's own to break."""
+    return copy.deepcopy(_rows)
+
+
+@pytest.fixture(scope="session")
+def lines():
+    """Rows into a .jsonl file: `lines(path, rows)` gives the path."""
+
+    def written(path, rows):
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        return path
+
+    return written
+
+
+@pytest.fixture(scope="session")
+def saved(_rows, lines, tmp_path_factory):
+    """The rows as a .jsonl file."""
+    return lines(tmp_path_factory.mktemp("saved") / "rows.jsonl", _rows)
+
+
+@pytest.fixture(scope="session")
+def facts(saved):
+    """What a card says of the rows."""
+    from jax_ir_synth.card.facts import gather
+
+    return gather(saved, SEED)
+
+
+@pytest.fixture(scope="session")
+def redrawn(facts):
+    """The rows' plan."""
+    from jax_ir_synth.card.drawing import Redrawn
+
+    return Redrawn(facts.request)
+
+
+@pytest.fixture(scope="session")
+def card(saved, tmp_path_factory):
+    """A folder with the card of the rows, with another file that was there before."""
+    from jax_ir_synth.card import write_card
+
+    folder = tmp_path_factory.mktemp("card")
+    (folder / "levels.md").write_text("kept")
+    write_card(folder, saved, seed=SEED, repo="user/name")
+    return folder

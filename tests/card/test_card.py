@@ -1,0 +1,187 @@
+"""The written card: its YAML, figures and pictures; the same rows give the same bytes."""
+
+import re
+
+import pytest
+from datasets.info import DatasetInfosDict
+from datasets.utils.metadata import MetadataConfigs, known_task_ids
+from huggingface_hub import DatasetCard, DatasetCardData
+from PIL import Image
+
+from jax_ir_synth.card import checking, write_card
+from jax_ir_synth.card.charts import CHARTS
+from jax_ir_synth.card.drawing import spread
+from jax_ir_synth.card.writing import REMADE
+from jax_ir_synth.columns import MEANINGS, SCHEMA
+from jax_ir_synth.config import CONFIGS
+from jax_ir_synth.fingerprint import PACKAGE, sources_digest
+from jax_ir_synth.jax_ir_synth import dataset_info
+from jax_ir_synth.kernels import CATEGORIES
+from jax_ir_synth.plan import split_of
+from jax_ir_synth.stats import tables
+from jax_ir_synth.stats.command import summarise
+from jax_ir_synth.writers import open_output
+
+ROOT = PACKAGE.parent
+
+
+@pytest.fixture(scope="module")
+def text(card):
+    return (card / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def data(text):
+    return DatasetCard(text).data
+
+
+def test_the_yaml_is_read_and_written_again_the_same(text, data):
+    assert DatasetCardData(**data.to_dict()).to_yaml() == data.to_yaml()
+    yaml = text.split("---\n")[1].strip()
+    assert data.to_yaml(line_break="\n") == yaml
+
+
+def test_the_yaml_has_what_the_hub_knows(data):
+    said = data.to_dict()
+    assert (said["license"], said["language"]) == ("apache-2.0", ["en", "code"])
+    assert said["annotations_creators"] == ["machine-generated"]
+    assert said["source_datasets"] == ["original"]
+    assert said["size_categories"] == ["n<1K"]
+    assert set(said["task_categories"]) <= set(known_task_ids)
+    for key, values in checking.KNOWN.items():
+        assert set(said[key]) <= values
+        # huggingface_hub's own list.
+        for value in values:
+            assert f"'{value}'" in DatasetCardData.__doc__
+
+
+def test_datasets_reads_its_configs(data, good):
+    configs = MetadataConfigs.from_dataset_card_data(data)
+    assert list(configs) == list(CONFIGS)
+    assert configs.get_default_config_name() == "all"
+    infos = DatasetInfosDict.from_dataset_card_data(data)
+    for config, info in infos.items():
+        assert info.features == dataset_info().features
+        rows = [row for row in good if config in ("all", row["type"].removeprefix("generate_"))]
+        counts = {split: part.num_examples for split, part in info.splits.items()}
+        splits = [split_of(row["skeleton_hash"]) for row in rows]
+        assert counts == {split: splits.count(split) for split in counts}
+        assert sum(counts.values()) == len(rows)
+        files = {part["split"]: part["path"] for part in configs[config]["data_files"]}
+        assert files == {split: f"{config}/{split}-*" for split in counts}
+        assert info.dataset_size == sum(part.num_bytes for part in info.splits.values())
+    assert infos["all"].dataset_size == sum(infos[name].dataset_size for name in CATEGORIES)
+
+
+def test_the_figures_are_those_of_stats(text, saved):
+    summary = summarise(saved)
+    for label, value in tables.main_figures(summary).items():
+        assert f"| {label} | {value} |\n" in text
+    for word, number in summary["verified"].items():
+        assert f"| `{word}` | {number} | {tables.share(number, summary['rows'])} |\n" in text
+    for category, splits in summary["rows_by_category"].items():
+        cells = [*splits.values(), sum(splits.values())]
+        assert f"| `{category}` | {' | '.join(map(str, cells))} |\n" in text
+    differ = sum(part["rows"] for part in summary["cpu_cuda_differ"].values())
+    assert f"({differ} of {summary['rows']})" in text
+
+
+def test_it_shows_real_rows(text, good, facts):
+    shown = facts.shown.row
+    assert shown in good
+    assert f"```python\n{shown['python'].strip()}\n```" in text
+    assert f"```mlir\n{shown['cpp'].strip()}\n```" in text
+    sources = {row["python"].strip(): row["type"] for row in good}
+    blocks = re.findall(r"^```python\n(.*?)\n```$", text, re.DOTALL | re.MULTILINE)
+    kinds = [sources[block] for block in blocks if block in sources]
+    assert set(kinds) == {f"generate_{category}" for category in CATEGORIES}
+    for block in blocks:
+        compile(block, "README.md", "exec")
+
+
+def test_it_says_how_to_make_the_rows_again(text, facts):
+    assert "python -m jax_ir_synth --count 30 --seed 7 --output data/rows.parquet\n" in text
+    assert sources_digest(PACKAGE) in text
+    assert (
+        f"skeletons of all 30 rows and {len(spread(facts.categories, REMADE))} whole rows" in text
+    )
+    assert 'load_dataset("user/name", "compound", split="train")' in text
+
+
+def test_nothing_is_left_open(text):
+    for gap in ("More Information Needed", "{{", "{%", "USER/NAME", "None", "Undefined"):
+        body = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+        assert gap not in body
+
+
+def test_every_picture_is_there_and_named(text, card):
+    names = {f"{name}-{theme}.png" for name in CHARTS for theme in ("light", "dark")}
+    assert {path.name for path in (card / "pictures").iterdir()} == names
+    assert set(re.findall(r"pictures/([\w-]+\.png)", text)) == names
+    assert len(re.findall(r'<img src="pictures/\w+-light.png" width="800" alt="[^"]+">', text)) == 5
+    for name in names:
+        assert (card / "pictures" / name).stat().st_size < 150 * 1024
+        with Image.open(card / "pictures" / name) as picture:
+            assert picture.width == 1600
+            ground = picture.convert("RGB").getpixel((0, 0))
+        assert ground == ((255, 255, 255) if "light" in name else (13, 17, 23))
+
+
+def test_other_files_stay(card):
+    assert (card / "levels.md").read_text() == "kept"
+    assert sorted(path.name for path in card.iterdir()) == ["README.md", "levels.md", "pictures"]
+
+
+def test_the_same_rows_in_another_container_give_the_same_bytes(card, good, tmp_path):
+    with open_output(tmp_path / "rows", "folder") as write:
+        for row in good:
+            write(row)
+    again = tmp_path / "card"
+    write_card(again, tmp_path / "rows", seed=7, repo="user/name")
+    for path in (path for path in again.rglob("*") if path.is_file()):
+        assert path.read_bytes() == (card / path.relative_to(again)).read_bytes(), path.name
+
+
+def test_metadata_given_and_no_repository(saved, data, card, tmp_path):
+    given = {key: data.to_dict()[key] for key in ("configs", "dataset_info")}
+    for config in given["configs"]:
+        for part in config["data_files"]:
+            part["path"] = part["path"].replace("-*", "-00000-of-00007.parquet")
+    write_card(tmp_path, saved, seed=7, metadata=given)
+    loaded = DatasetCard.load(tmp_path / "README.md")
+    said = loaded.data.to_dict()
+    assert {key: said[key] for key in given} == given
+    pictures = "pictures/rows-dark.png"
+    assert (tmp_path / pictures).read_bytes() == (card / pictures).read_bytes()
+    assert 'load_dataset("jax_ir_synth", "all", seed=7, count=30)' in loaded.text
+    assert "huggingface.co" not in loaded.text and f'srcset="{pictures}"' in loaded.text
+
+
+def test_one_category_and_several_dialects(tmp_path, lines):
+    from jax_ir_synth.config import Request
+    from jax_ir_synth.plan import plan_rows
+    from jax_ir_synth.rows import rows
+
+    request = Request("loop", seed=3, count=4, dialect=("jaxpr", "stablehlo"), verify=False)
+    saved = lines(tmp_path / "rows.jsonl", rows(request, plan_rows(request)))
+    written = write_card(tmp_path / "card", saved, seed=3)
+    assert (written.rows, written.remade) == (4, 4)
+    text = (tmp_path / "card" / "README.md").read_text()
+    assert "--config loop --count 4 --seed 3 --dialect jaxpr,stablehlo --no-verify" in text
+    assert 'load_dataset("jax_ir_synth", "loop", seed=3, count=4, dialect=("jaxpr", "stab' in text
+    configs = DatasetCard(text).data.to_dict()["configs"]
+    assert [(config["config_name"], config["default"]) for config in configs] == [("loop", True)]
+    assert "0 rows are proven" in text and "**Not proven**" in text
+
+
+def test_every_column_has_a_meaning():
+    assert list(MEANINGS) == SCHEMA.names
+
+
+def test_the_committed_card_is_whole():
+    folder = ROOT / "dataset_card"
+    card = DatasetCard.load(folder / "README.md")
+    checking.check(folder, card.data.to_dict())
+    for info in DatasetInfosDict.from_dataset_card_data(card.data).values():
+        assert info.features == dataset_info().features
+    assert set(re.findall(r"^### `(\w+)`$", card.text, re.MULTILINE)) == set(CATEGORIES)

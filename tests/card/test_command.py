@@ -1,0 +1,84 @@
+"""The command `python -m jax_ir_synth.card`: what it prints, and one line for what is wrong."""
+
+import json
+
+import pytest
+
+from jax_ir_synth.card import command
+
+# Runs the command in a process where some modules can't be imported.
+BLOCKED = """
+import sys
+sys.modules.update(dict.fromkeys({blocked!r}))
+from jax_ir_synth.card.command import main
+sys.exit(main({arguments!r}))
+"""
+
+
+def test_it_writes_a_card_and_tells_what(saved, card, tmp_path, capsys):
+    arguments = [str(saved), str(tmp_path), "--seed", "7", "--repo", "user/name"]
+    assert command.main(arguments) == 0
+    shown = capsys.readouterr().out.splitlines()
+    files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
+    assert sorted(shown[:-1]) == sorted(map(str, files))
+    assert shown[-1].startswith("30 rows described, ") and shown[-1].endswith("anew and the same")
+    assert (tmp_path / "README.md").read_bytes() == (card / "README.md").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("rows.jsonl", "card"), "the following arguments are required: --seed"),
+        (("rows.jsonl", "card", "--seed", "x"), "argument --seed: invalid int value: 'x'"),
+        (("rows.jsonl", "card", "--seed", "-1"), "`seed` (=-1) must be an integer from 0"),
+        (("rows.jsonl", "card", "--seed", "8"), "row 0 is not that of seed 8: "),
+        (("none.jsonl", "card", "--seed", "7"), "none.jsonl) doesn't exist"),
+        (("empty.jsonl", "card", "--seed", "7"), "empty.jsonl) holds no row"),
+        (("rows.jsonl", "card", "--seed", "7", "--repo", "name"), "(=name) must be USER/NAME"),
+        (("rows.jsonl", "card", "--seed", "7", "--remade", "1"), "(=1) must be 2 or more"),
+        (("rows.jsonl", "rows.jsonl", "--seed", "7"), "(=rows.jsonl) can't be written: "),
+    ],
+)
+def test_what_is_wrong_is_one_line_and_exit_code_2(
+    good, lines, monkeypatch, tmp_path, capsys, arguments, said
+):
+    monkeypatch.chdir(tmp_path)
+    lines(tmp_path / "rows.jsonl", good[:2])
+    lines(tmp_path / "empty.jsonl", [])
+    with pytest.raises(SystemExit) as raised:
+        command.main(list(arguments))
+    shown = capsys.readouterr()
+    errors = [line for line in shown.err.splitlines() if not line.endswith(" rows")]
+    assert (raised.value.code, shown.out, len(errors)) == (2, "", 1)
+    assert errors[0].startswith("python -m jax_ir_synth.card: error: ") and said in errors[0]
+    assert not (tmp_path / "card").exists() or not any((tmp_path / "card").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("blocked", "flags", "extra"),
+    [
+        (("jinja2",), (), "publish"),
+        (("matplotlib",), (), "publish"),
+        (("mlcroissant",), ("--parquet",), "croissant"),
+    ],
+)
+def test_a_missing_extra_is_one_line(saved, python, tmp_path, blocked, flags, extra):
+    arguments = [str(saved), str(tmp_path / "card"), "--seed", "7", *flags]
+    done = python("-c", BLOCKED.format(blocked=blocked, arguments=arguments))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"python -m jax_ir_synth.card: error: {blocked[0]} isn't installed; it needs the extra "
+        f"{extra}: pip install 'jax_ir_synth[{extra}]'\n"
+    )
+    assert not (tmp_path / "card").exists()
+
+
+def test_help_loads_nothing_heavy(python):
+    heavy = ("jax", "datasets", "matplotlib", "jinja2", "mlcroissant", "numpy")
+    done = python(
+        "-c",
+        "import json, sys\nfrom jax_ir_synth.card.command import main\ntry: main(['--help'])\n"
+        f"except SystemExit: print(json.dumps([name for name in {heavy} if name in sys.modules]))",
+    )
+    assert json.loads(done.stdout.splitlines()[-1]) == [], done.stderr
+    assert "--seed N" in done.stdout
