@@ -4,6 +4,8 @@ PYTHON ?= python3
 # Worker processes of the main job: all cores, up to eight.
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ "$$n" -le 8 ] && echo "$$n" || echo 8)
 OUTPUT ?= data/jax_ir_synth
+# What the tests need.
+EXTRAS := test,cuda-ir,scale,scale-ray,publish,croissant,browser
 
 # venv(folder, extras): a fresh environment with this package in it.
 define venv
@@ -32,7 +34,7 @@ clean:
 
 # The newest datasets.
 .venv/ready: setup.cfg pyproject.toml
-	$(call venv,.venv,test$(comma)cuda-ir$(comma)scale$(comma)scale-ray$(comma)browser)
+	$(call venv,.venv,$(EXTRAS))
 
 # The last datasets that runs dataset scripts.
 .venv-datasets3/ready: setup.cfg pyproject.toml

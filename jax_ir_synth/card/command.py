@@ -1,17 +1,14 @@
 """The command `python -m jax_ir_synth.card`: a card with pictures, from a saved dataset."""
 
-import importlib.util
-import re
 from pathlib import Path
 
 from jax_ir_synth.card.errors import CardError
 from jax_ir_synth.card.writing import CROISSANT, REMADE, write_card
 from jax_ir_synth.cli import OneLineParser
+from jax_ir_synth.config import Request
+from jax_ir_synth.saved import SavedError
 
 PROGRAM = "jax_ir_synth.card"
-# What each extra brings that is needed here.
-_EXTRAS = {"publish": ("jinja2", "matplotlib"), "croissant": ("mlcroissant",)}
-_REPO = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -22,17 +19,12 @@ def main(argv: list[str] | None = None) -> int:
     """
     parser = _parser()
     arguments = parser.parse_args(argv)
-    for extra in ("publish", *(("croissant",) if arguments.parquet else ())):
-        for module in _EXTRAS[extra]:
-            if importlib.util.find_spec(module) is None:
-                parser.error(_missing(extra, module))
-    if arguments.repo is not None and not _REPO.fullmatch(arguments.repo):
-        parser.error(f"`--repo` (={arguments.repo}) must be USER/NAME")
     if arguments.remade < 2:
         parser.error(f"`--remade` (={arguments.remade}) must be 2 or more")
-    # Late: it brings datasets' errors.
-    from jax_ir_synth.saved import SavedError
-
+    try:
+        Request(seed=arguments.seed)
+    except ValueError as error:
+        parser.error(str(error))
     try:
         written = write_card(
             arguments.folder,
@@ -42,25 +34,14 @@ def main(argv: list[str] | None = None) -> int:
             parquet=arguments.parquet,
             remade=arguments.remade,
         )
-    except (CardError, SavedError, ValueError) as error:
+    except (CardError, SavedError) as error:
         parser.error(str(error))
-    except ImportError as error:
-        extra = next((name for name, brings in _EXTRAS.items() if error.name in brings), None)
-        if extra is None:
-            raise
-        parser.error(_missing(extra, error.name))
     except OSError as error:
         parser.error(f"`FOLDER` (={arguments.folder}) can't be written: {error.strerror or error}")
     for name in written.files:
         print(arguments.folder / name)
     print(f"{written.rows:,} rows described, {written.remade:,} made anew and the same")
     return 0
-
-
-def _missing(extra: str, module: str) -> str:
-    return (
-        f"{module} isn't installed; it needs the extra {extra}: pip install 'jax_ir_synth[{extra}]'"
-    )
 
 
 def _parser() -> OneLineParser:

@@ -12,7 +12,7 @@ FOLDER = "pictures"
 THEMES = (style.LIGHT, style.DARK)
 # Two pixels of the file for one of a page that shows it 800 wide.
 _DOTS_AN_INCH = 200
-_COLOURS = 128
+_COLOURS = 256
 
 
 def draw(facts: Facts, counts: Mapping[str, Count], folder: Path) -> list[Picture]:
@@ -41,6 +41,8 @@ def _save(figure, path: Path) -> None:
     figure.set_dpi(_DOTS_AN_INCH)
     figure.canvas.draw()
     pixels = Image.fromarray(numpy.asarray(figure.canvas.buffer_rgba())).convert("RGB")
-    # Flat colours and edges between them: a palette holds them in a third of the bytes.
-    palette = pixels.quantize(_COLOURS, dither=Image.Dither.NONE)
+    # Flat colours and edges between them: a palette has them, and takes a third of the bytes. The
+    # method is the one that keeps rare colours too.
+    method = Image.Quantize.MAXCOVERAGE
+    palette = pixels.quantize(_COLOURS, method=method, dither=Image.Dither.NONE)
     palette.save(path, format="PNG", optimize=True)

@@ -2,16 +2,19 @@
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from jax_ir_synth.card import extras
 from jax_ir_synth.card.errors import CardError
 
 README, CROISSANT = "README.md", "croissant.json"
 # Rows that are made anew, beside one of each category that would be left out.
 REMADE = 14
+_REPO = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 class Written(NamedTuple):
@@ -54,10 +57,16 @@ def write_card(
     otherwise there is none, and one that was there is removed. It needs mlcroissant.
 
     Raises:
-      CardError, saved.SavedError, ValueError: one line; nothing was changed.
-      ImportError: the extra `publish` (or `croissant`) is missing.
+      CardError, saved.SavedError: one line, also for the extra `publish` (or `croissant`) that is
+        missing; nothing was changed.
+      ValueError: a seed that is none.
       OSError: the folder can't be written.
     """
+    extras.require(extras.PUBLISH)
+    if parquet:
+        extras.require(extras.CROISSANT)
+    if repo is not None and not _REPO.fullmatch(repo):
+        raise CardError(f"`repo` (={repo}) must be USER/NAME")
     # Late: they bring jax.
     from jax_ir_synth.card import checking, croissant, facts, filling, layout, pictures
     from jax_ir_synth.card import metadata as yaml
@@ -71,13 +80,15 @@ def write_card(
     compared = redrawn.check_rows(facts.rows_of(saved, spread(found.categories, remade)))
     with _parts(folder) as partial:
         files = layout.files(found)
-        if parquet:
-            layout.write(found, saved, partial)
-        elif all((folder / name).is_file() for name in files):
-            layout.check(found, saved, folder)
-        there = parquet or all((folder / name).is_file() for name in files)
         source = partial if parquet else folder
-        described = dict(metadata) if metadata is not None else yaml.of_files(found, source)
+        there = parquet or all((folder / name).is_file() for name in files)
+        if there:
+            extras.require(extras.CROISSANT)
+            (layout.write if parquet else layout.check)(found, saved, source)
+        if metadata is None:
+            described = yaml.of_files(found, source)
+        else:
+            described = {key: metadata[key] for key in yaml.OF_FILES}
         (partial / pictures.FOLDER).mkdir()
         drawn = pictures.draw(found, redrawn.counts, partial / pictures.FOLDER)
         whole = {**described, **yaml.general(found)}
@@ -113,6 +124,3 @@ def _move(partial: Path, folder: Path) -> list[str]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         os.replace(partial / name, folder / name)
     return sorted(name.as_posix() for name in names)
-
-
-__all__ = ["CROISSANT", "README", "REMADE", "CardError", "Written", "write_card"]
