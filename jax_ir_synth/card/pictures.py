@@ -44,5 +44,21 @@ def _save(figure, path: Path) -> None:
     # Flat colours and edges between them: a palette has them, and takes a third of the bytes. The
     # method is the one that keeps rare colours too.
     method = Image.Quantize.MAXCOVERAGE
-    palette = pixels.quantize(_COLOURS, method=method, dither=Image.Dither.NONE)
-    palette.save(path, format="PNG", optimize=True)
+    reduced = pixels.quantize(_COLOURS, method=method, dither=Image.Dither.NONE)
+    reduced.putpalette(_exact(numpy.asarray(pixels), numpy.asarray(reduced)).tobytes())
+    reduced.save(path, format="PNG", optimize=True)
+
+
+def _exact(pixels, indices):
+    """The palette in which each entry is the commonest of the colours that it stands for.
+
+    So all that is flat, the ground above all, has the very colour that was asked for.
+    """
+    import numpy
+
+    palette = numpy.zeros((_COLOURS, 3), numpy.uint8)
+    pairs = numpy.concatenate([indices[..., None], pixels], axis=-1).reshape(-1, 4)
+    kinds, counts = numpy.unique(pairs, axis=0, return_counts=True)
+    for at in numpy.argsort(counts, kind="stable"):
+        palette[kinds[at, 0]] = kinds[at, 1:]
+    return palette

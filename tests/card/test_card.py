@@ -6,11 +6,12 @@ import pytest
 from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs, known_task_ids
 from huggingface_hub import DatasetCard, DatasetCardData
-from PIL import Image
+from PIL import Image, ImageColor
 
 from jax_ir_synth.card import checking, write_card
 from jax_ir_synth.card.charts import CHARTS
 from jax_ir_synth.card.drawing import spread
+from jax_ir_synth.card.style import DARK, LIGHT
 from jax_ir_synth.card.writing import REMADE
 from jax_ir_synth.columns import MEANINGS, SCHEMA
 from jax_ir_synth.config import CONFIGS
@@ -123,8 +124,12 @@ def test_every_picture_is_there_and_named(text, card):
         assert (card / "pictures" / name).stat().st_size < 150 * 1024
         with Image.open(card / "pictures" / name) as picture:
             assert picture.width == 1600
-            ground = picture.convert("RGB").getpixel((0, 0))
-        assert ground == ((255, 255, 255) if "light" in name else (13, 17, 23))
+            colours = picture.convert("RGB").getcolors(256)
+        # The palette keeps the very colours that were drawn.
+        theme = LIGHT if "light" in name else DARK
+        assert max(colours)[1] == ImageColor.getrgb(theme.ground)
+        if name.startswith(("rows", "lengths", "deduplication")):
+            assert ImageColor.getrgb(theme.series[0]) in {colour for _, colour in colours}
 
 
 def test_other_files_stay(card):
