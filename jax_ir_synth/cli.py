@@ -105,6 +105,18 @@ def add_request_arguments(parser: argparse.ArgumentParser, config: bool = True) 
             metavar="NAME",
             help=f"{', '.join(CONFIGS)} (default: %(default)s)",
         )
+    add_row_arguments(parser)
+    parser.add_argument(
+        "--no-verify",
+        dest="verify",
+        action="store_false",
+        help="don't prove the rows: a quarter faster, and nothing then shows that the IR in a row "
+        "computes what its Python means",
+    )
+
+
+def add_row_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of these flags, those that are not about categories and proofs."""
     parser.add_argument(
         "--count",
         type=int,
@@ -135,13 +147,6 @@ def add_request_arguments(parser: argparse.ArgumentParser, config: bool = True) 
         metavar="NAME[,NAME]",
         help=f"what optimized_hlo, llvm and asm are compiled for: {', '.join(TARGETS)} (default: "
         f"{','.join(MACHINES.values())}); CUDA's need the extra cuda-ir, no GPU and no CUDA",
-    )
-    parser.add_argument(
-        "--no-verify",
-        dest="verify",
-        action="store_false",
-        help="don't prove the rows: a quarter faster, and nothing then shows that the IR in a row "
-        "computes what its Python means",
     )
 
 

@@ -44,18 +44,21 @@ class Summary:
             self.sample = row
 
 
-def progress(rows: Iterable[dict], total: int) -> Iterator[dict]:
-    """The same rows, with a progress bar on a terminal and ten plain lines anywhere else."""
+def progress(rows: Iterable, total: int, what: str = "rows") -> Iterator:
+    """The same rows, with a progress bar on a terminal and ten plain lines anywhere else.
+
+    `what` names them, where they are something else.
+    """
     console = Console(stderr=True)
     if not console.is_terminal:
         for done, row in enumerate(rows, start=1):
             if done * 10 // total > (done - 1) * 10 // total:
-                console.print(f"{done}/{total} rows", highlight=False)
+                console.print(f"{done}/{total} {what}", highlight=False)
             yield row
         return
     columns = (
         SpinnerColumn(),
-        TextColumn("rows"),
+        TextColumn(what),
         BarColumn(bar_width=None),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
@@ -63,7 +66,7 @@ def progress(rows: Iterable[dict], total: int) -> Iterator[dict]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, expand=True) as bar:
-        task = bar.add_task("rows", total=total, rate="")
+        task = bar.add_task(what, total=total, rate="")
         for row in rows:
             yield row
             speed = bar.tasks[0].speed

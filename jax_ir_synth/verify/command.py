@@ -4,22 +4,19 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from jax_ir_synth.cli import OneLineParser
 from jax_ir_synth.config import ALL, number_of_processes
 
 PROGRAM = "jax_ir_synth.verify"
-# What a helper calls with each row; tests put others in its place.
-CHECK = "jax_ir_synth.verify.checked:check"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _MAX_SECONDS = 24 * 60 * 60
 _MAX_GIGABYTES = 1024
 
 
-def main(argv: list[str] | None = None, check: str = CHECK) -> int:
-    """Run the command; returns the exit code.
+def main(argv: list[str] | None = None, check: str | None = None) -> int:
+    """Run the command; returns the exit code. `check` as `reproof.prove_each` takes it.
 
     0: every row is proven. 1: some are not. 2: wrong arguments, or no saved dataset. 130:
     interrupted.
@@ -37,15 +34,16 @@ def main(argv: list[str] | None = None, check: str = CHECK) -> int:
         return 130
 
 
-def _verify(arguments, check: str, parser: OneLineParser) -> int:
+def _verify(arguments, check: str | None, parser: OneLineParser) -> int:
     # Late: --help or a wrong argument must not wait for them.
     from jax_ir_synth.saved import SavedError
+    from jax_ir_synth.verify.reproof import CHECK
     from jax_ir_synth.verify.results import Results
     from jax_ir_synth.verify.sandbox import SandboxError
 
     results = Results(arguments.verbose)
     try:
-        _run(arguments, check, results)
+        _run(arguments, check or CHECK, results)
         results.show(arguments.path)
         if arguments.json is not None:
             text = json.dumps({"path": arguments.path} | results.figures(), indent=1)
@@ -58,56 +56,35 @@ def _verify(arguments, check: str, parser: OneLineParser) -> int:
 
 
 def _run(arguments, check: str, results) -> None:
-    from jax_ir_synth import report
-    from jax_ir_synth.verify.sandbox import Limits, Sandbox
+    from jax_ir_synth.verify.reproof import prove_each
+    from jax_ir_synth.verify.sandbox import Limits
 
-    saved = _opened(arguments)
-    if not saved.count:
-        _refuse(f"`PATH` (={arguments.path}) holds no row")
+    def settle(entry, outcome):
+        if outcome.passed:
+            results.proven(entry.row, outcome.said)
+        else:
+            results.failed(entry.where, entry.row, outcome.said)
+
     limits = Limits(arguments.timeout, arguments.memory)
-    with Sandbox(check, min(arguments.num_proc, saved.count), limits) as sandbox:
-        done = sandbox.outcomes(_jobs(saved.entries))
-        for (entry, reason), outcome in report.progress(done, saved.count):
-            if outcome is None or not outcome.passed:
-                results.failed(entry.where, entry.row, reason or outcome.said)
-            else:
-                results.proven(entry.row, outcome.said)
+    prove_each(_opened(arguments), check, arguments.num_proc, limits, settle)
 
 
 def _opened(arguments):
-    from jax_ir_synth.columns import SCHEMA
-    from jax_ir_synth.saved import ADDED, open_hub, open_saved
+    from jax_ir_synth.saved import SavedError, open_hub, open_saved
+    from jax_ir_synth.verify.reproof import check_columns
 
     path = Path(arguments.path)
     if not path.exists() and not path.suffix and _HUB_NAME.fullmatch(arguments.path):
         saved = open_hub(arguments.path, arguments.config or ALL)
     elif arguments.config is not None:
-        _refuse(
+        raise SavedError(
             f"`--config` (={arguments.config}) is for a Hub dataset (user/name), `PATH` is "
             f"{arguments.path}"
         )
     else:
         saved = open_saved(path)
-    needed = (name for name in SCHEMA.names if name not in ADDED)
-    missing = [name for name in needed if name not in (saved.columns or SCHEMA.names)]
-    if missing:
-        _refuse(f"`PATH` (={arguments.path}) has no column {', '.join(missing)}")
+    check_columns(saved, arguments.path)
     return saved
-
-
-def _jobs(entries) -> Iterator:
-    """For each entry: it and why it is not looked at, if so; and the row for a helper."""
-    # What a row can't tell of itself; all else about it is a helper's to find out.
-    ids: dict[int, str] = {}
-    for entry in entries:
-        reason, number = entry.fault, None
-        if entry.row is not None:
-            number = entry.row.get("id")
-        if type(number) is int:
-            if number in ids:
-                reason = f"its id (={number}) is that of {ids[number]} too"
-            ids.setdefault(number, entry.where)
-        yield (entry, reason), None if reason else entry.row
 
 
 def _validate(arguments) -> None:
@@ -124,12 +101,6 @@ def _in_range(flag: str, value: float, unit: str, most: int) -> None:
     # Not so for nan either.
     if not 0 < value <= most or math.isinf(value):
         raise ValueError(f"`{flag}` (={value:g}) must be a number of {unit} above 0, up to {most}")
-
-
-def _refuse(message: str):
-    from jax_ir_synth.saved import SavedError
-
-    raise SavedError(message)
 
 
 def _parser() -> OneLineParser:

@@ -1,0 +1,8 @@
+"""`python -m jax_ir_synth.publish`."""
+
+import sys
+
+from jax_ir_synth.publish.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,201 @@
+"""The command `python -m jax_ir_synth.publish`: rows proven, a card written, both on the Hub."""
+
+import argparse
+import os
+import shlex
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from jax_ir_synth.cli import OneLineParser, Terminated, add_row_arguments, sigterm_raises
+from jax_ir_synth.config import ALL, CONFIGS, DEFAULTS, Request, number_of_processes
+from jax_ir_synth.publish import NotReady, PublishError
+
+PROGRAM = "jax_ir_synth.publish"
+_ROW_FLAGS = ("count", "seed", "device", "dialect", "target")
+
+
+def main(argv: list[str] | None = None, check: str | None = None) -> int:
+    """Run the command; returns the exit code. `check` as `reproof.prove_each` takes it.
+
+    0: published, or nothing to change. 1: a row or the push failed. 2: wrong arguments, or
+    something that has to be set up, before any work. 130 and 143: interrupted, terminated. After
+    anything but 0 the published revision is as it was, unless the message says otherwise.
+    """
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    try:
+        request = _validated(arguments)
+        number = number_of_processes(arguments.num_proc)
+    except ValueError as error:
+        parser.error(str(error))
+    # Files go to the storage by requests of huggingface_hub's own, which tests can answer.
+    os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
+    try:
+        with sigterm_raises():
+            return _run(arguments, request, number, check)
+    except NotReady as error:
+        parser.error(str(error))
+    except KeyboardInterrupt as error:
+        return _fail(arguments, _told("interrupted", error), 130)
+    except Terminated as error:
+        return _fail(arguments, _told("terminated", error), 143)
+    except (PublishError, RuntimeError, OSError) as error:
+        return _fail(arguments, str(error), 1)
+
+
+def _run(arguments, request: Request, number: int, check: str | None) -> int:
+    # Late: --help or a wrong argument must not wait for them.
+    from jax_ir_synth.publish import rows_file
+
+    started = time.perf_counter()
+    if arguments.source is not None:
+        rows_file.opened(arguments.source)
+    client, before = (None, None) if arguments.dry_run is not None else _ready(arguments)
+    # Beside the folder that it is to become, if so.
+    beside = None if client is not None else arguments.dry_run.absolute().parent
+    with tempfile.TemporaryDirectory(prefix=".jax_ir_synth.", dir=beside) as name:
+        rows, folder = Path(name) / "rows.parquet", Path(name) / "folder"
+        if arguments.source is not None:
+            from jax_ir_synth.verify.reproof import CHECK
+
+            rows_file.take(rows, arguments.source, arguments.config, number, check or CHECK)
+        else:
+            rows_file.make(rows, request, arguments.config, number)
+        told = _write(arguments, request, rows, folder)
+        if client is None:
+            os.rename(folder, arguments.dry_run)
+            done = f"{arguments.dry_run}: written, not published"
+        else:
+            done = _push(arguments, client, folder, before)
+    print(f"{done}; {told}, {time.perf_counter() - started:.1f} s")
+    return 0
+
+
+def _ready(arguments):
+    """A client for the Hub, and what is there; raises NotReady unless this user may publish."""
+    from jax_ir_synth.publish import target
+    from jax_ir_synth.publish.client import Client, to_stderr
+
+    client = Client(target.token(), to_stderr(PROGRAM))
+    return client, target.look(client, arguments.repo, arguments.private)
+
+
+def _write(arguments, request: Request, rows: Path, folder: Path) -> str:
+    from jax_ir_synth.publish import tables
+    from jax_ir_synth.publish.card_seam import write_card
+    from jax_ir_synth.publish.metadata import card_data
+    from jax_ir_synth.saved import open_saved
+
+    folder.mkdir()
+    subsets = tables.write(folder, (row for row, _ in open_saved(rows).rows), arguments.config)
+    write_card(
+        folder,
+        rows,
+        repo=arguments.repo,
+        command=_command(arguments, request),
+        seed=None if arguments.source is not None else request.seed,
+        data=card_data(subsets),
+    )
+    counts = {subset.name: sum(part.rows for part in subset.splits.values()) for subset in subsets}
+    return ", ".join(f"{name} {count}" for name, count in counts.items()) + " rows"
+
+
+def _push(arguments, client, folder: Path, before) -> str:
+    from jax_ir_synth.publish.push import push
+
+    pushed = push(client, arguments.repo, folder, before, arguments.private)
+    place = f"{client.endpoint}/datasets/{arguments.repo}"
+    if not pushed.changed and not pushed.removed:
+        return f"{place}: revision {pushed.revision[:7]} has these rows already"
+    return (
+        f"{place}: revision {pushed.revision[:7]}, {pushed.changed} files changed, "
+        f"{pushed.removed} removed"
+    )
+
+
+def _command(arguments, request: Request) -> str:
+    """What publishes the same again, without what has no part in it."""
+    words = ["python", "-m", PROGRAM, arguments.repo]
+    if arguments.source is not None:
+        words += ["--from", arguments.source.name]
+    else:
+        words += ["--count", request.count, "--seed", request.seed]
+        for name in _ROW_FLAGS[2:]:
+            if (value := getattr(request, name)) != DEFAULTS[name]:
+                words += [f"--{name}", value if isinstance(value, str) else ",".join(value)]
+    if arguments.config != list(CONFIGS):
+        words += ["--config", *arguments.config]
+    return shlex.join(map(str, words))
+
+
+def _validated(arguments) -> Request:
+    """The rows that are asked for; arguments are made ready. Raises ValueError."""
+    from jax_ir_synth.publish.target import check_name
+
+    check_name(arguments.repo)
+    given = {name: getattr(arguments, name) for name in _ROW_FLAGS}
+    request = Request(category=ALL, **given)
+    for config in arguments.config or ():
+        Request(category=config)
+    # In the registry's order, each once.
+    arguments.config = [name for name in CONFIGS if name in (arguments.config or CONFIGS)]
+    if arguments.source is not None:
+        for name in _ROW_FLAGS:
+            if given[name] != DEFAULTS[name]:
+                raise ValueError(f"`--{name}` is for rows to be made, `--from` has them already")
+    if arguments.dry_run is not None:
+        if arguments.dry_run.exists() or not arguments.dry_run.absolute().parent.is_dir():
+            raise ValueError(
+                f"`--dry-run` (={arguments.dry_run}) must be a new folder in one that exists"
+            )
+    return request
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = OneLineParser(
+        prog=f"python -m {PROGRAM}",
+        description="Make and prove rows, write the dataset's card, and publish both on the "
+        "Hugging Face Hub, as Parquet that any datasets loads without our code. All of it changes "
+        "at once or not at all; what is there already isn't sent again. The token is that of `hf "
+        "auth login` or HF_TOKEN.",
+        epilog=f"Example: python -m {PROGRAM} USER/NAME --count 1500 --seed 7",
+    )
+    parser.add_argument("repo", metavar="USER/NAME", help="where to; it is created if need be")
+    add_row_arguments(parser)
+    parser.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        metavar="PATH",
+        help="take the rows of a saved dataset instead, and prove them anew: a .jsonl or .parquet "
+        "file or a folder of save_to_disk",
+    )
+    parser.add_argument(
+        "--config",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help=f"the subsets to publish, of {', '.join(CONFIGS)} (default: each that has rows); all "
+        "are cuts of the same rows",
+    )
+    parser.add_argument(
+        "--num-proc", type=int, default=1, metavar="N", help="worker processes (default: 1)"
+    )
+    parser.add_argument(
+        "--private", action="store_true", help="create the repository for you alone"
+    )
+    parser.add_argument(
+        "--dry-run", type=Path, metavar="FOLDER", help="write the files there, publish nothing"
+    )
+    return parser
+
+
+def _told(word: str, error: BaseException) -> str:
+    return "; ".join((word, *getattr(error, "__notes__", ())))
+
+
+def _fail(arguments, message: str, code: int) -> int:
+    print(f"{PROGRAM}: {arguments.repo} was not published: {message}", file=sys.stderr)
+    return code

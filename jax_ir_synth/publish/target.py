@@ -1,0 +1,156 @@
+"""The repository to publish to: what can't be done there is known before any work."""
+
+import re
+from typing import NamedTuple
+
+from jax_ir_synth.columns import SCHEMA
+from jax_ir_synth.publish import NotReady, PublishError
+from jax_ir_synth.publish.client import Client
+from jax_ir_synth.publish.layout import README, TAG
+
+_NAME = re.compile(r"[A-Za-z0-9]([\w.-]*[A-Za-z0-9_])?")
+_MAX_NAME = 96
+_HOW = "run `hf auth login`, or set HF_TOKEN to a token that may write"
+
+
+class File(NamedTuple):
+    """A file in the repository: git's hash of it, and the SHA-256 of a large one, else None."""
+
+    blob: str
+    sha256: str | None
+
+
+class Published(NamedTuple):
+    """A repository's branch main: its revision and the files there by their paths."""
+
+    revision: str
+    files: dict[str, File]
+
+
+def check_name(repo: str) -> None:
+    """Raise ValueError unless it is `user/name` as the Hub allows it."""
+    user, slash, name = repo.partition("/")
+    wrong = not slash or "--" in repo or ".." in repo or name.endswith(".git")
+    if wrong or any(not _NAME.fullmatch(part) or len(part) > _MAX_NAME for part in (user, name)):
+        raise ValueError(
+            f"`USER/NAME` (={repo}) must be a user or organization, a slash and a name, of "
+            f"letters, digits, `-`, `_` and `.`, up to {_MAX_NAME} each"
+        )
+
+
+def token() -> str:
+    """The user's token. Raises NotReady where there is none."""
+    from huggingface_hub import get_token
+
+    found = get_token()
+    if not found:
+        raise NotReady(f"there is no token for the Hub: {_HOW}")
+    # Else the HTTP library refuses it, and shows it when it does.
+    if not re.fullmatch(r"[!-~]+", found):
+        raise NotReady(f"the token for the Hub has letters that no token has: {_HOW}")
+    return found
+
+
+def look(client: Client, repo: str, private: bool) -> Published | None:
+    """What is published under the name; None: nothing yet, and the user may create it.
+
+    Raises:
+      NotReady: the token is wrong or may not write, the name is another's, the repository holds
+        another dataset, or the Hub can't be reached.
+    """
+    try:
+        _check_account(client, repo)
+        there = published(client, repo)
+        if there is not None:
+            _check_repository(client, repo, there, private)
+    except PublishError as error:
+        raise NotReady(str(error)) from None
+    return there
+
+
+def published(client: Client, repo: str) -> Published | None:
+    """What is in the repository now; None where there is none. Raises PublishError."""
+    from huggingface_hub import RepoFile
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    def ask():
+        try:
+            revision = client.api.repo_info(repo, repo_type="dataset").sha
+            entries = list(
+                client.api.list_repo_tree(
+                    repo, recursive=True, revision=revision, repo_type="dataset"
+                )
+            )
+        except RepositoryNotFoundError:
+            return None
+        files = {
+            entry.path: File(entry.blob_id, entry.lfs.sha256 if entry.lfs else None)
+            for entry in entries
+            if isinstance(entry, RepoFile)
+        }
+        return Published(revision, files)
+
+    return client.patiently(f"looking at {repo}", ask)
+
+
+def _check_account(client: Client, repo: str) -> None:
+    def ask():
+        try:
+            return client.api.whoami()
+        except Exception as error:
+            if client.trouble(error).status == 401:
+                raise NotReady(f"the Hub doesn't know the token: {_HOW}") from None
+            raise
+
+    account = client.patiently("asking the Hub whose token it is", ask)
+    names = [account["name"], *(org["name"] for org in account.get("orgs", ()))]
+    owner = repo.partition("/")[0]
+    if owner not in names:
+        raise NotReady(
+            f"`USER/NAME` (={repo}): {owner} is not yours; the token is of {', '.join(names)}"
+        )
+    if account.get("auth", {}).get("accessToken", {}).get("role") == "read":
+        raise NotReady(f"the token may only read: {_HOW}")
+
+
+def _check_repository(client: Client, repo: str, there: Published, private: bool) -> None:
+    script = f"{repo.partition('/')[2]}.py"
+    if script in there.files:
+        raise NotReady(
+            f"{repo} has a {script}, with which datasets 4 and later don't load it: remove it there"
+        )
+    info = client.patiently(
+        f"looking at {repo}", lambda: client.api.repo_info(repo, repo_type="dataset")
+    )
+    if private and not info.private:
+        raise NotReady(
+            f"`--private`: {repo} is there already, and public; make it private in its settings"
+        )
+    if not _card_is_ours(client, repo, there):
+        raise NotReady(
+            f"{repo} holds another dataset, whose card would be replaced: take another name"
+        )
+
+
+def _card_is_ours(client: Client, repo: str, there: Published) -> bool:
+    """Whether the card there is one of ours, of `push_to_hub` with our rows, or of no data yet."""
+    from huggingface_hub import DatasetCard
+
+    if README not in there.files:
+        return True
+
+    def ask():
+        path = client.api.hf_hub_download(
+            repo, README, repo_type="dataset", revision=there.revision
+        )
+        return DatasetCard.load(path, ignore_metadata_errors=True).data.to_dict()
+
+    card = client.patiently(f"reading the card of {repo}", ask)
+    infos = card.get("dataset_info") or []
+    columns = [
+        [feature["name"] for feature in info.get("features") or ()]
+        for info in (infos if isinstance(infos, list) else [infos])
+    ]
+    if columns:
+        return all(names == SCHEMA.names for names in columns)
+    return not card.get("configs") or TAG in (card.get("tags") or ())

@@ -1,0 +1,82 @@
+"""What went wrong between us and the Hub: told in a line, and whether it may pass by itself."""
+
+import importlib
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+# A wait that the Hub asks for is kept up to here; beyond, the user is told to come back.
+MAX_WAIT = 600
+_MAX_TOLD = 300
+
+
+class AskedToWait(Exception):
+    """The Hub won't answer before so many seconds, more than `MAX_WAIT`."""
+
+    def __init__(self, seconds: int):
+        super().__init__(f"the Hub asks to wait {seconds} s (429 or 503 with Retry-After)")
+
+
+class Trouble(NamedTuple):
+    """Why a request failed.
+
+    Attributes:
+      message: one line.
+      passing: whether the same may work in a moment.
+      status: of the Hub's answer, 0 where there was none.
+      wait: how many seconds the Hub asked to wait; None: it didn't say.
+    """
+
+    message: str
+    passing: bool = False
+    status: int = 0
+    wait: int | None = None
+
+
+def trouble(error: BaseException, endpoint: str) -> Trouble | None:
+    """What an error of huggingface_hub means; None where it is none of the Hub or the network."""
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    for link in _chain(error):
+        if isinstance(link, AskedToWait):
+            return Trouble(str(link))
+        if isinstance(link, OfflineModeIsEnabled):
+            return Trouble("HF_HUB_OFFLINE is set, so the Hub isn't asked")
+        if isinstance(link, HfHubHTTPError):
+            response = link.response
+            status, said = response.status_code, _one_line(link.server_message or "")
+            passing = status in (408, 409, 412, 425, 429) or status >= 500
+            told = f"the Hub answered {status}{f' ({said})' if said else ''}"
+            return Trouble(told, passing, status, asked_wait(response.headers))
+        if isinstance(link, http_library().TransportError):
+            reason = _one_line(str(link)) or type(link).__name__
+            return Trouble(f"no connection to {endpoint} ({reason})", passing=True)
+    return None
+
+
+def asked_wait(headers) -> int | None:
+    """The seconds that an answer's headers ask to wait, None if they don't."""
+    if (after := headers.get("Retry-After", "").strip()).isdigit():
+        return int(after)
+    # The Hub's own form, of a draft of the IETF: "api";r=0;t=55.
+    found = re.search(r"\br=0\b.*\bt=(\d+)", headers.get("RateLimit", "").replace(" ", ""))
+    return int(found[1]) if found else None
+
+
+def http_library():
+    """The library by which this version of huggingface_hub talks: httpx, or one with its names."""
+    from huggingface_hub import get_session
+
+    return importlib.import_module(type(get_session()).__module__.partition(".")[0])
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:_MAX_TOLD]
