@@ -100,7 +100,7 @@ class Client:
         wait = 2 ** (attempt - 1) if found.wait is None else found.wait
         if wait > MAX_WAIT:
             raise PublishError(f"{found.message}, and asks to wait {wait} s")
-        self.say(f"{found.message}: waiting {wait} s, then try {attempt + 1} of {tries}")
+        self.say(f"{found.message}: try {attempt + 1} of {tries} in {wait} s")
         time.sleep(wait)
 
     def _limit(self) -> None:
@@ -122,9 +122,10 @@ class Client:
         status = self._last_status = response.status_code
         if status not in (429, 503) or (wait := asked_wait(response.headers)) is None:
             return
-        # Here, since http_backoff would sleep however long it is told to.
+        # Here, since http_backoff would sleep however long it is told to, and say nothing.
         if wait > MAX_WAIT:
             raise AskedToWait(wait)
+        self.say(f"the Hub asks to wait {wait} s ({status})")
 
 
 def to_stderr(program: str) -> Callable[[str], None]:

@@ -112,6 +112,7 @@ class Fault:
     lose_answer: bool = False
     before: Callable[[], None] | None = None
     seen: int = 0
+    done: int = 0
 
 
 class State:
@@ -136,6 +137,7 @@ class State:
                 if re.search(fault.pattern, request):
                     fault.seen += 1
                     if fault.skip < fault.seen <= fault.skip + fault.times:
+                        fault.done += 1
                         return fault
         return None
 

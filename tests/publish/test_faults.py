@@ -1,0 +1,140 @@
+"""What goes wrong between us and the Hub: what is told and published, what a second run does."""
+
+import pytest
+from hub_state import Fault, blob
+
+NAME = "alice/rows"
+AGAIN = "what is published is as before"
+
+
+def _later(seconds: int) -> dict:
+    return {"status": 429, "headers": {"Retry-After": str(seconds)}}
+
+
+# Each group is one push, where faults at the same request take turns; beside a fault what is waited for because of it. huggingface_hub itself
+# adds a second where it is told how long.
+PASSING = {
+    "uploads": {
+        "preupload answered 503": (Fault("preupload", 1, status=503), 1),
+        "LFS batch answered 502": (Fault("batch", 1, status=502), 1),
+        "an upload cut in the middle": (Fault("PUT /object", 1, drop=100), 1),
+        "an upload answered 500, twice": (Fault("PUT /object", 2, status=500), 2),
+        "an upload answered 429": (Fault("PUT /object", 1, **_later(7)), 8),
+        "the upload's check answered 500": (Fault("/lfs/verify", 1, status=500), 1),
+    },
+    "looks": {
+        "whoami answered 503": (Fault("whoami", 1, status=503), 1),
+        "whoami answered 429 in the Hub's own words": (
+            Fault("whoami", 1, status=429, headers={"RateLimit": '"api";r=0;t=55'}),
+            55,
+        ),
+        "the look answered 429": (Fault("GET .*/tree/", 1, **_later(30)), 31),
+        "the look cut": (Fault("GET /api/datasets/[^/]*/rows$", 1, drop=0), 1),
+    },
+    "commits": {
+        "the card's check answered 502 as HTML": (
+            Fault("validate-yaml", 1, status=502, body=b"<html>"),
+            1,
+        ),
+        "the commit answered 500": (Fault("commit/main", 1, status=500), 2),
+        "the commit answered 429": (Fault("commit/main", 1, **_later(20)), 20),
+        "the connection cut before the commit": (Fault("commit/main", 1, drop=10), 8),
+    },
+    "a lost answer": {
+        "the commit made, its answer lost": (Fault("commit/main", 1, lose_answer=True), 1),
+    },
+}
+
+
+@pytest.mark.parametrize("group", PASSING)
+def test_what_passes_is_waited_for(hub, publish, stubs, published, group):
+    before = published.head
+    hub.faults += [fault for fault, _ in PASSING[group].values()]
+    done = publish(NAME, "--from", stubs)
+    assert done.code == 0, done.err
+    for what, (fault, wait) in PASSING[group].items():
+        assert fault.done == fault.times, what
+        assert wait in done.waits, what
+        if after := fault.headers.get("Retry-After"):
+            assert f"the Hub asks to wait {after} s" in done.err
+    # One commit, made once, of what was sent once.
+    assert list(published.revisions)[-2:] == [before, published.head]
+    assert len(hub.puts) == len(set(hub.puts)) == 2
+
+
+LASTING = {
+    "every upload cut in the middle": (Fault("PUT /object", drop=100), "no connection"),
+    "all uploads but the first cut": (Fault("PUT /object", skip=1, drop=100), "no connection"),
+    "every upload answered 500": (Fault("PUT /object", status=500), "answered 500"),
+    "every LFS batch answered 503": (Fault("batch", status=503), "answered 503"),
+    "an upload told to wait for an hour": (
+        Fault("PUT /object", 1, **_later(3600)),
+        "asks to wait 3600 s",
+    ),
+    "a commit told to wait for an hour": (
+        Fault("commit/main", 1, **_later(3600)),
+        "asks to wait 3600 s",
+    ),
+    "every commit answered 500": (Fault("commit/main", status=500), "answered 500 (injected)"),
+    "the commit answered 403": (Fault("commit/main", status=403), "answered 403 (injected)"),
+    "the commit answered 401": (Fault("commit/main", status=401), "answered 401 (injected)"),
+    "every connection cut before the commit": (Fault("commit/main", drop=10), "no connection"),
+    "the card's check always 502": (Fault("validate", status=502, body=b"<html>"), "answered 502"),
+}
+
+
+@pytest.mark.parametrize("what", LASTING)
+def test_what_lasts_leaves_what_is_published_whole(hub, publish, stubs, published, what):
+    fault, told = LASTING[what]
+    before, files = published.head, published.files
+    hub.faults.append(fault)
+    done = publish(NAME, "--from", stubs)
+    assert done.code == 1
+    assert done.line.startswith(f"jax_ir_synth.publish: {NAME} was not published: ")
+    assert told in done.line and AGAIN in done.line
+    assert fault.done > 0 and sum(done.waits) < 3600
+    assert published.head == before and published.files == files
+    # What was uploaded is not uploaded again.
+    uploaded = set(hub.puts)
+    hub.faults.clear(), hub.puts.clear()
+    again = publish(NAME, "--from", stubs)
+    assert again.code == 0, again.err
+    assert uploaded.isdisjoint(hub.puts) and len(uploaded) + len(hub.puts) == 2
+    assert list(published.revisions)[-2:] == [before, published.head]
+
+
+def test_a_first_push_that_breaks_leaves_an_empty_repository(hub, publish, stubs):
+    hub.faults.append(Fault("PUT /object", skip=3, drop=0))
+    done = publish(NAME, "--from", stubs)
+    assert done.code == 1 and "the repository was created, and no row is published" in done.line
+    assert list(hub.repositories[NAME].files) == [".gitattributes"] and len(hub.puts) == 3
+    hub.faults.clear()
+    again = publish(NAME, "--from", stubs)
+    assert again.code == 0 and len(hub.puts) == len(set(hub.puts)) == 15
+
+
+def test_the_hub_gone_after_the_upload(hub, publish, stubs, published):
+    before = published.head
+    hub.faults.append(Fault("commit/main", drop=0))
+    hub.faults.append(Fault("/api/datasets/", skip=5, drop=0))
+    done = publish(NAME, "--from", stubs)
+    assert done.code == 1 and "no connection" in done.line
+    assert "at most the last step, the commit, was made" in done.line
+    assert published.head == before
+
+
+def test_somebody_else_pushes_meanwhile(hub, publish, stubs, published):
+    def push():
+        published.commit(published.at("main")[1] | {"LICENSE": blob(b"theirs")})
+
+    hub.faults.append(Fault("commit/main", 1, before=push))
+    done = publish(NAME, "--from", stubs)
+    assert done.code == 0 and "answered 412" in done.err
+    assert published.files["LICENSE"] == b"theirs"
+    assert len(published.revisions) == 4
+
+
+def test_two_requests_of_the_storage_never_carry_the_token(hub, publish, stubs, load):
+    assert publish(NAME, "--from", stubs).code == 0
+    load(NAME, "all")
+    assert any("/object/" in request for request in hub.requests) and hub.leaks == []
