@@ -13,7 +13,7 @@ sys.path.insert(0, str(HERE))
 
 from hub import Hub  # noqa: E402
 from hub_state import Account  # noqa: E402
-from stub_rows import stub_row  # noqa: E402
+from stub_rows import write_stubs  # noqa: E402
 
 NAME = "alice/rows"
 TOKEN = "hf_plantedTokenOfAlice0123456789"
@@ -115,13 +115,6 @@ def real() -> list[dict]:
 
     request = Request(seed=7, count=30)
     return list(rows(request, plan_rows(request)))
-
-
-def write_stubs(path: Path, text: str = "") -> Path:
-    """Write the stubs; `text` makes the first row another."""
-    rows = [stub_row(number, "" if number else text) for number in range(40)]
-    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
-    return path
 
 
 def _surroundings(hub: Hub, folder: Path) -> dict[str, str]:

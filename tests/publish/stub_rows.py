@@ -1,6 +1,8 @@
 """Made-up rows with all columns; and a check that believes them."""
 
 import hashlib
+import json
+from pathlib import Path
 
 from jax_ir_synth.kernels import CATEGORIES
 from jax_ir_synth.plan import SPLITS
@@ -26,6 +28,13 @@ def stub_row(number: int, text: str = "") -> dict:
         "jax_version": "0.10.2",
         "verified": "interpreter",
     }
+
+
+def write_stubs(path: Path, text: str = "") -> Path:
+    """40 rows as a .jsonl; `text` makes the first one another."""
+    rows = [stub_row(number, "" if number else text) for number in range(40)]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    return path
 
 
 def split_of_stub(number: int) -> str:

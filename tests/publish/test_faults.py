@@ -11,8 +11,8 @@ def _later(seconds: int) -> dict:
     return {"status": 429, "headers": {"Retry-After": str(seconds)}}
 
 
-# Each group is one push, where faults at the same request take turns; beside a fault what is waited for because of it. huggingface_hub itself
-# adds a second where it is told how long.
+# Each group is one push, where faults at the same request take turns; beside a fault what is waited
+# for because of it. huggingface_hub itself adds a second where it is told how long.
 PASSING = {
     "uploads": {
         "preupload answered 503": (Fault("preupload", 1, status=503), 1),

@@ -1,0 +1,164 @@
+"""What can't be published is told in one line with exit code 2, before any work."""
+
+import socket
+
+import pytest
+from hub_state import Fault, blob
+from stub_rows import stub_row
+
+from jax_ir_synth.publish import cli
+from jax_ir_synth.publish.target import check_name
+
+NAME = "alice/rows"
+READER = "hf_plantedTokenThatMayOnlyRead01"
+
+
+def _refused(done) -> str:
+    assert done.code == 2 and done.out == "" and done.err.count("\n") == 1, done.err
+    start = "python -m jax_ir_synth.publish: error: "
+    assert done.err.startswith(start)
+    return done.err.removeprefix(start)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((), "USER/NAME"),
+        (("rows",), "`USER/NAME` (=rows) must be a user or organization, a slash and a name"),
+        (("a/b/c",), "(=a/b/c)"),
+        (("alice/-x",), "(=alice/-x)"),
+        (("alice/x--y",), "(=alice/x--y)"),
+        (("alice/x.git",), "(=alice/x.git)"),
+        ((f"alice/{'x' * 97}",), "up to 96"),
+        ((NAME, "--count", "0"), "`count` (=0)"),
+        ((NAME, "--seed", "-1"), "`seed` (=-1)"),
+        ((NAME, "--device", "gpu"), "cpu, cuda, both"),
+        ((NAME, "--dialect", "mlir"), "'mlir'"),
+        ((NAME, "--config", "loops"), "'loops'"),
+        ((NAME, "--config", "loop", "loops"), "'loops'"),
+        ((NAME, "--num-proc", "0"), "`num_proc` (=0)"),
+        ((NAME, "--from", "rows.jsonl", "--seed", "3"), "`--seed` is for rows to be made"),
+        ((NAME, "--dry-run", "missing/folder"), "`--dry-run` (=missing/folder)"),
+        ((NAME, "--from", "missing.jsonl"), "`--from` (=missing.jsonl) doesn't exist"),
+        ((NAME, "--no-verify"), "--no-verify"),
+    ],
+)
+def test_wrong_arguments(capsys, monkeypatch, tmp_path, arguments, told):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as raised:
+        cli.main(list(arguments))
+    shown = capsys.readouterr()
+    assert raised.value.code == 2 and shown.out == ""
+    assert shown.err.count("\n") == 1 and told in shown.err
+
+
+@pytest.mark.parametrize("name", ["alice/rows", "A-b_c/d.e_f", "lab/x1", "a/b", "lab/_x", "lab/x_"])
+def test_names_of_the_hub(name):
+    from huggingface_hub.utils import validate_repo_id
+
+    validate_repo_id(name)
+    if name != "lab/_x":
+        check_name(name)
+
+
+def test_help_and_wrong_arguments_load_nothing_heavy(python):
+    heavy = "jax", "datasets", "pyarrow", "huggingface_hub", "matplotlib"
+    script = (
+        "import sys; from jax_ir_synth.publish.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        f"finally: print([name for name in {heavy} if name in sys.modules])"
+    )
+    for arguments in (("--help",), ("rows",), (NAME, "--config", "loops")):
+        assert python("-c", script, *arguments).stdout.splitlines()[-1] == "[]"
+
+
+def test_no_token(hub, publish, stubs):
+    told = _refused(publish(NAME, "--from", stubs, HF_TOKEN=""))
+    assert told.startswith("there is no token for the Hub: run `hf auth login`, or set HF_TOKEN")
+    assert hub.requests == []
+
+
+def test_a_wrong_token(hub, publish, stubs):
+    told = _refused(publish(NAME, "--from", stubs, HF_TOKEN="hf_wrong"))
+    assert told.startswith("the Hub doesn't know the token: ")
+
+
+def test_a_token_that_may_only_read(hub, publish, stubs):
+    told = _refused(publish(NAME, "--from", stubs, HF_TOKEN=READER))
+    assert told.startswith("the token may only read: ")
+
+
+def test_a_name_that_is_not_yours(hub, publish, stubs):
+    told = _refused(publish("bob/rows", "--from", stubs))
+    assert "bob is not yours; the token is of alice, lab" in told
+    assert "bob/rows" not in hub.repositories
+
+
+def test_a_token_without_the_right_to_create(hub, publish, stubs):
+    hub.faults.append(Fault("repos/create", status=403, body=b'{"error": "no rights"}'))
+    done = publish(NAME, "--from", stubs)
+    assert done.code == 1
+    assert "creating alice/rows failed: the Hub answered 403 (no rights)" in done.line
+    assert "nothing is published" in done.line
+
+
+def test_no_network(publish, stubs):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        closed = f"http://127.0.0.1:{free.getsockname()[1]}"
+        done = publish(NAME, "--from", stubs, HF_ENDPOINT=closed)
+    assert done.code == 2 and done.out == "" and done.waits == [1, 2, 4, 8]
+    assert f"no connection to {closed} (" in done.line
+    told = _refused(publish(NAME, "--from", stubs, HF_HUB_OFFLINE="1"))
+    assert "HF_HUB_OFFLINE is set" in told
+
+
+def test_a_hub_that_asks_to_come_back_later(hub, publish, stubs):
+    hub.faults.append(Fault("whoami", status=429, headers={"Retry-After": "3600"}))
+    assert "asks to wait 3600 s" in _refused(publish(NAME, "--from", stubs))
+
+
+def test_another_dataset_is_not_replaced(hub, publish, stubs):
+    card = b"---\nconfigs:\n- config_name: a\n  data_files: a.csv\n---\n# Of another\n"
+    hub.create(NAME).commit({"README.md": blob(card), "a.csv": blob(b"a\n1\n")})
+    told = _refused(publish(NAME, "--from", stubs))
+    assert "alice/rows holds another dataset" in told
+    assert hub.repositories[NAME].files["README.md"] == card
+    # A card that the website made for a new repository is none.
+    hub.create(NAME).commit({"README.md": blob(b"---\nlicense: mit\n---\n")})
+    assert publish(NAME, "--from", stubs).code == 0
+
+
+def test_a_script_there_would_make_it_unloadable(hub, publish, stubs):
+    hub.create(NAME).commit({"rows.py": blob(b"")})
+    assert "alice/rows has a rows.py" in _refused(publish(NAME, "--from", stubs))
+
+
+def test_private_and_public_already(hub, publish, stubs):
+    hub.create(NAME)
+    told = _refused(publish(NAME, "--from", stubs, "--private"))
+    assert "alice/rows is there already, and public" in told
+
+
+def test_a_row_that_fails_publishes_nothing(hub, publish, stubs):
+    import json
+
+    lines = [json.dumps(stub_row(number, "wrong" if number == 5 else "")) for number in range(9)]
+    stubs.write_text("\n".join(lines))
+    done = publish(NAME, "--from", stubs)
+    assert done.code == 1 and f"line 6 of {stubs} is not proven: it differs" in done.line
+    assert "Traceback" not in done.err and NAME not in hub.repositories
+
+
+def test_rows_of_other_types_and_none_at_all(hub, publish, stubs):
+    import json
+
+    stubs.write_text(json.dumps(stub_row(1) | {"argnums": "first"}))
+    done = publish(NAME, "--from", stubs)
+    assert done.code == 1 and "has a row of other types" in done.line
+    stubs.write_text(json.dumps(stub_row(1)))
+    done = publish(NAME, "--from", stubs, "--config", "loop")
+    assert done.code == 2 and "has no row of loop" in done.line
+    done = publish(NAME, "--count", "1", "--config", "loop")
+    assert done.code == 2 and "`--count` (=1) gives no row of loop" in done.line
+    assert NAME not in hub.repositories
