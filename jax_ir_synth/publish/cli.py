@@ -8,9 +8,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from jax_ir_synth.cli import OneLineParser, Terminated, add_row_arguments, sigterm_raises
+from jax_ir_synth.cli import (
+    OneLineParser,
+    Terminated,
+    add_row_arguments,
+    sigterm_raises,
+)
 from jax_ir_synth.config import ALL, CONFIGS, DEFAULTS, Request, number_of_processes
 from jax_ir_synth.publish import NotReady, PublishError
+from jax_ir_synth.publish.names import check_name
 
 PROGRAM = "jax_ir_synth.publish"
 _ROW_FLAGS = ("count", "seed", "device", "dialect", "target")
@@ -132,8 +138,6 @@ def _command(arguments, request: Request) -> str:
 
 def _validated(arguments) -> Request:
     """The rows that are asked for; arguments are made ready. Raises ValueError."""
-    from jax_ir_synth.publish.target import check_name
-
     check_name(arguments.repo)
     given = {name: getattr(arguments, name) for name in _ROW_FLAGS}
     request = Request(category=ALL, **given)

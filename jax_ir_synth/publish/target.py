@@ -8,8 +8,6 @@ from jax_ir_synth.publish import NotReady, PublishError
 from jax_ir_synth.publish.client import Client
 from jax_ir_synth.publish.layout import README, TAG
 
-_NAME = re.compile(r"[A-Za-z0-9]([\w.-]*[A-Za-z0-9_])?")
-_MAX_NAME = 96
 _HOW = "run `hf auth login`, or set HF_TOKEN to a token that may write"
 
 
@@ -25,17 +23,6 @@ class Published(NamedTuple):
 
     revision: str
     files: dict[str, File]
-
-
-def check_name(repo: str) -> None:
-    """Raise ValueError unless it is `user/name` as the Hub allows it."""
-    user, slash, name = repo.partition("/")
-    wrong = not slash or "--" in repo or ".." in repo or name.endswith(".git")
-    if wrong or any(not _NAME.fullmatch(part) or len(part) > _MAX_NAME for part in (user, name)):
-        raise ValueError(
-            f"`USER/NAME` (={repo}) must be a user or organization, a slash and a name, of "
-            f"letters, digits, `-`, `_` and `.`, up to {_MAX_NAME} each"
-        )
 
 
 def token() -> str:

@@ -137,5 +137,6 @@ def _run(python, folder: Path, env: dict, proven: bool, arguments) -> Done:
     done = python(HERE / "impatient.py", waits, how, *arguments, cwd=folder, env=env)
     # Whatever happens, nothing stays behind.
     assert list((folder / "temporary").iterdir()) == []
-    assert "Traceback" not in done.stderr, done.stderr
+    # Only huggingface_hub's own, which it writes to its log, if all of that is asked for.
+    assert "Traceback" not in done.stderr or "HF_DEBUG" in env, done.stderr
     return Done(done.returncode, done.stdout, done.stderr, json.loads(waits.read_text()))

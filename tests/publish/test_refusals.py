@@ -7,7 +7,7 @@ from hub_state import Fault, blob
 from stub_rows import stub_row
 
 from jax_ir_synth.publish import cli
-from jax_ir_synth.publish.target import check_name
+from jax_ir_synth.publish.names import check_name
 
 NAME = "alice/rows"
 READER = "hf_plantedTokenThatMayOnlyRead01"

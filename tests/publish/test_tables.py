@@ -45,7 +45,9 @@ def test_files_are_bounded_and_keep_the_order(tmp_path):
     assert part.paths[-1] == f"all/train-{len(part.paths) - 1:05d}-of-{len(part.paths):05d}.parquet"
     tables = [read_table(tmp_path / path) for path in part.paths]
     assert [row for table in tables for row in table.to_pylist()] == wanted
-    assert all(table.schema.equals(SCHEMA, check_metadata=True) for table in tables)
+    for table in tables:
+        # And no features of datasets' own in them, which not every line can read.
+        assert table.schema.equals(SCHEMA) and not table.schema.metadata
     assert part.rows == len(wanted)
     assert part.file_bytes == sum((tmp_path / path).stat().st_size for path in part.paths)
 
