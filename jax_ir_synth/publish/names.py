@@ -2,7 +2,7 @@
 
 import re
 
-_NAME = re.compile(r"[A-Za-z0-9]([\w.-]*[A-Za-z0-9_])?")
+_NAME = re.compile(r"[A-Za-z0-9]([\w.-]*[A-Za-z0-9_])?", re.ASCII)
 _MAX_NAME = 96
 
 

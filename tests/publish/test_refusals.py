@@ -27,6 +27,7 @@ def _refused(done) -> str:
         (("rows",), "`USER/NAME` (=rows) must be a user or organization, a slash and a name"),
         (("a/b/c",), "(=a/b/c)"),
         (("alice/-x",), "(=alice/-x)"),
+        (("alice/\u00e9",), "(=alice/\u00e9)"),
         (("alice/x--y",), "(=alice/x--y)"),
         (("alice/x.git",), "(=alice/x.git)"),
         ((f"alice/{'x' * 97}",), "up to 96"),

@@ -77,7 +77,7 @@ def _all_of(splits):
     return sorted(rows, key=lambda row: row["id"])
 
 
-def test_it_works_and_keeps_thecard_of(
+def test_it_works_and_keeps_the_card(
     python, hub, surroundings, publish, published, load, tmp_path, real
 ):
     card = published.files["README.md"].decode()
