@@ -27,7 +27,7 @@ dataset: .venv/ready
 
 test: .venv/ready .venv-datasets3/ready
 	.venv/bin/python -m pytest -n 2 --dist loadfile
-	.venv-datasets3/bin/python -m pytest -n 2 --dist loadfile tests/interface
+	.venv-datasets3/bin/python -m pytest -n 2 --dist loadfile tests/interface tests/publish
 
 clean:
 	rm -rf .venv .venv-datasets3

@@ -17,8 +17,8 @@ from jax_ir_synth.publish.trouble import (
     trouble,
 )
 
-# For a request that huggingface_hub doesn't repeat itself; it does so for uploads, in its own
-# `http_backoff`: up to five times, after 1 to 8 seconds or as long as the Hub asks.
+# Beside what huggingface_hub repeats by itself, in its `http_backoff` (up to five times, after 1 to
+# 8 seconds or as long as the Hub asks): with 2.4 all of an upload, with 1.0 less.
 _TRIES = 5
 # Seconds without a byte. huggingface_hub has no limit: a connection that went silent would be
 # waited for for ever.

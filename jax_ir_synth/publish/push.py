@@ -60,21 +60,27 @@ def push(
 
 def _pushed(client: Client, repo: str, files: dict[str, Path], private: bool) -> Pushed:
     changed = removed = 0
-    for attempt in range(1, _ROUNDS + 1):
+    failure = ""
+    # Once more than is tried: to see what became of the last one.
+    for attempt in range(1, _ROUNDS + 2):
         there = published(client, repo) or _created(client, repo, private)
         added = [path for path in files if not _is_there(files[path], there.files.get(path))]
         gone = [path for path in there.files if is_ours(path) and path not in files]
         if not added and not gone:
             return Pushed(there.revision, changed, removed)
+        if attempt > _ROUNDS:
+            raise PublishError(failure)
         changed, removed = len(added), len(gone)
         additions = _upload(client, repo, {path: files[path] for path in added})
         try:
             return Pushed(_commit(client, repo, there, additions, gone), changed, removed)
         except Exception as error:
             found = client.trouble(error)
-            if not found.passing or attempt == _ROUNDS:
-                raise PublishError(f"the commit failed: {found.message}") from None
-            client.pause(found, attempt, _ROUNDS)
+            failure = f"the commit failed: {found.message}"
+            if not found.passing:
+                raise PublishError(failure) from None
+            if attempt < _ROUNDS:
+                client.pause(found, attempt, _ROUNDS)
         except BaseException as interrupted:
             interrupted.add_note("the commit was under way, and may have been made")
             raise

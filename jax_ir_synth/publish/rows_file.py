@@ -74,7 +74,10 @@ def take(path: Path, source: Path, configs: Collection[str], number: int, check:
         if not outcome.passed:
             first = (outcome.said.splitlines() or [""])[0]
             raise PublishError(printable(f"{entry.where} is not proven: {first}"))
-        if category_of(entry.row) in wanted:
+        category = category_of(entry.row)
+        if category not in CATEGORIES:
+            raise PublishError(printable(f"{entry.where} is of no category: {entry.row['type']}"))
+        if category in wanted:
             write(entry.row | {"verified": outcome.said})
             taken += 1
 

@@ -57,8 +57,8 @@ def look(client: Client, repo: str, private: bool) -> Published | None:
 
 def published(client: Client, repo: str) -> Published | None:
     """What is in the repository now; None where there is none. Raises PublishError."""
-    from huggingface_hub import RepoFile
     from huggingface_hub.errors import RepositoryNotFoundError
+    from huggingface_hub.hf_api import RepoFile
 
     def ask():
         try:

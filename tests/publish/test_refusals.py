@@ -157,6 +157,11 @@ def test_rows_of_other_types_and_none_at_all(hub, publish, stubs):
     stubs.write_text(json.dumps(stub_row(1) | {"argnums": "first"}))
     done = publish(NAME, "--from", stubs)
     assert done.code == 1 and "has a row of other types" in done.line
+    stubs.write_text(json.dumps(stub_row(1) | {"type": "generate_loops"}))
+    done = publish(NAME, "--from", stubs)
+    assert (
+        done.code == 1 and "line 1 of" in done.line and "no category: generate_loops" in done.line
+    )
     stubs.write_text(json.dumps(stub_row(1)))
     done = publish(NAME, "--from", stubs, "--config", "loop")
     assert done.code == 2 and "has no row of loop" in done.line
