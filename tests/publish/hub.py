@@ -5,118 +5,18 @@ addresses lead that need no token.
 """
 
 import base64
-import contextlib
 import json
-import re
-import socket
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import yaml
+from hub_http import Handler, Server
 from hub_state import LFS_SUFFIXES, HubError, State
 
 _REPO = r"(?P<name>[^/]+/[^/]+)"
 _DATE = "2026-01-01T00:00:00.000Z"
 
 
-class Hub(State):
-    """A context manager; `endpoint` is what HF_ENDPOINT must be."""
-
-    def __enter__(self):
-        self._servers = [_Server(self, handler) for handler in (_HubHandler, _StorageHandler)]
-        self.endpoint, self.storage = (server.address for server in self._servers)
-        return self
-
-    def __exit__(self, *_):
-        for server in self._servers:
-            server.close()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, hub: Hub, handler: type):
-        super().__init__(("127.0.0.1", 0), handler)
-        self.hub = hub
-        self.address = f"http://127.0.0.1:{self.server_port}"
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
-
-    def handle_error(self, request, client_address):
-        pass  # a client that was killed, or a connection that a fault has cut
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    ROUTES: tuple = ()
-
-    def handle_one_request(self):
-        with contextlib.suppress(ConnectionError):
-            super().handle_one_request()
-
-    def _respond(self) -> None:
-        hub = self.server.hub
-        path = unquote(urlsplit(self.path).path)
-        request = f"{self.command} {path}"
-        with hub.lock:
-            hub.requests.append(request)
-        fault = hub.fault_for(request)
-        if fault and fault.before:
-            fault.before()
-        length = int(self.headers.get("Content-Length") or 0)
-        if fault and fault.drop is not None:
-            self.rfile.read(min(fault.drop, length))
-            return self._cut()
-        body = self.rfile.read(length)
-        if fault and fault.status:
-            return self._send(fault.status, fault.body, fault.headers)
-        try:
-            answer = self._route(path, body)
-        except HubError as error:
-            text = json.dumps({"error": str(error)}).encode()
-            answer = error.status, text, error.headers
-        if fault and fault.lose_answer:
-            return self._cut()
-        self._send(*answer)
-
-    do_GET = do_HEAD = do_POST = do_PUT = _respond
-
-    def _route(self, path: str, body: bytes):
-        for method, pattern, name in self.ROUTES:
-            if self.command in method.split() and (found := re.fullmatch(pattern, path)):
-                return getattr(self, name)(body, **found.groupdict())
-        raise HubError(404, f"no such endpoint: {self.command} {path}")
-
-    def _send(self, status: int, body: bytes, headers: dict) -> None:
-        if status == 200 and (wanted := self.headers.get("Range")):
-            first, last = re.fullmatch(r"bytes=(\d+)-(\d*)", wanted).groups()
-            start, stop = int(first), min(int(last or len(body) - 1) + 1, len(body))
-            headers = headers | {"Content-Range": f"bytes {start}-{stop - 1}/{len(body)}"}
-            status, body = 206, body[start:stop]
-        self.send_response(status)
-        for key, value in headers.items():
-            self.send_header(key, value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def _cut(self) -> None:
-        self.close_connection = True
-        with contextlib.suppress(OSError):
-            self.connection.shutdown(socket.SHUT_RDWR)
-
-    def log_message(self, *_):
-        pass
-
-
-class _StorageHandler(_Handler):
+class _StorageHandler(Handler):
     ROUTES = (
         ("PUT", r"/object/(?P<oid>\w+)", "put"),
         ("GET HEAD", r"/object/(?P<oid>\w+)", "get"),
@@ -139,7 +39,7 @@ class _StorageHandler(_Handler):
         return 200, self.server.hub.objects[oid], {"ETag": f'"{oid}"', "Accept-Ranges": "bytes"}
 
 
-class _HubHandler(_Handler):
+class _HubHandler(Handler):
     ROUTES = (
         ("GET", r"/api/whoami-v2", "whoami"),
         ("POST", r"/api/validate-yaml", "validate"),
@@ -306,3 +206,16 @@ def _described(path: str, found) -> dict:
     # What `expand` adds; nobody is kept from having it.
     commit = {"id": "0" * 40, "title": "a commit", "date": _DATE}
     return told | {"lastCommit": commit, "securityFileStatus": None}
+
+
+class Hub(State):
+    """A context manager; `endpoint` is what HF_ENDPOINT must be."""
+
+    def __enter__(self):
+        self._servers = [Server(self, handler) for handler in (_HubHandler, _StorageHandler)]
+        self.endpoint, self.storage = (server.address for server in self._servers)
+        return self
+
+    def __exit__(self, *_):
+        for server in self._servers:
+            server.close()
