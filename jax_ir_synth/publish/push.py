@@ -55,7 +55,9 @@ def push(
     try:
         return _pushed(client, repo, files, private)
     except PublishError as error:
-        raise PublishError(f"{error}; {_now(client, repo, before)}") from None
+        raise PublishError(
+            f"{error}; {_now(client, repo, before)}; the same command sends what is missing"
+        ) from None
 
 
 def _pushed(client: Client, repo: str, files: dict[str, Path], private: bool) -> Pushed:

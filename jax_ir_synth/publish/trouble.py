@@ -50,7 +50,7 @@ def trouble(error: BaseException, endpoint: str) -> Trouble | None:
             return Trouble(told, passing, status, asked_wait(response.headers))
         if isinstance(link, http_library().TransportError):
             reason = _one_line(str(link)) or type(link).__name__
-            return Trouble(f"no connection to {endpoint} ({reason})", passing=True)
+            return Trouble(f"the connection to {endpoint} failed ({reason})", passing=True)
     return None
 
 

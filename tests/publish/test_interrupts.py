@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM in the middle of a push: nothing is half published, nothing is left behind."""
+"""A push that is stopped, or that the Hub lets wait: nothing is half published or left behind."""
 
 import signal
 import subprocess
@@ -17,6 +17,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 from jax_ir_synth.publish.cli import main
 sys.exit(main(sys.argv[1:], "stub_rows:believe"))
 """
+IMPATIENT = """
+import sys
+from jax_ir_synth.publish import client
+from jax_ir_synth.publish.cli import main
+client._TIMEOUTS["read"] = 2
+sys.exit(main(sys.argv[1:], "stub_rows:believe"))
+"""
+HERE = Path(__file__).parent
 
 
 @pytest.mark.parametrize(
@@ -36,10 +44,9 @@ def test_nothing_is_half_published(
     before, files = published.head, published.files
     arrived, go_on = threading.Event(), threading.Event()
     hub.faults.append(Fault(where, 1, before=lambda: arrived.set() or go_on.wait(60), drop=0))
-    here = Path(__file__).parent
     with subprocess.Popen(
         [sys.executable, "-c", START, NAME, "--from", str(stubs)],
-        env=surroundings | {"PYTHONPATH": f"{here}:{here.parents[1]}"},
+        env=surroundings | {"PYTHONPATH": f"{HERE}:{HERE.parents[1]}"},
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
@@ -53,3 +60,14 @@ def test_nothing_is_half_published(
     assert last == f"jax_ir_synth.publish: {NAME} was not published: {word}{told}"
     assert published.head == before and published.files == files
     assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_a_connection_that_goes_silent_is_given_up(hub, surroundings, stubs, published, python):
+    go_on = threading.Event()
+    silent = Fault("PUT /object", 1, before=lambda: go_on.wait(120), drop=0)
+    hub.faults.append(silent)
+    env = surroundings | {"PYTHONPATH": f"{HERE}:{HERE.parents[1]}"}
+    done = python("-c", IMPATIENT, NAME, "--from", stubs, env=env)
+    go_on.set()
+    assert done.returncode == 0, done.stderr
+    assert silent.done == 1 and len(hub.puts) == 2

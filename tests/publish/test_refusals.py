@@ -109,7 +109,7 @@ def test_no_network(publish, stubs):
         closed = f"http://127.0.0.1:{free.getsockname()[1]}"
         done = publish(NAME, "--from", stubs, HF_ENDPOINT=closed)
     assert done.code == 2 and done.out == "" and done.waits == [1, 2, 4, 8]
-    assert f"no connection to {closed} (" in done.line
+    assert f"the connection to {closed} failed (" in done.line
     told = _refused(publish(NAME, "--from", stubs, HF_HUB_OFFLINE="1"))
     assert "HF_HUB_OFFLINE is set" in told
 
