@@ -119,8 +119,11 @@ def test_a_first_push_that_breaks_leaves_an_empty_repository(hub, publish, stubs
 
 def test_the_hub_gone_after_the_upload(hub, publish, stubs, published):
     before = published.head
-    hub.faults.append(Fault("commit/main", drop=0))
-    hub.faults.append(Fault("/api/datasets/", skip=5, drop=0))
+
+    def vanish():
+        hub.faults.insert(0, Fault(".", drop=0))
+
+    hub.faults.append(Fault("commit/main", before=vanish, drop=0))
     done = publish(NAME, "--from", stubs)
     assert done.code == 1 and "the connection to" in done.line
     assert "at most the last step, the commit, was made" in done.line
