@@ -1,0 +1,1 @@
+"""Scores the IR that a model wrote: does it compute the right thing?"""
