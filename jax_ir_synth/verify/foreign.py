@@ -20,6 +20,7 @@ OPERATIONS = frozenset(
     f"stablehlo.{name}" for name in ("custom_call", "fft", "rng_bit_generator", "triangular_solve")
 )
 Function = Callable[..., Sequence[np.ndarray]]
+_OF_CPU = "lapack_"
 
 
 class Undefined(ValueError):
@@ -73,6 +74,13 @@ _DTYPES = {
     "complex<f64>": np.complex128,
 }
 _COMPLEX = (np.complex64, np.complex128)
+
+
+def platform_of(target: str) -> str | None:
+    """`"cpu"` or `"cuda"`, for which JAX calls this target; None for one that is not known here."""
+    if target not in _ROUTINES:
+        return None
+    return "cpu" if target.startswith(_OF_CPU) else "cuda"
 
 
 def _tensor(value: ir.Value) -> ir.RankedTensorType:

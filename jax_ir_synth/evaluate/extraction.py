@@ -1,0 +1,196 @@
+"""Finds the modules that a completion holds, however a model wrapped them (no jax here).
+
+Taken are modules as MLIR prints them, in its generic form too, or functions without a module; from
+code blocks where one of them holds such, else from the whole text. Around them there may be prose,
+the header lines of this project's columns, and other modules. What is said in `<think>` doesn't
+count.
+"""
+
+import bisect
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from jax_ir_synth.evaluate.tasks import BACKWARD, FORWARD
+
+_THOUGHTS = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
+# Of Markdown: three or more of one sign open a block, as many of it at least close it, or the end.
+_BLOCK = re.compile(
+    r"^[ ]{0,3}(?P<fence>`{3,}|~{3,})[^\n`]*\n(?P<code>.*?)(?:^[ ]{0,3}(?P=fence)[`~]*[ \t]*$|\Z)",
+    re.DOTALL | re.MULTILINE,
+)
+_NAME = r'@(?:"(?:[^"\\\n]|\\.)*"|[\w.$-]+)'
+_MODULE = re.compile(
+    rf'^[ \t]*(?:"builtin\.module"[ \t]*(?=[(<])|(?:builtin\.)?module\b[ \t]*(?P<name>{_NAME})?'
+    r"(?=\s*(?:attributes\s*)?\{))",
+    re.MULTILINE,
+)
+_FUNCTION = re.compile(
+    r'^[ \t]*(?:func\.func\b(?=[^\n]*@)|"func\.func"[ \t]*(?=[(<]))', re.MULTILINE
+)
+_ALIAS = re.compile(r"^[#!][A-Za-z_][\w$.]*[ \t]*=[^\n]*$", re.MULTILINE)
+_SYMBOL = re.compile(r'sym_name\s*=\s*"([^"\\\n]*)"')
+_HEADER = re.compile(
+    r"^# JAX compiler IR \(backend=(\w+), dialect=\w+[^\n]*\)[ \t]*$", re.MULTILINE
+)
+_HEADING = re.compile(r"^[^\w\n]{0,6}(forward|backward)\b", re.MULTILINE | re.IGNORECASE)
+# What matters to nesting: strings and comments hide brackets; arrows and comparisons are none.
+_BRACKET = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|->|[<>]=|[(){}\[\]<>]')
+_CLOSES = {")": "(", "}": "{", "]": "[", ">": "<"}
+# A module in generic form ends by its type.
+_TYPE = re.compile(r"\s*:\s*\(\s*\)\s*->\s*\(\s*\)")
+_ATTRIBUTES = re.compile(r"\s*attributes\s*(?=\{)")
+_LOSS = "_loss"
+
+
+class Module(NamedTuple):
+    """A module found in a completion.
+
+    Attributes:
+      text: of the module, with the aliases that are defined beside it.
+      section: of the heading it stands under, None where there is none.
+      backend: of the header line it stands under, None where there is none.
+      name: its symbol, empty where it has none.
+      place: where it was, in words.
+    """
+
+    text: str
+    section: str | None
+    backend: str | None
+    name: str
+    place: str
+
+
+class _Area(NamedTuple):
+    """A part of a completion in which code is looked for, from `start` to `stop`."""
+
+    start: int
+    stop: int
+    place: str
+
+
+def taken(completion: str, wanted: Sequence[str]) -> list[Module]:
+    """The module for each of the wanted sections; fewer where a completion has too few.
+
+    Of several, the first under the section's heading, else the first whose name says the section
+    (`…_loss` is the backward pass's), else the first that no other section takes.
+    """
+    found = list(modules(completion))
+    chosen: list[Module] = []
+    for section in wanted:
+        others = [module for module in found if module not in chosen]
+        under = [module for module in others if module.section == section]
+        free = [module for module in others if module.section is None] or others
+        named = [m for m in free if m.name.endswith(_LOSS) == (section == BACKWARD)]
+        if candidates := under or named or free:
+            chosen.append(candidates[0])
+    return chosen
+
+
+def modules(completion: str) -> Iterator[Module]:
+    """Every module of a completion, in order."""
+    text = _THOUGHTS.sub("", completion.replace("\r\n", "\n"))
+    headings = [(m.start(), m[1].lower()) for m in _HEADING.finditer(text)]
+    headers = [(m.start(), m[1]) for m in _HEADER.finditer(text)]
+    for area in _areas(text):
+        spans = list(_spans(text, area)) or list(_functions(text, area))
+        aliases = _aliases(text, area, spans)
+        for number, (start, stop, name) in enumerate(spans, start=1):
+            header = _before(headers, start)
+            heading = _before(headings, start)
+            # A heading of an earlier column doesn't count.
+            section = heading[1] if heading and (not header or heading > header) else None
+            body = text[start:stop].strip()
+            yield Module(
+                f"{aliases}\n{body}" if aliases else body,
+                section if section in (FORWARD, BACKWARD) else None,
+                header[1] if header else None,
+                name or "",
+                f"{area.place}, module {number} of {len(spans)}",
+            )
+
+
+def _before(places: list[tuple[int, str]], position: int) -> tuple[int, str] | None:
+    at = bisect.bisect_left(places, (position, ""))
+    return places[at - 1] if at else None
+
+
+def _areas(text: str) -> list[_Area]:
+    blocks = [match.span("code") for match in _BLOCK.finditer(text)]
+    areas = [
+        _Area(start, stop, f"block {number} of {len(blocks)}")
+        for number, (start, stop) in enumerate(blocks, start=1)
+        if _MODULE.search(text, start, stop) or _FUNCTION.search(text, start, stop)
+    ]
+    return areas or [_Area(0, len(text), "the text")]
+
+
+def _spans(text: str, area: _Area) -> Iterator[tuple[int, int, str]]:
+    """Start and end of each module, and its name; a module that isn't closed ends with the area."""
+    at = area.start
+    while match := _MODULE.search(text, at, area.stop):
+        end = match.end()
+        if match["name"] is None and '"' in match[0]:
+            while (closed := _group(text, end, area.stop)) is not None:
+                end = closed
+            kind = _TYPE.match(text, end, area.stop)
+            end = kind.end() if kind else area.stop
+        else:
+            if attributes := _ATTRIBUTES.match(text, end, area.stop):
+                end = _group(text, attributes.end(), area.stop) or area.stop
+            end = _group(text, end, area.stop) or area.stop
+        name = match["name"] or ""
+        if not name and (symbol := _SYMBOL.search(text[match.start() : end].partition("({")[0])):
+            name = symbol[1]
+        yield match.start(), end, name.strip('@"')
+        at = end
+
+
+def _functions(text: str, area: _Area) -> Iterator[tuple[int, int, str]]:
+    """Functions without a module are one module: from the first one on to the end of the last."""
+    first = _FUNCTION.search(text, area.start, area.stop)
+    if first is None:
+        return
+    last, end = first, area.stop
+    while last:
+        end = _function_end(text, last.end(), area.stop)
+        last = _FUNCTION.search(text, end, area.stop)
+    yield first.start(), end, ""
+
+
+def _function_end(text: str, at: int, stop: int) -> int:
+    """After its body: the first group of braces that ends its line."""
+    for match in re.compile(r"\{[ \t]*(?://[^\n]*)?$", re.MULTILINE).finditer(text, at, stop):
+        end = _group(text, match.start(), stop)
+        if end is None:
+            return stop
+        rest = text.find("\n", end, stop)
+        return stop if rest == -1 else rest
+    return stop
+
+
+def _group(text: str, at: int, stop: int) -> int | None:
+    """The end of the bracketed group that follows, None where none does or it isn't closed."""
+    open_: list[str] = []
+    for match in _BRACKET.finditer(text, at, stop):
+        sign = match[0]
+        if not open_ and text[at : match.start()].strip():
+            return None
+        if len(sign) == 1 and sign in "({[<":
+            open_.append(sign)
+        elif sign in _CLOSES:
+            if not open_ or open_.pop() != _CLOSES[sign]:
+                return None
+            if not open_:
+                return match.end()
+    return None
+
+
+def _aliases(text: str, area: _Area, spans: Sequence[tuple[int, int, str]]) -> str:
+    """Lines that define names for attributes and types, beside the modules of an area."""
+    lines = (
+        match
+        for match in _ALIAS.finditer(text, area.start, area.stop)
+        if not any(start <= match.start() < stop for start, stop, _ in spans)
+    )
+    return "\n".join(match[0] for match in lines)

@@ -1,0 +1,64 @@
+"""The five inputs that a completion is run on: drawn from a row's ranges, edge values among them."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from jax_ir_synth.meaning.inputs import DTYPES, FLOATS, opposite, random_inputs, wide
+
+# Away from what programs are drawn and rows are proven with.
+_SEED = 2_000_000
+# The part of an edge input's elements that are at the edge: were all of them, a maximum or a
+# variance over them would say nothing.
+_AT_THE_EDGE = 0.5
+# How far an input is moved to see whether it lies on a jump, as a part of half its range.
+_STEP = 1e-6
+PLAIN = 2
+
+
+def inputs(avals: Sequence[Mapping]) -> list[list[np.ndarray]]:
+    """Five times an array for each argument, the same for a row every time.
+
+    The first two, `PLAIN`, are random, in the two halves of each range. Then half of the elements,
+    drawn at random, are zeros (where the range has none, the end nearest to zero), the range's
+    lower end, where it goes below zero a negative one, and its upper end; the rest are random.
+    16-bit floats are given as float32.
+    """
+    avals = wide(avals)
+    first = random_inputs(avals, _SEED)
+    second = [opposite(aval, x) for aval, x in zip(avals, first, strict=True)]
+    edges = [
+        [_edged(aval, x, end, draws) for aval, x in zip(avals, drawn, strict=True)]
+        for number, end in enumerate((0.0, -np.inf, np.inf), start=1)
+        for drawn in (random_inputs(avals, _SEED + number),)
+        for draws in (np.random.Generator(np.random.Philox(key=[_SEED, number])),)
+    ]
+    return [first, second, *edges]
+
+
+def more(avals: Sequence[Mapping], number: int) -> list[list[np.ndarray]]:
+    """So many random inputs, for programs that edges say nothing about."""
+    return [random_inputs(wide(avals), _SEED + 10 + k) for k in range(number)]
+
+
+def nudged(avals: Sequence[Mapping], arrays: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
+    """Two inputs beside one, opposite each other, as float64 where they are floats."""
+    draws = np.random.Generator(np.random.Philox(key=[_SEED, len(avals)]))
+    moves = [
+        draws.choice((-1.0, 1.0), x.shape) * _STEP * ((aval["high"] - aval["low"]) / 2 or 1.0)
+        for aval, x in zip(avals, arrays, strict=True)
+    ]
+    return [
+        [
+            x.astype(np.float64) + side * move if aval["dtype"] in FLOATS else x
+            for aval, x, move in zip(avals, arrays, moves, strict=True)
+        ]
+        for side in (1, -1)
+    ]
+
+
+def _edged(aval: Mapping, drawn: np.ndarray, end: float, draws: np.random.Generator) -> np.ndarray:
+    value = DTYPES[aval["dtype"]].type(np.clip(end, aval["low"], aval["high"]))
+    at_the_edge = draws.random(drawn.shape) < _AT_THE_EDGE
+    # A number by itself is at the edge.
+    return np.where(at_the_edge | (drawn.ndim == 0), value, drawn).astype(drawn.dtype)

@@ -1,0 +1,218 @@
+"""Judges one completion in this process: the first rung of the ladder that it fails at.
+
+It parses and runs what a model wrote; what may come from anyone is for `pool.Judges`, which does so
+within limits.
+"""
+
+import functools
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from jaxlib.mlir import ir
+
+from jax_ir_synth import collector
+from jax_ir_synth.evaluate.expectation import Expectation, expectation
+from jax_ir_synth.evaluate.extraction import Module, taken
+from jax_ir_synth.evaluate.judgement import PASS, Judgement
+from jax_ir_synth.evaluate.similarity import similarity
+from jax_ir_synth.evaluate.tasks import BACKWARD, TASKS, Reference, reference
+from jax_ir_synth.lowering import contexts
+from jax_ir_synth.lowering.column import BACKENDS, clean
+from jax_ir_synth.lowering.identity import canonical
+from jax_ir_synth.lowering.parsing import walk
+from jax_ir_synth.meaning import tolerance
+from jax_ir_synth.verify import foreign
+from jax_ir_synth.verify.execution import execute, execute_exactly
+from jax_ir_synth.verify.signature import Signature
+from jax_ir_synth.verify.widening import widened
+
+# Characters; a reference has some thousands.
+LONGEST = 2**20
+_REASON = 300
+# MLIR's verifier begins with the operation that it finds fault with, its parser doesn't.
+_VERIFIER = re.compile(r"'[\w.$]+' op |region control flow edge|operand #\d+ does not dominate")
+
+
+class Failed(ValueError):
+    """A completion fails at a rung; the message says why."""
+
+    def __init__(self, rung: str, reason: str):
+        super().__init__(reason)
+        self.rung = rung
+
+
+@collector.paused()
+def judge(
+    completion: str, row: Mapping, task: str, reached: Callable[[str], None] = lambda rung: None
+) -> Judgement:
+    """What becomes of a completion.
+
+    Args:
+      completion: what a model wrote.
+      row: of the dataset, all columns.
+      task: one of `tasks.TASKS`.
+      reached: is called with a rung before what might fail at it is tried, so that whoever watches
+        knows what a process died of.
+
+    Raises:
+      ValueError: the task has nothing to ask of the row, or there is no such task.
+      expectation.Unjudgeable: the row's own reference can't be run.
+    """
+    if task not in TASKS:
+        raise ValueError(f"`task` (={task!r}) must be one of {', '.join(TASKS)}")
+    right = reference(row, TASKS[task])
+    if right is None:
+        raise ValueError(
+            f"{TASKS[task].title} asks nothing of row {row['id']}: the texts are alike"
+        )
+    expected = {
+        section: expectation(
+            module, right.platform, json.dumps(row["in_avals"]), _RATES[section == BACKWARD]
+        )
+        for section, module in right.modules.items()
+    }
+    reached("no_code")
+    found = taken(completion, list(right.modules)) if len(completion) <= LONGEST else []
+    text = "\n\n".join(module.text for module in found) or completion[:LONGEST]
+    meant = "\n\n".join(right.modules.values())
+    make = functools.partial(
+        Judgement,
+        taken="; ".join(module.place for module in found),
+        exact=clean(text) == clean(meant),
+        similarity=similarity(text, meant),
+    )
+    names = _Names()
+    try:
+        _climb(completion, found, right, expected, task, reached, names)
+    except Failed as failure:
+        reason = " ".join(str(failure).split())[:_REASON]
+        return make(rung=failure.rung, reason=reason, renamed=names.alike(right))
+    return make(rung=PASS, reason="", renamed=names.alike(right))
+
+
+_RATES = tolerance.FORWARD, tolerance.BACKWARD
+
+
+class _Names:
+    """The completion's modules as MLIR prints them."""
+
+    def __init__(self):
+        self.printed: list[str] = []
+
+    def alike(self, right: Reference) -> bool:
+        """Are they the reference's once names are the same?"""
+        return [canonical(text) for text in self.printed] == [
+            canonical(text) for text in right.modules.values()
+        ]
+
+
+def _climb(
+    completion: str,
+    found: Sequence[Module],
+    right: Reference,
+    expected: Mapping[str, Expectation],
+    task: str,
+    reached: Callable[[str], None],
+    names: _Names,
+) -> None:
+    """Goes up the ladder, all modules together. Raises Failed."""
+    if len(completion) > LONGEST:
+        raise Failed("no_code", f"it is {len(completion):,} characters long, above {LONGEST:,}")
+    if len(found) < len(right.modules):
+        have = f"{len(found)} of {len(right.modules)} modules" if found else "no module or function"
+        raise Failed("no_code", f"it holds {have}")
+    reached("parse")
+    for module in found:
+        names.printed.append(_printed(module.text))
+    reached("signature")
+    if TASKS[task].translates:
+        _check_translated(found, right, names)
+    for text, section in zip(names.printed, right.modules, strict=True):
+        _run(text, section, right.platform, expected[section], reached)
+
+
+def _printed(text: str) -> str:
+    """The module as MLIR prints it. Raises Failed."""
+    with contexts.for_a_text():
+        try:
+            return str(ir.Module.parse(text))
+        except ir.MLIRError as error:
+            told = [diagnostic.message for diagnostic in error.error_diagnostics]
+            said = told[0] if told else str(error)
+            rung = "verify" if any(_VERIFIER.search(line) for line in told) else "parse"
+            raise Failed(rung, said) from None
+
+
+def _check_translated(found: Sequence[Module], right: Reference, names: _Names) -> None:
+    backend = BACKENDS[right.platform]
+    for module in found:
+        if module.backend not in (None, backend):
+            raise Failed("signature", f"it is headed backend={module.backend}, not {backend}")
+    shown = [canonical(text) for text in right.shown.values()]
+    if [canonical(text) for text in names.printed] == shown:
+        raise Failed("signature", "it is the CPU's program, as it was given")
+
+
+def _run(
+    text: str,
+    section: str,
+    platform: str,
+    expected: Expectation,
+    reached: Callable[[str], None],
+) -> None:
+    """Runs a module and compares what it computes. Raises Failed."""
+
+    def check(found: Signature) -> None:
+        if found != expected.signature:
+            raise Failed("signature", f"{section}: {_differs(found, expected.signature)}")
+        reached("execute")
+
+    _check_calls(text, platform)
+    try:
+        got = execute(text, platform, expected.inputs, check, expected.largest).results
+    except Failed:
+        raise
+    except ValueError as error:
+        # `signature` itself may refuse it, before `check` is called.
+        rung = (
+            "signature" if str(error).startswith(("its main", "it has no function")) else "execute"
+        )
+        raise Failed(rung, f"{section}: {error}") from error
+    reached("numeric")
+    off, worst = expected.off(got, expected.rate)
+    if off > 1 and off <= tolerance.ROUGH:
+        # The same in float64 tells rounding from an error.
+        try:
+            exact = execute_exactly(widened(text), platform, expected.inputs)
+        except ValueError:
+            exact = got
+        if exact is not got and expected.off(exact, tolerance.EXACT)[0] <= 1:
+            return
+    if not off <= 1:
+        raise Failed("numeric", f"{section}: {worst}, {off:.3g} times what is allowed")
+
+
+def _check_calls(text: str, platform: str) -> None:
+    """Raises Failed for a call of what this platform doesn't have, or nothing here runs."""
+    with contexts.for_a_text():
+        for op in walk(ir.Module.parse(text).operation):
+            if op.name != "stablehlo.custom_call":
+                continue
+            target = ir.StringAttr(op.attributes["call_target_name"]).value
+            home = foreign.platform_of(target)
+            if home != platform:
+                whose = f"is one of {home}, not of {platform}" if home else "is not known"
+                raise Failed("execute", f"custom_call @{target} {whose}")
+
+
+def _differs(found: Signature, wanted: Signature) -> str:
+    """The first way in which a signature is not the one that is wanted."""
+    for what, mine, theirs in (
+        ("takes", found.taken, wanted.taken),
+        ("returns", found.returned, wanted.returned),
+    ):
+        if mine != theirs:
+            listed = [", ".join(map(str, tensors)) for tensors in (mine, theirs)]
+            return f"it {what} ({listed[0]}), it must be ({listed[1]})"
+    raise AssertionError("the signatures are equal")
