@@ -1,8 +1,8 @@
 """What a right module computes: the reference's results, and which of them tell right from wrong.
 
 The reference is run on `inputs.inputs` as float64, so that rounding is no part of its results. Not
-looked at are elements that are no finite numbers there, or not as float32, and those on a jump: where
-a nudge of the inputs by some parts in 100,000 changes an element by more than a right module's may be
+looked at are elements that are no finite numbers there, or not as float32, and those on a jump:
+where a nudge of the inputs by a millionth changes an element by more than a right module's may be
 off, as the gradient at a kink, it is convention or rounding that decides.
 """
 
@@ -14,9 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from jax_ir_synth.evaluate import inputs as at
+from jax_ir_synth.lowering.parsing import parsed
 from jax_ir_synth.meaning import tolerance
 from jax_ir_synth.verify.execution import execute, execute_exactly, shortest
-from jax_ir_synth.verify.signature import Signature
+from jax_ir_synth.verify.signature import Signature, signature
 from jax_ir_synth.verify.widening import widened
 
 # Rows whose expectation is kept: several completions of a row are judged one after the other.
@@ -109,9 +110,6 @@ def expectation(module: str, platform: str, described: str, rate: float) -> Expe
 
 
 def _signature(module: str) -> Signature:
-    from jax_ir_synth.lowering.parsing import parsed
-    from jax_ir_synth.verify.signature import signature
-
     with parsed(module) as read:
         return signature(read)
 

@@ -1,10 +1,10 @@
-"""The five inputs that a completion is run on: drawn from a row's ranges, edge values among them."""
+"""The five inputs that a completion is run on, from a row's ranges, edge values among them."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from jax_ir_synth.meaning.inputs import DTYPES, FLOATS, opposite, random_inputs, wide
+from jax_ir_synth.meaning.inputs import FLOATS, nearest, opposite, random_inputs, wide
 
 # Away from what programs are drawn and rows are proven with.
 _SEED = 2_000_000
@@ -58,7 +58,6 @@ def nudged(avals: Sequence[Mapping], arrays: Sequence[np.ndarray]) -> list[list[
 
 
 def _edged(aval: Mapping, drawn: np.ndarray, end: float, draws: np.random.Generator) -> np.ndarray:
-    value = DTYPES[aval["dtype"]].type(np.clip(end, aval["low"], aval["high"]))
     at_the_edge = draws.random(drawn.shape) < _AT_THE_EDGE
     # A number by itself is at the edge.
-    return np.where(at_the_edge | (drawn.ndim == 0), value, drawn).astype(drawn.dtype)
+    return np.where(at_the_edge | (drawn.ndim == 0), nearest(aval, end), drawn)

@@ -24,7 +24,7 @@ from jax_ir_synth.lowering.parsing import walk
 from jax_ir_synth.meaning import tolerance
 from jax_ir_synth.verify import foreign
 from jax_ir_synth.verify.execution import execute, execute_exactly
-from jax_ir_synth.verify.signature import Signature
+from jax_ir_synth.verify.signature import NoSignature, Signature
 from jax_ir_synth.verify.widening import widened
 
 # Characters; a reference has some thousands.
@@ -173,12 +173,10 @@ def _run(
         got = execute(text, platform, expected.inputs, check, expected.largest).results
     except Failed:
         raise
+    except NoSignature as error:
+        raise Failed("signature", f"{section}: {error}") from error
     except ValueError as error:
-        # `signature` itself may refuse it, before `check` is called.
-        rung = (
-            "signature" if str(error).startswith(("its main", "it has no function")) else "execute"
-        )
-        raise Failed(rung, f"{section}: {error}") from error
+        raise Failed("execute", f"{section}: {error}") from error
     reached("numeric")
     off, worst = expected.off(got, expected.rate)
     if off > 1 and off <= tolerance.ROUGH:

@@ -44,6 +44,14 @@ def opposite(aval: Mapping, drawn: np.ndarray) -> np.ndarray:
     return moved.astype(drawn.dtype)
 
 
+def nearest(aval: Mapping, value: float) -> np.ndarray:
+    """What an argument can be that is nearest to a value; infinity stands for an end of its range."""
+    within = np.asarray(np.clip(value, aval["low"], aval["high"]))
+    if aval["dtype"] in FLOATS:
+        return _rounded(within, aval)
+    return within.astype(DTYPES[aval["dtype"]])
+
+
 def wide(avals: Sequence[Mapping]) -> list[Mapping]:
     """The arguments with float32 for each 16-bit float.
 

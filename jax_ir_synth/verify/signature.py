@@ -19,6 +19,10 @@ _ELEMENTS = {
 }
 
 
+class NoSignature(ValueError):
+    """A module has no main, or not one of static tensors; the message says which."""
+
+
 class Tensor(NamedTuple):
     """A shape and a dtype."""
 
@@ -37,9 +41,9 @@ class Signature(NamedTuple):
 
 
 def signature(module: ir.Module) -> Signature:
-    """Of a module's main. Raises ValueError where there is none, or not one of static tensors."""
+    """Of a module's main. Raises NoSignature."""
     if "main" not in functions(module):
-        raise ValueError("it has no function main")
+        raise NoSignature("it has no function main")
     kind = ir.FunctionType(ir.TypeAttr(functions(module)["main"].attributes["function_type"]).value)
     return Signature([_tensor(x) for x in kind.inputs], [_tensor(x) for x in kind.results])
 
@@ -51,7 +55,7 @@ def tensors(avals: Sequence[Mapping]) -> list[Tensor]:
 
 def _tensor(kind: ir.Type) -> Tensor:
     if not isinstance(kind, ir.RankedTensorType):
-        raise ValueError(f"its main takes or returns a {kind}")
+        raise NoSignature(f"its main takes or returns a {kind}")
     if not kind.has_static_shape or str(kind.element_type) not in _ELEMENTS:
-        raise ValueError(f"its main takes or returns a {kind}")
+        raise NoSignature(f"its main takes or returns a {kind}")
     return Tensor(tuple(kind.shape), _ELEMENTS[str(kind.element_type)])

@@ -1,0 +1,245 @@
+"""A completion gets the first rung that it fails at; what computes the right thing passes."""
+
+import numpy as np
+import pytest
+from rowmaking import aval, expression
+
+from jax_ir_synth.config import Request
+from jax_ir_synth.evaluate import inputs
+from jax_ir_synth.evaluate.expectation import Unjudgeable
+from jax_ir_synth.evaluate.judgement import RUNGS
+from jax_ir_synth.evaluate.judging import LONGEST, judge
+from jax_ir_synth.evaluate.tasks import TASKS, reference
+from jax_ir_synth.kernels import CATEGORIES
+from jax_ir_synth.lowering.column import read_column
+from jax_ir_synth.lowering.parsing import parsed
+from jax_ir_synth.plan import plan_rows
+from jax_ir_synth.rows import make_row
+
+_X = aval("x", (4, 3), low=-2.0, high=2.0)
+_Y = aval("y", (4, 3), low=-2.0, high=2.0)
+_CHOLESKY = "jnp.linalg.cholesky(x @ x.T + 9 * jnp.eye(4))"
+
+
+def module(body: str, takes: str = "tensor<4x3xf32>", gives: str = "tensor<4x3xf32>") -> str:
+    arguments = ", ".join(f"%arg{k}: {kind}" for k, kind in enumerate(takes.split(", ")))
+    return f"module @m {{\n  func.func public @main({arguments}) -> {gives} {{\n{body}\n  }}\n}}"
+
+
+def row(text: str = "x * jnp.sin(y)", *avals) -> dict:
+    return {"id": 7, **expression(text, *(avals or (_X, _Y)))}
+
+
+def answer(made: dict, task: str = "forward") -> str:
+    if task == "cuda":
+        return made["cuda"]
+    (text,) = reference(made, TASKS[task]).modules.values()
+    return text
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[dict]:
+    request = Request(seed=11, count=4 * len(CATEGORIES), verify=False)
+    return [make_row(request, planned) for planned in plan_rows(request)]
+
+
+def test_references_pass_every_task(rows):
+    asked = dict.fromkeys(TASKS, 0)
+    for made in [*rows, row(_CHOLESKY, _X)]:
+        for name, task in TASKS.items():
+            if reference(made, task) is None:
+                continue
+            asked[name] += 1
+            judged = judge(f"```mlir\n{answer(made, name)}\n```", made, name)
+            assert judged.passed, (made["id"], name, judged)
+            assert judged.exact and judged.renamed and judged.similarity == 1
+    assert all(asked.values()), asked
+
+
+def test_the_forward_pass_is_no_backward_pass(rows):
+    for made in rows:
+        if answer(made, "forward").count("tensor") != answer(made, "backward").count("tensor"):
+            judged = judge(answer(made, "forward"), made, "backward")
+            assert judged.rung in ("signature", "numeric"), (made["id"], judged)
+
+
+_RETURN = "    return %arg0 : tensor<4x3xf32>"
+_BOTH = "tensor<4x3xf32>, tensor<4x3xf32>"
+_WRONG = {
+    "no_code": ("I can't do that.", "it holds no module or function"),
+    "parse": (module("    return %arg9 : tensor<4x3xf32>", _BOTH), "undeclared SSA value"),
+    "verify": (
+        module("    %0 = stablehlo.transpose %arg0, dims = [0, 0] : "
+               "(tensor<4x3xf32>) -> tensor<4x3xf32>\n" + _RETURN, _BOTH),
+        "permutation must be a permutation of [0, 1]",
+    ),
+    "signature": (
+        module(_RETURN),
+        "forward: it takes (float32[4,3]), it must be (float32[4,3], float32[4,3])",
+    ),
+    "execute": (
+        module("    %0 = stablehlo.custom_call @anything(%arg0) : "
+               "(tensor<4x3xf32>) -> tensor<4x3xf32>\n" + _RETURN, _BOTH),
+        "custom_call @anything is not known",
+    ),
+    "numeric": (module(_RETURN, _BOTH), "times what is allowed"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rung", _WRONG)
+def test_each_rung_has_its_own_faults(rung):
+    completion, reason = _WRONG[rung]
+    reached = []
+    judged = judge(completion, row(), "forward", reached.append)
+    assert judged.rung == rung and reason in judged.reason, judged
+    assert not judged.passed and not judged.exact and 0 <= judged.similarity < 1
+    # Whoever watches is told of no rung beyond the one that it fails at.
+    assert reached == sorted(reached, key=RUNGS.index)
+    assert RUNGS.index(reached[-1]) <= RUNGS.index(rung)
+
+
+def test_a_module_that_has_no_main_fails_by_its_signature():
+    completion = module(_RETURN, _BOTH).replace("@main", "@kernel")
+    judged = judge(completion, row(), "forward")
+    assert (judged.rung, judged.reason) == ("signature", "forward: it has no function main")
+
+
+def test_what_is_too_long_is_not_looked_at():
+    judged = judge("x" * (LONGEST + 1), row(), "forward")
+    assert judged.rung == "no_code" and "1,048,577" in judged.reason
+
+
+def test_another_way_to_compute_the_same_passes():
+    made = row("2 * x * jnp.cos(y) + 0.1")
+    body = """\
+    %half_pi = stablehlo.constant dense<1.570796> : tensor<4x3xf32>
+    %tenth = stablehlo.constant dense<0.1> : tensor<4x3xf32>
+    %a = stablehlo.subtract %half_pi, %arg1 : tensor<4x3xf32>
+    %b = stablehlo.sine %a : tensor<4x3xf32>
+    %c = stablehlo.multiply %arg0, %b : tensor<4x3xf32>
+    %d = stablehlo.add %c, %tenth : tensor<4x3xf32>
+    %e = stablehlo.add %d, %c : tensor<4x3xf32>
+    return %e : tensor<4x3xf32>"""
+    judged = judge(module(body, _BOTH), made, "forward")
+    assert judged.passed and not judged.exact and not judged.renamed
+
+
+def test_generic_form_and_other_names_pass_as_renamed(rows):
+    for made in rows[: len(CATEGORIES)]:
+        for task in ("forward", "backward"):
+            text = answer(made, task)
+            with parsed(text) as read:
+                generic = read.operation.get_asm(print_generic_op_form=True)
+            judged = judge(generic, made, task)
+            assert judged.passed and judged.renamed and not judged.exact, (made["id"], judged)
+            renamed = text.replace("@jit_kernel_", "@other_").replace("%arg0", "%first")
+            judged = judge(renamed, made, task)
+            assert judged.passed and judged.renamed and not judged.exact, (made["id"], judged)
+
+
+# Right but at one place that random inputs hardly meet, on what lies around it.
+_COMPARED = """\
+    %z = stablehlo.constant dense<{constant}> : tensor<4x3xf32>
+    %p = stablehlo.compare {direction}, %arg0, %z : (!t, !t) -> tensor<4x3xi1>
+    %s = stablehlo.{right} : !t
+    %t = stablehlo.add %s, %s : !t
+    %0 = stablehlo.select %p, %t, %s : tensor<4x3xi1>, !t
+    return %0 : !t"""
+
+
+def nearly(right: str, direction: str, constant: str) -> str:
+    body = _COMPARED.format(right=right, direction=direction, constant=constant)
+    return "!t = tensor<4x3xf32>\n" + module(body)
+
+
+@pytest.mark.parametrize(
+    ("direction", "constant"),
+    [("LT", "-1.999"), ("GT", "1.999")],
+    ids=["at the lower end", "at the upper end"],
+)
+def test_what_is_wrong_at_an_edge_alone_fails(direction, constant):
+    wrong = nearly("multiply %arg0, %arg0", direction, constant)
+    judged = judge(wrong, row("x * x", _X), "forward")
+    assert judged.rung == "numeric", judged
+
+
+def test_what_is_wrong_at_zero_alone_fails():
+    wrong = nearly("exponential %arg0", "EQ", "0.0")
+    assert judge(wrong, row("jnp.exp(x)", _X), "forward").rung == "numeric"
+
+
+def test_the_convention_at_a_kink_is_free():
+    made = row("jnp.maximum(x, 0.0)", _X)
+    body = """\
+    %zero = stablehlo.constant dense<0.0> : tensor<4x3xf32>
+    %one = stablehlo.constant dense<1.0> : tensor<4x3xf32>
+    %p = stablehlo.compare {}, %arg0, %zero : (tensor<4x3xf32>, tensor<4x3xf32>) -> tensor<4x3xi1>
+    %0 = stablehlo.select %p, %one, %zero : tensor<4x3xi1>, tensor<4x3xf32>
+    return %0 : tensor<4x3xf32>"""
+    for direction in ("GT", "GE"):
+        assert judge(module(body.format(direction)), made, "backward").passed
+    assert judge(module(body.format("LT")), made, "backward").rung == "numeric"
+
+
+def test_16_bit_floats_are_judged():
+    short = (aval("x", (8,), "bfloat16", -2.0, 2.0), aval("y", (8,), "bfloat16", -2.0, 2.0))
+    made = row("x * jnp.sin(y) + 1.5", *short)
+    right = answer(made)
+    assert judge(right, made, "forward").passed
+    wrong = right.replace("1.500000e+00", "1.600000e+00")
+    assert wrong != right and judge(wrong, made, "forward").rung == "numeric"
+    wide = right.replace("bf16", "f32")
+    assert judge(wide, made, "forward").rung == "signature"
+
+
+def test_cuda_is_not_the_cpu():
+    made = row(_CHOLESKY, _X)
+    judged = judge(made["cpp"], made, "cuda")
+    assert (judged.rung, judged.reason) == ("signature", "it is headed backend=cpu, not gpu")
+    bare = "\n".join(line for line in made["cpp"].splitlines() if not line.startswith("#"))
+    judged = judge(bare, made, "cuda")
+    assert (judged.rung, judged.reason) == ("signature", "it is the CPU's program, as it was given")
+    changed = bare.replace("9.000000e+00", "9.0000001e+00").replace("module @", "module @x")
+    assert changed != bare
+    judged = judge(made["cuda"].split("## Backward")[0], made, "cuda")
+    assert (judged.rung, judged.reason) == ("no_code", "it holds 1 of 2 modules")
+    column = read_column(made["cuda"])
+    mixed = f"{column.forward}\n\n{read_column(made['cpp']).backward}"
+    judged = judge(mixed, made, "cuda")
+    assert judged.rung == "execute" and "is one of cpu, not of cuda" in judged.reason
+    assert judge(f"{column.forward}\n\n{column.backward}", made, "cuda").passed
+
+
+def test_where_the_texts_are_alike_cuda_is_not_asked_for():
+    assert reference(row(), TASKS["cuda"]) is None
+    with pytest.raises(ValueError, match="asks nothing of row 7"):
+        judge(row()["cuda"], row(), "cuda")
+
+
+def test_an_unknown_task_is_named():
+    with pytest.raises(ValueError, match=r"`task` \(='sideways'\) must be one of forward, "):
+        judge("", row(), "sideways")
+
+
+def test_a_reference_that_tells_nothing_is_said_to():
+    broken = row()
+    broken["cpp"] = broken["cpp"].replace("stablehlo.sine", "stablehlo.log")
+    # Below zero the logarithm is no number, in the rest it is looked at.
+    assert judge(answer(broken), broken, "forward").passed
+    broken["in_avals"] = [{**each, "low": -2.0, "high": -1.0} for each in broken["in_avals"]]
+    with pytest.raises(Unjudgeable, match="no element of the reference's result 0 is sure"):
+        judge(answer(broken), broken, "forward")
+
+
+def test_inputs_lie_in_their_ranges_and_meet_the_edges(rows):
+    for made in rows:
+        avals = made["in_avals"]
+        points = inputs.inputs(avals)
+        assert len(points) == 5
+        for number, described in enumerate(avals):
+            low, high = described["low"], described["high"]
+            drawn = [np.float64(point[number]) for point in points]
+            assert all(((x >= low) & (x <= high)).all() for x in drawn), made["id"]
+            if drawn[0].size >= 16:
+                for x, edge in zip(drawn[2:], (min(max(low, 0), high), low, high), strict=True):
+                    assert np.isclose(x, edge, rtol=1e-6, atol=0).any(), (made["id"], described)
