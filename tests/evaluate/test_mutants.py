@@ -1,7 +1,6 @@
-"""Mutants of right answers, of the verifier's kinds, score near zero where they mean something else."""
+"""Mutants of right answers score near zero where they mean something else."""
 
 import numpy as np
-import pytest
 from mutants import KINDS, mutants, signature
 
 from jax_ir_synth.config import Request
