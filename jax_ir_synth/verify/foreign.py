@@ -111,6 +111,8 @@ def _custom_call(op: ir.Operation) -> Function:
 
 
 def _layouts(op: ir.Operation, which: str) -> list:
+    if f"{which}_layouts" not in op.attributes:
+        raise Undefined(f"custom_call without {which}_layouts is not known")
     return [
         ir.DenseIntElementsAttr(layout)
         for layout in ir.ArrayAttr(op.attributes[f"{which}_layouts"])

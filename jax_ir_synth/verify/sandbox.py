@@ -15,7 +15,6 @@ import importlib
 import multiprocessing.resource_tracker
 import os
 import pickle
-import re
 import resource
 import signal
 import sys
@@ -26,6 +25,9 @@ from typing import Any, NamedTuple
 
 import pebble
 
+from jax_ir_synth.confined.confinement import Limits, lower
+from jax_ir_synth.confined.last_words import last_words
+
 # Rows in hand for each helper, so that the others have work while one is at a slow row.
 _ROWS_HELD = 16
 # Rows after which a helper is replaced: what jax keeps of each must not become the next one's
@@ -33,8 +35,6 @@ _ROWS_HELD = 16
 _ROWS_A_HELPER = 256
 _MAX_MESSAGE = 20_000
 _MAX_OUTPUT = 64 * 1024
-# What a dying process says on its last lines that is worth telling.
-_TELLING = re.compile(r"error|what\(\)|check fail|assert", re.IGNORECASE)
 
 # The check of this process, where it is a helper.
 _check = None
@@ -42,13 +42,6 @@ _check = None
 
 class SandboxError(RuntimeError):
     """Not even a helper without a row works; the message is one line."""
-
-
-class Limits(NamedTuple):
-    """What one row may take: seconds of time, and its helper's memory in all in 2**30 bytes."""
-
-    seconds: float
-    gigabytes: float
 
 
 class Outcome(NamedTuple):
@@ -223,10 +216,7 @@ class _Helper:
         return ": ".join(filter(None, (how, self._last_words())))
 
     def _last_words(self) -> str:
-        lines = self._output.decode(errors="replace").splitlines()
-        lines = [line.strip() for line in lines if line.strip()]
-        telling = [line for line in lines if _TELLING.search(line)] or lines
-        return telling[-1][:200] if telling else ""
+        return last_words(self._output)
 
 
 def _begin(check: str, limits: Limits, mouth) -> None:
@@ -235,21 +225,14 @@ def _begin(check: str, limits: Limits, mouth) -> None:
     for stream in (1, 2):
         os.dup2(mouth.fileno(), stream)
     # Not AS: jax reserves address space by the core that it never uses.
-    _lower(resource.RLIMIT_DATA, int(limits.gigabytes * 2**30))
-    _lower(resource.RLIMIT_CORE, 0)
+    lower(resource.RLIMIT_DATA, limits.bytes)
+    lower(resource.RLIMIT_CORE, 0)
     # Without it each helper would take its share of a GPU.
     os.environ["JAX_PLATFORMS"] = "cpu"
     module, name = check.split(":")
     _check = getattr(importlib.import_module(module), name)
     # After the imports, which may leave compiled files behind.
-    _lower(resource.RLIMIT_FSIZE, 0)
-
-
-def _lower(limit: int, value: int) -> None:
-    _, highest = resource.getrlimit(limit)
-    if highest != resource.RLIM_INFINITY:
-        value = min(value, highest)
-    resource.setrlimit(limit, (value, value))
+    lower(resource.RLIMIT_FSIZE, 0)
 
 
 def _nothing() -> None:

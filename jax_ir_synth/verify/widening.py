@@ -59,4 +59,4 @@ def _replaced(module: str, short: Mapping[str, type], long: str, dtype: type) ->
         return f"dense<{re.sub(digits, bits, elements)}>{kind}{long}>"
 
     module = re.sub(_CONSTANT.format(names), constant, module)
-    return re.sub(rf"(?<![a-wyzA-Z0-9_])(?:{names})(?![A-Za-z0-9_])", long, module)
+    return re.sub(rf"(?<![a-wyzA-Z0-9_@%])(?:{names})(?![A-Za-z0-9_])", long, module)

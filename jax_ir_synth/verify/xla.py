@@ -13,6 +13,7 @@ import numpy as np
 from jax_ir_synth.helper import Helper, HelperDied, OfThisProcess, answer_questions
 
 _own = False
+_refusal: str | None = None
 _helpers: OfThisProcess[Helper] = OfThisProcess()
 
 
@@ -26,8 +27,16 @@ def use_this_process() -> None:
     _own = True
 
 
+def refuse(reason: str) -> None:
+    """Say that this process can neither run XLA nor start one that does: `run` raises XlaError."""
+    global _refusal
+    _refusal = reason
+
+
 def run(text: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
     """The results of the module's main on the inputs. Raises XlaError."""
+    if _refusal is not None:
+        raise XlaError(_refusal)
     return _run(text, inputs) if _own else _ask(text, list(inputs))
 
 

@@ -1,0 +1,109 @@
+"""Judges completions in confined processes: a hostile one costs its own row only.
+
+A completion is IR text, never Python: it is parsed, compared and handed to an interpreter of IR,
+and nothing of it is ever executed as Python or by a shell. What it can do is make that native code
+run for ever, take memory, print, or crash. Each completion is judged in a process of its own, from
+the same state, under the limits of `confined.confinement`, whose first lines say what they keep
+from whom: they hold against faults, waste and known tricks, they are no jail for a stranger who
+finds a way to take over MLIR's parser. What such a one could say to us is plain JSON, which is
+checked.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+from jax_ir_synth.confined.confinement import Limits
+from jax_ir_synth.confined.fork import Reply, one_line
+from jax_ir_synth.confined.workers import Question as _Question
+from jax_ir_synth.confined.workers import Workers, WorkersError
+from jax_ir_synth.confined.zygote import Work
+from jax_ir_synth.evaluate.judgement import RUNGS, Judgement
+
+__all__ = ["MAX_CHARACTERS", "Judges", "Limits", "Question", "WorkersError"]
+
+# Of a completion that is looked at. The longest right answers have a hundredth of it.
+MAX_CHARACTERS = 2**20
+# Of what fails before a rung is reached: the row's own reference, most likely.
+_UNMARKED = "execute"
+Label = TypeVar("Label")
+
+
+class Question(NamedTuple):
+    """A completion, the dataset's row that it answers and the name of the task."""
+
+    completion: str
+    row: Mapping
+    task: str
+
+
+class Judges:
+    """A context manager that holds the processes.
+
+    Args:
+      number: how many work at once; nothing else depends on it.
+      limits: for each completion.
+      judge: `module:function`; the function is called with a question's three values and with a
+        function that it is to tell the rung that it is about to try, and returns a Judgement.
+
+    Raises:
+      WorkersError: on entry, if none can start, as within too little memory.
+    """
+
+    def __init__(
+        self, number: int, limits: Limits, judge: str = "jax_ir_synth.evaluate.confined:judge"
+    ):
+        self._workers = Workers(Work(judge, limits), number)
+
+    def __enter__(self):
+        self._workers.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        self._workers.__exit__(*error)
+
+    def judgements(
+        self, jobs: Iterable[tuple[Label, Question]]
+    ) -> Iterator[tuple[Label, Judgement]]:
+        """For each label and question, in order, the label and the judgement. Few are held."""
+        for (label, judgement), reply in self._workers.replies(map(_prepared, jobs)):
+            yield label, judgement if reply is None else _judgement(reply)
+
+
+def _prepared(
+    job: tuple[Label, Question],
+) -> tuple[tuple[Label, Judgement | None], _Question | None]:
+    label, (completion, row, task) = job
+    if len(completion) > MAX_CHARACTERS:
+        reason = f"it is {len(completion):,} characters long, above {MAX_CHARACTERS:,}"
+        return (label, _failed("no_code", reason)), None
+    return (label, None), _Question((completion,), (dict(row), task))
+
+
+def _judgement(reply: Reply) -> Judgement:
+    judgement = None
+    if reply.failure is None:
+        judgement = _checked(reply.answer)
+    if judgement is not None:
+        return judgement
+    failure = reply.failure or "its answer is malformed"
+    if reply.mark in RUNGS[:-1]:
+        return _failed(reply.mark, failure)
+    return _failed(_UNMARKED, f"before it was looked at: {failure}")
+
+
+def _failed(rung: str, reason: str) -> Judgement:
+    return Judgement(rung, reason, "", False, False, 0.0)
+
+
+def _checked(answer: Any) -> Judgement | None:
+    """The judgement that an answer is; None where it isn't one."""
+    kinds = str, str, str, bool, bool
+    if type(answer) is not list or len(answer) != len(kinds) + 1:
+        return None
+    *others, similarity = answer
+    if any(type(value) is not kind for value, kind in zip(others, kinds, strict=True)):
+        return None
+    rung, reason, taken, exact, renamed = others
+    if rung not in RUNGS or type(similarity) not in (int, float) or not 0 <= similarity <= 1:
+        return None
+    return Judgement(rung, one_line(reason), one_line(taken), exact, renamed, float(similarity))

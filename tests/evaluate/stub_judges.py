@@ -1,0 +1,164 @@
+"""Judges that stand in for the real one, and do to their process whatever a completion says.
+
+They load no jax, so their process is there at once.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+from jax_ir_synth.evaluate.judgement import Judgement
+
+_MOUTH = 3
+
+
+def obey(completion, row, task, reached) -> Judgement:
+    """`completion` is a word of `_ORDERS`, else it passes; the row's `id` comes back as taken."""
+    reached("no_code")
+    reached("numeric" if completion.startswith("late ") else "parse")
+    order = _ORDERS.get(completion.removeprefix("late "))
+    said = order() if order else ""
+    if said is not None and order:
+        return Judgement("numeric", str(said), str(row["id"]), False, False, 0.5)
+    return Judgement("pass", "", f"{row['id']} {task}", True, True, 1.0)
+
+
+_prepared = []
+
+
+def prepare(row, task) -> None:
+    """What questions of a row share is done here; some rows can't have it done."""
+    _prepared.append(row["id"])
+    if row.get("fault"):
+        _ORDERS[row["fault"]]()
+
+
+def answer(completion, row, task, reached):
+    """Gives back the row's `answer`, whatever it is."""
+    return row["answer"]
+
+
+def _loop():
+    while True:
+        pass
+
+
+def _deaf_loop():
+    for number in (signal.SIGTERM, signal.SIGXCPU, signal.SIGALRM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    os.close(_MOUTH)
+    _loop()
+
+
+def _allocate():
+    return len(bytearray(100 * 2**30))
+
+
+def _allocate_slowly():
+    return len([bytearray(2**20) for _ in range(3 * 2**10)])
+
+
+def _die_of_memory():
+    os.write(2, b"terminate called\n  what():  std::bad_alloc at 0x7ffe12345678\n")
+    os.abort()
+
+
+def _abort():
+    os.write(2, b"LLVM ERROR: a plan failed at %#x\nStack dump:\n0. frame\n" % id(object()))
+    os.abort()
+
+
+def _abort_in_a_log():
+    os.write(2, b"F0102 03:04:05.%06d %7d a.cc:12] Check failed: x\n" % (os.getpid(), os.getpid()))
+    os.abort()
+
+
+def _recurse():
+    # Past Python's own guard: the stack itself overflows.
+    sys.setrecursionlimit(10**9)
+    value = []
+    for _ in range(10**6):
+        value = [value]
+    return repr(value)
+
+
+def _talk():
+    for _ in range(5000):
+        print("x" * 100, flush=True)
+
+
+def _talk_for_ever():
+    while True:
+        os.write(1, b"x" * 1000)
+
+
+def _raw(line: bytes):
+    def say():
+        os.write(_MOUTH, line)
+        os._exit(0)
+
+    return say
+
+
+def _flood():
+    while True:
+        os.write(_MOUTH, b'["mark", "parse"]\n' * 100)
+
+
+def _fail():
+    raise TypeError("no\nsuch \x1b[31m thing")
+
+
+_ORDERS = {
+    "loop": _loop,
+    "deaf loop": _deaf_loop,
+    "sleep": lambda: time.sleep(100),
+    "slow": lambda: time.sleep(0.5),
+    "allocate": _allocate,
+    "allocate slowly": _allocate_slowly,
+    "die of memory": _die_of_memory,
+    "abort": _abort,
+    "abort in a log": _abort_in_a_log,
+    "recurse": _recurse,
+    "exit": lambda: os._exit(3),
+    "exit silently": lambda: os._exit(0),
+    "raise exit": lambda: sys.exit(4),
+    "fail": _fail,
+    "kill itself": lambda: os.kill(os.getpid(), signal.SIGTERM),
+    "die of a signal": lambda: signal.raise_signal(signal.SIGTERM),
+    "die of a nameless signal": lambda: signal.raise_signal(40),
+    "talk": _talk,
+    "talk for ever": _talk_for_ever,
+    "say nonsense": _raw(b"\x80\x04cos\nsystem\n"),
+    "say half": _raw(b'["mark", "signature"]\n["answer", ["pa'),
+    "say a number": _raw(b'["mark", 7]\n'),
+    "say brackets": _raw(b"[" * 100_000 + b"\n"),
+    "flood": _flood,
+    # What nothing in a process like this is to do.
+    "fork": lambda: os.fork(),
+    "start": lambda: subprocess.run(["true"]),
+    "shell": lambda: os.system("true"),
+    "connect": lambda: socket.socket().connect(("127.0.0.1", 80)),
+    "open": lambda: open(os.devnull),
+    "write": lambda: open("taken", "w"),
+    "make a folder": lambda: os.mkdir("taken"),
+    "write to memory": lambda: os.memfd_create("a"),
+    "import": lambda: __import__("tabnanny"),
+    # What it tells of itself.
+    "prepared": lambda: _prepared,
+    "process": lambda: os.getpid(),
+    "descriptors": lambda: [number for number in range(100) if _is_open(number)],
+    "remember": lambda: globals().setdefault("_memory", 0),
+    "remembers": lambda: "_memory" in globals(),
+}
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
