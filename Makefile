@@ -5,7 +5,7 @@ PYTHON ?= python3
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ "$$n" -le 8 ] && echo "$$n" || echo 8)
 OUTPUT ?= data/jax_ir_synth
 # What the tests need.
-EXTRAS := test,cuda-ir,scale,scale-ray,publish,croissant,browser
+EXTRAS := test,cuda-ir,scale,scale-ray,publish,croissant,browser,evaluate
 
 # venv(folder, extras): a fresh environment with this package in it.
 define venv

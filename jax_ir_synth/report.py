@@ -3,6 +3,7 @@
 import collections
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -24,6 +25,8 @@ from jax_ir_synth.plan import SPLITS, split_of
 # Lines of the shown row's IR: enough to see the header and how the module begins.
 _IR_LINES = 14
 
+Item = TypeVar("Item")
+
 
 class Summary:
     """Counts over the rows, taken as they pass."""
@@ -44,10 +47,10 @@ class Summary:
             self.sample = row
 
 
-def progress(rows: Iterable, total: int, what: str = "rows") -> Iterator:
+def progress(rows: Iterable[Item], total: int, what: str = "rows") -> Iterator[Item]:
     """The same rows, with a progress bar on a terminal and ten plain lines anywhere else.
 
-    `what` names them, where they are something else.
+    `what` says what they are, if not rows.
     """
     console = Console(stderr=True)
     if not console.is_terminal:

@@ -28,7 +28,7 @@ _NO_XLA = "only XLA runs it, which a confined process can't start"
 
 
 def ready() -> None:
-    """Imports and makes what judging would. Raises similarity.ExtraMissing."""
+    """Imports and makes what judging would."""
     similarity("", "")
     # Those of operations that a completion holds are imported when these are met.
     for found in pkgutil.iter_modules(dialects.__path__):

@@ -1,28 +1,19 @@
-"""How near a text is to another, by edit distance (no jax here)."""
+"""How near a text is to another, by edit distance (no jax here).
+
+It is rapidfuzz's; whoever comes here has asked `extras.need` for it.
+"""
 
 from collections.abc import Sequence
 
-_MISSING = "scoring needs the extra `evaluate`: pip install '.[evaluate]' (no module rapidfuzz)"
-
-
-class ExtraMissing(ImportError):
-    """A package of the extra `evaluate` is missing; the message is one line and names it."""
-
 
 def similarity(text: str, reference: str) -> float:
-    """1 less the Levenshtein distance in characters as a part of the longer text's length, 0 to 1.
-
-    Raises ExtraMissing.
-    """
-    return distances().normalized_similarity(text, reference)
+    """1 less the Levenshtein distance in characters as a part of the longer text's length, 0 to 1."""
+    return _levenshtein().normalized_similarity(text, reference)
 
 
 def nearest(text: str, candidates: Sequence[str]) -> int:
-    """The index of the candidate of the least Levenshtein distance, the first of several.
-
-    Raises ExtraMissing.
-    """
-    levenshtein = distances()
+    """The index of the candidate of the least Levenshtein distance, the first of several."""
+    levenshtein = _levenshtein()
     best, least = 0, None
     for number, candidate in enumerate(candidates):
         # Beyond the least so far the distance isn't worked out.
@@ -32,10 +23,8 @@ def nearest(text: str, candidates: Sequence[str]) -> int:
     return best
 
 
-def distances():
-    """rapidfuzz's Levenshtein distance. Raises ExtraMissing."""
-    try:
-        from rapidfuzz.distance import Levenshtein
-    except ImportError as error:
-        raise ExtraMissing(_MISSING) from error
+def _levenshtein():
+    # Late: not every task of this package needs it.
+    from rapidfuzz.distance import Levenshtein
+
     return Levenshtein

@@ -1,9 +1,10 @@
 """The four tasks: what a model is given of a row, and which modules it is to write."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from jax_ir_synth.lowering.column import Column, read_column
+if TYPE_CHECKING:
+    from jax_ir_synth.lowering.column import Column
 
 FORWARD, BACKWARD = "forward", "backward"
 # Only this dialect is executed.
@@ -63,6 +64,9 @@ def reference(row: Mapping, task: Task) -> Reference | None:
 
     Raises ValueError where the row has no such text.
     """
+    # Late, since it brings jax: a command line's help needs the tasks' names alone.
+    from jax_ir_synth.lowering.column import read_column
+
     columns = {
         platform: read_column(row[name], _DIALECT)
         for platform, name in (("cpu", "cpp"), ("cuda", "cuda"))
@@ -81,9 +85,9 @@ def reference(row: Mapping, task: Task) -> Reference | None:
     return Reference(platform, _of(column, task.shown), _of(column, task.wanted))
 
 
-def _modules(column: Column) -> tuple[str, str]:
+def _modules(column: "Column") -> tuple[str, str]:
     return column.forward, column.backward
 
 
-def _of(column: Column, sections: tuple[str, ...]) -> dict[str, str]:
+def _of(column: "Column", sections: tuple[str, ...]) -> dict[str, str]:
     return {section: getattr(column, section) for section in sections}

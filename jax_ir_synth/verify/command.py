@@ -11,8 +11,9 @@ from jax_ir_synth.config import ALL, number_of_processes
 
 PROGRAM = "jax_ir_synth.verify"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-_MAX_SECONDS = 24 * 60 * 60
-_MAX_GIGABYTES = 1024
+# What a flag for a helper's limits may ask for.
+MAX_SECONDS = 24 * 60 * 60
+MAX_GIGABYTES = 1024
 
 
 def main(argv: list[str] | None = None, check: str | None = None) -> int:
@@ -89,15 +90,16 @@ def _opened(arguments):
 
 def _validate(arguments) -> None:
     arguments.num_proc = number_of_processes(arguments.num_proc)
-    _in_range("--timeout", arguments.timeout, "seconds", _MAX_SECONDS)
-    _in_range("--memory", arguments.memory, "GB", _MAX_GIGABYTES)
+    in_range("--timeout", arguments.timeout, "seconds", MAX_SECONDS)
+    in_range("--memory", arguments.memory, "GB", MAX_GIGABYTES)
     if arguments.json is not None and (
         arguments.json.is_dir() or not arguments.json.absolute().parent.is_dir()
     ):
         raise ValueError(f"`--json` (={arguments.json}) must be a file in a folder that exists")
 
 
-def _in_range(flag: str, value: float, unit: str, most: int) -> None:
+def in_range(flag: str, value: float, unit: str, most: int) -> None:
+    """Raises ValueError unless a flag's value is above 0, up to `most`."""
     # Not so for nan either.
     if not 0 < value <= most or math.isinf(value):
         raise ValueError(f"`{flag}` (={value:g}) must be a number of {unit} above 0, up to {most}")

@@ -1,0 +1,8 @@
+"""`python -m jax_ir_synth.evaluate`."""
+
+import sys
+
+from jax_ir_synth.evaluate.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

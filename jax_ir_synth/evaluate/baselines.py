@@ -1,0 +1,185 @@
+"""The command `python -m jax_ir_synth.evaluate.baselines`: predictions that a scale starts from."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from jax_ir_synth import prompts
+from jax_ir_synth.cli import OneLineParser, Terminated, sigterm_raises
+from jax_ir_synth.config import number_of_processes
+from jax_ir_synth.evaluate import dataset, extras
+from jax_ir_synth.evaluate.cli import add_processes, add_task
+from jax_ir_synth.evaluate.tasks import TASKS, reference
+from jax_ir_synth.plan import SPLITS
+
+PROGRAM = "jax_ir_synth.evaluate.baselines"
+REFERENCES, RETRIEVAL, IDENTITY = BASELINES = ("references", "retrieval", "identity")
+
+
+class Prediction(NamedTuple):
+    """A completion for the row of an id."""
+
+    id: int
+    completion: str
+
+
+class Answered(NamedTuple):
+    """A row of which something is asked.
+
+    Attributes:
+      id, split, python: the row's.
+      given: what a model sees.
+      answer: what it should write.
+    """
+
+    id: int
+    split: str
+    python: str
+    given: str
+    answer: str
+
+
+def predictions(rows: Sequence[Answered], baseline: str) -> Iterator[Prediction]:
+    """What a baseline says to each row, in order.
+
+    `references`: the right answer. `identity`: what was given. `retrieval`: the answer to the row
+    of train, not the row itself, whose Python is nearest by edit distance (Levenshtein, in
+    characters), whatever is given in the task; of several the one with the lowest id.
+
+    Raises ValueError if retrieval has no row of train to look at.
+    """
+    if baseline == RETRIEVAL:
+        yield from _retrieved(rows)
+        return
+    for row in rows:
+        yield Prediction(row.id, row.answer if baseline == REFERENCES else row.given)
+
+
+def _retrieved(rows: Sequence[Answered]) -> Iterator[Prediction]:
+    from jax_ir_synth.evaluate.similarity import nearest
+
+    train = sorted(row for row in rows if row.split == SPLITS[0])
+    place = {row.id: number for number, row in enumerate(train)}
+    if len(train) < 2:
+        raise ValueError(f"{RETRIEVAL} needs two rows of train at least, there are {len(train)}")
+    for row in rows:
+        own = place.get(row.id, len(train))
+        others = train[:own] + train[own + 1 :]
+        # The first of the nearest: they are in the order of ids.
+        found = nearest(row.python, [other.python for other in others])
+        yield Prediction(row.id, others[found].answer)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns the exit code.
+
+    0: written. 1: a row or the writing failed. 2: wrong arguments or dataset, before any work. 130
+    and 143: interrupted, terminated. After anything but 0 nothing new is under the output's name.
+    """
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    task, output = TASKS[arguments.task], arguments.output
+    try:
+        if output.is_dir() or output.suffix.lower() != ".jsonl":
+            raise ValueError(f"`--output` (={output}) must be a .jsonl file")
+        if arguments.baseline == RETRIEVAL:
+            extras.need(f"`--baseline {RETRIEVAL}`", extras.DISTANCES)
+        number = number_of_processes(arguments.num_proc)
+        opened = dataset.opened(arguments, task, number)
+    except ValueError as error:
+        parser.error(str(error))
+    # Late: they load what reads the rows.
+    from jax_ir_synth.saved import SavedError
+
+    try:
+        with sigterm_raises():
+            written = _write(opened, task, arguments)
+    except SavedError as error:
+        parser.error(str(error))
+    except KeyboardInterrupt:
+        return _fail(parser, f"interrupted, {output} was not written", 130)
+    except Terminated:
+        return _fail(parser, f"terminated, {output} was not written", 143)
+    except (RuntimeError, OSError) as error:
+        return _fail(parser, f"{output} was not written: {error}", 1)
+    print(f"{output}: {written} predictions of the baseline {arguments.baseline}")
+    return 0
+
+
+def _write(opened: dataset.Dataset, task, arguments) -> int:
+    from jax_ir_synth import report
+    from jax_ir_synth.saved import SavedError
+    from jax_ir_synth.scale.files import whole
+
+    def wanted(_: int, split: str) -> bool:
+        # Retrieval looks at train, whatever is asked.
+        train = arguments.baseline == RETRIEVAL and split == SPLITS[0]
+        return train or arguments.split in (None, split)
+
+    with contextlib.closing(opened.items(wanted)) as items:
+        shown = report.progress(items, opened.count) if opened.made else items
+        rows = list(_answered(shown, task, wanted))
+    written = 0
+    with whole(arguments.output) as partial, open(partial, "w", encoding="utf-8") as file:
+        splits = {row.id: row.split for row in rows}
+        try:
+            for prediction in report.progress(
+                predictions(rows, arguments.baseline), len(rows), "predictions"
+            ):
+                if arguments.split in (None, splits[prediction.id]):
+                    file.write(json.dumps(prediction._asdict(), ensure_ascii=False) + "\n")
+                    written += 1
+        except ValueError as error:
+            raise SavedError(f"`--dataset` (={opened.title}): {error}") from error
+        if not written:
+            raise SavedError(f"`--dataset` (={opened.title}) has no row to ask")
+    return written
+
+
+def _answered(items, task, wanted) -> Iterator[Answered]:
+    from jax_ir_synth.saved import SavedError
+
+    for where, id, split, row in items:
+        if row is None or not wanted(id, split):
+            continue
+        try:
+            if reference(row, task) is not None:
+                shown = prompts.given(row, task.name)
+                answer = prompts.completion_target(row, task.name)
+                yield Answered(id, split, row["python"], shown, answer)
+        except (TypeError, ValueError) as error:
+            raise SavedError(f"{where}: {error}") from error
+
+
+def _fail(parser: OneLineParser, message: str, code: int) -> int:
+    print(f"{parser.prog}: {message}", file=sys.stderr)
+    return code
+
+
+def _parser() -> OneLineParser:
+    parser = OneLineParser(
+        prog=f"python -m {PROGRAM}",
+        description="Write the predictions of a baseline, to be scored as a model's are. "
+        "references: the right answers. retrieval: the answer to the nearest row of train, by the "
+        "edit distance of the Python sources. identity: what was given, echoed.",
+    )
+    parser.add_argument("--baseline", required=True, choices=BASELINES, help="which one")
+    dataset.add_arguments(parser)
+    add_task(parser)
+    parser.add_argument("--split", choices=SPLITS, help="only for its rows (default: all)")
+    parser.add_argument(
+        "--output",
+        required=True,
+        metavar="FILE",
+        type=Path,
+        help="a .jsonl file, for --predictions",
+    )
+    add_processes(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

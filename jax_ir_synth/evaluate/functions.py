@@ -1,0 +1,171 @@
+"""Evaluation as functions: of many rows, of single completions, and as a metric."""
+
+import atexit
+import os
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from jax_ir_synth.config import number_of_processes
+from jax_ir_synth.evaluate import extras, run
+from jax_ir_synth.evaluate.dataset import of_rows
+from jax_ir_synth.evaluate.judgement import Judgement
+from jax_ir_synth.evaluate.options import GIGABYTES, LEAVE_OUT, SECONDS, Options
+from jax_ir_synth.evaluate.predictions import from_mapping
+from jax_ir_synth.evaluate.report import Report
+
+if TYPE_CHECKING:
+    from jax_ir_synth.evaluate.pool import Judges
+
+
+def evaluate(
+    predictions: Mapping[int, str | Sequence[str]],
+    dataset: Iterable[Mapping],
+    task: str = "forward",
+    k: int | Sequence[int] = (1,),
+    num_proc: int = 1,
+    split: str | None = None,
+    missing: str = LEAVE_OUT,
+    seconds: float = SECONDS,
+    gigabytes: float = GIGABYTES,
+    seed: int = 0,
+    make_judges: run.MakeJudges | None = None,
+) -> Report:
+    """Scores predictions.
+
+    Args:
+      predictions: a row's id → its completion, or several.
+      dataset: rows; a `datasets.Dataset` or `DatasetDict` too.
+      make_judges: what judges, `pool.Judges` by default.
+      task, k, num_proc, split, missing, seconds, gigabytes, seed: see `options.Options`.
+
+    Raises ValueError for arguments, predictions or rows that are wrong, before anything is judged.
+    """
+    extras.need("scoring", extras.DISTANCES)
+    ks = (k,) if isinstance(k, int) else tuple(k)
+    number = number_of_processes(num_proc)
+    options = Options(task, split, ks, missing, number, seconds, gigabytes, seed).checked()
+    with from_mapping(predictions) as given:
+        return run.evaluate(of_rows(dataset), given, options, make_judges)
+
+
+def compute(
+    *,
+    predictions: Sequence[str | Sequence[str]],
+    references: Sequence[Mapping],
+    task: str = "forward",
+    k: int | Sequence[int] = (1,),
+    num_proc: int = 1,
+    **options,
+) -> dict[str, float]:
+    """The metric: like `evaluate.Metric.compute`, with no dependency on that package.
+
+    Args:
+      predictions: for each reference its completion, or several.
+      references: rows. One that comes twice is one row, with the completions of both.
+      task, k, num_proc, options: as `evaluate` takes them.
+
+    Returns:
+      `pass@1` and so on; the ends of their intervals, `pass@1_low` and `pass@1_high`; the share of
+      each rung by its name; `exact`, `renamed`, `similarity`, `rows`, `completions`.
+
+    Raises ValueError, as `evaluate` does.
+    """
+    if len(predictions) != len(references):
+        raise ValueError(
+            f"`predictions` (={len(predictions)} of them) must be as many as `references` "
+            f"(={len(references)})"
+        )
+    rows: dict[int, Mapping] = {}
+    by_id: dict[int, list[str]] = {}
+    for completions, row in zip(predictions, references, strict=True):
+        known = rows.setdefault(row["id"], row)
+        if known["program_hash"] != row["program_hash"]:
+            raise ValueError(f"`references` has two rows with the id {row['id']}")
+        several = completions if isinstance(completions, list | tuple) else [completions]
+        by_id.setdefault(row["id"], []).extend(several)
+    overall = evaluate(by_id, rows.values(), task, k, num_proc, **options).overall
+    figures = overall.to_json()
+    ends = {
+        f"{name}_{end}": value
+        for name, interval in figures.pop("intervals").items()
+        for end, value in zip(("low", "high"), interval, strict=True)
+    }
+    return {**figures.pop("ladder"), **figures, **ends}
+
+
+def judge(
+    completion: str,
+    row: Mapping,
+    task: str = "forward",
+    seconds: float = SECONDS,
+    gigabytes: float = GIGABYTES,
+) -> Judgement:
+    """Judges one completion: cheap, since the helper that does it is kept for the next one.
+
+    Raises ValueError for another task, and for a row that has nothing to ask.
+    """
+    return judge_all([(completion, row)], task, 1, seconds, gigabytes)[0]
+
+
+def judge_all(
+    completions: Iterable[tuple[str, Mapping]],
+    task: str = "forward",
+    num_proc: int = 1,
+    seconds: float = SECONDS,
+    gigabytes: float = GIGABYTES,
+) -> list[Judgement]:
+    """Judges completions, each given with its row, in order; by as many kept helpers at once.
+
+    Raises ValueError for another task, and for a row that has nothing to ask.
+    """
+    from jax_ir_synth.evaluate.pool import Question
+    from jax_ir_synth.evaluate.tasks import TASKS, reference
+
+    extras.need("scoring", extras.DISTANCES)
+    Options(task).checked()
+    questions = []
+    for completion, row in completions:
+        if not isinstance(completion, str):
+            raise ValueError(f"a completion (={completion!r:.40}) must be a string")
+        if reference(row, TASKS[task]) is None:
+            raise ValueError(f"row {row['id']} has nothing to ask for the task {task!r}")
+        questions.append((None, Question(completion, row, task)))
+    # One at a time: the helpers of a call are not another's.
+    with _kept.lock:
+        judges = _kept.judges(number_of_processes(num_proc), seconds, gigabytes)
+        try:
+            return [judgement for _, judgement in judges.judgements(questions)]
+        except BaseException:
+            # They may be at what nobody waits for any more.
+            _kept.close()
+            raise
+
+
+class _Kept:
+    """The helpers of this process that stay from one call to the next."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self._key, self._judges = None, None
+
+    def judges(self, number: int, seconds: float, gigabytes: float) -> "Judges":
+        from jax_ir_synth.evaluate.pool import Judges, Limits
+
+        # A process that was forked has its parent's objects, but not its parent's helpers.
+        key = (os.getpid(), number, seconds, gigabytes)
+        if key != self._key:
+            self.close()
+            judges = Judges(number, Limits(seconds, gigabytes))
+            self._judges = judges.__enter__()
+            self._key = key
+        return self._judges
+
+    def close(self) -> None:
+        if self._judges is not None and self._key[0] == os.getpid():
+            self._judges.__exit__(None, None, None)
+        self._key, self._judges = None, None
+
+
+_kept = _Kept()
+atexit.register(_kept.close)

@@ -1,0 +1,227 @@
+"""What a model wrote: a file of completions by id, checked as a whole, then read piece by piece."""
+
+import collections
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, NamedTuple
+
+# Far above a completion of 100 MB, or ten of them; a line without an end must not fill the memory.
+_MAX_LINE_BYTES = 2 * 2**30
+_BLOCK_BYTES = 2**20
+_ERRORS_TOLD = 10
+_RIGHT = '{"id": 17, "completion": "…"} or {"id": 17, "completions": ["…", "…"]}'
+
+
+class PredictionsError(ValueError):
+    """The predictions can't be scored as they are; the message has a line for each error."""
+
+    def __init__(self, errors: list[str]):
+        told = errors[:_ERRORS_TOLD]
+        if len(errors) > len(told):
+            told.append(f"... and {len(errors) - len(told):,} more errors in the predictions")
+        super().__init__("\n".join(told))
+
+
+class _Place(NamedTuple):
+    """Where some completions of an id are: a line's number, its first byte, and their number."""
+
+    line: int
+    start: int
+    count: int
+
+
+class Predictions:
+    """Completions by id. Only where they are is held in memory.
+
+    Args:
+      name: of the file, for messages.
+      file: the lines.
+      noun: what a message calls a line: `line`, or `row` of a file that has no lines.
+
+    Attributes:
+      counts: id → number of its completions, in the order of the ids' first lines.
+      digest: SHA-256 (hex) of the lines.
+
+    Raises:
+      PredictionsError: a line is wrong, or there is none.
+    """
+
+    def __init__(self, name: str, file: IO[bytes], noun: str = "line"):
+        self.name = name
+        self._file, self._noun = file, noun
+        self._places: dict[int, list[_Place]] = collections.defaultdict(list)
+        digest, errors = hashlib.sha256(), []
+        for number, (start, line) in enumerate(_lines(file), start=1):
+            digest.update(line)
+            if not line.strip():
+                continue
+            try:
+                id, completions = _read(line)
+                self._places[id].append(_Place(number, start, len(completions)))
+            except ValueError as error:
+                errors.append(f"{self.place(number)} {error}")
+        if errors:
+            raise PredictionsError(errors)
+        if not self._places:
+            raise PredictionsError([f"{name} holds no predictions: a line must be {_RIGHT}"])
+        self.digest = digest.hexdigest()
+        self.counts = {
+            id: sum(place.count for place in places) for id, places in self._places.items()
+        }
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._file.close()
+
+    def completions(self, id: int) -> Iterator[str]:
+        """Those of an id, one by one, in the file's order."""
+        for place in self._places[id]:
+            self._file.seek(place.start)
+            yield from _read(self._file.readline())[1]
+
+    def place(self, line: int) -> str:
+        """For a message: `line 17 of predictions.jsonl`."""
+        return f"{self._noun} {line} of {self.name}"
+
+    def of_id(self, id: int) -> str:
+        """For a message: where an id is first."""
+        return self.place(self._places[id][0].line)
+
+
+def open_predictions(path: Path) -> Predictions:
+    """Opens a `.jsonl` file, a `.json` list or a `.parquet` of the same records, and checks it.
+
+    A record has an `id` and either its `completion` or a list of `completions`; an id may have
+    several records. Raises PredictionsError, OSError.
+    """
+    suffix = path.suffix.lower()
+    if path.is_dir() or suffix not in (".jsonl", ".json", ".parquet"):
+        raise PredictionsError([f"`--predictions` (={path}) must be a .jsonl, .json or .parquet"])
+    if not path.exists():
+        raise PredictionsError([f"`--predictions` (={path}) doesn't exist"])
+    if suffix == ".jsonl":
+        return _closed_on_error(str(path), open(path, "rb"), "line")
+    records = _json(path) if suffix == ".json" else _parquet(path)
+    return _closed_on_error(str(path), _spooled(records), "row")
+
+
+def from_mapping(predictions: Mapping[int, str | Sequence[str]]) -> Predictions:
+    """The same of a mapping from ids to a completion or several. Raises PredictionsError."""
+
+    def records():
+        for id, completions in predictions.items():
+            # An array's integer is one too, but not to JSON.
+            id = int(id) if hasattr(id, "__index__") and not isinstance(id, bool) else id
+            if isinstance(completions, list | tuple):
+                yield {"id": id, "completions": completions}
+            else:
+                yield {"id": id, "completion": completions}
+
+    return _closed_on_error("the predictions", _spooled(records()), "entry")
+
+
+def _closed_on_error(name: str, file: IO[bytes], noun: str) -> Predictions:
+    try:
+        return Predictions(name, file, noun)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    while True:
+        start = file.tell()
+        line = file.readline(_MAX_LINE_BYTES + 1)
+        if not line:
+            return
+        yield start, line
+        if len(line) > _MAX_LINE_BYTES:
+            # The rest of it is no line of its own.
+            while line and not line.endswith(b"\n"):
+                line = file.readline(_BLOCK_BYTES)
+
+
+def _read(line: bytes) -> tuple[int, list[str]]:
+    """An id and its completions. Raises ValueError: what is wrong, to follow the line's place."""
+    if len(line) > _MAX_LINE_BYTES:
+        raise ValueError(f"is longer than {_MAX_LINE_BYTES} bytes")
+    try:
+        record = json.loads(line.rstrip())
+    except RecursionError:
+        raise ValueError(f"is nested too deeply; it must be {_RIGHT}") from None
+    except ValueError as error:
+        raise ValueError(
+            f"is no JSON: {' '.join(str(error).split())}; it must be {_RIGHT}"
+        ) from None
+    if not isinstance(record, dict):
+        raise ValueError(f"is no object; it must be {_RIGHT}")
+    if "id" not in record:
+        raise ValueError(f"has no id; it must be {_RIGHT}")
+    id = record["id"]
+    if type(id) is not int:
+        raise ValueError(f"has an id (={_short(id)}) that must be an integer, a row's `id`")
+    if ("completion" in record) == ("completions" in record):
+        raise ValueError(f"(id {id}) must have one of completion and completions: {_RIGHT}")
+    if "completion" in record:
+        name, completions = "a completion", [record["completion"]]
+    else:
+        name, completions = "completions", record["completions"]
+    if not isinstance(completions, list) or not completions:
+        raise ValueError(
+            f"(id {id}) has completions (={_short(completions)}) that must be a list of strings, "
+            f"one at least"
+        )
+    for completion in completions:
+        if not isinstance(completion, str):
+            raise ValueError(f"(id {id}) has {name} (={_short(completion)}) that must be a string")
+    return id, completions
+
+
+def _short(value) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:40]}…"
+
+
+def _spooled(records: Iterable) -> IO[bytes]:
+    """The records as lines of a file without a name, that is gone once it is closed."""
+    file = tempfile.TemporaryFile()
+    try:
+        for record in records:
+            # What JSON has no word for is no text either, and must not become one.
+            line = json.dumps(record, default=lambda value: {type(value).__name__: "…"})
+            file.write(line.encode() + b"\n")
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _json(path: Path) -> list:
+    try:
+        records = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise PredictionsError([f"{path} is no JSON: {' '.join(str(error).split())}"]) from None
+    if not isinstance(records, list):
+        raise PredictionsError([f"{path} must hold a list of {_RIGHT}"])
+    return records
+
+
+def _parquet(path: Path) -> Iterator[dict]:
+    import pyarrow
+    from pyarrow.parquet import ParquetFile
+
+    try:
+        with ParquetFile(path) as file:
+            # Of two columns for completions the one that is null in a row isn't there.
+            for batch in file.iter_batches(batch_size=16):
+                for record in batch.to_pylist():
+                    yield {name: value for name, value in record.items() if value is not None}
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+        why = " ".join(str(error).split())
+        raise PredictionsError([f"{path} is no whole Parquet file: {why}"]) from None

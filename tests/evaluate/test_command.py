@@ -1,0 +1,329 @@
+"""The command `python -m jax_ir_synth.evaluate`, with text comparison in the place of the judge."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from scored_rows import right, row, rows, write
+from text_judges import RealJudges, TextJudges
+
+from jax_ir_synth.evaluate import extras
+from jax_ir_synth.evaluate.cli import main
+from jax_ir_synth.evaluate.judgement import Judgement
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """The working folder, with a dataset, and predictions of which a third is right."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "d.jsonl", rows())
+    given = [
+        {"id": row["id"], "completions": [right(row) if row["id"] % 3 == 0 else "numeric", "x"]}
+        for row in reversed(rows())
+    ]
+    write(tmp_path / "p.jsonl", given)
+    return tmp_path
+
+
+def _run(*arguments, judges=TextJudges, predictions="p.jsonl", dataset="d.jsonl") -> int:
+    named = ["--predictions", predictions, "--dataset", dataset]
+    return main([*named, *map(str, arguments)], judges)
+
+
+def _json(*arguments, **named) -> dict:
+    assert _run(*arguments, "--json", "out.json", **named) == 0
+    return json.loads(Path("out.json").read_text())
+
+
+def _refused(capsys, *arguments, **named) -> list[str]:
+    with pytest.raises(SystemExit) as raised:
+        _run(*arguments, **named)
+    assert raised.value.code == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    start = "python -m jax_ir_synth.evaluate: error: "
+    lines = [line for line in shown.err.splitlines() if not line.endswith(" rows")]
+    assert all(line.startswith(start) for line in lines)
+    return [line.removeprefix(start) for line in lines]
+
+
+def _left(folder) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_all_that_it_writes(files, capsys):
+    outputs = ("--json", "out.json", "--judgements", "j.jsonl", "--plot", "p.svg", "--k", "2", "1")
+    assert _run(*outputs) == 0
+    shown = capsys.readouterr()
+    assert "│ all " in shown.out and "pass@2 % (95 %)" in shown.out
+    assert shown.err.splitlines()[-1] == "24/24 completions"
+    assert "\x1b" not in shown.out + shown.err
+    found = json.loads((files / "out.json").read_text())
+    assert found["pass@1"] == pytest.approx(1 / 6)
+    assert found["pass@2"] == pytest.approx(1 / 3)
+    assert found["setting"]["dataset"]["name"] == "d.jsonl"
+    judged = [json.loads(line) for line in (files / "j.jsonl").read_text().splitlines()]
+    assert [(each["id"], each["sample"]) for each in judged] == [
+        (id, sample) for id in range(12) for sample in range(2)
+    ]
+    assert judged[0].keys() == {"id", "sample", *Judgement._fields}
+    assert [each["rung"] for each in judged[:4]] == ["pass", "parse", "numeric", "parse"]
+    assert (files / "p.svg").read_text().startswith("<?xml")
+    # The journal is gone, and nothing half is left.
+    assert _left(files) == {"d.jsonl", "p.jsonl", "out.json", "j.jsonl", "p.svg"}
+
+
+def test_bytes_dont_depend_on_the_number_of_processes(files):
+    texts = set()
+    for number in (1, 2, 5):
+        assert _run("--num-proc", number, "--json", "o.json", "--judgements", "j.jsonl") == 0
+        texts.add((files / "o.json").read_bytes() + (files / "j.jsonl").read_bytes())
+    assert len(texts) == 1
+
+
+def test_the_containers_of_a_dataset_give_the_same_result(files, monkeypatch):
+    import datasets
+
+    expected = _json()
+    loaded = datasets.DatasetDict(
+        {
+            split: datasets.Dataset.from_list(
+                [row for number, row in enumerate(rows()) if number % 3 == place]
+            )
+            for place, split in enumerate(("train", "validation", "test"))
+        }
+    )
+    loaded.save_to_disk(files / "folder")
+    asked = []
+    monkeypatch.setattr(datasets, "load_dataset", lambda *given: asked.append(given) or loaded)
+    for named in ("folder", "user/name"):
+        found = _json(dataset=named)
+        assert found["by_split"] == expected["by_split"]
+        assert found["by_category"] == expected["by_category"]
+        assert found["setting"]["dataset"]["name"] == named
+    assert asked == [("user/name", "all")]
+
+
+def test_a_split(files):
+    found = _json("--split", "test")
+    assert list(found["by_split"]) == ["test"]
+    assert found["rows"] == 4
+    assert found["setting"]["dataset"].items() >= {"split": "test", "rows": 4, "missing": 0}.items()
+    assert found["pass@1"] == 0
+    assert _json("--split", "train")["pass@1"] == 0.5
+
+
+def test_rows_without_a_prediction(files, capsys):
+    write(files / "p.jsonl", [{"id": row["id"], "completion": right(row)} for row in rows()[:3]])
+    found = _json()
+    assert (found["pass@1"], found["rows"]) == (1, 3)
+    assert found["setting"]["dataset"].items() >= {"rows": 12, "scored": 3, "missing": 9}.items()
+    assert (
+        "9 of 12 rows (all splits) have no prediction and are left out" in capsys.readouterr().out
+    )
+    found = _json("--missing", "fail")
+    assert (found["pass@1"], found["rows"], found["completions"]) == (0.25, 12, 3)
+    assert found["ladder"]["no_code"] == 0.75
+    assert "9 of 12 rows (all splits) have no prediction and count" in capsys.readouterr().out
+
+
+def test_rows_with_nothing_to_ask(files, capsys):
+    found = _json("--task", "cuda")
+    assert found["setting"]["dataset"].items() >= {"scored": 6, "nothing_to_ask": 6}.items()
+    assert "6 of 12 rows (all splits) have the same text" in capsys.readouterr().out
+    assert found["rows"] == 6
+
+
+def test_rows_made_anew(tmp_path, monkeypatch, made, capsys):
+    from jax_ir_synth import prompts
+
+    monkeypatch.chdir(tmp_path)
+    asked = [row for row in made if row["id"] % 7 == 0]
+    records = [
+        {"id": row["id"], "completion": prompts.completion_target(row, "backward")} for row in asked
+    ]
+    write(tmp_path / "p.jsonl", records)
+    write(tmp_path / "d.jsonl", made)
+    count = len(made)
+    saved = _json("--task", "backward", judges=RealJudges)
+    capsys.readouterr()
+    flags = ("--seed", "7", "--count", count, "--task", "backward")
+    anew = _json(*flags, dataset="all", judges=RealJudges)
+    assert f"{count}/{count} rows\n" in capsys.readouterr().err
+    assert anew["pass@1"] == saved["pass@1"] == 1
+    assert anew["setting"]["dataset"].pop("name") == f"all:seed=7,count={count}"
+    saved["setting"]["dataset"].pop("name")
+    # The digest too: they are the same rows, though only those asked for were made.
+    assert anew == saved
+    short = _json("--task", "backward", dataset=f"all:count={count},seed=7", judges=RealJudges)
+    assert short["setting"]["dataset"].pop("name") == f"all:seed=7,count={count}"
+    assert short == anew
+
+
+def test_ids_that_the_dataset_hasnt(files, capsys):
+    records = [{"id": id, "completion": "x"} for id in (0, 99, 3, -1)]
+    write(files / "p.jsonl", records)
+    assert _refused(capsys) == [
+        "line 2 of p.jsonl has an id (=99) that is not in the dataset d.jsonl: its ids are 0 to 11",
+        "line 4 of p.jsonl has an id (=-1) that is not in the dataset d.jsonl: its ids are 0 to 11",
+    ]
+
+
+def test_a_k_beyond_the_samples(files, capsys):
+    asked = TextJudges.asked
+    assert _refused(capsys, "--k", "1", "10") == [
+        "`k` (=10) must be at most the number of each id's completions: line 12 of p.jsonl, id 0, "
+        "has 2"
+    ]
+    assert TextJudges.asked == asked
+
+
+def test_datasets_that_are_wrong(files, capsys):
+    write(files / "twice.jsonl", [row(0), row(1), row(0)])
+    assert _refused(capsys, dataset="twice.jsonl") == [
+        "line 3 of twice.jsonl has the id (=0) of line 1 of twice.jsonl"
+    ]
+    write(files / "torn.jsonl", [row(0), '{"id": 1'])
+    assert _refused(capsys, dataset="torn.jsonl")[0].startswith("line 2 of torn.jsonl is no whole")
+    bad = row(0)
+    del bad["argnums"]
+    write(files / "short.jsonl", [bad])
+    assert _refused(capsys, dataset="short.jsonl") == [
+        "line 1 of short.jsonl has no column argnums"
+    ]
+    write(files / "one.jsonl", [row(0) | {"cuda": None}])
+    write(files / "p.jsonl", [{"id": 0, "completion": "x"}])
+    assert _refused(capsys, "--task", "cuda", dataset="one.jsonl") == [
+        "line 1 of one.jsonl: row 0 has one IR column, CPU → CUDA needs both"
+    ]
+    assert _refused(capsys, "--split", "test") == [
+        "p.jsonl has nothing to score: of 4 rows of d.jsonl (split test), 4 have no prediction "
+        "and 0 have nothing to ask"
+    ]
+    for wrong in (
+        {"id": "0"}, {"skeleton_hash": "xyz"}, {"skeleton_hash": None}, {"python": None},
+        {"cpp": "text"},
+    ):  # fmt: skip
+        write(files / "wrong.jsonl", [row(0) | wrong])
+        (line,) = _refused(capsys, dataset="wrong.jsonl")
+        assert line.startswith("line 1 of wrong.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--dataset", "none.jsonl"], "`PATH` (=none.jsonl) doesn't exist"),
+        (["--dataset", "all:seed=x"], "`--dataset` (=all:seed=x) must be like all:seed=7,count="),
+        (["--dataset", "all:"], "`--dataset` (=all:) must be like all:seed=7,count=1500"),
+        (["--dataset", "all:seed=1", "--seed", "2"], "the seed is given twice: --dataset all:seed"),
+        (["--dataset", "all:count=0"], "`count` (=0) must be an integer from 1 to"),
+        (["--dataset", "all", "--config", "loop"], "`--config` is for a Hub dataset"),
+        (["--config", "loop"], "`--config` is for a Hub dataset (user/name), `--dataset` is d.j"),
+        (["--seed", "1"], "`--seed` is for rows made anew, and `--dataset` (=d.jsonl) is none of"),
+        (["--predictions", "q.jsonl"], "`--predictions` (=q.jsonl) doesn't exist"),
+        (["--task", "sideways"], "argument --task: invalid choice: 'sideways'"),
+        (["--split", "dev"], "argument --split: invalid choice: 'dev'"),
+        (["--k", "0"], "`k` (=0) must be integers from 1"),
+        (["--k", "one"], "argument --k: invalid int value: 'one'"),
+        (["--missing", "maybe"], "argument --missing: invalid choice"),
+        (["--timeout", "0"], "`--timeout` (=0) must be a number of seconds above 0"),
+        (["--memory", "nan"], "`--memory` (=nan) must be a number of GB"),
+        (["--num-proc", "0"], "`num_proc` (=0) must be an integer from 1 to 1024"),
+        (["--json", "none/x"], "`--json` (=none/x) must be a file in a folder that exists"),
+        (["--judgements", "."], "`--judgements` (=.) must be a file in a folder that exists"),
+        (["--plot", "x.gif"], "`--plot` (=x.gif) must end in .svg, .png, .pdf"),
+    ],
+)
+def test_wrong_arguments_are_one_line(files, capsys, arguments, said):
+    before = _left(files)
+    (line,) = _refused(capsys, *arguments)
+    assert said in line
+    assert _left(files) == before
+
+
+def test_a_missing_extra_is_one_line(files, capsys, monkeypatch):
+    find = extras.importlib.util.find_spec
+    for module, what in (("rapidfuzz", "scoring"), ("matplotlib", "`--plot`")):
+        monkeypatch.setattr(
+            extras.importlib.util,
+            "find_spec",
+            lambda name, lost=module: None if name == lost else find(name),
+        )
+        assert _refused(capsys, "--plot", "x.svg") == [
+            f"{what} needs the extra evaluate: pip install 'jax_ir_synth[evaluate]' ({module} is "
+            "missing)"
+        ]
+
+
+class _Failing(TextJudges):
+    """Fails at the fourth completion."""
+
+    def judgements(self, jobs):
+        for number, judged in enumerate(super().judgements(jobs)):
+            if number == 3:
+                raise RuntimeError("the helpers are gone")
+            yield judged
+
+
+def test_judging_that_fails(files, capsys):
+    (files / "out.json").write_text("older")
+    assert _run("--json", "out.json", judges=_Failing) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "python -m jax_ir_synth.evaluate: not done, the same command goes on where it stopped: "
+        "the helpers are gone"
+    )
+    assert (files / "out.json").read_text() == "older"
+    assert TextJudges.entered == 0
+
+
+class _Missing(TextJudges):
+    """Can't start."""
+
+    def __enter__(self):
+        raise RuntimeError("a helper can't start within 0.001 GB: MemoryError")
+
+
+def test_helpers_that_cant_start(files, capsys):
+    assert _refused(capsys, "--memory", "0.001", judges=_Missing) == [
+        "a helper can't start within 0.001 GB: MemoryError"
+    ]
+    assert _left(files) == {"d.jsonl", "p.jsonl"}
+
+
+def test_a_disk_that_is_full(files, capsys, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("jax_ir_synth.evaluate.plot.draw", full)
+    before = _left(files)
+    assert _run("--plot", "p.svg", "--json", "out.json") == 1
+    assert "No space left on device" in capsys.readouterr().err
+    # What was judged is kept, and what is under a name is whole.
+    (journal,) = _left(files) - before
+    assert journal.endswith(".journal")
+
+
+def test_help_and_wrong_arguments_load_nothing_heavy():
+    heavy = {"jax", "numpy", "datasets", "pyarrow", "rich", "pebble", "matplotlib", "rapidfuzz"}
+    known = ["--predictions", "x", "--dataset", "y"]
+    for module, arguments, code in (
+        ("evaluate", ["--help"], 0),
+        ("evaluate", ["--wat"], 2),
+        ("evaluate", [*known, "--timeout", "0"], 2),
+        ("evaluate", [*known, "--k", "0"], 2),
+        ("evaluate.baselines", ["--help"], 0),
+        ("evaluate.baselines", ["--wat"], 2),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-X", "importtime", "-m", f"jax_ir_synth.{module}", *arguments],
+            env=os.environ | {"PYTHONPATH": str(HERE.parents[1])},
+            capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        assert done.returncode == code
+        loaded = {line.rsplit("|")[-1].strip() for line in done.stderr.splitlines()}
+        assert not loaded & heavy

@@ -1,0 +1,178 @@
+"""The functions: scoring in one call, single completions, and the metric's convention."""
+
+import os
+import threading
+
+import pytest
+from scored_rows import right, row, rows
+from text_judges import TextJudges
+
+import jax_ir_synth.evaluate
+from jax_ir_synth.evaluate import Report, compute, evaluate, functions, judge, judge_all, pool
+from jax_ir_synth.evaluate.judgement import RUNGS, Judgement
+
+
+@pytest.fixture(autouse=True)
+def _text(monkeypatch):
+    monkeypatch.setattr(pool, "Judges", TextJudges)
+    yield
+    functions._kept.close()
+    assert TextJudges.entered == 0
+
+
+def test_a_mapping_and_rows():
+    given = {row["id"]: right(row) if row["id"] < 6 else "x" for row in rows()}
+    report = evaluate(given, rows())
+    assert isinstance(report, Report)
+    assert report["pass@1"] == report.overall.pass_at[1] == 0.5
+    assert report.by_category["unary"].rows == 6
+    # Rows that come but once, and several processes.
+    assert evaluate(given, iter(rows()), num_proc=3) == report
+    assert evaluate({id: [text] for id, text in given.items()}, rows(), k=1) == report
+
+
+def test_a_dataset_and_its_splits():
+    import datasets
+
+    given = {row["id"]: right(row) for row in rows()}
+    part = datasets.Dataset.from_list(rows())
+    assert evaluate(given, part) == evaluate(given, rows())
+    by_split = evaluate(given, datasets.DatasetDict(train=part))
+    assert list(by_split.by_split) == ["train"]
+
+
+def test_only_predicted_rows_are_scored_unless_told():
+    given = {0: right(row(0))}
+    report = evaluate(given, rows())
+    assert (report["pass@1"], report.setting.dataset["missing"]) == (1, 11)
+    report = evaluate(given, rows(), missing="fail", k=(1, 2, 5)[:1])
+    assert report["pass@1"] == pytest.approx(1 / 12)
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ({"task": "up"}, "`task` (='up') must be one of: forward, backward"),
+        ({"split": "dev"}, "`split` (='dev') must be one of: train, validation, test"),
+        ({"missing": "no"}, "`missing` (='no') must be one of: leave-out, fail"),
+        ({"k": (1, 0)}, "`k` (=0) must be integers from 1"),
+        ({"k": ()}, "`k` (=None) must be integers from 1"),
+        ({"k": 2}, "`k` (=2) must be at most the number of each id's completions: entry 1 of"),
+        ({"num_proc": 0}, "`num_proc` (=0) must be an integer"),
+        ({"predictions": {99: "x"}}, "entry 1 of the predictions has an id (=99) that is not in"),
+        ({"dataset": [row(0), row(0)]}, "row 2 of the dataset has the id (=0) of row 1 of"),
+    ],
+)
+def test_wrong_arguments(named, said):
+    asked = TextJudges.asked
+    with pytest.raises(ValueError) as raised:
+        evaluate(**{"predictions": {0: "x"}, "dataset": rows(), **named})
+    assert said in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert TextJudges.asked == asked
+
+
+def test_compute_is_a_flat_dict_of_numbers():
+    references = rows()[:4]
+    predictions = [[right(each), "verify"] for each in references]
+    predictions[0] = ["numeric", "numeric"]
+    found = compute(predictions=predictions, references=references, k=(1, 2))
+    assert found.keys() == {
+        "pass@1", "pass@2", "pass@1_low", "pass@1_high", "pass@2_low", "pass@2_high", *RUNGS,
+        "exact", "renamed", "similarity", "rows", "completions",
+    }  # fmt: skip
+    assert all(isinstance(value, int | float) for value in found.values())
+    assert (found["pass@1"], found["pass@2"]) == (0.375, 0.75)
+    assert found["pass"] == 0.375 and found["verify"] == 0.375 and found["numeric"] == 0.25
+    assert found["pass@2_low"] <= 0.75 <= found["pass@2_high"]
+    with pytest.raises(TypeError):
+        compute(predictions, references)
+
+
+def test_compute_of_plain_texts_and_of_rows_that_come_twice():
+    references = [row(0), row(1), row(0)]
+    predictions = [right(row(0)), right(row(1)), "x"]
+    found = compute(predictions=predictions, references=references)
+    assert (found["rows"], found["completions"], found["pass@1"]) == (2, 3, 0.75)
+    with pytest.raises(ValueError, match="two rows with the id 0"):
+        compute(predictions=predictions, references=[row(0), row(1), row(2) | {"id": 0}])
+    with pytest.raises(ValueError, match=r"`predictions` \(=3 of them\) must be as many"):
+        compute(predictions=predictions, references=references[:2])
+    with pytest.raises(ValueError, match="that must be a string"):
+        compute(predictions=[None], references=[row(0)])
+
+
+def test_one_completion():
+    assert judge(right(row(3)), row(3)) == Judgement("pass", "", "all", True, True, 1.0)
+    assert judge(right(row(3), "backward"), row(3), "backward").passed
+    assert not judge(right(row(3)), row(3), task="backward").passed
+
+
+def test_helpers_are_kept():
+    judge("x", row(0))
+    first = functions._kept._judges
+    judge("y", row(1))
+    assert functions._kept._judges is first and TextJudges.entered == 1
+    assert [each.rung for each in judge_all([("parse", row(0)), (right(row(1)), row(1))])] == [
+        "parse",
+        "pass",
+    ]
+    assert functions._kept._judges is first
+    # Other limits, or another number, are other helpers'.
+    judge("x", row(0), seconds=3)
+    assert functions._kept._judges is not first and TextJudges.entered == 1
+    judge_all([("x", row(0))], num_proc=2)
+    assert TextJudges.entered == 1
+
+
+def test_helpers_are_not_shared_with_a_fork(monkeypatch):
+    judge("x", row(0))
+    first = functions._kept._judges
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    judge("x", row(0))
+    assert functions._kept._judges is not first
+    # The parent's are not the child's to end.
+    assert TextJudges.entered == 2
+    functions._kept.close()
+    first.__exit__()
+
+
+def test_helpers_of_a_call_that_failed_are_not_used_again(monkeypatch):
+    def broken(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TextJudges, "judged", broken)
+        with pytest.raises(KeyboardInterrupt):
+            judge("x", row(0))
+    assert TextJudges.entered == 0
+    assert not judge("x", row(0)).passed
+
+
+def test_threads_get_their_own_answers():
+    found = {}
+
+    def ask(id):
+        found[id] = [judge(right(row(id)), row(other)).passed for other in range(5)]
+
+    threads = [threading.Thread(target=ask, args=(id,)) for id in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {id: [id == other for other in range(5)] for id in range(5)}
+
+
+def test_what_cant_be_judged():
+    with pytest.raises(ValueError, match="row 2 has nothing to ask for the task 'cuda'"):
+        judge("x", row(2), "cuda")
+    with pytest.raises(ValueError, match=r"`task` \(='up'\)"):
+        judge("x", row(2), "up")
+    with pytest.raises(ValueError, match=r"a completion \(=None\) must be a string"):
+        judge(None, row(2))
+
+
+def test_names_that_there_are_not():
+    assert set(jax_ir_synth.evaluate.__all__) >= {"evaluate", "judge", "judge_all", "compute"}
+    with pytest.raises(AttributeError, match="has no attribute 'grade'"):
+        _ = jax_ir_synth.evaluate.grade

@@ -1,0 +1,50 @@
+"""In the place of `pool.Judges`: this process, comparing texts or judging for real.
+
+A completion is judged by its text alone, so that a test sees how judgements are brought together:
+`pass` for the right modules, else the rung that it names, or `parse`.
+"""
+
+from jax_ir_synth.evaluate.judgement import RUNGS, Judgement
+from jax_ir_synth.evaluate.tasks import TASKS, reference
+
+
+class TextJudges:
+    """Judges by the text; `entered` counts those that are at work."""
+
+    entered = 0
+    asked = 0
+
+    def __init__(self, number, limits):
+        assert number >= 1
+        self.limits = limits
+
+    def __enter__(self):
+        type(self).entered += 1
+        return self
+
+    def __exit__(self, *_):
+        type(self).entered -= 1
+
+    def judgements(self, jobs):
+        for label, question in jobs:
+            type(self).asked += 1
+            yield label, self.judged(*question)
+
+    def judged(self, completion, row, task) -> Judgement:
+        modules = reference(row, TASKS[task]).modules.values()
+        right = all(module in completion for module in modules)
+        # No rung's name is in another's.
+        rung = next((rung for rung in RUNGS[:-1] if rung in completion), "parse")
+        reason = "" if right else f"it says {completion[:20]!r}"
+        return Judgement(
+            "pass" if right else rung, reason, "all", right, right, 1.0 if right else 0.25
+        )
+
+
+class RealJudges(TextJudges):
+    """Judges by the numbers, without a process of its own."""
+
+    def judged(self, completion, row, task) -> Judgement:
+        from jax_ir_synth.evaluate.judging import judge
+
+        return judge(completion, row, task)
