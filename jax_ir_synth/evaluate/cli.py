@@ -70,7 +70,7 @@ def _evaluate(arguments, options: Options, opened, make_judges, parser: OneLineP
 def _write(arguments, found, made) -> None:
     """Whatever files are asked for, each whole or not at all."""
     from jax_ir_synth.evaluate import plot
-    from jax_ir_synth.scale.files import whole, write_json
+    from jax_ir_synth.files import whole, write_json
 
     if arguments.judgements is not None:
         with whole(arguments.judgements) as partial, open(partial, "w", encoding="utf-8") as file:

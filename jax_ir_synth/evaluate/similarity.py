@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def similarity(text: str, reference: str) -> float:
-    """1 less the Levenshtein distance in characters as a part of the longer text's length, 0 to 1."""
+    """1 less the Levenshtein distance in characters over the longer text's length, 0 to 1."""
     return _levenshtein().normalized_similarity(text, reference)
 
 

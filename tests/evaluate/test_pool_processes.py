@@ -93,6 +93,7 @@ def _in_a_fork(judges, answers) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:os.fork.*:RuntimeWarning")
 def test_in_a_process_forked_off():
     context = multiprocessing.get_context("fork")
     answers = context.Queue()
