@@ -111,8 +111,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _write(opened: dataset.Dataset, task, arguments) -> int:
     from jax_ir_synth import report
-    from jax_ir_synth.saved import SavedError
     from jax_ir_synth.files import whole
+    from jax_ir_synth.saved import SavedError
 
     def wanted(_: int, split: str) -> bool:
         # Retrieval looks at train, whatever is asked.

@@ -14,10 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from jax_ir_synth.evaluate import inputs as at
-from jax_ir_synth.lowering.parsing import parsed
 from jax_ir_synth.meaning import tolerance
 from jax_ir_synth.verify.execution import execute, execute_exactly, shortest
-from jax_ir_synth.verify.signature import Signature, signature
 from jax_ir_synth.verify.widening import widened
 
 # Rows whose expectation is kept: several completions of a row are judged one after the other.
@@ -32,7 +30,6 @@ class Expectation(NamedTuple):
     """What a right module gives on each of the inputs.
 
     Attributes:
-      signature: of the module.
       inputs: arrays for the arguments; float32 where the module takes 16-bit floats.
       results: of the reference, floats of float64, on each input.
       looked_at: for each result on each input a mask of its elements.
@@ -40,7 +37,6 @@ class Expectation(NamedTuple):
       rate: how far an element may be off, as a part of the largest one on the same input.
     """
 
-    signature: Signature
     inputs: list[list[np.ndarray]]
     results: list[list[np.ndarray]]
     looked_at: list[list[np.ndarray]]
@@ -76,7 +72,6 @@ def expectation(module: str, platform: str, described: str, rate: float) -> Expe
     Raises Unjudgeable.
     """
     avals = json.loads(described)
-    signatures: list[Signature] = []
     try:
         wide = widened(module)
         points = at.inputs(avals)
@@ -86,8 +81,7 @@ def expectation(module: str, platform: str, described: str, rate: float) -> Expe
             # Only XLA runs it: in float32, away from the edges.
             points = at.more(avals, len(points))
             exact = None
-        single = execute(wide, platform, points, signatures.append, ()).results
-        found = signatures[0] if wide == module else _signature(module)
+        single = execute(wide, platform, points, lambda found: None, ()).results
         results = exact or [[_double(x) for x in each] for each in single]
         masks = [
             [np.isfinite(_double(x)) & np.isfinite(_double(y)) for x, y in zip(*both, strict=True)]
@@ -95,7 +89,7 @@ def expectation(module: str, platform: str, described: str, rate: float) -> Expe
         ]
         half = shortest(module)
         rate = max(rate, tolerance.CONSTANTS[half]) if half else rate
-        here = Expectation(found, points, results, masks, _largest(results, masks), rate)
+        here = Expectation(points, results, masks, _largest(results, masks), rate)
         if exact:
             _mask_jumps(here, avals, wide, platform, single)
     except Unjudgeable:
@@ -107,11 +101,6 @@ def expectation(module: str, platform: str, described: str, rate: float) -> Expe
         if not any(mask.any() for mask in each):
             raise Unjudgeable(f"no element of the reference's result {k} is sure")
     return here
-
-
-def _signature(module: str) -> Signature:
-    with parsed(module) as read:
-        return signature(read)
 
 
 def _mask_jumps(here: Expectation, avals, module: str, platform: str, single) -> None:

@@ -20,13 +20,15 @@ from jax_ir_synth.evaluate.tasks import BACKWARD, TASKS, Reference, reference
 from jax_ir_synth.lowering import contexts
 from jax_ir_synth.lowering.column import BACKENDS, clean
 from jax_ir_synth.lowering.identity import canonical
-from jax_ir_synth.lowering.parsing import walk
+from jax_ir_synth.lowering.parsing import parsed, walk
 from jax_ir_synth.meaning import tolerance
 from jax_ir_synth.verify import foreign
 from jax_ir_synth.verify.execution import execute, execute_exactly
-from jax_ir_synth.verify.signature import NoSignature, Signature
+from jax_ir_synth.verify.signature import NoSignature, Signature, signature
 from jax_ir_synth.verify.widening import widened
 
+# Told as reached before the reference is run, whose failure is not the answer's.
+REFERENCE = "reference"
 # Characters; a reference has some thousands.
 LONGEST = 2**20
 _REASON = 300
@@ -52,8 +54,8 @@ def judge(
       completion: what a model wrote.
       row: of the dataset, all columns.
       task: one of `tasks.TASKS`.
-      reached: is called with a rung before what might fail at it is tried, so that whoever watches
-        knows what a process died of.
+      reached: is called with a rung before what might fail at it is tried, and with `REFERENCE`
+        before the reference is run, so that whoever watches knows what a process died of.
 
     Raises:
       ValueError: the task has nothing to ask of the row, or there is no such task.
@@ -66,7 +68,6 @@ def judge(
         raise ValueError(
             f"{TASKS[task].title} asks nothing of row {row['id']}: the texts are alike"
         )
-    expected = _expectations(right, row)
     reached("no_code")
     found = taken(completion, list(right.modules)) if len(completion) <= LONGEST else []
     text = "\n\n".join(module.text for module in found) or completion[:LONGEST]
@@ -79,7 +80,7 @@ def judge(
     )
     names = _Names()
     try:
-        _climb(completion, found, right, expected, task, reached, names)
+        _climb(completion, found, right, row, task, reached, names)
     except Failed as failure:
         reason = " ".join(str(failure).split())[:_REASON]
         return make(rung=failure.rung, reason=reason, renamed=names.alike(right))
@@ -124,7 +125,7 @@ def _climb(
     completion: str,
     found: Sequence[Module],
     right: Reference,
-    expected: Mapping[str, Expectation],
+    row: Mapping,
     task: str,
     reached: Callable[[str], None],
     names: _Names,
@@ -141,6 +142,11 @@ def _climb(
     reached("signature")
     if TASKS[task].translates:
         _check_translated(found, right, names)
+    for text, (section, meant) in zip(names.printed, right.modules.items(), strict=True):
+        _check_signature(text, section, meant)
+    # Only now: most of what fails does so before, and then the reference needn't be run.
+    reached(REFERENCE)
+    expected = _expectations(right, row)
     for text, section in zip(names.printed, right.modules, strict=True):
         _run(text, section, right.platform, expected[section], reached)
 
@@ -178,19 +184,10 @@ def _run(
     reached: Callable[[str], None],
 ) -> None:
     """Runs a module and compares what it computes. Raises Failed."""
-
-    def check(found: Signature) -> None:
-        if found != expected.signature:
-            raise Failed("signature", f"{section}: {_differs(found, expected.signature)}")
-        reached("execute")
-
+    reached("execute")
     _check_calls(text, platform)
     try:
-        got = execute(text, platform, expected.inputs, check, expected.largest).results
-    except Failed:
-        raise
-    except NoSignature as error:
-        raise Failed("signature", f"{section}: {error}") from error
+        got = execute(text, platform, expected.inputs, lambda found: None, expected.largest).results
     except ValueError as error:
         raise Failed("execute", f"{section}: {error}") from error
     reached("numeric")
@@ -205,6 +202,21 @@ def _run(
             return
     if not off <= 1:
         raise Failed("numeric", f"{section}: {worst}, {off:.3g} times what is allowed")
+
+
+def _check_signature(text: str, section: str, meant: str) -> None:
+    """Raises Failed unless a module takes and returns what the right one does."""
+    try:
+        found, wanted = _signature(text), _signature(meant)
+    except NoSignature as error:
+        raise Failed("signature", f"{section}: {error}") from error
+    if found != wanted:
+        raise Failed("signature", f"{section}: {_differs(found, wanted)}")
+
+
+def _signature(text: str) -> Signature:
+    with parsed(text) as module:
+        return signature(module)
 
 
 def _check_calls(text: str, platform: str) -> None:

@@ -10,9 +10,12 @@ import pytest
 from jax_ir_synth import cli, samples
 from jax_ir_synth.columns import SCHEMA
 from jax_ir_synth.config import CONFIGS, DEFAULTS
+from jax_ir_synth.evaluate import baselines
+from jax_ir_synth.evaluate import cli as evaluate_command
 from jax_ir_synth.lowering import lower_source
 from jax_ir_synth.reading import Reading
 from jax_ir_synth.scale import cli as scale_command
+from jax_ir_synth.show import command as show_command
 from jax_ir_synth.stats import command, tables
 from jax_ir_synth.stats.figures import Figures
 from jax_ir_synth.verify import CUDA_PARSED, OF_STABLEHLO, WORDS
@@ -87,6 +90,9 @@ def test_commands_are_understood():
     }
     parsers["jax_ir_synth.verify"] = verify_command._parser()
     parsers["jax_ir_synth.scale"] = scale_command._parser()
+    parsers["jax_ir_synth.show"] = show_command._parser()
+    parsers["jax_ir_synth.evaluate"] = evaluate_command._parser()
+    parsers["jax_ir_synth.evaluate.baselines"] = baselines._parser()
     seen = set()
     for words in _commands():
         if words[:2] == ["python", "-m"]:
