@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from jax_ir_synth.card.errors import CardError
-from jax_ir_synth.card.pictures import FOLDER
+from jax_ir_synth.repository.layout import DEFAULT, PICTURES, README
 
 # What the Hub knows, as huggingface_hub's `DatasetCardData` lists it.
 KNOWN = {
@@ -23,7 +23,7 @@ KNOWN = {
     },
     "source_datasets": {"original", "extended"},
 }
-_LINK = re.compile(rf"\b{FOLDER}/([\w.-]+)")
+_LINK = re.compile(rf"\b{PICTURES}/([\w.-]+)")
 
 
 def check(folder: Path, metadata: Mapping) -> None:
@@ -36,7 +36,7 @@ def check(folder: Path, metadata: Mapping) -> None:
     from datasets.utils.metadata import MetadataConfigs
     from huggingface_hub import DatasetCard
 
-    card = DatasetCard((folder / "README.md").read_text(encoding="utf-8"))
+    card = DatasetCard((folder / README).read_text(encoding="utf-8"))
     data = card.data.to_dict()
     differ = sorted(
         key for key in {*data, *metadata} if _plain(data.get(key)) != _plain(metadata.get(key))
@@ -53,7 +53,7 @@ def check(folder: Path, metadata: Mapping) -> None:
         configs.get_default_config_name()
     except (TypeError, ValueError) as error:
         raise CardError(f"datasets can't read the card's YAML: {error}") from error
-    if set(configs) != set(infos):
+    if set(configs) - {DEFAULT} != set(infos):
         raise CardError("the card's configs and dataset_info are not of the same subsets")
     check_pictures(card.text, folder)
 
@@ -61,7 +61,7 @@ def check(folder: Path, metadata: Mapping) -> None:
 def check_pictures(text: str, folder: Path) -> None:
     """Raises CardError unless the pictures that a text names are those that are there."""
     named = set(_LINK.findall(text))
-    there = {path.name for path in (folder / FOLDER).iterdir()}
+    there = {path.name for path in (folder / PICTURES).iterdir()}
     if named - there:
         raise CardError(f"the card shows a picture that isn't there: {min(named - there)}")
     if there - named:

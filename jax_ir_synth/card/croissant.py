@@ -6,11 +6,13 @@ be read by it from a disk too.
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from jax_ir_synth import __version__
 from jax_ir_synth.card.facts import Facts
-from jax_ir_synth.card.metadata import PRETTY_NAME, file_name, general
+from jax_ir_synth.card.metadata import PRETTY_NAME, general
+from jax_ir_synth.repository.tables import Subset
 
 _PARQUET = "application/x-parquet"
 _LICENSE = "https://www.apache.org/licenses/LICENSE-2.0"
@@ -18,12 +20,12 @@ _LICENSE = "https://www.apache.org/licenses/LICENSE-2.0"
 _SPLIT = r"^(?:.*/)?(\w+)-\d+-of-\d+\.parquet$"
 
 
-def text(facts: Facts, folder: Path, card: str, repo: str | None) -> str:
+def text(facts: Facts, subsets: Sequence[Subset], folder: Path, card: str, repo: str | None) -> str:
     """The JSON text. A record set for each config, with a field for each column and the split.
 
     Args:
-      facts: whose configs and splits there are.
-      folder: where the Parquet files are.
+      facts: of the rows.
+      subsets: with their Parquet files in `folder`.
       card: the card's text, whose BibTeX is the citation here too.
       repo: the Hub's repository, for its address.
 
@@ -35,19 +37,19 @@ def text(facts: Facts, folder: Path, card: str, repo: str | None) -> str:
 
     context = mlcroissant.Context()
     distribution, records = [], []
-    for config, splits in facts.splits.items():
+    for config, parts in subsets:
         distribution.append(
             mlcroissant.FileSet(
                 ctx=context,
                 id=_files(config),
                 name=_files(config),
-                description=f"The Parquet files of the subset {config}, one for each split.",
+                description=f"The Parquet files of the subset {config}.",
                 encoding_formats=[_PARQUET],
                 includes=[f"{config}/*.parquet"],
             )
         )
-        for split in splits:
-            distribution.append(_file(mlcroissant, context, folder, file_name(config, split)))
+        for path in (path for part in parts.values() for path in part.paths):
+            distribution.append(_file(mlcroissant, context, folder, path))
         records.append(_record_set(mlcroissant, context, config))
     try:
         metadata = mlcroissant.Metadata(

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,8 +32,9 @@ class Facts(NamedTuple):
       lines: by category, each row's lines of Python.
       sizes: by category, then `forward` and `backward`, bytes of the CPU's StableHLO.
       sides: by operation, rows in which it stands in the text of `cpp` alone, of `cuda` alone.
-      categories: each row's category by its id; `skeletons`: its skeleton_hash.
-      splits: by config, then split, rows and bytes (as Arrow).
+      categories: each row's category by its id.
+      skeletons: by id, each row's skeleton_hash; also of rows that the card isn't about.
+      splits: by subset, then split, how many rows; of the subsets that the card is about.
     """
 
     request: Request
@@ -45,21 +46,24 @@ class Facts(NamedTuple):
     sides: dict[str, dict[str, int]]
     categories: dict[int, str]
     skeletons: dict[int, str]
-    splits: dict[str, dict[str, tuple[int, int]]]
+    splits: dict[str, dict[str, int]]
 
 
-def gather(path: Path, seed: int) -> Facts:
+def gather(path: Path, seed: int, subsets: Collection[str] | None = None) -> Facts:
     """Reads a saved dataset. Raises SavedError and CardError, ValueError for a seed that is none.
 
     The rows must be whole, keep the project's promises (see `audit`), have StableHLO for both
     devices, and be all of a config's first rows, in any order.
+
+    Args:
+      subsets: those that the card is about: only their rows count in its figures. By default all.
     """
     from jax_ir_synth import report
 
     saved = open_saved(path)
     if not saved.count:
         raise CardError(f"`PATH` (={path}) holds no row")
-    gathered = _Gathered()
+    gathered = _Gathered(subsets)
     for row, split in report.progress(saved.rows, saved.count):
         try:
             gathered.add(Reading(whole(row), split))
@@ -71,9 +75,10 @@ def gather(path: Path, seed: int) -> Facts:
 
 
 class _Gathered:
-    def __init__(self):
+    def __init__(self, subsets: Collection[str] | None):
         from jax_ir_synth.stats.figures import Figures
 
+        self._subsets = subsets
         self._figures = Figures()
         self._chooser = Chooser()
         self._shown = None
@@ -83,7 +88,6 @@ class _Gathered:
         self._categories: dict[int, str] = {}
         self._skeletons: dict[int, str] = {}
         self._split_rows = Counter()
-        self._split_bytes = Counter()
         # What the rows' headers say, and whether they were verified; the same for all.
         self._kind: tuple | None = None
 
@@ -97,28 +101,32 @@ class _Gathered:
             raise CardError(
                 f"row {number} has no StableHLO: a card needs it, alone or among others"
             )
-        self._figures.add(reading)
-        if self._figures.faults:
-            fault = self._figures.faults[0]
-            raise CardError(f"row {fault.id} breaks a promise ({fault.check}): {fault.reason}")
         kind = _kind(reading)
         if kind != (self._kind or kind):
             raise CardError(
                 f"row {number} is of another dialect, target or proof than those before"
             )
         self._kind = kind
-        self._chooser.add(reading)
-        self._shown = min(filter(None, (self._shown, reading)), key=_unfit)
         category = reading.category
         self._categories[number] = category
         self._skeletons[number] = row["skeleton_hash"]
+        if self._subsets is None or not {ALL, category}.isdisjoint(self._subsets):
+            self._describe(reading)
+
+    def _describe(self, reading: Reading) -> None:
+        category = reading.category
+        self._figures.add(reading)
+        if self._figures.faults:
+            fault = self._figures.faults[0]
+            raise CardError(f"row {fault.id} breaks a promise ({fault.check}): {fault.reason}")
+        self._chooser.add(reading)
+        self._shown = min(filter(None, (self._shown, reading)), key=_unfit)
         self._lines[category].append(reading.facts.lines)
         for part, sizes in self._sizes[category].items():
             sizes.append(len(getattr(reading.ir, part).encode()))
         if reading.differs:
             self._add_sides(reading)
         self._split_rows[category, reading.split] += 1
-        self._split_bytes[category, reading.split] += _arrow_bytes(row)
 
     def _add_sides(self, reading: Reading) -> None:
         from jax_ir_synth.lowering import census
@@ -135,7 +143,7 @@ class _Gathered:
     def facts(self, seed: int) -> Facts:
         present = [category for category in CATEGORIES if category in self._lines]
         return Facts(
-            request=self._request(present, seed),
+            request=self._request(seed),
             summary=self._figures.summary(),
             shown=self._shown,
             samples=self._chooser.chosen(),
@@ -148,15 +156,18 @@ class _Gathered:
                 operation: {name: self._sides[operation][name] for name in IR_COLUMNS}
                 for operation in sorted(self._sides)
             },
-            categories=self._categories,
+            categories={
+                id: category for id, category in self._categories.items() if category in present
+            },
             skeletons=self._skeletons,
             splits=self._splits(present),
         )
 
-    def _request(self, present: list[str], seed: int) -> Request:
+    def _request(self, seed: int) -> Request:
+        present = set(self._categories.values())
         dialects, target, verify = self._kind
         request = Request(
-            category=present[0] if len(present) == 1 else ALL,
+            category=min(present) if len(present) == 1 else ALL,
             seed=seed,
             count=len(self._categories),
             dialect=dialects,
@@ -173,16 +184,15 @@ class _Gathered:
                 )
         return request
 
-    def _splits(self, present: list[str]) -> dict[str, dict[str, tuple[int, int]]]:
+    def _splits(self, present: list[str]) -> dict[str, dict[str, int]]:
         configs = {category: [category] for category in present}
         if len(present) > 1:
             configs = {ALL: present, **configs}
+        if self._subsets is not None:
+            configs = {name: parts for name, parts in configs.items() if name in self._subsets}
         return {
             config: {
-                split: (
-                    sum(self._split_rows[part, split] for part in parts),
-                    sum(self._split_bytes[part, split] for part in parts),
-                )
+                split: sum(self._split_rows[part, split] for part in parts)
                 for split in SPLITS
                 if any(self._split_rows[part, split] for part in parts)
             }
@@ -214,14 +224,6 @@ def _unfit(reading: Reading) -> tuple[bool, int, int]:
         len(reading.row["cpp"]),
         reading.row["id"],
     )
-
-
-def _arrow_bytes(row: Mapping) -> int:
-    import pyarrow
-
-    from jax_ir_synth.columns import SCHEMA
-
-    return pyarrow.RecordBatch.from_pylist([dict(row)], SCHEMA).nbytes
 
 
 def _place(category: str | None) -> str:

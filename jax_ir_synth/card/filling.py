@@ -11,6 +11,7 @@ from jax_ir_synth.card.drawing import Count
 from jax_ir_synth.card.errors import CardError
 from jax_ir_synth.card.facts import Facts
 from jax_ir_synth.card.metadata import PRETTY_NAME
+from jax_ir_synth.config import ALL, DEFAULTS
 
 TEMPLATE = "template.md"
 _OUTPUT = "data/rows.parquet"
@@ -96,8 +97,10 @@ def _fields(
         "title": PRETTY_NAME,
         "repo": repo,
         "rows": summary["rows"],
+        "drawn": len(facts.skeletons),
         "request": request,
         "configs": facts.splits,
+        "every": ALL if ALL in facts.splits else None,
         "default": next(iter(facts.splits)),
         "shown": facts.shown,
         "shown_ir": write_column(facts.shown.ir),
@@ -129,6 +132,7 @@ def _fields(
         "remade": remade,
         "dialects": several(request.dialect),
         "command": _command(request),
+        "publish": _publish(request, repo, facts.splits),
         "output": _OUTPUT,
         "arguments": _arguments(request),
         "versions": {"jax_ir_synth": __version__, **{name: version(name) for name in VERSIONED}},
@@ -139,23 +143,36 @@ def _fields(
 
 def _command(request) -> str:
     """The command that writes the rows, with every flag that isn't the default."""
-    from jax_ir_synth.choices import several
-    from jax_ir_synth.config import ALL, DEFAULTS
-
     flags = [f"--config {request.category}"] if request.category != ALL else []
-    flags += [f"--count {request.count}", f"--seed {request.seed}"]
-    for name in ("dialect", "target"):
-        if getattr(request, name) != DEFAULTS[name]:
-            flags.append(f"--{name} {','.join(several(getattr(request, name)))}")
+    flags += _flags(request)
     if not request.verify:
         flags.append("--no-verify")
     return f"python -m jax_ir_synth {' '.join(flags)} --output {_OUTPUT}"
 
 
+def _publish(request, repo: str | None, subsets: Mapping) -> str | None:
+    """The command that makes the same rows and publishes the same subsets, where there is one."""
+    # It proves each row.
+    if repo is None or not request.verify:
+        return None
+    flags = _flags(request)
+    if request.category != ALL or ALL not in subsets or len(subsets) <= len(request.categories):
+        flags += ["--config", *subsets]
+    return f"python -m jax_ir_synth.publish {repo} {' '.join(flags)}"
+
+
+def _flags(request) -> list[str]:
+    from jax_ir_synth.choices import several
+
+    flags = [f"--count {request.count}", f"--seed {request.seed}"]
+    for name in ("dialect", "target"):
+        if getattr(request, name) != DEFAULTS[name]:
+            flags.append(f"--{name} {','.join(several(getattr(request, name)))}")
+    return flags
+
+
 def _arguments(request) -> str:
     """What `load_dataset` takes beside the name of the package to give the rows."""
-    from jax_ir_synth.config import DEFAULTS
-
     given = {name: getattr(request, name) for name in DEFAULTS}
     named = [
         f"{name}={value!r}"

@@ -8,7 +8,6 @@ from jax_ir_synth.card.drawing import Count
 from jax_ir_synth.card.facts import Facts
 from jax_ir_synth.card.filling import Picture
 
-FOLDER = "pictures"
 THEMES = (style.LIGHT, style.DARK)
 # Two pixels of the file for one of a page that shows it 800 wide.
 _DOTS_AN_INCH = 200

@@ -4,14 +4,17 @@ import contextlib
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from jax_ir_synth.card import extras
 from jax_ir_synth.card.errors import CardError
+from jax_ir_synth.repository.layout import PICTURES, README
+from jax_ir_synth.saved import SavedError, open_saved
 
-README, CROISSANT = "README.md", "croissant.json"
+CROISSANT = "croissant.json"
 # Rows that are made anew, beside one of each category that would be left out.
 REMADE = 14
 _REPO = re.compile(r"[\w.-]+/[\w.-]+")
@@ -48,13 +51,14 @@ def write_card(
       seed: which the rows were made with; it is proven, see `drawing.Redrawn`.
       repo: the Hub's repository, for links and `load_dataset` lines; without it they are of the
         builder that makes the rows.
-      metadata: the YAML's `configs` and `dataset_info`, lists as datasets writes them; by default
-        for the layout of `metadata.file_name`.
-      parquet: write the Parquet files of that layout too.
+      metadata: the YAML's `configs` and `dataset_info`, see `repository.metadata.card_data`, where
+        the Parquet files were written already; the card is then about its subsets. By default
+        about all that have rows, in the files that `repository.tables.write` gives.
+      parquet: write these files too.
       remade: how many rows to make anew and compare.
 
-    croissant.json describes the Parquet files of that layout, where the folder has them all;
-    otherwise there is none, and one that was there is removed. It needs mlcroissant.
+    croissant.json describes the Parquet files, where the folder has them all and no `metadata` is
+    given; otherwise there is none, and one that was there is removed. It needs mlcroissant.
 
     Raises:
       CardError, saved.SavedError: one line, also for the extra `publish` (or `croissant`) that is
@@ -68,40 +72,64 @@ def write_card(
     if repo is not None and not _REPO.fullmatch(repo):
         raise CardError(f"`repo` (={repo}) must be USER/NAME")
     # Late: they bring jax.
-    from jax_ir_synth.card import checking, croissant, facts, filling, layout, pictures
+    from jax_ir_synth.card import checking, croissant, facts, filling, pictures
     from jax_ir_synth.card import metadata as yaml
     from jax_ir_synth.card.drawing import Redrawn, spread
 
-    found = facts.gather(saved, seed)
+    subsets = None
+    if metadata is not None:
+        subsets = [info.get("config_name") for info in metadata.get("dataset_info") or ()]
+    found = facts.gather(saved, seed, subsets)
     if metadata is not None:
         yaml.check_given(metadata, found)
     redrawn = Redrawn(found.request)
     redrawn.check_skeletons(found.skeletons)
+    counts = {name: redrawn.counts[name] for name in found.lines}
     compared = redrawn.check_rows(facts.rows_of(saved, spread(found.categories, remade)))
     with _parts(folder) as partial:
-        files = layout.files(found)
-        source = partial if parquet else folder
-        there = parquet or all((folder / name).is_file() for name in files)
-        if there:
-            extras.require(extras.CROISSANT)
-            (layout.write if parquet else layout.check)(found, saved, source)
+        described, there, source = metadata, None, folder
         if metadata is None:
-            described = yaml.of_files(found, source)
-        else:
-            described = {key: metadata[key] for key in yaml.OF_FILES}
-        (partial / pictures.FOLDER).mkdir()
-        drawn = pictures.draw(found, redrawn.counts, partial / pictures.FOLDER)
-        whole = {**described, **yaml.general(found)}
-        text = filling.fill(found, redrawn.counts, compared, whole, drawn, repo)
+            described, there, source = _files(saved, list(found.splits), folder, partial, parquet)
+        (partial / PICTURES).mkdir()
+        drawn = pictures.draw(found, counts, partial / PICTURES)
+        whole = {**{key: described[key] for key in yaml.OF_FILES}, **yaml.general(found)}
+        text = filling.fill(found, counts, compared, whole, drawn, repo)
         (partial / README).write_text(text, encoding="utf-8")
         checking.check(partial, whole)
         if there:
-            made = croissant.text(found, source, text, repo)
+            made = croissant.text(found, there, source, text, repo)
             (partial / CROISSANT).write_text(made, encoding="utf-8")
         names = _move(partial, folder)
         if not there:
             (folder / CROISSANT).unlink(missing_ok=True)
     return Written(names, found.summary["rows"], compared)
+
+
+def _files(saved: Path, names: list[str], folder: Path, partial: Path, keep: bool):
+    """The Parquet files: the YAML of them, their subsets where they are kept, and where they are.
+
+    They are written in any case, as their sizes are part of the YAML; into `partial` to be kept.
+    """
+    from jax_ir_synth.repository import tables
+    from jax_ir_synth.repository.metadata import card_data
+
+    with tempfile.TemporaryDirectory(dir=partial) as scratch:
+        written_to = partial if keep else Path(scratch)
+        written = tables.write(written_to, (row for row, _ in open_saved(saved).rows), names)
+        if keep:
+            return card_data(written), written, partial
+        try:
+            there = tables.there(folder, written, written_to)
+        except SavedError:
+            raise
+        except ValueError as error:
+            raise CardError(
+                f"{folder / str(error)} don't hold the rows of `PATH` (={saved}): remove them, or "
+                "write them anew with --parquet"
+            ) from error
+    if there:
+        extras.require(extras.CROISSANT)
+    return card_data(there or written), there, folder
 
 
 @contextlib.contextmanager

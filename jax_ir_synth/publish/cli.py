@@ -2,24 +2,29 @@
 
 import argparse
 import os
-import shlex
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from jax_ir_synth.choices import several
 from jax_ir_synth.cli import (
     OneLineParser,
     Terminated,
     add_row_arguments,
     sigterm_raises,
 )
-from jax_ir_synth.config import ALL, CONFIGS, DEFAULTS, Request, number_of_processes
+from jax_ir_synth.config import CONFIGS, DEFAULTS, Request, number_of_processes
 from jax_ir_synth.publish import NotReady, PublishError
 from jax_ir_synth.publish.names import check_name
+from jax_ir_synth.publish.rows_file import config_of
 
 PROGRAM = "jax_ir_synth.publish"
 _ROW_FLAGS = ("count", "seed", "device", "dialect", "target")
+
+
+class _Unset(int):
+    """A default that can be told from the same number, given."""
 
 
 def main(argv: list[str] | None = None, check: str | None = None) -> int:
@@ -53,9 +58,14 @@ def main(argv: list[str] | None = None, check: str | None = None) -> int:
 
 def _run(arguments, request: Request, number: int, check: str | None) -> int:
     # Late: --help or a wrong argument must not wait for them.
+    from jax_ir_synth.card import CardError, extras
     from jax_ir_synth.publish import rows_file
 
     started = time.perf_counter()
+    try:
+        extras.require(extras.PUBLISH)
+    except CardError as error:
+        raise NotReady(str(error)) from None
     if arguments.source is not None:
         rows_file.opened(arguments.source)
     client, before = (None, None) if arguments.dry_run is not None else _ready(arguments)
@@ -66,10 +76,12 @@ def _run(arguments, request: Request, number: int, check: str | None) -> int:
         if arguments.source is not None:
             from jax_ir_synth.verify.reproof import CHECK
 
-            rows_file.take(rows, arguments.source, arguments.config, number, check or CHECK)
+            configs = rows_file.take(
+                rows, arguments.source, arguments.config, number, check or CHECK
+            )
         else:
-            rows_file.make(rows, request, arguments.config, number)
-        told = _write(arguments, request, rows, folder)
+            configs = rows_file.make(rows, request, arguments.config, number)
+        told = _write(arguments, configs, rows, folder)
         if client is None:
             os.rename(folder, arguments.dry_run)
             done = f"{arguments.dry_run}: written, not published"
@@ -88,22 +100,20 @@ def _ready(arguments):
     return client, target.look(client, arguments.repo, arguments.private)
 
 
-def _write(arguments, request: Request, rows: Path, folder: Path) -> str:
-    from jax_ir_synth.publish import tables
-    from jax_ir_synth.publish.card_seam import write_card
-    from jax_ir_synth.publish.metadata import card_data
+def _write(arguments, configs: list[str], rows: Path, folder: Path) -> str:
+    from jax_ir_synth.card import CardError, write_card
+    from jax_ir_synth.repository import tables
+    from jax_ir_synth.repository.metadata import card_data
     from jax_ir_synth.saved import open_saved
 
     folder.mkdir()
-    subsets = tables.write(folder, (row for row, _ in open_saved(rows).rows), arguments.config)
-    write_card(
-        folder,
-        rows,
-        repo=arguments.repo,
-        command=_command(arguments, request),
-        seed=None if arguments.source is not None else request.seed,
-        data=card_data(subsets),
-    )
+    subsets = tables.write(folder, (row for row, _ in open_saved(rows).rows), configs)
+    try:
+        write_card(
+            folder, rows, seed=arguments.seed, repo=arguments.repo, metadata=card_data(subsets)
+        )
+    except CardError as error:
+        raise PublishError(str(error)) from error
     counts = {subset.name: sum(part.rows for part in subset.splits.values()) for subset in subsets}
     return ", ".join(f"{name} {count}" for name, count in counts.items()) + " rows"
 
@@ -121,34 +131,28 @@ def _push(arguments, client, folder: Path, before) -> str:
     )
 
 
-def _command(arguments, request: Request) -> str:
-    """What publishes the same again, without what has no part in it."""
-    words = ["python", "-m", PROGRAM, arguments.repo]
-    if arguments.source is not None:
-        words += ["--from", arguments.source.name]
-    else:
-        words += ["--count", request.count, "--seed", request.seed]
-        for name in _ROW_FLAGS[2:]:
-            if (value := getattr(request, name)) != DEFAULTS[name]:
-                words += [f"--{name}", value if isinstance(value, str) else ",".join(value)]
-    if arguments.config != list(CONFIGS):
-        words += ["--config", *arguments.config]
-    return shlex.join(map(str, words))
-
-
 def _validated(arguments) -> Request:
     """The rows that are asked for; arguments are made ready. Raises ValueError."""
     check_name(arguments.repo)
     given = {name: getattr(arguments, name) for name in _ROW_FLAGS}
-    request = Request(category=ALL, **given)
-    for config in arguments.config or ():
+    for config in arguments.config:
         Request(category=config)
     # In the registry's order, each once.
-    arguments.config = [name for name in CONFIGS if name in (arguments.config or CONFIGS)]
+    arguments.config = [name for name in CONFIGS if name in arguments.config]
+    request = Request(category=config_of(arguments.config), **given)
     if arguments.source is not None:
         for name in _ROW_FLAGS:
-            if given[name] != DEFAULTS[name]:
+            if name != "seed" and given[name] != DEFAULTS[name]:
                 raise ValueError(f"`--{name}` is for rows to be made, `--from` has them already")
+        if isinstance(arguments.seed, _Unset):
+            raise ValueError("`--from` needs `--seed`, that of its rows: the card proves it")
+    if request.device != "both":
+        raise ValueError(f"`--device` (={request.device}) must be both: the card shows the two")
+    if "stablehlo" not in several(request.dialect):
+        raise ValueError(
+            f"`--dialect` (={','.join(several(request.dialect))}) must be stablehlo, alone or among "
+            "others: the card is about it"
+        )
     if arguments.dry_run is not None:
         if arguments.dry_run.exists() or not arguments.dry_run.absolute().parent.is_dir():
             raise ValueError(
@@ -168,21 +172,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("repo", metavar="USER/NAME", help="where to; it is created if need be")
     add_row_arguments(parser)
+    parser.set_defaults(seed=_Unset(DEFAULTS["seed"]))
     parser.add_argument(
         "--from",
         dest="source",
         type=Path,
         metavar="PATH",
         help="take the rows of a saved dataset instead, and prove them anew: a .jsonl or .parquet "
-        "file or a folder of save_to_disk",
+        "file or a folder of save_to_disk; needs the --seed that they were made with",
     )
     parser.add_argument(
         "--config",
         nargs="+",
         action="extend",
+        default=[],
         metavar="NAME",
-        help=f"the subsets to publish, of {', '.join(CONFIGS)} (default: each that has rows); all "
-        "are cuts of the same rows",
+        help=f"the subsets to publish, of {', '.join(CONFIGS)} (default: each that has rows); "
+        "several are cuts of the same --count rows of all categories",
     )
     parser.add_argument(
         "--num-proc", type=int, default=1, metavar="N", help="worker processes (default: 1)"

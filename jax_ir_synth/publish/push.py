@@ -7,8 +7,8 @@ from typing import NamedTuple
 from jax_ir_synth import report
 from jax_ir_synth.publish import PublishError
 from jax_ir_synth.publish.client import Client
-from jax_ir_synth.publish.layout import is_ours
 from jax_ir_synth.publish.target import File, Published, published
+from jax_ir_synth.repository.layout import is_ours
 
 # Commits that are tried: the connection may be lost, and others may push meanwhile.
 _ROUNDS = 5

@@ -12,30 +12,46 @@ from jax_ir_synth.writers import PARQUET, open_output
 _SECONDS, _GIGABYTES = 60, 4
 
 
-def categories_of(configs: Collection[str]) -> tuple[str, ...]:
-    """Whose rows these subsets have."""
-    return tuple(name for name in CATEGORIES if ALL in configs or name in configs)
+def config_of(configs: Collection[str]) -> str:
+    """The config whose rows are needed to publish these subsets; for none named, all."""
+    return next(iter(configs)) if len(configs) == 1 else ALL
 
 
-def make(path: Path, request: Request, configs: Collection[str], number: int) -> None:
-    """Make the request's rows that the subsets have, by `number` processes.
+def make(path: Path, request: Request, configs: Collection[str], number: int) -> list[str]:
+    """Make the request's rows, by `number` processes. Returns the subsets to publish.
+
+    Args:
+      configs: the subsets that are asked for; none named are all that have rows.
 
     Raises:
       RowError: a row could not be made or proven.
+      NotReady: the subsets have no rows.
     """
     # Late: a wrong argument or --help must not wait for these.
     from jax_ir_synth import report
     from jax_ir_synth.plan import places, plan_rows
     from jax_ir_synth.workers import Workers
 
-    wanted = categories_of(configs)
-    count = sum(place.category in wanted for place in places(request))
-    if not count:
-        raise NotReady(f"`--count` (={request.count}) gives no row of {', '.join(configs)}")
-    with open_output(path, PARQUET) as write, Workers(number, count) as workers:
-        planned = (row for row in plan_rows(request, draw=workers.draw) if row.category in wanted)
-        for row in report.progress(workers.rows(request, planned), count):
+    # Their first places: after one turn no category is new.
+    present = {place.category for place in places(request, 0, len(CATEGORIES))}
+    subsets = _subsets(configs, present, f"`--count` (={request.count})")
+    with open_output(path, PARQUET) as write, Workers(number, request.count) as workers:
+        planned = plan_rows(request, draw=workers.draw)
+        for row in report.progress(workers.rows(request, planned), request.count):
             write(row)
+    return subsets
+
+
+def _subsets(configs: Collection[str], present: Collection[str], source: str) -> list[str]:
+    if len(present) == 1 and ALL in configs:
+        raise NotReady(f"{source} gives rows of {min(present)} alone: publish that, not {ALL}")
+    there = [name for name in CATEGORIES if name in present]
+    if len(there) != 1:
+        there.insert(0, ALL)
+    found = [name for name in there if present and name in (configs or there)]
+    if not found:
+        raise NotReady(f"{source} gives no row of {', '.join(configs or CATEGORIES)}")
+    return found
 
 
 def opened(path: Path):
@@ -51,14 +67,15 @@ def opened(path: Path):
     return saved
 
 
-def take(path: Path, source: Path, configs: Collection[str], number: int, check: str) -> None:
-    """Take the rows of the subsets from the dataset at `source`, each proven anew.
+def take(path: Path, source: Path, configs: Collection[str], number: int, check: str) -> list[str]:
+    """Take the rows of `config_of(configs)` from the dataset at `source`, each proven anew.
 
-    Their column `verified` says how they were proven now.
+    Returns the subsets to publish, as `make` does. The rows' column `verified` says how they were
+    proven now.
 
     Raises:
       PublishError: one is not proven.
-      NotReady: there is none.
+      NotReady: the subsets have no rows.
     """
     import pyarrow
 
@@ -66,20 +83,19 @@ def take(path: Path, source: Path, configs: Collection[str], number: int, check:
     from jax_ir_synth.verify.results import category_of, printable
     from jax_ir_synth.verify.sandbox import Limits
 
-    wanted = categories_of(configs)
-    taken = 0
+    config = config_of(configs)
+    present = set()
 
     def settle(entry, outcome):
-        nonlocal taken
         if not outcome.passed:
             first = (outcome.said.splitlines() or [""])[0]
             raise PublishError(printable(f"{entry.where} is not proven: {first}"))
         category = category_of(entry.row)
         if category not in CATEGORIES:
             raise PublishError(printable(f"{entry.where} is of no category: {entry.row['type']}"))
-        if category in wanted:
+        if config in (ALL, category):
             write(entry.row | {"verified": outcome.said})
-            taken += 1
+            present.add(category)
 
     try:
         with open_output(path, PARQUET) as write:
@@ -87,5 +103,4 @@ def take(path: Path, source: Path, configs: Collection[str], number: int, check:
     except pyarrow.ArrowException as error:
         reason = " ".join(str(error).split())
         raise PublishError(printable(f"{source} has a row of other types: {reason}")) from error
-    if not taken:
-        raise NotReady(f"`--from` (={source}) has no row of {', '.join(configs)}")
+    return _subsets(configs, present, f"`--from` (={source})")

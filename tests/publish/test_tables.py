@@ -8,9 +8,9 @@ from stub_rows import KINDS, stub_row
 
 from jax_ir_synth.columns import SCHEMA
 from jax_ir_synth.plan import SPLITS, split_of
-from jax_ir_synth.publish.layout import is_ours
-from jax_ir_synth.publish.metadata import card_data, features
-from jax_ir_synth.publish.tables import write
+from jax_ir_synth.repository.layout import is_ours
+from jax_ir_synth.repository.metadata import card_data, features
+from jax_ir_synth.repository.tables import write
 
 
 def _rows(count):

@@ -1,13 +1,16 @@
-"""Rows -> the Parquet files of each subset and split."""
+"""Rows -> the Parquet files of each subset and split; and those that a folder has already."""
 
 import contextlib
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from jax_ir_synth.config import ALL
 from jax_ir_synth.plan import SPLITS, split_of
-from jax_ir_synth.publish.layout import data_path
+from jax_ir_synth.reading import PREFIX, digest
+from jax_ir_synth.repository.layout import data_path, data_pattern
+from jax_ir_synth.saved import open_saved
 from jax_ir_synth.writers import parquet_file
 
 # A file is closed once it has so many bytes; the last rows that were held come on top.
@@ -60,7 +63,7 @@ def write(
         }
         for row in rows:
             split = split_of(row["skeleton_hash"])
-            for config in (ALL, row["type"].removeprefix("generate_")):
+            for config in (ALL, row["type"].removeprefix(PREFIX)):
                 if config in configs:
                     parts[config, split].write(row)
     subsets = []
@@ -69,6 +72,49 @@ def write(
         if splits:
             subsets.append(Subset(config, splits))
     return subsets
+
+
+def there(folder: Path, written: Sequence[Subset], beside: Path) -> list[Subset] | None:
+    """The same subsets by the files that `folder` has, None where it lacks some.
+
+    Args:
+      folder: may have a split in another number of files.
+      written: what `write` wrote.
+      beside: the folder it wrote to.
+
+    Raises:
+      ValueError: files hold other rows; the message is their pattern.
+      SavedError: one is no whole Parquet file.
+    """
+    subsets = []
+    for subset in written:
+        splits = {}
+        for split, part in subset.splits.items():
+            paths = _paths(folder, subset.name, split)
+            if not paths:
+                return None
+            if sorted(_digests(folder, paths)) != sorted(_digests(beside, part.paths)):
+                raise ValueError(data_pattern(subset.name, split))
+            splits[split] = _described(folder, paths, part.rows)
+        subsets.append(Subset(subset.name, splits))
+    return subsets
+
+
+def _paths(folder: Path, config: str, split: str) -> list[str]:
+    """All files of a split, none if one of them is missing."""
+    found = sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.glob(f"{data_pattern(config, split)}.parquet")
+    )
+    total = len(found)
+    whole = [data_path(config, split, number, total) for number in range(total)]
+    return found if found == whole else []
+
+
+def _digests(folder: Path, paths: Sequence[str]) -> Iterator[bytes]:
+    for path in paths:
+        for row, _ in open_saved(folder / path).rows:
+            yield digest(json.dumps(row, sort_keys=True))
 
 
 class _Part:
@@ -104,13 +150,13 @@ class _Part:
         for number, file in enumerate(self._files):
             paths.append(data_path(self._config, self._split, number, len(self._files)))
             file.rename(self._folder / paths[-1])
-        files = [self._folder / path for path in paths]
-        self.part = Part(
-            tuple(paths),
-            self.rows,
-            sum(file.stat().st_size for file in files),
-            sum(map(_arrow_bytes, files)),
-        )
+        self.part = _described(self._folder, paths, self.rows)
+
+
+def _described(folder: Path, paths: Sequence[str], rows: int) -> Part:
+    files = [folder / path for path in paths]
+    file_bytes = sum(file.stat().st_size for file in files)
+    return Part(tuple(paths), rows, file_bytes, sum(map(_arrow_bytes, files)))
 
 
 def _arrow_bytes(file: Path) -> int:

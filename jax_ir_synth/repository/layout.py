@@ -1,4 +1,4 @@
-"""Where what we publish is in a repository, and which of the files there are ours to replace."""
+"""Where each file is in a repository, and which of the files there are ours to replace."""
 
 import re
 
@@ -9,7 +9,7 @@ README = "README.md"
 PICTURES = "pictures"
 # datasets' own name for the config that a `push_to_hub` without a name writes, and its folder.
 DEFAULT, DEFAULT_FOLDER = "default", "data"
-# A card with it is one of this dataset.
+# Among the card's tags: a card with it is one of this dataset.
 TAG = "jax_ir_synth"
 
 # As `push_to_hub` names them: pushing a subset that way replaces the same files.

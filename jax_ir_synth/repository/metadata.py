@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from jax_ir_synth.columns import SCHEMA
 from jax_ir_synth.config import ALL
-from jax_ir_synth.publish.layout import DEFAULT, data_pattern
-from jax_ir_synth.publish.tables import Subset
+from jax_ir_synth.repository.layout import DEFAULT, data_pattern
+from jax_ir_synth.repository.tables import Subset
 
 
 def card_data(subsets: Sequence[Subset]) -> dict[str, list]:
