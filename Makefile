@@ -27,7 +27,8 @@ dataset: .venv/ready
 
 test: .venv/ready .venv-datasets3/ready
 	.venv/bin/python -m pytest -n 2 --dist loadfile
-	.venv-datasets3/bin/python -m pytest -n 2 --dist loadfile tests/interface tests/publish
+	.venv-datasets3/bin/python -m pytest -n 2 --dist loadfile tests/interface \
+		tests/publish/test_loading.py tests/publish/test_tables.py
 
 clean:
 	rm -rf .venv .venv-datasets3
@@ -38,6 +39,6 @@ clean:
 
 # The last datasets that runs dataset scripts.
 .venv-datasets3/ready: setup.cfg pyproject.toml
-	$(call venv,.venv-datasets3,test$(comma)datasets3)
+	$(call venv,.venv-datasets3,test$(comma)datasets3$(comma)publish)
 
 comma := ,

@@ -74,9 +74,7 @@ def check_given(given: Mapping, facts: Facts) -> None:
         )
     wanted = configs[ALL]["data_files"] if ALL in configs and len(configs) > 1 else None
     if wanted != (default and default.get("data_files")):
-        raise CardError(
-            f"`metadata` must have {ALL}, beside others, as {DEFAULT} too, and no other"
-        )
+        raise CardError(f"`metadata` must have {ALL}, where others are, as {DEFAULT} too, only")
     for name, info in infos.items():
         told = {split["name"]: split["num_examples"] for split in info.get("splits", ())}
         holds = facts.splits.get(name, {})

@@ -150,8 +150,8 @@ def _validated(arguments) -> Request:
         raise ValueError(f"`--device` (={request.device}) must be both: the card shows the two")
     if "stablehlo" not in several(request.dialect):
         raise ValueError(
-            f"`--dialect` (={','.join(several(request.dialect))}) must be stablehlo, alone or among "
-            "others: the card is about it"
+            f"`--dialect` (={','.join(several(request.dialect))}) must be stablehlo, alone or "
+            "among others: the card is about it"
         )
     if arguments.dry_run is not None:
         if arguments.dry_run.exists() or not arguments.dry_run.absolute().parent.is_dir():

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 
 import pytest
 
@@ -74,3 +75,19 @@ def card(saved, tmp_path_factory):
     (folder / "levels.md").write_text("kept")
     write_card(folder, saved, seed=SEED, repo="user/name")
     return folder
+
+
+@pytest.fixture(scope="session")
+def drawn_once(card):
+    """Called with a monkeypatch: pictures are then copies of those of `card`.
+
+    For tests of what has nothing to do with them, as they take most of a card's time.
+    """
+    from jax_ir_synth.card import charts, pictures
+    from jax_ir_synth.card.filling import Picture
+
+    def draw(facts, counts, folder):
+        shutil.copytree(card / "pictures", folder, dirs_exist_ok=True)
+        return [Picture(name, "A picture.") for name in charts.CHARTS]
+
+    return lambda monkeypatch: monkeypatch.setattr(pictures, "draw", draw)

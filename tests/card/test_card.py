@@ -37,6 +37,7 @@ def data(text):
 
 
 def test_the_yaml_is_read_and_written_again_the_same(text, data):
+    assert "&id" not in text
     assert DatasetCardData(**data.to_dict()).to_yaml() == data.to_yaml()
     yaml = text.split("---\n")[1].strip()
     assert data.to_yaml(line_break="\n") == yaml
@@ -58,8 +59,9 @@ def test_the_yaml_has_what_the_hub_knows(data):
 
 def test_datasets_reads_its_configs(data, good):
     configs = MetadataConfigs.from_dataset_card_data(data)
-    assert list(configs) == list(CONFIGS)
-    assert configs.get_default_config_name() == "all"
+    assert list(configs) == ["default", *CONFIGS]
+    assert configs.get_default_config_name() == "default"
+    assert configs["default"] == configs["all"]
     infos = DatasetInfosDict.from_dataset_card_data(data)
     for config, info in infos.items():
         assert info.features == dataset_info().features
@@ -71,7 +73,8 @@ def test_datasets_reads_its_configs(data, good):
         files = {part["split"]: part["path"] for part in configs[config]["data_files"]}
         assert files == {split: f"{config}/{split}-*" for split in counts}
         assert info.dataset_size == sum(part.num_bytes for part in info.splits.values())
-    assert infos["all"].dataset_size == sum(infos[name].dataset_size for name in CATEGORIES)
+        # Those of the files, though the card was written without them.
+        assert 0 < info.download_size < info.dataset_size
 
 
 def test_the_figures_are_those_of_stats(text, saved):
@@ -147,19 +150,42 @@ def test_the_same_rows_in_another_container_give_the_same_bytes(card, good, tmp_
         assert path.read_bytes() == (card / path.relative_to(again)).read_bytes(), path.name
 
 
-def test_metadata_given_and_no_repository(saved, data, card, tmp_path):
+def test_metadata_given_and_no_repository(saved, data, drawn_once, monkeypatch, tmp_path):
     given = {key: data.to_dict()[key] for key in ("configs", "dataset_info")}
     for config in given["configs"]:
         for part in config["data_files"]:
             part["path"] = part["path"].replace("-*", "-00000-of-00007.parquet")
+    drawn_once(monkeypatch)
     write_card(tmp_path, saved, seed=7, metadata=given)
     loaded = DatasetCard.load(tmp_path / "README.md")
     said = loaded.data.to_dict()
     assert {key: said[key] for key in given} == given
-    pictures = "pictures/rows-dark.png"
-    assert (tmp_path / pictures).read_bytes() == (card / pictures).read_bytes()
     assert 'load_dataset("jax_ir_synth", "all", seed=7, count=30)' in loaded.text
-    assert "huggingface.co" not in loaded.text and f'srcset="{pictures}"' in loaded.text
+    assert "huggingface.co" not in loaded.text and "jax_ir_synth.publish" not in loaded.text
+    assert 'srcset="pictures/rows-dark.png"' in loaded.text
+
+
+def test_some_subsets_alone(saved, good, data, drawn_once, monkeypatch, tmp_path):
+    wanted, said = ("loop", "unary"), data.to_dict()
+    given = {
+        key: [part for part in said[key] if part["config_name"] in wanted]
+        for key in ("configs", "dataset_info")
+    }
+    drawn_once(monkeypatch)
+    written = write_card(tmp_path, saved, seed=7, repo="user/name", metadata=given)
+    # The card is about their rows, and proven by those that none of them has, too.
+    assert written.rows == written.remade == 6
+    text = (tmp_path / "README.md").read_text()
+    assert re.findall(r"^### `(\w+)`$", text, re.MULTILINE) == ["unary", "loop"]
+    assert 'rows = load_dataset("user/name")' not in text
+    kinds = [f"generate_{name}" for name in wanted]
+    sources = [row["python"].strip() for row in good if row["type"] not in kinds]
+    assert not [source for source in sources if source in text]
+    summary = {"cuts of 30 rows": 1, "the skeletons of all 30 rows and 6 whole rows": 1}
+    assert {words: text.count(words) for words in summary} == summary
+    assert (
+        "python -m jax_ir_synth.publish user/name --count 30 --seed 7 --config unary loop" in text
+    )
 
 
 def test_one_category_and_several_dialects(tmp_path, lines):
@@ -175,7 +201,7 @@ def test_one_category_and_several_dialects(tmp_path, lines):
     assert "--config loop --count 4 --seed 3 --dialect jaxpr,stablehlo --no-verify" in text
     assert 'load_dataset("jax_ir_synth", "loop", seed=3, count=4, dialect=("jaxpr", "stab' in text
     configs = DatasetCard(text).data.to_dict()["configs"]
-    assert [(config["config_name"], config["default"]) for config in configs] == [("loop", True)]
+    assert [config["config_name"] for config in configs] == ["loop"]
     assert "0 rows are proven" in text and "**Not proven**" in text
 
 

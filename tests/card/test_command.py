@@ -15,7 +15,8 @@ sys.exit(main({arguments!r}))
 """
 
 
-def test_it_writes_a_card_and_tells_what(saved, tmp_path, capsys):
+def test_it_writes_a_card_and_tells_what(saved, drawn_once, monkeypatch, tmp_path, capsys):
+    drawn_once(monkeypatch)
     arguments = [str(saved), str(tmp_path), "--seed", "7", "--repo", "user/name", "--remade", "2"]
     assert command.main(arguments) == 0
     shown = capsys.readouterr().out.splitlines()

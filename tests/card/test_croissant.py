@@ -10,6 +10,7 @@ from jax_ir_synth.card import CardError, write_card
 from jax_ir_synth.columns import MEANINGS
 from jax_ir_synth.config import CONFIGS
 from jax_ir_synth.plan import split_of
+from jax_ir_synth.repository import tables
 
 mlcroissant = pytest.importorskip("mlcroissant", reason="the extra croissant isn't installed")
 
@@ -21,10 +22,12 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def repository(saved, tmp_path_factory):
+def repository(saved, drawn_once, tmp_path_factory):
     """A folder with card, Parquet and Croissant file."""
     folder = tmp_path_factory.mktemp("repository")
-    written = write_card(folder, saved, seed=7, repo="user/name", parquet=True, remade=2)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        drawn_once(monkeypatch)
+        written = write_card(folder, saved, seed=7, repo="user/name", parquet=True, remade=2)
     assert (
         "croissant.json" in written.files and "loop/train-00000-of-00001.parquet" in written.files
     )
@@ -105,12 +108,15 @@ def test_the_parquet_is_loaded_by_the_card_alone(repository, good, tmp_path):
     assert ids == [row["id"] for row in good if row["type"] == "generate_loop"]
 
 
-def test_files_that_are_there_are_described_if_they_are_of_these_rows(repository, saved):
+def test_files_that_are_there_are_described_if_they_are_of_these_rows(
+    repository, saved, drawn_once, monkeypatch
+):
+    drawn_once(monkeypatch)
     before = (repository / "croissant.json").read_bytes()
     file = repository / "unary/train-00000-of-00001.parquet"
     whole = file.read_bytes()
     file.write_bytes((repository / "vector/train-00000-of-00001.parquet").read_bytes())
-    with pytest.raises(CardError, match="unary/train-.* doesn't hold the rows of"):
+    with pytest.raises(CardError, match=r"unary/train-\* don't hold the rows of"):
         write_card(repository, saved, seed=7, repo="user/name", remade=2)
     assert (repository / "croissant.json").read_bytes() == before
 
@@ -122,3 +128,23 @@ def test_files_that_are_there_are_described_if_they_are_of_these_rows(repository
     written = write_card(repository, saved, seed=7, repo="user/name", remade=2)
     assert "croissant.json" in written.files
     assert (repository / "croissant.json").read_bytes() == before
+
+
+def test_files_of_another_number_are_described_as_they_are(repository, good, tmp_path):
+    # Two row groups: more rows than those that there are.
+    rows = [row | {"id": number * 100 + row["id"]} for number in range(20) for row in good]
+    once, parted = tmp_path / "once", tmp_path / "parted"
+    for folder, file_bytes in ((once, 10**9), (parted, 1)):
+        folder.mkdir()
+        written = tables.write(folder, rows, ["all"], file_bytes=file_bytes)
+    (part,) = written
+    assert len(part.splits["train"].paths) == 2
+    there = tables.there(parted, tables.write(once, rows, ["all"]), once)
+    assert there == written
+    # One of them missing: not all are there. One of them twice: other rows.
+    first, second = (parted / path for path in part.splits["train"].paths)
+    second.rename(tmp_path / "second")
+    assert tables.there(parted, written, once) is None
+    second.write_bytes(first.read_bytes())
+    with pytest.raises(ValueError, match=r"^all/train-\*$"):
+        tables.there(parted, tables.write(once, rows, ["all"]), once)

@@ -1,5 +1,6 @@
 """Planted faults: what a card must not be written of, and that nothing changes then."""
 
+import copy
 import itertools
 
 import pytest
@@ -7,8 +8,11 @@ import pytest
 from jax_ir_synth.card import CardError, charts, checking, filling, metadata, write_card
 from jax_ir_synth.card.drawing import spread
 from jax_ir_synth.card.facts import gather
+from jax_ir_synth.config import CONFIGS
 from jax_ir_synth.kernels import CATEGORIES
 from jax_ir_synth.plan import split_of
+from jax_ir_synth.repository import tables
+from jax_ir_synth.repository.metadata import card_data
 from jax_ir_synth.saved import SavedError
 
 
@@ -120,10 +124,16 @@ def test_a_broken_line(good, tmp_path, lines):
         gather(path, 7)
 
 
+@pytest.fixture(scope="module")
+def data(_rows, tmp_path_factory):
+    """The YAML of the rows' files."""
+    return card_data(tables.write(tmp_path_factory.mktemp("data"), _rows, CONFIGS))
+
+
 @pytest.fixture
-def filled(facts, redrawn, tmp_path):
+def filled(facts, redrawn, data):
     """The card's text from another template, or of other metadata."""
-    yaml = {**metadata.of_files(facts, tmp_path), **metadata.general(facts)}
+    yaml = {**data, **metadata.general(facts)}
     pictures = [filling.Picture(name, "") for name in charts.CHARTS]
 
     def fill(template=None, **changes):
@@ -215,8 +225,12 @@ def test_pictures_that_are_missing_or_more(written, tmp_path):
     [
         (lambda given: given.pop("configs"), "must have a list under 'configs'"),
         (lambda given: given["configs"].pop(), "`metadata` has the configs all, "),
-        (lambda given: given["configs"][0].pop("default"), "one default config, has 0"),
-        (lambda given: given["configs"][1].update(default=True), "one default config, has 2"),
+        (lambda given: given["configs"].pop(0), "must have all, where others are, as default too"),
+        (lambda given: given["configs"][0].update(data_files=[]), "as default too, only"),
+        (
+            lambda given: [given[key].pop(at) for key, at in (("configs", 1), ("dataset_info", 0))],
+            "as default too, only",
+        ),
         (
             lambda given: given["dataset_info"][0]["splits"][0].update(num_examples=7),
             "`metadata` says that all has {'train': 7, ",
@@ -227,8 +241,8 @@ def test_pictures_that_are_missing_or_more(written, tmp_path):
         ),
     ],
 )
-def test_metadata_of_other_rows(facts, tmp_path, change, said):
-    given = metadata.of_files(facts, tmp_path)
+def test_metadata_of_other_rows(facts, data, change, said):
+    given = copy.deepcopy(data)
     metadata.check_given(given, facts)
     change(given)
     with pytest.raises(CardError) as raised:

@@ -1,7 +1,9 @@
-"""A Hub for each test, accounts on it, rows to publish, and the command run against it."""
+"""A Hub for each test, accounts on it, what to publish, made once, and the command against it."""
 
-import copy
+import fcntl
 import json
+import os
+import shutil
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -12,12 +14,14 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from hub import Hub  # noqa: E402
-from hub_state import Account  # noqa: E402
+from hub_state import GITATTRIBUTES, LFS_SUFFIXES, Account, blob  # noqa: E402
+from reading_back import files_in  # noqa: E402
 from stub_rows import write_stubs  # noqa: E402
 
 NAME = "alice/rows"
 TOKEN = "hf_plantedTokenOfAlice0123456789"
 READER = "hf_plantedTokenThatMayOnlyRead01"
+SEED, COUNT = 7, 30
 
 
 class Done(NamedTuple):
@@ -34,6 +38,27 @@ class Done(NamedTuple):
         return self.err.splitlines()[-1]
 
 
+class Made(NamedTuple):
+    """What all tests publish.
+
+    Attributes:
+      rows: a .jsonl of the first `COUNT` rows of seed 7, proven.
+      first: the folder that the command, with `--from` and the proof, writes of them.
+      changed: the same, but one row is another, which is in two files; the card is another, too.
+    """
+
+    rows: Path
+    first: Path
+    changed: Path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def extra():
+    """What the card needs; the tests are skipped without it."""
+    for module in ("jinja2", "matplotlib"):
+        pytest.importorskip(module, reason="the extra publish isn't installed")
+
+
 @pytest.fixture
 def hub():
     """An empty Hub, where alice and her lab may write."""
@@ -46,15 +71,27 @@ def hub():
 @pytest.fixture
 def surroundings(hub, tmp_path) -> dict[str, str]:
     """The environment of a process that takes it for the real Hub."""
-    return _surroundings(hub, tmp_path)
+    return _surroundings(hub.endpoint, tmp_path)
 
 
 @pytest.fixture
 def publish(python, surroundings, tmp_path):
-    """Run the command; unless `proven` is asked for, rows are believed to be right."""
+    """Run the command; unless `proven` is asked for, rows of a file are believed to be right."""
 
     def run(*arguments, proven=False, **env) -> Done:
-        return _run(python, tmp_path, surroundings | env, proven, arguments)
+        how = "proven" if proven else "believed"
+        return _run(python, tmp_path, surroundings | env, how, arguments)
+
+    return run
+
+
+@pytest.fixture
+def push(python, surroundings, tmp_path, made):
+    """Run the command such that it publishes what is in `made.changed`, or another folder."""
+
+    def run(*arguments, folder=made.changed, **env) -> Done:
+        arguments = (NAME, "--from", made.rows, "--seed", SEED, *arguments)
+        return _run(python, tmp_path, surroundings | env, folder, arguments)
 
     return run
 
@@ -79,48 +116,75 @@ def load(python, surroundings, tmp_path):
 
 @pytest.fixture
 def stubs(tmp_path) -> Path:
-    """A saved dataset of 40 rows of four categories, made up, which are quick to publish."""
+    """A saved dataset of 40 rows of four categories, made up, of which there is no card."""
     return write_stubs(tmp_path / "stubs.jsonl")
 
 
 @pytest.fixture(scope="session")
-def _first_push(python, tmp_path_factory) -> Hub:
-    folder = tmp_path_factory.mktemp("first")
-    stubs = write_stubs(folder / "stubs.jsonl")
-    with Hub() as hub:
-        hub.accounts[TOKEN] = Account("alice")
-        done = _run(python, folder, _surroundings(hub, folder), False, (NAME, "--from", stubs))
-        assert done.code == 0, done.err
-    return hub
-
-
-@pytest.fixture
-def published(hub, _first_push, stubs):
-    """The repository `NAME` as a first push of the stubs left it; then the stubs are changed.
-
-    One row is another, which is in two files: of `all`, and of its category.
-    """
-    hub.objects = dict(_first_push.objects)
-    hub.repositories = copy.deepcopy(_first_push.repositories)
-    write_stubs(stubs, "# changed")
-    return hub.repositories[NAME]
+def made(python, tmp_path_factory) -> Made:
+    """See `Made`; pytest's workers share it."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / "made"
+    with open(shared / "made.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            partial = shared / "made.partial"
+            partial.mkdir()
+            _make(python, partial)
+            partial.rename(folder)
+    return Made(folder / "rows.jsonl", folder / "first", folder / "changed")
 
 
 @pytest.fixture(scope="session")
-def real() -> list[dict]:
-    """The builder's rows of seed 7, proven."""
+def real(made) -> list[dict]:
+    """The rows that are published."""
+    return [json.loads(line) for line in made.rows.read_text().splitlines()]
+
+
+@pytest.fixture
+def published(hub, made):
+    """The repository `NAME` as a first push of `made.first` leaves it."""
+    repository = hub.create(NAME)
+    files = {
+        path: blob(text, path.endswith(LFS_SUFFIXES)) for path, text in files_in(made.first).items()
+    }
+    hub.objects = {found.sha256: found.content for found in files.values() if found.lfs}
+    repository.commit({".gitattributes": blob(GITATTRIBUTES)} | files)
+    return repository
+
+
+def _make(python, folder: Path) -> None:
     from jax_ir_synth.config import Request
     from jax_ir_synth.plan import plan_rows
+    from jax_ir_synth.repository import tables
     from jax_ir_synth.rows import rows
 
-    request = Request(seed=7, count=30)
-    return list(rows(request, plan_rows(request)))
+    request = Request(seed=SEED, count=COUNT)
+    real = list(rows(request, plan_rows(request)))
+    # What a file claims of proofs isn't believed.
+    claimed = [row | {"verified": "none"} for row in real]
+    for name, these in (("rows", real), ("claimed", claimed)):
+        text = "".join(f"{json.dumps(row)}\n" for row in these)
+        (folder / f"{name}.jsonl").write_text(text, encoding="utf-8")
+    asked = (NAME, "--from", "claimed.jsonl", "--seed", SEED, "--dry-run", "first")
+    # Nobody is asked.
+    done = _run(python, folder, _surroundings("http://127.0.0.1:9", folder), "proven", asked)
+    assert done.code == 0 and "first: written, not published; all 30, " in done.out, done.err
+    changed = folder / "changed"
+    shutil.copytree(folder / "first", changed)
+    other = real[0] | {"python": real[0]["python"] + "# changed\n"}
+    names = [path.name for path in changed.iterdir() if path.name not in ("README.md", "pictures")]
+    tables.write(changed, [other, *real[1:]], names)
+    with open(changed / "README.md", "a") as card:
+        card.write("\nChanged.\n")
 
 
-def _surroundings(hub: Hub, folder: Path) -> dict[str, str]:
+def _surroundings(endpoint: str, folder: Path) -> dict[str, str]:
     (folder / "temporary").mkdir()
     return {
-        "HF_ENDPOINT": hub.endpoint,
+        "HF_ENDPOINT": endpoint,
         "HF_HOME": str(folder / "home"),
         "HF_TOKEN": TOKEN,
         "HF_HUB_OFFLINE": "0",
@@ -131,9 +195,8 @@ def _surroundings(hub: Hub, folder: Path) -> dict[str, str]:
     }
 
 
-def _run(python, folder: Path, env: dict, proven: bool, arguments) -> Done:
+def _run(python, folder: Path, env: dict, how, arguments) -> Done:
     waits = folder / "waits.json"
-    how = "proven" if proven else "believed"
     done = python(HERE / "impatient.py", waits, how, *arguments, cwd=folder, env=env)
     # Whatever happens, nothing stays behind.
     assert list((folder / "temporary").iterdir()) == []

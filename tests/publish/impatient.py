@@ -1,7 +1,7 @@
 """The command in a process of its own, which writes down its waits instead of waiting.
 
-Arguments: the file for the waits; `proven`, or `believed` for a check that believes rows; then the
-command's own.
+Arguments: the file for the waits; `proven`, `believed` for a check that believes rows, or a folder
+to publish instead; then the command's own.
 """
 
 import json
@@ -25,8 +25,12 @@ def run() -> int:
     time.sleep = sleep
     from jax_ir_synth.publish.cli import main
 
+    if how not in ("proven", "believed"):
+        import ready_folder
+
+        ready_folder.use(how)
     try:
-        return main(arguments, None if how == "proven" else "stub_rows:believe")
+        return main(arguments, "stub_rows:believe" if how == "believed" else None)
     finally:
         Path(file).write_text(json.dumps(waits))
 

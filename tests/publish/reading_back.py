@@ -1,5 +1,7 @@
 """What a test looks at in a published repository, and what it compares that with."""
 
+from pathlib import Path
+
 import yaml
 
 from jax_ir_synth.plan import SPLITS, split_of
@@ -17,6 +19,15 @@ def of(rows: list[dict], config: str | None) -> list[dict]:
     """The rows that are in a subset; None is the default."""
     kind = f"generate_{config}"
     return [row for row in rows if config in (None, "default", "all") or row["type"] == kind]
+
+
+def files_in(folder: Path) -> dict[str, bytes]:
+    """All files of a folder by their paths in it."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def data_of(repository) -> set[str]:

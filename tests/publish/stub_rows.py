@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 from jax_ir_synth.kernels import CATEGORIES
-from jax_ir_synth.plan import SPLITS
 
 KINDS = CATEGORIES[:4]
 
@@ -37,12 +36,6 @@ def write_stubs(path: Path, text: str = "") -> Path:
     return path
 
 
-def split_of_stub(number: int) -> str:
-    return SPLITS[{1: 1, 2: 2}.get(number // len(KINDS) % 5, 0)]
-
-
 def believe(row) -> str:
     """What a helper calls in the place of the proof."""
-    if "wrong" in row["python"]:
-        raise ValueError("it differs\nat 3: 1.0 is not 2.0")
-    return "interpreter"
+    return row["verified"]

@@ -14,17 +14,25 @@ NAME = "alice/rows"
 START = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
+import ready_folder
 from jax_ir_synth.publish.cli import main
-sys.exit(main(sys.argv[1:], "stub_rows:believe"))
+ready_folder.use(sys.argv[1])
+sys.exit(main(sys.argv[2:]))
 """
 IMPATIENT = """
 import sys
 from jax_ir_synth.publish import client
+import ready_folder
 from jax_ir_synth.publish.cli import main
 client._TIMEOUTS["read"] = 2
-sys.exit(main(sys.argv[1:], "stub_rows:believe"))
+ready_folder.use(sys.argv[1])
+sys.exit(main(sys.argv[2:]))
 """
 HERE = Path(__file__).parent
+
+
+def _arguments(made) -> list:
+    return [made.changed, NAME, "--from", made.rows, "--seed", 7]
 
 
 @pytest.mark.parametrize(
@@ -39,13 +47,13 @@ HERE = Path(__file__).parent
     ],
 )
 def test_nothing_is_half_published(
-    hub, surroundings, stubs, published, tmp_path, kind, code, word, where, told
+    hub, surroundings, made, published, tmp_path, kind, code, word, where, told
 ):
     before, files = published.head, published.files
     arrived, go_on = threading.Event(), threading.Event()
     hub.faults.append(Fault(where, 1, before=lambda: arrived.set() or go_on.wait(60), drop=0))
     with subprocess.Popen(
-        [sys.executable, "-c", START, NAME, "--from", str(stubs)],
+        [sys.executable, "-c", START, *map(str, _arguments(made))],
         env=surroundings | {"PYTHONPATH": f"{HERE}:{HERE.parents[1]}"},
         stderr=subprocess.PIPE,
         text=True,
@@ -62,12 +70,12 @@ def test_nothing_is_half_published(
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
-def test_a_connection_that_goes_silent_is_given_up(hub, surroundings, stubs, published, python):
+def test_a_connection_that_goes_silent_is_given_up(hub, surroundings, made, published, python):
     go_on = threading.Event()
     silent = Fault("PUT /object", 1, before=lambda: go_on.wait(120), drop=0)
     hub.faults.append(silent)
     env = surroundings | {"PYTHONPATH": f"{HERE}:{HERE.parents[1]}"}
-    done = python("-c", IMPATIENT, NAME, "--from", stubs, env=env)
+    done = python("-c", IMPATIENT, *_arguments(made), env=env)
     go_on.set()
     assert done.returncode == 0, done.stderr
     assert silent.done == 1 and len(hub.puts) == 2

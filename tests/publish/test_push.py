@@ -1,101 +1,85 @@
-"""A push and what it leaves on the Hub: subsets, the card, others' files; and pushing again."""
+"""A push and what it leaves on the Hub: others' files, subsets; and pushing again."""
 
 import pytest
 from hub_state import blob
-from reading_back import by_split, card_of, data_of, of
-from stub_rows import KINDS, split_of_stub, stub_row, write_stubs
+from reading_back import card_of, data_of, files_in
 
-from jax_ir_synth.plan import SPLITS
+from jax_ir_synth.kernels import CATEGORIES
 from jax_ir_synth.publish import PublishError
 from jax_ir_synth.publish.push import files_of
-from jax_ir_synth.writers import open_output
 
 NAME = "alice/rows"
 
 
-def test_the_same_rows_again_change_nothing(hub, publish, stubs, published):
-    write_stubs(stubs)
+def test_the_same_rows_again_change_nothing(hub, push, published, made):
     before = list(published.revisions)
-    done = publish(NAME, "--from", stubs)
+    done = push(folder=made.first)
     assert done.code == 0 and "has these rows already" in done.out
     assert list(published.revisions) == before and hub.puts == []
     assert not [request for request in hub.requests if request.startswith(("POST", "PUT"))]
 
 
-def test_changed_rows_replace_what_they_are_in_alone(hub, publish, stubs, published, load):
+def test_changed_rows_replace_what_they_are_in_alone(hub, push, published):
     kept = published.files
-    assert publish(NAME, "--from", stubs).code == 0
+    assert push().code == 0
     changed = {path for path, content in published.files.items() if content != kept[path]}
     assert changed == {
         "README.md",
         "all/train-00000-of-00001.parquet",
-        f"{KINDS[0]}/train-00000-of-00001.parquet",
+        f"{CATEGORIES[0]}/train-00000-of-00001.parquet",
     }
-    rows = [stub_row(number, "" if number else "# changed") for number in range(40)]
-    assert load(NAME, "all")["all"] == by_split(rows)
+    assert len(hub.puts) == 2
 
 
-def test_files_of_earlier_pushes_go_and_others_stay(hub, publish, stubs, published, load):
-    files = published.at("main")[1] | {
-        "LICENSE": blob(b"theirs"),
-        "loop/notes.txt": blob(b"theirs"),
-        "loop/train-00000-of-00001.parquet": blob(b"of an earlier push"),
-        "all/train-00001-of-00002.parquet": blob(b"of an earlier push"),
-        "data/train-00000-of-00001.parquet": blob(b"of push_to_hub"),
-        "pictures/old.svg": blob(b"of an earlier push"),
-    }
-    published.commit(files)
-    done = publish(NAME, "--from", stubs, "--config", "all", KINDS[1])
+def test_files_of_earlier_pushes_go_and_others_stay(push, published, made):
+    theirs = {"LICENSE": blob(b"theirs"), "loop/notes.txt": blob(b"theirs")}
+    files = published.at("main")[1] | theirs
+    earlier = (
+        "vector/train-00000-of-00009.parquet",
+        "all/train-00001-of-00002.parquet",
+        "data/train-00000-of-00001.parquet",
+        "pictures/old.svg",
+    )
+    published.commit(files | {path: blob(b"of an earlier push") for path in earlier})
+    done = push(folder=made.first)
+    assert done.code == 0 and "0 files changed, 4 removed" in done.out, done.err
+    assert published.at("main")[1] == files
+
+
+def test_one_subset_made_alone_is_that_of_all(publish, made, tmp_path):
+    asked = ("--count", 3, "--seed", 7, "--config", "loop", "--dry-run", "folder")
+    done = publish("lab/loops", *asked, proven=True)
+    assert done.code == 0 and "; loop 3 rows, " in done.out, done.err
+    files, whole = files_in(tmp_path / "folder"), files_in(made.first)
+    subset = {path: content for path, content in whole.items() if path.startswith("loop/")}
+    assert {path: text for path, text in files.items() if path.endswith(".parquet")} == subset
+    card = files["README.md"].decode()
+    assert "python -m jax_ir_synth.publish lab/loops --count 3 --seed 7 --config loop\n" in card
+    assert "3 small JAX programs" in card
+    # The same card, and anything else, from all rows.
+    cut = ("--from", made.rows, "--seed", 7, "--config", "loop", "--dry-run", "again")
+    done = publish("lab/loops", *cut, proven=True)
     assert done.code == 0, done.err
-    assert published.files["LICENSE"] == published.files["loop/notes.txt"] == b"theirs"
-    assert data_of(published) == {
-        f"{subset}/{split}-00000-of-00001.parquet"
-        for subset in ("all", KINDS[1])
-        for split in SPLITS
+    assert files_in(tmp_path / "again") == files
+
+
+def test_two_subsets_are_cuts_of_all(hub, publish, made):
+    done = publish(
+        NAME, "--from", made.rows, "--seed", 7, "--private", "--config", "vector", "loop"
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    repository, whole = hub.repositories[NAME], files_in(made.first)
+    assert repository.private
+    wanted = {path for path in whole if path.startswith(("loop/", "vector/"))}
+    assert {path: repository.files[path] for path in data_of(repository)} == {
+        path: whole[path] for path in wanted
     }
-    assert "pictures/old.svg" not in published.files
-    found = load(NAME, "all", KINDS[1], KINDS[2])
-    rows = [stub_row(number, "" if number else "# changed") for number in range(40)]
-    assert found["all"] == by_split(rows) and found[KINDS[1]] == by_split(of(rows, KINDS[1]))
-    assert f"BuilderConfig '{KINDS[2]}' not found" in found[KINDS[2]]["error"]
-
-
-def test_one_subset_is_the_default(hub, publish, stubs, load):
-    assert publish(NAME, "--from", stubs, "--config", KINDS[0]).code == 0
-    card = card_of(hub.repositories[NAME])
-    assert [config["config_name"] for config in card["configs"]] == [KINDS[0]]
-    found = load(NAME, None, KINDS[0])
-    wanted = [row for row in map(stub_row, range(40)) if row["type"].endswith(KINDS[0])]
-    assert found[None] == found[KINDS[0]] == by_split(wanted)
-    assert {row["id"]: split for split, part in found[None].items() for row in part} == {
-        row["id"]: split_of_stub(row["id"]) for row in wanted
-    }
-
-
-@pytest.mark.parametrize("kind", ["parquet", "folder"])
-def test_any_container_gives_the_same_files(hub, publish, stubs, published, tmp_path, kind):
-    path = tmp_path / ("stubs.parquet" if kind == "parquet" else "stubs")
-    with open_output(path, kind) as write:
-        for number in range(40):
-            write(stub_row(number))
-    write_stubs(stubs)
-    done = publish(NAME, "--from", path)
-    # Its name is in the card's command.
-    assert done.code == 0 and "1 files changed, 0 removed" in done.out, done.err
-    assert hub.puts == []
-
-
-def test_dry_run_writes_the_folder_and_asks_nobody(hub, publish, stubs, published, tmp_path):
-    write_stubs(stubs)
-    done = publish(NAME, "--from", stubs, "--dry-run", "folder", HF_TOKEN="")
-    assert done.code == 0 and "written, not published" in done.out and hub.requests == []
-    folder = tmp_path / "folder"
-    written = {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
-    assert written | {".gitattributes": published.files[".gitattributes"]} == published.files
+    card = card_of(repository)
+    assert [config["config_name"] for config in card["configs"]] == ["loop", "vector"]
+    text = repository.files["README.md"].decode()
+    assert "--count 30 --seed 7 --config loop vector\n" in text
+    assert "6 small JAX programs" in text and "cuts of 30 rows of all categories" in text
+    assert "the subset `" not in text and "the skeletons of all 30 rows" in text
 
 
 def test_only_what_is_ours_is_ever_uploaded(tmp_path):

@@ -1,5 +1,7 @@
 """What can't be published is told in one line with exit code 2, before any work."""
 
+import json
+import re
 import socket
 
 import pytest
@@ -38,9 +40,15 @@ def _refused(done) -> str:
         ((NAME, "--config", "loops"), "'loops'"),
         ((NAME, "--config", "loop", "loops"), "'loops'"),
         ((NAME, "--num-proc", "0"), "`num_proc` (=0)"),
-        ((NAME, "--from", "rows.jsonl", "--seed", "3"), "`--seed` is for rows to be made"),
+        ((NAME, "--device", "cpu"), "`--device` (=cpu) must be both"),
+        ((NAME, "--dialect", "jaxpr,llvm"), "`--dialect` (=jaxpr,llvm) must be stablehlo, alone"),
+        ((NAME, "--from", "rows.jsonl", "--count", "3"), "`--count` is for rows to be made"),
+        ((NAME, "--from", "rows.jsonl"), "`--from` needs `--seed`"),
         ((NAME, "--dry-run", "missing/folder"), "`--dry-run` (=missing/folder)"),
-        ((NAME, "--from", "missing.jsonl"), "`--from` (=missing.jsonl) doesn't exist"),
+        (
+            (NAME, "--from", "missing.jsonl", "--seed", "0"),
+            "`--from` (=missing.jsonl) doesn't exist",
+        ),
         ((NAME, "--no-verify"), "--no-verify"),
     ],
 )
@@ -73,98 +81,121 @@ def test_help_and_wrong_arguments_load_nothing_heavy(python):
         assert python("-c", script, *arguments).stdout.splitlines()[-1] == "[]"
 
 
-def test_no_token(hub, publish, stubs):
-    told = _refused(publish(NAME, "--from", stubs, HF_TOKEN=""))
+def test_no_token(hub, push):
+    told = _refused(push(HF_TOKEN=""))
     assert told.startswith("there is no token for the Hub: run `hf auth login`, or set HF_TOKEN")
     assert hub.requests == []
 
 
-def test_a_wrong_token(hub, publish, stubs):
-    told = _refused(publish(NAME, "--from", stubs, HF_TOKEN="hf_wrong"))
+def test_a_wrong_token(hub, push):
+    told = _refused(push(HF_TOKEN="hf_wrong"))
     assert told.startswith("the Hub doesn't know the token: ")
 
 
-def test_a_token_that_may_only_read(hub, publish, stubs):
-    told = _refused(publish(NAME, "--from", stubs, HF_TOKEN=READER))
+def test_a_token_that_may_only_read(hub, push):
+    told = _refused(push(HF_TOKEN=READER))
     assert told.startswith("the token may only read: ")
 
 
 def test_a_name_that_is_not_yours(hub, publish, stubs):
-    told = _refused(publish("bob/rows", "--from", stubs))
+    told = _refused(publish("bob/rows", "--from", stubs, "--seed", 7))
     assert "bob is not yours; the token is of alice, lab" in told
     assert "bob/rows" not in hub.repositories
 
 
-def test_a_token_without_the_right_to_create(hub, publish, stubs):
+def test_a_token_without_the_right_to_create(hub, push):
     hub.faults.append(Fault("repos/create", status=403, body=b'{"error": "no rights"}'))
-    done = publish(NAME, "--from", stubs)
+    done = push()
     assert done.code == 1
     assert "creating alice/rows failed: the Hub answered 403 (no rights)" in done.line
     assert "nothing is published" in done.line
 
 
-def test_no_network(publish, stubs):
+def test_no_network(push):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         closed = f"http://127.0.0.1:{free.getsockname()[1]}"
-        done = publish(NAME, "--from", stubs, HF_ENDPOINT=closed)
+        done = push(HF_ENDPOINT=closed)
     assert done.code == 2 and done.out == "" and done.waits == [1, 2, 4, 8]
     assert f"the connection to {closed} failed (" in done.line
-    told = _refused(publish(NAME, "--from", stubs, HF_HUB_OFFLINE="1"))
+    told = _refused(push(HF_HUB_OFFLINE="1"))
     assert "HF_HUB_OFFLINE is set" in told
 
 
-def test_a_hub_that_asks_to_come_back_later(hub, publish, stubs):
+def test_a_hub_that_asks_to_come_back_later(hub, push):
     hub.faults.append(Fault("whoami", status=429, headers={"Retry-After": "3600"}))
-    assert "asks to wait 3600 s" in _refused(publish(NAME, "--from", stubs))
+    assert "asks to wait 3600 s" in _refused(push())
 
 
-def test_another_dataset_is_not_replaced(hub, publish, stubs):
+def test_another_dataset_is_not_replaced(hub, push, tmp_path):
     card = b"---\nconfigs:\n- config_name: a\n  data_files: a.csv\n---\n# Of another\n"
     hub.create(NAME).commit({"README.md": blob(card), "a.csv": blob(b"a\n1\n")})
-    told = _refused(publish(NAME, "--from", stubs))
+    told = _refused(push())
     assert "alice/rows holds another dataset" in told
     assert hub.repositories[NAME].files["README.md"] == card
     # A card that the website made for a new repository is none.
     hub.create(NAME).commit({"README.md": blob(b"---\nlicense: mit\n---\n")})
-    assert publish(NAME, "--from", stubs).code == 0
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / "README.md").write_text("---\nlicense: apache-2.0\n---\n")
+    assert push(folder=tmp_path / "ours").code == 0
 
 
-def test_a_script_there_would_make_it_unloadable(hub, publish, stubs):
+def test_a_script_there_would_make_it_unloadable(hub, push):
     hub.create(NAME).commit({"rows.py": blob(b"")})
-    assert "alice/rows has a rows.py" in _refused(publish(NAME, "--from", stubs))
+    assert "alice/rows has a rows.py" in _refused(push())
 
 
-def test_private_and_public_already(hub, publish, stubs):
+def test_private_and_public_already(hub, push):
     hub.create(NAME)
-    told = _refused(publish(NAME, "--from", stubs, "--private"))
+    told = _refused(push("--private"))
     assert "alice/rows is there already, and public" in told
 
 
-def test_a_row_that_fails_publishes_nothing(hub, publish, stubs):
-    import json
-
-    lines = [json.dumps(stub_row(number, "wrong" if number == 5 else "")) for number in range(9)]
-    stubs.write_text("\n".join(lines))
-    done = publish(NAME, "--from", stubs)
-    assert done.code == 1 and f"line 6 of {stubs} is not proven: it differs" in done.line
+def test_a_row_that_fails_publishes_nothing(hub, publish, real, tmp_path):
+    wrong = real[2] | {"python": re.sub(r"return \w+", "return 0.0", real[2]["python"])}
+    assert wrong["python"] != real[2]["python"]
+    lines = [json.dumps(row) for row in (*real[:2], wrong)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines))
+    done = publish(NAME, "--from", "rows.jsonl", "--seed", 7, proven=True)
+    assert done.code == 1 and "line 3 of rows.jsonl is not proven" in done.line
     assert "Traceback" not in done.err and NAME not in hub.repositories
 
 
-def test_rows_of_other_types_and_none_at_all(hub, publish, stubs):
-    import json
-
-    stubs.write_text(json.dumps(stub_row(1) | {"argnums": "first"}))
-    done = publish(NAME, "--from", stubs)
-    assert done.code == 1 and "has a row of other types" in done.line
-    stubs.write_text(json.dumps(stub_row(1) | {"type": "generate_loops"}))
-    done = publish(NAME, "--from", stubs)
-    assert (
-        done.code == 1 and "line 1 of" in done.line and "no category: generate_loops" in done.line
-    )
-    stubs.write_text(json.dumps(stub_row(1)))
-    done = publish(NAME, "--from", stubs, "--config", "loop")
-    assert done.code == 2 and "has no row of loop" in done.line
-    done = publish(NAME, "--count", "1", "--config", "loop")
-    assert done.code == 2 and "`--count` (=1) gives no row of loop" in done.line
+def test_another_seed_than_that_of_the_rows(hub, publish, made):
+    done = publish(NAME, "--from", made.rows, "--seed", 8)
+    assert done.code == 1 and f"{NAME} was not published: row 0 is not that of seed 8" in done.line
     assert NAME not in hub.repositories
+
+
+def test_rows_of_other_types_and_none_at_all(hub, publish, stubs):
+    def said(row, *arguments):
+        stubs.write_text(json.dumps(row))
+        done = publish(NAME, "--from", stubs, "--seed", 7, *arguments)
+        assert NAME not in hub.repositories
+        return done.code, done.line
+
+    code, line = said(stub_row(1) | {"argnums": "first"})
+    assert code == 1 and "has a row of other types" in line
+    code, line = said(stub_row(1) | {"type": "generate_loops"})
+    assert code == 1 and "line 1 of" in line and "no category: generate_loops" in line
+    code, line = said(stub_row(1), "--config", "loop")
+    assert code == 2 and "gives no row of loop" in line
+    code, line = said(stub_row(1), "--config", "all")
+    assert code == 2 and "gives rows of scalar_array alone: publish that, not all" in line
+    # Before they are made.
+    done = publish(NAME, "--count", "1", "--config", "loop", "unary")
+    assert done.code == 2 and "`--count` (=1) gives no row of unary, loop" in done.line
+
+
+@pytest.mark.parametrize("module", ["jinja2", "matplotlib"])
+def test_a_missing_extra(python, surroundings, hub, module):
+    script = (
+        f"import sys; sys.modules[{module!r}] = None\n"
+        "from jax_ir_synth.publish.cli import main\nsys.exit(main(sys.argv[1:]))"
+    )
+    done = python("-c", script, NAME, "--count", 10, env=surroundings)
+    assert done.returncode == 2 and done.stderr == (
+        f"python -m jax_ir_synth.publish: error: {module} isn't installed; it needs the extra "
+        "publish: pip install 'jax_ir_synth[publish]'\n"
+    )
+    assert hub.requests == []

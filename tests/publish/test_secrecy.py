@@ -3,7 +3,6 @@
 import pytest
 from hub_state import Account, Fault
 
-NAME = "alice/rows"
 TOKEN = "hf_plantedTokenOfAlice0123456789"
 
 CASES = {
@@ -20,9 +19,9 @@ CASES = {
 
 @pytest.mark.parametrize("what", CASES)
 @pytest.mark.parametrize("loud", [{}, {"HF_DEBUG": "1", "HF_HUB_VERBOSITY": "debug"}])
-def test_it_is_never_shown_nor_written(hub, publish, stubs, published, tmp_path, what, loud):
+def test_it_is_never_shown_nor_written(hub, push, published, tmp_path, what, loud):
     hub.faults += CASES[what]
-    done = publish(NAME, "--from", stubs, **loud)
+    done = push(**loud)
     assert (done.code == 0) == (what == "all is well")
     # What is loud tells of requests; else nothing would be shown here.
     assert ("Authorization" in done.err or "authenticated" in done.err) == bool(loud)
@@ -36,8 +35,8 @@ def test_it_is_never_shown_nor_written(hub, publish, stubs, published, tmp_path,
 @pytest.mark.parametrize(
     "token", ["hf_planted\x01secret", "hf_planted\u00e9secret", "hf_pl secret"]
 )
-def test_one_that_no_header_takes_is_not_shown(hub, publish, stubs, token):
+def test_one_that_no_header_takes_is_not_shown(hub, push, token):
     hub.accounts[token] = Account("alice")
-    done = publish(NAME, "--from", stubs, HF_TOKEN=token)
+    done = push(HF_TOKEN=token)
     assert done.code == 2 and "has letters that no token has" in done.err
     assert "secret" not in done.out + done.err and hub.requests == []

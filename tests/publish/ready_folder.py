@@ -1,0 +1,17 @@
+"""Has the command publish a folder that is written already: no row is taken, no card made."""
+
+import shutil
+
+from jax_ir_synth.publish import cli, rows_file
+
+
+def use(folder: str) -> None:
+    """In this process, from now on."""
+
+    def written(_arguments, _configs, _rows, to) -> str:
+        shutil.copytree(folder, to)
+        return "its rows"
+
+    cli._write = written
+    rows_file.opened = lambda path: None
+    rows_file.take = lambda *_: []
