@@ -1,5 +1,6 @@
 """Surroundings of every test: a Hugging Face home of its own, no network, a fresh Python."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -26,6 +27,29 @@ def pytest_addoption(parser):
 
 def pytest_unconfigure():
     _HOME.cleanup()
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory):
+    """A folder that is made once, for all of pytest's workers: `made_once(name, make)`.
+
+    `make` is called with the folder to fill, which has another name until it is whole.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+
+    def made(name, make) -> Path:
+        folder, partial = shared / name, shared / f"{name}.partial.{os.getpid()}"
+        with open(shared / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                partial.mkdir()
+                make(partial)
+                partial.rename(folder)
+        return folder
+
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import shutil
 
 import pytest
@@ -22,9 +23,8 @@ def extra():
 
 
 @pytest.fixture(scope="session")
-def _rows() -> list[dict]:
-    request = Request(seed=SEED, count=3 * len(CATEGORIES))
-    return list(rows(request, plan_rows(request)))
+def _rows(saved) -> list[dict]:
+    return [json.loads(line) for line in saved.read_text(encoding="utf-8").splitlines()]
 
 
 @pytest.fixture
@@ -45,9 +45,14 @@ def lines():
 
 
 @pytest.fixture(scope="session")
-def saved(_rows, lines, tmp_path_factory):
+def saved(lines, made_once):
     """The rows as a .jsonl file."""
-    return lines(tmp_path_factory.mktemp("saved") / "rows.jsonl", _rows)
+
+    def make(folder):
+        request = Request(seed=SEED, count=3 * len(CATEGORIES))
+        lines(folder / "rows.jsonl", rows(request, plan_rows(request)))
+
+    return made_once("saved", make) / "rows.jsonl"
 
 
 @pytest.fixture(scope="session")
@@ -67,14 +72,15 @@ def redrawn(facts):
 
 
 @pytest.fixture(scope="session")
-def card(saved, tmp_path_factory):
+def card(saved, made_once):
     """A folder with the card of the rows, with another file that was there before."""
     from jax_ir_synth.card import write_card
 
-    folder = tmp_path_factory.mktemp("card")
-    (folder / "levels.md").write_text("kept")
-    write_card(folder, saved, seed=SEED, repo="user/name")
-    return folder
+    def make(folder):
+        (folder / "levels.md").write_text("kept")
+        write_card(folder, saved, seed=SEED, repo="user/name")
+
+    return made_once("card", make)
 
 
 @pytest.fixture(scope="session")
@@ -83,11 +89,14 @@ def drawn_once(card):
 
     For tests of what has nothing to do with them, as they take most of a card's time.
     """
-    from jax_ir_synth.card import charts, pictures
+    from jax_ir_synth.card import pictures
     from jax_ir_synth.card.filling import Picture
+
+    named = r'pictures/(\w+)-light.png" width="800" alt="([^"]+)"'
+    drawn = re.findall(named, (card / "README.md").read_text(encoding="utf-8"))
 
     def draw(facts, counts, folder):
         shutil.copytree(card / "pictures", folder, dirs_exist_ok=True)
-        return [Picture(name, "A picture.") for name in charts.CHARTS]
+        return [Picture(*each) for each in drawn]
 
     return lambda monkeypatch: monkeypatch.setattr(pictures, "draw", draw)

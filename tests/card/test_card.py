@@ -8,7 +8,7 @@ from datasets.utils.metadata import MetadataConfigs, known_task_ids
 from huggingface_hub import DatasetCard, DatasetCardData
 from PIL import Image, ImageColor
 
-from jax_ir_synth.card import checking, write_card
+from jax_ir_synth.card import checking, pictures, write_card
 from jax_ir_synth.card.charts import CHARTS
 from jax_ir_synth.card.drawing import spread
 from jax_ir_synth.card.style import DARK, LIGHT
@@ -140,7 +140,10 @@ def test_other_files_stay(card):
     assert sorted(path.name for path in card.iterdir()) == ["README.md", "levels.md", "pictures"]
 
 
-def test_the_same_rows_in_another_container_give_the_same_bytes(card, good, tmp_path):
+def test_the_same_rows_in_another_container_give_the_same_bytes(
+    card, good, drawn_once, monkeypatch, tmp_path
+):
+    drawn_once(monkeypatch)
     with open_output(tmp_path / "rows", "folder") as write:
         for row in good:
             write(row)
@@ -148,6 +151,17 @@ def test_the_same_rows_in_another_container_give_the_same_bytes(card, good, tmp_
     write_card(again, tmp_path / "rows", seed=7, repo="user/name")
     for path in (path for path in again.rglob("*") if path.is_file()):
         assert path.read_bytes() == (card / path.relative_to(again)).read_bytes(), path.name
+
+
+def test_the_same_rows_give_the_same_pictures(card, facts, redrawn, monkeypatch, tmp_path):
+    # All of them, from other processes, are compared by the tests of a push.
+    for name in ("lengths", "operations"):
+        monkeypatch.delitem(CHARTS, name)
+    pictures.draw(facts, redrawn.counts, tmp_path)
+    drawn = list(tmp_path.iterdir())
+    assert len(drawn) == 2 * len(CHARTS) == 6
+    for path in drawn:
+        assert path.read_bytes() == (card / "pictures" / path.name).read_bytes(), path.name
 
 
 def test_metadata_given_and_no_repository(saved, data, drawn_once, monkeypatch, tmp_path):

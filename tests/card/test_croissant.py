@@ -10,7 +10,6 @@ from jax_ir_synth.card import CardError, write_card
 from jax_ir_synth.columns import MEANINGS
 from jax_ir_synth.config import CONFIGS
 from jax_ir_synth.plan import split_of
-from jax_ir_synth.repository import tables
 
 mlcroissant = pytest.importorskip("mlcroissant", reason="the extra croissant isn't installed")
 
@@ -128,23 +127,3 @@ def test_files_that_are_there_are_described_if_they_are_of_these_rows(
     written = write_card(repository, saved, seed=7, repo="user/name", remade=2)
     assert "croissant.json" in written.files
     assert (repository / "croissant.json").read_bytes() == before
-
-
-def test_files_of_another_number_are_described_as_they_are(repository, good, tmp_path):
-    # Two row groups: more rows than those that there are.
-    rows = [row | {"id": number * 100 + row["id"]} for number in range(20) for row in good]
-    once, parted = tmp_path / "once", tmp_path / "parted"
-    for folder, file_bytes in ((once, 10**9), (parted, 1)):
-        folder.mkdir()
-        written = tables.write(folder, rows, ["all"], file_bytes=file_bytes)
-    (part,) = written
-    assert len(part.splits["train"].paths) == 2
-    there = tables.there(parted, tables.write(once, rows, ["all"]), once)
-    assert there == written
-    # One of them missing: not all are there. One of them twice: other rows.
-    first, second = (parted / path for path in part.splits["train"].paths)
-    second.rename(tmp_path / "second")
-    assert tables.there(parted, written, once) is None
-    second.write_bytes(first.read_bytes())
-    with pytest.raises(ValueError, match=r"^all/train-\*$"):
-        tables.there(parted, tables.write(once, rows, ["all"]), once)

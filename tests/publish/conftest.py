@@ -1,8 +1,6 @@
 """A Hub for each test, accounts on it, what to publish, made once, and the command against it."""
 
-import fcntl
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -121,19 +119,9 @@ def stubs(tmp_path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def made(python, tmp_path_factory) -> Made:
-    """See `Made`; pytest's workers share it."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    folder = shared / "made"
-    with open(shared / "made.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            partial = shared / "made.partial"
-            partial.mkdir()
-            _make(python, partial)
-            partial.rename(folder)
+def made(python, made_once) -> Made:
+    """See `Made`."""
+    folder = made_once("publish", lambda partial: _make(python, partial))
     return Made(folder / "rows.jsonl", folder / "first", folder / "changed")
 
 

@@ -10,7 +10,7 @@ from jax_ir_synth.columns import SCHEMA
 from jax_ir_synth.plan import SPLITS, split_of
 from jax_ir_synth.repository.layout import is_ours
 from jax_ir_synth.repository.metadata import card_data, features
-from jax_ir_synth.repository.tables import write
+from jax_ir_synth.repository.tables import there, write
 
 
 def _rows(count):
@@ -92,6 +92,23 @@ def test_the_card_tells_what_is_there(tmp_path):
     assert configs.get_default_config_name() == "default"
     assert configs["default"] == configs["all"] and len(configs) == 6
     assert [feature["name"] for feature in features()] == SCHEMA.names
+
+
+def test_files_of_another_number_are_taken_as_they_are(tmp_path):
+    rows, once, parted = _rows(400), tmp_path / "once", tmp_path / "parted"
+    for folder in (once, parted):
+        folder.mkdir()
+    written = write(once, rows, ["all"])
+    assert there(parted, written, once) is None
+    in_parts = write(parted, rows, ["all"], file_bytes=1000)
+    first, second = (parted / path for path in in_parts[0].splits["train"].paths)
+    assert there(parted, written, once) == in_parts != written
+    # One of them missing: not all are there. One of them twice: other rows.
+    second.rename(tmp_path / "second")
+    assert there(parted, written, once) is None
+    second.write_bytes(first.read_bytes())
+    with pytest.raises(ValueError, match=r"^all/train-\*$"):
+        there(parted, written, once)
 
 
 def test_nothing_else_is_ours():
