@@ -95,7 +95,7 @@ def test_the_card_tells_what_is_there(tmp_path):
 
 
 def test_files_of_another_number_are_taken_as_they_are(tmp_path):
-    rows, once, parted = _rows(400), tmp_path / "once", tmp_path / "parted"
+    rows, once, parted = _rows(600), tmp_path / "once", tmp_path / "parted"
     for folder in (once, parted):
         folder.mkdir()
     written = write(once, rows, ["all"])
