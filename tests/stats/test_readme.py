@@ -8,11 +8,13 @@ import jax
 import pytest
 
 from jax_ir_synth import cli, samples
+from jax_ir_synth.card import command as card_command
 from jax_ir_synth.columns import SCHEMA
 from jax_ir_synth.config import CONFIGS, DEFAULTS
 from jax_ir_synth.evaluate import baselines
 from jax_ir_synth.evaluate import cli as evaluate_command
 from jax_ir_synth.lowering import lower_source
+from jax_ir_synth.publish import cli as publish_command
 from jax_ir_synth.reading import Reading
 from jax_ir_synth.scale import cli as scale_command
 from jax_ir_synth.show import command as show_command
@@ -90,6 +92,8 @@ def test_commands_are_understood():
     }
     parsers["jax_ir_synth.verify"] = verify_command._parser()
     parsers["jax_ir_synth.scale"] = scale_command._parser()
+    parsers["jax_ir_synth.card"] = card_command._parser()
+    parsers["jax_ir_synth.publish"] = publish_command._parser()
     parsers["jax_ir_synth.show"] = show_command._parser()
     parsers["jax_ir_synth.evaluate"] = evaluate_command._parser()
     parsers["jax_ir_synth.evaluate.baselines"] = baselines._parser()
