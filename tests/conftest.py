@@ -1,7 +1,10 @@
 """Surroundings of every test: a Hugging Face home of its own, no network, a fresh Python."""
 
+import atexit
 import fcntl
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,9 +16,21 @@ _ROOT = Path(__file__).resolve().parents[1]
 _PYTHONPATH = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 # Before datasets is imported anywhere: it reads these once.
-_HOME = tempfile.TemporaryDirectory(prefix="jax_ir_synth_tests_")
-os.environ["HF_HOME"] = _HOME.name
+_HOME = tempfile.mkdtemp(prefix="jax_ir_synth_tests_")
+os.environ["HF_HOME"] = _HOME
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and so all that they
+# start, which some of them interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@atexit.register
+def _remove_home(owner=os.getpid()):
+    # Not when a process ends that was forked off this one.
+    if os.getpid() == owner:
+        shutil.rmtree(_HOME, ignore_errors=True)
 
 
 def pytest_addoption(parser):
@@ -23,10 +38,6 @@ def pytest_addoption(parser):
     parser.addoption(
         "--record-screenshot", metavar="DATASET", help="take the picture of a page of its rows anew"
     )
-
-
-def pytest_unconfigure():
-    _HOME.cleanup()
 
 
 @pytest.fixture(scope="session")
