@@ -26,10 +26,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+_OWNER = os.getpid()
+
+
 @atexit.register
-def _remove_home(owner=os.getpid()):
+def _remove_home():
     # Not when a process ends that was forked off this one.
-    if os.getpid() == owner:
+    if os.getpid() == _OWNER:
         shutil.rmtree(_HOME, ignore_errors=True)
 
 
