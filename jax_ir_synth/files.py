@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,20 @@ def whole(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
         raise
     _sync(path.parent)
+
+
+def check_apart(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:
+    """Raises ValueError where what is written would replace what is read, or another output.
+
+    Args:
+      outputs, inputs: files by the flags that name them; None where one isn't given.
+    """
+    seen = {path.resolve(): flag for flag, path in inputs.items() if path is not None}
+    for flag, path in outputs.items():
+        if path is None:
+            continue
+        if (other := seen.setdefault(path.resolve(), flag)) != flag:
+            raise ValueError(f"`{flag}` (={path}) must be another file than `{other}`")
 
 
 def write_json(path: Path, value: Any) -> None:

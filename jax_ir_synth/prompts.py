@@ -6,7 +6,8 @@ them. An answer is a fenced block of MLIR, in both forms.
 
 import bisect
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from jax_ir_synth.evaluate.tasks import BACKWARD, FORWARD, TASKS, Reference, Task, reference
@@ -41,6 +42,10 @@ _INSTRUCTIONS = {
 _SECTIONS = {FORWARD: "The function's module", BACKWARD: "The gradient's module"}
 
 
+# Of rows, or of several splits' rows by name, as a DatasetDict has them.
+Rows = Iterable[Mapping] | Mapping[str, Iterable[Mapping]]
+
+
 class Shots(NamedTuple):
     """Examples, all of them rows of train; see `draw_shots`.
 
@@ -62,14 +67,15 @@ NO_SHOTS = Shots((), 0)
 
 
 def draw_shots(
-    rows: Iterable[Mapping], task: str, number: int, seed: int = 0, longest: int | None = None
+    rows: Rows, task: str, number: int, seed: int = 0, longest: int | None = None
 ) -> Shots:
     """Examples for all prompts of a dataset: the categories in turn, from train alone.
 
     Equal for equal rows, in whatever order they come, and for each row to be asked.
 
     Args:
-      rows: of the dataset; those that aren't of train, by their `skeleton_hash`, are passed by.
+      rows: of the dataset, or its splits; those that aren't of train, by their `skeleton_hash`, are
+        passed by.
       task: one of `evaluate.tasks.TASKS`.
       number: how many are to be shown with each row.
       seed: of the drawing.
@@ -78,8 +84,12 @@ def draw_shots(
     Raises ValueError if train hasn't enough rows that the task asks for.
     """
     asked = _task(task)
-    if number < 1:
+    if type(number) is not int or number < 0:
+        raise ValueError(f"`number` (={number!r}) must be a whole number, 0 or more")
+    if number == 0:
         return NO_SHOTS
+    if isinstance(rows, Mapping):
+        rows = itertools.chain.from_iterable(rows.values())
     # Of each category, those that a shuffling puts first: no more than could be shown.
     first: dict[str, list[tuple[str, int, Mapping]]] = {}
     for row in rows:
@@ -98,34 +108,43 @@ def draw_shots(
         if turn < len(first[category])
     ][: number + 1]
     if len(drawn) <= number:
+        short = "" if longest is None else f" with answers of {longest:,} characters at most"
         raise ValueError(
             f"`number` (={number}) must be less than the rows of train to draw from for "
-            f"{asked.title}: {len(drawn)}"
+            f"{asked.title}{short}: {len(drawn)}"
         )
     return Shots(tuple(drawn), number)
 
 
-def messages(row: Mapping, task: str, shots: Shots = NO_SHOTS) -> list[dict[str, str]]:
+def messages(
+    row: Mapping, task: str, shots: Shots | Sequence[Mapping] = NO_SHOTS
+) -> list[dict[str, str]]:
     """The chat that asks for a row's answer: `role` (system, user, assistant) and `content`.
 
-    Raises ValueError for a row that the task has nothing to ask of.
+    Args:
+      row: of the dataset.
+      task: one of `evaluate.tasks.TASKS`.
+      shots: as `draw_shots` gives them, or rows of train, of which the row itself isn't shown.
+
+    Raises ValueError for a row that the task has nothing to ask of, and for one of another split
+    among the shots.
     """
     asked = _task(task)
     chat = [("system", instruction(task))]
-    for shot in shots.but(row):
+    for shot in _shots(shots).but(row):
         chat += [("user", _question(shot, asked)), ("assistant", completion_target(shot, task))]
     chat.append(("user", _question(row, asked)))
     return [{"role": role, "content": content} for role, content in chat]
 
 
-def completion_prompt(row: Mapping, task: str, shots: Shots = NO_SHOTS) -> str:
+def completion_prompt(row: Mapping, task: str, shots: Shots | Sequence[Mapping] = NO_SHOTS) -> str:
     """The text that a base model continues with `completion_target`, and then with `STOP`.
 
-    Raises ValueError for a row that the task has nothing to ask of.
+    Takes and raises what `messages` does.
     """
     asked = _task(task)
     parts = [instruction(task)]
-    for shot in shots.but(row):
+    for shot in _shots(shots).but(row):
         parts.append(_plain(shot, asked) + completion_target(shot, task).rstrip("\n"))
     parts.append(_plain(row, asked))
     return "\n\n".join(parts)
@@ -152,6 +171,15 @@ def given(row: Mapping, task: str) -> str:
 def instruction(task: str) -> str:
     """What a model is told before any row: the chat's system message, the plain text's head."""
     return f"{_COMMON}\n\n{_INSTRUCTIONS[_task(task).name]}"
+
+
+def _shots(given: Shots | Sequence[Mapping]) -> Shots:
+    if isinstance(given, Shots):
+        return given
+    for row in given:
+        if (split := split_of(row["skeleton_hash"])) != _TRAIN:
+            raise ValueError(f"row {row['id']} is of {split}: only rows of {_TRAIN} are examples")
+    return Shots(tuple(given), len(given))
 
 
 def _plain(row: Mapping, task: Task) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from jax_ir_synth.card import extras
 from jax_ir_synth.card.errors import CardError
-from jax_ir_synth.repository.layout import PICTURES, README
+from jax_ir_synth.repository.layout import PICTURES, README, TAG
 from jax_ir_synth.saved import SavedError, open_saved
 
 CROISSANT = "croissant.json"
@@ -71,6 +71,7 @@ def write_card(
         extras.require(extras.CROISSANT)
     if repo is not None and not _REPO.fullmatch(repo):
         raise CardError(f"`repo` (={repo}) must be USER/NAME")
+    _check_replaceable(folder / README)
     # Late: they bring jax.
     from jax_ir_synth.card import checking, croissant, facts, filling, pictures
     from jax_ir_synth.card import metadata as yaml
@@ -130,6 +131,16 @@ def _files(saved: Path, names: list[str], folder: Path, partial: Path, keep: boo
     if there:
         extras.require(extras.CROISSANT)
     return card_data(there or written), there, folder
+
+
+def _check_replaceable(readme: Path) -> None:
+    """Raises CardError where there is a file that is no card of this dataset."""
+    if not readme.exists():
+        return
+    text = readme.read_text(encoding="utf-8", errors="replace")
+    head = text.split("\n---\n")[0] if text.startswith("---\n") else ""
+    if f"- {TAG}\n" not in f"{head}\n":
+        raise CardError(f"{readme} is no card of this dataset: remove it, or name another folder")
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from jax_ir_synth.config import number_of_processes
 from jax_ir_synth.evaluate import dataset, extras
 from jax_ir_synth.evaluate.cli import add_processes, add_task
 from jax_ir_synth.evaluate.tasks import TASKS, reference
+from jax_ir_synth.files import check_apart
 from jax_ir_synth.plan import SPLITS
 
 PROGRAM = "jax_ir_synth.evaluate.baselines"
@@ -85,6 +86,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if output.is_dir() or output.suffix.lower() != ".jsonl":
             raise ValueError(f"`--output` (={output}) must be a .jsonl file")
+        check_apart({"--output": output}, {"--dataset": Path(arguments.dataset)})
         if arguments.baseline == RETRIEVAL:
             extras.need(f"`--baseline {RETRIEVAL}`", extras.DISTANCES)
         number = number_of_processes(arguments.num_proc)

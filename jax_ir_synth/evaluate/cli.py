@@ -8,6 +8,7 @@ from jax_ir_synth.config import number_of_processes
 from jax_ir_synth.evaluate import dataset, extras
 from jax_ir_synth.evaluate.options import GIGABYTES, LEAVE_OUT, MISSING, SECONDS, Options
 from jax_ir_synth.evaluate.tasks import TASKS
+from jax_ir_synth.files import check_apart
 from jax_ir_synth.plan import SPLITS
 from jax_ir_synth.verify.command import MAX_GIGABYTES, MAX_SECONDS, in_range
 
@@ -89,6 +90,10 @@ def _validated(arguments) -> Options:
         path = getattr(arguments, flag)
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
             raise ValueError(f"`--{flag}` (={path}) must be a file in a folder that exists")
+    check_apart(
+        {f"--{flag}": getattr(arguments, flag) for flag in ("json", "plot", "judgements")},
+        {"--predictions": arguments.predictions, "--dataset": Path(arguments.dataset)},
+    )
     if arguments.plot is not None:
         if arguments.plot.suffix.lower() not in _PICTURES:
             raise ValueError(f"`--plot` (={arguments.plot}) must end in {', '.join(_PICTURES)}")

@@ -93,7 +93,11 @@ def opened(arguments: argparse.Namespace, task: Task, num_proc: int) -> Dataset:
         return _saved(open_hub(name, arguments.config or ALL), name)
     if arguments.config is not None:
         raise SavedError(f"`--config` is for a Hub dataset (user/name), `--dataset` is {name}")
-    return _saved(open_saved(path), name)
+    try:
+        return _saved(open_saved(path), name)
+    except SavedError as error:
+        configs = "" if path.exists() else f", and is none of the configs {', '.join(CONFIGS)}"
+        raise SavedError(str(error).replace("`PATH`", "`--dataset`") + configs) from error
 
 
 def of_rows(rows: Iterable[Mapping] | Mapping[str, Iterable[Mapping]]) -> Dataset:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from jax_ir_synth.config import number_of_processes
 from jax_ir_synth.evaluate import extras, run
-from jax_ir_synth.evaluate.dataset import of_rows
+from jax_ir_synth.evaluate.dataset import NEEDED, of_rows
 from jax_ir_synth.evaluate.judgement import Judgement
 from jax_ir_synth.evaluate.options import GIGABYTES, LEAVE_OUT, SECONDS, Options
 from jax_ir_synth.evaluate.predictions import from_mapping
@@ -41,6 +41,12 @@ def evaluate(
 
     Raises ValueError for arguments, predictions or rows that are wrong, before anything is judged.
     """
+    if not isinstance(predictions, Mapping):
+        raise ValueError(
+            f"`predictions` must map ids to completions, it is of type {type(predictions).__name__}"
+        )
+    if isinstance(dataset, str):
+        raise ValueError(f"`dataset` (={dataset!r:.60}) must be rows, see `datasets.load_dataset`")
     extras.need("scoring", extras.DISTANCES)
     ks = (k,) if isinstance(k, int) else tuple(k)
     number = number_of_processes(num_proc)
@@ -71,6 +77,8 @@ def compute(
 
     Raises ValueError, as `evaluate` does.
     """
+    if isinstance(predictions, str) or isinstance(references, str | Mapping):
+        raise ValueError("`predictions` and `references` must be lists, of completions and of rows")
     if len(predictions) != len(references):
         raise ValueError(
             f"`predictions` (={len(predictions)} of them) must be as many as `references` "
@@ -128,6 +136,9 @@ def judge_all(
     for completion, row in completions:
         if not isinstance(completion, str):
             raise ValueError(f"a completion (={completion!r:.40}) must be a string")
+        missing = [name for name in NEEDED if not isinstance(row, Mapping) or name not in row]
+        if missing:
+            raise ValueError(f"a row must be a mapping with the column {missing[0]}")
         if reference(row, TASKS[task]) is None:
             raise ValueError(f"row {row['id']} has nothing to ask for the task {task!r}")
         questions.append((None, Question(completion, row, task)))

@@ -13,5 +13,6 @@ def check_name(repo: str) -> None:
     if wrong or any(not _NAME.fullmatch(part) or len(part) > _MAX_NAME for part in (user, name)):
         raise ValueError(
             f"`USER/NAME` (={repo}) must be a user or organization, a slash and a name, of "
-            f"letters, digits, `-`, `_` and `.`, up to {_MAX_NAME} each"
+            f"letters, digits, `-`, `_` and `.`, up to {_MAX_NAME} each, with no `-` or `.` at an "
+            "end or twice in a row, and no .git at the end"
         )

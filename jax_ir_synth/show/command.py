@@ -13,6 +13,7 @@ from jax_ir_synth.cli import (
     sigterm_raises,
 )
 from jax_ir_synth.config import ALL, CONFIGS, DEFAULTS, DEVICES
+from jax_ir_synth.files import check_apart
 
 PROGRAM = "jax_ir_synth.show"
 ROWS = 300
@@ -114,6 +115,7 @@ def _validate(arguments) -> None:
             raise ValueError(f"`{given[0]}` is for the terminal: a page has all of that in it")
         if arguments.html.is_dir() or not arguments.html.absolute().parent.is_dir():
             raise ValueError(f"`--html` (={arguments.html}) must be a file in a folder that exists")
+        check_apart({"--html": arguments.html}, {"PATH": Path(arguments.what)})
     elif arguments.rows is not None:
         raise ValueError(f"`--rows` (={arguments.rows}) is for a page, see --html")
     if arguments.rows is not None and arguments.rows < 1:

@@ -31,6 +31,16 @@ def refused(lines, tmp_path):
     return said
 
 
+def test_a_file_of_somebody_elses_stays(good, lines, tmp_path):
+    saved = lines(tmp_path / "rows.jsonl", good)
+    for text in ("# Mine\n", "---\ntags:\n- jax\n---\n- jax_ir_synth\n"):
+        (tmp_path / "README.md").write_text(text)
+        with pytest.raises(CardError, match="README.md is no card of this dataset: remove it"):
+            write_card(tmp_path, saved, seed=7)
+        assert (tmp_path / "README.md").read_text() == text
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "rows.jsonl"]
+
+
 def test_a_wrong_seed(good, refused):
     said = refused(good, seed=8)
     assert said.startswith("row 0 is not that of seed 8: its skeleton_hash begins with ")

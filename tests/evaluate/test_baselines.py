@@ -121,7 +121,7 @@ def test_rows_made_anew(folder, made):
     [
         (["--baseline", "best"], "argument --baseline: invalid choice: 'best'"),
         (["--output", "p.txt"], "`--output` (=p.txt) must be a .jsonl file"),
-        (["--dataset", "none.jsonl"], "`PATH` (=none.jsonl) doesn't exist"),
+        (["--dataset", "none.jsonl"], "`--dataset` (=none.jsonl) doesn't exist, and is none of "),
         (["--baseline", "retrieval", "--task", "cuda"], "retrieval needs two rows of train at l"),
         (["--task", "cuda", "--split", "test"], "`--dataset` (=d.jsonl) has no row to ask"),
     ],

@@ -217,7 +217,7 @@ def test_datasets_that_are_wrong(files, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--dataset", "none.jsonl"], "`PATH` (=none.jsonl) doesn't exist"),
+        (["--dataset", "none.jsonl"], "`--dataset` (=none.jsonl) doesn't exist, and is none of the configs all, "),
         (["--dataset", "all:seed=x"], "`--dataset` (=all:seed=x) must be like all:seed=7,count="),
         (["--dataset", "all:"], "`--dataset` (=all:) must be like all:seed=7,count=1500"),
         (["--dataset", "all:seed=1", "--seed", "2"], "the seed is given twice: --dataset all:seed"),
@@ -237,6 +237,9 @@ def test_datasets_that_are_wrong(files, capsys):
         (["--json", "none/x"], "`--json` (=none/x) must be a file in a folder that exists"),
         (["--judgements", "."], "`--judgements` (=.) must be a file in a folder that exists"),
         (["--plot", "x.gif"], "`--plot` (=x.gif) must end in .svg, .png, .pdf"),
+        (["--json", "p.jsonl"], "`--json` (=p.jsonl) must be another file than `--predictions`"),
+        (["--judgements", "./d.jsonl"], "must be another file than `--dataset`"),
+        (["--json", "o", "--judgements", "o"], "`--judgements` (=o) must be another file than"),
     ],
 )
 def test_wrong_arguments_are_one_line(files, capsys, arguments, said):

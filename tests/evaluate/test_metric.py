@@ -20,6 +20,23 @@ def _text(monkeypatch):
     assert TextJudges.entered == 0
 
 
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: evaluate([{"id": 0}], rows()), "`predictions` must map ids to completions"),
+        (lambda: evaluate({0: "x"}, "d.jsonl"), "`dataset` .* must be rows"),
+        (lambda: judge("x", {}), "a row must be a mapping with the column id"),
+        (lambda: judge("x", rows()), "a row must be a mapping"),
+        (lambda: compute(predictions="x", references=rows()[:1]), "must be lists, of completions"),
+        (lambda: compute(predictions=["x"], references={"train": rows()}), "must be lists"),
+    ],
+)
+def test_arguments_of_other_types_are_one_line(call, said):
+    with pytest.raises(ValueError, match=said) as raised:
+        call()
+    assert "\n" not in str(raised.value)
+
+
 def test_a_mapping_and_rows():
     given = {row["id"]: right(row) if row["id"] < 6 else "x" for row in rows()}
     report = evaluate(given, rows())

@@ -81,6 +81,28 @@ def test_the_seed_and_the_rows_decide_not_their_order(made):
     assert len({tuple(_ids(draw_shots(made, "forward", 5, seed))) for seed in range(5)}) == 5
 
 
+def test_splits_by_name_are_rows_too(made):
+    splits = {"train": made[:20], "test": made[20:]}
+    assert draw_shots(splits, "forward", 5) == draw_shots(made, "forward", 5)
+
+
+def test_rows_of_train_may_be_given_as_they_are(made):
+    train, *_ = (each for each in made if split_of(each["skeleton_hash"]) == "train")
+    (other, *_) = (each for each in made if split_of(each["skeleton_hash"]) != "train")
+    assert len(messages(other, "forward", [train])) == 4
+    assert messages(other, "forward", []) == messages(other, "forward")
+    assert messages(train, "forward", [train]) == messages(train, "forward")
+    for ask in (messages, completion_prompt):
+        with pytest.raises(ValueError, match=f"row {other['id']} is of .*: only rows of train"):
+            ask(train, "forward", [other])
+
+
+@pytest.mark.parametrize("number", [-1, 1.5, True, "2"])
+def test_a_number_that_is_none(made, number):
+    with pytest.raises(ValueError, match=r"`number` \(=.*\) must be a whole number, 0 or more"):
+        draw_shots(made, "forward", number)
+
+
 def test_long_answers_can_be_passed_by(made):
     sizes = sorted(len(completion_target(each, "forward")) for each in made)
     longest = sizes[len(sizes) // 2]
