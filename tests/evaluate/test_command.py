@@ -217,7 +217,10 @@ def test_datasets_that_are_wrong(files, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--dataset", "none.jsonl"], "`--dataset` (=none.jsonl) doesn't exist, and is none of the configs all, "),
+        (
+            ["--dataset", "none.jsonl"],
+            "`--dataset` (=none.jsonl) doesn't exist, and is none of the configs",
+        ),
         (["--dataset", "all:seed=x"], "`--dataset` (=all:seed=x) must be like all:seed=7,count="),
         (["--dataset", "all:"], "`--dataset` (=all:) must be like all:seed=7,count=1500"),
         (["--dataset", "all:seed=1", "--seed", "2"], "the seed is given twice: --dataset all:seed"),
