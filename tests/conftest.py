@@ -43,6 +43,12 @@ def pytest_addoption(parser):
     )
 
 
+def pytest_collection_modifyitems(items):
+    # The long sweeps come first, so that no worker is left alone with one at the end.
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory):
     """A folder that is made once, for all of pytest's workers: `made_once(name, make)`.
