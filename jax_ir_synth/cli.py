@@ -33,6 +33,11 @@ class OneLineParser(argparse.ArgumentParser):
     def error(self, message: str):
         self.exit(2, f"{self.prog}: error: {message}\n")
 
+    def failed(self, message: str, code: int) -> int:
+        """Reports in one line why there is no result; returns the exit code."""
+        print(f"{self.prog}: {message}", file=sys.stderr)
+        return code
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit code.

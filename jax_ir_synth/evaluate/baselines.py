@@ -102,11 +102,11 @@ def main(argv: list[str] | None = None) -> int:
     except SavedError as error:
         parser.error(str(error))
     except KeyboardInterrupt:
-        return _fail(parser, f"interrupted, {output} was not written", 130)
+        return parser.failed(f"interrupted, {output} was not written", 130)
     except Terminated:
-        return _fail(parser, f"terminated, {output} was not written", 143)
+        return parser.failed(f"terminated, {output} was not written", 143)
     except (RuntimeError, OSError) as error:
-        return _fail(parser, f"{output} was not written: {error}", 1)
+        return parser.failed(f"{output} was not written: {error}", 1)
     print(f"{output}: {written} predictions of the baseline {arguments.baseline}")
     return 0
 
@@ -154,11 +154,6 @@ def _answered(items, task, wanted) -> Iterator[Answered]:
                 yield Answered(id, split, row["python"], shown, answer)
         except (TypeError, ValueError) as error:
             raise SavedError(f"{where}: {error}") from error
-
-
-def _fail(parser: OneLineParser, message: str, code: int) -> int:
-    print(f"{parser.prog}: {message}", file=sys.stderr)
-    return code
 
 
 def _parser() -> OneLineParser:

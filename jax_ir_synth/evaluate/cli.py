@@ -36,9 +36,9 @@ def main(argv: list[str] | None = None, make_judges=None) -> int:
         with sigterm_raises():
             return _evaluate(arguments, options, opened, make_judges, parser)
     except KeyboardInterrupt:
-        return _fail(parser, "interrupted: the same command goes on where it stopped", 130)
+        return parser.failed("interrupted: the same command goes on where it stopped", 130)
     except Terminated:
-        return _fail(parser, "terminated: the same command goes on where it stopped", 143)
+        return parser.failed("terminated: the same command goes on where it stopped", 143)
 
 
 def _evaluate(arguments, options: Options, opened, make_judges, parser: OneLineParser) -> int:
@@ -63,7 +63,7 @@ def _evaluate(arguments, options: Options, opened, make_judges, parser: OneLineP
             print(f"{parser.prog}: error: {line}", file=sys.stderr)
         parser.error(last)
     except (RuntimeError, OSError) as error:
-        return _fail(parser, f"not done, the same command goes on where it stopped: {error}", 1)
+        return parser.failed(f"not done, the same command goes on where it stopped: {error}", 1)
     tables.show(found)
     return 0
 
@@ -108,11 +108,6 @@ def _validated(arguments) -> Options:
         arguments.timeout,
         arguments.memory,
     ).checked()
-
-
-def _fail(parser: OneLineParser, message: str, code: int) -> int:
-    print(f"{parser.prog}: {message}", file=sys.stderr)
-    return code
 
 
 def _parser() -> OneLineParser:
