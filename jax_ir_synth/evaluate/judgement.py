@@ -5,6 +5,8 @@ from typing import NamedTuple
 # A completion has the name of the first rung that it fails at, or of the last.
 RUNGS = ("no_code", "parse", "verify", "signature", "execute", "numeric", "pass")
 PASS = RUNGS[-1]
+# Characters of a completion that is looked at; a reference has some thousands.
+LONGEST = 2**20
 
 
 class Judgement(NamedTuple):

@@ -14,7 +14,7 @@ from jaxlib.mlir import ir
 from jax_ir_synth import collector
 from jax_ir_synth.evaluate.expectation import Expectation, expectation
 from jax_ir_synth.evaluate.extraction import Module, taken
-from jax_ir_synth.evaluate.judgement import PASS, Judgement
+from jax_ir_synth.evaluate.judgement import LONGEST, PASS, Judgement
 from jax_ir_synth.evaluate.similarity import similarity
 from jax_ir_synth.evaluate.tasks import BACKWARD, TASKS, Reference, reference
 from jax_ir_synth.lowering import contexts
@@ -29,8 +29,6 @@ from jax_ir_synth.verify.widening import widened
 
 # Told as reached before the reference is run, whose failure is not the answer's.
 REFERENCE = "reference"
-# Characters; a reference has some thousands.
-LONGEST = 2**20
 _REASON = 300
 # MLIR's verifier begins with the operation that it finds fault with, its parser doesn't.
 _VERIFIER = re.compile(r"'[\w.$]+' op |region control flow edge|operand #\d+ does not dominate")

@@ -17,12 +17,10 @@ from jax_ir_synth.confined.fork import Reply, one_line
 from jax_ir_synth.confined.workers import Question as _Question
 from jax_ir_synth.confined.workers import Workers, WorkersError
 from jax_ir_synth.confined.zygote import Work
-from jax_ir_synth.evaluate.judgement import RUNGS, Judgement
+from jax_ir_synth.evaluate.judgement import LONGEST, RUNGS, Judgement
 
-__all__ = ["MAX_CHARACTERS", "Judges", "Limits", "Question", "WorkersError"]
+__all__ = ["Judges", "Limits", "Question", "WorkersError"]
 
-# Of a completion that is looked at. The longest right answers have a hundredth of it.
-MAX_CHARACTERS = 2**20
 # Of what fails before a rung is reached: the row's own reference, most likely.
 _UNMARKED = "execute"
 Label = TypeVar("Label")
@@ -73,8 +71,8 @@ def _prepared(
     job: tuple[Label, Question],
 ) -> tuple[tuple[Label, Judgement | None], _Question | None]:
     label, (completion, row, task) = job
-    if len(completion) > MAX_CHARACTERS:
-        reason = f"it is {len(completion):,} characters long, above {MAX_CHARACTERS:,}"
+    if len(completion) > LONGEST:
+        reason = f"it is {len(completion):,} characters long, above {LONGEST:,}"
         return (label, _failed("no_code", reason)), None
     return (label, None), _Question((completion,), (dict(row), task))
 

@@ -6,9 +6,8 @@ import time
 import pytest
 from processes import FINE, OBEY, judged
 
-from jax_ir_synth.evaluate import judging
-from jax_ir_synth.evaluate.judgement import Judgement
-from jax_ir_synth.evaluate.pool import MAX_CHARACTERS, Judges, Limits, Question, WorkersError
+from jax_ir_synth.evaluate.judgement import LONGEST, Judgement
+from jax_ir_synth.evaluate.pool import Judges, Limits, Question, WorkersError
 
 _BEFORE = "before it was looked at: "
 
@@ -192,8 +191,7 @@ def test_few_questions_are_held_at_once():
 
 
 def test_a_very_long_completion_is_not_sent():
-    assert MAX_CHARACTERS == judging.LONGEST
-    found = judged(["x" * 100_000_000, "x" * (MAX_CHARACTERS + 1), "x" * MAX_CHARACTERS])
+    found = judged(["x" * 100_000_000, "x" * (LONGEST + 1), "x" * LONGEST])
     assert found == [
         failed("it is 100,000,000 characters long, above 1,048,576", "no_code"),
         failed("it is 1,048,577 characters long, above 1,048,576", "no_code"),
