@@ -9,6 +9,7 @@ import numpy as np
 
 from jax_ir_synth.meaning.inputs import opposite, random_inputs, wide
 from jax_ir_synth.meaning.program import Derivative, Meaning, direction
+from jax_ir_synth.meaning.standin.arithmetic import Noise
 from jax_ir_synth.meaning.standin.tape import Singular
 from jax_ir_synth.meaning.tolerance import FORWARD, outputs_differ
 
@@ -108,12 +109,8 @@ def points(meaning: Meaning, avals: Sequence[Mapping], argnums: Sequence[int]) -
         if derivative is None:
             continue
         slopes = slopes_of(outputs, derivative)
-        unsteady = [
-            outputs_differ(x, output, slope, FORWARD)
-            for x, output, slope in zip(meaning.rounded(inputs), outputs, slopes, strict=True)
-        ]
         # Rounding decides: which of two values that are both 1.0 in float32 is the greater.
-        if max(unsteady) > _STEADY:
+        if unsteadiness(meaning, inputs, outputs, slopes, seed) > _STEADY:
             continue
         found.append(Point(inputs, outputs, move, derivative))
         taken |= branches
@@ -129,6 +126,29 @@ def points(meaning: Meaning, avals: Sequence[Mapping], argnums: Sequence[int]) -
         max(point.derivative.scale for point in found),
     )
     return [point._replace(largest=largest) for point in found]
+
+
+def unsteadiness(
+    meaning: Meaning,
+    inputs: Sequence[np.ndarray],
+    outputs: Sequence[np.ndarray],
+    slopes: Sequence[np.ndarray | None],
+    seed: int,
+) -> float:
+    """How far rounding may move an output, in units of what is allowed to be wrong.
+
+    Of two runs with opposite noise: what one operation's error decides differs in one of them.
+    """
+    moved = 0.0
+    for sign in (1, -1):
+        try:
+            noisy = meaning.with_noise(inputs, Noise(seed, sign))
+        except np.linalg.LinAlgError:
+            # A matrix is singular, or has no root, by rounding alone.
+            return math.inf
+        for x, output, slope in zip(noisy, outputs, slopes, strict=True):
+            moved = max(moved, outputs_differ(x, output, slope, FORWARD))
+    return moved
 
 
 def _inputs(avals: Sequence[Mapping]) -> Iterator[list[np.ndarray]]:

@@ -8,6 +8,7 @@ import numpy as np
 from jax_ir_synth.meaning import source
 from jax_ir_synth.meaning.inputs import FLOATS, HALF, wide
 from jax_ir_synth.meaning.standin import arithmetic
+from jax_ir_synth.meaning.standin.arithmetic import Noise
 from jax_ir_synth.meaning.standin.arrays import array
 from jax_ir_synth.meaning.standin.tape import Diverged, Singular, Tape
 from jax_ir_synth.meaning.standin.trees import leaves
@@ -133,13 +134,13 @@ class Meaning:
         value = sum(float(slope.sum()) for slope in slopes)
         return Derivative(value, slopes, bend, step) if np.isfinite([value, bend]).all() else None
 
-    def rounded(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The outputs where each function of the library rounds its result, see `arithmetic.of`."""
-        return self._run(inputs, coarse=True)
+    def with_noise(self, inputs: Sequence[np.ndarray], noise: Noise) -> list[np.ndarray]:
+        """The outputs where each operation's result is off by a random error: see `arithmetic`."""
+        return self._run(inputs, noise)
 
-    def _run(self, inputs: Sequence[np.ndarray], coarse: bool = False) -> list[np.ndarray]:
+    def _run(self, inputs: Sequence[np.ndarray], noise: Noise | None = None) -> list[np.ndarray]:
         # A program may well meet a division by zero in a branch that it doesn't take.
-        with np.errstate(all="ignore"), arithmetic.of(self._half, coarse):
+        with np.errstate(all="ignore"), arithmetic.of(self._half, noise):
             result = self._function(*(array(x) for x in inputs))
         return [np.asarray(array(leaf)) for leaf in leaves(result)]
 

@@ -29,6 +29,27 @@ REFUSED = {
         [aval("p", (64,)), aval("q", (64,))],
         "smooth and steady",
     ),
+    "rounding decides a comparison of what are constants wherever a condition holds": (
+        "def kernel_f(x):\n"
+        "    out = jnp.where(x >= 0.1, -1.0, jnp.maximum(x, -0.75)) + 0.9\n"
+        "    return jnp.where(out ** 2 > 0.01, out, x - out) * x\n",
+        [aval("x", (16,), -2.0, 2.0)],
+        "smooth and steady",
+    ),
+    "rounding decides a comparison of constants, in a scalar": (
+        "def kernel_f(x):\n"
+        "    gap = jnp.float32(0.3) - jnp.float32(0.1)\n"
+        "    return jnp.where(gap < 0.2, x, 2.0 * x + 1.0)\n",
+        [aval("x", ())],
+        "smooth and steady",
+    ),
+    "rounding to 16 bits leaves nothing of a result": (
+        "def kernel_f(x):\n"
+        "    turns = x * 300.0 + 0.3\n"
+        "    return jnp.where(turns - jnp.floor(turns) > 0.5, 1.0, -1.0) + x * 0.1\n",
+        [aval("x", (32,), 0.5, 1.0, "bfloat16")],
+        "survive the rounding of bfloat16",
+    ),
     "rounding decides which of saturated values is the greatest": (
         "def kernel_f(x):\n    return x[jax.scipy.special.erf(x).argmax()]\n",
         [aval("x", (200,), 0.5, 4.0)],

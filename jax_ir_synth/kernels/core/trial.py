@@ -8,8 +8,12 @@ import numpy as np
 
 from jax_ir_synth.kernels.core.values import KernelSource, Undrawable
 from jax_ir_synth.meaning.degenerate import defects
-from jax_ir_synth.meaning.points import NoPoints, understood
+from jax_ir_synth.meaning.inputs import DTYPES, HALF
+from jax_ir_synth.meaning.points import NoPoints, Point, understood
+from jax_ir_synth.meaning.program import Meaning
+from jax_ir_synth.meaning.standin.arithmetic import Noise
 from jax_ir_synth.meaning.standin.tape import Singular
+from jax_ir_synth.meaning.tolerance import ROUNDED, mostly_agree
 
 # Results beyond this are of no use to anyone who compares them.
 _LARGEST = 1e7
@@ -28,11 +32,39 @@ def require_sound(source: KernelSource) -> None:
     for point in where:
         if any(np.abs(x).max(initial=0) > _LARGEST for x in point.outputs if x.dtype.kind == "f"):
             raise Undrawable("trial: a result is too large")
-    half = any(aval.dtype in ("float16", "bfloat16") for aval in source.in_avals)
-    margin = _MARGIN_OF_HALF if half else _MARGIN
+    half = next((aval.dtype for aval in source.in_avals if aval.dtype in HALF), None)
+    if half is not None and not any(_keeps(meaning, point, avals, half) for point in where):
+        raise Undrawable(f"trial: at no input most of its results survive the rounding of {half}")
+    margin = _MARGIN if half is None else _MARGIN_OF_HALF
     try:
         found = defects(avals, argnums, meaning, where, margin=margin)
     except Singular as error:
         raise Undrawable(f"trial: {error}") from error
     if found:
         raise Undrawable(f"trial: {'; '.join(found)}")
+
+
+def _keeps(meaning: Meaning, point: Point, avals: list[dict], half: str) -> bool:
+    """Does rounding to 16 bits leave most elements of each output near what they are?
+
+    As the proof of such a row compares its text, run as it stands, with itself in float32.
+    """
+    # Both from rounded inputs, or the step between these would seem an error.
+    inputs = [
+        x.astype(DTYPES[half]).astype(np.float32) if aval["dtype"] == half else x
+        for x, aval in zip(point.inputs, avals, strict=True)
+    ]
+    exact = meaning.outputs(inputs)
+    sizes = [0.0 if x is None else float(np.abs(x).max(initial=0)) for x in point.slopes]
+    for sign in (1, -1):
+        try:
+            noisy = meaning.with_noise(inputs, Noise(0, sign, half))
+        except np.linalg.LinAlgError:
+            return False
+        if not all(
+            mostly_agree(x, y, size, ROUNDED[half])
+            for x, y, size in zip(noisy, exact, sizes, strict=True)
+            if y.dtype.kind == "f"
+        ):
+            return False
+    return True

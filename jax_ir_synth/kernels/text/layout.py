@@ -1,14 +1,26 @@
 """Lines of Python laid out as people lay them out: no long lines, single blank lines."""
 
+import ast
+
 _WIDTH = 96
 _INDENT = "    "
 _OPEN, _CLOSE = "([{", ")]}"
+
+
+class LayoutError(RuntimeError):
+    """The lines laid out are another program than the lines as they were: a defect of this file."""
 
 
 def lay_out(lines: list[str]) -> list[str]:
     """The lines with long ones broken at the commas of their last bracket, and blank lines single.
 
     The line after a `def` is never blank, since an inner function may start a body.
+
+    Args:
+      lines: of a whole program, each statement in one.
+
+    Raises:
+      LayoutError: the result doesn't parse to the same syntax tree.
     """
     result: list[str] = []
     for line in lines:
@@ -17,7 +29,22 @@ def lay_out(lines: list[str]) -> list[str]:
                 result.append("")
             continue
         result.extend(_broken(line))
+    # What no line of was broken is the same program: only blank lines went.
+    if len(result) > len(lines) or not set(result) <= set(lines):
+        _require_same(lines, result)
     return result
+
+
+def _require_same(lines: list[str], laid_out: list[str]) -> None:
+    trees = []
+    for text in ("\n".join(lines), "\n".join(laid_out)):
+        try:
+            trees.append(ast.dump(ast.parse(text)))
+        except SyntaxError as error:
+            raise LayoutError(f"{error} in\n{text}") from error
+    if trees[0] != trees[1]:
+        raise LayoutError("the layout makes another program of\n{}\nnamely\n{}".format(
+            "\n".join(lines), "\n".join(laid_out)))
 
 
 def _broken(line: str) -> list[str]:
@@ -28,16 +55,28 @@ def _broken(line: str) -> list[str]:
     start = _last_bracket(body)
     if start is None:
         return _bracketed(line, indent)
-    items = _items(body[start + 1:-1])
+    inside = body[start + 1:-1].strip()
+    items = _items(inside)
     lines = [body[: start + 1]]
-    # One expression in plain brackets: a comma would make it a tuple.
-    plain = body[start] == "(" and not (start and (body[start - 1].isalnum() or body[start - 1] in "_)]"))
-    if plain and len(items) == 1 and body[-2] != ",":
-        return [*lines, f"{indent}{_INDENT}{items[0]}", f"{indent}{body[-1]}{comma}"]
+    if _comma_matters(body, start, items):
+        return [*lines, f"{indent}{_INDENT}{inside}", f"{indent}{body[-1]}{comma}"]
     for item in items:
         lines.extend(_broken(f"{indent}{_INDENT}{item},"))
     lines.append(f"{indent}{body[-1]}{comma}")
     return lines
+
+
+def _comma_matters(body: str, start: int, items: list[str]) -> bool:
+    """Would a comma after the last item in the bracket at `start` make something else of it?"""
+    # A comprehension takes none, and the commas in it are none between items.
+    if any(" for " in item for item in items):
+        return True
+    if len(items) != 1 or body[-2] == ",":
+        return False
+    # What an expression stands before calls it or takes an item of it. One expression in plain
+    # brackets would become a tuple, and so would an index.
+    follows = bool(start) and (body[start - 1].isalnum() or body[start - 1] in "_)]}\"'")
+    return follows if body[start] == "[" else body[start] == "(" and not follows
 
 
 def _bracketed(line: str, indent: str) -> list[str]:

@@ -1,4 +1,11 @@
-"""How a run computes: which constants are rounded to 16 bits, and whether results are rounded."""
+"""How a run computes: which constants are rounded to 16 bits, and whether results have noise.
+
+A program is run once exactly, in float64, and again as Monte Carlo arithmetic does it (D. S. Parker,
+"Monte Carlo Arithmetic", 1997; Verificarlo and Verrou are tools for it): each result that the
+program's own floats can't hold is off by a random error of the size of their rounding. What then
+comes out far from the exact run hangs on rounding. A result that they can hold keeps its value, so
+that what only selects or moves values changes none, and what is equal stays equal.
+"""
 
 import contextlib
 import contextvars
@@ -6,27 +13,66 @@ import contextvars
 import ml_dtypes
 import numpy as np
 
-_DTYPES = {"bfloat16": ml_dtypes.bfloat16, "float16": np.float16}
+_HALF = {"bfloat16": ml_dtypes.bfloat16, "float16": np.float16}
+_DTYPES = {**_HALF, "float32": np.float32}
+# The largest relative error of a result with noise. Of float32 it is eight times what rounding one
+# operation makes, since a function of the library is several; 16-bit floats are computed in float32
+# inside of one, and rounded once.
+_SIZES = {"float32": 2.0**-21, "bfloat16": 2.0**-8, "float16": 2.0**-11}
+
+
+class Noise:
+    """The random errors of one run.
+
+    Args:
+      seed: of the errors: any integer from 0.
+      sign: 1, or -1 for the opposite errors of those that 1 gives. What one operation's rounding
+        decides differs in one of such a pair.
+      dtype: whose rounding is meant.
+    """
+
+    def __init__(self, seed: int, sign: int, dtype: str = "float32"):
+        self._draws = np.random.Generator(np.random.Philox(key=[seed, 0]))
+        self._dtype = _DTYPES[dtype]
+        self._size = sign * _SIZES[dtype]
+        self._literals: dict[float, float] = {}
+
+    def result(self, value: np.ndarray) -> np.ndarray:
+        """A result of float64, with its errors."""
+        held = value.astype(self._dtype).astype(np.float64)
+        # NaN too, which differs from itself, is what it was then.
+        if not (changed := held != value).any():
+            return value
+        errors = 1.0 + self._size * self._draws.uniform(-1.0, 1.0, value.shape)
+        noisy = (value * errors).astype(self._dtype).astype(np.float64)
+        return np.where(changed, noisy, value)
+
+    def literal(self, value: float) -> float:
+        """A number in the program's text, the same error wherever it stands."""
+        if value not in self._literals:
+            self._literals[value] = float(self.result(np.array(value)))
+        return self._literals[value]
+
+
 _half: contextvars.ContextVar[type | None] = contextvars.ContextVar("half", default=None)
-_coarse: contextvars.ContextVar[bool] = contextvars.ContextVar("coarse", default=False)
+_noise: contextvars.ContextVar[Noise | None] = contextvars.ContextVar("noise", default=None)
 
 
 @contextlib.contextmanager
-def of(half: str | None, coarse: bool = False):
+def of(half: str | None, noise: Noise | None = None):
     """The arithmetic of a run.
 
     Args:
       half: the dtype of 16 bits that constants inside of the library's functions are rounded to,
         as JAX makes them where they meet such floats; None leaves them exact.
-      coarse: whether each function's result is rounded to 20 bits: those of a float32 that are
-        sure to be right after some more operations.
+      noise: the errors of results; None: there are none.
     """
-    tokens = _half.set(_DTYPES.get(half)), _coarse.set(coarse)
+    tokens = _half.set(_HALF.get(half)), _noise.set(noise)
     try:
         yield
     finally:
         _half.reset(tokens[0])
-        _coarse.reset(tokens[1])
+        _noise.reset(tokens[1])
 
 
 def constant(value: float) -> float:
@@ -35,10 +81,12 @@ def constant(value: float) -> float:
     return value if dtype is None else float(dtype(value))
 
 
+def noise() -> Noise | None:
+    """That of this run."""
+    return _noise.get()
+
+
 def result(value: np.ndarray) -> np.ndarray:
     """A function's float64 result as this run has it."""
-    if not _coarse.get():
-        return value
-    # Up from the half of the last bit that is kept; a carry goes on into the exponent.
-    bits = value.astype(np.float32).view(np.uint32)
-    return ((bits + np.uint32(8)) & np.uint32(0xFFFFFFF0)).view(np.float32).astype(np.float64)
+    errors = _noise.get()
+    return value if errors is None else errors.result(value)

@@ -67,6 +67,27 @@ class Array(np.ndarray):
         return convert(self, dtype)
 
 
+class _Noisy(Array):
+    """An array of a run with noise: what operators and ufuncs make of it has errors too."""
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        # Of the keywords `where` is an array as well.
+        kwargs = {name: _operand(value) for name, value in kwargs.items()}
+        result = getattr(ufunc, method)(*map(_operand, inputs), **kwargs)
+        return tuple(map(array, result)) if isinstance(result, tuple) else array(result)
+
+
+def _operand(value):
+    """What an operation takes in the place of an array, or of a number in the program's text."""
+    if isinstance(value, Array):
+        return value.view(np.ndarray)
+    errors = arithmetic.noise()
+    # A float that NumPy made is a float to Python too.
+    if errors is not None and isinstance(value, float):
+        return errors.literal(float(value))
+    return value
+
+
 class _At:
     def __init__(self, x):
         self._x = x
@@ -113,9 +134,12 @@ def array(value):
     elif dtype.kind not in "biuc" and dtype != np.float64:
         # A float of 16 bits is of no kind that NumPy knows.
         value = value.astype(np.float64)
+    errors = arithmetic.noise()
+    if errors is None:
+        return value.view(Array)
     if value.dtype == np.float64:
-        value = arithmetic.result(value)
-    return value.view(Array)
+        value = errors.result(value)
+    return value.view(_Noisy)
 
 
 def convert(value, dtype):
@@ -128,7 +152,8 @@ def library(function):
 
     def call(*args, **kwargs):
         # Of an Array NumPy would call the method in the place of its own function.
-        args = [np.asarray(x) if isinstance(x, Array) else x for x in args]
+        args = [_operand(x) for x in args]
+        kwargs = {name: _operand(value) for name, value in kwargs.items()}
         if "dtype" in kwargs:
             kwargs["dtype"] = dtype_of(kwargs["dtype"])
         result = function(*args, **kwargs)
