@@ -11,6 +11,7 @@ from pathlib import Path
 from jax_ir_synth import __version__
 from jax_ir_synth.config import CONFIGS, DEFAULTS, DEVICES, Request, number_of_processes
 from jax_ir_synth.dialects import DIALECTS
+from jax_ir_synth.left_out import LeftOut, path_beside
 from jax_ir_synth.targets import DEFAULTS as MACHINES
 from jax_ir_synth.targets import TARGETS
 from jax_ir_synth.writers import format_of, open_output
@@ -42,7 +43,8 @@ class OneLineParser(argparse.ArgumentParser):
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit code.
 
-    0: done. 1: a row or the writing failed. 2: wrong arguments or an output that can't be
+    0: done; rows that could not be made are left out, and a file beside the output tells of them.
+    1: the writing failed, or a row with `--strict`. 2: wrong arguments or an output that can't be
     written, before any work. 130 and 143: interrupted, terminated. After anything but 0 nothing
     new is under the output's name.
     """
@@ -63,7 +65,10 @@ def main(argv: list[str] | None = None) -> int:
                 write = stack.enter_context(open_output(output, kind))
             except OSError as error:
                 parser.error(f"`--output` (={output}) can't be written: {error.strerror or error}")
-            summary = _run(request, number, write)
+            left_out = LeftOut(PROGRAM)
+            summary = _run(request, number, write, left_out)
+        if left_out:
+            left_out.write(path_beside(output))
     except KeyboardInterrupt:
         return _fail(f"interrupted, {output} was not written", 130)
     except Terminated:
@@ -72,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
         return _fail(f"{output} was not written: {error}", 1)
     from jax_ir_synth import report
 
-    report.show(summary, request, output, time.perf_counter() - started)
+    report.show(summary, request, output, time.perf_counter() - started, left_out)
     return 0
 
 
@@ -117,6 +122,16 @@ def add_request_arguments(parser: argparse.ArgumentParser, config: bool = True) 
         action="store_false",
         help="don't prove the rows: a quarter faster, and nothing then shows that the IR in a row "
         "computes what its Python means",
+    )
+    add_strict_argument(parser)
+
+
+def add_strict_argument(parser: argparse.ArgumentParser) -> None:
+    """The flag `--strict`, for a `Request`'s `strict`."""
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="stop at the first row that can't be made or proven, instead of leaving it out",
     )
 
 
@@ -165,20 +180,23 @@ def request_of(arguments: argparse.Namespace) -> Request:
         dialect=arguments.dialect,
         target=arguments.target,
         verify=arguments.verify,
+        strict=arguments.strict,
     )
 
 
-def _run(request: Request, number: int, write):
+def _run(request: Request, number: int, write, left_out: LeftOut):
     """Make and write all rows; returns the `report.Summary` of them."""
     # Late: a wrong argument or --help must not wait for these.
     from jax_ir_synth import report
     from jax_ir_synth.plan import plan_rows
+    from jax_ir_synth.rows import rows
     from jax_ir_synth.workers import Workers
 
     summary = report.Summary()
     # Workers even for one process: this one then has no jax to load and answers Ctrl-C at once.
     with Workers(number, request.count) as workers:
-        made = workers.rows(request, plan_rows(request, draw=workers.draw))
+        planned = plan_rows(request, draw=workers.draw, tell=left_out)
+        made = rows(request, planned, workers, left_out)
         for row in report.progress(made, request.count):
             write(row)
             summary.add(row)

@@ -28,6 +28,8 @@ class Request:
         CPU and one for CUDA. What is a default, or plays no part (nothing is compiled for its
         platform), is left out; None where nothing remains.
       verify: whether each row is proven before it is handed out, see `verify.prove`.
+      strict: whether the first row that can't be made or proven, or candidate that can't be drawn,
+        ends everything, instead of being left out (see `defects`).
 
     Raises:
       ValueError: one line that names the value given and what is allowed.
@@ -40,6 +42,7 @@ class Request:
     dialect: str | tuple[str, ...] = dialects.DEFAULT
     target: str | tuple[str, ...] | None = None
     verify: bool = True
+    strict: bool = False
 
     def __post_init__(self):
         # Frozen for everybody else: here NumPy's integers become Python's.
@@ -49,8 +52,9 @@ class Request:
         _one_of("device", self.device, DEVICES)
         object.__setattr__(self, "dialect", dialects.chosen(self.dialect))
         names = choices.several(targets.chosen(self.target))
-        if not isinstance(self.verify, bool):
-            raise ValueError(f"`verify` (={self.verify!r}) must be True or False")
+        for name in ("verify", "strict"):
+            if not isinstance(value := getattr(self, name), bool):
+                raise ValueError(f"`{name}` (={value!r}) must be True or False")
         written = choices.several(self.dialect)
         kept = targets.relevant(names, written, self.platforms)
         object.__setattr__(self, "target", kept)

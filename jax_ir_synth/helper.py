@@ -10,6 +10,7 @@ import atexit
 import contextlib
 import os
 import pickle
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Hashable
@@ -23,12 +24,21 @@ T = TypeVar("T")
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
+# Signals that a process's own doing brings on.
+_CRASHES = {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV}
+
+
 class HelperDied(RuntimeError):
     """The process ended before it had answered."""
 
     def __init__(self, status: int):
         super().__init__(f"exit status {status}")
         self.status = status
+
+    @property
+    def crashed(self) -> bool:
+        """Whether it ended of itself; otherwise somebody killed it, the system for its memory too."""
+        return -self.status in _CRASHES
 
 
 class Helper:

@@ -9,6 +9,7 @@ import datasets
 from jax_ir_synth import __version__
 from jax_ir_synth.columns import SCHEMA
 from jax_ir_synth.config import ALL, CONFIGS, DEFAULTS, Request, number_of_processes
+from jax_ir_synth.defects import LOGGER, Defect, log
 from jax_ir_synth.fingerprint import cache_fingerprint
 from jax_ir_synth.plan import SPLITS, drawn, plan_rows
 from jax_ir_synth.rows import rows
@@ -52,6 +53,7 @@ class JaxIrSynthConfig(datasets.BuilderConfig):
     dialect: str | tuple[str, ...] = DEFAULTS["dialect"]
     target: str | tuple[str, ...] | None = DEFAULTS["target"]
     verify: bool = DEFAULTS["verify"]
+    strict: bool = DEFAULTS["strict"]
 
     @property
     def request(self) -> Request:
@@ -86,6 +88,7 @@ class JaxIrSynth(datasets.GeneratorBasedBuilder):
     def __init__(self, cache_dir=None, dataset_name=None, config_name=None, hash=None, **kwargs):
         _check_arguments(config_name, kwargs)
         self._workers = None
+        self._told: list[Defect] = []
         # Always our own hash: None (built directly) or a hash of this one file (3.6.0's own way
         # to run a script) would keep rows in the cache that an edit has made stale.
         super().__init__(
@@ -116,11 +119,17 @@ class JaxIrSynth(datasets.GeneratorBasedBuilder):
         planned = (
             row
             for start in starts
-            for row in plan_rows(request, start, start + _ROWS_A_SHARD, draw)
+            for row in plan_rows(request, start, start + _ROWS_A_SHARD, draw, self._tell)
             if row.split == split
         )
-        for row in rows(request, planned, self._workers):
+        for row in rows(request, planned, self._workers, self._tell):
             yield row["id"], row
+
+    def _tell(self, defect: Defect) -> None:
+        """Each defect goes to the log once, though each split meets the candidates of all."""
+        if defect not in self._told:
+            self._told.append(defect)
+            log(defect)
 
     def _download_and_prepare(self, dl_manager, verification_mode, num_proc=None, **kwargs):
         # Our own worker processes rather than datasets' pool, which forks: see workers.py. The
@@ -132,11 +141,22 @@ class JaxIrSynth(datasets.GeneratorBasedBuilder):
             finally:
                 self._workers = None
 
+    def _tell_of_cached(self, left_out: int) -> None:
+        """What was left out when the cache was written is not forgotten when it is read."""
+        if left_out and not self._told:
+            LOGGER.warning(
+                "%d of %d rows are left out: they could not be made or proven, as the log said "
+                "when the others were (strict=True makes an error of it)",
+                left_out,
+                self.config.request.count,
+            )
+
     def _as_dataset(self, split=datasets.Split.TRAIN, in_memory=False) -> datasets.Dataset:
         # datasets refuses to read a split without rows, and a small count leaves one empty.
         if not isinstance(split, datasets.ReadInstruction):
             split = datasets.ReadInstruction.from_spec(str(split))
         sizes = {name: info.num_examples for name, info in self.info.splits.items()}
+        self._tell_of_cached(self.config.request.count - sum(sizes.values()))
         if any(part.to > part.from_ for part in split.to_absolute(sizes)):
             return super()._as_dataset(split, in_memory)
         return datasets.Dataset(

@@ -1,7 +1,7 @@
 """Which candidate program each row is: distinct ones only, each in its split. No jax, no datasets.
 
 A category's candidates 0, 1, 2, ... are drawn in turn; one that repeats a standing program, or
-whose skeleton stands often enough already, is dropped. So a category's k-th row depends on the
+whose skeleton stands often enough already, or that can't be drawn (see `defects`), is dropped. So a category's k-th row depends on the
 seed and the category alone: a larger count extends a smaller one, and a category's own config
 holds the very rows that `all` holds.
 """
@@ -12,8 +12,9 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from jax_ir_synth import kernels
+from jax_ir_synth import defects, kernels
 from jax_ir_synth.config import Request
+from jax_ir_synth.defects import Defect, Tell
 
 SPLITS = ("train", "validation", "test")
 
@@ -62,21 +63,23 @@ def split_of(skeleton_hash: str) -> str:
     return SPLITS[max(0, bucket - 7)]
 
 
-def drawn(category: str, seed: int, candidate: int) -> Drawn:
+def drawn(category: str, seed: int, candidate: int) -> Drawn | Defect:
     """Draws a candidate, and keeps the first 16 hex digits of its hashes.
 
-    Two hashes that agree in 64 bits only cost a candidate.
+    Two hashes that agree in 64 bits only cost a candidate, and so does one that can't be drawn.
     """
     try:
         spec = kernels.draw(category, seed, candidate)
     except Exception as error:
-        error.add_note(f"while drawing category={category!r} seed={seed} candidate={candidate}")
-        raise
+        if defects.is_of_the_machine(error):
+            error.add_note(f"while drawing category={category!r} seed={seed} candidate={candidate}")
+            raise
+        return Defect(None, category, seed, candidate, defects.describe(error))
     return Drawn(int(spec.program_key[:16], 16), int(spec.skeleton_hash[:16], 16))
 
 
 # Gives a candidate by its category, seed and number.
-Draw = Callable[[str, int, int], Drawn]
+Draw = Callable[[str, int, int], Drawn | Defect]
 
 
 class CategoryPlan:
@@ -95,6 +98,8 @@ class CategoryPlan:
         self._splits = array.array("B")
         self._programs: set[int] = set()
         self._skeletons: collections.Counter[int] = collections.Counter()
+        # By the number of the row that stands in their place.
+        self._defects: dict[int, list[Defect]] = {}
         self._next = 0
         # How many candidates in a row were dropped.
         self._dropped = 0
@@ -116,10 +121,14 @@ class CategoryPlan:
             may be called again then: nothing is lost.
         """
         while len(self) < length:
-            program, skeleton = draw(self._category, self._seed, self._next)
-            if program in self._programs or self._skeletons[skeleton] >= MAX_PER_SKELETON:
+            found = draw(self._category, self._seed, self._next)
+            if isinstance(found, Defect):
+                self._dropped += 1
+                self._defects.setdefault(len(self), []).append(found)
+            elif self._is_known(found):
                 self._dropped += 1
             else:
+                program, skeleton = found
                 self._dropped = 0
                 self._programs.add(program)
                 self._skeletons[skeleton] += 1
@@ -132,6 +141,14 @@ class CategoryPlan:
                     f"at {len(self)} distinct programs ({self._dropped} candidates in a row "
                     f"brought nothing new), {length} were asked for"
                 )
+
+    def _is_known(self, found: Drawn) -> bool:
+        program, skeleton = found
+        return program in self._programs or self._skeletons[skeleton] >= MAX_PER_SKELETON
+
+    def defects(self, index: int) -> list[Defect]:
+        """The candidates that could not be drawn, of those between row `index` and the one before."""
+        return self._defects.get(index, [])
 
     def row(self, index: int, draw: Draw = drawn) -> tuple[int, str]:
         """Candidate and split of the category's row number `index`; `draw` as for `extend`."""
@@ -160,13 +177,23 @@ def places(request: Request, start: int = 0, stop: int | None = None) -> Iterato
 
 
 def plan_rows(
-    request: Request, start: int = 0, stop: int | None = None, draw: Draw = drawn
+    request: Request,
+    start: int = 0,
+    stop: int | None = None,
+    draw: Draw = drawn,
+    tell: Tell = defects.log,
 ) -> Iterator[PlannedRow]:
     """Rows number `start` to `stop` (see `places`), planned as they are taken.
 
-    `draw` gives the candidates that aren't known yet: `drawn`, or where others draw them.
+    Args:
+      draw: gives the candidates that aren't known yet: `drawn`, or where others draw them.
+      tell: is told of each candidate on the way that can't be drawn.
+
+    Raises RowError for the first such, where the request is strict.
     """
     plans = {category: category_plan(category, request.seed) for category in request.categories}
     for id, category, index in places(request, start, stop):
         candidate, split = plans[category].row(index, draw)
+        for defect in plans[category].defects(index):
+            defects.handle(defect, request.strict, tell)
         yield PlannedRow(id, category, candidate, split)

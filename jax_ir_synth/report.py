@@ -20,6 +20,7 @@ from rich.table import Table
 
 from jax_ir_synth.choices import several
 from jax_ir_synth.config import Request
+from jax_ir_synth.left_out import LeftOut, path_beside
 from jax_ir_synth.plan import SPLITS, split_of
 
 # Lines of the shown row's IR: enough to see the header and how the module begins.
@@ -76,17 +77,20 @@ def progress(rows: Iterable[Item], total: int, what: str = "rows") -> Iterator[I
             bar.update(task, advance=1, rate=f"{speed:.0f}/s" if speed else "")
 
 
-def show(summary: Summary, request: Request, output: Path, seconds: float) -> None:
+def show(
+    summary: Summary, request: Request, output: Path, seconds: float, left_out: LeftOut
+) -> None:
     """Print the table, the totals and one row. `seconds` is the whole run's time."""
     console = Console()
     table = Table(title=f"{output}", title_justify="left", title_style="bold")
     table.add_column("category")
-    for name in (*SPLITS, "rows", "programs", "skeletons"):
+    for name in (*SPLITS, "rows", "programs", "skeletons", "left out"):
         table.add_column(name, justify="right")
     for category in request.categories:
         in_splits = [summary.rows[category, split] for split in SPLITS]
         distinct = len(summary.programs[category]), len(summary.skeletons[category])
-        table.add_row(category, *map(str, (*in_splits, sum(in_splits), *distinct)))
+        counts = *in_splits, sum(in_splits), *distinct, left_out.rows[category]
+        table.add_row(category, *map(str, counts))
     table.add_section()
     in_splits = [
         sum(summary.rows[category, split] for category in request.categories) for split in SPLITS
@@ -94,8 +98,11 @@ def show(summary: Summary, request: Request, output: Path, seconds: float) -> No
     # Across categories too: a program that two of them wrote counts once.
     distinct = len(set().union(*summary.programs.values()))
     structures = len(set().union(*summary.skeletons.values()))
-    table.add_row("all", *map(str, (*in_splits, sum(in_splits), distinct, structures)))
+    counts = *in_splits, sum(in_splits), distinct, structures, left_out.rows.total()
+    table.add_row("all", *map(str, counts))
     console.print(table)
+    if left_out:
+        console.print(f"{left_out}: {path_beside(output)} says which and why", soft_wrap=True)
     size = sum(path.stat().st_size for path in (output, *output.rglob("*")) if path.is_file())
     console.print(
         f"{sum(in_splits)} rows, {size / 1e6:.1f} MB, {seconds:.1f} s, "
@@ -104,7 +111,8 @@ def show(summary: Summary, request: Request, output: Path, seconds: float) -> No
         highlight=False,
         soft_wrap=True,
     )
-    _show_row(console, summary.sample)
+    if summary.sample is not None:
+        _show_row(console, summary.sample)
 
 
 def _show_row(console: Console, row: dict) -> None:

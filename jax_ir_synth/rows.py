@@ -5,17 +5,14 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from typing import NamedTuple
 
-from jax_ir_synth import choices, collector, kernels
+from jax_ir_synth import choices, collector, defects, kernels
 from jax_ir_synth.config import Request
+from jax_ir_synth.defects import Defect, RowError, Tell
 from jax_ir_synth.plan import PlannedRow
 from jax_ir_synth.verify import OF_STABLEHLO, UNVERIFIED, prove
 
 # The platform for which each IR column is lowered.
 _PLATFORMS = {"cpp": "cpu", "cuda": "cuda"}
-
-
-class RowError(RuntimeError):
-    """A row that could not be made: a defect of this project. The message holds its coordinates."""
 
 
 class Program(NamedTuple):
@@ -57,7 +54,7 @@ def make_row(request: Request, planned: PlannedRow, program: Program | None = No
         if program is None:
             program = program_of(planned.category, request.seed, planned.candidate)
         source, skeleton_hash = program
-        text = f"\n{source.python}"
+        text = source.python
         lowered = lower_source(
             source.python,
             source.name,
@@ -71,11 +68,36 @@ def make_row(request: Request, planned: PlannedRow, program: Program | None = No
         if request.verify:
             row["verified"] = _proven(request, row, lowered)
     except Exception as error:
-        raise RowError(
-            f"row {planned.id} (category={planned.category!r}, seed={request.seed}, "
-            f"candidate={planned.candidate}): {type(error).__name__}: {error}{text}"
-        ) from error
+        defect = _defect(request, planned, error, text)
+        raise RowError(defect.message, defect) from error
     return row
+
+
+def make_or_leave_out(
+    request: Request, planned: PlannedRow, program: Program | None = None
+) -> dict | Defect:
+    """What `make_row` gives, or why there is no such row.
+
+    Raises RowError where the reason is this machine and not the row.
+    """
+    try:
+        return make_row(request, planned, program)
+    except RowError as error:
+        if defects.is_of_the_machine(error.__cause__):
+            raise
+        return error.defect
+
+
+def _defect(request: Request, planned: PlannedRow, error: Exception, source: str) -> Defect:
+    return Defect(
+        planned.id,
+        planned.category,
+        request.seed,
+        planned.candidate,
+        defects.describe(error),
+        source,
+        getattr(error, "values", None),
+    )
 
 
 def _proven(request: Request, row: dict, lowered) -> str:
@@ -102,11 +124,26 @@ def _row(planned: PlannedRow, skeleton_hash: str, source, lowered) -> dict:
     }
 
 
-def rows(request: Request, planned: Iterable[PlannedRow], workers=None) -> Iterator[dict]:
-    """The rows of `planned`, in its order; made by `workers` (`workers.Workers`) where given."""
+def rows(
+    request: Request, planned: Iterable[PlannedRow], workers=None, tell: Tell = defects.log
+) -> Iterator[dict]:
+    """The rows of `planned`, in its order, but for those that can't be made or proven.
+
+    Args:
+      workers: makes them (`workers.Workers`), where given.
+      tell: is told of each row that is left out.
+
+    Raises RowError for the first such, where the request is strict.
+    """
     if workers is None:
-        return (make_row(request, row) for row in planned)
-    return workers.rows(request, planned)
+        made = (make_or_leave_out(request, row) for row in planned)
+    else:
+        made = workers.made(request, planned)
+    for row in made:
+        if isinstance(row, Defect):
+            defects.handle(row, request.strict, tell)
+        else:
+            yield row
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 import atexit
 import fcntl
+import logging
 import os
 import shutil
 import signal
@@ -90,3 +91,22 @@ def python():
         )
 
     return run
+
+
+class _Strict(logging.Handler):
+    """Fails the test in which a row is left out unasked."""
+
+    def emit(self, record):
+        raise AssertionError(record.getMessage())
+
+
+@pytest.fixture(autouse=True)
+def strict(request):
+    """Without it a defect of the package would only make a test's rows fewer."""
+    if "caplog" in request.fixturenames:
+        yield
+        return
+    logger, handler = logging.getLogger("jax_ir_synth"), _Strict(logging.WARNING)
+    logger.addHandler(handler)
+    yield
+    logger.removeHandler(handler)

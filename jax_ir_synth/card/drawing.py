@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from jax_ir_synth.card.errors import CardError
 from jax_ir_synth.config import Request
+from jax_ir_synth.defects import Defect
 from jax_ir_synth.plan import CategoryPlan, Drawn, Place, PlannedRow, drawn, places
 
 # Of a skeleton's hash, as the plan keeps it.
@@ -32,7 +33,9 @@ class Redrawn:
 
     def __init__(self, request: Request):
         self._request = request
-        self._drawn: dict[str, list[Drawn]] = {category: [] for category in request.categories}
+        self._drawn: dict[str, list[Drawn | Defect]] = {
+            category: [] for category in request.categories
+        }
         self._plans = {
             category: CategoryPlan(category, request.seed) for category in request.categories
         }
@@ -42,22 +45,28 @@ class Redrawn:
         self.counts = {
             category: Count(
                 plan.candidates,
-                len({candidate.program for candidate in self._drawn[category]}),
+                len({found.program for found in self._drawn[category] if isinstance(found, Drawn)}),
                 len(plan),
             )
             for category, plan in self._plans.items()
             if len(plan)
         }
 
-    def _draw(self, category: str, seed: int, number: int) -> Drawn:
+    def _draw(self, category: str, seed: int, number: int) -> Drawn | Defect:
         candidate = drawn(category, seed, number)
         self._drawn[category].append(candidate)
         return candidate
 
     def check_skeletons(self, skeletons: Mapping[int, str]) -> None:
-        """Raises CardError unless these hashes, by id, are those of the seed's programs."""
+        """Raises CardError unless these hashes, by id, are those of the seed's programs.
+
+        Of a row that has none it must be shown that it is one that is left out (see `defects`).
+        """
         for number, place in sorted(self.places.items()):
             candidate, _ = self._plans[place.category].row(place.index)
+            if number not in skeletons:
+                self._check_left_out(place)
+                continue
             planned = f"{self._drawn[place.category][candidate].skeleton:0{_DIGITS}x}"
             if skeletons[number][:_DIGITS] != planned:
                 raise CardError(
@@ -67,19 +76,12 @@ class Redrawn:
 
     def check_rows(self, saved: Iterable[Mapping]) -> int:
         """Makes each row anew. Returns how many; raises CardError unless all bytes are the same."""
-        from jax_ir_synth.rows import RowError, make_row
-
         number = 0
         for row in saved:
             place = self.places[row["id"]]
-            candidate, split = self._plans[place.category].row(place.index)
-            planned = PlannedRow(place.id, place.category, candidate, split)
-            try:
-                made = make_row(self._request, planned)
-            except RowError as error:
-                raise CardError(
-                    f"row {place.id} can't be made anew: {str(error).splitlines()[0]}"
-                ) from error
+            made = self._remake(place)
+            if isinstance(made, Defect):
+                raise CardError(f"row {place.id} can't be made anew: {made.line}")
             differ = [name for name in made if _bytes(made[name]) != _bytes(row.get(name))]
             if differ:
                 raise CardError(
@@ -88,6 +90,22 @@ class Redrawn:
                 )
             number += 1
         return number
+
+    def _remake(self, place: Place) -> dict | Defect:
+        # Late, since it brings jax.
+        from jax_ir_synth.rows import make_or_leave_out
+
+        candidate, split = self._plans[place.category].row(place.index)
+        planned = PlannedRow(place.id, place.category, candidate, split)
+        return make_or_leave_out(self._request, planned)
+
+    def _check_left_out(self, place: Place) -> None:
+        if not isinstance(self._remake(place), Defect):
+            request = self._request
+            raise CardError(
+                f"the rows are not the first {request.count} of the config {request.category}: "
+                f"row {place.id} should be of {place.category}, and is missing"
+            )
 
 
 def spread(categories: Mapping[int, str], number: int) -> list[int]:

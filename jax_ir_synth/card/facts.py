@@ -166,21 +166,25 @@ class _Gathered:
     def _request(self, seed: int) -> Request:
         present = set(self._categories.values())
         dialects, target, verify = self._kind
+        category = min(present) if len(present) == 1 else ALL
+        last = max(self._categories)
         request = Request(
-            category=min(present) if len(present) == 1 else ALL,
+            category=category,
             seed=seed,
-            count=len(self._categories),
+            # Up to the last row; those before it that aren't here were left out, or else the seed
+            # gives them: see `drawing.Redrawn`.
+            count=1 + (last if category == ALL else last // len(CATEGORIES)),
             dialect=dialects,
             target=target,
             verify=verify,
         )
         planned = {place.id: place.category for place in places(request)}
-        for number in sorted(planned.keys() | self._categories.keys()):
-            if planned.get(number) != self._categories.get(number):
+        for number in sorted(self._categories):
+            if planned.get(number) != self._categories[number]:
                 raise CardError(
                     f"the rows are not the first {request.count} of the config "
                     f"{request.category}: row {number} should be "
-                    f"{_place(planned.get(number))}, and is {_place(self._categories.get(number))}"
+                    f"{_place(planned.get(number))}, and is {_place(self._categories[number])}"
                 )
         return request
 

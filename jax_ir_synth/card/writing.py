@@ -85,7 +85,10 @@ def write_card(
         yaml.check_given(metadata, found)
     redrawn = Redrawn(found.request)
     redrawn.check_skeletons(found.skeletons)
-    counts = {name: redrawn.counts[name] for name in found.lines}
+    # Of what is planned some may have been left out.
+    counts = {
+        name: redrawn.counts[name]._replace(rows=len(lines)) for name, lines in found.lines.items()
+    }
     compared = redrawn.check_rows(facts.rows_of(saved, spread(found.categories, remade)))
     with _parts(folder) as partial:
         described, there, source = metadata, None, folder

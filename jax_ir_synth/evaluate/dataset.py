@@ -173,7 +173,8 @@ def _made(request: Request, num_proc: int) -> Dataset:
     title = f"{request.category}:seed={request.seed},count={request.count}"
 
     def items(wanted: Wanted):
-        # Late: it brings jax.
+        # Late: they bring jax.
+        from jax_ir_synth.rows import rows
         from jax_ir_synth.workers import Workers
 
         # What was planned and isn't taken yet: those that aren't made have no row to wait for.
@@ -186,10 +187,10 @@ def _made(request: Request, num_proc: int) -> Dataset:
                     yield place
 
         with Workers(num_proc, request.count) as workers:
-            rows = workers.rows(request, making(plan_rows(request, draw=workers.draw)))
-            with contextlib.closing(rows):
-                for row in rows:
-                    yield from _unmade(planned, title)
+            made = rows(request, making(plan_rows(request, draw=workers.draw)), workers)
+            with contextlib.closing(made):
+                for row in made:
+                    yield from _unmade(planned, title, row["id"])
                     place, _ = planned.popleft()
                     yield Item(f"row {place.id} of {title}", place.id, place.split, row)
         yield from _unmade(planned, title)
@@ -197,7 +198,9 @@ def _made(request: Request, num_proc: int) -> Dataset:
     return Dataset(title, request.count, True, items)
 
 
-def _unmade(planned: collections.deque, title: str) -> Iterator[Item]:
-    while planned and not planned[0][1]:
-        place, _ = planned.popleft()
-        yield Item(f"row {place.id} of {title}", place.id, place.split, None)
+def _unmade(planned: collections.deque, title: str, id: int | None = None) -> Iterator[Item]:
+    """What is planned before the row of this id; what can't be made is as if it weren't."""
+    while planned and planned[0][0].id != id:
+        place, wanted = planned.popleft()
+        if not wanted:
+            yield Item(f"row {place.id} of {title}", place.id, place.split, None)

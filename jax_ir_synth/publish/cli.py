@@ -12,9 +12,11 @@ from jax_ir_synth.cli import (
     OneLineParser,
     Terminated,
     add_row_arguments,
+    add_strict_argument,
     sigterm_raises,
 )
 from jax_ir_synth.config import CONFIGS, DEFAULTS, Request, number_of_processes
+from jax_ir_synth.left_out import LeftOut, path_beside
 from jax_ir_synth.publish import NotReady, PublishError
 from jax_ir_synth.publish.names import check_name
 from jax_ir_synth.publish.rows_file import config_of
@@ -62,6 +64,7 @@ def _run(arguments, request: Request, number: int, check: str | None) -> int:
     from jax_ir_synth.publish import rows_file
 
     started = time.perf_counter()
+    left_out = LeftOut(PROGRAM)
     try:
         extras.require(extras.PUBLISH)
     except CardError as error:
@@ -80,10 +83,14 @@ def _run(arguments, request: Request, number: int, check: str | None) -> int:
                 rows, arguments.source, arguments.config, number, check or CHECK
             )
         else:
-            configs = rows_file.make(rows, request, arguments.config, number)
+            configs = rows_file.make(rows, request, arguments.config, number, left_out)
         told = _write(arguments, configs, rows, folder)
+        if left_out:
+            told += f" ({left_out}, as said above)"
         if client is None:
             os.rename(folder, arguments.dry_run)
+            if left_out:
+                left_out.write(path_beside(arguments.dry_run))
             done = f"{arguments.dry_run}: written, not published"
         else:
             done = _push(arguments, client, folder, before)
@@ -139,11 +146,14 @@ def _validated(arguments) -> Request:
         Request(category=config)
     # In the registry's order, each once.
     arguments.config = [name for name in CONFIGS if name in arguments.config]
-    request = Request(category=config_of(arguments.config), **given)
+    strict = arguments.strict
+    request = Request(category=config_of(arguments.config), strict=strict, **given)
     if arguments.source is not None:
         for name in _ROW_FLAGS:
             if name != "seed" and given[name] != DEFAULTS[name]:
                 raise ValueError(f"`--{name}` is for rows to be made, `--from` has them already")
+        if arguments.strict:
+            raise ValueError("`--strict` is for rows to be made; one of `--from` must be proven")
         if isinstance(arguments.seed, _Unset):
             raise ValueError("`--from` needs `--seed`, that of its rows: the card proves it")
     if request.device != "both":
@@ -172,6 +182,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("repo", metavar="USER/NAME", help="where to; it is created if need be")
     add_row_arguments(parser)
+    add_strict_argument(parser)
     parser.set_defaults(seed=_Unset(DEFAULTS["seed"]))
     parser.add_argument(
         "--from",

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from jax_ir_synth.config import ALL, Request
+from jax_ir_synth.defects import Tell
 from jax_ir_synth.kernels import CATEGORIES
 from jax_ir_synth.publish import NotReady, PublishError
 from jax_ir_synth.writers import PARQUET, open_output
@@ -17,29 +18,38 @@ def config_of(configs: Collection[str]) -> str:
     return next(iter(configs)) if len(configs) == 1 else ALL
 
 
-def make(path: Path, request: Request, configs: Collection[str], number: int) -> list[str]:
+def make(
+    path: Path, request: Request, configs: Collection[str], number: int, tell: Tell
+) -> list[str]:
     """Make the request's rows, by `number` processes. Returns the subsets to publish.
 
     Args:
       configs: the subsets that are asked for; none named are all that have rows.
+      tell: is told of each row that is left out.
 
     Raises:
-      RowError: a row could not be made or proven.
+      RowError: the request is strict, and a row could not be made or proven.
       NotReady: the subsets have no rows.
     """
     # Late: a wrong argument or --help must not wait for these.
     from jax_ir_synth import report
     from jax_ir_synth.plan import places, plan_rows
+    from jax_ir_synth.rows import rows
+    from jax_ir_synth.verify.results import category_of
     from jax_ir_synth.workers import Workers
 
     # Their first places: after one turn no category is new.
-    present = {place.category for place in places(request, 0, len(CATEGORIES))}
-    subsets = _subsets(configs, present, f"`--count` (={request.count})")
+    planned_for = {place.category for place in places(request, 0, len(CATEGORIES))}
+    source = f"`--count` (={request.count})"
+    # Before the work, though a category may yet have all its rows left out.
+    _subsets(configs, planned_for, source)
+    present = set()
     with open_output(path, PARQUET) as write, Workers(number, request.count) as workers:
-        planned = plan_rows(request, draw=workers.draw)
-        for row in report.progress(workers.rows(request, planned), request.count):
+        planned = plan_rows(request, draw=workers.draw, tell=tell)
+        for row in report.progress(rows(request, planned, workers, tell), request.count):
             write(row)
-    return subsets
+            present.add(category_of(row))
+    return _subsets(configs, present, source)
 
 
 def _subsets(configs: Collection[str], present: Collection[str], source: str) -> list[str]:

@@ -6,6 +6,8 @@ of them stand (`planning`), each shard's rows are made (`shards`). What is missi
 files alone: each is under its name whole or not at all.
 """
 
+PROGRAM = "jax_ir_synth.scale"
+
 
 class ScaleError(RuntimeError):
     """What ends a run; the message is for the user."""

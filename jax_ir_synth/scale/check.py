@@ -13,7 +13,7 @@ from jax_ir_synth import files
 from jax_ir_synth.columns import SCHEMA
 from jax_ir_synth.config import Request
 from jax_ir_synth.plan import SPLITS, places, split_of
-from jax_ir_synth.scale import pin, shards
+from jax_ir_synth.scale import pin, records, shards
 
 # What is looked at in each row.
 _COLUMNS = ["id", "program_hash", "skeleton_hash", "type", "jax_version"]
@@ -43,7 +43,7 @@ def check(folder: Path) -> Result:
         faults += _of_shard(folder, config, request, shard, programs)
     faults += programs.faults()
     faults += _strays(folder, number)
-    return Result(request.count, number, faults)
+    return Result(programs.count, number, faults)
 
 
 class _Programs:
@@ -58,6 +58,10 @@ class _Programs:
         halves = np.array([(int(h[:16], 16), int(h[16:32], 16)) for h in hashes], np.uint64)
         self._hashes.append(halves.reshape(-1, 2))
         self._ids.append(np.array(ids, np.int64))
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, self._ids))
 
     def faults(self) -> Iterator[str]:
         if not self._ids:
@@ -80,7 +84,14 @@ def _of_shard(
         yield f"{name} is {'damaged' if path.exists() else 'missing'}"
         return
     start, stop = shards.bounds(shard, config["shards"], request.count)
-    wanted = {**config, "shard": shard, "first": start, "rows": stop - start}
+    lacking = [defect.id for defect in records.read(records.path(folder, path.stem))]
+    wanted = {
+        **config,
+        "shard": shard,
+        "first": start,
+        "rows": stop - start - len(lacking),
+        "left_out": lacking,
+    }
     described = {key: value for key, value in manifest.items() if key != "files"}
     yield from (f"{name}: {text}" for text in pin.differences(described, wanted, "in it", "wanted"))
     entries = manifest.get("files")
@@ -97,7 +108,8 @@ def _of_shard(
         programs.add(found["id"], found["program_hash"])
         ids += found["id"]
         yield from _of_rows(file, split, found, config["versions"]["jax"])
-    yield from _of_ids(name, ids, [place.id for place in places(request, start, stop)])
+    planned = (place.id for place in places(request, start, stop))
+    yield from _of_ids(name, ids, [id for id in planned if id not in lacking])
 
 
 def _read(folder: Path, file: str, entry: dict) -> dict[str, list] | str:

@@ -13,9 +13,8 @@ from jax_ir_synth.cli import (
     request_of,
     sigterm_raises,
 )
-from jax_ir_synth.scale import ScaleError, pin
+from jax_ir_synth.scale import PROGRAM, ScaleError, pin
 
-PROGRAM = "jax_ir_synth.scale"
 EXECUTORS = ("local", "ray", "slurm")
 # By default a shard has so many rows: about ten megabytes, and a minute's work.
 _ROWS_A_SHARD = 1000
@@ -64,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(arguments, folder: Path, pinned: pin.Pin) -> int:
-    from jax_ir_synth.scale import run
+    from jax_ir_synth.scale import records, run
 
     started = time.perf_counter()
     if arguments.executor == "slurm":
@@ -81,7 +80,7 @@ def _run(arguments, folder: Path, pinned: pin.Pin) -> int:
     made = run.run(folder, pinned, launch)
     print(
         f"{folder}: {pinned.request.count} rows in {pinned.shards} shards, {made} made now, "
-        f"{time.perf_counter() - started:.1f} s"
+        f"{time.perf_counter() - started:.1f} s{records.summary(folder)}"
     )
     return 0
 

@@ -6,9 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 from jax_ir_synth import files
-from jax_ir_synth.plan import drawn
+from jax_ir_synth.defects import Defect
+from jax_ir_synth.plan import Drawn, drawn
+from jax_ir_synth.scale import records
 
 FOLDER = "draws"
+# In the place of a candidate that can't be drawn; chance never makes two such hashes.
+_UNDRAWN = (2**64 - 1, 2**64 - 1)
 
 
 class Range(NamedTuple):
@@ -25,16 +29,31 @@ def path(folder: Path, part: Range) -> Path:
 
 
 def draw(folder: Path, seed: int, part: Range) -> None:
-    """Draw a range and write its file: uint64, a line for each candidate, see `plan.Drawn`."""
-    hashes = [drawn(part.category, seed, candidate) for candidate in range(part.start, part.stop)]
+    """Draw a range and write its file: uint64, a line for each candidate, see `plan.Drawn`.
+
+    What can't be drawn is recorded first, in a file beside it.
+    """
+    found = [drawn(part.category, seed, candidate) for candidate in range(part.start, part.stop)]
+    records.write(_record(folder, part), [each for each in found if isinstance(each, Defect)])
+    hashes = [_UNDRAWN if isinstance(each, Defect) else each for each in found]
     with files.whole(path(folder, part)) as partial, open(partial, "wb") as file:
         np.save(file, np.array(hashes, np.uint64))
 
 
-def load(folder: Path, part: Range) -> list[list[int]] | None:
-    """What `draw` wrote; None where that is not there or is damaged."""
+def load(folder: Path, part: Range) -> list[Drawn | Defect] | None:
+    """What was drawn; None where that is not there or is damaged."""
     try:
         hashes = np.load(path(folder, part))
     except (FileNotFoundError, EOFError, ValueError):
         return None
-    return hashes.tolist() if hashes.shape == (part.stop - part.start, 2) else None
+    if hashes.shape != (part.stop - part.start, 2):
+        return None
+    undrawn = {defect.candidate: defect for defect in records.read(_record(folder, part))}
+    return [
+        undrawn[candidate] if tuple(each) == _UNDRAWN else Drawn(*each)
+        for candidate, each in enumerate(hashes.tolist(), part.start)
+    ]
+
+
+def _record(folder: Path, part: Range) -> Path:
+    return path(folder, part).with_suffix(".jsonl")

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from jax_ir_synth import files
+from jax_ir_synth import defects, files
 from jax_ir_synth.config import Request
+from jax_ir_synth.defects import Defect
 from jax_ir_synth.plan import (
     SPLITS,
     CategoryPlan,
@@ -22,7 +23,7 @@ from jax_ir_synth.plan import (
     PlannedRow,
     places,
 )
-from jax_ir_synth.scale import ScaleError, draws
+from jax_ir_synth.scale import ScaleError, draws, records
 from jax_ir_synth.scale.draws import Range
 
 # Candidates of one task: half a minute's work.
@@ -33,7 +34,7 @@ _SLACK = 8
 # Where next to nothing stands, more and more is drawn until the rule says that it is enough.
 _LEAST_RATE = 0.05
 
-_PLAN, _MANIFEST = "plan.npy", "plan.json"
+_PLAN, _MANIFEST, _RECORD = "plan.npy", "plan.json", "plan"
 _ENTRY = np.dtype([("candidate", "<u8"), ("split", "u1")])
 
 
@@ -100,11 +101,18 @@ class Planning:
         ]
 
     def write(self) -> None:
-        """Write the plan, once nothing is missing; what was drawn for it is then removed."""
+        """Write the plan, once nothing is missing; what was drawn for it is then removed.
+
+        What could not be drawn is recorded (see `records`); RowError in a strict request.
+        """
         entries = np.empty(self._request.count, _ENTRY)
+        dropped: list[Defect] = []
         for number, (_, category, index) in enumerate(places(self._request)):
             candidate, split = self._plans[category].row(index)
             entries[number] = candidate, SPLITS.index(split)
+            for defect in self._plans[category].defects(index):
+                defects.handle(defect, self._request.strict, dropped.append)
+        records.write(records.path(self._folder, _RECORD), dropped)
         with files.whole(self._folder / _PLAN) as partial, open(partial, "wb") as file:
             np.save(file, entries)
         manifest = {
@@ -143,16 +151,16 @@ class _FromFiles:
         self._category = category
         self._size = size
         self._number: int | None = None
-        self._hashes: list[list[int]] = []
+        self._found: list[Drawn | Defect] = []
 
-    def __call__(self, category: str, seed: int, candidate: int) -> Drawn:
+    def __call__(self, category: str, seed: int, candidate: int) -> Drawn | Defect:
         number, place = divmod(candidate, self._size)
         if number != self._number:
-            hashes = draws.load(self._folder, _range(self._category, number, self._size))
-            if hashes is None:
+            found = draws.load(self._folder, _range(self._category, number, self._size))
+            if found is None:
                 raise _NotDrawn
-            self._number, self._hashes = number, hashes
-        return Drawn(*self._hashes[place])
+            self._number, self._found = number, found
+        return self._found[place]
 
 
 def _range(category: str, number: int, size: int) -> Range:

@@ -9,7 +9,7 @@ from datatrove.pipeline.base import PipelineStep
 from loguru import logger
 
 from jax_ir_synth import files
-from jax_ir_synth.scale import draws, planning, progress, shards
+from jax_ir_synth.scale import PROGRAM, draws, planning, progress, records, shards
 from jax_ir_synth.scale.draws import Range
 from jax_ir_synth.scale.pin import Pin
 from jax_ir_synth.scale.steps import DrawStep, ShardStep
@@ -103,7 +103,9 @@ def quiet() -> None:
 
 
 def _run(folder: Path, pinned: Pin, launch: Launch) -> int:
+    watch = records.Watch(folder, PROGRAM)
     planning.plan(folder, pinned.request, lambda ranges: _draw(folder, pinned, launch, ranges))
+    watch.look()
     missing = shards.missing(folder, pinned)
     if missing:
         before = pinned.shards - len(missing)
@@ -111,8 +113,14 @@ def _run(folder: Path, pinned: Pin, launch: Launch) -> int:
         for path in paths:
             # Of a damaged shard: from here on a manifest says that its shard is whole.
             path.unlink(missing_ok=True)
-        with progress.shown("shards", pinned.shards, lambda: before + _existing(paths)):
+
+        def done() -> int:
+            watch.look()
+            return before + _existing(paths)
+
+        with progress.shown("shards", pinned.shards, done):
             launch(ShardStep(folder, pinned, missing), len(missing), logs(folder, "shards"))
+        watch.look()
     return len(missing)
 
 

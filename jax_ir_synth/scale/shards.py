@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from jax_ir_synth import files
+from jax_ir_synth.defects import Defect, Tell
 from jax_ir_synth.plan import SPLITS, PlannedRow
-from jax_ir_synth.scale import ScaleError, planning
+from jax_ir_synth.scale import ScaleError, planning, records
 from jax_ir_synth.scale.pin import Pin
 
 MANIFESTS = "manifests"
@@ -33,28 +34,33 @@ def bounds(shard: int, shards: int, count: int) -> tuple[int, int]:
     return count * shard // shards, count * (shard + 1) // shards
 
 
-def make(
-    folder: Path, pin: Pin, shard: int, rows: Callable[[Iterable[PlannedRow]], Iterable[dict]]
-) -> None:
-    """Make a shard: its files, then its manifest. A split without rows has a file all the same.
+# Makes the rows of what is planned, in order, and tells of each that is left out.
+Rows = Callable[[Iterable[PlannedRow], Tell], Iterable[dict]]
 
-    Args:
-      rows: makes the rows of what is planned, in order.
+
+def make(folder: Path, pin: Pin, shard: int, rows: Rows) -> None:
+    """Make a shard: its files, the record of what it lacks, then its manifest.
+
+    A split without rows has a file all the same.
 
     Raises:
       ScaleError: one line; the disk is full, or can't be written for another reason.
-      RowError: a row could not be made.
+      RowError: a row could not be made, and the request is strict or this machine the reason.
     """
     start, stop = bounds(shard, pin.shards, pin.request.count)
     paths = split_files(shard, pin.shards)
     try:
         planned = planning.planned(folder, pin.request, start, stop)
-        counts = _write({split: folder / path for split, path in paths.items()}, planned, rows)
+        left_out: list[Defect] = []
+        made = rows(planned, left_out.append)
+        counts = _write({split: folder / path for split, path in paths.items()}, planned, made)
+        records.write(records.path(folder, name(shard, pin.shards)), left_out)
         manifest = {
             **pin.described(),
             "shard": shard,
             "first": start,
-            "rows": stop - start,
+            "rows": sum(counts.values()),
+            "left_out": [defect.id for defect in left_out],
             "files": {
                 path: {
                     "rows": counts[split],
@@ -94,17 +100,21 @@ def missing(folder: Path, pin: Pin) -> list[int]:
     return [shard for shard in range(pin.shards) if not is_whole(folder, pin, shard)]
 
 
-def _write(paths: dict[str, Path], planned: list[PlannedRow], rows) -> dict[str, int]:
+def _write(
+    paths: dict[str, Path], planned: list[PlannedRow], rows: Iterable[dict]
+) -> dict[str, int]:
     # Late: a driver writes no rows.
     from jax_ir_synth.writers import parquet_file
 
     counts = dict.fromkeys(SPLITS, 0)
+    splits = {entry.id: entry.split for entry in planned}
     with contextlib.ExitStack() as stack:
         writes = {
             split: stack.enter_context(parquet_file(stack.enter_context(files.whole(path))))
             for split, path in paths.items()
         }
-        for entry, row in zip(planned, rows(planned), strict=True):
-            writes[entry.split](row)
-            counts[entry.split] += 1
+        for row in rows:
+            split = splits[row["id"]]
+            writes[split](row)
+            counts[split] += 1
     return counts

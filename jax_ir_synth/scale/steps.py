@@ -64,7 +64,7 @@ class ShardStep(PipelineStep):
         pin.check_here(self.folder, self.pinned)
         # No device is needed; without this each process would take its share of a GPU.
         os.environ["JAX_PLATFORMS"] = "cpu"
-        from jax_ir_synth.rows import make_row
+        from jax_ir_synth.rows import rows
         from jax_ir_synth.verify import xla
 
         # None of this package's executors forks a process that makes rows.
@@ -75,5 +75,5 @@ class ShardStep(PipelineStep):
                 self.folder,
                 self.pinned,
                 number,
-                lambda planned: (make_row(request, entry) for entry in planned),
+                lambda planned, tell: rows(request, planned, tell=tell),
             )

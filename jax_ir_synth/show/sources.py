@@ -96,17 +96,20 @@ class MadeRows:
         # At most one; none for an id beyond the last.
         for place in places(request, max(number, 0), max(number, 0) + 1):
             if id in (None, place.id):
-                return next(self._made(number))
+                for reading in self._made(number):
+                    return reading
+                raise ShowError(f"`--id` (={place.id}) is of a row that is left out, as said above")
         raise ShowError(f"`--id` (={id}) {self._ids()}")
 
     def some(self, number: int) -> tuple[list[Reading], int]:
         """At most `number` rows, chosen evenly, in the order of ids; and how many there are."""
         groups = ((planned.category, planned.split) for planned in plan_rows(self._request))
         wanted = evenly(groups, number)
-        made = (next(self._made(position)) for position in sorted(wanted))
+        made = (row for position in sorted(wanted) for row in self._made(position))
         return list(report.progress(made, len(wanted))), self._request.count
 
     def _made(self, number: int) -> Iterator[Reading]:
+        """The row of this number; none where it is left out."""
         from jax_ir_synth.rows import rows
 
         planned = plan_rows(self._request, number, number + 1)

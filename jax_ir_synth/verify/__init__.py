@@ -15,7 +15,15 @@ WORDS = (*_WORDS, *(OF_STABLEHLO + word for word in _WORDS), UNVERIFIED)
 
 
 class NotProven(ValueError):
-    """A row that isn't right, or can't be shown to be; the message says why."""
+    """A row that isn't right, or can't be shown to be; the message says why.
+
+    `values` are those that differ, where that is the reason: `got` of the IR and `meant` by the
+    Python, as nested lists.
+    """
+
+    def __init__(self, reason: str, values: dict | None = None):
+        super().__init__(reason)
+        self.values = values
 
 
 def prove(row) -> str:

@@ -31,7 +31,7 @@ def prove(row: Mapping) -> str:
     # Whatever its Python raises when it is run, an AssertionError of its own too.
     except Exception as error:
         reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-        raise NotProven(reason) from error
+        raise NotProven(reason, getattr(error, "values", None)) from error
 
 
 def _prove(row: Mapping) -> str:
@@ -111,7 +111,7 @@ def _prove_modules(
                 close = _is_rounding(name, platform, modules, point, argnums)
             if close:
                 continue
-        raise ValueError(fault.reason)
+        raise NotProven(fault.reason, fault.values)
     found = defects(avals, argnums, meaning, where, gradients.results)
     if found:
         raise ValueError(f"{name} is degenerate: {'; '.join(found)}")
@@ -145,10 +145,11 @@ _KINDS = {"f": FLOATS, "i": ("int32", "int8"), "u": ("uint32", "uint8"), "b": ("
 
 
 class _Fault(NamedTuple):
-    """What a text computes wrongly, and how far off that is in units of what is allowed."""
+    """What a text computes wrongly, how far off that is in units of what is allowed, and values."""
 
     off: float
     reason: str
+    values: dict
 
 
 def _fault(
@@ -176,7 +177,7 @@ def _fault(
                 f"{name}, forward: output {number} is off by {off:.3g} times what is allowed: "
                 f"it is {_shown(x, meant)}, its python's {_shown(meant, x)}"
             )
-            faults.append(_Fault(off, reason))
+            faults.append(_Fault(off, reason, _values(x, meant)))
     parts = _parts(gradients, point, argnums)
     size = sum(float(np.abs(x).sum()) for x in point.outputs if x.dtype.kind == "f")
     off = tolerance.gradients_differ(
@@ -189,8 +190,12 @@ def _fault(
             f"what is allowed: it is {along:.9g}, by differences of its python "
             f"{point.derivative.value:.9g}"
         )
-        faults.append(_Fault(off, reason))
+        faults.append(_Fault(off, reason, _values(np.array(along), point.derivative.value)))
     return max(faults, key=lambda fault: fault.off, default=None)
+
+
+def _values(got: np.ndarray, meant: np.ndarray | float) -> dict:
+    return {"got": np.asarray(got).tolist(), "meant": np.asarray(meant).tolist()}
 
 
 def _is_rounding(

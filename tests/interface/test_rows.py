@@ -12,12 +12,13 @@ import pytest
 from jax_ir_synth import rows as rows_module
 from jax_ir_synth.columns import SCHEMA
 from jax_ir_synth.config import Request
+from jax_ir_synth.defects import Defect
 from jax_ir_synth.kernels import CATEGORIES
 from jax_ir_synth.lowering import lower_source
 from jax_ir_synth.plan import PlannedRow, category_plan, drawn, plan_rows
 from jax_ir_synth.rows import RowError, make_row, rows
 from jax_ir_synth.verify import RUN_BY, UNVERIFIED
-from jax_ir_synth.workers import Workers, WorkerTraceback
+from jax_ir_synth.workers import Workers
 
 # Prints the rows of seed argv[1] and count argv[2], made in an order shuffled by argv[3].
 SHUFFLED = """
@@ -172,45 +173,106 @@ def test_an_error_names_the_rows_coordinates(wanted, monkeypatch, stage):
 def test_workers_draw_for_the_plan(wanted):
     category_plan.cache_clear()
     with Workers(2, wanted.count) as workers:
-        made = list(workers.rows(wanted, plan_rows(wanted, draw=workers.draw)))
+        made = list(rows(wanted, plan_rows(wanted, draw=workers.draw), workers))
         # The plan is known now: nobody draws for it, but each worker its rows' programs.
-        again = list(workers.rows(wanted, plan_rows(wanted, draw=workers.draw)))
+        again = list(rows(wanted, plan_rows(wanted, draw=workers.draw), workers))
     category_plan.cache_clear()
     assert made == again == list(rows(wanted, plan_rows(wanted)))
 
 
-def test_a_candidate_that_cant_be_drawn_is_an_error_with_its_coordinates(wanted):
+def test_a_candidate_that_cant_be_drawn_is_a_defect_with_its_coordinates(wanted):
     with Workers(2, wanted.count) as workers:
-        with pytest.raises(RowError, match="'no_such_category', seed=3, candidate=4: ValueErr"):
-            workers.draw("no_such_category", 3, 5)
+        found = workers.draw("no_such_category", 3, 5)
+        assert isinstance(found, Defect)
+        assert found[:4] == (None, "no_such_category", 3, 5)
+        assert found.error.startswith("ValueError: ")
         # The workers go on.
         assert workers.draw("unary", 3, 5) == drawn("unary", 3, 5)
 
 
-def test_an_error_in_a_worker_arrives_with_its_traceback(wanted):
+def test_a_row_that_cant_be_made_by_a_worker_is_left_out(wanted):
     planned = [*plan_rows(wanted, 0, 3), PlannedRow(3, "no_such_category", 0, "train")]
+    told = []
     with Workers(2, wanted.count) as workers:
-        with pytest.raises(RowError, match="row 3 .*'no_such_category'") as raised:
-            list(workers.rows(wanted, planned))
-        assert isinstance(raised.value.__cause__, WorkerTraceback)
-        assert "make_row" in str(raised.value.__cause__)
+        made = list(rows(wanted, planned, workers, told.append))
+        assert [row["id"] for row in made] == [0, 1, 2]
+        (defect,) = told
+        assert defect[:4] == (3, "no_such_category", wanted.seed, 0)
+        strict = dataclasses.replace(wanted, strict=True)
+        with pytest.raises(RowError, match="row 3 .*'no_such_category'"):
+            list(rows(strict, planned, workers))
         # The worker goes on with other rows.
-        assert len(list(workers.rows(wanted, planned[:3]))) == 3
+        assert len(list(rows(wanted, planned[:3], workers))) == 3
 
 
-def test_a_dead_worker_is_an_error_and_not_a_hang(wanted):
-    with Workers(1, wanted.count) as workers:
-        made = workers.rows(wanted, plan_rows(wanted))
-        next(made)
-        os.kill(workers._helpers[0].pid, signal.SIGKILL)
-        with pytest.raises(RowError, match=r"died \(exit status -9\) while it made rows \["):
-            list(made)
+def test_a_worker_that_is_killed_is_replaced(wanted, reference):
+    with Workers(2, wanted.count) as workers:
+        made = rows(wanted, plan_rows(wanted), workers)
+        first = next(made)
+        for helper in list(workers._helpers):
+            os.kill(helper.pid, signal.SIGKILL)
+        assert [first, *made] == reference
+
+
+# What a worker does instead of its work: `status` is how it then ends.
+DYING = """
+import os, signal
+import wrapt
+
+@wrapt.when_imported("jax_ir_synth.workers")
+def plant(workers):
+    make = workers.make_or_leave_out
+    def dying(request, planned, program=None):
+        if planned.id == 2:
+            os.kill(os.getpid(), signal.{signal})
+        return make(request, planned, program)
+    workers.make_or_leave_out = dying
+"""
+
+
+@pytest.fixture
+def dying(tmp_path, monkeypatch):
+    """Called with a signal's name: workers get it when they make row 2."""
+
+    def plant(name):
+        (tmp_path / "sitecustomize.py").write_text(DYING.format(signal=name))
+        path = [str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
+
+    return plant
+
+
+def test_a_row_at_which_workers_crash_is_left_out(wanted, reference, dying):
+    dying("SIGSEGV")
+    told = []
+    with Workers(2, wanted.count) as workers:
+        made = list(rows(wanted, plan_rows(wanted), workers, told.append))
+    assert made == [row for row in reference if row["id"] != 2]
+    assert [defect.id for defect in told] == [2]
+    assert "died twice: exit status -11" in told[0].line
+
+
+def test_workers_that_are_killed_again_are_an_error_and_not_a_hang(wanted, dying):
+    dying("SIGKILL")
+    with Workers(2, wanted.count) as workers:
+        with pytest.raises(RowError, match=r"row 2 .*died twice: exit status -9"):
+            list(rows(wanted, plan_rows(wanted), workers))
+
+
+@pytest.mark.parametrize("error", [MemoryError, OSError(28, "No space left"), RecursionError])
+def test_what_is_wrong_with_the_machine_leaves_no_row_out(wanted, monkeypatch, error):
+    def broken(*_):
+        raise error
+
+    monkeypatch.setattr("jax_ir_synth.lowering.lower_source", broken)
+    with pytest.raises(RowError, match="row 0 "):
+        list(rows(wanted, plan_rows(wanted, 0, 1)))
 
 
 def test_workers_are_gone_afterwards(wanted):
     with Workers(2, wanted.count) as workers:
         processes = [helper._process for helper in workers._helpers]
-        next(workers.rows(wanted, plan_rows(wanted)))
+        next(rows(wanted, plan_rows(wanted), workers))
     assert all(process.returncode is not None for process in processes)
     assert all(process.stdin.closed and process.stdout.closed for process in processes)
 
@@ -218,4 +280,4 @@ def test_workers_are_gone_afterwards(wanted):
 def test_few_rows_start_few_workers(wanted):
     with Workers(64, 9) as workers:
         assert len(workers._helpers) == 2
-        assert len(list(workers.rows(wanted, plan_rows(wanted, 0, 9)))) == 9
+        assert len(list(rows(wanted, plan_rows(wanted, 0, 9), workers))) == 9

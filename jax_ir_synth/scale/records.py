@@ -1,0 +1,67 @@
+"""What a folder's rows lack, as files: one of the plan and one of each shard that met defects."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from jax_ir_synth import files
+from jax_ir_synth.defects import Defect
+
+FOLDER = "defects"
+
+
+def path(folder: Path, task: str) -> Path:
+    """The record of the plan or of a shard."""
+    return folder / FOLDER / f"{task}.jsonl"
+
+
+def write(path: Path, defects: Sequence[Defect]) -> None:
+    """Write what a task met, a JSON object a line; without any there is no file."""
+    if not defects:
+        # Of an earlier try.
+        path.unlink(missing_ok=True)
+        return
+    with files.whole(path) as partial, open(partial, "w", encoding="utf-8") as file:
+        for defect in defects:
+            file.write(json.dumps(defect.described()) + "\n")
+
+
+def read(path: Path) -> list[Defect]:
+    """What `write` wrote."""
+    if not path.exists():
+        return []
+    return [Defect(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+class Watch:
+    """Says each defect that turns up in a folder once, as a line on stderr.
+
+    Args:
+      folder: of the run.
+      program: that the lines begin with.
+    """
+
+    def __init__(self, folder: Path, program: str):
+        self._folder = folder
+        self._program = program
+        self._seen: set[Path] = set()
+
+    def look(self) -> None:
+        """Say what is new."""
+        for path in sorted(set((self._folder / FOLDER).glob("*.jsonl")) - self._seen):
+            self._seen.add(path)
+            for defect in read(path):
+                print(f"{self._program}: {defect.line}", file=sys.stderr, flush=True)
+
+
+def summary(folder: Path) -> str:
+    """What all records of a folder come to, in words for a line's end; empty where there are none."""
+    found = [defect for path in (folder / FOLDER).glob("*.jsonl") for defect in read(path)]
+    if not found:
+        return ""
+    rows = sum(defect.id is not None for defect in found)
+    return (
+        f"; {rows} rows left out, {len(found) - rows} candidates dropped: {folder / FOLDER} says "
+        "which and why"
+    )
