@@ -83,9 +83,11 @@ def show(
     """Print the table, the totals and one row. `seconds` is the whole run's time."""
     console = Console()
     table = Table(title=f"{output}", title_justify="left", title_style="bold")
-    table.add_column("category")
-    for name in (*SPLITS, "rows", "programs", "skeletons", "left out"):
-        table.add_column(name, justify="right")
+    table.add_column("category", no_wrap=True)
+    for name in (*SPLITS, "rows", "programs", "skeletons"):
+        table.add_column(name, justify="right", no_wrap=True)
+    # In two lines where there is little room.
+    table.add_column("left out", justify="right")
     for category in request.categories:
         in_splits = [summary.rows[category, split] for split in SPLITS]
         distinct = len(summary.programs[category]), len(summary.skeletons[category])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from jax_ir_synth import kernels, plan
 from jax_ir_synth.config import Request
+from jax_ir_synth.defects import RowError
 from jax_ir_synth.kernels import CATEGORIES
 from jax_ir_synth.plan import CategoryPlan, GrammarExhausted, plan_rows, split_of
 
@@ -105,12 +106,47 @@ def test_an_exhausted_grammar_says_how_far_it_went(monkeypatch):
         CategoryPlan("unary", 3).extend(8)
 
 
-def test_an_error_while_drawing_names_its_coordinates(monkeypatch):
+def _broken_at(monkeypatch, error, candidates):
+    whole = kernels.draw
+
     def broken(category, seed, candidate):
-        raise ZeroDivisionError("planted")
+        if candidate in candidates:
+            raise error
+        return whole(category, seed, candidate)
 
     monkeypatch.setattr(kernels, "draw", broken)
-    with pytest.raises(ZeroDivisionError) as raised:
+
+
+def test_a_candidate_that_cant_be_drawn_costs_itself_alone(monkeypatch):
+    whole, broken = CategoryPlan("loop", 3), CategoryPlan("loop", 3)
+    candidates = [whole.row(index)[0] for index in range(8)]
+    _broken_at(monkeypatch, ZeroDivisionError("planted"), candidates[2:4])
+    assert [broken.row(index)[0] for index in range(6)] == candidates[:2] + candidates[4:]
+    assert [len(broken.defects(index)) for index in range(6)] == [0, 0, 2, 0, 0, 0]
+    first, _ = broken.defects(2)
+    assert first[:5] == (None, "loop", 3, candidates[2], "ZeroDivisionError: planted")
+
+
+def test_planning_tells_of_it_each_time_and_ends_where_it_is_strict(monkeypatch):
+    plan.category_plan.cache_clear()
+    _broken_at(monkeypatch, ZeroDivisionError("planted"), [1])
+    request = Request(category="loop", seed=3, count=4)
+    for _ in range(2):
+        told = []
+        assert len(list(plan_rows(request, tell=told.append))) == 4
+        assert [defect.candidate for defect in told] == [1]
+    told = []
+    list(plan_rows(request, 2, 4, tell=told.append))
+    assert told == []
+    strict = Request(category="loop", seed=3, count=4, strict=True)
+    with pytest.raises(RowError, match=r"category='loop', seed=3, candidate=1.*planted"):
+        list(plan_rows(strict))
+    plan.category_plan.cache_clear()
+
+
+def test_what_is_wrong_with_the_machine_drops_no_candidate(monkeypatch):
+    _broken_at(monkeypatch, MemoryError(), [0])
+    with pytest.raises(MemoryError) as raised:
         CategoryPlan("loop", 3).extend(1)
     assert raised.value.__notes__ == ["while drawing category='loop' seed=3 candidate=0"]
 

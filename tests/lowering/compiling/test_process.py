@@ -16,7 +16,7 @@ from jax_ir_synth.config import Request
 from jax_ir_synth.lowering import compiling
 from jax_ir_synth.lowering.compiling import CompileError, compile_module
 from jax_ir_synth.plan import plan_rows
-from jax_ir_synth.rows import RowError, make_row
+from jax_ir_synth.rows import RowError, make_row, rows
 from jax_ir_synth.targets import TARGETS
 
 CPU = TARGETS["x86-64-v3"]
@@ -196,7 +196,7 @@ def test_worker_processes_give_the_same_rows():
     request = Request(category="unary", count=17, dialect=("llvm", "asm"), verify=False)
     planned = list(plan_rows(request))[::6]
     with Workers(2, 17) as workers:
-        made = list(workers.rows(request, planned))
+        made = list(rows(request, planned, workers))
     assert made == [make_row(request, row) for row in planned]
     proven = dataclasses.replace(request, verify=True)
     assert make_row(proven, planned[0])["verified"].startswith("stablehlo: ")
