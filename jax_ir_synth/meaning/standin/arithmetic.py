@@ -9,6 +9,7 @@ that what only selects or moves values changes none, and what is equal stays equ
 
 import contextlib
 import contextvars
+import functools
 
 import ml_dtypes
 import numpy as np
@@ -21,31 +22,50 @@ _DTYPES = {**_HALF, "float32": np.float32}
 _SIZES = {"float32": 2.0**-21, "bfloat16": 2.0**-8, "float16": 2.0**-11}
 
 
+_FACTORS = 4096
+
+
+@functools.cache
+def _factors(seed: int, sign: int, dtype: str) -> np.ndarray:
+    """1 and an error each, for all runs with these arguments: drawing them takes as long as a run."""
+    draws = np.random.Generator(np.random.Philox(key=[seed, 0]))
+    return 1.0 + sign * _SIZES[dtype] * draws.uniform(-1.0, 1.0, _FACTORS)
+
+
 class Noise:
     """The random errors of one run.
 
     Args:
-      seed: of the errors: any integer from 0.
+      seed: of the errors, one of few: an integer from 0.
       sign: 1, or -1 for the opposite errors of those that 1 gives. What one operation's rounding
         decides differs in one of such a pair.
       dtype: whose rounding is meant.
     """
 
     def __init__(self, seed: int, sign: int, dtype: str = "float32"):
-        self._draws = np.random.Generator(np.random.Philox(key=[seed, 0]))
         self._dtype = _DTYPES[dtype]
-        self._size = sign * _SIZES[dtype]
+        self._factors = _factors(seed, sign, dtype)
+        self._next = 0
         self._literals: dict[float, float] = {}
 
     def result(self, value: np.ndarray) -> np.ndarray:
         """A result of float64, with its errors."""
         held = value.astype(self._dtype).astype(np.float64)
         # NaN too, which differs from itself, is what it was then.
-        if not (changed := held != value).any():
+        changed = held != value
+        if not changed.any():
             return value
-        errors = 1.0 + self._size * self._draws.uniform(-1.0, 1.0, value.shape)
-        noisy = (value * errors).astype(self._dtype).astype(np.float64)
+        noisy = (value * self._take(value.size).reshape(value.shape)).astype(self._dtype)
         return np.where(changed, noisy, value)
+
+    def _take(self, number: int) -> np.ndarray:
+        """The factors of so many elements: the next ones, of which none soon comes again."""
+        if number > _FACTORS:
+            return np.resize(self._factors, number)
+        if self._next + number > _FACTORS:
+            self._next = 0
+        self._next += number
+        return self._factors[self._next - number : self._next]
 
     def literal(self, value: float) -> float:
         """A number in the program's text, the same error wherever it stands."""

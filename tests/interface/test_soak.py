@@ -1,0 +1,42 @@
+"""A short soak of seeds that are fixed, and what longer ones have found (`benchmarks/soak.py`)."""
+
+import pytest
+
+from jax_ir_synth import kernels
+from jax_ir_synth.config import Request
+from jax_ir_synth.plan import plan_rows
+from jax_ir_synth.rows import rows
+
+# Two that once ended without a file, ends of the range, and others as they came.
+SEEDS = [
+    424242, 31337, 2**64 - 1, 2**63, 2**32, 10**6, 271828, 314159, 20261128, 4,
+    6679100756123327136, 9608117087354781533, 1123581321, 666, 5772156649, 8675309, 1729,
+    141421356, 6174, 123456789,
+]  # fmt: skip
+# Of each, two of each category.
+COUNT = 2 * len(kernels.CATEGORIES)
+
+# Candidates at which a run has ended before it was done.
+ENDED = [
+    # An index alone in brackets over several lines, with a comma.
+    ("compound", 424242, 192),
+    # A comparison of what is constant wherever a condition holds.
+    ("nested_branch", 31337, 414),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_row_is_made_and_proven(seed):
+    request = Request(seed=seed, count=COUNT, strict=True)
+    assert len(list(rows(request, plan_rows(request)))) == COUNT
+
+
+@pytest.mark.parametrize(("category", "seed", "candidate"), ENDED)
+def test_what_once_ended_a_run(category, seed, candidate):
+    # Of the category alone, from the candidate on, as no plan is needed to make it.
+    from jax_ir_synth.plan import PlannedRow
+    from jax_ir_synth.rows import make_row
+
+    request = Request(category=category, seed=seed, count=1)
+    assert make_row(request, PlannedRow(0, category, candidate, "train"))["verified"] != "none"
