@@ -89,6 +89,7 @@ class JaxIrSynth(datasets.GeneratorBasedBuilder):
         _check_arguments(config_name, kwargs)
         self._workers = None
         self._told: list[Defect] = []
+        self._told_of_cached = False
         # Always our own hash: None (built directly) or a hash of this one file (3.6.0's own way
         # to run a script) would keep rows in the cache that an edit has made stale.
         super().__init__(
@@ -143,7 +144,8 @@ class JaxIrSynth(datasets.GeneratorBasedBuilder):
 
     def _tell_of_cached(self, left_out: int) -> None:
         """What was left out when the cache was written is not forgotten when it is read."""
-        if left_out and not self._told:
+        if left_out and not self._told and not self._told_of_cached:
+            self._told_of_cached = True
             LOGGER.warning(
                 "%d of %d rows are left out: they could not be made or proven, as the log said "
                 "when the others were (strict=True makes an error of it)",
