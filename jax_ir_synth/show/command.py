@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from jax_ir_synth import choices, dialects
+from jax_ir_synth import choices, dialects, outputs
 from jax_ir_synth.cli import (
     OneLineParser,
     Terminated,
@@ -13,7 +13,6 @@ from jax_ir_synth.cli import (
     sigterm_raises,
 )
 from jax_ir_synth.config import ALL, CONFIGS, DEFAULTS, DEVICES
-from jax_ir_synth.files import check_apart
 
 PROGRAM = "jax_ir_synth.show"
 ROWS = 300
@@ -59,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
     except ValueError as error:
         parser.error(_told(error, arguments))
     except OSError as error:
-        parser.error(f"{error.filename or arguments.what}: {error.strerror or error}")
+        parser.error(f"{error.filename or arguments.html or arguments.what}: {error.strerror or error}")
     return 0
 
 
@@ -101,10 +100,11 @@ def _print(source, arguments) -> None:
 def _write(source, arguments) -> None:
     from jax_ir_synth.show.page import write_page
 
-    shown, total = write_page(arguments.html, source, arguments.rows or ROWS)
-    print(
-        f"{arguments.html}: {shown} of {total} rows, {arguments.html.stat().st_size / 1e6:.1f} MB"
-    )
+    with outputs.written(arguments.html, arguments.overwrite) as partial:
+        shown, total = write_page(partial, source, arguments.rows or ROWS)
+        size = partial.stat().st_size
+    with outputs.talking(arguments.html):
+        print(f"{arguments.html}: {shown} of {total} rows, {size / 1e6:.1f} MB")
 
 
 def _validate(arguments) -> None:
@@ -113,9 +113,8 @@ def _validate(arguments) -> None:
             flag for name, flag in _VIEWING.items() if getattr(arguments, name) is not None
         ]:
             raise ValueError(f"`{given[0]}` is for the terminal: a page has all of that in it")
-        if arguments.html.is_dir() or not arguments.html.absolute().parent.is_dir():
-            raise ValueError(f"`--html` (={arguments.html}) must be a file in a folder that exists")
-        check_apart({"--html": arguments.html}, {"PATH": Path(arguments.what)})
+        what = {} if arguments.what in CONFIGS else {"PATH": Path(arguments.what)}
+        outputs.check({"--html": arguments.html}, what, arguments.overwrite)
     elif arguments.rows is not None:
         raise ValueError(f"`--rows` (={arguments.rows}) is for a page, see --html")
     if arguments.rows is not None and arguments.rows < 1:
@@ -178,7 +177,8 @@ def _parser() -> OneLineParser:
         metavar="NAME",
         help=f"{', '.join(PASSES)} (default: both)",
     )
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page instead")
+    parser.add_argument("--html", type=outputs.path, metavar="FILE", help="write a page instead")
+    outputs.add_overwrite(parser)
     parser.add_argument(
         "--rows",
         type=int,
