@@ -53,7 +53,7 @@ class Destination:
 
     @property
     def is_stream(self) -> bool:
-        """An open file, a pipe or a terminal: what is written there is gone, and replaces nothing."""
+        """An open file, a pipe or a terminal: what is written there replaces nothing."""
         return self.descriptor is not None or (
             self.found is not None
             and not stat.S_ISREG(self.found.st_mode)
@@ -194,7 +194,7 @@ def _check_device(found: os.stat_result, path: Path) -> None:
 
 
 def _check_changeable(path: Path) -> None:
-    """Raises OSError for a file that even its owner can't replace: an immutable, a read-only mount."""
+    """Raises OSError for a file that nobody can replace: an immutable one, a read-only mount."""
     try:
         os.close(os.open(path, os.O_WRONLY))
     except OSError as error:

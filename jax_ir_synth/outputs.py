@@ -50,14 +50,18 @@ def check(
       outputs, inputs: paths by the flags that name them; None where one isn't given. An input that
         doesn't exist, as a dataset on the Hub, is none.
     """
-    check_apart(outputs, inputs)
-    for flag, path in outputs.items():
-        if path is not None:
-            check_file(flag, path, overwrite)
+    given = {flag: path for flag, path in outputs.items() if path is not None}
+    for flag, path in given.items():
+        _check_place(flag, path)
+    check_apart(given, inputs)
+    for flag, path in given.items():
+        destination = locate(flag, path)
+        check_new(flag, destination, overwrite)
+        with _told(flag, path), destination.partial():
+            pass
 
 
-def check_file(flag: str, path: Path, overwrite: bool) -> None:
-    """The same of one output by itself."""
+def _check_place(flag: str, path: Path) -> None:
     if path.suffix.lower() in COMPRESSED:
         raise OutputError(
             f"`{flag}` (={path}) must have an extension other than {path.suffix}: it isn't written "
@@ -66,9 +70,6 @@ def check_file(flag: str, path: Path, overwrite: bool) -> None:
     destination = locate(flag, path)
     if destination.is_folder or not destination.beside.is_dir():
         raise OutputError(f"`{flag}` (={path}) must be a file in a folder that exists")
-    check_new(flag, destination, overwrite)
-    with _told(flag, path), destination.partial():
-        pass
 
 
 def check_files(
@@ -171,7 +172,7 @@ def written(path: Path, overwrite: bool) -> Iterator[Path]:
     What dead runs left beside `path` is removed.
 
     Args:
-      path: checked by `check_file`, or the path that `beside` gives.
+      path: checked by `check` before.
       overwrite: whether what is there may be replaced.
 
     Raises:

@@ -85,8 +85,12 @@ def open_saved(path: Path) -> Saved:
 def _by_content(path: Path):
     if _beginning(path, len(_PARQUET)) == _PARQUET:
         return _parquet
-    with contextlib.suppress(OSError), _lines_of(path) as file:
-        return _jsonl if file.read(1) == b"{" else None
+    try:
+        with _lines_of(path) as file:
+            return _jsonl if file.read(1) == b"{" else None
+    except OSError:
+        # Compressed, and damaged from its beginning: that is an entry.
+        return _jsonl
 
 
 def _beginning(path: Path, size: int) -> bytes:
@@ -107,7 +111,7 @@ def _lines_of(path: Path):
 
     with pyarrow.input_stream(str(path), compression=found[0]) as stream:
         # It has no lines of its own.
-        yield io.BufferedReader(stream, _BLOCK_BYTES)
+        yield io.BufferedReader(stream)
 
 
 def open_hub(name: str, config: str) -> Saved:

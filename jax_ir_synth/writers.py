@@ -232,7 +232,8 @@ def _saved(partial: Path, files: dict[str, Path], name: str) -> Path:
         )
         saved_folder.settle_fingerprints(made)
     except OSError as error:
-        raise destinations.not_placed(error, destinations.keep(partial, partial.parent, name)) from error
+        kept = destinations.keep(partial, partial.parent, name)
+        raise destinations.not_placed(error, kept) from error
     finally:
         if shown:
             datasets.enable_progress_bars()

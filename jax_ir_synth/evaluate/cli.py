@@ -15,7 +15,7 @@ from jax_ir_synth.verify.command import MAX_GIGABYTES, MAX_SECONDS, in_range
 
 PROGRAM = "jax_ir_synth.evaluate"
 _PICTURES = (".svg", ".png", ".pdf")
-_OUTPUTS = ("judgements", "json", "plot")
+_OUTPUTS = ("json", "plot", "judgements")
 
 
 def main(argv: list[str] | None = None, make_judges=None) -> int:
@@ -71,8 +71,7 @@ def _evaluate(arguments, options: Options, opened, make_judges, parser: OneLineP
 
 def _beside(arguments) -> Path:
     """What the journal is beside: what is written, if something is that has a place."""
-    for name in _OUTPUTS:
-        path = getattr(arguments, name)
+    for path in (arguments.judgements, arguments.json, arguments.plot):
         if path is not None and outputs.beside(path, "") is not None:
             return path
     return arguments.predictions
