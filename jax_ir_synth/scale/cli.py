@@ -46,8 +46,9 @@ def main(argv: list[str] | None = None) -> int:
             arguments.shards = -(-request.count // _ROWS_A_SHARD)
         pinned = pin.pin_here(request, arguments.shards)
         # Whole, since tasks run in other folders.
-        if outputs.locate("--output", arguments.output).is_stream:
-            raise ValueError(f"`--output` (={arguments.output}) must be a folder")
+        destination = outputs.locate("--output", arguments.output)
+        if destination.is_stream or (destination.exists and not destination.is_folder):
+            raise ValueError(f"`--output` (={arguments.output}) must be a folder, or new")
         folder = arguments.output.absolute()
         pin.settle(folder, pinned)
     except (ValueError, ScaleError) as error:
