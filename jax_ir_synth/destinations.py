@@ -81,12 +81,21 @@ class Destination:
             sys.stdout.flush()
         return os.fdopen(os.dup(self.descriptor), "wb")
 
+    @property
+    def name(self) -> str:
+        """What partials are named after."""
+        return "stream" if self.path is None else self.path.name
+
+    def sweep(self) -> None:
+        """Remove what dead writers to it left, be it before or after it came to be there."""
+        for folder in {self.beside} if self.path is None else {self.beside, self.path.parent}:
+            remove_dead(folder, self.name)
+
     @contextlib.contextmanager
     def partial(self) -> Iterator[Path]:
         """A file to write to first, which is gone at the end; see `partials.partial_file`."""
-        name = "stream" if self.path is None else self.path.name
-        remove_dead(self.beside, name)
-        with partial_file(self.beside, name) as partial:
+        self.sweep()
+        with partial_file(self.beside, self.name) as partial:
             yield partial
 
 
@@ -136,6 +145,7 @@ def put(partial: Path, destination: Destination, overwrite: bool) -> None:
     except OSError as error:
         kept = keep(partial, partial.parent, destination.path.name)
         raise not_placed(error, kept) from error
+    sync(destination.path.parent)
 
 
 def keep(made: Path, folder: Path, name: str) -> Path:
@@ -222,7 +232,6 @@ def _rename(partial: Path, path: Path, overwrite: bool) -> bool:
         if error.errno in _NO_RENAME and overwrite and path.is_file():
             return False
         raise
-    sync(path.parent)
     return True
 
 

@@ -1,6 +1,7 @@
 """Files that are under their names whole or not at all, also after a crash of the machine."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -75,5 +76,9 @@ def sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems know no such thing, least of all for folders.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(descriptor)

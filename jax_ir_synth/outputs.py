@@ -111,6 +111,8 @@ def check_new_folder(flag: str, folder: Path, inputs: Mapping[str, Path | None])
 def check_new(flag: str, destination: Destination, overwrite: bool) -> None:
     """Raises OutputError for what is there already, unless it may be replaced."""
     if destination.exists and not overwrite:
+        # A writer may have been killed right after it had put it there.
+        destination.sweep()
         raise OutputError(
             f"`{flag}` (={destination.given}) exists already: add {OVERWRITE} to replace it, or "
             "name another"

@@ -76,7 +76,12 @@ def of_output(folder: Path, name: str) -> list[Path]:
 
 def remove_dead(folder: Path, name: str) -> None:
     """Remove what writers of an output left in a folder when they were killed."""
-    for path in of_output(folder, name):
+    try:
+        left = of_output(folder, name)
+    except OSError:
+        # No folder yet, or not one to look into.
+        return
+    for path in left:
         # Another run may be at the same, and another user's may not be ours to remove.
         with contextlib.suppress(FileNotFoundError, PermissionError):
             _remove_if_dead(path)

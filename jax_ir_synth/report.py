@@ -97,8 +97,10 @@ def show(summary: Summary, request: Request, output: Path, seconds: float) -> No
     table.add_row("all", *map(str, (*in_splits, sum(in_splits), distinct, structures)))
     console.print(table)
     size = sum(path.stat().st_size for path in (output, *output.rglob("*")) if path.is_file())
+    # A stream has none.
+    written = f" {size / 1e6:.1f} MB," if size else ""
     console.print(
-        f"{sum(in_splits)} rows, {size / 1e6:.1f} MB, {seconds:.1f} s, "
+        f"{sum(in_splits)} rows,{written} {seconds:.1f} s, "
         f"{sum(in_splits) / seconds:.1f} rows/s; config={request.category} seed={request.seed} "
         f"device={request.device} dialect={','.join(several(request.dialect))}",
         highlight=False,

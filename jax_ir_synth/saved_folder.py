@@ -82,19 +82,19 @@ def put(made: Path, folder: Path, overwrite: bool) -> None:
         for path in made.rglob("*"):
             sync(path)
         if not folder.exists():
-            try:
+            with contextlib.suppress(OSError):
                 os.rename(made, folder)
-                sync(folder.parent)
-                return
-            except OSError:
-                # Some file systems rename files alone.
+            # Some file systems rename files alone.
+            if made.exists():
                 folder.mkdir()
         elif not (overwrite or is_empty(folder) or was_interrupted(folder)):
             raise FileExistsError(f"somebody has put something in {folder} meanwhile")
-        with _signals_held():
-            _place(made, folder)
+        if made.exists():
+            with _signals_held():
+                _place(made, folder)
     except OSError as error:
         raise not_placed(error, keep(made, made.parent.parent, folder.name)) from error
+    sync(folder.parent)
 
 
 def _is_our_split(folder: Path) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from jax_ir_synth import destinations, saved_folder
 from jax_ir_synth.destinations import Destination
 from jax_ir_synth.outputs import OutputError, check_new, locate
-from jax_ir_synth.partials import partial_folder, remove_dead
+from jax_ir_synth.partials import partial_folder
 from jax_ir_synth.plan import SPLITS, split_of
 
 JSONL, PARQUET, FOLDER = "jsonl", "parquet", "folder"
@@ -115,7 +115,7 @@ def _open_folder(destination: Destination, overwrite: bool, flag: str):
     with contextlib.ExitStack() as stack:
         with _writable(flag, path):
             destination.beside.mkdir(parents=True, exist_ok=True)
-            remove_dead(destination.beside, folder.name)
+            destination.sweep()
             partial = stack.enter_context(partial_folder(destination.beside, folder.name))
         with _arrow_files(partial) as (write, files):
             yield write

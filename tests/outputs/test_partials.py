@@ -118,3 +118,44 @@ def test_a_hangup_that_is_ignored_stays_so(tmp_path, started, ids):
     process.communicate(timeout=120)
     assert process.returncode == 0
     assert ids(tmp_path / "rows.jsonl") == list(range(6))
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows"])
+def test_a_run_killed_once_all_is_in_place(tmp_path, write, name):
+    """Its partial is still there; the next run, which is refused, removes it."""
+    assert write("--output", name) == 0
+    code = WRITER.replace("sys.argv[1]", "'partial_folder'").replace("rows.jsonl", name)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, "", tmp_path],
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "at it\n"
+    _dead(process)
+    process.stdout.close()
+    assert len(list(tmp_path.iterdir())) == 2
+    assert write("--output", name) == 2
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_killed_at_any_moment(tmp_path, started, ids):
+    """Whatever the moment, the same command ends with the same bytes, and nothing else is left."""
+    reference, times = tmp_path / "reference", []
+    for name in ("rows.jsonl", "rows"):
+        begun = time.monotonic()
+        process = started("--output", reference / name, "--count", "3000")
+        assert process.wait(120) == 0
+        process.communicate()
+        times.append(time.monotonic() - begun)
+        for share in (0.5, 0.8, 0.9, 0.95, 1.0):
+            process = started("--output", name, "--count", "3000")
+            time.sleep(times[-1] * share)
+            process.kill()
+            process.communicate()
+        process = started("--output", name, "--count", "3000")
+        process.communicate(timeout=120)
+        assert process.returncode in (0, 2)
+        left = {path.name for path in tmp_path.rglob("*") if path.name.startswith(".")}
+        assert not left
+        for path in (reference / name, *(reference / name).rglob("*")):
+            if path.is_file():
+                assert (tmp_path / path.relative_to(reference)).read_bytes() == path.read_bytes()
