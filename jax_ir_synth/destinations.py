@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jax_ir_synth.files import sync
-from jax_ir_synth.partials import partial_file, remove_dead
+from jax_ir_synth.partials import partial_file, remove_dead, short_name
 
 STDOUT = Path("-")
 # Names of an open file of this process, once the folder's links are followed.
@@ -104,7 +104,9 @@ def find(path: Path) -> Destination:
     descriptor = 1 if path == STDOUT else _descriptor(path)
     scratch = Path(tempfile.gettempdir())
     if descriptor is not None:
-        if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+        # Where it was closed, another file may have got its number.
+        closed = descriptor == 1 and sys.stdout is None
+        if closed or fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
             raise OSError(errno.EBADF, "It is not open for writing", str(path))
         return Destination(path, None, descriptor, os.fstat(descriptor), scratch, False)
     real = Path(os.path.realpath(path))
@@ -118,7 +120,7 @@ def find(path: Path) -> Destination:
         _check_device(found, path)
         return Destination(path, real, None, found, scratch, False)
     _check_changeable(real)
-    beside = real.parent if os.access(real.parent, os.W_OK | os.X_OK) else scratch
+    beside = real.parent if _may_write(real.parent) else scratch
     renamed = beside != scratch or real.parent == scratch
     if not renamed or is_mount_point(real) or _is_anothers(real.parent, found):
         renamed = False
@@ -150,7 +152,7 @@ def put(partial: Path, destination: Destination, overwrite: bool) -> None:
 
 def keep(made: Path, folder: Path, name: str) -> Path:
     """Move what was made out of a partial, into a folder; returns where it is now."""
-    kept = Path(name)
+    kept = Path(short_name(name))
     kept = f"{kept.stem}.kept-{uuid.uuid4().hex[:8]}{kept.suffix}"
     try:
         return made.rename(folder / kept)
@@ -201,6 +203,11 @@ def _check_device(found: os.stat_result, path: Path) -> None:
     ):
         return
     raise OSError(errno.EINVAL, "It is a device or a socket", str(path))
+
+
+def _may_write(folder: Path) -> bool:
+    effective = os.access in os.supports_effective_ids
+    return os.access(folder, os.W_OK | os.X_OK, effective_ids=effective)
 
 
 def _check_changeable(path: Path) -> None:

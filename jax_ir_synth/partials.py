@@ -14,7 +14,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 SUFFIX = ".partial"
@@ -48,15 +48,17 @@ def partial_folder(folder: Path, name: str) -> Iterator[Path]:
     path = folder / new_name(name)
     # With the user's own permissions, unlike mkdtemp's.
     path.mkdir()
-    held = None
     try:
         _, held = _locked(path / _LOCK)
-        yield path
+        try:
+            yield path
+        finally:
+            with contextlib.suppress(OSError):
+                _empty(path)
+            os.close(held)
     finally:
         with contextlib.suppress(OSError):
             _remove(path)
-        if held is not None:
-            os.close(held)
 
 
 def is_partial(path: Path) -> bool:
@@ -66,7 +68,7 @@ def is_partial(path: Path) -> bool:
 
 def of_output(folder: Path, name: str) -> list[Path]:
     """The partials of an output that are in a folder, of writers alive and dead."""
-    short = _short(name)
+    short = short_name(name)
     return [
         path
         for path in folder.iterdir()
@@ -84,7 +86,7 @@ def remove_dead(folder: Path, name: str) -> None:
     for path in left:
         # Another run may be at the same, and another user's may not be ours to remove.
         with contextlib.suppress(FileNotFoundError, PermissionError):
-            _remove_if_dead(path)
+            _remove_if(path, _is_dead)
 
 
 def remove_unlocked(folder: Path) -> None:
@@ -94,19 +96,25 @@ def remove_unlocked(folder: Path) -> None:
     folder whose writers have all ended, or can be made to write anew.
     """
     for path in [path for path in folder.rglob(f".*{SUFFIX}") if is_partial(path)]:
-        with contextlib.suppress(FileNotFoundError), _lock_of(path) as free:
-            if free is not False:
-                _remove(path)
+        with contextlib.suppress(FileNotFoundError):
+            _remove_if(path, lambda path, free: free is not False)
 
 
-def _remove_if_dead(path: Path) -> None:
-    match = _NAME.fullmatch(path.name)
+def _is_dead(path: Path, free: bool | None) -> bool:
+    if free is False:
+        return False
+    here = _NAME.fullmatch(path.name)["boot"] == _boot()
+    return (free and here) or time.time() - _last_written(path) > _SILENT_SECONDS
+
+
+def _remove_if(path: Path, dead: Callable[[Path, bool | None], bool]) -> None:
+    """Remove a partial if it is dead, going by itself and by whether its lock is free."""
     with _lock_of(path) as free:
-        if free is False:
+        if not dead(path, free):
             return
-        here = match["boot"] == _boot()
-        if (free and here) or time.time() - _last_written(path) > _SILENT_SECONDS:
-            _remove(path)
+        _empty(path)
+    # Once the lock is closed: NFS keeps a file that is open, and its folder then.
+    _remove(path)
 
 
 @contextlib.contextmanager
@@ -156,19 +164,26 @@ def _remove(path: Path) -> None:
     if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
         return
-    # The lock last: without it nobody can tell that this is dead.
+    _empty(path)
+    shutil.rmtree(path)
+
+
+def _empty(path: Path) -> None:
+    """Remove all that is in a folder but its lock: without it nobody can tell that this is dead."""
+    if path.is_symlink() or not path.is_dir():
+        return
     for child in path.iterdir():
         if child.name != _LOCK:
             shutil.rmtree(child) if child.is_dir() and not child.is_symlink() else child.unlink()
-    shutil.rmtree(path)
 
 
 def new_name(name: str) -> str:
     """A name that no other writer has, for an output of this name."""
-    return f".{_short(name)}.{_boot()}-{uuid.uuid4().hex}{SUFFIX}"
+    return f".{short_name(name)}.{_boot()}-{uuid.uuid4().hex}{SUFFIX}"
 
 
-def _short(name: str) -> str:
+def short_name(name: str) -> str:
+    """The name, or where it is too long to be added to, another that stands for it."""
     if len(os.fsencode(name)) <= _NAME_BYTES:
         return name
     return hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
