@@ -31,7 +31,10 @@ _HEADS = {"cpu": "CPU (`cpp`)", "cuda": "CUDA (`cuda`)"}
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns the exit code: 0, or 2 for a file that can't be written."""
+    """Run the command; returns the exit code.
+
+    0: done. 1: the writing failed. 2: a file that can't be written, before any work.
+    """
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
@@ -40,6 +43,8 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(str(error))
     try:
         outputs.write_text(arguments.output, page(), arguments.overwrite)
+    except outputs.NotPlacedError as error:
+        return parser.failed(f"{arguments.output} was not written: {error}", 1)
     except (OSError, ValueError) as error:
         parser.error(f"`FILE` (={arguments.output}) can't be written: {error}")
     return 0

@@ -12,7 +12,14 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from jax_ir_synth.destinations import Destination, find, keep, not_placed, put
+from jax_ir_synth.destinations import (
+    Destination,
+    NotPlacedError,
+    find,
+    keep,
+    not_placed,
+    put,
+)
 from jax_ir_synth.partials import partial_file, partial_folder, remove_dead
 
 OVERWRITE = "--overwrite"

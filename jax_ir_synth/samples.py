@@ -19,7 +19,10 @@ OFTEN = 0.1
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns 0, or exits with 2: wrong arguments, or no saved dataset."""
+    """Run the command; returns the exit code.
+
+    0: done. 1: the writing failed. 2: wrong arguments, or no saved dataset.
+    """
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
@@ -48,6 +51,8 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(str(error))
     except (ValueError, SyntaxError) as error:
         parser.error(f"`PATH` (={arguments.path}) has a malformed row: {error}")
+    except outputs.NotPlacedError as error:
+        return parser.failed(f"{arguments.folder} is not complete: {error}", 1)
     except OSError as error:
         parser.error(f"`FOLDER` (={arguments.folder}) can't be written: {error.strerror or error}")
     return 0

@@ -13,9 +13,10 @@ PROGRAM = "jax_ir_synth.card"
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns the exit code: 0, 130 and 143 (interrupted, terminated), or 2.
+    """Run the command; returns the exit code.
 
-    2: wrong arguments, a missing extra, rows that can't be described or aren't the seed's, or a
+    0: done. 1: a file couldn't be put in the folder. 130 and 143: interrupted, terminated. 2: wrong
+    arguments, a missing extra, rows that can't be described or aren't the seed's, or a
     folder that can't be written. What was in the folder is then as it was.
     """
     parser = _parser()
@@ -49,6 +50,8 @@ def main(argv: list[str] | None = None) -> int:
         return parser.failed("terminated", 143)
     except (CardError, SavedError) as error:
         parser.error(str(error))
+    except outputs.NotPlacedError as error:
+        return parser.failed(f"{arguments.folder} is not complete: {error}", 1)
     except OSError as error:
         parser.error(f"`FOLDER` (={arguments.folder}) can't be written: {error.strerror or error}")
     for name in written.files:

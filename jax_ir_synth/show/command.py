@@ -27,7 +27,7 @@ _FLAGS = {"verify": "--no-verify"}
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit code.
 
-    0: done. 1: a row couldn't be made. 2: wrong arguments, nothing there by that name or id, a
+    0: done. 1: a row couldn't be made, or the writing failed. 2: wrong arguments, nothing there by that name or id, a
     malformed row, or a page that can't be written. 130 and 143: interrupted, terminated. After
     anything but 0 no page is written.
     """
@@ -52,6 +52,8 @@ def main(argv: list[str] | None = None) -> int:
         return _fail(parser, "interrupted", 130)
     except Terminated:
         return _fail(parser, "terminated", 143)
+    except outputs.NotPlacedError as error:
+        return _fail(parser, f"{arguments.html} was not written: {error}", 1)
     except RuntimeError as error:
         # A row that can't be made, or a grammar that has no more programs.
         return _fail(parser, str(error), 1)

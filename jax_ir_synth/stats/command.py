@@ -13,7 +13,7 @@ PROGRAM = "jax_ir_synth.stats"
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit code.
 
-    0: done, and no row breaks a promise. 1: some do. 2: wrong arguments, or no saved dataset.
+    0: done, and no row breaks a promise. 1: some do, or the writing failed. 2: wrong arguments, or no saved dataset.
     """
     parser = _parser()
     arguments = parser.parse_args(argv)
@@ -35,6 +35,8 @@ def main(argv: list[str] | None = None) -> int:
             outputs.write_text(arguments.json, text, arguments.overwrite)
     except SavedError as error:
         parser.error(str(error))
+    except outputs.NotPlacedError as error:
+        return parser.failed(f"{arguments.json} was not written: {error}", 1)
     except OSError as error:
         parser.error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     with outputs.talking(arguments.json):

@@ -20,7 +20,7 @@ MAX_GIGABYTES = 1024
 def main(argv: list[str] | None = None, check: str | None = None) -> int:
     """Run the command; returns the exit code. `check` as `reproof.prove_each` takes it.
 
-    0: every row is proven. 1: some are not. 2: wrong arguments, or no saved dataset. 130:
+    0: every row is proven. 1: some are not, or the writing failed. 2: wrong arguments, or no saved dataset. 130:
     interrupted.
     """
     parser = _parser()
@@ -53,6 +53,8 @@ def _verify(arguments, check: str | None, parser: OneLineParser) -> int:
             outputs.write_text(arguments.json, text + "\n", arguments.overwrite)
     except (SavedError, SandboxError) as error:
         parser.error(str(error))
+    except outputs.NotPlacedError as error:
+        return parser.failed(f"{arguments.json} was not written: {error}", 1)
     except OSError as error:
         parser.error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     return int(bool(results.failures))

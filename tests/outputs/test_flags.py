@@ -287,3 +287,21 @@ def test_what_is_printed_gives_way_to_an_output(here, monkeypatch, capfd):
         assert shown.err == err
         text = shown.out if out else Path(name).read_text()
         assert json.loads(text) == {INPUT: {"rows": 6, "faults": []}}
+
+
+def test_a_small_output_that_cant_be_put_in_place_is_kept(here, monkeypatch, capsys):
+    from jax_ir_synth import destinations, levels
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(levels, "page", lambda: "the page\n")
+    monkeypatch.setattr(destinations, "_rename", full)
+    # As long as names may be.
+    name = "o" * 250 + ".md"
+    for output in ("o.md", name):
+        assert levels.main([output]) == 1
+        said = capsys.readouterr().err
+        assert f"{output} was not written: No space left on device; what was made is kept" in said
+        assert Path(said.strip().split("kept in ")[1]).read_text() == "the page\n"
+    assert not list(here.rglob(".*"))
