@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from jax_ir_synth.destinations import (
+    STDOUT,
     Destination,
     NotPlacedError,
     find,
@@ -35,6 +36,9 @@ def path(text: str) -> Path:
     """The type of a flag that names an output; `-` is the standard output."""
     if not text:
         raise argparse.ArgumentTypeError("it must be a path, '' is none")
+    if Path(text) == STDOUT and text != str(STDOUT):
+        # `./-`, a file of that name.
+        return Path.cwd() / text
     return Path(text)
 
 

@@ -104,7 +104,7 @@ def _is_our_split(folder: Path) -> bool:
     info = json.loads((folder / _INFO).read_bytes())
     columns = set(info["features"])
     return (
-        info["description"].startswith(_DESCRIPTION)
+        str(info["description"]).startswith(_DESCRIPTION)
         and columns <= set(SCHEMA.names) <= columns | set(ADDED)
         and (folder / _STATE).exists()
     )

@@ -127,6 +127,12 @@ def test_a_link_is_followed_and_stays(tmp_path, write, name, ids):
     assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == [name]
 
 
+def test_a_file_that_is_named_as_the_stream(tmp_path, write, ids, capfd):
+    assert write("--output", "./-", "--jsonl") == 0
+    assert "{" not in capfd.readouterr().out.split("rows/s")[0]
+    assert ids(tmp_path / "-") == list(range(6))
+
+
 def test_links_that_lead_nowhere(tmp_path, write, capsys):
     (tmp_path / "a.jsonl").symlink_to("b.jsonl")
     (tmp_path / "b.jsonl").symlink_to("a.jsonl")
