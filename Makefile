@@ -23,7 +23,7 @@ endef
 
 dataset: .venv/ready
 	.venv/bin/python -m jax_ir_synth --count 1500 --device both --num-proc $(JOBS) \
-		--output $(OUTPUT)
+		--output $(OUTPUT) --overwrite
 
 test: .venv/ready .venv-datasets3/ready
 	.venv/bin/python -m pytest -n 2 --dist loadfile

@@ -16,6 +16,7 @@ import scipy.sparse as sparse
 from scipy.optimize import linprog
 
 from jax_ir_synth import kernels
+from jax_ir_synth.files import whole
 from jax_ir_synth.kernels.core import costs, footprint
 from jax_ir_synth.lowering import lower_source
 
@@ -64,8 +65,9 @@ def main() -> None:
     found = fit(*measure(int(sys.argv[1])))
     base, other = found.pop(""), found.pop("other")
     lines = [f'    "{op}": {found[op]},' for op in sorted(found)]
-    Path(costs.__file__).write_text("\n".join([f'"""{costs.__doc__}"""', "", f"BASE = {base}", f"OTHER = {other}",
-                                               "BYTES = {", *lines, "}", ""]))
+    with whole(Path(costs.__file__)) as partial:
+        partial.write_text("\n".join([f'"""{costs.__doc__}"""', "", f"BASE = {base}", f"OTHER = {other}",
+                                      "BYTES = {", *lines, "}", ""]))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from jax_ir_synth.card import style
+from jax_ir_synth.files import whole
 
 FOLDER = Path(__file__).parent
 # Readable on a light and on a dark page.
@@ -36,7 +37,8 @@ def save(figure, drawn, name: str) -> None:
     """With a legend, as SVG that is the same for the same figures."""
     drawn.set_ylim(bottom=0)
     drawn.legend(frameon=False, labelcolor=_THEME.ink)
-    figure.savefig(FOLDER / name, transparent=True, metadata={"Date": None})
+    with whole(FOLDER / name) as partial:
+        figure.savefig(partial, format="svg", transparent=True, metadata={"Date": None})
 
 
 def main() -> None:

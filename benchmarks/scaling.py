@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from jax_ir_synth.config import Request
+from jax_ir_synth.files import whole
 from jax_ir_synth.kernels import CATEGORIES
 from jax_ir_synth.plan import CategoryPlan, category_plan, drawn, plan_rows
 from jax_ir_synth.rows import rows
@@ -74,7 +75,7 @@ def main(count: int, most: int) -> None:
             # Each run is to plan anew.
             category_plan.cache_clear()
             rates[number].append(rate(number, count))
-    with open(RESULT, "w", newline="") as file:
+    with whole(RESULT) as partial, open(partial, "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["workers", "rows_a_second", "lowest", "highest"])
         for number, found in rates.items():

@@ -8,10 +8,10 @@ import threading
 import time
 from pathlib import Path
 
-from jax_ir_synth import __version__
+from jax_ir_synth import __version__, outputs
 from jax_ir_synth.config import CONFIGS, DEFAULTS, DEVICES, Request, number_of_processes
 from jax_ir_synth.dialects import DIALECTS
-from jax_ir_synth.left_out import LeftOut, path_beside
+from jax_ir_synth.left_out import LeftOut
 from jax_ir_synth.targets import DEFAULTS as MACHINES
 from jax_ir_synth.targets import TARGETS
 from jax_ir_synth.writers import format_of, open_output
@@ -19,13 +19,13 @@ from jax_ir_synth.writers import format_of, open_output
 PROGRAM = "jax-ir-synth"
 DEFAULT_OUTPUT = "data/jax_ir_synth"
 
-_OUTPUT_HELP = f"""where to: a .jsonl or .parquet file with all rows in the order of their ids, or
-a folder (no extension) with train, validation and test for datasets.load_from_disk (default:
-{DEFAULT_OUTPUT})"""
+_OUTPUT_HELP = f"""where to: a .jsonl, .jsonl.gz, .jsonl.zst or .parquet file with all rows in the
+order of their ids; a folder (no extension) with train, validation and test for
+datasets.load_from_disk; or - for JSON lines on the standard output (default: {DEFAULT_OUTPUT})"""
 
 
 class Terminated(BaseException):
-    """SIGTERM: like KeyboardInterrupt, so that everything is cleaned up on the way out."""
+    """SIGTERM or SIGHUP: like KeyboardInterrupt, so that all is cleaned up on the way out."""
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -45,30 +45,30 @@ def main(argv: list[str] | None = None) -> int:
 
     0: done; rows that could not be made are left out, and a file beside the output tells of them.
     1: the writing failed, or a row with `--strict`. 2: wrong arguments or an output that can't be
-    written, before any work. 130 and 143: interrupted, terminated. After anything but 0 nothing
-    new is under the output's name.
+    written or is there already, before any work. 130 and 143: interrupted, terminated. After
+    anything but 0 nothing new is under the output's name.
     """
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
         request = request_of(arguments)
         number = number_of_processes(arguments.num_proc)
-        output = Path(arguments.output or DEFAULT_OUTPUT + (".jsonl" if arguments.jsonl else ""))
+        default = Path(DEFAULT_OUTPUT + (".jsonl" if arguments.jsonl else ""))
+        output = arguments.output or default
         kind = format_of(output, arguments.jsonl)
     except ValueError as error:
         parser.error(str(error))
-    started = time.perf_counter()
+    started, left_out = time.perf_counter(), LeftOut(PROGRAM)
     try:
         with contextlib.ExitStack() as stack:
             stack.enter_context(sigterm_raises())
             try:
-                write = stack.enter_context(open_output(output, kind))
-            except OSError as error:
-                parser.error(f"`--output` (={output}) can't be written: {error.strerror or error}")
-            left_out = LeftOut(PROGRAM)
+                left_out.check(output, arguments.overwrite)
+                write = stack.enter_context(open_output(output, kind, arguments.overwrite))
+            except outputs.OutputError as error:
+                parser.error(str(error))
             summary = _run(request, number, write, left_out)
-        if left_out:
-            left_out.write(path_beside(output))
+        left_out.record(output, arguments.overwrite)
     except KeyboardInterrupt:
         return _fail(f"interrupted, {output} was not written", 130)
     except Terminated:
@@ -77,7 +77,8 @@ def main(argv: list[str] | None = None) -> int:
         return _fail(f"{output} was not written: {error}", 1)
     from jax_ir_synth import report
 
-    report.show(summary, request, output, time.perf_counter() - started, left_out)
+    with outputs.talking(output):
+        report.show(summary, request, output, time.perf_counter() - started, left_out)
     return 0
 
 
@@ -90,7 +91,8 @@ def _parser() -> argparse.ArgumentParser:
         "--device both --seed 12345",
     )
     add_request_arguments(parser)
-    parser.add_argument("--output", metavar="PATH", default=None, help=_OUTPUT_HELP)
+    parser.add_argument("--output", metavar="PATH", type=outputs.path, help=_OUTPUT_HELP)
+    outputs.add_overwrite(parser)
     parser.add_argument(
         "--jsonl", action="store_true", help="write JSON lines, whatever the extension is"
     )
@@ -205,7 +207,10 @@ def _run(request: Request, number: int, write, left_out: LeftOut):
 
 @contextlib.contextmanager
 def sigterm_raises():
-    """Within it SIGTERM raises Terminated, where signals can be handled at all."""
+    """Within it SIGTERM and SIGHUP raise Terminated, where signals can be handled at all.
+
+    Not SIGHUP where it is ignored, as by `nohup`.
+    """
     # Signals can only be handled in the main thread; a caller elsewhere keeps what it has.
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -214,11 +219,16 @@ def sigterm_raises():
     def raise_terminated(*_):
         raise Terminated
 
-    previous = signal.signal(signal.SIGTERM, raise_terminated)
+    previous = {
+        number: signal.signal(number, raise_terminated)
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if number == signal.SIGTERM or signal.getsignal(number) not in (signal.SIG_IGN, None)
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _fail(message: str, code: int) -> int:

@@ -1,15 +1,15 @@
 """Files that are under their names whole or not at all, also after a crash of the machine."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-_PARTIAL = ".partial"
+from jax_ir_synth.partials import partial_file
 
 
 @contextlib.contextmanager
@@ -20,35 +20,17 @@ def whole(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Two processes may be at the same file, on two machines: an orphan, and who took its place.
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}{_PARTIAL}")
-    try:
+    with partial_file(path.parent, path.name) as partial:
         yield partial
-        _sync(partial)
+        sync(partial)
         os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    _sync(path.parent)
-
-
-def check_apart(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:
-    """Raises ValueError where what is written would replace what is read, or another output.
-
-    Args:
-      outputs, inputs: files by the flags that name them; None where one isn't given.
-    """
-    seen = {path.resolve(): flag for flag, path in inputs.items() if path is not None}
-    for flag, path in outputs.items():
-        if path is None:
-            continue
-        if (other := seen.setdefault(path.resolve(), flag)) != flag:
-            raise ValueError(f"`{flag}` (={path}) must be another file than `{other}`")
+    sync(path.parent)
 
 
 def write_json(path: Path, value: Any) -> None:
     """A JSON file, whole; equal values give equal bytes."""
     with whole(path) as partial:
-        partial.write_text(_json(value), encoding="utf-8")
+        partial.write_text(json_text(value), encoding="utf-8")
 
 
 def create_json(path: Path, value: Any) -> bool:
@@ -57,17 +39,15 @@ def create_json(path: Path, value: Any) -> bool:
     Of several processes at once, on one machine or many, one gets True.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}{_PARTIAL}")
-    try:
-        partial.write_text(_json(value), encoding="utf-8")
-        _sync(partial)
-        # Unlike a rename this fails where there is a file.
-        os.link(partial, path)
-    except FileExistsError:
-        return False
-    finally:
-        partial.unlink(missing_ok=True)
-    _sync(path.parent)
+    with partial_file(path.parent, path.name) as partial:
+        partial.write_text(json_text(value), encoding="utf-8")
+        sync(partial)
+        try:
+            # Unlike a rename this fails where there is a file.
+            os.link(partial, path)
+        except FileExistsError:
+            return False
+    sync(path.parent)
     return True
 
 
@@ -86,25 +66,19 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def is_partial(path: Path) -> bool:
-    """Whether it is what a writer was at when it was killed."""
-    return path.name.startswith(".") and path.name.endswith(_PARTIAL)
-
-
-def remove_partial(folder: Path) -> None:
-    """Removes what writers that were killed left in a folder and below. Nobody may be writing."""
-    for left in list(folder.rglob(f".*{_PARTIAL}")):
-        left.unlink(missing_ok=True)
-
-
-def _json(value: Any) -> str:
+def json_text(value: Any) -> str:
+    """As `write_json` writes it."""
     return json.dumps(value, indent=2, sort_keys=True) + "\n"
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Wait until a file's bytes, or a folder's names, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems know no such thing, least of all for folders.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(descriptor)

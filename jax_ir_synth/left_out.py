@@ -5,13 +5,13 @@ import json
 import sys
 from pathlib import Path
 
-from jax_ir_synth import files
+from jax_ir_synth import outputs
 from jax_ir_synth.defects import Defect
 
 
-def path_beside(output: Path) -> Path:
-    """The file that says what was left out of the rows at `output`."""
-    return output.with_name(f"{output.name}.defects.jsonl")
+def path_beside(output: Path) -> Path | None:
+    """The file that says what was left out of the rows at `output`; None beside a stream."""
+    return outputs.beside(output, ".defects.jsonl")
 
 
 class LeftOut:
@@ -51,8 +51,34 @@ class LeftOut:
             if count
         )
 
-    def write(self, path: Path) -> None:
-        """Write all that is known of each, a JSON object a line (see `defects.Defect`)."""
-        with files.whole(path) as partial, open(partial, "w", encoding="utf-8") as file:
-            for defect in self._defects:
-                file.write(json.dumps(defect.described()) + "\n")
+    def check(self, output: Path, overwrite: bool) -> None:
+        """Raises outputs.OutputError where another run's file is in the place of this one's."""
+        if (path := path_beside(output)) is not None:
+            outputs.check_new("--output", outputs.locate("--output", path), overwrite)
+
+    def record(self, output: Path, overwrite: bool) -> None:
+        """Say all that is known of each, a JSON object a line (see `defects.Defect`).
+
+        In the file beside the output; beside a stream on stderr. Where nothing was left out there
+        is no file, and an earlier run's goes if its rows were replaced.
+        """
+        path = path_beside(output)
+        lines = [json.dumps(defect.described()) + "\n" for defect in self._defects]
+        if path is None:
+            sys.stderr.writelines(lines)
+        elif lines:
+            outputs.write_text(path, "".join(lines), overwrite)
+        elif overwrite and _is_ours(path):
+            path.unlink()
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether it is a file that `LeftOut.record` wrote."""
+    if not path.is_file() or path.is_symlink():
+        return False
+    with open(path, "rb") as file:
+        first = file.readline()
+    try:
+        return json.loads(first).keys() == set(Defect._fields)
+    except (ValueError, AttributeError):
+        return False

@@ -1,8 +1,8 @@
 """A page with one kernel in all dialects, CPU beside CUDA: `python -m jax_ir_synth.levels`."""
 
 import sys
-from pathlib import Path
 
+from jax_ir_synth import outputs
 from jax_ir_synth.cli import OneLineParser
 from jax_ir_synth.dialects import DIALECTS
 from jax_ir_synth.markdown import fenced
@@ -31,18 +31,33 @@ _HEADS = {"cpu": "CPU (`cpp`)", "cuda": "CUDA (`cuda`)"}
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns the exit code: 0, or 2 for a file that can't be written."""
+    """Run the command; returns the exit code.
+
+    0: done. 1: the writing failed. 2: a file that can't be written, before any work.
+    """
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    try:
+        outputs.check({"FILE": arguments.output}, {}, arguments.overwrite)
+    except outputs.OutputError as error:
+        parser.error(str(error))
+    try:
+        outputs.write_text(arguments.output, page(), arguments.overwrite)
+    except outputs.NotPlacedError as error:
+        return parser.failed(f"{arguments.output} was not written: {error}", 1)
+    except (OSError, ValueError) as error:
+        parser.error(f"`FILE` (={arguments.output}) can't be written: {error}")
+    return 0
+
+
+def _parser() -> OneLineParser:
     parser = OneLineParser(
         prog=f"python -m {PROGRAM}",
         description="Write a Markdown page with one kernel's forward pass in every dialect.",
     )
-    parser.add_argument("output", metavar="FILE", type=Path, help="the page")
-    arguments = parser.parse_args(argv)
-    try:
-        arguments.output.write_text(page(), encoding="utf-8")
-    except (OSError, ValueError) as error:
-        parser.error(f"`FILE` (={arguments.output}) can't be written: {error}")
-    return 0
+    parser.add_argument("output", metavar="FILE", type=outputs.path, help="the page")
+    outputs.add_overwrite(parser)
+    return parser
 
 
 def page() -> str:

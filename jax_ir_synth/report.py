@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from rich import box
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -82,12 +83,18 @@ def show(
 ) -> None:
     """Print the table, the totals and one row. `seconds` is the whole run's time."""
     console = Console()
-    table = Table(title=f"{output}", title_justify="left", title_style="bold")
-    table.add_column("category", no_wrap=True)
-    for name in (*SPLITS, "rows", "programs", "skeletons"):
-        table.add_column(name, justify="right", no_wrap=True)
-    # In two lines where there is little room.
-    table.add_column("left out", justify="right")
+    # No lines between the columns, which would not fit into 80 characters.
+    table = Table(
+        title=f"{output}",
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    table.add_column("category")
+    for name in (*SPLITS, "rows", "programs", "skeletons", "left out"):
+        table.add_column(name, justify="right")
     for category in request.categories:
         in_splits = [summary.rows[category, split] for split in SPLITS]
         distinct = len(summary.programs[category]), len(summary.skeletons[category])
@@ -104,10 +111,13 @@ def show(
     table.add_row("all", *map(str, counts))
     console.print(table)
     if left_out:
-        console.print(f"{left_out}: {path_beside(output)} says which and why", soft_wrap=True)
+        where = path_beside(output) or "stderr"
+        console.print(f"{left_out}: {where} says which and why", highlight=False, soft_wrap=True)
     size = sum(path.stat().st_size for path in (output, *output.rglob("*")) if path.is_file())
+    # A stream has none.
+    written = f" {size / 1e6:.1f} MB," if size else ""
     console.print(
-        f"{sum(in_splits)} rows, {size / 1e6:.1f} MB, {seconds:.1f} s, "
+        f"{sum(in_splits)} rows,{written} {seconds:.1f} s, "
         f"{sum(in_splits) / seconds:.1f} rows/s; config={request.category} seed={request.seed} "
         f"device={request.device} dialect={','.join(several(request.dialect))}",
         highlight=False,

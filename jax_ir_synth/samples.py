@@ -5,7 +5,9 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from jax_ir_synth import outputs
 from jax_ir_synth.cli import OneLineParser
+from jax_ir_synth.kernels import CATEGORIES
 from jax_ir_synth.markdown import fenced
 
 PROGRAM = "jax_ir_synth.samples"
@@ -17,9 +19,22 @@ OFTEN = 0.1
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns 0, or exits with 2: wrong arguments, or no saved dataset."""
+    """Run the command; returns the exit code.
+
+    0: done. 1: the writing failed. 2: wrong arguments, or no saved dataset.
+    """
     parser = _parser()
     arguments = parser.parse_args(argv)
+    try:
+        outputs.check_files(
+            "FOLDER",
+            arguments.folder,
+            [file_of(category) for category in CATEGORIES],
+            {"PATH": arguments.path},
+            arguments.overwrite,
+        )
+    except outputs.OutputError as error:
+        parser.error(str(error))
     # Late: they bring jax, and --help or a wrong argument must not wait for it.
     from jax_ir_synth.reading import Reading
     from jax_ir_synth.saved import SavedError, open_saved
@@ -29,13 +44,15 @@ def main(argv: list[str] | None = None) -> int:
         readings = [Reading(whole(row), split) for row, split in saved.rows]
         arguments.folder.mkdir(parents=True, exist_ok=True)
         for category, reading in chosen(readings).items():
-            file = arguments.folder / f"{category}.md"
-            file.write_text(page(reading), encoding="utf-8")
+            file = arguments.folder / file_of(category)
+            outputs.write_text(file, page(reading), arguments.overwrite)
             print(f"{file}: row {reading.row['id']}")
     except SavedError as error:
         parser.error(str(error))
     except (ValueError, SyntaxError) as error:
         parser.error(f"`PATH` (={arguments.path}) has a malformed row: {error}")
+    except outputs.NotPlacedError as error:
+        return parser.failed(f"{arguments.folder} is not complete: {error}", 1)
     except OSError as error:
         parser.error(f"`FOLDER` (={arguments.folder}) can't be written: {error.strerror or error}")
     return 0
@@ -51,8 +68,18 @@ def _parser() -> OneLineParser:
     parser.add_argument(
         "path", metavar="PATH", type=Path, help="a folder of save_to_disk, a .jsonl or .parquet"
     )
-    parser.add_argument("folder", metavar="FOLDER", type=Path, help="where to write the files")
+    parser.add_argument(
+        "folder", metavar="FOLDER", type=outputs.path, help="where to write the files"
+    )
+    outputs.add_overwrite(parser)
     return parser
+
+
+def file_of(category: str) -> str:
+    """The name of a category's file. Raises ValueError for what is none."""
+    if category not in CATEGORIES:
+        raise ValueError(f"its type is of no category (={category!r:.60})")
+    return f"{category}.md"
 
 
 def whole(row: dict) -> dict:

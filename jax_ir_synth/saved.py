@@ -1,5 +1,7 @@
 """A saved dataset, in whatever container it is, as rows one by one."""
 
+import contextlib
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,9 @@ _ROWS_A_BATCH = 256
 # Far above any row; a line without an end must not fill the memory.
 _MAX_LINE_BYTES = 64 * 2**20
 _BLOCK_BYTES = 2**20
+# How a file begins, whatever its name is.
+_PARQUET = b"PAR1"
+_COMPRESSED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
 class SavedError(ValueError):
@@ -60,16 +65,53 @@ class Saved(NamedTuple):
 def open_saved(path: Path) -> Saved:
     """Opens a `.jsonl` or `.parquet` file, or a folder of `save_to_disk`.
 
+    JSON lines may be compressed by gzip or Zstandard. A file of another name is read too where it
+    begins as one of these, as `--jsonl` writes them under any name.
+
     Raises SavedError for anything else; a fault further on in the file is an entry without a row.
     """
     if not path.exists():
         raise SavedError(f"`PATH` (={path}) doesn't exist")
     if path.is_dir():
         return _folder(path)
-    reader = {".jsonl": _jsonl, ".parquet": _parquet}.get(path.suffix.lower())
+    if not path.is_file():
+        raise SavedError(f"`PATH` (={path}) must be a file, since it is read twice")
+    reader = {".jsonl": _jsonl, ".parquet": _parquet}.get(path.suffix.lower()) or _by_content(path)
     if reader is None:
         raise SavedError(f"`PATH` (={path}) must be a folder of save_to_disk, a .jsonl or .parquet")
     return reader(path)
+
+
+def _by_content(path: Path):
+    if _beginning(path, len(_PARQUET)) == _PARQUET:
+        return _parquet
+    try:
+        with _lines_of(path) as file:
+            return _jsonl if file.read(1) == b"{" else None
+    except OSError:
+        # Compressed, and damaged from its beginning: that is an entry.
+        return _jsonl
+
+
+def _beginning(path: Path, size: int) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(size)
+
+
+@contextlib.contextmanager
+def _lines_of(path: Path):
+    """The file, as bytes that aren't compressed. What is damaged raises OSError when it is read."""
+    start = _beginning(path, 4)
+    found = [name for magic, name in _COMPRESSED.items() if start.startswith(magic)]
+    if not found:
+        with open(path, "rb") as file:
+            yield file
+        return
+    import pyarrow
+
+    with pyarrow.input_stream(str(path), compression=found[0]) as stream:
+        # It has no lines of its own.
+        yield io.BufferedReader(stream)
 
 
 def open_hub(name: str, config: str) -> Saved:
@@ -93,27 +135,35 @@ def open_hub(name: str, config: str) -> Saved:
 
 def _jsonl(path: Path) -> Saved:
     def entries():
-        with open(path, "rb") as file:
-            number = 0
-            while line := file.readline(_MAX_LINE_BYTES + 1):
-                number += 1
-                row, fault = None, f"is longer than {_MAX_LINE_BYTES} bytes"
-                if len(line) <= _MAX_LINE_BYTES:
-                    row, fault = _parsed(line)
-                else:
-                    while line and not line.endswith(b"\n"):
-                        line = file.readline(_BLOCK_BYTES)
-                yield Entry(f"line {number} of {path}", row, None, fault)
+        number = 0
+        with _lines_of(path) as file:
+            try:
+                while line := file.readline(_MAX_LINE_BYTES + 1):
+                    number += 1
+                    row, fault = None, f"is longer than {_MAX_LINE_BYTES} bytes"
+                    if len(line) <= _MAX_LINE_BYTES:
+                        row, fault = _parsed(line)
+                    else:
+                        while line and not line.endswith(b"\n"):
+                            line = file.readline(_BLOCK_BYTES)
+                    yield Entry(f"line {number} of {path}", row, None, fault)
+            except OSError as error:
+                fault = f"can't be read, nor any after it: {_line(error)}"
+                yield Entry(f"line {number + 1} of {path}", None, None, fault)
 
     return Saved(_lines(path), None, entries())
 
 
 def _lines(path: Path) -> int:
     count, last = 0, b"\n"
-    with open(path, "rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            count += block.count(b"\n")
-            last = block[-1:]
+    with _lines_of(path) as file:
+        try:
+            while block := file.read(_BLOCK_BYTES):
+                count += block.count(b"\n")
+                last = block[-1:]
+        except OSError:
+            # A damaged end is an entry of its own.
+            return count + 1
     return count + (last != b"\n")
 
 

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from jax_ir_synth import outputs
 from jax_ir_synth.card.errors import CardError
-from jax_ir_synth.card.writing import CROISSANT, REMADE, write_card
-from jax_ir_synth.cli import OneLineParser
+from jax_ir_synth.card.writing import CROISSANT, REMADE, files_of, write_card
+from jax_ir_synth.cli import OneLineParser, Terminated, sigterm_raises
 from jax_ir_synth.config import Request
 from jax_ir_synth.saved import SavedError
 
@@ -12,9 +13,10 @@ PROGRAM = "jax_ir_synth.card"
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns 0, or exits with 2.
+    """Run the command; returns the exit code.
 
-    2: wrong arguments, a missing extra, rows that can't be described or aren't the seed's, or a
+    0: done. 1: a file couldn't be put in the folder. 130 and 143: interrupted, terminated. 2: wrong
+    arguments, a missing extra, rows that can't be described or aren't the seed's, or a
     folder that can't be written. What was in the folder is then as it was.
     """
     parser = _parser()
@@ -23,19 +25,33 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f"`--remade` (={arguments.remade}) must be 2 or more")
     try:
         Request(seed=arguments.seed)
+        outputs.check_files(
+            "FOLDER",
+            arguments.folder,
+            files_of(arguments.folder, arguments.parquet),
+            {"PATH": arguments.path},
+            arguments.overwrite,
+        )
     except ValueError as error:
         parser.error(str(error))
     try:
-        written = write_card(
-            arguments.folder,
-            arguments.path,
-            seed=arguments.seed,
-            repo=arguments.repo,
-            parquet=arguments.parquet,
-            remade=arguments.remade,
-        )
+        with sigterm_raises():
+            written = write_card(
+                arguments.folder,
+                arguments.path,
+                seed=arguments.seed,
+                repo=arguments.repo,
+                parquet=arguments.parquet,
+                remade=arguments.remade,
+            )
+    except KeyboardInterrupt:
+        return parser.failed("interrupted", 130)
+    except Terminated:
+        return parser.failed("terminated", 143)
     except (CardError, SavedError) as error:
         parser.error(str(error))
+    except outputs.NotPlacedError as error:
+        return parser.failed(f"{arguments.folder} is not complete: {error}", 1)
     except OSError as error:
         parser.error(f"`FOLDER` (={arguments.folder}) can't be written: {error.strerror or error}")
     for name in written.files:
@@ -57,7 +73,8 @@ def _parser() -> OneLineParser:
         type=Path,
         help="a folder of save_to_disk, a .jsonl or .parquet: all rows of a config, both devices",
     )
-    parser.add_argument("folder", metavar="FOLDER", type=Path, help="where to write")
+    parser.add_argument("folder", metavar="FOLDER", type=outputs.path, help="where to write")
+    outputs.add_overwrite(parser)
     parser.add_argument(
         "--seed", type=int, required=True, metavar="N", help="the seed that the rows were made with"
     )

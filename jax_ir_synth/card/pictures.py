@@ -8,7 +8,6 @@ from jax_ir_synth.card.drawing import Count
 from jax_ir_synth.card.facts import Facts
 from jax_ir_synth.card.filling import Picture
 
-THEMES = (style.LIGHT, style.DARK)
 # Two pixels of the file for one of a page that shows it 800 wide.
 _DOTS_AN_INCH = 200
 _COLOURS = 256
@@ -22,15 +21,20 @@ def draw(facts: Facts, counts: Mapping[str, Count], folder: Path) -> list[Pictur
     pyplot = style.load()
     made = []
     for name, chart in charts.CHARTS.items():
-        for theme in THEMES:
+        for theme in style.THEMES:
             figure = pyplot.figure(layout="constrained", facecolor=theme.ground)
             try:
                 alt = chart(figure, theme, facts, counts)
-                _save(figure, folder / f"{name}-{theme.name}.png")
+                _save(figure, folder / file_of(name, theme))
             finally:
                 pyplot.close(figure)
         made.append(Picture(name, alt))
     return made
+
+
+def file_of(name: str, theme: style.Theme) -> str:
+    """The name of a chart's file."""
+    return f"{name}-{theme.name}.png"
 
 
 def _save(figure, path: Path) -> None:

@@ -39,6 +39,7 @@ DARK = Theme(
     ("#58a6ff", "#f2a93b", "#b9a0f0", "#35c99c"),
     ("#0d1117", "#123358", "#1f62ad", "#58a6ff", "#d8ebff"),
 )
+THEMES = (LIGHT, DARK)
 # Readable on a light and on a dark page.
 NEUTRAL = Theme("neutral", None, "#808890", "#808890", ("#3b82d6", "#e0812c", "#3ca06b"))
 

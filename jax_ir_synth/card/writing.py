@@ -1,17 +1,18 @@
 """Writes a card into a folder: text, pictures and the Croissant file, whole or not at all."""
 
 import contextlib
-import os
+import json
 import re
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from jax_ir_synth.card import extras
+from jax_ir_synth.card import extras, style
 from jax_ir_synth.card.errors import CardError
-from jax_ir_synth.repository.layout import PICTURES, README, TAG
+from jax_ir_synth.destinations import find, put
+from jax_ir_synth.partials import partial_folder, remove_dead
+from jax_ir_synth.repository.layout import PICTURES, README, TAG, is_ours
 from jax_ir_synth.saved import SavedError, open_saved
 
 CROISSANT = "croissant.json"
@@ -31,6 +32,20 @@ class Written(NamedTuple):
     files: list[str]
     rows: int
     remade: int
+
+
+def files_of(folder: Path, parquet: bool) -> list[str]:
+    """The files that `write_card` replaces where `folder` has them, relative to it.
+
+    Of Parquet files, if they are wanted, those that are there.
+    """
+    # Late: they bring what reads rows.
+    from jax_ir_synth.card.charts import CHARTS
+    from jax_ir_synth.card.pictures import file_of
+
+    pictures = [f"{PICTURES}/{file_of(name, theme)}" for name in CHARTS for theme in style.THEMES]
+    found = (path.relative_to(folder).as_posix() for path in folder.glob("*/*.parquet"))
+    return [README, CROISSANT, *pictures, *sorted(filter(is_ours, found if parquet else ()))]
 
 
 def write_card(
@@ -71,7 +86,7 @@ def write_card(
         extras.require(extras.CROISSANT)
     if repo is not None and not _REPO.fullmatch(repo):
         raise CardError(f"`repo` (={repo}) must be USER/NAME")
-    _check_replaceable(folder / README)
+    _check_replaceable(folder)
     # Late: they bring jax.
     from jax_ir_synth.card import checking, croissant, facts, filling, pictures
     from jax_ir_synth.card import metadata as yaml
@@ -136,8 +151,13 @@ def _files(saved: Path, names: list[str], folder: Path, partial: Path, keep: boo
     return card_data(there or written), there, folder
 
 
-def _check_replaceable(readme: Path) -> None:
-    """Raises CardError where there is a file that is no card of this dataset."""
+def _check_replaceable(folder: Path) -> None:
+    """Raises CardError where there is a file that is no card, or no Croissant, of this dataset."""
+    readme, croissant = folder / README, folder / CROISSANT
+    if croissant.exists() and not _is_our_croissant(croissant):
+        raise CardError(
+            f"{croissant} is no Croissant file of this dataset: remove it, or name another folder"
+        )
     if not readme.exists():
         return
     text = readme.read_text(encoding="utf-8", errors="replace")
@@ -146,16 +166,21 @@ def _check_replaceable(readme: Path) -> None:
         raise CardError(f"{readme} is no card of this dataset: remove it, or name another folder")
 
 
+def _is_our_croissant(path: Path) -> bool:
+    try:
+        return json.loads(path.read_bytes())["name"] == TAG
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 @contextlib.contextmanager
 def _parts(folder: Path) -> Iterator[Path]:
     """A folder to write in, inside of `folder`, so that files can be moved; gone at the end."""
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".card.{os.getpid()}.partial"
-    partial.mkdir()
-    try:
-        yield partial
-    finally:
-        shutil.rmtree(partial)
+    remove_dead(folder, "card")
+    with partial_folder(folder, "card") as partial:
+        (partial / "made").mkdir()
+        yield partial / "made"
 
 
 def _move(partial: Path, folder: Path) -> list[str]:
@@ -164,5 +189,5 @@ def _move(partial: Path, folder: Path) -> list[str]:
     names.sort(key=lambda name: name.as_posix() == README)
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        os.replace(partial / name, folder / name)
+        put(partial / name, find(folder / name), overwrite=True)
     return sorted(name.as_posix() for name in names)

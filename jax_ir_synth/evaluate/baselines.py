@@ -7,13 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from jax_ir_synth import prompts
+from jax_ir_synth import outputs, prompts
 from jax_ir_synth.cli import OneLineParser, Terminated, sigterm_raises
 from jax_ir_synth.config import number_of_processes
 from jax_ir_synth.evaluate import dataset, extras
 from jax_ir_synth.evaluate.cli import add_processes, add_task
 from jax_ir_synth.evaluate.tasks import TASKS, reference
-from jax_ir_synth.files import check_apart
 from jax_ir_synth.plan import SPLITS
 
 PROGRAM = "jax_ir_synth.evaluate.baselines"
@@ -84,9 +83,11 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     task, output = TASKS[arguments.task], arguments.output
     try:
-        if output.is_dir() or output.suffix.lower() != ".jsonl":
+        if output.suffix.lower() != ".jsonl" and not outputs.locate("--output", output).is_stream:
             raise ValueError(f"`--output` (={output}) must be a .jsonl file")
-        check_apart({"--output": output}, {"--dataset": Path(arguments.dataset)})
+        outputs.check(
+            {"--output": output}, {"--dataset": Path(arguments.dataset)}, arguments.overwrite
+        )
         if arguments.baseline == RETRIEVAL:
             extras.need(f"`--baseline {RETRIEVAL}`", extras.DISTANCES)
         number = number_of_processes(arguments.num_proc)
@@ -107,13 +108,13 @@ def main(argv: list[str] | None = None) -> int:
         return parser.failed(f"terminated, {output} was not written", 143)
     except (RuntimeError, OSError) as error:
         return parser.failed(f"{output} was not written: {error}", 1)
-    print(f"{output}: {written} predictions of the baseline {arguments.baseline}")
+    with outputs.talking(output):
+        print(f"{output}: {written} predictions of the baseline {arguments.baseline}")
     return 0
 
 
 def _write(opened: dataset.Dataset, task, arguments) -> int:
     from jax_ir_synth import report
-    from jax_ir_synth.files import whole
     from jax_ir_synth.saved import SavedError
 
     def wanted(_: int, split: str) -> bool:
@@ -125,7 +126,10 @@ def _write(opened: dataset.Dataset, task, arguments) -> int:
         shown = report.progress(items, opened.count) if opened.made else items
         rows = list(_answered(shown, task, wanted))
     written = 0
-    with whole(arguments.output) as partial, open(partial, "w", encoding="utf-8") as file:
+    with (
+        outputs.written(arguments.output, arguments.overwrite) as partial,
+        open(partial, "w", encoding="utf-8") as file,
+    ):
         splits = {row.id: row.split for row in rows}
         try:
             for prediction in report.progress(
@@ -171,9 +175,10 @@ def _parser() -> OneLineParser:
         "--output",
         required=True,
         metavar="FILE",
-        type=Path,
+        type=outputs.path,
         help="a .jsonl file, for --predictions",
     )
+    outputs.add_overwrite(parser)
     add_processes(parser)
     return parser
 

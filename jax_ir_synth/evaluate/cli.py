@@ -1,19 +1,21 @@
 """The command `python -m jax_ir_synth.evaluate`: scores a file of predictions."""
 
+import contextlib
 import sys
 from pathlib import Path
 
+from jax_ir_synth import outputs
 from jax_ir_synth.cli import OneLineParser, Terminated, sigterm_raises
 from jax_ir_synth.config import number_of_processes
 from jax_ir_synth.evaluate import dataset, extras
 from jax_ir_synth.evaluate.options import GIGABYTES, LEAVE_OUT, MISSING, SECONDS, Options
 from jax_ir_synth.evaluate.tasks import TASKS
-from jax_ir_synth.files import check_apart
 from jax_ir_synth.plan import SPLITS
 from jax_ir_synth.verify.command import MAX_GIGABYTES, MAX_SECONDS, in_range
 
 PROGRAM = "jax_ir_synth.evaluate"
 _PICTURES = (".svg", ".png", ".pdf")
+_OUTPUTS = ("json", "plot", "judgements")
 
 
 def main(argv: list[str] | None = None, make_judges=None) -> int:
@@ -49,12 +51,10 @@ def _evaluate(arguments, options: Options, opened, make_judges, parser: OneLineP
     from jax_ir_synth.evaluate.predictions import PredictionsError, open_predictions
     from jax_ir_synth.saved import SavedError
 
-    # The journal is beside what is written, if something is.
-    beside = arguments.judgements or arguments.json or arguments.plot or arguments.predictions
     try:
         with open_predictions(arguments.predictions) as predictions:
             found = run.evaluate(
-                opened, predictions, options, make_judges, report.progress, beside,
+                opened, predictions, options, make_judges, report.progress, _beside(arguments),
                 lambda found, made: _write(arguments, found, made),
             )  # fmt: skip
     except (PredictionsError, SavedError, JournalError, run.NotStarted) as error:
@@ -64,35 +64,47 @@ def _evaluate(arguments, options: Options, opened, make_judges, parser: OneLineP
         parser.error(last)
     except (RuntimeError, OSError) as error:
         return parser.failed(f"not done, the same command goes on where it stopped: {error}", 1)
-    tables.show(found)
+    with outputs.talking(*(getattr(arguments, name) for name in _OUTPUTS)):
+        tables.show(found)
     return 0
 
 
-def _write(arguments, found, made) -> None:
-    """Whatever files are asked for, each whole or not at all."""
-    from jax_ir_synth.evaluate import plot
-    from jax_ir_synth.files import whole, write_json
+def _beside(arguments) -> Path:
+    """What the journal is beside: what is written, if something is that has a place."""
+    for path in (arguments.judgements, arguments.json, arguments.plot):
+        if path is not None and outputs.beside(path, "") is not None:
+            return path
+    return arguments.predictions
 
-    if arguments.judgements is not None:
-        with whole(arguments.judgements) as partial, open(partial, "w", encoding="utf-8") as file:
-            file.writelines(each.line() for each in made)
-    if arguments.plot is not None:
-        with whole(arguments.plot) as partial:
-            plot.draw(found, partial, arguments.plot.suffix.lower().removeprefix("."))
-    if arguments.json is not None:
-        write_json(arguments.json, found.to_json())
+
+def _write(arguments, found, made) -> None:
+    """Whatever files are asked for, each whole or not at all; none before all are made."""
+    from jax_ir_synth.evaluate import plot
+    from jax_ir_synth.files import json_text
+
+    with contextlib.ExitStack() as stack:
+        partials = {
+            name: stack.enter_context(outputs.written(path, arguments.overwrite))
+            for name in _OUTPUTS
+            if (path := getattr(arguments, name)) is not None
+        }
+        if "judgements" in partials:
+            with open(partials["judgements"], "w", encoding="utf-8") as file:
+                file.writelines(each.line() for each in made)
+        if "plot" in partials:
+            format = arguments.plot.suffix.lower().removeprefix(".")
+            plot.draw(found, partials["plot"], format)
+        if "json" in partials:
+            partials["json"].write_text(json_text(found.to_json()), encoding="utf-8")
 
 
 def _validated(arguments) -> Options:
     in_range("--timeout", arguments.timeout, "seconds", MAX_SECONDS)
     in_range("--memory", arguments.memory, "GB", MAX_GIGABYTES)
-    for flag in ("json", "plot", "judgements"):
-        path = getattr(arguments, flag)
-        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-            raise ValueError(f"`--{flag}` (={path}) must be a file in a folder that exists")
-    check_apart(
-        {f"--{flag}": getattr(arguments, flag) for flag in ("json", "plot", "judgements")},
+    outputs.check(
+        {f"--{name}": getattr(arguments, name) for name in _OUTPUTS},
         {"--predictions": arguments.predictions, "--dataset": Path(arguments.dataset)},
+        arguments.overwrite,
     )
     if arguments.plot is not None:
         if arguments.plot.suffix.lower() not in _PICTURES:
@@ -158,19 +170,20 @@ def _parser() -> OneLineParser:
         metavar="GB",
         help="memory of one helper, with what jax takes (default: %(default)s)",
     )
-    parser.add_argument("--json", metavar="FILE", type=Path, help="write all figures to it")
+    parser.add_argument("--json", metavar="FILE", type=outputs.path, help="write all figures to it")
     parser.add_argument(
         "--plot",
         metavar="FILE",
-        type=Path,
+        type=outputs.path,
         help=f"draw the ladder and pass@k ({', '.join(_PICTURES)}; the extra {extras.EXTRA})",
     )
     parser.add_argument(
         "--judgements",
         metavar="FILE",
-        type=Path,
+        type=outputs.path,
         help="write each completion's judgement to it, as JSON lines",
     )
+    outputs.add_overwrite(parser)
     return parser
 
 

@@ -1,12 +1,14 @@
 """The command `python -m jax_ir_synth.publish`: rows proven, a card written, both on the Hub."""
 
 import argparse
+import contextlib
 import os
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from jax_ir_synth import outputs
 from jax_ir_synth.choices import several
 from jax_ir_synth.cli import (
     OneLineParser,
@@ -16,7 +18,7 @@ from jax_ir_synth.cli import (
     sigterm_raises,
 )
 from jax_ir_synth.config import CONFIGS, DEFAULTS, Request, number_of_processes
-from jax_ir_synth.left_out import LeftOut, path_beside
+from jax_ir_synth.left_out import LeftOut
 from jax_ir_synth.publish import NotReady, PublishError
 from jax_ir_synth.publish.names import check_name
 from jax_ir_synth.publish.rows_file import config_of
@@ -72,10 +74,8 @@ def _run(arguments, request: Request, number: int, check: str | None) -> int:
     if arguments.source is not None:
         rows_file.opened(arguments.source)
     client, before = (None, None) if arguments.dry_run is not None else _ready(arguments)
-    # Beside the folder that it is to become, if so.
-    beside = None if client is not None else arguments.dry_run.absolute().parent
-    with tempfile.TemporaryDirectory(prefix=".jax_ir_synth.", dir=beside) as name:
-        rows, folder = Path(name) / "rows.parquet", Path(name) / "folder"
+    with _scratch(arguments.dry_run) as scratch:
+        rows, folder = scratch / "rows.parquet", scratch / "made"
         if arguments.source is not None:
             from jax_ir_synth.verify.reproof import CHECK
 
@@ -88,14 +88,23 @@ def _run(arguments, request: Request, number: int, check: str | None) -> int:
         if left_out:
             told += f" ({left_out}, as said above)"
         if client is None:
-            os.rename(folder, arguments.dry_run)
-            if left_out:
-                left_out.write(path_beside(arguments.dry_run))
+            left_out.record(arguments.dry_run, overwrite=False)
             done = f"{arguments.dry_run}: written, not published"
         else:
             done = _push(arguments, client, folder, before)
     print(f"{done}; {told}, {time.perf_counter() - started:.1f} s")
     return 0
+
+
+@contextlib.contextmanager
+def _scratch(folder: Path | None):
+    """A folder to work in; what is in its `made` in the end becomes `folder`, if there is one."""
+    if folder is None:
+        with tempfile.TemporaryDirectory(prefix="jax_ir_synth.") as name:
+            yield Path(name)
+    else:
+        with outputs.new_folder(folder) as partial:
+            yield partial
 
 
 def _ready(arguments):
@@ -164,10 +173,7 @@ def _validated(arguments) -> Request:
             "among others: the card is about it"
         )
     if arguments.dry_run is not None:
-        if arguments.dry_run.exists() or not arguments.dry_run.absolute().parent.is_dir():
-            raise ValueError(
-                f"`--dry-run` (={arguments.dry_run}) must be a new folder in one that exists"
-            )
+        outputs.check_new_folder("--dry-run", arguments.dry_run, {"--from": arguments.source})
     return request
 
 
@@ -208,7 +214,10 @@ def _parser() -> argparse.ArgumentParser:
         "--private", action="store_true", help="create the repository for you alone"
     )
     parser.add_argument(
-        "--dry-run", type=Path, metavar="FOLDER", help="write the files there, publish nothing"
+        "--dry-run",
+        type=outputs.path,
+        metavar="FOLDER",
+        help="write the files there, publish nothing",
     )
     return parser
 

@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+from jax_ir_synth import outputs
 from jax_ir_synth.cli import (
     OneLineParser,
     Terminated,
@@ -44,6 +45,9 @@ def main(argv: list[str] | None = None) -> int:
             arguments.shards = -(-request.count // _ROWS_A_SHARD)
         pinned = pin.pin_here(request, arguments.shards)
         # Whole, since tasks run in other folders.
+        destination = outputs.locate("--output", arguments.output)
+        if destination.is_stream or (destination.exists and not destination.is_folder):
+            raise ValueError(f"`--output` (={arguments.output}) must be a folder, or new")
         folder = arguments.output.absolute()
         pin.settle(folder, pinned)
     except (ValueError, ScaleError) as error:
@@ -152,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--output",
-        type=Path,
+        type=outputs.path,
         metavar="DIR",
         help="where to; a folder that all machines see. What is there already isn't made again",
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from datatrove.pipeline.base import PipelineStep
 from loguru import logger
 
-from jax_ir_synth import files
+from jax_ir_synth import partials
 from jax_ir_synth.scale import PROGRAM, draws, planning, progress, records, shards
 from jax_ir_synth.scale.draws import Range
 from jax_ir_synth.scale.pin import Pin
@@ -31,7 +31,7 @@ def run(folder: Path, pinned: Pin, launch: Launch) -> int:
         return _run(folder, pinned, launch)
     finally:
         # What writers were at when they were killed, by this run's end or before it.
-        files.remove_partial(folder)
+        partials.remove_unlocked(folder)
 
 
 def local(workers: int) -> Launch:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from jax_ir_synth import choices, dialects
+from jax_ir_synth import choices, dialects, outputs
 from jax_ir_synth.cli import (
     OneLineParser,
     Terminated,
@@ -13,7 +13,6 @@ from jax_ir_synth.cli import (
     sigterm_raises,
 )
 from jax_ir_synth.config import ALL, CONFIGS, DEFAULTS, DEVICES
-from jax_ir_synth.files import check_apart
 
 PROGRAM = "jax_ir_synth.show"
 ROWS = 300
@@ -28,7 +27,7 @@ _FLAGS = {"verify": "--no-verify"}
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit code.
 
-    0: done. 1: a row couldn't be made. 2: wrong arguments, nothing there by that name or id, a
+    0: done. 1: a row couldn't be made, or the writing failed. 2: wrong arguments, nothing there by that name or id, a
     malformed row, or a page that can't be written. 130 and 143: interrupted, terminated. After
     anything but 0 no page is written.
     """
@@ -53,13 +52,15 @@ def main(argv: list[str] | None = None) -> int:
         return _fail(parser, "interrupted", 130)
     except Terminated:
         return _fail(parser, "terminated", 143)
+    except outputs.NotPlacedError as error:
+        return _fail(parser, f"{arguments.html} was not written: {error}", 1)
     except RuntimeError as error:
         # A row that can't be made, or a grammar that has no more programs.
         return _fail(parser, str(error), 1)
     except ValueError as error:
         parser.error(_told(error, arguments))
     except OSError as error:
-        parser.error(f"{error.filename or arguments.what}: {error.strerror or error}")
+        parser.error(f"{error.filename or arguments.html or arguments.what}: {error.strerror or error}")
     return 0
 
 
@@ -101,10 +102,11 @@ def _print(source, arguments) -> None:
 def _write(source, arguments) -> None:
     from jax_ir_synth.show.page import write_page
 
-    shown, total = write_page(arguments.html, source, arguments.rows or ROWS)
-    print(
-        f"{arguments.html}: {shown} of {total} rows, {arguments.html.stat().st_size / 1e6:.1f} MB"
-    )
+    with outputs.written(arguments.html, arguments.overwrite) as partial:
+        shown, total = write_page(partial, source, arguments.rows or ROWS)
+        size = partial.stat().st_size
+    with outputs.talking(arguments.html):
+        print(f"{arguments.html}: {shown} of {total} rows, {size / 1e6:.1f} MB")
 
 
 def _validate(arguments) -> None:
@@ -113,9 +115,8 @@ def _validate(arguments) -> None:
             flag for name, flag in _VIEWING.items() if getattr(arguments, name) is not None
         ]:
             raise ValueError(f"`{given[0]}` is for the terminal: a page has all of that in it")
-        if arguments.html.is_dir() or not arguments.html.absolute().parent.is_dir():
-            raise ValueError(f"`--html` (={arguments.html}) must be a file in a folder that exists")
-        check_apart({"--html": arguments.html}, {"PATH": Path(arguments.what)})
+        what = {} if arguments.what in CONFIGS else {"PATH": Path(arguments.what)}
+        outputs.check({"--html": arguments.html}, what, arguments.overwrite)
     elif arguments.rows is not None:
         raise ValueError(f"`--rows` (={arguments.rows}) is for a page, see --html")
     if arguments.rows is not None and arguments.rows < 1:
@@ -178,7 +179,8 @@ def _parser() -> OneLineParser:
         metavar="NAME",
         help=f"{', '.join(PASSES)} (default: both)",
     )
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page instead")
+    parser.add_argument("--html", type=outputs.path, metavar="FILE", help="write a page instead")
+    outputs.add_overwrite(parser)
     parser.add_argument(
         "--rows",
         type=int,

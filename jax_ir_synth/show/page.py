@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jax_ir_synth.dialects import DIALECTS
-from jax_ir_synth.files import whole
 from jax_ir_synth.reading import Reading
 from jax_ir_synth.show.difference import GAP, KEPT, difference
 from jax_ir_synth.show.lexicon import LEXICON, language_of
@@ -23,21 +22,18 @@ _FIELD = re.compile(r"\{\{(\w+)\}\}")
 
 
 def write_page(path: Path, source, number: int) -> tuple[int, int]:
-    """Write the page, whole or not at all.
+    """Write the page.
 
     Args:
-      path: the file, which is replaced.
+      path: the file.
       source: `sources.SavedRows` or `sources.MadeRows`.
       number: how many rows it may have.
 
     Returns how many rows it has, and how many there are. Raises OSError, and what the source does.
     """
-    with whole(path) as partial:
-        # Before the work, which may take a while: whether it can be written at all.
-        partial.touch()
-        readings, total = source.some(number)
-        # Bytes, so that lines end alike everywhere.
-        partial.write_bytes(page(readings, total, source.title).encode())
+    readings, total = source.some(number)
+    # Bytes, so that lines end alike everywhere.
+    path.write_bytes(page(readings, total, source.title).encode())
     return len(readings), total
 
 

@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+from jax_ir_synth import outputs
 from jax_ir_synth.cli import OneLineParser
 
 PROGRAM = "jax_ir_synth.stats"
@@ -12,21 +13,38 @@ PROGRAM = "jax_ir_synth.stats"
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit code.
 
-    0: done, and no row breaks a promise. 1: some do. 2: wrong arguments, or no saved dataset.
+    0: done, and no row breaks a promise. 1: some do, or the writing failed. 2: wrong arguments, or no saved dataset.
     """
     parser = _parser()
     arguments = parser.parse_args(argv)
+    try:
+        outputs.check(
+            {"--json": arguments.json},
+            {f"PATH {path}": path for path in arguments.paths},
+            arguments.overwrite,
+        )
+    except outputs.OutputError as error:
+        parser.error(str(error))
     # Late: they bring jax, and --help or a wrong argument must not wait for it.
     from jax_ir_synth.saved import SavedError
 
     try:
         summaries = {str(path): summarise(path) for path in arguments.paths}
         if arguments.json is not None:
-            arguments.json.write_text(json.dumps(summaries, indent=1) + "\n", encoding="utf-8")
+            text = json.dumps(summaries, indent=1) + "\n"
+            outputs.write_text(arguments.json, text, arguments.overwrite)
     except SavedError as error:
         parser.error(str(error))
+    except outputs.NotPlacedError as error:
+        return parser.failed(f"{arguments.json} was not written: {error}", 1)
     except OSError as error:
-        parser.error(f"{error.filename}: {error.strerror}")
+        parser.error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    with outputs.talking(arguments.json):
+        _show(summaries, arguments)
+    return int(any(summary["faults"] for summary in summaries.values()))
+
+
+def _show(summaries: dict[str, dict], arguments) -> None:
     from rich.console import Console
 
     from jax_ir_synth.stats import tables
@@ -36,7 +54,6 @@ def main(argv: list[str] | None = None) -> int:
     else:
         for path, summary in summaries.items():
             tables.show(path, summary, Console(), arguments.verbose)
-    return int(any(summary["faults"] for summary in summaries.values()))
 
 
 def summarise(path: Path) -> dict:
@@ -70,7 +87,8 @@ def _parser() -> OneLineParser:
         type=Path,
         help="a folder of save_to_disk, a .jsonl or a .parquet file",
     )
-    parser.add_argument("--json", metavar="FILE", type=Path, help="write all figures to it")
+    parser.add_argument("--json", metavar="FILE", type=outputs.path, help="write all figures to it")
+    outputs.add_overwrite(parser)
     parser.add_argument(
         "--markdown", action="store_true", help="print the main figures as a Markdown table"
     )

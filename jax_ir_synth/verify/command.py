@@ -6,6 +6,7 @@ import re
 import sys
 from pathlib import Path
 
+from jax_ir_synth import outputs
 from jax_ir_synth.cli import OneLineParser
 from jax_ir_synth.config import ALL, number_of_processes
 
@@ -19,7 +20,7 @@ MAX_GIGABYTES = 1024
 def main(argv: list[str] | None = None, check: str | None = None) -> int:
     """Run the command; returns the exit code. `check` as `reproof.prove_each` takes it.
 
-    0: every row is proven. 1: some are not. 2: wrong arguments, or no saved dataset. 130:
+    0: every row is proven. 1: some are not, or the writing failed. 2: wrong arguments, or no saved dataset. 130:
     interrupted.
     """
     parser = _parser()
@@ -45,12 +46,15 @@ def _verify(arguments, check: str | None, parser: OneLineParser) -> int:
     results = Results(arguments.verbose)
     try:
         _run(arguments, check or CHECK, results)
-        results.show(arguments.path)
+        with outputs.talking(arguments.json):
+            results.show(arguments.path)
         if arguments.json is not None:
             text = json.dumps({"path": arguments.path} | results.figures(), indent=1)
-            arguments.json.write_text(text + "\n", encoding="utf-8")
+            outputs.write_text(arguments.json, text + "\n", arguments.overwrite)
     except (SavedError, SandboxError) as error:
         parser.error(str(error))
+    except outputs.NotPlacedError as error:
+        return parser.failed(f"{arguments.json} was not written: {error}", 1)
     except OSError as error:
         parser.error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     return int(bool(results.failures))
@@ -92,10 +96,7 @@ def _validate(arguments) -> None:
     arguments.num_proc = number_of_processes(arguments.num_proc)
     in_range("--timeout", arguments.timeout, "seconds", MAX_SECONDS)
     in_range("--memory", arguments.memory, "GB", MAX_GIGABYTES)
-    if arguments.json is not None and (
-        arguments.json.is_dir() or not arguments.json.absolute().parent.is_dir()
-    ):
-        raise ValueError(f"`--json` (={arguments.json}) must be a file in a folder that exists")
+    outputs.check({"--json": arguments.json}, {"PATH": Path(arguments.path)}, arguments.overwrite)
 
 
 def in_range(flag: str, value: float, unit: str, most: int) -> None:
@@ -138,8 +139,9 @@ def _parser() -> OneLineParser:
         help="memory of one helper, with what jax takes (default: %(default)s)",
     )
     parser.add_argument(
-        "--json", metavar="FILE", type=Path, help="write all counts and failures to it"
+        "--json", metavar="FILE", type=outputs.path, help="write all counts and failures to it"
     )
+    outputs.add_overwrite(parser)
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="tell the whole of a failure, not one line"
     )

@@ -22,7 +22,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def _written(*arguments, dataset="d.jsonl") -> dict[int, str]:
-    named = ("--dataset", dataset, "--output", "p.jsonl")
+    named = ("--dataset", dataset, "--output", "p.jsonl", "--overwrite")
     assert baselines.main([*named, *map(str, arguments)]) == 0
     lines = [json.loads(line) for line in Path("p.jsonl").read_text().splitlines()]
     assert [line["id"] for line in lines] == sorted(line["id"] for line in lines)
@@ -31,7 +31,7 @@ def _written(*arguments, dataset="d.jsonl") -> dict[int, str]:
 
 def _scored(task, judges=RealJudges) -> dict:
     named = ["--predictions", "p.jsonl", "--dataset", "d.jsonl", "--task", task]
-    assert cli.main([*named, "--json", "out.json", "--missing", "fail"], judges) == 0
+    assert cli.main([*named, "--json", "out.json", "--overwrite", "--missing", "fail"], judges) == 0
     return json.loads(Path("out.json").read_text())
 
 

@@ -36,7 +36,7 @@ def _run(*arguments, judges=TextJudges, predictions="p.jsonl", dataset="d.jsonl"
 
 
 def _json(*arguments, **named) -> dict:
-    assert _run(*arguments, "--json", "out.json", **named) == 0
+    assert _run(*arguments, "--json", "out.json", "--overwrite", **named) == 0
     return json.loads(Path("out.json").read_text())
 
 
@@ -81,7 +81,8 @@ def test_all_that_it_writes(files, capsys):
 def test_bytes_dont_depend_on_the_number_of_processes(files):
     texts = set()
     for number in (1, 2, 5):
-        assert _run("--num-proc", number, "--json", "o.json", "--judgements", "j.jsonl") == 0
+        outputs = ("--json", "o.json", "--judgements", "j.jsonl", "--overwrite")
+        assert _run("--num-proc", number, *outputs) == 0
         texts.add((files / "o.json").read_bytes() + (files / "j.jsonl").read_bytes())
     assert len(texts) == 1
 
@@ -278,7 +279,7 @@ class _Failing(TextJudges):
 
 def test_judging_that_fails(files, capsys):
     (files / "out.json").write_text("older")
-    assert _run("--json", "out.json", judges=_Failing) == 1
+    assert _run("--json", "out.json", "--overwrite", judges=_Failing) == 1
     assert capsys.readouterr().err.splitlines()[-1] == (
         "python -m jax_ir_synth.evaluate: not done, the same command goes on where it stopped: "
         "the helpers are gone"

@@ -13,7 +13,7 @@ from jax_ir_synth.evaluate.journal import Journal, JournalError, Made
 from jax_ir_synth.evaluate.judgement import Judgement
 
 HERE = Path(__file__).parent
-OUTPUTS = ("--json", "out.json", "--judgements", "judged.jsonl", "--k", "1")
+OUTPUTS = ("--json", "out.json", "--judgements", "judged.jsonl", "--overwrite", "--k", "1")
 
 
 @pytest.fixture

@@ -116,7 +116,8 @@ def test_the_command_line_tells_counts_and_records(by_command):
     lines = said(done.stderr)
     assert len(lines) == 3 and set(lines) == LINES
     assert all(line.startswith("jax-ir-synth: ") for line in done.stderr.splitlines() if "(" in line)
-    table = {line.split()[1]: line.split()[-2] for line in done.stdout.splitlines() if "│" in line}
+    cells = [line.split() for line in done.stdout.splitlines()]
+    table = {line[0]: line[-1] for line in cells if len(line) == 8}
     assert (table["unary"], table["branch"], table["loop"], table["all"]) == ("1", "1", "0", "2")
     beside = "rows.jsonl.defects.jsonl"
     assert f"2 rows left out, 1 candidate dropped: {beside} says which and why" in done.stdout
@@ -131,6 +132,29 @@ def test_without_defects_there_is_no_file(python, tmp_path):
     done = python("-m", "jax_ir_synth", "--count", 1, "--output", "rows.jsonl", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
+
+
+def test_a_streams_defects_are_told_on_stderr(python, planted, tmp_path, expected):
+    done = python("-m", "jax_ir_synth", *ASKED, "--output", "-", cwd=tmp_path, env=planted)
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line) for line in done.stdout.splitlines()] == expected
+    records = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
+    assert {record["id"] for record in records} == {None, 13, 22}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_record_of_an_earlier_run_goes_with_its_rows(python, tmp_path):
+    asked = ("-m", "jax_ir_synth", "--count", 1, "--output", "rows.jsonl")
+    beside = tmp_path / "rows.jsonl.defects.jsonl"
+    beside.write_text(json.dumps(defects.Defect(0, "loop", 0, 0, "").described()) + "\n")
+    done = python(*asked, cwd=tmp_path)
+    assert done.returncode == 2 and "defects.jsonl) exists already" in done.stderr
+    assert python(*asked, "--overwrite", cwd=tmp_path).returncode == 0
+    assert not beside.exists()
+    # Somebody's own file of that name stays.
+    beside.write_text("mine\n")
+    assert python(*asked, "--overwrite", cwd=tmp_path).returncode == 0
+    assert beside.read_text() == "mine\n"
 
 
 @pytest.mark.parametrize("flags", [("--num-proc", 2), ("--num-proc", 2, "--no-verify")])

@@ -85,7 +85,7 @@ def test_a_folder_of_something_else(tmp_path, capsys):
     said = _error(capsys, *_asked(tmp_path))
     assert said == f"{tmp_path} holds something else than shards: there is no config.json"
     said = _error(capsys, *_asked(tmp_path / "theirs"))
-    assert said == f"{tmp_path}/theirs is a file, not a folder"
+    assert said == f"`--output` (={tmp_path}/theirs) must be a folder, or new"
     said = _error(capsys, *_asked(tmp_path / "theirs" / "data"))
     assert said == f"`--output` (={tmp_path}/theirs/data) can't be written: Not a directory"
 

@@ -64,9 +64,8 @@ def test_a_row_made_from_its_seed(here, capsys):
 
 def test_a_path_named_as_a_config(here, capsys):
     (here / "loop").symlink_to("a.jsonl")
-    with pytest.raises(SystemExit):
-        main(["./loop"])
-    assert "must be a folder of save_to_disk, a .jsonl or .parquet" in capsys.readouterr().err
+    assert main(["./loop", "--id", "42"]) == 0
+    assert "row 42" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -117,10 +116,10 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(here, capsys, arguments, said
 def test_a_page_that_cannot_be_written_stops_before_the_work(here, capsys, monkeypatch):
     from jax_ir_synth.show.sources import SavedRows
 
-    def refused(self, *_, **__):
-        raise PermissionError(13, os.strerror(13), str(self))
+    def refused(folder, name):
+        raise PermissionError(13, os.strerror(13), str(folder))
 
-    monkeypatch.setattr("pathlib.Path.touch", refused)
+    monkeypatch.setattr("jax_ir_synth.destinations.partial_file", refused)
     monkeypatch.setattr(SavedRows, "some", None)  # any work would fail
     with pytest.raises(SystemExit) as raised:
         main(["a.jsonl", "--html", "a.html"])
@@ -152,7 +151,7 @@ def test_an_interrupted_page_leaves_what_was_there(here, capsys, monkeypatch, se
         raise sent
 
     monkeypatch.setattr(SavedRows, "some", interrupted)
-    assert main(["a.jsonl", "--html", "a.html"]) == code
+    assert main(["a.jsonl", "--html", "a.html", "--overwrite"]) == code
     assert word in capsys.readouterr().err
     assert sorted(here.iterdir()) == before and (here / "a.html").read_text() == "from before"
 

@@ -223,7 +223,7 @@ def test_figures_that_cant_be_written(good, save, capsys, tmp_path):
     with pytest.raises(SystemExit) as raised:
         main([str(save(good[:2], JSONL)), "--json", str(tmp_path / "none" / "figures.json")])
     assert raised.value.code == 2
-    assert "No such file or directory" in capsys.readouterr().err.splitlines()[-1]
+    assert "must be a file in a folder that exists" in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.mark.parametrize("module", ["jax_ir_synth.stats", "jax_ir_synth.samples"])
