@@ -120,7 +120,7 @@ def test_the_command_line_tells_counts_and_records(by_command):
     table = {line[0]: line[-1] for line in cells if len(line) == 8}
     assert (table["unary"], table["branch"], table["loop"], table["all"]) == ("1", "1", "0", "2")
     beside = "rows.jsonl.defects.jsonl"
-    assert f"2 rows left out, 1 candidate dropped: {beside} says which and why" in done.stdout
+    assert f"2 rows left out, 1 candidate dropped: {folder / beside} says which" in done.stdout
     records = {record["id"]: record for record in read(folder / beside)}
     assert records.keys() == {None, 13, 22}
     assert records[13]["values"] == {"got": [1.0], "meant": [2.0]}
