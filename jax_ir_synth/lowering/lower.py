@@ -10,6 +10,7 @@ from jax import lax
 from jax.extend.core import jaxpr_as_fun
 
 from jax_ir_synth import choices, collector, dialects, targets
+from jax_ir_synth.isolation import isolated, isolated_once
 from jax_ir_synth.lowering import contexts
 from jax_ir_synth.lowering.column import BACKENDS, Column, write_column
 from jax_ir_synth.lowering.identity import program_hash
@@ -30,6 +31,7 @@ class LoweredKernel(NamedTuple):
     stablehlo: dict[str, str]
 
 
+@isolated_once
 def lower(
     fn: Callable,
     *example_args: Any,
@@ -82,6 +84,7 @@ def lower(
         return _lower(fn, name, args, argnums, platforms, *chosen).columns
 
 
+@isolated
 def lower_source(
     python: str,
     name: str,
