@@ -19,11 +19,12 @@ from typing import Any, NamedTuple
 
 # Of a stack's memory, what is never used costs nothing. The caller's `threading.stack_size` may be
 # too small for LLVM.
-_STACK_BYTES = 64 * 2**20
+_STACK_BYTES = 16 * 2**20
 # Python's own default, which is enough; a caller may have set less.
 _FRAMES = 1000
+_SECONDS_A_WAIT = 0.1
 # How long an interrupted call is waited for. It may be in native code that nothing interrupts.
-_PATIENCE_SECONDS = 5
+_PATIENCE_SECONDS = 2
 
 
 class _Outcome(NamedTuple):
@@ -99,12 +100,18 @@ class _Thread:
         """
         try:
             self._calls.put(function)
-            outcome = self._outcomes.get()
+            outcome = self._wait()
         except BaseException:
             self.interrupt()
             raise
         after(self)
         return outcome
+
+    def _wait(self) -> _Outcome:
+        # Time and again, since a signal that comes just before a wait doesn't end it.
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return self._outcomes.get(timeout=_SECONDS_A_WAIT)
 
     def end(self) -> None:
         """Let the thread end when it has made its call."""
@@ -129,8 +136,16 @@ class _Thread:
 
 # Those of this process that wait for a call.
 _idle: collections.deque[_Thread] = collections.deque()
-# A process forked off has none of its parent's threads.
-os.register_at_fork(after_in_child=_idle.clear)
+
+
+def _forget() -> None:
+    """A process forked off has none of its parent's threads, nor who holds its locks."""
+    global _starting
+    _idle.clear()
+    _starting = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget)
 
 
 def _take() -> _Thread:

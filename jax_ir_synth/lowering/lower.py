@@ -45,7 +45,8 @@ def lower(
 
     No device of a platform is needed, and nothing is executed. The text depends on the function
     and the arguments' shapes and dtypes alone, not on jax's settings in this process (64-bit
-    types are off, as by default).
+    types are off, as by default) nor on what the caller is in (a mesh, a trace): `fn` is called in
+    a thread of its own.
 
     Args:
       fn: a function of JAX arrays that returns arrays (or a pytree of them). Arguments that must
@@ -114,7 +115,8 @@ def lower_source(
     platforms = check_platforms(platforms)
     chosen = _choices(dialect, target, platforms)
     namespace = {"__name__": "kernel", "jax": jax, "jnp": jnp, "lax": lax}
-    exec(compile(python, "<kernel>", "exec", dont_inherit=True), namespace)
+    # Not as optimized as the caller's Python may be.
+    exec(compile(python, "<kernel>", "exec", dont_inherit=True, optimize=0), namespace)
     fn = namespace.get(name)
     if not callable(fn):
         raise ValueError(f"`python` (={python[:40]!r}…) must define a function `{name}`")

@@ -38,6 +38,8 @@ OF_THE_PROCESS = frozenset(
 _OURS = {
     # The text has no locations, and collecting Python frames for them costs time.
     "jax_traceback_in_locations_limit": 0,
+    # In a terminal or a notebook jax prints jaxprs in colours.
+    "jax_pprint_use_color": False,
 }
 
 # jax merges equal inner functions of a module by the identity of cached objects, and its caches
