@@ -76,7 +76,8 @@ def settle(folder: Path, pin: Pin) -> None:
         raise ScaleError(f"{folder} is a file, not a folder")
     there = read(folder)
     if there is None:
-        if folder.exists() and not all(map(files.is_partial, folder.iterdir())):
+        # What is hidden is no one's shards: partial files, a file manager's or file system's own.
+        if folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
             raise ScaleError(f"{folder} holds something else than shards: there is no {_CONFIG}")
         files.create_json(folder / _CONFIG, pin.described())
         # Another run may have been quicker, for another request.
