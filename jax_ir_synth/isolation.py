@@ -2,7 +2,8 @@
 
 What belongs to a thread or to a context variable is new there, whoever keeps it: jax's meshes,
 metadata and traces under way, NumPy's handling of errors and its print options, decimal's context,
-the stack's depth. What belongs to the process is for others (`lowering.settings`, `helper`).
+the stack's depth. So are the numbers of C's locale, which XLA writes by. What else belongs to the
+process is for others (`lowering.settings`, `helper`).
 """
 
 import collections
@@ -10,6 +11,7 @@ import contextlib
 import contextvars
 import ctypes
 import functools
+import locale
 import os
 import queue
 import sys
@@ -127,11 +129,30 @@ class _Thread:
 
     def _serve(self, isolated: bool) -> None:
         _here.isolated = isolated
+        # Of this thread alone; the caller may have set a locale whose numbers have a comma.
+        _libc().uselocale(_plain_numbers())
         with contextlib.suppress(_Interrupted):
             while (call := self._calls.get()) is not None:
                 self._outcomes.put(_outcome(call))
                 # What was given must not stay here until the next call.
                 del call
+
+
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    libc = ctypes.CDLL(None)
+    libc.duplocale.restype = libc.newlocale.restype = libc.uselocale.restype = ctypes.c_void_p
+    libc.duplocale.argtypes = libc.uselocale.argtypes = [ctypes.c_void_p]
+    libc.newlocale.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p]
+    return libc
+
+
+@functools.cache
+def _plain_numbers() -> int:
+    """The process's locale, but for numbers, which C and C++ write as Python does."""
+    # LC_GLOBAL_LOCALE and LC_NUMERIC_MASK of locale.h.
+    base = _libc().duplocale(ctypes.c_void_p(-1))
+    return _libc().newlocale(1 << locale.LC_NUMERIC, b"C", base)
 
 
 # Those of this process that wait for a call.

@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -22,6 +23,7 @@ from jax.experimental.compute_on import compute_on
 from jax.experimental.xla_metadata import set_xla_metadata
 from jaxlib.mlir import ir
 
+from jax_ir_synth import kernels
 from jax_ir_synth.config import Request
 from jax_ir_synth.kernels import CATEGORIES
 from jax_ir_synth.lowering import lower
@@ -303,6 +305,30 @@ ENVIRONMENTS = {
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_environment_variables_change_nothing(name, expected):
     assert _start(**ENVIRONMENTS[name]) == expected
+
+
+def test_python_without_docstrings_has_the_categories_descriptions(python):
+    code = "from jax_ir_synth import kernels; print(*map(kernels.description, kernels.CATEGORIES))"
+    done = python("-OO", "-c", code)
+    assert done.stdout.split() == " ".join(map(kernels.description, CATEGORIES)).split()
+
+
+COMMA = """
+import locale
+locale.setlocale(locale.LC_ALL, "de_DE.UTF-8")
+assert locale.localeconv()["decimal_point"] == ","
+"""
+
+
+def test_a_locale_with_a_decimal_comma_changes_nothing(expected, tmp_path):
+    if shutil.which("localedef") is None:
+        pytest.skip("there is no localedef")
+    made = tmp_path / "de_DE.UTF-8"
+    command = ["localedef", "-i", "de_DE", "-f", "UTF-8", str(made)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if not made.exists():
+        pytest.skip(f"localedef makes no locale: {done.stderr}")
+    assert _start(COMMA, LOCPATH=str(tmp_path)) == expected
 
 
 def test_dumped_ir_changes_nothing(expected, tmp_path):
