@@ -14,11 +14,15 @@ def chosen(argument: str, value, allowed: Collection[str]) -> tuple[str, ...]:
       ValueError: one line that names the value given and what is allowed.
     """
     names = value.split(",") if isinstance(value, str) else value
-    if not isinstance(names, Sequence) or not names or not all(name in allowed for name in names):
+    if not isinstance(names, Sequence) or not names or not _all_allowed(names, allowed):
         raise ValueError(
             f"`{argument}` (={value!r}) must be one of, or a list of: {', '.join(allowed)}"
         )
-    return tuple(names)
+    return tuple(str(name) for name in names)
+
+
+def _all_allowed(names: Sequence, allowed: Collection[str]) -> bool:
+    return all(isinstance(name, str) and name in allowed for name in names)
 
 
 def kept(names: Sequence[str]) -> str | tuple[str, ...] | None:

@@ -45,16 +45,15 @@ class Request:
     strict: bool = False
 
     def __post_init__(self):
-        # Frozen for everybody else: here NumPy's integers become Python's.
+        # Frozen for everybody else: here NumPy's scalars become Python's.
         object.__setattr__(self, "seed", _integer("seed", self.seed, 0, MAX_SEED))
         object.__setattr__(self, "count", _integer("count", self.count, 1, MAX_COUNT))
-        _one_of("config", self.category, CONFIGS)
-        _one_of("device", self.device, DEVICES)
+        object.__setattr__(self, "category", _one_of("config", self.category, CONFIGS))
+        object.__setattr__(self, "device", _one_of("device", self.device, DEVICES))
         object.__setattr__(self, "dialect", dialects.chosen(self.dialect))
         names = choices.several(targets.chosen(self.target))
         for name in ("verify", "strict"):
-            if not isinstance(value := getattr(self, name), bool):
-                raise ValueError(f"`{name}` (={value!r}) must be True or False")
+            object.__setattr__(self, name, _truth(name, getattr(self, name)))
         written = choices.several(self.dialect)
         kept = targets.relevant(names, written, self.platforms)
         object.__setattr__(self, "target", kept)
@@ -93,6 +92,15 @@ def _integer(name: str, value, low: int, high: int) -> int:
     return number
 
 
-def _one_of(name: str, value, allowed: tuple[str, ...]) -> None:
+def _one_of(name: str, value, allowed: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"`{name}` (={value!r}) must be one of: {', '.join(allowed)}")
+    return str(value)
+
+
+def _truth(name: str, value) -> bool:
+    # NumPy's too, which a plan, a help or a wrong argument shouldn't have to load.
+    is_numpys = str(getattr(value, "dtype", None)) == "bool" and value.ndim == 0
+    if not isinstance(value, bool) and not is_numpys:
+        raise ValueError(f"`{name}` (={value!r}) must be True or False")
+    return bool(value)

@@ -14,8 +14,8 @@ from jax_ir_synth.helper import HelperDied
 LOGGER = logging.getLogger("jax_ir_synth")
 
 # What happens to a process and not to a program: a run ends with it, since the same row is right
-# elsewhere. The recursion limit is reached from a caller that is deep in calls itself.
-_OF_THE_MACHINE = (MemoryError, OSError, ImportError, RecursionError)
+# elsewhere.
+_OF_THE_MACHINE = (MemoryError, OSError, ImportError)
 
 
 class Defect(NamedTuple):

@@ -13,12 +13,20 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
-
+# What the caller's environment says to jax, XLA and Python is not for a helper: it could end it
+# (flags that XLA doesn't know), or have it read commands after its work (PYTHONINSPECT).
+_SETTINGS = ("JAX_", "JAX2TF_", "LIBTPU_", "PJRT_", "PYTHON", "TF_", "XLA_")
+# But for where modules are, and whether compiled ones are kept.
+_PLACES = (
+    "PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONNOUSERSITE PYTHONPATH PYTHONPLATLIBDIR "
+    "PYTHONPYCACHEPREFIX PYTHONUSERBASE"
+).split()
 # NumPy's and SciPy's LAPACK would start a thread for each core, in each helper, and wait for them
 # on matrices of a few elements.
 _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -50,9 +58,11 @@ class Helper:
     """
 
     def __init__(self, module: str, **environment: str | None):
-        start = f"import sys; sys.path[:] = {sys.path!r}; from {module} import serve; serve()"
+        start = f"import sys; sys.path[:] = {sys.path!a}; from {module} import serve; serve()"
         # No device is needed; without the first each helper would take its share of a GPU.
-        variables = {**os.environ, "JAX_PLATFORMS": "cpu", **_ONE_THREAD, **environment}
+        variables = {**_inherited(), "JAX_PLATFORMS": "cpu", **_ONE_THREAD, **environment}
+        # One question at a time, also where several threads ask.
+        self._asking = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-c", start],
             stdin=subprocess.PIPE,
@@ -72,6 +82,10 @@ class Helper:
 
     def ask(self, question: Any) -> Any:
         """The answer. Raises HelperDied."""
+        with self._asking:
+            return self._ask(question)
+
+    def _ask(self, question: Any) -> Any:
         try:
             pickle.dump(question, self._process.stdin)
             self._process.stdin.flush()
@@ -93,6 +107,15 @@ class Helper:
         # Popen's own exit closes the pipes and reaps; a message half-sent can't be flushed.
         with contextlib.suppress(BrokenPipeError), self._process:
             pass
+
+
+def _inherited() -> dict[str, str]:
+    """The environment variables that a helper takes over."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in _PLACES or not name.startswith(_SETTINGS)
+    }
 
 
 class OfThisProcess(Generic[T]):

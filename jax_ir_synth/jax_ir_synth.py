@@ -86,7 +86,7 @@ class JaxIrSynth(datasets.GeneratorBasedBuilder):
     DEFAULT_CONFIG_NAME = ALL
 
     def __init__(self, cache_dir=None, dataset_name=None, config_name=None, hash=None, **kwargs):
-        _check_arguments(config_name, kwargs)
+        kwargs = _canonical(config_name, kwargs)
         self._workers = None
         self._told: list[Defect] = []
         self._told_of_cached = False
@@ -169,13 +169,21 @@ class JaxIrSynth(datasets.GeneratorBasedBuilder):
         )
 
 
-def _check_arguments(config_name: str | None, arguments: dict) -> None:
-    """Raise ValueError unless all that datasets will set on a config is known and right."""
+def _canonical(config_name: str | None, arguments: dict) -> dict:
+    """The arguments, ours in the one form in which datasets shall see them.
+
+    It compares what it sets on a config with the default's values: a default in another spelling
+    would be another config to it, by the same name.
+
+    Raises:
+      ValueError: unless all that datasets will set on a config is known and right.
+    """
     given = {name: value for name, value in arguments.items() if value is not None}
     for name in given.keys() - _GENERAL - DEFAULTS.keys():
         raise ValueError(
             f"`{name}` (={given[name]!r}) is not an argument of this dataset: it is generated, "
             f"and takes {', '.join(DEFAULTS)}"
         )
-    values = {name: arguments[name] for name in DEFAULTS if name in arguments}
-    Request(category=ALL if config_name is None else config_name, **values)
+    ours = {name: arguments[name] for name in DEFAULTS if name in arguments}
+    request = Request(category=ALL if config_name is None else config_name, **ours)
+    return {**arguments, **{name: getattr(request, name) for name in ours}}

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from jax_ir_synth import defects, kernels
 from jax_ir_synth.config import Request
 from jax_ir_synth.defects import Defect, Tell
+from jax_ir_synth.isolation import isolated
 
 SPLITS = ("train", "validation", "test")
 
@@ -63,6 +64,7 @@ def split_of(skeleton_hash: str) -> str:
     return SPLITS[max(0, bucket - 7)]
 
 
+@isolated
 def drawn(category: str, seed: int, candidate: int) -> Drawn | Defect:
     """Draws a candidate, and keeps the first 16 hex digits of its hashes.
 

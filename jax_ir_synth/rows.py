@@ -8,6 +8,7 @@ from typing import NamedTuple
 from jax_ir_synth import choices, collector, defects, kernels
 from jax_ir_synth.config import Request
 from jax_ir_synth.defects import Defect, RowError, Tell
+from jax_ir_synth.isolation import isolated
 from jax_ir_synth.plan import PlannedRow
 from jax_ir_synth.verify import OF_STABLEHLO, UNVERIFIED, prove
 
@@ -22,12 +23,14 @@ class Program(NamedTuple):
     skeleton_hash: str
 
 
+@isolated
 def program_of(category: str, seed: int, candidate: int) -> Program:
     """A candidate's program; free where it is what was drawn last, as a plan has done."""
     spec = kernels.draw(category, seed, candidate)
     return Program(kernels.write(spec), spec.skeleton_hash)
 
 
+@isolated
 @collector.paused()
 def make_row(request: Request, planned: PlannedRow, program: Program | None = None) -> dict:
     """The row for one entry of the plan, as a dict in column order (see `columns.SCHEMA`).

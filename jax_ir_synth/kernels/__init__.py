@@ -1,6 +1,8 @@
 """Program synthesis: the categories, and how a program of one is drawn and written."""
 
+import ast
 import functools
+import inspect
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -54,7 +56,10 @@ def signature(category: str) -> "Signature":
 
 def description(category: str) -> str:
     """What a category's programs are, in the words that its module begins with."""
-    first = _module(category).__doc__.splitlines()[0]
+    module = _module(category)
+    # Python leaves docstrings out where it is started with -OO.
+    text = module.__doc__ or ast.get_docstring(ast.parse(inspect.getsource(module)))
+    first = text.splitlines()[0]
     return first.removeprefix(f"Category `{category}`: ").removesuffix(".")
 
 

@@ -10,6 +10,7 @@ from jax import lax
 from jax.extend.core import jaxpr_as_fun
 
 from jax_ir_synth import choices, collector, dialects, targets
+from jax_ir_synth.isolation import isolated, isolated_once
 from jax_ir_synth.lowering import contexts
 from jax_ir_synth.lowering.column import BACKENDS, Column, write_column
 from jax_ir_synth.lowering.identity import program_hash
@@ -30,6 +31,7 @@ class LoweredKernel(NamedTuple):
     stablehlo: dict[str, str]
 
 
+@isolated_once
 def lower(
     fn: Callable,
     *example_args: Any,
@@ -43,7 +45,8 @@ def lower(
 
     No device of a platform is needed, and nothing is executed. The text depends on the function
     and the arguments' shapes and dtypes alone, not on jax's settings in this process (64-bit
-    types are off, as by default).
+    types are off, as by default) nor on what the caller is in (a mesh, a trace): `fn` is called in
+    a thread of its own.
 
     Args:
       fn: a function of JAX arrays that returns arrays (or a pytree of them). Arguments that must
@@ -82,6 +85,7 @@ def lower(
         return _lower(fn, name, args, argnums, platforms, *chosen).columns
 
 
+@isolated
 def lower_source(
     python: str,
     name: str,
@@ -111,7 +115,8 @@ def lower_source(
     platforms = check_platforms(platforms)
     chosen = _choices(dialect, target, platforms)
     namespace = {"__name__": "kernel", "jax": jax, "jnp": jnp, "lax": lax}
-    exec(compile(python, "<kernel>", "exec", dont_inherit=True), namespace)
+    # Not as optimized as the caller's Python may be.
+    exec(compile(python, "<kernel>", "exec", dont_inherit=True, optimize=0), namespace)
     fn = namespace.get(name)
     if not callable(fn):
         raise ValueError(f"`python` (={python[:40]!r}…) must define a function `{name}`")

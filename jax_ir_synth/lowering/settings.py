@@ -1,61 +1,45 @@
-"""The jax settings that a lowering runs under, whatever the caller has set."""
+"""The jax settings that a lowering runs under, whatever the caller or the environment has set."""
 
 import contextlib
+import functools
 import itertools
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import jax
 
-# Every setting that changes what is traced or what is printed, at jax's own default. The context
-# managers are thread-local, so nothing of it is seen outside `pinned_settings`.
-_PUBLIC = {
-    "check_tracer_leaks": False,
-    "debug_infs": False,
-    "debug_key_reuse": False,
-    "debug_nans": False,
-    "default_device": None,
-    "default_matmul_precision": None,
-    "default_prng_impl": "threefry2x32",
-    "disable_jit": False,
-    "enable_checks": False,
-    "enable_custom_prng": False,
-    "enable_x64": False,
-    "legacy_prng_key": "allow",
-    "log_compiles": False,
-    "no_tracing": False,
-    "numpy_dtype_promotion": "standard",
-    "numpy_rank_promotion": "allow",
-    "softmax_custom_jvp": False,
-    "threefry_partitionable": True,
-}
+from jax_ir_synth.lowering.device import cpu
 
-# Settings that have no public context manager. A name that this jax doesn't have is passed over:
-# it can't be set by the caller either.
-_BY_NAME = {
-    "check_vma": False,
-    "eager_constant_folding": False,
-    "jax_allow_f16_reductions": True,
-    "jax_auto_pcast": True,
-    "jax_check_static_indices": False,
-    "jax_compiler_enable_remat_pass": True,
-    "jax_custom_vjp3": False,
-    "jax_embedded_constants_max_bytes": 32,
-    "jax_error_checking_behavior_divide": "ignore",
-    "jax_error_checking_behavior_nan": "ignore",
-    "jax_error_checking_behavior_oob": "ignore",
-    "jax_high_dynamic_range_gumbel": False,
-    "jax_include_full_tracebacks_in_locations": True,
-    "jax_no_execution": False,
-    "jax_random_seed_offset": 0,
-    "jax_remat3": False,
-    "jax_remove_size_one_mesh_axis_from_type": False,
-    "jax_scan3": False,
-    "jax_threefry_gpu_kernel_lowering": False,
+# All of jax's settings with the values that it declares for them. Recorded in a process without
+# environment variables, since jax keeps what it reads there as the default.
+RECORD = Path(__file__).with_name("jax_settings.json")
+
+# What these decide belongs to the process, and is no part of a text: which devices there are, what
+# is kept of compiled programs, what is logged. What reads them for the first time, settles them
+# for the caller too.
+OF_THE_PROCESS = frozenset(
+    """
+    jax_compilation_cache_check_contents jax_compilation_cache_dir
+    jax_compilation_cache_expect_pgle jax_compilation_cache_include_metadata_in_key
+    jax_compilation_cache_max_size jax_cpu_collectives_implementation
+    jax_cpu_get_global_topology_timeout_minutes jax_cpu_get_local_topology_timeout_minutes
+    jax_debug_leaked_clients_on_clear_backends jax_debug_log_modules jax_distributed_debug
+    jax_enable_compilation_cache jax_enable_preemption_service jax_enable_recoverability
+    jax_logging_level jax_num_cpu_devices jax_persistent_cache_enable_xla_caches
+    jax_persistent_cache_min_compile_time_secs jax_persistent_cache_min_entry_size_bytes
+    jax_pjrt_client_create_options jax_platforms jax_raise_persistent_cache_errors
+    jax_remove_custom_partitioning_ptr_from_cache_key jax_share_binary_between_hosts
+    jax_share_binary_between_hosts_timeout_ms jax_thread_guard jax_transfer_guard
+    """.split()
+)
+
+# Where another value than jax's own is better.
+_OURS = {
     # The text has no locations, and collecting Python frames for them costs time.
     "jax_traceback_in_locations_limit": 0,
-    "jax_use_direct_linearize": True,
-    "jax_use_shardy_partitioner": True,
-    "jax_use_simplified_jaxpr_constants": False,
+    # In a terminal or a notebook jax prints jaxprs in colours.
+    "jax_pprint_use_color": False,
 }
 
 # jax merges equal inner functions of a module by the identity of cached objects, and its caches
@@ -77,19 +61,30 @@ def _by_name() -> dict:
     return getattr(config, "config_states", {})
 
 
+@functools.cache
+def _pins() -> tuple[tuple, ...]:
+    """Each setting that is pinned, with its value; what this jax doesn't have is passed over."""
+    declared = json.loads(RECORD.read_text(encoding="utf-8")) | _OURS
+    states = _by_name()
+    return tuple(
+        (states[name], value)
+        for name, value in declared.items()
+        if name in states and name not in OF_THE_PROCESS
+    )
+
+
 @contextlib.contextmanager
 def pinned_settings() -> Iterator[None]:
     """Trace and lower inside this: jax's defaults for this thread, and caches of its own.
 
-    The caller's settings stand again on leaving, and other threads never see a change.
+    The caller's settings stand again on leaving, and other threads never see a change. A context
+    that the caller is in (a mesh, a trace) is another matter: see `isolation`.
     """
-    states = _by_name()
     with contextlib.ExitStack() as stack:
-        for name, value in _PUBLIC.items():
-            stack.enter_context(getattr(jax, name)(value))
-        for name, value in _BY_NAME.items():
-            if name in states:
-                stack.enter_context(states[name](value))
+        for state, value in _pins():
+            stack.enter_context(state(value))
+        # Else jax would look for all devices there are, for good and for the caller as well.
+        stack.enter_context(jax.default_device(cpu()))
         stack.enter_context(_epoch(("jax_ir_synth", next(_lowerings) // _LOWERINGS_PER_EPOCH)))
         yield
 

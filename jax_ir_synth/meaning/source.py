@@ -60,7 +60,8 @@ def load(python: str, name: str, half: str | None = None):
     if half is not None:
         tree = rounded_literals(tree, half)
     space = {"jax": JAX, "jnp": JNP, "lax": LAX, "__builtins__": _BUILTINS}
-    exec(compile(tree, f"<{name}>", "exec"), space)
+    # Not as optimized as the caller's Python may be.
+    exec(compile(tree, f"<{name}>", "exec", optimize=0), space)
     return space[name]
 
 

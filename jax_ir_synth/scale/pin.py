@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from jax_ir_synth import choices, files, fingerprint, partials
+from jax_ir_synth import choices, files, fingerprint
 from jax_ir_synth.config import Request
 from jax_ir_synth.dialects import COMPILED
 from jax_ir_synth.scale import ScaleError
@@ -76,7 +76,8 @@ def settle(folder: Path, pin: Pin) -> None:
         raise ScaleError(f"{folder} is a file, not a folder")
     there = read(folder)
     if there is None:
-        if folder.exists() and not all(map(partials.is_partial, folder.iterdir())):
+        # What is hidden is no one's shards: partial files, a file manager's or file system's own.
+        if folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
             raise ScaleError(f"{folder} holds something else than shards: there is no {_CONFIG}")
         files.create_json(folder / _CONFIG, pin.described())
         # Another run may have been quicker, for another request.

@@ -1,5 +1,7 @@
 """Proves rows: the IR text in a row, parsed and run, computes what the row's Python means."""
 
+from jax_ir_synth.isolation import isolated
+
 # What ran a row's texts, from the word that says most to the one that says least: StableHLO's
 # reference interpreter; it, with NumPy and SciPy for operations that it lacks; XLA's CPU client.
 RUN_BY = ("interpreter", "interpreter+numpy", "xla")
@@ -26,6 +28,7 @@ class NotProven(ValueError):
         self.values = values
 
 
+@isolated
 def prove(row) -> str:
     """How a row was proven, from its own columns alone: one of `WORDS`.
 

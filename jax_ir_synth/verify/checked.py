@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from jax_ir_synth.malformed import Malformed
 from jax_ir_synth.reading import Reading
 from jax_ir_synth.saved import ADDED
-from jax_ir_synth.verify import UNVERIFIED, NotProven, prove, xla
+from jax_ir_synth.verify import UNVERIFIED, NotProven, xla
+from jax_ir_synth.verify.proof import prove
 
 # In the place of what a row says of its own proof, and also if it says nothing.
 _CLAIMED = dict.fromkeys(ADDED, UNVERIFIED)
@@ -13,7 +14,8 @@ _CLAIMED = dict.fromkeys(ADDED, UNVERIFIED)
 
 def check(row: Mapping) -> str:
     """How the row was proven, from its own columns alone. Raises NotProven."""
-    # A helper is never forked, and it, not a child of it, is what the limits are set for.
+    # A helper is never forked, and it, not a child of it, is what the limits are set for. So the
+    # proof needs no thread of its own either.
     xla.use_this_process()
     reasons = list(Malformed()(Reading({**row, **_CLAIMED})))
     if reasons:

@@ -45,11 +45,12 @@ def _run(text: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
     from jaxlib import lapack, xla_client
     from jaxlib.xla_client import XlaRuntimeError
 
+    from jax_ir_synth.lowering.device import cpu
     from jax_ir_synth.lowering.parsing import parsed
 
     # Fetches LAPACK's addresses, which JAX does when it lowers a call; without them one crashes.
     lapack.prepare_lapack_call("potrf_ffi", np.float32)
-    device = jax.devices("cpu")[0]
+    device = cpu()
     options = xla_client.CompileOptions()
     options.num_replicas = options.num_partitions = 1
     try:

@@ -130,8 +130,12 @@ def test_no_other_seed_is(seed):
         ("target", "sm_70", ", ".join(TARGETS)),
         ("target", 90, "sm_90"),
         ("target", (), "sm_90"),
+        ("target", [["sm_90"]], "sm_90"),
+        ("dialect", [["hlo"]], "stablehlo"),
         ("target", ["sm_80", "sm_90"], "one for the CPU and one for CUDA"),
         ("verify", 1, "True or False"),
+        ("verify", np.array([True]), "True or False"),
+        ("verify", np.int64(1), "True or False"),
         ("verify", None, "True or False"),
     ],
 )

@@ -259,7 +259,7 @@ def test_workers_that_are_killed_again_are_an_error_and_not_a_hang(wanted, dying
             list(rows(wanted, plan_rows(wanted), workers))
 
 
-@pytest.mark.parametrize("error", [MemoryError, OSError(28, "No space left"), RecursionError])
+@pytest.mark.parametrize("error", [MemoryError, OSError(28, "No space left")])
 def test_what_is_wrong_with_the_machine_leaves_no_row_out(wanted, monkeypatch, error):
     def broken(*_):
         raise error

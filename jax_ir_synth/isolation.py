@@ -1,0 +1,211 @@
+"""Calls functions in threads of their own, where nothing of the caller's context reaches them.
+
+What belongs to a thread or to a context variable is new there, whoever keeps it: jax's meshes,
+metadata and traces under way, NumPy's handling of errors and its print options, decimal's context,
+the stack's depth. So are the numbers of C's locale, which XLA writes by. What else belongs to the
+process is for others (`lowering.settings`, `helper`).
+"""
+
+import collections
+import contextlib
+import contextvars
+import ctypes
+import functools
+import locale
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+# Of a stack's memory, what is never used costs nothing. The caller's `threading.stack_size` may be
+# too small for LLVM.
+_STACK_BYTES = 16 * 2**20
+# Python's own default, which is enough; a caller may have set less.
+_FRAMES = 1000
+_SECONDS_A_WAIT = 0.1
+# How long an interrupted call is waited for. It may be in native code that nothing interrupts.
+_PATIENCE_SECONDS = 2
+
+
+class _Outcome(NamedTuple):
+    value: Any
+    error: BaseException | None
+
+
+class _Here(threading.local):
+    """Whether this is a thread of ours that runs this project's code alone."""
+
+    isolated = False
+
+
+class _Interrupted(BaseException):
+    """Ends the call in a thread whose caller waits no more."""
+
+
+_here = _Here()
+_starting = threading.Lock()
+
+
+def isolated(function: Callable) -> Callable:
+    """Decorates a function of this project: its calls run in a thread that is kept for them.
+
+    Called from such a thread, it runs where it is.
+    """
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        if _here.isolated:
+            return function(*args, **kwargs)
+        thread = _take()
+        return _settled(thread.call(functools.partial(function, *args, **kwargs), _idle.append))
+
+    return call
+
+
+def isolated_once(function: Callable) -> Callable:
+    """Decorates a function that runs code of others: each call has a new thread.
+
+    What that code leaves behind ends with the thread, and a call from within begins anew too.
+    """
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        thread = _Thread(isolated=False)
+        return _settled(thread.call(functools.partial(function, *args, **kwargs), _Thread.end))
+
+    return call
+
+
+class _Thread:
+    """A thread that makes one call after the other."""
+
+    def __init__(self, isolated: bool):
+        self._calls = queue.SimpleQueue()
+        self._outcomes = queue.SimpleQueue()
+        # A daemon: one that waits for its next call keeps no process from ending.
+        self._thread = threading.Thread(
+            target=self._serve, args=(isolated,), name="jax_ir_synth", daemon=True
+        )
+        with _starting:
+            before = threading.stack_size(_STACK_BYTES)
+            try:
+                self._thread.start()
+            finally:
+                threading.stack_size(before)
+
+    def call(self, function: Callable[[], Any], after: Callable[["_Thread"], None]) -> _Outcome:
+        """The function's outcome; `after` is called with this thread then.
+
+        What a signal's handler raises meanwhile (as Ctrl-C's does) ends the call and comes through.
+        """
+        try:
+            self._calls.put(function)
+            outcome = self._wait()
+        except BaseException:
+            self.interrupt()
+            raise
+        after(self)
+        return outcome
+
+    def _wait(self) -> _Outcome:
+        # Time and again, since a signal that comes just before a wait doesn't end it.
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return self._outcomes.get(timeout=_SECONDS_A_WAIT)
+
+    def end(self) -> None:
+        """Let the thread end when it has made its call."""
+        self._calls.put(None)
+
+    def interrupt(self) -> None:
+        """End the call under way, and the thread."""
+        self.end()
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(self._thread.ident), ctypes.py_object(_Interrupted)
+        )
+        self._thread.join(_PATIENCE_SECONDS)
+
+    def _serve(self, isolated: bool) -> None:
+        _here.isolated = isolated
+        # Of this thread alone; the caller may have set a locale whose numbers have a comma.
+        _libc().uselocale(_plain_numbers())
+        with contextlib.suppress(_Interrupted):
+            while (call := self._calls.get()) is not None:
+                self._outcomes.put(_outcome(call))
+                # What was given must not stay here until the next call.
+                del call
+
+
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    libc = ctypes.CDLL(None)
+    libc.duplocale.restype = libc.newlocale.restype = libc.uselocale.restype = ctypes.c_void_p
+    libc.duplocale.argtypes = libc.uselocale.argtypes = [ctypes.c_void_p]
+    libc.newlocale.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p]
+    return libc
+
+
+@functools.cache
+def _plain_numbers() -> int:
+    """The process's locale, but for numbers, which C and C++ write as Python does."""
+    # LC_GLOBAL_LOCALE and LC_NUMERIC_MASK of locale.h.
+    base = _libc().duplocale(ctypes.c_void_p(-1))
+    return _libc().newlocale(1 << locale.LC_NUMERIC, b"C", base)
+
+
+# Those of this process that wait for a call.
+_idle: collections.deque[_Thread] = collections.deque()
+
+
+def _forget() -> None:
+    """A process forked off has none of its parent's threads, nor who holds its locks."""
+    global _starting
+    _idle.clear()
+    _starting = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
+def _take() -> _Thread:
+    try:
+        return _idle.pop()
+    except IndexError:
+        return _Thread(isolated=True)
+
+
+def _outcome(call: Callable[[], Any]) -> _Outcome:
+    try:
+        # A new context, where a thread would inherit its parent's.
+        with _deep_enough():
+            return _Outcome(contextvars.Context().run(call), None)
+    except _Interrupted:
+        raise
+    except BaseException as error:
+        return _Outcome(None, error)
+
+
+def _settled(outcome: _Outcome) -> Any:
+    if outcome.error is None:
+        return outcome.value
+    try:
+        raise outcome.error
+    finally:
+        # The error's traceback holds this frame, which must not hold the error.
+        del outcome
+
+
+@contextlib.contextmanager
+def _deep_enough() -> Iterator[None]:
+    """As many frames as Python allows by default, where the caller allows fewer."""
+    before = sys.getrecursionlimit()
+    if before >= _FRAMES:
+        yield
+        return
+    sys.setrecursionlimit(_FRAMES)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
