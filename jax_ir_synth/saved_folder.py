@@ -48,6 +48,11 @@ def was_interrupted(folder: Path) -> bool:
     return (folder / _PLACING).exists()
 
 
+def may_replace(folder: Path, overwrite: bool) -> bool:
+    """Whether a dataset may be put in the folder; one of ours only by the user's word."""
+    return is_empty(folder) or was_interrupted(folder) or (overwrite and is_ours(folder))
+
+
 def settle_fingerprints(folder: Path) -> None:
     """Give each split that was just saved a fingerprint by its rows, instead of a random one.
 
@@ -87,7 +92,7 @@ def put(made: Path, folder: Path, overwrite: bool) -> None:
             # Some file systems rename files alone.
             if made.exists():
                 folder.mkdir()
-        elif not (overwrite or is_empty(folder) or was_interrupted(folder)):
+        elif not may_replace(folder, overwrite):
             raise FileExistsError(f"somebody has put something in {folder} meanwhile")
         if made.exists():
             with _signals_held():

@@ -103,15 +103,13 @@ def _open_folder(destination: Destination, overwrite: bool, flag: str):
     if destination.is_stream or (destination.exists and not destination.is_folder):
         raise OutputError(f"`{flag}` (={path}) must be a dataset folder, or new")
     folder = destination.path
-    if destination.exists and not (
-        saved_folder.is_empty(folder) or saved_folder.was_interrupted(folder)
-    ):
-        if not saved_folder.is_ours(folder):
-            raise OutputError(
-                f"`{flag}` (={path}) holds something else than a saved dataset of this package: "
-                "nothing in it is replaced, name another"
-            )
-        check_new(flag, destination, overwrite)
+    if destination.exists and not saved_folder.may_replace(folder, overwrite):
+        if saved_folder.is_ours(folder):
+            check_new(flag, destination, overwrite)
+        raise OutputError(
+            f"`{flag}` (={path}) holds something else than a saved dataset of this package: "
+            "nothing in it is replaced, name another"
+        )
     with contextlib.ExitStack() as stack:
         with _writable(flag, path):
             destination.beside.mkdir(parents=True, exist_ok=True)

@@ -100,7 +100,7 @@ def _run(arguments, request: Request, number: int, check: str | None) -> int:
 def _scratch(folder: Path | None):
     """A folder to work in; what is in its `made` in the end becomes `folder`, if there is one."""
     if folder is None:
-        with tempfile.TemporaryDirectory(prefix="jax_ir_synth.") as name:
+        with tempfile.TemporaryDirectory(prefix=".jax_ir_synth.") as name:
             yield Path(name)
     else:
         with outputs.new_folder(folder) as partial:

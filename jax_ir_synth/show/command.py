@@ -27,9 +27,9 @@ _FLAGS = {"verify": "--no-verify"}
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit code.
 
-    0: done. 1: a row couldn't be made, or the writing failed. 2: wrong arguments, nothing there by that name or id, a
-    malformed row, or a page that can't be written. 130 and 143: interrupted, terminated. After
-    anything but 0 no page is written.
+    0: done. 1: a row couldn't be made, or the writing failed. 2: wrong arguments, nothing there by
+    that name or id, a malformed row, or a page that can't be written. 130 and 143: interrupted,
+    terminated. After anything but 0 no page is written.
     """
     parser = _parser()
     # What is not given stays None, so that it can be told from a default.
@@ -60,7 +60,8 @@ def main(argv: list[str] | None = None) -> int:
     except ValueError as error:
         parser.error(_told(error, arguments))
     except OSError as error:
-        parser.error(f"{error.filename or arguments.html or arguments.what}: {error.strerror or error}")
+        where = error.filename or arguments.html or arguments.what
+        parser.error(f"{where}: {error.strerror or error}")
     return 0
 
 

@@ -13,7 +13,8 @@ PROGRAM = "jax_ir_synth.stats"
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit code.
 
-    0: done, and no row breaks a promise. 1: some do, or the writing failed. 2: wrong arguments, or no saved dataset.
+    0: done, and no row breaks a promise. 1: some do, or the writing failed. 2: wrong arguments, or
+    no saved dataset.
     """
     parser = _parser()
     arguments = parser.parse_args(argv)

@@ -20,8 +20,8 @@ MAX_GIGABYTES = 1024
 def main(argv: list[str] | None = None, check: str | None = None) -> int:
     """Run the command; returns the exit code. `check` as `reproof.prove_each` takes it.
 
-    0: every row is proven. 1: some are not, or the writing failed. 2: wrong arguments, or no saved dataset. 130:
-    interrupted.
+    0: every row is proven. 1: some are not, or the writing failed. 2: wrong arguments, or no saved
+    dataset. 130: interrupted.
     """
     parser = _parser()
     arguments = parser.parse_args(argv)

@@ -1,4 +1,4 @@
-"""The command line with rows by hand in the place of those that it makes: `python canned.py FLAGS`."""
+"""The command line with rows by hand in the place of those that it makes."""
 
 import os
 import sys
@@ -28,7 +28,7 @@ def row(id: int) -> dict:
 
 
 def run(request, number, write):
-    """In the place of `cli._run`; ends itself after the last row where CANNED_DEATH names a signal."""
+    """In the place of `cli._run`; after the last row it sends itself the signal CANNED_DEATH."""
     from jax_ir_synth import report
 
     summary = report.Summary()

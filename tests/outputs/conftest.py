@@ -51,7 +51,7 @@ def started(tmp_path):
 
 @pytest.fixture
 def mounted(tmp_path):
-    """`mounted(setup, *flags)`: the same with mounts that no other process sees, and that end with it.
+    """`mounted(setup, *flags)`: the same with mounts that nobody else sees, and that end with it.
 
     `setup` is shell, run in `tmp_path`, and so is what is done `after`, while the mounts are there.
     Skips where they aren't permitted.

@@ -147,7 +147,7 @@ def test_an_empty_path_is_none(write, listed, capsys):
 
 
 def test_somebody_elses_file_of_meanwhile_stays(tmp_path, monkeypatch, write, capsys, ids):
-    for name in ("rows.jsonl", "rows"):
+    for name, *flags in (("rows.jsonl",), ("rows",), ("more", "--overwrite")):
         path = tmp_path / name
 
         def run(request, number, write, path=path):
@@ -160,7 +160,7 @@ def test_somebody_elses_file_of_meanwhile_stays(tmp_path, monkeypatch, write, ca
             return summary
 
         monkeypatch.setattr("jax_ir_synth.cli._run", run)
-        assert write("--output", name) == 1
+        assert write("--output", name, *flags) == 1
         shown = capsys.readouterr().err
         assert "kept in " in shown
         kept = shown.strip().split("kept in ")[1]
@@ -212,7 +212,7 @@ def test_gzip_as_others_write_and_read_it(tmp_path, write, jsonl):
 
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("-", JSONL), ("/dev/stdout", JSONL), ("pipe", JSONL), ("pipe.parquet", PARQUET), ("a", FOLDER)],
+    [("-", JSONL), ("/dev/stdout", JSONL), ("pipe", JSONL), ("p.parquet", PARQUET), ("a", FOLDER)],
 )
 def test_the_format_of_a_stream(tmp_path, monkeypatch, name, kind):
     monkeypatch.chdir(tmp_path)
@@ -223,8 +223,9 @@ def test_the_format_of_a_stream(tmp_path, monkeypatch, name, kind):
 def test_a_file_beside_an_output(tmp_path):
     from jax_ir_synth import outputs
 
-    assert outputs.beside(tmp_path / "a.jsonl", ".defects.jsonl") == tmp_path / "a.jsonl.defects.jsonl"
-    assert outputs.beside(tmp_path / "a", ".defects.jsonl") == tmp_path / "a.defects.jsonl"
+    for name in ("a.jsonl", "a"):
+        found = outputs.beside(tmp_path / name, ".defects.jsonl")
+        assert found == tmp_path / f"{name}.defects.jsonl"
     assert outputs.beside(type(tmp_path)("-"), ".defects.jsonl") is None
     outputs.write_text(tmp_path / "a.jsonl.defects.jsonl", json.dumps({}), overwrite=False)
     assert [path.name for path in tmp_path.iterdir()] == ["a.jsonl.defects.jsonl"]
