@@ -165,3 +165,11 @@ def test_a_parameter_with_a_default_is_no_argument(make):
     row = make("def kernel_a(x):\n    return x * 2.0\n", (4,))
     row["python"] = "def kernel_a(x, scale=2.0):\n    return x * scale\n"
     assert malformed([row]) == []
+
+
+def test_a_main_that_returns_nothing(good):
+    (section,) = read_columns(good[1]["cpp"])
+    main = "func.func public @main(%arg0: tensor<f32>) {\n    return\n  }"
+    module = f"module @m {{\n  {main}\n}}\n"
+    good[1]["cpp"] = write_column(section._replace(forward=module))
+    assert any("a module whose main returns nothing" in fault.reason for fault in malformed(good))
