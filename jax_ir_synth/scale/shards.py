@@ -36,7 +36,9 @@ def bounds(shard: int, shards: int, count: int) -> tuple[int, int]:
 def make(
     folder: Path, pin: Pin, shard: int, rows: Callable[[Iterable[PlannedRow]], Iterable[dict]]
 ) -> None:
-    """Make a shard: its files, then its manifest. A split without rows has a file all the same.
+    """Make a shard: its files, then its manifest.
+
+    A split without rows has no file: datasets can't load a split all of whose files are empty.
 
     Args:
       rows: makes the rows of what is planned, in order.
@@ -56,12 +58,7 @@ def make(
             "first": start,
             "rows": stop - start,
             "files": {
-                path: {
-                    "rows": counts[split],
-                    "bytes": (folder / path).stat().st_size,
-                    "sha256": files.sha256(folder / path),
-                }
-                for split, path in paths.items()
+                path: _described(folder / path, counts[split]) for split, path in paths.items()
             },
         }
         files.write_json(manifest_path(folder, shard, pin.shards), manifest)
@@ -81,10 +78,10 @@ def is_whole(folder: Path, pin: Pin, shard: int) -> bool:
     entries = manifest.get("files")
     for path in split_files(shard, pin.shards).values():
         try:
-            if (folder / path).stat().st_size != entries[path]["bytes"]:
+            if _size(folder / path) != (entries[path]["bytes"] if entries[path]["rows"] else None):
                 return False
-        # No such file, or a manifest of another form.
-        except (FileNotFoundError, KeyError, TypeError):
+        # A manifest of another form.
+        except (KeyError, TypeError):
             return False
     return True
 
@@ -100,11 +97,26 @@ def _write(paths: dict[str, Path], planned: list[PlannedRow], rows) -> dict[str,
 
     counts = dict.fromkeys(SPLITS, 0)
     with contextlib.ExitStack() as stack:
-        writes = {
-            split: stack.enter_context(parquet_file(stack.enter_context(files.whole(path))))
-            for split, path in paths.items()
-        }
+        writes = {}
         for entry, row in zip(planned, rows(planned), strict=True):
+            if entry.split not in writes:
+                partial = stack.enter_context(files.whole(paths[entry.split]))
+                writes[entry.split] = stack.enter_context(parquet_file(partial))
             writes[entry.split](row)
             counts[entry.split] += 1
+    # Of an earlier try that took other rows to be right.
+    for split, path in paths.items():
+        if not counts[split]:
+            path.unlink(missing_ok=True)
     return counts
+
+
+def _size(path: Path) -> int | None:
+    """In bytes, None of what isn't there."""
+    return path.stat().st_size if path.exists() else None
+
+
+def _described(path: Path, rows: int) -> dict:
+    if not rows:
+        return {"rows": 0}
+    return {"rows": rows, "bytes": path.stat().st_size, "sha256": files.sha256(path)}
