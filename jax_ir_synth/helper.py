@@ -15,6 +15,8 @@ import sys
 from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
 
+from jax_ir_synth.orphans import start_for_good
+
 T = TypeVar("T")
 
 
@@ -40,17 +42,14 @@ class Helper:
     """
 
     def __init__(self, module: str, **environment: str | None):
-        start = f"import sys; sys.path[:] = {sys.path!r}; from {module} import serve; serve()"
+        start = (
+            f"import sys; sys.path[:] = {sys.path!r}; from jax_ir_synth import orphans; "
+            f"orphans.end_with_parent({os.getpid()}); from {module} import serve; serve()"
+        )
         # No device is needed; without the first each helper would take its share of a GPU.
         variables = {**os.environ, "JAX_PLATFORMS": "cpu", **_ONE_THREAD, **environment}
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", start],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={name: value for name, value in variables.items() if value is not None},
-            # Ctrl-C is for the parent, which ends its helpers itself.
-            process_group=0,
-        )
+        environment = {name: value for name, value in variables.items() if value is not None}
+        self._process = start_for_good(lambda: _started(start, environment), _discard)
 
     @property
     def pid(self) -> int:
@@ -83,6 +82,23 @@ class Helper:
         # Popen's own exit closes the pipes and reaps; a message half-sent can't be flushed.
         with contextlib.suppress(BrokenPipeError), self._process:
             pass
+
+
+def _started(code: str, environment: dict[str, str]) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+        # Ctrl-C is for the parent, which ends its helpers itself.
+        process_group=0,
+    )
+
+
+def _discard(process: subprocess.Popen) -> None:
+    process.kill()
+    with process:
+        pass
 
 
 class OfThisProcess(Generic[T]):
