@@ -136,6 +136,10 @@ def _validate(arguments) -> None:
             raise ValueError(f"`--{name.replace('_', '-')}` (={value}) must be 1 or more")
     if arguments.executor == "slurm" and not arguments.partition:
         raise ValueError("`--executor` (=slurm) needs a --partition")
+    if arguments.executor == "slurm":
+        from jax_ir_synth.scale.slurm import check_folder
+
+        check_folder(arguments.output.absolute())
     if arguments.dry_run and arguments.executor != "slurm":
         raise ValueError(f"--dry-run needs `--executor` slurm, not {arguments.executor}")
 
