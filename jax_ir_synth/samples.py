@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jax_ir_synth.cli import OneLineParser
 from jax_ir_synth.markdown import fenced
+from jax_ir_synth.streams import command
 
 PROGRAM = "jax_ir_synth.samples"
 # A row that is quickly read and yet shows something: lines of Python, bytes of one IR column.
@@ -16,6 +17,7 @@ MAX_IR_BYTES = 12_000
 OFTEN = 0.1
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns 0, or exits with 2: wrong arguments, or no saved dataset."""
     parser = _parser()

@@ -10,12 +10,14 @@ from jax_ir_synth.evaluate.options import GIGABYTES, LEAVE_OUT, MISSING, SECONDS
 from jax_ir_synth.evaluate.tasks import TASKS
 from jax_ir_synth.files import check_apart
 from jax_ir_synth.plan import SPLITS
+from jax_ir_synth.streams import command
 from jax_ir_synth.verify.command import MAX_GIGABYTES, MAX_SECONDS, in_range
 
 PROGRAM = "jax_ir_synth.evaluate"
 _PICTURES = (".svg", ".png", ".pdf")
 
 
+@command
 def main(argv: list[str] | None = None, make_judges=None) -> int:
     """Run the command; returns the exit code.
 

@@ -14,6 +14,7 @@ from jax_ir_synth.cli import (
     sigterm_raises,
 )
 from jax_ir_synth.scale import ScaleError, pin
+from jax_ir_synth.streams import command
 
 PROGRAM = "jax_ir_synth.scale"
 EXECUTORS = ("local", "ray", "slurm")
@@ -21,6 +22,7 @@ EXECUTORS = ("local", "ray", "slurm")
 _ROWS_A_SHARD = 1000
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit code.
 

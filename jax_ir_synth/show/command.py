@@ -14,6 +14,7 @@ from jax_ir_synth.cli import (
 )
 from jax_ir_synth.config import ALL, CONFIGS, DEFAULTS, DEVICES
 from jax_ir_synth.files import check_apart
+from jax_ir_synth.streams import command
 
 PROGRAM = "jax_ir_synth.show"
 ROWS = 300
@@ -25,6 +26,7 @@ _VIEWING = {"id": "--id", "passes": "--pass"}
 _FLAGS = {"verify": "--no-verify"}
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit code.
 
