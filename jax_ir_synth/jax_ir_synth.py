@@ -1,5 +1,6 @@
 """The Hugging Face builder: hands the rows of a request to Arrow files or to a stream."""
 
+# ruff: noqa: E402
 # First: what is imported below would be looked for in this folder too.
 if __name__ in ("__main__", "jax_ir_synth"):
     _REASON = (
