@@ -3,7 +3,7 @@
 PYTHON ?= python3
 # Worker processes of the main job: all cores, up to eight.
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ "$$n" -le 8 ] && echo "$$n" || echo 8)
-OUTPUT ?= data/jax_ir_synth
+OUTPUT ?= data/rows
 # What the tests need.
 EXTRAS := test,cuda-ir,scale,scale-ray,publish,croissant,browser,evaluate
 

@@ -11,13 +11,16 @@ from pathlib import Path
 from jax_ir_synth import __version__, outputs
 from jax_ir_synth.config import CONFIGS, DEFAULTS, DEVICES, Request, number_of_processes
 from jax_ir_synth.dialects import DIALECTS
+from jax_ir_synth.encoding import check_arguments, check_folders
 from jax_ir_synth.left_out import LeftOut
+from jax_ir_synth.streams import command
 from jax_ir_synth.targets import DEFAULTS as MACHINES
 from jax_ir_synth.targets import TARGETS
 from jax_ir_synth.writers import format_of, open_output
 
 PROGRAM = "jax-ir-synth"
-DEFAULT_OUTPUT = "data/jax_ir_synth"
+# Not the package's name: a folder of that name would be imported in its place.
+DEFAULT_OUTPUT = "data/rows"
 
 _OUTPUT_HELP = f"""where to: a .jsonl, .jsonl.gz, .jsonl.zst or .parquet file with all rows in the
 order of their ids; a folder (no extension) with train, validation and test for
@@ -31,6 +34,15 @@ class Terminated(BaseException):
 class OneLineParser(argparse.ArgumentParser):
     """Reports a wrong argument in one line, without repeating the usage."""
 
+    def parse_known_args(self, args=None, namespace=None):
+        try:
+            check_arguments(sys.argv[1:] if args is None else args)
+            parsed = super().parse_known_args(args, namespace)
+            check_folders()
+        except ValueError as error:
+            self.error(str(error))
+        return parsed
+
     def error(self, message: str):
         self.exit(2, f"{self.prog}: error: {message}\n")
 
@@ -40,6 +52,7 @@ class OneLineParser(argparse.ArgumentParser):
         return code
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit code.
 

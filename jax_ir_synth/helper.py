@@ -17,6 +17,8 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
 
+from jax_ir_synth.orphans import start_for_good
+
 T = TypeVar("T")
 
 # What the caller's environment says to jax, XLA and Python is not for a helper: it could end it
@@ -58,19 +60,16 @@ class Helper:
     """
 
     def __init__(self, module: str, **environment: str | None):
-        start = f"import sys; sys.path[:] = {sys.path!a}; from {module} import serve; serve()"
+        start = (
+            f"import sys; sys.path[:] = {sys.path!a}; from jax_ir_synth import orphans; "
+            f"orphans.end_with_parent({os.getpid()}); from {module} import serve; serve()"
+        )
         # No device is needed; without the first each helper would take its share of a GPU.
         variables = {**_inherited(), "JAX_PLATFORMS": "cpu", **_ONE_THREAD, **environment}
+        environment = {name: value for name, value in variables.items() if value is not None}
         # One question at a time, also where several threads ask.
         self._asking = threading.Lock()
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", start],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={name: value for name, value in variables.items() if value is not None},
-            # Ctrl-C is for the parent, which ends its helpers itself.
-            process_group=0,
-        )
+        self._process = start_for_good(lambda: _started(start, environment), _discard)
 
     @property
     def pid(self) -> int:
@@ -116,6 +115,23 @@ def _inherited() -> dict[str, str]:
         for name, value in os.environ.items()
         if name in _PLACES or not name.startswith(_SETTINGS)
     }
+
+
+def _started(code: str, environment: dict[str, str]) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+        # Ctrl-C is for the parent, which ends its helpers itself.
+        process_group=0,
+    )
+
+
+def _discard(process: subprocess.Popen) -> None:
+    process.kill()
+    with process:
+        pass
 
 
 class OfThisProcess(Generic[T]):

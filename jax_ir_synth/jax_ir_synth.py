@@ -1,5 +1,14 @@
 """The Hugging Face builder: hands the rows of a request to Arrow files or to a stream."""
 
+# ruff: noqa: E402
+# First: what is imported below would be looked for in this folder too.
+if __name__ in ("__main__", "jax_ir_synth"):
+    _REASON = (
+        "jax_ir_synth was found as a single file of that name, since Python looks into the package's "
+        "own folder first: go to the folder above it (cd ..)"
+    )
+    raise SystemExit(_REASON) if __name__ == "__main__" else ImportError(_REASON, name=__name__)
+
 import dataclasses
 import inspect
 from collections.abc import Iterator

@@ -6,6 +6,7 @@ from jax_ir_synth import outputs
 from jax_ir_synth.cli import OneLineParser
 from jax_ir_synth.dialects import DIALECTS
 from jax_ir_synth.markdown import fenced
+from jax_ir_synth.streams import command
 
 PROGRAM = "jax_ir_synth.levels"
 NAME = "kernel_rectified"
@@ -30,6 +31,7 @@ _LANGUAGES = {"stablehlo": "mlir", "llvm": "llvm", "asm": "asm"}
 _HEADS = {"cpu": "CPU (`cpp`)", "cuda": "CUDA (`cuda`)"}
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit code.
 

@@ -9,6 +9,7 @@ from jax_ir_synth import outputs
 from jax_ir_synth.cli import OneLineParser
 from jax_ir_synth.kernels import CATEGORIES
 from jax_ir_synth.markdown import fenced
+from jax_ir_synth.streams import command
 
 PROGRAM = "jax_ir_synth.samples"
 # A row that is quickly read and yet shows something: lines of Python, bytes of one IR column.
@@ -18,6 +19,7 @@ MAX_IR_BYTES = 12_000
 OFTEN = 0.1
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit code.
 

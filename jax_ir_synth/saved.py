@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from jax_ir_synth.encoding import fault_of_row
 from jax_ir_synth.plan import SPLITS
 
 # Columns that rows of earlier versions lack.
@@ -182,7 +183,8 @@ def _parsed(line: bytes) -> tuple[dict | None, str]:
         return None, f"is no whole row: {_line(error)}"
     if not isinstance(row, dict):
         return None, f"is no row: {text[:40]!r}"
-    return row, ""
+    fault = fault_of_row(row, line)
+    return (None if fault else row), fault
 
 
 def _parquet(path: Path) -> Saved:

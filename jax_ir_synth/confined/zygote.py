@@ -10,10 +10,8 @@ anything through XLA; the caller is never forked.
 
 import gc
 import importlib
-import os
 import pickle
 import resource
-import signal
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -51,7 +49,6 @@ def serve() -> None:
     To the first the answer is None, or in one line why it can't be done; to each of the others a
     list of `Reply`s.
     """
-    _end_with_parent()
     zygote = None
 
     def answer(question):
@@ -65,18 +62,6 @@ def serve() -> None:
         return call(_some_work, (), question.limits).failure
 
     answer_questions(answer, lambda: None)
-
-
-def _end_with_parent() -> None:
-    # The end of stdin says so too, but for a process that the parent forked and that holds it open.
-    parent = os.getppid()
-
-    def look(*_):
-        if os.getppid() != parent:
-            os._exit(0)
-
-    signal.signal(signal.SIGALRM, look)
-    signal.setitimer(signal.ITIMER_REAL, 1, 1)
 
 
 def _some_work(mark: Callable[[str], None]) -> int:

@@ -14,6 +14,7 @@ from jax_ir_synth.evaluate import dataset, extras
 from jax_ir_synth.evaluate.cli import add_processes, add_task
 from jax_ir_synth.evaluate.tasks import TASKS, reference
 from jax_ir_synth.plan import SPLITS
+from jax_ir_synth.streams import command
 
 PROGRAM = "jax_ir_synth.evaluate.baselines"
 REFERENCES, RETRIEVAL, IDENTITY = BASELINES = ("references", "retrieval", "identity")
@@ -73,6 +74,7 @@ def _retrieved(rows: Sequence[Answered]) -> Iterator[Prediction]:
         yield Prediction(row.id, others[found].answer)
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit code.
 

@@ -11,6 +11,7 @@ from jax_ir_synth.evaluate import dataset, extras
 from jax_ir_synth.evaluate.options import GIGABYTES, LEAVE_OUT, MISSING, SECONDS, Options
 from jax_ir_synth.evaluate.tasks import TASKS
 from jax_ir_synth.plan import SPLITS
+from jax_ir_synth.streams import command
 from jax_ir_synth.verify.command import MAX_GIGABYTES, MAX_SECONDS, in_range
 
 PROGRAM = "jax_ir_synth.evaluate"
@@ -18,6 +19,7 @@ _PICTURES = (".svg", ".png", ".pdf")
 _OUTPUTS = ("json", "plot", "judgements")
 
 
+@command
 def main(argv: list[str] | None = None, make_judges=None) -> int:
     """Run the command; returns the exit code.
 

@@ -22,6 +22,7 @@ from jax_ir_synth.left_out import LeftOut
 from jax_ir_synth.publish import NotReady, PublishError
 from jax_ir_synth.publish.names import check_name
 from jax_ir_synth.publish.rows_file import config_of
+from jax_ir_synth.streams import command
 
 PROGRAM = "jax_ir_synth.publish"
 _ROW_FLAGS = ("count", "seed", "device", "dialect", "target")
@@ -31,6 +32,7 @@ class _Unset(int):
     """A default that can be told from the same number, given."""
 
 
+@command
 def main(argv: list[str] | None = None, check: str | None = None) -> int:
     """Run the command; returns the exit code. `check` as `reproof.prove_each` takes it.
 

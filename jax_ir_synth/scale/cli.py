@@ -15,12 +15,14 @@ from jax_ir_synth.cli import (
     sigterm_raises,
 )
 from jax_ir_synth.scale import PROGRAM, ScaleError, pin
+from jax_ir_synth.streams import command
 
 EXECUTORS = ("local", "ray", "slurm")
 # By default a shard has so many rows: about ten megabytes, and a minute's work.
 _ROWS_A_SHARD = 1000
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit code.
 
@@ -139,6 +141,10 @@ def _validate(arguments) -> None:
             raise ValueError(f"`--{name.replace('_', '-')}` (={value}) must be 1 or more")
     if arguments.executor == "slurm" and not arguments.partition:
         raise ValueError("`--executor` (=slurm) needs a --partition")
+    if arguments.executor == "slurm":
+        from jax_ir_synth.scale.slurm import check_folder
+
+        check_folder(arguments.output.absolute())
     if arguments.dry_run and arguments.executor != "slurm":
         raise ValueError(f"--dry-run needs `--executor` slurm, not {arguments.executor}")
 

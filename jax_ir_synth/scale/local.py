@@ -6,7 +6,6 @@ import os
 import queue
 import sys
 import threading
-import time
 
 from datatrove.executor import LocalPipelineExecutor
 from datatrove.utils.logging import setup_default_logger
@@ -14,8 +13,6 @@ from datatrove.utils.logging import setup_default_logger
 from jax_ir_synth.helper import Helper, HelperDied, answer_questions
 from jax_ir_synth.scale import ScaleError
 from jax_ir_synth.scale.ranks import TRIES, run_rank
-
-_SECONDS_BETWEEN_LOOKS = 0.5
 
 
 class LocalExecutor(LocalPipelineExecutor):
@@ -115,11 +112,3 @@ def _ready() -> None:
     # datatrove's log goes into its files; what a library prints by itself is still seen.
     sys.stderr = open(os.devnull, "w", encoding="utf-8")
     setup_default_logger()
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-
-
-def _end_with(parent: int) -> None:
-    """Ends this process when its parent does: who starts again wants no strangers at work."""
-    while os.getppid() == parent:
-        time.sleep(_SECONDS_BETWEEN_LOOKS)
-    os._exit(1)

@@ -41,7 +41,7 @@ Rows = Callable[[Iterable[PlannedRow], Tell], Iterable[dict]]
 def make(folder: Path, pin: Pin, shard: int, rows: Rows) -> None:
     """Make a shard: its files, the record of what it lacks, then its manifest.
 
-    A split without rows has a file all the same.
+    A split without rows has no file: datasets can't load a split all of whose files are empty.
 
     Raises:
       ScaleError: one line; the disk is full, or can't be written for another reason.
@@ -62,12 +62,7 @@ def make(folder: Path, pin: Pin, shard: int, rows: Rows) -> None:
             "rows": sum(counts.values()),
             "left_out": [defect.id for defect in left_out],
             "files": {
-                path: {
-                    "rows": counts[split],
-                    "bytes": (folder / path).stat().st_size,
-                    "sha256": files.sha256(folder / path),
-                }
-                for split, path in paths.items()
+                path: _described(folder / path, counts[split]) for split, path in paths.items()
             },
         }
         files.write_json(manifest_path(folder, shard, pin.shards), manifest)
@@ -87,10 +82,10 @@ def is_whole(folder: Path, pin: Pin, shard: int) -> bool:
     entries = manifest.get("files")
     for path in split_files(shard, pin.shards).values():
         try:
-            if (folder / path).stat().st_size != entries[path]["bytes"]:
+            if _size(folder / path) != (entries[path]["bytes"] if entries[path]["rows"] else None):
                 return False
-        # No such file, or a manifest of another form.
-        except (FileNotFoundError, KeyError, TypeError):
+        # A manifest of another form.
+        except (KeyError, TypeError):
             return False
     return True
 
@@ -109,12 +104,27 @@ def _write(
     counts = dict.fromkeys(SPLITS, 0)
     splits = {entry.id: entry.split for entry in planned}
     with contextlib.ExitStack() as stack:
-        writes = {
-            split: stack.enter_context(parquet_file(stack.enter_context(files.whole(path))))
-            for split, path in paths.items()
-        }
+        writes = {}
         for row in rows:
             split = splits[row["id"]]
+            if split not in writes:
+                partial = stack.enter_context(files.whole(paths[split]))
+                writes[split] = stack.enter_context(parquet_file(partial))
             writes[split](row)
             counts[split] += 1
+    # Of an earlier try that took other rows to be right.
+    for split, path in paths.items():
+        if not counts[split]:
+            path.unlink(missing_ok=True)
     return counts
+
+
+def _size(path: Path) -> int | None:
+    """In bytes, None of what isn't there."""
+    return path.stat().st_size if path.exists() else None
+
+
+def _described(path: Path, rows: int) -> dict:
+    if not rows:
+        return {"rows": 0}
+    return {"rows": rows, "bytes": path.stat().st_size, "sha256": files.sha256(path)}

@@ -7,6 +7,7 @@ import copy
 import json
 import math
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -19,6 +20,9 @@ from jax_ir_synth.scale import ScaleError
 
 # What clusters allow by default is 1001.
 MAX_JOBS = 1000
+_PLAIN = re.compile(r"[\w%+,./:=@-]*", re.ASCII)
+# By a backslash sbatch takes a log's name as it stands, and by a line's end it ends.
+_UNSAYABLE = {"\\": "backslash", "\n": "line break", "\r": "line break"}
 
 
 class SlurmExecutor(SlurmPipelineExecutor):
@@ -37,6 +41,16 @@ class SlurmExecutor(SlurmPipelineExecutor):
             **kwargs,
         )
 
+    def get_sbatch_args(self, max_array: int = 1) -> dict:
+        """datatrove's, whatever characters they have."""
+        directives = super().get_sbatch_args(max_array)
+        # Slurm puts something in the place of other signs behind a %.
+        log = os.path.join(self.slurm_logs_folder.replace("%", "%%"), "%A_%a.out")
+        return {
+            name: _quoted(str(value))
+            for name, value in {**directives, "output": log, "error": log}.items()
+        }
+
     def write(self) -> Path:
         """Write the script and what its jobs load; returns the script's path."""
         jobs = math.ceil(self.tasks / self.tasks_per_job)
@@ -53,6 +67,22 @@ class SlurmExecutor(SlurmPipelineExecutor):
             encoding="utf-8",
         )
         return script
+
+
+def check_folder(folder: Path) -> None:
+    """Raises ScaleError where Slurm can't be told the folder's name."""
+    for character, name in _UNSAYABLE.items():
+        if character in str(folder):
+            raise ScaleError(
+                f"`--output` (={str(folder)!r}) has a {name} in it, which no Slurm script can name"
+            )
+
+
+def _quoted(value: str) -> str:
+    """A value of an #SBATCH line, which sbatch reads much as a shell does."""
+    if _PLAIN.fullmatch(value):
+        return value
+    return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
 
 
 def setup_here() -> str:

@@ -13,6 +13,7 @@ from jax_ir_synth.cli import (
     sigterm_raises,
 )
 from jax_ir_synth.config import ALL, CONFIGS, DEFAULTS, DEVICES
+from jax_ir_synth.streams import command
 
 PROGRAM = "jax_ir_synth.show"
 ROWS = 300
@@ -24,6 +25,7 @@ _VIEWING = {"id": "--id", "passes": "--pass"}
 _FLAGS = {"verify": "--no-verify"}
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit code.
 

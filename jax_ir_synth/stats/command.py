@@ -6,10 +6,12 @@ from pathlib import Path
 
 from jax_ir_synth import outputs
 from jax_ir_synth.cli import OneLineParser
+from jax_ir_synth.streams import command
 
 PROGRAM = "jax_ir_synth.stats"
 
 
+@command
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit code.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from jax_ir_synth import outputs
 from jax_ir_synth.cli import OneLineParser
 from jax_ir_synth.config import ALL, number_of_processes
+from jax_ir_synth.streams import command
 
 PROGRAM = "jax_ir_synth.verify"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -17,6 +18,7 @@ MAX_SECONDS = 24 * 60 * 60
 MAX_GIGABYTES = 1024
 
 
+@command
 def main(argv: list[str] | None = None, check: str | None = None) -> int:
     """Run the command; returns the exit code. `check` as `reproof.prove_each` takes it.
 

@@ -27,6 +27,7 @@ import pebble
 
 from jax_ir_synth.confined.confinement import Limits, lower
 from jax_ir_synth.confined.last_words import last_words
+from jax_ir_synth.orphans import end_with_parent, start_for_good
 
 # Rows in hand for each helper, so that the others have work while one is at a slow row.
 _ROWS_HELD = 16
@@ -70,9 +71,7 @@ class Sandbox:
     def __enter__(self):
         # First, and here: it would let Ctrl-C through again in the thread that starts it.
         multiprocessing.resource_tracker.ensure_running()
-        self._threads = concurrent.futures.ThreadPoolExecutor(
-            len(self._helpers), initializer=_without_ctrl_c
-        )
+        self._threads = concurrent.futures.ThreadPoolExecutor(len(self._helpers))
         # A stack: the helpers in use are as few as the rows need.
         self._idle = collections.deque(self._helpers)
         try:
@@ -115,12 +114,6 @@ class Sandbox:
 
 def _settled(label, future) -> tuple[Any, Outcome | None]:
     return label, future and future.result()
-
-
-def _without_ctrl_c() -> None:
-    # Processes inherit it from the thread that starts them: Ctrl-C is for the parent alone, also
-    # while a helper is still importing.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 class _Helper:
@@ -194,9 +187,11 @@ class _Helper:
             1,
             max_tasks=_ROWS_A_HELPER,
             initializer=_begin,
-            initargs=(self._check, self._limits, self._mouth),
+            initargs=(os.getpid(), self._check, self._limits, self._mouth),
             context=context,
         )
+        # Asking whether it is active starts it.
+        start_for_good(lambda: self._pool.active, lambda _: None)
 
     def _close(self) -> None:
         if self._pool is not None:
@@ -219,9 +214,10 @@ class _Helper:
         return last_words(self._output)
 
 
-def _begin(check: str, limits: Limits, mouth) -> None:
+def _begin(parent: int, check: str, limits: Limits, mouth) -> None:
     """A helper's start: its limits are set before what they shall hold is loaded."""
     global _check
+    end_with_parent(parent)
     for stream in (1, 2):
         os.dup2(mouth.fileno(), stream)
     # Not AS: jax reserves address space by the core that it never uses.

@@ -118,9 +118,13 @@ def test_another_number_of_rows_in_the_manifest(folder):
 
 
 def _exchange(one, other):
-    content = one.read_bytes()
-    one.write_bytes(other.read_bytes())
-    other.write_bytes(content)
+    contents = [path.read_bytes() if path.exists() else None for path in (one, other)]
+    for path, content in zip((other, one), contents, strict=True):
+        if content is None:
+            # A split without rows has no file.
+            path.unlink(missing_ok=True)
+        else:
+            path.write_bytes(content)
 
 
 def test_two_shards_exchanged(folder):
@@ -197,6 +201,11 @@ def test_a_column_too_few(folder):
     _edit(folder / MANIFEST, lambda manifest: manifest["files"].update({FILE: entry}))
     (fault,) = _faults(folder)
     assert fault.startswith(f"{FILE} has the columns id, kernel_name, python, cpp, type, ")
+
+
+def test_a_file_of_a_split_without_rows(folder):
+    shutil.copy(folder / FILE, folder / "validation")
+    assert _faults(folder) == [f"validation/{SHARD}.parquet has rows, its manifest says 0"]
 
 
 def test_a_file_too_many(folder):

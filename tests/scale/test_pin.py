@@ -177,7 +177,7 @@ def test_shards_cover_all_rows():
 def test_what_is_gone_or_cut_off_is_missing(undisturbed, tmp_path):
     folder = shutil.copytree(undisturbed, tmp_path / "data")
     pinned = pin.pin_here(WANTED, SHARDS)
-    (folder / f"test/{shards.name(1, SHARDS)}.parquet").unlink()
+    (folder / f"train/{shards.name(1, SHARDS)}.parquet").unlink()
     cut = folder / f"train/{shards.name(2, SHARDS)}.parquet"
     cut.write_bytes(cut.read_bytes()[:-1])
     shards.manifest_path(folder, 4, SHARDS).unlink()

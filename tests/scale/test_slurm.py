@@ -93,6 +93,58 @@ def test_dry_run_writes_scripts_and_submits_nothing(tmp_path):
     assert not list(folder.glob("*/*.parquet"))
 
 
+NASTY = """da ta%A%% 'q' "d" #h $HOME;&|<>()[]*?!~`é"""
+
+
+def _as_sbatch_reads(line: str) -> list[str]:
+    """The arguments of an #SBATCH line, by the rules of sbatch's own reader."""
+    found, word, quote, escaped = [], None, None, False
+    for character in line.removeprefix("#SBATCH") + " ":
+        if escaped:
+            word, escaped = (word or "") + character, False
+        elif character == "\\":
+            escaped = True
+        elif quote:
+            word, quote = (word, None) if character == quote else (word + character, quote)
+        elif character in "\"'":
+            word, quote = word or "", character
+        elif character == "#":
+            break
+        elif not character.isspace():
+            word = (word or "") + character
+        elif word is not None:
+            found, word = [*found, word], None
+    return found
+
+
+def test_a_folder_of_any_name(undisturbed, tmp_path):
+    env = _path(tmp_path, sbatch=SBATCH, srun=SRUN, scontrol=SCONTROL)
+    folder = tmp_path / NASTY
+    code, out, errors = _ended(folder, "--qos", "two words", env=env)
+    assert code == 0, errors
+    log = (tmp_path / "bin" / "log").read_text()
+    assert contents(folder) == contents(undisturbed), log
+    for script in _scripts(folder).values():
+        lines = [line for line in script.read_text().splitlines() if line.startswith("#SBATCH")]
+        read = [_as_sbatch_reads(line) for line in lines]
+        assert all(len(arguments) == 1 for arguments in read), lines
+        given = dict(arguments[0].removeprefix("--").partition("=")[::2] for arguments in read)
+        assert given["qos"] == "two words"
+        logs = re.sub("%(.)", lambda sign: {"%": "%", "A": "7", "a": "3"}[sign[1]], given["output"])
+        assert given["error"] == given["output"]
+        assert logs == str(script.with_name("slurm_logs") / "7_3.out")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("a\\b", "a backslash in it"), ("a\nb", "a line break in it")]
+)
+def test_a_folder_that_no_script_can_name(tmp_path, name, told):
+    code, _, errors = _ended(tmp_path / name, "--dry-run")
+    assert code == 2 and len(errors.splitlines()) == 1
+    assert repr(str(tmp_path / name)) in errors and told in errors
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_setup_of_ones_own(tmp_path):
     folder = tmp_path / "data"
     setup = "module load python && . v/bin/activate"

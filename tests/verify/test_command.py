@@ -146,10 +146,10 @@ def test_a_few_of_many_failures(tmp_path, capsys):
 
 
 def test_a_rows_text_cant_steer_the_terminal(tmp_path, capsys):
-    row = {"id": 1, "python": "\x1b[2J\ud800", "type": "generate_\x1b[2J"}
+    row = {"id": 1, "python": "\x1b[2J\u202e", "type": "generate_\x1b[2J"}
     assert main([_lines(tmp_path / "a.jsonl", row), "-v"], CHECK) == 0
     shown = capsys.readouterr()
-    assert "\\x1b[2J\\ud800" in shown.out
+    assert "\\x1b[2J\\u202e" in shown.out
     assert "\x1b" not in shown.out + shown.err
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jax_ir_synth.helper import answer_questions
+from jax_ir_synth.orphans import clean_up_after_parent
 from jax_ir_synth.targets import TARGETS, Target
 
 # In a compiled CPU program, see `TargetMachineOptionsProto`: the triple, then the processor.
@@ -24,14 +25,16 @@ def serve() -> None:
     """A helper's whole life. Its folder for the compiler's files goes when it does."""
     folder = Path(os.environ["JAX_IR_SYNTH_FOLDER"])
     try:
-        answer_questions(functools.partial(_answer, folder), _ready)
+        answer_questions(functools.partial(_answer, folder), functools.partial(_ready, folder))
     finally:
         # Also where the caller is gone: then no more questions come.
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _ready() -> None:
+def _ready(folder: Path) -> None:
     importlib.import_module("jax_ir_synth.lowering.parsing")
+    # Somebody whom the caller forked may still hold the end that questions come from.
+    clean_up_after_parent(functools.partial(shutil.rmtree, folder, ignore_errors=True))
 
 
 def _answer(folder: Path, question: tuple[str, str, Sequence[str]]) -> tuple:

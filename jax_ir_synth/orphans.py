@@ -1,0 +1,121 @@
+"""Processes that end when the one that started them does, also while they are still importing.
+
+On Linux the kernel sees to it (PR_SET_PDEATHSIG), whatever a process is at: an import or a compiler
+may keep the interpreter for seconds. The kernel goes by the *thread* that started the process,
+though, so `start_for_good` starts one from a thread that lasts as long as its process. Elsewhere a
+timer looks who the parent is.
+"""
+
+import ctypes
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_PR_SET_PDEATHSIG = 1
+_SECONDS_BETWEEN_LOOKS = 0.25
+
+_starts: queue.SimpleQueue | None = None
+_lock = threading.Lock()
+
+
+def end_with_parent(parent: int) -> None:
+    """End this process as soon as its parent is gone. To be called first, in the main thread.
+
+    Args:
+      parent: the process id of the one that started this one by `start_for_good`.
+    """
+    if not _set_death_signal(signal.SIGKILL):
+        _look_often(parent)
+    # It may have been gone before.
+    _end_if_orphaned(parent)
+
+
+def clean_up_after_parent(clean_up: Callable[[], None]) -> None:
+    """Like `end_with_parent` from here on, but call `clean_up` before.
+
+    That is done by a thread, which has to wait while native code keeps the interpreter.
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        clean_up()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    _set_death_signal(0)
+
+
+def start_for_good(start: Callable[[], T], undo: Callable[[T], None]) -> T:
+    """What `start` returns, which is called in a thread that ends only with this process.
+
+    Args:
+      start: starts a process that calls `end_with_parent`. The process ignores Ctrl-C: that is for
+        this one, which ends it.
+      undo: takes back what `start` did, where Ctrl-C comes meanwhile.
+    """
+    future: Future[T] = Future()
+    _starter().put((future, start))
+    try:
+        return future.result()
+    except BaseException:
+        future.add_done_callback(lambda done: done.exception() or undo(done.result()))
+        raise
+
+
+def _starter() -> queue.SimpleQueue:
+    """The queue of the thread that starts processes."""
+    global _starts
+    with _lock:
+        if _starts is None:
+            _starts = queue.SimpleQueue()
+            # A daemon: other threads end before this process's atexit handlers run.
+            threading.Thread(target=_start_each, args=(_starts,), daemon=True).start()
+        return _starts
+
+
+def _start_each(starts: queue.SimpleQueue) -> None:
+    # What is started inherits it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    while True:
+        future, start = starts.get()
+        try:
+            future.set_result(start())
+        except BaseException as error:
+            future.set_exception(error)
+
+
+def _forget_starter() -> None:
+    """A fork has no thread but the one that forked."""
+    global _starts, _lock
+    _starts, _lock = None, threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forget_starter)
+
+
+def _set_death_signal(number: int) -> bool:
+    """Ask the kernel for a signal when the parent ends, 0: none; False where it can't be asked."""
+    if sys.platform != "linux":
+        return False
+    return ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0) == 0
+
+
+def _look_often(parent: int) -> None:
+    # No thread: a process that forks must have no second one.
+    signal.signal(signal.SIGALRM, lambda *_: _end_if_orphaned(parent))
+    signal.setitimer(signal.ITIMER_REAL, _SECONDS_BETWEEN_LOOKS, _SECONDS_BETWEEN_LOOKS)
+
+
+def _end_if_orphaned(parent: int) -> None:
+    if os.getppid() != parent:
+        os._exit(1)

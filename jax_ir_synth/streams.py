@@ -1,0 +1,131 @@
+"""A command's stdout and stderr: any text can be written to them, and a reader that left is nobody's fault.
+
+`@command` does it for a `main`. What a stream can't encode is spelled in ASCII. A write that fails
+raises `StreamLost`, which no `except Exception` mistakes for a fault of what the command was at.
+"""
+
+import codecs
+import contextlib
+import errno
+import functools
+import io
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+
+# As a shell reports a process that SIGPIPE ended.
+READER_LEFT = 128 + signal.SIGPIPE
+# EX_IOERR of sysexits.h.
+NOT_WRITTEN = 74
+_SPELLED = "jax_ir_synth.spelled"
+_IN_ASCII = {"→": "->", "…": "...", "–": "-", "≠": "!=", "×": "x", "─": "-", "━": "-"}
+# What a spinner turns through, one place wide.
+_BRAILLE = range(0x2800, 0x2900)
+
+
+class StreamLost(BaseException):
+    """stdout or stderr takes no more. What is written to it from now on is thrown away."""
+
+    def __init__(self, name: str, error: OSError):
+        super().__init__(f"{name} can't be written: {error.strerror}")
+        self.reader_left = error.errno == errno.EPIPE
+
+
+def command(main: Callable[..., int]) -> Callable[..., int]:
+    """Decorates a command's `main`: its text gets out, or it returns one of two exit codes more.
+
+    141: who read its output left; nothing is said. 74: its output can't be written, as on a full
+    disk. What was done by then is as whole as after an interruption at the same place.
+
+    Streams that the caller put in the place of the process's own are left alone.
+    """
+
+    @functools.wraps(main)
+    def guarded(*arguments, **named) -> int:
+        try:
+            with _guarded_streams():
+                return main(*arguments, **named)
+        except StreamLost as lost:
+            if lost.reader_left:
+                return READER_LEFT
+            # Where stderr is what was lost, this goes nowhere.
+            with contextlib.suppress(OSError):
+                print(f"{main.__globals__['PROGRAM']}: {lost}", file=sys.stderr)
+            return NOT_WRITTEN
+
+    guarded.is_command = True
+    return guarded
+
+
+def spell(error: UnicodeError) -> tuple[str, int]:
+    """An error handler for encoding: other characters in their place, all ASCII."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    return "".join(map(_spelled, text)), error.end
+
+
+codecs.register_error(_SPELLED, spell)
+
+
+def _spelled(character: str) -> str:
+    if character in _IN_ASCII:
+        return _IN_ASCII[character]
+    if ord(character) in _BRAILLE:
+        return "*"
+    # A byte of a file's name that is no text.
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("ascii", "backslashreplace").decode()
+
+
+@contextlib.contextmanager
+def _guarded_streams() -> Iterator[None]:
+    before = sys.stdout, sys.stderr
+    _fill_closed()
+    sys.stdout = _guarded(sys.stdout, sys.__stdout__, 1)
+    sys.stderr = _guarded(sys.stderr, sys.__stderr__, 2)
+    try:
+        yield
+    finally:
+        own = sys.stdout, sys.stderr
+        try:
+            for stream in own:
+                stream.flush()
+        finally:
+            sys.stdout, sys.stderr = before
+
+
+def _fill_closed() -> None:
+    """Put the null device where the process was started without a stream: else a file comes there."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
+
+
+def _guarded(stream, original, number: int):
+    if stream is not original or not isinstance(stream, io.TextIOWrapper | None):
+        return stream
+    encoding, by_line = "utf-8", True
+    if stream is not None:
+        stream.flush()
+        encoding, by_line = stream.encoding, stream.line_buffering or stream.write_through
+    buffer = io.BufferedWriter(_Raw(number))
+    return io.TextIOWrapper(buffer, encoding, errors=_SPELLED, line_buffering=by_line)
+
+
+class _Raw(io.FileIO):
+    """A standard stream, by its number."""
+
+    def __init__(self, number: int):
+        super().__init__(number, "wb", closefd=False)
+
+    def write(self, data) -> int | None:
+        try:
+            return super().write(data)
+        except OSError as error:
+            # What is still in a buffer is written when the process ends.
+            with open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), self.fileno())
+            raise StreamLost({1: "stdout", 2: "stderr"}[self.fileno()], error) from None
