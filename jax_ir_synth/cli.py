@@ -76,8 +76,8 @@ def main(argv: list[str] | None = None) -> int:
         with contextlib.ExitStack() as stack:
             stack.enter_context(sigterm_raises())
             try:
-                left_out.check(output, arguments.overwrite)
                 write = stack.enter_context(open_output(output, kind, arguments.overwrite))
+                left_out.check(output, arguments.overwrite)
             except outputs.OutputError as error:
                 parser.error(str(error))
             summary = _run(request, number, write, left_out)
