@@ -27,7 +27,7 @@ from jax_ir_synth import kernels
 from jax_ir_synth.config import Request
 from jax_ir_synth.kernels import CATEGORIES
 from jax_ir_synth.lowering import lower
-from jax_ir_synth.plan import CategoryPlan, PlannedRow
+from jax_ir_synth.plan import CategoryPlan, PlannedRow, plan_rows
 from jax_ir_synth.rows import make_row
 from jax_ir_synth.verify import prove
 
@@ -257,6 +257,25 @@ def _start(before="", options=(), **environment) -> list[dict]:
 
 def test_all_settings_of_jaxs_registry_at_once_change_nothing(expected):
     assert _start(ALL_OTHER) == expected
+
+
+ENTERED_FOR_GOOD = """
+import json, sys
+import jax
+jax.set_mesh(jax.make_mesh((1,), ("data",)))
+import jax_ir_synth
+from datasets import load_dataset
+asked = {"count": 20, "split": "train", "cache_dir": sys.argv[1]}
+print(json.dumps(load_dataset("jax_ir_synth", "loop", **asked).to_list()))
+"""
+
+
+def test_load_dataset_works_in_a_process_with_a_mesh(python, tmp_path):
+    request = Request(category="loop", count=20)
+    made = [make_row(request, each) for each in plan_rows(request) if each.split == "train"]
+    done = python("-c", ENTERED_FOR_GOOD, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == made
 
 
 # jax's variables are read when it is imported, all others by a process's start; so what can go
