@@ -50,7 +50,7 @@ class Helper:
     def __init__(self, module: str, **environment: str | None):
         start = f"import sys; sys.path[:] = {sys.path!a}; from {module} import serve; serve()"
         # No device is needed; without the first each helper would take its share of a GPU.
-        variables = {**_inherited(), "JAX_PLATFORMS": "cpu", **_ONE_THREAD, **environment}
+        variables = {**inherited(), "JAX_PLATFORMS": "cpu", **_ONE_THREAD, **environment}
         # One question at a time, also where several threads ask.
         self._asking = threading.Lock()
         self._process = subprocess.Popen(
@@ -99,7 +99,7 @@ class Helper:
             pass
 
 
-def _inherited() -> dict[str, str]:
+def inherited() -> dict[str, str]:
     """The environment variables that a helper takes over."""
     return {
         name: value

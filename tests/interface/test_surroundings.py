@@ -25,6 +25,7 @@ from jaxlib.mlir import ir
 
 from jax_ir_synth import kernels
 from jax_ir_synth.config import Request
+from jax_ir_synth.helper import inherited
 from jax_ir_synth.kernels import CATEGORIES
 from jax_ir_synth.lowering import lower
 from jax_ir_synth.plan import CategoryPlan, PlannedRow, plan_rows
@@ -242,9 +243,9 @@ assert changed > 70
 """
 
 
-def _start(before="", options=(), **environment) -> list[dict]:
+def _start(before="", **environment) -> list[dict]:
     run = subprocess.run(
-        [sys.executable, *options, "-c", ROWS.format(before=before), str(Path(__file__).parent)],
+        [sys.executable, "-c", ROWS.format(before=before), str(Path(__file__).parent)],
         capture_output=True,
         text=True,
         env={**os.environ, **environment},
@@ -330,6 +331,15 @@ def test_python_without_docstrings_has_the_categories_descriptions(python):
     code = "from jax_ir_synth import kernels; print(*map(kernels.description, kernels.CATEGORIES))"
     done = python("-OO", "-c", code)
     assert done.stdout.split() == " ".join(map(kernels.description, CATEGORIES)).split()
+
+
+def test_the_callers_variables_dont_reach_helpers(monkeypatch):
+    told = {"JAX_ENABLE_X64": "1", "XLA_FLAGS": "--x", "PYTHONINSPECT": "1", "TF_CPP_VMODULE": "x"}
+    kept = {"PYTHONPATH": "here", "HF_HOME": "there", "PATH": os.environ["PATH"]}
+    for name, value in (told | kept).items():
+        monkeypatch.setenv(name, value)
+    assert not told.keys() & inherited().keys()
+    assert kept.items() <= inherited().items()
 
 
 COMMA = """
