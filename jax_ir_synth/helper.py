@@ -65,7 +65,7 @@ class Helper:
             f"orphans.end_with_parent({os.getpid()}); from {module} import serve; serve()"
         )
         # No device is needed; without the first each helper would take its share of a GPU.
-        variables = {**_inherited(), "JAX_PLATFORMS": "cpu", **_ONE_THREAD, **environment}
+        variables = {**inherited(), "JAX_PLATFORMS": "cpu", **_ONE_THREAD, **environment}
         environment = {name: value for name, value in variables.items() if value is not None}
         # One question at a time, also where several threads ask.
         self._asking = threading.Lock()
@@ -108,7 +108,7 @@ class Helper:
             pass
 
 
-def _inherited() -> dict[str, str]:
+def inherited() -> dict[str, str]:
     """The environment variables that a helper takes over."""
     return {
         name: value

@@ -111,9 +111,10 @@ class _Thread:
 
     def _wait(self) -> _Outcome:
         # Time and again, since a signal that comes just before a wait doesn't end it.
-        while True:
+        while self._thread.is_alive():
             with contextlib.suppress(queue.Empty):
                 return self._outcomes.get(timeout=_SECONDS_A_WAIT)
+        raise RuntimeError("the thread that makes rows ended")
 
     def end(self) -> None:
         """Let the thread end when it has made its call."""

@@ -12,7 +12,10 @@ from jaxlib import xla_client
 
 
 def cpu() -> xla_client.Device:
-    """The device. A process forked off gets its own."""
+    """The device. A process forked off gets its own.
+
+    The first one has XLA read `XLA_FLAGS`, as jax's own would.
+    """
     return _client(os.getpid()).devices()[0]
 
 

@@ -27,6 +27,7 @@ import pebble
 
 from jax_ir_synth.confined.confinement import Limits, lower
 from jax_ir_synth.confined.last_words import last_words
+from jax_ir_synth.helper import inherited
 from jax_ir_synth.orphans import end_with_parent, start_for_good
 
 # Rows in hand for each helper, so that the others have work while one is at a slow row.
@@ -223,6 +224,8 @@ def _begin(parent: int, check: str, limits: Limits, mouth) -> None:
     # Not AS: jax reserves address space by the core that it never uses.
     lower(resource.RLIMIT_DATA, limits.bytes)
     lower(resource.RLIMIT_CORE, 0)
+    for name in os.environ.keys() - inherited().keys():
+        del os.environ[name]
     # Without it each helper would take its share of a GPU.
     os.environ["JAX_PLATFORMS"] = "cpu"
     module, name = check.split(":")

@@ -95,6 +95,18 @@ def test_an_error_comes_through_with_its_traceback_and_keeps_nothing_alive(decor
         gc.enable()
 
 
+def test_a_thread_that_ends_is_an_error_and_no_endless_wait(monkeypatch):
+    monkeypatch.setattr("jax_ir_synth.isolation._plain_numbers", lambda: 1 / 0)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+
+    @isolated_once
+    def never():
+        pass
+
+    with pytest.raises(RuntimeError, match="ended"):
+        never()
+
+
 def test_the_name_and_the_docstring_stay():
     assert kept.__name__ == "kept" and kept.__wrapped__ is not None
 

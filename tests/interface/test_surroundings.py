@@ -25,9 +25,10 @@ from jaxlib.mlir import ir
 
 from jax_ir_synth import kernels
 from jax_ir_synth.config import Request
+from jax_ir_synth.helper import inherited
 from jax_ir_synth.kernels import CATEGORIES
 from jax_ir_synth.lowering import lower
-from jax_ir_synth.plan import CategoryPlan, PlannedRow
+from jax_ir_synth.plan import CategoryPlan, PlannedRow, plan_rows
 from jax_ir_synth.rows import make_row
 from jax_ir_synth.verify import prove
 
@@ -242,9 +243,9 @@ assert changed > 70
 """
 
 
-def _start(before="", options=(), **environment) -> list[dict]:
+def _start(before="", **environment) -> list[dict]:
     run = subprocess.run(
-        [sys.executable, *options, "-c", ROWS.format(before=before), str(Path(__file__).parent)],
+        [sys.executable, "-c", ROWS.format(before=before), str(Path(__file__).parent)],
         capture_output=True,
         text=True,
         env={**os.environ, **environment},
@@ -257,6 +258,25 @@ def _start(before="", options=(), **environment) -> list[dict]:
 
 def test_all_settings_of_jaxs_registry_at_once_change_nothing(expected):
     assert _start(ALL_OTHER) == expected
+
+
+ENTERED_FOR_GOOD = """
+import json, sys
+import jax
+jax.set_mesh(jax.make_mesh((1,), ("data",)))
+import jax_ir_synth
+from datasets import load_dataset
+asked = {"count": 20, "split": "train", "cache_dir": sys.argv[1]}
+print(json.dumps(load_dataset("jax_ir_synth", "loop", **asked).to_list()))
+"""
+
+
+def test_load_dataset_works_in_a_process_with_a_mesh(python, tmp_path):
+    request = Request(category="loop", count=20)
+    made = [make_row(request, each) for each in plan_rows(request) if each.split == "train"]
+    done = python("-c", ENTERED_FOR_GOOD, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == made
 
 
 # jax's variables are read when it is imported, all others by a process's start; so what can go
@@ -311,6 +331,15 @@ def test_python_without_docstrings_has_the_categories_descriptions(python):
     code = "from jax_ir_synth import kernels; print(*map(kernels.description, kernels.CATEGORIES))"
     done = python("-OO", "-c", code)
     assert done.stdout.split() == " ".join(map(kernels.description, CATEGORIES)).split()
+
+
+def test_the_callers_variables_dont_reach_helpers(monkeypatch):
+    told = {"JAX_ENABLE_X64": "1", "XLA_FLAGS": "--x", "PYTHONINSPECT": "1", "TF_CPP_VMODULE": "x"}
+    kept = {"PYTHONPATH": "here", "HF_HOME": "there", "PATH": os.environ["PATH"]}
+    for name, value in (told | kept).items():
+        monkeypatch.setenv(name, value)
+    assert not told.keys() & inherited().keys()
+    assert kept.items() <= inherited().items()
 
 
 COMMA = """

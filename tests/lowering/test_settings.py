@@ -1,4 +1,4 @@
-"""jax's own registry of settings: each is pinned, or belongs to the process; a new one is missed."""
+"""jax's own registry of settings: each is pinned, or belongs to the process; a new one is seen."""
 
 import json
 import os
