@@ -30,7 +30,8 @@ def end_with_parent(parent: int) -> None:
     """End this process as soon as its parent is gone. To be called first, in the main thread.
 
     Args:
-      parent: the process id of the one that started this one by `start_for_good`.
+      parent: the process id of the one that started this one, by `start_for_good` or by a fork in
+        its only thread.
     """
     if not _set_death_signal(signal.SIGKILL):
         _look_often(parent)

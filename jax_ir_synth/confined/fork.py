@@ -4,20 +4,19 @@ What a fork says comes as JSON, so that one that was taken over can't have its w
 process that forks must have one thread and must not have run anything through XLA.
 """
 
-import ctypes
 import json
 import os
 import pickle
 import re
 import select
 import signal
-import sys
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 from jax_ir_synth.confined.confinement import Limits, confine
 from jax_ir_synth.confined.last_words import last_words
+from jax_ir_synth.orphans import end_with_parent
 
 # Bytes that a fork may send in all, and that are kept of what it prints.
 _MAX_MESSAGE = 4 * 2**20
@@ -31,7 +30,6 @@ _KILLED = f"{_DIED}: SIGKILL"
 # It differs each time.
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 _SIGNALS = {number.value: number.name for number in signal.Signals}
-_PR_SET_PDEATHSIG = 1
 Confine = Callable[[Limits, int], None]
 
 
@@ -165,7 +163,7 @@ def _live(work: Callable[[], str], parent: int, mouth: int, voice: int) -> NoRet
     """A fork's whole life."""
     status = 1
     try:
-        _end_with(parent)
+        end_with_parent(parent)
         silence = os.open(os.devnull, os.O_RDONLY)
         # First: its number may be one of those that are given away now.
         mouth, voice, silence = (os.dup(number) for number in (mouth, voice, silence))
@@ -176,13 +174,6 @@ def _live(work: Callable[[], str], parent: int, mouth: int, voice: int) -> NoRet
     finally:
         # Never back into the parent's code, and nothing of its is flushed or run twice.
         os._exit(status)
-
-
-def _end_with(parent: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(0)
 
 
 def _worked(function: Callable, messages, limits: Limits, confine: Confine) -> str:
