@@ -6,13 +6,19 @@ from collections.abc import Iterator
 from jaxlib.mlir import ir
 
 from jax_ir_synth.lowering import contexts
+from jax_ir_synth.lowering.plain import check_text
+
+_SHOWN = 60
+# JAX names the device of a callback by a mesh.
+_OUTERMOST = ("func.func", "sdy.mesh")
 
 
 @contextlib.contextmanager
 def parsed(text: str) -> Iterator[ir.Module]:
     """The module that the text is, for use inside the `with` block only.
 
-    Raises ValueError when the text isn't a valid module.
+    Raises ValueError when the text isn't a valid module of functions, or holds what the parser
+    can't be trusted with (see `plain`).
     """
     with contexts.for_a_text():
         yield parse(text)
@@ -21,16 +27,36 @@ def parsed(text: str) -> Iterator[ir.Module]:
 def parse(text: str) -> ir.Module:
     """Likewise, inside the `with` of another text, in its context."""
     try:
+        check_text(text)
+        module = parse_ours(text)
+        _check_functions(module)
+        return module
+    except ValueError as error:
+        message = f"text (={text[:_SHOWN]!r}…) must be a StableHLO module: {error}"
+        raise ValueError(message) from None
+
+
+def parse_ours(text: str) -> ir.Module:
+    """Likewise, of a text that JAX printed just now: all that MLIR knows is let through."""
+    try:
         return ir.Module.parse(text)
     except ir.MLIRError as error:
-        reason = str(error).strip().replace("\n", " ")
-        message = f"text (={text[:60]!r}…) must be a StableHLO module: {reason}"
-        raise ValueError(message) from None
+        raise ValueError(str(error).strip().replace("\n", " ")) from None
+
+
+def _check_functions(module: ir.Module) -> None:
+    for op in module.body.operations:
+        if op.operation.name not in _OUTERMOST:
+            raise ValueError(f"it must hold functions alone, it holds {op.operation.name}")
 
 
 def functions(module: ir.Module) -> dict[str, ir.Operation]:
     """The module's functions by symbol name."""
-    return {op.attributes["sym_name"].value: op.operation for op in module.body.operations}
+    return {
+        op.attributes["sym_name"].value: op.operation
+        for op in module.body.operations
+        if op.operation.name == "func.func"
+    }
 
 
 def walk(operation: ir.Operation) -> Iterator[ir.Operation]:

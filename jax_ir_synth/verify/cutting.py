@@ -25,6 +25,7 @@ class Stage(NamedTuple):
 class Step(NamedTuple):
     """An operation for `foreign`, likewise."""
 
+    name: str
     function: foreign.Function
     taken: list[int]
     given: list[int]
@@ -55,7 +56,7 @@ def cut(module: ir.Module) -> tuple[list[Stage | Step], list[int]]:
             run = []
             if op != final:
                 taken = numbers.of(op.operands)
-                parts.append(Step(foreign.meaning(op), taken, numbers.new(op.results)))
+                parts.append(Step(op.name, foreign.meaning(op), taken, numbers.new(op.results)))
         else:
             run.append(op)
     return parts, numbers.of(final.operands)

@@ -31,7 +31,7 @@ def meaning(op: ir.Operation) -> Function:
     """What the operation computes: arrays of the operands' dtypes → arrays of the results'.
 
     A complex operand is taken, and a complex result given, as two arrays: its real and its
-    imaginary part.
+    imaginary part. Called with what doesn't fit it raises whatever NumPy or SciPy does.
 
     Raises Undefined.
     """
@@ -48,6 +48,7 @@ def meaning(op: ir.Operation) -> Function:
     if None in (*taken, *given):
         raise Undefined(f"{op.name} of these dtypes is not known")
     function = make(op)
+    shapes = [tuple(_tensor(value).shape) for value in op.results]
 
     def call(*parts: np.ndarray) -> list[np.ndarray]:
         rest = iter(parts)
@@ -55,8 +56,10 @@ def meaning(op: ir.Operation) -> Function:
             next(rest) + 1j * next(rest) if dtype in _COMPLEX else next(rest) for dtype in taken
         ]
         results = []
-        for x, dtype in zip(function(*operands), given, strict=True):
+        for x, dtype, shape in zip(function(*operands), given, shapes, strict=True):
             x = np.asarray(x).astype(dtype)
+            if x.shape != shape:
+                raise ValueError(f"a result is of shape {x.shape}, the text says {shape}")
             results += [x.real, x.imag] if dtype in _COMPLEX else [x]
         return results
 

@@ -1,26 +1,25 @@
 """Runs a module with StableHLO's reference interpreter, which executes its text as it stands."""
 
+import functools
 from collections.abc import Sequence
 
 import ml_dtypes
 import numpy as np
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
-from jaxlib.mlir.passmanager import PassManager
 
 from jax_ir_synth.lowering.parsing import walk
 from jax_ir_synth.verify import foreign, xla
-from jax_ir_synth.verify.cutting import Stage, cut, main_of, retype
+from jax_ir_synth.verify.admission import Refused, admit
+from jax_ir_synth.verify.cutting import Stage, Step, cut, main_of
+from jax_ir_synth.verify.loops import went_on
+from jax_ir_synth.verify.preparing import legalize, prepare, widen_results
 
-_PREPARE = "builtin.module(func.func(chlo-legalize-to-stablehlo))"
+__all__ = ["CannotRun", "Program", "Refused"]
 
 
 class CannotRun(ValueError):
     """Nothing here executes the module's operations; the message says which are the reason."""
-
-
-class Refused(ValueError):
-    """The interpreter gave up on the module, which must be its text's fault."""
 
 
 class Program:
@@ -36,47 +35,73 @@ class Program:
       platform: `"cpu"` or `"cuda"`, for which it was lowered.
 
     Raises:
-      CannotRun: none of them runs it. When called, Refused.
+      Refused: it isn't one that may be run (see `admission`). When called, also where the
+        interpreter or a routine gives up on it.
+      CannotRun: none of them runs it.
     """
 
     def __init__(self, module: ir.Module, platform: str = "cpu"):
-        self._module = module
+        self._whole = None
         self._parts, self._results = [], []
         self._text = None
         with ir.Location.unknown():
-            # The interpreter aborts the process on an operation that it lacks: these are cut out.
-            if not foreign.OPERATIONS & _names(module):
+            admitted = admit(module)
+            lacks = any(name in foreign.OPERATIONS for name, _ in admitted.operations)
+            text = str(module) if lacks else None
+            if legalize(module, admitted):
+                # Once more: of what CHLO's operations have become.
+                admitted = admit(module)
+            prepare(admitted)
+            if text is None:
                 self.how = "interpreter"
-                _prepare(module)
+                self._whole = _Interpreted(module, admitted.turns)
                 return
-            text = str(module)
             try:
-                self._parts, self._results = cut(module)
+                parts, self._results = cut(module)
                 self.how = "interpreter+numpy"
             except foreign.Undefined as error:
                 if platform != "cpu":
                     raise CannotRun(f"{error}, and only a {platform} device does it") from None
                 _check_calls(module)
                 self._text, self.how = text, "xla"
-            for part in self._parts:
-                if isinstance(part, Stage):
-                    _prepare(part.module)
+                return
+            self._parts = [
+                (part, _Interpreted(part.module, admitted.turns))
+                if isinstance(part, Stage)
+                else (part, functools.partial(_take, part))
+                for part in parts
+            ]
 
     def __call__(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The results; bfloat16 ones as float32."""
+        """The results; bfloat16 ones as float32. Raises Refused."""
         if self._text is not None:
             return xla.run(self._text, inputs)
-        if self.how == "interpreter":
-            return _evaluate(self._module, inputs)
+        if self._whole is not None:
+            return self._whole(inputs)
         values = dict(enumerate(inputs))
-        for part in self._parts:
-            operands = [values[number] for number in part.taken]
-            if isinstance(part, Stage):
-                results = _evaluate(part.module, operands)
-            else:
-                results = part.function(*operands)
+        for part, run in self._parts:
+            results = run([values[number] for number in part.taken])
             values.update(zip(part.given, results, strict=True))
         return [values[number] for number in self._results]
+
+
+class _Interpreted:
+    """A module that the interpreter runs, called with arrays. `turns`: as `Admitted` has them."""
+
+    def __init__(self, module: ir.Module, turns: int):
+        widen_results(module)
+        self._module, self._turns = module, turns
+        self._kinds = [argument.type for argument in main_of(module).regions[0].blocks[0].arguments]
+
+    def __call__(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        try:
+            attributes = [_attribute(x, kind) for x, kind in zip(inputs, self._kinds, strict=True)]
+            results = stablehlo.eval_module(self._module, attributes)
+        except ValueError as error:
+            if went_on(error):
+                raise Refused(f"a loop of it takes more than {self._turns:,} turns") from None
+            raise Refused(f"the interpreter refuses it: {error}") from None
+        return [np.array(result) for result in results]
 
 
 def _check_calls(module: ir.Module) -> None:
@@ -88,50 +113,20 @@ def _check_calls(module: ir.Module) -> None:
                 raise CannotRun(f"custom_call @{target} is not known")
 
 
-def _names(module: ir.Module) -> set[str]:
-    return {op.name for op in walk(module.operation)}
-
-
-def _prepare(module: ir.Module) -> None:
-    """What the interpreter needs; none of it changes what the module computes."""
-    names = _names(module)
-    for op in list(walk(module.operation)) if "stablehlo.scatter" in names else ():
-        if op.name == "stablehlo.scatter":
-            # The interpreter writes into a scatter's operand itself, whoever else reads it.
-            with ir.InsertionPoint(op):
-                op.operands[0] = stablehlo.concatenate([op.operands[0]], 0)
-    main = main_of(module)
-    block = main.regions[0].blocks[0]
-    final = block.operations[len(block.operations) - 1]
-    for position, operand in enumerate(final.operands):
-        kind = ir.RankedTensorType(operand.type)
-        if isinstance(kind.element_type, ir.BF16Type):
-            # NumPy can't read a bfloat16 result.
-            wide = ir.RankedTensorType.get(kind.shape, ir.F32Type.get())
-            with ir.InsertionPoint(final):
-                final.operands[position] = stablehlo.convert(wide, operand)
-            retype(main)
-    if any(name.startswith("chlo.") for name in names):
-        PassManager.parse(_PREPARE).run(module.operation)
-
-
-def _evaluate(module: ir.Module, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-    kinds = [argument.type for argument in main_of(module).regions[0].blocks[0].arguments]
+def _take(step: Step, operands: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """What a step gives. Raises Refused."""
     try:
-        attributes = [_attribute(x, kind) for x, kind in zip(inputs, kinds, strict=True)]
-        results = stablehlo.eval_module(module, attributes)
-    except ValueError as error:
-        raise Refused(f"the interpreter refuses it: {error}") from None
-    return [np.array(result) for result in results]
+        return step.function(*operands)
+    # SciPy's and NumPy's routines have errors of their own for each way not to fit.
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise Refused(f"{step.name} refuses its operands: {reason:.200}") from None
 
 
-def _attribute(x: np.ndarray, kind: ir.Type) -> ir.DenseElementsAttr:
-    element = ir.RankedTensorType(kind).element_type
+def _attribute(x: np.ndarray, kind: ir.RankedTensorType) -> ir.DenseElementsAttr:
+    if list(x.shape) != kind.shape:
+        raise ValueError(f"an argument is of shape {x.shape}, it must be {tuple(kind.shape)}")
     raw = np.ascontiguousarray(x)
-    if isinstance(element, ir.BF16Type):
+    if isinstance(kind.element_type, ir.BF16Type):
         raw = raw.astype(ml_dtypes.bfloat16).view(np.uint16)
-    return ir.DenseElementsAttr.get(raw, shape=x.shape, type=element)
-
-
-# Registering is for the whole process.
-stablehlo.register_stablehlo_passes()
+    return ir.DenseElementsAttr.get(raw, shape=x.shape, type=kind.element_type)

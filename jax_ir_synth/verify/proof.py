@@ -31,7 +31,8 @@ def prove(row: Mapping) -> str:
     # Whatever its Python raises when it is run, an AssertionError of its own too.
     except Exception as error:
         reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-        raise NotProven(reason, getattr(error, "values", None)) from error
+        values = getattr(error, "values", None)
+        raise NotProven(" ".join(reason.split()), values) from error
 
 
 def _prove(row: Mapping) -> str:

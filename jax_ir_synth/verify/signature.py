@@ -42,9 +42,10 @@ class Signature(NamedTuple):
 
 def signature(module: ir.Module) -> Signature:
     """Of a module's main. Raises NoSignature."""
-    if "main" not in functions(module):
+    main = functions(module).get("main")
+    if main is None:
         raise NoSignature("it has no function main")
-    kind = ir.FunctionType(ir.TypeAttr(functions(module)["main"].attributes["function_type"]).value)
+    kind = ir.FunctionType(ir.TypeAttr(main.attributes["function_type"]).value)
     return Signature([_tensor(x) for x in kind.inputs], [_tensor(x) for x in kind.results])
 
 

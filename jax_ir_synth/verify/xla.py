@@ -6,11 +6,15 @@ caller's process is left alone, unless it says that it is one of this project's 
 
 import functools
 import importlib
+import threading
 from collections.abc import Sequence
 
 import numpy as np
 
 from jax_ir_synth.helper import Helper, HelperDied, OfThisProcess, answer_questions
+
+# For a module's compilation and its run, in a helper.
+_SECONDS = 60
 
 _own = False
 _refusal: str | None = None
@@ -72,10 +76,25 @@ def _ask(text: str, inputs: list[np.ndarray]) -> list[np.ndarray]:
     start = functools.partial(Helper, __name__)
     if not _helpers.get(None, start).alive:
         _helpers.close()
+    helper = _helpers.get(None, start)
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        helper.kill()
+
+    # Nobody counts the turns of a loop that XLA runs.
+    watch = threading.Timer(_SECONDS, end)
+    watch.daemon = True
+    watch.start()
     try:
-        results, failure = _helpers.get(None, start).ask((text, inputs))
+        results, failure = helper.ask((text, inputs))
     except HelperDied as error:
+        if late.is_set():
+            raise XlaError(f"XLA was not done with it after {_SECONDS} s") from None
         raise XlaError(f"the process that runs XLA died ({error})") from None
+    finally:
+        watch.cancel()
     if failure is not None:
         raise XlaError(failure)
     return results

@@ -60,8 +60,9 @@ def compiled(
     """
     from jaxlib import xla_client
 
+    from jax_ir_synth.lowering import contexts
     from jax_ir_synth.lowering.compiling import code, hlo
-    from jax_ir_synth.lowering.parsing import parsed
+    from jax_ir_synth.lowering.parsing import parse_ours
 
     options = xla_client.CompileOptions()
     options.num_replicas = options.num_partitions = 1
@@ -69,7 +70,8 @@ def compiled(
         options.env_option_overrides = [("xla_dump_to", str(dump))]
     device = _device(target)
     devices = xla_client.DeviceList((device,))
-    with parsed(text) as module:
+    with contexts.for_a_text():
+        module = parse_ours(text)
         if target.platform == "cpu":
             executable = device.client.compile_and_load(module, devices, options, [])
             name = _host(target)

@@ -1,0 +1,103 @@
+"""What a text must keep to before MLIR's parser sees it: nothing there may end this process.
+
+MLIR's parser is recursive and trusts its caller: brackets within brackets overrun its stack, a
+resource of few bytes makes it read what lies behind them, and each dialect brings parsers of its
+own. JAX prints modules of few dialects and few forms; those are let through.
+"""
+
+import itertools
+import re
+
+import numpy as np
+
+MAX_CHARACTERS = 4 * 2**20
+# JAX's own modules have some 20. A parser on a stack of 8 MiB ends at some 12,000.
+MAX_DEPTH = 200
+# Those of JAX's modules, and of the attributes in them.
+DIALECTS = frozenset({"builtin", "chlo", "func", "jax", "mhlo", "sdy", "stablehlo", "tf"})
+# What these never hold, and what makes something without end of a short text.
+_REFUSED = {
+    word: re.compile(rf"(?<![\w$.\-%@]){word}\b")
+    for word in (
+        *("affine_map", "affine_set", "callsite", "dense_resource", "distinct", "fused", "sparse"),
+    )
+}
+_SKIPPED = re.compile(r'//[^\n]*|"(?:[^"\\\n]|\\.)*"')
+_MARKED = re.compile(r"[#!]([A-Za-z_$][\w$\-]*)")
+_BEFORE_A_DOT = re.compile(r"[%@^]?[\w$\-]*$")
+# An operation in its generic form begins with its name as a string; so does a location.
+_CALLED = re.compile(r"\s*\(")
+_OF_LOCATION = re.compile(r"loc\s*\(\s*$")
+_CONTROL = bytes({*range(32), 127} - set(b"\t\n\r"))
+_OPENING, _CLOSING = b"([{<", b")]}>"
+_NO_BRACKET = bytes(set(range(256)) - set(_OPENING + _CLOSING))
+# As bytes of 8-bit integers: 1 and -1.
+_STEPS = bytes.maketrans(_OPENING + _CLOSING, b"\x01" * 4 + b"\xff" * 4)
+
+
+def check_text(text: str) -> None:
+    """Raises ValueError, in one line, unless MLIR's parser can be trusted with a text."""
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError(f"it is {len(text):,} characters long, above {MAX_CHARACTERS:,}")
+    try:
+        encoded = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"it holds {text[error.start]!a}, which is no character") from None
+    if len(encoded.translate(None, _CONTROL)) < len(encoded):
+        raise ValueError("it holds control characters")
+    plain = _SKIPPED.sub(_without, text)
+    _check_words(plain)
+    _check_depth(plain)
+
+
+def _without(match: re.Match) -> str:
+    """In the place of a comment nothing, in that of a string an empty one."""
+    literal = match[0]
+    if literal[0] != '"':
+        return ""
+    if _CALLED.match(match.string, match.end()):
+        before = match.string[max(0, match.start() - 8) : match.start()]
+        if not _OF_LOCATION.search(before):
+            _check_operation(literal[1:-1])
+    return '""'
+
+
+def _check_operation(name: str) -> None:
+    """Raises ValueError for the name of an operation of another dialect."""
+    if "\\" in name:
+        raise ValueError(f'an operation\'s name (="{name:.40}") must be written without escapes')
+    if name.partition(".")[0] not in DIALECTS:
+        raise ValueError(f'the operation "{name:.40}" is of no dialect that is read here')
+
+
+def _check_words(plain: str) -> None:
+    if "{-#" in plain:
+        raise ValueError("resources are not read here")
+    for word, standing_alone in _REFUSED.items():
+        if word in plain and standing_alone.search(plain):
+            raise ValueError(f"{word} is not read here")
+    for name in _dialects(plain) - DIALECTS:
+        raise ValueError(f"{name[:40]} is no dialect that is read here")
+    for name in {*_MARKED.findall(plain)} - DIALECTS:
+        if not name.startswith("loc"):
+            raise ValueError(f"the alias or attribute {name[:40]} is not read here")
+
+
+def _dialects(plain: str) -> set[str]:
+    """What stands before a dot that a word follows, but in numbers and names of values."""
+    before = {
+        piece.rsplit(None, 1)[-1]
+        for piece, after in itertools.pairwise(plain.split("."))
+        if piece and not piece[-1].isspace() and (after[:1].isalpha() or after[:1] == "_")
+    }
+    names = {_BEFORE_A_DOT.search(piece)[0] for piece in before}
+    return {name for name in names if name[:1] not in ("%", "@", "^") and not name.isdigit()}
+
+
+def _check_depth(plain: str) -> None:
+    brackets = plain.replace("->", "").encode().translate(_STEPS, _NO_BRACKET)
+    depths = np.cumsum(np.frombuffer(brackets, np.int8), dtype=np.int64)
+    if depths.max(initial=0) > MAX_DEPTH:
+        raise ValueError(f"its brackets are {depths.max():,} deep, above {MAX_DEPTH}")
+    if depths.min(initial=0) < 0:
+        raise ValueError("it closes a bracket that it doesn't open")
