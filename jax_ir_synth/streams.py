@@ -29,7 +29,8 @@ class StreamLost(BaseException):
 
     def __init__(self, name: str, error: OSError):
         super().__init__(f"{name} can't be written: {error.strerror}")
-        self.reader_left = error.errno == errno.EPIPE
+        # The second of a socket.
+        self.reader_left = error.errno in (errno.EPIPE, errno.ECONNRESET)
 
 
 def command(main: Callable[..., int]) -> Callable[..., int]:
