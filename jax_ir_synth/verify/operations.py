@@ -10,6 +10,7 @@ _KINDS = {
     "B": ("i1",),
     "C": ("complex<f32>", "complex<f64>"),
 }
+COMPLEX = frozenset(_KINDS["C"])
 ELEMENTS = frozenset(element for kind in _KINDS.values() for element in kind)
 
 # By the kinds of their results. What MLIR's verifier refuses isn't taken out once more here.

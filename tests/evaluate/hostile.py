@@ -137,7 +137,7 @@ _GOES_ON = ("execute", "numeric")
 HOSTILE = (
     *_written(),
     Hostile("40 functions, each calls the next one twice", ("execute",),
-            lambda: _calls(40, 2), True),
+            lambda: _calls(40, 2)),
     Hostile("chain of 1,000 calls", _GOES_ON, lambda: _calls(1000, 1)),
     Hostile("10,000 operations", _GOES_ON, lambda: _operations(10_000)),
     Hostile("100,000 operations, too long a text", ("no_code",), lambda: _operations(100_000)),

@@ -1,0 +1,181 @@
+"""A module without arguments for each operation that is run here, and for some that aren't.
+
+In an example E stands for the kind of elements, R for that of its real parts, %e and %f for
+tensor<4x4xE>s, %v for a tensor<4xE>, %s for a tensor<E>, %i for an index and %p for a true.
+"""
+
+import re
+
+# Values that are none of an operation's favourites: extremes, zeros, signs.
+_FLOATS = "[[0.0, -0.0, 1.5, -2.5], [1.0e4, -1.0e4, 1.0e-4, 3.0], [1.0, 2.0, -1.0, 0.5], [7.0, 8.0, 0.25, 1.0]]"
+_OTHER_FLOATS = "[[1.0, -0.5, 1.5, 2.0], [0.0, -1.0, 1.0e-4, 3.0], [-1.0, 2.0, 1.0, 0.5], [2.0, 3.0, 4.0, 0.0]]"
+_COMPLEX = "[[(0.0, 0.0), (1.0, -2.0), (0.5, 0.0), (-1.0, 1.0)]" + ", [(1.0, 2.0), (0.0, 1.0), (3.0, 0.0), (0.25, -0.5)]" * 3 + "]"
+_BOOLEANS = "[[true, false, true, true]" + ", [false, false, true, false]" * 3 + "]"
+
+
+def _integers(element: str, first: bool) -> str:
+    width, unsigned = int(re.search(r"\d+", element)[0]), element.startswith("u")
+    low, high = (0, 2**width - 1) if unsigned else (-(2 ** (width - 1)), 2 ** (width - 1) - 1)
+    rows = [[low, high, 0, 1], [high, low, 3, 1 if unsigned else -1]]
+    rows += [[1, 2, 3, 4], [low, 0, 2, high]] if first else [[0, 1, 2, low], [high, 0, 1, 5]]
+    return str(rows)
+
+
+def _dense(element: str, first: bool) -> str:
+    if element.startswith("complex"):
+        return _COMPLEX
+    if element == "i1":
+        return _BOOLEANS
+    if "f" in element:
+        return _FLOATS if first else _OTHER_FLOATS
+    return _integers(element, first)
+
+
+def _one(element: str) -> str:
+    if element.startswith("complex"):
+        return "(1.0, 2.0)"
+    return "true" if element == "i1" else "1.0" if "f" in element else "1"
+
+
+def example(name: str, element: str) -> str:
+    """The operation's example for a kind of elements."""
+    body = EXAMPLES.get(name) or _elementwise(name)
+    body = body.replace("ONE", _one(element))
+    real = element[8:-1] if element.startswith("complex") else element
+    more = MORE.get(name, "")
+    given = re.search(r"%r = [^\n]*-> ([^\n]+)$", body, re.MULTILINE)
+    kind = given[1].strip("(").split(">, ")[0].rstrip(">") + ">" if given else "tensor<4x4xE>"
+    if "complex<E>" in body and given:
+        kind = given[1]
+    if kind.endswith("xE>") or kind == "tensor<E>":
+        # NumPy can't have complex results.
+        last = f"%w = stablehlo.optimization_barrier %r : {kind}"
+        if element.startswith("complex"):
+            last = f"%w = stablehlo.real %r : ({kind}) -> {kind.replace('E>', 'R>')}"
+            kind = kind.replace("E>", "R>")
+    elif "complex<" in kind:
+        last = f"%w = stablehlo.real %r : ({kind}) -> {kind.replace('complex<E>', 'R')}"
+        kind = kind.replace("complex<E>", "R")
+    else:
+        last = f"%w = stablehlo.optimization_barrier %r : {kind}"
+    text = f"""module @m {{
+func.func public @main() -> {kind} {{
+%e = stablehlo.constant dense<{_dense(element, True)}> : tensor<4x4xE>
+%f = stablehlo.constant dense<{_dense(element, False)}> : tensor<4x4xE>
+%i = stablehlo.constant dense<1> : tensor<i32>
+%p = stablehlo.constant dense<true> : tensor<i1>
+%part = stablehlo.slice %e [0:1, 0:4] : (tensor<4x4xE>) -> tensor<1x4xE>
+%v = stablehlo.reshape %part : (tensor<1x4xE>) -> tensor<4xE>
+%corner = stablehlo.slice %f [0:1, 1:2] : (tensor<4x4xE>) -> tensor<1x1xE>
+%s = stablehlo.reshape %corner : (tensor<1x1xE>) -> tensor<E>
+{body}
+{last}
+return %w : {kind}
+}}
+{more}
+}}
+"""
+    return re.sub(r"\bR\b|(?<=x)R\b", real, re.sub(r"\bE\b|(?<=x)E\b", element, text))
+
+
+def _elementwise(name: str) -> str:
+    kind, given = "tensor<4x4xE>", "tensor<4x4xE>"
+    if name in _TO_BOOLEAN:
+        given = "tensor<4x4xi1>"
+    if name in _TO_REAL:
+        given = "tensor<4x4xR>"
+    operands = "%e, %f" if name in _BINARY else "%e"
+    kinds = ", ".join([kind] * (1 + (name in _BINARY)))
+    return f'%r = "{name}"({operands}) : ({kinds}) -> {given}'
+
+
+_BINARY = {
+    *(f"stablehlo.{name}" for name in (
+        "add", "and", "atan2", "divide", "maximum", "minimum", "multiply", "or", "power",
+        "remainder", "shift_left", "shift_right_arithmetic", "shift_right_logical", "subtract",
+        "xor")),
+    *(f"chlo.broadcast_{name}" for name in (
+        "add", "and", "atan2", "divide", "maximum", "minimum", "multiply", "next_after", "or",
+        "polygamma", "power", "remainder", "shift_left", "shift_right_arithmetic",
+        "shift_right_logical", "subtract", "xor", "zeta")),
+    "chlo.mulhi", "chlo.next_after", "chlo.polygamma", "chlo.zeta",
+}  # fmt: skip
+_TO_BOOLEAN = {"stablehlo.is_finite", "chlo.is_inf", "chlo.is_neg_inf", "chlo.is_pos_inf"}
+_TO_REAL = {"stablehlo.abs", "stablehlo.imag", "stablehlo.real"}
+_FIRST = "({^bb0(%a: tensor<E>, %b: tensor<E>): stablehlo.return %a : tensor<E>})"
+_MAXIMUM = (
+    "({^bb0(%a: tensor<E>, %b: tensor<E>): %z = stablehlo.maximum %a, %b : tensor<E> "
+    "stablehlo.return %z : tensor<E>})"
+)
+_EQUAL = (
+    "({^bb0(%a: tensor<E>, %b: tensor<E>): %z = stablehlo.compare EQ, %a, %b : "
+    "(tensor<E>, tensor<E>) -> tensor<i1> stablehlo.return %z : tensor<i1>})"
+)
+_INDICES = "%q = stablehlo.constant dense<[[-2147483648], [2147483647]]> : tensor<2x1xi32>"
+EXAMPLES = {
+    "func.call": "%r = func.call @f(%e) : (tensor<4x4xE>) -> tensor<4x4xE>",
+    "func.return": "%r = stablehlo.optimization_barrier %e : tensor<4x4xE>",
+    "stablehlo.return": '%r = "stablehlo.if"(%p) ({stablehlo.return %e : tensor<4x4xE>}, '
+    "{stablehlo.return %f : tensor<4x4xE>}) : (tensor<i1>) -> tensor<4x4xE>",
+    "stablehlo.if": '%r = "stablehlo.if"(%p) ({stablehlo.return %e : tensor<4x4xE>}, '
+    "{stablehlo.return %f : tensor<4x4xE>}) : (tensor<i1>) -> tensor<4x4xE>",
+    "stablehlo.case": '%r = "stablehlo.case"(%i) ({stablehlo.return %e : tensor<4x4xE>}, '
+    "{stablehlo.return %f : tensor<4x4xE>}) : (tensor<i32>) -> tensor<4x4xE>",
+    "stablehlo.while": """%k:2 = stablehlo.while(%n = %i, %x = %e) : tensor<i32>, tensor<4x4xE>
+cond { %c = stablehlo.constant dense<5> : tensor<i32>
+%z = stablehlo.compare LT, %n, %c : (tensor<i32>, tensor<i32>) -> tensor<i1>
+stablehlo.return %z : tensor<i1> }
+do { %m = stablehlo.add %n, %i : tensor<i32>
+stablehlo.return %m, %x : tensor<i32>, tensor<4x4xE> }
+%r = stablehlo.optimization_barrier %k#1 : tensor<4x4xE>""",
+    "stablehlo.constant": "%r = stablehlo.optimization_barrier %e : tensor<4x4xE>",
+    "stablehlo.broadcast_in_dim": "%r = stablehlo.broadcast_in_dim %v, dims = [1] : (tensor<4xE>) -> tensor<4x4xE>",
+    "stablehlo.bitcast_convert": "%r = stablehlo.bitcast_convert %e : (tensor<4x4xE>) -> tensor<4x4xE>",
+    "stablehlo.clamp": "%r = stablehlo.clamp %s, %e, %s : (tensor<E>, tensor<4x4xE>, tensor<E>) -> tensor<4x4xE>",
+    "stablehlo.compare": "%r = stablehlo.compare EQ, %e, %f : (tensor<4x4xE>, tensor<4x4xE>) -> tensor<4x4xi1>",
+    "stablehlo.complex": "%r = stablehlo.complex %e, %f : tensor<4x4xcomplex<E>>",
+    "stablehlo.concatenate": "%r = stablehlo.concatenate %e, %f, dim = 1 : (tensor<4x4xE>, tensor<4x4xE>) -> tensor<4x8xE>",
+    "stablehlo.convert": "%r = stablehlo.convert %e : (tensor<4x4xE>) -> tensor<4x4xf32>",
+    "stablehlo.convolution": """%g = stablehlo.reshape %e : (tensor<4x4xE>) -> tensor<1x16x1xE>
+%h = stablehlo.reshape %v : (tensor<4xE>) -> tensor<2x1x2xE>
+%r = stablehlo.convolution(%g, %h) dim_numbers = [b, 0, f]x[0, i, o]->[b, 0, f], window = {pad = [[1, -2]], lhs_dilate = [2]} {batch_group_count = 1 : i64, feature_group_count = 1 : i64} : (tensor<1x16x1xE>, tensor<2x1x2xE>) -> tensor<1x29x2xE>""",
+    "stablehlo.dot_general": "%r = stablehlo.dot_general %e, %f, contracting_dims = [1] x [0] : (tensor<4x4xE>, tensor<4x4xE>) -> tensor<4x4xE>",
+    "stablehlo.dynamic_slice": "%r = stablehlo.dynamic_slice %e, %i, %i, sizes = [4, 2] : (tensor<4x4xE>, tensor<i32>, tensor<i32>) -> tensor<4x2xE>",
+    "stablehlo.dynamic_update_slice": "%r = stablehlo.dynamic_update_slice %e, %f, %i, %i : (tensor<4x4xE>, tensor<4x4xE>, tensor<i32>, tensor<i32>) -> tensor<4x4xE>",
+    "stablehlo.gather": _INDICES + """
+%r = "stablehlo.gather"(%e, %q) <{dimension_numbers = #stablehlo.gather<offset_dims = [1], collapsed_slice_dims = [0], start_index_map = [0], index_vector_dim = 1>, slice_sizes = array<i64: 1, 4>}> : (tensor<4x4xE>, tensor<2x1xi32>) -> tensor<2x4xE>""",
+    "stablehlo.get_dimension_size": "%r = stablehlo.get_dimension_size %e, dim = 1 : (tensor<4x4xE>) -> tensor<i32>",
+    "stablehlo.iota": "%r = stablehlo.iota dim = 1 : tensor<4x4xE>",
+    "stablehlo.map": f'%r = "stablehlo.map"(%e, %f) {_MAXIMUM} {{dimensions = array<i64: 0, 1>}} : (tensor<4x4xE>, tensor<4x4xE>) -> tensor<4x4xE>',
+    "stablehlo.optimization_barrier": "%r = stablehlo.optimization_barrier %e : tensor<4x4xE>",
+    "stablehlo.pad": "%r = stablehlo.pad %e, %s, low = [1, -2], high = [0, 1], interior = [1, 0] : (tensor<4x4xE>, tensor<E>) -> tensor<8x3xE>",
+    "stablehlo.reduce": f'%r = "stablehlo.reduce"(%e, %s) {_MAXIMUM} {{dimensions = array<i64: 1>}} : (tensor<4x4xE>, tensor<E>) -> tensor<4xE>',
+    "stablehlo.reduce_precision": "%r = stablehlo.reduce_precision %e, format = e5m2 : tensor<4x4xE>",
+    "stablehlo.reduce_window": f'%r = "stablehlo.reduce_window"(%e, %s) {_MAXIMUM} {{window_dimensions = array<i64: 2, 1>, padding = dense<[[1, 0], [0, 0]]> : tensor<2x2xi64>}} : (tensor<4x4xE>, tensor<E>) -> tensor<4x4xE>',
+    "stablehlo.reshape": "%r = stablehlo.reshape %e : (tensor<4x4xE>) -> tensor<2x8xE>",
+    "stablehlo.reverse": "%r = stablehlo.reverse %e, dims = [0, 1] : tensor<4x4xE>",
+    "stablehlo.scatter": _INDICES + f"""
+%u = stablehlo.slice %f [0:2, 0:4] : (tensor<4x4xE>) -> tensor<2x4xE>
+%r = "stablehlo.scatter"(%e, %q, %u) <{{scatter_dimension_numbers = #stablehlo.scatter<update_window_dims = [1], inserted_window_dims = [0], scatter_dims_to_operand_dims = [0], index_vector_dim = 1>}}> {_FIRST} : (tensor<4x4xE>, tensor<2x1xi32>, tensor<2x4xE>) -> tensor<4x4xE>""",
+    "stablehlo.select": "%r = stablehlo.select %p, %e, %f : (tensor<i1>, tensor<4x4xE>, tensor<4x4xE>) -> tensor<4x4xE>",
+    "stablehlo.select_and_scatter": f"""%g = stablehlo.slice %f [0:2, 0:2] : (tensor<4x4xE>) -> tensor<2x2xE>
+%r = "stablehlo.select_and_scatter"(%e, %g, %s) ({_EQUAL[1:-1]}, {_FIRST[1:-1]}) {{window_dimensions = array<i64: 2, 2>, window_strides = array<i64: 2, 2>}} : (tensor<4x4xE>, tensor<2x2xE>, tensor<E>) -> tensor<4x4xE>""",
+    "stablehlo.slice": "%r = stablehlo.slice %e [1:4:2, 0:1] : (tensor<4x4xE>) -> tensor<2x1xE>",
+    "stablehlo.sort": f'%r = "stablehlo.sort"(%e) {_EQUAL} {{dimension = 0 : i64}} : (tensor<4x4xE>) -> tensor<4x4xE>',
+    "stablehlo.transpose": "%r = stablehlo.transpose %e, dims = [1, 0] : (tensor<4x4xE>) -> tensor<4x4xE>",
+    "stablehlo.fft": "%r = stablehlo.fft %e, type = FFT, length = [4] : (tensor<4x4xE>) -> tensor<4x4xE>",
+    "stablehlo.triangular_solve": '%r = "stablehlo.triangular_solve"(%e, %f) {left_side = true, lower = true, transpose_a = #stablehlo<transpose NO_TRANSPOSE>, unit_diagonal = true} : (tensor<4x4xE>, tensor<4x4xE>) -> tensor<4x4xE>',
+    "stablehlo.custom_call": '%r:2 = stablehlo.custom_call @lapack_spotrf_ffi(%e) {mhlo.backend_config = {uplo = 76 : ui8}, operand_layouts = [dense<[0, 1]> : tensor<2xindex>], result_layouts = [dense<[0, 1]> : tensor<2xindex>, dense<> : tensor<0xindex>]} : (tensor<4x4xE>) -> (tensor<4x4xE>, tensor<i32>)',
+    "stablehlo.rng_bit_generator": """%t = stablehlo.constant dense<7> : tensor<2xui64>
+%y:2 = "stablehlo.rng_bit_generator"(%t) {rng_algorithm = #stablehlo<rng_algorithm DEFAULT>} : (tensor<2xui64>) -> (tensor<2xui64>, tensor<4x4xui32>)
+%r = stablehlo.bitcast_convert %y#1 : (tensor<4x4xui32>) -> tensor<4x4xE>""",
+    "chlo.broadcast_compare": "%r = chlo.broadcast_compare %e, %s {comparison_direction = #chlo<comparison_direction EQ>} : (tensor<4x4xE>, tensor<E>) -> tensor<4x4xi1>",
+    "chlo.broadcast_complex": "%r = chlo.broadcast_complex %e, %v : (tensor<4x4xE>, tensor<4xE>) -> tensor<4x4xcomplex<E>>",
+    "chlo.broadcast_select": "%r = chlo.broadcast_select %p, %e, %v : (tensor<i1>, tensor<4x4xE>, tensor<4xE>) -> tensor<4x4xE>",
+    "chlo.constant": "%r = chlo.constant dense<ONE> : tensor<4x4xE>",
+    "chlo.constant_like": '%r = "chlo.constant_like"(%e) {value = ONE : E} : (tensor<4x4xE>) -> tensor<4x4xE>',
+    "chlo.top_k": "%r, %k = chlo.top_k(%e, k = 2) : tensor<4x4xE> -> (tensor<4x2xE>, tensor<4x2xi32>)",
+}  # fmt: skip
+MORE = {
+    "func.call": "func.func private @f(%x: tensor<4x4xE>) -> tensor<4x4xE> { return %x : tensor<4x4xE> }",
+}
