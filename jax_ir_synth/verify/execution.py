@@ -13,6 +13,8 @@ from jax_ir_synth.verify.signature import Signature, signature
 from jax_ir_synth.verify.widening import doubled, widened
 
 Results = list[np.ndarray]
+# Characters of results that are shown where they are wrong.
+_SHOWN = 120
 
 
 class Execution(NamedTuple):
@@ -56,17 +58,20 @@ def execute(
         program, wide_program = Program(module, platform), Program(parse(wide), platform)
         for each in inputs:
             # Both get rounded inputs, or the step between these would seem an error.
-            short = [
+            given = [
                 x.astype(DTYPES[tensor.dtype]) for x, tensor in zip(each, found.taken, strict=True)
             ]
-            rounded = program(short)
+            rounded = program(given)
             exact = wide_program(
-                [x.astype(np.float32) if str(x.dtype) in HALF else x for x in short]
+                [x.astype(np.float32) if str(x.dtype) in HALF else x for x in given]
             )
             if _near(rounded, exact, sizes, tolerance.ROUNDED[shortest(text)]):
                 break
         else:
-            raise ValueError(f"its results with 16 bits are {rounded}, with 32 bits {exact}")
+            short, long = (" ".join(str(results).split()) for results in (rounded, exact))
+            raise ValueError(
+                f"its results with 16 bits are {short:.{_SHOWN}}, with 32 bits {long:.{_SHOWN}}"
+            )
         return Execution([wide_program(x) for x in inputs], wide_program.how)
 
 

@@ -31,6 +31,7 @@ def prove(row: Mapping) -> str:
     # Whatever its Python raises when it is run, an AssertionError of its own too.
     except Exception as error:
         reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        reason = " ".join(reason.split())
         raise NotProven(reason) from error
 
 

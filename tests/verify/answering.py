@@ -96,15 +96,20 @@ def _answer(text: str, way: str) -> Answer:
         signal.alarm(0)
 
 
+_contexts = []
+
+
 def _interpret(text: str) -> str:
     from jax.interpreters import mlir
     from jaxlib.mlir import ir
     from jaxlib.mlir.dialects import stablehlo
     from jaxlib.mlir.passmanager import PassManager
 
-    stablehlo.register_stablehlo_passes()
-    with mlir.make_ir_context() as context:
-        context.enable_multithreading(False)
+    if not _contexts:
+        stablehlo.register_stablehlo_passes()
+        _contexts.append(mlir.make_ir_context())
+        _contexts[0].enable_multithreading(False)
+    with _contexts[0]:
         try:
             module = ir.Module.parse(text)
         except ir.MLIRError as error:

@@ -43,10 +43,10 @@ def example(name: str, element: str) -> str:
     body = body.replace("ONE", _one(element))
     real = element[8:-1] if element.startswith("complex") else element
     more = MORE.get(name, "")
-    given = re.search(r"%r = [^\n]*-> ([^\n]+)$", body, re.MULTILINE)
-    kind = given[1].strip("(").split(">, ")[0].rstrip(">") + ">" if given else "tensor<4x4xE>"
-    if "complex<E>" in body and given:
-        kind = given[1]
+    kind = RESULTS.get(name)
+    if kind is None:
+        given = re.search(r"%r = [^\n]*-> ([^\n]+)$", body, re.MULTILINE)
+        kind = given[1] if given else "tensor<4x4xE>"
     if kind.endswith("xE>") or kind == "tensor<E>":
         # NumPy can't have complex results.
         last = f"%w = stablehlo.optimization_barrier %r : {kind}"
@@ -94,10 +94,6 @@ _BINARY = {
         "add", "and", "atan2", "divide", "maximum", "minimum", "multiply", "or", "power",
         "remainder", "shift_left", "shift_right_arithmetic", "shift_right_logical", "subtract",
         "xor")),
-    *(f"chlo.broadcast_{name}" for name in (
-        "add", "and", "atan2", "divide", "maximum", "minimum", "multiply", "next_after", "or",
-        "polygamma", "power", "remainder", "shift_left", "shift_right_arithmetic",
-        "shift_right_logical", "subtract", "xor", "zeta")),
     "chlo.mulhi", "chlo.next_after", "chlo.polygamma", "chlo.zeta",
 }  # fmt: skip
 _TO_BOOLEAN = {"stablehlo.is_finite", "chlo.is_inf", "chlo.is_neg_inf", "chlo.is_pos_inf"}
@@ -169,13 +165,28 @@ stablehlo.return %m, %x : tensor<i32>, tensor<4x4xE> }
     "stablehlo.rng_bit_generator": """%t = stablehlo.constant dense<7> : tensor<2xui64>
 %y:2 = "stablehlo.rng_bit_generator"(%t) {rng_algorithm = #stablehlo<rng_algorithm DEFAULT>} : (tensor<2xui64>) -> (tensor<2xui64>, tensor<4x4xui32>)
 %r = stablehlo.bitcast_convert %y#1 : (tensor<4x4xui32>) -> tensor<4x4xE>""",
-    "chlo.broadcast_compare": "%r = chlo.broadcast_compare %e, %s {comparison_direction = #chlo<comparison_direction EQ>} : (tensor<4x4xE>, tensor<E>) -> tensor<4x4xi1>",
-    "chlo.broadcast_complex": "%r = chlo.broadcast_complex %e, %v : (tensor<4x4xE>, tensor<4xE>) -> tensor<4x4xcomplex<E>>",
-    "chlo.broadcast_select": "%r = chlo.broadcast_select %p, %e, %v : (tensor<i1>, tensor<4x4xE>, tensor<4xE>) -> tensor<4x4xE>",
     "chlo.constant": "%r = chlo.constant dense<ONE> : tensor<4x4xE>",
     "chlo.constant_like": '%r = "chlo.constant_like"(%e) {value = ONE : E} : (tensor<4x4xE>) -> tensor<4x4xE>',
     "chlo.top_k": "%r, %k = chlo.top_k(%e, k = 2) : tensor<4x4xE> -> (tensor<4x2xE>, tensor<4x2xi32>)",
 }  # fmt: skip
+RESULTS = {"stablehlo.complex": "tensor<4x4xcomplex<E>>", "chlo.top_k": "tensor<4x2xE>"}
+# What JAX doesn't print for the programs here, and the interpreter ends the process on.
+LACKING = {
+    "stablehlo.batch_norm_grad": '%r, %k, %l = "stablehlo.batch_norm_grad"(%e, %v, %v, %v, %f) {epsilon = 1.0 : f32, feature_index = 0 : i64} : (tensor<4x4xE>, tensor<4xE>, tensor<4xE>, tensor<4xE>, tensor<4x4xE>) -> (tensor<4x4xE>, tensor<4xE>, tensor<4xE>)',
+    "stablehlo.batch_norm_inference": '%r = "stablehlo.batch_norm_inference"(%e, %v, %v, %v, %v) {epsilon = 1.0 : f32, feature_index = 0 : i64} : (tensor<4x4xE>, tensor<4xE>, tensor<4xE>, tensor<4xE>, tensor<4xE>) -> tensor<4x4xE>',
+    "stablehlo.batch_norm_training": '%r, %k, %l = "stablehlo.batch_norm_training"(%e, %v, %v) {epsilon = 1.0 : f32, feature_index = 0 : i64} : (tensor<4x4xE>, tensor<4xE>, tensor<4xE>) -> (tensor<4x4xE>, tensor<4xE>, tensor<4xE>)',
+    "stablehlo.broadcast": "%r = stablehlo.broadcast %v, sizes = [4] : (tensor<4xE>) -> tensor<4x4xE>",
+    "stablehlo.cholesky": "%r = stablehlo.cholesky %e, lower = true : tensor<4x4xE>",
+    "stablehlo.create_token": "%k = stablehlo.create_token : !stablehlo.token\n%r = stablehlo.optimization_barrier %e : tensor<4x4xE>",
+    "stablehlo.cross-replica-sum": '%r = "stablehlo.cross-replica-sum"(%e) {replica_groups = dense<0> : tensor<1x1xi64>} : (tensor<4x4xE>) -> tensor<4x4xE>',
+    "stablehlo.dot": "%r = stablehlo.dot %e, %f : (tensor<4x4xE>, tensor<4x4xE>) -> tensor<4x4xE>",
+    "stablehlo.einsum": '%r = stablehlo.einsum %e, %f, config = "ij,jk->ik" : (tensor<4x4xE>, tensor<4x4xE>) -> tensor<4x4xE>',
+    "stablehlo.rng": "%h = stablehlo.constant dense<4> : tensor<2xi64>\n%r = stablehlo.rng %s, %s, %h, distribution = UNIFORM : (tensor<E>, tensor<E>, tensor<2xi64>) -> tensor<4x4xE>",
+    "stablehlo.torch_index_select": '%h = stablehlo.constant dense<1> : tensor<4xi32>\n%r = "stablehlo.torch_index_select"(%e, %h) {dim = 0 : i64, batch_dims = 0 : i64} : (tensor<4x4xE>, tensor<4xi32>) -> tensor<4x4xE>',
+    "stablehlo.unary_einsum": '%r = stablehlo.unary_einsum %e, config = "ij->ji" : (tensor<4x4xE>) -> tensor<4x4xE>',
+}  # fmt: skip
+EXAMPLES |= LACKING
+RESULTS |= dict.fromkeys(LACKING, "tensor<4x4xE>")
 MORE = {
     "func.call": "func.func private @f(%x: tensor<4x4xE>) -> tensor<4x4xE> { return %x : tensor<4x4xE> }",
 }

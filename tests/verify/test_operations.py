@@ -1,0 +1,115 @@
+"""The list of operations that are run here against what StableHLO's interpreter really runs."""
+
+import inspect
+import itertools
+
+import pytest
+from answering import answers
+from jaxlib.mlir import ir
+from jaxlib.mlir.dialects import _chlo_ops_gen, _stablehlo_ops_gen
+from operation_examples import LACKING, example
+
+from jax_ir_synth.lowering.parsing import parsed
+from jax_ir_synth.verify import foreign, operations
+from jax_ir_synth.verify.admission import Refused, admit
+
+ELEMENTS = sorted(operations.ELEMENTS)
+# What the interpreter dies of on the values of the examples, and the verifier doesn't.
+DIVISIONS = {"stablehlo.divide", "stablehlo.remainder"}
+
+
+def registered() -> set[str]:
+    return {
+        value.OPERATION_NAME
+        for dialect in (_stablehlo_ops_gen, _chlo_ops_gen)
+        for value in vars(dialect).values()
+        if inspect.isclass(value) and hasattr(value, "OPERATION_NAME")
+    }
+
+
+def test_every_operation_is_run_or_there_is_a_reason():
+    known = {*operations.RUN, *operations.NOT_RUN}
+    assert known - {"func.call", "func.return"} == registered()
+    assert not operations.RUN.keys() & operations.NOT_RUN.keys()
+    lacking = {name for name, why in operations.NOT_RUN.items() if "interpreter lacks" in why}
+    assert lacking == set(LACKING)
+
+
+@pytest.fixture(scope="module")
+def pairs() -> list[tuple[str, str]]:
+    return [(name, element) for name in operations.RUN for element in ELEMENTS]
+
+
+def test_the_interpreter_runs_every_operation_of_the_list(pairs):
+    asked = [
+        (name, element)
+        for name, element in pairs
+        if name not in foreign.OPERATIONS and not (name in DIVISIONS and "i" in element)
+        # Of kinds that are refused by those of its results some abort the pass that rewrites CHLO.
+        if element in operations.RUN[name] or _takes_another(name)
+        if not (name == "stablehlo.remainder" and element in operations.COMPLEX)
+    ]
+    found = answers([example(*pair) for pair in asked], "interpreter")
+    # What MLIR's verifier refuses stands for no program.
+    wrong = {
+        pair: answer
+        for pair, answer in zip(asked, found, strict=True)
+        if answer.kind != "value" and not answer.said.startswith("MLIR: Unable to parse")
+    }
+    assert not wrong
+    run = {name for (name, _), answer in zip(asked, found, strict=True) if answer.kind == "value"}
+    assert run == operations.RUN.keys() - foreign.OPERATIONS
+
+
+def _takes_another(name: str) -> bool:
+    """Does it give another kind of elements than it takes?"""
+    return "is_" in name or name in {f"stablehlo.{x}" for x in ("compare", "complex", "real", "imag")}
+
+
+def test_what_the_list_has_is_run_and_nothing_ends_the_process(pairs):
+    found = dict(zip(pairs, answers([example(*pair) for pair in pairs], "verifier"), strict=True))
+    assert not [pair for pair, answer in found.items() if answer.kind not in ("value", "refused")]
+    never = {name for name in operations.RUN if all(found[name, e].kind != "value" for e in ELEMENTS)}
+    assert not never
+    # MLIR's verifier says what no program is; else each kind that is listed is run.
+    wrong = {
+        (name, element): answer.said
+        for (name, element), answer in found.items()
+        if element in operations.RUN[name] and answer.kind == "refused"
+        if "Unable to parse" not in answer.said and name not in foreign.OPERATIONS
+        # Results of other kinds than rows have, and NaNs, which are near to nothing.
+        if "its main takes or returns" not in answer.said and "with 16 bits" not in answer.said
+    }
+    assert not wrong
+
+
+def test_what_the_interpreter_lacks_ends_its_process_and_is_refused_here():
+    texts = [example(name, "f32") for name in LACKING]
+    assert {answer.said for answer in answers(texts, "interpreter", fork=True)} == {"SIGABRT"}
+    for name, answer in zip(LACKING, answers(texts, "verifier"), strict=True):
+        assert answer.kind == "refused"
+        assert answer.said == f"{name} is not run here: StableHLO's interpreter lacks it"
+
+
+@pytest.mark.parametrize("name", sorted(operations.NOT_RUN))
+def test_each_other_operation_is_refused_by_its_name(name):
+    text = "func.func @main(%x: tensor<f32>) -> tensor<f32> { return %x : tensor<f32> }"
+    with parsed(text) as module, ir.Location.unknown():
+        block = module.body.operations[0].regions[0].blocks[0]
+        with ir.InsertionPoint.at_block_begin(block):
+            ir.Operation.create(name)
+        with pytest.raises(Refused, match=f"^{name} is not run here: "):
+            admit(module)
+
+
+def test_conversions_between_all_kinds():
+    texts = []
+    for one, other in itertools.product(ELEMENTS, ELEMENTS):
+        text = example("stablehlo.convert", one)
+        texts.append(text.replace("-> tensor<4x4xf32>\n%w", f"-> tensor<4x4x{other}>\n%z").replace(
+            "stablehlo.optimization_barrier %r : tensor<4x4xf32>",
+            f"stablehlo.optimization_barrier %r : tensor<4x4x{other}>\n"
+            f"%w = stablehlo.constant dense<1.0> : tensor<4x4xf32>",
+        ))  # fmt: skip
+    assert {answer.kind for answer in answers(texts, "interpreter")} == {"value"}
+    assert {answer.kind for answer in answers(texts, "verifier")} == {"value"}
