@@ -24,7 +24,8 @@ _REFUSED = {
 }
 _SKIPPED = re.compile(r'//[^\n]*|"(?:[^"\\\n]|\\.)*"')
 _MARKED = re.compile(r"[#!]([A-Za-z_$][\w$\-]*)")
-_BEFORE_A_DOT = re.compile(r"[%@^]?[\w$\-]*$")
+_BEFORE_A_DOT = re.compile(r"[\w$\-]*$")
+_NAME = re.compile(r"[%@^][\w$.\-]+")
 # An operation in its generic form begins with its name as a string; so does a location.
 _CALLED = re.compile(r"\s*\(")
 _OF_LOCATION = re.compile(r"loc\s*\(\s*$")
@@ -76,6 +77,9 @@ def _check_words(plain: str) -> None:
     for word, standing_alone in _REFUSED.items():
         if word in plain and standing_alone.search(plain):
             raise ValueError(f"{word} is not read here")
+    # Names of values and functions may hold dots too; to look at all of them takes time.
+    if _dialects(plain) - DIALECTS:
+        plain = _NAME.sub("", plain)
     for name in _dialects(plain) - DIALECTS:
         raise ValueError(f"{name[:40]} is no dialect that is read here")
     for name in {*_MARKED.findall(plain)} - DIALECTS:
@@ -84,14 +88,14 @@ def _check_words(plain: str) -> None:
 
 
 def _dialects(plain: str) -> set[str]:
-    """What stands before a dot that a word follows, but in numbers and names of values."""
+    """What stands before a dot that a word follows, but in numbers."""
     before = {
         piece.rsplit(None, 1)[-1]
         for piece, after in itertools.pairwise(plain.split("."))
         if piece and not piece[-1].isspace() and (after[:1].isalpha() or after[:1] == "_")
     }
     names = {_BEFORE_A_DOT.search(piece)[0] for piece in before}
-    return {name for name in names if name[:1] not in ("%", "@", "^") and not name.isdigit()}
+    return {name for name in names if not name.isdigit()}
 
 
 def _check_depth(plain: str) -> None:
