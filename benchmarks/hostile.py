@@ -1,8 +1,9 @@
 """The hostile set before the judge, and what a crash costs: `python benchmarks/hostile.py 10`.
 
 Prints each kind with the rung it failed at, the seconds that it took and why, as lines of Markdown,
-with the limit of so many seconds; a right answer is judged after each and must pass. Then 200 that
-crash among 200 right ones, one after the other: what each crash adds to the right ones alone.
+with the limit of so many seconds; a right answer is judged after each and must pass. None may end
+its process. Then 200 at which it ends itself among 200 right ones, one after the other: what each
+crash adds to the right ones alone.
 """
 
 import itertools
@@ -29,9 +30,9 @@ def judged(judges: Judges, completion: str, row: dict):
 def main(seconds: float) -> None:
     """Measures and prints."""
     import hostile
+    from crashing_judge import CRASH
 
     row, right = hostile.row(), hostile.right()
-    crashes = []
     limits = Limits(seconds, GIGABYTES)
     with Judges(1, limits) as judges:
         print("| completion | rung | seconds | why |\n|---|---|--:|---|")
@@ -41,11 +42,11 @@ def main(seconds: float) -> None:
             print(f"| {kind.name} | `{judgement.rung}` | {took:.2f} | {why} |", flush=True)
             if judgement.passed or not judged(judges, right, row)[0].passed:
                 raise SystemExit(f"{kind.name}: it passed, or the right answer after it did not")
-            if "SIGABRT" in judgement.reason:
-                crashes.append(kind.make())
+            if "died" in judgement.reason:
+                raise SystemExit(f"{kind.name}: {judgement.reason}")
     # Of different rows: nothing is shared.
     rows = [{**row, "id": number} for number in range(2 * MANY)]
-    mixed = itertools.chain.from_iterable(zip(itertools.cycle(crashes), itertools.repeat(right)))
+    mixed = itertools.chain.from_iterable(zip(itertools.repeat(CRASH), itertools.repeat(right)))
     start, alone, among = (
         _cost(limits, [*zip(rows[:count], answers, strict=False)])
         for count, answers in ((0, ()), (MANY, itertools.repeat(right)), (2 * MANY, mixed))
@@ -59,7 +60,7 @@ def main(seconds: float) -> None:
 def _cost(limits: Limits, answers) -> tuple[float, float]:
     """Seconds of wall time and of CPU time that judging takes, and starting with it."""
     started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    with Judges(1, limits) as judges:
+    with Judges(1, limits, "crashing_judge:judge") as judges:
         jobs = ((text, Question(text, row, "forward")) for row, text in answers)
         for text, judgement in judges.judgements(jobs):
             if judgement.passed != ("multiply" in text):
