@@ -29,8 +29,9 @@ def prove(row) -> str:
 
     Raises NotProven.
 
-    It runs the row's Python and IR in this process. What may come from anyone is for the command
-    `python -m jax_ir_synth.verify`, which does so within limits.
+    It runs the row's Python and IR in this process. No IR can end it or hang it, it is refused
+    first; Python could. What may come from anyone is for the command `python -m
+    jax_ir_synth.verify`, which runs both within limits.
     """
     from jax_ir_synth.verify import proof
 
