@@ -119,3 +119,35 @@ def test_what_is_in_a_loop_is_for_xla(name):
     with parsed(lowered(IN_LOOPS[name], *inputs, platform="cuda")) as module:
         with pytest.raises(CannotRun, match="only a cuda device does it"):
             Program(module, "cuda")
+
+
+def test_xla_is_given_so_much_time(monkeypatch):
+    """Nobody counts the turns of a loop that XLA runs."""
+    square = "tensor<3x3xf32>"
+    layouts = (
+        "operand_layouts = [dense<[0, 1]> : tensor<2xindex>], result_layouts = "
+        "[dense<[0, 1]> : tensor<2xindex>, dense<> : tensor<0xindex>]"
+    )
+    text = f"""module @m {{
+func.func public @main(%x: {square}) -> {square} {{
+%true = stablehlo.constant dense<true> : tensor<i1>
+%r = stablehlo.while(%v = %x) : {square}
+cond {{ stablehlo.return %true : tensor<i1> }}
+do {{
+%w:2 = stablehlo.custom_call @lapack_spotrf_ffi(%v) {{mhlo.backend_config = {{uplo = 76 : ui8}}, {layouts}}} : ({square}) -> ({square}, tensor<i32>)
+stablehlo.return %w#0 : {square}
+}}
+return %r : {square}
+}}
+}}"""
+    monkeypatch.setattr(xla, "_SECONDS", 2)
+    with parsed(text) as module:
+        program = Program(module)
+        assert program.how == "xla"
+        with pytest.raises(xla.XlaError, match="^XLA was not done with it after 2 s$"):
+            program([np.eye(3, dtype=np.float32)])
+    monkeypatch.undo()
+    # Another process takes the next one.
+    with parsed(text.replace("dense<true>", "dense<false>")) as module:
+        (result,) = Program(module)([np.eye(3, dtype=np.float32)])
+    np.testing.assert_array_equal(result, np.eye(3))
