@@ -24,6 +24,9 @@ _REFUSED = {
 }
 _SKIPPED = re.compile(r'//[^\n]*|"(?:[^"\\\n]|\\.)*"')
 _MARKED = re.compile(r"[#!]([A-Za-z_$][\w$\-]*)")
+_DEFINED = re.compile(r"^[ \t]*[#!]([A-Za-z_$][\w$\-]*)[ \t]*=(.*)$", re.MULTILINE)
+_LOCATION = re.compile(r'loc\((?:unknown|""(?::\d+:\d+(?: to (?:\d*):\d+)?)?(?:\(#(\w+)\))?)\)')
+_GOES_ON = re.compile(r"^\s*(?:->|:)", re.MULTILINE)
 _BEFORE_A_DOT = re.compile(r"[\w$\-]*$")
 _NAME = re.compile(r"[%@^][\w$.\-]+")
 # An operation in its generic form begins with its name as a string; so does a location.
@@ -82,9 +85,42 @@ def _check_words(plain: str) -> None:
         plain = _NAME.sub("", plain)
     for name in _dialects(plain) - DIALECTS:
         raise ValueError(f"{name[:40]} is no dialect that is read here")
-    for name in {*_MARKED.findall(plain)} - DIALECTS:
-        if not name.startswith("loc"):
-            raise ValueError(f"the alias or attribute {name[:40]} is not read here")
+    if aliases := _aliases(plain):
+        _check_aliases(plain, aliases)
+
+
+def _aliases(plain: str) -> set[str]:
+    """The names of attributes and types that are of no dialect that is read."""
+    return {*_MARKED.findall(plain)} - DIALECTS
+
+
+def _check_aliases(plain: str, aliases: set[str]) -> None:
+    """Raises ValueError unless each is defined by a line that refers to no other.
+
+    One that refers to two others makes of some lines a text without end. A location may be within
+    one other.
+    """
+    if _GOES_ON.search(plain):
+        raise ValueError("a definition that goes on in another line is not read here")
+    outer = {}
+    for name, meaning in _DEFINED.findall(plain):
+        location = _LOCATION.fullmatch(meaning.strip())
+        if name in outer or not (location or _is_flat(meaning)):
+            raise ValueError(f"the definition of the alias {name[:40]} is not read here")
+        outer[name] = location and location[1]
+    for name in aliases:
+        depth = 0
+        while name and depth <= MAX_DEPTH:
+            if name not in outer:
+                raise ValueError(f"the alias or attribute {name[:40]} is not read here")
+            name, depth = outer[name], depth + 1
+        if name:
+            raise ValueError(f"locations are more than {MAX_DEPTH} deep")
+
+
+def _is_flat(meaning: str) -> bool:
+    brackets = _steps(meaning)
+    return bool(meaning.strip()) and not _aliases(meaning) and not brackets.sum()
 
 
 def _dialects(plain: str) -> set[str]:
@@ -99,9 +135,14 @@ def _dialects(plain: str) -> set[str]:
 
 
 def _check_depth(plain: str) -> None:
-    brackets = plain.replace("->", "").encode().translate(_STEPS, _NO_BRACKET)
-    depths = np.cumsum(np.frombuffer(brackets, np.int8), dtype=np.int64)
+    depths = np.cumsum(_steps(plain), dtype=np.int64)
     if depths.max(initial=0) > MAX_DEPTH:
         raise ValueError(f"its brackets are {depths.max():,} deep, above {MAX_DEPTH}")
     if depths.min(initial=0) < 0:
         raise ValueError("it closes a bracket that it doesn't open")
+
+
+def _steps(plain: str) -> np.ndarray:
+    """1 for each bracket that opens, -1 for each that closes."""
+    brackets = plain.replace("->", "").encode().translate(_STEPS, _NO_BRACKET)
+    return np.frombuffer(brackets, np.int8)

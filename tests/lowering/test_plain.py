@@ -34,8 +34,17 @@ REFUSED = {
     "a type of another dialect": (module("%t = builtin.unrealized_conversion_cast : !llvm.ptr"), "llvm is no dialect"),
     "an attribute of another dialect": (module("return {a = #gpu.address_space<global>}"), "gpu is no dialect"),
     "behind a number": (module("%t = 1.scf.while"), "scf is no dialect"),
-    "an alias": ("#a = [1]\n#b = [#a, #a]\n" + module(""), "the alias or attribute"),
-    "an alias of a type": ("!a = i32\n" + module(""), "the alias or attribute a"),
+    "aliases of aliases": ("#a = [1]\n#b = [#a, #a]\n" + module(""), "the definition of the alias b"),
+    "named as locations are": ("#loc1 = [1]\n#loc2 = [#loc1, #loc1]\n" + module(""), "the alias loc2"),
+    "an alias over two lines": ("#a = [1]\n#b =\n[#a, #a]\n" + module(""), "the definition of the alias b"),
+    "likewise, in brackets": ("#a = [1]\n#b = [\n#a, #a]\n" + module(""), "the definition of the alias b"),
+    "an alias that goes on": ("!a = i32\n!b = ()\n-> (!a, !a)\n" + module(""), "goes on in another line"),
+    "an alias of nothing": (module("%t = foo : !a"), "the alias or attribute a is not read"),
+    "locations within locations": (
+        "".join(f'#loc{k} = loc("a"(#loc{k + 1}))\n' for k in range(300)) + "#loc300 = loc(unknown)\n" + module(""),
+        "locations are more than 200 deep",
+    ),
+    "locations in a circle": ('#loc1 = loc("a"(#loc2))\n#loc2 = loc("a"(#loc1))\n' + module(""), "deep"),
     "locations of locations": ('#loc1 = loc(callsite("a" at "b"))\n' + module(""), "callsite"),
     "an affine map": (module("return {a = affine_map<(d) -> (----d)>}"), "affine_map"),
     "a resource": (module("%c = stablehlo.constant dense_resource<a> : tensor<4xf32>"), "dense_resource"),
@@ -68,6 +77,8 @@ READ = {
     "strings": module(f'%0 = stablehlo.sine %x {{mhlo.note = "scf.while (((( #a"}} : {SQUARE}'),
     "locations": '#loc1 = loc("jit(f)/sin")\n' + module(f'%0 = stablehlo.sine %x : {SQUARE} loc(#loc2)')
     + '#loc2 = loc("x.py"(#loc1))',
+    "an alias of a type": f"!t = {SQUARE}\n" + module("%0 = stablehlo.sine %x : !t"),
+    "locations of files": '#loc = loc("x.py":1:2)\n#loc3 = loc("a"(#loc))\n' + module(f"%0 = stablehlo.sine %x : {SQUARE} loc(#loc3)"),
     "numbers": module("%c = stablehlo.constant dense<[1.e5, -1.0E-3, 0x7FC00000]> : tensor<3xf32>"),
     "a letter that isn't ASCII": module(f'%0 = stablehlo.sine %x {{mhlo.note = "é"}} : {SQUARE}'),
 }  # fmt: skip
