@@ -22,6 +22,8 @@ ENDED = [
     ("compound", 424242, 192),
     # A comparison of what is constant wherever a condition holds.
     ("nested_branch", 31337, 414),
+    # A gradient that is zero in 16 bits alone.
+    ("loop", 880012, 87),
 ]
 
 

@@ -50,6 +50,14 @@ REFUSED = {
         [aval("x", (32,), 0.5, 1.0, "bfloat16")],
         "survive the rounding of bfloat16",
     ),
+    "a function that 16 bits make a constant of, and zeros of its gradient": (
+        "def kernel_f(c):\n"
+        "    for _ in range(2):\n"
+        "        c = jax.nn.sigmoid(lax.cumsum(c, axis=0, reverse=True))\n"
+        "    return jax.nn.celu(c[1])\n",
+        [aval("c", (16,), -1.0, 2.0, "float16")],
+        "survive the rounding of float16",
+    ),
     "rounding decides which of saturated values is the greatest": (
         "def kernel_f(x):\n    return x[jax.scipy.special.erf(x).argmax()]\n",
         [aval("x", (200,), 0.5, 4.0)],
