@@ -16,6 +16,7 @@ from pathlib import Path
 
 from jax_ir_synth.files import sync
 from jax_ir_synth.partials import partial_file, remove_dead, short_name
+from jax_ir_synth.streams import standard_output
 
 STDOUT = Path("-")
 # Names of an open file of this process, once the folder's links are followed.
@@ -79,6 +80,7 @@ class Destination:
             return open(self.path, "wb")
         if self.descriptor == 1:
             sys.stdout.flush()
+            return standard_output()
         return os.fdopen(os.dup(self.descriptor), "wb")
 
     @property

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 
 # As a shell reports a process that SIGPIPE ended.
 READER_LEFT = 128 + signal.SIGPIPE
+INTERRUPTED = 128 + signal.SIGINT
 # EX_IOERR of sysexits.h.
 NOT_WRITTEN = 74
 _SPELLED = "jax_ir_synth.spelled"
@@ -34,10 +35,11 @@ class StreamLost(BaseException):
 
 
 def command(main: Callable[..., int]) -> Callable[..., int]:
-    """Decorates a command's `main`: its text gets out, or it returns one of two exit codes more.
+    """Decorates a command's `main`: its text gets out, or it returns one of three exit codes more.
 
     141: who read its output left; nothing is said. 74: its output can't be written, as on a full
-    disk. What was done by then is as whole as after an interruption at the same place.
+    disk. What was done by then is as whole as after an interruption at the same place. 130: Ctrl-C,
+    where the command itself has nothing more to say about it.
 
     Streams that the caller put in the place of the process's own are left alone.
     """
@@ -54,9 +56,18 @@ def command(main: Callable[..., int]) -> Callable[..., int]:
             with contextlib.suppress(OSError):
                 print(f"{main.__globals__['PROGRAM']}: {lost}", file=sys.stderr)
             return NOT_WRITTEN
+        except KeyboardInterrupt:
+            with contextlib.suppress(OSError):
+                print(f"{main.__globals__['PROGRAM']}: interrupted", file=sys.stderr)
+            return INTERRUPTED
 
     guarded.is_command = True
     return guarded
+
+
+def standard_output() -> io.BufferedWriter:
+    """The standard output for bytes, which a `command` looks after as well; it stays open."""
+    return io.BufferedWriter(_Raw(1))
 
 
 def spell(error: UnicodeError) -> tuple[str, int]:

@@ -239,6 +239,16 @@ def test_a_reader_that_leaves_early_blames_no_row(rows):
     assert not [line for line in said if "jax_ir_synth" in line or "Broken" in line], said
 
 
+def test_an_interruption_that_a_command_says_nothing_about_is_one_line(capsys):
+    @streams.command
+    def main(argv=None) -> int:
+        raise KeyboardInterrupt
+
+    main.__wrapped__.__globals__.setdefault("PROGRAM", "prog")
+    assert main([]) == 130
+    assert capsys.readouterr().err == "prog: interrupted\n"
+
+
 def test_what_is_spelled():
     text = "a→b … ≠ ─ \u280b \udcff \ud800 é \U0001f600"
     written = text.encode("ascii", "jax_ir_synth.spelled")

@@ -27,7 +27,7 @@ def row(id: int) -> dict:
     }
 
 
-def run(request, number, write):
+def run(request, number, write, left_out):
     """In the place of `cli._run`; after the last row it sends itself the signal CANNED_DEATH."""
     from jax_ir_synth import report
 

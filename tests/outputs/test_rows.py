@@ -67,6 +67,24 @@ def test_the_standard_output_streams_json_lines(tmp_path, started, jsonl, name, 
     assert [path.name for path in tmp_path.iterdir()] == ["link"]
 
 
+def test_a_reader_of_the_standard_output_that_left_is_nobodys_fault(tmp_path, started):
+    read, written = os.pipe()
+    os.close(read)
+    process = started("--output", "-", stdout=written)
+    os.close(written)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 141
+    assert not [line for line in err.splitlines() if not line.endswith(" rows")], err
+
+
+def test_a_standard_output_that_is_full_is_told(tmp_path, started):
+    with open("/dev/full", "w") as full:
+        process = started("--output", "-", stdout=full)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 74
+    assert err.splitlines()[-1].endswith("stdout can't be written: No space left on device")
+
+
 @pytest.mark.parametrize("name", ["pipe", "pipe.jsonl", "pipe.parquet"])
 def test_a_pipe_is_written_to(tmp_path, write, name, ids):
     os.mkfifo(tmp_path / name)
@@ -151,7 +169,7 @@ def test_somebody_elses_file_of_meanwhile_stays(tmp_path, monkeypatch, write, ca
         path = tmp_path / name
 
         def run(request, number, write, path=path):
-            summary = canned.run(request, number, write)
+            summary = canned.run(request, number, write, left_out)
             if path.suffix:
                 path.write_text("theirs")
             else:
