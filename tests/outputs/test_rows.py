@@ -168,7 +168,7 @@ def test_somebody_elses_file_of_meanwhile_stays(tmp_path, monkeypatch, write, ca
     for name, *flags in (("rows.jsonl",), ("rows",), ("more", "--overwrite")):
         path = tmp_path / name
 
-        def run(request, number, write, path=path):
+        def run(request, number, write, left_out, path=path):
             summary = canned.run(request, number, write, left_out)
             if path.suffix:
                 path.write_text("theirs")
