@@ -54,7 +54,7 @@ def test_shards(made, tmp_path, monkeypatch, number, streaming):
     folder = tmp_path / "data" / "million"
     pinned = _planned(folder, number)
     for shard in range(number):
-        shards.make(folder, pinned, shard, lambda planned: [made[row.id] for row in planned])
+        shards.make(folder, pinned, shard, lambda planned, tell: [made[row.id] for row in planned])
     assert shards.missing(folder, pinned) == []
     # What a killed run may leave, and what is written beside the splits.
     (folder / "train" / ".shard.0.partial").write_bytes(b"PAR1")
@@ -69,12 +69,12 @@ def test_shards(made, tmp_path, monkeypatch, number, streaming):
 
 def test_a_file_where_no_rows_belong_is_no_whole_shard(made, tmp_path):
     pinned = _planned(tmp_path, 1)
-    shards.make(tmp_path, pinned, 0, lambda planned: [made[row.id] for row in planned])
+    shards.make(tmp_path, pinned, 0, lambda planned, tell: [made[row.id] for row in planned])
     stray = tmp_path / shards.split_files(0, 1)["test"]
     stray.parent.mkdir()
     stray.write_bytes(b"PAR1")
     assert shards.missing(tmp_path, pinned) == [0]
-    shards.make(tmp_path, pinned, 0, lambda planned: [made[row.id] for row in planned])
+    shards.make(tmp_path, pinned, 0, lambda planned, tell: [made[row.id] for row in planned])
     assert shards.missing(tmp_path, pinned) == [] and not stray.exists()
 
 

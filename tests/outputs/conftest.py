@@ -36,11 +36,11 @@ def write(monkeypatch, tmp_path):
 
 @pytest.fixture
 def started(tmp_path):
-    """`started(*flags, **popen)`: the same as a process of its own."""
+    """`started(*flags, **popen)`: the same as a process of its own, which `by` may start."""
 
-    def start(*flags, **popen) -> subprocess.Popen:
+    def start(*flags, by=(), **popen) -> subprocess.Popen:
         return subprocess.Popen(
-            [sys.executable, HERE / "canned.py", "--count", "6", *map(str, flags)],
+            [*by, sys.executable, HERE / "canned.py", "--count", "6", *map(str, flags)],
             **{"cwd": tmp_path, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
             | popen
             | {"env": _ENVIRONMENT | popen.get("env", {})},

@@ -109,12 +109,9 @@ def test_a_killed_run_leaves_nothing_after_the_next(tmp_path, started, listed, n
 
 
 def test_a_hangup_that_is_ignored_stays_so(tmp_path, started, ids):
-    def ignore():
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-    process = started(
-        "--output", "rows.jsonl", env={"CANNED_DEATH": str(int(signal.SIGHUP))}, preexec_fn=ignore
-    )
+    deaf = ("sh", "-c", 'trap "" HUP; exec "$0" "$@"')
+    death = {"CANNED_DEATH": str(int(signal.SIGHUP))}
+    process = started("--output", "rows.jsonl", by=deaf, env=death)
     process.communicate(timeout=120)
     assert process.returncode == 0
     assert ids(tmp_path / "rows.jsonl") == list(range(6))
