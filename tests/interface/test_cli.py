@@ -219,3 +219,12 @@ def test_a_terminal_gets_a_progress_bar(monkeypatch, capsys):
     assert list(report.progress(rows, 20)) == rows
     shown = capsys.readouterr().err
     assert "20/20" in shown and "\x1b" in shown
+
+
+@pytest.mark.parametrize("name", ["jax_ir_synth", "jax_ir_synth/__main__.py"])
+def test_the_folder_run_as_a_script_is_one_line(python, name):
+    done = python(Path(__file__).parents[2] / name, "--count", 1)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "jax_ir_synth is a package: run python -m jax_ir_synth in the folder above it"
+    ]
