@@ -7,7 +7,7 @@ import numpy as np
 
 from jax_ir_synth.meaning import source
 from jax_ir_synth.meaning.inputs import FLOATS, HALF, wide
-from jax_ir_synth.meaning.standin import arithmetic
+from jax_ir_synth.meaning.standin import arithmetic, bounds
 from jax_ir_synth.meaning.standin.arithmetic import Noise
 from jax_ir_synth.meaning.standin.arrays import array
 from jax_ir_synth.meaning.standin.tape import Diverged, Singular, Tape
@@ -140,7 +140,7 @@ class Meaning:
 
     def _run(self, inputs: Sequence[np.ndarray], noise: Noise | None = None) -> list[np.ndarray]:
         # A program may well meet a division by zero in a branch that it doesn't take.
-        with np.errstate(all="ignore"), arithmetic.of(self._half, noise):
+        with np.errstate(all="ignore"), arithmetic.of(self._half, noise), bounds.counted():
             result = self._function(*(array(x) for x in inputs))
         return [np.asarray(array(leaf)) for leaf in leaves(result)]
 

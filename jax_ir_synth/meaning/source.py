@@ -4,7 +4,7 @@ import ast
 import builtins
 
 from jax_ir_synth.meaning.literals import rounded_literals
-from jax_ir_synth.meaning.standin import JAX, JNP, LAX, standin_names
+from jax_ir_synth.meaning.standin import JAX, JNP, LAX, bounds, standin_names
 
 # What a kernel may use of Python itself. Everything else of Python is out of its reach: no other
 # builtin, no import, no name or attribute with a leading underscore, no attribute but the library's
@@ -13,7 +13,16 @@ _BUILTINS = {
     name: getattr(builtins, name)
     for name in "abs bool dict enumerate float int len list max min range reversed round "
     "sum tuple zip".split()
+} | {"range": bounds.bounded_range}
+# What keeps a program's own Python within bounds. Their names are none that a program can spell.
+_HOOKS = {
+    "__step": bounds.step,
+    "__add": bounds.add,
+    "__multiply": bounds.multiply,
+    "__power": bounds.power,
+    "__shift": bounds.shift,
 }
+_BOUNDED = {ast.Add: "__add", ast.Mult: "__multiply", ast.Pow: "__power", ast.LShift: "__shift"}
 _ARRAY_ATTRIBUTES = frozenset(
     "T all any append argmax argmin argsort astype at add clip cumprod cumsum diagonal dot imag "
     "items keys max mean min multiply ndim prod ravel real repeat reshape round set shape size "
@@ -45,7 +54,6 @@ def load(python: str, name: str, half: str | None = None):
     if tree.body[0].name != name:
         raise ValueError(f"its python defines {tree.body[0].name}, its kernel_name is {name}")
     allowed = _ARRAY_ATTRIBUTES | standin_names()
-    tree = _Rebound().visit(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
             raise ValueError(f"its python assigns to an item of an array: {_shown(node)}")
@@ -59,21 +67,55 @@ def load(python: str, name: str, half: str | None = None):
                 raise ValueError(f"its python uses a name that no kernel has: {word}")
     if half is not None:
         tree = rounded_literals(tree, half)
-    space = {"jax": JAX, "jnp": JNP, "lax": LAX, "__builtins__": _BUILTINS}
+    tree = ast.fix_missing_locations(_Bounded().visit(tree))
+    space = {"jax": JAX, "jnp": JNP, "lax": LAX, **_HOOKS, "__builtins__": _BUILTINS}
     # Not as optimized as the caller's Python may be.
     exec(compile(tree, f"<{name}>", "exec", optimize=0), space)
     return space[name]
 
 
-class _Rebound(ast.NodeTransformer):
-    """`x += y` as `x = x + y`: NumPy would change the array that other names mean as well."""
+class _Bounded(ast.NodeTransformer):
+    """Has loops, functions and what makes large numbers and lists call `bounds`.
+
+    `x += y` becomes `x = x + y`: NumPy would change the array that other names mean as well.
+    """
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         if not isinstance(node.target, ast.Name):
             raise ValueError(f"its python assigns to an item of an array: {_shown(node)}")
         read = ast.Name(node.target.id, ast.Load())
         changed = ast.Assign([node.target], ast.BinOp(read, node.op, node.value))
-        return ast.fix_missing_locations(ast.copy_location(changed, node))
+        return self.visit(ast.copy_location(changed, node))
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        hook = _BOUNDED.get(type(node.op))
+        return node if hook is None else _call(hook, node.left, node.right)
+
+    def visit_For(self, node: ast.For) -> ast.AST:
+        self.generic_visit(node)
+        node.body.insert(0, ast.Expr(_call("__step")))
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        self.generic_visit(node)
+        node.body.insert(0, ast.Expr(_call("__step")))
+        return node
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
+        self.generic_visit(node)
+        # `step` is true.
+        node.body = ast.IfExp(_call("__step"), node.body, ast.Constant(None))
+        return node
+
+    def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
+        self.generic_visit(node)
+        node.ifs.insert(0, _call("__step"))
+        return node
+
+
+def _call(name: str, *arguments: ast.expr) -> ast.Call:
+    return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
 
 
 def _shown(node: ast.AST) -> str:

@@ -4,6 +4,7 @@ import numpy as np
 
 from jax_ir_synth.meaning.standin import tape, trees
 from jax_ir_synth.meaning.standin.arrays import array
+from jax_ir_synth.meaning.standin.bounds import step
 
 
 def cond(pred, true_fun, false_fun, *operands):
@@ -18,6 +19,7 @@ def switch(index, branches, *operands):
 def fori_loop(lower, upper, body_fun, init_val):
     value = trees.map_leaves(array, init_val)
     for i in range(int(lower), int(upper)):
+        step()
         value = body_fun(np.int32(i), value)
     return value
 
@@ -25,6 +27,7 @@ def fori_loop(lower, upper, body_fun, init_val):
 def while_loop(cond_fun, body_fun, init_val):
     value = trees.map_leaves(array, init_val)
     while cond_fun(value):
+        step()
         value = body_fun(value)
     return value
 
@@ -33,14 +36,16 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
     carry = trees.map_leaves(array, init)
     steps = range(length if xs is None else len(trees.leaves(xs)[0]))
     outputs = []
-    for step in reversed(steps) if reverse else steps:
-        carry, output = f(carry, _item(xs, step, 0))
+    for position in reversed(steps) if reverse else steps:
+        step()
+        carry, output = f(carry, _item(xs, position, 0))
         outputs.append(output)
     return carry, _together(outputs[::-1] if reverse else outputs)
 
 
 def map_(f, xs, batch_size=None):
-    return _together([f(_item(xs, step, 0)) for step in range(len(trees.leaves(xs)[0]))])
+    size = len(trees.leaves(xs)[0])
+    return _together([f(_item(xs, position, 0)) for position in range(size) if step()])
 
 
 def associative_scan(fn, elems, reverse=False, axis=0):
@@ -49,8 +54,9 @@ def associative_scan(fn, elems, reverse=False, axis=0):
     steps = steps[::-1] if reverse else steps
     # With the axis kept, since the function is one of whole arrays.
     sofar = [_item(elems, slice(steps[0], steps[0] + 1), axis)]
-    for step in steps[1:]:
-        sofar.append(fn(sofar[-1], _item(elems, slice(step, step + 1), axis)))
+    for position in steps[1:]:
+        step()
+        sofar.append(fn(sofar[-1], _item(elems, slice(position, position + 1), axis)))
     sofar = sofar[::-1] if reverse else sofar
     return trees.map_leaves(lambda *x: array(np.concatenate(x, axis)), sofar[0], *sofar[1:])
 
@@ -74,6 +80,7 @@ def vmap(fun, in_axes=0, out_axes=0):
                 )
             )
             for position in range(size)
+            if step()
         ]
         if isinstance(out_axes, tuple):
             return tuple(

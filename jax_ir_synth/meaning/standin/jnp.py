@@ -16,6 +16,7 @@ from jax_ir_synth.meaning.standin.arrays import (
     sign,
     std,
 )
+from jax_ir_synth.meaning.standin.bounds import sized
 
 _ALIKE = """
 abs absolute add all amax amin any append arange arccos arccosh arcsin arcsinh arctan arctan2
@@ -228,19 +229,25 @@ LINALG = {
     "solve": _linalg_solve,
     "svd": _svd,
 }
+# Functions of sizes and shapes; of `full` the second argument is a value.
+_SIZED = "arange broadcast_to linspace ones pad repeat tile zeros".split()
 FFT = {name: fft_of(getattr(np.fft, name)) for name in ("fft", "ifft", "rfft", "irfft")}
 JNP = {
     **{name: library(getattr(np, name)) for name in _ALIKE},
+    **{name: sized(library(getattr(np, name))) for name in _SIZED},
+    "eye": sized(library(np.eye), dimensions=2),
+    "full": sized(library(np.full), last=1),
+    "identity": sized(library(np.identity), dimensions=2),
     **DTYPES,
     **{name: getattr(np, name) for name in ("e", "inf", "nan", "newaxis", "pi", "ndarray")},
     "argsort": argsort,
     "array": asarray,
     "asarray": asarray,
     "astype": convert,
-    "bincount": bincount,
+    "bincount": sized(bincount),
     "convolve": convolve,
     "cross": cross,
-    "empty": empty,
+    "empty": sized(empty),
     "finfo": FInfo,
     "i0": library(special.i0),
     "meshgrid": meshgrid,

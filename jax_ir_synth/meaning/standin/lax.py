@@ -5,6 +5,7 @@ from scipy import special
 
 from jax_ir_synth.meaning.standin import control, tape, trees
 from jax_ir_synth.meaning.standin.arrays import array, convert, dtype_of, library, sign
+from jax_ir_synth.meaning.standin.bounds import sized
 from jax_ir_synth.meaning.standin.jnp import SQRT, exp2, where
 
 
@@ -186,7 +187,7 @@ LAX = {
             "lgamma": "gammaln", "logistic": "expit",
         }.items()
     },
-    "broadcasted_iota": broadcasted_iota,
+    "broadcasted_iota": sized(broadcasted_iota),
     "clamp": clamp,
     "clz": clz,
     "convert_element_type": convert,
@@ -205,7 +206,7 @@ LAX = {
     "dynamic_update_slice_in_dim": dynamic_update_slice_in_dim,
     "exp2": exp2,
     "integer_pow": integer_pow,
-    "iota": iota,
+    "iota": sized(iota),
     "population_count": population_count,
     "reduce_precision": reduce_precision,
     "reduce_window": reduce_window,

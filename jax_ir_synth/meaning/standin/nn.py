@@ -5,6 +5,7 @@ from scipy import linalg, special
 
 from jax_ir_synth.meaning.standin.arithmetic import constant, result
 from jax_ir_synth.meaning.standin.arrays import array, dtype_of, library
+from jax_ir_synth.meaning.standin.bounds import check_elements
 
 
 def _float(x):
@@ -71,6 +72,7 @@ def mish(x):
 
 
 def one_hot(x, num_classes, dtype=float, axis=-1):
+    check_elements(num_classes * np.size(x))
     hot = np.asarray(x)[..., None] == np.arange(num_classes)
     return array(np.moveaxis(hot, -1, axis).astype(dtype_of(dtype)))
 
@@ -125,7 +127,8 @@ def standardize(x, axis=-1, epsilon=1e-5):
 
 def segment_sum(data, segment_ids, num_segments=None):
     data, ids = np.asarray(data), np.asarray(segment_ids)
-    number = ids.max() + 1 if num_segments is None else num_segments
+    number = int(ids.max()) + 1 if num_segments is None else num_segments
+    check_elements(number)
     sums = np.zeros((number, *data.shape[1:]), data.dtype)
     # Data of a segment that is not among the first `number` is dropped.
     kept = (ids >= 0) & (ids < number)

@@ -18,6 +18,7 @@ import numpy as np
 from scipy import special
 
 from jax_ir_synth.meaning.standin.arrays import array
+from jax_ir_synth.meaning.standin.bounds import check_elements
 
 _MASK = 0xFFFFFFFF
 _WORDS = {"threefry2x32": 2, "rbg": 4, "unsafe_rbg": 4}  # of 32 bits, in a key
@@ -134,6 +135,7 @@ def _sizes(shape) -> tuple[int, ...]:
     )
     if min(shape, default=0) < 0:
         raise ValueError(f"`shape` (={shape}) must not be negative")
+    check_elements(math.prod(shape))
     return shape
 
 
