@@ -1,5 +1,6 @@
 """Proves one row: its IR texts, parsed and run, compute what its Python means."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -9,9 +10,10 @@ from jax_ir_synth import collector
 from jax_ir_synth.lowering.column import BACKENDS, read_column, read_columns
 from jax_ir_synth.meaning import tolerance
 from jax_ir_synth.meaning.degenerate import defects
-from jax_ir_synth.meaning.inputs import FLOATS
+from jax_ir_synth.meaning.inputs import DTYPES, FLOATS
 from jax_ir_synth.meaning.points import Point, understood
 from jax_ir_synth.meaning.program import Meaning
+from jax_ir_synth.meaning.standin.bounds import MAX_ELEMENTS
 from jax_ir_synth.verify import CUDA_PARSED, OF_STABLEHLO, PARSED, RUN_BY, NotProven
 from jax_ir_synth.verify.execution import Results, execute, execute_exactly, shortest
 from jax_ir_synth.verify.interpreter import CannotRun, Refused
@@ -37,6 +39,7 @@ def prove(row: Mapping) -> str:
 
 def _prove(row: Mapping) -> str:
     avals, argnums = row["in_avals"], list(row["argnums"])
+    _check_avals(avals)
     meaning, where = understood(row["python"], row["kernel_name"], avals, argnums)
     ways: dict[tuple[str, str], str] = {}
     mixed = False
@@ -62,6 +65,22 @@ def _prove(row: Mapping) -> str:
     if not run:
         return prefix + PARSED
     return prefix + max(run, key=RUN_BY.index) + (CUDA_PARSED if len(run) < len(ways) else "")
+
+
+def _check_avals(avals: Sequence[Mapping]) -> None:
+    """Raises ValueError unless each argument is one that inputs can be drawn for."""
+    for aval in avals:
+        name, shape, dtype = aval["name"], aval["shape"], aval["dtype"]
+        if dtype not in DTYPES:
+            raise ValueError(f"its in_avals give {name} a dtype (={dtype!r:.40}) that no row has")
+        if not all(isinstance(size, int) and size >= 0 for size in shape):
+            raise ValueError(f"its in_avals give {name} a shape (={shape!r:.80}) that is none")
+        if (elements := math.prod(shape)) > MAX_ELEMENTS:
+            raise ValueError(f"its in_avals give {name} {elements:.3g} elements, too many to run it")
+        if not aval["low"] <= aval["high"]:
+            raise ValueError(
+                f"its in_avals give {name} the range {aval['low']} to {aval['high']}, which is empty"
+            )
 
 
 def _prove_modules(

@@ -224,3 +224,21 @@ def test_a_program_that_jumps_everywhere_is_refused():
 def test_the_message_tells_both_values():
     message = refused(edited(expression(SOUND, X, Y), "stablehlo.sine", "stablehlo.cosine"))
     assert "it is [" in message and "its python's [" in message
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"dtype": "float64"}, "x a dtype (='float64')"),
+        ({"dtype": None}, "x a dtype (=None)"),
+        ({"shape": [3, -4]}, "x a shape (=[3, -4])"),
+        ({"shape": [3, None]}, "x a shape (=[3, None])"),
+        ({"shape": [10**6, 10**6]}, "x 1e+12 elements"),
+        ({"low": 2.0, "high": 1.0}, "x the range 2.0 to 1.0"),
+        ({"low": float("nan")}, "x the range nan"),
+    ],
+)
+def test_arguments_that_no_input_can_be_drawn_for(change, said):
+    candidate = expression(SOUND, X, Y)
+    candidate["in_avals"][0] = candidate["in_avals"][0] | change
+    assert f"its in_avals give {said}" in refused(candidate)
