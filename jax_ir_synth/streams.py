@@ -1,4 +1,4 @@
-"""A command's stdout and stderr: any text can be written to them, and a reader that left is nobody's fault.
+"""A command's stdout, stderr and pipes: they take any text, and a reader that left is nobody's fault.
 
 `@command` does it for a `main`. What a stream can't encode is spelled in ASCII. A write that fails
 raises `StreamLost`, which no `except Exception` mistakes for a fault of what the command was at.
@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 # As a shell reports a process that SIGPIPE ended.
 READER_LEFT = 128 + signal.SIGPIPE
@@ -26,7 +27,11 @@ _BRAILLE = range(0x2800, 0x2900)
 
 
 class StreamLost(BaseException):
-    """stdout or stderr takes no more. What is written to it from now on is thrown away."""
+    """A stream takes no more. What is written to it from now on is thrown away.
+
+    Args:
+      name: `stdout`, `stderr`, or the path of a pipe or a device.
+    """
 
     def __init__(self, name: str, error: OSError):
         super().__init__(f"{name} can't be written: {error.strerror}")
@@ -67,7 +72,17 @@ def command(main: Callable[..., int]) -> Callable[..., int]:
 
 def standard_output() -> io.BufferedWriter:
     """The standard output for bytes, which a `command` looks after as well; it stays open."""
-    return io.BufferedWriter(_Raw(1))
+    return io.BufferedWriter(_Raw(1, "stdout"))
+
+
+def stream_at(file: int | Path, name: str) -> io.BufferedWriter:
+    """A pipe or a device for bytes, which a `command` looks after as well.
+
+    Args:
+      file: its path, or the number of an open file, which is left open.
+      name: what to call it where it takes no more.
+    """
+    return io.BufferedWriter(_Raw(os.dup(file) if isinstance(file, int) else file, name, True))
 
 
 def spell(error: UnicodeError) -> tuple[str, int]:
@@ -123,15 +138,16 @@ def _guarded(stream, original, number: int):
     if stream is not None:
         stream.flush()
         encoding, by_line = stream.encoding, stream.line_buffering or stream.write_through
-    buffer = io.BufferedWriter(_Raw(number))
+    buffer = io.BufferedWriter(_Raw(number, {1: "stdout", 2: "stderr"}[number]))
     return io.TextIOWrapper(buffer, encoding, errors=_SPELLED, line_buffering=by_line)
 
 
 class _Raw(io.FileIO):
-    """A standard stream, by its number."""
+    """A stream, by its number or its path."""
 
-    def __init__(self, number: int):
-        super().__init__(number, "wb", closefd=False)
+    def __init__(self, file: int | Path, told: str, closefd: bool = False):
+        super().__init__(file, "wb", closefd=closefd)
+        self._told = told
 
     def write(self, data) -> int | None:
         try:
@@ -140,4 +156,4 @@ class _Raw(io.FileIO):
             # What is still in a buffer is written when the process ends.
             with open(os.devnull, "wb") as nowhere:
                 os.dup2(nowhere.fileno(), self.fileno())
-            raise StreamLost({1: "stdout", 2: "stderr"}[self.fileno()], error) from None
+            raise StreamLost(self._told, error) from None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from commands import COMMANDS, FOLDER, INPUT, PLACE, Output
+from nodes import leave_at_once, make_node
 
 import jax_ir_synth
 from jax_ir_synth import outputs
@@ -134,6 +135,22 @@ def _overwrite(output: Output) -> list[str]:
 @pytest.mark.parametrize(("module", "flag"), OUTPUTS)
 def test_no_path_at_all(refused, module, flag):
     assert "'' is none" in refused(module, flag, "")
+
+
+@pytest.mark.parametrize(("module", "flag"), OUTPUTS)
+@pytest.mark.parametrize("url", ["s3://b/x.jsonl", "hf://datasets/a/b", "FILE:///tmp/x"])
+def test_a_url_is_no_path(refused, module, flag, url):
+    assert f"it must be a path on this machine, '{url}' is a URL" in refused(module, flag, url)
+
+
+@pytest.mark.parametrize("module", [name for name in COMMANDS if COMMANDS[name].inputs])
+def test_an_input_is_no_url(here, listed, capsys, module):
+    parser, before = importlib.import_module(module)._parser(), listed()
+    for action in parser._actions:
+        if action.dest in COMMANDS[module].inputs:
+            with pytest.raises(argparse.ArgumentError, match="'s3://b/x' is a URL"):
+                parser._get_value(action, "s3://b/x")
+    assert listed() == before
 
 
 @pytest.mark.parametrize(("module", "flag"), OUTPUTS)
@@ -270,6 +287,26 @@ def test_a_small_output_goes_where_it_is_sent(here, monkeypatch, capfd, name):
         taken.append(Path(name).read_text())
     assert taken == ["the page\n"]
     assert Path("link.md").is_symlink()
+    assert not list(here.rglob(".*"))
+
+
+@pytest.mark.parametrize("name", ["full", "pipe"])
+def test_a_small_output_that_takes_no_more(here, monkeypatch, capsys, name):
+    from jax_ir_synth import levels
+
+    monkeypatch.setattr(levels, "page", lambda: "the page\n" * 100_000)
+    if name == "pipe":
+        reader = leave_at_once(Path(name))
+    else:
+        make_node(Path(name), stat.S_IFCHR, 1, 7)
+    code = levels.main([name])
+    said = capsys.readouterr().err
+    if name == "pipe":
+        reader.join(60)
+        assert (code, said) == (141, "")
+    else:
+        reason = "full can't be written: No space left on device"
+        assert (code, said) == (74, f"{levels.PROGRAM}: {reason}\n")
     assert not list(here.rglob(".*"))
 
 
