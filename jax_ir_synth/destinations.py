@@ -82,9 +82,10 @@ class Destination:
         return stream_at(self.path if self.descriptor is None else self.descriptor, str(self.given))
 
     @property
-    def may_be_replaced(self) -> bool:
+    def may_be_written(self) -> bool:
         """Whether what is there is the user's to change: a file without write permission isn't."""
-        return not self.exists or self.is_folder or may(self.path, os.W_OK)
+        free = self.descriptor is not None or self.found is None or self.is_folder
+        return free or may(self.path, os.W_OK)
 
     @property
     def name(self) -> str:

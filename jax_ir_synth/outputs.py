@@ -133,7 +133,7 @@ def check_new(flag: str, destination: Destination, overwrite: bool) -> None:
             f"`{flag}` (={destination.given}) exists already: add {OVERWRITE} to replace it, or "
             "name another"
         )
-    if not destination.may_be_replaced:
+    if not destination.may_be_written:
         reason = os.strerror(errno.EACCES)
         raise OutputError(f"`{flag}` (={destination.given}) can't be written: {reason}")
 

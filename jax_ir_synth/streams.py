@@ -42,8 +42,8 @@ class StreamLost(BaseException):
 def command(main: Callable[..., int]) -> Callable[..., int]:
     """Decorates a command's `main`: its text gets out, or it returns one of three exit codes more.
 
-    141: who read its output left; nothing is said. 74: its output can't be written, as on a full
-    disk. What was done by then is as whole as after an interruption at the same place. 130: Ctrl-C,
+    141: who read stdout, or a pipe, left; nothing is said. 74: a stream can't be written, as one to a
+    full disk. What was done by then is as whole as after an interruption at the same place. 130: Ctrl-C,
     where the command itself has nothing more to say about it.
 
     Streams that the caller put in the place of the process's own are left alone.
@@ -81,8 +81,12 @@ def stream_at(file: int | Path, name: str) -> io.BufferedWriter:
     Args:
       file: its path, or the number of an open file, which is left open.
       name: what to call it where it takes no more.
+
+    Waits at a pipe until somebody reads. Raises OSError.
     """
-    return io.BufferedWriter(_Raw(os.dup(file) if isinstance(file, int) else file, name, True))
+    # Never made: who opens another's pipe in /tmp as if to make it is refused.
+    number = os.dup(file) if isinstance(file, int) else os.open(file, os.O_WRONLY)
+    return io.BufferedWriter(_Raw(number, name, closefd=True))
 
 
 def spell(error: UnicodeError) -> tuple[str, int]:
@@ -143,10 +147,10 @@ def _guarded(stream, original, number: int):
 
 
 class _Raw(io.FileIO):
-    """A stream, by its number or its path."""
+    """An open file by its number, and what to call it."""
 
-    def __init__(self, file: int | Path, told: str, closefd: bool = False):
-        super().__init__(file, "wb", closefd=closefd)
+    def __init__(self, number: int, told: str, closefd: bool = False):
+        super().__init__(number, "wb", closefd=closefd)
         self._told = told
 
     def write(self, data) -> int | None:
