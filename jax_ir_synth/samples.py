@@ -70,7 +70,10 @@ def _parser() -> OneLineParser:
         f"{LINES.start} to {LINES.stop - 1} lines whose IR is short, where there is one.",
     )
     parser.add_argument(
-        "path", metavar="PATH", type=local_path, help="a folder of save_to_disk, a .jsonl or .parquet"
+        "path",
+        metavar="PATH",
+        type=local_path,
+        help="a folder of save_to_disk, a .jsonl or .parquet",
     )
     parser.add_argument(
         "folder", metavar="FOLDER", type=outputs.path, help="where to write the files"

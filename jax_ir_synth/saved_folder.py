@@ -56,14 +56,11 @@ def may_replace(folder: Path, overwrite: bool) -> bool:
 def not_replaceable(folder: Path) -> Path | None:
     """A part of the dataset in a folder that this user may not replace, if there is one."""
     folders = [folder / split for split in SPLITS if (folder / split).is_dir()]
-    files = [folder / MARK, *(path for split in folders for path in split.iterdir() if _is_data(path))]
-    for path, rights in (
-        *((each, os.W_OK | os.X_OK) for each in folders),
-        *((each, os.W_OK) for each in files if each.exists()),
-    ):
-        if not may(path, rights):
-            return path
-    return None
+    rights = dict.fromkeys(folders, os.W_OK | os.X_OK)
+    for path in (folder / MARK, *(path for split in folders for path in split.iterdir())):
+        if path.exists() and (path.name == MARK or _is_data(path)):
+            rights[path] = os.W_OK
+    return next((path for path, right in rights.items() if not may(path, right)), None)
 
 
 def settle_fingerprints(folder: Path) -> None:

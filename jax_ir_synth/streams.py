@@ -1,4 +1,4 @@
-"""A command's stdout, stderr and pipes: they take any text, and a reader that left is nobody's fault.
+"""A command's stdout, stderr and pipes: any text gets out, a reader that left is nobody's fault.
 
 `@command` does it for a `main`. What a stream can't encode is spelled in ASCII. A write that fails
 raises `StreamLost`, which no `except Exception` mistakes for a fault of what the command was at.
@@ -42,9 +42,9 @@ class StreamLost(BaseException):
 def command(main: Callable[..., int]) -> Callable[..., int]:
     """Decorates a command's `main`: its text gets out, or it returns one of three exit codes more.
 
-    141: who read stdout, or a pipe, left; nothing is said. 74: a stream can't be written, as one to a
-    full disk. What was done by then is as whole as after an interruption at the same place. 130: Ctrl-C,
-    where the command itself has nothing more to say about it.
+    141: who read stdout, or a pipe, left; nothing is said. 74: a stream can't be written, as one
+    to a full disk. What was done by then is as whole as after an interruption at the same place.
+    130: Ctrl-C, where the command itself has nothing more to say about it.
 
     Streams that the caller put in the place of the process's own are left alone.
     """

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from commands import COMMANDS, FOLDER, INPUT, PLACE, Output
-from nodes import leave_at_once, make_node
 
 import jax_ir_synth
 from jax_ir_synth import outputs
@@ -287,26 +286,6 @@ def test_a_small_output_goes_where_it_is_sent(here, monkeypatch, capfd, name):
         taken.append(Path(name).read_text())
     assert taken == ["the page\n"]
     assert Path("link.md").is_symlink()
-    assert not list(here.rglob(".*"))
-
-
-@pytest.mark.parametrize("name", ["full", "pipe"])
-def test_a_small_output_that_takes_no_more(here, monkeypatch, capsys, name):
-    from jax_ir_synth import levels
-
-    monkeypatch.setattr(levels, "page", lambda: "the page\n" * 100_000)
-    if name == "pipe":
-        reader = leave_at_once(Path(name))
-    else:
-        make_node(Path(name), stat.S_IFCHR, 1, 7)
-    code = levels.main([name])
-    said = capsys.readouterr().err
-    if name == "pipe":
-        reader.join(60)
-        assert (code, said) == (141, "")
-    else:
-        reason = "full can't be written: No space left on device"
-        assert (code, said) == (74, f"{levels.PROGRAM}: {reason}\n")
     assert not list(here.rglob(".*"))
 
 

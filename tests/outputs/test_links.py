@@ -1,4 +1,4 @@
-"""A link to a folder that isn't there yet: every command that writes into a folder makes that one."""
+"""A link to a folder that isn't there yet: every command that writes into a folder makes it."""
 
 import importlib
 from pathlib import Path
