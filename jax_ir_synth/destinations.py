@@ -14,9 +14,9 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from jax_ir_synth.files import sync
+from jax_ir_synth.files import sync, take_over
 from jax_ir_synth.partials import partial_file, remove_dead, short_name
-from jax_ir_synth.streams import standard_output
+from jax_ir_synth.streams import standard_output, stream_at
 
 STDOUT = Path("-")
 # Names of an open file of this process, once the folder's links are followed.
@@ -76,12 +76,16 @@ class Destination:
 
     def open(self):
         """A stream, for bytes. Waits at a pipe until somebody reads."""
-        if self.descriptor is None:
-            return open(self.path, "wb")
         if self.descriptor == 1:
             sys.stdout.flush()
             return standard_output()
-        return os.fdopen(os.dup(self.descriptor), "wb")
+        return stream_at(self.path if self.descriptor is None else self.descriptor, str(self.given))
+
+    @property
+    def may_be_written(self) -> bool:
+        """Whether what is there is the user's to change: a file without write permission isn't."""
+        free = self.descriptor is not None or self.found is None or self.is_folder
+        return free or may(self.path, os.W_OK)
 
     @property
     def name(self) -> str:
@@ -98,6 +102,9 @@ class Destination:
         """A file to write to first, which is gone at the end; see `partials.partial_file`."""
         self.sweep()
         with partial_file(self.beside, self.name) as partial:
+            if self.exists:
+                # Whoever may not read what is replaced may not read this either.
+                partial.chmod(stat.S_IRUSR | stat.S_IWUSR)
             yield partial
 
 
@@ -122,7 +129,7 @@ def find(path: Path) -> Destination:
         _check_device(found, path)
         return Destination(path, real, None, found, scratch, False)
     _check_changeable(real)
-    beside = real.parent if _may_write(real.parent) else scratch
+    beside = real.parent if may(real.parent, os.W_OK | os.X_OK) else scratch
     renamed = beside != scratch or real.parent == scratch
     if not renamed or is_mount_point(real) or _is_anothers(real.parent, found):
         renamed = False
@@ -142,6 +149,8 @@ def put(partial: Path, destination: Destination, overwrite: bool) -> None:
         return
     try:
         sync(partial)
+        if overwrite and destination.path.is_file():
+            take_over(destination.path.stat(), partial)
         # What somebody else has put there meanwhile must not be written into.
         renamed = destination.renamed or not overwrite
         if not renamed or not _rename(partial, destination.path, overwrite):
@@ -207,9 +216,9 @@ def _check_device(found: os.stat_result, path: Path) -> None:
     raise OSError(errno.EINVAL, "It is a device or a socket", str(path))
 
 
-def _may_write(folder: Path) -> bool:
-    effective = os.access in os.supports_effective_ids
-    return os.access(folder, os.W_OK | os.X_OK, effective_ids=effective)
+def may(path: Path, rights: int) -> bool:
+    """Whether this user has rights, as `os.W_OK`, on what is at a path."""
+    return os.access(path, rights, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _check_changeable(path: Path) -> None:
@@ -217,7 +226,7 @@ def _check_changeable(path: Path) -> None:
     try:
         os.close(os.open(path, os.O_WRONLY))
     except OSError as error:
-        # Others, as of a file that is only read, don't keep a rename from replacing it.
+        # Others, as of a program that runs, don't keep a rename from replacing it.
         if error.errno in (errno.EPERM, errno.EROFS):
             raise
 

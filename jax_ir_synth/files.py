@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ def whole(path: Path) -> Iterator[Path]:
 
     What is at `path` is replaced. Missing parents are made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     # Two processes may be at the same file, on two machines: an orphan, and who took its place.
     with partial_file(path.parent, path.name) as partial:
         yield partial
@@ -38,7 +39,7 @@ def create_json(path: Path, value: Any) -> bool:
 
     Of several processes at once, on one machine or many, one gets True.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with partial_file(path.parent, path.name) as partial:
         partial.write_text(json_text(value), encoding="utf-8")
         sync(partial)
@@ -58,6 +59,33 @@ def read_json(path: Path) -> Any | None:
     # Of the bytes: UnicodeDecodeError and JSONDecodeError.
     except (FileNotFoundError, ValueError):
         return None
+
+
+def take_over(old: os.stat_result, new: Path) -> None:
+    """Give a file the permissions, owner and group of the one that it is to replace.
+
+    What this user may not give away stays as it is; a group that is another gets no rights then.
+    """
+    mode = stat.S_IMODE(old.st_mode) & 0o777
+    # One by one: a user may give a file to a group, but to no other user.
+    with contextlib.suppress(OSError):
+        os.chown(new, -1, old.st_gid)
+    with contextlib.suppress(OSError):
+        os.chown(new, old.st_uid, -1)
+    made = new.stat()
+    if made.st_gid != old.st_gid:
+        mode &= ~stat.S_IRWXG
+    # Where a file system has the same for all files, setting it can fail.
+    if stat.S_IMODE(made.st_mode) != mode:
+        new.chmod(mode)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, its missing parents too, unless it is there; links are followed.
+
+    `Path.mkdir` takes a link that leads nowhere yet for a file.
+    """
+    Path(os.path.realpath(path)).mkdir(parents=True, exist_ok=True)
 
 
 def sha256(path: Path) -> str:

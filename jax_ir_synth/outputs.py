@@ -6,6 +6,7 @@ A flag that names an output has the type `path`, and its command calls `check` f
 
 import argparse
 import contextlib
+import errno
 import os
 import stat
 import sys
@@ -22,6 +23,7 @@ from jax_ir_synth.destinations import (
     put,
 )
 from jax_ir_synth.partials import partial_file, partial_folder, remove_dead
+from jax_ir_synth.paths import local_path
 
 OVERWRITE = "--overwrite"
 # Only rows are written compressed.
@@ -33,13 +35,16 @@ class OutputError(ValueError):
 
 
 def path(text: str) -> Path:
-    """The type of a flag that names an output; `-` is the standard output."""
+    """The type of a flag that names an output; `-` is the standard output.
+
+    Raises argparse.ArgumentTypeError for a URL or no text.
+    """
     if not text:
         raise argparse.ArgumentTypeError("it must be a path, '' is none")
     if Path(text) == STDOUT and text != str(STDOUT):
         # `./-`, a file of that name.
         return Path.cwd() / text
-    return Path(text)
+    return local_path(text)
 
 
 def add_overwrite(parser: argparse.ArgumentParser) -> None:
@@ -120,7 +125,7 @@ def check_new_folder(flag: str, folder: Path, inputs: Mapping[str, Path | None])
 
 
 def check_new(flag: str, destination: Destination, overwrite: bool) -> None:
-    """Raises OutputError for what is there already, unless it may be replaced."""
+    """Raises OutputError for what is there already, unless it may be replaced, and can be."""
     if destination.exists and not overwrite:
         # A writer may have been killed right after it had put it there.
         destination.sweep()
@@ -128,6 +133,9 @@ def check_new(flag: str, destination: Destination, overwrite: bool) -> None:
             f"`{flag}` (={destination.given}) exists already: add {OVERWRITE} to replace it, or "
             "name another"
         )
+    if not destination.may_be_written:
+        reason = os.strerror(errno.EACCES)
+        raise OutputError(f"`{flag}` (={destination.given}) can't be written: {reason}")
 
 
 def locate(flag: str, path: Path) -> Destination:

@@ -21,6 +21,7 @@ from rich.table import Table
 
 from jax_ir_synth.choices import several
 from jax_ir_synth.config import Request
+from jax_ir_synth.console import plain_console, printable
 from jax_ir_synth.left_out import LeftOut, path_beside
 from jax_ir_synth.plan import SPLITS, split_of
 
@@ -54,16 +55,16 @@ def progress(rows: Iterable[Item], total: int, what: str = "rows") -> Iterator[I
 
     `what` says what they are, if not rows.
     """
-    console = Console(stderr=True)
+    console = plain_console(stderr=True)
     if not console.is_terminal:
         for done, row in enumerate(rows, start=1):
             if done * 10 // total > (done - 1) * 10 // total:
-                console.print(f"{done}/{total} {what}", highlight=False)
+                console.print(f"{done}/{total} {what}")
             yield row
         return
     columns = (
         SpinnerColumn(),
-        TextColumn(what),
+        TextColumn(what, markup=False),
         BarColumn(bar_width=None),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
@@ -82,10 +83,10 @@ def show(
     summary: Summary, request: Request, output: Path, seconds: float, left_out: LeftOut
 ) -> None:
     """Print the table, the totals and one row. `seconds` is the whole run's time."""
-    console = Console()
+    console = plain_console()
     # No lines between the columns, which would not fit into 80 characters.
     table = Table(
-        title=f"{output}",
+        title=printable(str(output)),
         title_justify="left",
         title_style="bold",
         box=box.SIMPLE_HEAD,
@@ -112,7 +113,7 @@ def show(
     console.print(table)
     if left_out:
         where = path_beside(output) or "stderr"
-        console.print(f"{left_out}: {where} says which and why", highlight=False, soft_wrap=True)
+        console.print(f"{left_out}: {where} says which and why", soft_wrap=True)
     size = sum(path.stat().st_size for path in (output, *output.rglob("*")) if path.is_file())
     # A stream has none.
     written = f" {size / 1e6:.1f} MB," if size else ""
@@ -120,7 +121,6 @@ def show(
         f"{sum(in_splits)} rows,{written} {seconds:.1f} s, "
         f"{sum(in_splits) / seconds:.1f} rows/s; config={request.category} seed={request.seed} "
         f"device={request.device} dialect={','.join(several(request.dialect))}",
-        highlight=False,
         soft_wrap=True,
     )
     if summary.sample is not None:
@@ -131,10 +131,10 @@ def _show_row(console: Console, row: dict) -> None:
     ir = (row["cpp"] if row["cpp"] is not None else row["cuda"]).splitlines()
     rest = len(ir) - _IR_LINES
     more = f"\n... {rest} more lines" if rest > 0 else ""
-    console.print(f"\nrow {row['id']} ({row['type']}):", highlight=False)
+    console.print(f"\nrow {row['id']} ({row['type']}):")
     if console.is_terminal:
         console.print(Syntax(row["python"].rstrip(), "python", background_color="default"))
     else:
-        console.print(row["python"].rstrip(), markup=False, highlight=False, soft_wrap=True)
+        console.print(row["python"].rstrip(), soft_wrap=True)
     shown = "\n".join(ir[:_IR_LINES])
-    console.print(f"\n{shown}{more}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"\n{shown}{more}", soft_wrap=True)

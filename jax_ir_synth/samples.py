@@ -7,8 +7,10 @@ from pathlib import Path
 
 from jax_ir_synth import outputs
 from jax_ir_synth.cli import OneLineParser
+from jax_ir_synth.files import make_folder
 from jax_ir_synth.kernels import CATEGORIES
 from jax_ir_synth.markdown import fenced
+from jax_ir_synth.paths import local_path
 from jax_ir_synth.streams import command
 
 PROGRAM = "jax_ir_synth.samples"
@@ -44,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         saved = open_saved(arguments.path)
         readings = [Reading(whole(row), split) for row, split in saved.rows]
-        arguments.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(arguments.folder)
         for category, reading in chosen(readings).items():
             file = arguments.folder / file_of(category)
             outputs.write_text(file, page(reading), arguments.overwrite)
@@ -68,7 +70,10 @@ def _parser() -> OneLineParser:
         f"{LINES.start} to {LINES.stop - 1} lines whose IR is short, where there is one.",
     )
     parser.add_argument(
-        "path", metavar="PATH", type=Path, help="a folder of save_to_disk, a .jsonl or .parquet"
+        "path",
+        metavar="PATH",
+        type=local_path,
+        help="a folder of save_to_disk, a .jsonl or .parquet",
     )
     parser.add_argument(
         "folder", metavar="FOLDER", type=outputs.path, help="where to write the files"

@@ -11,8 +11,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from jax_ir_synth.destinations import keep, not_placed
-from jax_ir_synth.files import sync
+from jax_ir_synth.destinations import keep, may, not_placed
+from jax_ir_synth.files import sync, take_over
 from jax_ir_synth.partials import is_partial, new_name, remove_dead
 from jax_ir_synth.plan import SPLITS
 
@@ -51,6 +51,16 @@ def was_interrupted(folder: Path) -> bool:
 def may_replace(folder: Path, overwrite: bool) -> bool:
     """Whether a dataset may be put in the folder; one of ours only by the user's word."""
     return is_empty(folder) or was_interrupted(folder) or (overwrite and is_ours(folder))
+
+
+def not_replaceable(folder: Path) -> Path | None:
+    """A part of the dataset in a folder that this user may not replace, if there is one."""
+    folders = [folder / split for split in SPLITS if (folder / split).is_dir()]
+    rights = dict.fromkeys(folders, os.W_OK | os.X_OK)
+    for path in (folder / MARK, *(path for split in folders for path in split.iterdir())):
+        if path.exists() and (path.name == MARK or _is_data(path)):
+            rights[path] = os.W_OK
+    return next((path for path, right in rights.items() if not may(path, right)), None)
 
 
 def settle_fingerprints(folder: Path) -> None:
@@ -115,18 +125,29 @@ def _is_our_split(folder: Path) -> bool:
     )
 
 
+def _is_data(path: Path) -> bool:
+    return path.name in (_INFO, _STATE) or _DATA.fullmatch(path.name) is not None
+
+
 def _place(made: Path, folder: Path) -> None:
     (folder / _PLACING).touch()
-    (folder / MARK).unlink(missing_ok=True)
+    if (folder / MARK).exists():
+        take_over((folder / MARK).stat(), made / MARK)
+        (folder / MARK).unlink()
     sync(folder)
     for split in SPLITS:
         (folder / split).mkdir(exist_ok=True)
         new = {path.name for path in (made / split).iterdir()}
+        before = [path for path in (folder / split).iterdir() if _DATA.fullmatch(path.name)]
         for name in sorted(new):
             remove_dead(folder / split, name)
+            # The rows may be in another number of files than before.
+            like = before[0] if before and _DATA.fullmatch(name) else folder / split / name
+            if like.exists():
+                take_over(like.stat(), made / split / name)
             _link(made / split / name, folder / split / name)
-        for old in list((folder / split).iterdir()):
-            if _DATA.fullmatch(old.name) and old.name not in new:
+        for old in before:
+            if old.name not in new:
                 old.unlink()
         sync(folder / split)
     _link(made / MARK, folder / MARK)

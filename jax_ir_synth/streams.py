@@ -1,4 +1,4 @@
-"""A command's stdout and stderr: any text can be written to them, and a reader that left is nobody's fault.
+"""A command's stdout, stderr and pipes: any text gets out, a reader that left is nobody's fault.
 
 `@command` does it for a `main`. What a stream can't encode is spelled in ASCII. A write that fails
 raises `StreamLost`, which no `except Exception` mistakes for a fault of what the command was at.
@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 # As a shell reports a process that SIGPIPE ended.
 READER_LEFT = 128 + signal.SIGPIPE
@@ -26,7 +27,11 @@ _BRAILLE = range(0x2800, 0x2900)
 
 
 class StreamLost(BaseException):
-    """stdout or stderr takes no more. What is written to it from now on is thrown away."""
+    """A stream takes no more. What is written to it from now on is thrown away.
+
+    Args:
+      name: `stdout`, `stderr`, or the path of a pipe or a device.
+    """
 
     def __init__(self, name: str, error: OSError):
         super().__init__(f"{name} can't be written: {error.strerror}")
@@ -37,9 +42,9 @@ class StreamLost(BaseException):
 def command(main: Callable[..., int]) -> Callable[..., int]:
     """Decorates a command's `main`: its text gets out, or it returns one of three exit codes more.
 
-    141: who read its output left; nothing is said. 74: its output can't be written, as on a full
-    disk. What was done by then is as whole as after an interruption at the same place. 130: Ctrl-C,
-    where the command itself has nothing more to say about it.
+    141: who read stdout, or a pipe, left; nothing is said. 74: a stream can't be written, as one
+    to a full disk. What was done by then is as whole as after an interruption at the same place.
+    130: Ctrl-C, where the command itself has nothing more to say about it.
 
     Streams that the caller put in the place of the process's own are left alone.
     """
@@ -67,7 +72,21 @@ def command(main: Callable[..., int]) -> Callable[..., int]:
 
 def standard_output() -> io.BufferedWriter:
     """The standard output for bytes, which a `command` looks after as well; it stays open."""
-    return io.BufferedWriter(_Raw(1))
+    return io.BufferedWriter(_Raw(1, "stdout"))
+
+
+def stream_at(file: int | Path, name: str) -> io.BufferedWriter:
+    """A pipe or a device for bytes, which a `command` looks after as well.
+
+    Args:
+      file: its path, or the number of an open file, which is left open.
+      name: what to call it where it takes no more.
+
+    Waits at a pipe until somebody reads. Raises OSError.
+    """
+    # Never made: who opens another's pipe in /tmp as if to make it is refused.
+    number = os.dup(file) if isinstance(file, int) else os.open(file, os.O_WRONLY)
+    return io.BufferedWriter(_Raw(number, name, closefd=True))
 
 
 def spell(error: UnicodeError) -> tuple[str, int]:
@@ -123,15 +142,16 @@ def _guarded(stream, original, number: int):
     if stream is not None:
         stream.flush()
         encoding, by_line = stream.encoding, stream.line_buffering or stream.write_through
-    buffer = io.BufferedWriter(_Raw(number))
+    buffer = io.BufferedWriter(_Raw(number, {1: "stdout", 2: "stderr"}[number]))
     return io.TextIOWrapper(buffer, encoding, errors=_SPELLED, line_buffering=by_line)
 
 
 class _Raw(io.FileIO):
-    """A standard stream, by its number."""
+    """An open file by its number, and what to call it."""
 
-    def __init__(self, number: int):
-        super().__init__(number, "wb", closefd=False)
+    def __init__(self, number: int, told: str, closefd: bool = False):
+        super().__init__(number, "wb", closefd=closefd)
+        self._told = told
 
     def write(self, data) -> int | None:
         try:
@@ -140,4 +160,4 @@ class _Raw(io.FileIO):
             # What is still in a buffer is written when the process ends.
             with open(os.devnull, "wb") as nowhere:
                 os.dup2(nowhere.fileno(), self.fileno())
-            raise StreamLost({1: "stdout", 2: "stderr"}[self.fileno()], error) from None
+            raise StreamLost(self._told, error) from None

@@ -1,7 +1,9 @@
 """Rows into a file, a folder or a stream; a file or folder is whole under its name or not there."""
 
 import contextlib
+import errno
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -110,6 +112,9 @@ def _open_folder(destination: Destination, overwrite: bool, flag: str):
             f"`{flag}` (={path}) holds something else than a saved dataset of this package: "
             "nothing in it is replaced, name another"
         )
+    if destination.exists and (part := saved_folder.not_replaceable(folder)) is not None:
+        reason = os.strerror(errno.EACCES)
+        raise OutputError(f"`{flag}` (={path}) can't be written: {part}: {reason}")
     with contextlib.ExitStack() as stack:
         with _writable(flag, path):
             destination.beside.mkdir(parents=True, exist_ok=True)

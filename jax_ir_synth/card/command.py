@@ -8,6 +8,7 @@ from jax_ir_synth.card.writing import CROISSANT, REMADE, files_of, write_card
 from jax_ir_synth.cli import OneLineParser, Terminated, sigterm_raises
 from jax_ir_synth.config import Request
 from jax_ir_synth.saved import SavedError
+from jax_ir_synth.paths import local_path
 from jax_ir_synth.streams import command
 
 PROGRAM = "jax_ir_synth.card"
@@ -72,7 +73,7 @@ def _parser() -> OneLineParser:
     parser.add_argument(
         "path",
         metavar="PATH",
-        type=Path,
+        type=local_path,
         help="a folder of save_to_disk, a .jsonl or .parquet: all rows of a config, both devices",
     )
     parser.add_argument("folder", metavar="FOLDER", type=outputs.path, help="where to write")

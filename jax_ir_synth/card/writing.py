@@ -11,6 +11,7 @@ from typing import NamedTuple
 from jax_ir_synth.card import extras, style
 from jax_ir_synth.card.errors import CardError
 from jax_ir_synth.destinations import find, put
+from jax_ir_synth.files import make_folder
 from jax_ir_synth.partials import partial_folder, remove_dead
 from jax_ir_synth.repository.layout import PICTURES, README, TAG, is_ours
 from jax_ir_synth.saved import SavedError, open_saved
@@ -176,7 +177,7 @@ def _is_our_croissant(path: Path) -> bool:
 @contextlib.contextmanager
 def _parts(folder: Path) -> Iterator[Path]:
     """A folder to write in, inside of `folder`, so that files can be moved; gone at the end."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     remove_dead(folder, "card")
     with partial_folder(folder, "card") as partial:
         (partial / "made").mkdir()
@@ -188,6 +189,6 @@ def _move(partial: Path, folder: Path) -> list[str]:
     names = [path.relative_to(partial) for path in sorted(partial.rglob("*")) if path.is_file()]
     names.sort(key=lambda name: name.as_posix() == README)
     for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        make_folder((folder / name).parent)
         put(partial / name, find(folder / name), overwrite=True)
     return sorted(name.as_posix() for name in names)

@@ -10,6 +10,7 @@ from jax_ir_synth.config import number_of_processes
 from jax_ir_synth.evaluate import dataset, extras
 from jax_ir_synth.evaluate.options import GIGABYTES, LEAVE_OUT, MISSING, SECONDS, Options
 from jax_ir_synth.evaluate.tasks import TASKS
+from jax_ir_synth.paths import local_path
 from jax_ir_synth.plan import SPLITS
 from jax_ir_synth.streams import command
 from jax_ir_synth.verify.command import MAX_GIGABYTES, MAX_SECONDS, in_range
@@ -138,7 +139,7 @@ def _parser() -> OneLineParser:
         "--predictions",
         required=True,
         metavar="P",
-        type=Path,
+        type=local_path,
         help='a .jsonl with lines {"id": 17, "completion": "..."} or {"id": 17, "completions": '
         "[...]}, an id's in one line or several; the same records as a .json list or a .parquet",
     )

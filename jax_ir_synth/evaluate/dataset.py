@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from jax_ir_synth.config import ALL, CONFIGS, Request
 from jax_ir_synth.evaluate.tasks import Task
+from jax_ir_synth.paths import no_url
 from jax_ir_synth.plan import PlannedRow, plan_rows, split_of
 from jax_ir_synth.saved import SavedError
 
@@ -61,7 +62,7 @@ class Dataset(NamedTuple):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags that name a dataset; `opened` makes a `Dataset` of them."""
-    parser.add_argument("--dataset", required=True, metavar="D", help=_HELP)
+    parser.add_argument("--dataset", required=True, metavar="D", type=no_url, help=_HELP)
     parser.add_argument("--seed", type=int, help="of rows made anew (default: 0)")
     parser.add_argument("--count", type=int, help="of rows made anew (default: 1500)")
     parser.add_argument(

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from rich.console import Console
 from rich.table import Table
 
+from jax_ir_synth.console import plain_console, printable
 from jax_ir_synth.evaluate.judgement import PASS, RUNGS
 from jax_ir_synth.evaluate.options import FAIL
 from jax_ir_synth.evaluate.report import Figures, Report
 from jax_ir_synth.evaluate.tasks import TASKS
-from jax_ir_synth.verify.results import printable
 
 # What precedes a part's names, where they don't say what they are.
 _PARTS = {"by_category": "", "by_split": "", "by_lines": "lines "}
@@ -18,7 +18,7 @@ _PARTS = {"by_category": "", "by_split": "", "by_lines": "lines "}
 
 def show(report: Report, console: Console | None = None) -> None:
     """Print all figures, and what was not scored. Each table fits 80 columns with two k."""
-    console = console or Console()
+    console = console or plain_console()
     title = f"{printable(report.setting.dataset['name'])}: {TASKS[report.setting.task].title}"
     ks = report.overall.pass_at
     console.print(
@@ -27,7 +27,7 @@ def show(report: Report, console: Console | None = None) -> None:
         _table(report, "texts", ("completions", "exact %", "renamed %", "similarity"), _texts),
     )
     for line in _left_out(report):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
 
 def _table(report: Report, title: str, columns: Iterable[str], cells) -> Table:

@@ -19,6 +19,7 @@ from jax_ir_synth.cli import (
 )
 from jax_ir_synth.config import CONFIGS, DEFAULTS, Request, number_of_processes
 from jax_ir_synth.left_out import LeftOut
+from jax_ir_synth.paths import local_path
 from jax_ir_synth.publish import NotReady, PublishError
 from jax_ir_synth.publish.names import check_name
 from jax_ir_synth.publish.rows_file import config_of
@@ -195,7 +196,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--from",
         dest="source",
-        type=Path,
+        type=local_path,
         metavar="PATH",
         help="take the rows of a saved dataset instead, and prove them anew: a .jsonl or .parquet "
         "file or a folder of save_to_disk; needs the --seed that they were made with",

@@ -89,8 +89,9 @@ def take(path: Path, source: Path, configs: Collection[str], number: int, check:
     """
     import pyarrow
 
+    from jax_ir_synth.console import printable
     from jax_ir_synth.verify.reproof import prove_each
-    from jax_ir_synth.verify.results import category_of, printable
+    from jax_ir_synth.verify.results import category_of
     from jax_ir_synth.verify.sandbox import Limits
 
     config = config_of(configs)

@@ -14,6 +14,7 @@ from jax_ir_synth.cli import (
     request_of,
     sigterm_raises,
 )
+from jax_ir_synth.paths import local_path
 from jax_ir_synth.scale import PROGRAM, ScaleError, pin
 from jax_ir_synth.streams import command
 
@@ -168,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     where.add_argument(
         "--check",
-        type=Path,
+        type=local_path,
         metavar="DIR",
         help="verify a result instead: files, hashes, ids, that programs are distinct, versions",
     )

@@ -13,6 +13,7 @@ from jax_ir_synth.cli import (
     sigterm_raises,
 )
 from jax_ir_synth.config import ALL, CONFIGS, DEFAULTS, DEVICES
+from jax_ir_synth.paths import no_url
 from jax_ir_synth.streams import command
 
 PROGRAM = "jax_ir_synth.show"
@@ -170,6 +171,7 @@ def _parser() -> OneLineParser:
         "what",
         metavar="PATH or CONFIG",
         nargs="?",
+        type=no_url,
         default=ALL,
         help="a folder of save_to_disk, a .jsonl or .parquet file; or a config, whose rows are "
         f"made from --seed: {', '.join(CONFIGS)} (default: %(default)s)",

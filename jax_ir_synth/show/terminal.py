@@ -8,6 +8,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from jax_ir_synth.console import plain_console
 from jax_ir_synth.reading import Reading
 from jax_ir_synth.show.difference import GAP, IN, OUT, Line, difference
 from jax_ir_synth.show.lexers import THEME, lexer_of
@@ -35,8 +36,8 @@ _SIGNS = {
 
 def console_here() -> Console:
     """A console of the terminal's own width, or a plain one of PIPED_WIDTH columns."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=PIPED_WIDTH)
+    console = plain_console()
+    return console if console.is_terminal else plain_console(width=PIPED_WIDTH)
 
 
 def show_row(console: Console, reading: Reading, parts: Sequence[Part]) -> None:

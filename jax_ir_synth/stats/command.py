@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jax_ir_synth import outputs
 from jax_ir_synth.cli import OneLineParser
+from jax_ir_synth.paths import local_path
 from jax_ir_synth.streams import command
 
 PROGRAM = "jax_ir_synth.stats"
@@ -48,15 +49,14 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _show(summaries: dict[str, dict], arguments) -> None:
-    from rich.console import Console
-
+    from jax_ir_synth.console import plain_console
     from jax_ir_synth.stats import tables
 
     if arguments.markdown:
         sys.stdout.write(tables.markdown(summaries))
     else:
         for path, summary in summaries.items():
-            tables.show(path, summary, Console(), arguments.verbose)
+            tables.show(path, summary, plain_console(), arguments.verbose)
 
 
 def summarise(path: Path) -> dict:
@@ -87,7 +87,7 @@ def _parser() -> OneLineParser:
         "paths",
         metavar="PATH",
         nargs="+",
-        type=Path,
+        type=local_path,
         help="a folder of save_to_disk, a .jsonl or a .parquet file",
     )
     parser.add_argument("--json", metavar="FILE", type=outputs.path, help="write all figures to it")

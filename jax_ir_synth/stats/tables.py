@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.table import Table
 
+from jax_ir_synth.console import printable
 from jax_ir_synth.plan import SPLITS
 from jax_ir_synth.stats.survey import LEFT_OUT, surveyed_names
 from jax_ir_synth.verify import RUN_BY
@@ -32,7 +33,6 @@ _TRAITS = {
 }
 
 _FAULTS_SHOWN = 20
-_PLAIN = {"markup": False, "highlight": False, "soft_wrap": True}
 
 
 def main_figures(summary: Mapping) -> dict[str, str]:
@@ -83,7 +83,7 @@ def markdown(summaries: Mapping[str, Mapping]) -> str:
 
 def show(title: str, summary: Mapping, console: Console, verbose: bool = False) -> None:
     """Print the tables; with `verbose` every operation, function and uncovered name too."""
-    figures = Table(title=title, title_justify="left", title_style="bold")
+    figures = Table(title=printable(title), title_justify="left", title_style="bold")
     figures.add_column("figure")
     figures.add_column("value", justify="right")
     for label, value in main_figures(summary).items():
@@ -92,10 +92,10 @@ def show(title: str, summary: Mapping, console: Console, verbose: bool = False) 
     console.print(_categories(summary))
     console.print(_programs(summary))
     for fault in summary["faults"][:_FAULTS_SHOWN]:
-        console.print(f"{fault['check']}: row {fault['id']}: {fault['reason']}", **_PLAIN)
+        console.print(f"{fault['check']}: row {fault['id']}: {fault['reason']}", soft_wrap=True)
     more = sum(summary["audit"].values()) - _FAULTS_SHOWN
     if more > 0:
-        console.print(f"... and {more} more faults", **_PLAIN)
+        console.print(f"... and {more} more faults", soft_wrap=True)
     if verbose:
         _show_names(summary, console)
 
@@ -146,13 +146,13 @@ def _show_names(summary: Mapping, console: Console) -> None:
     ):
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
         console.print(
-            f"\n{title} ({len(counts)}), with the rows that have each: {listed}", **_PLAIN
+            f"\n{title} ({len(counts)}), with the rows that have each: {listed}", soft_wrap=True
         )
     missing = ", ".join(f"{name} {count}" for name, count in summary["survey"]["missing"].items())
-    console.print(f"\nnames of the survey not used, with their weight: {missing}", **_PLAIN)
+    console.print(f"\nnames of the survey not used, with their weight: {missing}", soft_wrap=True)
     for reason, meaning in LEFT_OUT.items():
         names = ", ".join(entry.name for entry in surveyed_names() if entry.left_out == reason)
-        console.print(f"left out of the survey ({meaning}): {names}", **_PLAIN)
+        console.print(f"left out of the survey ({meaning}): {names}", soft_wrap=True)
 
 
 def share(count: int, total: int) -> str:

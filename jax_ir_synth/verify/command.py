@@ -9,6 +9,7 @@ from pathlib import Path
 from jax_ir_synth import outputs
 from jax_ir_synth.cli import OneLineParser
 from jax_ir_synth.config import ALL, number_of_processes
+from jax_ir_synth.paths import no_url
 from jax_ir_synth.streams import command
 
 PROGRAM = "jax_ir_synth.verify"
@@ -48,11 +49,11 @@ def _verify(arguments, check: str | None, parser: OneLineParser) -> int:
     results = Results(arguments.verbose)
     try:
         _run(arguments, check or CHECK, results)
-        with outputs.talking(arguments.json):
-            results.show(arguments.path)
         if arguments.json is not None:
             text = json.dumps({"path": arguments.path} | results.figures(), indent=1)
             outputs.write_text(arguments.json, text + "\n", arguments.overwrite)
+        with outputs.talking(arguments.json):
+            results.show(arguments.path)
     except (SavedError, SandboxError) as error:
         parser.error(str(error))
     except outputs.NotPlacedError as error:
@@ -118,6 +119,7 @@ def _parser() -> OneLineParser:
     parser.add_argument(
         "path",
         metavar="PATH",
+        type=no_url,
         help="a .jsonl or .parquet file, a folder of save_to_disk, or a Hub dataset (user/name)",
     )
     parser.add_argument(

@@ -4,16 +4,15 @@ import collections
 import sys
 from typing import NamedTuple
 
-from rich.console import Console
 from rich.table import Table
 
+from jax_ir_synth.console import plain_console, printable
 from jax_ir_synth.kernels import CATEGORIES
 
 _PREFIX = "generate_"
 # Of rows whose type says no category, and of lines that are no rows.
 _UNKNOWN = "unknown"
 _FAILURES_TOLD = 20
-_PLAIN = {"markup": False, "highlight": False, "soft_wrap": True}
 
 
 class Failure(NamedTuple):
@@ -69,7 +68,7 @@ class Results:
             table.add_row(category, *self._counts([category], ways))
         table.add_section()
         table.add_row("all", *self._counts(self._categories(), ways))
-        Console().print(table)
+        plain_console().print(table)
 
     def figures(self) -> dict:
         """All counts and failures, as plain values."""
@@ -114,11 +113,3 @@ def category_of(row: dict | None) -> str:
     kind = row.get("type") if row is not None else None
     category = kind.removeprefix(_PREFIX) if isinstance(kind, str) else None
     return category if category in CATEGORIES else _UNKNOWN
-
-
-def printable(text: str) -> str:
-    """A row's own text, such that no part of it can steer the terminal."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in text
-    )

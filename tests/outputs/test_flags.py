@@ -137,6 +137,22 @@ def test_no_path_at_all(refused, module, flag):
 
 
 @pytest.mark.parametrize(("module", "flag"), OUTPUTS)
+@pytest.mark.parametrize("url", ["s3://b/x.jsonl", "hf://datasets/a/b", "FILE:///tmp/x"])
+def test_a_url_is_no_path(refused, module, flag, url):
+    assert f"it must be a path on this machine, '{url}' is a URL" in refused(module, flag, url)
+
+
+@pytest.mark.parametrize("module", [name for name in COMMANDS if COMMANDS[name].inputs])
+def test_an_input_is_no_url(here, listed, capsys, module):
+    parser, before = importlib.import_module(module)._parser(), listed()
+    for action in parser._actions:
+        if action.dest in COMMANDS[module].inputs:
+            with pytest.raises(argparse.ArgumentError, match="'s3://b/x' is a URL"):
+                parser._get_value(action, "s3://b/x")
+    assert listed() == before
+
+
+@pytest.mark.parametrize(("module", "flag"), OUTPUTS)
 def test_what_is_there_already_stays(refused, module, flag):
     output = _output(module, flag)
     _file(output).write_text("the user's")

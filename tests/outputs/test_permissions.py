@@ -32,7 +32,7 @@ else:
 @pytest.mark.parametrize(
     ("folder", "file", "said"),
     [
-        (0o777, 0o444, "written"),
+        (0o777, 0o444, "Permission denied"),
         (0o777 | stat.S_ISVTX, 0o666, "written"),
         (0o777 | stat.S_ISVTX, 0o644, "Permission denied"),
         (0o755, 0o666, "written"),
@@ -60,13 +60,48 @@ def test_somebody_elses_folder(tmp_path, folder, file, said):
             env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        assert said in done.stdout
+        assert said in done.stdout and (said == "written") == (done.stdout == "written\n")
         if file is not None:
             assert path.read_text() == ("new" if said == "written" else "old " * 100)
         left = [path for path in base.rglob("*") if path.is_file()]
         assert left == ([path] if file is not None else [])
     finally:
         shutil.rmtree(base)
+
+
+# Root with a user's rights on its own files.
+AS_USER = ("setpriv", "--bounding-set=-dac_override")
+
+
+@pytest.mark.parametrize(
+    ("name", "protected"),
+    [
+        ("rows.jsonl", "rows.jsonl"),
+        ("rows.parquet", "rows.parquet"),
+        ("rows", "rows/train"),
+        ("rows", "rows/dataset_dict.json"),
+        ("rows", "rows/test/data-00000-of-00001.arrow"),
+        ("rows", "rows/train/state.json"),
+        ("rows", "rows/validation"),
+    ],
+)
+def test_a_file_of_ones_own_that_is_only_to_be_read(tmp_path, write, started, name, protected):
+    """Refused before any work, and replaced once it may be written; its permissions stay."""
+    by = AS_USER if os.geteuid() == 0 else ()
+    if by and (not shutil.which(by[0]) or subprocess.run([*by, "true"]).returncode):
+        pytest.skip("root can't give its rights up")
+    assert write("--output", name) == 0
+    path = tmp_path / protected
+    for mode in (0o555, 0o700) if path.is_dir() else (0o444, 0o600):
+        path.chmod(mode)
+        process = started("--output", name, "--overwrite", "--seed", 10, by=by)
+        out, err = process.communicate(timeout=120)
+        if mode in (0o555, 0o444):
+            assert (process.returncode, out, err.count("\n")) == (2, "", 1), err
+            assert err.endswith("Permission denied\n")
+        else:
+            assert process.returncode == 0, err
+        assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
 def test_a_file_that_nobody_can_change_is_told_before_the_work(tmp_path, write, capsys):

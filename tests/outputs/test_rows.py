@@ -4,7 +4,6 @@ import json
 import os
 import stat
 import subprocess
-import threading
 
 import canned
 import pytest
@@ -85,54 +84,6 @@ def test_a_standard_output_that_is_full_is_told(tmp_path, started):
     assert err.splitlines()[-1].endswith("stdout can't be written: No space left on device")
 
 
-@pytest.mark.parametrize("name", ["pipe", "pipe.jsonl", "pipe.parquet"])
-def test_a_pipe_is_written_to(tmp_path, write, name, ids):
-    os.mkfifo(tmp_path / name)
-    taken = []
-    reader = threading.Thread(target=lambda: taken.append((tmp_path / name).read_bytes()))
-    reader.start()
-    assert write("--output", name) == 0
-    reader.join(60)
-    (tmp_path / "read").write_bytes(taken[0])
-    assert ids(tmp_path / "read") == list(range(6))
-    assert stat.S_ISFIFO((tmp_path / name).stat().st_mode)
-
-
-def _node(path, kind, major, minor):
-    try:
-        os.mknod(path, kind | 0o600, os.makedev(major, minor))
-        # A file system may have nodes and yet no devices.
-        open(path, "r+b" if kind == stat.S_IFCHR else "rb").close()
-    except PermissionError as error:
-        pytest.skip(f"no device can be made: {error}")
-    except OSError:
-        # There is no such disk: its node stays one all the same.
-        pass
-
-
-def test_the_null_device_is_written_to(tmp_path, write):
-    _node(tmp_path / "null", stat.S_IFCHR, 1, 3)
-    assert write("--output", "null", "--jsonl") == 0
-    assert stat.S_ISCHR((tmp_path / "null").stat().st_mode)
-    assert [path.name for path in tmp_path.iterdir()] == ["null"]
-
-
-def test_a_full_device_is_told(tmp_path, write, capsys):
-    _node(tmp_path / "full", stat.S_IFCHR, 1, 7)
-    assert write("--output", "full", "--jsonl", "--count", 600) == 1
-    assert "No space left on device" in capsys.readouterr().err
-    assert stat.S_ISCHR((tmp_path / "full").stat().st_mode)
-
-
-@pytest.mark.parametrize("name", ["disk", "disk.jsonl", "disk.parquet"])
-def test_a_disk_is_refused(tmp_path, write, capsys, name):
-    # Of a major number for local use, which nothing has.
-    _node(tmp_path / name, stat.S_IFBLK, 240, 7)
-    assert write("--output", name, "--overwrite") == 2
-    assert "device or a socket" in capsys.readouterr().err
-    assert stat.S_ISBLK((tmp_path / name).stat().st_mode)
-
-
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.parquet", "rows"])
 def test_a_link_is_followed_and_stays(tmp_path, write, name, ids):
     (tmp_path / "elsewhere").mkdir()
@@ -143,6 +94,31 @@ def test_a_link_is_followed_and_stays(tmp_path, write, name, ids):
         assert ids(tmp_path / "elsewhere" / name) == ids(tmp_path / name)
     assert ids(tmp_path / name) == list(range(10, 16))
     assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_replaces_a_file_has_its_permissions(tmp_path, write, name):
+    assert write("--output", name) == 0
+    path = tmp_path / name
+    files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
+    for number, file in enumerate(files):
+        if os.geteuid() == 0:
+            os.chown(file, 1234, 5678)
+        file.chmod((0o600, 0o640, 0o664)[number % 3])
+    before = {file: file.stat() for file in files}
+    assert write("--output", name, "--overwrite", "--seed", 10) == 0
+    for file, old in before.items():
+        new = file.stat()
+        assert new.st_ino != old.st_ino
+        assert stat.S_IMODE(new.st_mode) == stat.S_IMODE(old.st_mode), file
+        assert (new.st_uid, new.st_gid) == (old.st_uid, old.st_gid)
+
+
+def test_nobody_reads_what_is_made_who_may_not_read_what_it_replaces(tmp_path):
+    (tmp_path / "rows.jsonl").touch(0o600)
+    with open_output(tmp_path / "rows.jsonl", JSONL, overwrite=True) as add:
+        add(canned.row(1))
+        assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
 
 
 def test_a_file_that_is_named_as_the_stream(tmp_path, write, ids, capfd):

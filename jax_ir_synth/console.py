@@ -1,0 +1,22 @@
+"""The consoles of all commands: what they print is text as it is, never rich's markup.
+
+Paths, rows and reasons hold `[/a]` and `:x:`, which a console of rich's defaults takes for its own.
+"""
+
+from rich.console import Console
+
+
+def plain_console(stderr: bool = False, width: int | None = None) -> Console:
+    """A console that takes no text for markup, for emoji or for something to highlight.
+
+    That holds for titles and cells of tables too.
+    """
+    return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
+
+
+def printable(text: str) -> str:
+    """A text that isn't ours, such that no part of it can steer the terminal."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
