@@ -1,7 +1,5 @@
 """The command `python -m jax_ir_synth.card`: a card with pictures, from a saved dataset."""
 
-from pathlib import Path
-
 from jax_ir_synth import outputs
 from jax_ir_synth.card.errors import CardError
 from jax_ir_synth.card.writing import CROISSANT, REMADE, files_of, write_card
