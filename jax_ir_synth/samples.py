@@ -3,7 +3,6 @@
 import difflib
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 
 from jax_ir_synth import outputs
 from jax_ir_synth.cli import OneLineParser

@@ -1,14 +1,12 @@
 """The command `python -m jax_ir_synth.card`: a card with pictures, from a saved dataset."""
 
-from pathlib import Path
-
 from jax_ir_synth import outputs
 from jax_ir_synth.card.errors import CardError
 from jax_ir_synth.card.writing import CROISSANT, REMADE, files_of, write_card
 from jax_ir_synth.cli import OneLineParser, Terminated, sigterm_raises
 from jax_ir_synth.config import Request
-from jax_ir_synth.saved import SavedError
 from jax_ir_synth.paths import local_path
+from jax_ir_synth.saved import SavedError
 from jax_ir_synth.streams import command
 
 PROGRAM = "jax_ir_synth.card"
