@@ -25,9 +25,10 @@ dataset: .venv/ready
 	.venv/bin/python -m jax_ir_synth --count 1500 --device both --num-proc $(JOBS) \
 		--output $(OUTPUT) --overwrite
 
+# In the order of tests/conftest.py: xdist itself puts files of few tests last, the long sweeps.
 test: .venv/ready .venv-datasets3/ready
-	.venv/bin/python -m pytest -n 2 --dist loadfile
-	.venv-datasets3/bin/python -m pytest -n 2 --dist loadfile tests/interface \
+	.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	.venv-datasets3/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/interface \
 		tests/publish/test_loading.py tests/publish/test_tables.py
 
 clean:
