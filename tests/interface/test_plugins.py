@@ -99,6 +99,8 @@ def plugin(tmp_path):
 
 @pytest.mark.slow
 def test_no_command_and_no_function_loads_a_plugin(python, plugin, tmp_path):
+    for extra in ("jax_plugins", "matplotlib", "rapidfuzz", "datatrove"):
+        pytest.importorskip(extra)
     imports = "\n".join(
         f"from jax_ir_synth.{module} import main as {name}" for name, module in MODULES.items()
     )
