@@ -73,7 +73,7 @@ def check(
     for flag, path in given.items():
         destination = locate(flag, path)
         check_new(flag, destination, overwrite)
-        with _told(flag, path), destination.partial():
+        with told(flag, path), destination.partial():
             pass
 
 
@@ -110,7 +110,7 @@ def check_files(
             raise OutputError(f"`{flag}` (={folder}) has a folder {name} where a file must be")
         check_new(flag, there, overwrite)
     existing = next(path for path in (destination.path, *destination.path.parents) if path.exists())
-    with _told(flag, folder), partial_file(existing, destination.path.name):
+    with told(flag, folder), partial_file(existing, destination.path.name):
         pass
 
 
@@ -120,7 +120,7 @@ def check_new_folder(flag: str, folder: Path, inputs: Mapping[str, Path | None])
     if destination.exists or destination.is_stream or not destination.beside.is_dir():
         raise OutputError(f"`{flag}` (={folder}) must be a new folder in one that exists")
     check_apart({flag: folder}, inputs)
-    with _told(flag, folder), destination.partial():
+    with told(flag, folder), destination.partial():
         pass
 
 
@@ -140,7 +140,7 @@ def check_new(flag: str, destination: Destination, overwrite: bool) -> None:
 
 def locate(flag: str, path: Path) -> Destination:
     """What a path stands for. Raises OutputError where nothing can be written there."""
-    with _told(flag, path):
+    with told(flag, path):
         return find(path)
 
 
@@ -274,7 +274,8 @@ def _is_in(path: Path, folder: os.stat_result | None) -> bool:
 
 
 @contextlib.contextmanager
-def _told(flag: str, path: Path) -> Iterator[None]:
+def told(flag: str, path: Path) -> Iterator[None]:
+    """Within it an OSError becomes an OutputError that names the flag and the path."""
     try:
         yield
     except OSError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jax_ir_synth import destinations, saved_folder
 from jax_ir_synth.destinations import Destination
-from jax_ir_synth.outputs import OutputError, check_new, locate
+from jax_ir_synth.outputs import OutputError, check_new, locate, told
 from jax_ir_synth.partials import partial_folder
 from jax_ir_synth.plan import SPLITS, split_of
 
@@ -91,7 +91,7 @@ def open_output(
             yield write
         return
     with contextlib.ExitStack() as stack:
-        with _writable(flag, path):
+        with told(flag, path):
             destination.beside.mkdir(parents=True, exist_ok=True)
             partial = stack.enter_context(destination.partial())
         with _WRITERS[kind](partial, _compression(path)) as write:
@@ -116,22 +116,13 @@ def _open_folder(destination: Destination, overwrite: bool, flag: str):
         reason = os.strerror(errno.EACCES)
         raise OutputError(f"`{flag}` (={path}) can't be written: {part}: {reason}")
     with contextlib.ExitStack() as stack:
-        with _writable(flag, path):
+        with told(flag, path):
             destination.beside.mkdir(parents=True, exist_ok=True)
             destination.sweep()
             partial = stack.enter_context(partial_folder(destination.beside, folder.name))
         with _arrow_files(partial) as (write, files):
             yield write
         saved_folder.put(_saved(partial, files, folder.name), folder, overwrite)
-
-
-@contextlib.contextmanager
-def _writable(flag: str, path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or error
-        raise OutputError(f"`{flag}` (={path}) can't be written: {reason}") from error
 
 
 def _plain(path: Path) -> Path:

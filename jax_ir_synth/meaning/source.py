@@ -69,8 +69,9 @@ def load(python: str, name: str, half: str | None = None):
         tree = rounded_literals(tree, half)
     tree = ast.fix_missing_locations(_Bounded().visit(tree))
     space = {"jax": JAX, "jnp": JNP, "lax": LAX, **_HOOKS, "__builtins__": _BUILTINS}
-    # Not as optimized as the caller's Python may be.
-    exec(compile(tree, f"<{name}>", "exec", optimize=0), space)
+    # Not as optimized as the caller's Python may be. Its arguments' defaults are evaluated here.
+    with bounds.counted():
+        exec(compile(tree, f"<{name}>", "exec", optimize=0), space)
     return space[name]
 
 

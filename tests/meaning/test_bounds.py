@@ -51,6 +51,9 @@ def kernel(x):
     return x * len(l)
 """
 DEFAULT = "def kernel(x, n=9**9**8):\n    return x * n\n"
+SLOW_DEFAULT = (
+    "def kernel(x, n=sum(1 for i in range(10**5) for j in range(10**5))):\n    return x * n\n"
+)
 TAKEN = """
 return lax.fori_loop(0, 1000, lambda i, c: c * 0.999, x)
 return x * sum([i for i in range(100)]) * 2**20 * (1 << 30) * len([0] * 100)
@@ -65,7 +68,7 @@ def of(body):
     return f"def kernel(x):\n    {body}\n"
 
 
-@pytest.mark.parametrize("python", [*map(of, ENDLESS), NESTED, DOUBLED, DEFAULT])
+@pytest.mark.parametrize("python", [*map(of, ENDLESS), NESTED, DOUBLED, DEFAULT, SLOW_DEFAULT])
 def test_it_is_refused_in_one_line(python):
     aval = {"name": "x", "shape": [4], "dtype": "float32", "low": 0.0, "high": 1.0}
     row = {

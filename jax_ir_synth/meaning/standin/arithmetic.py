@@ -20,8 +20,7 @@ _DTYPES = {**_HALF, "float32": np.float32}
 # operation makes, since a function of the library is several; 16-bit floats are computed in float32
 # inside of one, and rounded once.
 _SIZES = {"float32": 2.0**-21, "bfloat16": 2.0**-8, "float16": 2.0**-11}
-
-
+# How many errors are drawn for a kind of run.
 _FACTORS = 4096
 
 

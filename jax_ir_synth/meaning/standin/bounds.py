@@ -1,7 +1,7 @@
 """How much a program's Python may take: steps of loops and calls, lengths, digits, elements.
 
 A row may be a stranger's, and is run in the process of whoever proves it: what would not end, or
-fill the memory, is refused. Programs of this project take a thousandth of each bound.
+fill the memory, is refused. Programs of this project stay far below each bound.
 """
 
 import contextlib
