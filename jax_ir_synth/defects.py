@@ -100,6 +100,14 @@ def is_of_the_machine(error: BaseException | None) -> bool:
     return False
 
 
+def count_words(rows: int, candidates: int) -> str:
+    """`2 rows left out, 1 candidate dropped`; what is zero isn't named."""
+    counts = ((rows, "row", "left out"), (candidates, "candidate", "dropped"))
+    return ", ".join(
+        f"{count} {noun}{'s' if count > 1 else ''} {verb}" for count, noun, verb in counts if count
+    )
+
+
 def describe(error: BaseException) -> str:
     """An exception as `Defect.error` has it."""
     return f"{type(error).__name__}: {error}"

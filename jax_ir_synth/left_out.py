@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from jax_ir_synth import outputs
-from jax_ir_synth.defects import Defect
+from jax_ir_synth.defects import Defect, count_words
 
 
 def path_beside(output: Path) -> Path | None:
@@ -41,15 +41,7 @@ class LeftOut:
 
     def __str__(self) -> str:
         """The counts in words."""
-        counts = (
-            (self.rows.total(), "row", "left out"),
-            (self.candidates.total(), "candidate", "dropped"),
-        )
-        return ", ".join(
-            f"{count} {noun}{'s' if count > 1 else ''} {verb}"
-            for count, noun, verb in counts
-            if count
-        )
+        return count_words(self.rows.total(), self.candidates.total())
 
     def check(self, output: Path, overwrite: bool) -> None:
         """Raises outputs.OutputError where another run's file is in the place of this one's."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jax_ir_synth import files
-from jax_ir_synth.defects import Defect
+from jax_ir_synth.defects import Defect, count_words
 
 FOLDER = "defects"
 
@@ -61,7 +61,5 @@ def summary(folder: Path) -> str:
     if not found:
         return ""
     rows = sum(defect.id is not None for defect in found)
-    return (
-        f"; {rows} rows left out, {len(found) - rows} candidates dropped: {folder / FOLDER} says "
-        "which and why"
-    )
+    words = count_words(rows, len(found) - rows)
+    return f"; {words}: {folder / FOLDER} says which and why"

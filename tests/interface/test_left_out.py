@@ -193,7 +193,7 @@ def test_shards(python, planted, tmp_path, expected):
     done = python(*asked, cwd=tmp_path, env=planted)
     assert done.returncode == 0, done.stderr
     assert set(said(done.stderr)) == LINES
-    assert "2 rows left out, 1 candidates dropped" in done.stdout
+    assert "2 rows left out, 1 candidate dropped" in done.stdout
     folder = tmp_path / "shards"
     made = [
         row
