@@ -30,7 +30,9 @@ def measure(count: int) -> tuple[list[Counter], np.ndarray]:
         for candidate in range(count):
             spec = kernels.draw(category, SEED, candidate)
             source = kernels.write(spec)
-            lowered = lower_source(source.python, source.name, source.in_avals, source.argnums, ("cpu", "cuda"))
+            lowered = lower_source(
+                source.python, source.name, source.in_avals, source.argnums, ("cpu", "cuda")
+            )
             programs.append(footprint.operations(spec.outputs))
             sizes.append(sum(map(len, lowered.columns.values())) / 2)
         print(f"{category}: {count} programs", file=sys.stderr)
@@ -41,23 +43,59 @@ def fit(programs: list[Counter], sizes: np.ndarray) -> dict[str, int]:
     """Bytes for each operation that is met often enough; "" is the base, "other" the rest."""
     met = Counter(op for program in programs for op in program)
     ops = sorted(op for op in met if met[op] >= RARE)
-    matrix = np.array([[1.0, *(p[op] for op in ops), sum(n for op, n in p.items() if met[op] < RARE)] for p in programs])
+    matrix = np.array(
+        [
+            [1.0, *(p[op] for op in ops), sum(n for op, n in p.items() if met[op] < RARE)]
+            for p in programs
+        ]
+    )
     rows, columns = matrix.shape
     weight = 1 / np.maximum(sizes, 8000)
-    cost = np.concatenate([np.zeros(columns), QUANTILE * weight, (1 - QUANTILE) * weight, np.full(2 * columns, PULL)])
-    equal = sparse.vstack([
-        sparse.hstack([sparse.csr_matrix(matrix), sparse.eye(rows), -sparse.eye(rows), sparse.csr_matrix((rows, 2 * columns))]),
-        sparse.hstack([sparse.eye(columns), sparse.csr_matrix((columns, 2 * rows)), -sparse.eye(columns), sparse.eye(columns)]),
-    ])
-    solved = linprog(cost, A_eq=equal, b_eq=np.concatenate([sizes, np.full(columns, PRIOR)]), bounds=(0, None), method="highs")
+    cost = np.concatenate(
+        [np.zeros(columns), QUANTILE * weight, (1 - QUANTILE) * weight, np.full(2 * columns, PULL)]
+    )
+    equal = sparse.vstack(
+        [
+            sparse.hstack(
+                [
+                    sparse.csr_matrix(matrix),
+                    sparse.eye(rows),
+                    -sparse.eye(rows),
+                    sparse.csr_matrix((rows, 2 * columns)),
+                ]
+            ),
+            sparse.hstack(
+                [
+                    sparse.eye(columns),
+                    sparse.csr_matrix((columns, 2 * rows)),
+                    -sparse.eye(columns),
+                    sparse.eye(columns),
+                ]
+            ),
+        ]
+    )
+    solved = linprog(
+        cost,
+        A_eq=equal,
+        b_eq=np.concatenate([sizes, np.full(columns, PRIOR)]),
+        bounds=(0, None),
+        method="highs",
+    )
     found = np.round(solved.x[:columns], -1)
     error = (matrix @ found - sizes) / sizes * 100
     estimate = matrix @ found
     for limit in (26_000, 28_000, 29_000, 30_000, 31_000):
         kept = estimate <= limit
-        print(f"of those estimated within {limit}: {kept.mean():.1%} of all, longest {sizes[kept].max():.0f}, "
-              f"{(sizes[kept] > 32_000).sum()} over 32,000", file=sys.stderr)
-    print("estimate over size, percent, at 1, 5, 50, 95, 99 %:", np.percentile(error, [1, 5, 50, 95, 99]).round(), file=sys.stderr)
+        print(
+            f"of those estimated within {limit}: {kept.mean():.1%} of all, longest {sizes[kept].max():.0f}, "
+            f"{(sizes[kept] > 32_000).sum()} over 32,000",
+            file=sys.stderr,
+        )
+    print(
+        "estimate over size, percent, at 1, 5, 50, 95, 99 %:",
+        np.percentile(error, [1, 5, 50, 95, 99]).round(),
+        file=sys.stderr,
+    )
     return {name: int(value) for name, value in zip(["", *ops, "other"], found)}
 
 
@@ -66,8 +104,20 @@ def main() -> None:
     base, other = found.pop(""), found.pop("other")
     lines = [f'    "{op}": {found[op]},' for op in sorted(found)]
     with whole(Path(costs.__file__)) as partial:
-        partial.write_text("\n".join([f'"""{costs.__doc__}"""', "", f"BASE = {base}", f"OTHER = {other}",
-                                      "BYTES = {", *lines, "}", ""]))
+        partial.write_text(
+            "\n".join(
+                [
+                    f'"""{costs.__doc__}"""',
+                    "",
+                    f"BASE = {base}",
+                    f"OTHER = {other}",
+                    "BYTES = {",
+                    *lines,
+                    "}",
+                    "",
+                ]
+            )
+        )
 
 
 if __name__ == "__main__":

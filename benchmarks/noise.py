@@ -24,7 +24,14 @@ def main(candidates: int, seed: int) -> None:
     """Draws and prints."""
     counts: dict[str, collections.Counter] = {}
     table = Table(title=f"{candidates} candidates of each category, seed {seed}")
-    for name in ("category", "refused", "of 16 bits", "inputs passed over", "ms", "ms of the check"):
+    for name in (
+        "category",
+        "refused",
+        "of 16 bits",
+        "inputs passed over",
+        "ms",
+        "ms of the check",
+    ):
         table.add_column(name, justify="right")
     unsteadiness, keeps, understood = points.unsteadiness, trial._keeps, trial.understood
     for category in kernels.CATEGORIES:
@@ -68,4 +75,6 @@ def main(candidates: int, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*(int(word) for word in (sys.argv[1:] + [str(CANDIDATES), str(SEED)][len(sys.argv) - 1 :])))
+    main(
+        *(int(word) for word in (sys.argv[1:] + [str(CANDIDATES), str(SEED)][len(sys.argv) - 1 :]))
+    )

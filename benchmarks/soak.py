@@ -50,7 +50,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     if arguments.report:
         return _report([*csv.DictReader(arguments.log.open(encoding="utf-8"))], [])
-    seeds = arguments.seed or [random.SystemRandom().getrandbits(64) for _ in range(arguments.seeds)]
+    seeds = arguments.seed or [
+        random.SystemRandom().getrandbits(64) for _ in range(arguments.seeds)
+    ]
     work = _draw if arguments.draw_only else _make
     outcomes, found = [], []
     started = time.monotonic()

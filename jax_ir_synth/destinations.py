@@ -64,9 +64,7 @@ class Destination:
     @property
     def is_folder(self) -> bool:
         return (
-            self.descriptor is None
-            and self.found is not None
-            and stat.S_ISDIR(self.found.st_mode)
+            self.descriptor is None and self.found is not None and stat.S_ISDIR(self.found.st_mode)
         )
 
     @property

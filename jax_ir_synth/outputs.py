@@ -144,9 +144,7 @@ def locate(flag: str, path: Path) -> Destination:
         return find(path)
 
 
-def check_apart(
-    outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]
-) -> None:
+def check_apart(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:
     """Raises OutputError where what is written would replace what is read, or another output.
 
     Also by way of links, and where one is a folder that the other is in.

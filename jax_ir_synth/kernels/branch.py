@@ -11,7 +11,16 @@ SIGNATURE = Signature(
     requires={"branch"},
     forbids={"nested_branch", "vec3", "several_results", "shrinks", "iteration", "compound"},
 )
-_CONSTRUCTS = ("element_choice", "cond", "switch", "piecewise", "choose", "indexed", "guarded_log", "masked_weights")
+_CONSTRUCTS = (
+    "element_choice",
+    "cond",
+    "switch",
+    "piecewise",
+    "choose",
+    "indexed",
+    "guarded_log",
+    "masked_weights",
+)
 _WEIGHTS = (36, 27, 10, 6, 9, 5, 3, 4)
 
 
@@ -34,6 +43,7 @@ def _branch(b: Brancher, pool: list[Value]) -> Value:
     def attempt():
         name = b.stream.weighted(_CONSTRUCTS, _WEIGHTS)
         return getattr(b, name)(pool, b.expression)
+
     count = len(b.d.arguments)
     for _ in range(8):
         try:

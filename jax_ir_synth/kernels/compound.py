@@ -27,21 +27,31 @@ def draw(d: Draft) -> tuple[Value, ...]:
         outputs = _pipeline(d, mark)
         require_short(outputs)
         return outputs
+
     return grow.some(attempt, 30)
 
 
 def _pipeline(d: Draft, mark: str) -> tuple[Value, ...]:
     n, width = d.stream.choice(SIZES), d.stream.choice(SIZES)
     x = grow.array(d, (n, width), role="matrix" if d.stream.chance(50) else "")
-    pool, count = {"linalg": (STAGES, (1, 1)), "checkpoint": (STAGES, (2, 3)), "threefry": (TINY, (1, 1)),
-                   "rbg": (LIGHT, (1, 2))}[mark]
+    pool, count = {
+        "linalg": (STAGES, (1, 1)),
+        "checkpoint": (STAGES, (2, 3)),
+        "threefry": (TINY, (1, 1)),
+        "rbg": (LIGHT, (1, 2)),
+    }[mark]
     stages = d.stream.shuffled(pool)[: d.stream.weighted(count, (3, 2))]
     place = d.stream.below(len(stages) + 1)
     for stage in stages[:place]:
         x = _staged(d, stage, x)
     if x.ndim == 0:
         raise Undrawable("nothing left to work on")
-    x = {"linalg": _linear_algebra, "checkpoint": _checkpointed, "threefry": _hashed, "rbg": _generated}[mark](d, x)
+    x = {
+        "linalg": _linear_algebra,
+        "checkpoint": _checkpointed,
+        "threefry": _hashed,
+        "rbg": _generated,
+    }[mark](d, x)
     for stage in stages[place:]:
         x = _staged(d, stage, x)
     return _ended(d, x)
@@ -80,8 +90,22 @@ def _linear_algebra(d: Draft, x: Value) -> Value:
     matrix, least = _definite(d, n)
     columns = x.bound * math.sqrt(n)
     spread = float(x.samples.std()) / (least + 1.0)
-    kind = d.stream.weighted(("solve", "cholesky", "inv", "whiten", "logdet", "qr", "eigen", "sample", "cho_solve",
-                              "solve_pos", "singular"), (9, 6, 6, 5, 4, 3, 3, 3, 3, 2, 2))
+    kind = d.stream.weighted(
+        (
+            "solve",
+            "cholesky",
+            "inv",
+            "whiten",
+            "logdet",
+            "qr",
+            "eigen",
+            "sample",
+            "cho_solve",
+            "solve_pos",
+            "singular",
+        ),
+        (9, 6, 6, 5, 4, 3, 3, 3, 3, 2, 2),
+    )
     solved = {"range": (-columns / least, columns / least), "spread": max(spread, 0.05)}
     diagonal = math.sqrt(matrix.high)
     lower = {"range": (-diagonal, diagonal), "spread": 0.5}
@@ -89,8 +113,13 @@ def _linear_algebra(d: Draft, x: Value) -> Value:
         return d.apply(kind, matrix, x, **solved)
     if kind == "inv":
         inverse = d.apply("inv", matrix, range=(-1 / least, 1 / least), spread=0.3)
-        return d.apply("matmul", inverse, x) if d.stream.chance(75) else d.apply(
-            "mul", inverse, d.argument((n, n), -1.0, 1.0)) if x.shape == (n, n) else d.apply("matmul", inverse, x)
+        return (
+            d.apply("matmul", inverse, x)
+            if d.stream.chance(75)
+            else d.apply("mul", inverse, d.argument((n, n), -1.0, 1.0))
+            if x.shape == (n, n)
+            else d.apply("matmul", inverse, x)
+        )
     if kind == "cholesky":
         factor = d.apply("cholesky", matrix, **lower)
         return d.apply("matmul", factor, x)
@@ -98,7 +127,10 @@ def _linear_algebra(d: Draft, x: Value) -> Value:
         factor = d.apply("cholesky", matrix, **lower)
         mean = d.argument((n,), -1.0, 1.0) if x.ndim == 1 else d.argument((n, 1), -1.0, 1.0)
         return d.apply("add", mean, d.apply("matmul", factor, x))
-    whitened = {"range": (-columns / math.sqrt(least), columns / math.sqrt(least)), "spread": max(spread, 0.05)}
+    whitened = {
+        "range": (-columns / math.sqrt(least), columns / math.sqrt(least)),
+        "spread": max(spread, 0.05),
+    }
     if kind == "whiten":
         return d.apply("solve_lower", d.apply("cholesky", matrix, **lower), x, **whitened)
     if kind == "cho_solve":
@@ -109,7 +141,11 @@ def _linear_algebra(d: Draft, x: Value) -> Value:
         # A Cholesky factor's diagonal is at least the root of the least eigenvalue.
         entries.low, entries.samples = math.sqrt(least), abs(entries.samples) + math.sqrt(least)
         half = d.apply("sum", d.apply("log", entries))
-        return d.apply("add", x, d.apply("mul", 2.0, half)) if d.stream.chance(50) else d.apply("mul", half, x)
+        return (
+            d.apply("add", x, d.apply("mul", 2.0, half))
+            if d.stream.chance(50)
+            else d.apply("mul", half, x)
+        )
     if kind == "qr":
         r = d.apply("qr_r", matrix, range=(-matrix.high * n, matrix.high * n), spread=1.0)
         return d.apply("matmul", grow.tamed(d, r, 10.0), x)
@@ -118,11 +154,16 @@ def _linear_algebra(d: Draft, x: Value) -> Value:
     else:
         values = d.apply("eigvalsh", matrix, range=(least, matrix.bound * n), spread=1.0)
     values = grow.one_unary(d, values) if d.stream.chance(50) else d.apply("log", values)
-    return d.apply("mul", values, x) if x.ndim == 1 else d.apply("mul", d.apply("expand_dims", values, axis=1), x)
+    return (
+        d.apply("mul", values, x)
+        if x.ndim == 1
+        else d.apply("mul", d.apply("expand_dims", values, axis=1), x)
+    )
 
 
 def _checkpointed(d: Draft, x: Value) -> Value:
     """A block of a few steps, rematerialised in the backward pass."""
+
     def block(v, *rest):
         y = grow.one_unary(d, v)
         for w in rest:
@@ -131,12 +172,16 @@ def _checkpointed(d: Draft, x: Value) -> Value:
         if not rest or d.stream.chance(50):
             y = grow.one_binary(d, y, v) if y.shape == v.shape else grow.one_unary(d, y)
         return y if d.stream.chance(60) else grow.with_literal(d, y)
+
     rest = []
     if d.stream.chance(65):
         width = x.shape[-1]
         out = width if d.stream.chance(50) else d.stream.choice(SIZES)
-        rest.append(d.argument((width, out), -0.5, 0.5, role="matrix") if d.stream.chance(70) else
-                    d.argument((width,), 0.5, 1.5, role="scale"))
+        rest.append(
+            d.argument((width, out), -0.5, 0.5, role="matrix")
+            if d.stream.chance(70)
+            else d.argument((width,), 0.5, 1.5, role="scale")
+        )
     x = grow.tamed(d, x, 12.0)
     return control.call(d, (x, *rest), block, "checkpoint")[0]
 
@@ -172,10 +217,26 @@ def _generated(d: Draft, x: Value) -> Value:
 def _random(d: Draft, x: Value, sources) -> Value:
     """Noise, dropout or a random choice."""
     key, source = _key(d, sources)
-    names = ("normal", "dropout", "uniform", "bernoulli", "laplace", "exponential", "gumbel", "truncated", "between",
-             "rademacher", "permutation", "categorical", "integers", "choice")
+    names = (
+        "normal",
+        "dropout",
+        "uniform",
+        "bernoulli",
+        "laplace",
+        "exponential",
+        "gumbel",
+        "truncated",
+        "between",
+        "rademacher",
+        "permutation",
+        "categorical",
+        "integers",
+        "choice",
+    )
     short = source == "unsafe_rbg"
-    kind = d.stream.weighted(names, (8, 8, 6, 4, 2, 2, 3, 3, 3, 1) + ((3, 4, 4, 4) if short else (0, 0, 0, 0)))
+    kind = d.stream.weighted(
+        names, (8, 8, 6, 4, 2, 2, 3, 3, 3, 1) + ((3, 4, 4, 4) if short else (0, 0, 0, 0))
+    )
     shape = x.shape if d.stream.chance(70) else x.shape[-1:]
     if kind == "dropout":
         keep = d.stream.choice((0.9, 0.8, 0.5, 0.7))
@@ -189,14 +250,26 @@ def _random(d: Draft, x: Value, sources) -> Value:
     if kind == "choice":
         return d.apply("mul", d.apply("random_choice", key, x, shape=(x.shape[0],)), x)
     if kind == "categorical":
-        picked = d.apply("add", 1.0, d.apply("convert", d.apply("random_categorical", key, x), dtype="float32"))
+        picked = d.apply(
+            "add", 1.0, d.apply("convert", d.apply("random_categorical", key, x), dtype="float32")
+        )
         return d.apply("mul", x, d.apply("expand_dims", picked, axis=x.ndim - 1))
     if kind == "integers":
-        index = d.apply("random_integers", key, shape=(d.stream.choice(SIZES),), low=0, high=x.shape[0] - 1,
-                        above=x.shape[0])
+        index = d.apply(
+            "random_integers",
+            key,
+            shape=(d.stream.choice(SIZES),),
+            low=0,
+            high=x.shape[0] - 1,
+            above=x.shape[0],
+        )
         return grow.one_unary(d, d.apply("take", x, index, axis=0))
     if kind == "rademacher":
-        return d.apply("mul", x, d.apply("convert", d.apply("random_rademacher", key, shape=shape), dtype="float32"))
+        return d.apply(
+            "mul",
+            x,
+            d.apply("convert", d.apply("random_rademacher", key, shape=shape), dtype="float32"),
+        )
     ends = {}
     if kind == "between":
         low, high = d.stream.choice(((-1.0, 1.0), (-0.1, 0.1), (0.5, 1.5), (0.0, 2.0)))

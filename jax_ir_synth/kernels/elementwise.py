@@ -8,7 +8,16 @@ from jax_ir_synth.kernels.steps import grow
 
 SIGNATURE = Signature(
     requires={"several_arrays"},
-    forbids={"single_argument", "scalar_argument", "vec3", "several_results", "reduction", "iteration", "branch", "compound"},
+    forbids={
+        "single_argument",
+        "scalar_argument",
+        "vec3",
+        "several_results",
+        "reduction",
+        "iteration",
+        "branch",
+        "compound",
+    },
 )
 
 
@@ -52,9 +61,9 @@ def _narrowed(d: Draft, dims: tuple[int, ...]) -> tuple[int, ...]:
     if roll < 62 or len(dims) == 1:
         return dims
     if roll < 82:
-        return dims[d.stream.between(1, len(dims) - 1):]
+        return dims[d.stream.between(1, len(dims) - 1) :]
     axis = d.stream.below(len(dims))
-    return dims[:axis] + (1,) + dims[axis + 1:]
+    return dims[:axis] + (1,) + dims[axis + 1 :]
 
 
 def _integer(d: Draft, dims: tuple[int, ...]) -> Value:
@@ -74,17 +83,30 @@ def _integers_joined(d: Draft, values: list[Value]) -> list[Value]:
     if len(ints) == 1 or d.stream.chance(50):
         value = _integer_step(d, value, d.stream.choice((1, 2, 4, 7, 5, 15, 8)))
     if d.stream.chance(25):
-        value = grow.some(lambda: d.apply(d.stream.choice(("bitwise_not", "int_abs", "int_square", "population_count",
-                                                           "clz", "int_neg")), value))
+        value = grow.some(
+            lambda: d.apply(
+                d.stream.choice(
+                    ("bitwise_not", "int_abs", "int_square", "population_count", "clz", "int_neg")
+                ),
+                value,
+            )
+        )
     if d.stream.chance(40):
-        value = grow.some(lambda: d.apply(d.stream.choice(binary.INT_COMPARE), value,
-                                          d.stream.choice((0, 1, 2, 3, 4, 8, int(value.samples.mean())))))
+        value = grow.some(
+            lambda: d.apply(
+                d.stream.choice(binary.INT_COMPARE),
+                value,
+                d.stream.choice((0, 1, 2, 3, 4, 8, int(value.samples.mean()))),
+            )
+        )
     value = d.apply("convert", value, dtype=d.dtype)
     return [*floats, value if value.bound <= 50 else grow.tamed(d, value, 50)]
 
 
 def _integer_step(d: Draft, a: Value, b: Value | int) -> Value:
-    return grow.some(lambda: d.apply(d.stream.weighted(binary.INT_OPS, binary.INT_WEIGHTS), a, b), 20)
+    return grow.some(
+        lambda: d.apply(d.stream.weighted(binary.INT_OPS, binary.INT_WEIGHTS), a, b), 20
+    )
 
 
 def _joined(d: Draft, a: Value, b: Value) -> Value:

@@ -12,13 +12,34 @@ SIGNATURE = Signature(
 )
 
 _FAMILIES = (
-    (sequences.recurrent, 9), (sequences.summed, 11), (sequences.averaged, 6), (sequences.filtered, 4),
-    (sequences.running, 4), (sequences.returns, 4), (sequences.attention, 1), (sequences.indexed, 7),
-    (sequences.buffered, 5), (sequences.mapped, 10), (sequences.nested, 6), (sequences.free, 4),
-    (classics.trajectory, 7), (classics.oscillator, 4), (classics.diffusion, 4), (classics.newton, 4),
-    (classics.power_iteration, 3), (classics.descent, 5), (classics.horner, 3), (classics.logistic, 2),
-    (classics.kalman, 2), (classics.markov, 2), (classics.counted, 12), (classics.implicit, 3),
-    (cumulative.prefix, 36), (cumulative.associative, 4), (cumulative.recurrence, 2), (cumulative.statistics, 17),
+    (sequences.recurrent, 9),
+    (sequences.summed, 11),
+    (sequences.averaged, 6),
+    (sequences.filtered, 4),
+    (sequences.running, 4),
+    (sequences.returns, 4),
+    (sequences.attention, 1),
+    (sequences.indexed, 7),
+    (sequences.buffered, 5),
+    (sequences.mapped, 10),
+    (sequences.nested, 6),
+    (sequences.free, 4),
+    (classics.trajectory, 7),
+    (classics.oscillator, 4),
+    (classics.diffusion, 4),
+    (classics.newton, 4),
+    (classics.power_iteration, 3),
+    (classics.descent, 5),
+    (classics.horner, 3),
+    (classics.logistic, 2),
+    (classics.kalman, 2),
+    (classics.markov, 2),
+    (classics.counted, 12),
+    (classics.implicit, 3),
+    (cumulative.prefix, 36),
+    (cumulative.associative, 4),
+    (cumulative.recurrence, 2),
+    (cumulative.statistics, 17),
     (cumulative.repeated, 14),
 )
 _DRAWERS = tuple(f for f, _ in _FAMILIES)
@@ -43,9 +64,15 @@ def _chosen(d: Draft, results: list[Value]) -> tuple[Value, ...]:
         kept = [results.pop(d.stream.below(len(results)))] if d.stream.chance(70) else results
     else:
         kept = results
-    if len(kept) > 1:   # nothing that could cancel in the sum of the outputs
-        return tuple(grow.telling(v if d.stream.chance(60) or v.centred else grow.one_unary(d, v, _PLAIN, _PLAIN_WEIGHTS))
-                     for v in kept)
+    if len(kept) > 1:  # nothing that could cancel in the sum of the outputs
+        return tuple(
+            grow.telling(
+                v
+                if d.stream.chance(60) or v.centred
+                else grow.one_unary(d, v, _PLAIN, _PLAIN_WEIGHTS)
+            )
+            for v in kept
+        )
     return (grow.telling(_after(d, kept[0])),)
 
 
@@ -54,21 +81,35 @@ def _after(d: Draft, value: Value) -> Value:
     roll = d.stream.below(100)
     if roll < 42 and not value.centred:
         return value
+
     def attempt():
         if roll < 62:
             return grow.one_unary(d, value) if d.stream.chance(60) else grow.with_literal(d, value)
         if roll < 76 and value.ndim:
             y = light(d, value)
             axis = None if value.ndim == 1 or d.stream.chance(50) else d.stream.below(value.ndim)
-            return d.apply(d.stream.choice(("sum", "mean", "mean", "max", "var", "norm", "logsumexp")), y, axis=axis)
+            return d.apply(
+                d.stream.choice(("sum", "mean", "mean", "max", "var", "norm", "logsumexp")),
+                y,
+                axis=axis,
+            )
         if roll < 82 and value.ndim and value.shape[0] > 4:
             # not the last: what a loop began with is forgotten there
-            return light(d, d.apply("index", value, axis=0, index=d.stream.between(1, min(4, value.shape[0] - 1))))
+            return light(
+                d,
+                d.apply(
+                    "index", value, axis=0, index=d.stream.between(1, min(4, value.shape[0] - 1))
+                ),
+            )
         if roll < 88:
             return grow.with_literal(d, light(d, value))
         return mix(d, [value, light(d, value)], 1)
+
     result = grow.some(attempt)
-    if result.op in ("maximum", "minimum"):   # what is carried or summed up tends to lie on one side of a number
+    if result.op in (
+        "maximum",
+        "minimum",
+    ):  # what is carried or summed up tends to lie on one side of a number
         raise Undrawable("an extremum of a loop's result")
     if result.is_literal or result.centred:
         raise Undrawable("no result")

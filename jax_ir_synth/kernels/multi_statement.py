@@ -7,11 +7,13 @@ from jax_ir_synth.kernels.steps import grow, statement_starts, statements
 from jax_ir_synth.kernels.steps.bench import Bench
 from jax_ir_synth.kernels.steps.idioms import spreads
 
-SIGNATURE = Signature(requires={"several_results"}, forbids={"vec3", "shrinks", "iteration", "compound"})
+SIGNATURE = Signature(
+    requires={"several_results"}, forbids={"vec3", "shrinks", "iteration", "compound"}
+)
 
 _BUDGETS = (5000, 6000, 7000, 8500, 11500, 15000)
 _BUDGET_WEIGHTS = (6, 6, 4, 3, 1, 1)
-_LEAST = 7   # operations, so that there are statements enough
+_LEAST = 7  # operations, so that there are statements enough
 _WIDTHS = (8, 16, 4, 6, 10, 12, 32, 20, 24, 64, 5, 7, 9, 14, 40, 48, 15)
 _WIDTH_WEIGHTS = (9, 8, 7, 6, 6, 6, 5, 3, 3, 2, 3, 3, 2, 2, 2, 2, 2)
 
@@ -28,7 +30,13 @@ def draw(d: Draft) -> tuple[Value, ...]:
         if bench.spent:
             break
     outputs = d.finish(*_outputs(bench))
-    if sum(v.op not in ("argument", "literal", "part", "parameter") for v in reached(outputs).values()) < _LEAST:
+    if (
+        sum(
+            v.op not in ("argument", "literal", "part", "parameter")
+            for v in reached(outputs).values()
+        )
+        < _LEAST
+    ):
         raise Undrawable("too few statements")
     return outputs
 
@@ -54,14 +62,22 @@ def _outputs(bench: Bench) -> tuple[Value, ...]:
         waiting = [v for v in waiting if v is not partner] + [joined]
     most = d.stream.weighted((2, 3, 4), (6, 4, 1))
     while len(waiting) > most:
-        same = [(a, b) for i, a in enumerate(waiting) for b in waiting[i + 1:] if a.shape == b.shape or not a.ndim or not b.ndim]
+        same = [
+            (a, b)
+            for i, a in enumerate(waiting)
+            for b in waiting[i + 1 :]
+            if a.shape == b.shape or not a.ndim or not b.ndim
+        ]
         if not same:
             raise Undrawable("too many results")
         a, b = d.stream.choice(same)
         waiting = [v for v in waiting if v is not a and v is not b] + [grow.one_binary(d, a, b)]
     if len(waiting) == 1:
         waiting.append(grow.some(lambda: _another(bench, waiting[0])))
-    final = [v if v.is_float or v.dtype == "int32" else d.apply("convert", v, dtype="int32") for v in waiting]
+    final = [
+        v if v.is_float or v.dtype == "int32" else d.apply("convert", v, dtype="int32")
+        for v in waiting
+    ]
     final = [grow.some(lambda: _uncentred(bench, v)) if v.centred else v for v in final]
     if sum(v.size for v in final) < max(a.size for a in d.arguments):
         raise Undrawable("the results are smaller than an argument")
@@ -75,7 +91,10 @@ def _another(bench: Bench, first: Value) -> Value:
     if earlier and d.stream.chance(55):
         return d.stream.choice(earlier)
     x = d.stream.choice([first, *earlier])
-    kind = d.stream.weighted(("mean", "max", "norm", "sum", "std", "loss", "unary", "logsumexp"), (4, 3, 3, 2, 2, 3, 4, 1))
+    kind = d.stream.weighted(
+        ("mean", "max", "norm", "sum", "std", "loss", "unary", "logsumexp"),
+        (4, 3, 3, 2, 2, 3, 4, 1),
+    )
     if kind == "unary" or not x.ndim:
         return grow.one_unary(d, x)
     if kind == "loss":

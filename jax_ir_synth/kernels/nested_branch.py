@@ -12,7 +12,10 @@ SIGNATURE = Signature(
     forbids={"vec3", "several_results", "shrinks", "iteration", "compound"},
 )
 _HOLDING = ("element_choice", "cond", "switch", "choose", "indexed"), (34, 24, 8, 5, 3)
-_INNERMOST = ("element_choice", "cond", "switch", "choose", "indexed", "piecewise", "guarded_log"), (34, 24, 8, 5, 3, 3, 2)
+_INNERMOST = (
+    ("element_choice", "cond", "switch", "choose", "indexed", "piecewise", "guarded_log"),
+    (34, 24, 8, 5, 3, 3, 2),
+)
 _OUTER = ("within", "fed", "pieces", "double_where")
 _OUTER_WEIGHTS = (60, 18, 7, 13)
 
@@ -56,6 +59,7 @@ def _construct(b: Brancher, pool: list[Value], depth: int) -> Value:
         if depth and not (regions and b.stream.chance(60)):
             value = b.steps(value, own, 1, 1)
         return value
+
     return getattr(b, name)(pool, case)
 
 
@@ -66,7 +70,7 @@ def _within(b: Brancher, pool: list[Value], depth: int) -> Value:
 def _fed(b: Brancher, pool: list[Value], depth: int) -> Value:
     """A branch whose condition, or index, is asked of another branch's result."""
     first = b.steps(_nest(b, pool, depth - 1), pool, 0, 1)
-    others = b.stream.shuffled(pool)[:b.stream.between(0, min(2, len(pool)))]
+    others = b.stream.shuffled(pool)[: b.stream.between(0, min(2, len(pool)))]
     used = [first, *others]
     d = b.d
     if b.stream.chance(45):
@@ -83,12 +87,14 @@ def _fed(b: Brancher, pool: list[Value], depth: int) -> Value:
 
 def _pieces(b: Brancher, pool: list[Value], depth: int) -> Value:
     """`jnp.piecewise` with a choice inside one of its functions."""
+
     def inner(own: list[Value]) -> Value:
         x = own[0]
         one = b.expression(own)
         two = b.expression(own)
         b.alike([one, two])
         return b.d.apply("where", conditions.simple(b.d, x), one, two)
+
     if depth > 2:
         pool = [b.steps(_nest(b, pool, depth - 2), pool, 1, 1)]
     return b.piecewise(pool, b.expression, inner)
@@ -97,8 +103,11 @@ def _pieces(b: Brancher, pool: list[Value], depth: int) -> Value:
 def _double_where(b: Brancher, pool: list[Value], depth: int) -> Value:
     """A function kept off what it is not defined on: by one choice before it and another after."""
     d = b.d
-    x = b.steps(_nest(b, pool, depth - 2), pool, 1, 1) if depth > 2 else b.stream.choice(
-        [v for v in pool if v.shape == b.dims])
+    x = (
+        b.steps(_nest(b, pool, depth - 2), pool, 1, 1)
+        if depth > 2
+        else b.stream.choice([v for v in pool if v.shape == b.dims])
+    )
     least = b.stream.choice((0.1, 0.05, 0.2, 0.25, 0.5))
     held = (x.samples > least).mean()
     if not 0.2 <= held <= 0.9 or x.op == "literal":
@@ -107,11 +116,19 @@ def _double_where(b: Brancher, pool: list[Value], depth: int) -> Value:
     high = max(1.0, x.high)
     samples = [float(v) if v > least else 1.0 for v in x.samples]
     safe = d.apply("where", test, x, 1.0, claim=(least, high, samples))
-    names = ("log", "sqrt", "rsqrt", "reciprocal", "log2", "cbrt") if d.dtype == "float32" else ("log", "sqrt", "reciprocal")
+    names = (
+        ("log", "sqrt", "rsqrt", "reciprocal", "log2", "cbrt")
+        if d.dtype == "float32"
+        else ("log", "sqrt", "reciprocal")
+    )
     value = d.apply(b.stream.choice(names), safe)
     if b.stream.chance(40):
         value = grow.one_binary(d, value, b.stream.choice([v for v in pool if v.shape == b.dims]))
-    other = d.literal(b.stream.choice((0.0, 0.0, -1.0, 1.0))) if b.stream.chance(55) else b.expression(pool)
+    other = (
+        d.literal(b.stream.choice((0.0, 0.0, -1.0, 1.0)))
+        if b.stream.chance(55)
+        else b.expression(pool)
+    )
     return b.whole(d.apply("where", test, value, other))
 
 

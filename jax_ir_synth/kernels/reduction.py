@@ -12,11 +12,26 @@ SIGNATURE = Signature(
 )
 
 _FAMILIES = (
-    (pooling.statistics, 20), (pooling.normalised, 9), (pooling.moments, 7), (pooling.picked, 9), (pooling.sorted_part, 6),
-    (pooling.masked, 8), (pooling.attended, 8), (pooling.windows, 6), (pooling.scattered, 10), (pooling.segmented, 6),
-    (contracted.contraction, 16), (contracted.quadratic, 7), (contracted.pairwise, 8), (contracted.covariance, 4),
-    (contracted.layers, 6), (losses.regression, 9), (losses.classification, 10), (losses.divergence, 6),
-    (losses.likelihood, 6), (losses.contrastive, 5),
+    (pooling.statistics, 20),
+    (pooling.normalised, 9),
+    (pooling.moments, 7),
+    (pooling.picked, 9),
+    (pooling.sorted_part, 6),
+    (pooling.masked, 8),
+    (pooling.attended, 8),
+    (pooling.windows, 6),
+    (pooling.scattered, 10),
+    (pooling.segmented, 6),
+    (contracted.contraction, 16),
+    (contracted.quadratic, 7),
+    (contracted.pairwise, 8),
+    (contracted.covariance, 4),
+    (contracted.layers, 6),
+    (losses.regression, 9),
+    (losses.classification, 10),
+    (losses.divergence, 6),
+    (losses.likelihood, 6),
+    (losses.contrastive, 5),
 )
 _DRAWERS = tuple(f for f, _ in _FAMILIES)
 _WEIGHTS = tuple(w for _, w in _FAMILIES)
@@ -42,17 +57,38 @@ def _after(d: Draft, value: Value) -> Value:
     def attempt():
         roll = d.stream.below(100)
         if roll < 45:
-            return light(d, grow.with_literal(d, value)) if d.stream.chance(40) else grow.with_literal(d, value)
+            return (
+                light(d, grow.with_literal(d, value))
+                if d.stream.chance(40)
+                else grow.with_literal(d, value)
+            )
         if roll < 75:
             return grow.one_unary(d, value)
         if value.ndim and max(value.shape) > 1:
-            return d.apply(d.stream.choice(("sum", "mean", "max", "logsumexp", "norm")), value, axis=-1)
-        return grow.one_binary(d, value, grow.one_unary(d, value, ("tanh", "exp", "sin", "sigmoid", "arctan", "softplus"),
-                                                        (4, 3, 3, 3, 2, 2)))
+            return d.apply(
+                d.stream.choice(("sum", "mean", "max", "logsumexp", "norm")), value, axis=-1
+            )
+        return grow.one_binary(
+            d,
+            value,
+            grow.one_unary(
+                d,
+                value,
+                ("tanh", "exp", "sin", "sigmoid", "arctan", "softplus"),
+                (4, 3, 3, 3, 2, 2),
+            ),
+        )
+
     result = grow.some(attempt)
     if d.stream.chance(30):
-        result = grow.some(lambda: grow.one_unary(d, result) if d.stream.chance(50) else grow.with_literal(d, result))
+        result = grow.some(
+            lambda: (
+                grow.one_unary(d, result) if d.stream.chance(50) else grow.with_literal(d, result)
+            )
+        )
     if d.stream.chance(25):
         other = d.argument((), *d.stream.choice(((0.1, 1.0), (0.5, 2.0), (-1.0, 1.0))))
-        result = grow.some(lambda: d.apply(d.stream.choice(("mul", "mul", "add", "sub", "div")), result, other))
+        result = grow.some(
+            lambda: d.apply(d.stream.choice(("mul", "mul", "add", "sub", "div")), result, other)
+        )
     return result

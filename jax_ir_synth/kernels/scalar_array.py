@@ -10,7 +10,16 @@ from jax_ir_synth.kernels.steps.scalars import Mixer
 
 SIGNATURE = Signature(
     requires={"scalar_argument"},
-    forbids={"single_argument", "several_arrays", "vec3", "several_results", "reduction", "iteration", "branch", "compound"},
+    forbids={
+        "single_argument",
+        "several_arrays",
+        "vec3",
+        "several_results",
+        "reduction",
+        "iteration",
+        "branch",
+        "compound",
+    },
 )
 
 
@@ -27,7 +36,7 @@ def draw(d: Draft) -> tuple[Value, ...]:
             value = m.attempt(lambda: _step(m, value, kept))
             kept.append(value)
     if len(kept) > 2:
-        d.doc = ""      # an idiom's own words would no longer say what the whole does
+        d.doc = ""  # an idiom's own words would no longer say what the whole does
     if d.stream.chance(15) or not _has_scalar(d):
         value = m.finish_with_scalar(value)
     if not _has_scalar(d) or not any(a.ndim for a in d.arguments):
@@ -43,7 +52,9 @@ def _put_in(m: Mixer, value: Value, argument: Value) -> Value:
     """The value, with an argument that might not matter otherwise."""
     if not argument.is_float:
         high = float(argument.high)
-        argument = m.do("convert", argument, dtype=m.d.dtype) if m.d.dtype != "float32" else argument
+        argument = (
+            m.do("convert", argument, dtype=m.d.dtype) if m.d.dtype != "float32" else argument
+        )
         argument = m.div(argument, high) if high > 5 else argument
     name = m.stream.weighted(("mul", "add", "sub", "div"), (6, 5, 3, 1))
     return m.tame(grow.meet(m.d, name, value, argument))

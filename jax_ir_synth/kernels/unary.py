@@ -7,7 +7,15 @@ from jax_ir_synth.kernels.steps import grow
 
 SIGNATURE = Signature(
     requires={"single_argument"},
-    forbids={"several_arrays", "vec3", "several_results", "reduction", "iteration", "branch", "compound"},
+    forbids={
+        "several_arrays",
+        "vec3",
+        "several_results",
+        "reduction",
+        "iteration",
+        "branch",
+        "compound",
+    },
 )
 
 

@@ -43,7 +43,9 @@ class Scene:
             raise Undrawable("arguments enough")
         one = not self.batch or self.vectors and self.d.stream.chance(30)
         low, high = self.d.stream.weighted(_RANGES, _RANGE_WEIGHTS)
-        value = self.d.argument((3,) if one else (*self.batch, 3), low, high, role="vector3" if one else "vectors3")
+        value = self.d.argument(
+            (3,) if one else (*self.batch, 3), low, high, role="vector3" if one else "vectors3"
+        )
         self.vectors.append(self.geometry.note(value))
         return value
 
@@ -55,7 +57,9 @@ class Scene:
 
     def vector(self, exclude: tuple[Value, ...] = ()) -> Value:
         """A vector: one not yet used, most often; else an earlier one or a new argument."""
-        waiting = [v for v in self.pending if self.is_vector(v) and not any(v is e for e in exclude)]
+        waiting = [
+            v for v in self.pending if self.is_vector(v) and not any(v is e for e in exclude)
+        ]
         roll = self.d.stream.below(100)
         if waiting and roll < 74:
             return self.d.stream.choice(waiting)
@@ -88,6 +92,7 @@ class Scene:
     def step(self, rules) -> None:
         """Takes one of the rules; what it consumed waits no longer, what it made does."""
         names, weights = rules
+
         def attempt():
             vectors, facts = len(self.vectors), len(self.geometry.kept)
             try:
@@ -102,6 +107,7 @@ class Scene:
                 del self.geometry.kept[facts:]
                 raise
             return made
+
         self.took(grow.renewed(self.d, attempt, 24))
 
     def took(self, made: tuple[Value, ...]) -> None:
@@ -121,15 +127,20 @@ def draw(d: Draft) -> tuple[Value, ...]:
     count = d.stream.weighted(_COUNTS, _COUNT_WEIGHTS)
     style = d.stream.weighted(("batch", "single", "vmap"), (6, 2, 2))
     if style == "vmap":
-        count = d.stream.choice((4, 5, 6, 8, 8, 10, 10, 12, 16, 16, 20, 24, 7, 9))   # a trial runs each of them
+        count = d.stream.choice(
+            (4, 5, 6, 8, 8, 10, 10, 12, 16, 16, 20, 24, 7, 9)
+        )  # a trial runs each of them
     scene = Scene(d, () if style == "single" else (count,))
     for _ in range(d.stream.weighted((1, 2, 3), (2, 5, 2))):
         scene.pending.append(scene.fresh_vector())
     if style == "vmap":
         _mapped(scene)
     rules = vector_steps.RULES
-    for _ in range(d.stream.weighted((0, 1, 2), (2, 4, 2)) if style == "vmap" else
-                   d.stream.weighted((2, 3, 4, 5), (4, 5, 4, 2))):
+    for _ in range(
+        d.stream.weighted((0, 1, 2), (2, 4, 2))
+        if style == "vmap"
+        else d.stream.weighted((2, 3, 4, 5), (4, 5, 4, 2))
+    ):
         scene.step(rules)
         if footprint(tuple(scene.pending)) > scene.budget:
             break
@@ -161,6 +172,7 @@ def _mapped(scene: Scene) -> None:
             inner.step(vector_steps.RULES)
         made = [v for v in inner.pending if v.op != "parameter" and v.level]
         return tuple(_joined(inner, made, 1 + d.stream.chance(25)))
+
     results = control.vmap(d, xs, build)
     scene.pending = [v for v in scene.pending if id(v) not in reached(tuple(results))]
     for value in results:
@@ -195,6 +207,10 @@ def _outputs(scene: Scene) -> tuple[Value, ...]:
     d = scene.d
     waiting = [v for v in scene.pending if v.op != "argument"]
     most = d.stream.weighted((1, 2, 3), (6, 4, 1))
-    like = [v for v in waiting if v.shape == waiting[0].shape or scene.is_vector(v) or v.shape == scene.batch]
+    like = [
+        v
+        for v in waiting
+        if v.shape == waiting[0].shape or scene.is_vector(v) or v.shape == scene.batch
+    ]
     rest = [v for v in waiting if not any(v is w for w in like)]
     return (*_joined(scene, like, max(1, most - len(rest))), *rest[:3])

@@ -63,7 +63,9 @@ def main_figures(summary: Mapping) -> dict[str, str]:
     for trait, count in summary["traits"].items():
         figures[f"with {_TRAITS[trait]}"] = share(count, rows)
     executed = sum(summary["verified"].get(word, 0) for word in RUN_BY)
-    figures["proven by executing all their IR (verified)"] = f"{executed:,} ({share(executed, rows)})"
+    figures["proven by executing all their IR (verified)"] = (
+        f"{executed:,} ({share(executed, rows)})"
+    )
     for check, count in summary["audit"].items():
         figures[f"audit: {check}"] = f"{count}"
     return figures

@@ -79,9 +79,7 @@ def _divide(op: ir.Operation) -> None:
     if not isinstance(kind.element_type, ir.IntegerType) or _is_never_zero(divisor):
         return
     zero, one = _splat(kind, 0), _splat(kind, 1)
-    is_zero = stablehlo.compare(
-        divisor, zero, stablehlo.ComparisonDirectionAttr.get("EQ")
-    )
+    is_zero = stablehlo.compare(divisor, zero, stablehlo.ComparisonDirectionAttr.get("EQ"))
     op.operands[1] = stablehlo.select(is_zero, one, divisor)
     result = op.results[0]
     with ir.InsertionPoint.after(op):

@@ -76,7 +76,9 @@ def _check_avals(avals: Sequence[Mapping]) -> None:
         if not all(isinstance(size, int) and size >= 0 for size in shape):
             raise ValueError(f"its in_avals give {name} a shape (={shape!r:.80}) that is none")
         if (elements := math.prod(shape)) > MAX_ELEMENTS:
-            raise ValueError(f"its in_avals give {name} {elements:.3g} elements, too many to run it")
+            raise ValueError(
+                f"its in_avals give {name} {elements:.3g} elements, too many to run it"
+            )
         if not aval["low"] <= aval["high"]:
             raise ValueError(
                 f"its in_avals give {name} the range {aval['low']} to {aval['high']}, which is empty"

@@ -125,9 +125,7 @@ OWN: dict[str, Callable[[ir.Operation, int, Size], float]] = {
 # A reduction's operands hold as many elements for each result as its body is run.
 APPLICATIONS = {
     "stablehlo.reduce": lambda op, size, sizes: float(sizes(op.operands[0].type)),
-    "stablehlo.reduce_window": lambda op, size, sizes: (
-        sizes(op.results[0].type) * _window(op)
-    ),
+    "stablehlo.reduce_window": lambda op, size, sizes: sizes(op.results[0].type) * _window(op),
     "stablehlo.select_and_scatter": lambda op, size, sizes: (
         sizes(op.operands[1].type) * _window(op)
     ),

@@ -184,8 +184,18 @@ def test_an_unknown_split_is_still_refused(loaded, cache, wanted):
         (None, {"target": "sm_70"}, "'sm_70'", "sm_90"),
         (None, {"verify": "no"}, "`verify` (='no')", "True or False"),
         (None, {"coutn": 3}, "`coutn` (=3)", "seed, count, device, dialect, target, verify"),
-        (None, {"data_dir": "here"}, "`data_dir` (='here')", "seed, count, device, dialect, target, verify"),
-        (None, {"data_files": "a.json"}, "`data_files`", "seed, count, device, dialect, target, verify"),
+        (
+            None,
+            {"data_dir": "here"},
+            "`data_dir` (='here')",
+            "seed, count, device, dialect, target, verify",
+        ),
+        (
+            None,
+            {"data_files": "a.json"},
+            "`data_files`",
+            "seed, count, device, dialect, target, verify",
+        ),
     ],
 )
 @pytest.mark.parametrize("streaming", [False, True])

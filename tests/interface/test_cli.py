@@ -176,7 +176,18 @@ def test_a_signal_leaves_nothing(tmp_path, sent, code, word, name):
     (tmp_path / "out.jsonl").write_text("from before\n")
     flags = ["--overwrite"] if name == "out.jsonl" else []
     running = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTIBLE, "--count", "50000", "--output", name, "--num-proc", "2", *flags],
+        [
+            sys.executable,
+            "-c",
+            INTERRUPTIBLE,
+            "--count",
+            "50000",
+            "--output",
+            name,
+            "--num-proc",
+            "2",
+            *flags,
+        ],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         stderr=subprocess.PIPE,

@@ -83,7 +83,9 @@ def test_what_cant_be_compiled_here_is_refused_before_any_work(monkeypatch):
 def test_another_processor_than_the_targets_is_refused(monkeypatch):
     monkeypatch.setattr(targets, "_cpu_flags", lambda: TARGETS["x86-64-v2"].needs)
     assert Request(dialect="asm", device="cpu", target="x86-64-v2")
-    with pytest.raises(ValueError, match=r"`target` \(=x86-64-v3\) needs a CPU with abm, avx, avx2"):
+    with pytest.raises(
+        ValueError, match=r"`target` \(=x86-64-v3\) needs a CPU with abm, avx, avx2"
+    ):
         Request(dialect="asm", device="cpu")
     monkeypatch.setattr(targets.host, "machine", lambda: "aarch64")
     with pytest.raises(ValueError, match="needs a machine of x86-64, this one is aarch64"):

@@ -115,7 +115,9 @@ def test_the_command_line_tells_counts_and_records(by_command):
     folder, done = by_command
     lines = said(done.stderr)
     assert len(lines) == 3 and set(lines) == LINES
-    assert all(line.startswith("jax-ir-synth: ") for line in done.stderr.splitlines() if "(" in line)
+    assert all(
+        line.startswith("jax-ir-synth: ") for line in done.stderr.splitlines() if "(" in line
+    )
     cells = [line.split() for line in done.stdout.splitlines()]
     table = {line[0]: line[-1] for line in cells if len(line) == 8}
     assert (table["unary"], table["branch"], table["loop"], table["all"]) == ("1", "1", "0", "2")

@@ -99,7 +99,9 @@ def _loads(node) -> list[str]:
     if isinstance(node, ast.Lambda):
         return []
     if isinstance(node, (ast.ListComp, ast.GeneratorExp)):
-        bound = {n.id for c in node.generators for n in ast.walk(c.target) if isinstance(n, ast.Name)}
+        bound = {
+            n.id for c in node.generators for n in ast.walk(c.target) if isinstance(n, ast.Name)
+        }
         return [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and n.id not in bound]
     if isinstance(node, ast.Name):
         return [node.id] if isinstance(node.ctx, ast.Load) else []

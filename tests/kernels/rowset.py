@@ -37,13 +37,21 @@ class Made:
     def row(self) -> dict:
         """The columns that a row is proven by."""
         avals = [a.described() for a in self.source.in_avals]
-        return {"kernel_name": self.source.name, "python": self.source.python, "cpp": self.columns.get("cpu"),
-                "cuda": self.columns.get("cuda"), "in_avals": avals, "argnums": list(self.source.argnums)}
+        return {
+            "kernel_name": self.source.name,
+            "python": self.source.python,
+            "cpp": self.columns.get("cpu"),
+            "cuda": self.columns.get("cuda"),
+            "in_avals": avals,
+            "argnums": list(self.source.argnums),
+        }
 
     def run(self, seed: int) -> list[np.ndarray]:
         """The forward module's results on random inputs, as float64."""
         with parsed(self.forward) as module:
-            return [np.float64(x) for x in Program(module)(random_inputs(self.row["in_avals"], seed))]
+            return [
+                np.float64(x) for x in Program(module)(random_inputs(self.row["in_avals"], seed))
+            ]
 
     def __str__(self) -> str:
         return f"{self.spec.category} seed {self.spec.seed} candidate {self.spec.candidate}\n{self.source.python}"

@@ -49,7 +49,9 @@ def test_a_recorded_row_comes_out_the_same(category, request):
         assert row == recorded
         return
     lowered = ("cpp", "cuda", "program_hash", "jax_version")
-    assert {k: v for k, v in row.items() if k not in lowered} == {k: v for k, v in recorded.items() if k not in lowered}
+    assert {k: v for k, v in row.items() if k not in lowered} == {
+        k: v for k, v in recorded.items() if k not in lowered
+    }
 
 
 @pytest.mark.parametrize("category", kernels.CATEGORIES)

@@ -21,13 +21,16 @@ def identity(build, shape=(4, 5), low=-1.0):
 BASE = identity(lambda d, x, y: d.apply("add", d.apply("sin", x), d.apply("mul", 0.5, y)))
 
 
-@pytest.mark.parametrize(("build", "same_program", "same_skeleton"), [
-    (lambda d, x, y: d.apply("add", d.apply("sin", x), d.apply("mul", 0.25, y)), False, True),
-    (lambda d, x, y: d.apply("add", d.apply("cos", x), d.apply("mul", 0.5, y)), False, False),
-    (lambda d, x, y: d.apply("sub", d.apply("sin", x), d.apply("mul", 0.5, y)), False, False),
-    (lambda d, x, y: d.apply("add", d.apply("sin", y), d.apply("mul", 0.5, x)), True, True),
-    (lambda d, x, y: d.apply("add", d.apply("sin", x), d.apply("mul", 0.5, x)), False, False),
-])
+@pytest.mark.parametrize(
+    ("build", "same_program", "same_skeleton"),
+    [
+        (lambda d, x, y: d.apply("add", d.apply("sin", x), d.apply("mul", 0.25, y)), False, True),
+        (lambda d, x, y: d.apply("add", d.apply("cos", x), d.apply("mul", 0.5, y)), False, False),
+        (lambda d, x, y: d.apply("sub", d.apply("sin", x), d.apply("mul", 0.5, y)), False, False),
+        (lambda d, x, y: d.apply("add", d.apply("sin", y), d.apply("mul", 0.5, x)), True, True),
+        (lambda d, x, y: d.apply("add", d.apply("sin", x), d.apply("mul", 0.5, x)), False, False),
+    ],
+)
 def test_one_change_of_a_program(build, same_program, same_skeleton):
     program, skeleton = identity(build)
     assert (program == BASE[0]) == same_program
@@ -62,6 +65,7 @@ def test_constants_are_compared_as_their_dtype_rounds_them():
         d = draft()
         d.use(dtype)
         return hashes((d.apply("mul", factor, d.argument((4,), 0.5, 2.0)),))[0]
+
     assert scaled(0.99, "bfloat16") == scaled(0.9895, "bfloat16")
     assert scaled(0.99, "float32") != scaled(0.9895, "float32")
 
@@ -71,8 +75,13 @@ def test_closures_and_operands_of_a_branch_are_one_program():
         d = draft()
         x, flag = d.argument((4,), -1.0, 1.0), d.argument((), 0, 1, dtype="bool")
         given = (x,) if operands else ()
-        (value,) = control.cond(d, flag, given, lambda *v: d.apply("sin", *(v or (x,))),
-                                lambda *v: d.apply("cos", *(v or (x,))))
+        (value,) = control.cond(
+            d,
+            flag,
+            given,
+            lambda *v: d.apply("sin", *(v or (x,))),
+            lambda *v: d.apply("cos", *(v or (x,))),
+        )
         return hashes((value,))
-    assert branch(True) == branch(False)
 
+    assert branch(True) == branch(False)

@@ -25,22 +25,46 @@ def draw(d):
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, *arguments], cwd=folder, env=os.environ | {"PYTHONPATH": str(folder)},
-                          capture_output=True, text=True, timeout=240, check=True)
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=True,
+    )
 
 
 def test_one_file_and_one_line_add_a_category(tmp_path):
     package = tmp_path / "jax_ir_synth"
-    shutil.copytree(Path(jax_ir_synth.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        Path(jax_ir_synth.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__")
+    )
     (package / "kernels" / "halves.py").write_text(GRAMMAR)
     registry = package / "kernels" / "__init__.py"
-    registry.write_text(registry.read_text().replace('    "compound",\n', '    "compound",\n    "halves",\n'))
+    registry.write_text(
+        registry.read_text().replace('    "compound",\n', '    "compound",\n    "halves",\n')
+    )
 
-    run(tmp_path, "-m", "jax_ir_synth", "--config", "halves", "--count", "3", "--output", "rows.jsonl")
+    run(
+        tmp_path,
+        "-m",
+        "jax_ir_synth",
+        "--config",
+        "halves",
+        "--count",
+        "3",
+        "--output",
+        "rows.jsonl",
+    )
     rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
     assert [row["type"] for row in rows] == ["generate_halves"] * 3
     assert [row["id"] for row in rows] == [10, 21, 32]
 
-    names = run(tmp_path, "-c", "import jax_ir_synth, datasets\n"
-                "print(datasets.get_dataset_config_names('./jax_ir_synth'))")
+    names = run(
+        tmp_path,
+        "-c",
+        "import jax_ir_synth, datasets\nprint(datasets.get_dataset_config_names('./jax_ir_synth'))",
+    )
     assert "'halves'" in names.stdout

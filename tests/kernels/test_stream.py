@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from jax_ir_synth.kernels.core.stream import Stream
 
 SEEDS = st.integers(0, 2**64 - 1)
-COORDINATES = st.tuples(SEEDS, st.sampled_from(["unary", "loop", "new_one"]), st.integers(0, 2**40), st.integers(0, 3))
+COORDINATES = st.tuples(
+    SEEDS, st.sampled_from(["unary", "loop", "new_one"]), st.integers(0, 2**40), st.integers(0, 3)
+)
 
 
 def words(coordinates, n=8):
@@ -32,8 +34,7 @@ def test_neighbouring_seeds_and_candidates_share_no_words(seed, candidate):
 
 def test_the_first_words_are_what_they_were():
     # Philox is fixed by its paper (Salmon et al. 2011); a change here would change every row.
-    assert words((7, "unary", 5, 0), 2) == [
-        4927391050796928010, 18424540241767397380]
+    assert words((7, "unary", 5, 0), 2) == [4927391050796928010, 18424540241767397380]
 
 
 @given(SEEDS, st.integers(1, 1000))
@@ -44,7 +45,9 @@ def test_below_stays_below(seed, n):
 
 @given(SEEDS, st.lists(st.integers(0, 9), max_size=20))
 def test_a_shuffle_keeps_the_items(seed, items):
-    assert collections.Counter(Stream(seed, "unary", 0).shuffled(items)) == collections.Counter(items)
+    assert collections.Counter(Stream(seed, "unary", 0).shuffled(items)) == collections.Counter(
+        items
+    )
 
 
 def test_weights_are_met():

@@ -104,9 +104,7 @@ REFUSED = {
         "smooth and steady",
     ),
     "a comparison with zero of a function that rounding makes zero": (
-        "def kernel_f(x):\n"
-        "    y = jax.nn.gelu(x)\n"
-        "    return jnp.where(y < 0.0, x, x - 5.0)\n",
+        "def kernel_f(x):\n    y = jax.nn.gelu(x)\n    return jnp.where(y < 0.0, x, x - 5.0)\n",
         [aval("x", (4,), -9.0, -6.0)],
         "smooth and steady",
     ),

@@ -39,7 +39,9 @@ def test_several_sections_stand_one_after_the_other():
     assert read_columns(text) == columns
     assert text == "\n".join(write_column(column) for column in columns)
     assert read_column(text, "stablehlo") == columns[1]
-    with pytest.raises(ValueError, match="must have one section of asm, has jaxpr, stablehlo, llvm"):
+    with pytest.raises(
+        ValueError, match="must have one section of asm, has jaxpr, stablehlo, llvm"
+    ):
         read_column(text, "asm")
     with pytest.raises(ValueError, match="must have one section of any dialect"):
         read_column(text)

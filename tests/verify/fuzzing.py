@@ -16,13 +16,27 @@ _ELEMENTS = (
     *("complex<f32>", "complex<f64>", "f8E4M3FN", "tf32", "i128", "!quant.uniform<i8:f32, 0.1>"),
     *("tuple<f32>", "f4E2M1FN", "none"),
 )  # fmt: skip
-_NUMBERS = (*("0", "0", "0", "1", "1", "2", "3", "-1", "7", "64"), *(str(2**k) for k in (16, 31, 40, 62, 64)), "?")
+_NUMBERS = (
+    *("0", "0", "0", "1", "1", "2", "3", "-1", "7", "64"),
+    *(str(2**k) for k in (16, 31, 40, 62, 64)),
+    "?",
+)
 _NAMES = "abs add after_all all_gather and atan2 batch_norm_training bitcast_convert broadcast case ceil cholesky clamp compare complex composite concatenate constant convert convolution cosine create_token custom_call divide dot dot_general dynamic_iota dynamic_slice exponential fft floor gather get_dimension_size if imag infeed iota is_finite log map maximum minimum multiply negate not optimization_barrier or outfeed pad partition_id popcnt power real recv reduce reduce_precision reduce_window remainder replica_id reshape return reverse rng rng_bit_generator scatter select select_and_scatter send set_dimension_size shift_left sign sine slice sort sqrt subtract tan tanh transpose triangular_solve tuple uniform_quantize while xor".split()
 _OPERATION = re.compile(r"stablehlo\.(\w+)")
 _VALUE = re.compile(r"%[\w#]+")
 _TENSOR = re.compile(r"tensor<((?:\d+x)*)([^<>]*(?:<[^<>]*>)?)>")
 _NUMBER = re.compile(r"(?<![\w#%.])-?\d+(?![\w.])")
-_LITERALS = ("0x7FC00000", "0xFF800000", "-1", "0", "true", "1.0e38", "[]", "2147483647", "-2147483648")
+_LITERALS = (
+    "0x7FC00000",
+    "0xFF800000",
+    "-1",
+    "0",
+    "true",
+    "1.0e38",
+    "[]",
+    "2147483647",
+    "-2147483648",
+)
 _LINES = (
     "func.func private @hostile(tensor<f32>) -> tensor<f32>",
     '"stablehlo.if"(%p) ({stablehlo.return}, {stablehlo.return}) : (tensor<i1>) -> ()',
@@ -35,7 +49,7 @@ _LINES = (
     "module {",
     "}",
     "{",
-    "// \"",
+    '// "',
     "#a = [1]",
     "stablehlo.return",
     "return",
@@ -153,7 +167,9 @@ def operation_texts() -> list[str]:
     from jax_ir_synth.verify import operations
 
     names = [*operations.RUN, *EXAMPLES.keys() - operations.RUN.keys()]
-    return [example(name, element) for name in names for element in ("f32", "i32", "complex<f32>", "i1")]
+    return [
+        example(name, element) for name in names for element in ("f32", "i32", "complex<f32>", "i1")
+    ]
 
 
 def main(seconds: float, seed: int, path: str) -> None:
@@ -167,11 +183,7 @@ def main(seconds: float, seed: int, path: str) -> None:
 
     with open(path) as file:
         rows = [json.loads(line) for line in file]
-    real = [
-        module
-        for row in rows
-        for module in (read_column(row["cpp"], "stablehlo")[3:5])
-    ]
+    real = [module for row in rows for module in (read_column(row["cpp"], "stablehlo")[3:5])]
     drawn = texts([*real, *operation_texts() * (1 + len(real) // 400)], seed)
     counts = collections.Counter()
     end = time.monotonic() + seconds

@@ -49,9 +49,15 @@ def foreign(x):
 RUN = {
     "empty": (lambda x: x * 2, EMPTY),
     "a product over nothing": (lambda x: x @ x.T, EMPTY),
-    "a scan over nothing": (lambda x: lax.scan(lambda c, e: (c + e.sum(), e), 0.0, x)[0], jax.ShapeDtypeStruct((0, 3), "float32")),
+    "a scan over nothing": (
+        lambda x: lax.scan(lambda c, e: (c + e.sum(), e), 0.0, x)[0],
+        jax.ShapeDtypeStruct((0, 3), "float32"),
+    ),
     "sums and sorts of nothing": (lambda x: x.sum(axis=1) + jnp.sort(x, axis=1).sum(), EMPTY),
-    "a function for each platform": (lambda x: lax.platform_dependent(x, cpu=jnp.sin, cuda=jnp.cos), X),
+    "a function for each platform": (
+        lambda x: lax.platform_dependent(x, cpu=jnp.sin, cuda=jnp.cos),
+        X,
+    ),
 }
 REFUSED = {
     "a callback": (called_back, X),
@@ -72,7 +78,9 @@ def found() -> dict:
     texts = {
         (name, part): text
         for name, (function, argument) in {**RUN, **REFUSED}.items()
-        for column in [read_column(lower(function, argument, platforms=["cpu"])["cpu"], "stablehlo")]
+        for column in [
+            read_column(lower(function, argument, platforms=["cpu"])["cpu"], "stablehlo")
+        ]
         for part, text in (("forward", column.forward), ("backward", column.backward))
     }
     return dict(zip(texts, answers([*texts.values()], "verifier"), strict=True))

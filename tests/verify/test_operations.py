@@ -63,13 +63,17 @@ def test_the_interpreter_runs_every_operation_of_the_list(pairs):
 
 def _takes_another(name: str) -> bool:
     """Does it give another kind of elements than it takes?"""
-    return "is_" in name or name in {f"stablehlo.{x}" for x in ("compare", "complex", "real", "imag")}
+    return "is_" in name or name in {
+        f"stablehlo.{x}" for x in ("compare", "complex", "real", "imag")
+    }
 
 
 def test_what_the_list_has_is_run_and_nothing_ends_the_process(pairs):
     found = dict(zip(pairs, answers([example(*pair) for pair in pairs], "verifier"), strict=True))
     assert not [pair for pair, answer in found.items() if answer.kind not in ("value", "refused")]
-    never = {name for name in operations.RUN if all(found[name, e].kind != "value" for e in ELEMENTS)}
+    never = {
+        name for name in operations.RUN if all(found[name, e].kind != "value" for e in ELEMENTS)
+    }
     assert not never
     # MLIR's verifier says what no program is; else each kind that is listed is run.
     wrong = {

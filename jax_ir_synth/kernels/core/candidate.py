@@ -29,13 +29,19 @@ def drawn(grammar, category: str, seed: int, candidate: int) -> KernelSpec:
             draft.use(stream.weighted(_DTYPES, _PERCENT))
             try:
                 outputs = draft.finish(*grammar.draw(draft))
-                if "vec3" in grammar.SIGNATURE.forbids and any(v.shape[-1:] == (3,) for v in draft.arguments):
+                if "vec3" in grammar.SIGNATURE.forbids and any(
+                    v.shape[-1:] == (3,) for v in draft.arguments
+                ):
                     continue
                 require_short(outputs)
                 arguments = tuple(draft.arguments)
-                spec = KernelSpec(category, seed, candidate, arguments, outputs, *hashes(outputs), draft.doc)
+                spec = KernelSpec(
+                    category, seed, candidate, arguments, outputs, *hashes(outputs), draft.doc
+                )
                 require_sound(written(spec))
             except Undrawable:
                 continue
             return spec
-    raise RuntimeError(f"{category}: candidate {candidate} of seed {seed} could not be drawn in {_ATTEMPTS} attempts")
+    raise RuntimeError(
+        f"{category}: candidate {candidate} of seed {seed} could not be drawn in {_ATTEMPTS} attempts"
+    )

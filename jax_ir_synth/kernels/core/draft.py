@@ -10,18 +10,48 @@ from jax_ir_synth.kernels.core.values import FLOATS, LIMITS, SAMPLES, Block, Und
 from jax_ir_synth.kernels.ops import OPS
 from jax_ir_synth.kernels.ops.reductions import normalise_axes
 
-_MAX_SIZE = 1024      # elements of one value: a row is run to be proven, by an interpreter
-_MIN_STD = 0.02       # of a float value's samples: below this it is nearly constant
+_MAX_SIZE = 1024  # elements of one value: a row is run to be proven, by an interpreter
+_MIN_STD = 0.02  # of a float value's samples: below this it is nearly constant
 _MIN_RELATIVE = 0.004  # standard deviation over magnitude, likewise
-_REDUCED = {"sum", "mean", "prod", "max", "min", "var", "std", "norm", "norm_l1", "logsumexp", "median", "nanmean",
-            "nanmax", "nanmin", "nansum", "norm_inf", "sum_where",
-            "max_where", "average", "quantile", "trapezoid", "ptp", "any", "all", "count_nonzero", "argmax", "argmin"}
+_REDUCED = {
+    "sum",
+    "mean",
+    "prod",
+    "max",
+    "min",
+    "var",
+    "std",
+    "norm",
+    "norm_l1",
+    "logsumexp",
+    "median",
+    "nanmean",
+    "nanmax",
+    "nanmin",
+    "nansum",
+    "norm_inf",
+    "sum_where",
+    "max_where",
+    "average",
+    "quantile",
+    "trapezoid",
+    "ptp",
+    "any",
+    "all",
+    "count_nonzero",
+    "argmax",
+    "argmin",
+}
 _MAX_ARGUMENTS = 12
 
 
 # Rows of shuffled midpoints of [0, 1]: every argument's samples cover its range evenly.
-_TABLE = np.array([[(k + 0.5) / SAMPLES for k in Stream(0, "samples", row).shuffled(range(SAMPLES))]
-                   for row in range(64)])
+_TABLE = np.array(
+    [
+        [(k + 0.5) / SAMPLES for k in Stream(0, "samples", row).shuffled(range(SAMPLES))]
+        for row in range(64)
+    ]
+)
 
 
 class Draft:
@@ -36,9 +66,11 @@ class Draft:
         self.dtype = dtype
         self.arguments: list[Value] = []
         self.level = 0
-        self.floor = 0      # nesting level that new values have at least: a branch's own values stay in it
+        self.floor = (
+            0  # nesting level that new values have at least: a branch's own values stay in it
+        )
         self.doc = ""
-        self.trusting = False   # a known formula is being written: its inner values may hardly vary
+        self.trusting = False  # a known formula is being written: its inner values may hardly vary
         self._markers = 0
 
     def use(self, dtype: str) -> None:
@@ -47,8 +79,14 @@ class Draft:
 
     # ------------------------------------------------------------ leaves
 
-    def argument(self, shape: tuple[int, ...], low: float, high: float, dtype: str | None = None,
-                 role: str = "") -> Value:
+    def argument(
+        self,
+        shape: tuple[int, ...],
+        low: float,
+        high: float,
+        dtype: str | None = None,
+        role: str = "",
+    ) -> Value:
         """A new argument of the program; integers include both `low` and `high`."""
         if len(self.arguments) == _MAX_ARGUMENTS:
             raise Undrawable("too many arguments")
@@ -62,16 +100,42 @@ class Draft:
         else:
             samples = np.floor(low + (high - low + 1) * unit)
         bit = 1 << number
-        value = Value("argument", (), {"number": number}, tuple(shape), dtype, low, high, samples,
-                      diff=bit if dtype in FLOATS else 0, deps=bit, role=role)
+        value = Value(
+            "argument",
+            (),
+            {"number": number},
+            tuple(shape),
+            dtype,
+            low,
+            high,
+            samples,
+            diff=bit if dtype in FLOATS else 0,
+            deps=bit,
+            role=role,
+        )
         self.arguments.append(value)
         return value
 
     def literal(self, number: float | int | bool) -> Value:
         """A Python literal, weakly typed."""
-        kind = "bool" if isinstance(number, bool) else "int32" if isinstance(number, int) else self.dtype
-        return Value("literal", (), {"value": number}, (), kind, number, number, np.full(SAMPLES, float(number)),
-                     weak=True)
+        kind = (
+            "bool"
+            if isinstance(number, bool)
+            else "int32"
+            if isinstance(number, int)
+            else self.dtype
+        )
+        return Value(
+            "literal",
+            (),
+            {"value": number},
+            (),
+            kind,
+            number,
+            number,
+            np.full(SAMPLES, float(number)),
+            weak=True,
+        )
 
     def parameter(self, shape, low, high, dtype=None, samples=None, role="") -> Value:
         """A parameter of an inner function (call it inside `with draft.inner()`)."""
@@ -82,13 +146,31 @@ class Draft:
             samples = low + (high - low) * _TABLE[20 + self._markers % 40]
             if dtype not in FLOATS:
                 samples = np.round(samples)
-        return Value("parameter", (), {"marker": bit}, tuple(shape), dtype, low, high, samples,
-                     diff=bit if dtype in FLOATS else 0, deps=bit, level=self.level, role=role)
+        return Value(
+            "parameter",
+            (),
+            {"marker": bit},
+            tuple(shape),
+            dtype,
+            low,
+            high,
+            samples,
+            diff=bit if dtype in FLOATS else 0,
+            deps=bit,
+            level=self.level,
+            role=role,
+        )
 
     def parameter_like(self, value: Value, shape=None, role="") -> Value:
         """A parameter that stands for `value` (or for one slice of it, with another shape)."""
-        return self.parameter(value.shape if shape is None else shape, value.low, value.high, value.dtype,
-                              value.samples, role or value.role)
+        return self.parameter(
+            value.shape if shape is None else shape,
+            value.low,
+            value.high,
+            value.dtype,
+            value.samples,
+            role or value.role,
+        )
 
     @contextmanager
     def inner(self, owned: bool = False):
@@ -152,8 +234,21 @@ class Draft:
             level = max(level, value.level)
         if dtype not in FLOATS:
             diff = 0
-        result = Value(name, values, params, shape, dtype, low, high, samples, diff=diff, deps=deps, level=level,
-                       centred=_centred(name, op, values), weak=bool(values) and all(v.weak for v in values))
+        result = Value(
+            name,
+            values,
+            params,
+            shape,
+            dtype,
+            low,
+            high,
+            samples,
+            diff=diff,
+            deps=deps,
+            level=level,
+            centred=_centred(name, op, values),
+            weak=bool(values) and all(v.weak for v in values),
+        )
         if result.centred and name in ("sum", "mean"):
             raise Undrawable("a sum of values that cancel")
         self.check(result, varies=op.checked and not self.trusting)
@@ -169,7 +264,7 @@ class Draft:
     def check(self, value: Value, varies: bool = True) -> None:
         """Raises Undrawable where the value may overflow its dtype or hardly varies."""
         samples = value.samples
-        mean = float(samples.sum()) / samples.size   # not finite where a sample isn't
+        mean = float(samples.sum()) / samples.size  # not finite where a sample isn't
         if not (math.isfinite(value.low) and math.isfinite(value.high) and math.isfinite(mean)):
             raise Undrawable(f"{value!r} is not finite")
         if value.bound > LIMITS[value.dtype]:
@@ -197,9 +292,20 @@ class Draft:
 
     # ------------------------------------------------------------ inner functions
 
-    def control(self, op: str, operands: tuple[Value, ...], blocks: tuple[Block, ...], results: list[Value],
-                bound: list[tuple[Value, Value]], params: dict, recurrent: list[tuple[Value, Value]] = (),
-                shapes: list[tuple[int, ...]] | None = None, ranges=None, samples=None, selectors=()) -> list[Value]:
+    def control(
+        self,
+        op: str,
+        operands: tuple[Value, ...],
+        blocks: tuple[Block, ...],
+        results: list[Value],
+        bound: list[tuple[Value, Value]],
+        params: dict,
+        recurrent: list[tuple[Value, Value]] = (),
+        shapes: list[tuple[int, ...]] | None = None,
+        ranges=None,
+        samples=None,
+        selectors=(),
+    ) -> list[Value]:
         """Values of an operation that runs inner functions; one for each of `results`.
 
         `results` are values of the blocks that stand for what comes out; `bound` pairs each parameter
@@ -208,7 +314,11 @@ class Draft:
         """
         masks = {p.params["marker"]: v for p, v in bound}
         loops = {p.params["marker"]: r for p, r in recurrent}
-        level = max([v.level for v in operands] + [v.level for block in blocks for v in captured(block)] + [self.floor])
+        level = max(
+            [v.level for v in operands]
+            + [v.level for block in blocks for v in captured(block)]
+            + [self.floor]
+        )
         node = Value(op, operands, params, (), "tuple", 0, 0, None, blocks=blocks, level=level)
         chosen = 0
         for value in selectors:
@@ -216,10 +326,19 @@ class Draft:
         parts = []
         for i, result in enumerate(results):
             low, high = ranges[i] if ranges else (result.low, result.high)
-            part = Value("part", (node,), {"index": i}, tuple(shapes[i] if shapes else result.shape), result.dtype,
-                         low, high, result.samples if samples is None else samples[i], level=level,
-                         diff=_resolve(result.diff, masks, loops, "diff"),
-                         deps=_resolve(result.deps, masks, loops, "deps") | chosen)
+            part = Value(
+                "part",
+                (node,),
+                {"index": i},
+                tuple(shapes[i] if shapes else result.shape),
+                result.dtype,
+                low,
+                high,
+                result.samples if samples is None else samples[i],
+                level=level,
+                diff=_resolve(result.diff, masks, loops, "diff"),
+                deps=_resolve(result.deps, masks, loops, "deps") | chosen,
+            )
             if part.size > _MAX_SIZE:
                 raise Undrawable("too large")
             self.check(part)

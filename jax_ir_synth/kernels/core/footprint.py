@@ -15,17 +15,36 @@ _FREE = {"parameter", "literal", "part", "merged", "half", "counter"}
 _LOOPS = {"scan", "fori_loop", "map", "while_loop"}
 # Their text grows with each doubling of the length that they run over.
 _DOUBLING = {"cummax", "cummin", "cumprod", "cumlogsumexp", "linear_recurrence", "associative_scan"}
-_LIKE_CUMMAX = {"cummin", "cumprod", "cumlogsumexp"}   # written out alike
-_LIKE_NORMAL = {f"random_{name}" for name in ("uniform", "uniform_between", "exponential", "gumbel", "laplace", "truncated",
-                                              "rademacher")}
+_LIKE_CUMMAX = {"cummin", "cumprod", "cumlogsumexp"}  # written out alike
+_LIKE_NORMAL = {
+    f"random_{name}"
+    for name in (
+        "uniform",
+        "uniform_between",
+        "exponential",
+        "gumbel",
+        "laplace",
+        "truncated",
+        "rademacher",
+    )
+}
 
 # Operations that are too rare for the fit, or longer in some programs than it says: bytes as measured.
-_AT_LEAST = {"zeta": 27_500, "random_choice": 12_200, "median": 10_600, "cummax": 8_100, "associative_scan": 8_000}
+_AT_LEAST = {
+    "zeta": 27_500,
+    "random_choice": 12_200,
+    "median": 10_600,
+    "cummax": 8_100,
+    "associative_scan": 8_000,
+}
 
 
 def footprint(outputs) -> int:
     """Estimated bytes of the IR column (forward and backward) of a program with these outputs."""
-    return BASE + sum(round(times * max(BYTES.get(op, OTHER), _AT_LEAST.get(op, 0))) for op, times in operations(outputs).items())
+    return BASE + sum(
+        round(times * max(BYTES.get(op, OTHER), _AT_LEAST.get(op, 0)))
+        for op, times in operations(outputs).items()
+    )
 
 
 def require_short(outputs, limit: int = LONGEST) -> None:
@@ -50,7 +69,7 @@ def operations(outputs) -> Counter:
         if value.op not in _FREE:
             times[_kind(value)] += weight * _length_factor(value)
             if value.op.startswith("random_") and _is_threefry(value.operands[0]):
-                times["threefry"] += weight   # the bits are hashed by a long text
+                times["threefry"] += weight  # the bits are hashed by a long text
         stack.extend((v, weight) for v in (*value.operands, *value.params.get("means", ())))
         inner = 2 * weight if value.op in _LOOPS else weight
         stack.extend((v, inner) for block in value.blocks for v in block.flat_results())
@@ -65,7 +84,11 @@ def _kind(value: Value) -> str:
 
 
 def _is_threefry(key: Value) -> bool:
-    return key.op in ("argument", "new_key") or key.op in ("part", "split_key", "fold_in") and _is_threefry(key.operands[0])
+    return (
+        key.op in ("argument", "new_key")
+        or key.op in ("part", "split_key", "fold_in")
+        and _is_threefry(key.operands[0])
+    )
 
 
 def _length_factor(value: Value) -> float:

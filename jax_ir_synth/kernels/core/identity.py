@@ -24,8 +24,10 @@ def hashes(outputs: tuple[Value, ...]) -> tuple[str, str]:
     ranks and how values are shared: two programs whose IR differs in numbers alone have one skeleton.
     """
     program, skeleton = _Walk().run(outputs)
-    return (blake2b(program.encode(), digest_size=16).hexdigest(),
-            blake2b(skeleton.encode(), digest_size=16).hexdigest())
+    return (
+        blake2b(program.encode(), digest_size=16).hexdigest(),
+        blake2b(skeleton.encode(), digest_size=16).hexdigest(),
+    )
 
 
 class _Walk:
@@ -33,7 +35,7 @@ class _Walk:
         self.program: list[str] = []
         self.skeleton: list[str] = []
         self.numbers: dict[int, int] = {}
-        self.received: dict[int, Value] = {}   # what a branch's parameter stands for
+        self.received: dict[int, Value] = {}  # what a branch's parameter stands for
 
     def run(self, outputs) -> tuple[str, str]:
         for value in outputs:
@@ -56,7 +58,9 @@ class _Walk:
 
     def typed(self, value: Value) -> None:
         self.program.append(f"{value.dtype}{value.shape}")
-        self.skeleton.append(f"{'f' if value.dtype in FLOATS else value.dtype[0]}{len(value.shape)}")
+        self.skeleton.append(
+            f"{'f' if value.dtype in FLOATS else value.dtype[0]}{len(value.shape)}"
+        )
 
     def literal(self, value: Value, dtype: str | None) -> None:
         number = value.params["value"]
@@ -73,7 +77,7 @@ class _Walk:
             return
         if value.op == "part":
             node = value.operands[0]
-            if "means" in node.params:   # another way to write these very operations
+            if "means" in node.params:  # another way to write these very operations
                 self.value(node.params["means"][value.params["index"]], dtype)
                 return
             if not self.known(node):
@@ -95,7 +99,10 @@ class _Walk:
         equation = equation_of(op, node.operands, params)
         if equation is not None:
             # Products are lowered alike, whichever function they are asked of.
-            op, params = "einsum" if op in OPS and len(node.operands) == 2 else op, {"equation": equation}
+            op, params = (
+                "einsum" if op in OPS and len(node.operands) == 2 else op,
+                {"equation": equation},
+            )
         mean = op == "mean"
         if mean:
             # It is lowered as a sum divided by a number, which is another value than the mean itself.
@@ -110,7 +117,11 @@ class _Walk:
             if key in _STRUCTURE:
                 self.skeleton.append(f"{key}={param!r}")
         self.both("(")
-        dtype = node.dtype if node.dtype in FLOATS else next((v.dtype for v in node.operands if v.is_float and not v.weak), None)
+        dtype = (
+            node.dtype
+            if node.dtype in FLOATS
+            else next((v.dtype for v in node.operands if v.is_float and not v.weak), None)
+        )
         for operand in node.operands[:1] if node.op in ("cond", "switch") else node.operands:
             self.value(operand, dtype)
         for block in node.blocks:
@@ -125,7 +136,9 @@ class _Walk:
             for parameter, operand in zip(block.params, node.operands[1:], strict=True):
                 self.received[id(parameter)] = operand
         elif node.op in ("call", "checkpoint", "jit"):
-            for parameter, operand in zip(block.params, node.operands[len(node.operands) - len(block.params):]):
+            for parameter, operand in zip(
+                block.params, node.operands[len(node.operands) - len(block.params) :]
+            ):
                 if id(operand) in self.numbers:
                     self.numbers[id(parameter)] = self.numbers[id(operand)]
         self.both("{")

@@ -8,21 +8,51 @@ from jax_ir_synth.kernels.core.stream import Stream
 from jax_ir_synth.kernels.core.values import SAMPLES, Undrawable, Value, flatten
 from jax_ir_synth.kernels.ops import OPS
 
-_SCENARIOS = 32     # each fixes the 0-d arguments and the way that conditions without axes fall
-_CORNERS = 16       # of these, scenarios with the 0-d arguments at the ends of their ranges
+_SCENARIOS = 32  # each fixes the 0-d arguments and the way that conditions without axes fall
+_CORNERS = 16  # of these, scenarios with the 0-d arguments at the ends of their ranges
 _SLOTS = _SCENARIOS * SAMPLES
-_MANY = 6           # a condition on fewer elements than this may fall one way for all of them
-_RISK = 1e-5        # chance that on given inputs an argument reaches none of the elements
-_STEP = 1e-4        # a small change, relative to the argument's range
-_SLIGHT = 1e-3      # a derivative below this is taken for none
+_MANY = 6  # a condition on fewer elements than this may fall one way for all of them
+_RISK = 1e-5  # chance that on given inputs an argument reaches none of the elements
+_STEP = 1e-4  # a small change, relative to the argument's range
+_SLIGHT = 1e-3  # a derivative below this is taken for none
 _SCENARIO = np.repeat(np.arange(_SCENARIOS), SAMPLES)
 # Of each argument: where its elements lie in its range, and where the same number for all elements lies.
-_UNITS = np.array([[(k + 0.5) / _SLOTS for k in Stream(0, "reach", row).shuffled(range(_SLOTS))] for row in range(16)])
-_SPREAD = np.array([[(k + 0.5) / _SCENARIOS for k in Stream(0, "ends", row).shuffled(range(_SCENARIOS))]
-                    for row in range(32)])[:, _SCENARIO]
-_ENDS = np.where(_SCENARIO < _CORNERS, [0.02 + 0.96 * ((_SCENARIO >> row % 4) & 1) for row in range(16)], _SPREAD[:16])
-_REDUCTIONS = ("sum", "mean", "prod", "max", "min", "var", "std", "norm", "norm_l1", "logsumexp", "median", "ptp",
-               "any", "all", "count_nonzero", "argmax", "argmin")
+_UNITS = np.array(
+    [
+        [(k + 0.5) / _SLOTS for k in Stream(0, "reach", row).shuffled(range(_SLOTS))]
+        for row in range(16)
+    ]
+)
+_SPREAD = np.array(
+    [
+        [(k + 0.5) / _SCENARIOS for k in Stream(0, "ends", row).shuffled(range(_SCENARIOS))]
+        for row in range(32)
+    ]
+)[:, _SCENARIO]
+_ENDS = np.where(
+    _SCENARIO < _CORNERS,
+    [0.02 + 0.96 * ((_SCENARIO >> row % 4) & 1) for row in range(16)],
+    _SPREAD[:16],
+)
+_REDUCTIONS = (
+    "sum",
+    "mean",
+    "prod",
+    "max",
+    "min",
+    "var",
+    "std",
+    "norm",
+    "norm_l1",
+    "logsumexp",
+    "median",
+    "ptp",
+    "any",
+    "all",
+    "count_nonzero",
+    "argmax",
+    "argmin",
+)
 
 
 def uncertain(draft, outputs: tuple[Value, ...]) -> list[Value]:
@@ -81,7 +111,12 @@ class _Run:
     The effect of a float argument's change is followed along gradients alone.
     """
 
-    def __init__(self, base: "_Run | None" = None, argument: Value | None = None, given: np.ndarray | None = None):
+    def __init__(
+        self,
+        base: "_Run | None" = None,
+        argument: Value | None = None,
+        given: np.ndarray | None = None,
+    ):
         self.base = base
         self.slope = base is not None and argument.is_float
         self.known: dict[int, np.ndarray] = {} if base is None else {id(argument): given}
@@ -92,7 +127,11 @@ class _Run:
     def value(self, value: Value) -> np.ndarray:
         found = self.known.get(id(value))
         if found is None:
-            if self.base is not None and not value.level and not (value.diff if self.slope else value.deps) & self.bit:
+            if (
+                self.base is not None
+                and not value.level
+                and not (value.diff if self.slope else value.deps) & self.bit
+            ):
                 found = self.base.value(value)
             else:
                 found = self._evaluate(value)
@@ -121,7 +160,11 @@ class _Run:
         node, index = part.operands[0], part.params["index"]
         if node.op not in ("cond", "switch", "piecewise", "call", "checkpoint", "jit"):
             return np.tile(part.samples, _SCENARIOS)
-        given = node.operands[:1] if node.op == "piecewise" else node.operands[1 - (len(node.blocks) == 1):]
+        given = (
+            node.operands[:1]
+            if node.op == "piecewise"
+            else node.operands[1 - (len(node.blocks) == 1) :]
+        )
         for block in node.blocks:
             self.received.update((id(p), v) for p, v in zip(flatten(block.params), given))
         results = [self.value(block.flat_results()[index]) for block in node.blocks]
@@ -131,7 +174,9 @@ class _Run:
             tests = [self._frozen(c) > 0.5 for c in node.operands[1:]]
             return np.select(tests, results[:-1], results[-1])
         chooser = self._frozen(node.operands[0])
-        return np.choose((1 - chooser if node.op == "cond" else chooser).round().astype(int), results)
+        return np.choose(
+            (1 - chooser if node.op == "cond" else chooser).round().astype(int), results
+        )
 
     def _frozen(self, value: Value) -> np.ndarray:
         """A value that no gradient passes through."""
@@ -147,8 +192,13 @@ class _Run:
             whole = np.tile(value.samples, _SCENARIOS)
             if not self.slope or not value.operands:
                 return whole
-            return whole + (self.value(value.operands[0]) - self.base.value(value.operands[0])).mean()
-        samples = [self._frozen(v) if i in op.select else self.value(v) for i, v in enumerate(value.operands)]
+            return (
+                whole + (self.value(value.operands[0]) - self.base.value(value.operands[0])).mean()
+            )
+        samples = [
+            self._frozen(v) if i in op.select else self.value(v)
+            for i, v in enumerate(value.operands)
+        ]
         return _sampled(op, value, samples)
 
 

@@ -10,10 +10,18 @@ _MOST = 12  # steps really taken; beyond them a carry drifts on as it did in the
 _ORDERS = np.array([Stream(0, "rehearsal", k).shuffled(range(SAMPLES)) for k in range(_MOST)])
 
 
-def rehearse(level: int, carry: list[tuple[Value, Value, Value]], ranges: list[tuple[float, float]],
-             slices: list[tuple[Value, Value]], outs: list[Value], steps: int,
-             counter: Value | None = None, start: int = 0, outer: dict[int, Value] | None = None,
-             most: int = _MOST) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def rehearse(
+    level: int,
+    carry: list[tuple[Value, Value, Value]],
+    ranges: list[tuple[float, float]],
+    slices: list[tuple[Value, Value]],
+    outs: list[Value],
+    steps: int,
+    counter: Value | None = None,
+    start: int = 0,
+    outer: dict[int, Value] | None = None,
+    most: int = _MOST,
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Samples of the final carries and of the stacked outputs.
 
     `carry` holds (parameter, initial value, next value) triples and `slices` (parameter, sequence)
@@ -33,13 +41,18 @@ def rehearse(level: int, carry: list[tuple[Value, Value, Value]], ranges: list[t
         if counter is not None:
             memo[id(counter)] = _with(counter, np.full(SAMPLES, float(start + k)))
         with np.errstate(all="ignore"):
-            state = [np.clip(_played(after, level, memo).samples, *r) for (_, _, after), r in zip(carry, ranges)]
+            state = [
+                np.clip(_played(after, level, memo).samples, *r)
+                for (_, _, after), r in zip(carry, ranges)
+            ]
             emitted.append([_played(v, level, memo).samples for v in outs])
         trail.append(state)
     if 1 < taken < steps:
         half = taken // 2
-        state = [np.clip(last + (steps - taken) * (last - before) / half, *r)
-                 for last, before, r in zip(state, trail[half - 1], ranges)]
+        state = [
+            np.clip(last + (steps - taken) * (last - before) / half, *r)
+            for last, before, r in zip(state, trail[half - 1], ranges)
+        ]
     picks = np.arange(SAMPLES) * taken // SAMPLES
     stacked = [np.array([emitted[k][i][j] for j, k in enumerate(picks)]) for i in range(len(outs))]
     if not all(np.isfinite(s).all() for s in (*state, *stacked)):
@@ -47,12 +60,18 @@ def rehearse(level: int, carry: list[tuple[Value, Value, Value]], ranges: list[t
     return state, stacked
 
 
-def forgets(level: int, carry: list[tuple[Value, Value, Value]], ranges: list[tuple[float, float]],
-            slices: list[tuple[Value, Value]], steps: int, which: int) -> bool:
+def forgets(
+    level: int,
+    carry: list[tuple[Value, Value, Value]],
+    ranges: list[tuple[float, float]],
+    slices: list[tuple[Value, Value]],
+    steps: int,
+    which: int,
+) -> bool:
     """Is the loop's end the same wherever carry number `which` begins (in every digit, as good as)?"""
     parameter, init, after = carry[which]
     other = _with(init, np.roll(init.samples, 5))
-    moved = [*carry[:which], (parameter, other, after), *carry[which + 1:]]
+    moved = [*carry[:which], (parameter, other, after), *carry[which + 1 :]]
     taken = min(steps, _MOST)
     one, _ = rehearse(level, carry, ranges, slices, [], taken)
     two, _ = rehearse(level, moved, ranges, slices, [], taken)
@@ -62,8 +81,19 @@ def forgets(level: int, carry: list[tuple[Value, Value, Value]], ranges: list[tu
 
 
 def _with(value: Value, samples: np.ndarray) -> Value:
-    return Value(value.op, value.operands, value.params, value.shape, value.dtype, value.low, value.high, samples,
-                 blocks=value.blocks, level=value.level, weak=value.weak)
+    return Value(
+        value.op,
+        value.operands,
+        value.params,
+        value.shape,
+        value.dtype,
+        value.low,
+        value.high,
+        samples,
+        blocks=value.blocks,
+        level=value.level,
+        weak=value.weak,
+    )
 
 
 def _played(value: Value, level: int, memo: dict[int, Value]) -> Value:
@@ -72,7 +102,11 @@ def _played(value: Value, level: int, memo: dict[int, Value]) -> Value:
     if found is not None:
         return found
     result = value
-    if value.level >= level and value.op == "part" and value.operands[0].op in ("fori_loop", "scan"):
+    if (
+        value.level >= level
+        and value.op == "part"
+        and value.operands[0].op in ("fori_loop", "scan")
+    ):
         result = _with(value, _nested(value.operands[0], level, memo)[value.params["index"]])
     elif value.level >= level and value.op in OPS:
         operands = tuple(_played(v, level, memo) for v in value.operands)
@@ -92,7 +126,17 @@ def _nested(node: Value, level: int, memo: dict[int, Value]) -> list[np.ndarray]
         ends, slices, outs, start = block.results, [], [], node.params["start"]
     else:
         counter, start, (carry, inputs), (ends, outs) = None, 0, block.params, block.results
-        slices = list(zip(inputs, played[len(carry):]))
-    last, stacked = rehearse(level, list(zip(carry, played, ends)), [(p.low, p.high) for p in carry], slices, list(outs),
-                             node.params["steps"], counter, start, memo, 4)
+        slices = list(zip(inputs, played[len(carry) :]))
+    last, stacked = rehearse(
+        level,
+        list(zip(carry, played, ends)),
+        [(p.low, p.high) for p in carry],
+        slices,
+        list(outs),
+        node.params["steps"],
+        counter,
+        start,
+        memo,
+        4,
+    )
     return [*last, *stacked]

@@ -6,7 +6,9 @@ class Signature:
 
     def __init__(self, requires: set[str], forbids: set[str]):
         if not requires or requires & forbids:
-            raise ValueError(f"a signature requires something, and nothing that it forbids: {requires}, {forbids}")
+            raise ValueError(
+                f"a signature requires something, and nothing that it forbids: {requires}, {forbids}"
+            )
         self.requires = frozenset(requires)
         self.forbids = frozenset(forbids)
 

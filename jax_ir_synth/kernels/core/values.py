@@ -10,7 +10,14 @@ SAMPLES = 16  # typical elements carried with each value, to see that it varies 
 FLOATS = ("float32", "float16", "bfloat16")
 
 # |value| above these is not drawn: sums and gradients of such values stay finite in the dtype.
-LIMITS = {"float32": 1e4, "float16": 60.0, "bfloat16": 300.0, "int32": 2**20, "uint32": 2**32, "bool": 1}
+LIMITS = {
+    "float32": 1e4,
+    "float16": 60.0,
+    "bfloat16": 300.0,
+    "int32": 2**20,
+    "uint32": 2**32,
+    "bool": 1,
+}
 
 
 class Undrawable(Exception):
@@ -27,11 +34,43 @@ class Value:
     constant (so that a gradient of their plain sum is zero).
     """
 
-    __slots__ = ("op", "operands", "params", "blocks", "shape", "dtype", "low", "high", "samples",
-                 "diff", "deps", "level", "centred", "role", "weak")
+    __slots__ = (
+        "op",
+        "operands",
+        "params",
+        "blocks",
+        "shape",
+        "dtype",
+        "low",
+        "high",
+        "samples",
+        "diff",
+        "deps",
+        "level",
+        "centred",
+        "role",
+        "weak",
+    )
 
-    def __init__(self, op, operands, params, shape, dtype, low, high, samples, *, blocks=(),
-                 diff=0, deps=0, level=0, centred=False, role="", weak=False):
+    def __init__(
+        self,
+        op,
+        operands,
+        params,
+        shape,
+        dtype,
+        low,
+        high,
+        samples,
+        *,
+        blocks=(),
+        diff=0,
+        deps=0,
+        level=0,
+        centred=False,
+        role="",
+        weak=False,
+    ):
         self.op = op
         self.operands = operands
         self.params = params

@@ -18,7 +18,11 @@ def _scan_bounds(operands, params):
 
 
 def _cumprod_ok(operands, params):
-    return operands[0].low >= 0.4 and operands[0].high <= 1.8 and operands[0].shape[params["axis"]] <= 10
+    return (
+        operands[0].low >= 0.4
+        and operands[0].high <= 1.8
+        and operands[0].shape[params["axis"]] <= 10
+    )
 
 
 def _cumprod_bounds(operands, params):
@@ -28,48 +32,130 @@ def _cumprod_bounds(operands, params):
 
 def _cum(name, bounds, sample, **options):
     if name in ("cummax", "cummin", "cumlogsumexp"):
-        spellings = ((1, f"lax.{name}({{0}}, axis={{axis:p}})"), (3, f"lax.{name}({{0}})", "vector"))
+        spellings = (
+            (1, f"lax.{name}({{0}}, axis={{axis:p}})"),
+            (3, f"lax.{name}({{0}})", "vector"),
+        )
     elif name.endswith("_reverse"):
-        spellings = ((1, f"lax.{name.removesuffix('_reverse')}({{0}}, axis={{axis:p}}, reverse=True)"),)
+        spellings = (
+            (1, f"lax.{name.removesuffix('_reverse')}({{0}}, axis={{axis:p}}, reverse=True)"),
+        )
     else:
-        spellings = ((1, f"jnp.{name}({{0}}, axis={{axis:d}})"), (2, f"jnp.{name}({{0}})", "vector"))
+        spellings = (
+            (1, f"jnp.{name}({{0}}, axis={{axis:d}})"),
+            (2, f"jnp.{name}({{0}})", "vector"),
+        )
     return Op(name, spellings, bounds, sample, shape=axis_kept, dtype=first_dtype, **options)
 
 
 def _softmax_like(name, bounds, sample, centred):
-    return Op(name, ((1, f"jax.nn.{name}({{0}}{{last_axis}})"),), bounds, sample, shape=axis_kept,
-              dtype=first_dtype, accepts=lambda o, p: 4 <= o[0].shape[p["axis"]] <= 64
-              and o[0].samples.std() > 0.2 and o[0].bound <= 30)
+    return Op(
+        name,
+        ((1, f"jax.nn.{name}({{0}}{{last_axis}})"),),
+        bounds,
+        sample,
+        shape=axis_kept,
+        dtype=first_dtype,
+        accepts=lambda o, p: (
+            4 <= o[0].shape[p["axis"]] <= 64 and o[0].samples.std() > 0.2 and o[0].bound <= 30
+        ),
+    )
 
 
 TABLE = (
-    _cum("cumsum", _scan_bounds, lambda o, p: o[0].samples * (1 + RAMP * 0.5 * o[0].shape[p["axis"]]), linear=True),
-    _cum("cumprod", _cumprod_bounds, lambda o, p: o[0].samples ** (1 + np.round(3 * RAMP)), accepts=_cumprod_ok),
-    _cum("cummax", keep_bounds, lambda o, p: np.maximum.accumulate(np.maximum(o[0].samples, np.roll(o[0].samples, 1)))
-         * 0.5 + 0.5 * o[0].samples),
-    _cum("cummin", keep_bounds, lambda o, p: np.minimum.accumulate(np.minimum(o[0].samples, np.roll(o[0].samples, 1)))
-         * 0.5 + 0.5 * o[0].samples),
-    _cum("cumlogsumexp", lambda o, p: (o[0].low, o[0].high + math.log(o[0].shape[p["axis"]])),
-         lambda o, p: o[0].samples * 0.5 + np.log(1 + RAMP * o[0].shape[p["axis"]])),
-    _cum("cumsum_reverse", _scan_bounds, lambda o, p: o[0].samples * (1 + RAMP * 0.5 * o[0].shape[p["axis"]]),
-         linear=True),
-    _cum("cumprod_reverse", _cumprod_bounds, lambda o, p: o[0].samples ** (1 + np.round(3 * RAMP)),
-         accepts=_cumprod_ok),
-    _cum("cummax_reverse", keep_bounds, lambda o, p: np.maximum(o[0].samples, np.roll(o[0].samples, 1)) * 0.5
-         + 0.5 * o[0].samples),
-    _cum("cumlogsumexp_reverse", lambda o, p: (o[0].low, o[0].high + math.log(o[0].shape[p["axis"]])),
-         lambda o, p: o[0].samples * 0.5 + np.log(1 + RAMP * o[0].shape[p["axis"]])),
-    _softmax_like("softmax", lambda o, p: (0.0, 1.0), lambda o, p: np.exp(o[0].samples) / np.exp(
-        o[0].samples).mean() / o[0].shape[p["axis"]] * 1.0, True),
-    _softmax_like("log_softmax", lambda o, p: (2 * o[0].low - o[0].high - math.log(o[0].shape[p["axis"]]) - 1e-3, 0.0),
-                  lambda o, p: o[0].samples - math.log(np.exp(o[0].samples).mean() * o[0].shape[p["axis"]]), False),
-    _softmax_like("standardize", lambda o, p: (-math.sqrt(o[0].shape[p["axis"]]), math.sqrt(o[0].shape[p["axis"]])),
-                  lambda o, p: (o[0].samples - o[0].samples.mean()) / (o[0].samples.std() + 1e-3), True),
-    Op("diff", ((1, "jnp.diff({0}, axis={axis:d})"),), lambda o, p: (o[0].low - o[0].high, o[0].high - o[0].low),
-       lambda o, p: o[0].samples - np.roll(o[0].samples, 1), shape=changing_axis(lambda n, p: n - 1), dtype=first_dtype,
-       linear=True),
-    Op("top_k", ((1, "lax.top_k({0}, {k})[0]"),), keep_bounds,
-       lambda o, p: o[0].samples.mean() + abs(o[0].samples - o[0].samples.mean()),
-       shape=lambda o, p: changing_axis(lambda n, q: q["k"] if q["k"] < n else 0)(o, {"axis": o[0].ndim - 1, **p}),
-       dtype=first_dtype, accepts=lambda o, p: o[0].ndim >= 1),
+    _cum(
+        "cumsum",
+        _scan_bounds,
+        lambda o, p: o[0].samples * (1 + RAMP * 0.5 * o[0].shape[p["axis"]]),
+        linear=True,
+    ),
+    _cum(
+        "cumprod",
+        _cumprod_bounds,
+        lambda o, p: o[0].samples ** (1 + np.round(3 * RAMP)),
+        accepts=_cumprod_ok,
+    ),
+    _cum(
+        "cummax",
+        keep_bounds,
+        lambda o, p: (
+            np.maximum.accumulate(np.maximum(o[0].samples, np.roll(o[0].samples, 1))) * 0.5
+            + 0.5 * o[0].samples
+        ),
+    ),
+    _cum(
+        "cummin",
+        keep_bounds,
+        lambda o, p: (
+            np.minimum.accumulate(np.minimum(o[0].samples, np.roll(o[0].samples, 1))) * 0.5
+            + 0.5 * o[0].samples
+        ),
+    ),
+    _cum(
+        "cumlogsumexp",
+        lambda o, p: (o[0].low, o[0].high + math.log(o[0].shape[p["axis"]])),
+        lambda o, p: o[0].samples * 0.5 + np.log(1 + RAMP * o[0].shape[p["axis"]]),
+    ),
+    _cum(
+        "cumsum_reverse",
+        _scan_bounds,
+        lambda o, p: o[0].samples * (1 + RAMP * 0.5 * o[0].shape[p["axis"]]),
+        linear=True,
+    ),
+    _cum(
+        "cumprod_reverse",
+        _cumprod_bounds,
+        lambda o, p: o[0].samples ** (1 + np.round(3 * RAMP)),
+        accepts=_cumprod_ok,
+    ),
+    _cum(
+        "cummax_reverse",
+        keep_bounds,
+        lambda o, p: np.maximum(o[0].samples, np.roll(o[0].samples, 1)) * 0.5 + 0.5 * o[0].samples,
+    ),
+    _cum(
+        "cumlogsumexp_reverse",
+        lambda o, p: (o[0].low, o[0].high + math.log(o[0].shape[p["axis"]])),
+        lambda o, p: o[0].samples * 0.5 + np.log(1 + RAMP * o[0].shape[p["axis"]]),
+    ),
+    _softmax_like(
+        "softmax",
+        lambda o, p: (0.0, 1.0),
+        lambda o, p: (
+            np.exp(o[0].samples) / np.exp(o[0].samples).mean() / o[0].shape[p["axis"]] * 1.0
+        ),
+        True,
+    ),
+    _softmax_like(
+        "log_softmax",
+        lambda o, p: (2 * o[0].low - o[0].high - math.log(o[0].shape[p["axis"]]) - 1e-3, 0.0),
+        lambda o, p: o[0].samples - math.log(np.exp(o[0].samples).mean() * o[0].shape[p["axis"]]),
+        False,
+    ),
+    _softmax_like(
+        "standardize",
+        lambda o, p: (-math.sqrt(o[0].shape[p["axis"]]), math.sqrt(o[0].shape[p["axis"]])),
+        lambda o, p: (o[0].samples - o[0].samples.mean()) / (o[0].samples.std() + 1e-3),
+        True,
+    ),
+    Op(
+        "diff",
+        ((1, "jnp.diff({0}, axis={axis:d})"),),
+        lambda o, p: (o[0].low - o[0].high, o[0].high - o[0].low),
+        lambda o, p: o[0].samples - np.roll(o[0].samples, 1),
+        shape=changing_axis(lambda n, p: n - 1),
+        dtype=first_dtype,
+        linear=True,
+    ),
+    Op(
+        "top_k",
+        ((1, "lax.top_k({0}, {k})[0]"),),
+        keep_bounds,
+        lambda o, p: o[0].samples.mean() + abs(o[0].samples - o[0].samples.mean()),
+        shape=lambda o, p: changing_axis(lambda n, q: q["k"] if q["k"] < n else 0)(
+            o, {"axis": o[0].ndim - 1, **p}
+        ),
+        dtype=first_dtype,
+        accepts=lambda o, p: o[0].ndim >= 1,
+    ),
 )

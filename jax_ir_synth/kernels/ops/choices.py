@@ -6,7 +6,11 @@ from jax_ir_synth.kernels.core.values import Value, broadcast, promote
 from jax_ir_synth.kernels.ops.base import ANY, Op, bool_dtype, first_dtype, first_shape
 
 FLOATS = ("float32", "float16", "bfloat16")
-_LOG_FLOOR = {"float32": -104.0, "float16": -17.0, "bfloat16": -93.0}  # log of the smallest positive number
+_LOG_FLOOR = {
+    "float32": -104.0,
+    "float16": -17.0,
+    "bfloat16": -93.0,
+}  # log of the smallest positive number
 
 
 def _split(operands: tuple[Value, ...]):
@@ -21,20 +25,32 @@ def _hull(values) -> tuple[float, float]:
 
 def _choose_accepts(operands, params):
     conditions, values, _ = _split(operands)
-    return (len(operands) >= 5 and all(c.dtype == "bool" for c in conditions)
-            and not any(v.dtype in ("bool", "int32") and not v.is_literal for v in values))
+    return (
+        len(operands) >= 5
+        and all(c.dtype == "bool" for c in conditions)
+        and not any(v.dtype in ("bool", "int32") and not v.is_literal for v in values)
+    )
 
 
 def _choose_sample(operands, params):
     conditions, values, default = _split(operands)
-    return np.select([c.samples > 0.5 for c in conditions], [v.samples for v in values], default.samples)
+    return np.select(
+        [c.samples > 0.5 for c in conditions], [v.samples for v in values], default.samples
+    )
 
 
 def _indexed_accepts(operands, params):
     index, first, *rest = operands
-    return (index.dtype == "int32" and not index.weak and index.low >= 0 and index.high <= len(rest)
-            and index.shape in ((), first.shape) and len(rest) >= 2 and not first.weak
-            and all(v.shape == first.shape and v.dtype == first.dtype and not v.weak for v in rest))
+    return (
+        index.dtype == "int32"
+        and not index.weak
+        and index.low >= 0
+        and index.high <= len(rest)
+        and index.shape in ((), first.shape)
+        and len(rest) >= 2
+        and not first.weak
+        and all(v.shape == first.shape and v.dtype == first.dtype and not v.weak for v in rest)
+    )
 
 
 def _indexed_sample(operands, params):
@@ -53,8 +69,10 @@ def _log_bounds(operands, params):
 
 def _of_log(fails: bool):
     """Tests of a `log_or_nan`, whose operand's sign decides them."""
+
     def sample(operands, params):
         return ((operands[0].operands[0].samples < 0) == fails) * 1.0
+
     return sample
 
 
@@ -64,8 +82,17 @@ def _is_log(operands, params):
 
 def _masked_accepts(operands, params):
     mask, x = operands
-    return (mask.dtype == "bool" and 4 <= x.shape[-1] <= 64 and broadcast(mask.shape, x.shape) == x.shape
-            and x.samples.std() > 0.2 and x.bound <= 30) if x.ndim else False
+    return (
+        (
+            mask.dtype == "bool"
+            and 4 <= x.shape[-1] <= 64
+            and broadcast(mask.shape, x.shape) == x.shape
+            and x.samples.std() > 0.2
+            and x.bound <= 30
+        )
+        if x.ndim
+        else False
+    )
 
 
 def _masked_sample(operands, params):
@@ -75,22 +102,74 @@ def _masked_sample(operands, params):
 
 
 TABLE = (
-    Op("choose", ((3, "jnp.select([{conditions}], [{choices}], {default})"),
-                  (2, "jnp.select([{conditions}], [{choices}], default={default})")),
-       lambda o, p: _hull(o[(len(o) - 1) // 2:]), _choose_sample, accepts=_choose_accepts,
-       dtype=lambda o, p: promote(*o[(len(o) - 1) // 2:]), dtypes=FLOATS),
-    Op("select_n", ((1, "lax.select_n({*})"),), lambda o, p: _hull(o[1:]), _indexed_sample,
-       accepts=_indexed_accepts, shape=lambda o, p: o[1].shape, dtype=lambda o, p: o[1].dtype, select=(0,),
-       dtypes=FLOATS),
+    Op(
+        "choose",
+        (
+            (3, "jnp.select([{conditions}], [{choices}], {default})"),
+            (2, "jnp.select([{conditions}], [{choices}], default={default})"),
+        ),
+        lambda o, p: _hull(o[(len(o) - 1) // 2 :]),
+        _choose_sample,
+        accepts=_choose_accepts,
+        dtype=lambda o, p: promote(*o[(len(o) - 1) // 2 :]),
+        dtypes=FLOATS,
+    ),
+    Op(
+        "select_n",
+        ((1, "lax.select_n({*})"),),
+        lambda o, p: _hull(o[1:]),
+        _indexed_sample,
+        accepts=_indexed_accepts,
+        shape=lambda o, p: o[1].shape,
+        dtype=lambda o, p: o[1].dtype,
+        select=(0,),
+        dtypes=FLOATS,
+    ),
     # A logarithm of numbers that may be negative: only for a choice that leaves the NaNs out.
-    Op("log_or_nan", ((1, "jnp.log({0})"),), _log_bounds, lambda o, p: np.log(np.abs(o[0].samples)),
-       domain=(ANY,), accepts=_negative_sometimes, shape=first_shape, dtype=first_dtype, dtypes=FLOATS),
-    Op("isfinite", ((1, "jnp.isfinite({0})"),), lambda o, p: (0.0, 1.0), _of_log(False), accepts=_is_log,
-       shape=first_shape, dtype=bool_dtype, smooth=False),
-    Op("isnan", ((1, "jnp.isnan({0})"),), lambda o, p: (0.0, 1.0), _of_log(True), accepts=_is_log,
-       shape=first_shape, dtype=bool_dtype, smooth=False, dtypes=("float32",)),
-    Op("masked_softmax", ((3, "jax.nn.softmax(jnp.where({0}, {1}, {fill}), axis=-1)"),
-                          (2, "jax.nn.softmax(jnp.where({0}, {1}, {fill}))")),
-       lambda o, p: (0.0, 1.0), _masked_sample, accepts=_masked_accepts, shape=lambda o, p: o[1].shape,
-       dtype=lambda o, p: o[1].dtype, select=(0,), dtypes=("float32",)),
+    Op(
+        "log_or_nan",
+        ((1, "jnp.log({0})"),),
+        _log_bounds,
+        lambda o, p: np.log(np.abs(o[0].samples)),
+        domain=(ANY,),
+        accepts=_negative_sometimes,
+        shape=first_shape,
+        dtype=first_dtype,
+        dtypes=FLOATS,
+    ),
+    Op(
+        "isfinite",
+        ((1, "jnp.isfinite({0})"),),
+        lambda o, p: (0.0, 1.0),
+        _of_log(False),
+        accepts=_is_log,
+        shape=first_shape,
+        dtype=bool_dtype,
+        smooth=False,
+    ),
+    Op(
+        "isnan",
+        ((1, "jnp.isnan({0})"),),
+        lambda o, p: (0.0, 1.0),
+        _of_log(True),
+        accepts=_is_log,
+        shape=first_shape,
+        dtype=bool_dtype,
+        smooth=False,
+        dtypes=("float32",),
+    ),
+    Op(
+        "masked_softmax",
+        (
+            (3, "jax.nn.softmax(jnp.where({0}, {1}, {fill}), axis=-1)"),
+            (2, "jax.nn.softmax(jnp.where({0}, {1}, {fill}))"),
+        ),
+        lambda o, p: (0.0, 1.0),
+        _masked_sample,
+        accepts=_masked_accepts,
+        shape=lambda o, p: o[1].shape,
+        dtype=lambda o, p: o[1].dtype,
+        select=(0,),
+        dtypes=("float32",),
+    ),
 )

@@ -27,7 +27,11 @@ def _reduced(name, spellings, bounds, sample, **options):
 
 def _conditional(operands, params):
     x, mask = operands
-    return mask.dtype == "bool" and broadcast(x.shape, mask.shape) == x.shape and reduced_count(x, params) >= 4
+    return (
+        mask.dtype == "bool"
+        and broadcast(x.shape, mask.shape) == x.shape
+        and reduced_count(x, params) >= 4
+    )
 
 
 def _weighted(operands, params):
@@ -63,10 +67,14 @@ def _extreme(operands, params):
 def _quantile(operands, params):
     mean, std = spread(operands[0])
     n = reduced_count(operands[0], params)
-    return np.clip(around(mean + (2 * params["q"] - 1) * 1.5 * std, 1.2 * std / math.sqrt(n)), *_same(operands, params))
+    return np.clip(
+        around(mean + (2 * params["q"] - 1) * 1.5 * std, 1.2 * std / math.sqrt(n)),
+        *_same(operands, params),
+    )
 
 
 # ---------------------------------------------------------------- windows
+
 
 def _window_shape(operands, params):
     x, k, s = operands[0], params["window"], params["stride"]
@@ -76,8 +84,17 @@ def _window_shape(operands, params):
 
 
 def _window(name, start, function, bounds, sample, **options):
-    template = f"lax.reduce_window({{0}}, {start}, {function}, {{window_shape}}, {{window_strides}}, \"VALID\")"
-    return Op(name, ((1, template),), bounds, sample, shape=_window_shape, dtype=first_dtype, dtypes=_FLOAT32, **options)
+    template = f'lax.reduce_window({{0}}, {start}, {function}, {{window_shape}}, {{window_strides}}, "VALID")'
+    return Op(
+        name,
+        ((1, template),),
+        bounds,
+        sample,
+        shape=_window_shape,
+        dtype=first_dtype,
+        dtypes=_FLOAT32,
+        **options,
+    )
 
 
 def _window_count(operands, params):
@@ -90,6 +107,7 @@ def _window_sum_bounds(operands, params):
 
 
 # ---------------------------------------------------------------- einsum
+
 
 def _einsum_bounds(operands, params):
     count = einsum_shape(params["equation"], [v.shape for v in operands])[1]
@@ -107,47 +125,111 @@ def _einsum_sample(operands, params):
 
 
 def _einsum(name, spelling):
-    return Op(name, ((1, spelling),), _einsum_bounds, _einsum_sample,
-              shape=lambda o, p: einsum_shape(p["equation"], [v.shape for v in o])[0], dtype=lambda o, p: promote(*o))
+    return Op(
+        name,
+        ((1, spelling),),
+        _einsum_bounds,
+        _einsum_sample,
+        shape=lambda o, p: einsum_shape(p["equation"], [v.shape for v in o])[0],
+        dtype=lambda o, p: promote(*o),
+    )
 
 
 def _counts(operands, params):
     ids, weights = operands
-    return ids.dtype == "int32" and ids.ndim == 1 and ids.shape == weights.shape and ids.low >= 0 and ids.high < params["n"]
+    return (
+        ids.dtype == "int32"
+        and ids.ndim == 1
+        and ids.shape == weights.shape
+        and ids.low >= 0
+        and ids.high < params["n"]
+    )
 
 
 TABLE = (
-    _reduced("nansum", ((1, "jnp.nansum({0}{axis}{keepdims})"),), lambda o, p: (
-        reduced_count(o[0], p) * o[0].low, reduced_count(o[0], p) * o[0].high),
-        lambda o, p: summed(*spread(o[0]), reduced_count(o[0], p)), dtypes=_FLOAT32, linear=True),
-    _reduced("nanmin", ((1, "jnp.nanmin({0}{axis}{keepdims})"),), _same,
-             lambda o, p: -_extreme((_negated(o[0]),), p), dtypes=_FLOAT32),
-    _reduced("norm_inf", ((1, "jnp.linalg.norm({0}, ord=jnp.inf{axis}{keepdims})"),), lambda o, p: (0.0, o[0].bound),
-             lambda o, p: np.clip(around(*(f * float(np.abs(o[0].samples).max()) for f in (0.9, 0.08))), 0, o[0].bound),
-             accepts=lambda o, p: len(p["axis"]) == 1),
-    _reduced("sum_where", ((3, "jnp.sum({0}{axis}, where={1}{keepdims})"),), _some_sum_bounds, _some_sum,
-             accepts=_conditional, select=(1,)),
-    _reduced("max_where", ((1, "jnp.max({0}{axis}, initial={initial}, where={1}{keepdims})"),), lambda o, p: (
-        min(p["initial"], o[0].low), max(p["initial"], o[0].high)),
-        _extreme, accepts=lambda o, p: _conditional(o, p) and p["initial"] <= o[0].low, select=(1,)),
-    _reduced("average", ((1, "jnp.average({0}{axis}, weights={1})"),), _same, _average, accepts=_weighted),
-    _reduced("quantile", ((3, "jnp.quantile({0}, {q}{axis}{keepdims})"),), _same, _quantile, dtypes=_FLOAT32),
-    _reduced("trapezoid", ((1, "jnp.trapezoid({0}{axis})"),), lambda o, p: tuple(
-        (reduced_count(o[0], p) - 1) * b for b in (o[0].low, o[0].high)),
-        lambda o, p: summed(*spread(o[0]), reduced_count(o[0], p) - 1), dtypes=_FLOAT32,
-        accepts=lambda o, p: len(p["axis"]) == 1 and reduced_count(o[0], p) >= 4, linear=True),
-    _window("window_sum", "0.0", "lax.add", _window_sum_bounds, lambda o, p: summed(*spread(o[0]), _window_count(o, p)),
-            linear=True),
+    _reduced(
+        "nansum",
+        ((1, "jnp.nansum({0}{axis}{keepdims})"),),
+        lambda o, p: (reduced_count(o[0], p) * o[0].low, reduced_count(o[0], p) * o[0].high),
+        lambda o, p: summed(*spread(o[0]), reduced_count(o[0], p)),
+        dtypes=_FLOAT32,
+        linear=True,
+    ),
+    _reduced(
+        "nanmin",
+        ((1, "jnp.nanmin({0}{axis}{keepdims})"),),
+        _same,
+        lambda o, p: -_extreme((_negated(o[0]),), p),
+        dtypes=_FLOAT32,
+    ),
+    _reduced(
+        "norm_inf",
+        ((1, "jnp.linalg.norm({0}, ord=jnp.inf{axis}{keepdims})"),),
+        lambda o, p: (0.0, o[0].bound),
+        lambda o, p: np.clip(
+            around(*(f * float(np.abs(o[0].samples).max()) for f in (0.9, 0.08))), 0, o[0].bound
+        ),
+        accepts=lambda o, p: len(p["axis"]) == 1,
+    ),
+    _reduced(
+        "sum_where",
+        ((3, "jnp.sum({0}{axis}, where={1}{keepdims})"),),
+        _some_sum_bounds,
+        _some_sum,
+        accepts=_conditional,
+        select=(1,),
+    ),
+    _reduced(
+        "max_where",
+        ((1, "jnp.max({0}{axis}, initial={initial}, where={1}{keepdims})"),),
+        lambda o, p: (min(p["initial"], o[0].low), max(p["initial"], o[0].high)),
+        _extreme,
+        accepts=lambda o, p: _conditional(o, p) and p["initial"] <= o[0].low,
+        select=(1,),
+    ),
+    _reduced(
+        "average", ((1, "jnp.average({0}{axis}, weights={1})"),), _same, _average, accepts=_weighted
+    ),
+    _reduced(
+        "quantile",
+        ((3, "jnp.quantile({0}, {q}{axis}{keepdims})"),),
+        _same,
+        _quantile,
+        dtypes=_FLOAT32,
+    ),
+    _reduced(
+        "trapezoid",
+        ((1, "jnp.trapezoid({0}{axis})"),),
+        lambda o, p: tuple((reduced_count(o[0], p) - 1) * b for b in (o[0].low, o[0].high)),
+        lambda o, p: summed(*spread(o[0]), reduced_count(o[0], p) - 1),
+        dtypes=_FLOAT32,
+        accepts=lambda o, p: len(p["axis"]) == 1 and reduced_count(o[0], p) >= 4,
+        linear=True,
+    ),
+    _window(
+        "window_sum",
+        "0.0",
+        "lax.add",
+        _window_sum_bounds,
+        lambda o, p: summed(*spread(o[0]), _window_count(o, p)),
+        linear=True,
+    ),
     _window("window_max", "-jnp.inf", "lax.max", lambda o, p: (o[0].low, o[0].high), _extreme),
     _einsum("einsum1", 'jnp.einsum("{equation}", {0})'),
     _einsum("einsum3", 'jnp.einsum("{equation}", {0}, {1}, {2})'),
-    Op("bincount", ((1, "jnp.bincount({0}, weights={1}, length={n})"),), lambda o, p: (
-        min(0.0, o[0].size * o[1].low), max(0.0, o[0].size * o[1].high)),
-       lambda o, p: summed(*spread(o[1]), max(1, o[0].size // p["n"])), shape=lambda o, p: (p["n"],),
-       dtype=lambda o, p: o[1].dtype, accepts=_counts, select=(0,), dtypes=_FLOAT32),
+    Op(
+        "bincount",
+        ((1, "jnp.bincount({0}, weights={1}, length={n})"),),
+        lambda o, p: (min(0.0, o[0].size * o[1].low), max(0.0, o[0].size * o[1].high)),
+        lambda o, p: summed(*spread(o[1]), max(1, o[0].size // p["n"])),
+        shape=lambda o, p: (p["n"],),
+        dtype=lambda o, p: o[1].dtype,
+        accepts=_counts,
+        select=(0,),
+        dtypes=_FLOAT32,
+    ),
 )
 
 
 def _negated(x: Value) -> Value:
     return Value(x.op, (), {}, x.shape, x.dtype, -x.high, -x.low, -x.samples)
-

@@ -1,6 +1,5 @@
 """Arrays from nothing, or from the shape of another."""
 
-
 import numpy as np
 
 from jax_ir_synth.kernels.core.values import SAMPLES
@@ -13,12 +12,27 @@ from jax_ir_synth.kernels.ops.rules import (
 
 
 def _filled(low, high):
-    return {"bounds": lambda o, p: (low, high), "sample": lambda o, p: np.full(SAMPLES, (low + high) / 2)}
+    return {
+        "bounds": lambda o, p: (low, high),
+        "sample": lambda o, p: np.full(SAMPLES, (low + high) / 2),
+    }
 
 
-_new = {"shape": of_param("shape"), "dtype": of_param("dtype"), "checked": False, "dtypes": NUMBERS, "smooth": False}
-_like = {"shape": first_shape, "dtype": first_dtype, "checked": False, "dtypes": NUMBERS, "smooth": False,
-         "select": (0,)}
+_new = {
+    "shape": of_param("shape"),
+    "dtype": of_param("dtype"),
+    "checked": False,
+    "dtypes": NUMBERS,
+    "smooth": False,
+}
+_like = {
+    "shape": first_shape,
+    "dtype": first_dtype,
+    "checked": False,
+    "dtypes": NUMBERS,
+    "smooth": False,
+    "select": (0,),
+}
 
 
 def _value_bounds(operands, params):
@@ -34,22 +48,59 @@ def _arange_sample(operands, params):
 
 
 TABLE = (
-    Op("zeros", ((4, "jnp.zeros({shape}{dtype_kw})"), (1, "jnp.zeros({shape}, {dtype})"),
-                 (1, "jnp.empty({shape}{dtype_kw})")), **_filled(0.0, 0.0), **_new),
+    Op(
+        "zeros",
+        (
+            (4, "jnp.zeros({shape}{dtype_kw})"),
+            (1, "jnp.zeros({shape}, {dtype})"),
+            (1, "jnp.empty({shape}{dtype_kw})"),
+        ),
+        **_filled(0.0, 0.0),
+        **_new,
+    ),
     Op("ones", ((1, "jnp.ones({shape}{dtype_kw})"),), **_filled(1.0, 1.0), **_new),
-    Op("full", ((1, "jnp.full({shape}, {value}{dtype_kw})"),), _value_bounds,
-       lambda o, p: np.full(SAMPLES, p["value"]), **_new),
+    Op(
+        "full",
+        ((1, "jnp.full({shape}, {value}{dtype_kw})"),),
+        _value_bounds,
+        lambda o, p: np.full(SAMPLES, p["value"]),
+        **_new,
+    ),
     Op("zeros_like", ((1, "jnp.zeros_like({0})"),), **_filled(0.0, 0.0), **_like),
     Op("ones_like", ((1, "jnp.ones_like({0})"),), **_filled(1.0, 1.0), **_like),
-    Op("full_like", ((1, "jnp.full_like({0}, {value})"),), _value_bounds,
-       lambda o, p: np.full(SAMPLES, p["value"]), **_like),
-    Op("arange", ((4, "jnp.arange({n}{dtype_kw})"), (1, "lax.iota({dtype}, {n})")), _arange_bounds,
-       _arange_sample, **_new),
-    Op("linspace", ((1, "jnp.linspace({start}, {stop}, {n})"),),
-       lambda o, p: (p["start"], p["stop"]), lambda o, p: p["start"] + (p["stop"] - p["start"]) * RAMP, **_new),
-    Op("eye", ((2, "jnp.eye({n})"), (1, "jnp.identity({n})")), lambda o, p: (0.0, 1.0),
-       lambda o, p: (RAMP > 0.9) * 1.0, **_new),
-    Op("broadcasted_iota", ((1, "lax.broadcasted_iota({dtype}, {shape}, {dimension})"),),
-       lambda o, p: (0.0, float(p["shape"][p["dimension"]] - 1)),
-       lambda o, p: np.round(RAMP * (p["shape"][p["dimension"]] - 1)), **_new),
+    Op(
+        "full_like",
+        ((1, "jnp.full_like({0}, {value})"),),
+        _value_bounds,
+        lambda o, p: np.full(SAMPLES, p["value"]),
+        **_like,
+    ),
+    Op(
+        "arange",
+        ((4, "jnp.arange({n}{dtype_kw})"), (1, "lax.iota({dtype}, {n})")),
+        _arange_bounds,
+        _arange_sample,
+        **_new,
+    ),
+    Op(
+        "linspace",
+        ((1, "jnp.linspace({start}, {stop}, {n})"),),
+        lambda o, p: (p["start"], p["stop"]),
+        lambda o, p: p["start"] + (p["stop"] - p["start"]) * RAMP,
+        **_new,
+    ),
+    Op(
+        "eye",
+        ((2, "jnp.eye({n})"), (1, "jnp.identity({n})")),
+        lambda o, p: (0.0, 1.0),
+        lambda o, p: (RAMP > 0.9) * 1.0,
+        **_new,
+    ),
+    Op(
+        "broadcasted_iota",
+        ((1, "lax.broadcasted_iota({dtype}, {shape}, {dimension})"),),
+        lambda o, p: (0.0, float(p["shape"][p["dimension"]] - 1)),
+        lambda o, p: np.round(RAMP * (p["shape"][p["dimension"]] - 1)),
+        **_new,
+    ),
 )

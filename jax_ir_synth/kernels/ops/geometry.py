@@ -26,6 +26,11 @@ def _of_three(operands, params):
 
 
 TABLE = (
-    Op("cross", ((6, "jnp.cross({0}, {1})"), (1, "jnp.cross({0}, {1}, axis=-1)")), _cross_bounds, _cross_sample,
-       accepts=_of_three),
+    Op(
+        "cross",
+        ((6, "jnp.cross({0}, {1})"), (1, "jnp.cross({0}, {1}, axis=-1)")),
+        _cross_bounds,
+        _cross_sample,
+        accepts=_of_three,
+    ),
 )

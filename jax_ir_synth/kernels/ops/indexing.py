@@ -1,6 +1,5 @@
 """Picks and updates by an index value."""
 
-
 import numpy as np
 
 from jax_ir_synth.kernels.core.values import Undrawable, broadcast
@@ -14,7 +13,7 @@ def _taken(operands, params):
     axis = params["axis"]
     if axis >= x.ndim:
         raise Undrawable("no such axis")
-    return x.shape[:axis] + index.shape + x.shape[axis + 1:]
+    return x.shape[:axis] + index.shape + x.shape[axis + 1 :]
 
 
 def _in_bounds(operands, params):
@@ -24,8 +23,9 @@ def _in_bounds(operands, params):
 
 def _along_axis(operands, params):
     x, index = operands
-    if x.ndim != index.ndim or any(a != b for i, (a, b) in enumerate(zip(x.shape, index.shape))
-                                   if i != params["axis"]):
+    if x.ndim != index.ndim or any(
+        a != b for i, (a, b) in enumerate(zip(x.shape, index.shape)) if i != params["axis"]
+    ):
         raise Undrawable("take_along_axis: shapes")
     return index.shape
 
@@ -36,17 +36,29 @@ def _dynamic_sliced(operands, params):
 
 def _slice_fits(operands, params):
     x, start = operands
-    return (start.dtype == "int32" and start.ndim == 0 and start.low >= 0 and params["axis"] < x.ndim
-            and start.high + params["length"] <= x.shape[params["axis"]] and params["length"] < x.shape[params["axis"]])
+    return (
+        start.dtype == "int32"
+        and start.ndim == 0
+        and start.low >= 0
+        and params["axis"] < x.ndim
+        and start.high + params["length"] <= x.shape[params["axis"]]
+        and params["length"] < x.shape[params["axis"]]
+    )
 
 
 def _updated_fits(operands, params):
     x, update, start = operands
     axis = params["axis"]
-    return (start.ndim == 0 and start.low >= 0 and x.dtype == update.dtype and x.ndim == update.ndim
-            and axis < x.ndim and start.high + update.shape[axis] <= x.shape[axis]
-            and update.shape[axis] < x.shape[axis]
-            and all(a == b for i, (a, b) in enumerate(zip(x.shape, update.shape)) if i != axis))
+    return (
+        start.ndim == 0
+        and start.low >= 0
+        and x.dtype == update.dtype
+        and x.ndim == update.ndim
+        and axis < x.ndim
+        and start.high + update.shape[axis] <= x.shape[axis]
+        and update.shape[axis] < x.shape[axis]
+        and all(a == b for i, (a, b) in enumerate(zip(x.shape, update.shape)) if i != axis)
+    )
 
 
 def _first_two_hull(operands, params):
@@ -99,8 +111,18 @@ def _product_bounds(operands, params):
 
 
 def _at(name, bounds, sample, **options):
-    return Op(f"at_{name}", ((1, "{0:99}.at[{at}]." + name + "({1})"),), bounds, sample, accepts=_at_index_ok,
-              shape=_at_target, dtype=first_dtype, select=(2,), dtypes=NUMBERS[:4], **options)
+    return Op(
+        f"at_{name}",
+        ((1, "{0:99}.at[{at}]." + name + "({1})"),),
+        bounds,
+        sample,
+        accepts=_at_index_ok,
+        shape=_at_target,
+        dtype=first_dtype,
+        select=(2,),
+        dtypes=NUMBERS[:4],
+        **options,
+    )
 
 
 def _one_hot_shape(operands, params):
@@ -125,32 +147,111 @@ def _segment_sample(operands, params):
 
 
 TABLE = (
-    Op("take", ((4, "jnp.take({0}, {1}, axis={axis:d})"), (5, "{0:99}[{gather}]")), keep_bounds, keep_samples,
-       accepts=_in_bounds, shape=_taken, dtype=first_dtype, select=(1,), dtypes=NUMBERS, linear=True),
-    Op("dynamic_index", ((3, "{0:99}[{1}]"), (1, "lax.dynamic_index_in_dim({0}, {1}, keepdims=False)")),
-       keep_bounds, keep_samples, accepts=lambda o, p: _in_bounds(o, p) and p["axis"] == 0 and o[1].ndim == 0,
-       shape=_taken, dtype=first_dtype, select=(1,), dtypes=NUMBERS, linear=True),
-    Op("take_along_axis", ((1, "jnp.take_along_axis({0}, {1}, axis={axis:d})"),), keep_bounds, keep_samples,
-       accepts=_in_bounds, shape=_along_axis, dtype=first_dtype, select=(1,), dtypes=NUMBERS, linear=True),
-    Op("dynamic_slice", ((3, "lax.dynamic_slice_in_dim({0}, {1}, {length}, axis={axis:d})"),
-                         (2, "lax.dynamic_slice({0}, {starts}, {sizes})")), keep_bounds, keep_samples,
-       accepts=_slice_fits, shape=_dynamic_sliced, dtype=first_dtype, select=(1,), dtypes=NUMBERS, linear=True),
-    Op("dynamic_update_slice", ((3, "lax.dynamic_update_slice_in_dim({0}, {1}, {2}, axis={axis:d})"),
-                                (2, "lax.dynamic_update_slice({0}, {1}, {starts2})")), _first_two_hull,
-       _first_two_mixed, accepts=_updated_fits, shape=first_shape, dtype=first_dtype, select=(2,),
-       dtypes=NUMBERS, linear=True),
+    Op(
+        "take",
+        ((4, "jnp.take({0}, {1}, axis={axis:d})"), (5, "{0:99}[{gather}]")),
+        keep_bounds,
+        keep_samples,
+        accepts=_in_bounds,
+        shape=_taken,
+        dtype=first_dtype,
+        select=(1,),
+        dtypes=NUMBERS,
+        linear=True,
+    ),
+    Op(
+        "dynamic_index",
+        ((3, "{0:99}[{1}]"), (1, "lax.dynamic_index_in_dim({0}, {1}, keepdims=False)")),
+        keep_bounds,
+        keep_samples,
+        accepts=lambda o, p: _in_bounds(o, p) and p["axis"] == 0 and o[1].ndim == 0,
+        shape=_taken,
+        dtype=first_dtype,
+        select=(1,),
+        dtypes=NUMBERS,
+        linear=True,
+    ),
+    Op(
+        "take_along_axis",
+        ((1, "jnp.take_along_axis({0}, {1}, axis={axis:d})"),),
+        keep_bounds,
+        keep_samples,
+        accepts=_in_bounds,
+        shape=_along_axis,
+        dtype=first_dtype,
+        select=(1,),
+        dtypes=NUMBERS,
+        linear=True,
+    ),
+    Op(
+        "dynamic_slice",
+        (
+            (3, "lax.dynamic_slice_in_dim({0}, {1}, {length}, axis={axis:d})"),
+            (2, "lax.dynamic_slice({0}, {starts}, {sizes})"),
+        ),
+        keep_bounds,
+        keep_samples,
+        accepts=_slice_fits,
+        shape=_dynamic_sliced,
+        dtype=first_dtype,
+        select=(1,),
+        dtypes=NUMBERS,
+        linear=True,
+    ),
+    Op(
+        "dynamic_update_slice",
+        (
+            (3, "lax.dynamic_update_slice_in_dim({0}, {1}, {2}, axis={axis:d})"),
+            (2, "lax.dynamic_update_slice({0}, {1}, {starts2})"),
+        ),
+        _first_two_hull,
+        _first_two_mixed,
+        accepts=_updated_fits,
+        shape=first_shape,
+        dtype=first_dtype,
+        select=(2,),
+        dtypes=NUMBERS,
+        linear=True,
+    ),
     _at("set", _first_two_hull, _first_two_mixed, linear=True),
     _at("add", _accumulated_bounds, _accumulated_sample, linear=True),
-    _at("multiply", _product_bounds, lambda o, p: o[0].samples * np.where(RAMP > 0.5, o[1].samples, 1.0)),
-    _at("max", _first_two_hull, lambda o, p: np.where(RAMP > 0.5, np.maximum(o[0].samples, o[1].samples),
-                                                      o[0].samples)),
-    _at("min", _first_two_hull, lambda o, p: np.where(RAMP > 0.5, np.minimum(o[0].samples, o[1].samples),
-                                                      o[0].samples)),
-    Op("one_hot", ((5, "jax.nn.one_hot({0}, {n})"), (1, "jax.nn.one_hot({0}, num_classes={n})")),
-       lambda o, p: (0.0, 1.0), lambda o, p: (RAMP > 0.7) * 1.0, shape=_one_hot_shape,
-       dtype=lambda o, p: "float32", smooth=False, dtypes=("int32",),
-       accepts=lambda o, p: o[0].low >= 0 and o[0].high < p["n"]),
-    Op("segment_sum", ((3, "jax.ops.segment_sum({0}, {1}, num_segments={n})"), (1, "jax.ops.segment_sum({0}, {1}, {n})")),
-       _segment_bounds, _segment_sample, shape=_segment_shape, dtype=first_dtype, select=(1,),
-       accepts=lambda o, p: o[1].dtype == "int32" and o[1].low >= 0 and o[1].high < p["n"]),
+    _at(
+        "multiply",
+        _product_bounds,
+        lambda o, p: o[0].samples * np.where(RAMP > 0.5, o[1].samples, 1.0),
+    ),
+    _at(
+        "max",
+        _first_two_hull,
+        lambda o, p: np.where(RAMP > 0.5, np.maximum(o[0].samples, o[1].samples), o[0].samples),
+    ),
+    _at(
+        "min",
+        _first_two_hull,
+        lambda o, p: np.where(RAMP > 0.5, np.minimum(o[0].samples, o[1].samples), o[0].samples),
+    ),
+    Op(
+        "one_hot",
+        ((5, "jax.nn.one_hot({0}, {n})"), (1, "jax.nn.one_hot({0}, num_classes={n})")),
+        lambda o, p: (0.0, 1.0),
+        lambda o, p: (RAMP > 0.7) * 1.0,
+        shape=_one_hot_shape,
+        dtype=lambda o, p: "float32",
+        smooth=False,
+        dtypes=("int32",),
+        accepts=lambda o, p: o[0].low >= 0 and o[0].high < p["n"],
+    ),
+    Op(
+        "segment_sum",
+        (
+            (3, "jax.ops.segment_sum({0}, {1}, num_segments={n})"),
+            (1, "jax.ops.segment_sum({0}, {1}, {n})"),
+        ),
+        _segment_bounds,
+        _segment_sample,
+        shape=_segment_shape,
+        dtype=first_dtype,
+        select=(1,),
+        accepts=lambda o, p: o[1].dtype == "int32" and o[1].low >= 0 and o[1].high < p["n"],
+    ),
 )

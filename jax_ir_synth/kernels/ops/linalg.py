@@ -42,16 +42,30 @@ def _op(name, *spellings, shape=first_shape):
 
 
 TABLE = (
-    _op("cholesky", (4, "jnp.linalg.cholesky({0})"), (1, "jax.scipy.linalg.cholesky({0}, lower=True)"),
-        shape=_square),
+    _op(
+        "cholesky",
+        (4, "jnp.linalg.cholesky({0})"),
+        (1, "jax.scipy.linalg.cholesky({0}, lower=True)"),
+        shape=_square,
+    ),
     _op("solve", (4, "jnp.linalg.solve({0}, {1})"), shape=_solved),
     _op("solve_pos", (1, 'jax.scipy.linalg.solve({0}, {1}, assume_a="pos")'), shape=_solved),
-    _op("solve_lower", (1, "jax.scipy.linalg.solve_triangular({0}, {1}, lower=True)"), shape=_solved),
+    _op(
+        "solve_lower", (1, "jax.scipy.linalg.solve_triangular({0}, {1}, lower=True)"), shape=_solved
+    ),
     _op("cho_solve", (1, "jax.scipy.linalg.cho_solve(({0}, True), {1})"), shape=_solved),
     _op("inv", (4, "jnp.linalg.inv({0})"), (1, "jax.scipy.linalg.inv({0})"), shape=_square),
     _op("logdet", (1, "jnp.linalg.slogdet({0})[1]"), shape=_scalar),
     _op("qr_r", (2, "jnp.linalg.qr({0})[1]"), (1, 'jnp.linalg.qr({0}, mode="r")'), shape=_square),
-    _op("eigvalsh", (1, "jnp.linalg.eigvalsh({0})"), (1, "jnp.linalg.eigh({0})[0]"),
-        shape=lambda o, p: _square(o, p)[:-1]),
-    _op("singular_values", (1, "jnp.linalg.svd({0}, compute_uv=False)"), shape=lambda o, p: _square(o, p)[:-1]),
+    _op(
+        "eigvalsh",
+        (1, "jnp.linalg.eigvalsh({0})"),
+        (1, "jnp.linalg.eigh({0})[0]"),
+        shape=lambda o, p: _square(o, p)[:-1],
+    ),
+    _op(
+        "singular_values",
+        (1, "jnp.linalg.svd({0}, compute_uv=False)"),
+        shape=lambda o, p: _square(o, p)[:-1],
+    ),
 )

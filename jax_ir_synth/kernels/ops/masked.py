@@ -34,28 +34,79 @@ def _extreme(sign):
     def sample(operands, params):
         mean, std = spread(operands[0])
         return np.clip(around(mean + sign * std, 0.5 * std), operands[0].low, operands[0].high)
+
     return sample
 
 
 _row = {"shape": _last_reduced, "dtype": first_dtype, "accepts": _masked, "select": (1,)}
-_test = {"shape": first_shape, "dtype": bool_dtype, "smooth": False, "checked": False, "bounds": lambda o, p: (0.0, 1.0)}
+_test = {
+    "shape": first_shape,
+    "dtype": bool_dtype,
+    "smooth": False,
+    "checked": False,
+    "bounds": lambda o, p: (0.0, 1.0),
+}
 _ALL, _NONE = np.ones(SAMPLES), np.zeros(SAMPLES)
 
 TABLE = (
-    Op("kept_softmax", ((2, "jax.nn.softmax(jnp.where({1}, {0}, {instead}), axis=-1)"),
-                          (1, "jax.nn.softmax(jnp.where({1}, {0}, {instead}))")),
-       lambda o, p: (0.0, 1.0), _softmax_sample, shape=first_shape, dtype=first_dtype, accepts=_masked, select=(1,)),
-    Op("kept_max", ((1, "jnp.max(jnp.where({1}, {0}, -jnp.inf), axis=-1)"),), keep_bounds, _extreme(1), **_row),
-    Op("kept_min", ((1, "jnp.min(jnp.where({1}, {0}, jnp.inf), axis=-1)"),), keep_bounds, _extreme(-1), **_row),
-    Op("kept_logsumexp", ((1, "jax.scipy.special.logsumexp(jnp.where({1}, {0}, -jnp.inf), axis=-1)"),
-                            (1, "jax.nn.logsumexp(jnp.where({1}, {0}, -jnp.inf), axis=-1)")),
-       lambda o, p: (o[0].low, o[0].high + float(np.log(o[0].shape[-1]))), _extreme(1), **_row),
-    Op("kept_mean", ((1, "jnp.nanmean(jnp.where({1}, {0}, jnp.nan), axis=-1)"),), keep_bounds,
-       lambda o, p: around(spread(o[0])[0], 0.5 * spread(o[0])[1]), **(_row | {"dtypes": ("float32",)})),
+    Op(
+        "kept_softmax",
+        (
+            (2, "jax.nn.softmax(jnp.where({1}, {0}, {instead}), axis=-1)"),
+            (1, "jax.nn.softmax(jnp.where({1}, {0}, {instead}))"),
+        ),
+        lambda o, p: (0.0, 1.0),
+        _softmax_sample,
+        shape=first_shape,
+        dtype=first_dtype,
+        accepts=_masked,
+        select=(1,),
+    ),
+    Op(
+        "kept_max",
+        ((1, "jnp.max(jnp.where({1}, {0}, -jnp.inf), axis=-1)"),),
+        keep_bounds,
+        _extreme(1),
+        **_row,
+    ),
+    Op(
+        "kept_min",
+        ((1, "jnp.min(jnp.where({1}, {0}, jnp.inf), axis=-1)"),),
+        keep_bounds,
+        _extreme(-1),
+        **_row,
+    ),
+    Op(
+        "kept_logsumexp",
+        (
+            (1, "jax.scipy.special.logsumexp(jnp.where({1}, {0}, -jnp.inf), axis=-1)"),
+            (1, "jax.nn.logsumexp(jnp.where({1}, {0}, -jnp.inf), axis=-1)"),
+        ),
+        lambda o, p: (o[0].low, o[0].high + float(np.log(o[0].shape[-1]))),
+        _extreme(1),
+        **_row,
+    ),
+    Op(
+        "kept_mean",
+        ((1, "jnp.nanmean(jnp.where({1}, {0}, jnp.nan), axis=-1)"),),
+        keep_bounds,
+        lambda o, p: around(spread(o[0])[0], 0.5 * spread(o[0])[1]),
+        **(_row | {"dtypes": ("float32",)}),
+    ),
     Op("surely_finite", ((1, "jnp.isfinite({0})"),), sample=lambda o, p: _ALL, **_test),
     Op("never_nan", ((1, "jnp.isnan({0})"),), sample=lambda o, p: _NONE, **_test),
     Op("never_inf", ((1, "jnp.isinf({0})"),), sample=lambda o, p: _NONE, **_test),
-    Op("through_int8", ((3, "{0:99}.astype(jnp.int8).astype({dtype})"),
-                        (1, "lax.convert_element_type({0:99}.astype(jnp.int8), {dtype})")), keep_bounds,
-       lambda o, p: np.trunc(o[0].samples), shape=first_shape, dtype=first_dtype, smooth=False, domain=((-127, 127),)),
+    Op(
+        "through_int8",
+        (
+            (3, "{0:99}.astype(jnp.int8).astype({dtype})"),
+            (1, "lax.convert_element_type({0:99}.astype(jnp.int8), {dtype})"),
+        ),
+        keep_bounds,
+        lambda o, p: np.trunc(o[0].samples),
+        shape=first_shape,
+        dtype=first_dtype,
+        smooth=False,
+        domain=((-127, 127),),
+    ),
 )

@@ -20,8 +20,21 @@ from jax_ir_synth.kernels.ops.rules import (
 
 
 def _move(name, spellings, shape, **options):
-    return Op(name, spellings, **({"bounds": keep_bounds, "sample": keep_samples, "shape": shape,
-                                   "dtype": first_dtype, "dtypes": NUMBERS, "linear": True} | options))
+    return Op(
+        name,
+        spellings,
+        **(
+            {
+                "bounds": keep_bounds,
+                "sample": keep_samples,
+                "shape": shape,
+                "dtype": first_dtype,
+                "dtypes": NUMBERS,
+                "linear": True,
+            }
+            | options
+        ),
+    )
 
 
 def _reshape(operands, params):
@@ -51,23 +64,36 @@ def _squeezed(operands, params):
 
 
 def _broadcasted(operands, params):
-    if broadcast(operands[0].shape, params["shape"]) != params["shape"] or operands[0].shape == params["shape"]:
+    if (
+        broadcast(operands[0].shape, params["shape"]) != params["shape"]
+        or operands[0].shape == params["shape"]
+    ):
         raise Undrawable("broadcast_to: shape")
     return params["shape"]
 
 
 def _sliced(operands, params):
-    x, axis, start, stop, step = operands[0], params["axis"], params["start"], params["stop"], params["step"]
-    if axis >= x.ndim or not 0 <= start < stop <= x.shape[axis] or (start, stop, step) == (0, x.shape[axis], 1):
+    x, axis, start, stop, step = (
+        operands[0],
+        params["axis"],
+        params["start"],
+        params["stop"],
+        params["step"],
+    )
+    if (
+        axis >= x.ndim
+        or not 0 <= start < stop <= x.shape[axis]
+        or (start, stop, step) == (0, x.shape[axis], 1)
+    ):
         raise Undrawable("slice: bounds")
-    return x.shape[:axis] + (-(-(stop - start) // step),) + x.shape[axis + 1:]
+    return x.shape[:axis] + (-(-(stop - start) // step),) + x.shape[axis + 1 :]
 
 
 def _picked(operands, params):
     x, axis = operands[0], params["axis"]
     if axis >= x.ndim or not 0 <= params["index"] < x.shape[axis]:
         raise Undrawable("index: bounds")
-    return x.shape[:axis] + x.shape[axis + 1:]
+    return x.shape[:axis] + x.shape[axis + 1 :]
 
 
 def _square(operands, params):
@@ -78,37 +104,95 @@ def _square(operands, params):
 
 
 _MOVES = (
-    _move("reshape", ((5, "{0:99}.reshape({shape})"), (3, "jnp.reshape({0}, {shape})"),
-                      (1, "lax.reshape({0}, {shape})")), _reshape),
-    _move("transpose", ((3, "jnp.transpose({0}, {perm})"), (2, "{0:99}.transpose({perm})"),
-                        (4, "{0:99}.T", "reversed"), (3, "jnp.swapaxes({0}, {swap})", "swap"),
-                        (2, "jnp.moveaxis({0}, {move})", "move")), _transposed),
-    _move("expand_dims", ((4, "jnp.expand_dims({0}, {axis:d})"), (3, "jnp.expand_dims({0}, axis={axis:d})"),
-                          (6, "{0:99}[{newaxis}]")), _expanded),
-    _move("squeeze", ((4, "jnp.squeeze({0}, axis={axis:d})"), (2, "{0:99}.squeeze({axis:d})")), _squeezed),
+    _move(
+        "reshape",
+        (
+            (5, "{0:99}.reshape({shape})"),
+            (3, "jnp.reshape({0}, {shape})"),
+            (1, "lax.reshape({0}, {shape})"),
+        ),
+        _reshape,
+    ),
+    _move(
+        "transpose",
+        (
+            (3, "jnp.transpose({0}, {perm})"),
+            (2, "{0:99}.transpose({perm})"),
+            (4, "{0:99}.T", "reversed"),
+            (3, "jnp.swapaxes({0}, {swap})", "swap"),
+            (2, "jnp.moveaxis({0}, {move})", "move"),
+        ),
+        _transposed,
+    ),
+    _move(
+        "expand_dims",
+        (
+            (4, "jnp.expand_dims({0}, {axis:d})"),
+            (3, "jnp.expand_dims({0}, axis={axis:d})"),
+            (6, "{0:99}[{newaxis}]"),
+        ),
+        _expanded,
+    ),
+    _move(
+        "squeeze",
+        ((4, "jnp.squeeze({0}, axis={axis:d})"), (2, "{0:99}.squeeze({axis:d})")),
+        _squeezed,
+    ),
     _move("broadcast_to", ((1, "jnp.broadcast_to({0}, {shape})"),), _broadcasted),
-    _move("tile", ((1, "jnp.tile({0}, {reps})"),),
-          lambda o, p: tuple(n * r for n, r in zip(o[0].shape, p["reps"], strict=True))),
-    _move("repeat", ((1, "jnp.repeat({0}, {repeats}, axis={axis:d})"),), changing_axis(lambda n, p: n * p["repeats"])),
-    _move("flip", ((2, "jnp.flip({0}, axis={axis:d})"), (1, "lax.rev({0}, ({axis:p},))")), axis_kept,
-          sample=lambda o, p: o[0].samples[::-1]),
-    _move("roll", ((2, "jnp.roll({0}, {shift}, axis={axis:d})"),), axis_kept,
-          sample=lambda o, p: np.roll(o[0].samples, p["shift"])),
-    _move("pad", ((1, "jnp.pad({0}, {pads})"),), lambda o, p: tuple(
-        n + sum(pair) for n, pair in zip(o[0].shape, p["pads"], strict=True)), bounds=with_zero),
-    _move("pad_edge", ((1, 'jnp.pad({0}, {pads}, mode="edge")'),), lambda o, p: tuple(
-        n + sum(pair) for n, pair in zip(o[0].shape, p["pads"], strict=True))),
+    _move(
+        "tile",
+        ((1, "jnp.tile({0}, {reps})"),),
+        lambda o, p: tuple(n * r for n, r in zip(o[0].shape, p["reps"], strict=True)),
+    ),
+    _move(
+        "repeat",
+        ((1, "jnp.repeat({0}, {repeats}, axis={axis:d})"),),
+        changing_axis(lambda n, p: n * p["repeats"]),
+    ),
+    _move(
+        "flip",
+        ((2, "jnp.flip({0}, axis={axis:d})"), (1, "lax.rev({0}, ({axis:p},))")),
+        axis_kept,
+        sample=lambda o, p: o[0].samples[::-1],
+    ),
+    _move(
+        "roll",
+        ((2, "jnp.roll({0}, {shift}, axis={axis:d})"),),
+        axis_kept,
+        sample=lambda o, p: np.roll(o[0].samples, p["shift"]),
+    ),
+    _move(
+        "pad",
+        ((1, "jnp.pad({0}, {pads})"),),
+        lambda o, p: tuple(n + sum(pair) for n, pair in zip(o[0].shape, p["pads"], strict=True)),
+        bounds=with_zero,
+    ),
+    _move(
+        "pad_edge",
+        ((1, 'jnp.pad({0}, {pads}, mode="edge")'),),
+        lambda o, p: tuple(n + sum(pair) for n, pair in zip(o[0].shape, p["pads"], strict=True)),
+    ),
     _move("slice", ((1, "{0:99}[{slice}]"),), _sliced),
     _move("index", ((1, "{0:99}[{pick}]"),), _picked),
-    _move("diag", ((1, "jnp.diag({0})"),), lambda o, p: with_ndim(o[0], 1).shape * 2, bounds=with_zero),
-    _move("diagonal", ((2, "jnp.diagonal({0})"), (1, "jnp.diag({0})")),
-          lambda o, p: (min(with_ndim(o[0], 2).shape),)),
+    _move(
+        "diag", ((1, "jnp.diag({0})"),), lambda o, p: with_ndim(o[0], 1).shape * 2, bounds=with_zero
+    ),
+    _move(
+        "diagonal",
+        ((2, "jnp.diagonal({0})"), (1, "jnp.diag({0})")),
+        lambda o, p: (min(with_ndim(o[0], 2).shape),),
+    ),
     _move("tril", ((1, "jnp.tril({0})"),), _square, bounds=with_zero),
     _move("sort", ((1, "jnp.sort({0}, axis={axis:d})"),), axis_kept, linear=False),
-    Op("argsort", ((1, "jnp.argsort({0}, axis={axis:d})"),),
-       lambda o, p: (0.0, float(o[0].shape[p["axis"]] - 1)),
-       lambda o, p: np.round(RAMP * (o[0].shape[p["axis"]] - 1)), shape=axis_kept,
-       dtype=lambda o, p: "int32", smooth=False),
+    Op(
+        "argsort",
+        ((1, "jnp.argsort({0}, axis={axis:d})"),),
+        lambda o, p: (0.0, float(o[0].shape[p["axis"]] - 1)),
+        lambda o, p: np.round(RAMP * (o[0].shape[p["axis"]] - 1)),
+        shape=axis_kept,
+        dtype=lambda o, p: "int32",
+        smooth=False,
+    ),
 )
 
 
@@ -118,21 +202,38 @@ def _convert_sample(operands, params):
 
 
 _CONVERT = Op(
-    "convert", ((12, "{0:99}.astype({dtype})"), (2, "lax.convert_element_type({0}, {dtype})"),
-                (1, "jnp.asarray({0}, dtype={dtype})"), (1, "jnp.astype({0}, {dtype})")),
-    lambda o, p: (math.trunc(o[0].low), math.trunc(o[0].high)) if p["dtype"] == "int32" else keep_bounds(o, p),
-    _convert_sample, shape=first_shape, dtype=of_param("dtype"), dtypes=NUMBERS, linear=True,
-    accepts=lambda o, p: o[0].dtype != p["dtype"])
+    "convert",
+    (
+        (12, "{0:99}.astype({dtype})"),
+        (2, "lax.convert_element_type({0}, {dtype})"),
+        (1, "jnp.asarray({0}, dtype={dtype})"),
+        (1, "jnp.astype({0}, {dtype})"),
+    ),
+    lambda o, p: (
+        (math.trunc(o[0].low), math.trunc(o[0].high))
+        if p["dtype"] == "int32"
+        else keep_bounds(o, p)
+    ),
+    _convert_sample,
+    shape=first_shape,
+    dtype=of_param("dtype"),
+    dtypes=NUMBERS,
+    linear=True,
+    accepts=lambda o, p: o[0].dtype != p["dtype"],
+)
 
 
 def _concatenated(operands, params):
     axis = params["axis"]
     first = operands[0]
     for x in operands:
-        if x.ndim != first.ndim or axis >= x.ndim or any(
-                a != b for i, (a, b) in enumerate(zip(x.shape, first.shape)) if i != axis):
+        if (
+            x.ndim != first.ndim
+            or axis >= x.ndim
+            or any(a != b for i, (a, b) in enumerate(zip(x.shape, first.shape)) if i != axis)
+        ):
             raise Undrawable("concatenate: shapes")
-    return first.shape[:axis] + (sum(x.shape[axis] for x in operands),) + first.shape[axis + 1:]
+    return first.shape[:axis] + (sum(x.shape[axis] for x in operands),) + first.shape[axis + 1 :]
 
 
 def _stacked(operands, params):
@@ -144,11 +245,29 @@ def _stacked(operands, params):
 
 
 _JOINS = (
-    Op("concatenate", ((8, "jnp.concatenate([{*}]{axis})"), (1, "jnp.hstack([{*}])", "hstack"),
-                       (1, "jnp.vstack([{*}])", "vstack"), (1, "jnp.append({0}, {1}, axis={axis:d})", "two")),
-       hull, interleaved, shape=_concatenated, dtypes=NUMBERS, linear=True),
-    Op("stack", ((1, "jnp.stack([{*}]{axis})"),), hull, interleaved, shape=_stacked,
-       dtypes=NUMBERS, linear=True),
+    Op(
+        "concatenate",
+        (
+            (8, "jnp.concatenate([{*}]{axis})"),
+            (1, "jnp.hstack([{*}])", "hstack"),
+            (1, "jnp.vstack([{*}])", "vstack"),
+            (1, "jnp.append({0}, {1}, axis={axis:d})", "two"),
+        ),
+        hull,
+        interleaved,
+        shape=_concatenated,
+        dtypes=NUMBERS,
+        linear=True,
+    ),
+    Op(
+        "stack",
+        ((1, "jnp.stack([{*}]{axis})"),),
+        hull,
+        interleaved,
+        shape=_stacked,
+        dtypes=NUMBERS,
+        linear=True,
+    ),
 )
 
 

@@ -45,17 +45,33 @@ def _einsum_equation(operands, params):
 
 def _contract(name, spellings, equation, **options):
     """A product described by its einsum: `equation(operands, params)` gives it."""
+
     def shape(operands, params):
         return einsum_shape(equation(operands, params), [x.shape for x in operands])[0]
 
     def count(operands, params):
         return einsum_shape(equation(operands, params), [x.shape for x in operands])[1]
-    return Op(name, spellings, lambda o, p: contraction(o, count(o, p))[0],
-              lambda o, p: contraction(o, count(o, p))[1], shape=shape, dtype=lambda o, p: promote(*o), **options)
+
+    return Op(
+        name,
+        spellings,
+        lambda o, p: contraction(o, count(o, p))[0],
+        lambda o, p: contraction(o, count(o, p))[1],
+        shape=shape,
+        dtype=lambda o, p: promote(*o),
+        **options,
+    )
 
 
-_DOT = {(1, 1): "i,i->", (2, 1): "ij,j->i", (1, 2): "i,ij->j", (2, 2): "ij,jk->ik", (3, 1): "bij,j->bi",
-        (3, 2): "bij,jk->bik", (3, 3): "bij,bjk->bik"}
+_DOT = {
+    (1, 1): "i,i->",
+    (2, 1): "ij,j->i",
+    (1, 2): "i,ij->j",
+    (2, 2): "ij,jk->ik",
+    (3, 1): "bij,j->bi",
+    (3, 2): "bij,jk->bik",
+    (3, 3): "bij,bjk->bik",
+}
 
 
 def _dot_equation(operands, params):
@@ -82,22 +98,56 @@ def equation_of(op: str, operands: tuple[Value, ...], params: dict) -> str | Non
 
 
 TABLE = (
-    _contract("einsum", ((4, 'jnp.einsum("{equation}", {0}, {1})'), (1, "jnp.vecdot({0}, {1})", "rows")), _einsum_equation),
-    _contract("matmul", ((3, "70|{0:70} @ {1:71}"), (4, "jnp.dot({0}, {1})", "dot"), (3, "jnp.matmul({0}, {1})"),
-                         (1, "lax.dot({0}, {1})", "dot2"), (1, "lax.dot_general({0}, {1}, (((1,), (0,)), ((), ())))", "mat2"),
-                         (2, "jnp.vdot({0}, {1})", "vec1")), _dot_equation),
-    _contract("vdot", ((1, "jnp.vdot({0}, {1})"),), lambda o, p: "i,i->" if o[0].ndim == 1 else "ij,ij->"),
-    _contract("tensordot", ((1, "jnp.tensordot({0}, {1}, axes={axes})"),),
-              lambda o, p: {1: "ij,jk->ik", 2: "ij,ij->"}[p["axes"]]),
-    _contract("outer", ((2, "jnp.outer({0}, {1})"), (1, "70|{0:99}[:, None] * {1:99}[None, :]")), lambda o, p: "i,j->ij"),
-    Op("trace", ((1, "jnp.trace({0})"),), lambda o, p: (min(o[0].shape) * o[0].low, min(o[0].shape) * o[0].high),
-       lambda o, p: summed(*spread(o[0]), min(o[0].shape)), shape=lambda o, p: with_ndim(o[0], 2).shape[:0],
-       dtype=first_dtype, linear=True),
-    Op("convolve", ((3, 'jnp.convolve({0}, {1}, mode="{mode}")'),),
-       lambda o, p: tuple(min(o[1].shape[0], o[0].shape[0]) * b for b in (
-           min(0.0, _product_range(*o)[0]), max(0.0, _product_range(*o)[1]))),
-       lambda o, p: contraction(o, min(o[1].shape[0], o[0].shape[0]))[1],
-       shape=lambda o, p: _convolved(*o, p["mode"]), dtypes=("float32",)),
+    _contract(
+        "einsum",
+        ((4, 'jnp.einsum("{equation}", {0}, {1})'), (1, "jnp.vecdot({0}, {1})", "rows")),
+        _einsum_equation,
+    ),
+    _contract(
+        "matmul",
+        (
+            (3, "70|{0:70} @ {1:71}"),
+            (4, "jnp.dot({0}, {1})", "dot"),
+            (3, "jnp.matmul({0}, {1})"),
+            (1, "lax.dot({0}, {1})", "dot2"),
+            (1, "lax.dot_general({0}, {1}, (((1,), (0,)), ((), ())))", "mat2"),
+            (2, "jnp.vdot({0}, {1})", "vec1"),
+        ),
+        _dot_equation,
+    ),
+    _contract(
+        "vdot", ((1, "jnp.vdot({0}, {1})"),), lambda o, p: "i,i->" if o[0].ndim == 1 else "ij,ij->"
+    ),
+    _contract(
+        "tensordot",
+        ((1, "jnp.tensordot({0}, {1}, axes={axes})"),),
+        lambda o, p: {1: "ij,jk->ik", 2: "ij,ij->"}[p["axes"]],
+    ),
+    _contract(
+        "outer",
+        ((2, "jnp.outer({0}, {1})"), (1, "70|{0:99}[:, None] * {1:99}[None, :]")),
+        lambda o, p: "i,j->ij",
+    ),
+    Op(
+        "trace",
+        ((1, "jnp.trace({0})"),),
+        lambda o, p: (min(o[0].shape) * o[0].low, min(o[0].shape) * o[0].high),
+        lambda o, p: summed(*spread(o[0]), min(o[0].shape)),
+        shape=lambda o, p: with_ndim(o[0], 2).shape[:0],
+        dtype=first_dtype,
+        linear=True,
+    ),
+    Op(
+        "convolve",
+        ((3, 'jnp.convolve({0}, {1}, mode="{mode}")'),),
+        lambda o, p: tuple(
+            min(o[1].shape[0], o[0].shape[0]) * b
+            for b in (min(0.0, _product_range(*o)[0]), max(0.0, _product_range(*o)[1]))
+        ),
+        lambda o, p: contraction(o, min(o[1].shape[0], o[0].shape[0]))[1],
+        shape=lambda o, p: _convolved(*o, p["mode"]),
+        dtypes=("float32",),
+    ),
 )
 
 

@@ -6,7 +6,9 @@ from jax_ir_synth.kernels.core.values import SAMPLES
 from jax_ir_synth.kernels.ops.base import Op
 
 _RAMP = (np.arange(SAMPLES) * 7 % SAMPLES + 0.5) / SAMPLES
-_NORMAL = np.array([-1.6, 0.4, 1.1, -0.3, 0.8, -1.0, 0.1, 1.7, -0.6, 0.3, -1.3, 1.3, -0.1, 0.6, -0.8, -0.6])
+_NORMAL = np.array(
+    [-1.6, 0.4, 1.1, -0.3, 0.8, -1.0, 0.1, 1.7, -0.6, 0.3, -1.3, 1.3, -0.1, 0.6, -0.8, -0.6]
+)
 
 
 def _is_key(operands, params):
@@ -14,15 +16,32 @@ def _is_key(operands, params):
 
 
 def _key_op(name, spellings):
-    return Op(name, spellings, lambda o, p: (0, 2**32 - 1), lambda o, p: _RAMP * 2**32, shape=lambda o, p: (2,),
-              dtype=lambda o, p: "uint32", accepts=lambda o, p: not o or _is_key(o, p), smooth=False, checked=False,
-              dtypes=("uint32",))
+    return Op(
+        name,
+        spellings,
+        lambda o, p: (0, 2**32 - 1),
+        lambda o, p: _RAMP * 2**32,
+        shape=lambda o, p: (2,),
+        dtype=lambda o, p: "uint32",
+        accepts=lambda o, p: not o or _is_key(o, p),
+        smooth=False,
+        checked=False,
+        dtypes=("uint32",),
+    )
 
 
 def _draw(name, spellings, low, high, samples, dtype="float32"):
-    return Op(name, spellings, lambda o, p: (p.get("low", low), p.get("high", high)),
-              lambda o, p: samples(p) if callable(samples) else samples,
-              shape=lambda o, p: p["shape"], dtype=lambda o, p: dtype, accepts=_is_key, smooth=False, dtypes=("uint32",))
+    return Op(
+        name,
+        spellings,
+        lambda o, p: (p.get("low", low), p.get("high", high)),
+        lambda o, p: samples(p) if callable(samples) else samples,
+        shape=lambda o, p: p["shape"],
+        dtype=lambda o, p: dtype,
+        accepts=_is_key,
+        smooth=False,
+        dtypes=("uint32",),
+    )
 
 
 def _uniform_samples(params):
@@ -40,32 +59,109 @@ TABLE = (
     _key_op("new_rbg_key", ((1, 'jax.random.key({seed}, impl="rbg")'),)),
     _key_op("new_unsafe_rbg_key", ((1, 'jax.random.key({seed}, impl="unsafe_rbg")'),)),
     _key_op("fold_in", ((1, "jax.random.fold_in({0}, {data})"),)),
-    _draw("random_normal", ((4, "jax.random.normal({0}, {shape})"), (1, "jax.random.normal({0}, shape={shape})")),
-          -6.0, 6.0, _NORMAL),
-    _draw("random_uniform", ((4, "jax.random.uniform({0}, {shape})"), (1, "jax.random.uniform({0}, shape={shape})")),
-          0.0, 1.0, _uniform_samples),
-    _draw("random_uniform_between", ((1, "jax.random.uniform({0}, {shape}, minval={low}, maxval={high})"),),
-          0.0, 1.0, _uniform_samples),
-    _draw("random_bernoulli", ((1, "jax.random.bernoulli({0}, {p}, {shape})"),), 0.0, 1.0,
-          lambda p: (_RAMP < p["p"]) * 1.0, dtype="bool"),
-    _draw("random_integers", ((1, "jax.random.randint({0}, {shape}, {low}, {above})"),), 0, 1, _integer_samples,
-          dtype="int32"),
-    _draw("random_exponential", ((1, "jax.random.exponential({0}, {shape})"),), 0.0, 17.0, -np.log(1 - _RAMP)),
-    _draw("random_gumbel", ((1, "jax.random.gumbel({0}, {shape})"),), -5.0, 17.0, -np.log(-np.log(_RAMP))),
+    _draw(
+        "random_normal",
+        ((4, "jax.random.normal({0}, {shape})"), (1, "jax.random.normal({0}, shape={shape})")),
+        -6.0,
+        6.0,
+        _NORMAL,
+    ),
+    _draw(
+        "random_uniform",
+        ((4, "jax.random.uniform({0}, {shape})"), (1, "jax.random.uniform({0}, shape={shape})")),
+        0.0,
+        1.0,
+        _uniform_samples,
+    ),
+    _draw(
+        "random_uniform_between",
+        ((1, "jax.random.uniform({0}, {shape}, minval={low}, maxval={high})"),),
+        0.0,
+        1.0,
+        _uniform_samples,
+    ),
+    _draw(
+        "random_bernoulli",
+        ((1, "jax.random.bernoulli({0}, {p}, {shape})"),),
+        0.0,
+        1.0,
+        lambda p: (_RAMP < p["p"]) * 1.0,
+        dtype="bool",
+    ),
+    _draw(
+        "random_integers",
+        ((1, "jax.random.randint({0}, {shape}, {low}, {above})"),),
+        0,
+        1,
+        _integer_samples,
+        dtype="int32",
+    ),
+    _draw(
+        "random_exponential",
+        ((1, "jax.random.exponential({0}, {shape})"),),
+        0.0,
+        17.0,
+        -np.log(1 - _RAMP),
+    ),
+    _draw(
+        "random_gumbel",
+        ((1, "jax.random.gumbel({0}, {shape})"),),
+        -5.0,
+        17.0,
+        -np.log(-np.log(_RAMP)),
+    ),
     _draw("random_laplace", ((1, "jax.random.laplace({0}, {shape})"),), -17.0, 17.0, _NORMAL * 1.4),
-    _draw("random_truncated", ((1, "jax.random.truncated_normal({0}, {low}, {high}, {shape})"),), -2.0, 2.0,
-          _NORMAL * 0.8),
-    _draw("random_rademacher", ((1, "jax.random.rademacher({0}, {shape})"),), -1.0, 1.0,
-          np.where(_RAMP > 0.5, 1.0, -1.0), dtype="int32"),
-    Op("random_permutation", ((1, "jax.random.permutation({0}, {1})"),), lambda o, p: (o[1].low, o[1].high),
-       lambda o, p: np.roll(o[1].samples, 3), shape=lambda o, p: o[1].shape, dtype=lambda o, p: o[1].dtype,
-       accepts=_is_key, select=(0,), dtypes=("uint32",), linear=True),
-    Op("random_choice", ((1, "jax.random.choice({0}, {1}, {shape})"), (1, "jax.random.choice({0}, {1}, shape={shape})")),
-       lambda o, p: (o[1].low, o[1].high), lambda o, p: np.roll(o[1].samples, 3),
-       shape=lambda o, p: p["shape"] + o[1].shape[1:], dtype=lambda o, p: o[1].dtype, accepts=_is_key, select=(0,),
-       dtypes=("uint32",), linear=True),
-    Op("random_categorical", ((1, "jax.random.categorical({0}, {1})"), (1, "jax.random.categorical({0}, {1}, axis=-1)")),
-       lambda o, p: (0, o[1].shape[-1] - 1), lambda o, p: np.floor(_RAMP * o[1].shape[-1]),
-       shape=lambda o, p: o[1].shape[:-1], dtype=lambda o, p: "int32", accepts=_is_key, smooth=False,
-       dtypes=("uint32",)),
+    _draw(
+        "random_truncated",
+        ((1, "jax.random.truncated_normal({0}, {low}, {high}, {shape})"),),
+        -2.0,
+        2.0,
+        _NORMAL * 0.8,
+    ),
+    _draw(
+        "random_rademacher",
+        ((1, "jax.random.rademacher({0}, {shape})"),),
+        -1.0,
+        1.0,
+        np.where(_RAMP > 0.5, 1.0, -1.0),
+        dtype="int32",
+    ),
+    Op(
+        "random_permutation",
+        ((1, "jax.random.permutation({0}, {1})"),),
+        lambda o, p: (o[1].low, o[1].high),
+        lambda o, p: np.roll(o[1].samples, 3),
+        shape=lambda o, p: o[1].shape,
+        dtype=lambda o, p: o[1].dtype,
+        accepts=_is_key,
+        select=(0,),
+        dtypes=("uint32",),
+        linear=True,
+    ),
+    Op(
+        "random_choice",
+        (
+            (1, "jax.random.choice({0}, {1}, {shape})"),
+            (1, "jax.random.choice({0}, {1}, shape={shape})"),
+        ),
+        lambda o, p: (o[1].low, o[1].high),
+        lambda o, p: np.roll(o[1].samples, 3),
+        shape=lambda o, p: p["shape"] + o[1].shape[1:],
+        dtype=lambda o, p: o[1].dtype,
+        accepts=_is_key,
+        select=(0,),
+        dtypes=("uint32",),
+        linear=True,
+    ),
+    Op(
+        "random_categorical",
+        ((1, "jax.random.categorical({0}, {1})"), (1, "jax.random.categorical({0}, {1}, axis=-1)")),
+        lambda o, p: (0, o[1].shape[-1] - 1),
+        lambda o, p: np.floor(_RAMP * o[1].shape[-1]),
+        shape=lambda o, p: o[1].shape[:-1],
+        dtype=lambda o, p: "int32",
+        accepts=_is_key,
+        smooth=False,
+        dtypes=("uint32",),
+    ),
 )

@@ -8,7 +8,9 @@ from jax_ir_synth.kernels.core.values import SAMPLES, Undrawable, Value
 from jax_ir_synth.kernels.ops.base import Op
 
 # Fixed, standardised offsets: how far a reduction's samples spread around what is expected of it.
-_Z = np.array([-1.6, 0.4, 1.1, -0.3, 0.8, -1.0, 0.1, 1.7, -0.6, 0.3, -1.3, 1.3, -0.1, 0.6, -0.8, -0.6])
+_Z = np.array(
+    [-1.6, 0.4, 1.1, -0.3, 0.8, -1.0, 0.1, 1.7, -0.6, 0.3, -1.3, 1.3, -0.1, 0.6, -0.8, -0.6]
+)
 assert _Z.shape == (SAMPLES,)
 
 NUMBERS = ("float32", "float16", "bfloat16", "int32")
@@ -54,15 +56,26 @@ def around(mean: float, std: float) -> np.ndarray:
 
 def _reduction(name, spellings, bounds, sample, min_count=2, **options):
     def accepts(operands, params):
-        return reduced_count(operands[0], params) >= min_count and (more is None or more(operands, params))
+        return reduced_count(operands[0], params) >= min_count and (
+            more is None or more(operands, params)
+        )
+
     more = options.pop("accepts", None)
 
     def clipped(operands, params):
         x = operands[0]
         low, high = bounds(operands, params)
         return np.clip(sample(x, reduced_count(x, params), *spread(x)), low, high)
-    return Op(name, spellings, bounds, clipped, accepts=accepts, shape=_reduced_shape,
-              **({"dtype": lambda o, p: o[0].dtype} | options))
+
+    return Op(
+        name,
+        spellings,
+        bounds,
+        clipped,
+        accepts=accepts,
+        shape=_reduced_shape,
+        **({"dtype": lambda o, p: o[0].dtype} | options),
+    )
 
 
 def _scaled(operands, params):
@@ -127,55 +140,146 @@ def _index_shape(operands, params):
 
 
 def _indexes(name, spellings):
-    return Op(name, spellings, _index_bounds,
-              lambda o, p: np.floor((_Z + 1.7) / 3.5 * reduced_count(o[0], p)), shape=_index_shape,
-              accepts=lambda o, p: reduced_count(o[0], p) >= 2, dtype=lambda o, p: "int32", smooth=False,
-              dtypes=NUMBERS)
+    return Op(
+        name,
+        spellings,
+        _index_bounds,
+        lambda o, p: np.floor((_Z + 1.7) / 3.5 * reduced_count(o[0], p)),
+        shape=_index_shape,
+        accepts=lambda o, p: reduced_count(o[0], p) >= 2,
+        dtype=lambda o, p: "int32",
+        smooth=False,
+        dtypes=NUMBERS,
+    )
 
 
 _bool = {"dtype": lambda o, p: "bool", "smooth": False, "dtypes": ("bool",)}
 
 TABLE = (
-    _reduction("sum", _reduce("sum"), _scaled, lambda x, n, m, s: summed(m, s, n), dtypes=NUMBERS, linear=True),
-    _reduction("mean", _reduce("mean"), _same, lambda x, n, m, s: around(m, s / math.sqrt(n)), linear=True),
-    _reduction("prod", _reduce("prod"), _power_bounds,
-               lambda x, n, m, s: np.exp(n * math.log(m) + math.sqrt(n) * s / m * _Z),
-               accepts=lambda o, p: o[0].low >= 0.4 and o[0].high <= 1.8 and reduced_count(o[0], p) <= 12),
-    _reduction("max", _reduce("max") + ((1, "jnp.amax({0}{axis}{keepdims})"),), _same, lambda x, n, m, s: around(m + _tail(n) * s, s / math.log(n + 2)),
-               dtypes=NUMBERS),
-    _reduction("min", _reduce("min"), _same, lambda x, n, m, s: around(m - _tail(n) * s, s / math.log(n + 2)),
-               dtypes=NUMBERS),
-    _reduction("var", _reduce("var", weight=4), _var_bounds,
-               lambda x, n, m, s: around(s * s, s * s / math.sqrt(n)), min_count=4),
-    _reduction("std", _reduce("std", weight=4), _std_bounds,
-               lambda x, n, m, s: around(s, 0.5 * s / math.sqrt(n)), min_count=4,
-               accepts=lambda o, p: o[0].samples.std() > 0.1),
-    _reduction("norm", ((4, "jnp.linalg.norm({0}{axis}{keepdims})"),), _norm_bounds,
-               lambda x, n, m, s: around(math.sqrt(n * (m * m + s * s)), 0.7 * s),
-               accepts=lambda o, p: (len(p["axis"]) == 1 or o[0].ndim == 1) and o[0].samples.std() > 0.1,
-               min_count=3),
-    _reduction("norm_l1", ((2, "jnp.linalg.norm({0}, ord=1{axis}{keepdims})"),), _l1_bounds,
-               lambda x, n, m, s: summed(float(np.abs(x.samples).mean()), float(np.abs(x.samples).std()), n),
-               accepts=lambda o, p: len(p["axis"]) == 1),
-    _reduction("logsumexp", ((3, "jax.nn.logsumexp({0}{axis}{keepdims})"),
-                             (6, "jax.scipy.special.logsumexp({0}{axis}{keepdims})")), _lse_bounds,
-               lambda x, n, m, s: around(m + math.log(n) + s * s / 2, s / math.sqrt(n))),
-    _reduction("median", ((1, "jnp.median({0}{axis}{keepdims})"),), _same,
-               lambda x, n, m, s: around(m, 1.2 * s / math.sqrt(n)), dtypes=("float32",)),
-    _reduction("nanmean", ((1, "jnp.nanmean({0}{axis}{keepdims})"),), _same,
-               lambda x, n, m, s: around(m, s / math.sqrt(n)), dtypes=("float32",)),
-    _reduction("nanmax", ((1, "jnp.nanmax({0}{axis}{keepdims})"),), _same,
-               lambda x, n, m, s: around(m + _tail(n) * s, s / math.log(n + 2)), dtypes=("float32",)),
-    _reduction("ptp", ((1, "jnp.ptp({0}{axis}{keepdims})"),), lambda o, p: (0.0, o[0].high - o[0].low),
-               lambda x, n, m, s: around(2 * _tail(n) * s, s / math.log(n + 2)), min_count=4),
-    _reduction("any", ((2, "jnp.any({0}{axis}{keepdims})"),), lambda o, p: (0.0, 1.0),
-               lambda x, n, m, s: (_Z > -0.7) * 1.0, checked=False, **_bool),
-    _reduction("all", ((2, "jnp.all({0}{axis}{keepdims})"),), lambda o, p: (0.0, 1.0),
-               lambda x, n, m, s: (_Z > 0.7) * 1.0, checked=False, **_bool),
-    _reduction("count_nonzero", ((2, "jnp.count_nonzero({0}{axis}{keepdims})"),
-                                 (3, "jnp.sum({0}{axis}{keepdims})")),
-               lambda o, p: (0.0, float(reduced_count(o[0], p))), lambda x, n, m, s: np.round(summed(m, s, n)),
-               **(_bool | {"dtype": lambda o, p: "int32"})),
+    _reduction(
+        "sum",
+        _reduce("sum"),
+        _scaled,
+        lambda x, n, m, s: summed(m, s, n),
+        dtypes=NUMBERS,
+        linear=True,
+    ),
+    _reduction(
+        "mean", _reduce("mean"), _same, lambda x, n, m, s: around(m, s / math.sqrt(n)), linear=True
+    ),
+    _reduction(
+        "prod",
+        _reduce("prod"),
+        _power_bounds,
+        lambda x, n, m, s: np.exp(n * math.log(m) + math.sqrt(n) * s / m * _Z),
+        accepts=lambda o, p: o[0].low >= 0.4 and o[0].high <= 1.8 and reduced_count(o[0], p) <= 12,
+    ),
+    _reduction(
+        "max",
+        _reduce("max") + ((1, "jnp.amax({0}{axis}{keepdims})"),),
+        _same,
+        lambda x, n, m, s: around(m + _tail(n) * s, s / math.log(n + 2)),
+        dtypes=NUMBERS,
+    ),
+    _reduction(
+        "min",
+        _reduce("min"),
+        _same,
+        lambda x, n, m, s: around(m - _tail(n) * s, s / math.log(n + 2)),
+        dtypes=NUMBERS,
+    ),
+    _reduction(
+        "var",
+        _reduce("var", weight=4),
+        _var_bounds,
+        lambda x, n, m, s: around(s * s, s * s / math.sqrt(n)),
+        min_count=4,
+    ),
+    _reduction(
+        "std",
+        _reduce("std", weight=4),
+        _std_bounds,
+        lambda x, n, m, s: around(s, 0.5 * s / math.sqrt(n)),
+        min_count=4,
+        accepts=lambda o, p: o[0].samples.std() > 0.1,
+    ),
+    _reduction(
+        "norm",
+        ((4, "jnp.linalg.norm({0}{axis}{keepdims})"),),
+        _norm_bounds,
+        lambda x, n, m, s: around(math.sqrt(n * (m * m + s * s)), 0.7 * s),
+        accepts=lambda o, p: (len(p["axis"]) == 1 or o[0].ndim == 1) and o[0].samples.std() > 0.1,
+        min_count=3,
+    ),
+    _reduction(
+        "norm_l1",
+        ((2, "jnp.linalg.norm({0}, ord=1{axis}{keepdims})"),),
+        _l1_bounds,
+        lambda x, n, m, s: summed(
+            float(np.abs(x.samples).mean()), float(np.abs(x.samples).std()), n
+        ),
+        accepts=lambda o, p: len(p["axis"]) == 1,
+    ),
+    _reduction(
+        "logsumexp",
+        (
+            (3, "jax.nn.logsumexp({0}{axis}{keepdims})"),
+            (6, "jax.scipy.special.logsumexp({0}{axis}{keepdims})"),
+        ),
+        _lse_bounds,
+        lambda x, n, m, s: around(m + math.log(n) + s * s / 2, s / math.sqrt(n)),
+    ),
+    _reduction(
+        "median",
+        ((1, "jnp.median({0}{axis}{keepdims})"),),
+        _same,
+        lambda x, n, m, s: around(m, 1.2 * s / math.sqrt(n)),
+        dtypes=("float32",),
+    ),
+    _reduction(
+        "nanmean",
+        ((1, "jnp.nanmean({0}{axis}{keepdims})"),),
+        _same,
+        lambda x, n, m, s: around(m, s / math.sqrt(n)),
+        dtypes=("float32",),
+    ),
+    _reduction(
+        "nanmax",
+        ((1, "jnp.nanmax({0}{axis}{keepdims})"),),
+        _same,
+        lambda x, n, m, s: around(m + _tail(n) * s, s / math.log(n + 2)),
+        dtypes=("float32",),
+    ),
+    _reduction(
+        "ptp",
+        ((1, "jnp.ptp({0}{axis}{keepdims})"),),
+        lambda o, p: (0.0, o[0].high - o[0].low),
+        lambda x, n, m, s: around(2 * _tail(n) * s, s / math.log(n + 2)),
+        min_count=4,
+    ),
+    _reduction(
+        "any",
+        ((2, "jnp.any({0}{axis}{keepdims})"),),
+        lambda o, p: (0.0, 1.0),
+        lambda x, n, m, s: (_Z > -0.7) * 1.0,
+        checked=False,
+        **_bool,
+    ),
+    _reduction(
+        "all",
+        ((2, "jnp.all({0}{axis}{keepdims})"),),
+        lambda o, p: (0.0, 1.0),
+        lambda x, n, m, s: (_Z > 0.7) * 1.0,
+        checked=False,
+        **_bool,
+    ),
+    _reduction(
+        "count_nonzero",
+        ((2, "jnp.count_nonzero({0}{axis}{keepdims})"), (3, "jnp.sum({0}{axis}{keepdims})")),
+        lambda o, p: (0.0, float(reduced_count(o[0], p))),
+        lambda x, n, m, s: np.round(summed(m, s, n)),
+        **(_bool | {"dtype": lambda o, p: "int32"}),
+    ),
     _indexes("argmax", ((5, "jnp.argmax({0}{axis})"), (1, "{0:99}.argmax({axis})"))),
     _indexes("argmin", ((5, "jnp.argmin({0}{axis})"),)),
 )

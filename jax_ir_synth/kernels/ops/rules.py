@@ -1,6 +1,5 @@
 """Shape, range and sample rules that several tables of array operations share."""
 
-
 import numpy as np
 
 from jax_ir_synth.kernels.core.values import SAMPLES, Undrawable, Value
@@ -15,6 +14,7 @@ def of_param(name):
 
 def changing_axis(change):
     """Shape rule of an operation that changes the length of one axis."""
+
     def shape(operands, params):
         x, axis = operands[0], params["axis"]
         if axis >= x.ndim:
@@ -22,7 +22,8 @@ def changing_axis(change):
         n = change(x.shape[axis], params)
         if n < 1:
             raise Undrawable("empty")
-        return x.shape[:axis] + (n,) + x.shape[axis + 1:]
+        return x.shape[:axis] + (n,) + x.shape[axis + 1 :]
+
     return shape
 
 
@@ -44,7 +45,6 @@ def with_ndim(x: Value, ndim: int) -> Value:
 
 def hull(operands, params):
     return min(x.low for x in operands), max(x.high for x in operands)
-
 
 
 def interleaved(operands, params):

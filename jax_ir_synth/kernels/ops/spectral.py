@@ -47,10 +47,28 @@ def _filtered_bounds(operands, params):
 
 _f32 = {"dtype": first_dtype, "dtypes": ("float32",)}
 TABLE = (
-    Op("fft_real", ((2, "jnp.real(jnp.fft.fft({0}))"), (1, "jnp.fft.fft({0}).real")), _summed_bounds,
-       _spectrum_sample, shape=_whole, **_f32),
-    Op("fft_imag", ((2, "jnp.imag(jnp.fft.rfft({0}))"), (1, "jnp.fft.rfft({0}).imag")), _summed_bounds,
-       _spectrum_sample, shape=_halved, **_f32),
-    Op("fft_filter", ((1, "jnp.fft.irfft(jnp.fft.rfft({0}) * {1}, n={length})"),), _filtered_bounds,
-       lambda o, p: o[0].samples * o[1].samples.mean(), shape=_gains, **_f32),
+    Op(
+        "fft_real",
+        ((2, "jnp.real(jnp.fft.fft({0}))"), (1, "jnp.fft.fft({0}).real")),
+        _summed_bounds,
+        _spectrum_sample,
+        shape=_whole,
+        **_f32,
+    ),
+    Op(
+        "fft_imag",
+        ((2, "jnp.imag(jnp.fft.rfft({0}))"), (1, "jnp.fft.rfft({0}).imag")),
+        _summed_bounds,
+        _spectrum_sample,
+        shape=_halved,
+        **_f32,
+    ),
+    Op(
+        "fft_filter",
+        ((1, "jnp.fft.irfft(jnp.fft.rfft({0}) * {1}, n={length})"),),
+        _filtered_bounds,
+        lambda o, p: o[0].samples * o[1].samples.mean(),
+        shape=_gains,
+        **_f32,
+    ),
 )

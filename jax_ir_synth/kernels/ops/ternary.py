@@ -26,8 +26,14 @@ def _condition(operands, params):
 
 def _exact_choice(operands, params):
     c, x, y = operands
-    return (c.dtype == "bool" and c.shape in ((), x.shape) and x.shape == y.shape and x.dtype == y.dtype
-            and not x.weak and not y.weak)
+    return (
+        c.dtype == "bool"
+        and c.shape in ((), x.shape)
+        and x.shape == y.shape
+        and x.dtype == y.dtype
+        and not x.weak
+        and not y.weak
+    )
 
 
 def _clip_bounds(operands, params):
@@ -37,8 +43,11 @@ def _clip_bounds(operands, params):
 
 def _clip_accepts(operands, params):
     x, low, high = operands
-    return low.high < high.low and promote(*operands) == x.dtype and broadcast(
-        x.shape, low.shape, high.shape) == x.shape
+    return (
+        low.high < high.low
+        and promote(*operands) == x.dtype
+        and broadcast(x.shape, low.shape, high.shape) == x.shape
+    )
 
 
 def _first(operands, params):
@@ -46,15 +55,43 @@ def _first(operands, params):
 
 
 TABLE = (
-    Op("where", ((1, "jnp.where({0}, {1}, {2})"),), _choice_bounds, _choice_sample, accepts=_condition,
-       dtype=_choice_dtype, select=(0,), dtypes=NUMBERS),
-    Op("select", ((5, "lax.select({0}, {1}, {2})"), (1, "lax.select_n({0}, {2}, {1})")), _choice_bounds, _choice_sample, accepts=_exact_choice,
-       dtype=_choice_dtype, select=(0,), dtypes=NUMBERS),
-    Op("clip", ((5, "jnp.clip({0}, {1}, {2})"), (1, "jnp.clip({0}, min={1}, max={2})")), _clip_bounds,
-       lambda o, p: np.clip(o[0].samples, o[1].samples, o[2].samples), domain=(ANY, ANY, ANY),
-       accepts=_clip_accepts, dtype=_first, dtypes=NUMBERS),
-    Op("clamp", ((1, "lax.clamp({1}, {0}, {2})"),), _clip_bounds,
-       lambda o, p: np.clip(o[0].samples, o[1].samples, o[2].samples),
-       accepts=lambda o, p: _clip_accepts(o, p) and o[1].ndim == o[2].ndim == 0, dtype=_first,
-       dtypes=("float32", "int32")),
+    Op(
+        "where",
+        ((1, "jnp.where({0}, {1}, {2})"),),
+        _choice_bounds,
+        _choice_sample,
+        accepts=_condition,
+        dtype=_choice_dtype,
+        select=(0,),
+        dtypes=NUMBERS,
+    ),
+    Op(
+        "select",
+        ((5, "lax.select({0}, {1}, {2})"), (1, "lax.select_n({0}, {2}, {1})")),
+        _choice_bounds,
+        _choice_sample,
+        accepts=_exact_choice,
+        dtype=_choice_dtype,
+        select=(0,),
+        dtypes=NUMBERS,
+    ),
+    Op(
+        "clip",
+        ((5, "jnp.clip({0}, {1}, {2})"), (1, "jnp.clip({0}, min={1}, max={2})")),
+        _clip_bounds,
+        lambda o, p: np.clip(o[0].samples, o[1].samples, o[2].samples),
+        domain=(ANY, ANY, ANY),
+        accepts=_clip_accepts,
+        dtype=_first,
+        dtypes=NUMBERS,
+    ),
+    Op(
+        "clamp",
+        ((1, "lax.clamp({1}, {0}, {2})"),),
+        _clip_bounds,
+        lambda o, p: np.clip(o[0].samples, o[1].samples, o[2].samples),
+        accepts=lambda o, p: _clip_accepts(o, p) and o[1].ndim == o[2].ndim == 0,
+        dtype=_first,
+        dtypes=("float32", "int32"),
+    ),
 )

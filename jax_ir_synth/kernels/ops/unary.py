@@ -15,41 +15,49 @@ def _monotone(fn):
         x = operands[0]
         ends = float(fn(np.float64(x.low))), float(fn(np.float64(x.high)))
         return min(ends), max(ends)
+
     return bounds
 
 
 def _gridded(fn):
     """Range by a grid, widened: for smooth functions on the short ranges that are drawn here."""
+
     def bounds(operands, params):
         x = operands[0]
         y = fn(x.low + (x.high - x.low) * _GRID)
         low, high = float(y.min()), float(y.max())
         pad = 0.03 * (high - low)
         return low - pad, high + pad
+
     return bounds
 
 
 def _even(fn):
     """Range of a function that falls to fn(0) and rises again."""
+
     def bounds(operands, params):
         x = operands[0]
         ends = float(fn(np.float64(x.low))), float(fn(np.float64(x.high)))
         low = float(fn(np.float64(0.0))) if x.low < 0 < x.high else min(ends)
         return low, max(ends)
+
     return bounds
 
 
 def _near(fn):
     """Range of a function that rounds to eight bits."""
+
     def bounds(operands, params):
         x = operands[0]
         return x.low - abs(x.low) / 128, x.high + abs(x.high) / 128
+
     return bounds
 
 
 def _fixed(low, high):
     def bounds(operands, params):
         return low, high
+
     return bounds
 
 
@@ -58,10 +66,14 @@ def _unary(name, spellings, fn, kind="monotone", domain=ANY, **options):
     if isinstance(spellings, str):
         spellings = ((1, spellings),)
     return Op(
-        name, spellings,
+        name,
+        spellings,
         bounds=rule(fn) if rule else _fixed(*kind),
         sample=lambda operands, params: fn(operands[0].samples),
-        domain=(domain,), shape=first_shape, dtype=first_dtype, **options,
+        domain=(domain,),
+        shape=first_shape,
+        dtype=first_dtype,
+        **options,
     )
 
 
@@ -87,28 +99,50 @@ def _gelu_tanh(x):
 ONLY32 = {"dtypes": ("float32",)}
 
 TABLE = (
-    _unary("neg", ((12, "80|-{0:80}"), (2, "jnp.negative({0})"), (1, "lax.neg({0})")), np.negative,
-           linear=True),
-    _unary("abs", ((6, "jnp.abs({0})"), (1, "lax.abs({0})"), (1, "jnp.absolute({0})")), np.abs, "even"),
-    _unary("square", ((6, "jnp.square({0})"), (4, "90|{0:91} ** 2"), (1, "lax.square({0})")),
-           np.square, "even"),
-    _unary("cube", ((3, "90|{0:91} ** 3"), (1, "jnp.power({0}, 3)"), (1, "lax.integer_pow({0}, 3)")),
-           lambda x: x**3),
+    _unary(
+        "neg",
+        ((12, "80|-{0:80}"), (2, "jnp.negative({0})"), (1, "lax.neg({0})")),
+        np.negative,
+        linear=True,
+    ),
+    _unary(
+        "abs", ((6, "jnp.abs({0})"), (1, "lax.abs({0})"), (1, "jnp.absolute({0})")), np.abs, "even"
+    ),
+    _unary(
+        "square",
+        ((6, "jnp.square({0})"), (4, "90|{0:91} ** 2"), (1, "lax.square({0})")),
+        np.square,
+        "even",
+    ),
+    _unary(
+        "cube",
+        ((3, "90|{0:91} ** 3"), (1, "jnp.power({0}, 3)"), (1, "lax.integer_pow({0}, 3)")),
+        lambda x: x**3,
+    ),
     _unary("sqrt", ((8, "jnp.sqrt({0})"), (1, "lax.sqrt({0})")), np.sqrt, domain=(0.02, np.inf)),
-    _unary("rsqrt", "lax.rsqrt({0})", lambda x: 1 / np.sqrt(x),
-           domain=(0.05, np.inf)),
+    _unary("rsqrt", "lax.rsqrt({0})", lambda x: 1 / np.sqrt(x), domain=(0.05, np.inf)),
     _unary("cbrt", ((2, "jnp.cbrt({0})"), (1, "lax.cbrt({0})")), np.cbrt, domain=(0.05, np.inf)),
-    _unary("reciprocal", ((3, "70|1.0 / {0:71}"), (3, "jnp.reciprocal({0})")), lambda x: 1 / x,
-           domain=(0.2, np.inf)),
+    _unary(
+        "reciprocal",
+        ((3, "70|1.0 / {0:71}"), (3, "jnp.reciprocal({0})")),
+        lambda x: 1 / x,
+        domain=(0.2, np.inf),
+    ),
     _unary("exp", ((8, "jnp.exp({0})"), (1, "lax.exp({0})")), np.exp, domain=(-8, 4)),
     _unary("exp2", ((3, "jnp.exp2({0})"), (1, "lax.exp2({0})")), np.exp2, domain=(-8, 5), **ONLY32),
     _unary("expm1", ((3, "jnp.expm1({0})"), (1, "lax.expm1({0})")), np.expm1, domain=(-8, 4)),
     _unary("log", ((8, "jnp.log({0})"), (1, "lax.log({0})")), np.log, domain=(0.02, np.inf)),
     _unary("log2", "jnp.log2({0})", np.log2, domain=(0.02, np.inf)),
     _unary("log10", "jnp.log10({0})", np.log10, domain=(0.02, np.inf), skeleton="log2"),
-    _unary("log1p", ((4, "jnp.log1p({0})"), (1, "lax.log1p({0})")), np.log1p, domain=(-0.95, np.inf)),
-    _unary("sin", ((6, "jnp.sin({0})"), (1, "lax.sin({0})")), np.sin, (-1.0, 1.0), domain=(-50, 50)),
-    _unary("cos", ((6, "jnp.cos({0})"), (1, "lax.cos({0})")), np.cos, (-1.0, 1.0), domain=(-50, 50)),
+    _unary(
+        "log1p", ((4, "jnp.log1p({0})"), (1, "lax.log1p({0})")), np.log1p, domain=(-0.95, np.inf)
+    ),
+    _unary(
+        "sin", ((6, "jnp.sin({0})"), (1, "lax.sin({0})")), np.sin, (-1.0, 1.0), domain=(-50, 50)
+    ),
+    _unary(
+        "cos", ((6, "jnp.cos({0})"), (1, "lax.cos({0})")), np.cos, (-1.0, 1.0), domain=(-50, 50)
+    ),
     _unary("tan", ((3, "jnp.tan({0})"), (1, "lax.tan({0})")), np.tan, domain=(-1.2, 1.2)),
     _unary("arcsin", "jnp.arcsin({0})", np.arcsin, domain=(-0.95, 0.95), **ONLY32),
     _unary("arccos", "jnp.arccos({0})", np.arccos, domain=(-0.95, 0.95), **ONLY32),
@@ -125,81 +159,225 @@ TABLE = (
     _unary("round", ((3, "jnp.round({0})"), (1, "jnp.rint({0})")), np.round, smooth=False),
     _unary("stop_gradient", "lax.stop_gradient({0})", lambda x: x, smooth=False),
     _unary("deg2rad", "jnp.deg2rad({0})", np.deg2rad, linear=True),
-    _unary("rad2deg", "jnp.rad2deg({0})", np.rad2deg, linear=True, domain=(-10, 10), skeleton="deg2rad", **ONLY32),
+    _unary(
+        "rad2deg",
+        "jnp.rad2deg({0})",
+        np.rad2deg,
+        linear=True,
+        domain=(-10, 10),
+        skeleton="deg2rad",
+        **ONLY32,
+    ),
     _unary("nan_to_num", "jnp.nan_to_num({0})", lambda x: x, linear=True),
     # jax.nn
     _unary("relu", "jax.nn.relu({0})", lambda x: np.maximum(x, 0)),
     _unary("relu6", "jax.nn.relu6({0})", lambda x: np.clip(x, 0, 6)),
-    _unary("sigmoid", ((5, "jax.nn.sigmoid({0})"), (1, "lax.logistic({0})"),
-                       (1, "jax.scipy.special.expit({0})")), _sigmoid),
+    _unary(
+        "sigmoid",
+        ((5, "jax.nn.sigmoid({0})"), (1, "lax.logistic({0})"), (1, "jax.scipy.special.expit({0})")),
+        _sigmoid,
+    ),
     _unary("softplus", "jax.nn.softplus({0})", _softplus),
-    _unary("sparse_plus", "jax.nn.sparse_plus({0})",
-           lambda x: np.where(x < -1, 0, np.where(x > 1, x, (x + 1) ** 2 / 4))),
+    _unary(
+        "sparse_plus",
+        "jax.nn.sparse_plus({0})",
+        lambda x: np.where(x < -1, 0, np.where(x > 1, x, (x + 1) ** 2 / 4)),
+    ),
     _unary("soft_sign", "jax.nn.soft_sign({0})", lambda x: x / (1 + np.abs(x))),
-    _unary("silu", ((3, "jax.nn.silu({0})"), (1, "jax.nn.swish({0})")), lambda x: x * _sigmoid(x), "grid"),
+    _unary(
+        "silu",
+        ((3, "jax.nn.silu({0})"), (1, "jax.nn.swish({0})")),
+        lambda x: x * _sigmoid(x),
+        "grid",
+    ),
     _unary("log_sigmoid", "jax.nn.log_sigmoid({0})", lambda x: -_softplus(-x)),
     _unary("elu", "jax.nn.elu({0})", lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0)))),
     _unary("celu", "jax.nn.celu({0})", lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0)))),
     _unary("selu", "jax.nn.selu({0})", _selu),
     _unary("gelu", ((2, "jax.nn.gelu({0}, approximate=False)"),), _gelu, "grid"),
-    _unary("gelu_tanh", ((2, "jax.nn.gelu({0})"), (1, "jax.nn.gelu({0}, approximate=True)")),
-           _gelu_tanh, "grid"),
+    _unary(
+        "gelu_tanh",
+        ((2, "jax.nn.gelu({0})"), (1, "jax.nn.gelu({0}, approximate=True)")),
+        _gelu_tanh,
+        "grid",
+    ),
     _unary("hard_tanh", "jax.nn.hard_tanh({0})", lambda x: np.clip(x, -1, 1)),
     _unary("hard_sigmoid", "jax.nn.hard_sigmoid({0})", lambda x: np.clip(x + 3, 0, 6) / 6),
-    _unary("hard_silu", ((2, "jax.nn.hard_swish({0})"), (1, "jax.nn.hard_silu({0})")),
-           lambda x: x * np.clip(x + 3, 0, 6) / 6, "grid"),
-    _unary("leaky_relu", ((2, "jax.nn.leaky_relu({0})"), (1, "jax.nn.leaky_relu({0}, 0.01)")),
-           lambda x: np.where(x > 0, x, 0.01 * x)),
+    _unary(
+        "hard_silu",
+        ((2, "jax.nn.hard_swish({0})"), (1, "jax.nn.hard_silu({0})")),
+        lambda x: x * np.clip(x + 3, 0, 6) / 6,
+        "grid",
+    ),
+    _unary(
+        "leaky_relu",
+        ((2, "jax.nn.leaky_relu({0})"), (1, "jax.nn.leaky_relu({0}, 0.01)")),
+        lambda x: np.where(x > 0, x, 0.01 * x),
+    ),
     _unary("squareplus", "jax.nn.squareplus({0})", lambda x: 0.5 * (x + np.sqrt(x * x + 4))),
     _unary("mish", "jax.nn.mish({0})", lambda x: x * np.tanh(_softplus(x)), "grid"),
     # jax.scipy.special
     _unary("erf", ((3, "jax.scipy.special.erf({0})"), (1, "lax.erf({0})")), special.erf),
-    _unary("erfc", ((2, "jax.scipy.special.erfc({0})"), (1, "lax.erfc({0})")), special.erfc,
-           domain=(-5, 3)),
-    _unary("erf_inv", ((2, "jax.scipy.special.erfinv({0})"), (1, "lax.erf_inv({0})")), special.erfinv,
-           domain=(-0.93, 0.93), **ONLY32),
-    _unary("gammaln", ((3, "jax.scipy.special.gammaln({0})"), (1, "lax.lgamma({0})")), special.gammaln,
-           "grid", domain=(0.3, 30), **ONLY32),
-    _unary("digamma", ((2, "jax.scipy.special.digamma({0})"), (1, "lax.digamma({0})")), special.digamma,
-           domain=(0.4, 30), **ONLY32),
+    _unary(
+        "erfc",
+        ((2, "jax.scipy.special.erfc({0})"), (1, "lax.erfc({0})")),
+        special.erfc,
+        domain=(-5, 3),
+    ),
+    _unary(
+        "erf_inv",
+        ((2, "jax.scipy.special.erfinv({0})"), (1, "lax.erf_inv({0})")),
+        special.erfinv,
+        domain=(-0.93, 0.93),
+        **ONLY32,
+    ),
+    _unary(
+        "gammaln",
+        ((3, "jax.scipy.special.gammaln({0})"), (1, "lax.lgamma({0})")),
+        special.gammaln,
+        "grid",
+        domain=(0.3, 30),
+        **ONLY32,
+    ),
+    _unary(
+        "digamma",
+        ((2, "jax.scipy.special.digamma({0})"), (1, "lax.digamma({0})")),
+        special.digamma,
+        domain=(0.4, 30),
+        **ONLY32,
+    ),
     _unary("logit", "jax.scipy.special.logit({0})", special.logit, domain=(0.03, 0.97)),
     _unary("ndtr", "jax.scipy.special.ndtr({0})", special.ndtr, branches=True, **ONLY32),
-    _unary("log_ndtr", "jax.scipy.special.log_ndtr({0})", special.log_ndtr, domain=(-4, 4), branches=True, **ONLY32),
+    _unary(
+        "log_ndtr",
+        "jax.scipy.special.log_ndtr({0})",
+        special.log_ndtr,
+        domain=(-4, 4),
+        branches=True,
+        **ONLY32,
+    ),
     _unary("norm_cdf", "jax.scipy.stats.norm.cdf({0})", special.ndtr, branches=True, **ONLY32),
-    _unary("norm_logpdf", "jax.scipy.stats.norm.logpdf({0})",
-           lambda x: -0.5 * x * x - 0.9189385332046727, "grid", domain=(-8, 8), **ONLY32),
-    _unary("norm_pdf", "jax.scipy.stats.norm.pdf({0})",
-           lambda x: np.exp(-0.5 * x * x) * 0.3989422804014327, "grid", domain=(-3, 3), **ONLY32),
+    _unary(
+        "norm_logpdf",
+        "jax.scipy.stats.norm.logpdf({0})",
+        lambda x: -0.5 * x * x - 0.9189385332046727,
+        "grid",
+        domain=(-8, 8),
+        **ONLY32,
+    ),
+    _unary(
+        "norm_pdf",
+        "jax.scipy.stats.norm.pdf({0})",
+        lambda x: np.exp(-0.5 * x * x) * 0.3989422804014327,
+        "grid",
+        domain=(-3, 3),
+        **ONLY32,
+    ),
     _unary("i1e", "jax.scipy.special.i1e({0})", special.i1e, "grid", domain=(0.1, 8), **ONLY32),
-    _unary("trigamma", "jax.scipy.special.polygamma(1, {0})", lambda x: special.polygamma(1, x),
-           domain=(0.5, 30), **ONLY32),
-    _unary("zeta", "jax.scipy.special.zeta(2.5, {0})", lambda x: special.zeta(2.5, x), domain=(0.6, 30), **ONLY32),
-    _unary("reduce_precision", ((2, "lax.reduce_precision({0}, exponent_bits=8, mantissa_bits=7)"),),
-           lambda x: x, "near", **ONLY32),
+    _unary(
+        "trigamma",
+        "jax.scipy.special.polygamma(1, {0})",
+        lambda x: special.polygamma(1, x),
+        domain=(0.5, 30),
+        **ONLY32,
+    ),
+    _unary(
+        "zeta",
+        "jax.scipy.special.zeta(2.5, {0})",
+        lambda x: special.zeta(2.5, x),
+        domain=(0.6, 30),
+        **ONLY32,
+    ),
+    _unary(
+        "reduce_precision",
+        ((2, "lax.reduce_precision({0}, exponent_bits=8, mantissa_bits=7)"),),
+        lambda x: x,
+        "near",
+        **ONLY32,
+    ),
     # integers and booleans
-    _unary("bitwise_not", ((2, "80|~{0:80}"), (1, "jnp.bitwise_not({0})"), (1, "jnp.invert({0})")),
-           lambda x: -x - 1, smooth=False, dtypes=("int32",)),
+    _unary(
+        "bitwise_not",
+        ((2, "80|~{0:80}"), (1, "jnp.bitwise_not({0})"), (1, "jnp.invert({0})")),
+        lambda x: -x - 1,
+        smooth=False,
+        dtypes=("int32",),
+    ),
     _unary("int_abs", ((2, "jnp.abs({0})"),), np.abs, "even", smooth=False, dtypes=("int32",)),
     _unary("int_neg", ((2, "80|-{0:80}"),), np.negative, smooth=False, dtypes=("int32",)),
-    _unary("int_square", ((2, "90|{0:91} ** 2"), (1, "jnp.square({0})")), np.square, "even", smooth=False,
-           dtypes=("int32",)),
-    _unary("population_count", ((1, "lax.population_count({0})"), (1, "jnp.bitwise_count({0})")),
-           lambda x: np.bitwise_count(x.astype(np.int64)).astype(np.float64), (0.0, 32.0),
-           smooth=False, domain=(0, 2**31 - 1), dtypes=("int32",)),
-    _unary("clz", "lax.clz({0})", lambda x: 31 - np.floor(np.log2(np.maximum(x, 1))), (0.0, 32.0),
-           smooth=False, domain=(0, 2**31 - 1), dtypes=("int32",)),
-    _unary("logical_not", ((2, "jnp.logical_not({0})"), (2, "80|~{0:80}")), lambda x: 1 - x, smooth=False,
-           dtypes=("bool",)),
+    _unary(
+        "int_square",
+        ((2, "90|{0:91} ** 2"), (1, "jnp.square({0})")),
+        np.square,
+        "even",
+        smooth=False,
+        dtypes=("int32",),
+    ),
+    _unary(
+        "population_count",
+        ((1, "lax.population_count({0})"), (1, "jnp.bitwise_count({0})")),
+        lambda x: np.bitwise_count(x.astype(np.int64)).astype(np.float64),
+        (0.0, 32.0),
+        smooth=False,
+        domain=(0, 2**31 - 1),
+        dtypes=("int32",),
+    ),
+    _unary(
+        "clz",
+        "lax.clz({0})",
+        lambda x: 31 - np.floor(np.log2(np.maximum(x, 1))),
+        (0.0, 32.0),
+        smooth=False,
+        domain=(0, 2**31 - 1),
+        dtypes=("int32",),
+    ),
+    _unary(
+        "logical_not",
+        ((2, "jnp.logical_not({0})"), (2, "80|~{0:80}")),
+        lambda x: 1 - x,
+        smooth=False,
+        dtypes=("bool",),
+    ),
 )
 
 # How often each is drawn, leaning on the counts in the survey of real code, flattened so that the rare
 # ones are met too. A function not named here weighs 3.
 WEIGHTS = {
-    "exp": 12, "log": 10, "sqrt": 12, "square": 12, "abs": 10, "tanh": 10, "sigmoid": 8, "sin": 9,
-    "cos": 9, "neg": 6, "relu": 8, "softplus": 7, "rsqrt": 6, "reciprocal": 5, "log1p": 6, "silu": 5,
-    "gelu": 3, "gelu_tanh": 4, "expm1": 4, "cube": 4, "nan_to_num": 1, "deg2rad": 1, "rad2deg": 1,
-    "arctan": 4, "erf": 4, "gammaln": 4, "log_sigmoid": 4, "norm_pdf": 1, "norm_cdf": 2,
-    "norm_logpdf": 2, "celu": 1, "trigamma": 1, "zeta": 1, "reduce_precision": 1, "sparse_plus": 1,
+    "exp": 12,
+    "log": 10,
+    "sqrt": 12,
+    "square": 12,
+    "abs": 10,
+    "tanh": 10,
+    "sigmoid": 8,
+    "sin": 9,
+    "cos": 9,
+    "neg": 6,
+    "relu": 8,
+    "softplus": 7,
+    "rsqrt": 6,
+    "reciprocal": 5,
+    "log1p": 6,
+    "silu": 5,
+    "gelu": 3,
+    "gelu_tanh": 4,
+    "expm1": 4,
+    "cube": 4,
+    "nan_to_num": 1,
+    "deg2rad": 1,
+    "rad2deg": 1,
+    "arctan": 4,
+    "erf": 4,
+    "gammaln": 4,
+    "log_sigmoid": 4,
+    "norm_pdf": 1,
+    "norm_cdf": 2,
+    "norm_logpdf": 2,
+    "celu": 1,
+    "trigamma": 1,
+    "zeta": 1,
+    "reduce_precision": 1,
+    "sparse_plus": 1,
 }
 SMOOTH = tuple(op.name for op in TABLE if op.smooth and not op.branches)
 SMOOTH_WEIGHTS = tuple(WEIGHTS.get(name, 3) for name in SMOOTH)

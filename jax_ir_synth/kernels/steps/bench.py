@@ -24,7 +24,14 @@ class Bench:
         """Length of the last axis."""
         return self.shape[-1]
 
-    def argument(self, shape: tuple[int, ...], low: float, high: float, role: str = "", dtype: str | None = None) -> Value:
+    def argument(
+        self,
+        shape: tuple[int, ...],
+        low: float,
+        high: float,
+        role: str = "",
+        dtype: str | None = None,
+    ) -> Value:
         """A new argument, where there may be more."""
         if len(self.d.arguments) >= self.most_arguments:
             raise Undrawable("arguments enough")
@@ -62,19 +69,22 @@ class Bench:
         shape = self.shape
 
         def attempt():
-            self.shape = shape   # a first step may choose another main shape
+            self.shape = shape  # a first step may choose another main shape
             with self.d.trusted():
                 made = self.d.stream.weighted(functions, weights)(self)
             made = made if isinstance(made, tuple) else (made,)
             if footprint((*self.pending, *made)) > 1.15 * self.budget + 1500:
                 raise Undrawable("too long")
             return made
+
         self.took(grow.renewed(self.d, attempt, 24))
 
     def took(self, made: tuple[Value, ...]) -> None:
         """Puts what was made among what waits, in the place of what it was made of."""
         used = reached(made)
-        self.pending = [v for v in self.pending if id(v) not in used] + [v for v in made if v.op != "argument"]
+        self.pending = [v for v in self.pending if id(v) not in used] + [
+            v for v in made if v.op != "argument"
+        ]
         self.made.extend(v for v in made if v.op != "argument")
 
     @property

@@ -13,9 +13,11 @@ from jax_ir_synth.kernels.ops import unary
 from jax_ir_synth.kernels.steps import conditions, grow
 
 # Branches are long-winded as they are: the functions whose IR is long come less often than elsewhere.
-_SHORT_FIRST = tuple(max(1, 2 * w if BYTES.get(name, OTHER) < 2000 else w // 2)
-                     for name, w in zip(unary.SMOOTH, unary.SMOOTH_WEIGHTS))
-Case = Callable[[list[Value]], Value]   # draws a case's value from the values that it may use
+_SHORT_FIRST = tuple(
+    max(1, 2 * w if BYTES.get(name, OTHER) < 2000 else w // 2)
+    for name, w in zip(unary.SMOOTH, unary.SMOOTH_WEIGHTS)
+)
+Case = Callable[[list[Value]], Value]  # draws a case's value from the values that it may use
 
 
 class Brancher:
@@ -42,12 +44,14 @@ class Brancher:
 
     def expression(self, pool: list[Value], least: int = 1) -> Value:
         """Arithmetic on values of the pool, of the whole shape."""
+
         def attempt():
             value, numbered = self.stream.choice(pool), False
             lengths = (14, 3, 0) if self.brief else (10, 4, 1)
             for _ in range(self.stream.weighted((least, least + 1, least + 2), lengths)):
                 value, numbered = self._step(value, pool, numbered)
             return self.whole(grow.tamed(self.d, value, 30.0 if self.d.dtype == "float32" else 8.0))
+
         return grow.some(attempt, 16)
 
     def _step(self, value: Value, pool: list[Value], numbered: bool) -> tuple[Value, bool]:
@@ -69,14 +73,18 @@ class Brancher:
     def steps(self, value: Value, pool: list[Value], least: int = 0, most: int = 1) -> Value:
         """The value with some arithmetic put to it."""
         for _ in range(self.stream.between(least, most)):
+
             def step(value=value):
                 return self.whole(self._step(value, pool, False)[0])
+
             value = grow.some(step, 14)
         return grow.tamed(self.d, value, 30.0 if self.d.dtype == "float32" else 8.0)
 
     def joined(self, value: Value) -> Value:
         """The value, with each argument that might not matter to it put in for sure."""
-        return settled(self.d, value, lambda v, argument: grow.some(lambda: self._put_in(v, argument), 14))
+        return settled(
+            self.d, value, lambda v, argument: grow.some(lambda: self._put_in(v, argument), 14)
+        )
 
     def _put_in(self, value: Value, argument: Value) -> Value:
         name = self.stream.weighted(("mul", "add", "sub", "div"), (6, 5, 2, 1))
@@ -85,13 +93,22 @@ class Brancher:
             if self.d.dtype != "float32":
                 argument = self.d.apply("convert", argument, dtype=self.d.dtype)
             argument = self.d.apply("div", argument, high) if high > 9 else argument
-        return self.whole(grow.tamed(self.d, grow.meet(self.d, name, value, argument),
-                                     30.0 if self.d.dtype == "float32" else 8.0))
+        return self.whole(
+            grow.tamed(
+                self.d,
+                grow.meet(self.d, name, value, argument),
+                30.0 if self.d.dtype == "float32" else 8.0,
+            )
+        )
 
     def alike(self, values: list[Value]) -> None:
         """Raises Undrawable where one of the cases would drown the others, or two are the same."""
         spreads = [float(v.samples.std()) + 1e-6 for v in values if not v.is_literal]
-        if spreads and max(spreads) / min(spreads) > 40 or len({id(v) for v in values}) < len(values):
+        if (
+            spreads
+            and max(spreads) / min(spreads) > 40
+            or len({id(v) for v in values}) < len(values)
+        ):
             raise Undrawable("cases that don't compare")
 
     # ------------------------------------------------------------ constructs
@@ -102,7 +119,7 @@ class Brancher:
         condition = conditions.element(d, pool, self.dims)
         if self.stream.chance(15):
             condition = conditions.scalar(d, pool)
-        whole = condition.size == 1     # then a number would stand for all elements at once
+        whole = condition.size == 1  # then a number would stand for all elements at once
         first = case(pool)
         roll = self.stream.below(100)
         if roll < 55:
@@ -131,7 +148,9 @@ class Brancher:
         if self.stream.chance(40):
             builds.reverse()
         two = self.stream.chance(5 if self.brief else 14)
-        results = control.cond(self.d, predicate, operands, *(self._build(b, pool, operands, two) for b in builds))
+        results = control.cond(
+            self.d, predicate, operands, *(self._build(b, pool, operands, two) for b in builds)
+        )
         return self._one(results)
 
     def switch(self, pool: list[Value], case: Case) -> Value:
@@ -144,15 +163,22 @@ class Brancher:
         if count > 2 and self.stream.chance(5 if self.brief else 30):
             builds[1] = case
         two = self.stream.chance(8)
-        results = control.switch(self.d, index, operands,
-                                 tuple(self._build(b, pool, operands, two) for b in self.stream.shuffled(builds)))
+        results = control.switch(
+            self.d,
+            index,
+            operands,
+            tuple(self._build(b, pool, operands, two) for b in self.stream.shuffled(builds)),
+        )
         return self._one(results)
 
     def _index(self, pool, count) -> Value:
         d = self.d
         if self.stream.chance(70) or count > 3:
             return d.argument((), 0, count - 1, dtype="int32", role="case")
-        tests = [d.apply("convert", conditions.scalar(d, pool, 1), dtype="int32") for _ in range(count - 1)]
+        tests = [
+            d.apply("convert", conditions.scalar(d, pool, 1), dtype="int32")
+            for _ in range(count - 1)
+        ]
         return tests[0] if count == 2 else d.apply("add", *tests)
 
     def _operands(self, pool) -> tuple[Value, ...]:
@@ -160,13 +186,14 @@ class Brancher:
             return ()
         wholes = [v for v in pool if v.shape == self.dims and not v.weak]
         rest = [v for v in pool if v is not wholes[0]]
-        return (wholes[0], *self.stream.shuffled(rest)[:self.stream.between(0, min(2, len(rest)))])
+        return (wholes[0], *self.stream.shuffled(rest)[: self.stream.between(0, min(2, len(rest)))])
 
     def _build(self, case: Case, pool: list[Value], operands, two: bool) -> Callable:
         def build(*params):
             own = list(params) if operands else pool
             value = case(own)
             return (value, self.expression(own)) if two else value
+
         return build
 
     def _one(self, results: list[Value]) -> Value:
@@ -181,8 +208,11 @@ class Brancher:
         builds = [self.expression] * (len(tests) + 1)
         if inner is not None:
             builds[self.stream.below(len(builds))] = inner
-        return self.whole(control.piecewise(self.d, x, tuple(tests), tuple(
-            (lambda v, b=b: b([v])) for b in builds)))
+        return self.whole(
+            control.piecewise(
+                self.d, x, tuple(tests), tuple((lambda v, b=b: b([v])) for b in builds)
+            )
+        )
 
     def _ranges(self, x: Value, one: bool = True) -> list[Value]:
         """Conditions that cut x's range into two or three parts; `one` condition may be enough."""
@@ -226,7 +256,9 @@ class Brancher:
     def indexed(self, pool: list[Value], case: Case) -> Value:
         """`lax.select_n` by an integer argument, for each element or for all."""
         count = self.stream.weighted((3, 4), (3, 1))
-        index = self.d.argument(self.dims if self.stream.chance(75) else (), 0, count - 1, dtype="int32", role="cases")
+        index = self.d.argument(
+            self.dims if self.stream.chance(75) else (), 0, count - 1, dtype="int32", role="cases"
+        )
         cases = [case(pool)] + [self.expression(pool) for _ in range(count - 1)]
         self.alike(cases)
         return self.whole(self.d.apply("select_n", index, *cases))
@@ -248,13 +280,20 @@ class Brancher:
         """A softmax of what a mask leaves, times values."""
         d = self.d
         scores = self.whole(case(pool))
-        mask = d.argument(self.dims if self.stream.chance(60) else self.dims[-1:], 0, 1, dtype="bool", role="mask")
+        mask = d.argument(
+            self.dims if self.stream.chance(60) else self.dims[-1:], 0, 1, dtype="bool", role="mask"
+        )
         fill = self.stream.choice(("-1e9", "-1e9", "-1e30", "-1e10", "jnp.finfo(jnp.float32).min"))
         weights = d.apply("masked_softmax", mask, scores, fill=fill)
-        return self.whole(d.apply("mul", weights, self.stream.choice([v for v in pool if v.shape == self.dims])))
+        return self.whole(
+            d.apply("mul", weights, self.stream.choice([v for v in pool if v.shape == self.dims]))
+        )
 
 
 def _rarely_zero(value: Value) -> bool:
     """An argument, or a sum of arguments and numbers: values spread without a heap at zero."""
-    return value.op == "argument" or value.op in ("add", "sub") and all(
-        v.is_literal or v.op == "argument" for v in value.operands)
+    return (
+        value.op == "argument"
+        or value.op in ("add", "sub")
+        and all(v.is_literal or v.op == "argument" for v in value.operands)
+    )

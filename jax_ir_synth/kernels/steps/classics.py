@@ -63,15 +63,26 @@ def trajectory(d: Draft) -> tuple[Value, ...]:
     size = dt.high if isinstance(dt, Value) else dt
 
     def build(most):
-        return looped(d, n, (y0,), [swept(y0, size * most, n)],
-                      lambda y: (shaped(integrate(d, f, dt, y, scheme, most), y),), emit=(lambda y: y) if emits else None)
+        return looped(
+            d,
+            n,
+            (y0,),
+            [swept(y0, size * most, n)],
+            lambda y: (shaped(integrate(d, f, dt, y, scheme, most), y),),
+            emit=(lambda y: y) if emits else None,
+        )
+
     return tuple(_within(build))
 
 
 def oscillator(d: Draft) -> tuple[Value, ...]:
     """Position and velocity under a bounded force: leapfrog, symplectic Euler, momentum."""
     x0 = _state(d)
-    v0 = grow.array(d, x0.shape, ranges=((-1.0, 1.0), (-0.5, 0.5))) if d.stream.chance(60) else d.apply("zeros_like", x0)
+    v0 = (
+        grow.array(d, x0.shape, ranges=((-1.0, 1.0), (-0.5, 0.5)))
+        if d.stream.chance(60)
+        else d.apply("zeros_like", x0)
+    )
     force = field(d, *_parameters(d, x0.shape))
     dt = d.stream.choice((0.1, 0.05, 0.01, 0.2, 0.25))
     n = steps(d, 20)
@@ -87,17 +98,32 @@ def oscillator(d: Draft) -> tuple[Value, ...]:
             if kind == "leapfrog":
                 half = d.apply("add", v, d.apply("mul", round(dt / 2, 4), bounded(force(x), most)))
                 x = d.apply("add", x, d.apply("mul", dt, half))
-                return x, d.apply("add", half, d.apply("mul", round(dt / 2, 4), bounded(force(x), most)))
+                return x, d.apply(
+                    "add", half, d.apply("mul", round(dt / 2, 4), bounded(force(x), most))
+                )
             if kind == "momentum":
-                v = d.apply("sub", d.apply("mul", mu, v), d.apply("mul", dt, bounded(force(x), most)))
+                v = d.apply(
+                    "sub", d.apply("mul", mu, v), d.apply("mul", dt, bounded(force(x), most))
+                )
                 return d.apply("add", x, d.apply("mul", dt, v)), v
             v = d.apply("add", v, d.apply("mul", dt, bounded(force(x), most)))
             return d.apply("add", x, d.apply("mul", dt, v)), v
 
         def emit(x, v):
-            return d.apply("add", d.apply("mul", 0.5, d.apply("square", v)), d.apply("mul", 0.5, d.apply(
-                "square", x))) if energy else x
-        return looped(d, n, (x0, v0), ranges, body, emit=emit if energy or d.stream.chance(50) else None)
+            return (
+                d.apply(
+                    "add",
+                    d.apply("mul", 0.5, d.apply("square", v)),
+                    d.apply("mul", 0.5, d.apply("square", x)),
+                )
+                if energy
+                else x
+            )
+
+        return looped(
+            d, n, (x0, v0), ranges, body, emit=emit if energy or d.stream.chance(50) else None
+        )
+
     return tuple(_within(build))
 
 
@@ -113,17 +139,34 @@ def implicit(d: Draft) -> tuple[Value, ...]:
         def body(y):
             top = d.apply("add", y, d.apply("mul", dt, bounded(f(y), most)))
             return (shaped(d.apply("div", top, d.apply("add", 1.0, d.apply("mul", dt, rate))), y),)
-        return looped(d, n, (y0,), [swept(y0, dt * most, n)], body, emit=(lambda y: y) if d.stream.chance(50) else None)
+
+        return looped(
+            d,
+            n,
+            (y0,),
+            [swept(y0, dt * most, n)],
+            body,
+            emit=(lambda y: y) if d.stream.chance(50) else None,
+        )
+
     return tuple(_within(build))
 
 
 def diffusion(d: Draft) -> tuple[Value, ...]:
     """Heat or advection on a periodic grid of one or two dimensions, with the maximum principle as its bound."""
-    shape = (grow.size(d),) if d.stream.chance(55) else (grow.size(d, small=True), grow.size(d, small=True))
+    shape = (
+        (grow.size(d),)
+        if d.stream.chance(55)
+        else (grow.size(d, small=True), grow.size(d, small=True))
+    )
     if min(shape) < 4:
         raise Undrawable("a small grid")
     u0 = grow.array(d, shape)
-    alpha = d.stream.choice((0.1, 0.2, 0.25, 0.05, 0.15)) if len(shape) == 2 or d.stream.chance(70) else 0.4
+    alpha = (
+        d.stream.choice((0.1, 0.2, 0.25, 0.05, 0.15))
+        if len(shape) == 2 or d.stream.chance(70)
+        else 0.4
+    )
     nu = d.argument((), 0.02, 0.2) if d.stream.chance(30) else alpha
     n = steps(d, 20)
     kind = d.stream.choice(("heat", "heat", "advection", "reaction"))
@@ -140,7 +183,12 @@ def diffusion(d: Draft) -> tuple[Value, ...]:
                 total = d.apply("add", total, side)
             change = d.apply("sub", total, d.apply("mul", 2.0 * u.ndim, u))
         new = d.apply("add", u, d.apply("mul", nu, change))
-        return (d.apply("add", new, d.apply("mul", rate, d.apply(squasher, u))) if kind == "reaction" else new,)
+        return (
+            d.apply("add", new, d.apply("mul", rate, d.apply(squasher, u)))
+            if kind == "reaction"
+            else new,
+        )
+
     widened = swept(u0, rate, n) if kind == "reaction" else (u0.low, u0.high)
     (*_, u) = looped(d, n, (u0,), [widened], body)
     weight = grow.array(d, shape) if d.stream.chance(35) else None
@@ -152,8 +200,15 @@ def newton(d: Draft) -> tuple[Value, ...]:
     shape = dims(d)
     a0 = grow.array(d, shape, ranges=((0.5, 2.0), (1.0, 3.0), (0.5, 1.5), (0.2, 3.0)))
     other = like(d, shape) if d.stream.chance(50) else None
-    a = a0 if d.stream.chance(60) else d.apply("add", d.stream.choice((0.5, 1.0)), d.apply(
-        d.stream.choice(("square", "exp", "softplus")), a0))
+    a = (
+        a0
+        if d.stream.chance(60)
+        else d.apply(
+            "add",
+            d.stream.choice((0.5, 1.0)),
+            d.apply(d.stream.choice(("square", "exp", "softplus")), a0),
+        )
+    )
     n = steps(d, 10)
     kind = d.stream.choice(("sqrt", "reciprocal", "rsqrt", "cbrt"))
     if kind in ("sqrt", "cbrt"):
@@ -170,10 +225,23 @@ def newton(d: Draft) -> tuple[Value, ...]:
         if kind == "sqrt":
             return (d.apply("mul", 0.5, d.apply("add", y, d.apply("div", a, y))),)
         if kind == "cbrt":
-            return (d.apply("div", d.apply("add", d.apply("mul", 2.0, y), d.apply("div", a, d.apply("square", y))), 3.0),)
+            return (
+                d.apply(
+                    "div",
+                    d.apply("add", d.apply("mul", 2.0, y), d.apply("div", a, d.apply("square", y))),
+                    3.0,
+                ),
+            )
         if kind == "reciprocal":
             return (d.apply("mul", y, d.apply("sub", 2.0, d.apply("mul", a, y))),)
-        return (d.apply("mul", y, d.apply("sub", 1.5, d.apply("mul", d.apply("mul", 0.5, a), d.apply("square", y)))),)
+        return (
+            d.apply(
+                "mul",
+                y,
+                d.apply("sub", 1.5, d.apply("mul", d.apply("mul", 0.5, a), d.apply("square", y))),
+            ),
+        )
+
     (*_, root) = looped(d, n, (y0,), [invariant], body)
     extra = [other] if other is not None else [a0] if d.stream.chance(40) else []
     return (mix(d, [root, *extra], d.stream.below(3)),)
@@ -185,7 +253,11 @@ def power_iteration(d: Draft) -> tuple[Value, ...]:
     low, high = d.stream.choice(((0.1, 1.0), (0.5, 1.5), (0.5, 2.0), (0.2, 1.0)))
     matrix = d.argument((k, k), low, high)
     n = steps(d, 20)
-    v0 = d.argument((k,), 0.5, 1.0) if n <= 3 and d.stream.chance(70) else d.apply("ones", shape=(k,), dtype=d.dtype)
+    v0 = (
+        d.argument((k,), 0.5, 1.0)
+        if n <= 3 and d.stream.chance(70)
+        else d.apply("ones", shape=(k,), dtype=d.dtype)
+    )
     by_norm = d.stream.chance(65)
     least = min(low / high / (k**0.5 if by_norm else 1.0), 0.5)
     turned = d.stream.chance(30)
@@ -193,6 +265,7 @@ def power_iteration(d: Draft) -> tuple[Value, ...]:
     def body(v):
         w = d.apply("matmul", v, matrix) if turned else d.apply("matmul", matrix, v)
         return (d.claim("div", least, 1.0, w, d.apply("norm" if by_norm else "max", w, axis=None)),)
+
     (*_, v) = looped(d, n, (v0,), [(least, 1.0)], body)
     quotient = d.apply("matmul", v, d.apply("matmul", matrix, v))
     if k * least * least > 0.2:
@@ -215,7 +288,11 @@ def descent(d: Draft) -> tuple[Value, ...]:
 
         def slope(w):
             error = d.apply("sub", d.apply("matmul", features, w), targets)
-            return d.apply("div", d.apply("matmul", d.apply("transpose", features, perm=(1, 0)), error), float(rows))
+            return d.apply(
+                "div",
+                d.apply("matmul", d.apply("transpose", features, perm=(1, 0)), error),
+                float(rows),
+            )
     else:
         w0 = _state(d)
         target = grow.array(d, w0.shape)
@@ -224,6 +301,7 @@ def descent(d: Draft) -> tuple[Value, ...]:
         def slope(w):
             error = d.apply("sub", w, target)
             return error if f is None else d.apply("add", error, f(w))
+
     kind = d.stream.weighted(("plain", "momentum", "clipped", "scaled"), (5, 3, 3, 3))
     squasher = d.stream.choice(("tanh", "clip", "soft_sign"))
 
@@ -234,7 +312,13 @@ def descent(d: Draft) -> tuple[Value, ...]:
         return d.apply("clip", g, -1.0, 1.0) if squasher == "clip" else d.apply(squasher, g)
 
     def build(most):
-        speed = most / (1 - 0.9) if kind == "momentum" else most / 0.1**0.5 if kind == "scaled" else most
+        speed = (
+            most / (1 - 0.9)
+            if kind == "momentum"
+            else most / 0.1**0.5
+            if kind == "scaled"
+            else most
+        )
 
         def body(w, *state):
             g = bounded(direction(w), most)
@@ -242,14 +326,26 @@ def descent(d: Draft) -> tuple[Value, ...]:
                 v = d.apply("add", d.apply("mul", 0.9, state[0]), g)
                 return d.apply("sub", w, d.apply("mul", rate, v)), v
             if kind == "scaled":
-                v = d.apply("add", d.apply("mul", 0.9, state[0]), d.apply("mul", 0.1, d.apply("square", g)))
-                return d.apply("sub", w, d.apply("mul", d.apply("mul", rate, g), d.apply("rsqrt", d.apply("add", v, 0.1)))), v
+                v = d.apply(
+                    "add", d.apply("mul", 0.9, state[0]), d.apply("mul", 0.1, d.apply("square", g))
+                )
+                return d.apply(
+                    "sub",
+                    w,
+                    d.apply(
+                        "mul", d.apply("mul", rate, g), d.apply("rsqrt", d.apply("add", v, 0.1))
+                    ),
+                ), v
             return (shaped(d.apply("sub", w, d.apply("mul", rate, g)), w),)
+
         init, ranges = (w0,), [swept(w0, rate * speed, n)]
         if kind in ("momentum", "scaled"):
             init += (d.apply("zeros_like", w0),)
             ranges.append((-speed, speed) if kind == "momentum" else (0.0, most * most))
-        return looped(d, n, init, ranges, body, emit=(lambda w, *rest: w) if d.stream.chance(30) else None)[:1]
+        return looped(
+            d, n, init, ranges, body, emit=(lambda w, *rest: w) if d.stream.chance(30) else None
+        )[:1]
+
     return tuple(_within(build))
 
 
@@ -266,27 +362,44 @@ def horner(d: Draft) -> tuple[Value, ...]:
 
         def body(carry, c):
             return (d.apply("add", d.apply("mul", carry[0], x), c[0]),), ()
-        return (control.scan(d, (zeros,), (coefficients,), [(-reach, reach)], body, checked=False,
-                             reverse=d.stream.chance(30))[0],)
-    reach = coefficients.bound * n * n   # |U_k| <= k + 1 on [-1, 1]
+
+        return (
+            control.scan(
+                d,
+                (zeros,),
+                (coefficients,),
+                [(-reach, reach)],
+                body,
+                checked=False,
+                reverse=d.stream.chance(30),
+            )[0],
+        )
+    reach = coefficients.bound * n * n  # |U_k| <= k + 1 on [-1, 1]
 
     def clenshaw(carry, c):
         b1, b2 = carry
         new = d.apply("add", c[0], d.apply("sub", d.apply("mul", 2.0, d.apply("mul", x, b1)), b2))
         return (new, b1), ()
-    b1, b2 = control.scan(d, (zeros, zeros), (coefficients,), [(-reach, reach)] * 2, clenshaw, checked=False)
+
+    b1, b2 = control.scan(
+        d, (zeros, zeros), (coefficients,), [(-reach, reach)] * 2, clenshaw, checked=False
+    )
     return (d.apply("sub", b1, d.apply("mul", x, b2)),)
 
 
 def logistic(d: Draft) -> tuple[Value, ...]:
     """Iterates of the logistic map or of a circle map."""
     x0 = grow.array(d, dims(d), ranges=((0.1, 0.9), (0.2, 0.8)))
-    r = d.argument((), *d.stream.choice(((1.0, 3.0), (2.0, 3.5)))) if d.stream.chance(60) else d.stream.choice(
-        (2.5, 2.8, 3.2, 3.5))
+    r = (
+        d.argument((), *d.stream.choice(((1.0, 3.0), (2.0, 3.5))))
+        if d.stream.chance(60)
+        else d.stream.choice((2.5, 2.8, 3.2, 3.5))
+    )
     n = steps(d, 10)
 
     def body(x):
         return (d.apply("mul", d.apply("mul", r, x), d.apply("sub", 1.0, x)),)
+
     emits = d.stream.chance(60)
     (*_, x) = looped(d, n, (x0,), [(0.0, 1.0)], body, emit=(lambda x: x) if emits else None)
     return (light(d, x),)
@@ -297,7 +410,10 @@ def kalman(d: Draft) -> tuple[Value, ...]:
     n = length(d)
     shape = () if d.stream.chance(60) else (grow.size(d, small=True),)
     z = grow.array(d, (n, *shape))
-    q, r = (d.argument((), 0.1, 1.0) if d.stream.chance(40) else d.stream.choice((0.1, 0.5, 0.25, 1.0)) for _ in range(2))
+    q, r = (
+        d.argument((), 0.1, 1.0) if d.stream.chance(40) else d.stream.choice((0.1, 0.5, 0.25, 1.0))
+        for _ in range(2)
+    )
     reach = z.bound
     top = r.high if isinstance(r, Value) else r
     turn = d.stream.choice((None, 0.9, 0.95, 0.8))
@@ -310,9 +426,12 @@ def kalman(d: Draft) -> tuple[Value, ...]:
         m = d.apply("add", m, d.apply("mul", gain, d.apply("sub", inputs[0], m)))
         p = d.apply("mul", d.apply("sub", 1.0, gain), p)
         return (m, p), (m,)
+
     m0 = d.apply("zeros", shape=shape, dtype=d.dtype)
     p0 = d.apply("ones", shape=shape, dtype=d.dtype)
-    m, p, means = control.scan(d, (m0, p0), (z,), [(-reach, reach), (0.0, max(1.0, top))], body, checked=False)
+    m, p, means = control.scan(
+        d, (m0, p0), (z,), [(-reach, reach), (0.0, max(1.0, top))], body, checked=False
+    )
     return means, m
 
 
@@ -322,7 +441,9 @@ def markov(d: Draft) -> tuple[Value, ...]:
     scores = grow.array(d, (n, k), ranges=((-2.0, 2.0), (-3.0, 3.0), (-1.0, 1.0)))
     jumps = grow.array(d, (k, k), ranges=((-1.0, 1.0), (-2.0, 2.0)))
     step = scores.bound + jumps.bound + 3.0
-    begin = grow.array(d, (k,)) if d.stream.chance(50) else d.apply("zeros", shape=(k,), dtype=d.dtype)
+    begin = (
+        grow.array(d, (k,)) if d.stream.chance(50) else d.apply("zeros", shape=(k,), dtype=d.dtype)
+    )
     how = d.stream.choice(("logsumexp", "logsumexp", "max"))
     log = d.apply("log_softmax", jumps, axis=-1) if d.stream.chance(40) else jumps
     step += 10 if log is not jumps else 0
@@ -331,8 +452,15 @@ def markov(d: Draft) -> tuple[Value, ...]:
         paths = d.apply("add", d.apply("expand_dims", carry[0], axis=1), log)
         new = d.apply("add", d.apply(how, paths, axis=0), inputs[0])
         return (new,), (new,)
-    last, all_of = control.scan(d, (begin,), (scores,), [swept(begin, step, n)], body, checked=False)
-    return (d.apply("logsumexp", last, axis=None),) if d.stream.chance(60) else (all_of, d.apply("max", last, axis=None))
+
+    last, all_of = control.scan(
+        d, (begin,), (scores,), [swept(begin, step, n)], body, checked=False
+    )
+    return (
+        (d.apply("logsumexp", last, axis=None),)
+        if d.stream.chance(60)
+        else (all_of, d.apply("max", last, axis=None))
+    )
 
 
 def counted(d: Draft) -> tuple[Value, ...]:
@@ -340,15 +468,22 @@ def counted(d: Draft) -> tuple[Value, ...]:
     x = _state(d)
     if not x.ndim:
         raise Undrawable("an array is wanted")
-    limit = d.argument((), 2, d.stream.choice((5, 8, 10)), dtype="int32", role="integer") if d.stream.chance(50) \
+    limit = (
+        d.argument((), 2, d.stream.choice((5, 8, 10)), dtype="int32", role="integer")
+        if d.stream.chance(50)
         else d.literal(d.stream.choice((10, 20, 5, 8, 16)))
+    )
     y = d.apply("stop_gradient", d.apply("square", x) if d.stream.chance(30) else x)
     kind = d.stream.weighted(("halve", "squash", "fixed_point", "normalise"), (4, 4, 4, 2))
     factor = d.stream.choice((0.5, 0.9, 0.8, 0.7))
     squasher = d.stream.choice(("tanh", "sin", "cos", "sigmoid"))
     w = like(d, x.shape)
     fixed = d.apply("stop_gradient", w)
-    init = d.apply("max", d.apply("abs", y), axis=None) if kind == "halve" and d.stream.chance(50) else y
+    init = (
+        d.apply("max", d.apply("abs", y), axis=None)
+        if kind == "halve" and d.stream.chance(50)
+        else y
+    )
     reach = max(init.bound, 1.0)
 
     def body(i, h):
@@ -363,7 +498,17 @@ def counted(d: Draft) -> tuple[Value, ...]:
     def test(h):
         size = h if h.ndim == 0 else d.apply("max", d.apply("abs", h), axis=None)
         return d.apply("greater", size, d.stream.choice((0.5, 0.1, 0.25, 0.2)))
-    h = control.while_loop(d, limit, (init,), [(-reach, reach)], body,
-                           test=test if kind == "halve" or d.stream.chance(25) else None, checked=False)[0]
-    scaled = d.apply(d.stream.choice(("mul", "mul", "add", "sub")), *((h, x) if d.stream.chance(60) else (x, h)))
+
+    h = control.while_loop(
+        d,
+        limit,
+        (init,),
+        [(-reach, reach)],
+        body,
+        test=test if kind == "halve" or d.stream.chance(25) else None,
+        checked=False,
+    )[0]
+    scaled = d.apply(
+        d.stream.choice(("mul", "mul", "add", "sub")), *((h, x) if d.stream.chance(60) else (x, h))
+    )
     return (mix(d, [scaled, w], d.stream.below(2)),)

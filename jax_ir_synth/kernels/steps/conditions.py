@@ -56,8 +56,11 @@ def _between(d: Draft, x: Value) -> Value:
     if low >= high:
         raise Undrawable("an empty range")
     if d.stream.chance(60):
-        return d.apply("logical_and", d.apply(d.stream.choice(("greater", "greater_equal")), x, low),
-                       d.apply(d.stream.choice(("less", "less_equal")), x, high))
+        return d.apply(
+            "logical_and",
+            d.apply(d.stream.choice(("greater", "greater_equal")), x, low),
+            d.apply(d.stream.choice(("less", "less_equal")), x, high),
+        )
     return d.apply("logical_or", d.apply("less", x, low), d.apply("greater", x, high))
 
 
@@ -82,15 +85,27 @@ def _integers(d: Draft, dims: tuple[int, ...]) -> Value:
     """A test of an integer array argument."""
     old = [a for a in d.arguments if a.dtype == "int32" and a.shape == dims]
     _room(d)
-    codes = old[0] if old else d.argument(dims, 0, d.stream.choice((4, 7, 9, 15)), dtype="int32", role="cases")
+    codes = (
+        old[0]
+        if old
+        else d.argument(dims, 0, d.stream.choice((4, 7, 9, 15)), dtype="int32", role="cases")
+    )
     return integer_test(d, codes)
 
 
 def integer_test(d: Draft, n: Value) -> Value:
     """A test of an integer: its remainder, or a comparison."""
     if d.stream.chance(40):
-        return d.apply(d.stream.choice(("equal", "not_equal")), d.apply("int_mod", n, 2), d.stream.choice((0, 1)))
-    return grow.some(lambda: d.apply(d.stream.choice(binary.INT_COMPARE), n, int(n.low) + d.stream.below(int(n.high - n.low))))
+        return d.apply(
+            d.stream.choice(("equal", "not_equal")),
+            d.apply("int_mod", n, 2),
+            d.stream.choice((0, 1)),
+        )
+    return grow.some(
+        lambda: d.apply(
+            d.stream.choice(binary.INT_COMPARE), n, int(n.low) + d.stream.below(int(n.high - n.low))
+        )
+    )
 
 
 def _positions(d: Draft, dims: tuple[int, ...]) -> Value:
@@ -103,7 +118,9 @@ def _positions(d: Draft, dims: tuple[int, ...]) -> Value:
     if kind == 0:
         return d.apply("equal", d.apply("int_mod", places, 2), d.stream.choice((0, 1)))
     if kind == 1:
-        return d.apply(d.stream.choice(("less", "greater_equal")), places, d.stream.between(n // 3, 2 * n // 3))
+        return d.apply(
+            d.stream.choice(("less", "greater_equal")), places, d.stream.between(n // 3, 2 * n // 3)
+        )
     _room(d)
     return d.apply("less", places, d.argument((), 1, n - 1, dtype="int32", role="count"))
 
@@ -112,7 +129,9 @@ def _rows(d: Draft, x: Value) -> Value:
     """A condition on each row, from a reduction that keeps the axis."""
     if x.ndim < 2 or x.shape[0] < 6:
         raise Undrawable("no rows")
-    value = d.apply(d.stream.choice(("mean", "sum", "max", "min", "norm")), x, axis=x.ndim - 1, keepdims=True)
+    value = d.apply(
+        d.stream.choice(("mean", "sum", "max", "min", "norm")), x, axis=x.ndim - 1, keepdims=True
+    )
     return _compare(d, value, threshold(d, value))
 
 
@@ -127,11 +146,26 @@ def _outliers(d: Draft, x: Value) -> Value:
 
 def element(d: Draft, pool: list[Value], dims: tuple[int, ...], depth: int = 0) -> Value:
     """A condition for each element, on values of the pool; it holds for some elements and not for others."""
+
     def attempt():
         x, y = d.stream.choice(pool), d.stream.choice(pool)
         kind = d.stream.weighted(
-            ("number", "argument", "two", "between", "derived", "mask", "integers", "positions", "rows", "outliers", "both",
-             "not"), (20, 8, 10, 6, 5, 9, 4, 4, 3, 3, 8, 2))
+            (
+                "number",
+                "argument",
+                "two",
+                "between",
+                "derived",
+                "mask",
+                "integers",
+                "positions",
+                "rows",
+                "outliers",
+                "both",
+                "not",
+            ),
+            (20, 8, 10, 6, 5, 9, 4, 4, 3, 3, 8, 2),
+        )
         if kind == "number":
             return _against_number(d, x)
         if kind == "argument":
@@ -158,7 +192,13 @@ def element(d: Draft, pool: list[Value], dims: tuple[int, ...], depth: int = 0) 
         if kind == "not":
             return d.apply("logical_not", one)
         other = element(d, pool, dims, 1)
-        return _both(d, d.stream.weighted(("logical_and", "logical_or", "logical_xor"), (5, 4, 1)), one, other)
+        return _both(
+            d,
+            d.stream.weighted(("logical_and", "logical_or", "logical_xor"), (5, 4, 1)),
+            one,
+            other,
+        )
+
     return rolled_back(d, attempt)
 
 
@@ -182,6 +222,7 @@ def rolled_back(d: Draft, attempt):
     def clean():
         del d.arguments[count:]
         return attempt()
+
     return grow.some(clean, 14)
 
 
@@ -195,7 +236,7 @@ def _reduced(d: Draft, x: Value) -> Value:
     if d.stream.chance(25):
         x = d.apply(d.stream.choice(("abs", "square")), x)
     name = d.stream.weighted(_REDUCTIONS, _REDUCTION_WEIGHTS)
-    if name in ("sum", "norm_l1") and x.size > 64:   # people don't compare with 396.1
+    if name in ("sum", "norm_l1") and x.size > 64:  # people don't compare with 396.1
         name = "mean"
     return d.apply(name, x)
 
@@ -231,6 +272,7 @@ def about(d: Draft, x: Value, whole: bool) -> Value:
     def attempt():
         value = _reduced(d, x) if d.stream.chance(80) else None
         return _corner(d, x) if value is None else _compare(d, value, threshold(d, value))
+
     return grow.some(attempt)
 
 
@@ -239,8 +281,21 @@ def scalar(d: Draft, pool: list[Value], depth: int = 0) -> Value:
     arrays = [v for v in pool if v.size > 1]
 
     def attempt():
-        kind = d.stream.weighted(("reduced", "two", "extreme", "flag", "argument", "integer", "corner", "count", "both", "not"),
-                                 (20, 8, 8, 8, 6, 5, 6, 4, 6, 2))
+        kind = d.stream.weighted(
+            (
+                "reduced",
+                "two",
+                "extreme",
+                "flag",
+                "argument",
+                "integer",
+                "corner",
+                "count",
+                "both",
+                "not",
+            ),
+            (20, 8, 8, 8, 6, 5, 6, 4, 6, 2),
+        )
         if kind in ("reduced", "two", "corner") and not arrays:
             return None
         x = d.stream.choice(arrays or pool)
@@ -269,7 +324,9 @@ def scalar(d: Draft, pool: list[Value], depth: int = 0) -> Value:
             return _compare(d, a, threshold(d, a))
         if kind == "integer":
             _room(d)
-            return integer_test(d, d.argument((), 1, d.stream.choice((5, 9, 20, 100)), dtype="int32", role="count"))
+            return integer_test(
+                d, d.argument((), 1, d.stream.choice((5, 9, 20, 100)), dtype="int32", role="count")
+            )
         if kind == "corner":
             return _corner(d, x)
         if kind == "count":
@@ -280,5 +337,8 @@ def scalar(d: Draft, pool: list[Value], depth: int = 0) -> Value:
         one = scalar(d, pool, 1)
         if kind == "not":
             return d.apply("logical_not", one)
-        return _both(d, d.stream.weighted(("logical_and", "logical_or"), (5, 4)), one, scalar(d, pool, 1))
+        return _both(
+            d, d.stream.weighted(("logical_and", "logical_or"), (5, 4)), one, scalar(d, pool, 1)
+        )
+
     return rolled_back(d, attempt)

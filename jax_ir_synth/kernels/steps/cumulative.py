@@ -6,8 +6,17 @@ from jax_ir_synth.kernels.core.values import Undrawable, Value
 from jax_ir_synth.kernels.steps import grow
 from jax_ir_synth.kernels.steps.recurrences import DECAYS, LENGTH_WEIGHTS, LENGTHS, light, mix
 
-_CUMULATIVE = ("cumsum", "cummax", "cummin", "cumprod", "cumlogsumexp", "cumsum_reverse", "cummax_reverse",
-               "cumlogsumexp_reverse", "cumprod_reverse")
+_CUMULATIVE = (
+    "cumsum",
+    "cummax",
+    "cummin",
+    "cumprod",
+    "cumlogsumexp",
+    "cumsum_reverse",
+    "cummax_reverse",
+    "cumlogsumexp_reverse",
+    "cumprod_reverse",
+)
 _CUMULATIVE_WEIGHTS = (40, 4, 3, 5, 3, 12, 1, 1, 1)
 _SHORT = 10  # the gradient of all but sums is written out step by step
 
@@ -40,6 +49,7 @@ def accumulate(d: Draft, x: Value, axis: int | None = None, sums: bool = False) 
         if x.shape[axis] > 10:
             return None
         return d.apply(name, _near_one(d, x), axis=axis)
+
     return grow.some(attempt)
 
 
@@ -50,19 +60,24 @@ def prefix(d: Draft) -> tuple[Value, ...]:
         kind = d.stream.below(3)
         dims = arrays[0].shape
         arrays.append(grow.array(d, dims if kind else dims[-1:] if len(dims) > 1 else ()))
+
     def attempt():
-        before = mix(d, arrays[:1 + d.stream.below(len(arrays))], d.stream.below(3) if len(arrays) > 1
-                     else d.stream.between(1, 3))
+        before = mix(
+            d,
+            arrays[: 1 + d.stream.below(len(arrays))],
+            d.stream.below(3) if len(arrays) > 1 else d.stream.between(1, 3),
+        )
         before = before if before.ndim else arrays[0]
         value = accumulate(d, before)
         for other in arrays:
             if not value.deps & other.deps:
                 value = grow.one_binary(d, value, light(d, other))
-        if d.stream.chance(35):   # an extremum of what only grows would be a copy of it
+        if d.stream.chance(35):  # an extremum of what only grows would be a copy of it
             value = accumulate(d, light(d, value), sums=True)
         elif d.stream.chance(30):
             value = mix(d, [value, before], 1)
         return value
+
     value = grow.some(attempt)
     return (value, accumulate(d, arrays[0])) if d.stream.chance(14) else (value,)
 
@@ -83,6 +98,7 @@ def associative(d: Draft) -> tuple[Value, ...]:
             y = _near_one(d, y)
         scanned = control.associative_scan(d, y, name, reverse=d.stream.chance(25))
         return mix(d, [scanned, x], 1) if d.stream.chance(40) else light(d, scanned)
+
     return (grow.some(attempt),)
 
 
@@ -96,8 +112,11 @@ def recurrence(d: Draft) -> tuple[Value, ...]:
         if gate.low >= 0 and gate.high <= 1 and d.stream.chance(60):
             a = gate
         else:
-            a = d.apply("sigmoid", light(d, gate)) if d.stream.chance(60) else d.apply(
-                "exp", d.apply("neg", d.apply("softplus", gate)))
+            a = (
+                d.apply("sigmoid", light(d, gate))
+                if d.stream.chance(60)
+                else d.apply("exp", d.apply("neg", d.apply("softplus", gate)))
+            )
         b = light(d, x)
         if d.stream.chance(50):
             b = d.apply("mul", d.apply("sub", 1.0, a), b)
@@ -105,6 +124,7 @@ def recurrence(d: Draft) -> tuple[Value, ...]:
         if d.stream.chance(30):
             return d.apply("add", h, d.apply("mul", decay, grow.with_literal(d, x)))
         return mix(d, [h, x], d.stream.below(2)) if d.stream.chance(30) else light(d, h)
+
     return (grow.some(attempt),)
 
 
@@ -119,8 +139,10 @@ def statistics(d: Draft) -> tuple[Value, ...]:
     """Statistics of prefixes and windows: running means and variances, drawdowns, survival, blending."""
     n = d.stream.weighted(LENGTHS[:13], LENGTH_WEIGHTS[:13])
     x = grow.array(d, (n,) if d.stream.chance(60) else (n, grow.size(d, small=True)))
-    kind = d.stream.weighted(("mean", "variance", "window", "drawdown", "survival", "weights", "share", "rank"),
-                             (4, 3, 4, 3, 3, 3, 3, 2))
+    kind = d.stream.weighted(
+        ("mean", "variance", "window", "drawdown", "survival", "weights", "share", "rank"),
+        (4, 3, 4, 3, 3, 3, 3, 2),
+    )
     y = mix(d, [x], d.stream.below(3))
     if kind in ("mean", "variance"):
         counts = _counts(d, x)
@@ -130,7 +152,9 @@ def statistics(d: Draft) -> tuple[Value, ...]:
             return (mean,) if d.stream.chance(40) else (mix(d, [y, mean], d.stream.below(2)),)
         second = d.apply("div", d.apply("cumsum", d.apply("square", y), axis=0), counts)
         typical = y.samples.var() * (0.3 + 1.2 * (y.samples - y.low) / (y.high - y.low))
-        return mean, d.claim("sub", -1e-3, max(second.high, 1e-3), second, d.apply("square", mean), typical=typical)
+        return mean, d.claim(
+            "sub", -1e-3, max(second.high, 1e-3), second, d.apply("square", mean), typical=typical
+        )
     if kind == "window":
         k = d.stream.between(2, max(2, n // 2))
         total = d.apply("cumsum", y, axis=0)
@@ -147,12 +171,18 @@ def statistics(d: Draft) -> tuple[Value, ...]:
             raise Undrawable("a long product")
         hazard = d.apply("mul", d.stream.choice((0.5, 0.25, 0.2, 0.4)), d.apply("sigmoid", y))
         alive = d.apply("cumprod", d.apply("sub", 1.0, hazard), axis=0)
-        return (d.apply("mul", hazard, alive), alive) if d.stream.chance(50) else (mix(d, [alive, y], 1),)
+        return (
+            (d.apply("mul", hazard, alive), alive)
+            if d.stream.chance(50)
+            else (mix(d, [alive, y], 1),)
+        )
     if kind == "weights":
         density = grow.positive(d, y, 0.05)
         passed = d.apply("sub", d.apply("cumsum", density, axis=0), density)
         through = d.apply("exp", d.apply("neg", grow.tamed(d, passed, 8.0)))
-        return (d.apply("mul", through, d.apply("sub", 1.0, d.apply("exp", d.apply("neg", density)))),)
+        return (
+            d.apply("mul", through, d.apply("sub", 1.0, d.apply("exp", d.apply("neg", density)))),
+        )
     total = d.apply("cumsum", grow.positive(d, y), axis=0)
     if kind == "share":
         whole = d.apply("index", total, axis=0, index=n - 1)
@@ -164,9 +194,17 @@ def statistics(d: Draft) -> tuple[Value, ...]:
 def repeated(d: Draft) -> tuple[Value, ...]:
     """A Python loop that unrolls, around a cumulative operation or beside one."""
     x = _operand(d) if d.stream.chance(60) else grow.array(d, (d.stream.choice((4, 6, 8, 10, 16)),))
-    other = grow.array(d, x.shape if d.stream.chance(60) else x.shape[-1:]) if d.stream.chance(50) else None
+    other = (
+        grow.array(d, x.shape if d.stream.chance(60) else x.shape[-1:])
+        if d.stream.chance(50)
+        else None
+    )
     kind = d.stream.weighted(("around", "before", "items"), (6, 4, 5))
-    items = tuple(d.stream.choice(DECAYS) for _ in range(d.stream.between(2, 4))) if kind == "items" else None
+    items = (
+        tuple(d.stream.choice(DECAYS) for _ in range(d.stream.between(2, 4)))
+        if kind == "items"
+        else None
+    )
     if items and len(set(items)) != len(items):
         raise Undrawable("the same item twice")
     count = d.stream.weighted((2, 3, 4), (4, 5, 2))
@@ -175,8 +213,14 @@ def repeated(d: Draft) -> tuple[Value, ...]:
         axis = d.stream.below(x.ndim)
 
         def body(h, *item):
-            y = h if not item else d.apply(d.stream.choice(("mul", "mul", "add", "sub")), *(
-                (h, item[0]) if d.stream.chance(60) else (item[0], h)))
+            y = (
+                h
+                if not item
+                else d.apply(
+                    d.stream.choice(("mul", "mul", "add", "sub")),
+                    *((h, item[0]) if d.stream.chance(60) else (item[0], h)),
+                )
+            )
             if other is not None:
                 y = grow.one_binary(d, y, other)
             if kind == "around" or item and d.stream.chance(40):
@@ -184,11 +228,13 @@ def repeated(d: Draft) -> tuple[Value, ...]:
                 return (d.apply("add", h, y) if d.stream.chance(30) else y,)
             y = grow.bounded(d, light(d, y), 2.0)
             return (d.apply(d.stream.choice(("add", "sub")), h, y) if d.stream.chance(40) else y,)
+
         h = x if not d.stream.chance(25) else light(d, x)
         value = control.unrolled(d, (h,), body, steps=count, items=items)[0]
         if not _iterates(value):
             value = accumulate(d, value, axis)
         return mix(d, [value, x], 0) if d.stream.chance(25) else value
+
     return (grow.some(attempt),)
 
 

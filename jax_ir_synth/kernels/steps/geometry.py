@@ -36,7 +36,7 @@ class Geometry:
 
     d: Draft
     facts: dict[int, Facts] = field(default_factory=dict)
-    kept: list[Value] = field(default_factory=list)   # keeps the ids above in use
+    kept: list[Value] = field(default_factory=list)  # keeps the ids above in use
 
     # ------------------------------------------------------------ facts
 
@@ -52,8 +52,20 @@ class Geometry:
     def same(self, value: Value, like: Value, **changes) -> Value:
         """Registers a vector that is parallel to another."""
         f = self.facts[id(like)]
-        return self.note(value, **({"basis": f.basis, "direction": f.direction, "plane": f.plane, "across": f.across,
-                                    "unit": f.unit, "rigid": f.rigid} | changes))
+        return self.note(
+            value,
+            **(
+                {
+                    "basis": f.basis,
+                    "direction": f.direction,
+                    "plane": f.plane,
+                    "across": f.across,
+                    "unit": f.unit,
+                    "rigid": f.rigid,
+                }
+                | changes
+            ),
+        )
 
     def is_unit(self, v: Value) -> bool:
         return self.facts[id(v)].unit
@@ -69,8 +81,13 @@ class Geometry:
     def add(self, u: Value, w: Value, op: str = "add") -> Value:
         """u + w or u - w."""
         f, g = self._distinct(u, w)
-        return self.note(self.d.apply(op, u, w), basis=f.basis | g.basis, plane=f.plane & g.plane,
-                         across=f.across & g.across, rigid=f.rigid and g.rigid)
+        return self.note(
+            self.d.apply(op, u, w),
+            basis=f.basis | g.basis,
+            plane=f.plane & g.plane,
+            across=f.across & g.across,
+            rigid=f.rigid and g.rigid,
+        )
 
     def sub(self, u: Value, w: Value) -> Value:
         return self.add(u, w, "sub")
@@ -88,12 +105,23 @@ class Geometry:
     def dot(self, u: Value, w: Value, keepdims: bool = False) -> Value:
         """The dot product along the last axis, in one of its spellings."""
         f, g = self._distinct(u, w)
-        if f.rigid and g.rigid or f.basis <= g.plane or g.basis <= f.plane or f.direction in g.across \
-                or g.direction in f.across:
+        if (
+            f.rigid
+            and g.rigid
+            or f.basis <= g.plane
+            or g.basis <= f.plane
+            or f.direction in g.across
+            or g.direction in f.across
+        ):
             raise Undrawable("a dot product that is known")
         if f.unit and g.unit:
             typical = np.clip(3 * u.samples * np.roll(w.samples, 1), -0.95, 0.95)
-            return self._dot(u, w, keepdims, lambda name, *o, **p: self.d.claim(name, -1, 1, *o, typical=typical, **p))
+            return self._dot(
+                u,
+                w,
+                keepdims,
+                lambda name, *o, **p: self.d.claim(name, -1, 1, *o, typical=typical, **p),
+            )
         return self._dot(u, w, keepdims, self.d.apply)
 
     def _dot(self, u, w, keepdims, last) -> Value:
@@ -103,14 +131,21 @@ class Geometry:
         if not keepdims and (u.ndim, w.ndim) == (2, 1) and how < 5:
             return last("matmul", u, w)
         if not keepdims and u.ndim == w.ndim == 2 and how < 4:
-            return last("einsum", u, w, equation=self.d.stream.choice(("ij,ij->i", "ni,ni->n", "bi,bi->b")))
+            return last(
+                "einsum", u, w, equation=self.d.stream.choice(("ij,ij->i", "ni,ni->n", "bi,bi->b"))
+            )
         return last("sum", self.d.apply("mul", u, w), axis=-1, keepdims=keepdims)
 
     def cross(self, u: Value, w: Value) -> Value:
         """The cross product."""
         f, g = self._distinct(u, w)
         across = frozenset((f.direction, g.direction))
-        return self.note(self.d.apply("cross", u, w), plane=f.basis | g.basis, across=across, rigid=f.rigid and g.rigid)
+        return self.note(
+            self.d.apply("cross", u, w),
+            plane=f.basis | g.basis,
+            across=across,
+            rigid=f.rigid and g.rigid,
+        )
 
     # ------------------------------------------------------------ lengths and directions
 
@@ -127,7 +162,9 @@ class Geometry:
             return self.d.claim("einsum", 0.0, 3 * u.bound**2, u, u, equation="ij,ij->i")
         if kind == 1 and u.ndim == 1 and not keepdims:
             return self.d.claim("matmul", 0.0, 3 * u.bound**2, u, u)
-        squares = self.d.claim("mul", 0.0, u.bound**2, u, u) if kind == 2 else self.d.apply("square", u)
+        squares = (
+            self.d.claim("mul", 0.0, u.bound**2, u, u) if kind == 2 else self.d.apply("square", u)
+        )
         return self.d.apply("sum", squares, axis=-1, keepdims=keepdims)
 
     def length(self, u: Value, keepdims: bool = False) -> Value:
@@ -141,7 +178,12 @@ class Geometry:
         squares = self.d.apply("sum", self.d.apply("square", u), axis=-1, keepdims=keepdims)
         if self.d.stream.chance(50):
             squares = self.d.apply("add", squares, epsilon(self.d))
-        return named(self.d.claim("sqrt", math.sqrt(max(0.0, squares.low)), math.sqrt(squares.high), squares), "norm")
+        return named(
+            self.d.claim(
+                "sqrt", math.sqrt(max(0.0, squares.low)), math.sqrt(squares.high), squares
+            ),
+            "norm",
+        )
 
     def normalize(self, u: Value) -> Value:
         """The unit vector along u."""
@@ -154,13 +196,24 @@ class Geometry:
         rms = math.sqrt(3 * float((u.samples**2).mean())) + 1e-9
         typical = np.clip(u.samples / rms, -0.98, 0.98)
         if how == 0:
-            squares = d.apply("add", d.apply("sum", d.apply("square", u), axis=-1, keepdims=True), epsilon(d))
-            inverse = d.claim("rsqrt", 1 / math.sqrt(squares.high), 1000.0, squares,
-                              typical=1 / np.sqrt(np.maximum(squares.samples, 0.01)))
+            squares = d.apply(
+                "add", d.apply("sum", d.apply("square", u), axis=-1, keepdims=True), epsilon(d)
+            )
+            inverse = d.claim(
+                "rsqrt",
+                1 / math.sqrt(squares.high),
+                1000.0,
+                squares,
+                typical=1 / np.sqrt(np.maximum(squares.samples, 0.01)),
+            )
             return d.claim("mul", -1, 1, u, inverse, typical=typical)
         norm = self._length(u, keepdims=True)
         if how < 4:
-            norm = d.apply("add", norm, epsilon(d)) if how < 3 else d.apply("maximum", norm, epsilon(d))
+            norm = (
+                d.apply("add", norm, epsilon(d))
+                if how < 3
+                else d.apply("maximum", norm, epsilon(d))
+            )
         return d.claim("div", -1, 1, u, norm, typical=typical)
 
     def normalize_both(self, u: Value, w: Value) -> tuple[Value, Value]:
@@ -169,16 +222,23 @@ class Geometry:
             raise Undrawable("a unit vector already")
         self._distinct(u, w)
         (a,), (b,) = several.helper(self.d, [(u,), (w,)], self._unit, "normalize")
-        return (self.same(named(a, "direction"), u, unit=True, rigid=False),
-                self.same(named(b, "direction"), w, unit=True, rigid=False))
+        return (
+            self.same(named(a, "direction"), u, unit=True, rigid=False),
+            self.same(named(b, "direction"), w, unit=True, rigid=False),
+        )
 
     def project(self, u: Value, n: Value) -> Value:
         """The part of u along n."""
         if self.is_unit(n):
             return self.same(self.d.apply("mul", self.dot(u, n, keepdims=True), n), n, unit=False)
         along = self.dot(u, n, keepdims=True)
-        ratio = self.d.claim("div", -u.bound * 20, u.bound * 20, along,
-                             self.d.apply("add", self.length_squared(n, keepdims=True), 0.05))
+        ratio = self.d.claim(
+            "div",
+            -u.bound * 20,
+            u.bound * 20,
+            along,
+            self.d.apply("add", self.length_squared(n, keepdims=True), 0.05),
+        )
         return self.same(self.d.apply("mul", ratio, n), n, unit=False, rigid=False)
 
     def reject(self, u: Value, n: Value) -> Value:
@@ -195,8 +255,11 @@ class Geometry:
         if not g.unit:
             raise Undrawable("reflect: a unit vector is wanted")
         twice = self.d.apply("mul", self.d.apply("mul", 2.0, self.dot(u, n, keepdims=True)), n)
-        return self.note(self.d.claim("sub", -math.sqrt(3) * u.bound, math.sqrt(3) * u.bound, u, twice),
-                         basis=f.basis | g.basis, rigid=True)
+        return self.note(
+            self.d.claim("sub", -math.sqrt(3) * u.bound, math.sqrt(3) * u.bound, u, twice),
+            basis=f.basis | g.basis,
+            rigid=True,
+        )
 
     def rotate_about(self, u: Value, axis: Value, angle: Value) -> Value:
         """Rodrigues' rotation of u about a unit vector."""
@@ -207,8 +270,12 @@ class Geometry:
         cos, sin = named(d.apply("cos", angle), "cos"), named(d.apply("sin", angle), "sin")
         if angle.ndim:
             cos, sin = (d.apply("expand_dims", v, axis=-1) for v in (cos, sin))
-        along = d.apply("mul", d.apply("mul", axis, self.dot(axis, u, keepdims=True)), d.apply("sub", 1.0, cos))
-        turned = d.apply("add", d.apply("mul", u, cos), d.apply("mul", d.apply("cross", axis, u), sin))
+        along = d.apply(
+            "mul", d.apply("mul", axis, self.dot(axis, u, keepdims=True)), d.apply("sub", 1.0, cos)
+        )
+        turned = d.apply(
+            "add", d.apply("mul", u, cos), d.apply("mul", d.apply("cross", axis, u), sin)
+        )
         bound = math.sqrt(3) * u.bound
         return self.note(named(d.claim("add", -bound, bound, turned, along), "rotated"), rigid=True)
 
@@ -218,7 +285,9 @@ class Geometry:
         w = d.apply("slice", q, axis=-1, start=0, stop=1, step=1)
         axis = d.apply("slice", q, axis=-1, start=1, stop=4, step=1)
         twice = d.apply("mul", 2.0, d.apply("cross", axis, u))
-        turned = d.apply("add", d.apply("add", u, d.apply("mul", w, twice)), d.apply("cross", axis, twice))
+        turned = d.apply(
+            "add", d.apply("add", u, d.apply("mul", w, twice)), d.apply("cross", axis, twice)
+        )
         return self.note(named(turned, "rotated"), rigid=unit)
 
     def rotate_by_matrix(self, u: Value, m: Value) -> Value:
@@ -254,7 +323,11 @@ class Geometry:
 
     def scaled_by_some(self, u: Value, low: float = 0.1) -> Value:
         """u times a number that people write."""
-        return some(lambda: self.scale(u, self.d.stream.choice((2.0, 0.5, 0.1, 0.25, 1.5, 3.0, 0.8, 0.9, 0.01, 10.0))))
+        return some(
+            lambda: self.scale(
+                u, self.d.stream.choice((2.0, 0.5, 0.1, 0.25, 1.5, 3.0, 0.8, 0.9, 0.01, 10.0))
+            )
+        )
 
     def same_as(self, value: Value, other: "Geometry") -> Value:
         """Registers a vector with what another geometry knows of it."""

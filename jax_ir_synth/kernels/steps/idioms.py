@@ -8,9 +8,26 @@ from jax_ir_synth.kernels.core.draft import Draft
 from jax_ir_synth.kernels.core.values import Undrawable, Value
 from jax_ir_synth.kernels.steps.grow import some
 
-_PROPER = {"GELU", "GEGLU", "SwiGLU", "RMS", "KL", "Rodrigues'", "Phong", "Lambertian", "Lennard-Jones", "Huber", "Adam",
-           "RMSProp", "Lion", "SGD", "Swish", "Euler", "Gram-Schmidt"}
-EPSILONS = (1e-6, 1e-5, 1e-8, 1e-3, 1e-12, 1.1920928955078125e-07)   # the last is float32's own
+_PROPER = {
+    "GELU",
+    "GEGLU",
+    "SwiGLU",
+    "RMS",
+    "KL",
+    "Rodrigues'",
+    "Phong",
+    "Lambertian",
+    "Lennard-Jones",
+    "Huber",
+    "Adam",
+    "RMSProp",
+    "Lion",
+    "SGD",
+    "Swish",
+    "Euler",
+    "Gram-Schmidt",
+}
+EPSILONS = (1e-6, 1e-5, 1e-8, 1e-3, 1e-12, 1.1920928955078125e-07)  # the last is float32's own
 _EPSILON_WEIGHTS = (6, 6, 4, 2, 1, 2)
 
 
@@ -49,6 +66,7 @@ def spreads(x: Value, least: float = 0.2) -> None:
 
 # ---------------------------------------------------------------- normalisations
 
+
 def centred(d: Draft, x: Value, axis: int = -1) -> Value:
     """x minus its mean along the axis: sums to zero."""
     mean = d.apply("mean", x, axis=axis, keepdims=True)
@@ -69,8 +87,11 @@ def layer_norm(d: Draft, x: Value, axis: int = -1) -> Value:
         scale = d.apply("add", d.apply("std", x, axis=axis, keepdims=True), eps)
         y = d.claim("div", -bound, bound, dev, scale, typical=dev.samples / std)
     else:
-        var = (d.apply("var", x, axis=axis, keepdims=True) if how < 3
-               else d.apply("mean", d.apply("square", dev), axis=axis, keepdims=True))
+        var = (
+            d.apply("var", x, axis=axis, keepdims=True)
+            if how < 3
+            else d.apply("mean", d.apply("square", dev), axis=axis, keepdims=True)
+        )
         var = d.apply("add", var, eps)
         if how % 2:
             y = d.claim("div", -bound, bound, dev, _root(d, var), typical=dev.samples / std)
@@ -78,8 +99,16 @@ def layer_norm(d: Draft, x: Value, axis: int = -1) -> Value:
             inverse = _inverse_root(d, var)
             y = d.claim("mul", -bound, bound, dev, inverse, typical=dev.samples / std)
     y.centred = True
-    describe(d, d.stream.choice(("Layer normalisation.", "Normalises x to zero mean and unit variance.",
-                                 "Standardises along the last axis.")))
+    describe(
+        d,
+        d.stream.choice(
+            (
+                "Layer normalisation.",
+                "Normalises x to zero mean and unit variance.",
+                "Standardises along the last axis.",
+            )
+        ),
+    )
     return y
 
 
@@ -88,7 +117,9 @@ def rms_norm(d: Draft, x: Value, axis: int = -1) -> Value:
     spreads(x)
     bound = math.sqrt(x.shape[axis])
     rms = math.sqrt(float((x.samples**2).mean()))
-    power = d.apply("add", d.apply("mean", d.apply("square", x), axis=axis, keepdims=True), epsilon(d))
+    power = d.apply(
+        "add", d.apply("mean", d.apply("square", x), axis=axis, keepdims=True), epsilon(d)
+    )
     describe(d, d.stream.choice(("RMS normalisation.", "Scales x to unit root mean square.")))
     if d.stream.chance(55):
         return d.claim("mul", -bound, bound, x, _inverse_root(d, power), typical=x.samples / rms)
@@ -127,7 +158,12 @@ def softmax_by_hand(d: Draft, x: Value, axis: int = -1) -> Value:
     top = d.apply("max", x, axis=axis, keepdims=True)
     if d.stream.chance(35):
         top = d.apply("stop_gradient", top)
-    e = d.claim("exp", 0.0, 1.0, d.claim("sub", x.low - x.high, 0.0, x, top, typical=x.samples - x.samples.max()))
+    e = d.claim(
+        "exp",
+        0.0,
+        1.0,
+        d.claim("sub", x.low - x.high, 0.0, x, top, typical=x.samples - x.samples.max()),
+    )
     total = d.claim("sum", 1.0, x.shape[axis], e, axis=axis, keepdims=True)
     y = d.claim("div", 0.0, 1.0, e, total, typical=e.samples / e.samples.sum() * 16 / x.shape[axis])
     y.centred = True
@@ -145,7 +181,12 @@ def logsumexp_by_hand(d: Draft, x: Value, axis: int = -1) -> Value:
     spreads(x)
     top = d.apply("max", x, axis=axis, keepdims=True)
     n = math.log(x.shape[axis])
-    e = d.claim("exp", 0.0, 1.0, d.claim("sub", x.low - x.high, 0.0, x, top, typical=x.samples - x.samples.max()))
+    e = d.claim(
+        "exp",
+        0.0,
+        1.0,
+        d.claim("sub", x.low - x.high, 0.0, x, top, typical=x.samples - x.samples.max()),
+    )
     total = d.claim("log", 0.0, n, d.claim("sum", 1.0, x.shape[axis], e, axis=axis, keepdims=True))
     describe(d, "Log-sum-exp with the maximum subtracted first.")
     return d.claim("add", x.low, x.high + n, top, total)
@@ -159,9 +200,13 @@ def l2_normalize(d: Draft, x: Value, axis: int = -1) -> Value:
     how = d.stream.below(5)
     describe(d, d.stream.choice(("Scales x to unit length.", "Normalises along the last axis.")))
     if how < 2:
-        squares = d.apply("sum", d.apply("square", x) if how else d.apply("mul", x, x), axis=axis, keepdims=True)
+        squares = d.apply(
+            "sum", d.apply("square", x) if how else d.apply("mul", x, x), axis=axis, keepdims=True
+        )
         if d.stream.chance(50):
-            return d.claim("mul", -1, 1, x, _inverse_root(d, d.apply("add", squares, eps)), typical=typical)
+            return d.claim(
+                "mul", -1, 1, x, _inverse_root(d, d.apply("add", squares, eps)), typical=typical
+            )
         return d.claim("div", -1, 1, x, _root(d, d.apply("add", squares, eps)), typical=typical)
     norm = d.apply("norm", x, axis=axis, keepdims=True)
     norm = d.apply("add", norm, eps) if how < 4 else d.apply("maximum", norm, eps)
@@ -170,10 +215,13 @@ def l2_normalize(d: Draft, x: Value, axis: int = -1) -> Value:
 
 # ---------------------------------------------------------------- activations and gates
 
+
 def gelu_by_hand(d: Draft, x: Value) -> Value:
     """0.5 x (1 + tanh(0.7979 (x + 0.0447 x³)))."""
     inner = d.apply("add", x, d.apply("mul", 0.044715, d.apply("cube", x)))
-    inner = d.apply("mul", d.stream.choice((math.sqrt(2 / math.pi), 0.7978845608, 0.79788456)), inner)
+    inner = d.apply(
+        "mul", d.stream.choice((math.sqrt(2 / math.pi), 0.7978845608, 0.79788456)), inner
+    )
     describe(d, "GELU activation (tanh approximation).")
     return d.apply("mul", d.apply("mul", 0.5, x), d.apply("add", 1.0, d.apply("tanh", inner)))
 
@@ -193,8 +241,11 @@ def sigmoid_by_hand(d: Draft, x: Value) -> Value:
 def softplus_by_hand(d: Draft, x: Value) -> Value:
     """log(1 + exp(x))."""
     e = d.apply("exp", x)
-    return d.apply("log1p", e) if d.stream.chance(60) else d.claim(
-        "log", 0.0, math.log(1 + e.high), d.apply("add", 1.0, e))
+    return (
+        d.apply("log1p", e)
+        if d.stream.chance(60)
+        else d.claim("log", 0.0, math.log(1 + e.high), d.apply("add", 1.0, e))
+    )
 
 
 def mish_by_hand(d: Draft, x: Value) -> Value:
@@ -205,23 +256,46 @@ def mish_by_hand(d: Draft, x: Value) -> Value:
 def gate(d: Draft, x: Value, g: Value) -> Value:
     """x times an activation of g."""
     kind = d.stream.weighted(("sigmoid", "silu", "gelu_tanh", "tanh", "relu"), (5, 4, 3, 2, 1))
-    describe(d, {"sigmoid": "Gated linear unit.", "silu": "SwiGLU gating.", "gelu_tanh": "GEGLU gating."}.get(
-        kind, "Gates x by an activation."))
+    describe(
+        d,
+        {
+            "sigmoid": "Gated linear unit.",
+            "silu": "SwiGLU gating.",
+            "gelu_tanh": "GEGLU gating.",
+        }.get(kind, "Gates x by an activation."),
+    )
     return d.apply("mul", x, named(d.apply(kind, g), "gate"))
 
 
 def activation(d: Draft, x: Value) -> Value:
     """A common activation, by jax.nn or by hand."""
+
     def attempt():
-        name = d.stream.weighted(("relu", "gelu_tanh", "silu", "tanh", "sigmoid", "softplus", "elu", "leaky_relu", "hand"),
-                                 (6, 5, 5, 6, 3, 3, 2, 2, 8))
+        name = d.stream.weighted(
+            (
+                "relu",
+                "gelu_tanh",
+                "silu",
+                "tanh",
+                "sigmoid",
+                "softplus",
+                "elu",
+                "leaky_relu",
+                "hand",
+            ),
+            (6, 5, 5, 6, 3, 3, 2, 2, 8),
+        )
         if name != "hand":
             return d.apply(name, x)
-        return d.stream.choice((gelu_by_hand, swish, sigmoid_by_hand, softplus_by_hand, mish_by_hand))(d, x)
+        return d.stream.choice(
+            (gelu_by_hand, swish, sigmoid_by_hand, softplus_by_hand, mish_by_hand)
+        )(d, x)
+
     return some(attempt)
 
 
 # ---------------------------------------------------------------- mixing two values
+
 
 def lerp(d: Draft, a: Value, b: Value, t: Value | float) -> Value:
     """a + t (b - a), or (1 - t) a + t b."""
@@ -243,7 +317,9 @@ def gaussian(d: Draft, x: Value, sigma: Value | float | None = None) -> Value:
     """exp(-0.5 (x / sigma)²), or exp(-x²)."""
     z = x if sigma is None else d.apply("div", x, sigma)
     square = d.apply("square", z)
-    return d.apply("exp", d.apply("mul", -0.5, square) if d.stream.chance(60) else d.apply("neg", square))
+    return d.apply(
+        "exp", d.apply("mul", -0.5, square) if d.stream.chance(60) else d.apply("neg", square)
+    )
 
 
 def gaussian_logpdf(d: Draft, x: Value, mean: Value, log_std: Value) -> Value:
@@ -258,7 +334,11 @@ def cosine_similarity(d: Draft, x: Value, y: Value) -> Value:
     """Cosine of the angle between x and y along the last axis."""
     dot = d.apply("sum", d.apply("mul", x, y), axis=-1)
     norms = d.apply("mul", d.apply("norm", x, axis=-1), d.apply("norm", y, axis=-1))
-    norms = d.apply("add", norms, epsilon(d)) if d.stream.chance(50) else d.apply("maximum", norms, epsilon(d))
+    norms = (
+        d.apply("add", norms, epsilon(d))
+        if d.stream.chance(50)
+        else d.apply("maximum", norms, epsilon(d))
+    )
     n = rows(x)
     typical = dot.samples / (n * math.sqrt(float((x.samples**2).mean() * (y.samples**2).mean())))
     describe(d, "Cosine similarity along the last axis.")
@@ -266,6 +346,7 @@ def cosine_similarity(d: Draft, x: Value, y: Value) -> Value:
 
 
 # ---------------------------------------------------------------- losses, element by element
+
 
 def squared_error(d: Draft, x: Value, y: Value) -> Value:
     """(x - y)²."""
@@ -279,14 +360,18 @@ def huber(d: Draft, x: Value, y: Value) -> Value:
     quadratic = d.apply("minimum", error, delta)
     linear = d.apply("sub", error, quadratic)
     describe(d, "Huber loss.")
-    return d.apply("add", d.apply("mul", 0.5, d.apply("square", quadratic)), d.apply("mul", delta, linear))
+    return d.apply(
+        "add", d.apply("mul", 0.5, d.apply("square", quadratic)), d.apply("mul", delta, linear)
+    )
 
 
 def log_cosh(d: Draft, x: Value, y: Value) -> Value:
     """log cosh of the error, kept from overflow."""
     error = d.apply("sub", x, y)
     describe(d, "Log-cosh loss.")
-    return d.apply("sub", d.apply("logaddexp", error, d.apply("neg", error)), round(math.log(2.0), 7))
+    return d.apply(
+        "sub", d.apply("logaddexp", error, d.apply("neg", error)), round(math.log(2.0), 7)
+    )
 
 
 def sigmoid_cross_entropy(d: Draft, logits: Value, labels: Value) -> Value:
@@ -297,18 +382,30 @@ def sigmoid_cross_entropy(d: Draft, logits: Value, labels: Value) -> Value:
         soft = d.apply("log1p", d.apply("exp", d.apply("neg", d.apply("abs", logits))))
         return d.apply("add", d.apply("sub", relu, d.apply("mul", logits, labels)), soft)
     positive = d.apply("mul", labels, d.apply("log_sigmoid", logits))
-    negative = d.apply("mul", d.apply("sub", 1.0, labels), d.apply("log_sigmoid", d.apply("neg", logits)))
+    negative = d.apply(
+        "mul", d.apply("sub", 1.0, labels), d.apply("log_sigmoid", d.apply("neg", logits))
+    )
     return d.apply("sub", d.apply("neg", positive), negative)
 
 
 def focal(d: Draft, logits: Value, labels: Value) -> Value:
     """Focal loss of probabilities that a sigmoid gives."""
     p = d.apply("sigmoid", logits)
-    hit = d.apply("add", d.apply("mul", p, labels), d.apply("mul", d.apply("sub", 1.0, p), d.apply("sub", 1.0, labels)))
+    hit = d.apply(
+        "add",
+        d.apply("mul", p, labels),
+        d.apply("mul", d.apply("sub", 1.0, p), d.apply("sub", 1.0, labels)),
+    )
     miss = d.apply("sub", 1.0, hit)
-    weight = d.apply("square", miss) if d.stream.chance(60) else d.apply("power", d.claim("add", 0.1, 1.1, miss, 0.1), 1.5)
+    weight = (
+        d.apply("square", miss)
+        if d.stream.chance(60)
+        else d.apply("power", d.claim("add", 0.1, 1.1, miss, 0.1), 1.5)
+    )
     describe(d, "Binary focal loss.")
-    return d.apply("mul", weight, d.apply("neg", d.claim("log", -8.0, 0.2, d.apply("add", hit, 1e-3))))
+    return d.apply(
+        "mul", weight, d.apply("neg", d.claim("log", -8.0, 0.2, d.apply("add", hit, 1e-3)))
+    )
 
 
 def kl_gaussian(d: Draft, mean: Value, log_var: Value) -> Value:

@@ -8,19 +8,30 @@ from jax_ir_synth.kernels.steps import idioms as f
 
 # ---------------------------------------------------------------- normalisations, activations, gates
 
+
 def normalised(s):
     """A normalisation, mostly with a gain and a bias."""
     d, x = s.d, s.main()
-    kind = d.stream.weighted(("layer", "rms", "standardize", "l2", "minmax", "softmax", "lse"), (6, 5, 2, 2, 2, 4, 1))
+    kind = d.stream.weighted(
+        ("layer", "rms", "standardize", "l2", "minmax", "softmax", "lse"), (6, 5, 2, 2, 2, 4, 1)
+    )
     if kind == "softmax":
         return d.apply("mul", f.softmax(d, x), s.main(25))
     if kind == "minmax":
         return f.min_max(d, x, None if d.stream.chance(50) or x.ndim < 2 else -1)
     if kind == "lse":
-        top = d.apply("logsumexp", x, axis=-1, keepdims=True) if d.stream.chance(50) else f.logsumexp_by_hand(d, x)
+        top = (
+            d.apply("logsumexp", x, axis=-1, keepdims=True)
+            if d.stream.chance(50)
+            else f.logsumexp_by_hand(d, x)
+        )
         return d.apply("sub", x, top)
-    y = {"layer": f.layer_norm, "rms": f.rms_norm, "l2": f.l2_normalize,
-         "standardize": lambda d, x: d.apply("standardize", x, axis=-1)}[kind](d, x)
+    y = {
+        "layer": f.layer_norm,
+        "rms": f.rms_norm,
+        "l2": f.l2_normalize,
+        "standardize": lambda d, x: d.apply("standardize", x, axis=-1),
+    }[kind](d, x)
     if kind != "l2" and d.stream.chance(80):
         y = d.apply("mul", y, s.argument((s.width,), 0.5, 1.5, "gain"))
         if d.stream.chance(45):
@@ -50,7 +61,9 @@ def gated(s):
     if kind == 0 and s.width % 2 == 0 and s.width >= 4:
         a, b = several.split(d, x, (s.width // 2,) * 2)
         y = f.gate(d, a, b)
-        return d.apply("concatenate", y, d.apply("mul", y, a) if d.stream.chance(50) else a, axis=-1)
+        return d.apply(
+            "concatenate", y, d.apply("mul", y, a) if d.stream.chance(50) else a, axis=-1
+        )
     return f.gate(d, x, s.main(40))
 
 
@@ -78,18 +91,27 @@ def scaled(s):
     kind = d.stream.below(3)
     if kind == 0:
         most = d.apply("max", d.apply("abs", x), axis=-1 if x.ndim > 1 else None, keepdims=True)
-        return d.claim("div", -1, 1, x, d.apply("add", most, f.epsilon(d)), typical=x.samples / x.bound)
+        return d.claim(
+            "div", -1, 1, x, d.apply("add", most, f.epsilon(d)), typical=x.samples / x.bound
+        )
     total = d.apply("sum", d.apply("square", x))
     norm = f.named(d.claim("sqrt", 0.0, math.sqrt(total.high), total), "norm")
     if kind == 1:
         most = d.stream.choice((1.0, 5.0, 0.5))
-        factor = d.claim("minimum", 0.001, 1.0, 1.0, d.claim("div", 0.0, 1e3, most, d.apply("add", norm, f.epsilon(d))))
+        factor = d.claim(
+            "minimum",
+            0.001,
+            1.0,
+            1.0,
+            d.claim("div", 0.0, 1e3, most, d.apply("add", norm, f.epsilon(d))),
+        )
         f.describe(d, "Clips by the global norm.")
         return d.apply("mul", x, factor)
     return d.apply("div", x, d.apply("add", 1.0, norm))
 
 
 # ---------------------------------------------------------------- weights
+
 
 def linear(s):
     d, x, n = s.d, s.main(), s.width
@@ -103,7 +125,11 @@ def _times(s, x: Value, w: Value) -> Value:
     equation = {1: "i,ij->j", 2: d_equation(s), 3: "bti,ij->btj"}[x.ndim]
     if x.ndim == 2 and s.d.stream.chance(10):
         return s.d.apply("tensordot", x, w, axes=1)
-    return s.d.apply("matmul", x, w) if s.d.stream.chance(70) else s.d.apply("einsum", x, w, equation=equation)
+    return (
+        s.d.apply("matmul", x, w)
+        if s.d.stream.chance(70)
+        else s.d.apply("einsum", x, w, equation=equation)
+    )
 
 
 def d_equation(s) -> str:
@@ -117,7 +143,9 @@ def gram(s):
         raise Undrawable("rows are wanted")
     scores = d.apply("matmul", x, d.apply("transpose", x, perm=(1, 0)))
     if d.stream.chance(30):
-        scores = d.apply("add", scores, d.apply("mul", 0.1, d.apply("eye", shape=scores.shape, dtype="float32")))
+        scores = d.apply(
+            "add", scores, d.apply("mul", 0.1, d.apply("eye", shape=scores.shape, dtype="float32"))
+        )
     kind = d.stream.below(5)
     if kind == 0:
         return d.apply("trace", scores), d.apply("matmul", d.apply("tril", scores), x)
@@ -135,6 +163,11 @@ def column_mixed(s):
         raise Undrawable("two axes are wanted")
     perm = tuple(range(x.ndim - 2)) + (x.ndim - 1, x.ndim - 2)
     turned = d.apply("transpose", x, perm=perm)
-    y = d.apply("mul", f.softmax(d, turned), turned) if d.stream.chance(50) else f.activation(
-        d, d.apply("mul", turned, s.argument((turned.shape[-1],), 0.5, 1.5, "gain")))
+    y = (
+        d.apply("mul", f.softmax(d, turned), turned)
+        if d.stream.chance(50)
+        else f.activation(
+            d, d.apply("mul", turned, s.argument((turned.shape[-1],), 0.5, 1.5, "gain"))
+        )
+    )
     return d.apply("transpose", y, perm=perm)

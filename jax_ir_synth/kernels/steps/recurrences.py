@@ -42,15 +42,21 @@ def like(d: Draft, shape: tuple[int, ...]) -> Value:
 
 def mix(d: Draft, values: list[Value], extra: int = 1) -> Value:
     """An expression of all the values, with some functions and numbers on the way."""
+
     def attempt():
         pool = d.stream.shuffled(values)
         for _ in range(extra):
             i = d.stream.below(len(pool))
-            pool[i] = grow.one_unary(d, pool[i]) if d.stream.chance(60) else _kept(d, grow.with_literal(d, pool[i]))
+            pool[i] = (
+                grow.one_unary(d, pool[i])
+                if d.stream.chance(60)
+                else _kept(d, grow.with_literal(d, pool[i]))
+            )
         while len(pool) > 1:
             b, a = pool.pop(), pool.pop()
             pool.append(grow.some(lambda: _kept(d, grow.one_binary(d, a, b))))
         return pool[0]
+
     return grow.some(attempt, 6)
 
 
@@ -63,7 +69,9 @@ def _kept(d: Draft, value: Value) -> Value:
 
 def squash(d: Draft, x: Value) -> Value:
     """A function of x that stays within ±1."""
-    return grow.some(lambda: d.apply(d.stream.weighted(SQUASH, SQUASH_WEIGHTS), grow.tamed(d, x, 40.0)))
+    return grow.some(
+        lambda: d.apply(d.stream.weighted(SQUASH, SQUASH_WEIGHTS), grow.tamed(d, x, 40.0))
+    )
 
 
 def shaped(value: Value, like_this: Value) -> Value:
@@ -89,14 +97,17 @@ def outs(d: Draft, carry: Value, others: list[Value]) -> Value:
     """What a scan's step stacks: the carry, or something made of it."""
     if d.stream.chance(50):
         return carry
+
     def attempt():
         if others and d.stream.chance(60):
             return shaped(grow.one_binary(d, carry, d.stream.choice(others)), carry)
         return grow.one_unary(d, carry)
+
     return grow.some(attempt)
 
 
 # ---------------------------------------------------------------- cells of recurrent networks
+
 
 def cell(d: Draft, shape: tuple[int, ...], weights: list[Value]):
     """`step(h, x)` of a plain, gated or leaky cell, and the range of h."""
@@ -106,19 +117,34 @@ def cell(d: Draft, shape: tuple[int, ...], weights: list[Value]):
 
     def product(h):
         if len(shape) == 1 and weights and weights[0].ndim == 2:
-            return d.apply("matmul", weights[0], h) if d.stream.chance(50) else d.apply("matmul", h, weights[0])
+            return (
+                d.apply("matmul", weights[0], h)
+                if d.stream.chance(50)
+                else d.apply("matmul", h, weights[0])
+            )
         return h
 
     def step(h, x):
         inputs = [product(h), *x, *(w for w in weights if w.ndim < 2 or len(shape) == 2)]
         if kind == "plain":
-            return shaped(d.apply(squasher, grow.tamed(d, mix(d, inputs, d.stream.below(2)), 40.0)), h)
+            return shaped(
+                d.apply(squasher, grow.tamed(d, mix(d, inputs, d.stream.below(2)), 40.0)), h
+            )
         if kind == "leaky":
             new = d.apply(squasher, grow.tamed(d, mix(d, inputs, d.stream.below(2)), 40.0))
-            return shaped(d.apply("add", d.apply("mul", decay, h), d.apply("mul", round(1 - decay, 4), new)), h)
-        gate = shaped(d.apply("sigmoid", grow.tamed(d, mix(d, [h if kind == "gated" else x[0], *x], 1), 40.0)), h)
+            return shaped(
+                d.apply("add", d.apply("mul", decay, h), d.apply("mul", round(1 - decay, 4), new)),
+                h,
+            )
+        gate = shaped(
+            d.apply(
+                "sigmoid", grow.tamed(d, mix(d, [h if kind == "gated" else x[0], *x], 1), 40.0)
+            ),
+            h,
+        )
         new = shaped(d.apply(squasher, grow.tamed(d, mix(d, inputs, 0), 40.0)), h)
         return blend(d, gate, new, h)
+
     return step, (-1.0, 1.0)
 
 
@@ -133,6 +159,7 @@ def blend(d: Draft, gate: Value, new: Value, old: Value) -> Value:
 
 # ---------------------------------------------------------------- differential equations
 
+
 def field(d: Draft, p: Value, q: Value):
     """A bounded right-hand side `f(y)` with parameters p and q, the same expression at each call."""
     one, two = (d.stream.weighted(SQUASH, SQUASH_WEIGHTS) for _ in range(2))
@@ -144,14 +171,21 @@ def field(d: Draft, p: Value, q: Value):
         if form == 0:
             return d.apply(outer, d.apply(one, d.apply(inner, y, q)), p)
         if form == 1:
-            return d.apply("sub", d.apply("mul", p, d.apply(one, y)), d.apply("mul", q, d.apply(two, y)))
+            return d.apply(
+                "sub", d.apply("mul", p, d.apply(one, y)), d.apply("mul", q, d.apply(two, y))
+            )
         if form == 2:
             return d.apply("mul", p, d.apply(one, d.apply(inner, q, y)))
         if form == 3:
             return d.apply("neg", d.apply(outer, d.apply(one, d.apply("mul", p, y)), q))
         if form == 4:
-            return d.apply(one, d.apply(outer, d.apply("mul", p, y), d.apply("mul", q, d.apply(two, y))))
-        return d.apply("mul", d.apply("sub", q, d.apply(one, y)), d.apply(outer, p, d.apply(two, y)))
+            return d.apply(
+                one, d.apply(outer, d.apply("mul", p, y), d.apply("mul", q, d.apply(two, y)))
+            )
+        return d.apply(
+            "mul", d.apply("sub", q, d.apply(one, y)), d.apply(outer, p, d.apply(two, y))
+        )
+
     return f
 
 
@@ -178,7 +212,13 @@ def integrate(d: Draft, f, dt: float | Value, y: Value, scheme: str, most: float
     k3 = bounded(f(d.apply("add", y, d.apply("mul", half, k2))), most)
     k4 = bounded(f(d.apply("add", y, d.apply("mul", dt, k3))), most)
     total = d.apply("add", d.apply("add", k1, d.apply("mul", 2.0, d.apply("add", k2, k3))), k4)
-    return d.apply("add", y, d.apply("mul", d.apply("div", dt, 6.0) if isinstance(dt, Value) else round(dt / 6, 6), total))
+    return d.apply(
+        "add",
+        y,
+        d.apply(
+            "mul", d.apply("div", dt, 6.0) if isinstance(dt, Value) else round(dt / 6, 6), total
+        ),
+    )
 
 
 def _part(d: Draft, share: float, dt: float | Value):
@@ -202,13 +242,18 @@ def light(d: Draft, x: Value) -> Value:
     return grow.one_unary(d, x, unary.SMOOTH, unary.SMOOTH_WEIGHTS)
 
 
-def looped(d: Draft, n: int, init: tuple[Value, ...], ranges, body, checked: bool = False, emit=None) -> list[Value]:
+def looped(
+    d: Draft, n: int, init: tuple[Value, ...], ranges, body, checked: bool = False, emit=None
+) -> list[Value]:
     """The same body as a `fori_loop`, or as a `scan` that may stack `emit(*carry)`; returns the useful results."""
     if emit is None or d.stream.chance(50):
         first = d.stream.weighted((0, 1), (9, 1))
-        return control.fori_loop(d, n, init, ranges, lambda i, *carry: body(*carry), start=first, checked=checked)
+        return control.fori_loop(
+            d, n, init, ranges, lambda i, *carry: body(*carry), start=first, checked=checked
+        )
 
     def step(carry, xs):
         results = body(*carry)
         return results, (emit(*results),)
+
     return control.scan(d, init, (), ranges, step, checked=checked, length=n)

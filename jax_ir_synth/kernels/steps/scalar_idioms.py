@@ -40,7 +40,9 @@ def moving_average(m: Mixer, x: Value) -> Value:
     old, beta = m.other(x), m.knob(0.2, 0.99, "blend", numbers=25)
     m.d.doc = m.stream.choice(("Exponential moving average.", "Moving average update.", ""))
     new = m.do("square", x) if m.stream.chance(35) else x
-    return m.add(m.flip("mul", beta, old), m.flip("mul", m.sub(1 if m.stream.chance(50) else 1.0, beta), new))
+    return m.add(
+        m.flip("mul", beta, old), m.flip("mul", m.sub(1 if m.stream.chance(50) else 1.0, beta), new)
+    )
 
 
 def descent(m: Mixer, x: Value) -> Value:
@@ -57,7 +59,11 @@ def descent(m: Mixer, x: Value) -> Value:
     elif kind == 4:
         g = m.div(g, m.add(m.do("abs", g), m.knob(0.1, 1, "spread")))
     m.d.doc = m.stream.choice(("One optimiser step.", "Gradient step.", ""))
-    return m.sub(x, m.flip("mul", rate, g)) if m.stream.chance(80) else m.add(x, m.mul(m.do("neg", rate), g))
+    return (
+        m.sub(x, m.flip("mul", rate, g))
+        if m.stream.chance(80)
+        else m.add(x, m.mul(m.do("neg", rate), g))
+    )
 
 
 def clipped(m: Mixer, x: Value) -> Value:
@@ -85,7 +91,9 @@ def horner(m: Mixer, x: Value) -> Value:
     first, *rest = _coefficients(m, m.stream.weighted((3, 4, 5), (5, 4, 2)))
     value = m.flip("mul", first, x)
     for i, c in enumerate(rest):
-        value = m.add(value, c) if c.low >= 0 or not c.is_literal else m.sub(value, -c.params["value"])
+        value = (
+            m.add(value, c) if c.low >= 0 or not c.is_literal else m.sub(value, -c.params["value"])
+        )
         if i < len(rest) - 1:
             value = m.flip("mul", value, x)
     return value
@@ -99,8 +107,13 @@ def powers(m: Mixer, x: Value) -> Value:
         if degree not in (top, 1) and m.stream.chance(25):
             continue
         c = m.knob(-2, 2, "coefficient", numbers=40)
-        power = {0: None, 1: x}.get(degree) if degree < 2 else m.do("square" if degree == 2 else "cube", x) \
-            if degree < 4 else m.do("integer_pow", x, n=degree)
+        power = (
+            {0: None, 1: x}.get(degree)
+            if degree < 2
+            else m.do("square" if degree == 2 else "cube", x)
+            if degree < 4
+            else m.do("integer_pow", x, n=degree)
+        )
         terms.append(c if power is None else m.flip("mul", c, power))
     if m.stream.chance(30):
         terms.reverse()
@@ -115,8 +128,13 @@ def bell(m: Mixer, x: Value) -> Value:
     kind = m.stream.below(4)
     y = m.sub(x, m.knob(-1.5, 1.5, "center") if m.stream.chance(65) else m.other(x))
     if kind == 0:
-        return m.do("exp", m.mul(m.stream.choice((-0.5, -0.5, -1.0, -0.25)),
-                                 m.do("square", m.div(y, m.knob(0.4, 3, "spread")))))
+        return m.do(
+            "exp",
+            m.mul(
+                m.stream.choice((-0.5, -0.5, -1.0, -0.25)),
+                m.do("square", m.div(y, m.knob(0.4, 3, "spread"))),
+            ),
+        )
     if kind == 1:
         return m.do("exp", m.mul(m.do("neg", m.knob(0.1, 2, "coefficient")), m.do("square", y)))
     width = m.knob(0.2, 2, "spread", numbers=15)
@@ -128,7 +146,11 @@ def bell(m: Mixer, x: Value) -> Value:
 def gate(m: Mixer, x: Value) -> Value:
     """A smooth switch with steepness and place, applied to x or to another array."""
     y = m.sub(x, m.knob(-1.5, 1.5, "center")) if m.stream.chance(70) else x
-    y = m.flip("mul", m.knob(0.5, 5, "gain"), y) if m.stream.chance(70) else m.div(y, m.knob(0.2, 3, "spread"))
+    y = (
+        m.flip("mul", m.knob(0.5, 5, "gain"), y)
+        if m.stream.chance(70)
+        else m.div(y, m.knob(0.2, 3, "spread"))
+    )
     opening = m.do(m.stream.weighted(("sigmoid", "hard_sigmoid", "tanh", "erf"), (8, 1, 2, 1)), y)
     kind = m.stream.below(4)
     if kind == 0:
@@ -143,11 +165,16 @@ def gate(m: Mixer, x: Value) -> Value:
 
 def scalar_gate(m: Mixer, x: Value) -> Value:
     """A learned scalar squashed, and used as a weight."""
-    g = m.do(m.stream.choice(("sigmoid", "tanh", "exp", "softplus")), m.knob(-2, 2, "gain", numbers=0))
+    g = m.do(
+        m.stream.choice(("sigmoid", "tanh", "exp", "softplus")), m.knob(-2, 2, "gain", numbers=0)
+    )
     if m.stream.chance(50):
         return m.flip("mul", g, x)
-    return m.add(x, m.flip("mul", g, m.other(x))) if m.stream.chance(60) else m.add(
-        m.flip("mul", g, x), m.mul(m.sub(1.0, g), m.other(x)))
+    return (
+        m.add(x, m.flip("mul", g, m.other(x)))
+        if m.stream.chance(60)
+        else m.add(m.flip("mul", g, x), m.mul(m.sub(1.0, g), m.other(x)))
+    )
 
 
 def temperature(m: Mixer, x: Value) -> Value:
@@ -159,7 +186,11 @@ def soft_cap(m: Mixer, x: Value) -> Value:
     """A bend scaled in and out again, so that it is the identity near zero."""
     c = m.knob(0.3, 5, "spread", numbers=25)
     bend = m.stream.choice(("tanh", "arctan", "soft_sign", "softplus", "sin"))
-    return m.flip("mul", c, m.do(bend, m.div(x, c))) if m.stream.chance(60) else m.div(m.do(bend, m.flip("mul", c, x)), c)
+    return (
+        m.flip("mul", c, m.do(bend, m.div(x, c)))
+        if m.stream.chance(60)
+        else m.div(m.do(bend, m.flip("mul", c, x)), c)
+    )
 
 
 def activation(m: Mixer, x: Value) -> Value:
@@ -172,15 +203,25 @@ def activation(m: Mixer, x: Value) -> Value:
     if kind == 2:
         return m.add(m.do("relu", x), m.flip("mul", a, m.do("expm1", m.do("minimum", x, 0.0))))
     if kind == 3:
-        return m.add(m.do("maximum", x, 0.0), m.mul(a, m.do("log1p", m.do("exp", m.do("neg", m.do("abs", x))))))
-    return m.mul(m.do("sign", x), m.do("maximum", m.sub(m.do("abs", x), m.knob(0.1, 0.4 * max(x.bound, 1.0), "threshold")), 0.0))
+        return m.add(
+            m.do("maximum", x, 0.0),
+            m.mul(a, m.do("log1p", m.do("exp", m.do("neg", m.do("abs", x))))),
+        )
+    return m.mul(
+        m.do("sign", x),
+        m.do(
+            "maximum", m.sub(m.do("abs", x), m.knob(0.1, 0.4 * max(x.bound, 1.0), "threshold")), 0.0
+        ),
+    )
 
 
 def rescale(m: Mixer, x: Value) -> Value:
     """From one range to another."""
     low, high = m.knob(-2, 0, "bound_low"), m.knob(0.5, 3, "bound_high")
     if m.stream.chance(50):
-        unit = m.do("sigmoid", x) if m.stream.chance(60) else m.mul(0.5, m.add(m.do("tanh", x), 1.0))
+        unit = (
+            m.do("sigmoid", x) if m.stream.chance(60) else m.mul(0.5, m.add(m.do("tanh", x), 1.0))
+        )
         return m.add(low, m.flip("mul", m.sub(high, low), unit))
     y = m.div(m.sub(x, low), m.sub(high, low))
     return y if m.stream.chance(50) else m.sub(m.mul(2.0, y), 1.0)
@@ -190,7 +231,9 @@ def saturation(m: Mixer, x: Value) -> Value:
     """Growth that levels off."""
     kind = m.stream.below(3)
     if kind == 0:
-        return m.mul(m.flip("mul", m.knob(0.5, 3, "rate"), x), m.sub(1.0, m.div(x, m.knob(1, 4, "spread"))))
+        return m.mul(
+            m.flip("mul", m.knob(0.5, 3, "rate"), x), m.sub(1.0, m.div(x, m.knob(1, 4, "spread")))
+        )
     s = m.positive(x)
     half = m.knob(0.2, 3, "coefficient", numbers=15)
     if kind == 1:
@@ -206,13 +249,17 @@ def oscillation(m: Mixer, x: Value) -> Value:
         phase = m.add(phase, m.knob(-1.5, 1.5, "center"))
     wave = m.do(m.stream.choice(("sin", "cos")), phase)
     if m.stream.chance(55):
-        decay = m.do("exp", m.mul(m.do("neg", m.knob(0.1, 1, "rate")), x if x.low >= 0 else m.do("abs", x)))
+        decay = m.do(
+            "exp", m.mul(m.do("neg", m.knob(0.1, 1, "rate")), x if x.low >= 0 else m.do("abs", x))
+        )
         wave = m.flip("mul", decay, wave)
     return m.flip("mul", m.knob(0.5, 3, "gain"), wave) if m.stream.chance(60) else wave
 
 
 def decay(m: Mixer, x: Value) -> Value:
-    rate = m.flip("mul", m.do("neg", m.knob(0.1, 2, "rate")), x if m.stream.chance(70) else m.do("abs", x))
+    rate = m.flip(
+        "mul", m.do("neg", m.knob(0.1, 2, "rate")), x if m.stream.chance(70) else m.do("abs", x)
+    )
     return m.flip("mul", m.knob(0.5, 3, "gain"), m.do("exp", rate))
 
 
@@ -246,6 +293,7 @@ def euler(m: Mixer, x: Value) -> Value:
         if form == 2:
             return m.mul(v, m.sub(k, v))
         return m.sub(m.do("tanh", m.flip("mul", k, v)), v)
+
     if m.stream.chance(65):
         return m.add(x, m.flip("mul", h, slope(x)))
     middle = m.add(x, m.mul(m.flip("mul", 0.5, h), slope(x)))
@@ -270,16 +318,23 @@ def schedule(m: Mixer, x: Value) -> Value:
     elif kind == 1:
         factor = m.mul(rate, m.do("exp", m.mul(-0.1, step)))
     elif kind == 2:
-        factor = m.div(rate, m.do("sqrt", step if step.is_float else m.do("convert", step, dtype=m.d.dtype)))
+        factor = m.div(
+            rate, m.do("sqrt", step if step.is_float else m.do("convert", step, dtype=m.d.dtype))
+        )
     else:
-        angle = m.div(m.mul(3.141592653589793, step), float(step.high + m.stream.choice((2, 5, 10))))
+        angle = m.div(
+            m.mul(3.141592653589793, step), float(step.high + m.stream.choice((2, 5, 10)))
+        )
         factor = m.mul(m.mul(0.5, rate), m.add(1.0, m.do("cos", angle)))
     return m.flip("mul", factor, x) if m.stream.chance(60) else m.sub(x, m.mul(factor, m.other(x)))
 
 
 def cyclic(m: Mixer, x: Value) -> Value:
     """Integers shifted by an integer argument and wrapped, then used as weights of x."""
-    k, n = m.d.argument((), 1, 8, dtype="int32", role="count"), m.stream.choice((4, 5, 7, 8, 10, 16))
+    k, n = (
+        m.d.argument((), 1, 8, dtype="int32", role="count"),
+        m.stream.choice((4, 5, 7, 8, 10, 16)),
+    )
     codes = m.d.argument(m.dims, 0, m.stream.choice((7, 15, 31)), dtype="int32", role="integer")
     moved = m.do(m.stream.choice(("add", "mul", "sub")), codes, k)
     wrapped = m.do("int_mod", moved, n)
@@ -299,7 +354,10 @@ def quantised(m: Mixer, x: Value) -> Value:
 def companding(m: Mixer, x: Value) -> Value:
     """Logarithmic compression, signed."""
     mu = m.knob(1, 5, "coefficient", numbers=20)
-    value = m.div(m.do("log1p", m.flip("mul", mu, m.do("abs", x))), m.do("log1p", mu) if not mu.is_literal else 1.5)
+    value = m.div(
+        m.do("log1p", m.flip("mul", mu, m.do("abs", x))),
+        m.do("log1p", mu) if not mu.is_literal else 1.5,
+    )
     return m.mul(m.do("sign", x), value) if m.stream.chance(70) else value
 
 
@@ -307,16 +365,34 @@ def distance(m: Mixer, x: Value) -> Value:
     """A potential of a distance: Lennard-Jones, Morse, harmonic, screened."""
     kind = m.stream.below(4)
     if kind == 3:
-        return m.mul(m.flip("mul", 0.5, m.knob(0.5, 3, "coefficient")), m.do("square", m.sub(x, m.knob(-1, 1, "center"))))
+        return m.mul(
+            m.flip("mul", 0.5, m.knob(0.5, 3, "coefficient")),
+            m.do("square", m.sub(x, m.knob(-1, 1, "center"))),
+        )
     r = m.positive(x, 0.3)
     if kind == 0:
-        ratio = m.do("cube", m.div(m.knob(0.5, 1, "spread", numbers=10), r if r.low >= 0.5 else m.add(r, 0.5)))
+        ratio = m.do(
+            "cube",
+            m.div(m.knob(0.5, 1, "spread", numbers=10), r if r.low >= 0.5 else m.add(r, 0.5)),
+        )
         six = m.do("square", ratio)
-        return m.mul(m.flip("mul", 4.0, m.knob(0.1, 1, "coefficient")), m.sub(m.do("square", six), six))
+        return m.mul(
+            m.flip("mul", 4.0, m.knob(0.1, 1, "coefficient")), m.sub(m.do("square", six), six)
+        )
     if kind == 1:
-        e = m.do("exp", m.mul(m.do("neg", m.knob(0.5, 2, "coefficient")), m.sub(r, m.knob(0.5, 1.5, "center"))))
+        e = m.do(
+            "exp",
+            m.mul(m.do("neg", m.knob(0.5, 2, "coefficient")), m.sub(r, m.knob(0.5, 1.5, "center"))),
+        )
         return m.flip("mul", m.knob(0.5, 3, "gain"), m.do("square", m.sub(1.0, e)))
-    return m.div(m.flip("mul", m.knob(0.5, 3, "gain"), m.do("exp", m.div(m.do("neg", r), m.knob(0.4, 3, "spread")))), r)
+    return m.div(
+        m.flip(
+            "mul",
+            m.knob(0.5, 3, "gain"),
+            m.do("exp", m.div(m.do("neg", r), m.knob(0.4, 3, "spread"))),
+        ),
+        r,
+    )
 
 
 def focal(m: Mixer, x: Value) -> Value:
@@ -324,10 +400,14 @@ def focal(m: Mixer, x: Value) -> Value:
     p = x if x.low >= 0 and x.high <= 1 else m.do("sigmoid", x)
     if m.stream.chance(45):
         eps = m.knob(0.05, 0.5, "coefficient", numbers=15)
-        return m.add(m.flip("mul", p, m.sub(1.0, eps)), m.div(eps, float(m.stream.choice((2, 4, 5, 10)))))
+        return m.add(
+            m.flip("mul", p, m.sub(1.0, eps)), m.div(eps, float(m.stream.choice((2, 4, 5, 10))))
+        )
     rest = m.sub(1.0, p) if p.high < 0.9 else m.sub(1.2, p)
-    return m.mul(m.do("power", rest, m.knob(1, 3, "coefficient", numbers=20)),
-                 p if m.stream.chance(40) else m.do("softplus", m.do("neg", x)))
+    return m.mul(
+        m.do("power", rest, m.knob(1, 3, "coefficient", numbers=20)),
+        p if m.stream.chance(40) else m.do("softplus", m.do("neg", x)),
+    )
 
 
 def rotated(m: Mixer, x: Value) -> Value:
@@ -349,9 +429,36 @@ def row_of(m: Mixer, x: Value) -> Value:
 
 
 _WEIGHTS = {
-    affine: 9, axpy: 9, lerp: 7, moving_average: 6, descent: 8, clipped: 7, horner: 5, powers: 5, bell: 6, gate: 6, scalar_gate: 5,
-    temperature: 5, soft_cap: 5, activation: 7, rescale: 5, saturation: 4, oscillation: 5, decay: 4, power_law: 4, huber: 4,
-    euler: 5, leapfrog: 4, schedule: 5, cyclic: 3, quantised: 3, companding: 2, distance: 4, focal: 3, rotated: 3, row_of: 2,
+    affine: 9,
+    axpy: 9,
+    lerp: 7,
+    moving_average: 6,
+    descent: 8,
+    clipped: 7,
+    horner: 5,
+    powers: 5,
+    bell: 6,
+    gate: 6,
+    scalar_gate: 5,
+    temperature: 5,
+    soft_cap: 5,
+    activation: 7,
+    rescale: 5,
+    saturation: 4,
+    oscillation: 5,
+    decay: 4,
+    power_law: 4,
+    huber: 4,
+    euler: 5,
+    leapfrog: 4,
+    schedule: 5,
+    cyclic: 3,
+    quantised: 3,
+    companding: 2,
+    distance: 4,
+    focal: 3,
+    rotated: 3,
+    row_of: 2,
 }
 IDIOMS = {function.__name__: function for function in _WEIGHTS}
 WEIGHTS = tuple(_WEIGHTS.values())

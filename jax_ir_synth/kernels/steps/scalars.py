@@ -7,9 +7,31 @@ from jax_ir_synth.kernels.core.values import Undrawable, Value
 from jax_ir_synth.kernels.steps import grow
 
 # Ranges of 0-d arguments; those that fit what an idiom wants are drawn from.
-_RANGES = ((-1.0, 1.0), (-2.0, 2.0), (0.0, 1.0), (0.1, 1.0), (0.5, 2.0), (0.5, 1.5), (0.1, 0.5), (0.2, 0.8), (1.0, 3.0),
-           (-0.5, 0.5), (-1.5, 1.5), (0.05, 0.2), (0.2, 3.0), (0.8, 1.2), (0.3, 0.9), (0.0, 0.5), (-3.0, 3.0), (2.0, 5.0),
-           (0.5, 0.95), (1.0, 2.0), (-2.0, -0.5), (-1.0, -0.2), (-3.0, -1.0))
+_RANGES = (
+    (-1.0, 1.0),
+    (-2.0, 2.0),
+    (0.0, 1.0),
+    (0.1, 1.0),
+    (0.5, 2.0),
+    (0.5, 1.5),
+    (0.1, 0.5),
+    (0.2, 0.8),
+    (1.0, 3.0),
+    (-0.5, 0.5),
+    (-1.5, 1.5),
+    (0.05, 0.2),
+    (0.2, 3.0),
+    (0.8, 1.2),
+    (0.3, 0.9),
+    (0.0, 0.5),
+    (-3.0, 3.0),
+    (2.0, 5.0),
+    (0.5, 0.95),
+    (1.0, 2.0),
+    (-2.0, -0.5),
+    (-1.0, -0.2),
+    (-3.0, -1.0),
+)
 _NUMBERS = tuple(sorted({*grow.LITERALS, 0.0, *(-c for c in grow.LITERALS if c <= 5.0)}))
 _MOST_ARRAYS, _MOST_SCALARS = 3, 4
 
@@ -38,7 +60,7 @@ class Mixer:
         """A new array argument of the shape, now and then of fewer axes."""
         dims = self.dims
         if self.d.arguments and len(dims) > 1 and self.stream.chance(20):
-            dims = dims[self.stream.between(1, len(dims) - 1):]
+            dims = dims[self.stream.between(1, len(dims) - 1) :]
         return grow.array(self.d, dims, role, ranges)
 
     def other(self, x: Value, ranges=None, role: str = "") -> Value:
@@ -83,18 +105,30 @@ class Mixer:
 
     def count(self, low: int = 1, high: int = 10) -> Value:
         """An integer 0-d argument."""
-        old = [a for a in self.d.arguments if a.ndim == 0 and a.dtype == "int32" and low <= a.low and a.high <= high]
-        step = self.stream.choice(old) if old else self.d.argument((), low, high, dtype="int32", role="count")
+        old = [
+            a
+            for a in self.d.arguments
+            if a.ndim == 0 and a.dtype == "int32" and low <= a.low and a.high <= high
+        ]
+        step = (
+            self.stream.choice(old)
+            if old
+            else self.d.argument((), low, high, dtype="int32", role="count")
+        )
         # An integer times a Python float would be a float32, and with it what it meets.
-        return step if self.d.dtype == "float32" else self.d.apply("convert", step, dtype=self.d.dtype)
+        return (
+            step if self.d.dtype == "float32" else self.d.apply("convert", step, dtype=self.d.dtype)
+        )
 
     def finish_with_scalar(self, x: Value) -> Value:
         """x times, plus or over a new 0-d argument."""
+
         def build():
             name = self.stream.weighted(("mul", "add", "sub", "div"), (6, 4, 2, 3))
             wanted = (0.5, 3.0) if name == "div" else (-2.0, 2.0)
             role = {"mul": "gain", "div": "spread"}.get(name, "center")
             return self.d.apply(name, x, self.knob(*wanted, role, numbers=0))
+
         return self.attempt(build)
 
     # ------------------------------------------------------------ arithmetic, in short

@@ -65,7 +65,10 @@ def recurrent(d: Draft) -> tuple[Value, ...]:
     def body(carry, inputs):
         h = step(carry[0], list(inputs))
         return (h,), (outs(d, h, list(inputs)),) if stacked else ()
-    results = control.scan(d, (h0,), tuple(xs), [invariant], body, checked=False, reverse=d.stream.chance(12))
+
+    results = control.scan(
+        d, (h0,), tuple(xs), [invariant], body, checked=False, reverse=d.stream.chance(12)
+    )
     return tuple(results)
 
 
@@ -82,10 +85,24 @@ def summed(d: Draft) -> tuple[Value, ...]:
 
     def body(carry, inputs):
         step = shaped(term(d, [*inputs, *outer], most), carry[0])
-        new = d.apply("add" if emits == "term" else d.stream.weighted(("add", "sub"), (5, 1)), carry[0], step)
-        return (new,), () if emits == "none" else (outs(d, new, list(inputs)) if emits == "partial" else step,)
-    return tuple(control.scan(d, (total,), tuple(xs), [swept(total, most, n)], body, checked=False,
-                              reverse=d.stream.chance(12)))
+        new = d.apply(
+            "add" if emits == "term" else d.stream.weighted(("add", "sub"), (5, 1)), carry[0], step
+        )
+        return (new,), () if emits == "none" else (
+            outs(d, new, list(inputs)) if emits == "partial" else step,
+        )
+
+    return tuple(
+        control.scan(
+            d,
+            (total,),
+            tuple(xs),
+            [swept(total, most, n)],
+            body,
+            checked=False,
+            reverse=d.stream.chance(12),
+        )
+    )
 
 
 def _rate(d: Draft):
@@ -108,18 +125,24 @@ def averaged(d: Draft) -> tuple[Value, ...]:
 
     def average(old, new):
         if gate is None and not isinstance(rate, Value):
-            return d.apply("add", d.apply("mul", rate, old), d.apply("mul", round(1 - rate, 4), new))
+            return d.apply(
+                "add", d.apply("mul", rate, old), d.apply("mul", round(1 - rate, 4), new)
+            )
         return None
 
     def body(carry, inputs):
         g = d.apply("sigmoid", inputs[1]) if gate is not None else rate
+
         def towards(old, new):
             value = average(old, new)
             return shaped(value if value is not None else blend(d, g, new, old), old)
+
         mean = towards(carry[0], inputs[0])
         results = (mean,)
         if second:
-            error = d.apply("square", d.apply("sub", inputs[0], mean) if d.stream.chance(40) else inputs[0])
+            error = d.apply(
+                "square", d.apply("sub", inputs[0], mean) if d.stream.chance(40) else inputs[0]
+            )
             results = (mean, towards(carry[1], error))
         if stacked == 0:
             return results, ()
@@ -127,18 +150,23 @@ def averaged(d: Draft) -> tuple[Value, ...]:
             return results, (outs(d, mean, [inputs[0]]),)
         scale = d.apply("rsqrt", d.apply("add", results[1], d.stream.choice((0.1, 0.5, 1.0))))
         return results, (d.apply("mul", d.apply("sub", inputs[0], mean), scale),)
+
     top = max(abs(low), abs(high)) * 2
     init = (m0, start(d, shape, 0.0, 1.0)) if second else (m0,)
     ranges = [(low, high), (0.0, max(top * top, 1.0))] if second else [(low, high)]
     xs = (y,) if gate is None else (y, gate)
-    return tuple(control.scan(d, init, xs, ranges, body, checked=False, reverse=d.stream.chance(10)))
+    return tuple(
+        control.scan(d, init, xs, ranges, body, checked=False, reverse=d.stream.chance(10))
+    )
 
 
 def filtered(d: Draft) -> tuple[Value, ...]:
     """A recursive filter of first or second order."""
     x, n, shape = _sequence(d)
     y = _seen(d, x)
-    a1, a2 = d.stream.choice(((0.5, 0.25), (0.6, 0.2), (0.8, -0.1), (0.4, -0.3), (0.3, 0.3), (0.7, -0.2)))
+    a1, a2 = d.stream.choice(
+        ((0.5, 0.25), (0.6, 0.2), (0.8, -0.1), (0.4, -0.3), (0.3, 0.3), (0.7, -0.2))
+    )
     b1 = d.stream.choice((0.5, 1.0, 0.25, 0.4))
     reach = max(abs(y.low), abs(y.high)) * (1 + b1) / (1 - abs(a1) - abs(a2))
     order = d.stream.choice((1, 2, 2))
@@ -147,12 +175,17 @@ def filtered(d: Draft) -> tuple[Value, ...]:
     feeds = order == 2 and d.stream.chance(50)
 
     def body(carry, inputs):
-        value = d.apply("add", d.apply("mul", a1, carry[0]), inputs[0] if b1 == 1.0 else d.apply("mul", b1, inputs[0]))
+        value = d.apply(
+            "add",
+            d.apply("mul", a1, carry[0]),
+            inputs[0] if b1 == 1.0 else d.apply("mul", b1, inputs[0]),
+        )
         if order == 2:
             value = d.apply("add" if a2 > 0 else "sub", value, d.apply("mul", abs(a2), carry[1]))
         value = shaped(value if not squashes else grow.bounded(d, value, 1.0), carry[0])
         new = (value, carry[0]) if order == 2 else (value,)
         return new, (d.apply("sub", value, carry[1]) if feeds else outs(d, value, [inputs[0]]),)
+
     results = control.scan(d, init, (y,), [(-reach, reach)] * order, body, checked=False)
     return results[-1], *results[:1]
 
@@ -165,7 +198,9 @@ def running(d: Draft) -> tuple[Value, ...]:
     kind = d.stream.weighted(("extreme", "pair", "online", "weighted"), (4, 3, 3, 3))
     if kind in ("extreme", "pair"):
         y = _seen(d, x)
-        names = ("maximum", "minimum") if kind == "pair" else (d.stream.choice(("maximum", "minimum")),)
+        names = (
+            ("maximum", "minimum") if kind == "pair" else (d.stream.choice(("maximum", "minimum")),)
+        )
         first = d.apply("index", y, axis=0, index=0)
         other = like(d, shape) if d.stream.chance(40) else None
 
@@ -174,9 +209,23 @@ def running(d: Draft) -> tuple[Value, ...]:
             if other is not None:
                 return new, (shaped(mix(d, [*new, inputs[0], other], 0), new[0]),)
             return new, (d.apply("sub", new[0], new[1] if kind == "pair" else inputs[0]),)
-        return tuple(control.scan(d, (first,) * len(names), (y,), [(y.low, y.high)] * len(names), body, checked=False,
-                                  reverse=d.stream.chance(20)))[len(names) - 1:]
-    values = grow.array(d, (n, *shape), ranges=((-1.0, 1.0), (-2.0, 2.0))) if kind == "weighted" else None
+
+        return tuple(
+            control.scan(
+                d,
+                (first,) * len(names),
+                (y,),
+                [(y.low, y.high)] * len(names),
+                body,
+                checked=False,
+                reverse=d.stream.chance(20),
+            )
+        )[len(names) - 1 :]
+    values = (
+        grow.array(d, (n, *shape), ranges=((-1.0, 1.0), (-2.0, 2.0)))
+        if kind == "weighted"
+        else None
+    )
     m0 = d.apply("full", shape=shape, value=x.low, dtype=d.dtype)
     s0 = d.apply("zeros", shape=shape, dtype=d.dtype)
     init = (m0, s0) if values is None else (m0, s0, s0)
@@ -189,10 +238,21 @@ def running(d: Draft) -> tuple[Value, ...]:
         s = d.apply("add", d.apply("mul", carry[1], old), new)
         if values is None:
             return (m, s), ()
-        return (m, s, d.apply("add", d.apply("mul", carry[2], old), d.apply("mul", new, inputs[1]))), ()
+        return (
+            m,
+            s,
+            d.apply("add", d.apply("mul", carry[2], old), d.apply("mul", new, inputs[1])),
+        ), ()
+
     xs = (x,) if values is None else (x, values)
-    m, s, *rest = control.scan(d, init, xs, [(x.low, x.high), (0.0, float(n)), (-bound, bound)][:len(init)], online,
-                               checked=False)
+    m, s, *rest = control.scan(
+        d,
+        init,
+        xs,
+        [(x.low, x.high), (0.0, float(n)), (-bound, bound)][: len(init)],
+        online,
+        checked=False,
+    )
     s = d.apply("add", s, d.stream.choice((1.0, 0.5)))
     return (d.apply("div", rest[0], s),) if rest else (d.apply("add", m, d.apply("log", s)),)
 
@@ -214,12 +274,19 @@ def returns(d: Draft) -> tuple[Value, ...]:
     def body(carry, inputs):
         step = inputs[0]
         if values is not None:
-            step = d.apply("sub", step, inputs[1]) if not adds else d.apply("add", step, d.apply("mul", lam, inputs[1]))
+            step = (
+                d.apply("sub", step, inputs[1])
+                if not adds
+                else d.apply("add", step, d.apply("mul", lam, inputs[1]))
+            )
         decay = d.apply("mul", gamma, inputs[-1]) if discounts is not None else gamma
         new = d.apply("add", step, d.apply("mul", decay, carry[0]))
         return (new,), (outs(d, new, [inputs[0]]),)
+
     xs = tuple(v for v in (rewards, values, discounts) if v is not None)
-    last, all_of = control.scan(d, (g0,), xs, [(-reach, reach)], body, checked=False, reverse=d.stream.chance(85))
+    last, all_of = control.scan(
+        d, (g0,), xs, [(-reach, reach)], body, checked=False, reverse=d.stream.chance(85)
+    )
     return all_of, last
 
 
@@ -228,7 +295,9 @@ def attention(d: Draft) -> tuple[Value, ...]:
     n, k, v = length(d), grow.size(d, small=True), grow.size(d, small=True)
     if n > 32 or k * v > 128:
         raise Undrawable("a large state")
-    queries, keys = (grow.array(d, (n, k), ranges=((-1.0, 1.0), (-0.5, 0.5), (0.0, 1.0))) for _ in range(2))
+    queries, keys = (
+        grow.array(d, (n, k), ranges=((-1.0, 1.0), (-0.5, 0.5), (0.0, 1.0))) for _ in range(2)
+    )
     values = grow.array(d, (n, v), ranges=((-1.0, 1.0), (-2.0, 2.0)))
     decay = d.stream.choice((None, 0.9, 0.95, 0.5, 0.8))
     maps = [d.stream.chance(35) for _ in range(2)]
@@ -243,7 +312,10 @@ def attention(d: Draft) -> tuple[Value, ...]:
         old = carry[0] if decay is None else d.apply("mul", decay, carry[0])
         new = d.apply("add", old, d.apply("outer", key, value))
         return (new,), (d.apply("matmul", q, new),)
-    _, out = control.scan(d, (state,), (queries, keys, values), [(-reach, reach)], body, checked=False)
+
+    _, out = control.scan(
+        d, (state,), (queries, keys, values), [(-reach, reach)], body, checked=False
+    )
     return (out,)
 
 
@@ -268,9 +340,19 @@ def indexed(d: Draft) -> tuple[Value, ...]:
         if kind == "sum":
             return d.apply("add", carry, shaped(term(d, parts + outer, most), carry))
         if kind == "squash":
-            return shaped(d.apply(squasher, grow.tamed(d, mix(d, [carry, *parts, *outer], d.stream.below(2)), 40.0)), carry)
-        return d.apply(d.stream.choice(("maximum", "minimum")), carry, shaped(grow.bounded(d, mix(
-            d, parts + outer, 0)), carry))
+            return shaped(
+                d.apply(
+                    squasher,
+                    grow.tamed(d, mix(d, [carry, *parts, *outer], d.stream.below(2)), 40.0),
+                ),
+                carry,
+            )
+        return d.apply(
+            d.stream.choice(("maximum", "minimum")),
+            carry,
+            shaped(grow.bounded(d, mix(d, parts + outer, 0)), carry),
+        )
+
     invariant = swept(init, most, n) if kind == "sum" else (-1.0, 1.0)
     return tuple(control.fori_loop(d, n, (init,), [invariant], body, checked=False))
 
@@ -282,7 +364,11 @@ def buffered(d: Draft) -> tuple[Value, ...]:
     w = like(d, shape) if d.stream.chance(40) else None
     backward = d.stream.chance(55)
     most = 4.0
-    buffer = (d.apply("zeros_like", y) if d.stream.chance(50) else d.apply("zeros", shape=y.shape, dtype=d.dtype))
+    buffer = (
+        d.apply("zeros_like", y)
+        if d.stream.chance(50)
+        else d.apply("zeros", shape=y.shape, dtype=d.dtype)
+    )
     if d.stream.chance(15):
         buffer = y
     low, high = min(-most, buffer.low), max(most, buffer.high)
@@ -294,9 +380,19 @@ def buffered(d: Draft) -> tuple[Value, ...]:
         if w is not None:
             parts.append(w)
         value = shaped(grow.tamed(d, mix(d, parts, d.stream.below(2)), most), parts[0])
-        return d.apply(d.stream.weighted(("at_set", "at_add"), (5, 1)) if not backward else "at_set", carry, value, i)
+        return d.apply(
+            d.stream.weighted(("at_set", "at_add"), (5, 1)) if not backward else "at_set",
+            carry,
+            value,
+            i,
+        )
+
     first = 1 if backward else 0
-    return tuple(control.fori_loop(d, n - first, (buffer,), [(low - most, high + most)], body, start=first, checked=False))
+    return tuple(
+        control.fori_loop(
+            d, n - first, (buffer,), [(low - most, high + most)], body, start=first, checked=False
+        )
+    )
 
 
 def mapped(d: Draft) -> tuple[Value, ...]:
@@ -307,9 +403,16 @@ def mapped(d: Draft) -> tuple[Value, ...]:
     if d.stream.chance(40):
         xs.append(grow.array(d, (n, *shape)))
     outer = [like(d, shape)] if d.stream.chance(45) else []
-    kind = d.stream.weighted(("elementwise", "reduce", "softmax", "matvec", "prefix"), (4, 5, 2, 3, 2))
-    if kind == "matvec" and len(shape) != 1 or kind == "softmax" and any(w.ndim == 0 for w in outer):
-        kind = "reduce"   # a softmax does not see what all its elements share
+    kind = d.stream.weighted(
+        ("elementwise", "reduce", "softmax", "matvec", "prefix"), (4, 5, 2, 3, 2)
+    )
+    if (
+        kind == "matvec"
+        and len(shape) != 1
+        or kind == "softmax"
+        and any(w.ndim == 0 for w in outer)
+    ):
+        kind = "reduce"  # a softmax does not see what all its elements share
     if kind == "matvec":
         outer = [grow.array(d, (grow.size(d, small=True), shape[0]))]
 
@@ -326,17 +429,29 @@ def mapped(d: Draft) -> tuple[Value, ...]:
             return light(d, accumulate(d, y))
         name = d.stream.choice(("sum", "mean", "max", "logsumexp", "norm", "var", "min"))
         value = d.apply(name, y, axis=-1 if d.stream.chance(40) else None)
-        return light(d, value) if d.stream.chance(50) else shaped(d.apply("div", y, d.apply(
-            "add", 1.0, d.apply("sum", d.apply("square", y), axis=None))), y)
+        return (
+            light(d, value)
+            if d.stream.chance(50)
+            else shaped(
+                d.apply(
+                    "div", y, d.apply("add", 1.0, d.apply("sum", d.apply("square", y), axis=None))
+                ),
+                y,
+            )
+        )
+
     def attempt():
         return control.lax_map(d, tuple(xs), row)
+
     return tuple(grow.some(attempt, 6))
 
 
 def nested(d: Draft) -> tuple[Value, ...]:
     """A loop in a loop's body: scan in fori, fori in scan, a cumulative operation in a scan."""
-    kind = d.stream.weighted(("fori_in_scan", "scan_in_fori", "fori_in_fori", "prefix_in_scan", "fori_in_map"),
-                             (4, 4, 3, 3, 3))
+    kind = d.stream.weighted(
+        ("fori_in_scan", "scan_in_fori", "fori_in_fori", "prefix_in_scan", "fori_in_map"),
+        (4, 4, 3, 3, 3),
+    )
     x, n, shape = _sequence(d, most=20)
     w = like(d, shape)
     inner_steps = steps(d, 10)
@@ -344,34 +459,48 @@ def nested(d: Draft) -> tuple[Value, ...]:
     def relax(h, others):
         def body(i, c):
             return shaped(squash(d, mix(d, [c, *others], 0)), h)
+
         return control.fori_loop(d, inner_steps, (h,), [(-1.0, 1.0)], body, checked=False)[0]
-    h0 = d.apply(d.stream.choice(("zeros", "zeros", "ones")), shape=shape, dtype=d.dtype)   # a start is soon forgotten
+
+    h0 = d.apply(
+        d.stream.choice(("zeros", "zeros", "ones")), shape=shape, dtype=d.dtype
+    )  # a start is soon forgotten
     if kind == "fori_in_scan":
+
         def step(carry, inputs):
             h = relax(carry[0], [inputs[0], w])
             return (h,), (outs(d, h, list(inputs)),) if d.stream.chance(60) else ()
+
         return tuple(control.scan(d, (h0,), (x,), [(-1.0, 1.0)], step, checked=False))
     if kind == "fori_in_map":
         return tuple(control.lax_map(d, (x,), lambda row: relax(grow.bounded(d, row), [w])))
     if kind == "prefix_in_scan":
         if not shape:
             raise Undrawable("a scalar has no prefixes")
+
         def step(carry, inputs):
             y = grow.bounded(d, accumulate(d, mix(d, [inputs[0], w], 0), sums=True))
             h = d.apply("tanh", d.apply("add", carry[0], shaped(y, carry[0])))
             return (h,), (outs(d, h, list(inputs)),)
+
         return tuple(control.scan(d, (h0,), (x,), [(-1.0, 1.0)], step, checked=False))
     if kind == "fori_in_fori":
+
         def outer(i, h):
             item = d.apply("dynamic_index", x, i, axis=0)
             return relax(h, [item, w])
+
         return tuple(control.fori_loop(d, n, (h0,), [(-1.0, 1.0)], outer, checked=False))
 
     def sweep(i, h):
         def step(carry, inputs):
             return (shaped(squash(d, mix(d, [carry[0], inputs[0], w], 0)), h),), ()
+
         return control.scan(d, (h,), (x,), [(-1.0, 1.0)], step, checked=False)[0]
-    return tuple(control.fori_loop(d, min(inner_steps, 5), (h0,), [(-1.0, 1.0)], sweep, checked=False))
+
+    return tuple(
+        control.fori_loop(d, min(inner_steps, 5), (h0,), [(-1.0, 1.0)], sweep, checked=False)
+    )
 
 
 def free(d: Draft) -> tuple[Value, ...]:
@@ -385,6 +514,13 @@ def free(d: Draft) -> tuple[Value, ...]:
 
     def body(carry, inputs):
         a = shaped(squash(d, mix(d, [carry[0], *inputs], 0)), carry[0])
-        b = shaped(squash(d, mix(d, [carry[1], a if crossed else inputs[0]], d.stream.below(2))), carry[1])
+        b = shaped(
+            squash(d, mix(d, [carry[1], a if crossed else inputs[0]], d.stream.below(2))), carry[1]
+        )
         return (a, b), (outs(d, b, [a]), *((mix(d, [a, b], 0),) if d.stream.chance(25) else ()))
-    return tuple(control.scan(d, init, tuple(xs), [(-1.0, 1.0)] * 2, body, checked=False, reverse=d.stream.chance(15)))
+
+    return tuple(
+        control.scan(
+            d, init, tuple(xs), [(-1.0, 1.0)] * 2, body, checked=False, reverse=d.stream.chance(15)
+        )
+    )

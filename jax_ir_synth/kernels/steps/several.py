@@ -6,12 +6,30 @@ from jax_ir_synth.kernels.core.draft import Draft
 from jax_ir_synth.kernels.core.values import Block, Undrawable, Value
 
 
-def _parts(op: str, operands: tuple[Value, ...], results: list[Value], params: dict, blocks=()) -> list[Value]:
+def _parts(
+    op: str, operands: tuple[Value, ...], results: list[Value], params: dict, blocks=()
+) -> list[Value]:
     """A node whose parts have the shapes, ranges and dependencies of `results`."""
     level = max(v.level for v in (*operands, *results))
     node = Value(op, operands, params, (), "tuple", 0, 0, None, blocks=blocks, level=level)
-    parts = [Value("part", (node,), {"index": i}, r.shape, r.dtype, r.low, r.high, r.samples, diff=r.diff, deps=r.deps,
-                   level=level, centred=r.centred, role=r.role) for i, r in enumerate(results)]
+    parts = [
+        Value(
+            "part",
+            (node,),
+            {"index": i},
+            r.shape,
+            r.dtype,
+            r.low,
+            r.high,
+            r.samples,
+            diff=r.diff,
+            deps=r.deps,
+            level=level,
+            centred=r.centred,
+            role=r.role,
+        )
+        for i, r in enumerate(results)
+    ]
     params["parts"] = parts
     return parts
 
@@ -54,8 +72,10 @@ def meshgrid(d: Draft, x: Value, y: Value, indexing: str = "xy") -> list[Value]:
         raise Undrawable("meshgrid: vectors are wanted")
     first, second = (1, 0) if indexing == "ij" else (0, 1)
     shape = (x.size, y.size) if indexing == "ij" else (y.size, x.size)
-    results = [d.apply("broadcast_to", d.apply("expand_dims", v, axis=axis), shape=shape)
-               for v, axis in ((x, first), (y, second))]
+    results = [
+        d.apply("broadcast_to", d.apply("expand_dims", v, axis=axis), shape=shape)
+        for v, axis in ((x, first), (y, second))
+    ]
     return _parts("meshgrid", (x, y), results, {"indexing": indexing})
 
 
@@ -69,15 +89,34 @@ def top_k(d: Draft, x: Value, k: int) -> tuple[Value, Value]:
     """`values, indices = lax.top_k(x, k)`: both are to be used."""
     values = d.apply("top_k", x, k=k)
     n = x.shape[-1]
-    samples = (values.samples.argsort().argsort() * 7 % len(values.samples)) / (len(values.samples) - 1) * (n - 1)
-    indices = Value("top_k_indices", (x,), {"k": k}, values.shape, "int32", 0, n - 1, samples.round(), deps=x.deps,
-                    level=x.level)
+    samples = (
+        (values.samples.argsort().argsort() * 7 % len(values.samples))
+        / (len(values.samples) - 1)
+        * (n - 1)
+    )
+    indices = Value(
+        "top_k_indices",
+        (x,),
+        {"k": k},
+        values.shape,
+        "int32",
+        0,
+        n - 1,
+        samples.round(),
+        deps=x.deps,
+        level=x.level,
+    )
     first, second = _parts("top_k_pair", (x,), [values, indices], {"k": k})
     return first, second
 
 
-def helper(d: Draft, calls: list[tuple[Value, ...]], build: Callable, role: str = "helper",
-           vectorize: bool = False) -> list[list[Value]]:
+def helper(
+    d: Draft,
+    calls: list[tuple[Value, ...]],
+    build: Callable,
+    role: str = "helper",
+    vectorize: bool = False,
+) -> list[list[Value]]:
     """Results of one inner function called with each tuple of operands, all of the same shapes and dtypes.
 
     The function's body is drawn once, on parameters as wide as all the calls' operands, and then
@@ -85,7 +124,9 @@ def helper(d: Draft, calls: list[tuple[Value, ...]], build: Callable, role: str 
     for a body that works element by element.
     """
     kinds = [[(v.shape, v.dtype) for v in operands] for operands in calls]
-    if any(kind != kinds[0] for kind in kinds) or any(v.weak for operands in calls for v in operands):
+    if any(kind != kinds[0] for kind in kinds) or any(
+        v.weak for operands in calls for v in operands
+    ):
         raise Undrawable("helper: the calls differ in shape or dtype")
     with d.inner() as level:
         parameters = []

@@ -11,9 +11,26 @@ SIZES = (4, 8, 5, 6, 2, 10, 12, 16)
 
 
 def activation(d: Draft, x: Value) -> Value:
-    return grow.some(lambda: d.apply(d.stream.weighted(
-        ("tanh", "relu", "sigmoid", "gelu_tanh", "silu", "softplus", "sin", "elu", "leaky_relu", "log_sigmoid"),
-        (8, 6, 5, 4, 4, 3, 3, 2, 2, 1)), x))
+    return grow.some(
+        lambda: d.apply(
+            d.stream.weighted(
+                (
+                    "tanh",
+                    "relu",
+                    "sigmoid",
+                    "gelu_tanh",
+                    "silu",
+                    "softplus",
+                    "sin",
+                    "elu",
+                    "leaky_relu",
+                    "log_sigmoid",
+                ),
+                (8, 6, 5, 4, 4, 3, 3, 2, 2, 1),
+            ),
+            x,
+        )
+    )
 
 
 def _dense(d: Draft, x: Value) -> Value:
@@ -26,7 +43,9 @@ def _dense(d: Draft, x: Value) -> Value:
     else:
         w = d.argument((width, out), -0.5, 0.5, role="matrix")
         if x.ndim == 2 and d.stream.chance(25):
-            y = d.apply("einsum", x, w, equation=d.stream.choice(("ij,jk->ik", "bi,ij->bj", "nd,dh->nh")))
+            y = d.apply(
+                "einsum", x, w, equation=d.stream.choice(("ij,jk->ik", "bi,ij->bj", "nd,dh->nh"))
+            )
         else:
             y = d.apply("matmul", x, w)
     if d.stream.chance(60):
@@ -48,7 +67,9 @@ def _normalised(d: Draft, x: Value) -> Value:
     if kind == "layer":
         x = d.apply("sub", x, d.apply("mean", x, axis=axis, keepdims=True))
         x.centred = True
-    scale = d.apply("rsqrt", _guarded(d, d.apply("mean", d.apply("square", x), axis=axis, keepdims=True), eps))
+    scale = d.apply(
+        "rsqrt", _guarded(d, d.apply("mean", d.apply("square", x), axis=axis, keepdims=True), eps)
+    )
     y = d.apply("mul", x, scale)
     y.centred = x.centred
     gain = d.argument((x.shape[-1],), 0.5, 1.5, role="scale")
@@ -84,11 +105,18 @@ def _chosen(d: Draft, x: Value) -> Value:
         return d.apply("where", mask, left, d.stream.choice((0.0, right)))
     if d.stream.chance(40):
         flag = d.argument((), 0, 1, dtype="bool", role="flag")
-        return control.cond(d, flag, (x,), lambda v: grow.one_unary(d, v), lambda v: grow.with_literal(d, v))[0]
+        return control.cond(
+            d, flag, (x,), lambda v: grow.one_unary(d, v), lambda v: grow.with_literal(d, v)
+        )[0]
     t = d.argument((), -1.0, 1.0, role="scalar")
     flag = d.apply(d.stream.choice(("greater", "less")), t, 0.0)
-    return control.cond(d, flag, (x, t), lambda v, s: d.apply("mul", grow.one_unary(d, v), s),
-                        lambda v, s: d.apply("add", grow.with_literal(d, v), s))[0]
+    return control.cond(
+        d,
+        flag,
+        (x, t),
+        lambda v, s: d.apply("mul", grow.one_unary(d, v), s),
+        lambda v, s: d.apply("add", grow.with_literal(d, v), s),
+    )[0]
 
 
 def _scanned(d: Draft, x: Value) -> Value:
@@ -96,16 +124,22 @@ def _scanned(d: Draft, x: Value) -> Value:
     if x.ndim != 2:
         raise Undrawable("rows are wanted")
     width = x.shape[1]
-    init = d.apply("zeros", shape=(width,), dtype=d.dtype) if d.stream.chance(55) else \
-        d.argument((width,), -1.0, 1.0)
+    init = (
+        d.apply("zeros", shape=(width,), dtype=d.dtype)
+        if d.stream.chance(55)
+        else d.argument((width,), -1.0, 1.0)
+    )
     limit = max(1.0, x.bound)
     if d.stream.chance(50):
         decay = d.stream.choice((0.9, 0.8, 0.5, 0.7, 0.95))
 
         def step(carry, xs):
-            h = d.apply("add", d.apply("mul", decay, carry[0]), d.apply("mul", round(1 - decay, 2), xs[0]))
+            h = d.apply(
+                "add", d.apply("mul", decay, carry[0]), d.apply("mul", round(1 - decay, 2), xs[0])
+            )
             out = grow.one_unary(d, h) if d.stream.chance(50) else d.apply("mul", h, xs[0])
             return ((h,), (out,))
+
         invariant = (-limit - 1e-6, limit + 1e-6)
         ends = control.scan(d, (init,), (x,), [invariant], step, checked=False)
     else:
@@ -114,7 +148,11 @@ def _scanned(d: Draft, x: Value) -> Value:
 
         def step(carry, xs):
             h = d.apply(name, d.apply("add", d.apply("mul", scale, carry[0]), xs[0]))
-            return ((h,), (grow.with_literal(d, h),) if d.stream.chance(50) else (d.apply("mul", h, xs[0]),))
+            return (
+                (h,),
+                (grow.with_literal(d, h),) if d.stream.chance(50) else (d.apply("mul", h, xs[0]),),
+            )
+
         ends = control.scan(d, (init,), (x,), [(-1.0, 1.0)], step, reverse=d.stream.chance(15))
     final, ys = ends
     roll = d.stream.below(3)
@@ -130,8 +168,13 @@ def _repeated(d: Draft, x: Value) -> Value:
     name = d.stream.choice(("tanh", "sin", "cos", "sigmoid"))
 
     def body(i, y):
-        target = d.apply(name, d.apply("add", y, x) if d.stream.chance(60) else d.apply("mul", y, x))
-        return (d.apply("add", d.apply("mul", round(1 - rate, 2), y), d.apply("mul", rate, target)),)
+        target = d.apply(
+            name, d.apply("add", y, x) if d.stream.chance(60) else d.apply("mul", y, x)
+        )
+        return (
+            d.apply("add", d.apply("mul", round(1 - rate, 2), y), d.apply("mul", rate, target)),
+        )
+
     return control.fori_loop(d, steps, (start,), [(-limit, limit)], body, checked=False)[0]
 
 
@@ -146,16 +189,27 @@ def _mapped(d: Draft, x: Value) -> Value:
         def one(row, v=None):
             v = v if v is not None else w
             score = d.apply("matmul", row, v)
-            return d.apply("mul", row, grow.bounded(d, score)) if d.stream.chance(60) else grow.one_unary(d, score)
+            return (
+                d.apply("mul", row, grow.bounded(d, score))
+                if d.stream.chance(60)
+                else grow.one_unary(d, score)
+            )
+
         if shared:
             return control.vmap(d, (x, w), one, (0, None))[0]
         return control.vmap(d, (x,), one)[0]
 
     def one(row):
         y = grow.one_unary(d, row)
-        return d.apply("div", y, _guarded(d, d.apply("sum", grow.positive(d, y)), 1e-6)) if d.stream.chance(50) \
+        return (
+            d.apply("div", y, _guarded(d, d.apply("sum", grow.positive(d, y)), 1e-6))
+            if d.stream.chance(50)
             else d.apply("mul", y, d.apply("max", row))
-    return control.vmap(d, (x,), one)[0] if d.stream.chance(75) else control.lax_map(d, (x,), one)[0]
+        )
+
+    return (
+        control.vmap(d, (x,), one)[0] if d.stream.chance(75) else control.lax_map(d, (x,), one)[0]
+    )
 
 
 def _attended(d: Draft, x: Value) -> Value:
@@ -164,12 +218,20 @@ def _attended(d: Draft, x: Value) -> Value:
         raise Undrawable("rows are wanted")
     n, width = x.shape
     keys = d.argument((n, width), -1.0, 1.0)
-    scores = d.apply("einsum", x, keys, equation="id,jd->ij") if d.stream.chance(50) else \
-        d.apply("matmul", x, d.apply("transpose", keys, perm=(1, 0)))
-    scores = d.apply("div", scores, round(math.sqrt(width), 3)) if d.stream.chance(60) else \
-        d.apply("mul", scores, d.stream.choice((0.5, 0.25, 0.1)))
+    scores = (
+        d.apply("einsum", x, keys, equation="id,jd->ij")
+        if d.stream.chance(50)
+        else d.apply("matmul", x, d.apply("transpose", keys, perm=(1, 0)))
+    )
+    scores = (
+        d.apply("div", scores, round(math.sqrt(width), 3))
+        if d.stream.chance(60)
+        else d.apply("mul", scores, d.stream.choice((0.5, 0.25, 0.1)))
+    )
     weights = d.apply("softmax", grow.tamed(d, scores, 30.0), axis=1)
-    return d.apply("matmul", weights, d.argument((n, width), -1.0, 1.0) if d.stream.chance(60) else keys)
+    return d.apply(
+        "matmul", weights, d.argument((n, width), -1.0, 1.0) if d.stream.chance(60) else keys
+    )
 
 
 def _accumulated(d: Draft, x: Value) -> Value:
@@ -179,7 +241,11 @@ def _accumulated(d: Draft, x: Value) -> Value:
         groups = d.stream.choice((2, 4, 5, 6))
         ids = d.argument((n,), 0, groups - 1, dtype="int32", role="index")
         totals = d.apply("segment_sum", x, ids, n=groups)
-        return d.apply("add", x, d.apply("take", grow.bounded(d, totals), ids, axis=0)) if d.stream.chance(60) else totals
+        return (
+            d.apply("add", x, d.apply("take", grow.bounded(d, totals), ids, axis=0))
+            if d.stream.chance(60)
+            else totals
+        )
     ids = d.argument((d.stream.choice(SIZES),), 0, n - 1, dtype="int32", role="index")
     picked = d.apply("take", x, ids, axis=0)
     return grow.one_unary(d, picked)
@@ -188,7 +254,9 @@ def _accumulated(d: Draft, x: Value) -> Value:
 def _spectral(d: Draft, x: Value) -> Value:
     """A filter in the frequency domain, or a part of the spectrum."""
     n = x.shape[-1]
-    if d.stream.chance(55) and n % 2 == 0 and n != 4:   # three gains would look like a vector in space
+    if (
+        d.stream.chance(55) and n % 2 == 0 and n != 4
+    ):  # three gains would look like a vector in space
         gains = d.argument((n // 2 + 1,), 0.2, 1.5, role="scale")
         return grow.tamed(d, d.apply("fft_filter", x, gains, length=n), 12.0)
     return grow.tamed(d, d.apply(d.stream.choice(("fft_real", "fft_imag")), x), 12.0)
@@ -202,7 +270,9 @@ def _smoothed(d: Draft, x: Value) -> Value:
     mode = d.stream.choice(("same", "valid", "same", "full"))
     if x.ndim == 1:
         return d.apply("convolve", x, taps, mode=mode)
-    return control.vmap(d, (x, taps), lambda row, w: d.apply("convolve", row, w, mode=mode), (0, None))[0]
+    return control.vmap(
+        d, (x, taps), lambda row, w: d.apply("convolve", row, w, mode=mode), (0, None)
+    )[0]
 
 
 def _cumulated(d: Draft, x: Value) -> Value:
@@ -218,8 +288,24 @@ def _stepped(d: Draft, x: Value) -> Value:
     return grow.one_binary(d, y, x) if d.stream.chance(60) else grow.with_literal(d, y)
 
 
-STAGES = (_dense, _normalised, _gated, _chosen, _scanned, _repeated, _mapped, _attended, _accumulated, _cumulated,
-           _dense, _chosen, _mapped, _stepped, _spectral, _smoothed)
+STAGES = (
+    _dense,
+    _normalised,
+    _gated,
+    _chosen,
+    _scanned,
+    _repeated,
+    _mapped,
+    _attended,
+    _accumulated,
+    _cumulated,
+    _dense,
+    _chosen,
+    _mapped,
+    _stepped,
+    _spectral,
+    _smoothed,
+)
 
 
 # Stages whose IR is short: random numbers fill a row's 64 KiB well enough.

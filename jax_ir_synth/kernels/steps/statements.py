@@ -34,6 +34,7 @@ from jax_ir_synth.kernels.steps.rearranging import (
 
 # ---------------------------------------------------------------- masks, choices, numbers
 
+
 def _condition(s, x: Value) -> Value:
     """A mask of x's shape: by a threshold, positions, or two of them."""
     d, n = s.d, s.width
@@ -43,10 +44,16 @@ def _condition(s, x: Value) -> Value:
     value = grow.comparison(d, x)
     if kind == "value":
         return d.apply("logical_not", value) if d.stream.chance(15) else value
-    place = d.apply(d.stream.choice(("less", "greater_equal")), d.apply("arange", shape=(n,), dtype="int32"), max(1, n // 2))
+    place = d.apply(
+        d.stream.choice(("less", "greater_equal")),
+        d.apply("arange", shape=(n,), dtype="int32"),
+        max(1, n // 2),
+    )
     if kind == "position":
         return place
-    return d.apply(d.stream.weighted(("logical_and", "logical_or", "logical_xor"), (5, 5, 1)), value, place)
+    return d.apply(
+        d.stream.weighted(("logical_and", "logical_or", "logical_xor"), (5, 5, 1)), value, place
+    )
 
 
 def masked(s):
@@ -63,10 +70,21 @@ def masked(s):
         exact = mask.shape == x.shape and d.stream.chance(50)
         return d.apply("select" if exact else "where", mask, x, other)
     share = d.apply("mul", x, d.apply("convert", mask, dtype=d.dtype))
-    count = (d.apply("sum", d.apply("convert", mask, dtype=d.dtype), axis=-1, keepdims=True) if d.stream.chance(50) else
-             d.apply("convert", d.apply("count_nonzero", mask, axis=-1, keepdims=True), dtype=d.dtype))
-    mean = d.claim("div", min(x.low, 0), max(x.high, 0), d.apply("sum", share, axis=-1, keepdims=True),
-                   d.apply("maximum", count, 1.0), typical=x.samples * 0.5)
+    count = (
+        d.apply("sum", d.apply("convert", mask, dtype=d.dtype), axis=-1, keepdims=True)
+        if d.stream.chance(50)
+        else d.apply(
+            "convert", d.apply("count_nonzero", mask, axis=-1, keepdims=True), dtype=d.dtype
+        )
+    )
+    mean = d.claim(
+        "div",
+        min(x.low, 0),
+        max(x.high, 0),
+        d.apply("sum", share, axis=-1, keepdims=True),
+        d.apply("maximum", count, 1.0),
+        typical=x.samples * 0.5,
+    )
     f.describe(d, "Subtracts a masked mean.")
     return d.apply("sub", x, mean)
 
@@ -91,11 +109,19 @@ def masked_scores(s):
         ones = d.apply("ones", shape=(n, n), dtype="bool")
         mask = d.apply("tril", ones)
     else:
-        mask = d.apply("less", d.apply("arange", shape=(n,), dtype="int32"), d.stream.choice((n - 1, n // 2, n * 3 // 4)))
+        mask = d.apply(
+            "less",
+            d.apply("arange", shape=(n,), dtype="int32"),
+            d.stream.choice((n - 1, n // 2, n * 3 // 4)),
+        )
     f.named(mask, "keeps_some")
     kind = d.stream.weighted(("softmax", "max", "min", "logsumexp", "mean"), (6, 3, 1, 2, 3))
     if kind == "softmax":
-        fill = d.stream.choice((-math.inf, -1e9, -3.4028234663852886e38, -1e30) if d.dtype == "float32" else (-math.inf,))
+        fill = d.stream.choice(
+            (-math.inf, -1e9, -3.4028234663852886e38, -1e30)
+            if d.dtype == "float32"
+            else (-math.inf,)
+        )
         probs = d.apply("kept_softmax", x, mask, instead=fill)
         probs.centred = True
         return d.apply("mul", probs, s.main(20))
@@ -112,13 +138,20 @@ def guarded(s):
         return d.apply("nan_to_num", x)
     if kind == 1:
         return d.apply("where", d.apply("surely_finite", x), x, 0.0)
-    return d.apply("where", d.apply("never_nan" if kind == 2 else "never_inf", x), d.stream.choice((0.0, 1.0)), x)
+    return d.apply(
+        "where",
+        d.apply("never_nan" if kind == 2 else "never_inf", x),
+        d.stream.choice((0.0, 1.0)),
+        x,
+    )
 
 
 def clipped(s):
     d, x = s.d, s.main()
     spread = float(x.samples.std())
-    limit = d.stream.choice([c for c in (1.0, 0.5, 2.0, 3.0, 5.0, 0.9) if 0.6 * spread < c < 1.6 * spread] or [0.0])
+    limit = d.stream.choice(
+        [c for c in (1.0, 0.5, 2.0, 3.0, 5.0, 0.9) if 0.6 * spread < c < 1.6 * spread] or [0.0]
+    )
     if not limit or abs(float(x.samples.mean())) > spread:
         raise Undrawable("nothing to clip")
     return d.apply(d.stream.choice(("clip", "clip", "clip", "clamp")), x, -limit, limit)
@@ -130,13 +163,24 @@ def quantised(s):
     spread = max(abs(x.low), abs(x.high))
     levels = d.stream.choice((127.0, 15.0, 31.0, 7.0))
     if d.stream.chance(55):
-        most = d.apply("max", d.apply("abs", x), axis=-1 if x.ndim > 1 and d.stream.chance(60) else None, keepdims=x.ndim > 1)
-        scale = d.claim("div", 1e-4, spread / levels, d.claim("maximum", 1e-3, spread, most, 1e-3), levels)
+        most = d.apply(
+            "max",
+            d.apply("abs", x),
+            axis=-1 if x.ndim > 1 and d.stream.chance(60) else None,
+            keepdims=x.ndim > 1,
+        )
+        scale = d.claim(
+            "div", 1e-4, spread / levels, d.claim("maximum", 1e-3, spread, most, 1e-3), levels
+        )
         ratio = d.claim("div", -levels, levels, x, scale, typical=x.samples / x.bound * levels)
     else:
         scale = d.stream.choice((0.1, 0.25, 0.05, 0.125, 0.5))
         ratio = d.apply("div", x, scale)
-    q = d.apply("round", ratio) if d.stream.chance(65) else d.apply("floor", d.apply("add", ratio, 0.5))
+    q = (
+        d.apply("round", ratio)
+        if d.stream.chance(65)
+        else d.apply("floor", d.apply("add", ratio, 0.5))
+    )
     f.named(q, "steps")
     if d.stream.chance(30):
         q = d.apply("through_int8", q)
@@ -144,11 +188,18 @@ def quantised(s):
         q = d.apply("clip", q, -levels - 1, levels)
     back = d.claim("mul", -spread - 1, spread + 1, q, scale, typical=x.samples)
     f.describe(d, "Quantises and dequantises with a straight-through gradient.")
-    return d.claim("add", -spread - 1, spread + 1, x, d.apply("stop_gradient", d.claim(
-        "sub", -1, 1, back, x, typical=x.samples / x.bound * 0.2)), typical=x.samples)
+    return d.claim(
+        "add",
+        -spread - 1,
+        spread + 1,
+        x,
+        d.apply("stop_gradient", d.claim("sub", -1, 1, back, x, typical=x.samples / x.bound * 0.2)),
+        typical=x.samples,
+    )
 
 
 # ---------------------------------------------------------------- functions of its own
+
 
 def helped(s):
     """A helper that is called on two values."""
@@ -159,9 +210,17 @@ def helped(s):
         value = v
         for _ in range(d.stream.weighted((1, 2, 3), (2, 5, 3))):
             roll = d.stream.below(100)
-            value = (grow.one_unary(d, value) if roll < 45 else grow.with_literal(d, value) if roll < 75 else
-                     f.activation(d, value) if roll < 88 else d.apply("sub", value, d.apply("mean", value, axis=-1, keepdims=True)))
+            value = (
+                grow.one_unary(d, value)
+                if roll < 45
+                else grow.with_literal(d, value)
+                if roll < 75
+                else f.activation(d, value)
+                if roll < 88
+                else d.apply("sub", value, d.apply("mean", value, axis=-1, keepdims=True))
+            )
         return value
+
     (a,), (b,) = several.helper(d, [(x,), (y,)], build, vectorize=False)
     return (a, b) if d.stream.chance(55) else grow.one_binary(d, a, b)
 
@@ -170,8 +229,13 @@ def vectorised(s):
     """A function of numbers, by `jnp.vectorize`."""
     d = s.d
     x, y = s.two()
-    ((z,),) = several.helper(d, [(x, y)], lambda a, b: grow.one_binary(d, grow.one_unary(d, a), grow.with_literal(d, b)), "fn",
-                             vectorize=True)
+    ((z,),) = several.helper(
+        d,
+        [(x, y)],
+        lambda a, b: grow.one_binary(d, grow.one_unary(d, a), grow.with_literal(d, b)),
+        "fn",
+        vectorize=True,
+    )
     return z
 
 
@@ -186,11 +250,13 @@ def helped_pair(s):
             return f.gate(d, a, b)
         inner = grow.one_binary(d, a, grow.one_unary(d, b))
         return grow.one_unary(d, inner)
+
     (a,), (b,) = several.helper(d, pair, build)
     return a, b
 
 
 # ---------------------------------------------------------------- results besides
+
 
 def loss(s):
     """A loss of a value and a target: a number, or one for each row."""
@@ -215,7 +281,12 @@ def class_loss(s):
     if d.stream.chance(65):
         hot = d.apply("one_hot", labels, n=s.width)
         if d.stream.chance(30):
-            hot = f.lerp(d, hot, d.apply("full_like", hot, value=round(1 / s.width, 6)), d.stream.choice((0.1, 0.05)))
+            hot = f.lerp(
+                d,
+                hot,
+                d.apply("full_like", hot, value=round(1 / s.width, 6)),
+                d.stream.choice((0.1, 0.05)),
+            )
         nll = d.apply("neg", d.apply("sum", d.apply("mul", hot, logp), axis=-1))
     else:
         picked = d.apply("take_along_axis", logp, d.apply("expand_dims", labels, axis=-1), axis=-1)
@@ -241,8 +312,38 @@ def _weighted(*pairs):
 
 # A rule takes the bench and gives the value (or values) that it made.
 RULES = _weighted(
-    (normalised, 9), (activated, 5), (function_of, 7), (with_number, 5), (combined, 7), (gated, 4), (residual, 5), (mixed, 4),
-    (scaled, 3), (linear, 5), (gram, 4), (column_mixed, 2), (updated, 9), (buffered, 4), (window_updated, 2), (row_updated, 2),
-    (shifted, 6), (pieces, 6), (grouped, 3), (row_statistic, 5), (positions_added, 5), (reordered, 6), (masked, 6),
-    (rows_kept, 2), (masked_scores, 4), (guarded, 2), (clipped, 3), (quantised, 3), (helped, 6), (helped_pair, 3),
-    (vectorised, 2), (loss, 4), (class_loss, 2), (statistic, 4))
+    (normalised, 9),
+    (activated, 5),
+    (function_of, 7),
+    (with_number, 5),
+    (combined, 7),
+    (gated, 4),
+    (residual, 5),
+    (mixed, 4),
+    (scaled, 3),
+    (linear, 5),
+    (gram, 4),
+    (column_mixed, 2),
+    (updated, 9),
+    (buffered, 4),
+    (window_updated, 2),
+    (row_updated, 2),
+    (shifted, 6),
+    (pieces, 6),
+    (grouped, 3),
+    (row_statistic, 5),
+    (positions_added, 5),
+    (reordered, 6),
+    (masked, 6),
+    (rows_kept, 2),
+    (masked_scores, 4),
+    (guarded, 2),
+    (clipped, 3),
+    (quantised, 3),
+    (helped, 6),
+    (helped_pair, 3),
+    (vectorised, 2),
+    (loss, 4),
+    (class_loss, 2),
+    (statistic, 4),
+)

@@ -8,6 +8,7 @@ from jax_ir_synth.kernels.steps.idioms import describe, epsilon, named
 
 # ---------------------------------------------------------------- vectors from vectors
 
+
 def cross(s):
     return s.geometry.cross(*s.two_vectors())
 
@@ -28,7 +29,11 @@ def midpoint(s):
 def interpolate(s):
     a, b = s.two_vectors()
     g = s.geometry
-    t = s.fresh_scalar(0.0, 1.0, "unit") if s.d.stream.chance(60) else s.d.stream.choice((0.25, 0.3, 0.1, 0.75))
+    t = (
+        s.fresh_scalar(0.0, 1.0, "unit")
+        if s.d.stream.chance(60)
+        else s.d.stream.choice((0.25, 0.3, 0.1, 0.75))
+    )
     if s.d.stream.chance(50):
         return g.add(a, g.scale(g.sub(b, a), t))
     rest = s.d.apply("sub", 1.0, t) if isinstance(t, Value) else round(1 - t, 3)
@@ -39,7 +44,11 @@ def move(s):
     """Position plus velocity times a time step."""
     x, v = s.two_vectors()
     describe(s.d, "Moves points along their velocities.")
-    step = s.d.stream.choice((0.1, 0.01, 0.05, 0.5)) if s.d.stream.chance(60) else s.fresh_scalar(0.1, 1.0, "scalar")
+    step = (
+        s.d.stream.choice((0.1, 0.01, 0.05, 0.5))
+        if s.d.stream.chance(60)
+        else s.fresh_scalar(0.1, 1.0, "scalar")
+    )
     return s.geometry.add(x, s.geometry.scale(v, step))
 
 
@@ -98,7 +107,11 @@ def components_changed(s):
     x, y, z = (several.components if d.stream.chance(55) else several.unstack)(d, v, -1)
     for i, part in enumerate((x, y, z)):
         part.role = f"comp{i}"
-    parts = [grow.one_unary(d, x) if d.stream.chance(60) else grow.one_binary(d, x, y), d.apply("mul", y, z), z]
+    parts = [
+        grow.one_unary(d, x) if d.stream.chance(60) else grow.one_binary(d, x, y),
+        d.apply("mul", y, z),
+        z,
+    ]
     if d.stream.chance(50):
         parts[2] = grow.with_literal(d, grow.one_binary(d, z, x))
     if len({p.shape for p in parts}) != 1:
@@ -116,7 +129,9 @@ def clamped(s):
     d, v = s.d, s.vector()
     n = s.geometry.length(v, keepdims=True)
     most = d.stream.choice((1.0, 0.5, 2.0, 1.5))
-    factor = d.claim("minimum", 0.1, 1.0, d.claim("div", 0.0, 1e3, most, d.apply("add", n, epsilon(d))), 1.0)
+    factor = d.claim(
+        "minimum", 0.1, 1.0, d.claim("div", 0.0, 1e3, most, d.apply("add", n, epsilon(d))), 1.0
+    )
     describe(d, "Clips vectors to a largest length.")
     return s.geometry.same(d.apply("mul", v, factor), v, unit=False)
 
@@ -136,7 +151,11 @@ def moved_to_centre(s):
     v = s.vector()
     if v.ndim < 2:
         raise Undrawable("points are wanted")
-    mean = s.d.apply("mean", v, axis=0) if s.d.stream.chance(60) else s.d.apply("mean", v, axis=0, keepdims=True)
+    mean = (
+        s.d.apply("mean", v, axis=0)
+        if s.d.stream.chance(60)
+        else s.d.apply("mean", v, axis=0, keepdims=True)
+    )
     y = s.geometry.note(named(s.d.apply("sub", v, mean), "centered"))
     y.centred = True
     return y
@@ -144,13 +163,18 @@ def moved_to_centre(s):
 
 # ---------------------------------------------------------------- forces
 
+
 def spring(s):
     a, b = s.two_vectors()
     g, d = s.geometry, s.d
     delta = named(g.sub(b, a), "diff")
     dist = g._length(delta, keepdims=True)
     rest = d.stream.choice((1.0, 0.5, 0.8, 1.5))
-    k = s.fresh_scalar(0.5, 2.0, "scalar") if d.stream.chance(45) else d.stream.choice((2.0, 10.0, 0.5, 1.5))
+    k = (
+        s.fresh_scalar(0.5, 2.0, "scalar")
+        if d.stream.chance(45)
+        else d.stream.choice((2.0, 10.0, 0.5, 1.5))
+    )
     if isinstance(k, Value) and k.ndim:
         k = d.apply("expand_dims", k, axis=-1)
     stretch = d.apply("mul", k, d.apply("sub", dist, rest))
@@ -167,12 +191,24 @@ def gravity(s):
     r2 = d.apply("add", d.apply("sum", d.apply("square", delta), axis=-1, keepdims=True), soft)
     if d.stream.chance(50):
         inverse = d.claim("rsqrt", 1 / math.sqrt(r2.high), soft**-0.5, r2)
-        cube = d.claim("mul", r2.high**-1.5, soft**-1.5, d.claim("mul", 1 / r2.high, 1 / soft, inverse, inverse), inverse)
+        cube = d.claim(
+            "mul",
+            r2.high**-1.5,
+            soft**-1.5,
+            d.claim("mul", 1 / r2.high, 1 / soft, inverse, inverse),
+            inverse,
+        )
         if cube.bound * delta.bound > 5e3:
             raise Undrawable("gravity: too strong")
         pull = d.apply("mul", delta, cube)
     else:
-        pull = d.claim("div", -0.4 / soft, 0.4 / soft, delta, d.claim("power", soft**1.5, r2.high**1.5, r2, 1.5))
+        pull = d.claim(
+            "div",
+            -0.4 / soft,
+            0.4 / soft,
+            delta,
+            d.claim("power", soft**1.5, r2.high**1.5, r2, 1.5),
+        )
     describe(d, "Softened gravity between points.")
     if d.stream.chance(50):
         return g.scale(g.note(pull), s.fresh_scalar(0.5, 2.0, "mass"))

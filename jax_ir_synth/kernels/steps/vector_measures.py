@@ -8,6 +8,7 @@ from jax_ir_synth.kernels.steps.idioms import describe, epsilon, gaussian, named
 
 # ---------------------------------------------------------------- numbers from vectors
 
+
 def dot(s):
     return s.geometry.dot(*s.two_vectors())
 
@@ -96,14 +97,20 @@ def coordinates(s):
     squares = d.apply("add", d.apply("square", x), d.apply("square", y))
     if d.stream.chance(50):
         squares = d.apply("add", squares, d.apply("square", z))
-    r = named(d.claim("sqrt", 0.0, math.sqrt(squares.high), d.apply("add", squares, epsilon(d))), "norm")
+    r = named(
+        d.claim("sqrt", 0.0, math.sqrt(squares.high), d.apply("add", squares, epsilon(d))), "norm"
+    )
     return grow.one_binary(d, d.claim("arctan2", -math.pi, math.pi, z, r), r)
 
 
 def sphere(s):
     """Signed distance to a sphere."""
     dist = s.geometry.length(s.geometry.sub(*s.two_vectors()))
-    radius = s.fresh_scalar(0.5, 1.5, "radius") if s.d.stream.chance(60) else s.d.stream.choice((1.0, 0.5, 0.75))
+    radius = (
+        s.fresh_scalar(0.5, 1.5, "radius")
+        if s.d.stream.chance(60)
+        else s.d.stream.choice((1.0, 0.5, 0.75))
+    )
     describe(s.d, "Signed distance to a sphere.")
     return s.d.apply("sub", dist, radius)
 
@@ -113,7 +120,9 @@ def plane(s):
     p = s.vector()
     describe(s.d, "Signed distance to a plane.")
     height = s.geometry.dot(p, s.unit((p,)))
-    return s.d.apply("add", height, s.fresh_scalar(-1.0, 1.0, "offset") if s.d.stream.chance(50) else 0.5)
+    return s.d.apply(
+        "add", height, s.fresh_scalar(-1.0, 1.0, "offset") if s.d.stream.chance(50) else 0.5
+    )
 
 
 def box(s):
@@ -122,7 +131,9 @@ def box(s):
     side = d.stream.choice((0.5, 0.75, 0.3, 0.6))
     q = d.apply("sub", d.apply("abs", p), side)
     squares = d.apply("sum", d.apply("square", d.apply("maximum", q, 0.0)), axis=-1)
-    outside = d.claim("sqrt", 0.0, math.sqrt(squares.high), d.apply("add", squares, epsilon(d)))   # no kink at 0
+    outside = d.claim(
+        "sqrt", 0.0, math.sqrt(squares.high), d.apply("add", squares, epsilon(d))
+    )  # no kink at 0
     inside = d.apply("minimum", d.apply("max", q, axis=-1), 0.0)
     describe(d, "Signed distance to a box.")
     return d.apply("add", outside, inside)
@@ -134,8 +145,13 @@ def capsule(s):
     a, b = s.two_vectors()
     p = s.vector((a, b))
     pa, ba = g.sub(p, a), g.sub(b, a)
-    ratio = d.claim("div", -100, 100, g.dot(pa, ba, keepdims=True),
-                    d.apply("add", g.length_squared(ba, keepdims=True), 0.01))
+    ratio = d.claim(
+        "div",
+        -100,
+        100,
+        g.dot(pa, ba, keepdims=True),
+        d.apply("add", g.length_squared(ba, keepdims=True), 0.01),
+    )
     h = d.claim("clip", 0.0, 1.0, ratio, 0.0, 1.0)
     rest = d.apply("sub", pa, d.apply("mul", h, ba))
     describe(d, "Signed distance to a capsule.")
@@ -147,8 +163,16 @@ def lambert(s):
     n = s.unit()
     cosine = s.geometry.dot(n, s.unit((n,)))
     describe(s.d, "Lambertian shading.")
-    lit = s.d.apply("maximum", cosine, 0.0) if s.d.stream.chance(60) else s.d.apply("clip", cosine, 0.0, 1.0)
-    return s.d.apply("add", s.d.apply("mul", s.d.stream.choice((0.8, 0.7, 0.9)), lit), s.d.stream.choice((0.1, 0.2)))
+    lit = (
+        s.d.apply("maximum", cosine, 0.0)
+        if s.d.stream.chance(60)
+        else s.d.apply("clip", cosine, 0.0, 1.0)
+    )
+    return s.d.apply(
+        "add",
+        s.d.apply("mul", s.d.stream.choice((0.8, 0.7, 0.9)), lit),
+        s.d.stream.choice((0.1, 0.2)),
+    )
 
 
 def phong(s):
@@ -158,11 +182,18 @@ def phong(s):
     mirrored = g.reflect(light, s.unit((light,)))
     c = g.dot(mirrored, s.unit((light,)))
     describe(d, "Phong highlight.")
-    c = d.apply("maximum", c, d.stream.choice((0.1, 0.01, 0.05))) if d.stream.chance(60) else d.claim(
-        "clip", 0.05, 1.0, c, 0.05, 1.0)
+    c = (
+        d.apply("maximum", c, d.stream.choice((0.1, 0.01, 0.05)))
+        if d.stream.chance(60)
+        else d.claim("clip", 0.05, 1.0, c, 0.05, 1.0)
+    )
     if c.low < 0.1:
         return d.apply("square", c)
-    return d.apply("power", c, d.stream.choice((4.0, 1.5, 2.5, 3.0))) if d.stream.chance(60) else d.apply("cube", c)
+    return (
+        d.apply("power", c, d.stream.choice((4.0, 1.5, 2.5, 3.0)))
+        if d.stream.chance(60)
+        else d.apply("cube", c)
+    )
 
 
 def ray_sphere(s):
@@ -225,13 +256,16 @@ def barycentric(s):
     v0, v1, v2 = b, a, p
     d00, d01, d11 = g.length_squared(v0), g.dot(v0, v1), g.length_squared(v1)
     d20, d21 = g.dot(v2, v0), g.dot(v2, v1)
-    minor = d.claim("sub", 0.0, d00.high * d11.high, d.apply("mul", d00, d11), d.apply("square", d01))
+    minor = d.claim(
+        "sub", 0.0, d00.high * d11.high, d.apply("mul", d00, d11), d.apply("square", d01)
+    )
     top = d.apply("sub", d.apply("mul", d11, d20), d.apply("mul", d01, d21))
     describe(d, "Barycentric coordinate of a point in a triangle.")
     return d.apply("div", top, d.apply("add", minor, 0.5))
 
 
 # ---------------------------------------------------------------- numbers from numbers
+
 
 def function_of(s):
     return grow.one_unary(s.d, s.scalar())

@@ -1,6 +1,5 @@
 """The steps of category `vector`: what geometry, mechanics and graphics do with vectors."""
 
-
 from jax_ir_synth.kernels.core.values import Undrawable, Value
 from jax_ir_synth.kernels.steps import grow
 from jax_ir_synth.kernels.steps.idioms import describe, named
@@ -56,6 +55,7 @@ from jax_ir_synth.kernels.steps.vector_measures import (
 
 # ---------------------------------------------------------------- over all points
 
+
 def _points(s) -> Value:
     v = s.vector()
     if v.ndim < 2:
@@ -87,7 +87,11 @@ def angular_momentum(s):
     _, column = _of_mass(s)
     describe(d, "Total angular momentum.")
     each = d.apply("mul", column, spin)
-    return s.geometry.note(d.apply("sum", each, axis=0)) if d.stream.chance(70) else s.geometry.note(each)
+    return (
+        s.geometry.note(d.apply("sum", each, axis=0))
+        if d.stream.chance(70)
+        else s.geometry.note(each)
+    )
 
 
 def covariance(s):
@@ -105,7 +109,9 @@ def covariance(s):
 
 def gathered(s):
     """A mean or a sum over the points."""
-    v = s.d.stream.choice([v for v in s.pending if v.ndim and v.shape[0] == s.batch[0]] or [_points(s)])
+    v = s.d.stream.choice(
+        [v for v in s.pending if v.ndim and v.shape[0] == s.batch[0]] or [_points(s)]
+    )
     if v.centred:
         raise Undrawable("a sum that vanishes")
     y = s.d.apply(s.d.stream.weighted(("mean", "sum", "max"), (5, 4, 1)), v, axis=0)
@@ -128,7 +134,12 @@ def pair_energy(s):
     r2 = d.apply("sum", d.apply("square", delta), axis=-1)
     kind = d.stream.below(3)
     if kind == 0:
-        k = d.apply("exp", d.apply("neg", d.apply("div", grow.tamed(d, r2, 12.0), d.stream.choice((2.0, 0.5, 1.5)))))
+        k = d.apply(
+            "exp",
+            d.apply(
+                "neg", d.apply("div", grow.tamed(d, r2, 12.0), d.stream.choice((2.0, 0.5, 1.5)))
+            ),
+        )
     elif kind == 1:
         k = d.apply("rsqrt", d.apply("add", r2, d.stream.choice((0.1, 0.5, 1.0))))
     else:
@@ -143,8 +154,11 @@ def pair_forces(s):
     x, delta = _displacements(s)
     soft = d.stream.choice((0.1, 0.5, 1.0, 0.25))
     r2 = d.apply("add", d.apply("sum", d.apply("square", delta), axis=-1, keepdims=True), soft)
-    weight = d.apply("reciprocal", d.apply("add", r2, 0.2)) if d.stream.chance(50) else d.apply(
-        "exp", d.apply("neg", grow.tamed(d, r2, 12.0)))
+    weight = (
+        d.apply("reciprocal", d.apply("add", r2, 0.2))
+        if d.stream.chance(50)
+        else d.apply("exp", d.apply("neg", grow.tamed(d, r2, 12.0)))
+    )
     force = named(d.apply("sum", d.apply("mul", delta, weight), axis=1), "force")
     describe(d, "Accelerations by forces between all pairs.")
     return s.geometry.note(d.apply("div", force, _of_mass(s)[1]))
@@ -156,12 +170,61 @@ def _weighted(*pairs):
 
 # A rule takes the scene and gives the value (or values) that it made.
 RULES = _weighted(
-    (cross, 5), (add, 6), (normalize, 4), (midpoint, 1), (interpolate, 3), (move, 3), (scale, 5), (reflect, 3), (project, 3),
-    (reject, 3), (rotate, 9), (components_changed, 3), (squashed, 3), (clamped, 2), (facing, 1), (moved_to_centre, 2),
-    (spring, 3), (gravity, 3), (drag, 1), (dot, 6), (length, 4), (length_squared, 3), (distance, 4), (falloff, 3),
-    (triple, 3), (cosine, 4), (angle_by_tangent, 1), (area, 2), (triangle_normal, 2), (coordinates, 4), (sphere, 2),
-    (plane, 2), (box, 2), (capsule, 2), (lambert, 2), (phong, 2), (ray_sphere, 2), (lennard_jones, 2), (kinetic, 2),
-    (dihedral, 1), (barycentric, 1), (function_of, 8), (with_number, 4), (bell, 1), (together, 4), (centre_of_mass, 1),
-    (angular_momentum, 1), (pair_energy, 1), (pair_forces, 1))
-GATHERING = _weighted((gathered, 8), (centre_of_mass, 3), (angular_momentum, 2), (covariance, 2), (pair_energy, 3),
-                      (pair_forces, 2))
+    (cross, 5),
+    (add, 6),
+    (normalize, 4),
+    (midpoint, 1),
+    (interpolate, 3),
+    (move, 3),
+    (scale, 5),
+    (reflect, 3),
+    (project, 3),
+    (reject, 3),
+    (rotate, 9),
+    (components_changed, 3),
+    (squashed, 3),
+    (clamped, 2),
+    (facing, 1),
+    (moved_to_centre, 2),
+    (spring, 3),
+    (gravity, 3),
+    (drag, 1),
+    (dot, 6),
+    (length, 4),
+    (length_squared, 3),
+    (distance, 4),
+    (falloff, 3),
+    (triple, 3),
+    (cosine, 4),
+    (angle_by_tangent, 1),
+    (area, 2),
+    (triangle_normal, 2),
+    (coordinates, 4),
+    (sphere, 2),
+    (plane, 2),
+    (box, 2),
+    (capsule, 2),
+    (lambert, 2),
+    (phong, 2),
+    (ray_sphere, 2),
+    (lennard_jones, 2),
+    (kinetic, 2),
+    (dihedral, 1),
+    (barycentric, 1),
+    (function_of, 8),
+    (with_number, 4),
+    (bell, 1),
+    (together, 4),
+    (centre_of_mass, 1),
+    (angular_momentum, 1),
+    (pair_energy, 1),
+    (pair_forces, 1),
+)
+GATHERING = _weighted(
+    (gathered, 8),
+    (centre_of_mass, 3),
+    (angular_momentum, 2),
+    (covariance, 2),
+    (pair_energy, 3),
+    (pair_forces, 2),
+)

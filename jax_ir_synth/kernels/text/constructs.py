@@ -1,6 +1,5 @@
 """Control flow, transforms and functions with several results, as Python text: one function for each."""
 
-
 from jax_ir_synth.kernels.core.values import Block, Value
 from jax_ir_synth.kernels.text.frames import INDENT, Frame, grouped
 from jax_ir_synth.kernels.text.spelling import ATOM, Text, number
@@ -20,7 +19,9 @@ def write_switch(writer, node: Value, frame: Frame) -> Text:
     operands = [writer.value(v, frame) for v in node.operands[1:]]
     functions = [writer.function(block, frame) for block in node.blocks]
     if len(", ".join(functions)) > 60:
-        branches = writer.book.fresh({"branches": (("branches", "fns", "funcs"), (6, 2, 1))}, "branches")
+        branches = writer.book.fresh(
+            {"branches": (("branches", "fns", "funcs"), (6, 2, 1))}, "branches"
+        )
         frame.add(f"{branches} = [{', '.join(functions)}]")
     else:
         branches = f"[{', '.join(functions)}]"
@@ -68,10 +69,13 @@ def _while_condition(writer, node: Value, state: str, limit: str, frame: Frame) 
     counter = writer.book.fresh({"i": (("i", "step", "k", "n"), (6, 2, 1, 1))}, "i")
     inner.add(f"{', '.join([counter, *(writer.parameter(v) for v in block.params)])} = {state}")
     test = writer.value(block.results[0], inner)
-    pair = (f"jnp.logical_and({counter} < {limit}, {test})" if writer.stream.chance(60)
-            else f"({counter} < {limit}) & {test.within(51) if test.precedence == ATOM else f'({test})'}")
+    pair = (
+        f"jnp.logical_and({counter} < {limit}, {test})"
+        if writer.stream.chance(60)
+        else f"({counter} < {limit}) & {test.within(51) if test.precedence == ATOM else f'({test})'}"
+    )
     inner.add(f"return {pair}")
-    writer.frames[block.level:] = saved
+    writer.frames[block.level :] = saved
     frame.lines.extend(inner.lines)
 
 
@@ -79,13 +83,16 @@ def _while_body(writer, block: Block, frame: Frame) -> str:
     inner, saved = writer.enter(block, frame)
     counter, *carry = block.params[0]
     state = writer.book.fresh({"s": (("state", "val", "carry"), (4, 2, 2))}, "s")
-    i = writer.book.parameter(counter) if id(counter) in writer.left else writer.book.fresh(
-        {"i": (("i", "step", "k", "n"), (6, 2, 1, 1))}, "i")
+    i = (
+        writer.book.parameter(counter)
+        if id(counter) in writer.left
+        else writer.book.fresh({"i": (("i", "step", "k", "n"), (6, 2, 1, 1))}, "i")
+    )
     writer.names[id(counter)] = i
     inner.add(f"{', '.join([i, *(writer.parameter(v) for v in carry)])} = {state}")
     texts = [writer.value(v, inner) for v in block.results[0]]
     inner.add(f"return {', '.join([f'{i} + 1', *texts])}")
-    writer.frames[block.level:] = saved
+    writer.frames[block.level :] = saved
     name = writer.book.function("body")
     frame.blank()
     frame.add(f"def {name}({state}):")
@@ -109,13 +116,18 @@ def write_unrolled(writer, node: Value, frame: Frame) -> None:
     """A `for` statement, whose carried names hold the results after it."""
     block = node.blocks[0]
     inits = [writer.value(v, frame) for v in node.operands]
-    items, parameters = node.params["items"], block.params[:len(inits)]
+    items, parameters = node.params["items"], block.params[: len(inits)]
     inner, saved = writer.enter(block, frame)
     names: list[str] = []
     for parameter, init, text in zip(parameters, node.operands, inits):
-        free = (writer.names.get(id(init)) == text and writer.left[id(init)] == 0 and init.level == node.level
-                and id(init) not in writer.pinned and inits.count(text) == 1
-                and not writer.awaited(text, writer.pending[:-1]))
+        free = (
+            writer.names.get(id(init)) == text
+            and writer.left[id(init)] == 0
+            and init.level == node.level
+            and id(init) not in writer.pinned
+            and inits.count(text) == 1
+            and not writer.awaited(text, writer.pending[:-1])
+        )
         name = str(text) if free else writer.book.parameter(parameter)
         if not free:
             frame.add(f"{name} = {text}")
@@ -123,14 +135,20 @@ def write_unrolled(writer, node: Value, frame: Frame) -> None:
         names.append(name)
     counter = "_"
     if items is not None:
-        counter = writer.book.fresh({"item": (("c", "w", "a", "coef", "rate", "s"), (6, 3, 3, 3, 2, 2))}, "item")
+        counter = writer.book.fresh(
+            {"item": (("c", "w", "a", "coef", "rate", "s"), (6, 3, 3, 3, 2, 2))}, "item"
+        )
         writer.names[id(block.params[-1])] = counter
     results = [writer.value(v, inner) for v in block.results]
-    over = f"({', '.join(map(number, items))})" if items is not None else f"range({node.params['steps']})"
+    over = (
+        f"({', '.join(map(number, items))})"
+        if items is not None
+        else f"range({node.params['steps']})"
+    )
     frame.add(f"for {counter} in {over}:")
     frame.lines.extend(inner.lines)
     frame.lines.append(INDENT * inner.indent + f"{', '.join(names)} = {', '.join(results)}")
-    writer.frames[block.level:] = saved
+    writer.frames[block.level :] = saved
     for part, name in zip(node.params["parts"], names):
         writer.names[id(part)] = name
 
@@ -170,7 +188,7 @@ def write_helper(writer, node: Value, frame: Frame) -> Text:
     block = node.blocks[0]
     name = writer.helpers.get(id(block))
     if name is None:
-        home = writer.frames[block.level - 1]   # where every call sees it
+        home = writer.frames[block.level - 1]  # where every call sees it
         name = writer.function(block, home)
         if name.startswith("lambda"):
             text, name = name, writer.book.function(block.role)
@@ -182,8 +200,18 @@ def write_helper(writer, node: Value, frame: Frame) -> Text:
 
 def write_split(writer, node: Value, frame: Frame) -> Text:
     x, sizes, axis = node.operands[0], node.params["sizes"], node.params["axis"]
-    where = str(len(sizes)) if len(set(sizes)) == 1 else repr([sum(sizes[:i]) for i in range(1, len(sizes))])
-    last = ", axis=-1" if axis and axis == x.ndim - 1 and writer.stream.chance(70) else f", axis={axis}" if axis else ""
+    where = (
+        str(len(sizes))
+        if len(set(sizes)) == 1
+        else repr([sum(sizes[:i]) for i in range(1, len(sizes))])
+    )
+    last = (
+        ", axis=-1"
+        if axis and axis == x.ndim - 1 and writer.stream.chance(70)
+        else f", axis={axis}"
+        if axis
+        else ""
+    )
     return Text(f"jnp.split({writer.value(x, frame)}, {where}{last})")
 
 
@@ -202,7 +230,13 @@ def write_components(writer, node: Value, frame: Frame) -> Text:
     text = writer.value(x, frame)
     if text.precedence < ATOM or not text.isidentifier():
         text = Text(writer.statement(x, text, writer.frames[x.level]))
-    before = ":, " * axis if axis != x.ndim - 1 else "..., " if x.ndim > 1 and writer.stream.chance(60) else ":, " * axis
+    before = (
+        ":, " * axis
+        if axis != x.ndim - 1
+        else "..., "
+        if x.ndim > 1 and writer.stream.chance(60)
+        else ":, " * axis
+    )
     return Text(", ".join(f"{text}[{before}{i}]" for i in range(x.shape[axis])))
 
 
@@ -213,7 +247,9 @@ def write_meshgrid(writer, node: Value, frame: Frame) -> Text:
 
 
 def write_update_index(writer, node: Value, frame: Frame) -> Text:
-    return Text(f"lax.dynamic_update_index_in_dim({', '.join(writer.value(v, frame) for v in node.operands)}, 0)")
+    return Text(
+        f"lax.dynamic_update_index_in_dim({', '.join(writer.value(v, frame) for v in node.operands)}, 0)"
+    )
 
 
 def write_top_k_pair(writer, node: Value, frame: Frame) -> Text:
@@ -243,8 +279,13 @@ def write_associative_scan(writer, node: Value, frame: Frame) -> Text:
     x = writer.value(node.operands[0], frame)
     block = node.blocks[0]
     combine = block.results[0].op
-    function = {"add": "jnp.add", "mul": "jnp.multiply", "maximum": "jnp.maximum", "minimum": "jnp.minimum",
-                "logaddexp": "jnp.logaddexp"}[combine]
+    function = {
+        "add": "jnp.add",
+        "mul": "jnp.multiply",
+        "maximum": "jnp.maximum",
+        "minimum": "jnp.minimum",
+        "logaddexp": "jnp.logaddexp",
+    }[combine]
     if combine in ("add", "mul") and writer.stream.chance(50):
         function = writer.function(block, frame)
     extra = ", reverse=True" if node.params["reverse"] else ""

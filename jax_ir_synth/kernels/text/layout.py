@@ -43,8 +43,11 @@ def _require_same(lines: list[str], laid_out: list[str]) -> None:
         except SyntaxError as error:
             raise LayoutError(f"{error} in\n{text}") from error
     if trees[0] != trees[1]:
-        raise LayoutError("the layout makes another program of\n{}\nnamely\n{}".format(
-            "\n".join(lines), "\n".join(laid_out)))
+        raise LayoutError(
+            "the layout makes another program of\n{}\nnamely\n{}".format(
+                "\n".join(lines), "\n".join(laid_out)
+            )
+        )
 
 
 def _broken(line: str) -> list[str]:
@@ -55,7 +58,7 @@ def _broken(line: str) -> list[str]:
     start = _last_bracket(body)
     if start is None:
         return _bracketed(line, indent)
-    inside = body[start + 1:-1].strip()
+    inside = body[start + 1 : -1].strip()
     items = _items(inside)
     lines = [body[: start + 1]]
     if _comma_matters(body, start, items):
@@ -84,10 +87,14 @@ def _bracketed(line: str, indent: str) -> list[str]:
     for head in ("return ", " = "):
         at = line.find(head)
         if at >= 0:
-            left, right = line[: at + len(head)], line[at + len(head):]
+            left, right = line[: at + len(head)], line[at + len(head) :]
             items = _items(right)
             if len(items) > 1:
-                return [f"{left}(", *(text for item in items for text in _broken(f"{indent}{_INDENT}{item},")), f"{indent})"]
+                return [
+                    f"{left}(",
+                    *(text for item in items for text in _broken(f"{indent}{_INDENT}{item},")),
+                    f"{indent})",
+                ]
             return [f"{left}(", f"{indent}{_INDENT}{right}", f"{indent})"]
     return [line]
 
@@ -115,7 +122,12 @@ def _items(text: str) -> list[str]:
             depth += 1
         elif character in _CLOSE:
             depth -= 1
-        elif depth == 0 and character == "l" and text[i:i + 6] == "lambda" and text[i - 1:i] in ("", " "):
+        elif (
+            depth == 0
+            and character == "l"
+            and text[i : i + 6] == "lambda"
+            and text[i - 1 : i] in ("", " ")
+        ):
             lambdas = True
         elif depth == 0 and character == ":" and lambdas:
             lambdas = False

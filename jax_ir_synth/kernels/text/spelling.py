@@ -11,8 +11,13 @@ from jax_ir_synth.kernels.ops.base import same_shape_and_dtype
 ATOM = 100
 _FIELD = re.compile(r"\{([^{}:]*)(?::(\w+))?\}")
 # Numbers that people write by name.
-_NAMED = {math.pi: "jnp.pi", math.e: "jnp.e", 1.1920928955078125e-07: "jnp.finfo(jnp.float32).eps",
-          3.4028234663852886e38: "jnp.finfo(jnp.float32).max", -3.4028234663852886e38: "jnp.finfo(jnp.float32).min"}
+_NAMED = {
+    math.pi: "jnp.pi",
+    math.e: "jnp.e",
+    1.1920928955078125e-07: "jnp.finfo(jnp.float32).eps",
+    3.4028234663852886e38: "jnp.finfo(jnp.float32).max",
+    -3.4028234663852886e38: "jnp.finfo(jnp.float32).min",
+}
 _JNP_DTYPES = {"bool": "jnp.bool_"}
 
 
@@ -79,10 +84,14 @@ _CONDITIONS = {
     "vector": lambda node: node.operands[0].ndim == 1,
     "dot": lambda node: (node.operands[0].ndim, node.operands[1].ndim) != (3, 3),
     "vec1": lambda node: all(v.ndim == 1 for v in node.operands) and same_dtype(node.operands),
-    "rows": lambda node: node.params["equation"] in ("ij,ij->i", "ni,ni->n", "bi,bi->b") and same_dtype(node.operands),
+    "rows": lambda node: (
+        node.params["equation"] in ("ij,ij->i", "ni,ni->n", "bi,bi->b")
+        and same_dtype(node.operands)
+    ),
     "mat2": lambda node: all(v.ndim == 2 for v in node.operands) and same_dtype(node.operands),
-    "dot2": lambda node: node.operands[0].ndim <= 2 and node.operands[1].ndim <= 2
-    and same_dtype(node.operands),
+    "dot2": lambda node: (
+        node.operands[0].ndim <= 2 and node.operands[1].ndim <= 2 and same_dtype(node.operands)
+    ),
 }
 
 
@@ -95,7 +104,20 @@ def _axis_number(axis: int, ndim: int, stream: Stream) -> str:
 
 
 # Functions whose second argument is the axis (that of `norm` is its order, of `trapezoid` the positions).
-_AXIS_SECOND = {"sum", "mean", "prod", "max", "min", "var", "std", "median", "any", "all", "argmax", "argmin"}
+_AXIS_SECOND = {
+    "sum",
+    "mean",
+    "prod",
+    "max",
+    "min",
+    "var",
+    "std",
+    "median",
+    "any",
+    "all",
+    "argmax",
+    "argmin",
+}
 
 
 def _axis(node: Value, stream: Stream, texts) -> str:
@@ -182,21 +204,34 @@ def _sizes(node, stream, texts):
 # How a parameter's name in a template is written; a name that is not here is the parameter's repr.
 _PARAMETERS = {
     "axis": _axis,
-    "keepdims": lambda node, stream, texts: ", keepdims=True" if node.params.get("keepdims") else "",
-    "slice": _slice, "pick": _pick, "newaxis": _newaxis, "at": _at, "dtype_kw": _dtype_keyword, "last_axis": _last_axis,
+    "keepdims": lambda node, stream, texts: (
+        ", keepdims=True" if node.params.get("keepdims") else ""
+    ),
+    "slice": _slice,
+    "pick": _pick,
+    "newaxis": _newaxis,
+    "at": _at,
+    "dtype_kw": _dtype_keyword,
+    "last_axis": _last_axis,
     "dtype": lambda node, stream, texts: dtype_name(node.dtype),
     "gather": lambda node, stream, texts: ":, " * node.params["axis"] + texts[1],
     "starts": lambda node, stream, texts: _starts(node, texts, texts[1]),
     "starts2": lambda node, stream, texts: _starts(node, texts, texts[2]),
     "sizes": _sizes,
-    "window_shape": lambda node, stream, texts: repr((node.params["window"],) * node.operands[0].ndim),
-    "window_strides": lambda node, stream, texts: repr((node.params["stride"],) * node.operands[0].ndim),
+    "window_shape": lambda node, stream, texts: repr(
+        (node.params["window"],) * node.operands[0].ndim
+    ),
+    "window_strides": lambda node, stream, texts: repr(
+        (node.params["stride"],) * node.operands[0].ndim
+    ),
     "n": lambda node, stream, texts: str(node.params["n"] if "n" in node.params else node.shape[0]),
     "swap": lambda node, stream, texts: ", ".join(map(str, _swapped(node.params["perm"]))),
     "move": lambda node, stream, texts: ", ".join(map(str, _moved(node.params["perm"]))),
-    "values": lambda node, stream, texts: f"[{', '.join(number(v) for v in node.params['values'])}]",
-    "conditions": lambda node, stream, texts: ", ".join(texts[:(len(texts) - 1) // 2]),
-    "choices": lambda node, stream, texts: ", ".join(texts[(len(texts) - 1) // 2:-1]),
+    "values": lambda node, stream, texts: (
+        f"[{', '.join(number(v) for v in node.params['values'])}]"
+    ),
+    "conditions": lambda node, stream, texts: ", ".join(texts[: (len(texts) - 1) // 2]),
+    "choices": lambda node, stream, texts: ", ".join(texts[(len(texts) - 1) // 2 : -1]),
     "default": lambda node, stream, texts: texts[-1],
     "fill": lambda node, stream, texts: node.params["fill"],
     "equation": lambda node, stream, texts: node.params["equation"],
@@ -207,7 +242,11 @@ _PARAMETERS = {
 def spell(node: Value, texts: list[Text], stream: Stream) -> Text:
     """The expression of `node`, whose operands' texts are given."""
     choices = [s for s in OPS[node.op].spellings if len(s) < 3 or _CONDITIONS[s[2]](node)]
-    template = choices[0][1] if len(choices) == 1 else stream.weighted(choices, tuple(s[0] for s in choices))[1]
+    template = (
+        choices[0][1]
+        if len(choices) == 1
+        else stream.weighted(choices, tuple(s[0] for s in choices))[1]
+    )
     precedence = ATOM
     if template[2:3] == "|":
         precedence, template = int(template[:2]), template[3:]
@@ -221,10 +260,13 @@ def spell(node: Value, texts: list[Text], stream: Stream) -> Text:
         if spec == "p":  # lax wants an axis that counts from the front
             return str(node.params[name])
         if spec == "d":
-            return _axis_number(node.params[name], node.operands[0].ndim + (node.op == "expand_dims"), stream)
+            return _axis_number(
+                node.params[name], node.operands[0].ndim + (node.op == "expand_dims"), stream
+            )
         if name in _PARAMETERS:
             return _PARAMETERS[name](node, stream, texts)
         value = node.params[name]
         return number(value) if isinstance(value, float) else repr(value)
+
     text = _FIELD.sub(fill, template)
     return Text(text.replace("(, ", "("), precedence)

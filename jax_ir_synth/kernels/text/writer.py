@@ -13,8 +13,8 @@ from jax_ir_synth.kernels.text.spelling import Text, number, spell
 from jax_ir_synth.kernels.text.titles import DULL, description, kernel_name
 
 _SPELLING = 1  # purpose coordinate of the stream: spelling never touches what is drawn
-_WIDTHS = {"multi_statement": (10, 14, 18, 24)}   # where many short statements are the point
-_NAMED_CALL = re.compile(r"((?:jnp|lax|jax)(?:\.\w+)+)\((\w+)\)")   # what needs no lambda around it
+_WIDTHS = {"multi_statement": (10, 14, 18, 24)}  # where many short statements are the point
+_NAMED_CALL = re.compile(r"((?:jnp|lax|jax)(?:\.\w+)+)\((\w+)\)")  # what needs no lambda around it
 
 
 def written(spec: KernelSpec) -> KernelSource:
@@ -28,18 +28,20 @@ class _Writer:
         self.stream = Stream(spec.seed, spec.category, spec.candidate, _SPELLING)
         self.book = NameBook(self.stream)
         self.names: dict[int, str] = {}
-        self.left: dict[int, int] = {}     # uses not yet written
-        self.pinned: set[int] = set()      # values whose name an inner function holds on to
-        self.defaults: list[str] = []      # keyword parameters with default values
+        self.left: dict[int, int] = {}  # uses not yet written
+        self.pinned: set[int] = set()  # values whose name an inner function holds on to
+        self.defaults: list[str] = []  # keyword parameters with default values
         self.constants: dict[float, str] = {}
         self.frames: list[Frame] = []
         self.pending: list[list[str]] = [[]]  # texts of expressions not yet written to a line
-        self.helpers: dict[int, str] = {}   # functions written before, by their block
+        self.helpers: dict[int, str] = {}  # functions written before, by their block
         self.ops: list[str] = []
         self.used_arguments: list[Value] = []
-        self.width = self.stream.choice(_WIDTHS.get(spec.category, (26, 34, 44, 60)))   # past this an expression becomes a statement
+        self.width = self.stream.choice(
+            _WIDTHS.get(spec.category, (26, 34, 44, 60))
+        )  # past this an expression becomes a statement
         self.reassigns = self.stream.chance(40)
-        self.hoists = self.stream.chance(12)                # literals become keyword parameters
+        self.hoists = self.stream.chance(12)  # literals become keyword parameters
         self._count()
 
     # ------------------------------------------------------------ what is used how often
@@ -60,7 +62,7 @@ class _Writer:
                 self.ops.append(value.op)
             used = list(value.operands)
             for block in value.blocks:
-                if id(block) not in seen:   # a helper's body stands once, however often it is called
+                if id(block) not in seen:  # a helper's body stands once, however often it is called
                     seen.add(id(block))
                     used.extend(block.flat_results())
             for operand in used:
@@ -82,9 +84,14 @@ class _Writer:
         doc = self._docstring(arguments)
         text = "\n".join(lay_out([*head.split("\n"), *doc, *frame.lines])) + "\n"
         return KernelSource(
-            name, text,
-            tuple(InAval(self.names[id(v)], v.shape, v.dtype, float(v.low), float(v.high)) for v in arguments),
-            tuple(i for i, v in enumerate(arguments) if v.is_float))
+            name,
+            text,
+            tuple(
+                InAval(self.names[id(v)], v.shape, v.dtype, float(v.low), float(v.high))
+                for v in arguments
+            ),
+            tuple(i for i, v in enumerate(arguments) if v.is_float),
+        )
 
     def _head(self, name: str, arguments: list[Value]) -> str:
         style = self.stream.below(100)
@@ -94,7 +101,11 @@ class _Writer:
             key, value = default.split("=")
             params.append(f"{key}: float = {value}" if kind else default)
         many = len(self.spec.outputs)
-        returns = f" -> {kind if many == 1 else 'tuple[' + ', '.join([kind] * many) + ']'}" if kind else ""
+        returns = (
+            f" -> {kind if many == 1 else 'tuple[' + ', '.join([kind] * many) + ']'}"
+            if kind
+            else ""
+        )
         line = f"def {name}({', '.join(params)}){returns}:"
         if len(line) <= 96:
             return line
@@ -103,7 +114,9 @@ class _Writer:
     def _docstring(self, arguments: list[Value]) -> list[str]:
         if not (self.spec.doc and self.stream.chance(60) or self.stream.chance(14)):
             return []
-        text = self.spec.doc or description(self.stream, self.ops, [self.names[id(v)] for v in arguments])
+        text = self.spec.doc or description(
+            self.stream, self.ops, [self.names[id(v)] for v in arguments]
+        )
         return [f'{INDENT}"""{text}"""']
 
     # ------------------------------------------------------------ values as expressions
@@ -113,7 +126,9 @@ class _Writer:
         for group in results:
             if isinstance(group, tuple):
                 inner = [self.value(v, frame) for v in group]
-                texts.append(inner[0] if len(inner) == 1 else f"({', '.join(inner)})" if inner else "None")
+                texts.append(
+                    inner[0] if len(inner) == 1 else f"({', '.join(inner)})" if inner else "None"
+                )
             else:
                 texts.append(self.value(group, frame))
         return ", ".join(texts)
@@ -131,10 +146,12 @@ class _Writer:
         name = self.names.get(id(value))
         if name is None:
             owner = self.frames[value.level]
-            if value.op == "part" and (self.left[id(value.operands[0])] > 0
-                                       or len(value.operands[0].params["parts"]) > 1
-                                       or value.operands[0].params.get("carries")
-                                       or value.operands[0].op == "unrolled"):
+            if value.op == "part" and (
+                self.left[id(value.operands[0])] > 0
+                or len(value.operands[0].params["parts"]) > 1
+                or value.operands[0].params.get("carries")
+                or value.operands[0].op == "unrolled"
+            ):
                 self._unpack(value.operands[0], owner)
                 name = self.names[id(value)]
             elif self.left[id(value)] > 0 or owner is not frame and self.stream.chance(80):
@@ -149,7 +166,12 @@ class _Writer:
         return Text(name)
 
     def _literal(self, value) -> Text:
-        if self.hoists and isinstance(value, float) and value in CONSTANTS and len(self.constants) < 2:
+        if (
+            self.hoists
+            and isinstance(value, float)
+            and value in CONSTANTS
+            and len(self.constants) < 2
+        ):
             if value not in self.constants and CONSTANTS[value] not in self.book.taken:
                 key = CONSTANTS[value]
                 self.book.taken.add(key)
@@ -171,8 +193,15 @@ class _Writer:
             return None
         for operand in value.operands[:1]:
             name = self.names.get(id(operand))
-            if (name and self.left[id(operand)] == 0 and operand.level == value.level and id(operand) not in self.pinned
-                    and operand.dtype == value.dtype and self.stream.chance(60) and not self.awaited(name)):
+            if (
+                name
+                and self.left[id(operand)] == 0
+                and operand.level == value.level
+                and id(operand) not in self.pinned
+                and operand.dtype == value.dtype
+                and self.stream.chance(60)
+                and not self.awaited(name)
+            ):
                 return name
         return None
 
@@ -223,8 +252,15 @@ class _Writer:
 
     # ------------------------------------------------------------ inner functions
 
-    def function(self, block: Block, frame: Frame, role: str = "", lambdas: bool = True, decorator: str = "",
-                  grouped: bool = True) -> str:
+    def function(
+        self,
+        block: Block,
+        frame: Frame,
+        role: str = "",
+        lambdas: bool = True,
+        decorator: str = "",
+        grouped: bool = True,
+    ) -> str:
         """Text of an inner function: a lambda, or the name of a `def` written before."""
         inner, saved = self.enter(block, frame)
         params, unpacks = [], []
@@ -237,17 +273,27 @@ class _Writer:
                 params.append("_")
             else:
                 kind = block.role if block.role == "combine" else "xs" if params else "carry"
-                whole = self.book.fresh({"carry": (("carry", "state", "c", "val"), (8, 6, 2, 2)),
-                                         "xs": (("inputs", "xs", "x", "elems"), (4, 4, 2, 1)),
-                                         "combine": (("left", "right", "e1", "e2", "p", "q"), (6, 6, 3, 3, 2, 2))},
-                                        kind)
+                whole = self.book.fresh(
+                    {
+                        "carry": (("carry", "state", "c", "val"), (8, 6, 2, 2)),
+                        "xs": (("inputs", "xs", "x", "elems"), (4, 4, 2, 1)),
+                        "combine": (("left", "right", "e1", "e2", "p", "q"), (6, 6, 3, 3, 2, 2)),
+                    },
+                    kind,
+                )
                 params.append(whole)
                 unpacks.append(f"{', '.join(self.parameter(v) for v in group)} = {whole}")
         for line in unpacks:
             inner.add(line)
         returned = self._results(block.results, inner)
-        self.frames[block.level:] = saved
-        if not inner.lines and lambdas and len(returned) < 56 and not decorator and "\n" not in returned:
+        self.frames[block.level :] = saved
+        if (
+            not inner.lines
+            and lambdas
+            and len(returned) < 56
+            and not decorator
+            and "\n" not in returned
+        ):
             if len(block.results) > 1:
                 returned = f"({returned})"
             named = _NAMED_CALL.fullmatch(returned)
@@ -267,15 +313,21 @@ class _Writer:
     def enter(self, block: Block, frame: Frame) -> tuple[Frame, list[Frame]]:
         """A frame for an inner function, standing at its level while it is written, and what it displaces."""
         inner = Frame(block.level, frame.indent + 1)
-        saved = self.frames[block.level:]
-        while len(self.frames) < block.level:   # levels that this function was drawn in but does not use
+        saved = self.frames[block.level :]
+        while (
+            len(self.frames) < block.level
+        ):  # levels that this function was drawn in but does not use
             self.frames.append(self.frames[-1])
-        self.frames[block.level:] = [inner]
+        self.frames[block.level :] = [inner]
         return inner, saved
 
     def parameter(self, value: Value) -> str:
         if id(value) not in self.left:
-            return "_" if value.role == "counter" and self.stream.chance(50) else self.book.parameter(value)
+            return (
+                "_"
+                if value.role == "counter" and self.stream.chance(50)
+                else self.book.parameter(value)
+            )
         name = self.book.parameter(value)
         self.names[id(value)] = name
         return name

@@ -70,7 +70,6 @@ class Tape:
         self._next += 1
         return self._values[self._next - 1]
 
-
     def zeros(self, x: np.ndarray) -> None:
         """Notes where `x` is zero. Raises Diverged where a replay has left zero there."""
         now = np.asarray(x) == 0
