@@ -11,12 +11,12 @@ import statistics
 import sys
 from collections import Counter
 
-from jax_ir_synth.config import Request
-from jax_ir_synth.dialects import DIALECTS
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import make_row
 from jax_ir_synth.lowering import compiling
-from jax_ir_synth.lowering.column import read_column
-from jax_ir_synth.plan import plan_rows
-from jax_ir_synth.rows import make_row
+from jax_ir_synth.request.config import Request
+from jax_ir_synth.request.dialects import DIALECTS
+from jax_ir_synth.schema.ir_column import read_column
 
 COLUMNS = ("cpp", "cuda")
 _HLO = re.compile(r"^\s+(?:ROOT )?%\S+ = (?:\([^=]*?\)|\S+) ([\w-]+)\(", re.MULTILINE)

@@ -16,9 +16,11 @@ import scipy.sparse as sparse
 from scipy.optimize import linprog
 
 from jax_ir_synth import kernels
-from jax_ir_synth.files import whole
-from jax_ir_synth.kernels.core import costs, footprint
+from jax_ir_synth.kernels.builder import ir_size
+from jax_ir_synth.kernels.ops import ir_sizes
 from jax_ir_synth.lowering import lower_source
+from jax_ir_synth.request import categories
+from jax_ir_synth.storage.atomic_write import whole
 
 SEED, QUANTILE, PRIOR, PULL, RARE = 5, 0.95, 600.0, 3e-5, 3
 
@@ -26,14 +28,14 @@ SEED, QUANTILE, PRIOR, PULL, RARE = 5, 0.95, 600.0, 3e-5, 3
 def measure(count: int) -> tuple[list[Counter], np.ndarray]:
     """The operations of each program, and its mean bytes of an IR column."""
     programs, sizes = [], []
-    for category in kernels.CATEGORIES:
+    for category in categories.CATEGORIES:
         for candidate in range(count):
             spec = kernels.draw(category, SEED, candidate)
             source = kernels.write(spec)
             lowered = lower_source(
                 source.python, source.name, source.in_avals, source.argnums, ("cpu", "cuda")
             )
-            programs.append(footprint.operations(spec.outputs))
+            programs.append(ir_size.operations(spec.outputs))
             sizes.append(sum(map(len, lowered.columns.values())) / 2)
         print(f"{category}: {count} programs", file=sys.stderr)
     return programs, np.array(sizes)
@@ -103,11 +105,11 @@ def main() -> None:
     found = fit(*measure(int(sys.argv[1])))
     base, other = found.pop(""), found.pop("other")
     lines = [f'    "{op}": {found[op]},' for op in sorted(found)]
-    with whole(Path(costs.__file__)) as partial:
+    with whole(Path(ir_sizes.__file__)) as partial:
         partial.write_text(
             "\n".join(
                 [
-                    f'"""{costs.__doc__}"""',
+                    f'"""{ir_sizes.__doc__}"""',
                     "",
                     f"BASE = {base}",
                     f"OTHER = {other}",

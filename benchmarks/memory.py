@@ -8,10 +8,10 @@ in MB and the most that a helper of its had meanwhile, as lines of CSV.
 import sys
 from pathlib import Path
 
-from jax_ir_synth.config import Request
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import make_row
 from jax_ir_synth.lowering import compiling
-from jax_ir_synth.plan import plan_rows
-from jax_ir_synth.rows import make_row
+from jax_ir_synth.request.config import Request
 from jax_ir_synth.verify import xla
 
 EVERY = 250

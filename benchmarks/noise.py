@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.table import Table
 
 from jax_ir_synth import kernels
-from jax_ir_synth.kernels.core import trial
-from jax_ir_synth.meaning import points
+from jax_ir_synth.kernels.validation import program
+from jax_ir_synth.reference import points
+from jax_ir_synth.request import categories
 
 CANDIDATES, SEED = 500, 2026
 
@@ -33,8 +34,8 @@ def main(candidates: int, seed: int) -> None:
         "ms of the check",
     ):
         table.add_column(name, justify="right")
-    unsteadiness, keeps, understood = points.unsteadiness, trial._keeps, trial.understood
-    for category in kernels.CATEGORIES:
+    unsteadiness, keeps, understood = points.unsteadiness, program._keeps, program.understood
+    for category in categories.CATEGORIES:
         kernels.draw(category, seed, candidates)
         count = counts[category] = collections.Counter()
 
@@ -63,7 +64,7 @@ def main(candidates: int, seed: int) -> None:
             count["passed"] += count["unsteady"] - before
             return found
 
-        points.unsteadiness, trial._keeps, trial.understood = timed, timed_half, counted
+        points.unsteadiness, program._keeps, program.understood = timed, timed_half, counted
         started = time.process_time()
         for candidate in range(candidates):
             kernels.draw(category, seed, candidate)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from jax_ir_synth.card import style
-from jax_ir_synth.files import whole
+from jax_ir_synth.storage.atomic_write import whole
 
 FOLDER = Path(__file__).parent
 # Readable on a light and on a dark page.

@@ -14,13 +14,13 @@ import sys
 import time
 from pathlib import Path
 
-from jax_ir_synth.config import Request
-from jax_ir_synth.files import whole
-from jax_ir_synth.kernels import CATEGORIES
-from jax_ir_synth.plan import CategoryPlan, category_plan, drawn, plan_rows
-from jax_ir_synth.rows import rows
+from jax_ir_synth.generate.plan import CategoryPlan, category_plan, drawn, plan_rows
+from jax_ir_synth.generate.rows import rows
+from jax_ir_synth.generate.workers import ROWS_A_JOB, workers_for
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.config import Request
+from jax_ir_synth.storage.atomic_write import whole
 from jax_ir_synth.verify import xla
-from jax_ir_synth.workers import ROWS_A_JOB, workers_for
 
 TURNS = 3
 RESULT = Path(__file__).parent / "scaling.csv"

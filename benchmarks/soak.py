@@ -26,11 +26,11 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from jax_ir_synth.config import Request
-from jax_ir_synth.defects import Defect
-from jax_ir_synth.fingerprint import sources_digest
-from jax_ir_synth.kernels import CATEGORIES
-from jax_ir_synth.plan import CategoryPlan, PlannedRow, drawn, places
+from jax_ir_synth.generate.defects import Defect
+from jax_ir_synth.generate.fingerprint import sources_digest
+from jax_ir_synth.generate.plan import CategoryPlan, PlannedRow, drawn, places
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.config import Request
 
 _FIELDS = ("kind", "seed", "rows", "candidates", "undrawn", "left_out", "cpu_seconds", "sources")
 
@@ -95,7 +95,7 @@ def _outcome(future: concurrent.futures.Future, seed: int) -> Outcome:
 
 def _make(seed: int, count: int) -> Outcome:
     """The first `count` rows of `all`."""
-    from jax_ir_synth.rows import make_or_leave_out
+    from jax_ir_synth.generate.rows import make_or_leave_out
 
     started, request = time.process_time(), Request(seed=seed, count=count)
     plans = {category: CategoryPlan(category, seed) for category in CATEGORIES}
@@ -137,7 +137,7 @@ def _line(kind: str, outcome: Outcome) -> dict:
 def _sources() -> str:
     """Eight digits of what a row hangs on in this package: the folders that make and prove it."""
     package = Path(__file__).resolve().parents[1] / "jax_ir_synth"
-    folders = ("kernels", "lowering", "meaning", "verify")
+    folders = ("kernels", "lowering", "reference", "verify")
     return "-".join(sources_digest(package / folder)[:2] for folder in folders)
 
 

@@ -17,10 +17,11 @@ import time
 
 from straightforward import straightforward
 
-from jax_ir_synth import collector, kernels
-from jax_ir_synth.config import Request
+from jax_ir_synth import kernels
+from jax_ir_synth.generate.plan import plan_rows
 from jax_ir_synth.lowering import lower_source
-from jax_ir_synth.plan import plan_rows
+from jax_ir_synth.request.config import Request
+from jax_ir_synth.runtime import gc_paused
 from jax_ir_synth.verify import prove, xla
 
 SEED, BLOCK = 4, 10
@@ -28,7 +29,7 @@ WAYS = (("both", False), ("both", True), ("cpu", False), ("cpu", True))
 PLATFORMS = {"both": ("cpu", "cuda"), "cpu": ("cpu",)}
 
 
-@collector.paused()
+@gc_paused.paused()
 def ours(source, row: dict, platforms: tuple[str, ...], verify: bool) -> None:
     """What a row costs once it is drawn."""
     lowered = lower_source(source.python, source.name, source.in_avals, source.argnums, platforms)

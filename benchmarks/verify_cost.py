@@ -11,9 +11,9 @@ import statistics
 import sys
 import time
 
-from jax_ir_synth.config import Request
-from jax_ir_synth.plan import plan_rows
-from jax_ir_synth.rows import make_row
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import make_row
+from jax_ir_synth.request.config import Request
 from jax_ir_synth.verify import xla
 
 SEED, TURN = 3, 10

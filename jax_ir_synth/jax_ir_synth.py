@@ -16,20 +16,14 @@ from collections.abc import Iterator
 import datasets
 
 from jax_ir_synth import __version__
-from jax_ir_synth.columns import SCHEMA
-from jax_ir_synth.config import ALL, CONFIGS, DEFAULTS, Request, number_of_processes
-from jax_ir_synth.defects import LOGGER, Defect, log
-from jax_ir_synth.fingerprint import cache_fingerprint
-from jax_ir_synth.plan import SPLITS, drawn, plan_rows
-from jax_ir_synth.rows import rows
-from jax_ir_synth.workers import workers_for
-
-_DESCRIPTION = """\
-Python -> compiler IR pairs. Each row is a small JAX program with the IR that JAX lowers it and its
-gradient to, for the CPU and for CUDA, and the columns needed to check it. The programs are drawn
-at random from a grammar for each category, distinct, and split by structure."""
-
-_LICENSE = "apache-2.0"
+from jax_ir_synth.generate.defects import LOGGER, Defect, log
+from jax_ir_synth.generate.fingerprint import cache_fingerprint
+from jax_ir_synth.generate.plan import drawn, plan_rows
+from jax_ir_synth.generate.rows import rows
+from jax_ir_synth.generate.workers import workers_for
+from jax_ir_synth.request.config import ALL, CONFIGS, DEFAULTS, Request, number_of_processes
+from jax_ir_synth.schema.splits import SPLITS
+from jax_ir_synth.storage.dataset_info import dataset_info
 
 # Rows of the request that one shard covers, all splits together. A stream that is resumed makes
 # its current shard's rows anew, so this is a second or two of work.
@@ -40,15 +34,6 @@ _GENERAL = inspect.signature(datasets.DatasetBuilder.__init__).parameters.keys()
     "data_files",
     "data_dir",
 }
-
-
-def dataset_info() -> datasets.DatasetInfo:
-    """Description, features and licence of the dataset, in whatever container it is."""
-    return datasets.DatasetInfo(
-        description=_DESCRIPTION,
-        features=datasets.Features.from_arrow_schema(SCHEMA),
-        license=_LICENSE,
-    )
 
 
 @dataclasses.dataclass

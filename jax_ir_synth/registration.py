@@ -12,7 +12,7 @@ from pathlib import Path
 
 import wrapt
 
-from jax_ir_synth.fingerprint import PACKAGE, cache_fingerprint, sources_digest
+from jax_ir_synth.generate.fingerprint import PACKAGE, cache_fingerprint, sources_digest
 
 NAME = "jax_ir_synth"
 BUILDER_MODULE = f"{NAME}.{NAME}"

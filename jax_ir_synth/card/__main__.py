@@ -2,7 +2,7 @@
 
 import sys
 
-from jax_ir_synth.card.command import main
+from jax_ir_synth.cli.card import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,7 +6,7 @@ from jax_ir_synth.card import parts
 from jax_ir_synth.card.drawing import Count
 from jax_ir_synth.card.facts import Facts
 from jax_ir_synth.card.style import Theme, plain
-from jax_ir_synth.plan import SPLITS
+from jax_ir_synth.schema.splits import SPLITS
 
 # Rows of the map of operations.
 _OPERATIONS = 36

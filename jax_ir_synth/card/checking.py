@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from jax_ir_synth.card.errors import CardError
-from jax_ir_synth.repository.layout import DEFAULT, PICTURES, README
+from jax_ir_synth.storage.repository.layout import DEFAULT, PICTURES, README
 
 # What the Hub knows, as huggingface_hub's `DatasetCardData` lists it.
 KNOWN = {

@@ -12,7 +12,7 @@ from pathlib import Path
 from jax_ir_synth import __version__
 from jax_ir_synth.card.facts import Facts
 from jax_ir_synth.card.metadata import PRETTY_NAME, general
-from jax_ir_synth.repository.tables import Subset
+from jax_ir_synth.storage.repository.tables import Subset
 
 _PARQUET = "application/x-parquet"
 _LICENSE = "https://www.apache.org/licenses/LICENSE-2.0"
@@ -88,7 +88,7 @@ def _file(mlcroissant, context, folder: Path, name: str):
 
 
 def _record_set(mlcroissant, context, config: str):
-    from jax_ir_synth.columns import MEANINGS, SCHEMA
+    from jax_ir_synth.schema.columns import MEANINGS, SCHEMA
 
     def source(transforms=(), **extract):
         return mlcroissant.Source(
@@ -142,7 +142,7 @@ def _field(mlcroissant, context, id: str, arrow, column: str, source, part: str 
 
 
 def _description() -> str:
-    from jax_ir_synth.jax_ir_synth import dataset_info
+    from jax_ir_synth.storage.dataset_info import dataset_info
 
     return " ".join(dataset_info().description.split())
 

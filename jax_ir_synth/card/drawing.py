@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from jax_ir_synth.card.errors import CardError
-from jax_ir_synth.config import Request
-from jax_ir_synth.defects import Defect
-from jax_ir_synth.plan import CategoryPlan, Drawn, Place, PlannedRow, drawn, places
+from jax_ir_synth.generate.defects import Defect
+from jax_ir_synth.generate.plan import CategoryPlan, Drawn, Place, PlannedRow, drawn, places
+from jax_ir_synth.request.config import Request
 
 # Of a skeleton's hash, as the plan keeps it.
 _DIGITS = 16
@@ -93,7 +93,7 @@ class Redrawn:
 
     def _remake(self, place: Place) -> dict | Defect:
         # Late, since it brings jax.
-        from jax_ir_synth.rows import make_or_leave_out
+        from jax_ir_synth.generate.rows import make_or_leave_out
 
         candidate, split = self._plans[place.category].row(place.index)
         planned = PlannedRow(place.id, place.category, candidate, split)

@@ -6,15 +6,16 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
-from jax_ir_synth import choices, targets
 from jax_ir_synth.card.errors import CardError
-from jax_ir_synth.config import ALL, Request
-from jax_ir_synth.kernels import CATEGORIES
-from jax_ir_synth.plan import SPLITS, places
-from jax_ir_synth.reading import IR_COLUMNS, Reading
-from jax_ir_synth.samples import Chooser, whole
-from jax_ir_synth.saved import SavedError, open_saved
-from jax_ir_synth.verify import UNVERIFIED
+from jax_ir_synth.generate.plan import places
+from jax_ir_synth.request import choices, targets
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.config import ALL, Request
+from jax_ir_synth.schema.row_view import IR_COLUMNS, Reading
+from jax_ir_synth.schema.splits import SPLITS
+from jax_ir_synth.schema.verification import UNVERIFIED
+from jax_ir_synth.show.samples import Chooser, whole
+from jax_ir_synth.storage.dataset_reader import SavedError, open_saved
 
 # The row that a card shows whole: lines of Python, the shortest IR among those.
 _SHOWN_LINES = range(4, 9)
@@ -58,13 +59,13 @@ def gather(path: Path, seed: int, subsets: Collection[str] | None = None) -> Fac
     Args:
       subsets: those that the card is about: only their rows count in its figures. By default all.
     """
-    from jax_ir_synth import report
+    from jax_ir_synth.terminal.progress import progress
 
     saved = open_saved(path)
     if not saved.count:
         raise CardError(f"`PATH` (={path}) holds no row")
     gathered = _Gathered(subsets)
-    for row, split in report.progress(saved.rows, saved.count):
+    for row, split in progress(saved.rows, saved.count):
         try:
             gathered.add(Reading(whole(row), split))
         except (ValueError, SyntaxError) as error:
@@ -129,13 +130,13 @@ class _Gathered:
         self._split_rows[category, reading.split] += 1
 
     def _add_sides(self, reading: Reading) -> None:
-        from jax_ir_synth.lowering import census
+        from jax_ir_synth.lowering import op_counts
 
         found = {}
         for name, column in reading.columns.items():
             text = f"{column.forward}\n{column.backward}"
             called = {f"custom_call @{target}" for target in _CALLED.findall(text)}
-            found[name] = census.operations(text).keys() - {"stablehlo.custom_call"} | called
+            found[name] = op_counts.operations(text).keys() - {"stablehlo.custom_call"} | called
         for name, other in (("cpp", "cuda"), ("cuda", "cpp")):
             for operation in found[name] - found[other]:
                 self._sides[operation][name] += 1

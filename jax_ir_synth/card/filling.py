@@ -11,7 +11,7 @@ from jax_ir_synth.card.drawing import Count
 from jax_ir_synth.card.errors import CardError
 from jax_ir_synth.card.facts import Facts
 from jax_ir_synth.card.metadata import PRETTY_NAME
-from jax_ir_synth.config import ALL, DEFAULTS
+from jax_ir_synth.request.config import ALL, DEFAULTS
 
 TEMPLATE = "template.md"
 _OUTPUT = "data/rows.parquet"
@@ -84,12 +84,12 @@ def _fields(
     repo: str | None,
 ) -> dict:
     from jax_ir_synth import kernels
-    from jax_ir_synth.choices import several
-    from jax_ir_synth.columns import MEANINGS, SCHEMA
-    from jax_ir_synth.fingerprint import PACKAGE, VERSIONED, sources_digest
-    from jax_ir_synth.lowering.column import write_column
+    from jax_ir_synth.generate.fingerprint import PACKAGE, VERSIONED, sources_digest
+    from jax_ir_synth.request.choices import several
+    from jax_ir_synth.schema.columns import MEANINGS, SCHEMA
+    from jax_ir_synth.schema.ir_column import write_column
+    from jax_ir_synth.schema.verification import OF_STABLEHLO, RUN_BY
     from jax_ir_synth.stats import tables
-    from jax_ir_synth.verify import OF_STABLEHLO, RUN_BY
 
     summary, request = facts.summary, facts.request
     differ = summary["cpu_cuda_differ"]
@@ -162,7 +162,7 @@ def _publish(request, repo: str | None, subsets: Mapping) -> str | None:
 
 
 def _flags(request) -> list[str]:
-    from jax_ir_synth.choices import several
+    from jax_ir_synth.request.choices import several
 
     flags = [f"--count {request.count}", f"--seed {request.seed}"]
     for name in ("dialect", "target"):

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from jax_ir_synth.card.errors import CardError
 from jax_ir_synth.card.facts import Facts
-from jax_ir_synth.config import ALL
-from jax_ir_synth.repository.layout import DEFAULT, TAG
+from jax_ir_synth.request.config import ALL
+from jax_ir_synth.storage.repository.layout import DEFAULT, TAG
 
 # Names of the Hub's size categories, and the rows from which each holds.
 _SIZES = (

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from jax_ir_synth.card import extras, style
 from jax_ir_synth.card.errors import CardError
-from jax_ir_synth.destinations import find, put
-from jax_ir_synth.files import make_folder
-from jax_ir_synth.partials import partial_folder, remove_dead
-from jax_ir_synth.repository.layout import PICTURES, README, TAG, is_ours
-from jax_ir_synth.saved import SavedError, open_saved
+from jax_ir_synth.storage.atomic_write import make_folder
+from jax_ir_synth.storage.dataset_reader import SavedError, open_saved
+from jax_ir_synth.storage.destinations import find, put
+from jax_ir_synth.storage.partials import partial_folder, remove_dead
+from jax_ir_synth.storage.repository.layout import PICTURES, README, TAG, is_ours
 
 CROISSANT = "croissant.json"
 # Rows that are made anew, beside one of each category that would be left out.
@@ -130,8 +130,8 @@ def _files(saved: Path, names: list[str], folder: Path, partial: Path, keep: boo
 
     They are written in any case, as their sizes are part of the YAML; into `partial` to be kept.
     """
-    from jax_ir_synth.repository import tables
-    from jax_ir_synth.repository.metadata import card_data
+    from jax_ir_synth.storage.repository import tables
+    from jax_ir_synth.storage.repository.metadata import card_data
 
     with tempfile.TemporaryDirectory(dir=partial) as scratch:
         written_to = partial if keep else Path(scratch)

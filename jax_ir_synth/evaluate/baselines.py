@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from jax_ir_synth import outputs, prompts
-from jax_ir_synth.cli import OneLineParser, Terminated, sigterm_raises
-from jax_ir_synth.config import number_of_processes
-from jax_ir_synth.evaluate import dataset, extras
-from jax_ir_synth.evaluate.cli import add_processes, add_task
+from jax_ir_synth.cli.evaluate import add_processes, add_task
+from jax_ir_synth.cli.generate import OneLineParser, Terminated, sigterm_raises
+from jax_ir_synth.evaluate import dataset, extras, prompts
 from jax_ir_synth.evaluate.tasks import TASKS, reference
-from jax_ir_synth.plan import SPLITS
-from jax_ir_synth.streams import command
+from jax_ir_synth.request.config import number_of_processes
+from jax_ir_synth.schema.splits import SPLITS
+from jax_ir_synth.storage import outputs
+from jax_ir_synth.terminal.streams import command
 
 PROGRAM = "jax_ir_synth.evaluate.baselines"
 REFERENCES, RETRIEVAL, IDENTITY = BASELINES = ("references", "retrieval", "identity")
@@ -97,7 +97,7 @@ def main(argv: list[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     # Late: they load what reads the rows.
-    from jax_ir_synth.saved import SavedError
+    from jax_ir_synth.storage.dataset_reader import SavedError
 
     try:
         with sigterm_raises():
@@ -116,8 +116,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _write(opened: dataset.Dataset, task, arguments) -> int:
-    from jax_ir_synth import report
-    from jax_ir_synth.saved import SavedError
+    from jax_ir_synth.storage.dataset_reader import SavedError
+    from jax_ir_synth.terminal.progress import progress
 
     def wanted(_: int, split: str) -> bool:
         # Retrieval looks at train, whatever is asked.
@@ -125,7 +125,7 @@ def _write(opened: dataset.Dataset, task, arguments) -> int:
         return train or arguments.split in (None, split)
 
     with contextlib.closing(opened.items(wanted)) as items:
-        shown = report.progress(items, opened.count) if opened.made else items
+        shown = progress(items, opened.count) if opened.made else items
         rows = list(_answered(shown, task, wanted))
     written = 0
     with (
@@ -134,7 +134,7 @@ def _write(opened: dataset.Dataset, task, arguments) -> int:
     ):
         splits = {row.id: row.split for row in rows}
         try:
-            for prediction in report.progress(
+            for prediction in progress(
                 predictions(rows, arguments.baseline), len(rows), "predictions"
             ):
                 if arguments.split in (None, splits[prediction.id]):
@@ -148,7 +148,7 @@ def _write(opened: dataset.Dataset, task, arguments) -> int:
 
 
 def _answered(items, task, wanted) -> Iterator[Answered]:
-    from jax_ir_synth.saved import SavedError
+    from jax_ir_synth.storage.dataset_reader import SavedError
 
     for where, id, split, row in items:
         if row is None or not wanted(id, split):

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from jax_ir_synth.config import ALL, CONFIGS, Request
 from jax_ir_synth.evaluate.tasks import Task
-from jax_ir_synth.paths import no_url
-from jax_ir_synth.plan import PlannedRow, plan_rows, split_of
-from jax_ir_synth.saved import SavedError
+from jax_ir_synth.generate.plan import PlannedRow, plan_rows
+from jax_ir_synth.request.config import ALL, CONFIGS, Request
+from jax_ir_synth.schema.splits import split_of
+from jax_ir_synth.storage.dataset_reader import SavedError
+from jax_ir_synth.storage.paths import no_url
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _MADE = re.compile(r"(?P<config>\w+)(?::(?P<settings>.*))?")
@@ -88,7 +89,7 @@ def opened(arguments: argparse.Namespace, task: Task, num_proc: int) -> Dataset:
                 f"configs: {', '.join(CONFIGS)}"
             )
     # Late: they load what reads the containers.
-    from jax_ir_synth.saved import open_hub, open_saved
+    from jax_ir_synth.storage.dataset_reader import open_hub, open_saved
 
     if not path.exists() and not path.suffix and _HUB_NAME.fullmatch(name):
         return _saved(open_hub(name, arguments.config or ALL), name)
@@ -175,8 +176,8 @@ def _made(request: Request, num_proc: int) -> Dataset:
 
     def items(wanted: Wanted):
         # Late: they bring jax.
-        from jax_ir_synth.rows import rows
-        from jax_ir_synth.workers import Workers
+        from jax_ir_synth.generate.rows import rows
+        from jax_ir_synth.generate.workers import Workers
 
         # What was planned and isn't taken yet: those that aren't made have no row to wait for.
         planned: collections.deque[tuple[PlannedRow, bool]] = collections.deque()

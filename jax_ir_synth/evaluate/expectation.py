@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from jax_ir_synth.evaluate import inputs as at
-from jax_ir_synth.meaning import tolerance
+from jax_ir_synth.reference import tolerance
 from jax_ir_synth.verify.execution import execute, execute_exactly, shortest
-from jax_ir_synth.verify.widening import widened
+from jax_ir_synth.verify.promote import widened
 
 # Rows whose expectation is kept: several completions of a row are judged one after the other.
 _KEPT = 16

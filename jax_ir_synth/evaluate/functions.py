@@ -6,13 +6,13 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from jax_ir_synth.config import number_of_processes
 from jax_ir_synth.evaluate import extras, run
 from jax_ir_synth.evaluate.dataset import NEEDED, of_rows
 from jax_ir_synth.evaluate.judgement import Judgement
 from jax_ir_synth.evaluate.options import GIGABYTES, LEAVE_OUT, SECONDS, Options
 from jax_ir_synth.evaluate.predictions import from_mapping
 from jax_ir_synth.evaluate.report import Report
+from jax_ir_synth.request.config import number_of_processes
 
 if TYPE_CHECKING:
     from jax_ir_synth.evaluate.pool import Judges

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from jax_ir_synth.meaning.inputs import FLOATS, nearest, opposite, random_inputs, wide
+from jax_ir_synth.reference.inputs import FLOATS, nearest, opposite, random_inputs, wide
 
 # Away from what programs are drawn and rows are proven with.
 _SEED = 2_000_000

@@ -11,22 +11,22 @@ from collections.abc import Callable, Mapping, Sequence
 
 from jaxlib.mlir import ir
 
-from jax_ir_synth import collector
 from jax_ir_synth.evaluate.expectation import Expectation, expectation
 from jax_ir_synth.evaluate.extraction import Module, taken
 from jax_ir_synth.evaluate.judgement import LONGEST, PASS, Judgement
 from jax_ir_synth.evaluate.similarity import similarity
 from jax_ir_synth.evaluate.tasks import BACKWARD, TASKS, Reference, reference
 from jax_ir_synth.lowering import contexts
-from jax_ir_synth.lowering.column import BACKENDS, clean
-from jax_ir_synth.lowering.identity import canonical
 from jax_ir_synth.lowering.parsing import parsed, walk
 from jax_ir_synth.lowering.plain import check_text
-from jax_ir_synth.meaning import tolerance
-from jax_ir_synth.verify import foreign
+from jax_ir_synth.reference import tolerance
+from jax_ir_synth.runtime import gc_paused
+from jax_ir_synth.schema.identity import canonical
+from jax_ir_synth.schema.ir_column import BACKENDS, clean
+from jax_ir_synth.verify import fallback_kernels
 from jax_ir_synth.verify.execution import execute, execute_exactly
+from jax_ir_synth.verify.promote import widened
 from jax_ir_synth.verify.signature import Signature, signature
-from jax_ir_synth.verify.widening import widened
 
 # Told as reached before the reference is run, whose failure is not the answer's.
 REFERENCE = "reference"
@@ -43,7 +43,7 @@ class Failed(ValueError):
         self.rung = rung
 
 
-@collector.paused()
+@gc_paused.paused()
 def judge(
     completion: str, row: Mapping, task: str, reached: Callable[[str], None] = lambda rung: None
 ) -> Judgement:
@@ -227,7 +227,7 @@ def _check_calls(text: str, platform: str) -> None:
             if op.name != "stablehlo.custom_call":
                 continue
             target = ir.StringAttr(op.attributes["call_target_name"]).value
-            home = foreign.platform_of(target)
+            home = fallback_kernels.platform_of(target)
             if home != platform:
                 whose = f"is one of {home}, not of {platform}" if home else "is not known"
                 raise Failed("execute", f"custom_call @{target} {whose}")

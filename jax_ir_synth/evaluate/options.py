@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from jax_ir_synth.evaluate.tasks import TASKS
-from jax_ir_synth.plan import SPLITS
+from jax_ir_synth.schema.splits import SPLITS
 
 # What becomes of rows without a prediction: they aren't scored, or have failed.
 LEAVE_OUT, FAIL = MISSING = ("leave-out", "fail")

@@ -12,12 +12,12 @@ checked.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from jax_ir_synth.confined.confinement import Limits
-from jax_ir_synth.confined.fork import Reply, one_line
-from jax_ir_synth.confined.workers import Question as _Question
-from jax_ir_synth.confined.workers import Workers, WorkersError
-from jax_ir_synth.confined.zygote import Work
 from jax_ir_synth.evaluate.judgement import LONGEST, RUNGS, Judgement
+from jax_ir_synth.runtime.sandbox.fork_server import Work
+from jax_ir_synth.runtime.sandbox.forked_call import Reply, one_line
+from jax_ir_synth.runtime.sandbox.resource_limits import Limits
+from jax_ir_synth.runtime.sandbox.workers import Question as _Question
+from jax_ir_synth.runtime.sandbox.workers import Workers, WorkersError
 
 __all__ = ["Judges", "Limits", "Question", "WorkersError"]
 

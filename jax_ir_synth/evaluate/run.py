@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jax_ir_synth import __version__, fingerprint
+from jax_ir_synth import __version__
 from jax_ir_synth.evaluate import estimates
 from jax_ir_synth.evaluate.dataset import Dataset
 from jax_ir_synth.evaluate.journal import Journal, Made
@@ -19,6 +19,7 @@ from jax_ir_synth.evaluate.report import Report, Setting
 from jax_ir_synth.evaluate.selection import Selection, select, wanted
 from jax_ir_synth.evaluate.tally import Tally
 from jax_ir_synth.evaluate.tasks import TASKS
+from jax_ir_synth.generate import fingerprint
 
 if TYPE_CHECKING:
     from jax_ir_synth.evaluate.pool import Judges, Limits

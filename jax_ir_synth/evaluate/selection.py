@@ -11,7 +11,7 @@ from jax_ir_synth.evaluate.dataset import Dataset, Item
 from jax_ir_synth.evaluate.options import FAIL, LEAVE_OUT
 from jax_ir_synth.evaluate.predictions import Predictions, PredictionsError
 from jax_ir_synth.evaluate.tasks import Reference, Task, reference
-from jax_ir_synth.saved import SavedError
+from jax_ir_synth.storage.dataset_reader import SavedError
 
 
 class Asked(NamedTuple):

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from rich.console import Console
 from rich.table import Table
 
-from jax_ir_synth.console import plain_console, printable
 from jax_ir_synth.evaluate.judgement import PASS, RUNGS
 from jax_ir_synth.evaluate.options import FAIL
 from jax_ir_synth.evaluate.report import Figures, Report
 from jax_ir_synth.evaluate.tasks import TASKS
+from jax_ir_synth.terminal.console import plain_console, printable
 
 # What precedes a part's names, where they don't say what they are.
 _PARTS = {"by_category": "", "by_split": "", "by_lines": "lines "}

@@ -8,8 +8,8 @@ from jax_ir_synth.evaluate import estimates
 from jax_ir_synth.evaluate.judgement import PASS, RUNGS, Judgement
 from jax_ir_synth.evaluate.report import LINE_BINS, Figures, Report, Setting, bin_name, bin_of
 from jax_ir_synth.evaluate.selection import Asked
-from jax_ir_synth.kernels import CATEGORIES
-from jax_ir_synth.plan import SPLITS
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.schema.splits import SPLITS
 
 
 class Tally:

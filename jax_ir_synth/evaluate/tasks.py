@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from jax_ir_synth.lowering.column import Column
+    from jax_ir_synth.schema.ir_column import Column
 
 FORWARD, BACKWARD = "forward", "backward"
 # Only this dialect is executed.
@@ -65,7 +65,7 @@ def reference(row: Mapping, task: Task) -> Reference | None:
     Raises ValueError where the row has no such text.
     """
     # Late, since it brings jax: a command line's help needs the tasks' names alone.
-    from jax_ir_synth.lowering.column import read_column
+    from jax_ir_synth.schema.ir_column import read_column
 
     columns = {
         platform: read_column(row[name], _DIALECT)

@@ -6,25 +6,13 @@ import inspect
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from jax_ir_synth.request.categories import CATEGORIES
+
 if TYPE_CHECKING:
-    from jax_ir_synth.kernels.core.signature import Signature
-    from jax_ir_synth.kernels.core.values import KernelSource, KernelSpec
+    from jax_ir_synth.kernels.builder.signature import Signature
+    from jax_ir_synth.kernels.builder.values import KernelSource, KernelSpec
 
-__all__ = ["CATEGORIES", "description", "draw", "signature", "write"]
-
-# The registry: a category is a module of this package, with `draw(draft)` and `SIGNATURE`.
-CATEGORIES = (
-    "elementwise",
-    "scalar_array",
-    "unary",
-    "branch",
-    "loop",
-    "reduction",
-    "vector",
-    "multi_statement",
-    "nested_branch",
-    "compound",
-)
+__all__ = ["description", "draw", "signature", "write"]
 
 
 @functools.lru_cache(maxsize=1)
@@ -37,14 +25,14 @@ def draw(category: str, seed: int, candidate: int) -> "KernelSpec":
       ValueError: no such category.
     """
     # Late, here and below: the names of the categories are wanted by command lines that draw nothing.
-    from jax_ir_synth.kernels.core.candidate import drawn
+    from jax_ir_synth.kernels.builder.candidate import drawn
 
     return drawn(_module(category), category, seed, candidate)
 
 
 def write(spec: "KernelSpec") -> "KernelSource":
     """The program's Python source, with the arguments that it takes."""
-    from jax_ir_synth.kernels.text.writer import written
+    from jax_ir_synth.kernels.printer.writer import written
 
     return written(spec)
 

@@ -1,11 +1,11 @@
 """Category `branch`: one level of choices, on elements, reductions, scalars, flags and masks."""
 
-from jax_ir_synth.kernels.core.draft import Draft
-from jax_ir_synth.kernels.core.footprint import require_short
-from jax_ir_synth.kernels.core.signature import Signature
-from jax_ir_synth.kernels.core.values import Undrawable, Value
-from jax_ir_synth.kernels.steps import grow
-from jax_ir_synth.kernels.steps.branching import Brancher
+from jax_ir_synth.kernels.builder.ir_size import require_short
+from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.signature import Signature
+from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.productions import grow
+from jax_ir_synth.kernels.productions.branching import Brancher
 
 SIGNATURE = Signature(
     requires={"branch"},

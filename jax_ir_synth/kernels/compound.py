@@ -2,13 +2,13 @@
 
 import math
 
-from jax_ir_synth.kernels.core import control
-from jax_ir_synth.kernels.core.draft import Draft
-from jax_ir_synth.kernels.core.footprint import require_short
-from jax_ir_synth.kernels.core.signature import Signature
-from jax_ir_synth.kernels.core.values import Undrawable, Value
-from jax_ir_synth.kernels.steps import grow
-from jax_ir_synth.kernels.steps.stages import LIGHT, SIZES, STAGES, TINY, activation
+from jax_ir_synth.kernels.builder import control_flow
+from jax_ir_synth.kernels.builder.ir_size import require_short
+from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.signature import Signature
+from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.productions import grow
+from jax_ir_synth.kernels.productions.stages import LIGHT, SIZES, STAGES, TINY, activation
 
 SIGNATURE = Signature(requires={"compound"}, forbids={"vec3"})
 
@@ -183,7 +183,7 @@ def _checkpointed(d: Draft, x: Value) -> Value:
             else d.argument((width,), 0.5, 1.5, role="scale")
         )
     x = grow.tamed(d, x, 12.0)
-    return control.call(d, (x, *rest), block, "checkpoint")[0]
+    return control_flow.call(d, (x, *rest), block, "checkpoint")[0]
 
 
 def _key(d: Draft, sources) -> tuple[Value, str]:
@@ -200,7 +200,7 @@ def _key(d: Draft, sources) -> tuple[Value, str]:
             key = d.apply("fold_in", key, data=d.stream.below(20))
             key.role = "key"
         elif roll < 75:
-            key = d.stream.choice(control.split_key(d, key))
+            key = d.stream.choice(control_flow.split_key(d, key))
     return key, source
 
 

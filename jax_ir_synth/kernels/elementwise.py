@@ -1,10 +1,10 @@
 """Category `elementwise`: two to four arrays, combined element by element."""
 
-from jax_ir_synth.kernels.core.draft import Draft
-from jax_ir_synth.kernels.core.signature import Signature
-from jax_ir_synth.kernels.core.values import Undrawable, Value
+from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.signature import Signature
+from jax_ir_synth.kernels.builder.values import Undrawable, Value
 from jax_ir_synth.kernels.ops import binary
-from jax_ir_synth.kernels.steps import grow
+from jax_ir_synth.kernels.productions import grow
 
 SIGNATURE = Signature(
     requires={"several_arrays"},

@@ -1,10 +1,10 @@
 """Category `loop`: scans, fori loops, maps, cumulative operations, while loops, alone and nested."""
 
-from jax_ir_synth.kernels.core.draft import Draft
-from jax_ir_synth.kernels.core.signature import Signature
-from jax_ir_synth.kernels.core.values import Undrawable, Value
-from jax_ir_synth.kernels.steps import classics, cumulative, grow, sequences
-from jax_ir_synth.kernels.steps.recurrences import light, mix
+from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.signature import Signature
+from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.productions import classics, cumulative, grow, sequences
+from jax_ir_synth.kernels.productions.recurrences import light, mix
 
 SIGNATURE = Signature(
     requires={"iteration"},

@@ -1,11 +1,11 @@
 """Category `multi_statement`: several statements and several results, as layers, updates and losses have."""
 
-from jax_ir_synth.kernels.core.draft import Draft
-from jax_ir_synth.kernels.core.signature import Signature
-from jax_ir_synth.kernels.core.values import Undrawable, Value, reached
-from jax_ir_synth.kernels.steps import grow, statement_starts, statements
-from jax_ir_synth.kernels.steps.bench import Bench
-from jax_ir_synth.kernels.steps.idioms import spreads
+from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.signature import Signature
+from jax_ir_synth.kernels.builder.values import Undrawable, Value, reached
+from jax_ir_synth.kernels.productions import grow, statement_starts, statements
+from jax_ir_synth.kernels.productions.bench import Bench
+from jax_ir_synth.kernels.productions.idioms import spreads
 
 SIGNATURE = Signature(
     requires={"several_results"}, forbids={"vec3", "shrinks", "iteration", "compound"}

@@ -1,10 +1,10 @@
 """Category `reduction`: programs whose result is smaller than what goes in."""
 
-from jax_ir_synth.kernels.core.draft import Draft
-from jax_ir_synth.kernels.core.signature import Signature
-from jax_ir_synth.kernels.core.values import Undrawable, Value
-from jax_ir_synth.kernels.steps import contracted, grow, losses, pooling
-from jax_ir_synth.kernels.steps.pooling import light
+from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.signature import Signature
+from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.productions import contracted, grow, losses, pooling
+from jax_ir_synth.kernels.productions.pooling import light
 
 SIGNATURE = Signature(
     requires={"reduction", "shrinks"},

@@ -1,12 +1,12 @@
 """Category `scalar_array`: 0-d arguments and Python numbers mixed with arrays."""
 
-from jax_ir_synth.kernels.core.draft import Draft
-from jax_ir_synth.kernels.core.reach import settled
-from jax_ir_synth.kernels.core.signature import Signature
-from jax_ir_synth.kernels.core.values import Undrawable, Value
-from jax_ir_synth.kernels.steps import grow
-from jax_ir_synth.kernels.steps.scalar_idioms import IDIOMS, WEIGHTS
-from jax_ir_synth.kernels.steps.scalars import Mixer
+from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.signature import Signature
+from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.productions import grow
+from jax_ir_synth.kernels.productions.scalar_idioms import IDIOMS, WEIGHTS
+from jax_ir_synth.kernels.productions.scalars import Mixer
+from jax_ir_synth.kernels.validation.sensitivity import settled
 
 SIGNATURE = Signature(
     requires={"scalar_argument"},

@@ -1,9 +1,9 @@
 """Category `unary`: functions of one argument, composed."""
 
-from jax_ir_synth.kernels.core.draft import Draft
-from jax_ir_synth.kernels.core.signature import Signature
-from jax_ir_synth.kernels.core.values import Value
-from jax_ir_synth.kernels.steps import grow
+from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.signature import Signature
+from jax_ir_synth.kernels.builder.values import Value
+from jax_ir_synth.kernels.productions import grow
 
 SIGNATURE = Signature(
     requires={"single_argument"},

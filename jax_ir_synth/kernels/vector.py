@@ -1,12 +1,12 @@
 """Category `vector`: work on vectors of three components, one or many."""
 
-from jax_ir_synth.kernels.core import control
-from jax_ir_synth.kernels.core.draft import Draft
-from jax_ir_synth.kernels.core.footprint import footprint
-from jax_ir_synth.kernels.core.signature import Signature
-from jax_ir_synth.kernels.core.values import Undrawable, Value, reached
-from jax_ir_synth.kernels.steps import grow, vector_steps
-from jax_ir_synth.kernels.steps.geometry import Geometry
+from jax_ir_synth.kernels.builder import control_flow
+from jax_ir_synth.kernels.builder.ir_size import footprint
+from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.signature import Signature
+from jax_ir_synth.kernels.builder.values import Undrawable, Value, reached
+from jax_ir_synth.kernels.productions import grow, vector_steps
+from jax_ir_synth.kernels.productions.geometry import Geometry
 
 SIGNATURE = Signature(requires={"vec3"}, forbids={"compound"})
 
@@ -173,7 +173,7 @@ def _mapped(scene: Scene) -> None:
         made = [v for v in inner.pending if v.op != "parameter" and v.level]
         return tuple(_joined(inner, made, 1 + d.stream.chance(25)))
 
-    results = control.vmap(d, xs, build)
+    results = control_flow.vmap(d, xs, build)
     scene.pending = [v for v in scene.pending if id(v) not in reached(tuple(results))]
     for value in results:
         if value.shape == (*scene.batch, 3):

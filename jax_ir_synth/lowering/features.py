@@ -1,5 +1,6 @@
 """Which of the features that tell the categories apart a lowered program has."""
 
+import functools
 import math
 
 from jaxlib.mlir import ir
@@ -43,6 +44,7 @@ FEATURES = frozenset(
 _FREE, _RESULT, _DERIVED = 0, 1, 2
 
 
+@functools.lru_cache(maxsize=2)
 def features(forward: str, backward: str) -> frozenset[str]:
     """The features of a program, from the texts of its forward and backward module.
 

@@ -9,14 +9,15 @@ import jax.numpy as jnp
 from jax import lax
 from jax.extend.core import jaxpr_as_fun
 
-from jax_ir_synth import choices, collector, dialects, targets
-from jax_ir_synth.isolation import isolated, isolated_once
 from jax_ir_synth.lowering import contexts
-from jax_ir_synth.lowering.column import BACKENDS, Column, write_column
-from jax_ir_synth.lowering.identity import program_hash
 from jax_ir_synth.lowering.passes import Pass
 from jax_ir_synth.lowering.platforms import check_platforms
 from jax_ir_synth.lowering.settings import bounded_memory, pinned_settings
+from jax_ir_synth.request import choices, dialects, targets
+from jax_ir_synth.runtime import gc_paused
+from jax_ir_synth.runtime.isolation import isolated, isolated_once
+from jax_ir_synth.schema.identity import program_hash
+from jax_ir_synth.schema.ir_column import BACKENDS, Column, write_column
 
 
 class LoweredKernel(NamedTuple):
@@ -78,7 +79,7 @@ def lower(
     chosen = _choices(dialect, target, platforms)
     if not callable(fn):
         raise ValueError(f"`fn` (={fn!r}) must be callable")
-    with collector.paused(), pinned_settings(), contexts.shared():
+    with gc_paused.paused(), pinned_settings(), contexts.shared():
         argnums = _checked_argnums(example_args, argnums)
         name = _name_of(fn) if name is None else name
         args = jax.tree.map(_abstract, example_args)
@@ -121,7 +122,7 @@ def lower_source(
     if not callable(fn):
         raise ValueError(f"`python` (={python[:40]!r}…) must define a function `{name}`")
     bounded_memory()
-    with collector.paused(), pinned_settings(), contexts.shared():
+    with gc_paused.paused(), pinned_settings(), contexts.shared():
         args = [jax.ShapeDtypeStruct(tuple(aval.shape), aval.dtype) for aval in in_avals]
         return _lower(fn, name, args, tuple(argnums), platforms, *chosen)
 

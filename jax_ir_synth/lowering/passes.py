@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jax_ir_synth.dialects import COMPILED
-from jax_ir_synth.lowering.column import clean
 from jax_ir_synth.lowering.compiling import compile_module, hlo
 from jax_ir_synth.lowering.jaxprs import jaxpr_text
 from jax_ir_synth.lowering.platforms import same_on_every_platform
-from jax_ir_synth.targets import Target
+from jax_ir_synth.request.dialects import COMPILED
+from jax_ir_synth.request.targets import Target
+from jax_ir_synth.schema.ir_column import clean
 
 
 class Written(NamedTuple):

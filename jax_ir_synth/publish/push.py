@@ -4,11 +4,11 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
-from jax_ir_synth import report
 from jax_ir_synth.publish import PublishError
 from jax_ir_synth.publish.client import Client
 from jax_ir_synth.publish.target import File, Published, published
-from jax_ir_synth.repository.layout import is_ours
+from jax_ir_synth.storage.repository.layout import is_ours
+from jax_ir_synth.terminal.progress import progress
 
 # Commits that are tried: the connection may be lost, and others may push meanwhile.
 _ROUNDS = 5
@@ -126,7 +126,7 @@ def _upload(client: Client, repo: str, files: dict[str, Path]) -> list:
 
     additions = [CommitOperationAdd(path, str(file)) for path, file in files.items()]
     # One at a time, in this thread: Ctrl-C then needn't wait for a connection that went silent.
-    for addition in report.progress(additions, len(additions), "files"):
+    for addition in progress(additions, len(additions), "files"):
         client.patiently(
             f"uploading {addition.path_in_repo}",
             lambda addition=addition: client.api.preupload_lfs_files(

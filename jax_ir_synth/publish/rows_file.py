@@ -3,11 +3,12 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from jax_ir_synth.config import ALL, Request
-from jax_ir_synth.defects import Tell
-from jax_ir_synth.kernels import CATEGORIES
+from jax_ir_synth.generate.defects import Tell
 from jax_ir_synth.publish import NotReady, PublishError
-from jax_ir_synth.writers import PARQUET, open_output
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.config import ALL, Request
+from jax_ir_synth.storage.writers import PARQUET, open_output
+from jax_ir_synth.terminal.progress import progress
 
 # For a row that is proven anew, as `python -m jax_ir_synth.verify` has it by default.
 _SECONDS, _GIGABYTES = 60, 4
@@ -32,11 +33,10 @@ def make(
       NotReady: the subsets have no rows.
     """
     # Late: a wrong argument or --help must not wait for these.
-    from jax_ir_synth import report
-    from jax_ir_synth.plan import places, plan_rows
-    from jax_ir_synth.rows import rows
+    from jax_ir_synth.generate.plan import places, plan_rows
+    from jax_ir_synth.generate.rows import rows
+    from jax_ir_synth.generate.workers import Workers
     from jax_ir_synth.verify.results import category_of
-    from jax_ir_synth.workers import Workers
 
     # Their first places: after one turn no category is new.
     planned_for = {place.category for place in places(request, 0, len(CATEGORIES))}
@@ -46,7 +46,7 @@ def make(
     present = set()
     with open_output(path, PARQUET) as write, Workers(number, request.count) as workers:
         planned = plan_rows(request, draw=workers.draw, tell=tell)
-        for row in report.progress(rows(request, planned, workers, tell), request.count):
+        for row in progress(rows(request, planned, workers, tell), request.count):
             write(row)
             present.add(category_of(row))
     return _subsets(configs, present, source)
@@ -66,8 +66,7 @@ def _subsets(configs: Collection[str], present: Collection[str], source: str) ->
 
 def opened(path: Path):
     """The dataset at `path`, see `saved.open_saved`. Raises NotReady, also for lack of a column."""
-    from jax_ir_synth.saved import SavedError, open_saved
-    from jax_ir_synth.verify.reproof import check_columns
+    from jax_ir_synth.storage.dataset_reader import SavedError, check_columns, open_saved
 
     try:
         saved = open_saved(path)
@@ -89,7 +88,7 @@ def take(path: Path, source: Path, configs: Collection[str], number: int, check:
     """
     import pyarrow
 
-    from jax_ir_synth.console import printable
+    from jax_ir_synth.terminal.console import printable
     from jax_ir_synth.verify.reproof import prove_each
     from jax_ir_synth.verify.results import category_of
     from jax_ir_synth.verify.sandbox import Limits
@@ -110,7 +109,9 @@ def take(path: Path, source: Path, configs: Collection[str], number: int, check:
 
     try:
         with open_output(path, PARQUET) as write:
-            prove_each(opened(source), check, number, Limits(_SECONDS, _GIGABYTES), settle)
+            saved = opened(source)
+            limits = Limits(_SECONDS, _GIGABYTES)
+            prove_each(saved.entries, saved.count, check, number, limits, settle, progress)
     except pyarrow.ArrowException as error:
         reason = " ".join(str(error).split())
         raise PublishError(printable(f"{source} has a row of other types: {reason}")) from error

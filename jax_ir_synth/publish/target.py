@@ -3,10 +3,10 @@
 import re
 from typing import NamedTuple
 
-from jax_ir_synth.columns import SCHEMA
 from jax_ir_synth.publish import NotReady, PublishError
 from jax_ir_synth.publish.client import Client
-from jax_ir_synth.repository.layout import README, TAG
+from jax_ir_synth.schema.columns import SCHEMA
+from jax_ir_synth.storage.repository.layout import README, TAG
 
 _HOW = "run `hf auth login`, or set HF_TOKEN to a token that may write"
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from jax_ir_synth.scale.cli import main
+from jax_ir_synth.cli.scale import main
 
 if __name__ == "__main__":
     sys.exit(main())

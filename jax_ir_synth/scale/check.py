@@ -9,11 +9,12 @@ import numpy as np
 import pyarrow
 from pyarrow.parquet import ParquetFile
 
-from jax_ir_synth import files
-from jax_ir_synth.columns import SCHEMA
-from jax_ir_synth.config import Request
-from jax_ir_synth.plan import SPLITS, places, split_of
-from jax_ir_synth.scale import pin, records, shards
+from jax_ir_synth.generate.plan import places
+from jax_ir_synth.request.config import Request
+from jax_ir_synth.scale import records, run_manifest, shards
+from jax_ir_synth.schema.columns import SCHEMA
+from jax_ir_synth.schema.splits import SPLITS, split_of
+from jax_ir_synth.storage import atomic_write
 
 # What is looked at in each row.
 _COLUMNS = ["id", "program_hash", "skeleton_hash", "type", "jax_version"]
@@ -29,11 +30,13 @@ class Result(NamedTuple):
 
 def check(folder: Path) -> Result:
     """Read all of a folder's shards, and compare them with what they should be."""
-    config = pin.read(folder)
+    config = run_manifest.read(folder)
     try:
         # The rest says how a row is made, not which; it may need what isn't installed here.
         request = Request(*(config["request"][name] for name in ("category", "seed", "count")))
-        number = pin.Pin(request, config["shards"], config["versions"], config["sources"]).shards
+        number = run_manifest.Pin(
+            request, config["shards"], config["versions"], config["sources"]
+        ).shards
         config["versions"]["jax"]
     except (KeyError, TypeError, ValueError):
         return Result(0, 0, [f"config.json in {folder} is missing or damaged"])
@@ -78,7 +81,7 @@ def _of_shard(
     folder: Path, config: dict, request: Request, shard: int, programs: _Programs
 ) -> Iterator[str]:
     path = shards.manifest_path(folder, shard, config["shards"])
-    manifest = files.read_json(path)
+    manifest = atomic_write.read_json(path)
     name = path.relative_to(folder)
     if not isinstance(manifest, dict):
         yield f"{name} is {'damaged' if path.exists() else 'missing'}"
@@ -93,7 +96,9 @@ def _of_shard(
         "left_out": lacking,
     }
     described = {key: value for key, value in manifest.items() if key != "files"}
-    yield from (f"{name}: {text}" for text in pin.differences(described, wanted, "in it", "wanted"))
+    yield from (
+        f"{name}: {text}" for text in run_manifest.differences(described, wanted, "in it", "wanted")
+    )
     entries = manifest.get("files")
     paths = shards.split_files(shard, config["shards"])
     if not isinstance(entries, dict) or entries.keys() != set(paths.values()):
@@ -121,7 +126,7 @@ def _read(folder: Path, file: str, entry: dict) -> dict[str, list] | str:
         return "is missing"
     if (size := path.stat().st_size) != entry.get("bytes"):
         return f"has {size} bytes, its manifest says {entry.get('bytes')}"
-    if files.sha256(path) != entry.get("sha256"):
+    if atomic_write.sha256(path) != entry.get("sha256"):
         return "has other bytes than its manifest says: the SHA-256 differs"
     try:
         with ParquetFile(path) as opened:

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jax_ir_synth import files
-from jax_ir_synth.defects import Defect
-from jax_ir_synth.plan import Drawn, drawn
+from jax_ir_synth.generate.defects import Defect
+from jax_ir_synth.generate.plan import Drawn, drawn
 from jax_ir_synth.scale import records
+from jax_ir_synth.storage import atomic_write
 
 FOLDER = "draws"
 # In the place of a candidate that can't be drawn; chance never makes two such hashes.
@@ -36,7 +36,7 @@ def draw(folder: Path, seed: int, part: Range) -> None:
     found = [drawn(part.category, seed, candidate) for candidate in range(part.start, part.stop)]
     records.write(_record(folder, part), [each for each in found if isinstance(each, Defect)])
     hashes = [_UNDRAWN if isinstance(each, Defect) else each for each in found]
-    with files.whole(path(folder, part)) as partial, open(partial, "wb") as file:
+    with atomic_write.whole(path(folder, part)) as partial, open(partial, "wb") as file:
         np.save(file, np.array(hashes, np.uint64))
 
 

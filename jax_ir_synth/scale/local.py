@@ -10,7 +10,7 @@ import threading
 from datatrove.executor import LocalPipelineExecutor
 from datatrove.utils.logging import setup_default_logger
 
-from jax_ir_synth.helper import Helper, HelperDied, answer_questions
+from jax_ir_synth.runtime.helper import Helper, HelperDied, answer_questions
 from jax_ir_synth.scale import ScaleError
 from jax_ir_synth.scale.ranks import TRIES, run_rank
 

@@ -12,19 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from jax_ir_synth import defects, files
-from jax_ir_synth.config import Request
-from jax_ir_synth.defects import Defect
-from jax_ir_synth.plan import (
-    SPLITS,
-    CategoryPlan,
-    Drawn,
-    GrammarExhausted,
-    PlannedRow,
-    places,
-)
+from jax_ir_synth.generate import defects
+from jax_ir_synth.generate.defects import Defect
+from jax_ir_synth.generate.plan import CategoryPlan, Drawn, GrammarExhausted, PlannedRow, places
+from jax_ir_synth.request.config import Request
 from jax_ir_synth.scale import ScaleError, draws, records
 from jax_ir_synth.scale.draws import Range
+from jax_ir_synth.schema.splits import SPLITS
+from jax_ir_synth.storage import atomic_write
 
 # Candidates of one task: half a minute's work.
 CANDIDATES_A_TASK = 5000
@@ -113,23 +108,25 @@ class Planning:
             for defect in self._plans[category].defects(index):
                 defects.handle(defect, self._request.strict, dropped.append)
         records.write(records.path(self._folder, _RECORD), dropped)
-        with files.whole(self._folder / _PLAN) as partial, open(partial, "wb") as file:
+        with atomic_write.whole(self._folder / _PLAN) as partial, open(partial, "wb") as file:
             np.save(file, entries)
         manifest = {
             "rows": len(entries),
-            "sha256": files.sha256(self._folder / _PLAN),
+            "sha256": atomic_write.sha256(self._folder / _PLAN),
             "candidates": {category: plan.candidates for category, plan in self._plans.items()},
         }
         # Last: it says that the plan stands.
-        files.write_json(self._folder / _MANIFEST, manifest)
+        atomic_write.write_json(self._folder / _MANIFEST, manifest)
         shutil.rmtree(self._folder / draws.FOLDER, ignore_errors=True)
 
 
 def stands(folder: Path) -> bool:
     """Whether the folder's plan is written and undamaged."""
-    manifest = files.read_json(folder / _MANIFEST)
+    manifest = atomic_write.read_json(folder / _MANIFEST)
     plan = folder / _PLAN
-    return manifest is not None and plan.exists() and files.sha256(plan) == manifest["sha256"]
+    return (
+        manifest is not None and plan.exists() and atomic_write.sha256(plan) == manifest["sha256"]
+    )
 
 
 def planned(folder: Path, request: Request, start: int, stop: int) -> list[PlannedRow]:

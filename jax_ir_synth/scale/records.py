@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from jax_ir_synth import files
-from jax_ir_synth.defects import Defect, count_words
+from jax_ir_synth.generate.defects import Defect, count_words
+from jax_ir_synth.storage import atomic_write
 
 FOLDER = "defects"
 
@@ -22,7 +22,7 @@ def write(path: Path, defects: Sequence[Defect]) -> None:
         # Of an earlier try.
         path.unlink(missing_ok=True)
         return
-    with files.whole(path) as partial, open(partial, "w", encoding="utf-8") as file:
+    with atomic_write.whole(path) as partial, open(partial, "w", encoding="utf-8") as file:
         for defect in defects:
             file.write(json.dumps(defect.described()) + "\n")
 

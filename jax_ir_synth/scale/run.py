@@ -8,11 +8,11 @@ from pathlib import Path
 from datatrove.pipeline.base import PipelineStep
 from loguru import logger
 
-from jax_ir_synth import partials
 from jax_ir_synth.scale import PROGRAM, draws, planning, progress, records, shards
 from jax_ir_synth.scale.draws import Range
-from jax_ir_synth.scale.pin import Pin
+from jax_ir_synth.scale.run_manifest import Pin
 from jax_ir_synth.scale.steps import DrawStep, ShardStep
+from jax_ir_synth.storage import partials
 
 LOGS = "logs"
 _SECONDS_TO_CONNECT = 10

@@ -5,11 +5,12 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from jax_ir_synth import files
-from jax_ir_synth.defects import Defect, Tell
-from jax_ir_synth.plan import SPLITS, PlannedRow
+from jax_ir_synth.generate.defects import Defect, Tell
+from jax_ir_synth.generate.plan import PlannedRow
 from jax_ir_synth.scale import ScaleError, planning, records
-from jax_ir_synth.scale.pin import Pin
+from jax_ir_synth.scale.run_manifest import Pin
+from jax_ir_synth.schema.splits import SPLITS
+from jax_ir_synth.storage import atomic_write
 
 MANIFESTS = "manifests"
 
@@ -65,7 +66,7 @@ def make(folder: Path, pin: Pin, shard: int, rows: Rows) -> None:
                 path: _described(folder / path, counts[split]) for split, path in paths.items()
             },
         }
-        files.write_json(manifest_path(folder, shard, pin.shards), manifest)
+        atomic_write.write_json(manifest_path(folder, shard, pin.shards), manifest)
     except OSError as error:
         # Arrow tells the reason in words of its own.
         reason = os.strerror(error.errno) if error.errno else error
@@ -76,7 +77,7 @@ def make(folder: Path, pin: Pin, shard: int, rows: Rows) -> None:
 
 def is_whole(folder: Path, pin: Pin, shard: int) -> bool:
     """Whether the shard is made, by its manifest and its files' sizes; `--check` reads them too."""
-    manifest = files.read_json(manifest_path(folder, shard, pin.shards))
+    manifest = atomic_write.read_json(manifest_path(folder, shard, pin.shards))
     if not isinstance(manifest, dict) or not manifest.items() >= pin.described().items():
         return False
     entries = manifest.get("files")
@@ -99,7 +100,7 @@ def _write(
     paths: dict[str, Path], planned: list[PlannedRow], rows: Iterable[dict]
 ) -> dict[str, int]:
     # Late: a driver writes no rows.
-    from jax_ir_synth.writers import parquet_file
+    from jax_ir_synth.storage.writers import parquet_file
 
     counts = dict.fromkeys(SPLITS, 0)
     splits = {entry.id: entry.split for entry in planned}
@@ -108,7 +109,7 @@ def _write(
         for row in rows:
             split = splits[row["id"]]
             if split not in writes:
-                partial = stack.enter_context(files.whole(paths[split]))
+                partial = stack.enter_context(atomic_write.whole(paths[split]))
                 writes[split] = stack.enter_context(parquet_file(partial))
             writes[split](row)
             counts[split] += 1
@@ -127,4 +128,4 @@ def _size(path: Path) -> int | None:
 def _described(path: Path, rows: int) -> dict:
     if not rows:
         return {"rows": 0}
-    return {"rows": rows, "bytes": path.stat().st_size, "sha256": files.sha256(path)}
+    return {"rows": rows, "bytes": path.stat().st_size, "sha256": atomic_write.sha256(path)}

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from datatrove.pipeline.base import PipelineStep
 
-from jax_ir_synth.scale import draws, pin, planning, shards
+from jax_ir_synth.scale import draws, planning, run_manifest, shards
 from jax_ir_synth.scale.draws import Range
-from jax_ir_synth.scale.pin import Pin
+from jax_ir_synth.scale.run_manifest import Pin
 
 _TYPE = "jax_ir_synth"
 
@@ -22,7 +22,7 @@ class DrawStep(PipelineStep):
         self.folder, self.pinned, self.ranges = folder, pinned, ranges
 
     def run(self, data=None, rank: int = 0, world_size: int = 1) -> None:
-        pin.check_here(self.folder, self.pinned)
+        run_manifest.check_here(self.folder, self.pinned)
         part = self.ranges[rank]
         # A task that comes late finds nothing to do: what was drawn goes once there is a plan.
         if not planning.stands(self.folder) and draws.load(self.folder, part) is None:
@@ -39,7 +39,7 @@ class PlanStep(PipelineStep):
         self.folder, self.pinned, self.workers, self.logs = folder, pinned, workers, logs
 
     def run(self, data=None, rank: int = 0, world_size: int = 1) -> None:
-        pin.check_here(self.folder, self.pinned)
+        run_manifest.check_here(self.folder, self.pinned)
         planning.plan(self.folder, self.pinned.request, self._draw)
 
     def _draw(self, ranges: list[Range]) -> None:
@@ -61,10 +61,10 @@ class ShardStep(PipelineStep):
         self.folder, self.pinned, self.numbers = folder, pinned, numbers
 
     def run(self, data=None, rank: int = 0, world_size: int = 1) -> None:
-        pin.check_here(self.folder, self.pinned)
+        run_manifest.check_here(self.folder, self.pinned)
         # No device is needed; without this each process would take its share of a GPU.
         os.environ["JAX_PLATFORMS"] = "cpu"
-        from jax_ir_synth.rows import rows
+        from jax_ir_synth.generate.rows import rows
         from jax_ir_synth.verify import xla
 
         # None of this package's executors forks a process that makes rows.

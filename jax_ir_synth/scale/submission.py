@@ -7,8 +7,8 @@ from typing import NamedTuple
 from datatrove.pipeline.base import PipelineStep
 
 from jax_ir_synth.scale import planning, shards
-from jax_ir_synth.scale.pin import Pin
 from jax_ir_synth.scale.run import logs, quiet
+from jax_ir_synth.scale.run_manifest import Pin
 from jax_ir_synth.scale.slurm import SlurmExecutor, submit
 from jax_ir_synth.scale.steps import DrawStep, PlanStep, ShardStep
 

@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from jax_ir_synth.dialects import DIALECTS
-from jax_ir_synth.reading import Reading
+from jax_ir_synth.request.dialects import DIALECTS
+from jax_ir_synth.schema.row_view import Reading
 from jax_ir_synth.show.difference import GAP, KEPT, difference
 from jax_ir_synth.show.lexicon import LEXICON, language_of
 from jax_ir_synth.show.parts import parts_of

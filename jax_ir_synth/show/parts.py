@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from typing import NamedTuple
 
-from jax_ir_synth.lowering.column import Column
-from jax_ir_synth.reading import IR_COLUMNS, Reading
+from jax_ir_synth.schema.ir_column import Column
+from jax_ir_synth.schema.row_view import IR_COLUMNS, Reading
 
 PASSES = ("forward", "backward")
 # What an IR column's text is for.

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pyarrow
 
-from jax_ir_synth import report
-from jax_ir_synth.columns import SCHEMA
-from jax_ir_synth.config import ALL, Request
-from jax_ir_synth.kernels import CATEGORIES
-from jax_ir_synth.plan import places, plan_rows
-from jax_ir_synth.reading import IR_COLUMNS, Reading
-from jax_ir_synth.samples import whole
-from jax_ir_synth.saved import ADDED, open_saved
+from jax_ir_synth.generate.plan import places, plan_rows
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.config import ALL, Request
+from jax_ir_synth.schema.columns import ADDED, SCHEMA
+from jax_ir_synth.schema.row_view import IR_COLUMNS, Reading
 from jax_ir_synth.show.choice import evenly
+from jax_ir_synth.show.samples import whole
+from jax_ir_synth.storage.dataset_reader import open_saved
+from jax_ir_synth.terminal.progress import progress
 
 # How many ids an error names before it says up to which they go.
 _NAMED = 3
@@ -106,11 +106,11 @@ class MadeRows:
         groups = ((planned.category, planned.split) for planned in plan_rows(self._request))
         wanted = evenly(groups, number)
         made = (row for position in sorted(wanted) for row in self._made(position))
-        return list(report.progress(made, len(wanted))), self._request.count
+        return list(progress(made, len(wanted))), self._request.count
 
     def _made(self, number: int) -> Iterator[Reading]:
         """The row of this number; none where it is left out."""
-        from jax_ir_synth.rows import rows
+        from jax_ir_synth.generate.rows import rows
 
         planned = plan_rows(self._request, number, number + 1)
         return (Reading(row) for row in rows(self._request, planned))

@@ -8,12 +8,12 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from jax_ir_synth.console import plain_console
-from jax_ir_synth.reading import Reading
+from jax_ir_synth.schema.row_view import Reading
 from jax_ir_synth.show.difference import GAP, IN, OUT, Line, difference
 from jax_ir_synth.show.lexers import THEME, lexer_of
 from jax_ir_synth.show.lexicon import language_of
 from jax_ir_synth.show.parts import TITLES, Part
+from jax_ir_synth.terminal.console import plain_console
 
 # Where no terminal is, the layout's width; lines of code are left whole there.
 PIPED_WIDTH = 100

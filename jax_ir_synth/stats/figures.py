@@ -5,12 +5,12 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from jax_ir_synth import kernels
-from jax_ir_synth.audit import CHECKS, Audit, Fault
-from jax_ir_synth.lowering import census
-from jax_ir_synth.plan import SPLITS
-from jax_ir_synth.reading import IR_COLUMNS, Reading, digest
+from jax_ir_synth.lowering import op_counts
+from jax_ir_synth.request import categories
+from jax_ir_synth.schema.row_view import IR_COLUMNS, Reading, digest
+from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.stats import library, survey
+from jax_ir_synth.stats.audit import CHECKS, Audit, Fault
 
 # How two rows can be the same, from the strictest sense to the widest.
 SAMENESS = ("python", "ir", "program_hash", "masked_python", "masked_ir", "skeleton_hash")
@@ -71,14 +71,16 @@ class Figures:
         texts = reading.texts
         # CUDA's text is read only where it says something else.
         read = texts.values() if reading.differs else list(texts.values())[:1]
-        self._operations[reading.category].update(set().union(*map(census.operations, read)))
+        self._operations[reading.category].update(set().union(*map(op_counts.operations, read)))
         for name, text in texts.items():
             self._numbers[f"{name}_bytes"].append(len(text.encode()))
         self._numbers["row_bytes"].append(reading.size)
         if len(texts) == len(IR_COLUMNS):
             self._comparable[reading.category] += 1
             self._differ[reading.category] += reading.differs
-        self._traits["several_outputs"] += "several_results" in reading.features
+        self._traits["several_outputs"] += "several_results" in op_counts.features(
+            reading.ir.forward, reading.ir.backward
+        )
 
     def _add_source(self, reading: Reading) -> None:
         facts, avals = reading.facts, reading.row["in_avals"]
@@ -142,7 +144,7 @@ class Figures:
 
     def _categories(self) -> list[str]:
         there = {category for category, _ in self._places}
-        return [category for category in kernels.CATEGORIES if category in there]
+        return [category for category in categories.CATEGORIES if category in there]
 
 
 def _part(counts: Counter, names: Iterable[str]) -> dict[str, int]:

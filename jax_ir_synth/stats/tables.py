@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.table import Table
 
-from jax_ir_synth.console import printable
-from jax_ir_synth.plan import SPLITS
+from jax_ir_synth.schema.splits import SPLITS
+from jax_ir_synth.schema.verification import RUN_BY
 from jax_ir_synth.stats.survey import LEFT_OUT, surveyed_names
-from jax_ir_synth.verify import RUN_BY
+from jax_ir_synth.terminal.console import printable
 
 _SAMENESS = {
     "python": "distinct Python texts",

@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from jax_ir_synth.lowering.parsing import parse, parsed
-from jax_ir_synth.meaning import tolerance
-from jax_ir_synth.meaning.inputs import DTYPES, HALF
+from jax_ir_synth.reference import tolerance
+from jax_ir_synth.reference.inputs import DTYPES, HALF
 from jax_ir_synth.verify.interpreter import CannotRun, Program
+from jax_ir_synth.verify.promote import doubled, widened
 from jax_ir_synth.verify.signature import Signature, signature
-from jax_ir_synth.verify.widening import doubled, widened
 
 Results = list[np.ndarray]
 # Characters of results that are shown where they are wrong.

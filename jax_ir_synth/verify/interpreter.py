@@ -9,10 +9,10 @@ from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
 
 from jax_ir_synth.lowering.parsing import walk
-from jax_ir_synth.verify import foreign, xla
+from jax_ir_synth.verify import fallback_kernels, xla
 from jax_ir_synth.verify.admission import Refused, admit
-from jax_ir_synth.verify.cutting import Stage, Step, cut, main_of
 from jax_ir_synth.verify.loops import went_on
+from jax_ir_synth.verify.partition import Stage, Step, cut, main_of
 from jax_ir_synth.verify.preparing import legalize, prepare, widen_results
 
 __all__ = ["CannotRun", "Program", "Refused"]
@@ -46,7 +46,7 @@ class Program:
         self._text = None
         with ir.Location.unknown():
             admitted = admit(module)
-            lacks = any(name in foreign.OPERATIONS for name, _ in admitted.operations)
+            lacks = any(name in fallback_kernels.OPERATIONS for name, _ in admitted.operations)
             text = str(module) if lacks else None
             if legalize(module, admitted):
                 # Once more: of what CHLO's operations have become.
@@ -59,7 +59,7 @@ class Program:
             try:
                 parts, self._results = cut(module)
                 self.how = "interpreter+numpy"
-            except foreign.Undefined as error:
+            except fallback_kernels.Undefined as error:
                 if platform != "cpu":
                     raise CannotRun(f"{error}, and only a {platform} device does it") from None
                 _check_calls(module)

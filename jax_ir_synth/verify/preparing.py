@@ -12,8 +12,8 @@ from jaxlib.mlir.dialects import stablehlo
 from jaxlib.mlir.passmanager import PassManager
 
 from jax_ir_synth.verify.admission import Admitted, Refused
-from jax_ir_synth.verify.cutting import main_of, retype
 from jax_ir_synth.verify.loops import bound
+from jax_ir_synth.verify.partition import main_of, retype
 
 _LEGALIZE = "builtin.module(func.func(chlo-legalize-to-stablehlo))"
 # Of CHLO: each becomes some hundred others at most.

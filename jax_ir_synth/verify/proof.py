@@ -6,15 +6,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jax_ir_synth import collector
-from jax_ir_synth.lowering.column import BACKENDS, read_column, read_columns
-from jax_ir_synth.meaning import tolerance
-from jax_ir_synth.meaning.degenerate import defects
-from jax_ir_synth.meaning.inputs import DTYPES, FLOATS
-from jax_ir_synth.meaning.points import Point, understood
-from jax_ir_synth.meaning.program import Meaning
-from jax_ir_synth.meaning.standin.bounds import MAX_ELEMENTS
-from jax_ir_synth.verify import CUDA_PARSED, OF_STABLEHLO, PARSED, RUN_BY, NotProven
+from jax_ir_synth.reference import tolerance
+from jax_ir_synth.reference.degenerate import defects
+from jax_ir_synth.reference.inputs import DTYPES, FLOATS
+from jax_ir_synth.reference.numpy_jax.bounds import MAX_ELEMENTS
+from jax_ir_synth.reference.points import Point, understood
+from jax_ir_synth.reference.program import Meaning
+from jax_ir_synth.runtime import gc_paused
+from jax_ir_synth.schema.ir_column import BACKENDS, read_column, read_columns
+from jax_ir_synth.schema.verification import CUDA_PARSED, OF_STABLEHLO, PARSED, RUN_BY
+from jax_ir_synth.verify import NotProven
 from jax_ir_synth.verify.execution import Results, execute, execute_exactly, shortest
 from jax_ir_synth.verify.interpreter import CannotRun, Refused
 from jax_ir_synth.verify.signature import Signature, Tensor, tensors
@@ -25,7 +26,7 @@ PLATFORMS = {"cpp": "cpu", "cuda": "cuda"}
 _SHOWN = 6
 
 
-@collector.paused()
+@gc_paused.paused()
 def prove(row: Mapping) -> str:
     """See `verify.prove`."""
     try:

@@ -1,48 +1,39 @@
 """The rows of a saved dataset, each proven anew in a helper process."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from jax_ir_synth import report
-from jax_ir_synth.columns import SCHEMA
-from jax_ir_synth.saved import ADDED, Entry, Saved, SavedError
+from jax_ir_synth.schema.read_result import Entry
 from jax_ir_synth.verify.sandbox import Limits, Outcome, Sandbox
 
 # What a helper calls with each row; tests put others in its place.
-CHECK = "jax_ir_synth.verify.checked:check"
-
-
-def check_columns(saved: Saved, path) -> None:
-    """Raise SavedError if there is no row, or a column is missing that a proof needs."""
-    needed = (name for name in SCHEMA.names if name not in ADDED)
-    missing = [name for name in needed if name not in (saved.columns or SCHEMA.names)]
-    if missing:
-        raise SavedError(f"`PATH` (={path}) has no column {', '.join(missing)}")
-    if not saved.count:
-        raise SavedError(f"`PATH` (={path}) holds no row")
+CHECK = "jax_ir_synth.verify.check:check"
 
 
 def prove_each(
-    saved: Saved,
+    entries: Iterable[Entry],
+    count: int,
     check: str,
     number: int,
     limits: Limits,
     settle: Callable[[Entry, Outcome], None],
+    progress: Callable[[Iterator, int], Iterator],
 ) -> None:
     """Call `settle` with each entry and what became of it, in order, and show the progress.
 
     Args:
-      saved: gone through once; not empty.
+      entries, count: gone through once; not empty.
       check: see `Sandbox`.
       number: helper processes at most.
       limits: for each row.
       settle: may raise, which ends it.
+      progress: shows how far it is, as `terminal.progress.progress`.
 
     Raises:
       SandboxError: not even a helper without a row works.
     """
-    with Sandbox(check, min(number, saved.count), limits) as sandbox:
-        done = sandbox.outcomes(_jobs(saved.entries))
-        for (entry, reason), outcome in report.progress(done, saved.count):
+    with Sandbox(check, min(number, count), limits) as sandbox:
+        done = sandbox.outcomes(_jobs(entries))
+        for (entry, reason), outcome in progress(done, count):
             settle(entry, Outcome(False, reason) if outcome is None else outcome)
 
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from rich.table import Table
 
-from jax_ir_synth.console import plain_console, printable
-from jax_ir_synth.kernels import CATEGORIES
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.terminal.console import plain_console, printable
 
 _PREFIX = "generate_"
 # Of rows whose type says no category, and of lines that are no rows.

@@ -25,10 +25,10 @@ from typing import Any, NamedTuple
 
 import pebble
 
-from jax_ir_synth.confined.confinement import Limits, lower
-from jax_ir_synth.confined.last_words import last_words
-from jax_ir_synth.helper import inherited
-from jax_ir_synth.orphans import end_with_parent, start_for_good
+from jax_ir_synth.runtime.helper import inherited
+from jax_ir_synth.runtime.orphans import end_with_parent, start_for_good
+from jax_ir_synth.runtime.sandbox.resource_limits import Limits, lower
+from jax_ir_synth.runtime.sandbox.stderr_tail import last_words
 
 # Rows in hand for each helper, so that the others have work while one is at a slow row.
 _ROWS_HELD = 16

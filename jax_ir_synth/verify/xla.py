@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jax_ir_synth.helper import Helper, HelperDied, OfThisProcess, answer_questions
+from jax_ir_synth.runtime.helper import Helper, HelperDied, OfThisProcess, answer_questions
 
 # For a module's compilation and its run, in a helper.
 _SECONDS = 60

@@ -13,15 +13,15 @@ from jax_ir_synth.card.charts import CHARTS
 from jax_ir_synth.card.drawing import spread
 from jax_ir_synth.card.style import DARK, LIGHT
 from jax_ir_synth.card.writing import REMADE
-from jax_ir_synth.columns import MEANINGS, SCHEMA
-from jax_ir_synth.config import CONFIGS
-from jax_ir_synth.fingerprint import PACKAGE, sources_digest
-from jax_ir_synth.jax_ir_synth import dataset_info
-from jax_ir_synth.kernels import CATEGORIES
-from jax_ir_synth.plan import split_of
+from jax_ir_synth.cli.stats import summarise
+from jax_ir_synth.generate.fingerprint import PACKAGE, sources_digest
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.config import CONFIGS
+from jax_ir_synth.schema.columns import MEANINGS, SCHEMA
+from jax_ir_synth.schema.splits import split_of
 from jax_ir_synth.stats import tables
-from jax_ir_synth.stats.command import summarise
-from jax_ir_synth.writers import open_output
+from jax_ir_synth.storage.dataset_info import dataset_info
+from jax_ir_synth.storage.writers import open_output
 
 ROOT = PACKAGE.parent
 
@@ -203,9 +203,9 @@ def test_some_subsets_alone(saved, good, data, drawn_once, monkeypatch, tmp_path
 
 
 def test_one_category_and_several_dialects(tmp_path, lines):
-    from jax_ir_synth.config import Request
-    from jax_ir_synth.plan import plan_rows
-    from jax_ir_synth.rows import rows
+    from jax_ir_synth.generate.plan import plan_rows
+    from jax_ir_synth.generate.rows import rows
+    from jax_ir_synth.request.config import Request
 
     request = Request("loop", seed=3, count=4, dialect=("jaxpr", "stablehlo"), verify=False)
     saved = lines(tmp_path / "rows.jsonl", rows(request, plan_rows(request)))

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from jax_ir_synth.card import command
+from jax_ir_synth.cli import card
 
 # Runs the command in a process where some modules can't be imported.
 BLOCKED = """
 import sys
 sys.modules.update(dict.fromkeys({blocked!r}))
-from jax_ir_synth.card.command import main
+from jax_ir_synth.cli.card import main
 sys.exit(main({arguments!r}))
 """
 
@@ -18,7 +18,7 @@ sys.exit(main({arguments!r}))
 def test_it_writes_a_card_and_tells_what(saved, drawn_once, monkeypatch, tmp_path, capsys):
     drawn_once(monkeypatch)
     arguments = [str(saved), str(tmp_path), "--seed", "7", "--repo", "user/name", "--remade", "2"]
-    assert command.main(arguments) == 0
+    assert card.main(arguments) == 0
     shown = capsys.readouterr().out.splitlines()
     files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
     assert sorted(shown[:-1]) == sorted(map(str, files))
@@ -50,7 +50,7 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(
     lines(tmp_path / "rows.jsonl", good[:2])
     lines(tmp_path / "empty.jsonl", [])
     with pytest.raises(SystemExit) as raised:
-        command.main(list(arguments))
+        card.main(list(arguments))
     shown = capsys.readouterr()
     errors = [line for line in shown.err.splitlines() if not line.endswith(" rows")]
     assert (raised.value.code, shown.out, len(errors)) == (2, "", 1)
@@ -81,7 +81,7 @@ def test_help_loads_nothing_heavy(python):
     heavy = ("jax", "datasets", "matplotlib", "jinja2", "mlcroissant", "numpy")
     done = python(
         "-c",
-        "import json, sys\nfrom jax_ir_synth.card.command import main\ntry: main(['--help'])\n"
+        "import json, sys\nfrom jax_ir_synth.cli.card import main\ntry: main(['--help'])\n"
         f"except SystemExit: print(json.dumps([name for name in {heavy} if name in sys.modules]))",
     )
     assert json.loads(done.stdout.splitlines()[-1]) == [], done.stderr

@@ -7,9 +7,9 @@ import datasets
 import pytest
 
 from jax_ir_synth.card import CardError, write_card
-from jax_ir_synth.columns import MEANINGS
-from jax_ir_synth.config import CONFIGS
-from jax_ir_synth.plan import split_of
+from jax_ir_synth.request.config import CONFIGS
+from jax_ir_synth.schema.columns import MEANINGS
+from jax_ir_synth.schema.splits import split_of
 
 mlcroissant = pytest.importorskip("mlcroissant", reason="the extra croissant isn't installed")
 

@@ -8,12 +8,12 @@ import pytest
 from jax_ir_synth.card import CardError, charts, checking, filling, metadata, write_card
 from jax_ir_synth.card.drawing import spread
 from jax_ir_synth.card.facts import gather
-from jax_ir_synth.config import CONFIGS
-from jax_ir_synth.kernels import CATEGORIES
-from jax_ir_synth.plan import split_of
-from jax_ir_synth.repository import tables
-from jax_ir_synth.repository.metadata import card_data
-from jax_ir_synth.saved import SavedError
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.config import CONFIGS
+from jax_ir_synth.schema.splits import split_of
+from jax_ir_synth.storage.dataset_reader import SavedError
+from jax_ir_synth.storage.repository import tables
+from jax_ir_synth.storage.repository.metadata import card_data
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from jaxlib.mlir import ir
 
 from jax_ir_synth.evaluate.tasks import BACKWARD, TASKS, Reference, reference
-from jax_ir_synth.lowering.column import read_column
 from jax_ir_synth.lowering.parsing import functions, parsed
+from jax_ir_synth.schema.ir_column import read_column
 
 
 def cheats(row: Mapping, task: str, others: Sequence[Mapping]) -> Iterator[tuple[str, str]]:

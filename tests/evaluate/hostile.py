@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from jax_ir_synth.kernels.core.values import InAval
+from jax_ir_synth.kernels.builder.values import InAval
 from jax_ir_synth.lowering import lower_source
 
 PYTHON = "def kernel_f(x):\n    return jnp.sin(x) * x\n"

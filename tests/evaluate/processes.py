@@ -35,7 +35,7 @@ def zygotes_here() -> list[int]:
     return [
         pid
         for pid in children(os.getpid())
-        if b"jax_ir_synth.confined.zygote" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        if b"jax_ir_synth.runtime.sandbox.fork_server" in Path(f"/proc/{pid}/cmdline").read_bytes()
     ]
 
 

@@ -4,7 +4,7 @@ from mutants import Mutant
 
 from jax_ir_synth.evaluate.judging import judge
 from jax_ir_synth.evaluate.tasks import BACKWARD, FORWARD
-from jax_ir_synth.lowering.column import read_column
+from jax_ir_synth.schema.ir_column import read_column
 from jax_ir_synth.verify import xla
 
 

@@ -4,10 +4,10 @@ import hashlib
 import json
 from pathlib import Path
 
-from jax_ir_synth.lowering.column import BACKENDS, Column, write_column
+from jax_ir_synth.schema.ir_column import BACKENDS, Column, write_column
 
 CATEGORIES = ("unary", "loop")
-# Skeleton hashes by their split, see `plan.split_of`.
+# Skeleton hashes by their split, see `splits.split_of`.
 SKELETON = {"train": "0" * 32, "validation": f"{8:08x}" + "0" * 24, "test": f"{9:08x}" + "0" * 24}
 
 

@@ -8,7 +8,7 @@ import time
 
 import text_judges
 
-from jax_ir_synth.evaluate.cli import main
+from jax_ir_synth.cli.evaluate import main
 
 
 class Judges(text_judges.TextJudges):

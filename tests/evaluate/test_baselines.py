@@ -8,11 +8,12 @@ from rapidfuzz.distance import Levenshtein
 from scored_rows import row, rows, write
 from text_judges import RealJudges
 
-from jax_ir_synth.evaluate import baselines, cli, extras
+from jax_ir_synth.cli import evaluate
+from jax_ir_synth.evaluate import baselines, extras
 from jax_ir_synth.evaluate.baselines import Answered, predictions
+from jax_ir_synth.evaluate.prompts import completion_target
 from jax_ir_synth.evaluate.tasks import TASKS
-from jax_ir_synth.plan import split_of
-from jax_ir_synth.prompts import completion_target
+from jax_ir_synth.schema.splits import split_of
 
 
 @pytest.fixture
@@ -31,7 +32,10 @@ def _written(*arguments, dataset="d.jsonl") -> dict[int, str]:
 
 def _scored(task, judges=RealJudges) -> dict:
     named = ["--predictions", "p.jsonl", "--dataset", "d.jsonl", "--task", task]
-    assert cli.main([*named, "--json", "out.json", "--overwrite", "--missing", "fail"], judges) == 0
+    assert (
+        evaluate.main([*named, "--json", "out.json", "--overwrite", "--missing", "fail"], judges)
+        == 0
+    )
     return json.loads(Path("out.json").read_text())
 
 

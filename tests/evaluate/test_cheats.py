@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from cheats import cheats
 
-from jax_ir_synth.config import Request
 from jax_ir_synth.evaluate import inputs
 from jax_ir_synth.evaluate.judging import judge
 from jax_ir_synth.evaluate.tasks import TASKS, reference
-from jax_ir_synth.kernels import CATEGORIES
-from jax_ir_synth.plan import plan_rows
-from jax_ir_synth.rows import make_row
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import make_row
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.config import Request
 from jax_ir_synth.verify.execution import execute_exactly
-from jax_ir_synth.verify.widening import widened
+from jax_ir_synth.verify.promote import widened
 
 KINDS = {
     *("zeros", "ones", "a constant", "its arguments", "its Python", "what it was shown"),

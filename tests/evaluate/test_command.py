@@ -10,8 +10,8 @@ import pytest
 from scored_rows import right, row, rows, write
 from text_judges import RealJudges, TextJudges
 
+from jax_ir_synth.cli.evaluate import main
 from jax_ir_synth.evaluate import extras
-from jax_ir_synth.evaluate.cli import main
 from jax_ir_synth.evaluate.judgement import Judgement
 
 HERE = Path(__file__).parent
@@ -141,7 +141,7 @@ def test_rows_with_nothing_to_ask(files, capsys):
 
 
 def test_rows_made_anew(tmp_path, monkeypatch, made, capsys):
-    from jax_ir_synth import prompts
+    from jax_ir_synth.evaluate import prompts
 
     monkeypatch.chdir(tmp_path)
     asked = [row for row in made if row["id"] % 7 == 0]

@@ -4,13 +4,13 @@ import hostile
 import pytest
 from rowmaking import aval, expression
 
-from jax_ir_synth.config import Request
 from jax_ir_synth.evaluate.judgement import PASS, RUNGS
 from jax_ir_synth.evaluate.pool import Judges, Limits, Question
 from jax_ir_synth.evaluate.tasks import TASKS, reference
-from jax_ir_synth.kernels import CATEGORIES
-from jax_ir_synth.plan import plan_rows
-from jax_ir_synth.rows import make_row
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import make_row
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.config import Request
 
 LIMITS = Limits(2, 2)
 

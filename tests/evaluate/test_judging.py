@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 from rowmaking import aval, expression
 
-from jax_ir_synth.config import Request
 from jax_ir_synth.evaluate import inputs
 from jax_ir_synth.evaluate.expectation import Unjudgeable
 from jax_ir_synth.evaluate.judgement import RUNGS
 from jax_ir_synth.evaluate.judging import LONGEST, REFERENCE, judge
 from jax_ir_synth.evaluate.tasks import TASKS, reference
-from jax_ir_synth.kernels import CATEGORIES
-from jax_ir_synth.lowering.column import read_column
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import make_row
 from jax_ir_synth.lowering.parsing import parsed
-from jax_ir_synth.plan import plan_rows
-from jax_ir_synth.rows import make_row
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.config import Request
+from jax_ir_synth.schema.ir_column import read_column
 
 _X = aval("x", (4, 3), low=-2.0, high=2.0)
 _Y = aval("y", (4, 3), low=-2.0, high=2.0)

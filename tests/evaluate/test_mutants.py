@@ -3,9 +3,9 @@
 import numpy as np
 from mutants import KINDS, mutants, signature
 
-from jax_ir_synth.config import Request
-from jax_ir_synth.plan import plan_rows
-from jax_ir_synth.rows import make_row
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import make_row
+from jax_ir_synth.request.config import Request
 from jax_ir_synth.verify.sandbox import Limits, Sandbox
 
 REQUEST = Request(seed=21, count=150, verify=False)

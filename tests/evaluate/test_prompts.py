@@ -7,13 +7,10 @@ from pathlib import Path
 import pytest
 from scored_rows import row, rows
 
-from jax_ir_synth import prompts
+from jax_ir_synth.evaluate import prompts
 from jax_ir_synth.evaluate.extraction import taken
 from jax_ir_synth.evaluate.judging import judge
-from jax_ir_synth.evaluate.tasks import TASKS, reference
-from jax_ir_synth.kernels import CATEGORIES
-from jax_ir_synth.plan import split_of
-from jax_ir_synth.prompts import (
+from jax_ir_synth.evaluate.prompts import (
     STOP,
     completion_prompt,
     completion_target,
@@ -21,6 +18,9 @@ from jax_ir_synth.prompts import (
     given,
     messages,
 )
+from jax_ir_synth.evaluate.tasks import TASKS, reference
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.schema.splits import split_of
 
 RECORDED = Path(__file__).parent / "recorded_prompts.json"
 

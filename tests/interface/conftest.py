@@ -2,10 +2,10 @@
 
 import pytest
 
-from jax_ir_synth.config import Request
-from jax_ir_synth.kernels import CATEGORIES
-from jax_ir_synth.plan import plan_rows
-from jax_ir_synth.rows import rows
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import rows
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.config import Request
 
 
 @pytest.fixture(scope="session")

@@ -9,14 +9,14 @@ import pytest
 from datasets import load_dataset
 
 import jax_ir_synth
-from jax_ir_synth import plan
-from jax_ir_synth.columns import SCHEMA
-from jax_ir_synth.config import CONFIGS
-from jax_ir_synth.fingerprint import PACKAGE, cache_fingerprint
+from jax_ir_synth.generate import plan
+from jax_ir_synth.generate.fingerprint import PACKAGE, cache_fingerprint
 from jax_ir_synth.jax_ir_synth import JaxIrSynth
-from jax_ir_synth.kernels import CATEGORIES
-from jax_ir_synth.lowering.column import read_columns
-from jax_ir_synth.plan import SPLITS, split_of
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.config import CONFIGS
+from jax_ir_synth.schema.columns import SCHEMA
+from jax_ir_synth.schema.ir_column import read_columns
+from jax_ir_synth.schema.splits import SPLITS, split_of
 
 # Loads a dataset in a script without a main guard, after jax ran something; prints its ids.
 AFTER_JAX = """
@@ -282,9 +282,11 @@ def test_everything_else_has_a_cache_of_its_own(cache):
 
 def test_another_jax_has_a_cache_of_its_own(monkeypatch, cache):
     before = JaxIrSynth(cache_dir=cache).cache_dir
-    real = jax_ir_synth.fingerprint.version
+    real = jax_ir_synth.generate.fingerprint.version
     monkeypatch.setattr(
-        jax_ir_synth.fingerprint, "version", lambda name: "9" if name == "jax" else real(name)
+        jax_ir_synth.generate.fingerprint,
+        "version",
+        lambda name: "9" if name == "jax" else real(name),
     )
     assert JaxIrSynth(cache_dir=cache).cache_dir != before
 
@@ -308,7 +310,7 @@ def test_a_failing_row_leaves_nothing_in_the_cache(monkeypatch, tmp_path):
     def broken(*_):
         raise FloatingPointError("planted")
 
-    monkeypatch.setattr("jax_ir_synth.rows.kernels.write", broken)
+    monkeypatch.setattr("jax_ir_synth.generate.rows.kernels.write", broken)
     with pytest.raises(datasets.exceptions.DatasetGenerationError) as raised:
         load_dataset("jax_ir_synth", "loop", cache_dir=tmp_path, seed=3, count=3)
     assert re.search(r"category='loop', seed=3, candidate=\d+", str(raised.value.__cause__))

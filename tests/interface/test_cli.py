@@ -14,14 +14,15 @@ from pathlib import Path
 import datasets
 import pytest
 
-from jax_ir_synth import __version__, cli
-from jax_ir_synth.config import CONFIGS
+from jax_ir_synth import __version__
+from jax_ir_synth.cli import generate
+from jax_ir_synth.request.config import CONFIGS
 
 # A shell starts background jobs with Ctrl-C ignored, and the tests may run in one.
 INTERRUPTIBLE = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from jax_ir_synth.cli import main
+from jax_ir_synth.cli.generate import main
 sys.exit(main())
 """
 
@@ -81,7 +82,7 @@ def test_parquet_and_a_folder(command, tmp_path, wanted, reference):
     )
     assert list(rows) == expected
     assert command(*asked).returncode == 0
-    saved = datasets.load_from_disk(tmp_path / cli.DEFAULT_OUTPUT)
+    saved = datasets.load_from_disk(tmp_path / generate.DEFAULT_OUTPUT)
     made = sorted((row for split in saved.values() for row in split), key=lambda row: row["id"])
     assert made == expected
 
@@ -98,7 +99,10 @@ def test_the_console_script_is_the_same_command():
     setup = configparser.ConfigParser()
     setup.read(Path(__file__).parents[2] / "setup.cfg")
     name, target = setup["options.entry_points"]["console_scripts"].strip().split(" = ")
-    assert (name, EntryPoint(name, target, "console_scripts").load()) == (cli.PROGRAM, cli.main)
+    assert (name, EntryPoint(name, target, "console_scripts").load()) == (
+        generate.PROGRAM,
+        generate.main,
+    )
 
 
 @pytest.mark.parametrize(
@@ -129,13 +133,13 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(
     (tmp_path / "folder" / "theirs").write_text("")
     before = sorted(tmp_path.rglob("*"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_run", None)  # any work would fail
+    monkeypatch.setattr(generate, "_run", None)  # any work would fail
     with pytest.raises(SystemExit) as raised:
-        cli.main(list(arguments))
+        generate.main(list(arguments))
     shown = capsys.readouterr()
     assert raised.value.code == 2
     assert shown.out == ""
-    assert shown.err.count("\n") == 1 and shown.err.startswith(f"{cli.PROGRAM}: error: ")
+    assert shown.err.count("\n") == 1 and shown.err.startswith(f"{generate.PROGRAM}: error: ")
     assert given in shown.err and allowed in shown.err
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -147,7 +151,7 @@ def test_a_folder_without_write_permission(monkeypatch, capsys, tmp_path):
     # Not by chmod: root, which tests may run as, is allowed everything.
     monkeypatch.setattr(Path, "mkdir", refused)
     with pytest.raises(SystemExit) as raised:
-        cli.main(["--output", str(tmp_path / "a.jsonl")])
+        generate.main(["--output", str(tmp_path / "a.jsonl")])
     assert raised.value.code == 2
     shown = capsys.readouterr().err
     assert shown.endswith("a.jsonl) can't be written: Permission denied\n")
@@ -159,7 +163,7 @@ def test_help_and_version_load_nothing_heavy(python):
         assert done.returncode == 0
         assert shown in done.stdout
         loaded = {line.rsplit("|")[-1].strip() for line in done.stderr.splitlines()}
-        assert "jax_ir_synth.cli" in loaded
+        assert "jax_ir_synth.cli.generate" in loaded
         assert not loaded & {"jax", "datasets", "pyarrow", "rich", "pandas"}
 
 
@@ -204,30 +208,30 @@ def test_a_signal_leaves_nothing(tmp_path, sent, code, word, name):
     finally:
         running.kill()
     assert running.returncode == code
-    assert shown.splitlines() == [f"{cli.PROGRAM}: {word}, {name} was not written"]
+    assert shown.splitlines() == [f"{generate.PROGRAM}: {word}, {name} was not written"]
     assert [entry.name for entry in tmp_path.iterdir()] == ["out.jsonl"]
     assert (tmp_path / "out.jsonl").read_text() == "from before\n"
 
 
 def test_a_failing_row_is_told_and_leaves_nothing(monkeypatch, capsys, tmp_path):
-    from jax_ir_synth.rows import RowError
+    from jax_ir_synth.generate.rows import RowError
 
     def failing(*_):
         raise RowError("row 3 (category='loop', seed=0, candidate=9): planted")
 
-    monkeypatch.setattr(cli, "_run", failing)
-    assert cli.main(["--output", str(tmp_path / "a.jsonl")]) == 1
+    monkeypatch.setattr(generate, "_run", failing)
+    assert generate.main(["--output", str(tmp_path / "a.jsonl")]) == 1
     assert "candidate=9): planted" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_terminal_gets_a_progress_bar(monkeypatch, capsys):
-    from jax_ir_synth import report
+    from jax_ir_synth.terminal.progress import progress
 
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TTY_INTERACTIVE", "1")
     rows = [{"id": number} for number in range(20)]
-    assert list(report.progress(rows, 20)) == rows
+    assert list(progress(rows, 20)) == rows
     shown = capsys.readouterr().err
     assert "20/20" in shown and "\x1b" in shown
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jax_ir_synth import targets
-from jax_ir_synth.config import CONFIGS, MAX_COUNT, Request, number_of_processes
-from jax_ir_synth.dialects import DIALECTS
-from jax_ir_synth.kernels import CATEGORIES
-from jax_ir_synth.targets import TARGETS
+from jax_ir_synth.request import targets
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.config import CONFIGS, MAX_COUNT, Request, number_of_processes
+from jax_ir_synth.request.dialects import DIALECTS
+from jax_ir_synth.request.targets import TARGETS
 
 
 def test_defaults():
@@ -183,7 +183,8 @@ def test_neither_jax_nor_datasets_is_loaded(python):
 import sys
 import jax_ir_synth
 light = {"jax", "datasets", "numpy", "pyarrow", "rich"} & set(sys.modules)
-from jax_ir_synth import config, plan
+from jax_ir_synth.generate import plan
+from jax_ir_synth.request import config
 next(plan.plan_rows(config.Request()))
 print(light, {"jax", "datasets"} & set(sys.modules))
 """

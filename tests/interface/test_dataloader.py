@@ -8,8 +8,9 @@ import datasets
 import pytest
 from datasets import load_dataset
 
-from jax_ir_synth.config import Request
-from jax_ir_synth.plan import SPLITS, plan_rows
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.request.config import Request
+from jax_ir_synth.schema.splits import SPLITS
 
 torch = pytest.importorskip("torch", reason="torch is an extra of its own: pip install '.[torch]'")
 stateful_dataloader = pytest.importorskip(

@@ -8,11 +8,12 @@ import datasets
 import pytest
 
 import jax_ir_synth
-from jax_ir_synth.config import Request
-from jax_ir_synth.plan import SPLITS, plan_rows
-from jax_ir_synth.rows import rows
-from jax_ir_synth.scale import draws, pin, planning, shards
-from jax_ir_synth.writers import FOLDER, JSONL, PARQUET, open_output
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import rows
+from jax_ir_synth.request.config import Request
+from jax_ir_synth.scale import draws, planning, run_manifest, shards
+from jax_ir_synth.schema.splits import SPLITS
+from jax_ir_synth.storage.writers import FOLDER, JSONL, PARQUET, open_output
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 # All five are in train.
@@ -25,15 +26,15 @@ def made() -> list[dict]:
     return list(rows(WANTED, plan_rows(WANTED)))
 
 
-def _planned(folder: Path, number: int) -> pin.Pin:
+def _planned(folder: Path, number: int) -> run_manifest.Pin:
     """A folder for so many shards of WANTED, planned."""
 
     def draw(ranges) -> None:
         for part in ranges:
             draws.draw(folder, WANTED.seed, part)
 
-    pinned = pin.pin_here(WANTED, number)
-    pin.settle(folder, pinned)
+    pinned = run_manifest.pin_here(WANTED, number)
+    run_manifest.settle(folder, pinned)
     planning.plan(folder, WANTED, draw)
     return pinned
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from jax_ir_synth import fingerprint
-from jax_ir_synth.fingerprint import (
+from jax_ir_synth.generate import fingerprint
+from jax_ir_synth.generate.fingerprint import (
     PACKAGE,
     SUFFIXES,
     cache_fingerprint,
@@ -75,8 +75,8 @@ def test_an_edit_after_the_import_is_told(python, copy, tmp_path):
     code = f"""
 import sys
 import jax_ir_synth
-from jax_ir_synth.fingerprint import cache_fingerprint
-from jax_ir_synth.workers import Workers
+from jax_ir_synth.generate.fingerprint import cache_fingerprint
+from jax_ir_synth.generate.workers import Workers
 cache_fingerprint()
 open({str(copy / "plan.py")!r}, "a").write("# edited")
 for use in (cache_fingerprint, Workers(1, 1).__enter__):
@@ -200,21 +200,21 @@ def test_foreign_files_let_everything_go_on(python, copy, tmp_path):
 import sys
 from pathlib import Path
 import jax_ir_synth
-from jax_ir_synth.config import Request
-from jax_ir_synth.fingerprint import cache_fingerprint
+from jax_ir_synth.request.config import Request
+from jax_ir_synth.generate.fingerprint import cache_fingerprint
 from jax_ir_synth.registration import is_ours
-from jax_ir_synth.scale import pin
+from jax_ir_synth.scale import run_manifest
 before = cache_fingerprint()
 request = Request(count=4)
-pin.settle(Path("data"), pin.pin_here(request, 1))
+run_manifest.settle(Path("data"), run_manifest.pin_here(request, 1))
 for name in {FOREIGN!r}:
     Path({str(copy)!r}, name).write_bytes(b"foreign")
 assert cache_fingerprint() == before
 assert is_ours({str(PACKAGE)!r})
-pin.settle(Path("data"), pin.pin_here(request, 1))
+run_manifest.settle(Path("data"), run_manifest.pin_here(request, 1))
 Path("other").mkdir()
 Path("other", ".DS_Store").touch()
-pin.settle(Path("other"), pin.pin_here(request, 1))
+run_manifest.settle(Path("other"), run_manifest.pin_here(request, 1))
 """
     done = python("-c", code, cwd=tmp_path, env={"PYTHONPATH": str(copy.parent)})
     assert done.returncode == 0, done.stderr

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from jax_ir_synth.isolation import isolated, isolated_once
+from jax_ir_synth.runtime.isolation import isolated, isolated_once
 
 LOCAL = threading.local()
 VARIABLE = contextvars.ContextVar("variable", default="new")
@@ -96,7 +96,7 @@ def test_an_error_comes_through_with_its_traceback_and_keeps_nothing_alive(decor
 
 
 def test_a_thread_that_ends_is_an_error_and_no_endless_wait(monkeypatch):
-    monkeypatch.setattr("jax_ir_synth.isolation._plain_numbers", lambda: 1 / 0)
+    monkeypatch.setattr("jax_ir_synth.runtime.isolation._plain_numbers", lambda: 1 / 0)
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
 
     @isolated_once
@@ -114,12 +114,12 @@ def test_the_name_and_the_docstring_stay():
 # Ctrl-C while a call is under way that never ends by itself.
 INTERRUPTED = """
 import os, signal, threading, sys
-from jax_ir_synth import collector
-from jax_ir_synth.isolation import isolated, isolated_once
+from jax_ir_synth.runtime import gc_paused
+from jax_ir_synth.runtime.isolation import isolated, isolated_once
 
 @{decorator}
 def endless():
-    with collector.paused():
+    with gc_paused.paused():
         os.write(1, b"started ")
         while True:
             pass
@@ -155,7 +155,7 @@ def test_an_interrupt_ends_the_call_and_its_thread(decorator):
 
 FORKING = """
 import os
-from jax_ir_synth.isolation import isolated
+from jax_ir_synth.runtime.isolation import isolated
 
 @isolated
 def kept(value):

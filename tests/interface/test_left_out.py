@@ -4,23 +4,23 @@ import json
 import logging
 import os
 import re
-import sys
 from pathlib import Path
 
 import pyarrow.parquet
 import pytest
 
-from jax_ir_synth import defects
-from jax_ir_synth.config import Request
-from jax_ir_synth.plan import SPLITS, plan_rows
-from jax_ir_synth.rows import rows
+from jax_ir_synth.generate import defects
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import rows
+from jax_ir_synth.request.config import Request
+from jax_ir_synth.schema.splits import SPLITS
 
 # Defects of three kinds, in whatever process imports the package after this: the drawing of a
 # candidate of `loop` fails, the lowering of one of `unary`, the proof of row 13, of `branch`.
 PLANTED = """
 import wrapt
 
-@wrapt.when_imported("jax_ir_synth.kernels.core.candidate")
+@wrapt.when_imported("jax_ir_synth.kernels.builder.candidate")
 def plant_undrawable(module):
     drawn = module.drawn
     def broken(grammar, category, seed, candidate):
@@ -29,7 +29,7 @@ def plant_undrawable(module):
         return drawn(grammar, category, seed, candidate)
     module.drawn = broken
 
-@wrapt.when_imported("jax_ir_synth.rows")
+@wrapt.when_imported("jax_ir_synth.generate.rows")
 def plant_unmade(module):
     whole, proven = module._row, module._proven
     def broken(planned, *rest):
@@ -275,7 +275,7 @@ def test_where_nobody_is_told_the_log_is(monkeypatch, caplog):
 def test_what_was_compared_is_recorded(monkeypatch):
     request = Request(seed=SEED, count=1)
     (planned,) = plan_rows(request)
-    from jax_ir_synth import rows as module
+    from jax_ir_synth.generate import rows as module
 
     whole = module._row
 

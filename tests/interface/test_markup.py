@@ -16,15 +16,15 @@ NAME = "[b]:x:[/y]"
 ROWS = f"r{NAME}.jsonl"
 # What each command is run with, in order: the first make what the others read.
 COMMANDS = {
-    "jax_ir_synth.cli": ["--count", "3", "--no-verify", "--output", ROWS],
-    "jax_ir_synth.stats.command": [ROWS, "--json", f"s{NAME}.json"],
-    "jax_ir_synth.verify.command": [ROWS, "--json", f"v{NAME}.json"],
-    "jax_ir_synth.samples": [ROWS, f"s{NAME}"],
-    "jax_ir_synth.show.command": [ROWS, "--html", f"h{NAME}.html"],
+    "jax_ir_synth.cli.generate": ["--count", "3", "--no-verify", "--output", ROWS],
+    "jax_ir_synth.cli.stats": [ROWS, "--json", f"s{NAME}.json"],
+    "jax_ir_synth.cli.verify": [ROWS, "--json", f"v{NAME}.json"],
+    "jax_ir_synth.show.samples": [ROWS, f"s{NAME}"],
+    "jax_ir_synth.cli.show": [ROWS, "--html", f"h{NAME}.html"],
     "jax_ir_synth.evaluate.baselines": [
         *("--baseline", "references", "--dataset", ROWS, "--output", f"p{NAME}.jsonl")
     ],
-    "jax_ir_synth.evaluate.cli": [
+    "jax_ir_synth.cli.evaluate": [
         *("--predictions", f"p{NAME}.jsonl", "--dataset", ROWS, "--json", f"e{NAME}.json")
     ],
 }
@@ -57,20 +57,21 @@ def test_a_fault_is_told_as_it_is(here, capsys):
     row = json.loads(Path(ROWS).read_text().splitlines()[0])
     path.write_text(json.dumps(row) + "\n" + json.dumps(row | {"type": "[/z]:x:"}) + "\n")
     for name in ("stats", "verify"):
-        command = importlib.import_module(f"jax_ir_synth.{name}.command")
+        command = importlib.import_module(f"jax_ir_synth.cli.{name}")
         assert command.main([str(path)]) == 1
         assert str(path) in capsys.readouterr().out
 
 
 def test_what_is_asked_for_in_a_file_is_written_before_anything_is_shown(here, monkeypatch):
-    from jax_ir_synth.verify import command, results
+    from jax_ir_synth.cli import verify
+    from jax_ir_synth.verify import results
 
     def broken(*_):
         raise ZeroDivisionError
 
     monkeypatch.setattr(results.Results, "show", broken)
     with pytest.raises(ZeroDivisionError):
-        command.main([ROWS, "--json", "first.json"])
+        verify.main([ROWS, "--json", "first.json"])
     assert json.loads(Path("first.json").read_text())["rows"] == 3
 
 

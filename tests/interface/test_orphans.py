@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from jax_ir_synth.helper import Helper, answer_questions
+from jax_ir_synth.runtime.helper import Helper, answer_questions
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,24 +26,24 @@ BUSY = "stay()"
 IN_A_QUESTION = """
 def check(row): stay()
 def serve():
-    from jax_ir_synth.helper import answer_questions
+    from jax_ir_synth.runtime.helper import answer_questions
     answer_questions(check, lambda: None)
 """
 # What the caller does, by who starts the process.
 HELPER = """
-from jax_ir_synth.helper import Helper
+from jax_ir_synth.runtime.helper import Helper
 Helper("stuck").ask(0)
 """
 SANDBOX = """
-from jax_ir_synth.confined.confinement import Limits
+from jax_ir_synth.runtime.sandbox.resource_limits import Limits
 from jax_ir_synth.verify.sandbox import Sandbox
 with Sandbox("stuck:check", 1, Limits(600, 4)) as sandbox:
     list(sandbox.outcomes([(0, {})]))
 """
 ZYGOTE = """
-from jax_ir_synth.confined.confinement import Limits
-from jax_ir_synth.confined.workers import Question, Workers
-from jax_ir_synth.confined.zygote import Work
+from jax_ir_synth.runtime.sandbox.resource_limits import Limits
+from jax_ir_synth.runtime.sandbox.workers import Question, Workers
+from jax_ir_synth.runtime.sandbox.fork_server import Work
 with Workers(Work("stuck:work", Limits(600, 4)), 1) as workers:
     list(workers.replies([(0, Question((), ()))]))
 """
@@ -51,7 +51,7 @@ with Workers(Work("stuck:work", Limits(600, 4)), 1) as workers:
 ELSEWHERE = """
 import os, pathlib, sys, time
 sys.platform = "elsewhere"
-from jax_ir_synth import orphans
+from jax_ir_synth.runtime import orphans
 orphans.end_with_parent(os.getppid())
 pathlib.Path(f"{os.getpid()}.pid").touch()
 while True:
@@ -121,7 +121,9 @@ def test_one_that_no_kernel_ends_notices_by_itself(tmp_path):
 
 
 def test_one_whose_parent_is_gone_already_does_not_begin(python):
-    code = "from jax_ir_synth import orphans; orphans.end_with_parent(1 << 30); print('begun')"
+    code = (
+        "from jax_ir_synth.runtime import orphans; orphans.end_with_parent(1 << 30); print('begun')"
+    )
     done = python("-c", code)
     assert (done.returncode, done.stdout) == (1, "")
 
@@ -146,7 +148,7 @@ def test_a_fork_starts_its_own():
     code = f"""
 import os, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-from jax_ir_synth.helper import Helper
+from jax_ir_synth.runtime.helper import Helper
 first = Helper("test_orphans")
 child = os.fork()
 if child == 0:
@@ -163,7 +165,7 @@ first.close()
 
 
 def test_what_is_started_while_ctrl_c_comes_is_ended():
-    from jax_ir_synth import orphans
+    from jax_ir_synth.runtime import orphans
 
     undone = threading.Event()
     begun = threading.Event()

@@ -8,11 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jax_ir_synth import kernels, plan
-from jax_ir_synth.config import Request
-from jax_ir_synth.defects import RowError
-from jax_ir_synth.kernels import CATEGORIES
-from jax_ir_synth.plan import CategoryPlan, GrammarExhausted, plan_rows, split_of
+from jax_ir_synth import kernels
+from jax_ir_synth.generate import plan
+from jax_ir_synth.generate.defects import RowError
+from jax_ir_synth.generate.plan import CategoryPlan, GrammarExhausted, plan_rows
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.config import Request
+from jax_ir_synth.schema import splits
+from jax_ir_synth.schema.splits import split_of
 
 seeds = st.integers(0, 2**64 - 1)
 
@@ -79,7 +82,7 @@ def test_a_rows_split_is_a_function_of_its_skeleton():
 
 def test_splits_are_80_10_10():
     hashes = [hashlib.sha256(str(number).encode()).hexdigest() for number in range(20_000)]
-    shares = [sum(split_of(h) == split for h in hashes) / len(hashes) for split in plan.SPLITS]
+    shares = [sum(split_of(h) == split for h in hashes) / len(hashes) for split in splits.SPLITS]
     assert shares == pytest.approx([0.8, 0.1, 0.1], abs=0.01)
 
 

@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-from jax_ir_synth.fingerprint import PACKAGE
-from jax_ir_synth.targets import _PLUGIN_MODULE
+from jax_ir_synth.generate.fingerprint import PACKAGE
+from jax_ir_synth.request.targets import _PLUGIN_MODULE
 
 # As jax's plugin for CUDA does on a machine that lacks CUDA's libraries.
 PLUGIN = """
@@ -25,7 +25,8 @@ COMMANDS = """
 import json, sys
 import datasets
 import jax_ir_synth
-from jax_ir_synth import cli, levels, samples
+from jax_ir_synth.cli import generate, levels
+from jax_ir_synth.show import samples
 from jax_ir_synth.lowering import lower, lower_source
 from jax_ir_synth.verify import prove
 {imports}
@@ -45,8 +46,8 @@ if __name__ == "__main__":
     # What is executed while it is traced, and what is lowered by LAPACK.
     fn = lambda x: jnp.linalg.solve(x, jnp.asarray([1.0, 2.0]) + jnp.arange(2)).sum() + x.size
     lower(fn, jax.ShapeDtypeStruct((2, 2), "float32"), dialect=("jaxpr", "stablehlo", "hlo"))
-    run(cli.main, "--count", "20", "--seed", "7", "--output", "rows.jsonl", "--jsonl")
-    run(cli.main, "--count", "9", "--output", "rows.parquet", "--num-proc", "2")
+    run(generate.main, "--count", "20", "--seed", "7", "--output", "rows.jsonl", "--jsonl")
+    run(generate.main, "--count", "9", "--output", "rows.parquet", "--num-proc", "2")
     with open("rows.jsonl") as rows, open("completions.jsonl", "w") as completions:
         for line in rows:
             row = json.loads(line)
@@ -65,13 +66,13 @@ if __name__ == "__main__":
         run(levels.main, "levels.md")
 """
 MODULES = {
-    "card": "card.command",
-    "evaluate": "evaluate.cli",
-    "publish": "publish.cli",
-    "scale": "scale.cli",
-    "show": "show.command",
-    "stats": "stats.command",
-    "verify": "verify.command",
+    "card": "cli.card",
+    "evaluate": "cli.evaluate",
+    "publish": "cli.publish",
+    "scale": "cli.scale",
+    "show": "cli.show",
+    "stats": "cli.stats",
+    "verify": "cli.verify",
 }
 # The caller's own jax, in the same process, after all that: it looks for devices as ever, and what
 # can only be set before still can be.

@@ -9,23 +9,23 @@ import signal
 import pyarrow
 import pytest
 
-from jax_ir_synth import rows as rows_module
-from jax_ir_synth.columns import SCHEMA
-from jax_ir_synth.config import Request
-from jax_ir_synth.defects import Defect
-from jax_ir_synth.kernels import CATEGORIES
+from jax_ir_synth.generate import rows as rows_module
+from jax_ir_synth.generate.defects import Defect
+from jax_ir_synth.generate.plan import PlannedRow, category_plan, drawn, plan_rows
+from jax_ir_synth.generate.rows import RowError, make_row, rows
+from jax_ir_synth.generate.workers import Workers
 from jax_ir_synth.lowering import lower_source
-from jax_ir_synth.plan import PlannedRow, category_plan, drawn, plan_rows
-from jax_ir_synth.rows import RowError, make_row, rows
-from jax_ir_synth.verify import RUN_BY, UNVERIFIED
-from jax_ir_synth.workers import Workers
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.config import Request
+from jax_ir_synth.schema.columns import SCHEMA
+from jax_ir_synth.schema.verification import RUN_BY, UNVERIFIED
 
 # Prints the rows of seed argv[1] and count argv[2], made in an order shuffled by argv[3].
 SHUFFLED = """
 import json, random, sys
-from jax_ir_synth.config import Request
-from jax_ir_synth.plan import plan_rows
-from jax_ir_synth.rows import make_row
+from jax_ir_synth.request.config import Request
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import make_row
 request = Request(seed=int(sys.argv[1]), count=int(sys.argv[2]))
 planned = list(plan_rows(request))
 random.Random(int(sys.argv[3])).shuffle(planned)
@@ -219,7 +219,7 @@ DYING = """
 import os, signal
 import wrapt
 
-@wrapt.when_imported("jax_ir_synth.workers")
+@wrapt.when_imported("jax_ir_synth.generate.workers")
 def plant(workers):
     make = workers.make_or_leave_out
     def dying(request, planned, program=None):

@@ -2,10 +2,10 @@
 
 import pytest
 
-from jax_ir_synth import kernels
-from jax_ir_synth.config import Request
-from jax_ir_synth.plan import plan_rows
-from jax_ir_synth.rows import rows
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import rows
+from jax_ir_synth.request import categories
+from jax_ir_synth.request.config import Request
 
 # Two that once ended without a file, ends of the range, and others as they came.
 SEEDS = [
@@ -14,7 +14,7 @@ SEEDS = [
     141421356, 6174, 123456789,
 ]  # fmt: skip
 # Of each, two of each category.
-COUNT = 2 * len(kernels.CATEGORIES)
+COUNT = 2 * len(categories.CATEGORIES)
 
 # Candidates at which a run has ended before it was done.
 ENDED = [
@@ -37,8 +37,8 @@ def test_every_row_is_made_and_proven(seed):
 @pytest.mark.parametrize(("category", "seed", "candidate"), ENDED)
 def test_what_once_ended_a_run(category, seed, candidate):
     # Of the category alone, from the candidate on, as no plan is needed to make it.
-    from jax_ir_synth.plan import PlannedRow
-    from jax_ir_synth.rows import make_row
+    from jax_ir_synth.generate.plan import PlannedRow
+    from jax_ir_synth.generate.rows import make_row
 
     request = Request(category=category, seed=seed, count=1)
     assert make_row(request, PlannedRow(0, category, candidate, "train"))["verified"] != "none"

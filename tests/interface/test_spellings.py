@@ -8,9 +8,9 @@ from datasets import load_dataset, load_dataset_builder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jax_ir_synth.config import CONFIGS, DEFAULTS, Request
-from jax_ir_synth.fingerprint import PACKAGE
+from jax_ir_synth.generate.fingerprint import PACKAGE
 from jax_ir_synth.jax_ir_synth import JaxIrSynth
+from jax_ir_synth.request.config import CONFIGS, DEFAULTS, Request
 
 
 class Str(str):

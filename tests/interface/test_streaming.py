@@ -8,8 +8,8 @@ import pytest
 from datasets import load_dataset
 from datasets.distributed import split_dataset_by_node
 
-from jax_ir_synth import plan
-from jax_ir_synth.plan import SPLITS, split_of
+from jax_ir_synth.generate import plan
+from jax_ir_synth.schema.splits import SPLITS, split_of
 
 # Streams in a process forked after jax ran something, as a DataLoader's workers do.
 FORKED = """

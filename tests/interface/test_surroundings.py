@@ -24,12 +24,12 @@ from jax.experimental.xla_metadata import set_xla_metadata
 from jaxlib.mlir import ir
 
 from jax_ir_synth import kernels
-from jax_ir_synth.config import Request
-from jax_ir_synth.helper import inherited
-from jax_ir_synth.kernels import CATEGORIES
+from jax_ir_synth.generate.plan import CategoryPlan, PlannedRow, plan_rows
+from jax_ir_synth.generate.rows import make_row
 from jax_ir_synth.lowering import lower
-from jax_ir_synth.plan import CategoryPlan, PlannedRow, plan_rows
-from jax_ir_synth.rows import make_row
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.config import Request
+from jax_ir_synth.runtime.helper import inherited
 from jax_ir_synth.verify import prove
 
 SEED = 20_000
@@ -328,7 +328,11 @@ def test_environment_variables_change_nothing(name, expected):
 
 
 def test_python_without_docstrings_has_the_categories_descriptions(python):
-    code = "from jax_ir_synth import kernels; print(*map(kernels.description, kernels.CATEGORIES))"
+    code = (
+        "from jax_ir_synth import kernels; "
+        "from jax_ir_synth.request.categories import CATEGORIES; "
+        "print(*map(kernels.description, CATEGORIES))"
+    )
     done = python("-OO", "-c", code)
     assert done.stdout.split() == " ".join(map(kernels.description, CATEGORIES)).split()
 

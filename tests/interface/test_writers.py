@@ -6,10 +6,10 @@ import datasets
 import pyarrow.parquet
 import pytest
 
-from jax_ir_synth.columns import SCHEMA
-from jax_ir_synth.outputs import OutputError
-from jax_ir_synth.plan import SPLITS, split_of
-from jax_ir_synth.writers import FOLDER, JSONL, PARQUET, format_of, open_output
+from jax_ir_synth.schema.columns import SCHEMA
+from jax_ir_synth.schema.splits import SPLITS, split_of
+from jax_ir_synth.storage.outputs import OutputError
+from jax_ir_synth.storage.writers import FOLDER, JSONL, PARQUET, format_of, open_output
 
 NAMES = {JSONL: "rows.jsonl", PARQUET: "rows.parquet", FOLDER: "rows"}
 

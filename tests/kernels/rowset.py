@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from jax_ir_synth import kernels
-from jax_ir_synth.kernels.core.values import KernelSource, KernelSpec
+from jax_ir_synth.generate.plan import CategoryPlan
+from jax_ir_synth.kernels.builder.values import KernelSource, KernelSpec
 from jax_ir_synth.lowering import lower_source
-from jax_ir_synth.lowering.column import read_column
 from jax_ir_synth.lowering.parsing import parsed
-from jax_ir_synth.meaning.inputs import random_inputs
-from jax_ir_synth.plan import CategoryPlan
+from jax_ir_synth.reference.inputs import random_inputs
+from jax_ir_synth.schema.ir_column import read_column
 from jax_ir_synth.verify.interpreter import Program
 
 PLATFORMS = ("cpu", "cuda")

@@ -2,11 +2,11 @@
 
 import pytest
 
-from jax_ir_synth import audit
-from jax_ir_synth.config import Request
-from jax_ir_synth.plan import plan_rows
-from jax_ir_synth.rows import rows
-from jax_ir_synth.workers import Workers
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import rows
+from jax_ir_synth.generate.workers import Workers
+from jax_ir_synth.request.config import Request
+from jax_ir_synth.stats import audit
 
 SEED, COUNT = 0, 10_000
 

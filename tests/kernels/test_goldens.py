@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jax_ir_synth import kernels
-from jax_ir_synth.config import Request
-from jax_ir_synth.lowering.column import read_column
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import make_row
 from jax_ir_synth.lowering.parsing import parsed
-from jax_ir_synth.meaning.inputs import random_inputs
-from jax_ir_synth.plan import plan_rows
-from jax_ir_synth.rows import make_row
+from jax_ir_synth.reference.inputs import random_inputs
+from jax_ir_synth.request import categories
+from jax_ir_synth.request.config import Request
+from jax_ir_synth.schema.ir_column import read_column
 from jax_ir_synth.verify.interpreter import Program
 
 FOLDER = Path(__file__).parent / "goldens"
@@ -37,7 +37,7 @@ def results(row: dict) -> list:
     return [np.round(np.float64(x), 6).tolist() for x in computed]
 
 
-@pytest.mark.parametrize("category", kernels.CATEGORIES)
+@pytest.mark.parametrize("category", categories.CATEGORIES)
 def test_a_recorded_row_comes_out_the_same(category, request):
     path = FOLDER / f"{category}.json"
     row = fresh(category)
@@ -54,7 +54,7 @@ def test_a_recorded_row_comes_out_the_same(category, request):
     }
 
 
-@pytest.mark.parametrize("category", kernels.CATEGORIES)
+@pytest.mark.parametrize("category", categories.CATEGORIES)
 def test_a_recorded_row_computes_the_same(category):
     recorded = json.loads((FOLDER / f"{category}.json").read_text())
     computed = results(fresh(category))

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from jax_ir_synth import kernels
-from jax_ir_synth.plan import CategoryPlan
+from jax_ir_synth.generate.plan import CategoryPlan
+from jax_ir_synth.request import categories
 
 SEED, EACH = 5, 2_000
 
@@ -125,7 +126,7 @@ MUST_WRITE = {
 UNARY_FUNCTIONS = 40
 
 
-@pytest.fixture(scope="module", params=kernels.CATEGORIES)
+@pytest.fixture(scope="module", params=categories.CATEGORIES)
 def sources(request):
     plan = CategoryPlan(request.param, SEED)
     return request.param, [

@@ -2,10 +2,10 @@
 
 import pytest
 
-from jax_ir_synth.kernels.core import control
-from jax_ir_synth.kernels.core.draft import Draft
-from jax_ir_synth.kernels.core.identity import hashes
-from jax_ir_synth.kernels.core.stream import Stream
+from jax_ir_synth.kernels.builder import control_flow
+from jax_ir_synth.kernels.builder.identity import hashes
+from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.stream import Stream
 
 
 def draft() -> Draft:
@@ -75,7 +75,7 @@ def test_closures_and_operands_of_a_branch_are_one_program():
         d = draft()
         x, flag = d.argument((4,), -1.0, 1.0), d.argument((), 0, 1, dtype="bool")
         given = (x,) if operands else ()
-        (value,) = control.cond(
+        (value,) = control_flow.cond(
             d,
             flag,
             given,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jax_ir_synth.kernels.text import layout
-from jax_ir_synth.kernels.text.layout import LayoutError, lay_out
+from jax_ir_synth.kernels.printer import layout
+from jax_ir_synth.kernels.printer.layout import LayoutError, lay_out
 
 LONG = "jnp.multiply(first_operand, second_operand) + jnp.square(third_operand) - fourth_operand"
 KEPT = {

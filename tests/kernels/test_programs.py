@@ -5,13 +5,15 @@ import pytest
 from rowset import planned
 
 from jax_ir_synth import kernels
-from jax_ir_synth.lowering.census import features
-from jax_ir_synth.verify import RUN_BY, prove
+from jax_ir_synth.lowering.op_counts import features
+from jax_ir_synth.request import categories
+from jax_ir_synth.schema.verification import RUN_BY
+from jax_ir_synth.verify import prove
 
 COUNT = 30
 
 
-@pytest.fixture(scope="module", params=kernels.CATEGORIES)
+@pytest.fixture(scope="module", params=categories.CATEGORIES)
 def programs(request):
     return planned(request.param, seed=2024, count=COUNT)
 
@@ -19,7 +21,7 @@ def programs(request):
 def test_a_program_belongs_to_its_category_alone(programs):
     for program in programs:
         found = features(program.forward, program.backward)
-        holding = [c for c in kernels.CATEGORIES if kernels.signature(c).holds(found)]
+        holding = [c for c in categories.CATEGORIES if kernels.signature(c).holds(found)]
         assert holding == [program.spec.category], f"{sorted(found)}\n{program}"
 
 

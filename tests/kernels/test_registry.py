@@ -11,8 +11,8 @@ import jax_ir_synth
 
 GRAMMAR = '''"""Category `halves`: a value and its half."""
 
-from jax_ir_synth.kernels.core.signature import Signature
-from jax_ir_synth.kernels.steps import grow
+from jax_ir_synth.kernels.builder.signature import Signature
+from jax_ir_synth.kernels.productions import grow
 
 SIGNATURE = Signature(requires={"several_results"}, forbids={"vec3", "iteration", "compound"})
 
@@ -42,7 +42,7 @@ def test_one_file_and_one_line_add_a_category(tmp_path):
         Path(jax_ir_synth.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__")
     )
     (package / "kernels" / "halves.py").write_text(GRAMMAR)
-    registry = package / "kernels" / "__init__.py"
+    registry = package / "request" / "categories.py"
     registry.write_text(
         registry.read_text().replace('    "compound",\n', '    "compound",\n    "halves",\n')
     )

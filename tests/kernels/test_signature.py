@@ -5,16 +5,17 @@ import itertools
 import pytest
 
 from jax_ir_synth import kernels
-from jax_ir_synth.kernels.core.signature import Signature
-from jax_ir_synth.lowering.census import FEATURES
+from jax_ir_synth.kernels.builder.signature import Signature
+from jax_ir_synth.lowering.op_counts import FEATURES
+from jax_ir_synth.request import categories
 
 
-@pytest.mark.parametrize(("one", "other"), list(itertools.combinations(kernels.CATEGORIES, 2)))
+@pytest.mark.parametrize(("one", "other"), list(itertools.combinations(categories.CATEGORIES, 2)))
 def test_no_program_can_belong_to_two_categories(one, other):
     assert kernels.signature(one).excludes(kernels.signature(other))
 
 
-@pytest.mark.parametrize("category", kernels.CATEGORIES)
+@pytest.mark.parametrize("category", categories.CATEGORIES)
 def test_signatures_speak_of_features_that_are_looked_for(category):
     signature = kernels.signature(category)
     assert signature.requires | signature.forbids <= FEATURES

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from liveness import dead_names
 
 from jax_ir_synth import kernels
-from jax_ir_synth.kernels.core.values import FLOATS
+from jax_ir_synth.kernels.builder.values import FLOATS
+from jax_ir_synth.request import categories
 
 PROGRAMS = st.tuples(
-    st.sampled_from(kernels.CATEGORIES), st.integers(0, 2**64 - 1), st.integers(0, 10**9)
+    st.sampled_from(categories.CATEGORIES), st.integers(0, 2**64 - 1), st.integers(0, 10**9)
 )
 MANY = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -5,7 +5,7 @@ import collections
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jax_ir_synth.kernels.core.stream import Stream
+from jax_ir_synth.kernels.builder.stream import Stream
 
 SEEDS = st.integers(0, 2**64 - 1)
 COORDINATES = st.tuples(

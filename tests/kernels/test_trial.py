@@ -5,9 +5,9 @@ Beside them, rows that were right and stopped all the same, and are proven now.
 
 import pytest
 
-from jax_ir_synth.kernels.core.trial import require_sound
-from jax_ir_synth.kernels.core.values import InAval, KernelSource, Undrawable
+from jax_ir_synth.kernels.builder.values import InAval, KernelSource, Undrawable
 from jax_ir_synth.kernels.ops import OPS
+from jax_ir_synth.kernels.validation.program import require_sound
 from jax_ir_synth.lowering import lower_source
 from jax_ir_synth.verify import prove
 

@@ -6,9 +6,9 @@ import pytest
 from lowering_probes import PROBES
 
 from jax_ir_synth.lowering import lower_source
-from jax_ir_synth.lowering.census import operations
-from jax_ir_synth.lowering.column import read_column
+from jax_ir_synth.lowering.op_counts import operations
 from jax_ir_synth.lowering.parsing import parsed, walk
+from jax_ir_synth.schema.ir_column import read_column
 
 
 def _walked(text: str) -> Counter:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jax_ir_synth.lowering.column import Column, clean, read_column, read_columns, write_column
+from jax_ir_synth.schema.ir_column import Column, clean, read_column, read_columns, write_column
 
 FORWARD = "module @jit_k {\n  func.func public @main() {\n    return\n  }\n}"
 BACKWARD = FORWARD.replace("jit_k", "jit_k_loss")

@@ -4,8 +4,8 @@ import pytest
 from lowering_probes import PROBES, V8, Aval
 
 from jax_ir_synth.lowering import lower_source
-from jax_ir_synth.lowering.census import FEATURES, features
-from jax_ir_synth.lowering.column import read_column
+from jax_ir_synth.lowering.op_counts import FEATURES, features
+from jax_ir_synth.schema.ir_column import read_column
 
 
 def _features(python, name, in_avals, argnums=(0,), platform="cpu"):

@@ -4,8 +4,8 @@ import pytest
 from lowering_probes import V8
 
 from jax_ir_synth.lowering import lower_source, program_hash
-from jax_ir_synth.lowering.column import read_column
-from jax_ir_synth.lowering.identity import canonical
+from jax_ir_synth.schema.identity import canonical
+from jax_ir_synth.schema.ir_column import read_column
 
 SOURCE = """
 def kernel_first(x, y):

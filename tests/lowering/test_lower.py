@@ -9,7 +9,7 @@ import pytest
 from lowering_probes import V8, Aval
 
 from jax_ir_synth.lowering import LoweredKernel, lower, lower_source
-from jax_ir_synth.lowering.column import read_column
+from jax_ir_synth.schema.ir_column import read_column
 
 X = jax.ShapeDtypeStruct((8,), "float32")
 N = jax.ShapeDtypeStruct((8,), "int32")

@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import pytest
 
 from jax_ir_synth import kernels
-from jax_ir_synth.kernels import CATEGORIES
 from jax_ir_synth.lowering import contexts, lower_source
-from jax_ir_synth.lowering.column import clean, read_column
 from jax_ir_synth.lowering.platforms import same_on_every_platform
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.schema.ir_column import clean, read_column
 
 PLATFORMS = ("cpu", "cuda")
 STRAIGHTFORWARD = Path(__file__).parents[2] / "benchmarks" / "straightforward.py"

@@ -3,9 +3,9 @@
 import os
 import sys
 
-from jax_ir_synth import cli
+from jax_ir_synth.cli import generate
 
-# Skeleton hashes by their split, see `plan.split_of`.
+# Skeleton hashes by their split, see `splits.split_of`.
 SKELETONS = ("0" * 32, f"{8:08x}" + "0" * 24, f"{9:08x}" + "0" * 24)
 
 
@@ -29,7 +29,7 @@ def row(id: int) -> dict:
 
 def run(request, number, write, left_out):
     """In the place of `cli._run`; after the last row it sends itself the signal CANNED_DEATH."""
-    from jax_ir_synth import report
+    from jax_ir_synth.cli import report
 
     summary = report.Summary()
     for id in range(request.count):
@@ -41,5 +41,5 @@ def run(request, number, write, left_out):
 
 
 if __name__ == "__main__":
-    cli._run = run
-    sys.exit(cli.main())
+    generate._run = run
+    sys.exit(generate.main())

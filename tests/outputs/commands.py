@@ -39,8 +39,8 @@ class Command(NamedTuple):
 
 _ROWS = frozenset({"config", "device", "dialect", "target"})
 COMMANDS = {
-    "jax_ir_synth.cli": Command((), {"--output": Output("o.jsonl")}, others=_ROWS),
-    "jax_ir_synth.evaluate.cli": Command(
+    "jax_ir_synth.cli.generate": Command((), {"--output": Output("o.jsonl")}, others=_ROWS),
+    "jax_ir_synth.cli.evaluate": Command(
         ("--predictions", INPUT, "--dataset", INPUT),
         {
             "--json": Output("o.json"),
@@ -56,33 +56,31 @@ COMMANDS = {
         frozenset({"dataset"}),
         frozenset({"config"}),
     ),
-    "jax_ir_synth.levels": Command((PLACE,), {"FILE": Output("o.md")}),
-    "jax_ir_synth.samples": Command(
+    "jax_ir_synth.cli.levels": Command((PLACE,), {"FILE": Output("o.md")}),
+    "jax_ir_synth.show.samples": Command(
         (INPUT, PLACE), {"FOLDER": Output("o", within="unary.md")}, frozenset({"path"})
     ),
-    "jax_ir_synth.stats.command": Command(
-        (INPUT,), {"--json": Output("o.json")}, frozenset({"paths"})
-    ),
-    "jax_ir_synth.verify.command": Command(
+    "jax_ir_synth.cli.stats": Command((INPUT,), {"--json": Output("o.json")}, frozenset({"paths"})),
+    "jax_ir_synth.cli.verify": Command(
         (INPUT,), {"--json": Output("o.json")}, frozenset({"path"}), frozenset({"config"})
     ),
-    "jax_ir_synth.show.command": Command(
+    "jax_ir_synth.cli.show": Command(
         (INPUT,), {"--html": Output("o.html")}, frozenset({"what"}), _ROWS
     ),
-    "jax_ir_synth.card.command": Command(
+    "jax_ir_synth.cli.card": Command(
         (INPUT, PLACE, "--seed", "7"),
         {"FOLDER": Output("o", within="README.md")},
         frozenset({"path"}),
         frozenset({"repo"}),
     ),
-    "jax_ir_synth.publish.cli": Command(
+    "jax_ir_synth.cli.publish": Command(
         ("me/rows", "--from", INPUT, "--seed", "7"),
         {"--dry-run": Output("o", new=True)},
         frozenset({"source"}),
         _ROWS | {"repo"},
     ),
     # Its folder is checked by `scale.pin.settle`, since a run goes on in what is there.
-    "jax_ir_synth.scale.cli": Command(
+    "jax_ir_synth.cli.scale": Command(
         ("--count", "2"),
         {"--output": Output("o", new=True)},
         frozenset({"check"}),

@@ -20,14 +20,14 @@ _ENVIRONMENT = os.environ | {"PYTHONPATH": str(HERE.parents[1])}
 @pytest.fixture
 def write(monkeypatch, tmp_path):
     """`write(*flags)`: the command's exit code, in `tmp_path`; without `--count`, six rows."""
-    from jax_ir_synth import cli
+    from jax_ir_synth.cli import generate
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_run", canned.run)
+    monkeypatch.setattr(generate, "_run", canned.run)
 
     def written(*flags) -> int:
         try:
-            return cli.main(["--count", "6", *map(str, flags)])
+            return generate.main(["--count", "6", *map(str, flags)])
         except SystemExit as ended:
             return ended.code
 
@@ -80,7 +80,7 @@ def mounted(tmp_path):
 @pytest.fixture
 def ids():
     """`ids(path)`: the ids of the rows saved there, whatever it is."""
-    from jax_ir_synth.saved import open_saved
+    from jax_ir_synth.storage.dataset_reader import open_saved
 
     return lambda path: sorted(row["id"] for row, _ in open_saved(path).rows)
 

@@ -12,7 +12,7 @@ import pytest
 from commands import COMMANDS, FOLDER, INPUT, PLACE, Output
 
 import jax_ir_synth
-from jax_ir_synth import outputs
+from jax_ir_synth.storage import outputs
 
 PACKAGE = Path(jax_ir_synth.__file__).parent
 OUTPUTS = [
@@ -91,9 +91,9 @@ def here(tmp_path, monkeypatch):
 @pytest.fixture
 def refused(here, listed, capsys, monkeypatch):
     """`refused(module, flag, value, *more)`: the line that says why; nothing was changed."""
-    from jax_ir_synth import cli
+    from jax_ir_synth.cli import generate
 
-    monkeypatch.setattr(cli, "_run", None)
+    monkeypatch.setattr(generate, "_run", None)
 
     def run(module, flag, value, *more, input=INPUT) -> str:
         pytest.importorskip("datatrove" if "scale" in module else "json")
@@ -218,13 +218,13 @@ def test_no_output_is_in_an_input(refused, module, flag, name):
     assert "must be another file than" in said
 
 
-@pytest.mark.parametrize("one", COMMANDS["jax_ir_synth.evaluate.cli"].outputs)
-@pytest.mark.parametrize("other", COMMANDS["jax_ir_synth.evaluate.cli"].outputs)
+@pytest.mark.parametrize("one", COMMANDS["jax_ir_synth.cli.evaluate"].outputs)
+@pytest.mark.parametrize("other", COMMANDS["jax_ir_synth.cli.evaluate"].outputs)
 @pytest.mark.parametrize("there", [True, False])
 def test_no_output_is_another(refused, one, other, there):
     if one == other:
         return
-    module = "jax_ir_synth.evaluate.cli"
+    module = "jax_ir_synth.cli.evaluate"
     first, second = (_output(module, flag).example for flag in (one, other))
     if there:
         Path(first).write_text("the user's")
@@ -234,7 +234,7 @@ def test_no_output_is_another(refused, one, other, there):
 
 
 def test_no_two_outputs_are_the_standard_output(refused):
-    module = "jax_ir_synth.evaluate.cli"
+    module = "jax_ir_synth.cli.evaluate"
     said = refused(module, "--judgements", "/dev/stdout", "--json", "-")
     assert "must be another file than" in said
 
@@ -248,7 +248,7 @@ def test_a_folder_that_cant_be_written(refused, module, flag, monkeypatch):
         pytest.skip("it makes its folder's first file at once")
     for user in ("outputs", "destinations", "writers"):
         for name in ("partial_file", "partial_folder"):
-            monkeypatch.setattr(f"jax_ir_synth.{user}.{name}", full, raising=False)
+            monkeypatch.setattr(f"jax_ir_synth.storage.{user}.{name}", full, raising=False)
     assert "Read-only file system" in refused(module, flag, _output(module, flag).example)
 
 
@@ -260,14 +260,14 @@ def test_a_folder_is_no_stream(refused, module, flag):
 
 @pytest.mark.parametrize("name", ["o.json.gz", "o.zst"])
 def test_a_report_is_not_called_compressed(refused, name):
-    assert "isn't written compressed" in refused("jax_ir_synth.stats.command", "--json", name)
+    assert "isn't written compressed" in refused("jax_ir_synth.cli.stats", "--json", name)
 
 
 @pytest.mark.parametrize("name", ["-", "/dev/stdout", "pipe", "link.md", "o.md"])
 def test_a_small_output_goes_where_it_is_sent(here, monkeypatch, capfd, name):
     from threading import Thread
 
-    from jax_ir_synth import levels
+    from jax_ir_synth.cli import levels
 
     monkeypatch.setattr(levels, "page", lambda: "the page\n")
     Path("link.md").symlink_to("real.md")
@@ -293,12 +293,12 @@ def test_what_is_printed_gives_way_to_an_output(here, monkeypatch, capfd):
     """The figures alone are on the standard output then, and can be read."""
     import json
 
-    from jax_ir_synth.stats import command
+    from jax_ir_synth.cli import stats
 
-    monkeypatch.setattr(command, "summarise", lambda path: {"rows": 6, "faults": []})
-    monkeypatch.setattr(command, "_show", lambda *_: print("the table"))
+    monkeypatch.setattr(stats, "summarise", lambda path: {"rows": 6, "faults": []})
+    monkeypatch.setattr(stats, "_show", lambda *_: print("the table"))
     for name, out, err in (("-", True, "the table\n"), ("o.json", False, "")):
-        assert command.main([INPUT, "--json", name]) == 0
+        assert stats.main([INPUT, "--json", name]) == 0
         shown = capfd.readouterr()
         assert shown.err == err
         text = shown.out if out else Path(name).read_text()
@@ -306,7 +306,8 @@ def test_what_is_printed_gives_way_to_an_output(here, monkeypatch, capfd):
 
 
 def test_a_small_output_that_cant_be_put_in_place_is_kept(here, monkeypatch, capsys):
-    from jax_ir_synth import destinations, levels
+    from jax_ir_synth.cli import levels
+    from jax_ir_synth.storage import destinations
 
     def full(*_):
         raise OSError(28, "No space left on device")

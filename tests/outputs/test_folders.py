@@ -7,11 +7,11 @@ import canned
 import datasets
 import pytest
 
-from jax_ir_synth import saved_folder
-from jax_ir_synth.columns import SCHEMA
-from jax_ir_synth.outputs import OutputError
-from jax_ir_synth.plan import SPLITS
-from jax_ir_synth.writers import FOLDER, open_output
+from jax_ir_synth.schema.columns import SCHEMA
+from jax_ir_synth.schema.splits import SPLITS
+from jax_ir_synth.storage import saved_folder
+from jax_ir_synth.storage.outputs import OutputError
+from jax_ir_synth.storage.writers import FOLDER, open_output
 
 
 def _refused(write, capsys, *flags) -> str:
@@ -83,7 +83,7 @@ def test_foreign_files_stay_where_ours_is_replaced(tmp_path, write, listed, ids)
 
 
 def test_one_saved_by_datasets_from_our_builder_is_ours(tmp_path, write, ids):
-    from jax_ir_synth.jax_ir_synth import dataset_info
+    from jax_ir_synth.storage.dataset_info import dataset_info
 
     parts = {
         split: datasets.Dataset.from_list(
@@ -174,8 +174,9 @@ def test_killed_while_it_is_put_in_place(tmp_path, started, ids):
 import os, signal, sys
 sys.path.insert(0, {here!r})
 import canned
-from jax_ir_synth import cli, saved_folder
-cli._run = canned.run
+from jax_ir_synth.cli import generate
+from jax_ir_synth.storage import saved_folder
+generate._run = canned.run
 real, left = saved_folder._link, [int(sys.argv[1])]
 def link(source, target):
     if not left[0]:
@@ -183,7 +184,7 @@ def link(source, target):
     left[0] -= 1
     real(source, target)
 saved_folder._link = link
-sys.exit(cli.main(["--count", "6", *sys.argv[2:]]))
+sys.exit(generate.main(["--count", "6", *sys.argv[2:]]))
 """
     import subprocess
     import sys

@@ -7,20 +7,20 @@ import pytest
 
 ROWS = "rows.jsonl"
 COMMANDS = {
-    "jax_ir_synth.cli": ["--count", "3", "--no-verify", "--output"],
-    "jax_ir_synth.samples": [ROWS],
-    "jax_ir_synth.card.command": ["--seed", "0", "--remade", "2", ROWS],
-    "jax_ir_synth.publish.cli": ["me/rows", "--from", ROWS, "--seed", "0", "--dry-run"],
-    "jax_ir_synth.scale.cli": ["--count", "4", "--shards", "2", "--no-verify", "--output"],
+    "jax_ir_synth.cli.generate": ["--count", "3", "--no-verify", "--output"],
+    "jax_ir_synth.show.samples": [ROWS],
+    "jax_ir_synth.cli.card": ["--seed", "0", "--remade", "2", ROWS],
+    "jax_ir_synth.cli.publish": ["me/rows", "--from", ROWS, "--seed", "0", "--dry-run"],
+    "jax_ir_synth.cli.scale": ["--count", "4", "--shards", "2", "--no-verify", "--output"],
 }
 
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory) -> Path:
-    from jax_ir_synth import cli
+    from jax_ir_synth.cli import generate
 
     path = tmp_path_factory.mktemp("rows") / ROWS
-    assert cli.main(["--count", "3", "--output", str(path)]) == 0
+    assert generate.main(["--count", "3", "--output", str(path)]) == 0
     return path
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from jax_ir_synth import partials
+from jax_ir_synth.storage import partials
 
 ROOT = Path(__file__).parents[2]
 WRITER = """
 import sys, time
 from pathlib import Path
-from jax_ir_synth import partials
+from jax_ir_synth.storage import partials
 make = getattr(partials, sys.argv[1])
 with make(Path(sys.argv[2]), "rows.jsonl") as path:
     inside = path / "data" if path.is_dir() else path

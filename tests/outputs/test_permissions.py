@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 AS_NOBODY = """
 import os, sys, tempfile
 from pathlib import Path
-from jax_ir_synth import outputs
+from jax_ir_synth.storage import outputs
 tempfile.tempdir = sys.argv[1]
 os.seteuid(65534)
 path = Path(sys.argv[2])

@@ -75,7 +75,7 @@ def test_a_disk_is_refused(tmp_path, write, capsys, name):
 
 @pytest.mark.parametrize("name", ["full", "pipe"])
 def test_a_small_output_that_takes_no_more(tmp_path, monkeypatch, capsys, name):
-    from jax_ir_synth import levels
+    from jax_ir_synth.cli import levels
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(levels, "page", lambda: "the page\n" * 100_000)

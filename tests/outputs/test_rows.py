@@ -8,7 +8,7 @@ import subprocess
 import canned
 import pytest
 
-from jax_ir_synth.writers import FOLDER, JSONL, PARQUET, format_of, open_output
+from jax_ir_synth.storage.writers import FOLDER, JSONL, PARQUET, format_of, open_output
 
 NAMES = ["rows.jsonl", "rows.parquet", "rows.jsonl.gz", "rows.jsonl.zst", "rows"]
 
@@ -153,7 +153,7 @@ def test_somebody_elses_file_of_meanwhile_stays(tmp_path, monkeypatch, write, ca
                 (path / "theirs").write_text("theirs")
             return summary
 
-        monkeypatch.setattr("jax_ir_synth.cli._run", run)
+        monkeypatch.setattr("jax_ir_synth.cli.generate._run", run)
         assert write("--output", name, *flags) == 1
         shown = capsys.readouterr().err
         assert "kept in " in shown
@@ -186,7 +186,7 @@ def test_other_compressions_are_refused(write, listed, name, jsonl):
 
 @pytest.mark.parametrize("name", ["a.jsonl.gz", "a.jsonl.zst"])
 def test_a_cut_off_file_is_told(tmp_path, write, name):
-    from jax_ir_synth.saved import open_saved
+    from jax_ir_synth.storage.dataset_reader import open_saved
 
     assert write("--output", name, "--count", 2000) == 0
     whole = (tmp_path / name).read_bytes()
@@ -215,7 +215,7 @@ def test_the_format_of_a_stream(tmp_path, monkeypatch, name, kind):
 
 
 def test_a_file_beside_an_output(tmp_path):
-    from jax_ir_synth import outputs
+    from jax_ir_synth.storage import outputs
 
     for name in ("a.jsonl", "a"):
         found = outputs.beside(tmp_path / name, ".defects.jsonl")

@@ -144,10 +144,10 @@ def published(hub, made):
 
 
 def _make(python, folder: Path) -> None:
-    from jax_ir_synth.config import Request
-    from jax_ir_synth.plan import plan_rows
-    from jax_ir_synth.repository import tables
-    from jax_ir_synth.rows import rows
+    from jax_ir_synth.generate.plan import plan_rows
+    from jax_ir_synth.generate.rows import rows
+    from jax_ir_synth.request.config import Request
+    from jax_ir_synth.storage.repository import tables
 
     request = Request(seed=SEED, count=COUNT)
     real = list(rows(request, plan_rows(request)))

@@ -23,7 +23,7 @@ def run() -> int:
             really(seconds)
 
     time.sleep = sleep
-    from jax_ir_synth.publish.cli import main
+    from jax_ir_synth.cli.publish import main
 
     if how not in ("proven", "believed"):
         import ready_folder

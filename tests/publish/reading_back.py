@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from jax_ir_synth.plan import SPLITS, split_of
+from jax_ir_synth.schema.splits import SPLITS, split_of
 
 
 def by_split(rows: list[dict]) -> dict[str, list[dict]]:

@@ -2,7 +2,8 @@
 
 import shutil
 
-from jax_ir_synth.publish import cli, rows_file
+from jax_ir_synth.cli import publish
+from jax_ir_synth.publish import rows_file
 
 
 def use(folder: str) -> None:
@@ -12,6 +13,6 @@ def use(folder: str) -> None:
         shutil.copytree(folder, to)
         return "its rows"
 
-    cli._write = written
+    publish._write = written
     rows_file.opened = lambda path: None
     rows_file.take = lambda *_: []

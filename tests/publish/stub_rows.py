@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from jax_ir_synth.kernels import CATEGORIES
+from jax_ir_synth.request.categories import CATEGORIES
 
 KINDS = CATEGORIES[:4]
 

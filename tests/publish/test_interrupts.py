@@ -15,7 +15,7 @@ START = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 import ready_folder
-from jax_ir_synth.publish.cli import main
+from jax_ir_synth.cli.publish import main
 ready_folder.use(sys.argv[1])
 sys.exit(main(sys.argv[2:]))
 """
@@ -23,7 +23,7 @@ IMPATIENT = """
 import sys
 from jax_ir_synth.publish import client
 import ready_folder
-from jax_ir_synth.publish.cli import main
+from jax_ir_synth.cli.publish import main
 client._TIMEOUTS["read"] = 2
 ready_folder.use(sys.argv[1])
 sys.exit(main(sys.argv[2:]))

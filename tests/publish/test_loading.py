@@ -8,7 +8,7 @@ from huggingface_hub import DatasetCard
 from reading_back import by_split, card_of, files_in, of
 
 from jax_ir_synth.card.charts import CHARTS
-from jax_ir_synth.config import CONFIGS
+from jax_ir_synth.request.config import CONFIGS
 
 NAME = "alice/rows"
 SCRIPT = Path(__file__).with_name("plain_push.py")

@@ -4,9 +4,9 @@ import pytest
 from hub_state import blob
 from reading_back import card_of, data_of, files_in
 
-from jax_ir_synth.kernels import CATEGORIES
 from jax_ir_synth.publish import PublishError
 from jax_ir_synth.publish.push import files_of
+from jax_ir_synth.request.categories import CATEGORIES
 
 NAME = "alice/rows"
 

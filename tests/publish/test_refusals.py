@@ -8,7 +8,7 @@ import pytest
 from hub_state import Fault, blob
 from stub_rows import stub_row
 
-from jax_ir_synth.publish import cli
+from jax_ir_synth.cli import publish
 from jax_ir_synth.publish.names import check_name
 
 NAME = "alice/rows"
@@ -55,7 +55,7 @@ def _refused(done) -> str:
 def test_wrong_arguments(capsys, monkeypatch, tmp_path, arguments, told):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as raised:
-        cli.main(list(arguments))
+        publish.main(list(arguments))
     shown = capsys.readouterr()
     assert raised.value.code == 2 and shown.out == ""
     assert shown.err.count("\n") == 1 and told in shown.err
@@ -73,7 +73,7 @@ def test_names_of_the_hub(name):
 def test_help_and_wrong_arguments_load_nothing_heavy(python):
     heavy = "jax", "datasets", "pyarrow", "huggingface_hub", "matplotlib"
     script = (
-        "import sys; from jax_ir_synth.publish.cli import main\n"
+        "import sys; from jax_ir_synth.cli.publish import main\n"
         "try: main(sys.argv[1:])\n"
         f"finally: print([name for name in {heavy} if name in sys.modules])"
     )
@@ -191,7 +191,7 @@ def test_rows_of_other_types_and_none_at_all(hub, publish, stubs):
 def test_a_missing_extra(python, surroundings, hub, module):
     script = (
         f"import sys; sys.modules[{module!r}] = None\n"
-        "from jax_ir_synth.publish.cli import main\nsys.exit(main(sys.argv[1:]))"
+        "from jax_ir_synth.cli.publish import main\nsys.exit(main(sys.argv[1:]))"
     )
     done = python("-c", script, NAME, "--count", 10, env=surroundings)
     assert done.returncode == 2 and done.stderr == (

@@ -6,11 +6,11 @@ import yaml
 from pyarrow.parquet import read_table
 from stub_rows import KINDS, stub_row
 
-from jax_ir_synth.columns import SCHEMA
-from jax_ir_synth.plan import SPLITS, split_of
-from jax_ir_synth.repository.layout import is_ours
-from jax_ir_synth.repository.metadata import card_data, features
-from jax_ir_synth.repository.tables import there, write
+from jax_ir_synth.schema.columns import SCHEMA
+from jax_ir_synth.schema.splits import SPLITS, split_of
+from jax_ir_synth.storage.repository.layout import is_ours
+from jax_ir_synth.storage.repository.metadata import card_data, features
+from jax_ir_synth.storage.repository.tables import there, write
 
 
 def _rows(count):
@@ -71,7 +71,7 @@ def test_the_card_tells_what_is_there(tmp_path):
     from datasets.utils.metadata import MetadataConfigs
     from huggingface_hub import DatasetCardData
 
-    from jax_ir_synth.jax_ir_synth import dataset_info
+    from jax_ir_synth.storage.dataset_info import dataset_info
 
     subsets = write(tmp_path, _rows(40), ["all", *KINDS])
     data = yaml.safe_load(yaml.safe_dump(card_data(subsets)))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jax_ir_synth.plan import PlannedRow, plan_rows
+from jax_ir_synth.generate.plan import PlannedRow, plan_rows
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from jax_ir_synth.config import Request
+from jax_ir_synth.request.config import Request
 
 # Small; verifying the rows is not what is tested here.
 WANTED = Request(seed=5, count=24, verify=False)

@@ -8,9 +8,10 @@ import pytest
 from pyarrow import parquet
 from scale_run import SHARDS, WANTED, contents
 
-from jax_ir_synth import files
-from jax_ir_synth.plan import SPLITS
-from jax_ir_synth.scale import check, cli
+from jax_ir_synth.cli import scale
+from jax_ir_synth.scale import check
+from jax_ir_synth.schema.splits import SPLITS
+from jax_ir_synth.storage import atomic_write
 
 SHARD = f"shard-00002-of-{SHARDS:05d}"
 OTHER = f"shard-00003-of-{SHARDS:05d}"
@@ -30,7 +31,7 @@ def _faults(folder):
 def _edit(path, change):
     value = json.loads(path.read_text())
     change(value)
-    files.write_json(path, value)
+    atomic_write.write_json(path, value)
 
 
 def _rewrite(folder, change):
@@ -40,14 +41,14 @@ def _rewrite(folder, change):
         change(parquet.read_table(path).to_pylist()), parquet.read_schema(path)
     )
     parquet.write_table(table, path)
-    entry = {"rows": len(table), "bytes": path.stat().st_size, "sha256": files.sha256(path)}
+    entry = {"rows": len(table), "bytes": path.stat().st_size, "sha256": atomic_write.sha256(path)}
     _edit(folder / MANIFEST, lambda manifest: manifest["files"].update({FILE: entry}))
 
 
 def test_a_whole_result(undisturbed, capsys):
     assert check.check(undisturbed) == check.Result(WANTED.count, SHARDS, [])
     before = contents(undisturbed)
-    assert cli.main(["--check", str(undisturbed)]) == 0
+    assert scale.main(["--check", str(undisturbed)]) == 0
     shown = capsys.readouterr()
     assert shown.out == f"{undisturbed}: 24 rows in 6 shards, all as they should be\n"
     assert shown.err == ""
@@ -57,7 +58,7 @@ def test_a_whole_result(undisturbed, capsys):
 def test_a_fault_is_a_line_and_exit_code_1(folder, capsys):
     (folder / FILE).unlink()
     (folder / f"manifests/{OTHER}.json").unlink()
-    assert cli.main(["--check", str(folder)]) == 1
+    assert scale.main(["--check", str(folder)]) == 1
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err.splitlines() == [
@@ -82,7 +83,7 @@ def test_a_truncated_file(folder):
 
 def test_a_file_that_is_no_parquet_though_its_manifest_agrees(folder):
     (folder / FILE).write_bytes(b"PAR1")
-    entry = {"rows": 1, "bytes": 4, "sha256": files.sha256(folder / FILE)}
+    entry = {"rows": 1, "bytes": 4, "sha256": atomic_write.sha256(folder / FILE)}
     _edit(folder / MANIFEST, lambda manifest: manifest["files"].update({FILE: entry}))
     (fault,) = _faults(folder)
     assert fault.startswith(f"{FILE} is no whole Parquet file: ")
@@ -197,7 +198,7 @@ def test_a_row_of_another_split(folder):
 def test_a_column_too_few(folder):
     path = folder / FILE
     parquet.write_table(parquet.read_table(path).drop_columns(["cuda"]), path)
-    entry = {"rows": 1, "bytes": path.stat().st_size, "sha256": files.sha256(path)}
+    entry = {"rows": 1, "bytes": path.stat().st_size, "sha256": atomic_write.sha256(path)}
     _edit(folder / MANIFEST, lambda manifest: manifest["files"].update({FILE: entry}))
     (fault,) = _faults(folder)
     assert fault.startswith(f"{FILE} has the columns id, kernel_name, python, cpp, type, ")
@@ -221,7 +222,7 @@ def test_no_config(folder, content):
 
 def test_no_folder(tmp_path, capsys):
     with pytest.raises(SystemExit) as raised:
-        cli.main(["--check", str(tmp_path / "none")])
+        scale.main(["--check", str(tmp_path / "none")])
     assert raised.value.code == 2
     assert capsys.readouterr().err == (
         f"python -m jax_ir_synth.scale: error: `--check` (={tmp_path}/none) must be a folder that "

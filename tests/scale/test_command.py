@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 
-from jax_ir_synth.scale import cli
+from jax_ir_synth.cli import scale
 
 
 @pytest.fixture
@@ -12,10 +12,10 @@ def asked(monkeypatch, tmp_path):
     """What the command was asked for, as it would be run."""
     pytest.importorskip("datatrove", reason="the extra scale isn't installed")
     seen = []
-    monkeypatch.setattr(cli, "_run", lambda arguments, folder, pinned: seen.append(pinned) or 0)
+    monkeypatch.setattr(scale, "_run", lambda arguments, folder, pinned: seen.append(pinned) or 0)
 
     def ask(*arguments):
-        assert cli.main([*arguments, "--output", str(tmp_path / "data")]) == 0
+        assert scale.main([*arguments, "--output", str(tmp_path / "data")]) == 0
         return seen.pop()
 
     return ask
@@ -52,7 +52,7 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(monkeypatch, tmp_path, capsys
         pytest.importorskip("datatrove", reason="the extra scale isn't installed")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as raised:
-        cli.main(list(arguments))
+        scale.main(list(arguments))
     assert raised.value.code == 2
     shown = capsys.readouterr()
     assert shown.out == "" and shown.err.count("\n") == 1
@@ -72,7 +72,7 @@ def test_a_missing_extra(monkeypatch, tmp_path, capsys, missing, executor, extra
         lambda name: None if name == missing else found("json" if name == "datatrove" else name),
     )
     with pytest.raises(SystemExit) as raised:
-        cli.main(["--output", str(tmp_path / "data"), "--executor", executor])
+        scale.main(["--output", str(tmp_path / "data"), "--executor", executor])
     assert raised.value.code == 2
     assert capsys.readouterr().err == (
         "python -m jax_ir_synth.scale: error: needs the extra "
@@ -85,7 +85,7 @@ def test_help_loads_nothing_heavy(python):
     done = python("-X", "importtime", "-m", "jax_ir_synth.scale", "--help")
     assert done.returncode == 0 and "--shards" in done.stdout
     loaded = {line.rsplit("|")[-1].strip() for line in done.stderr.splitlines()}
-    assert "jax_ir_synth.scale.cli" in loaded
+    assert "jax_ir_synth.cli.scale" in loaded
     assert not loaded & {"jax", "datasets", "pyarrow", "numpy", "datatrove", "ray"}
 
 

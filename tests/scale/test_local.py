@@ -12,8 +12,8 @@ import pyarrow.parquet
 import pytest
 from scale_run import SHARDS, WANTED, Command, contents, manifests, until
 
-from jax_ir_synth.plan import SPLITS
-from jax_ir_synth.rows import rows
+from jax_ir_synth.generate.rows import rows
+from jax_ir_synth.schema.splits import SPLITS
 
 pytest.importorskip("datatrove", reason="the extra scale isn't installed")
 

@@ -8,11 +8,12 @@ import shutil
 import pytest
 from scale_run import SHARDS, WANTED, contents
 
-from jax_ir_synth import files
-from jax_ir_synth.config import Request
+from jax_ir_synth.cli import scale
 from jax_ir_synth.lowering import compiling
-from jax_ir_synth.scale import ScaleError, cli, pin, planning, shards
+from jax_ir_synth.request.config import Request
+from jax_ir_synth.scale import ScaleError, planning, run_manifest, shards
 from jax_ir_synth.scale.draws import Range
+from jax_ir_synth.storage import atomic_write
 
 pytest.importorskip("datatrove", reason="the extra scale isn't installed")
 
@@ -22,13 +23,13 @@ from jax_ir_synth.scale.steps import DrawStep, ShardStep  # noqa: E402
 @pytest.fixture
 def folder(tmp_path):
     """A folder of WANTED's, with nothing made yet."""
-    pin.settle(tmp_path / "data", pin.pin_here(WANTED, SHARDS))
+    run_manifest.settle(tmp_path / "data", run_manifest.pin_here(WANTED, SHARDS))
     return tmp_path / "data"
 
 
 def _error(capsys, *arguments) -> str:
     with pytest.raises(SystemExit) as raised:
-        cli.main([str(argument) for argument in arguments])
+        scale.main([str(argument) for argument in arguments])
     assert raised.value.code == 2
     shown = capsys.readouterr()
     assert shown.out == "" and shown.err.count("\n") == 1
@@ -62,21 +63,21 @@ def test_proven_rows_and_others_are_not_mixed(folder, capsys):
     assert "verify is False there, True here" in _error(capsys, *_asked(folder))
 
 
-@pytest.mark.parametrize("package", pin.VERSIONED)
+@pytest.mark.parametrize("package", run_manifest.VERSIONED)
 def test_another_version_is_one_line_and_changes_nothing(folder, capsys, package):
-    config = pin.read(folder)
+    config = run_manifest.read(folder)
     config["versions"][package] = "0.1.2"
-    files.write_json(folder / "config.json", config)
+    atomic_write.write_json(folder / "config.json", config)
     before = contents(folder)
-    here = pin.versions_here()[package]
+    here = run_manifest.versions_here()[package]
     said = _error(capsys, "--no-verify", *_asked(folder))
     assert f"holds other rows: {package} is 0.1.2 there, {here} here. " in said
     assert contents(folder) == before
 
 
 def test_other_sources(folder, capsys):
-    config = pin.read(folder) | {"sources": "ab" * 32}
-    files.write_json(folder / "config.json", config)
+    config = run_manifest.read(folder) | {"sources": "ab" * 32}
+    atomic_write.write_json(folder / "config.json", config)
     assert "sources is abababababab there, " in _error(capsys, "--no-verify", *_asked(folder))
 
 
@@ -94,22 +95,22 @@ def test_what_a_run_killed_at_once_left_is_no_obstacle(tmp_path, folder):
     left = tmp_path / "left"
     left.mkdir()
     (left / ".config.json.0123456789abcdef.partial").write_text("{")
-    pin.settle(left, pin.pin_here(WANTED, SHARDS))
-    assert pin.read(left) == pin.read(folder)
+    run_manifest.settle(left, run_manifest.pin_here(WANTED, SHARDS))
+    assert run_manifest.read(left) == run_manifest.read(folder)
 
 
 def test_of_two_at_once_one_is_first(tmp_path):
-    assert files.create_json(tmp_path / "x.json", {"a": 1})
-    assert not files.create_json(tmp_path / "x.json", {"a": 2})
-    assert files.read_json(tmp_path / "x.json") == {"a": 1}
+    assert atomic_write.create_json(tmp_path / "x.json", {"a": 1})
+    assert not atomic_write.create_json(tmp_path / "x.json", {"a": 2})
+    assert atomic_write.read_json(tmp_path / "x.json") == {"a": 1}
     assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
 
 
 def _of_another_node(folder):
     """The launcher has another jax than this process, which is a node's."""
-    here = pin.pin_here(WANTED, SHARDS)
+    here = run_manifest.pin_here(WANTED, SHARDS)
     pinned = dataclasses.replace(here, versions=here.versions | {"jax": "0.10.99"})
-    files.write_json(folder / "config.json", pinned.described())
+    atomic_write.write_json(folder / "config.json", pinned.described())
     return pinned
 
 
@@ -127,16 +128,16 @@ def test_a_node_with_another_jax_makes_nothing(folder, step):
 
 
 def test_a_folder_that_became_anothers_while_a_task_waited(folder):
-    pinned = pin.pin_here(WANTED, SHARDS)
-    config = pin.read(folder)
+    pinned = run_manifest.pin_here(WANTED, SHARDS)
+    config = run_manifest.read(folder)
     config["request"]["seed"] = 99
-    files.write_json(folder / "config.json", config)
+    atomic_write.write_json(folder / "config.json", config)
     with pytest.raises(ScaleError, match="seed is 99 there, 5 here"):
         DrawStep(folder, pinned, [Range("unary", 0, 2)]).run(None, 0, 1)
 
 
 def test_a_shard_by_other_versions_counts_as_missing(undisturbed):
-    pinned = pin.pin_here(WANTED, SHARDS)
+    pinned = run_manifest.pin_here(WANTED, SHARDS)
     assert shards.missing(undisturbed, pinned) == []
     other = dataclasses.replace(pinned, versions=pinned.versions | {"jax": "0.10.99"})
     assert shards.missing(undisturbed, other) == list(range(SHARDS))
@@ -145,18 +146,18 @@ def test_a_shard_by_other_versions_counts_as_missing(undisturbed):
 def test_cpus_whose_code_differs_are_not_mixed(tmp_path, monkeypatch):
     """The first machine that makes rows with code for a CPU says for which kind."""
     request = Request(count=4, device="cpu", dialect="llvm")
-    pinned = pin.pin_here(request, 1)
-    pin.settle(tmp_path, pinned)
-    pin.check_here(tmp_path, pinned)
-    first = files.read_json(tmp_path / "cpu.json")["target"]
+    pinned = run_manifest.pin_here(request, 1)
+    run_manifest.settle(tmp_path, pinned)
+    run_manifest.check_here(tmp_path, pinned)
+    first = atomic_write.read_json(tmp_path / "cpu.json")["target"]
     assert first.startswith("x86-64-v3")
-    pin.check_here(tmp_path, pinned)
+    run_manifest.check_here(tmp_path, pinned)
     monkeypatch.setattr(
         compiling, "compile_module", lambda *_: compiling.Compiled({}, "x86-64-v3:other")
     )
     told = f"target is {first} there, x86-64-v3:other here"
     with pytest.raises(ScaleError, match=re.escape(told)):
-        pin.check_here(tmp_path, pinned)
+        run_manifest.check_here(tmp_path, pinned)
 
 
 @pytest.mark.parametrize("number", [0, -1, 25])
@@ -176,7 +177,7 @@ def test_shards_cover_all_rows():
 
 def test_what_is_gone_or_cut_off_is_missing(undisturbed, tmp_path):
     folder = shutil.copytree(undisturbed, tmp_path / "data")
-    pinned = pin.pin_here(WANTED, SHARDS)
+    pinned = run_manifest.pin_here(WANTED, SHARDS)
     (folder / f"train/{shards.name(1, SHARDS)}.parquet").unlink()
     cut = folder / f"train/{shards.name(2, SHARDS)}.parquet"
     cut.write_bytes(cut.read_bytes()[:-1])

@@ -4,9 +4,9 @@ import random
 
 import pytest
 
-from jax_ir_synth import plan
-from jax_ir_synth.config import Request
-from jax_ir_synth.plan import Drawn, plan_rows
+from jax_ir_synth.generate import plan
+from jax_ir_synth.generate.plan import Drawn, plan_rows
+from jax_ir_synth.request.config import Request
 from jax_ir_synth.scale import ScaleError, draws, planning
 from jax_ir_synth.scale.draws import Range
 

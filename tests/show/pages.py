@@ -7,7 +7,7 @@ import re
 
 from shown_rows import FORWARD, PYTHON, column, row
 
-from jax_ir_synth.reading import Reading
+from jax_ir_synth.schema.row_view import Reading
 from jax_ir_synth.show.page import page
 
 _DATA = re.compile(r'<script type="text/plain" id="data">([A-Za-z0-9+/=]*)</script>')

@@ -6,8 +6,8 @@ import json
 import pyarrow
 from pyarrow import parquet
 
-from jax_ir_synth.columns import SCHEMA
-from jax_ir_synth.lowering.column import Column, write_column
+from jax_ir_synth.schema.columns import SCHEMA
+from jax_ir_synth.schema.ir_column import Column, write_column
 
 PYTHON = '''\
 def kernel_scaled_tanh(x, scale):
@@ -38,7 +38,7 @@ module @jit_kernel_scaled_tanh_loss {
 OTHER = BACKWARD.replace("lapack_spotrf_ffi", "cusolver_potrf_ffi").replace(
     "    %1 = stablehlo.negate %0 : tensor<2x4xf32>\n", ""
 )
-# Skeletons of each split, see `plan.split_of`.
+# Skeletons of each split, see `splits.split_of`.
 SKELETONS = {"train": "0" * 32, "validation": f"{8:08x}" + "0" * 24, "test": f"{9:08x}" + "0" * 24}
 
 

@@ -8,7 +8,7 @@ from pages import write
 from shown_rows import BACKWARD, FORWARD, column, row
 from watching import choose, code, soon
 
-from jax_ir_synth.show.command import ROWS
+from jax_ir_synth.cli.show import ROWS
 from jax_ir_synth.show.lexicon import KINDS
 from jax_ir_synth.show.page import write_page
 from jax_ir_synth.show.sources import SavedRows

@@ -6,7 +6,7 @@ from pages import HOSTILE, hostile_row, write
 from shown_rows import FORWARD, column, row
 from watching import choose, code, ids, soon, watched
 
-from jax_ir_synth.reading import Reading
+from jax_ir_synth.schema.row_view import Reading
 
 
 def test_hostile_text_is_text(open_page, tmp_path):

@@ -5,11 +5,11 @@ import os
 import pytest
 from shown_rows import BACKWARD, FORWARD, PYTHON, column, jsonl, parquet_of, row
 
-from jax_ir_synth.cli import Terminated
-from jax_ir_synth.config import CONFIGS, Request
-from jax_ir_synth.plan import plan_rows
-from jax_ir_synth.rows import RowError, rows
-from jax_ir_synth.show.command import main
+from jax_ir_synth.cli.generate import Terminated
+from jax_ir_synth.cli.show import main
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import RowError, rows
+from jax_ir_synth.request.config import CONFIGS, Request
 
 WHAT = "must be a folder of save_to_disk, a .jsonl or .parquet file"
 
@@ -119,7 +119,7 @@ def test_a_page_that_cannot_be_written_stops_before_the_work(here, capsys, monke
     def refused(folder, name):
         raise PermissionError(13, os.strerror(13), str(folder))
 
-    monkeypatch.setattr("jax_ir_synth.destinations.partial_file", refused)
+    monkeypatch.setattr("jax_ir_synth.storage.destinations.partial_file", refused)
     monkeypatch.setattr(SavedRows, "some", None)  # any work would fail
     with pytest.raises(SystemExit) as raised:
         main(["a.jsonl", "--html", "a.html"])
@@ -160,5 +160,5 @@ def test_help_and_wrong_flags_load_nothing_heavy(python):
     for arguments in (["--help"], ["--pass", "x"], ["nothing_there"]):
         done = python("-X", "importtime", "-m", "jax_ir_synth.show", *arguments)
         loaded = {line.rsplit("|")[-1].strip() for line in done.stderr.splitlines()}
-        assert "jax_ir_synth.show.command" in loaded
+        assert "jax_ir_synth.cli.show" in loaded
         assert not loaded & {"jax", "datasets", "pyarrow", "rich", "pygments", "pandas"}

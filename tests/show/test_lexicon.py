@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from jax_ir_synth.config import Request
-from jax_ir_synth.dialects import DIALECTS
-from jax_ir_synth.lowering.column import read_columns
-from jax_ir_synth.plan import plan_rows
-from jax_ir_synth.rows import make_row
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import make_row
+from jax_ir_synth.request.config import Request
+from jax_ir_synth.request.dialects import DIALECTS
+from jax_ir_synth.schema.ir_column import read_columns
 from jax_ir_synth.show.lexers import TOKENS, lexer_of
 from jax_ir_synth.show.lexicon import KINDS, LEXICON, language_of
 

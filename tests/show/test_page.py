@@ -10,9 +10,9 @@ import pytest
 from pages import HOSTILE, data_of, hostile_row, numbered, write
 from shown_rows import BACKWARD, FORWARD, OTHER, column, jsonl, row
 
-from jax_ir_synth.reading import Reading
+from jax_ir_synth.cli.show import main
+from jax_ir_synth.schema.row_view import Reading
 from jax_ir_synth.show import page as pages
-from jax_ir_synth.show.command import main
 from jax_ir_synth.show.difference import difference
 from jax_ir_synth.show.page import page
 from jax_ir_synth.show.sources import SavedRows

@@ -6,13 +6,13 @@ import datasets
 import pytest
 from shown_rows import jsonl, parquet_of, row
 
-from jax_ir_synth.config import Request
-from jax_ir_synth.kernels import CATEGORIES
-from jax_ir_synth.plan import plan_rows
-from jax_ir_synth.rows import rows
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import rows
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.config import Request
 from jax_ir_synth.show.choice import evenly
 from jax_ir_synth.show.sources import MadeRows, SavedRows, ShowError
-from jax_ir_synth.writers import FOLDER, open_output
+from jax_ir_synth.storage.writers import FOLDER, open_output
 
 REQUEST = Request(seed=5, count=2 * len(CATEGORIES), verify=False)
 

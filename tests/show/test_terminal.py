@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from shown_rows import BACKWARD, FORWARD, OTHER, PYTHON, column, row
 
-from jax_ir_synth.reading import Reading
+from jax_ir_synth.schema.row_view import Reading
 from jax_ir_synth.show.parts import PASSES, parts_of
 from jax_ir_synth.show.terminal import console_here, show_row
 

@@ -5,14 +5,14 @@ import copy
 import jax
 import pytest
 
-from jax_ir_synth.config import Request
-from jax_ir_synth.kernels import CATEGORIES
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import rows
 from jax_ir_synth.lowering import lower_source
-from jax_ir_synth.plan import plan_rows
-from jax_ir_synth.rows import rows
-from jax_ir_synth.sources import read_source
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.config import Request
+from jax_ir_synth.schema.source_facts import read_source
 
-# Skeleton hashes by their split, see `plan.split_of`.
+# Skeleton hashes by their split, see `splits.split_of`.
 SKELETON = {"train": "0" * 32, "validation": f"{8:08x}" + "0" * 24, "test": f"{9:08x}" + "0" * 24}
 
 

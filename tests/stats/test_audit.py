@@ -2,9 +2,9 @@
 
 import pytest
 
-from jax_ir_synth import audit
-from jax_ir_synth.lowering.column import read_columns, write_column
-from jax_ir_synth.reading import Reading
+from jax_ir_synth.schema.ir_column import read_columns, write_column
+from jax_ir_synth.schema.row_view import Reading
+from jax_ir_synth.stats import audit
 
 
 def _checks(faults):
@@ -16,7 +16,7 @@ def test_rows_as_they_are_made_have_no_fault(good):
 
 
 def test_every_category_has_been_audited(good):
-    from jax_ir_synth.kernels import CATEGORIES
+    from jax_ir_synth.request.categories import CATEGORIES
 
     assert {row["type"] for row in good} == {f"generate_{category}" for category in CATEGORIES}
 

@@ -4,9 +4,9 @@ import copy
 
 import pytest
 
-from jax_ir_synth.audit import malformed
-from jax_ir_synth.columns import SCHEMA
-from jax_ir_synth.lowering.column import read_columns, write_column
+from jax_ir_synth.schema.columns import SCHEMA
+from jax_ir_synth.schema.ir_column import read_columns, write_column
+from jax_ir_synth.stats.audit import malformed
 
 
 def _one_reason(rows):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jax_ir_synth.lowering.column import read_column
-from jax_ir_synth.masking import masked_module, masked_python
+from jax_ir_synth.schema.ir_column import read_column
+from jax_ir_synth.schema.masking import masked_module, masked_python
 
 _VALUE = re.compile(r"%[\w$]+(:\d+)?(#\d+)?")
 

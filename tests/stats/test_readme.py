@@ -7,21 +7,22 @@ from pathlib import Path
 import jax
 import pytest
 
-from jax_ir_synth import cli, samples
-from jax_ir_synth.card import command as card_command
-from jax_ir_synth.columns import SCHEMA
-from jax_ir_synth.config import CONFIGS, DEFAULTS
+from jax_ir_synth.cli import card as card_command
+from jax_ir_synth.cli import evaluate as evaluate_command
+from jax_ir_synth.cli import generate, stats
+from jax_ir_synth.cli import publish as publish_command
+from jax_ir_synth.cli import scale as scale_command
+from jax_ir_synth.cli import show as show_command
+from jax_ir_synth.cli import verify as verify_command
 from jax_ir_synth.evaluate import baselines
-from jax_ir_synth.evaluate import cli as evaluate_command
 from jax_ir_synth.lowering import lower_source
-from jax_ir_synth.publish import cli as publish_command
-from jax_ir_synth.reading import Reading
-from jax_ir_synth.scale import cli as scale_command
-from jax_ir_synth.show import command as show_command
-from jax_ir_synth.stats import command, tables
+from jax_ir_synth.request.config import CONFIGS, DEFAULTS
+from jax_ir_synth.schema.columns import SCHEMA
+from jax_ir_synth.schema.row_view import Reading
+from jax_ir_synth.schema.verification import CUDA_PARSED, OF_STABLEHLO, WORDS
+from jax_ir_synth.show import samples
+from jax_ir_synth.stats import tables
 from jax_ir_synth.stats.figures import Figures
-from jax_ir_synth.verify import CUDA_PARSED, OF_STABLEHLO, WORDS
-from jax_ir_synth.verify import command as verify_command
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
@@ -86,8 +87,8 @@ def _commands() -> list[list[str]]:
 
 def test_commands_are_understood():
     parsers = {
-        "jax_ir_synth": cli._parser(),
-        "jax_ir_synth.stats": command._parser(),
+        "jax_ir_synth": generate._parser(),
+        "jax_ir_synth.stats": stats._parser(),
         "jax_ir_synth.samples": samples._parser(),
     }
     parsers["jax_ir_synth.verify"] = verify_command._parser()

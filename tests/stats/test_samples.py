@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from jax_ir_synth.kernels import CATEGORIES
-from jax_ir_synth.lowering.column import read_column
-from jax_ir_synth.reading import Reading
-from jax_ir_synth.samples import chosen, main, page
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.schema.ir_column import read_column
+from jax_ir_synth.schema.row_view import Reading
+from jax_ir_synth.show.samples import chosen, main, page
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import jax
 import pytest
 
-from jax_ir_synth.sources import ARRAY_METHODS, read_source
+from jax_ir_synth.schema.source_facts import ARRAY_METHODS, read_source
 
 _SOURCE = '''\
 def kernel_a(x: jax.Array, ids, scale=2.0) -> jnp.ndarray:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from jax_ir_synth.audit import CHECKS, audit
-from jax_ir_synth.kernels import CATEGORIES
-from jax_ir_synth.plan import SPLITS, split_of
-from jax_ir_synth.reading import Reading
+from jax_ir_synth.cli.stats import main, summarise
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.schema.row_view import Reading
+from jax_ir_synth.schema.splits import SPLITS, split_of
 from jax_ir_synth.stats import tables
-from jax_ir_synth.stats.command import main, summarise
+from jax_ir_synth.stats.audit import CHECKS, audit
 from jax_ir_synth.stats.figures import Figures
-from jax_ir_synth.writers import FOLDER, JSONL, PARQUET, open_output
+from jax_ir_synth.storage.writers import FOLDER, JSONL, PARQUET, open_output
 
 
 @pytest.fixture

@@ -126,7 +126,7 @@ def _verify(text: str) -> str:
     import numpy as np
 
     from jax_ir_synth.lowering.parsing import parsed
-    from jax_ir_synth.meaning.inputs import DTYPES, HALF
+    from jax_ir_synth.reference.inputs import DTYPES, HALF
     from jax_ir_synth.verify import xla
     from jax_ir_synth.verify.execution import execute, execute_exactly
     from jax_ir_synth.verify.signature import signature

@@ -179,7 +179,7 @@ def main(seconds: float, seed: int, path: str) -> None:
 
     from answering import answers
 
-    from jax_ir_synth.lowering.column import read_column
+    from jax_ir_synth.schema.ir_column import read_column
 
     with open(path) as file:
         rows = [json.loads(line) for line in file]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from edits import EDITS, edited
 
-from jax_ir_synth.lowering.column import read_column, write_column
+from jax_ir_synth.schema.ir_column import read_column, write_column
 
 
 class Mutant(NamedTuple):

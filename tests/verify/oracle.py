@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from mutants import Mutant
 
-from jax_ir_synth.lowering.column import read_column
 from jax_ir_synth.lowering.parsing import parsed
-from jax_ir_synth.meaning.inputs import random_inputs
+from jax_ir_synth.reference.inputs import random_inputs
+from jax_ir_synth.schema.ir_column import read_column
 from jax_ir_synth.verify import xla
 from jax_ir_synth.verify.interpreter import CannotRun, Program
 

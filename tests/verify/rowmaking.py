@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from jax_ir_synth.kernels.core.values import InAval
+from jax_ir_synth.kernels.builder.values import InAval
 from jax_ir_synth.lowering import lower_source
 
 FLOATS = ("float32", "float16", "bfloat16")

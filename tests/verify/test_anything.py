@@ -9,7 +9,7 @@ from jax.experimental import io_callback
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from jax_ir_synth.lowering import lower
-from jax_ir_synth.lowering.column import read_column
+from jax_ir_synth.schema.ir_column import read_column
 
 X = jax.ShapeDtypeStruct((4, 4), "float32")
 EMPTY = jax.ShapeDtypeStruct((3, 0), "float32")

@@ -12,8 +12,8 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from jax_ir_synth.columns import SCHEMA
-from jax_ir_synth.verify.command import main
+from jax_ir_synth.cli.verify import main
+from jax_ir_synth.schema.columns import SCHEMA
 
 CHECK = "stub_checks:obey"
 HERE = Path(__file__).parent
@@ -123,7 +123,7 @@ def test_bad_lines_are_named_and_the_others_proven(tmp_path, capsys):
 
 
 def test_a_line_without_an_end(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("jax_ir_synth.saved._MAX_LINE_BYTES", 2000)
+    monkeypatch.setattr("jax_ir_synth.storage.dataset_reader._MAX_LINE_BYTES", 2000)
     path = _lines(tmp_path / "a.jsonl", _row(0), "x" * 5000, _row(1))
     assert main([path], CHECK) == 1
     assert f"line 2 of {path}: unknown: is longer than 2000 bytes" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from jax import lax
 from operation_texts import call_of, definite, draws, lowered, matrix, module_of, tensor
 
 from jax_ir_synth.lowering.parsing import parsed
-from jax_ir_synth.verify import foreign, xla
+from jax_ir_synth.verify import fallback_kernels, xla
 from jax_ir_synth.verify.interpreter import Program
 
 # Of float32 factorisations, relative to the largest element.
@@ -89,7 +89,7 @@ def test_q_of_its_reflectors(shape):
 
 
 def test_every_routine_of_lapack_is_tested():
-    lapack = {name for name in foreign._ROUTINES if name.startswith("lapack")}
+    lapack = {name for name in fallback_kernels._ROUTINES if name.startswith("lapack")}
     assert lapack == {case[0] for case in ROUTINES} | {"lapack_sorgqr_ffi"}
 
 
@@ -202,5 +202,5 @@ def test_every_routine_of_cuda_is_tested():
     called = set()
     for function, number in CUDA.values():
         text = lowered(function, *[matrix(4, 4), matrix(4, 2)][:number], platform="cuda")
-        called |= {name for name in foreign._ROUTINES if f"@{name}(" in text}
-    assert called == {name for name in foreign._ROUTINES if name.startswith("cu")}
+        called |= {name for name in fallback_kernels._ROUTINES if f"@{name}(" in text}
+    assert called == {name for name in fallback_kernels._ROUTINES if name.startswith("cu")}

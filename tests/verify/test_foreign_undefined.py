@@ -8,7 +8,7 @@ from jax import lax
 from operation_texts import call_of, lowered, matrix, module_of, tensor
 
 from jax_ir_synth.lowering.parsing import parsed, walk
-from jax_ir_synth.verify import foreign, xla
+from jax_ir_synth.verify import fallback_kernels, xla
 from jax_ir_synth.verify.interpreter import CannotRun, Program
 
 SQUARE, FOUR, BATCH, INFO = tensor((4, 4)), tensor((4,)), tensor((2, 3, 3)), "tensor<i32>"
@@ -64,9 +64,11 @@ UNDEFINED = {
 def test_what_is_not_known_is_undefined(name):
     text, told = UNDEFINED[name]
     with parsed(text) as module:
-        (operation,) = (op for op in walk(module.operation) if op.name in foreign.OPERATIONS)
-        with pytest.raises(foreign.Undefined, match=told):
-            foreign.meaning(operation)
+        (operation,) = (
+            op for op in walk(module.operation) if op.name in fallback_kernels.OPERATIONS
+        )
+        with pytest.raises(fallback_kernels.Undefined, match=told):
+            fallback_kernels.meaning(operation)
     with parsed(text) as module, pytest.raises(CannotRun, match="only a cuda device"):
         Program(module, "cuda")
 

@@ -6,11 +6,11 @@ import pytest
 from answering import answers
 from fuzzing import operation_texts, texts
 
-from jax_ir_synth.config import Request
-from jax_ir_synth.kernels import CATEGORIES
-from jax_ir_synth.lowering.column import read_column
-from jax_ir_synth.plan import plan_rows
-from jax_ir_synth.rows import rows
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import rows
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.config import Request
+from jax_ir_synth.schema.ir_column import read_column
 
 # Texts for each seed, of real rows' and of those of single operations.
 NUMBER = 300

@@ -10,10 +10,10 @@ import pytest
 from jax import lax
 
 from jax_ir_synth.lowering.parsing import parsed
-from jax_ir_synth.meaning.inputs import DTYPES, opposite, random_input, random_inputs
+from jax_ir_synth.reference.inputs import DTYPES, opposite, random_input, random_inputs
 from jax_ir_synth.verify import xla
 from jax_ir_synth.verify.interpreter import Program, Refused
-from jax_ir_synth.verify.widening import widened
+from jax_ir_synth.verify.promote import widened
 
 draws = np.random.default_rng(7)
 X = draws.uniform(-2, 2, (4, 3)).astype(np.float32)

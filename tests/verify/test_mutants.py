@@ -6,8 +6,8 @@ from edits import EDITS, edited
 from mutants import KINDS, Mutant, mutants, signature
 from oracle import differs, largest_difference
 
-from jax_ir_synth.lowering.column import Column, read_column, write_column
 from jax_ir_synth.lowering.parsing import parsed
+from jax_ir_synth.schema.ir_column import Column, read_column, write_column
 
 SEEDS = range(40)
 

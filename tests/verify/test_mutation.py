@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from mutants import KINDS, Mutant, mutants, signature
 
-from jax_ir_synth.config import Request
-from jax_ir_synth.plan import plan_rows
-from jax_ir_synth.rows import make_row
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import make_row
+from jax_ir_synth.request.config import Request
 from jax_ir_synth.verify.sandbox import Limits, Sandbox
 
 REQUEST = Request(seed=20, count=500)

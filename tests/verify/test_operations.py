@@ -10,7 +10,7 @@ from jaxlib.mlir.dialects import _chlo_ops_gen, _stablehlo_ops_gen
 from operation_examples import LACKING, example
 
 from jax_ir_synth.lowering.parsing import parsed
-from jax_ir_synth.verify import foreign, operations
+from jax_ir_synth.verify import fallback_kernels, operations
 from jax_ir_synth.verify.admission import Refused, admit
 
 ELEMENTS = sorted(operations.ELEMENTS)
@@ -44,7 +44,7 @@ def test_the_interpreter_runs_every_operation_of_the_list(pairs):
     asked = [
         (name, element)
         for name, element in pairs
-        if name not in foreign.OPERATIONS and not (name in DIVISIONS and "i" in element)
+        if name not in fallback_kernels.OPERATIONS and not (name in DIVISIONS and "i" in element)
         # Of kinds that are refused by those of its results some abort the pass that rewrites CHLO.
         if element in operations.RUN[name] or _takes_another(name)
         if not (name == "stablehlo.remainder" and element in operations.COMPLEX)
@@ -58,7 +58,7 @@ def test_the_interpreter_runs_every_operation_of_the_list(pairs):
     }
     assert not wrong
     run = {name for (name, _), answer in zip(asked, found, strict=True) if answer.kind == "value"}
-    assert run == operations.RUN.keys() - foreign.OPERATIONS
+    assert run == operations.RUN.keys() - fallback_kernels.OPERATIONS
 
 
 def _takes_another(name: str) -> bool:
@@ -80,7 +80,7 @@ def test_what_the_list_has_is_run_and_nothing_ends_the_process(pairs):
         (name, element): answer.said
         for (name, element), answer in found.items()
         if element in operations.RUN[name] and answer.kind == "refused"
-        if "Unable to parse" not in answer.said and name not in foreign.OPERATIONS
+        if "Unable to parse" not in answer.said and name not in fallback_kernels.OPERATIONS
         # Results of other kinds than rows have, and NaNs, which are near to nothing.
         if "its main takes or returns" not in answer.said and "with 16 bits" not in answer.said
     }

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from rowmaking import aval, edited, expression, row
 
-from jax_ir_synth.lowering.column import read_column
-from jax_ir_synth.meaning import tolerance
-from jax_ir_synth.meaning.points import points
-from jax_ir_synth.meaning.program import Meaning
+from jax_ir_synth.reference import tolerance
+from jax_ir_synth.reference.points import points
+from jax_ir_synth.reference.program import Meaning
+from jax_ir_synth.schema.ir_column import read_column
 from jax_ir_synth.verify import NotProven, proof, prove
 from jax_ir_synth.verify.execution import execute_exactly
 

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from jax_ir_synth.config import Request
+from jax_ir_synth.cli.verify import main
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import rows
 from jax_ir_synth.lowering import program_hash
-from jax_ir_synth.lowering.column import Column, read_column, write_column
-from jax_ir_synth.plan import plan_rows
-from jax_ir_synth.rows import rows
-from jax_ir_synth.verify.command import main
+from jax_ir_synth.request.config import Request
+from jax_ir_synth.schema.ir_column import Column, read_column, write_column
 
 REQUEST = Request(seed=31, count=20, verify=False)
 HOSTILE = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jax_ir_synth.kernels.core.values import Undrawable, Value, broadcast, promote
+from jax_ir_synth.kernels.builder.values import Undrawable, Value, broadcast, promote
 
 ANY = (-np.inf, np.inf)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jax_ir_synth.kernels.core.values import Value, broadcast, promote
+from jax_ir_synth.kernels.builder.values import Value, broadcast, promote
 from jax_ir_synth.kernels.ops.base import ANY, Op, bool_dtype, first_dtype, first_shape
 
 FLOATS = ("float32", "float16", "bfloat16")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jax_ir_synth.kernels.core.values import SAMPLES
+from jax_ir_synth.kernels.builder.values import SAMPLES
 from jax_ir_synth.kernels.ops.base import Op, first_dtype, first_shape
 from jax_ir_synth.kernels.ops.rules import (
     NUMBERS,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jax_ir_synth.kernels.core.values import Value
+from jax_ir_synth.kernels.builder.values import Value
 from jax_ir_synth.kernels.ops.base import Op
 
 

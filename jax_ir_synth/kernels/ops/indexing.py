@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jax_ir_synth.kernels.core.values import Undrawable, broadcast
+from jax_ir_synth.kernels.builder.values import Undrawable, broadcast
 from jax_ir_synth.kernels.ops.base import Op, first_dtype, first_shape, keep_bounds, keep_samples
 from jax_ir_synth.kernels.ops.reductions import spread, summed
 from jax_ir_synth.kernels.ops.rules import NUMBERS, RAMP, changing_axis, hull, interleaved

@@ -4,7 +4,7 @@ What these give is bounded by what the matrix is known to be (its least eigenval
 elements' range does not tell: the caller passes `range=(low, high)` and `spread=std`.
 """
 
-from jax_ir_synth.kernels.core.values import Undrawable
+from jax_ir_synth.kernels.builder.values import Undrawable
 from jax_ir_synth.kernels.ops.base import Op, first_shape
 from jax_ir_synth.kernels.ops.reductions import around
 

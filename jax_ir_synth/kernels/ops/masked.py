@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jax_ir_synth.kernels.core.values import SAMPLES, Undrawable, broadcast
+from jax_ir_synth.kernels.builder.values import SAMPLES, Undrawable, broadcast
 from jax_ir_synth.kernels.ops.base import Op, bool_dtype, first_dtype, first_shape, keep_bounds
 from jax_ir_synth.kernels.ops.reductions import around, spread
 

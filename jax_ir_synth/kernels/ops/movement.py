@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from jax_ir_synth.kernels.core.values import Undrawable, broadcast
+from jax_ir_synth.kernels.builder.values import Undrawable, broadcast
 from jax_ir_synth.kernels.ops.base import Op, first_dtype, first_shape, keep_bounds, keep_samples
 from jax_ir_synth.kernels.ops.rules import (
     NUMBERS,

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from jax_ir_synth.kernels.core.values import Undrawable, Value, promote
+from jax_ir_synth.kernels.builder.values import Undrawable, Value, promote
 from jax_ir_synth.kernels.ops.base import Op, first_dtype
 from jax_ir_synth.kernels.ops.reductions import spread, summed
 from jax_ir_synth.kernels.ops.rules import (

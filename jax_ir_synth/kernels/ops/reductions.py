@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from jax_ir_synth.kernels.core.values import SAMPLES, Undrawable, Value
+from jax_ir_synth.kernels.builder.values import SAMPLES, Undrawable, Value
 from jax_ir_synth.kernels.ops.base import Op
 
 # Fixed, standardised offsets: how far a reduction's samples spread around what is expected of it.

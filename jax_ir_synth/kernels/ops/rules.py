@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jax_ir_synth.kernels.core.values import SAMPLES, Undrawable, Value
+from jax_ir_synth.kernels.builder.values import SAMPLES, Undrawable, Value
 
 NUMBERS = ("float32", "float16", "bfloat16", "int32", "bool")
 RAMP = np.linspace(0.0, 1.0, SAMPLES)

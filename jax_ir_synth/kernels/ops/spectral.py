@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jax_ir_synth.kernels.core.values import Undrawable
+from jax_ir_synth.kernels.builder.values import Undrawable
 from jax_ir_synth.kernels.ops.base import Op, first_dtype
 from jax_ir_synth.kernels.ops.reductions import around, spread
 

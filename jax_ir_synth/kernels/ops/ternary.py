@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jax_ir_synth.kernels.core.values import broadcast, promote
+from jax_ir_synth.kernels.builder.values import broadcast, promote
 from jax_ir_synth.kernels.ops.base import ANY, Op
 
 NUMBERS = ("float32", "float16", "bfloat16", "int32")

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from jax_ir_synth import targets
-from jax_ir_synth.helper import Helper, HelperDied, OfThisProcess
-from jax_ir_synth.targets import Target
+from jax_ir_synth.request import targets
+from jax_ir_synth.request.targets import Target
+from jax_ir_synth.runtime.helper import Helper, HelperDied, OfThisProcess
 
 # XLA keeps something of every module: so a helper is replaced after so many.
 MODULES_A_HELPER = 500

@@ -9,9 +9,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from jax_ir_synth.helper import answer_questions
-from jax_ir_synth.orphans import clean_up_after_parent
-from jax_ir_synth.targets import TARGETS, Target
+from jax_ir_synth.request.targets import TARGETS, Target
+from jax_ir_synth.runtime.helper import answer_questions
+from jax_ir_synth.runtime.orphans import clean_up_after_parent
 
 # In a compiled CPU program, see `TargetMachineOptionsProto`: the triple, then the processor.
 _PROCESSOR = re.compile(rb"x86_64-[\w-]+\x12.([\w-]+)\x1a..?([\w.,+-]+)", re.DOTALL)

@@ -25,15 +25,15 @@ import numpy as np
 from jaxlib import xla_client
 from jaxlib.xla_client import XlaRuntimeError
 
-from jax_ir_synth.config import Request
-from jax_ir_synth.lowering.column import read_column
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import make_row
 from jax_ir_synth.lowering.compiling import code, hlo, server
 from jax_ir_synth.lowering.parsing import parsed
-from jax_ir_synth.meaning import tolerance
-from jax_ir_synth.meaning.points import Point, understood
-from jax_ir_synth.plan import plan_rows
-from jax_ir_synth.rows import make_row
-from jax_ir_synth.targets import TARGETS
+from jax_ir_synth.reference import tolerance
+from jax_ir_synth.reference.points import Point, understood
+from jax_ir_synth.request.config import Request
+from jax_ir_synth.request.targets import TARGETS
+from jax_ir_synth.schema.ir_column import read_column
 from jax_ir_synth.verify import xla
 from jax_ir_synth.verify.execution import shortest
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jax_ir_synth.lowering import compiling
-from jax_ir_synth.targets import TARGETS
+from jax_ir_synth.request.targets import TARGETS
 
 HERE = Path(__file__).resolve().parent
 ROWS = {"gpu": 200, "cpu": 60, "rehearsal": 10, "another": 10, "negated": 10}

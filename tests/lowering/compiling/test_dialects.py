@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from jaxlib import _hlo
 
-from jax_ir_synth.dialects import COMPILED, DIALECTS
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import make_row
 from jax_ir_synth.lowering import lower
-from jax_ir_synth.lowering.column import read_column, read_columns
-from jax_ir_synth.plan import plan_rows
-from jax_ir_synth.rows import make_row
+from jax_ir_synth.request.dialects import COMPILED, DIALECTS
+from jax_ir_synth.schema.ir_column import read_column, read_columns
 
 COLUMNS = {"cpp": ("cpu", "x86-64-v3"), "cuda": ("gpu", "sm_90")}
 # What a text that depends on the process, the machine or the day would hold.
@@ -128,9 +128,9 @@ def test_hlo_is_whole_so_that_xla_can_read_it(made):
 
 REMAKE = """
 import json, sys
-from jax_ir_synth.config import Request
-from jax_ir_synth.plan import plan_rows
-from jax_ir_synth.rows import make_row
+from jax_ir_synth.request.config import Request
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import make_row
 request = Request(**json.loads(sys.argv[1]))
 planned = list(plan_rows(request))
 chosen = [planned[int(k)] for k in sys.argv[2].split(",")]

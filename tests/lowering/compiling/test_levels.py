@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from jax_ir_synth import levels
-from jax_ir_synth.dialects import DIALECTS
+from jax_ir_synth.cli import levels
+from jax_ir_synth.request.dialects import DIALECTS
 
 PAGE = Path(__file__).resolve().parents[3] / "dataset_card" / "levels.md"
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import capstone
 import pytest
 
-from jax_ir_synth.lowering.column import read_column
 from jax_ir_synth.lowering.compiling import machine
+from jax_ir_synth.schema.ir_column import read_column
 
 
 def texts(made) -> Iterator[str]:

@@ -12,12 +12,12 @@ from pathlib import Path
 import jax
 import pytest
 
-from jax_ir_synth.config import Request
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import RowError, make_row, rows
 from jax_ir_synth.lowering import compiling
 from jax_ir_synth.lowering.compiling import CompileError, compile_module
-from jax_ir_synth.plan import plan_rows
-from jax_ir_synth.rows import RowError, make_row, rows
-from jax_ir_synth.targets import TARGETS
+from jax_ir_synth.request.config import Request
+from jax_ir_synth.request.targets import TARGETS
 
 CPU = TARGETS["x86-64-v3"]
 X = jax.ShapeDtypeStruct((8,), "float32")
@@ -121,7 +121,7 @@ import os, sys, time
 sys.path.insert(0, sys.argv[1])
 import jax
 from jax_ir_synth.lowering import compiling
-from jax_ir_synth.targets import TARGETS
+from jax_ir_synth.request.targets import TARGETS
 text = jax.jit(lambda x: x * 2.0).lower(jax.ShapeDtypeStruct((8,), "float32")).as_text()
 compiling.compile_module(text, TARGETS["x86-64-v3"], ["llvm"])
 """
@@ -191,7 +191,7 @@ assert compiling.pids() == [own]
 
 
 def test_worker_processes_give_the_same_rows():
-    from jax_ir_synth.workers import Workers
+    from jax_ir_synth.generate.workers import Workers
 
     request = Request(category="unary", count=17, dialect=("llvm", "asm"), verify=False)
     planned = list(plan_rows(request))[::6]

@@ -6,8 +6,8 @@ import jax
 import pytest
 
 from jax_ir_synth.lowering import lower
-from jax_ir_synth.lowering.column import read_column
-from jax_ir_synth.targets import TARGETS, check_compilers
+from jax_ir_synth.request.targets import TARGETS, check_compilers
+from jax_ir_synth.schema.ir_column import read_column
 
 X = jax.ShapeDtypeStruct((64,), "float32")
 

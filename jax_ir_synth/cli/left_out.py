@@ -1,0 +1,76 @@
+"""A command's account of defects: a line on stderr at once, counts, and a file beside the output."""
+
+import collections
+import json
+import sys
+from pathlib import Path
+
+from jax_ir_synth.generate.defects import Defect, count_words
+from jax_ir_synth.storage import outputs
+
+
+def path_beside(output: Path) -> Path | None:
+    """The file that says what was left out of the rows at `output`; None beside a stream."""
+    return outputs.beside(output, ".defects.jsonl")
+
+
+class LeftOut:
+    """What was left out of a run so far; to be called with each defect, as a `defects.Tell`.
+
+    Attributes:
+      rows, candidates: for each category how many rows were left out, candidates dropped.
+
+    Args:
+      program: the command's name, which its lines on stderr begin with.
+    """
+
+    def __init__(self, program: str):
+        self._program = program
+        self._defects: list[Defect] = []
+        self.rows: collections.Counter[str] = collections.Counter()
+        self.candidates: collections.Counter[str] = collections.Counter()
+
+    def __call__(self, defect: Defect) -> None:
+        self._defects.append(defect)
+        counts = self.candidates if defect.id is None else self.rows
+        counts[defect.category] += 1
+        print(f"{self._program}: {defect.line}", file=sys.stderr, flush=True)
+
+    def __bool__(self) -> bool:
+        return bool(self._defects)
+
+    def __str__(self) -> str:
+        """The counts in words."""
+        return count_words(self.rows.total(), self.candidates.total())
+
+    def check(self, output: Path, overwrite: bool) -> None:
+        """Raises outputs.OutputError where another run's file is in the place of this one's."""
+        if (path := path_beside(output)) is not None:
+            outputs.check_new("--output", outputs.locate("--output", path), overwrite)
+
+    def record(self, output: Path, overwrite: bool) -> None:
+        """Say all that is known of each, a JSON object a line (see `defects.Defect`).
+
+        In the file beside the output; beside a stream on stderr. Where nothing was left out there
+        is no file, and an earlier run's goes if its rows were replaced.
+        """
+        path = path_beside(output)
+        lines = [json.dumps(defect.described()) + "\n" for defect in self._defects]
+        if path is None:
+            sys.stderr.writelines(lines)
+        elif lines:
+            outputs.write_text(path, "".join(lines), overwrite)
+        elif overwrite and _is_ours(path):
+            path.unlink()
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether it is a file that `LeftOut.record` wrote."""
+    if not path.is_file() or path.is_symlink():
+        return False
+    with open(path, "rb") as file:
+        first = file.readline()
+    try:
+        return json.loads(first).keys() == set(Defect._fields)
+    except (ValueError, AttributeError):
+        return False

@@ -1,0 +1,193 @@
+"""Which candidate program each row is: distinct ones only, each in its split. No jax, no datasets.
+
+A category's candidates 0, 1, 2, ... are drawn in turn; one that repeats a standing program, or
+whose skeleton stands often enough already, or that can't be drawn (see `defects`), is dropped. So a category's k-th row depends on the
+seed and the category alone: a larger count extends a smaller one, and a category's own config
+holds the very rows that `all` holds.
+"""
+
+import array
+import collections
+import functools
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from jax_ir_synth import kernels
+from jax_ir_synth.generate import defects
+from jax_ir_synth.generate.defects import Defect, Tell
+from jax_ir_synth.request import categories
+from jax_ir_synth.request.config import Request
+from jax_ir_synth.runtime.isolation import isolated
+from jax_ir_synth.schema.splits import SPLITS, split_of
+
+# How many rows of a category may share a skeleton. Programs that differ in constants, sizes or
+# names alone are near-duplicates: they inflate a dataset and teach a model nothing new.
+MAX_PER_SKELETON = 1
+
+# A grammar that yields nothing new this many times in a row has nothing more to give.
+MAX_DROPPED_IN_A_ROW = 10_000
+
+
+class GrammarExhausted(RuntimeError):
+    """A category has fewer distinct programs than rows are asked for."""
+
+
+class Drawn(NamedTuple):
+    """What the plan needs to know of a candidate: 64 bits of each of its two hashes."""
+
+    program: int
+    skeleton: int
+
+
+class Place(NamedTuple):
+    """Where a row belongs: its `id`, its category, and which of the category's rows it is."""
+
+    id: int
+    category: str
+    index: int
+
+
+class PlannedRow(NamedTuple):
+    """One row to be made: its `id`, and the coordinates of its program beside the seed."""
+
+    id: int
+    category: str
+    candidate: int
+    split: str
+
+
+@isolated
+def drawn(category: str, seed: int, candidate: int) -> Drawn | Defect:
+    """Draws a candidate, and keeps the first 16 hex digits of its hashes.
+
+    Two hashes that agree in 64 bits only cost a candidate, and so does one that can't be drawn.
+    """
+    try:
+        spec = kernels.draw(category, seed, candidate)
+    except Exception as error:
+        if defects.is_of_the_machine(error):
+            error.add_note(f"while drawing category={category!r} seed={seed} candidate={candidate}")
+            raise
+        return Defect(None, category, seed, candidate, defects.describe(error))
+    return Drawn(int(spec.program_key[:16], 16), int(spec.skeleton_hash[:16], 16))
+
+
+# Gives a candidate by its category, seed and number.
+Draw = Callable[[str, int, int], Drawn | Defect]
+
+
+class CategoryPlan:
+    """The candidates that stand for one category and seed, found as far as they are asked for.
+
+    Args:
+      category: one of `categories.CATEGORIES`.
+      seed: 0 to 2**64 - 1.
+    """
+
+    def __init__(self, category: str, seed: int):
+        self._category = category
+        self._seed = seed
+        # A plan of a million rows must stay small: 9 bytes a row, and 64 bits for each hash.
+        self._candidates = array.array("Q")
+        self._splits = array.array("B")
+        self._programs: set[int] = set()
+        self._skeletons: collections.Counter[int] = collections.Counter()
+        # By the number of the row that stands in their place.
+        self._defects: dict[int, list[Defect]] = {}
+        self._next = 0
+        # How many candidates in a row were dropped.
+        self._dropped = 0
+
+    def __len__(self) -> int:
+        """How many rows stand so far."""
+        return len(self._candidates)
+
+    @property
+    def candidates(self) -> int:
+        """How many candidates were looked at so far."""
+        return self._next
+
+    def extend(self, length: int, draw: Draw = drawn) -> None:
+        """Draw until `length` rows stand. Raises GrammarExhausted when nothing new turns up.
+
+        Args:
+          draw: gives the candidates, whose numbers go up by one. What it raises ends this, which
+            may be called again then: nothing is lost.
+        """
+        while len(self) < length:
+            found = draw(self._category, self._seed, self._next)
+            if isinstance(found, Defect):
+                self._dropped += 1
+                self._defects.setdefault(len(self), []).append(found)
+            elif self._is_known(found):
+                self._dropped += 1
+            else:
+                program, skeleton = found
+                self._dropped = 0
+                self._programs.add(program)
+                self._skeletons[skeleton] += 1
+                self._candidates.append(self._next)
+                self._splits.append(SPLITS.index(split_of(f"{skeleton:016x}")))
+            self._next += 1
+            if self._dropped >= MAX_DROPPED_IN_A_ROW:
+                raise GrammarExhausted(
+                    f"category {self._category!r}, seed {self._seed}: the grammar is exhausted "
+                    f"at {len(self)} distinct programs ({self._dropped} candidates in a row "
+                    f"brought nothing new), {length} were asked for"
+                )
+
+    def _is_known(self, found: Drawn) -> bool:
+        program, skeleton = found
+        return program in self._programs or self._skeletons[skeleton] >= MAX_PER_SKELETON
+
+    def defects(self, index: int) -> list[Defect]:
+        """The candidates that could not be drawn, of those between row `index` and the one before."""
+        return self._defects.get(index, [])
+
+    def row(self, index: int, draw: Draw = drawn) -> tuple[int, str]:
+        """Candidate and split of the category's row number `index`; `draw` as for `extend`."""
+        self.extend(index + 1, draw)
+        return self._candidates[index], SPLITS[self._splits[index]]
+
+
+@functools.lru_cache(maxsize=64)
+def category_plan(category: str, seed: int) -> CategoryPlan:
+    """The one plan of this process for a category and seed, so that shards don't plan anew."""
+    return CategoryPlan(category, seed)
+
+
+def places(request: Request, start: int = 0, stop: int | None = None) -> Iterator[Place]:
+    """Where rows number `start` to `stop` (the request's count by default) belong.
+
+    Row number r is of category r % n, where n is the number of categories asked for; its id is
+    its number in the order of `all`, whatever was asked for, so that subsets join on it.
+    """
+    number_of_kinds = len(categories.CATEGORIES)
+    wanted = [(categories.CATEGORIES.index(category), category) for category in request.categories]
+    for number in range(start, request.count if stop is None else min(stop, request.count)):
+        index, turn = divmod(number, len(wanted))
+        position, category = wanted[turn]
+        yield Place(index * number_of_kinds + position, category, index)
+
+
+def plan_rows(
+    request: Request,
+    start: int = 0,
+    stop: int | None = None,
+    draw: Draw = drawn,
+    tell: Tell = defects.log,
+) -> Iterator[PlannedRow]:
+    """Rows number `start` to `stop` (see `places`), planned as they are taken.
+
+    Args:
+      draw: gives the candidates that aren't known yet: `drawn`, or where others draw them.
+      tell: is told of each candidate on the way that can't be drawn.
+
+    Raises RowError for the first such, where the request is strict.
+    """
+    plans = {category: category_plan(category, request.seed) for category in request.categories}
+    for id, category, index in places(request, start, stop):
+        candidate, split = plans[category].row(index, draw)
+        for defect in plans[category].defects(index):
+            defects.handle(defect, request.strict, tell)
+        yield PlannedRow(id, category, candidate, split)

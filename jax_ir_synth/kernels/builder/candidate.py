@@ -1,0 +1,47 @@
+"""One candidate of a category: its grammar run on its own random stream until a program stands."""
+
+import numpy as np
+
+from jax_ir_synth.kernels.builder.identity import hashes
+from jax_ir_synth.kernels.builder.ir_size import require_short
+from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.stream import Stream
+from jax_ir_synth.kernels.builder.values import KernelSpec, Undrawable
+from jax_ir_synth.kernels.printer.writer import written
+from jax_ir_synth.kernels.validation.program import require_sound
+
+_ATTEMPTS = 500
+# The program's float type, in percent: people write float32 nearly everywhere.
+_DTYPES, _PERCENT = ("float32", "bfloat16", "float16"), (88, 8, 4)
+
+
+def drawn(grammar, category: str, seed: int, candidate: int) -> KernelSpec:
+    """The candidate's program. `grammar` is the category's module.
+
+    Raises:
+      RuntimeError: the grammar gave up 500 times in a row, which is a defect of it.
+    """
+    stream = Stream(seed, category, candidate)
+    # Samples may leave a function's domain where a step is tried that is refused for it.
+    with np.errstate(all="ignore"):
+        for _ in range(_ATTEMPTS):
+            draft = Draft(stream)
+            draft.use(stream.weighted(_DTYPES, _PERCENT))
+            try:
+                outputs = draft.finish(*grammar.draw(draft))
+                if "vec3" in grammar.SIGNATURE.forbids and any(
+                    v.shape[-1:] == (3,) for v in draft.arguments
+                ):
+                    continue
+                require_short(outputs)
+                arguments = tuple(draft.arguments)
+                spec = KernelSpec(
+                    category, seed, candidate, arguments, outputs, *hashes(outputs), draft.doc
+                )
+                require_sound(written(spec))
+            except Undrawable:
+                continue
+            return spec
+    raise RuntimeError(
+        f"{category}: candidate {candidate} of seed {seed} could not be drawn in {_ATTEMPTS} attempts"
+    )

@@ -1,0 +1,641 @@
+"""Control flow and function transforms on a draft: cond, switch, loops, scans, vmap, checkpoint."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from jax_ir_synth.kernels.builder.loop_simulation import forgets, rehearse
+from jax_ir_synth.kernels.builder.program_builder import Draft, captured
+from jax_ir_synth.kernels.builder.values import SAMPLES, Block, Undrawable, Value
+
+_STEPS = np.linspace(0.0, 1.0, SAMPLES)
+
+
+def _single(results) -> tuple:
+    return results if isinstance(results, tuple) else (results,)
+
+
+def _function(
+    draft: Draft, params: Callable, build: Callable, role: str, owned: bool = False
+) -> Block:
+    """An inner function: `params()` makes its parameters, `build(*params)` its results."""
+    with draft.inner(owned) as level:
+        parameters = params()
+        results = _single(build(*parameters))
+    block = Block(tuple(parameters), results, level, role)
+    for value in block.flat_results():
+        if value.is_literal or value.level < level and value.op == "argument":
+            raise Undrawable("an inner function returns an argument or a literal")
+    return block
+
+
+def _require_used(block: Block, optional: tuple[Value, ...] = ()) -> None:
+    deps = 0
+    for value in block.flat_results():
+        deps |= value.deps
+    for parameter in block.flat_params():
+        if parameter not in optional and not deps & parameter.params["marker"]:
+            raise Undrawable("a parameter is not used")
+
+
+def _agree(blocks: tuple[Block, ...]) -> None:
+    first = [(v.shape, v.dtype) for v in blocks[0].flat_results()]
+    for block in blocks[1:]:
+        if [(v.shape, v.dtype) for v in block.flat_results()] != first:
+            raise Undrawable("the branches' results differ in shape or dtype")
+
+
+def _branches(draft, name, chooser, operands, builds, weights, optional, role):
+    # What is drawn in a branch is written in it, also where it is made of values from outside alone.
+    blocks = tuple(
+        _function(
+            draft, lambda: [draft.parameter_like(v) for v in operands], build, role, owned=True
+        )
+        for build in builds
+    )
+    _agree(blocks)
+    for i, operand in enumerate(operands):
+        used = any(
+            v.deps & block.params[i].params["marker"] for block in blocks for v in block.results
+        )
+        if not used and not optional:
+            raise Undrawable("an operand of the branches is not used")
+    results, ranges, samples, bound = [], [], [], []
+    for values in zip(*(block.results for block in blocks)):
+        # The merged value carries the bits of every branch.
+        first = values[0]
+        merged = Value(
+            "merged",
+            (),
+            {},
+            first.shape,
+            first.dtype,
+            0,
+            0,
+            first.samples,
+            diff=_union(values, "diff"),
+            deps=_union(values, "deps"),
+        )
+        results.append(merged)
+        ranges.append((min(v.low for v in values), max(v.high for v in values)))
+        samples.append(
+            np.select([weights == i for i in range(len(values))], [v.samples for v in values])
+        )
+    for block in blocks:
+        bound.extend(zip(block.params, operands))
+    return draft.control(
+        name,
+        (chooser, *operands),
+        blocks,
+        results,
+        bound,
+        {},
+        ranges=ranges,
+        samples=samples,
+        selectors=(chooser,),
+    )
+
+
+def _union(values, kind):
+    mask = 0
+    for value in values:
+        mask |= getattr(value, kind)
+    return mask
+
+
+def cond(
+    draft: Draft, predicate: Value, operands: tuple[Value, ...], true: Callable, false: Callable
+) -> list[Value]:
+    """`lax.cond(predicate, true_fn, false_fn, *operands)`; with no operands the branches are closures."""
+    if predicate.dtype != "bool" or predicate.ndim:
+        raise Undrawable("cond wants a scalar condition")
+    return _branches(
+        draft,
+        "cond",
+        predicate,
+        operands,
+        (true, false),
+        1 - predicate.samples.round(),
+        False,
+        "branch",
+    )
+
+
+def switch(
+    draft: Draft, index: Value, operands: tuple[Value, ...], builds: tuple[Callable, ...]
+) -> list[Value]:
+    """`lax.switch(index, branches, *operands)`."""
+    if index.dtype != "int32" or index.ndim or index.low < 0 or index.high > len(builds) - 1:
+        raise Undrawable("switch wants a scalar index within its branches")
+    return _branches(
+        draft, "switch", index, operands, builds, index.samples.round(), False, "branch"
+    )
+
+
+def piecewise(
+    draft: Draft, x: Value, conditions: tuple[Value, ...], builds: tuple[Callable, ...]
+) -> Value:
+    """`jnp.piecewise(x, conditions, functions)`, the last function for where no condition holds."""
+    blocks = tuple(
+        _function(draft, lambda: [draft.parameter_like(x)], build, "piece") for build in builds
+    )
+    if len(blocks) != len(conditions) + 1 or any(
+        b.results[0].shape != x.shape or b.results[0].dtype != x.dtype for b in blocks
+    ):
+        raise Undrawable(
+            "piecewise: one function more than conditions, each of the argument's shape"
+        )
+    for block in blocks:
+        _require_used(block)
+        if any(v.level < block.level and not v.is_literal for v in captured(block)):
+            raise Undrawable("piecewise: a function that uses values from outside")
+    values = [b.results[0] for b in blocks]
+    merged = Value(
+        "merged",
+        (),
+        {},
+        x.shape,
+        x.dtype,
+        0,
+        0,
+        x.samples,
+        diff=_union(values, "diff"),
+        deps=_union(values, "deps"),
+    )
+    picked = np.select(
+        [c.samples > 0.5 for c in conditions], [v.samples for v in values[:-1]], values[-1].samples
+    )
+    return draft.control(
+        "piecewise",
+        (x, *conditions),
+        blocks,
+        [merged],
+        [(b.params[0], x) for b in blocks],
+        {},
+        ranges=[(min(v.low for v in values), max(v.high for v in values))],
+        samples=[picked],
+        selectors=conditions,
+    )[0]
+
+
+def inside(value: Value, invariant: tuple[float, float]) -> None:
+    """Raises Undrawable unless the value's range lies in the loop's invariant."""
+    if value.low < invariant[0] - 1e-9 or value.high > invariant[1] + 1e-9:
+        raise Undrawable(f"{value!r} leaves the loop's range {invariant}")
+
+
+def fori_loop(
+    draft: Draft,
+    steps: int,
+    init: tuple[Value, ...],
+    invariants: list[tuple[float, float]],
+    build: Callable,
+    start: int = 0,
+    checked: bool = True,
+) -> list[Value]:
+    """`lax.fori_loop(start, start + steps, body, init)`; `build(i, *carry)` gives the next carry.
+
+    `invariants` holds a range for each carried value, that the initial value and the body's result
+    stay in (`checked=False` where the caller knows better, as for sums of bounded terms).
+    """
+    for value, invariant in zip(init, invariants):
+        inside(value, invariant)
+
+    def parameters():
+        i = draft.parameter(
+            (), start, start + steps - 1, "int32", np.round(start + _STEPS * (steps - 1)), "counter"
+        )
+        return [i, tuple(_carried(draft, v, r) for v, r in zip(init, invariants))]
+
+    block = _function(draft, parameters, lambda i, carry: build(i, *carry), "body")
+    return _loop(
+        draft,
+        "fori_loop",
+        block,
+        init,
+        invariants,
+        block.results,
+        {"start": start, "steps": steps},
+        checked,
+        (block.params[0],),
+    )
+
+
+def _carried(draft, value, invariant):
+    # Samples of the initial value, moved about: a carry looks like its start only at the start.
+    low, high = max(invariant[0], value.low - 1.0), min(invariant[1], value.high + 1.0)
+    samples = np.clip(np.roll(value.samples, 5) + 0.3 * (_STEPS - 0.5) * (high - low), low, high)
+    return draft.parameter(value.shape, *invariant, value.dtype, samples, "carry")
+
+
+def _loop(draft, name, block, init, invariants, results, params, checked, optional, selectors=()):
+    carry = block.params[1]
+    for value, result, invariant in zip(init, results, invariants):
+        if value.shape != result.shape or value.dtype != result.dtype or value.weak:
+            raise Undrawable("a carry changes its shape or dtype")
+        if checked:
+            inside(result, invariant)
+    _require_used(block, optional)
+    steps = params.get("steps") or int(selectors[0].samples.mean())
+    samples, _ = rehearse(
+        block.level,
+        list(zip(carry, init, results)),
+        list(invariants),
+        [],
+        [],
+        steps,
+        block.params[0],
+        params.get("start", 0),
+    )
+    parts = draft.control(
+        name,
+        (*selectors, *init),
+        (block,),
+        list(results),
+        list(zip(carry, init)) + _counter(block),
+        params,
+        selectors=selectors,
+        samples=samples,
+        recurrent=list(zip(carry, results)),
+        ranges=list(invariants),
+    )
+    _forget(parts, block, list(zip(carry, init, results)), invariants, [], [], steps)
+    return parts
+
+
+def _forget(parts, block, carry, ranges, slices, outs, steps) -> None:
+    """Takes arguments that only a loop's start depends on from its end, where that doesn't show them any more."""
+    common = _union([*(xs for _, xs in slices), *(end for _, _, end in carry), *outs], "deps")
+    kept = lost = 0
+    for k, (_, init, _) in enumerate(carry):
+        own = init.deps & ~common
+        if own and forgets(block.level, carry, list(ranges), slices, steps, k):
+            lost |= own
+        else:
+            kept |= own
+    for part in parts[: len(carry)]:
+        part.diff &= ~(lost & ~kept)
+        part.deps &= ~(lost & ~kept)
+
+
+def _counter(block):
+    nothing = Value("counter", (), {}, (), "int32", 0, 0, None)
+    return [(block.params[0], nothing)]
+
+
+def scan(
+    draft: Draft,
+    init: tuple[Value, ...],
+    xs: tuple[Value, ...],
+    invariants: list[tuple[float, float]],
+    build: Callable,
+    checked: bool = True,
+    reverse: bool = False,
+    length: int | None = None,
+) -> list[Value]:
+    """`lax.scan(body, init, xs)`; `build(carry, xs)`, both tuples, gives (next carry, stacked outputs).
+
+    Returns the final carries, then the stacked outputs. With no xs, `length` says how many steps.
+    """
+    steps = xs[0].shape[0] if xs else length
+    if any(x.ndim < 1 or x.shape[0] != steps for x in xs):
+        raise Undrawable("scan: the inputs differ in length")
+    for value, invariant in zip(init, invariants):
+        inside(value, invariant)
+
+    def parameters():
+        carry = tuple(_carried(draft, v, r) for v, r in zip(init, invariants))
+        return [carry, tuple(draft.parameter_like(x, x.shape[1:], role="step") for x in xs)]
+
+    block = _function(draft, parameters, build, "step")
+    carry, slices = block.params
+    ends, outs = block.results
+    for value, result, invariant in zip(init, ends, invariants, strict=True):
+        if value.shape != result.shape or value.dtype != result.dtype or value.weak:
+            raise Undrawable("a carry changes its shape or dtype")
+        if checked:
+            inside(result, invariant)
+    _require_used(block)
+    last, stacked = rehearse(
+        block.level,
+        list(zip(carry, init, ends)),
+        list(invariants),
+        list(zip(slices, xs)),
+        list(outs),
+        steps,
+    )
+    parts = draft.control(
+        "scan",
+        (*init, *xs),
+        (block,),
+        [*ends, *outs],
+        [*zip(carry, init), *zip(slices, xs)],
+        {"carries": len(init), "steps": steps, "reverse": reverse, "xs": len(xs)},
+        samples=[*last, *stacked],
+        recurrent=list(zip(carry, ends)),
+        shapes=[v.shape for v in ends] + [(steps, *v.shape) for v in outs],
+        ranges=list(invariants) + [(v.low, v.high) for v in outs],
+    )
+    _forget(
+        parts,
+        block,
+        list(zip(carry, init, ends)),
+        invariants,
+        list(zip(slices, xs)),
+        list(outs),
+        steps,
+    )
+    return parts
+
+
+def _mapped(draft, name, xs, build, axes, params, role):
+    sizes = {x.shape[a] for x, a in zip(xs, axes) if a is not None}
+    if len(sizes) != 1:
+        raise Undrawable(f"{name}: the mapped axes differ in length")
+    size = sizes.pop()
+
+    def parameters():
+        return [
+            draft.parameter_like(x, x.shape if a is None else x.shape[:a] + x.shape[a + 1 :])
+            for x, a in zip(xs, axes)
+        ]
+
+    block = _function(draft, parameters, build, role)
+    _require_used(block)
+    if any(
+        not v.deps & _union([p for p, a in zip(block.params, axes) if a is not None], "deps")
+        for v in block.results
+    ):
+        raise Undrawable(f"{name}: a result does not depend on the mapped arguments")
+    return draft.control(
+        name,
+        xs,
+        (block,),
+        list(block.results),
+        list(zip(block.params, xs)),
+        params,
+        shapes=[(size, *v.shape) for v in block.results],
+    )
+
+
+def vmap(
+    draft: Draft, xs: tuple[Value, ...], build: Callable, in_axes: tuple | None = None
+) -> list[Value]:
+    """`jax.vmap(fn, in_axes)(*xs)`; an axis of None passes the whole array to each call."""
+    axes = in_axes or (0,) * len(xs)
+    if any(a is not None and x.ndim <= a for x, a in zip(xs, axes)):
+        raise Undrawable("vmap: no such axis")
+    return _mapped(draft, "vmap", xs, build, axes, {"in_axes": axes}, "fn")
+
+
+def lax_map(draft: Draft, xs: tuple[Value, ...], build: Callable) -> list[Value]:
+    """`lax.map(fn, xs)`."""
+    if any(x.ndim < 1 for x in xs):
+        raise Undrawable("map: a scalar")
+    return _mapped(draft, "map", xs, build, (0,) * len(xs), {}, "fn")
+
+
+def call(
+    draft: Draft, operands: tuple[Value, ...], build: Callable, kind: str = "call"
+) -> list[Value]:
+    """An inner function called once: plain (`call`), `checkpoint` or `jit`."""
+    block = _function(
+        draft,
+        lambda: [draft.parameter_like(v) for v in operands],
+        build,
+        {"call": "helper", "checkpoint": "block", "jit": "fn"}[kind],
+    )
+    _require_used(block)
+    return draft.control(
+        kind, operands, (block,), list(block.results), list(zip(block.params, operands)), {}
+    )
+
+
+def associative_scan(draft: Draft, xs: Value, name: str, reverse: bool = False) -> Value:
+    """`lax.associative_scan(fn, xs)` along the first axis with an associative operation."""
+    n = xs.shape[0] if xs.ndim else 0
+    if n < 2 or n > 64:
+        raise Undrawable("associative_scan: length")
+    ranges = {
+        "add": (min(xs.low, n * xs.low), max(xs.high, n * xs.high)),
+        "maximum": (xs.low, xs.high),
+        "minimum": (xs.low, xs.high),
+        "mul": (min(xs.low, xs.low**n), max(xs.high, xs.high**n)),
+        "logaddexp": (xs.low, xs.high + float(np.log(n))),
+    }
+    if name == "mul" and not (0.4 <= xs.low and xs.high <= 1.8 and n <= 10):
+        raise Undrawable("associative_scan: products of wide range")
+    low, high = ranges[name]
+
+    def parameters():
+        return [
+            draft.parameter(xs.shape, low, high, xs.dtype, xs.samples),
+            draft.parameter(xs.shape, low, high, xs.dtype, np.roll(xs.samples, 3)),
+        ]
+
+    with draft.inner() as level:
+        left, right = parameters()
+        result = _unchecked(draft, name, left, right)
+    block = Block((left, right), (result,), level, "combine")
+    return draft.control(
+        "associative_scan",
+        (xs,),
+        (block,),
+        [result],
+        [(left, xs), (right, xs)],
+        {"reverse": reverse},
+        ranges=[(low, high)],
+        samples=[xs.samples * (0.6 + _STEPS)],
+    )[0]
+
+
+def _unchecked(draft, name, left, right):
+    """The combining operation on running values, whose true range is the scan's, not the operation's."""
+    return Value(
+        name,
+        (left, right),
+        {},
+        left.shape,
+        left.dtype,
+        left.low,
+        left.high,
+        left.samples,
+        diff=left.diff | right.diff,
+        deps=left.deps | right.deps,
+        level=left.level,
+    )
+
+
+def while_loop(
+    draft: Draft,
+    limit: Value,
+    init: tuple[Value, ...],
+    invariants: list[tuple[float, float]],
+    build: Callable,
+    test: Callable | None = None,
+    checked: bool = True,
+) -> list[Value]:
+    """`lax.while_loop` that counts to `limit` (an integer value), with the counter first in its carry.
+
+    `test(*carry)`, a scalar condition, may end it sooner. The carry holds values without a gradient:
+    reverse-mode differentiation has no rule for `while`.
+    """
+    if any(v.diff for v in init) or limit.dtype != "int32" or limit.ndim or limit.low < 1:
+        raise Undrawable("while_loop: a carry with a gradient, or no positive limit")
+
+    def parameters():
+        i = draft.parameter((), 0, limit.high, "int32", role="counter")
+        return [i, tuple(_carried(draft, v, r) for v, r in zip(init, invariants))]
+
+    block = _function(draft, parameters, lambda i, carry: build(i, *carry), "body")
+    if any(
+        v.diff & ~_union([p for p in block.params[1] if p.is_float], "diff") for v in block.results
+    ):
+        raise Undrawable("while_loop: the body makes values with a gradient")
+    parts = _loop(
+        draft,
+        "while_loop",
+        block,
+        init,
+        invariants,
+        block.results,
+        {},
+        checked,
+        (block.params[0],),
+        (limit,),
+    )
+    if test is not None:
+        condition = _function(
+            draft,
+            lambda: [_carried(draft, v, r) for v, r in zip(init, invariants)],
+            test,
+            "condition",
+        )
+        if condition.results[0].dtype != "bool" or condition.results[0].ndim:
+            raise Undrawable("while_loop: the test is no scalar condition")
+        parts[0].operands[0].blocks += (condition,)
+    return parts
+
+
+def linear_recurrence(draft: Draft, a: Value, b: Value, reverse: bool = False) -> list[Value]:
+    """`h[t] = a[t] * h[t-1] + b[t]` by `lax.associative_scan` over the pairs; a in [0, 1].
+
+    Returns the running products of a, and h.
+    """
+    if (
+        a.shape != b.shape
+        or a.dtype != b.dtype
+        or a.ndim < 1
+        or not 2 <= a.shape[0] <= 32
+        or a.low < 0
+        or a.high > 1
+    ):
+        raise Undrawable("linear_recurrence: shapes, length or decay")
+    steps = a.shape[0]
+    reach = steps if a.high > 0.99 else min(steps, 1 / (1 - a.high))
+    low, high = min(0.0, b.low) * reach, max(0.0, b.high) * reach
+
+    def pair():
+        return (
+            draft.parameter(a.shape, 0.0, a.high, a.dtype, a.samples),
+            draft.parameter(b.shape, low, high, b.dtype, b.samples),
+        )
+
+    def combine(left, right):
+        decay = draft.apply("mul", left[0], right[0])
+        return decay, draft.apply("add", draft.apply("mul", right[0], left[1]), right[1])
+
+    block = _function(draft, lambda: [pair(), pair()], combine, "combine")
+    bound = [(p, v) for group in block.params for p, v in zip(group, (a, b))]
+    return draft.control(
+        "linear_recurrence",
+        (a, b),
+        (block,),
+        list(block.results),
+        bound,
+        {"reverse": reverse},
+        ranges=[(0.0, a.high), (low, high)],
+        samples=[a.samples * (1.0 - 0.6 * _STEPS), b.samples * (1.0 + _STEPS * (reach - 1) * 0.4)],
+    )
+
+
+def unrolled(
+    draft: Draft,
+    init: tuple[Value, ...],
+    build: Callable,
+    steps: int = 0,
+    items: tuple[float, ...] | None = None,
+) -> list[Value]:
+    """A Python `for` whose body rebinds the carried names: `build(*carry)`, or `build(*carry, item)` with
+    literal `items` to go over. It is traced as its steps one after another, and its identity is theirs."""
+    steps = len(items) if items is not None else steps
+    with draft.inner() as level:
+        params = [draft.parameter_like(v, role="carry") for v in init]
+        if items is not None:
+            params.append(
+                draft.parameter((), min(items), max(items), draft.dtype, np.resize(items, SAMPLES))
+            )
+        results = _single(build(*params))
+    block = Block(tuple(params), results, level, "body")
+    _require_used(block)
+    carry = tuple(init)
+    for k in range(steps):
+        given = carry if items is None else (*carry, draft.literal(items[k]))
+        memo = {id(p): v for p, v in zip(params, given)}
+        carry = tuple(_replayed(draft, v, level, memo) for v in results)
+    node = Value(
+        "unrolled",
+        tuple(init),
+        {"steps": steps, "items": items, "means": carry},
+        (),
+        "tuple",
+        0,
+        0,
+        None,
+        blocks=(block,),
+        level=max(v.level for v in (*init, *captured(block))),
+    )
+    parts = [
+        Value(
+            "part",
+            (node,),
+            {"index": i},
+            v.shape,
+            v.dtype,
+            v.low,
+            v.high,
+            v.samples,
+            level=node.level,
+            diff=v.diff,
+            deps=v.deps,
+            centred=v.centred,
+        )
+        for i, v in enumerate(carry)
+    ]
+    node.params["parts"] = parts
+    return parts
+
+
+def _replayed(draft, value, level, memo):
+    """`value` computed anew, with what `memo` gives in place of the parameters."""
+    if id(value) in memo:
+        return memo[id(value)]
+    if value.level < level or value.is_literal:
+        return value
+    if value.op == "part" or value.blocks or value.op == "parameter":
+        raise Undrawable("unrolled: control flow inside")
+    operands = [_replayed(draft, v, level, memo) for v in value.operands]
+    memo[id(value)] = draft.apply(value.op, *operands, **value.params)
+    return memo[id(value)]
+
+
+def split_key(draft: Draft, key: Value) -> list[Value]:
+    """`key, subkey = jax.random.split(key)`."""
+    halves = [
+        Value("half", (), {}, (2,), "uint32", 0, 2**32 - 1, key.samples, deps=key.deps)
+        for _ in range(2)
+    ]
+    parts = draft.control("split_key", (key,), (), halves, [], {})
+    for part in parts:
+        part.role = "key"
+    return parts

@@ -1,0 +1,148 @@
+"""A program's identity before its spelling, and its skeleton: two hashes of one canonical walk."""
+
+from hashlib import blake2b
+
+import ml_dtypes
+import numpy as np
+
+from jax_ir_synth.kernels.builder.values import FLOATS, Value, flatten
+from jax_ir_synth.kernels.ops import OPS
+from jax_ir_synth.kernels.ops.products import equation_of
+
+# Parameters that name a structure rather than a size, a position or a constant: kept in the skeleton.
+_STRUCTURE = {"equation", "mode", "reverse", "keepdims", "carries", "xs"}
+_HIDDEN = {"parts", "number", "marker", "range", "spread", "claim", "means", "samples"}
+_ROUND = {"float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
+
+
+def hashes(outputs: tuple[Value, ...]) -> tuple[str, str]:
+    """(program_key, skeleton_hash): hex digests of the program reached from `outputs`.
+
+    Arguments count in the order in which they are first used, values by what they are made of, so
+    names, spelling and the order of independent statements play no part. The skeleton leaves out
+    every number (sizes, axes, positions, constants) and the width of dtypes, and keeps operations,
+    ranks and how values are shared: two programs whose IR differs in numbers alone have one skeleton.
+    """
+    program, skeleton = _Walk().run(outputs)
+    return (
+        blake2b(program.encode(), digest_size=16).hexdigest(),
+        blake2b(skeleton.encode(), digest_size=16).hexdigest(),
+    )
+
+
+class _Walk:
+    def __init__(self):
+        self.program: list[str] = []
+        self.skeleton: list[str] = []
+        self.numbers: dict[int, int] = {}
+        self.received: dict[int, Value] = {}  # what a branch's parameter stands for
+
+    def run(self, outputs) -> tuple[str, str]:
+        for value in outputs:
+            self.value(value, None)
+            self.both(";")
+        return " ".join(self.program), " ".join(self.skeleton)
+
+    def both(self, token: str) -> None:
+        self.program.append(token)
+        self.skeleton.append(token)
+
+    def known(self, value: Value) -> bool:
+        """Writes a back reference where the value was met before; numbers it otherwise."""
+        number = self.numbers.get(id(value))
+        if number is not None:
+            self.both(f"#{number}")
+            return True
+        self.numbers[id(value)] = len(self.numbers)
+        return False
+
+    def typed(self, value: Value) -> None:
+        self.program.append(f"{value.dtype}{value.shape}")
+        self.skeleton.append(
+            f"{'f' if value.dtype in FLOATS else value.dtype[0]}{len(value.shape)}"
+        )
+
+    def literal(self, value: Value, dtype: str | None) -> None:
+        number = value.params["value"]
+        if dtype in _ROUND:
+            number = float(np.asarray(number, _ROUND[dtype]))
+        self.program.append(f"={number!r}")
+        self.skeleton.append("=")
+
+    def value(self, value: Value, dtype: str | None) -> None:
+        while id(value) in self.received:
+            value = self.received[id(value)]
+        if value.is_literal:
+            self.literal(value, dtype)
+            return
+        if value.op == "part":
+            node = value.operands[0]
+            if "means" in node.params:  # another way to write these very operations
+                self.value(node.params["means"][value.params["index"]], dtype)
+                return
+            if not self.known(node):
+                self.node(node)
+            self.program.append(f".{value.params['index']}")
+            self.skeleton.append(f".{value.params['index']}")
+            return
+        if self.known(value):
+            return
+        if value.op in ("argument", "parameter"):
+            self.both("x")
+            self.typed(value)
+            return
+        self.node(value)
+        self.typed(value)
+
+    def node(self, node: Value) -> None:
+        op, params = node.op, node.params
+        equation = equation_of(op, node.operands, params)
+        if equation is not None:
+            # Products are lowered alike, whichever function they are asked of.
+            op, params = (
+                "einsum" if op in OPS and len(node.operands) == 2 else op,
+                {"equation": equation},
+            )
+        mean = op == "mean"
+        if mean:
+            # It is lowered as a sum divided by a number, which is another value than the mean itself.
+            self.skeleton.append("div (")
+            self.numbers[-id(node)] = len(self.numbers)
+        self.program.append(op)
+        self.skeleton.append("sum" if mean else (OPS[op].skeleton if op in OPS else "") or op)
+        for key, param in params.items():
+            if key in _HIDDEN:
+                continue
+            self.program.append(f"{key}={param!r}")
+            if key in _STRUCTURE:
+                self.skeleton.append(f"{key}={param!r}")
+        self.both("(")
+        dtype = (
+            node.dtype
+            if node.dtype in FLOATS
+            else next((v.dtype for v in node.operands if v.is_float and not v.weak), None)
+        )
+        for operand in node.operands[:1] if node.op in ("cond", "switch") else node.operands:
+            self.value(operand, dtype)
+        for block in node.blocks:
+            self.block(node, block)
+        self.both(")")
+        if mean:
+            self.skeleton.append(f"f{len(node.shape)} = )")
+
+    def block(self, node: Value, block) -> None:
+        # A function of plain operands is its body with the operands put in: the same IR as a closure.
+        if node.op in ("cond", "switch"):
+            for parameter, operand in zip(block.params, node.operands[1:], strict=True):
+                self.received[id(parameter)] = operand
+        elif node.op in ("call", "checkpoint", "jit"):
+            for parameter, operand in zip(
+                block.params, node.operands[len(node.operands) - len(block.params) :]
+            ):
+                if id(operand) in self.numbers:
+                    self.numbers[id(parameter)] = self.numbers[id(operand)]
+        self.both("{")
+        for result in flatten(block.results):
+            self.value(result, None)
+            self.both(",")
+        self.both("}")

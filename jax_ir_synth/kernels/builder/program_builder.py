@@ -1,0 +1,440 @@
+"""A program in the making: adds arguments, literals and operations, each checked where it is added."""
+
+import math
+from contextlib import contextmanager
+
+import numpy as np
+
+from jax_ir_synth.kernels.builder.stream import Stream
+from jax_ir_synth.kernels.builder.values import FLOATS, LIMITS, SAMPLES, Block, Undrawable, Value
+from jax_ir_synth.kernels.ops import OPS
+from jax_ir_synth.kernels.ops.reductions import normalise_axes
+
+_MAX_SIZE = 1024  # elements of one value: a row is run to be proven, by an interpreter
+_MIN_STD = 0.02  # of a float value's samples: below this it is nearly constant
+_MIN_RELATIVE = 0.004  # standard deviation over magnitude, likewise
+_REDUCED = {
+    "sum",
+    "mean",
+    "prod",
+    "max",
+    "min",
+    "var",
+    "std",
+    "norm",
+    "norm_l1",
+    "logsumexp",
+    "median",
+    "nanmean",
+    "nanmax",
+    "nanmin",
+    "nansum",
+    "norm_inf",
+    "sum_where",
+    "max_where",
+    "average",
+    "quantile",
+    "trapezoid",
+    "ptp",
+    "any",
+    "all",
+    "count_nonzero",
+    "argmax",
+    "argmin",
+}
+_MAX_ARGUMENTS = 12
+
+
+# Rows of shuffled midpoints of [0, 1]: every argument's samples cover its range evenly.
+_TABLE = np.array(
+    [
+        [(k + 0.5) / SAMPLES for k in Stream(0, "samples", row).shuffled(range(SAMPLES))]
+        for row in range(64)
+    ]
+)
+
+
+class Draft:
+    """Collects the values of one program.
+
+    Every method that adds a value raises Undrawable where the value would leave an operation's
+    domain, grow past the dtype's limit, or hardly vary.
+    """
+
+    def __init__(self, stream: Stream, dtype: str = "float32"):
+        self.stream = stream
+        self.dtype = dtype
+        self.arguments: list[Value] = []
+        self.level = 0
+        self.floor = (
+            0  # nesting level that new values have at least: a branch's own values stay in it
+        )
+        self.doc = ""
+        self.trusting = False  # a known formula is being written: its inner values may hardly vary
+        self._markers = 0
+
+    def use(self, dtype: str) -> None:
+        """Sets the float type of arguments and literals from here on."""
+        self.dtype = dtype
+
+    # ------------------------------------------------------------ leaves
+
+    def argument(
+        self,
+        shape: tuple[int, ...],
+        low: float,
+        high: float,
+        dtype: str | None = None,
+        role: str = "",
+    ) -> Value:
+        """A new argument of the program; integers include both `low` and `high`."""
+        if len(self.arguments) == _MAX_ARGUMENTS:
+            raise Undrawable("too many arguments")
+        if len(shape) > 3:
+            raise Undrawable("an argument of more than three dimensions")
+        number = len(self.arguments)
+        dtype = dtype or self.dtype
+        unit = _TABLE[number]
+        if dtype in FLOATS:
+            samples = low + (high - low) * unit
+        else:
+            samples = np.floor(low + (high - low + 1) * unit)
+        bit = 1 << number
+        value = Value(
+            "argument",
+            (),
+            {"number": number},
+            tuple(shape),
+            dtype,
+            low,
+            high,
+            samples,
+            diff=bit if dtype in FLOATS else 0,
+            deps=bit,
+            role=role,
+        )
+        self.arguments.append(value)
+        return value
+
+    def literal(self, number: float | int | bool) -> Value:
+        """A Python literal, weakly typed."""
+        kind = (
+            "bool"
+            if isinstance(number, bool)
+            else "int32"
+            if isinstance(number, int)
+            else self.dtype
+        )
+        return Value(
+            "literal",
+            (),
+            {"value": number},
+            (),
+            kind,
+            number,
+            number,
+            np.full(SAMPLES, float(number)),
+            weak=True,
+        )
+
+    def parameter(self, shape, low, high, dtype=None, samples=None, role="") -> Value:
+        """A parameter of an inner function (call it inside `with draft.inner()`)."""
+        self._markers += 1
+        dtype = dtype or self.dtype
+        bit = 1 << (_MAX_ARGUMENTS + self._markers)
+        if samples is None:
+            samples = low + (high - low) * _TABLE[20 + self._markers % 40]
+            if dtype not in FLOATS:
+                samples = np.round(samples)
+        return Value(
+            "parameter",
+            (),
+            {"marker": bit},
+            tuple(shape),
+            dtype,
+            low,
+            high,
+            samples,
+            diff=bit if dtype in FLOATS else 0,
+            deps=bit,
+            level=self.level,
+            role=role,
+        )
+
+    def parameter_like(self, value: Value, shape=None, role="") -> Value:
+        """A parameter that stands for `value` (or for one slice of it, with another shape)."""
+        return self.parameter(
+            value.shape if shape is None else shape,
+            value.low,
+            value.high,
+            value.dtype,
+            value.samples,
+            role or value.role,
+        )
+
+    @contextmanager
+    def inner(self, owned: bool = False):
+        """Inside, values belong to a new inner function; where `owned`, those made of outer values too."""
+        self.level += 1
+        floor = self.floor
+        if owned:
+            self.floor = self.level
+        try:
+            yield self.level
+        finally:
+            self.level -= 1
+            self.floor = floor
+
+    @contextmanager
+    def trusted(self, trusting: bool = True):
+        """Inside, values may hardly vary: for known formulas of a category that tries its programs out."""
+        before, self.trusting = self.trusting, trusting
+        try:
+            yield
+        finally:
+            self.trusting = before
+
+    # ------------------------------------------------------------ operations
+
+    def apply(self, name: str, *operands, **params) -> Value:
+        """The value of operation `name` on the operands (Python numbers become literals)."""
+        values = tuple(v if isinstance(v, Value) else self.literal(v) for v in operands)
+        name, values = _canonical(name, values)
+        op = OPS[name]
+        if name in _REDUCED:
+            params["axis"] = normalise_axes(params.get("axis"), values[0].ndim)
+        elif "axis" in params and params["axis"] < 0:
+            params["axis"] += values[0].ndim + (name in ("stack", "expand_dims"))
+        claim = params.get("claim")
+        if claim is None:
+            op.check_domain(values, params)
+        dtype = op.dtype(values, params)
+        if values and all(v.is_literal for v in values):
+            raise Undrawable(f"{name}: only literals")
+        if not any(v.dtype in op.dtypes for v in values) and values:
+            raise Undrawable(f"{name}: {values[0].dtype} is not accepted")
+        shape = tuple(op.shape(values, params))
+        if math.prod(shape) > _MAX_SIZE:
+            raise Undrawable(f"{name}: {shape} is too large")
+        if claim is None:
+            low, high = op.bounds(values, params)
+            samples = np.asarray(op.sample(values, params), dtype=np.float64)
+        else:
+            low, high, samples = claim
+            if samples is None:
+                with np.errstate(all="ignore"):
+                    samples = np.asarray(op.sample(values, params), dtype=np.float64)
+            samples = np.clip(samples, low, high)
+        diff = deps = 0
+        level = self.floor
+        for position, value in enumerate(values):
+            deps |= value.deps
+            if op.smooth and position not in op.select and value.is_float:
+                diff |= value.diff
+            level = max(level, value.level)
+        if dtype not in FLOATS:
+            diff = 0
+        result = Value(
+            name,
+            values,
+            params,
+            shape,
+            dtype,
+            low,
+            high,
+            samples,
+            diff=diff,
+            deps=deps,
+            level=level,
+            centred=_centred(name, op, values),
+            weak=bool(values) and all(v.weak for v in values),
+        )
+        if result.centred and name in ("sum", "mean"):
+            raise Undrawable("a sum of values that cancel")
+        self.check(result, varies=op.checked and not self.trusting)
+        return result
+
+    def claim(self, name: str, low: float, high: float, *operands, typical=None, **params) -> Value:
+        """`apply` where the caller knows a narrower range than intervals give, and vouches for the domain.
+
+        `typical` replaces the samples, where the operands' tell too little of how they go together.
+        """
+        return self.apply(name, *operands, claim=(float(low), float(high), typical), **params)
+
+    def check(self, value: Value, varies: bool = True) -> None:
+        """Raises Undrawable where the value may overflow its dtype or hardly varies."""
+        samples = value.samples
+        mean = float(samples.sum()) / samples.size  # not finite where a sample isn't
+        if not (math.isfinite(value.low) and math.isfinite(value.high) and math.isfinite(mean)):
+            raise Undrawable(f"{value!r} is not finite")
+        if value.bound > LIMITS[value.dtype]:
+            raise Undrawable(f"{value!r} is too large")
+        if not varies:
+            return
+        if value.dtype == "bool":
+            if not 0.15 <= mean <= 0.85:
+                raise Undrawable(f"{value!r} hardly varies")
+        elif value.dtype in FLOATS:
+            std = math.sqrt(max(float(samples.dot(samples)) / samples.size - mean * mean, 0.0))
+            size = float(np.abs(samples).sum()) / samples.size
+            relative = _MIN_RELATIVE if value.dtype == "float32" else 0.05
+            if std < _MIN_STD or std < relative * size:
+                raise Undrawable(f"{value!r} hardly varies")
+        elif value.samples.std() < 0.2:
+            raise Undrawable(f"{value!r} hardly varies")
+
+    def attempt(self, name: str, *operands, **params) -> Value | None:
+        """`apply`, or None where it can't be."""
+        try:
+            return self.apply(name, *operands, **params)
+        except Undrawable:
+            return None
+
+    # ------------------------------------------------------------ inner functions
+
+    def control(
+        self,
+        op: str,
+        operands: tuple[Value, ...],
+        blocks: tuple[Block, ...],
+        results: list[Value],
+        bound: list[tuple[Value, Value]],
+        params: dict,
+        recurrent: list[tuple[Value, Value]] = (),
+        shapes: list[tuple[int, ...]] | None = None,
+        ranges=None,
+        samples=None,
+        selectors=(),
+    ) -> list[Value]:
+        """Values of an operation that runs inner functions; one for each of `results`.
+
+        `results` are values of the blocks that stand for what comes out; `bound` pairs each parameter
+        with the operand that it receives; `recurrent` pairs a parameter with the result that it
+        receives in the next iteration; `selectors` are the operands that only choose. Shapes, ranges and samples default to the results' own.
+        """
+        masks = {p.params["marker"]: v for p, v in bound}
+        loops = {p.params["marker"]: r for p, r in recurrent}
+        level = max(
+            [v.level for v in operands]
+            + [v.level for block in blocks for v in captured(block)]
+            + [self.floor]
+        )
+        node = Value(op, operands, params, (), "tuple", 0, 0, None, blocks=blocks, level=level)
+        chosen = 0
+        for value in selectors:
+            chosen |= value.deps
+        parts = []
+        for i, result in enumerate(results):
+            low, high = ranges[i] if ranges else (result.low, result.high)
+            part = Value(
+                "part",
+                (node,),
+                {"index": i},
+                tuple(shapes[i] if shapes else result.shape),
+                result.dtype,
+                low,
+                high,
+                result.samples if samples is None else samples[i],
+                level=level,
+                diff=_resolve(result.diff, masks, loops, "diff"),
+                deps=_resolve(result.deps, masks, loops, "deps") | chosen,
+            )
+            if part.size > _MAX_SIZE:
+                raise Undrawable("too large")
+            self.check(part)
+            parts.append(part)
+        node.params["parts"] = parts
+        return parts
+
+    # ------------------------------------------------------------ the whole
+
+    def finish(self, *outputs: Value) -> tuple[Value, ...]:
+        """The outputs, checked as a whole: each argument reaches one, floats through a gradient."""
+        deps = diff = 0
+        for value in outputs:
+            if value.centred:
+                raise Undrawable("the outputs' sum is constant")
+            if value.is_literal or value.op == "argument":
+                raise Undrawable("an output is no result")
+            self.check(value)
+            if value.is_float:
+                self._check_output(value)
+            deps |= value.deps
+            if value.is_float:
+                diff |= value.diff
+        for number, argument in enumerate(self.arguments):
+            bit = 1 << number
+            if not deps & bit:
+                raise Undrawable(f"argument {number} reaches no output")
+            if argument.is_float and not diff & bit:
+                raise Undrawable(f"argument {number} has no gradient")
+        if not any(a.is_float for a in self.arguments):
+            raise Undrawable("nothing to differentiate")
+        return outputs
+
+    @staticmethod
+    def _check_output(value: Value) -> None:
+        # Samples only estimate: what is handed out stays well clear of constant and of zero.
+        size, std = float(np.abs(value.samples).max()), float(value.samples.std())
+        if size < 0.08 or std < 0.02 * size:
+            raise Undrawable("an output is near zero or nearly constant")
+
+
+def captured(block: Block) -> list[Value]:
+    """Values from outside that the block's results use, each once, in order of use."""
+    seen: set[int] = set()
+    found: list[Value] = []
+    stack = list(reversed(block.flat_results()))
+    while stack:
+        value = stack.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if value.level < block.level:
+            if not value.is_literal:
+                found.append(value)
+            continue
+        stack.extend(reversed(value.operands))
+        for inner in value.blocks:
+            stack.extend(reversed(captured(inner)))
+    return found
+
+
+def _resolve(mask: int, bound: dict[int, Value], loops: dict[int, Value], kind: str) -> int:
+    """Replaces parameters' marker bits by the bits of what the parameters receive."""
+    seen = 0
+    while True:
+        todo = [bit for bit in bound if mask & bit and not seen & bit]
+        if not todo:
+            break
+        for bit in todo:
+            seen |= bit
+            mask |= getattr(bound[bit], kind)
+            if bit in loops:
+                mask |= getattr(loops[bit], kind)
+    for bit in bound:
+        mask &= ~bit
+    return mask
+
+
+def _canonical(name: str, values: tuple[Value, ...]) -> tuple[str, tuple[Value, ...]]:
+    """One name for what lowers to one operation, however it was asked for."""
+    if name == "div" and values[0].is_literal and values[0].params["value"] == 1:
+        return "reciprocal", values[1:]
+    if name == "power" and values[1].is_literal and values[1].params["value"] in (2, 3):
+        return {2: "square", 3: "cube"}[values[1].params["value"]], values[:1]
+    return name, values
+
+
+_SCALINGS = ("mul", "div")
+
+
+def _centred(name: str, op, values: tuple[Value, ...]) -> bool:
+    """Does the sum of the result's elements stay constant?"""
+    if name in ("softmax", "standardize", "masked_softmax"):
+        return True
+    if not any(v.centred for v in values):
+        return False
+    if name in _SCALINGS:
+        return any(v.ndim == 0 for v in values)
+    return op.linear

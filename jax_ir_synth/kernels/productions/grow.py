@@ -1,0 +1,425 @@
+"""Steps that any category can take on a draft: draw a shape, a range, an argument, one more operation."""
+
+from collections.abc import Callable
+
+from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.ops import OPS, binary, unary
+
+# Sizes that people use, and odd ones so that shapes vary. 3 is left to the vector category, whose mark it is.
+SIZES = (
+    4,
+    8,
+    16,
+    32,
+    64,
+    128,
+    5,
+    6,
+    7,
+    10,
+    12,
+    20,
+    2,
+    24,
+    50,
+    100,
+    9,
+    11,
+    14,
+    40,
+    48,
+    256,
+    15,
+    18,
+    25,
+    30,
+    36,
+    60,
+    80,
+    96,
+)
+SIZE_WEIGHTS = (
+    14,
+    16,
+    14,
+    10,
+    7,
+    3,
+    7,
+    7,
+    5,
+    9,
+    7,
+    5,
+    4,
+    3,
+    3,
+    3,
+    3,
+    3,
+    3,
+    2,
+    2,
+    1,
+    2,
+    2,
+    2,
+    2,
+    2,
+    1,
+    1,
+    1,
+)
+SMALL = tuple((s, w) for s, w in zip(SIZES, SIZE_WEIGHTS) if s <= 16)
+RANGES = (
+    (-1.0, 1.0),
+    (-2.0, 2.0),
+    (0.0, 1.0),
+    (-3.0, 3.0),
+    (0.5, 2.0),
+    (0.1, 1.0),
+    (-0.5, 0.5),
+    (1.0, 3.0),
+    (-1.5, 1.5),
+    (0.2, 3.0),
+    (-1.0, 2.0),
+    (0.5, 1.5),
+    (-4.0, 4.0),
+)
+RANGE_WEIGHTS = (22, 18, 8, 10, 8, 5, 4, 3, 5, 4, 4, 4, 3)
+# Literals by how often people write them; wide enough that constants tell programs apart.
+LITERALS = (
+    2.0,
+    0.5,
+    1.0,
+    3.0,
+    0.1,
+    0.9,
+    0.25,
+    1.5,
+    4.0,
+    0.2,
+    0.01,
+    5.0,
+    0.3,
+    0.75,
+    0.7,
+    0.8,
+    0.05,
+    10.0,
+    1.2,
+    0.4,
+    2.5,
+    0.6,
+    0.99,
+    1.1,
+    6.0,
+    8.0,
+    0.15,
+    0.35,
+    1.25,
+    0.125,
+    1.702,
+    0.85,
+    0.95,
+    1.3,
+    1.7,
+    0.45,
+    2.2,
+    0.65,
+)
+LITERAL_WEIGHTS = (
+    20,
+    20,
+    14,
+    7,
+    8,
+    6,
+    6,
+    5,
+    4,
+    4,
+    2,
+    3,
+    4,
+    3,
+    3,
+    3,
+    3,
+    2,
+    3,
+    3,
+    3,
+    3,
+    1,
+    2,
+    1,
+    1,
+    2,
+    2,
+    2,
+    1,
+    1,
+    2,
+    2,
+    2,
+    2,
+    2,
+    1,
+    1,
+)
+_TRIES = 10
+_SATURATING = {
+    "tanh",
+    "sigmoid",
+    "erf",
+    "erfc",
+    "hard_tanh",
+    "hard_sigmoid",
+    "ndtr",
+    "norm_cdf",
+    "norm_pdf",
+    "log_ndtr",
+}
+FLAT = {
+    "relu",
+    "relu6",
+    "hard_tanh",
+    "hard_sigmoid",
+    "sparse_plus",
+}  # a few elements there may have no gradient at all
+
+
+def some(attempt: Callable[[], Value | None], tries: int = _TRIES):
+    """The first result of `attempt` that isn't None and raises no Undrawable."""
+    for _ in range(tries):
+        try:
+            value = attempt()
+        except Undrawable:
+            continue
+        if value is not None:
+            return value
+    raise Undrawable("no attempt succeeded")
+
+
+def renewed(d: Draft, attempt: Callable, tries: int = _TRIES):
+    """`some`, where each failed attempt takes the arguments that it added with it."""
+    count, doc = len(d.arguments), d.doc
+    for _ in range(tries):
+        try:
+            result = attempt()
+        except Undrawable:
+            result = None
+        if result is not None:
+            return result
+        del d.arguments[count:]
+        d.doc = doc
+    raise Undrawable("no attempt succeeded")
+
+
+def size(d: Draft, small: bool = False) -> int:
+    """The length of an axis."""
+    if small:
+        return d.stream.weighted(tuple(s for s, _ in SMALL), tuple(w for _, w in SMALL))
+    return d.stream.weighted(SIZES, SIZE_WEIGHTS)
+
+
+def shape(d: Draft, low: int = 1, high: int = 3, limit: int = 512) -> tuple[int, ...]:
+    """A shape of rank `low` to `high`, ranks 1 and 2 most often, with at most `limit` elements."""
+    ranks = [r for r in range(low, high + 1)]
+    weights = tuple({0: 2, 1: 9, 2: 8, 3: 3}.get(r, 1) for r in ranks)
+    while True:
+        dims = tuple(
+            size(d, small=r == 3) for r in [d.stream.weighted(ranks, weights)] for _ in range(r)
+        )
+        total = 1
+        for n in dims:
+            total *= n
+        if total <= limit:
+            return dims
+
+
+def literal(d: Draft) -> float:
+    """A positive Python number."""
+    return d.stream.weighted(LITERALS, LITERAL_WEIGHTS)
+
+
+def array(d: Draft, dims: tuple[int, ...], role: str = "", ranges=None) -> Value:
+    """A new float argument of the shape, with a common range of values."""
+    low, high = d.stream.choice(ranges) if ranges else d.stream.weighted(RANGES, RANGE_WEIGHTS)
+    return d.argument(dims, low, high, role=role)
+
+
+def scalar(d: Draft, role: str = "") -> Value:
+    """A new 0-d float argument."""
+    return array(d, (), role)
+
+
+def one_unary(d: Draft, x: Value, names=unary.SMOOTH, weights=unary.SMOOTH_WEIGHTS) -> Value:
+    """A unary function of x that its range allows."""
+    return some(lambda: _unary(d, x, names, weights), 14)
+
+
+def _unary(d, x, names, weights):
+    name = d.stream.weighted(names, weights)
+    if x.dtype not in OPS[name].dtypes or x.size <= 16 and name in FLAT:
+        return None
+    if x.size <= 16 and name in _SATURATING and (abs(x.samples) > 5).mean() > 0.1:
+        return None
+    with d.trusted(False):
+        return d.apply(name, x)
+
+
+def one_binary(d: Draft, x: Value, y: Value) -> Value:
+    """An arithmetic operation on x and y, in either order."""
+
+    def attempt():
+        name = d.stream.weighted(binary.FLOAT_OPS, binary.FLOAT_WEIGHTS)
+        if x.dtype not in OPS[name].dtypes:
+            return None
+        a, b = (x, y) if d.stream.chance(70) else (y, x)
+        with d.trusted(False):
+            return meet(d, name, a, b)
+
+    return some(attempt, 14)
+
+
+def meet(d: Draft, name: str, a: Value, b: Value) -> Value:
+    """`name` on a and b, where neither drowns the other."""
+    if name in ("add", "sub", "maximum", "minimum", "logaddexp", "logaddexp2"):
+        low, high = sorted((float(a.samples.std()) + 1e-9, float(b.samples.std()) + 1e-9))
+        if high / low > (40 if d.dtype == "float32" else 8) and not (a.is_literal or b.is_literal):
+            raise Undrawable("one operand drowns the other")
+    if name in ("fmod", "rem", "remainder"):
+        wraps = (
+            abs(a.samples) > b.samples
+            if name != "remainder"
+            else (a.samples > b.samples) | (a.samples < 0)
+        )
+        if wraps.mean() < 0.25:
+            raise Undrawable("a remainder that never wraps")
+    if name in ("maximum", "minimum"):
+        share = (a.samples > b.samples).mean()
+        if not 0.2 <= share <= 0.8 or a.size <= 4 and b.size <= 4:
+            raise Undrawable("one operand always wins")
+    return d.apply(name, a, b)
+
+
+def with_literal(d: Draft, x: Value) -> Value:
+    """x scaled, shifted, divided or clipped by a Python number."""
+
+    def attempt():
+        with d.trusted(False):
+            return one()
+
+    def one():
+        kind = d.stream.weighted(
+            ("mul", "add", "sub", "rsub", "div", "power", "maximum", "minimum", "rdiv"),
+            (10, 7, 6, 5, 4, 3, 3, 2, 1),
+        )
+        c = literal(d)
+        if kind in ("maximum", "minimum"):
+            c = c if d.stream.chance(60) else -c
+            share = (x.samples > c).mean()
+            return d.apply(kind, x, c) if 0.25 <= share <= 0.75 and x.size > 4 else None
+        if kind in ("rsub", "rdiv"):
+            return d.apply(kind[1:], c, x)
+        if kind in ("mul", "div", "power") and c == 1.0:
+            return None
+        return d.apply(kind, x, c)
+
+    return some(attempt)
+
+
+def positive(d: Draft, x: Value, least: float = 0.1) -> Value:
+    """A value made from x that stays above `least`."""
+    if x.low >= least:
+        return x
+
+    def attempt():
+        kind = d.stream.weighted(
+            ("softplus", "exp", "square", "abs", "sigmoid", "one_square", "sqrt_square"),
+            (4, 4, 5, 4, 3, 4, 2),
+        )
+        if kind in ("softplus", "exp", "sigmoid"):
+            y = d.apply(kind, x)
+        elif kind == "one_square":
+            y = d.apply("add", 1.0, d.apply("square", x))
+        elif kind == "sqrt_square":
+            y = d.apply(
+                "sqrt", d.apply("add", d.apply("square", x), d.stream.choice((1.0, 0.1, 0.5)))
+            )
+        else:
+            y = d.apply("add", d.apply(kind, x), d.stream.choice((1.0, 0.5, 0.1, 0.2)))
+        return y if y.low >= least else d.apply("add", y, d.stream.choice((1.0, 0.5)))
+
+    return some(attempt)
+
+
+def bounded(d: Draft, x: Value, limit: float = 1.0) -> Value:
+    """A value made from x that stays within ±limit (1 at least)."""
+    if x.bound <= limit:
+        return x
+
+    def attempt():
+        name = d.stream.weighted(
+            ("tanh", "sin", "cos", "sigmoid", "soft_sign", "erf", "hard_tanh"),
+            (8, 4, 2, 4, 2, 1, 1),
+        )
+        return d.apply(name, x)
+
+    return some(attempt)
+
+
+def tamed(d: Draft, x: Value, limit: float) -> Value:
+    """x itself where it is within ±limit, else scaled down or squashed."""
+    if x.bound <= limit:
+        return x
+
+    def attempt():
+        factor = d.stream.choice((0.5, 0.1, 0.25, 0.01, 0.2, 0.05))
+        if 0.05 * limit <= factor * x.bound <= limit:
+            return (
+                d.apply("mul", x, factor)
+                if d.stream.chance(60)
+                else d.apply("div", x, round(1 / factor, 3))
+            )
+        return bounded(d, x, limit)
+
+    return some(attempt)
+
+
+def comparison(d: Draft, x: Value, y: Value | None = None) -> Value:
+    """A condition on x that holds sometimes and fails sometimes."""
+
+    def attempt():
+        name = d.stream.choice(binary.FLOAT_COMPARE)
+        if y is not None:
+            return d.apply(name, x, y)
+        middle = float(x.samples.mean())
+        near = d.stream.choice((0.0, 0.5, 1.0, round(middle, 1), -0.5, round(middle, 2), 0.1, 2.0))
+        return d.apply(name, x, near)
+
+    return some(attempt)
+
+
+def merge(d: Draft, values: list[Value]) -> Value:
+    """One value made of all of them, two at a time."""
+    values = list(values)
+    while len(values) > 1:
+        b, a = values.pop(), values.pop()
+        values.append(one_binary(d, a, b))
+    return values[0]
+
+
+def telling(value: Value) -> Value:
+    """The value, where it differs visibly from input to input; Undrawable for a few elements that hardly do."""
+    std, size = float(value.samples.std()), float(abs(value.samples).mean())
+    if (
+        value.size <= 4
+        and value.is_float
+        and (std < 0.08 or std < 0.1 * size or (abs(value.samples) > 0.012).mean() < 0.8)
+    ):
+        raise Undrawable("a result that hardly tells its inputs")
+    return value

@@ -1,0 +1,427 @@
+"""Known formulas, as functions of a draft and values: what people write by hand again and again."""
+
+import math
+
+import numpy as np
+
+from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.productions.grow import some
+
+_PROPER = {
+    "GELU",
+    "GEGLU",
+    "SwiGLU",
+    "RMS",
+    "KL",
+    "Rodrigues'",
+    "Phong",
+    "Lambertian",
+    "Lennard-Jones",
+    "Huber",
+    "Adam",
+    "RMSProp",
+    "Lion",
+    "SGD",
+    "Swish",
+    "Euler",
+    "Gram-Schmidt",
+}
+EPSILONS = (1e-6, 1e-5, 1e-8, 1e-3, 1e-12, 1.1920928955078125e-07)  # the last is float32's own
+_EPSILON_WEIGHTS = (6, 6, 4, 2, 1, 2)
+
+
+def describe(d: Draft, text: str) -> None:
+    """Adds to the program's docstring, which names up to three of its formulas."""
+    if not d.doc:
+        d.doc = text
+    elif len(d.doc) + len(text) < 80 and text.rstrip(".").lower() not in d.doc.lower():
+        later = text if text.split()[0] in _PROPER else text[0].lower() + text[1:]
+        d.doc = f"{d.doc.rstrip('.')}; {later}"
+
+
+def epsilon(d: Draft) -> float:
+    """A small number that keeps a denominator from zero."""
+    return d.stream.weighted(EPSILONS, _EPSILON_WEIGHTS) if d.dtype == "float32" else 1e-3
+
+
+def named(value: Value, role: str) -> Value:
+    """The value, with a role that its name is chosen by."""
+    value.role = role
+    return value
+
+
+def rows(x: Value) -> int:
+    """Length of the last axis; Undrawable for a scalar."""
+    if not x.ndim:
+        raise Undrawable("an axis is wanted")
+    return x.shape[-1]
+
+
+def spreads(x: Value, least: float = 0.2) -> None:
+    """Undrawable where x varies too little to be divided by its spread."""
+    if float(x.samples.std()) < least or rows(x) < 4:
+        raise Undrawable("varies too little")
+
+
+# ---------------------------------------------------------------- normalisations
+
+
+def centred(d: Draft, x: Value, axis: int = -1) -> Value:
+    """x minus its mean along the axis: sums to zero."""
+    mean = d.apply("mean", x, axis=axis, keepdims=True)
+    y = named(d.apply("sub", x, mean), "centered")
+    y.centred = True
+    return y
+
+
+def layer_norm(d: Draft, x: Value, axis: int = -1) -> Value:
+    """(x - mean) / sqrt(var + eps), in several ways; sums to zero."""
+    spreads(x)
+    eps, bound = epsilon(d), math.sqrt(x.shape[axis])
+    mean = d.apply("mean", x, axis=axis, keepdims=True)
+    dev = named(d.apply("sub", x, mean), "centered")
+    std = float(x.samples.std())
+    how = d.stream.below(5)
+    if how == 4:
+        scale = d.apply("add", d.apply("std", x, axis=axis, keepdims=True), eps)
+        y = d.claim("div", -bound, bound, dev, scale, typical=dev.samples / std)
+    else:
+        var = (
+            d.apply("var", x, axis=axis, keepdims=True)
+            if how < 3
+            else d.apply("mean", d.apply("square", dev), axis=axis, keepdims=True)
+        )
+        var = d.apply("add", var, eps)
+        if how % 2:
+            y = d.claim("div", -bound, bound, dev, _root(d, var), typical=dev.samples / std)
+        else:
+            inverse = _inverse_root(d, var)
+            y = d.claim("mul", -bound, bound, dev, inverse, typical=dev.samples / std)
+    y.centred = True
+    describe(
+        d,
+        d.stream.choice(
+            (
+                "Layer normalisation.",
+                "Normalises x to zero mean and unit variance.",
+                "Standardises along the last axis.",
+            )
+        ),
+    )
+    return y
+
+
+def rms_norm(d: Draft, x: Value, axis: int = -1) -> Value:
+    """x / sqrt(mean(x²) + eps)."""
+    spreads(x)
+    bound = math.sqrt(x.shape[axis])
+    rms = math.sqrt(float((x.samples**2).mean()))
+    power = d.apply(
+        "add", d.apply("mean", d.apply("square", x), axis=axis, keepdims=True), epsilon(d)
+    )
+    describe(d, d.stream.choice(("RMS normalisation.", "Scales x to unit root mean square.")))
+    if d.stream.chance(55):
+        return d.claim("mul", -bound, bound, x, _inverse_root(d, power), typical=x.samples / rms)
+    return d.claim("div", -bound, bound, x, _root(d, power), typical=x.samples / rms)
+
+
+def _root(d: Draft, x: Value) -> Value:
+    """sqrt of a value that is above zero only by its epsilon."""
+    return d.claim("sqrt", math.sqrt(max(x.low, 0.0)), math.sqrt(x.high), x)
+
+
+def _inverse_root(d: Draft, x: Value) -> Value:
+    """1/sqrt of such a value: large only where all elements agree, which arguments don't."""
+    typical = 1 / np.sqrt(np.maximum(x.samples, 1e-3))
+    most = 1000.0 if x.dtype == "float32" else 50.0
+    return d.claim("rsqrt", float(1 / math.sqrt(x.high)), most, x, typical=typical)
+
+
+def min_max(d: Draft, x: Value, axis=None) -> Value:
+    """(x - min) / (max - min + eps): the range [0, 1]."""
+    spreads(x)
+    low = d.apply("min", x, axis=axis, keepdims=axis is not None)
+    high = d.apply("max", x, axis=axis, keepdims=axis is not None)
+    span = d.claim("sub", 0.0, x.high - x.low, high, low)
+    width = d.apply("add", span, epsilon(d))
+    unit = (x.samples - x.samples.min()) / (x.samples.max() - x.samples.min())
+    describe(d, "Rescales x to the unit interval.")
+    return d.claim("div", 0.0, 1.0, d.apply("sub", x, low), width, typical=unit)
+
+
+def softmax_by_hand(d: Draft, x: Value, axis: int = -1) -> Value:
+    """exp(x - max) / sum(exp(x - max)); sums to one."""
+    spreads(x)
+    if x.bound > 30 or x.shape[axis] > 64:
+        raise Undrawable("softmax: too wide")
+    top = d.apply("max", x, axis=axis, keepdims=True)
+    if d.stream.chance(35):
+        top = d.apply("stop_gradient", top)
+    e = d.claim(
+        "exp",
+        0.0,
+        1.0,
+        d.claim("sub", x.low - x.high, 0.0, x, top, typical=x.samples - x.samples.max()),
+    )
+    total = d.claim("sum", 1.0, x.shape[axis], e, axis=axis, keepdims=True)
+    y = d.claim("div", 0.0, 1.0, e, total, typical=e.samples / e.samples.sum() * 16 / x.shape[axis])
+    y.centred = True
+    describe(d, "Numerically stable softmax.")
+    return named(y, "softmax")
+
+
+def softmax(d: Draft, x: Value, axis: int = -1) -> Value:
+    """A softmax, by jax.nn or by hand."""
+    return d.apply("softmax", x, axis=axis) if d.stream.chance(60) else softmax_by_hand(d, x, axis)
+
+
+def logsumexp_by_hand(d: Draft, x: Value, axis: int = -1) -> Value:
+    """max + log(sum(exp(x - max)))."""
+    spreads(x)
+    top = d.apply("max", x, axis=axis, keepdims=True)
+    n = math.log(x.shape[axis])
+    e = d.claim(
+        "exp",
+        0.0,
+        1.0,
+        d.claim("sub", x.low - x.high, 0.0, x, top, typical=x.samples - x.samples.max()),
+    )
+    total = d.claim("log", 0.0, n, d.claim("sum", 1.0, x.shape[axis], e, axis=axis, keepdims=True))
+    describe(d, "Log-sum-exp with the maximum subtracted first.")
+    return d.claim("add", x.low, x.high + n, top, total)
+
+
+def l2_normalize(d: Draft, x: Value, axis: int = -1) -> Value:
+    """x / (‖x‖ + eps) or x / max(‖x‖, eps): elements in [-1, 1]."""
+    eps = epsilon(d)
+    rms = math.sqrt(float((x.samples**2).mean()) * x.shape[axis]) + 1e-9
+    typical = x.samples / rms
+    how = d.stream.below(5)
+    describe(d, d.stream.choice(("Scales x to unit length.", "Normalises along the last axis.")))
+    if how < 2:
+        squares = d.apply(
+            "sum", d.apply("square", x) if how else d.apply("mul", x, x), axis=axis, keepdims=True
+        )
+        if d.stream.chance(50):
+            return d.claim(
+                "mul", -1, 1, x, _inverse_root(d, d.apply("add", squares, eps)), typical=typical
+            )
+        return d.claim("div", -1, 1, x, _root(d, d.apply("add", squares, eps)), typical=typical)
+    norm = d.apply("norm", x, axis=axis, keepdims=True)
+    norm = d.apply("add", norm, eps) if how < 4 else d.apply("maximum", norm, eps)
+    return d.claim("div", -1, 1, x, norm, typical=typical)
+
+
+# ---------------------------------------------------------------- activations and gates
+
+
+def gelu_by_hand(d: Draft, x: Value) -> Value:
+    """0.5 x (1 + tanh(0.7979 (x + 0.0447 x³)))."""
+    inner = d.apply("add", x, d.apply("mul", 0.044715, d.apply("cube", x)))
+    inner = d.apply(
+        "mul", d.stream.choice((math.sqrt(2 / math.pi), 0.7978845608, 0.79788456)), inner
+    )
+    describe(d, "GELU activation (tanh approximation).")
+    return d.apply("mul", d.apply("mul", 0.5, x), d.apply("add", 1.0, d.apply("tanh", inner)))
+
+
+def swish(d: Draft, x: Value) -> Value:
+    """x sigmoid(beta x)."""
+    beta = d.stream.choice((None, 1.702, 1.5, 2.0, 0.5))
+    describe(d, "Swish activation.")
+    return d.apply("mul", x, d.apply("sigmoid", x if beta is None else d.apply("mul", beta, x)))
+
+
+def sigmoid_by_hand(d: Draft, x: Value) -> Value:
+    """1 / (1 + exp(-x))."""
+    return d.apply("reciprocal", d.apply("add", 1.0, d.apply("exp", d.apply("neg", x))))
+
+
+def softplus_by_hand(d: Draft, x: Value) -> Value:
+    """log(1 + exp(x))."""
+    e = d.apply("exp", x)
+    return (
+        d.apply("log1p", e)
+        if d.stream.chance(60)
+        else d.claim("log", 0.0, math.log(1 + e.high), d.apply("add", 1.0, e))
+    )
+
+
+def mish_by_hand(d: Draft, x: Value) -> Value:
+    """x tanh(softplus(x))."""
+    return d.apply("mul", x, d.apply("tanh", d.apply("softplus", x)))
+
+
+def gate(d: Draft, x: Value, g: Value) -> Value:
+    """x times an activation of g."""
+    kind = d.stream.weighted(("sigmoid", "silu", "gelu_tanh", "tanh", "relu"), (5, 4, 3, 2, 1))
+    describe(
+        d,
+        {
+            "sigmoid": "Gated linear unit.",
+            "silu": "SwiGLU gating.",
+            "gelu_tanh": "GEGLU gating.",
+        }.get(kind, "Gates x by an activation."),
+    )
+    return d.apply("mul", x, named(d.apply(kind, g), "gate"))
+
+
+def activation(d: Draft, x: Value) -> Value:
+    """A common activation, by jax.nn or by hand."""
+
+    def attempt():
+        name = d.stream.weighted(
+            (
+                "relu",
+                "gelu_tanh",
+                "silu",
+                "tanh",
+                "sigmoid",
+                "softplus",
+                "elu",
+                "leaky_relu",
+                "hand",
+            ),
+            (6, 5, 5, 6, 3, 3, 2, 2, 8),
+        )
+        if name != "hand":
+            return d.apply(name, x)
+        return d.stream.choice(
+            (gelu_by_hand, swish, sigmoid_by_hand, softplus_by_hand, mish_by_hand)
+        )(d, x)
+
+    return some(attempt)
+
+
+# ---------------------------------------------------------------- mixing two values
+
+
+def lerp(d: Draft, a: Value, b: Value, t: Value | float) -> Value:
+    """a + t (b - a), or (1 - t) a + t b."""
+    describe(d, "Linear interpolation.")
+    if d.stream.chance(50):
+        return d.apply("add", a, d.apply("mul", t, d.apply("sub", b, a)))
+    rest = round(1 - t, 6) if not isinstance(t, Value) else d.apply("sub", 1.0, t)
+    return d.apply("add", d.apply("mul", rest, a), d.apply("mul", t, b))
+
+
+def moving_average(d: Draft, old: Value, new: Value) -> Value:
+    """decay * old + (1 - decay) * new."""
+    decay = d.stream.choice((0.9, 0.99, 0.95, 0.999, 0.8, 0.5, 0.98))
+    rest = round(1 - decay, 6)
+    return d.apply("add", d.apply("mul", decay, old), d.apply("mul", rest, new))
+
+
+def gaussian(d: Draft, x: Value, sigma: Value | float | None = None) -> Value:
+    """exp(-0.5 (x / sigma)²), or exp(-x²)."""
+    z = x if sigma is None else d.apply("div", x, sigma)
+    square = d.apply("square", z)
+    return d.apply(
+        "exp", d.apply("mul", -0.5, square) if d.stream.chance(60) else d.apply("neg", square)
+    )
+
+
+def gaussian_logpdf(d: Draft, x: Value, mean: Value, log_std: Value) -> Value:
+    """Log density of a normal distribution with its logarithm of the standard deviation."""
+    z = d.apply("mul", d.apply("sub", x, mean), d.apply("exp", d.apply("neg", log_std)))
+    half = d.apply("mul", -0.5, d.apply("square", z))
+    describe(d, "Log density of a diagonal Gaussian.")
+    return named(d.apply("sub", d.apply("sub", half, log_std), 0.5 * math.log(2 * math.pi)), "log")
+
+
+def cosine_similarity(d: Draft, x: Value, y: Value) -> Value:
+    """Cosine of the angle between x and y along the last axis."""
+    dot = d.apply("sum", d.apply("mul", x, y), axis=-1)
+    norms = d.apply("mul", d.apply("norm", x, axis=-1), d.apply("norm", y, axis=-1))
+    norms = (
+        d.apply("add", norms, epsilon(d))
+        if d.stream.chance(50)
+        else d.apply("maximum", norms, epsilon(d))
+    )
+    n = rows(x)
+    typical = dot.samples / (n * math.sqrt(float((x.samples**2).mean() * (y.samples**2).mean())))
+    describe(d, "Cosine similarity along the last axis.")
+    return d.claim("div", -1.0, 1.0, dot, norms, typical=typical)
+
+
+# ---------------------------------------------------------------- losses, element by element
+
+
+def squared_error(d: Draft, x: Value, y: Value) -> Value:
+    """(x - y)²."""
+    return d.apply("square", d.apply("sub", x, y))
+
+
+def huber(d: Draft, x: Value, y: Value) -> Value:
+    """Huber's loss without a branch: 0.5 q² + delta (|e| - q), where q = min(|e|, delta)."""
+    delta = d.stream.choice((1.0, 0.5, 0.1, 2.0))
+    error = d.apply("abs", d.apply("sub", x, y))
+    quadratic = d.apply("minimum", error, delta)
+    linear = d.apply("sub", error, quadratic)
+    describe(d, "Huber loss.")
+    return d.apply(
+        "add", d.apply("mul", 0.5, d.apply("square", quadratic)), d.apply("mul", delta, linear)
+    )
+
+
+def log_cosh(d: Draft, x: Value, y: Value) -> Value:
+    """log cosh of the error, kept from overflow."""
+    error = d.apply("sub", x, y)
+    describe(d, "Log-cosh loss.")
+    return d.apply(
+        "sub", d.apply("logaddexp", error, d.apply("neg", error)), round(math.log(2.0), 7)
+    )
+
+
+def sigmoid_cross_entropy(d: Draft, logits: Value, labels: Value) -> Value:
+    """Binary cross entropy of logits."""
+    describe(d, "Sigmoid cross entropy with logits.")
+    if d.stream.chance(50):
+        relu = d.apply("maximum", logits, 0.0)
+        soft = d.apply("log1p", d.apply("exp", d.apply("neg", d.apply("abs", logits))))
+        return d.apply("add", d.apply("sub", relu, d.apply("mul", logits, labels)), soft)
+    positive = d.apply("mul", labels, d.apply("log_sigmoid", logits))
+    negative = d.apply(
+        "mul", d.apply("sub", 1.0, labels), d.apply("log_sigmoid", d.apply("neg", logits))
+    )
+    return d.apply("sub", d.apply("neg", positive), negative)
+
+
+def focal(d: Draft, logits: Value, labels: Value) -> Value:
+    """Focal loss of probabilities that a sigmoid gives."""
+    p = d.apply("sigmoid", logits)
+    hit = d.apply(
+        "add",
+        d.apply("mul", p, labels),
+        d.apply("mul", d.apply("sub", 1.0, p), d.apply("sub", 1.0, labels)),
+    )
+    miss = d.apply("sub", 1.0, hit)
+    weight = (
+        d.apply("square", miss)
+        if d.stream.chance(60)
+        else d.apply("power", d.claim("add", 0.1, 1.1, miss, 0.1), 1.5)
+    )
+    describe(d, "Binary focal loss.")
+    return d.apply(
+        "mul", weight, d.apply("neg", d.claim("log", -8.0, 0.2, d.apply("add", hit, 1e-3)))
+    )
+
+
+def kl_gaussian(d: Draft, mean: Value, log_var: Value) -> Value:
+    """Divergence of a normal distribution from the standard one, by element."""
+    inner = d.apply("sub", d.apply("add", 1.0, log_var), d.apply("square", mean))
+    describe(d, "KL divergence of a diagonal Gaussian from the standard normal.")
+    return d.apply("mul", -0.5, d.apply("sub", inner, d.apply("exp", log_var)))
+
+
+def elementwise_loss(d: Draft, x: Value, y: Value) -> Value:
+    """One of the losses of a prediction and a target, or the plain absolute error."""
+    kind = d.stream.below(4)
+    if kind == 0:
+        return squared_error(d, x, y)
+    if kind == 1:
+        return huber(d, x, y)
+    if kind == 2:
+        return log_cosh(d, x, y)
+    return d.apply("abs", d.apply("sub", x, y))

@@ -1,0 +1,259 @@
+"""Bodies of loops whose carry provably stays in range: recurrences, integrators, filters, iterations."""
+
+from jax_ir_synth.kernels.builder import control_flow
+from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.ops import unary
+from jax_ir_synth.kernels.productions import grow
+
+LENGTHS = (8, 10, 16, 5, 6, 4, 12, 20, 7, 24, 32, 9, 15, 50, 64, 100)
+LENGTH_WEIGHTS = (10, 9, 10, 7, 7, 5, 7, 6, 4, 4, 5, 3, 3, 2, 2, 1)
+STEPS = (5, 10, 8, 4, 6, 20, 16, 7, 12, 2, 50, 100, 15)
+STEP_WEIGHTS = (10, 10, 8, 8, 6, 5, 4, 4, 4, 3, 2, 2, 2)
+SQUASH = ("tanh", "sigmoid", "sin", "cos", "soft_sign", "erf", "hard_tanh")
+SQUASH_WEIGHTS = (12, 6, 5, 4, 2, 1, 1)
+DECAYS = (0.9, 0.99, 0.5, 0.95, 0.8, 0.7, 0.85, 0.6, 0.75, 0.3, 0.98, 0.97, 0.25)
+
+
+def length(d: Draft) -> int:
+    """How long a sequence is."""
+    return d.stream.weighted(LENGTHS, LENGTH_WEIGHTS)
+
+
+def steps(d: Draft, most: int = 100) -> int:
+    """How often a loop runs."""
+    while (n := d.stream.weighted(STEPS, STEP_WEIGHTS)) > most:
+        pass
+    return n
+
+
+def dims(d: Draft) -> tuple[int, ...]:
+    """The shape of one step's value: scalars, vectors, seldom matrices."""
+    rank = d.stream.weighted((0, 1, 2), (3, 7, 2))
+    return tuple(grow.size(d, small=True) for _ in range(rank))
+
+
+def like(d: Draft, shape: tuple[int, ...]) -> Value:
+    """An argument that broadcasts against the shape: the same, its last axis, or a scalar."""
+    kind = d.stream.weighted(("same", "last", "scalar"), (6, 3, 3))
+    own = shape if kind == "same" else shape[-1:] if kind == "last" else ()
+    return grow.array(d, own)
+
+
+def mix(d: Draft, values: list[Value], extra: int = 1) -> Value:
+    """An expression of all the values, with some functions and numbers on the way."""
+
+    def attempt():
+        pool = d.stream.shuffled(values)
+        for _ in range(extra):
+            i = d.stream.below(len(pool))
+            pool[i] = (
+                grow.one_unary(d, pool[i])
+                if d.stream.chance(60)
+                else _kept(d, grow.with_literal(d, pool[i]))
+            )
+        while len(pool) > 1:
+            b, a = pool.pop(), pool.pop()
+            pool.append(grow.some(lambda: _kept(d, grow.one_binary(d, a, b))))
+        return pool[0]
+
+    return grow.some(attempt, 6)
+
+
+def _kept(d: Draft, value: Value) -> Value:
+    """The value, unless it is an extremum in a loop's body: step by step, one of its operands would be lost."""
+    if d.level and value.op in ("maximum", "minimum"):
+        raise Undrawable("an extremum in a loop")
+    return value
+
+
+def squash(d: Draft, x: Value) -> Value:
+    """A function of x that stays within ±1."""
+    return grow.some(
+        lambda: d.apply(d.stream.weighted(SQUASH, SQUASH_WEIGHTS), grow.tamed(d, x, 40.0))
+    )
+
+
+def shaped(value: Value, like_this: Value) -> Value:
+    """The value, where it has the shape and dtype of the other; Undrawable else."""
+    if value.shape != like_this.shape or value.dtype != like_this.dtype:
+        raise Undrawable("another shape")
+    return value
+
+
+def start(d: Draft, shape: tuple[int, ...], low: float, high: float) -> Value:
+    """What a loop begins with: zeros, ones, a constant or an argument, within the range."""
+    kind = d.stream.weighted(("zeros", "argument", "ones", "full"), (8, 8, 2, 1))
+    if kind == "zeros" and low <= 0 <= high:
+        return d.apply("zeros", shape=shape, dtype=d.dtype)
+    if kind == "ones" and low <= 1 <= high:
+        return d.apply("ones", shape=shape, dtype=d.dtype)
+    if kind == "full" and low <= 0.5 <= high:
+        return d.apply("full", shape=shape, value=0.5, dtype=d.dtype)
+    return d.argument(shape, max(low, -2.0), min(high, 2.0))
+
+
+def outs(d: Draft, carry: Value, others: list[Value]) -> Value:
+    """What a scan's step stacks: the carry, or something made of it."""
+    if d.stream.chance(50):
+        return carry
+
+    def attempt():
+        if others and d.stream.chance(60):
+            return shaped(grow.one_binary(d, carry, d.stream.choice(others)), carry)
+        return grow.one_unary(d, carry)
+
+    return grow.some(attempt)
+
+
+# ---------------------------------------------------------------- cells of recurrent networks
+
+
+def cell(d: Draft, shape: tuple[int, ...], weights: list[Value]):
+    """`step(h, x)` of a plain, gated or leaky cell, and the range of h."""
+    kind = d.stream.weighted(("plain", "gated", "leaky", "minimal"), (6, 4, 4, 3))
+    squasher = d.stream.weighted(SQUASH, SQUASH_WEIGHTS)
+    decay = d.stream.choice(DECAYS)
+
+    def product(h):
+        if len(shape) == 1 and weights and weights[0].ndim == 2:
+            return (
+                d.apply("matmul", weights[0], h)
+                if d.stream.chance(50)
+                else d.apply("matmul", h, weights[0])
+            )
+        return h
+
+    def step(h, x):
+        inputs = [product(h), *x, *(w for w in weights if w.ndim < 2 or len(shape) == 2)]
+        if kind == "plain":
+            return shaped(
+                d.apply(squasher, grow.tamed(d, mix(d, inputs, d.stream.below(2)), 40.0)), h
+            )
+        if kind == "leaky":
+            new = d.apply(squasher, grow.tamed(d, mix(d, inputs, d.stream.below(2)), 40.0))
+            return shaped(
+                d.apply("add", d.apply("mul", decay, h), d.apply("mul", round(1 - decay, 4), new)),
+                h,
+            )
+        gate = shaped(
+            d.apply(
+                "sigmoid", grow.tamed(d, mix(d, [h if kind == "gated" else x[0], *x], 1), 40.0)
+            ),
+            h,
+        )
+        new = shaped(d.apply(squasher, grow.tamed(d, mix(d, inputs, 0), 40.0)), h)
+        return blend(d, gate, new, h)
+
+    return step, (-1.0, 1.0)
+
+
+def blend(d: Draft, gate: Value, new: Value, old: Value) -> Value:
+    """`gate * new + (1 - gate) * old`, in one of the ways it is written."""
+    if d.stream.chance(30):
+        return d.apply("add", old, d.apply("mul", gate, d.apply("sub", new, old)))
+    rest = d.apply("sub", 1.0, gate)
+    pair = (gate, rest) if d.stream.chance(60) else (rest, gate)
+    return d.apply("add", d.apply("mul", pair[0], new), d.apply("mul", pair[1], old))
+
+
+# ---------------------------------------------------------------- differential equations
+
+
+def field(d: Draft, p: Value, q: Value):
+    """A bounded right-hand side `f(y)` with parameters p and q, the same expression at each call."""
+    one, two = (d.stream.weighted(SQUASH, SQUASH_WEIGHTS) for _ in range(2))
+    outer = d.stream.choice(("mul", "add", "sub"))
+    inner = d.stream.choice(("mul", "add", "sub"))
+    form = d.stream.below(6)
+
+    def f(y):
+        if form == 0:
+            return d.apply(outer, d.apply(one, d.apply(inner, y, q)), p)
+        if form == 1:
+            return d.apply(
+                "sub", d.apply("mul", p, d.apply(one, y)), d.apply("mul", q, d.apply(two, y))
+            )
+        if form == 2:
+            return d.apply("mul", p, d.apply(one, d.apply(inner, q, y)))
+        if form == 3:
+            return d.apply("neg", d.apply(outer, d.apply(one, d.apply("mul", p, y)), q))
+        if form == 4:
+            return d.apply(
+                one, d.apply(outer, d.apply("mul", p, y), d.apply("mul", q, d.apply(two, y)))
+            )
+        return d.apply(
+            "mul", d.apply("sub", q, d.apply(one, y)), d.apply(outer, p, d.apply(two, y))
+        )
+
+    return f
+
+
+def bounded(value: Value, most: float) -> Value:
+    """The value, where it stays within ±most; Undrawable else."""
+    if value.bound > most:
+        raise Undrawable("larger than the loop's range allows")
+    return value
+
+
+def integrate(d: Draft, f, dt: float | Value, y: Value, scheme: str, most: float) -> Value:
+    """One step of `y' = f(y)` with |f| <= most."""
+    k1 = bounded(f(y), most)
+    if scheme == "euler":
+        return d.apply("add", y, d.apply("mul", dt, k1))
+    if scheme == "midpoint":
+        k2 = bounded(f(d.apply("add", y, d.apply("mul", _part(d, 0.5, dt), k1))), most)
+        return d.apply("add", y, d.apply("mul", dt, k2))
+    if scheme == "heun":
+        k2 = bounded(f(d.apply("add", y, d.apply("mul", dt, k1))), most)
+        return d.apply("add", y, d.apply("mul", _part(d, 0.5, dt), d.apply("add", k1, k2)))
+    half = _part(d, 0.5, dt)
+    k2 = bounded(f(d.apply("add", y, d.apply("mul", half, k1))), most)
+    k3 = bounded(f(d.apply("add", y, d.apply("mul", half, k2))), most)
+    k4 = bounded(f(d.apply("add", y, d.apply("mul", dt, k3))), most)
+    total = d.apply("add", d.apply("add", k1, d.apply("mul", 2.0, d.apply("add", k2, k3))), k4)
+    return d.apply(
+        "add",
+        y,
+        d.apply(
+            "mul", d.apply("div", dt, 6.0) if isinstance(dt, Value) else round(dt / 6, 6), total
+        ),
+    )
+
+
+def _part(d: Draft, share: float, dt: float | Value):
+    return d.apply("mul", share, dt) if isinstance(dt, Value) else round(share * dt, 6)
+
+
+def swept(value: Value, step: float, n: int) -> tuple[float, float]:
+    """Where a value gets in n steps of at most ±step."""
+    return value.low - n * step, value.high + n * step
+
+
+def term(d: Draft, values: list[Value], most: float) -> Value:
+    """A random expression of the values within ±most."""
+    return grow.tamed(d, mix(d, values, d.stream.below(2)), most)
+
+
+def light(d: Draft, x: Value) -> Value:
+    """x, or a plain function of it."""
+    if d.stream.chance(65):
+        return x
+    return grow.one_unary(d, x, unary.SMOOTH, unary.SMOOTH_WEIGHTS)
+
+
+def looped(
+    d: Draft, n: int, init: tuple[Value, ...], ranges, body, checked: bool = False, emit=None
+) -> list[Value]:
+    """The same body as a `fori_loop`, or as a `scan` that may stack `emit(*carry)`; returns the useful results."""
+    if emit is None or d.stream.chance(50):
+        first = d.stream.weighted((0, 1), (9, 1))
+        return control_flow.fori_loop(
+            d, n, init, ranges, lambda i, *carry: body(*carry), start=first, checked=checked
+        )
+
+    def step(carry, xs):
+        results = body(*carry)
+        return results, (emit(*results),)
+
+    return control_flow.scan(d, init, (), ranges, step, checked=checked, length=n)

@@ -1,0 +1,221 @@
+"""Vectors from vectors: algebra, rotations, and the forces of mechanics; on a scene."""
+
+import math
+
+from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.productions import grow, several
+from jax_ir_synth.kernels.productions.idioms import describe, epsilon, named
+
+# ---------------------------------------------------------------- vectors from vectors
+
+
+def cross(s):
+    return s.geometry.cross(*s.two_vectors())
+
+
+def add(s):
+    return s.geometry.add(*s.two_vectors(), s.d.stream.choice(("add", "sub", "sub")))
+
+
+def normalize(s):
+    return s.geometry.normalize(s.vector())
+
+
+def midpoint(s):
+    describe(s.d, "Midpoint of two points.")
+    return s.geometry.scale(s.geometry.add(*s.two_vectors()), 0.5)
+
+
+def interpolate(s):
+    a, b = s.two_vectors()
+    g = s.geometry
+    t = (
+        s.fresh_scalar(0.0, 1.0, "unit")
+        if s.d.stream.chance(60)
+        else s.d.stream.choice((0.25, 0.3, 0.1, 0.75))
+    )
+    if s.d.stream.chance(50):
+        return g.add(a, g.scale(g.sub(b, a), t))
+    rest = s.d.apply("sub", 1.0, t) if isinstance(t, Value) else round(1 - t, 3)
+    return g.add(g.scale(a, rest), g.scale(b, t))
+
+
+def move(s):
+    """Position plus velocity times a time step."""
+    x, v = s.two_vectors()
+    describe(s.d, "Moves points along their velocities.")
+    step = (
+        s.d.stream.choice((0.1, 0.01, 0.05, 0.5))
+        if s.d.stream.chance(60)
+        else s.fresh_scalar(0.1, 1.0, "scalar")
+    )
+    return s.geometry.add(x, s.geometry.scale(v, step))
+
+
+def scale(s):
+    g, v = s.geometry, s.vector()
+    if s.d.stream.chance(35):
+        return g.scaled_by_some(v)
+    if s.d.stream.chance(40):
+        return g.scale(v, s.fresh_scalar(0.5, 2.0, s.d.stream.choice(("mass", "radius", "scalar"))))
+    return g.scale(v, grow.tamed(s.d, s.scalar(), 30.0))
+
+
+def reflect(s):
+    v = s.vector()
+    describe(s.d, "Mirrors vectors at a plane.")
+    return s.geometry.reflect(v, s.unit((v,)))
+
+
+def project(s):
+    u, n = s.two_vectors()
+    if s.d.stream.chance(50) and not s.geometry.is_unit(n):
+        n = s.geometry.normalize(n)
+    describe(s.d, "Projects one vector onto another.")
+    return s.geometry.project(u, n)
+
+
+def reject(s):
+    u = s.vector()
+    describe(s.d, "The part of a vector that is orthogonal to a direction.")
+    return s.geometry.reject(u, s.unit((u,)))
+
+
+def rotate(s):
+    v, g = s.vector(), s.geometry
+    kind = s.d.stream.weighted(("axis", "quaternion", "matrix", "z"), (3, 4, 3, 3))
+    if kind == "axis":
+        describe(s.d, "Rodrigues' rotation formula.")
+        return g.rotate_about(v, s.unit((v,)), s.fresh_scalar(-3.0, 3.0, "angle"))
+    if kind == "z":
+        return g.rotate_about_z(v, s.fresh_scalar(-3.0, 3.0, "angle"))
+    shape = s.batch if s.d.stream.chance(50) else ()
+    if kind == "quaternion":
+        q = s.d.argument((*shape, 4), -1.0, 1.0, role="quaternion")
+        unit = s.d.stream.chance(50)
+        describe(s.d, "Rotates vectors by a quaternion.")
+        if unit:
+            norm = s.d.apply("norm", q, axis=-1, keepdims=True)
+            q = s.d.claim("div", -1, 1, q, s.d.apply("add", norm, epsilon(s.d)))
+        return g.rotate_by_quaternion(v, q, unit)
+    return g.rotate_by_matrix(v, s.d.argument((*shape, 3, 3), -1.0, 1.0, role="rotation"))
+
+
+def components_changed(s):
+    """The components apart, worked on, and stacked again."""
+    d, v = s.d, s.vector()
+    x, y, z = (several.components if d.stream.chance(55) else several.unstack)(d, v, -1)
+    for i, part in enumerate((x, y, z)):
+        part.role = f"comp{i}"
+    parts = [
+        grow.one_unary(d, x) if d.stream.chance(60) else grow.one_binary(d, x, y),
+        d.apply("mul", y, z),
+        z,
+    ]
+    if d.stream.chance(50):
+        parts[2] = grow.with_literal(d, grow.one_binary(d, z, x))
+    if len({p.shape for p in parts}) != 1:
+        raise Undrawable("components of different shapes")
+    return s.geometry.note(d.apply("stack", *d.stream.shuffled(parts), axis=-1))
+
+
+def squashed(s):
+    """A function of each component."""
+    return s.geometry.note(grow.one_unary(s.d, s.vector()))
+
+
+def clamped(s):
+    """A vector shortened to a largest length."""
+    d, v = s.d, s.vector()
+    n = s.geometry.length(v, keepdims=True)
+    most = d.stream.choice((1.0, 0.5, 2.0, 1.5))
+    factor = d.claim(
+        "minimum", 0.1, 1.0, d.claim("div", 0.0, 1e3, most, d.apply("add", n, epsilon(d))), 1.0
+    )
+    describe(d, "Clips vectors to a largest length.")
+    return s.geometry.same(d.apply("mul", v, factor), v, unit=False)
+
+
+def facing(s):
+    """A normal turned towards the viewer."""
+    n, v = s.two_vectors()
+    d = s.d
+    cosine = s.geometry.dot(n, v, keepdims=True)
+    flipped = d.apply("where", d.apply("less", cosine, 0.0), d.apply("neg", n), n)
+    describe(d, "Turns normals to face the viewer.")
+    return s.geometry.same(flipped, n)
+
+
+def moved_to_centre(s):
+    """Points about their mean."""
+    v = s.vector()
+    if v.ndim < 2:
+        raise Undrawable("points are wanted")
+    mean = (
+        s.d.apply("mean", v, axis=0)
+        if s.d.stream.chance(60)
+        else s.d.apply("mean", v, axis=0, keepdims=True)
+    )
+    y = s.geometry.note(named(s.d.apply("sub", v, mean), "centered"))
+    y.centred = True
+    return y
+
+
+# ---------------------------------------------------------------- forces
+
+
+def spring(s):
+    a, b = s.two_vectors()
+    g, d = s.geometry, s.d
+    delta = named(g.sub(b, a), "diff")
+    dist = g._length(delta, keepdims=True)
+    rest = d.stream.choice((1.0, 0.5, 0.8, 1.5))
+    k = (
+        s.fresh_scalar(0.5, 2.0, "scalar")
+        if d.stream.chance(45)
+        else d.stream.choice((2.0, 10.0, 0.5, 1.5))
+    )
+    if isinstance(k, Value) and k.ndim:
+        k = d.apply("expand_dims", k, axis=-1)
+    stretch = d.apply("mul", k, d.apply("sub", dist, rest))
+    direction = d.claim("div", -1, 1, delta, d.apply("add", dist, epsilon(d)))
+    describe(d, "Force of a spring between two points.")
+    return g.note(named(d.apply("mul", stretch, direction), "force"))
+
+
+def gravity(s):
+    a, b = s.two_vectors()
+    g, d = s.geometry, s.d
+    delta = named(g.sub(b, a), "diff")
+    soft = d.stream.choice((0.1, 0.01, 0.05, 0.25, 1.0))
+    r2 = d.apply("add", d.apply("sum", d.apply("square", delta), axis=-1, keepdims=True), soft)
+    if d.stream.chance(50):
+        inverse = d.claim("rsqrt", 1 / math.sqrt(r2.high), soft**-0.5, r2)
+        cube = d.claim(
+            "mul",
+            r2.high**-1.5,
+            soft**-1.5,
+            d.claim("mul", 1 / r2.high, 1 / soft, inverse, inverse),
+            inverse,
+        )
+        if cube.bound * delta.bound > 5e3:
+            raise Undrawable("gravity: too strong")
+        pull = d.apply("mul", delta, cube)
+    else:
+        pull = d.claim(
+            "div",
+            -0.4 / soft,
+            0.4 / soft,
+            delta,
+            d.claim("power", soft**1.5, r2.high**1.5, r2, 1.5),
+        )
+    describe(d, "Softened gravity between points.")
+    if d.stream.chance(50):
+        return g.scale(g.note(pull), s.fresh_scalar(0.5, 2.0, "mass"))
+    return g.note(named(pull, "force"))
+
+
+def drag(s):
+    """A force less a velocity's share."""
+    f, v = s.two_vectors()
+    return s.geometry.sub(f, s.geometry.scale(v, s.d.stream.choice((0.1, 0.5, 0.2, 0.05))))

@@ -1,0 +1,286 @@
+"""Numbers from vectors: lengths, angles, distances, shading and energies; on a scene."""
+
+import math
+
+from jax_ir_synth.kernels.builder.values import Undrawable
+from jax_ir_synth.kernels.productions import grow, several
+from jax_ir_synth.kernels.productions.idioms import describe, epsilon, gaussian, named
+
+# ---------------------------------------------------------------- numbers from vectors
+
+
+def dot(s):
+    return s.geometry.dot(*s.two_vectors())
+
+
+def length(s):
+    return s.geometry.length(s.vector())
+
+
+def length_squared(s):
+    return s.geometry.length_squared(s.vector())
+
+
+def distance(s):
+    return s.geometry.length(s.geometry.sub(*s.two_vectors()))
+
+
+def falloff(s):
+    """A function that falls with the squared distance."""
+    d = s.d
+    r2 = s.geometry.length_squared(s.geometry.sub(*s.two_vectors()))
+    kind = d.stream.below(3)
+    if kind == 0:
+        return d.apply("exp", d.apply("mul", grow.literal(d) * -0.25, grow.tamed(d, r2, 12.0)))
+    denominator = d.apply("add", d.stream.choice((1.0, 0.5, 0.25)), r2)
+    return d.apply("reciprocal", denominator) if kind == 1 else d.apply("rsqrt", denominator)
+
+
+def triple(s):
+    a, b = s.two_vectors()
+    describe(s.d, "Scalar triple product.")
+    return s.geometry.dot(s.vector((a, b)), s.geometry.cross(a, b))
+
+
+def cosine(s):
+    """The cosine of the angle between two vectors, or the angle."""
+    d, g = s.d, s.geometry
+    a, b = s.two_vectors()
+    if d.stream.chance(35):
+        a, b = g.normalize_both(a, b)
+    else:
+        a, b = (v if g.is_unit(v) else g.normalize(v) for v in (a, b))
+    c = g.dot(a, b)
+    if d.stream.chance(50):
+        return c
+    describe(d, "Angle between two vectors.")
+    if c.dtype != "float32":
+        raise Undrawable("arccos: float32 only")
+    limit = d.stream.choice((0.999, 0.99, 0.9999))
+    c = d.claim("clip", -limit, limit, c, -limit, limit)
+    return named(d.claim("arccos", 0.0, math.pi, c), "angle")
+
+
+def angle_by_tangent(s):
+    """atan2(|a × b|, a · b)."""
+    d, g = s.d, s.geometry
+    a, b = s.two_vectors()
+    sine = g._length(g.cross(a, b))
+    describe(d, "Angle between two vectors by the two-argument arctangent.")
+    return named(d.claim("arctan2", 0.0, math.pi, sine, g.dot(a, b)), "angle")
+
+
+def area(s):
+    """Area of a triangle."""
+    a, b = s.two_vectors()
+    g, c = s.geometry, s.vector((a, b))
+    normal = g.cross(g.sub(b, a), g.sub(c, a))
+    describe(s.d, "Area of triangles.")
+    return s.d.apply("mul", 0.5, g._length(normal))
+
+
+def triangle_normal(s):
+    a, b = s.two_vectors()
+    g, c = s.geometry, s.vector((a, b))
+    describe(s.d, "Unit normals of triangles.")
+    return g.normalize(named(g.cross(g.sub(b, a), g.sub(c, a)), "direction"))
+
+
+def coordinates(s):
+    """Spherical or cylindrical coordinates, or a polynomial of the components."""
+    d, v = s.d, s.vector()
+    x, y, z = (several.components if d.stream.chance(60) else several.unstack)(d, v, -1)
+    for i, part in enumerate((x, y, z)):
+        part.role = f"comp{i}"
+    if d.stream.chance(40):
+        return grow.merge(d, [grow.one_binary(d, x, y), grow.one_unary(d, z)])
+    squares = d.apply("add", d.apply("square", x), d.apply("square", y))
+    if d.stream.chance(50):
+        squares = d.apply("add", squares, d.apply("square", z))
+    r = named(
+        d.claim("sqrt", 0.0, math.sqrt(squares.high), d.apply("add", squares, epsilon(d))), "norm"
+    )
+    return grow.one_binary(d, d.claim("arctan2", -math.pi, math.pi, z, r), r)
+
+
+def sphere(s):
+    """Signed distance to a sphere."""
+    dist = s.geometry.length(s.geometry.sub(*s.two_vectors()))
+    radius = (
+        s.fresh_scalar(0.5, 1.5, "radius")
+        if s.d.stream.chance(60)
+        else s.d.stream.choice((1.0, 0.5, 0.75))
+    )
+    describe(s.d, "Signed distance to a sphere.")
+    return s.d.apply("sub", dist, radius)
+
+
+def plane(s):
+    """Signed distance to a plane."""
+    p = s.vector()
+    describe(s.d, "Signed distance to a plane.")
+    height = s.geometry.dot(p, s.unit((p,)))
+    return s.d.apply(
+        "add", height, s.fresh_scalar(-1.0, 1.0, "offset") if s.d.stream.chance(50) else 0.5
+    )
+
+
+def box(s):
+    """Signed distance to a box."""
+    d, p = s.d, s.vector()
+    side = d.stream.choice((0.5, 0.75, 0.3, 0.6))
+    q = d.apply("sub", d.apply("abs", p), side)
+    squares = d.apply("sum", d.apply("square", d.apply("maximum", q, 0.0)), axis=-1)
+    outside = d.claim(
+        "sqrt", 0.0, math.sqrt(squares.high), d.apply("add", squares, epsilon(d))
+    )  # no kink at 0
+    inside = d.apply("minimum", d.apply("max", q, axis=-1), 0.0)
+    describe(d, "Signed distance to a box.")
+    return d.apply("add", outside, inside)
+
+
+def capsule(s):
+    """Signed distance to a capsule."""
+    d, g = s.d, s.geometry
+    a, b = s.two_vectors()
+    p = s.vector((a, b))
+    pa, ba = g.sub(p, a), g.sub(b, a)
+    ratio = d.claim(
+        "div",
+        -100,
+        100,
+        g.dot(pa, ba, keepdims=True),
+        d.apply("add", g.length_squared(ba, keepdims=True), 0.01),
+    )
+    h = d.claim("clip", 0.0, 1.0, ratio, 0.0, 1.0)
+    rest = d.apply("sub", pa, d.apply("mul", h, ba))
+    describe(d, "Signed distance to a capsule.")
+    return d.apply("sub", g._length(rest), d.stream.choice((0.1, 0.25, 0.5)))
+
+
+def lambert(s):
+    """Diffuse shading."""
+    n = s.unit()
+    cosine = s.geometry.dot(n, s.unit((n,)))
+    describe(s.d, "Lambertian shading.")
+    lit = (
+        s.d.apply("maximum", cosine, 0.0)
+        if s.d.stream.chance(60)
+        else s.d.apply("clip", cosine, 0.0, 1.0)
+    )
+    return s.d.apply(
+        "add",
+        s.d.apply("mul", s.d.stream.choice((0.8, 0.7, 0.9)), lit),
+        s.d.stream.choice((0.1, 0.2)),
+    )
+
+
+def phong(s):
+    """Specular shading: the reflected light against the view."""
+    d, g = s.d, s.geometry
+    light = s.unit()
+    mirrored = g.reflect(light, s.unit((light,)))
+    c = g.dot(mirrored, s.unit((light,)))
+    describe(d, "Phong highlight.")
+    c = (
+        d.apply("maximum", c, d.stream.choice((0.1, 0.01, 0.05)))
+        if d.stream.chance(60)
+        else d.claim("clip", 0.05, 1.0, c, 0.05, 1.0)
+    )
+    if c.low < 0.1:
+        return d.apply("square", c)
+    return (
+        d.apply("power", c, d.stream.choice((4.0, 1.5, 2.5, 3.0)))
+        if d.stream.chance(60)
+        else d.apply("cube", c)
+    )
+
+
+def ray_sphere(s):
+    """Half of the discriminant of a ray and a sphere, or where the ray enters it."""
+    d, g = s.d, s.geometry
+    origin, center = s.two_vectors()
+    oc = g.sub(origin, center)
+    b = g.dot(oc, s.unit((origin, center)))
+    c = d.apply("sub", g.length_squared(oc), d.apply("square", s.fresh_scalar(0.5, 2.0, "radius")))
+    disc = d.apply("sub", d.apply("square", b), c)
+    describe(d, "Intersection of rays with a sphere.")
+    if d.stream.chance(40):
+        return disc
+    hit = d.apply("maximum", disc, d.stream.choice((0.01, 0.1)))
+    root = d.claim("sqrt", 0.1, math.sqrt(hit.high), hit)
+    return d.apply("sub", d.apply("neg", b), root)
+
+
+def lennard_jones(s):
+    d = s.d
+    r2 = s.geometry.length_squared(s.geometry.sub(*s.two_vectors()))
+    least = d.stream.choice((0.64, 0.8, 1.0))
+    ratio = d.apply("div", s.d.stream.choice((1.0, 0.81, 1.2)), d.apply("maximum", r2, least))
+    sixth = d.apply("cube", ratio)
+    describe(d, "Lennard-Jones potential.")
+    return named(d.apply("mul", 4.0, d.apply("sub", d.apply("square", sixth), sixth)), "energy")
+
+
+def kinetic(s):
+    m = s.fresh_scalar(0.5, 2.0, "mass")
+    describe(s.d, "Kinetic energy.")
+    half = s.d.apply("mul", 0.5, m)
+    return named(s.d.apply("mul", half, s.geometry.length_squared(s.vector())), "energy")
+
+
+def dihedral(s):
+    """The dihedral angle of four points, or its cosine."""
+    d, g = s.d, s.geometry
+    p0, p1 = s.two_vectors()
+    p2 = s.vector((p0, p1))
+    p3 = s.vector((p0, p1, p2))
+    b1, b2, b3 = g.sub(p1, p0), g.sub(p2, p1), g.sub(p3, p2)
+    n1, n2 = g.cross(b1, b2), g.cross(b2, b3)
+    x = g.dot(n1, n2)
+    y = g.dot(d_cross(g, n1, g.normalize(b2)), n2)
+    describe(d, "Dihedral angle of four points.")
+    return named(d.claim("arctan2", -math.pi, math.pi, y, x), "angle")
+
+
+def d_cross(g, u, w):
+    """A cross product whose later use the caller vouches for."""
+    return g.note(g.d.apply("cross", u, w))
+
+
+def barycentric(s):
+    """One barycentric coordinate of a point in a triangle."""
+    d, g = s.d, s.geometry
+    a, b = s.two_vectors()
+    p = s.vector((a, b))
+    v0, v1, v2 = b, a, p
+    d00, d01, d11 = g.length_squared(v0), g.dot(v0, v1), g.length_squared(v1)
+    d20, d21 = g.dot(v2, v0), g.dot(v2, v1)
+    minor = d.claim(
+        "sub", 0.0, d00.high * d11.high, d.apply("mul", d00, d11), d.apply("square", d01)
+    )
+    top = d.apply("sub", d.apply("mul", d11, d20), d.apply("mul", d01, d21))
+    describe(d, "Barycentric coordinate of a point in a triangle.")
+    return d.apply("div", top, d.apply("add", minor, 0.5))
+
+
+# ---------------------------------------------------------------- numbers from numbers
+
+
+def function_of(s):
+    return grow.one_unary(s.d, s.scalar())
+
+
+def with_number(s):
+    return grow.with_literal(s.d, s.scalar())
+
+
+def bell(s):
+    return gaussian(s.d, s.scalar(), s.d.stream.choice((0.5, 1.5, 2.0, None)))
+
+
+def together(s):
+    a, b = s.scalar(), s.scalar()
+    if a is b:
+        raise Undrawable("the same number twice")
+    return grow.one_binary(s.d, a, b)

@@ -1,0 +1,76 @@
+"""Tries a written program: where it is to be proven it must be finite, smooth and not degenerate.
+
+Intervals and samples follow each element by itself: they can't see that a cross product of parallel
+vectors vanishes, that a clip always clips, or that rounding decides a comparison. A run can.
+"""
+
+import numpy as np
+
+from jax_ir_synth.kernels.builder.values import KernelSource, Undrawable
+from jax_ir_synth.reference.degenerate import defects
+from jax_ir_synth.reference.inputs import DTYPES, HALF
+from jax_ir_synth.reference.numpy_jax.arithmetic import Noise
+from jax_ir_synth.reference.numpy_jax.trace_recorder import Singular
+from jax_ir_synth.reference.points import NoPoints, Point, understood
+from jax_ir_synth.reference.program import Meaning
+from jax_ir_synth.reference.tolerance import ROUNDED, mostly_agree
+
+# Results beyond this are of no use to anyone who compares them.
+_LARGEST = 1e7
+# How much more an output has to vary here than a row must: in 16 bits, rounding takes the rest.
+_MARGIN, _MARGIN_OF_HALF = 3.0, 30.0
+# How much more an output has to change with its arguments than by rounding to 16 bits. 99 of 100
+# programs have 20 times and more.
+_VISIBLE = 4.0
+
+
+def require_sound(source: KernelSource) -> None:
+    """Raises Undrawable where the program could not be proven, or would be a degenerate row."""
+    avals = [aval.described() for aval in source.in_avals]
+    argnums = list(source.argnums)
+    try:
+        meaning, where = understood(source.python, source.name, avals, argnums)
+    except (NoPoints, np.linalg.LinAlgError) as error:
+        raise Undrawable(f"trial: {error}") from error
+    for point in where:
+        if any(np.abs(x).max(initial=0) > _LARGEST for x in point.outputs if x.dtype.kind == "f"):
+            raise Undrawable("trial: a result is too large")
+    half = next((aval.dtype for aval in source.in_avals if aval.dtype in HALF), None)
+    if half is not None and not any(_keeps(meaning, point, avals, half) for point in where):
+        raise Undrawable(f"trial: at no input its results survive the rounding of {half}")
+    margin = _MARGIN if half is None else _MARGIN_OF_HALF
+    try:
+        found = defects(avals, argnums, meaning, where, margin=margin)
+    except Singular as error:
+        raise Undrawable(f"trial: {error}") from error
+    if found:
+        raise Undrawable(f"trial: {'; '.join(found)}")
+
+
+def _keeps(meaning: Meaning, point: Point, avals: list[dict], half: str) -> bool:
+    """Does rounding to 16 bits leave an output its values, and let it be seen to change?
+
+    Most elements must stay near what they are, as in the proof of such a row, which compares its
+    text, run as it stands, with itself in float32. And the output must change by more than they do
+    when the arguments cross half their ranges: where a function saturates, 16 bits make a constant
+    of it, and zeros of its gradient.
+    """
+    # Both from rounded inputs, or the step between these would seem an error.
+    inputs = [
+        x.astype(DTYPES[half]).astype(np.float32) if aval["dtype"] == half else x
+        for x, aval in zip(point.inputs, avals, strict=True)
+    ]
+    exact = meaning.outputs(inputs)
+    sizes = [0.0 if x is None else float(np.abs(x).max(initial=0)) for x in point.slopes]
+    for sign in (1, -1):
+        try:
+            noisy = meaning.with_noise(inputs, Noise(0, sign, half))
+        except np.linalg.LinAlgError:
+            return False
+        for x, y, size in zip(noisy, exact, sizes, strict=True):
+            if y.dtype.kind != "f":
+                continue
+            moved = float(np.abs(x - y).max(initial=0))
+            if not mostly_agree(x, y, size, ROUNDED[half]) or not size >= _VISIBLE * moved:
+                return False
+    return True

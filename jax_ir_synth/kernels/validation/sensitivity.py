@@ -1,0 +1,234 @@
+"""Does each argument surely matter? Runs a drawn program on typical elements, under several ways its choices fall."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from jax_ir_synth.kernels.builder.stream import Stream
+from jax_ir_synth.kernels.builder.values import SAMPLES, Undrawable, Value, flatten
+from jax_ir_synth.kernels.ops import OPS
+
+_SCENARIOS = 32  # each fixes the 0-d arguments and the way that conditions without axes fall
+_CORNERS = 16  # of these, scenarios with the 0-d arguments at the ends of their ranges
+_SLOTS = _SCENARIOS * SAMPLES
+_MANY = 6  # a condition on fewer elements than this may fall one way for all of them
+_RISK = 1e-5  # chance that on given inputs an argument reaches none of the elements
+_STEP = 1e-4  # a small change, relative to the argument's range
+_SLIGHT = 1e-3  # a derivative below this is taken for none
+_SCENARIO = np.repeat(np.arange(_SCENARIOS), SAMPLES)
+# Of each argument: where its elements lie in its range, and where the same number for all elements lies.
+_UNITS = np.array(
+    [
+        [(k + 0.5) / _SLOTS for k in Stream(0, "reach", row).shuffled(range(_SLOTS))]
+        for row in range(16)
+    ]
+)
+_SPREAD = np.array(
+    [
+        [(k + 0.5) / _SCENARIOS for k in Stream(0, "ends", row).shuffled(range(_SCENARIOS))]
+        for row in range(32)
+    ]
+)[:, _SCENARIO]
+_ENDS = np.where(
+    _SCENARIO < _CORNERS,
+    [0.02 + 0.96 * ((_SCENARIO >> row % 4) & 1) for row in range(16)],
+    _SPREAD[:16],
+)
+_REDUCTIONS = (
+    "sum",
+    "mean",
+    "prod",
+    "max",
+    "min",
+    "var",
+    "std",
+    "norm",
+    "norm_l1",
+    "logsumexp",
+    "median",
+    "ptp",
+    "any",
+    "all",
+    "count_nonzero",
+    "argmax",
+    "argmin",
+)
+
+
+def uncertain(draft, outputs: tuple[Value, ...]) -> list[Value]:
+    """The arguments that on some inputs might not matter to any output, or have a gradient of zero."""
+    base = _Run()
+    values = [base.value(v) for v in outputs]
+    doubtful = []
+    for argument in draft.arguments:
+        start = base.value(argument)
+        step = _STEP * (argument.high - argument.low) if argument.is_float else 1.0
+        run = _Run(base, argument, start + step if argument.is_float else _another(argument, start))
+        moves = [(run.value(v) - old) / step for v, old in zip(outputs, values)]
+        if not any(_sure(argument, v, move) for v, move in zip(outputs, moves)):
+            doubtful.append(argument)
+    return doubtful
+
+
+def settled(draft, value: Value, put_in: Callable[[Value, Value], Value]) -> Value:
+    """The value, with each argument that might not matter to it put in once more by `put_in(value, argument)`.
+
+    Raises Undrawable where an argument might still not matter, or the value be nearly zero or constant.
+    """
+    for argument in uncertain(draft, (value,)):
+        if argument.dtype == "bool":
+            raise Undrawable("a mask that might not matter")
+        value = put_in(value, argument)
+    doubtful = uncertain(draft, (value,))
+    if doubtful:
+        raise Undrawable(f"{doubtful} might not matter")
+    table = _Run().value(value).reshape(_SCENARIOS, SAMPLES)[_CORNERS:]
+    largest = np.abs(table).max(axis=1)
+    if ((largest < 0.03) | (np.ptp(table, axis=1) < 0.01 * largest)).sum() > 1:
+        raise Undrawable("nearly zero or constant, as some choices fall")
+    return value
+
+
+def _another(argument: Value, values: np.ndarray) -> np.ndarray:
+    """Other values of an integer or boolean argument."""
+    return argument.low + (values - argument.low + 1) % (argument.high - argument.low + 1)
+
+
+def _sure(argument: Value, output: Value, moves: np.ndarray) -> bool:
+    table = moves.reshape(_SCENARIOS, SAMPLES)
+    count = min(output.size, argument.size) if argument.size >= _MANY else output.size
+    share = float((np.abs(table) > _SLIGHT).mean(axis=1).min())
+    if argument.is_float and argument.size < _MANY:
+        total, parts = np.abs(table.sum(axis=1)), np.abs(table).sum(axis=1)
+        if (total < 0.02 * parts).any():
+            return False
+    return share >= 0.999 or (1 - share) ** count < _RISK
+
+
+class _Run:
+    """One evaluation on typical elements; with a `base`, again with other values of one argument.
+
+    The effect of a float argument's change is followed along gradients alone.
+    """
+
+    def __init__(
+        self,
+        base: "_Run | None" = None,
+        argument: Value | None = None,
+        given: np.ndarray | None = None,
+    ):
+        self.base = base
+        self.slope = base is not None and argument.is_float
+        self.known: dict[int, np.ndarray] = {} if base is None else {id(argument): given}
+        self.bit = 0 if base is None else argument.deps
+        self.received: dict[int, Value] = {} if base is None else base.received
+        self.places: dict[int, int] = {} if base is None else base.places
+
+    def value(self, value: Value) -> np.ndarray:
+        found = self.known.get(id(value))
+        if found is None:
+            if (
+                self.base is not None
+                and not value.level
+                and not (value.diff if self.slope else value.deps) & self.bit
+            ):
+                found = self.base.value(value)
+            else:
+                found = self._evaluate(value)
+            self.known[id(value)] = found
+        return found
+
+    def _evaluate(self, value: Value) -> np.ndarray:
+        if value.is_literal:
+            return np.full(_SLOTS, float(value.params["value"]))
+        if value.op == "argument":
+            return _drawn(value)
+        if value.op == "parameter":
+            return self.value(self.received[id(value)])
+        if value.dtype == "bool" and value.size < _MANY and not _of_flags(value):
+            return self._fallen(value)
+        if value.op == "part":
+            return self._part(value)
+        return self._operation(value)
+
+    def _fallen(self, condition: Value) -> np.ndarray:
+        """A condition without axes: true in half of the scenarios, whatever the samples say."""
+        place = self.places.setdefault(id(condition), len(self.places))
+        return (_SPREAD[16 + place % 16] > 0.5) * 1.0
+
+    def _part(self, part: Value) -> np.ndarray:
+        node, index = part.operands[0], part.params["index"]
+        if node.op not in ("cond", "switch", "piecewise", "call", "checkpoint", "jit"):
+            return np.tile(part.samples, _SCENARIOS)
+        given = (
+            node.operands[:1]
+            if node.op == "piecewise"
+            else node.operands[1 - (len(node.blocks) == 1) :]
+        )
+        for block in node.blocks:
+            self.received.update((id(p), v) for p, v in zip(flatten(block.params), given))
+        results = [self.value(block.flat_results()[index]) for block in node.blocks]
+        if len(results) == 1:
+            return results[0]
+        if node.op == "piecewise":
+            tests = [self._frozen(c) > 0.5 for c in node.operands[1:]]
+            return np.select(tests, results[:-1], results[-1])
+        chooser = self._frozen(node.operands[0])
+        return np.choose(
+            (1 - chooser if node.op == "cond" else chooser).round().astype(int), results
+        )
+
+    def _frozen(self, value: Value) -> np.ndarray:
+        """A value that no gradient passes through."""
+        return (self.base if self.slope else self).value(value)
+
+    def _operation(self, value: Value) -> np.ndarray:
+        op = OPS[value.op]
+        if value.op in ("isfinite", "isnan"):
+            return (self._frozen(value.operands[0].operands[0]) < 0) == (value.op == "isnan")
+        if self.slope and not op.smooth:
+            return self.base.value(value)
+        if value.op in _REDUCTIONS or not value.operands:
+            whole = np.tile(value.samples, _SCENARIOS)
+            if not self.slope or not value.operands:
+                return whole
+            return (
+                whole + (self.value(value.operands[0]) - self.base.value(value.operands[0])).mean()
+            )
+        samples = [
+            self._frozen(v) if i in op.select else self.value(v)
+            for i, v in enumerate(value.operands)
+        ]
+        return _sampled(op, value, samples)
+
+
+def _sampled(op, value: Value, samples: list[np.ndarray]) -> np.ndarray:
+    """The operation on other samples than its operands' own, which are lent to them for the time."""
+    own = [v.samples for v in value.operands]
+    try:
+        for operand, lent in zip(value.operands, samples):
+            operand.samples = lent
+        with np.errstate(all="ignore"):
+            found = np.asarray(op.sample(value.operands, value.params), dtype=np.float64)
+    finally:
+        for operand, kept in zip(value.operands, own):
+            operand.samples = kept
+    if found.shape != (_SLOTS,):
+        return np.tile(value.samples, _SCENARIOS)
+    return found if np.isfinite(found).all() else np.nan_to_num(found, posinf=0.0, neginf=0.0)
+
+
+def _drawn(argument: Value) -> np.ndarray:
+    """Typical elements of an argument; one number in each scenario where it has no axes."""
+    row = argument.params["number"]
+    unit = _UNITS[row] if argument.size >= _MANY else _ENDS[row]
+    if argument.is_float:
+        return argument.low + (argument.high - argument.low) * unit
+    return np.floor(argument.low + (argument.high - argument.low + 1) * unit)
+
+
+def _of_flags(value: Value) -> bool:
+    """Is the condition made of boolean arguments alone?"""
+    if value.op == "argument":
+        return value.dtype == "bool"
+    return bool(value.operands) and value.op != "part" and all(_of_flags(v) for v in value.operands)

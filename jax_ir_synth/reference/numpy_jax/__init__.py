@@ -1,0 +1,75 @@
+"""A stand-in for the parts of JAX that programs use: NumPy in float64, with no JAX inside.
+
+It gives a program's Python text a meaning that owes nothing to the compiler whose output is
+checked against it. A name that it lacks is an error.
+"""
+
+import functools
+
+from jax_ir_synth.reference.numpy_jax import control, jnp, lax, nn, random
+
+
+class UnknownName(AttributeError):
+    """A program uses a name of the library that the stand-in lacks."""
+
+
+class Library:
+    """A module as programs see it: the names in a table, and nothing else of Python's."""
+
+    def __init__(self, path: str, names: dict):
+        self._path = path
+        self._names = names
+
+    def __getattr__(self, name: str):
+        try:
+            return self._names[name]
+        except KeyError:
+            raise UnknownName(f"the stand-in has no {self._path}.{name}") from None
+
+
+JNP = Library(
+    "jax.numpy",
+    {
+        **jnp.JNP,
+        "linalg": Library("jax.numpy.linalg", jnp.LINALG),
+        "fft": Library("jax.numpy.fft", jnp.FFT),
+    },
+)
+LAX = Library("jax.lax", lax.LAX)
+JAX = Library(
+    "jax",
+    {
+        "Array": jnp.JNP["ndarray"],
+        "checkpoint": control.same,
+        "jit": control.same,
+        "lax": LAX,
+        "nn": Library("jax.nn", nn.NN),
+        "numpy": JNP,
+        "ops": Library("jax.ops", nn.OPS),
+        "random": Library("jax.random", random.RANDOM),
+        "scipy": Library(
+            "jax.scipy",
+            {
+                "linalg": Library("jax.scipy.linalg", nn.SCIPY_LINALG),
+                "special": Library("jax.scipy.special", nn.SPECIAL),
+                "stats": Library(
+                    "jax.scipy.stats", {"norm": Library("jax.scipy.stats.norm", nn.STATS_NORM)}
+                ),
+            },
+        ),
+        "vmap": control.vmap,
+    },
+)
+
+
+@functools.cache
+def standin_names() -> frozenset[str]:
+    """Every name of the library that a program can spell."""
+    return frozenset(_names(JAX))
+
+
+def _names(library: Library):
+    for name, value in library._names.items():
+        yield name
+        if isinstance(value, Library):
+            yield from _names(value)

@@ -1,0 +1,209 @@
+"""The stand-in's arrays: NumPy's, with float64 for every float, and the methods that JAX's have."""
+
+import numpy as np
+
+from jax_ir_synth.reference.numpy_jax import arithmetic, trace_recorder
+
+
+class DType:
+    """What `jnp.float32` and its like are here: a name, and the NumPy dtype that stands for it.
+
+    NumPy takes it wherever it takes a dtype. Every floating-point dtype stands as float64: the
+    meaning of a program is what it computes with exact numbers, its own rounding is the error.
+    """
+
+    def __init__(self, name: str, dtype: type):
+        self.name = name
+        self.dtype = np.dtype(dtype)
+
+    def __call__(self, value):
+        """A value of this dtype: `jnp.float32(x)`."""
+        return convert(value, self)
+
+
+DTYPES = {
+    name: DType(name, dtype)
+    for name, dtype in {
+        "float32": np.float64,
+        "float16": np.float64,
+        "bfloat16": np.float64,
+        "int32": np.int32,
+        "uint32": np.uint32,
+        "int16": np.int16,
+        "int8": np.int8,
+        "uint8": np.uint8,
+        "bool_": np.bool_,
+    }.items()
+}
+_BY_NAME = {**DTYPES, "bool": DTYPES["bool_"]}
+# Python's types and JAX's default widths; whatever else is computed with 64 bits by NumPy.
+_NARROWED = {np.dtype(np.int64): np.int32, np.dtype(np.uint64): np.uint32}
+_PYTHON = {int: np.int32, float: np.float64, bool: np.bool_}
+
+
+def dtype_of(dtype) -> np.dtype | None:
+    """The NumPy dtype that stands for what a program named. Raises TypeError for an unknown one."""
+    if dtype is None:
+        return None
+    if isinstance(dtype, str):
+        dtype = _BY_NAME.get(dtype, dtype)
+    if isinstance(dtype, type):
+        dtype = _PYTHON.get(dtype, dtype)
+    if isinstance(dtype, str):
+        raise TypeError(f"dtype (={dtype!r}) must be one of {', '.join(_BY_NAME)}")
+    return np.dtype(dtype)
+
+
+class Array(np.ndarray):
+    """An array on which a program may call the methods that JAX's arrays have."""
+
+    @property
+    def at(self):
+        """`x.at[index]`: changed copies."""
+        return _At(self)
+
+    def astype(self, dtype, copy=True):
+        """With NumPy's own `copy`, since NumPy's functions call it as well."""
+        return convert(self, dtype)
+
+
+class _Noisy(Array):
+    """An array of a run with noise: what operators and ufuncs make of it has errors too."""
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        # Of the keywords `where` is an array as well.
+        kwargs = {name: _operand(value) for name, value in kwargs.items()}
+        result = getattr(ufunc, method)(*map(_operand, inputs), **kwargs)
+        return tuple(map(array, result)) if isinstance(result, tuple) else array(result)
+
+
+def _operand(value):
+    """What an operation takes in the place of an array, or of a number in the program's text."""
+    if isinstance(value, Array):
+        return value.view(np.ndarray)
+    errors = arithmetic.noise()
+    # A float that NumPy made is a float to Python too.
+    if errors is not None and isinstance(value, float):
+        return errors.literal(float(value))
+    return value
+
+
+class _At:
+    def __init__(self, x):
+        self._x = x
+
+    def __getitem__(self, index):
+        return _Place(self._x, index)
+
+
+class _Place:
+    """Changed copies of `x` at `index`; where an index is repeated, each of its values counts."""
+
+    def __init__(self, x, index):
+        self._x, self._index = x, index
+
+    def set(self, value):
+        y = np.array(self._x)
+        y[self._index] = value
+        return array(y)
+
+    def add(self, value):
+        return self._each(np.add, value)
+
+    def multiply(self, value):
+        return self._each(np.multiply, value)
+
+    def max(self, value):
+        return self._each(np.maximum, value)
+
+    def min(self, value):
+        return self._each(np.minimum, value)
+
+    def _each(self, function, value):
+        y = np.array(self._x)
+        function.at(y, self._index, value)
+        return array(y)
+
+
+def array(value):
+    """NumPy's result as a program sees it: an `Array`, its integers of 32 bits, floats of 64."""
+    value = np.asarray(value)
+    dtype = value.dtype
+    if dtype in _NARROWED:
+        value = value.astype(_NARROWED[dtype])
+    elif dtype.kind not in "biuc" and dtype != np.float64:
+        # A float of 16 bits is of no kind that NumPy knows.
+        value = value.astype(np.float64)
+    errors = arithmetic.noise()
+    if errors is None:
+        return value.view(Array)
+    if value.dtype == np.float64:
+        value = errors.result(value)
+    return value.view(_Noisy)
+
+
+def convert(value, dtype):
+    """`value.astype(dtype)`; a float becomes an integer by truncation."""
+    return array(np.asarray(value).astype(dtype_of(dtype)))
+
+
+def library(function):
+    """A NumPy function as a program calls it: `dtype=` in a program's words, an Array returned."""
+
+    def call(*args, **kwargs):
+        # Of an Array NumPy would call the method in the place of its own function.
+        args = [_operand(x) for x in args]
+        kwargs = {name: _operand(value) for name, value in kwargs.items()}
+        if "dtype" in kwargs:
+            kwargs["dtype"] = dtype_of(kwargs["dtype"])
+        result = function(*args, **kwargs)
+        if getattr(result, "dtype", None) == np.float16:
+            # NumPy takes 16 bits for enough where it is given booleans.
+            args = [np.float64(x) if isinstance(x, np.ndarray) else x for x in args]
+            result = function(*args, **kwargs)
+        return array(result)
+
+    call.__name__ = getattr(function, "__name__", "function")
+    return call
+
+
+def _stable_argsort(x, axis=-1):
+    return np.argsort(x, axis, kind="stable")
+
+
+def _transpose(x, *axes):
+    """Axes may be one tuple, or each an argument."""
+    return np.transpose(x, axes[0] if len(axes) == 1 else axes or None)
+
+
+def _reshape(x, *shape):
+    return np.reshape(x, shape[0] if len(shape) == 1 else shape)
+
+
+def root_of_zero_is_singular(function):
+    """The function, whose result is a root: see `tape.regular`."""
+
+    def call(*args, **kwargs):
+        return trace_recorder.regular(function(*args, **kwargs))
+
+    return call
+
+
+def sign(x):
+    """See `tape.jumps_at_zero`."""
+    return np.sign(trace_recorder.jumps_at_zero(x))
+
+
+std = root_of_zero_is_singular(np.std)
+
+
+# The methods that are functions too; a program's call must never run a method of NumPy's own.
+for _name in (
+    "all any argmax argmin clip cumprod cumsum diagonal dot max mean min prod ravel repeat round "
+    "sort squeeze std sum swapaxes take trace var"
+).split():
+    setattr(Array, _name, library(getattr(np, _name)))
+Array.std = library(std)
+Array.argsort = library(_stable_argsort)
+Array.transpose = library(_transpose)
+Array.reshape = library(_reshape)

@@ -1,0 +1,120 @@
+"""`jax.lax`'s loops and branches, `jax.vmap` and others that take functions, as plain Python."""
+
+import numpy as np
+
+from jax_ir_synth.reference.numpy_jax import trace_recorder, trees
+from jax_ir_synth.reference.numpy_jax.arrays import array
+from jax_ir_synth.reference.numpy_jax.bounds import step
+
+
+def cond(pred, true_fun, false_fun, *operands):
+    return (true_fun if trace_recorder.took(int(bool(pred))) else false_fun)(*operands)
+
+
+def switch(index, branches, *operands):
+    """An index outside of the branches is moved to the nearest."""
+    return branches[trace_recorder.took(min(max(int(index), 0), len(branches) - 1))](*operands)
+
+
+def fori_loop(lower, upper, body_fun, init_val):
+    value = trees.map_leaves(array, init_val)
+    for i in range(int(lower), int(upper)):
+        step()
+        value = body_fun(np.int32(i), value)
+    return value
+
+
+def while_loop(cond_fun, body_fun, init_val):
+    value = trees.map_leaves(array, init_val)
+    while cond_fun(value):
+        step()
+        value = body_fun(value)
+    return value
+
+
+def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
+    carry = trees.map_leaves(array, init)
+    steps = range(length if xs is None else len(trees.leaves(xs)[0]))
+    outputs = []
+    for position in reversed(steps) if reverse else steps:
+        step()
+        carry, output = f(carry, _item(xs, position, 0))
+        outputs.append(output)
+    return carry, _together(outputs[::-1] if reverse else outputs)
+
+
+def map_(f, xs, batch_size=None):
+    size = len(trees.leaves(xs)[0])
+    return _together([f(_item(xs, position, 0)) for position in range(size) if step()])
+
+
+def associative_scan(fn, elems, reverse=False, axis=0):
+    """As if one after the other, which is what an associative function makes of any order."""
+    steps = range(np.shape(trees.leaves(elems)[0])[axis])
+    steps = steps[::-1] if reverse else steps
+    # With the axis kept, since the function is one of whole arrays.
+    sofar = [_item(elems, slice(steps[0], steps[0] + 1), axis)]
+    for position in steps[1:]:
+        step()
+        sofar.append(fn(sofar[-1], _item(elems, slice(position, position + 1), axis)))
+    sofar = sofar[::-1] if reverse else sofar
+    return trees.map_leaves(lambda *x: array(np.concatenate(x, axis)), sofar[0], *sofar[1:])
+
+
+def vmap(fun, in_axes=0, out_axes=0):
+    """One call for each position along the mapped axes, the results stacked."""
+
+    def call(*args):
+        axes = in_axes if isinstance(in_axes, (tuple, list)) else [in_axes] * len(args)
+        (size,) = {
+            np.shape(leaf)[axis]
+            for arg, axis in zip(args, axes, strict=True)
+            if axis is not None
+            for leaf in trees.leaves(arg)
+        }
+        results = [
+            fun(
+                *(
+                    arg if axis is None else _item(arg, position, axis)
+                    for arg, axis in zip(args, axes, strict=True)
+                )
+            )
+            for position in range(size)
+            if step()
+        ]
+        if isinstance(out_axes, tuple):
+            return tuple(
+                _together([result[k] for result in results], axis)
+                for k, axis in enumerate(out_axes)
+            )
+        return _together(results, out_axes)
+
+    return call
+
+
+def same(fun, **_):
+    """`jit` and `checkpoint`: how a function is computed, not what."""
+    return fun
+
+
+def _item(tree, index, axis):
+    def of(leaf):
+        leaf = np.asarray(leaf)
+        return array(leaf[(slice(None),) * (axis % leaf.ndim) + (index,)])
+
+    return trees.map_leaves(of, tree)
+
+
+def _together(outputs, axis=0):
+    return trees.map_leaves(lambda *x: array(np.stack(x, axis)), outputs[0], *outputs[1:])
+
+
+CONTROL = {
+    "associative_scan": associative_scan,
+    "cond": cond,
+    "fori_loop": fori_loop,
+    "map": map_,
+    "scan": scan,
+    "switch": switch,
+    "while_loop": while_loop,
+}

@@ -1,0 +1,273 @@
+"""`jax.numpy` as NumPy computes it: what both spell alike is NumPy's, the rest is written here."""
+
+import numpy as np
+from scipy import special
+
+from jax_ir_synth.reference.numpy_jax import trace_recorder
+from jax_ir_synth.reference.numpy_jax.arithmetic import constant
+from jax_ir_synth.reference.numpy_jax.arrays import (
+    DTYPES,
+    DType,
+    array,
+    convert,
+    dtype_of,
+    library,
+    root_of_zero_is_singular,
+    sign,
+    std,
+)
+from jax_ir_synth.reference.numpy_jax.bounds import sized
+
+_ALIKE = """
+abs absolute add all amax amin any append arange arccos arccosh arcsin arcsinh arctan arctan2
+arctanh argmax argmin average bitwise_and bitwise_count bitwise_not bitwise_or bitwise_xor
+broadcast_to cbrt ceil clip concatenate copysign cos cosh count_nonzero cumprod cumsum
+diag diagonal diff divide dot einsum equal exp expand_dims expm1 eye flip floor
+floor_divide fmod full full_like greater greater_equal hstack hypot identity imag invert isfinite
+isinf isnan left_shift less less_equal linspace log log1p logaddexp
+logical_and logical_not logical_or logical_xor matmul max maximum mean median min minimum mod
+moveaxis multiply nanmax nanmean nanmin nansum negative not_equal ones ones_like outer pad power
+prod ptp quantile ravel real remainder repeat reshape right_shift rint roll round sin
+sinh sort square squeeze stack subtract sum swapaxes take_along_axis tan tanh
+tensordot tile trace transpose trapezoid tril triu true_divide trunc var vdot vecdot vstack zeros
+zeros_like
+""".split()
+
+
+class FInfo:
+    """`jnp.finfo`: of the dtype that the program names, not of the float64 that stands for it."""
+
+    _BITS = {"float32": (8, 23), "float16": (5, 10), "bfloat16": (8, 7)}
+
+    def __init__(self, dtype: DType):
+        exponent, mantissa = self._BITS[dtype.name]
+        self.eps = 2.0**-mantissa
+        self.max = (2.0 - self.eps) * 2.0 ** (2 ** (exponent - 1) - 1)
+        self.min = -self.max
+        self.tiny = 2.0 ** (2 - 2 ** (exponent - 1))
+
+
+def argsort(x, axis=-1):
+    return array(np.argsort(x, axis=axis, kind="stable"))
+
+
+def asarray(x, dtype=None):
+    return array(x) if dtype is None else convert(x, dtype)
+
+
+def bincount(x, weights=None, minlength=0, length=None):
+    counts = np.bincount(np.asarray(x), weights, minlength if length is None else length)
+    return array(counts if length is None else counts[:length])
+
+
+def convolve(a, v, mode="full"):
+    """Of floats, whatever is given."""
+    return array(np.convolve(np.asarray(a, np.float64), np.asarray(v, np.float64), mode))
+
+
+def cross(a, b, axis=-1):
+    """The cross product of 3-vectors along `axis`; of 2-vectors, its one component."""
+    a, b = (np.moveaxis(np.asarray(x), axis, 0) for x in (a, b))
+    if len(a) == len(b) == 2:
+        return array(a[0] * b[1] - a[1] * b[0])
+    turned = [a[i - 2] * b[i - 1] - a[i - 1] * b[i - 2] for i in range(3)]
+    return array(np.moveaxis(np.stack(turned), 0, axis))
+
+
+def empty(shape, dtype=float):
+    """JAX's is filled with zeros."""
+    return array(np.zeros(shape, dtype_of(dtype)))
+
+
+def meshgrid(*xs, indexing="xy"):
+    return [array(x) for x in np.meshgrid(*xs, indexing=indexing)]
+
+
+def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
+    # Infinity becomes the largest float32, as it does in a float32 program.
+    big = FInfo(DTYPES["float32"]).max
+    return array(
+        np.nan_to_num(
+            x,
+            nan=nan,
+            posinf=big if posinf is None else posinf,
+            neginf=-big if neginf is None else neginf,
+        )
+    )
+
+
+def piecewise(x, condlist, funclist):
+    """Each function is applied to the whole of x; the last condition that holds chooses."""
+    x = array(x)
+    values = [f(x) if callable(f) else f for f in funclist]
+    default = values.pop() if len(values) > len(condlist) else 0.0
+    return select(condlist[::-1], values[::-1], default)
+
+
+def deg2rad(x):
+    return array(np.asarray(x) * constant(np.pi / 180))
+
+
+def exp2(x):
+    return array(np.exp(np.asarray(x) * constant(np.log(2))))
+
+
+def log10(x):
+    return array(np.log(x) / constant(np.log(10)))
+
+
+def log2(x):
+    return array(np.log(x) / constant(np.log(2)))
+
+
+def logaddexp2(x1, x2):
+    two = constant(np.log(2))
+    apart = np.abs(np.subtract(x1, x2))
+    return array(np.maximum(x1, x2) + np.log1p(np.exp(-apart * two)) / two)
+
+
+def rad2deg(x):
+    return array(np.asarray(x) * constant(180 / np.pi))
+
+
+def reciprocal(x):
+    return array(1.0 / np.asarray(x, np.float64))
+
+
+def select(condlist, choicelist, default=0):
+    result = default
+    for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
+        result = np.where(condition, choice, result)
+    return array(result)
+
+
+def sinc(x):
+    return array(np.sinc(np.asarray(x) * (constant(np.pi) / np.pi)))
+
+
+def split(x, parts, axis=0):
+    return [array(part) for part in np.split(np.asarray(x), parts, axis)]
+
+
+def take(x, indices, axis=None):
+    return array(np.take(np.asarray(x), np.asarray(indices), axis))
+
+
+def unstack(x, axis=0):
+    return tuple(array(part) for part in np.moveaxis(np.asarray(x), axis, 0))
+
+
+def vectorize(function):
+    """`function`, which takes and returns scalars, over the elements of broadcast arguments."""
+
+    def call(*args):
+        args = np.broadcast_arrays(*args)
+        flat = [function(*each) for each in zip(*(a.ravel() for a in args), strict=True)]
+        return array(np.stack(flat).reshape(args[0].shape))
+
+    return call
+
+
+def where(condition, x, y):
+    if np.ndim(condition) == 0:
+        trace_recorder.took(int(bool(condition)))
+    return array(np.where(condition, x, y))
+
+
+def fft_of(function):
+    def call(x, n=None, axis=-1):
+        return np.asarray(function(np.asarray(x), n, axis))
+
+    return call
+
+
+def _linalg_solve(a, b):
+    """Of vectors b where b has one dimension, as JAX has it; of matrices otherwise."""
+    return array(np.linalg.solve(np.asarray(a), np.asarray(b)))
+
+
+def _qr(a, mode="reduced"):
+    result = np.linalg.qr(np.asarray(a), mode)
+    return array(result) if mode == "r" else tuple(map(array, result))
+
+
+def _svd(a, full_matrices=True, compute_uv=True):
+    result = np.linalg.svd(np.asarray(a), full_matrices, compute_uv)
+    return tuple(map(array, result)) if compute_uv else array(result)
+
+
+def _tuple_of_arrays(function):
+    return lambda a: tuple(array(part) for part in function(np.asarray(a)))
+
+
+def _of_symmetric(function):
+    """JAX takes the mean of such a matrix and its transpose first."""
+
+    def call(a):
+        a = np.asarray(a)
+        result = function((a + np.swapaxes(a, -1, -2)) / 2)
+        return result if isinstance(result, tuple) else array(result)
+
+    return call
+
+
+def norm(x, ord=None, axis=None, keepdims=False):
+    sizes = array(np.linalg.norm(np.asarray(x), ord, axis, keepdims))
+    return trace_recorder.regular(sizes) if ord in (None, 2) else sizes
+
+
+SQRT = library(root_of_zero_is_singular(np.sqrt))
+LINALG = {
+    "cholesky": _of_symmetric(np.linalg.cholesky),
+    "det": library(np.linalg.det),
+    "eigh": _tuple_of_arrays(_of_symmetric(np.linalg.eigh)),
+    "eigvalsh": _of_symmetric(np.linalg.eigvalsh),
+    "inv": library(np.linalg.inv),
+    "norm": norm,
+    "qr": _qr,
+    "slogdet": _tuple_of_arrays(np.linalg.slogdet),
+    "solve": _linalg_solve,
+    "svd": _svd,
+}
+# Functions of sizes and shapes; of `full` the second argument is a value.
+_SIZED = "arange broadcast_to linspace ones pad repeat tile zeros".split()
+FFT = {name: fft_of(getattr(np.fft, name)) for name in ("fft", "ifft", "rfft", "irfft")}
+JNP = {
+    **{name: library(getattr(np, name)) for name in _ALIKE},
+    **{name: sized(library(getattr(np, name))) for name in _SIZED},
+    "eye": sized(library(np.eye), dimensions=2),
+    "full": sized(library(np.full), last=1),
+    "identity": sized(library(np.identity), dimensions=2),
+    **DTYPES,
+    **{name: getattr(np, name) for name in ("e", "inf", "nan", "newaxis", "pi", "ndarray")},
+    "argsort": argsort,
+    "array": asarray,
+    "asarray": asarray,
+    "astype": convert,
+    "bincount": sized(bincount),
+    "convolve": convolve,
+    "cross": cross,
+    "empty": sized(empty),
+    "finfo": FInfo,
+    "i0": library(special.i0),
+    "meshgrid": meshgrid,
+    "nan_to_num": nan_to_num,
+    "piecewise": piecewise,
+    "reciprocal": reciprocal,
+    "select": select,
+    "split": split,
+    "sign": library(sign),
+    "sqrt": SQRT,
+    "std": library(std),
+    "sinc": sinc,
+    "rad2deg": rad2deg,
+    "log2": log2,
+    "logaddexp2": logaddexp2,
+    "log10": log10,
+    "exp2": exp2,
+    "deg2rad": deg2rad,
+    "take": take,
+    "unstack": unstack,
+    "vectorize": vectorize,
+    "where": where,
+}

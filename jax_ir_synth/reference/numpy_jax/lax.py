@@ -1,0 +1,221 @@
+"""`jax.lax` in NumPy: elementwise operations, and those that take arrays apart and together."""
+
+import numpy as np
+from scipy import special
+
+from jax_ir_synth.reference.numpy_jax import control, trace_recorder, trees
+from jax_ir_synth.reference.numpy_jax.arrays import array, convert, dtype_of, library, sign
+from jax_ir_synth.reference.numpy_jax.bounds import sized
+from jax_ir_synth.reference.numpy_jax.jnp import SQRT, exp2, where
+
+
+def integer_pow(x, y):
+    return array(np.asarray(x) ** y)
+
+
+def div(x, y):
+    """Integers are divided towards zero."""
+    x, y = np.asarray(x), np.asarray(y)
+    if x.dtype.kind in "iu":
+        return array(np.trunc(x / y).astype(x.dtype))
+    return array(x / y)
+
+
+def clz(x):
+    """Leading zeros of 32-bit integers."""
+    bits = np.asarray(x).astype(np.int64) & 0xFFFFFFFF
+    return array((32 - np.ceil(np.log2(bits + 1.0))).astype(np.int32))
+
+
+def population_count(x):
+    return array(np.bitwise_count(np.asarray(x).view(np.uint32)).astype(np.int32))
+
+
+def clamp(low, x, high):
+    return array(np.minimum(np.maximum(x, low), high))
+
+
+def select(pred, on_true, on_false):
+    return where(pred, on_true, on_false)
+
+
+def select_n(which, *cases):
+    which = np.asarray(which).astype(int)
+    if which.ndim == 0:
+        trace_recorder.took(int(which))
+    which = np.broadcast_to(which, np.shape(cases[0]))
+    return array(np.choose(which, cases))
+
+
+def iota(dtype, size):
+    return array(np.arange(size, dtype=dtype_of(dtype)))
+
+
+def broadcasted_iota(dtype, shape, dimension):
+    return array(np.indices(shape)[dimension].astype(dtype_of(dtype)))
+
+
+def dot_general(lhs, rhs, dimension_numbers):
+    """Batch dimensions first, then those of lhs and rhs that are left, in their order."""
+    (lhs_contract, rhs_contract), (lhs_batch, rhs_batch) = dimension_numbers
+    letters = iter("abcdefghijklmnopqrstuvwxyz")
+    left = [next(letters) for _ in range(np.ndim(lhs))]
+    right = [next(letters) for _ in range(np.ndim(rhs))]
+    for i, j in zip((*lhs_contract, *lhs_batch), (*rhs_contract, *rhs_batch), strict=True):
+        right[j] = left[i]
+    batch = [left[i] for i in lhs_batch]
+    joined = {*lhs_contract, *lhs_batch}
+    rest = [x for i, x in enumerate(left) if i not in joined]
+    rest += [x for x in right if x not in left]
+    equation = f"{''.join(left)},{''.join(right)}->{''.join(batch + rest)}"
+    return array(np.einsum(equation, np.asarray(lhs), np.asarray(rhs)))
+
+
+def reduce_precision(operand, exponent_bits, mantissa_bits):
+    """Exact numbers have no precision to reduce: like a conversion to a shorter float."""
+    return array(np.asarray(operand, np.float64))
+
+
+def reduce_window(operand, init_value, computation, window_dimensions, window_strides, padding):
+    """Windows that lie inside the operand (`"VALID"`), reduced by one of this library's."""
+    how = _REDUCERS.get(computation)
+    if padding != "VALID" or how is None:
+        raise TypeError(f"reduce_window: padding (={padding!r}) or {computation} is not known here")
+    windows = np.lib.stride_tricks.sliding_window_view(np.asarray(operand), window_dimensions)
+    windows = windows[tuple(slice(None, None, stride) for stride in window_strides)]
+    axes = tuple(range(np.ndim(operand), windows.ndim))
+    return array(how.reduce(windows, axes, initial=init_value))
+
+
+def top_k(operand, k):
+    order = np.argsort(-np.asarray(operand), -1, kind="stable")[..., :k]
+    return array(np.take_along_axis(np.asarray(operand), order, -1)), array(order)
+
+
+def _cumulative(ufunc):
+    def call(operand, axis=0, reverse=False):
+        x = np.asarray(operand)
+        turned = np.flip(x, axis) if reverse else x
+        result = ufunc.accumulate(turned, axis)
+        return array(np.flip(result, axis) if reverse else result)
+
+    return call
+
+
+def _starts(operand, starts, sizes):
+    """An index; a start below 0 counts from the end, and is moved until the slice lies inside."""
+    inside = [
+        min(max(int(start) + full * bool(start < 0), 0), full - size)
+        for start, size, full in zip(starts, sizes, np.shape(operand), strict=True)
+    ]
+    return tuple(slice(start, start + size) for start, size in zip(inside, sizes, strict=True))
+
+
+def _along(operand, start, size, axis):
+    starts, sizes = [0] * np.ndim(operand), list(np.shape(operand))
+    starts[axis], sizes[axis] = start, size
+    return starts, sizes
+
+
+def dynamic_slice(operand, start_indices, slice_sizes):
+    return array(np.asarray(operand)[_starts(operand, start_indices, slice_sizes)])
+
+
+def dynamic_slice_in_dim(operand, start_index, slice_size, axis=0):
+    return dynamic_slice(operand, *_along(operand, start_index, slice_size, axis))
+
+
+def dynamic_index_in_dim(operand, index, axis=0, keepdims=True):
+    item = dynamic_slice_in_dim(operand, index, 1, axis)
+    return item if keepdims else array(item.squeeze(axis))
+
+
+def dynamic_update_slice(operand, update, start_indices):
+    result = np.array(operand)
+    result[_starts(operand, start_indices, np.shape(update))] = update
+    return array(result)
+
+
+def dynamic_update_slice_in_dim(operand, update, start_index, axis):
+    starts, _ = _along(operand, start_index, 1, axis)
+    return dynamic_update_slice(operand, update, starts)
+
+
+def dynamic_update_index_in_dim(operand, update, index, axis):
+    if np.ndim(update) < np.ndim(operand):
+        update = np.expand_dims(update, axis)
+    return dynamic_update_slice_in_dim(operand, update, index, axis)
+
+
+def rev(operand, dimensions):
+    return array(np.flip(np.asarray(operand), dimensions))
+
+
+def stop_gradient(x):
+    return trees.map_leaves(lambda leaf: array(trace_recorder.held(np.asarray(leaf))), x)
+
+
+_ADD, _MAX, _MIN, _MUL = map(library, (np.add, np.maximum, np.minimum, np.multiply))
+_REDUCERS = {_ADD: np.add, _MAX: np.maximum, _MIN: np.minimum, _MUL: np.multiply}
+LAX = {
+    **control.CONTROL,
+    "add": _ADD,
+    "max": _MAX,
+    "min": _MIN,
+    "mul": _MUL,
+    **{
+        name: library(getattr(np, numpy_name))
+        for name, numpy_name in {
+            "abs": "abs", "acos": "arccos", "acosh": "arccosh", "asin": "arcsin",
+            "asinh": "arcsinh", "atan": "arctan", "atan2": "arctan2", "atanh": "arctanh",
+            "bitwise_and": "bitwise_and", "bitwise_not": "bitwise_not",
+            "bitwise_or": "bitwise_or", "bitwise_xor": "bitwise_xor", "cbrt": "cbrt",
+            "ceil": "ceil", "cos": "cos", "cosh": "cosh", "dot": "dot", "eq": "equal",
+            "exp": "exp", "expand_dims": "expand_dims", "expm1": "expm1",
+            "floor": "floor", "ge": "greater_equal", "gt": "greater", "is_finite": "isfinite",
+            "le": "less_equal", "log": "log", "log1p": "log1p", "lt": "less", "ne": "not_equal",
+            "neg": "negative", "pow": "power", "rem": "fmod", "reshape": "reshape",
+            "sin": "sin", "sinh": "sinh", "square": "square",
+            "squeeze": "squeeze", "sub": "subtract", "tan": "tan", "tanh": "tanh",
+            "transpose": "transpose",
+        }.items()
+    },
+    **{
+        name: library(getattr(special, scipy_name))
+        for name, scipy_name in {
+            "digamma": "digamma", "erf": "erf", "erf_inv": "erfinv", "erfc": "erfc",
+            "lgamma": "gammaln", "logistic": "expit",
+        }.items()
+    },
+    "broadcasted_iota": sized(broadcasted_iota),
+    "clamp": clamp,
+    "clz": clz,
+    "convert_element_type": convert,
+    "cumlogsumexp": _cumulative(np.logaddexp),
+    "cummax": _cumulative(np.maximum),
+    "cummin": _cumulative(np.minimum),
+    "cumprod": _cumulative(np.multiply),
+    "cumsum": _cumulative(np.add),
+    "div": div,
+    "dot_general": dot_general,
+    "dynamic_index_in_dim": dynamic_index_in_dim,
+    "dynamic_slice": dynamic_slice,
+    "dynamic_slice_in_dim": dynamic_slice_in_dim,
+    "dynamic_update_index_in_dim": dynamic_update_index_in_dim,
+    "dynamic_update_slice": dynamic_update_slice,
+    "dynamic_update_slice_in_dim": dynamic_update_slice_in_dim,
+    "exp2": exp2,
+    "integer_pow": integer_pow,
+    "iota": sized(iota),
+    "population_count": population_count,
+    "reduce_precision": reduce_precision,
+    "reduce_window": reduce_window,
+    "rev": rev,
+    "rsqrt": library(lambda x: 1.0 / np.sqrt(x)),
+    "select": select,
+    "sign": library(sign),
+    "sqrt": SQRT,
+    "select_n": select_n,
+    "stop_gradient": stop_gradient,
+    "top_k": top_k,
+}  # fmt: skip

@@ -1,0 +1,202 @@
+"""`jax.nn`, `jax.scipy` and `jax.ops` in NumPy, each by the formula in JAX's documentation."""
+
+import numpy as np
+from scipy import linalg, special
+
+from jax_ir_synth.reference.numpy_jax.arithmetic import constant, result
+from jax_ir_synth.reference.numpy_jax.arrays import array, dtype_of, library
+from jax_ir_synth.reference.numpy_jax.bounds import check_elements
+
+
+def _float(x):
+    return np.asarray(x, np.float64)
+
+
+def celu(x, alpha=1.0):
+    x = _float(x)
+    return array(np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0) / alpha))
+
+
+def elu(x, alpha=1.0):
+    x = _float(x)
+    return array(np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))))
+
+
+def gelu(x, approximate=True):
+    x = _float(x)
+    if not approximate:
+        return array(x * special.ndtr(x))
+    inner = constant(np.sqrt(2 / np.pi)) * (x + constant(0.044715) * x**3)
+    # Far below zero the two nearly cancel: what rounding leaves is what a program gets.
+    return array(0.5 * x * (1 + result(np.tanh(inner))))
+
+
+def glu(x, axis=-1):
+    a, b = np.split(_float(x), 2, axis)
+    return array(a * special.expit(b))
+
+
+def hard_sigmoid(x):
+    return array(np.clip(_float(x) + 3, 0, 6) / 6)
+
+
+def hard_silu(x):
+    return array(_float(x) * hard_sigmoid(x))
+
+
+def hard_tanh(x):
+    return array(np.clip(_float(x), -1, 1))
+
+
+def leaky_relu(x, negative_slope=0.01):
+    x = _float(x)
+    return array(np.where(x >= 0, x, constant(negative_slope) * x))
+
+
+def log_sigmoid(x):
+    return array(special.log_expit(_float(x)))
+
+
+def log_softmax(x, axis=-1):
+    return array(special.log_softmax(_float(x), axis))
+
+
+def logsumexp(a, axis=None, b=None, keepdims=False):
+    if b is not None:
+        raise TypeError("logsumexp's b is not known here")
+    return array(special.logsumexp(_float(a), axis, keepdims=keepdims))
+
+
+def mish(x):
+    return array(_float(x) * np.tanh(softplus(x)))
+
+
+def one_hot(x, num_classes, dtype=float, axis=-1):
+    check_elements(num_classes * np.size(x))
+    hot = np.asarray(x)[..., None] == np.arange(num_classes)
+    return array(np.moveaxis(hot, -1, axis).astype(dtype_of(dtype)))
+
+
+def relu(x):
+    return array(np.maximum(x, 0))
+
+
+def relu6(x):
+    return array(np.clip(x, 0, 6))
+
+
+def selu(x):
+    # The constants of Klambauer et al., "Self-Normalizing Neural Networks" (2017).
+    return array(constant(1.0507009873554805) * elu(x, constant(1.6732632423543772)))
+
+
+def silu(x):
+    return array(_float(x) * special.expit(_float(x)))
+
+
+def soft_sign(x):
+    return array(_float(x) / (1 + np.abs(_float(x))))
+
+
+def softmax(x, axis=-1):
+    return array(special.softmax(_float(x), axis))
+
+
+def softplus(x):
+    return array(np.logaddexp(_float(x), 0))
+
+
+def sparse_plus(x):
+    x = _float(x)
+    return array(np.where(x <= -1, 0, np.where(x >= 1, x, (x + 1) ** 2 / 4)))
+
+
+def sparse_sigmoid(x):
+    return array(np.clip((_float(x) + 1) / 2, 0, 1))
+
+
+def squareplus(x, b=4):
+    return array((_float(x) + result(np.sqrt(_float(x) ** 2 + b))) / 2)
+
+
+def standardize(x, axis=-1, epsilon=1e-5):
+    x = _float(x)
+    mean, variance = x.mean(axis, keepdims=True), x.var(axis, keepdims=True)
+    return array((x - mean) / np.sqrt(variance + epsilon))
+
+
+def segment_sum(data, segment_ids, num_segments=None):
+    data, ids = np.asarray(data), np.asarray(segment_ids)
+    number = int(ids.max()) + 1 if num_segments is None else num_segments
+    check_elements(number)
+    sums = np.zeros((number, *data.shape[1:]), data.dtype)
+    # Data of a segment that is not among the first `number` is dropped.
+    kept = (ids >= 0) & (ids < number)
+    np.add.at(sums, ids[kept], data[kept])
+    return array(sums)
+
+
+def cho_solve(c_and_lower, b):
+    c, lower = c_and_lower
+    return array(linalg.cho_solve((np.asarray(c), lower), np.asarray(b)))
+
+
+def cholesky(a, lower=False):
+    """Reads one triangle of `a`, the one that it returns."""
+    if lower:
+        return array(np.linalg.cholesky(np.asarray(a)))
+    return array(np.swapaxes(np.linalg.cholesky(np.swapaxes(np.asarray(a), -1, -2)), -1, -2))
+
+
+def solve(a, b, assume_a="gen"):
+    """What is assumed of `a` says how it is solved, not what the solution is."""
+    return array(np.linalg.solve(np.asarray(a), np.asarray(b)))
+
+
+def solve_triangular(a, b, trans=0, lower=False):
+    return array(linalg.solve_triangular(np.asarray(a), np.asarray(b), trans, lower))
+
+
+SIGMOID = library(special.expit)
+NN = {
+    **{
+        function.__name__: function
+        for function in (
+            celu, elu, gelu, glu, hard_sigmoid, hard_silu, hard_tanh, leaky_relu, log_sigmoid,
+            log_softmax, logsumexp, mish, one_hot, relu, relu6, selu, silu, soft_sign, softmax,
+            softplus, sparse_plus, sparse_sigmoid, squareplus, standardize,
+        )
+    },
+    "hard_swish": hard_silu,
+    "sigmoid": SIGMOID,
+    "swish": silu,
+    "tanh": library(np.tanh),
+}  # fmt: skip
+OPS = {"segment_sum": segment_sum}
+SPECIAL = {
+    **{
+        name: library(getattr(special, name))
+        for name in "digamma erf erfc erfinv expit gammaln i0e i1e log_ndtr logit ndtr "
+        "polygamma zeta".split()
+    },
+    "logsumexp": logsumexp,
+}
+
+
+def _logpdf(x):
+    return array(-(_float(x) ** 2 + constant(np.log(2 * np.pi))) / 2)
+
+
+STATS_NORM = {
+    "cdf": library(special.ndtr),
+    "logcdf": library(special.log_ndtr),
+    "logpdf": _logpdf,
+    "pdf": lambda x: array(np.exp(_logpdf(x))),
+}
+SCIPY_LINALG = {
+    "cho_solve": cho_solve,
+    "cholesky": cholesky,
+    "inv": library(np.linalg.inv),
+    "solve": solve,
+    "solve_triangular": solve_triangular,
+}

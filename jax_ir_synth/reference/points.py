@@ -1,0 +1,165 @@
+"""Where a row is run: random inputs from its ranges, and what its Python means there."""
+
+import functools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from jax_ir_synth.reference.inputs import opposite, random_inputs, wide
+from jax_ir_synth.reference.numpy_jax.arithmetic import Noise
+from jax_ir_synth.reference.numpy_jax.trace_recorder import Singular
+from jax_ir_synth.reference.program import Derivative, Meaning, direction
+from jax_ir_synth.reference.tolerance import FORWARD, outputs_differ
+
+# Inputs that a program is run on. One of few numbers shows little at each, and costs little.
+INPUTS, INPUTS_OF_FEW, FEW = 2, 3, 64
+# Where they leave a branch untaken, so many more at most.
+MORE_FOR_BRANCHES = 2
+# What rounding may change of an output, as a part of what is allowed to be wrong.
+_STEADY = 0.5
+# How many inputs are tried to find these.
+TRIED = 12
+
+
+class NoPoints(ValueError):
+    """The program is not finite, or not smooth, where it would be run."""
+
+
+class Largest(NamedTuple):
+    """What the outputs and the derivative come to at the point where they are largest."""
+
+    outputs: list[float]
+    derivative: float
+
+
+class Point(NamedTuple):
+    """Inputs, and what the program means there.
+
+    Attributes:
+      inputs: an array for each argument; of float32 where the program takes 16-bit floats.
+      outputs: of the program, floats of float64.
+      move: a direction, with an array for each argument, None where it is not one to differentiate
+        by.
+      derivative: of the sum of the outputs along it.
+      largest: of all the points, once they are found.
+    """
+
+    inputs: list[np.ndarray]
+    outputs: list[np.ndarray]
+    move: list[np.ndarray | None]
+    derivative: Derivative
+    largest: Largest | None = None
+
+    @property
+    def slopes(self) -> list[np.ndarray | None]:
+        """For each output how its elements change along the direction; None for integers."""
+        return slopes_of(self.outputs, self.derivative)
+
+
+def understood(
+    python: str, name: str, avals: Sequence[Mapping], argnums: Sequence[int]
+) -> tuple[Meaning, list[Point]]:
+    """A program's meaning, and the points to look at it: see `Meaning` and `points`.
+
+    The last program's are kept: a row is tried when it is written, and proven right after.
+    """
+    described = tuple(
+        (aval["name"], tuple(aval["shape"]), aval["dtype"], aval["low"], aval["high"])
+        for aval in avals
+    )
+    meaning, found = _understood(python, name, described, tuple(argnums))
+    return meaning, list(found)
+
+
+@functools.lru_cache(maxsize=1)
+def _understood(
+    python: str, name: str, described: tuple[tuple, ...], argnums: tuple[int, ...]
+) -> tuple[Meaning, list[Point]]:
+    keys = ("name", "shape", "dtype", "low", "high")
+    avals = [dict(zip(keys, aval, strict=True)) for aval in described]
+    meaning = Meaning(python, name, avals)
+    return meaning, points(meaning, avals, argnums)
+
+
+def points(meaning: Meaning, avals: Sequence[Mapping], argnums: Sequence[int]) -> list[Point]:
+    """Points at which the outputs are finite, smooth and steady, the same for a row every time.
+
+    Two or three, and more that take branches which those leave untaken: an error in a branch that
+    no point takes would not be seen.
+
+    Raises NoPoints where there are not so many.
+    """
+    found, taken = [], set()
+    few = sum(math.prod(aval["shape"]) for aval in avals) <= FEW
+    wanted = INPUTS_OF_FEW if few else INPUTS
+    for seed, inputs in enumerate(_inputs(wide(avals)), start=1):
+        try:
+            outputs = meaning.outputs(inputs)
+        except Singular as error:
+            raise NoPoints(f"its gradient is not finite: {error} (seed {seed})") from None
+        branches = meaning.branches
+        if not all(np.isfinite(x).all() for x in outputs):
+            raise NoPoints(f"its python is not finite on inputs from its ranges (seed {seed})")
+        if len(found) >= wanted and branches <= taken:
+            continue
+        move = direction(avals, argnums, seed)
+        derivative = meaning.derivative(inputs, outputs, move)
+        if derivative is None:
+            continue
+        slopes = slopes_of(outputs, derivative)
+        # Rounding decides: which of two values that are both 1.0 in float32 is the greater.
+        if unsteadiness(meaning, inputs, outputs, slopes, seed) > _STEADY:
+            continue
+        found.append(Point(inputs, outputs, move, derivative))
+        taken |= branches
+        if len(found) == wanted + (MORE_FOR_BRANCHES if taken else 0):
+            break
+    if len(found) < wanted:
+        raise NoPoints(
+            f"its python is smooth and steady at {len(found)} of {TRIED} inputs from its ranges"
+        )
+    outputs = zip(*(point.outputs for point in found), strict=True)
+    largest = Largest(
+        [max(float(np.abs(np.float64(x)).max(initial=0.0)) for x in each) for each in outputs],
+        max(point.derivative.scale for point in found),
+    )
+    return [point._replace(largest=largest) for point in found]
+
+
+def unsteadiness(
+    meaning: Meaning,
+    inputs: Sequence[np.ndarray],
+    outputs: Sequence[np.ndarray],
+    slopes: Sequence[np.ndarray | None],
+    seed: int,
+) -> float:
+    """How far rounding may move an output, in units of what is allowed to be wrong.
+
+    Of two runs with opposite noise: what one operation's error decides differs in one of them.
+    """
+    moved = 0.0
+    for sign in (1, -1):
+        try:
+            noisy = meaning.with_noise(inputs, Noise(seed, sign))
+        except np.linalg.LinAlgError:
+            # A matrix is singular, or has no root, by rounding alone.
+            return math.inf
+        for x, output, slope in zip(noisy, outputs, slopes, strict=True):
+            moved = max(moved, outputs_differ(x, output, slope, FORWARD))
+    return moved
+
+
+def _inputs(avals: Sequence[Mapping]) -> Iterator[list[np.ndarray]]:
+    """Random inputs by pairs that lie opposite in their ranges, so that two show much."""
+    for seed in range(TRIED // 2):
+        inputs = random_inputs(avals, seed)
+        yield inputs
+        yield [opposite(aval, x) for aval, x in zip(avals, inputs, strict=True)]
+
+
+def slopes_of(outputs: Sequence[np.ndarray], derivative: Derivative) -> list[np.ndarray | None]:
+    """A derivative's slopes with None in the places of outputs that are integers."""
+    slopes = iter(derivative.slopes)
+    return [next(slopes) if x.dtype.kind == "f" else None for x in outputs]

@@ -1,0 +1,123 @@
+"""A row's Python text → the function that it defines under the stand-in, if it is only a kernel."""
+
+import ast
+import builtins
+
+from jax_ir_synth.reference.literals import rounded_literals
+from jax_ir_synth.reference.numpy_jax import JAX, JNP, LAX, bounds, standin_names
+
+# What a kernel may use of Python itself. Everything else of Python is out of its reach: no other
+# builtin, no import, no name or attribute with a leading underscore, no attribute but the library's
+# and an array's.
+_BUILTINS = {
+    name: getattr(builtins, name)
+    for name in "abs bool dict enumerate float int len list max min range reversed round "
+    "sum tuple zip".split()
+} | {"range": bounds.bounded_range}
+# What keeps a program's own Python within bounds. Their names are none that a program can spell.
+_HOOKS = {
+    "__step": bounds.step,
+    "__add": bounds.add,
+    "__multiply": bounds.multiply,
+    "__power": bounds.power,
+    "__shift": bounds.shift,
+}
+_BOUNDED = {ast.Add: "__add", ast.Mult: "__multiply", ast.Pow: "__power", ast.LShift: "__shift"}
+_ARRAY_ATTRIBUTES = frozenset(
+    "T all any append argmax argmin argsort astype at add clip cumprod cumsum diagonal dot imag "
+    "items keys max mean min multiply ndim prod ravel real repeat reshape round set shape size "
+    "sort squeeze std sum swapaxes take trace transpose values var eps tiny".split()
+)
+_FORBIDDEN = (
+    ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal, ast.ClassDef, ast.AsyncFunctionDef,
+    ast.Await, ast.Yield, ast.YieldFrom, ast.With, ast.Try, ast.Raise, ast.Delete, ast.JoinedStr,
+    ast.While, ast.Match, ast.NamedExpr,
+)  # fmt: skip
+
+
+def load(python: str, name: str, half: str | None = None):
+    """The function `name` that the text defines, to be called with NumPy arrays.
+
+    Args:
+      half: where the program's numbers are of 16 bits, their dtype: its literals are rounded to it.
+
+    Raises:
+      ValueError: the text is no Python, does more than define that function, or uses what kernels
+        don't; a name that the stand-in lacks is an error when it is called.
+    """
+    try:
+        tree = ast.parse(python)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ValueError(f"its python doesn't parse: {error}") from None
+    if len(tree.body) != 1 or not isinstance(tree.body[0], ast.FunctionDef):
+        raise ValueError("its python is not one function")
+    if tree.body[0].name != name:
+        raise ValueError(f"its python defines {tree.body[0].name}, its kernel_name is {name}")
+    allowed = _ARRAY_ATTRIBUTES | standin_names()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            raise ValueError(f"its python assigns to an item of an array: {_shown(node)}")
+        if isinstance(node, _FORBIDDEN):
+            raise ValueError(f"its python has a statement that no kernel has: {_shown(node)}")
+        if isinstance(node, ast.Attribute) and node.attr not in allowed:
+            raise ValueError(f"its python uses an attribute that no kernel has: {_shown(node)}")
+        if isinstance(node, (ast.Name, ast.arg)):
+            word = node.id if isinstance(node, ast.Name) else node.arg
+            if word.startswith("__"):
+                raise ValueError(f"its python uses a name that no kernel has: {word}")
+    if half is not None:
+        tree = rounded_literals(tree, half)
+    tree = ast.fix_missing_locations(_Bounded().visit(tree))
+    space = {"jax": JAX, "jnp": JNP, "lax": LAX, **_HOOKS, "__builtins__": _BUILTINS}
+    # Not as optimized as the caller's Python may be. Its arguments' defaults are evaluated here.
+    with bounds.counted():
+        exec(compile(tree, f"<{name}>", "exec", optimize=0), space)
+    return space[name]
+
+
+class _Bounded(ast.NodeTransformer):
+    """Has loops, functions and what makes large numbers and lists call `bounds`.
+
+    `x += y` becomes `x = x + y`: NumPy would change the array that other names mean as well.
+    """
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        if not isinstance(node.target, ast.Name):
+            raise ValueError(f"its python assigns to an item of an array: {_shown(node)}")
+        read = ast.Name(node.target.id, ast.Load())
+        changed = ast.Assign([node.target], ast.BinOp(read, node.op, node.value))
+        return self.visit(ast.copy_location(changed, node))
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        hook = _BOUNDED.get(type(node.op))
+        return node if hook is None else _call(hook, node.left, node.right)
+
+    def visit_For(self, node: ast.For) -> ast.AST:
+        self.generic_visit(node)
+        node.body.insert(0, ast.Expr(_call("__step")))
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        self.generic_visit(node)
+        node.body.insert(0, ast.Expr(_call("__step")))
+        return node
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
+        self.generic_visit(node)
+        # `step` is true.
+        node.body = ast.IfExp(_call("__step"), node.body, ast.Constant(None))
+        return node
+
+    def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
+        self.generic_visit(node)
+        node.ifs.insert(0, _call("__step"))
+        return node
+
+
+def _call(name: str, *arguments: ast.expr) -> ast.Call:
+    return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
+
+
+def _shown(node: ast.AST) -> str:
+    return ast.unparse(node).split("\n")[0][:60]

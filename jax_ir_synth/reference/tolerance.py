@@ -1,0 +1,99 @@
+"""How far what a text computes may be from what its source means, and why that far.
+
+A float32 program rounds each operation to 24 bits, one part in 1.7e7, and its errors add up with
+the operations that it makes. So an error is measured against the size of the result: the largest
+element of an output, or, where that is small because its parts cancel, how much the output moves
+when the arguments cross half their ranges.
+"""
+
+import numpy as np
+
+from jax_ir_synth.reference.program import Derivative
+
+# Of 3,500 outputs of programs half are within 4e-8 of their meaning, 999 of 1,000 within 6e-7.
+FORWARD = 2e-5
+# Of 6,000 gradients of the same programs, along a direction: within 1e-8, and within 4e-6.
+BACKWARD = 1e-4
+# And of what the outputs are in all: a function that saturates has a gradient that is the small
+# difference of numbers of the outputs' size.
+SATURATED = 1e-6
+# And of the second derivative: rounding moves the place where a gradient is taken by some parts in
+# 1.7e7, which matters where the gradient changes as fast as that of a chaotic iteration.
+MOVED = 5e-7
+# And of what the result is on other inputs: the variance of equal numbers is zero, and in float32
+# what rounding them leaves.
+ELSEWHERE = 1e-6
+# A result that is a small difference of large numbers is further off, by rounding alone: so the
+# text is read as float64 then, and must agree with its meaning as well as constants that the text
+# has to 24 bits let it. Further off than so many times what is allowed, a result is of no use.
+EXACT = 1e-6
+ROUGH = 100.0
+# A program of 16-bit floats, read as float32 (see `widening`): its constants are still rounded to
+# 8 or 11 bits, and those inside of a library's function are not the source's to round.
+CONSTANTS = {"bfloat16": 2**-7, "float16": 2**-10}
+# The same program as it stands, against itself in float32. Each operation is rounded to 8 or 11
+# bits, a sum of hundreds loses its last terms whole, and near a jump some elements differ wholly:
+# this shows that the program works with 16 bits, the run in float32 that it is right.
+ROUNDED = {"bfloat16": 0.5, "float16": 0.25}
+MOST = 0.75
+
+
+def outputs_differ(
+    got: np.ndarray,
+    meant: np.ndarray,
+    slope: np.ndarray | None,
+    rate: float,
+    largest: float = 0.0,
+) -> float:
+    """How far an output is off, in units of what is allowed: above 1 it is wrong.
+
+    Args:
+      got, meant: arrays of one shape; integers and booleans must be equal.
+      slope: how the output's elements change along a random direction, None for integers.
+      rate: one of the figures above.
+      largest: element of the output on any of the inputs that it is compared on.
+    """
+    if meant.dtype.kind != "f":
+        return 0.0 if np.array_equal(got, meant) else np.inf
+    scale = np.abs(meant).max(initial=0.0)
+    if slope is not None:
+        scale += np.abs(slope).max(initial=0.0)
+    return _ratio(np.abs(got - meant).max(initial=0.0), rate * scale + ELSEWHERE * largest)
+
+
+def gradients_differ(
+    parts: list[np.ndarray],
+    derivative: Derivative,
+    outputs: float,
+    rate: float,
+    largest: float = 0.0,
+) -> float:
+    """How far a gradient is off, likewise.
+
+    Args:
+      parts: the gradient times the direction, element by element, for each argument.
+      derivative: of the sum of the outputs, along the direction.
+      outputs: the sum of the outputs' absolute values.
+      largest: `derivative.scale` on any of the inputs that it is compared on.
+    """
+    got = sum(float(part.sum()) for part in parts)
+    # Each element's error is its own: together they are as their root of squares.
+    size = np.sqrt(sum(float(np.square(part).sum()) for part in parts))
+    allowed = rate * (derivative.scale + size) + SATURATED * outputs + MOVED * derivative.curvature
+    return _ratio(abs(got - derivative.value), allowed + ELSEWHERE * largest)
+
+
+def mostly_agree(rounded: np.ndarray, exact: np.ndarray, size: float, rate: float) -> bool:
+    """Are most elements of a 16-bit result near the float32 one's?
+
+    Args:
+      size: how much the result moves when the arguments cross half their ranges.
+    """
+    near = np.abs(rounded - exact) <= rate * (np.abs(exact).max(initial=0.0) + size)
+    return near.mean() >= MOST
+
+
+def _ratio(error: float, allowed: float) -> float:
+    if not np.isfinite(error):
+        return np.inf
+    return error / allowed if allowed else (0.0 if error == 0 else np.inf)

@@ -1,0 +1,201 @@
+"""The machines that code is compiled for, none of which has to be here (no jax here)."""
+
+import importlib.util
+import platform as host
+from collections.abc import Iterable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import NamedTuple
+
+from jax_ir_synth.request import choices
+from jax_ir_synth.request.dialects import COMPILED
+
+# What brings the compiler for CUDA, and the extra of this package that installs it.
+_PLUGIN, _PLUGIN_MODULE = "jax-cuda13-plugin", "jax_plugins.xla_cuda13"
+_EXTRA = "cuda-ir"
+
+
+class Target(NamedTuple):
+    """A machine.
+
+    Attributes:
+      name: as a user gives it and a header shows it.
+      platform: `"cpu"` or `"cuda"`.
+      description: for a CPU XLA's word for the instruction set; for a GPU a `GpuTargetConfigProto`
+        as text.
+      processor: that XLA takes the CPU for, where it has to choose an order of instructions.
+      needs: what the CPU here must have, as Linux lists it, since XLA compiles for it alone.
+    """
+
+    name: str
+    platform: str
+    description: str
+    processor: str | None = None
+    needs: frozenset[str] = frozenset()
+
+
+class _Gpu(NamedTuple):
+    """What XLA's optimizer asks of a GPU; sizes in bytes, the bandwidth in bytes a second.
+
+    The figures are those of XLA's own descriptions, `a100_sxm_80`, `h100_sxm` and `b200` in
+    `xla/backends/gpu/target_config/specs` of github.com/openxla/xla.
+    """
+
+    name: str
+    major: int
+    features: str
+    cores: int
+    units: int
+    clock: float
+    bandwidth: int
+    memory: int
+    cache: int
+    shared: int
+    shared_of_block: int
+
+    def text(self) -> str:
+        """As a `GpuTargetConfigProto`."""
+        return f"""
+            gpu_device_info {{
+              cuda_compute_capability {{ major: {self.major} feature_extension: {self.features} }}
+              core_count: {self.cores} fpus_per_core: {self.units} clock_rate_ghz: {self.clock}
+              device_memory_size: {self.memory} memory_bandwidth: {self.bandwidth}
+              l2_cache_size: {self.cache} shared_memory_per_core: {self.shared}
+              shared_memory_per_block: 49152 shared_memory_per_block_optin: {self.shared_of_block}
+              registers_per_core_limit: 65536 registers_per_block_limit: 65536
+              threads_per_warp: 32 threads_per_block_limit: 1024 threads_per_core_limit: 2048
+              thread_dim_limit_x: 1024 thread_dim_limit_y: 1024 thread_dim_limit_z: 64
+              block_dim_limit_x: 2147483647 block_dim_limit_y: 65535 block_dim_limit_z: 65535
+            }}
+            platform_name: "CUDA"
+            device_description_str: "{self.name}"
+            dnn_version_info {{ major: 9 minor: 10 }}
+            runtime_version {{ major: 13 minor: 0 }}
+        """
+
+
+_GPUS = {
+    "sm_80": _Gpu(
+        "NVIDIA A100-SXM4-80GB", 8, "NONE", 108, 64, 1.41,
+        2039040000000, 85100068864, 41943040, 167936, 166912,
+    ),
+    "sm_90": _Gpu(
+        "NVIDIA H100 80GB HBM3", 9, "ACCELERATED_FEATURES", 132, 128, 1.98,
+        3352320000000, 84942979072, 52428800, 233472, 232448,
+    ),
+    "sm_100": _Gpu(
+        "NVIDIA B200", 10, "ACCELERATED_FEATURES", 148, 128, 1.965,
+        7672320000000, 191514411008, 132644864, 233472, 232448,
+    ),
+}  # fmt: skip
+
+# The levels of the x86-64 ABI.
+_V2 = frozenset({"cx16", "popcnt", "sse4_1", "sse4_2", "ssse3"})
+_V3 = _V2 | {"abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"}
+_V4 = _V3 | {"avx512bw", "avx512cd", "avx512dq", "avx512f", "avx512vl"}
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target("x86-64-v2", "cpu", "SSE4_2", "nehalem", _V2),
+        Target("x86-64-v3", "cpu", "AVX2", "haswell", _V3),
+        Target("x86-64-v4", "cpu", "AVX512", "skylake-avx512", _V4),
+        *(Target(name, "cuda", gpu.text()) for name, gpu in _GPUS.items()),
+    )
+}
+DEFAULTS = {"cpu": "x86-64-v3", "cuda": "sm_90"}
+
+
+def chosen(value) -> str | tuple[str, ...] | None:
+    """A user's `target`: None for the defaults, one of TARGETS, or a tuple of one a platform.
+
+    Args:
+      value: None, a name, a list or a tuple of names, or names in one string with commas between.
+
+    Raises:
+      ValueError: one line that names the value given and what is allowed.
+    """
+    if value is None:
+        return None
+    names = choices.chosen("target", value, TARGETS)
+    if len({TARGETS[name].platform for name in names}) < len(names):
+        raise ValueError(
+            f"`target` (={value!r}) must name one for the CPU and one for CUDA at most"
+        )
+    return choices.kept(names)
+
+
+def relevant(
+    names: Iterable[str], dialects: Iterable[str], platforms: Iterable[str]
+) -> str | tuple[str, ...] | None:
+    """The names, in the order of TARGETS, without defaults and what nothing is compiled for."""
+    if not set(COMPILED) & set(dialects):
+        return None
+    defaults = set(DEFAULTS.values())
+    kept = tuple(
+        name
+        for name, target in TARGETS.items()
+        if name in names and name not in defaults and target.platform in platforms
+    )
+    return choices.kept(kept)
+
+
+def by_platform(value: str | Sequence[str] | None) -> dict[str, Target]:
+    """For each platform its target: the one of `value`, else the default."""
+    return {
+        **{platform: TARGETS[name] for platform, name in DEFAULTS.items()},
+        **{TARGETS[name].platform: TARGETS[name] for name in choices.several(value)},
+    }
+
+
+def check_compilers(
+    dialects: Iterable[str], platforms: Iterable[str], target: str | Sequence[str] | None
+) -> None:
+    """Raise ValueError, one line, where these dialects can't be compiled for these targets here."""
+    compiled = [dialect for dialect in dialects if dialect in COMPILED]
+    if not compiled:
+        return
+    what = f"`dialect` (={', '.join(compiled)})"
+    machine = host.machine()
+    if "cpu" in platforms:
+        if machine.lower() not in ("x86_64", "amd64"):
+            raise ValueError(f"{what} for the CPU needs a machine of x86-64, this one is {machine}")
+        cpu = by_platform(target)["cpu"]
+        if lacking := cpu.needs - _cpu_flags():
+            raise ValueError(
+                f"{what} for `target` (={cpu.name}) needs a CPU with "
+                f"{', '.join(sorted(lacking))}, which this one lacks"
+            )
+    if "cuda" in platforms:
+        installed, needed = _version(_PLUGIN), version("jaxlib")
+        if installed is None or importlib.util.find_spec(_PLUGIN_MODULE) is None:
+            raise ValueError(
+                f"{what} for CUDA needs the extra {_EXTRA}: pip install 'jax_ir_synth[{_EXTRA}]' "
+                f"(or device='cpu')"
+            )
+        if installed != needed:
+            raise ValueError(
+                f"{what} for CUDA needs {_PLUGIN} {needed}, jaxlib's version, {installed} is "
+                f"installed: pip install 'jax_ir_synth[{_EXTRA}]'"
+            )
+
+
+def _cpu_flags() -> frozenset[str]:
+    """What this machine's CPU has, as Linux lists it. Raises ValueError on another system."""
+    if host.system() != "Linux":
+        raise ValueError(
+            f"which instructions this CPU has can be read on Linux only, this is {host.system()}: "
+            f"the dialects {', '.join(COMPILED)} need it for the CPU"
+        )
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "flags":
+            return frozenset(value.split())
+    return frozenset()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

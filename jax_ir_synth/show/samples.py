@@ -1,0 +1,187 @@
+"""The command `python -m jax_ir_synth.samples`: one row of each category as a page to read."""
+
+import difflib
+from collections.abc import Iterable
+
+from jax_ir_synth.cli.generate import OneLineParser
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.storage import outputs
+from jax_ir_synth.storage.atomic_write import make_folder
+from jax_ir_synth.storage.destinations import NotPlacedError
+from jax_ir_synth.storage.paths import local_path
+from jax_ir_synth.terminal.markdown import fenced
+from jax_ir_synth.terminal.streams import command
+
+PROGRAM = "jax_ir_synth.show.samples"
+# A row that is quickly read and yet shows something: lines of Python, bytes of one IR column.
+LINES = range(6, 21)
+MAX_IR_BYTES = 12_000
+# Categories with more such rows are shown by one whose CPU and CUDA text differ.
+OFTEN = 0.1
+
+
+@command
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns the exit code.
+
+    0: done. 1: the writing failed. 2: wrong arguments, or no saved dataset.
+    """
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    try:
+        outputs.check_files(
+            "FOLDER",
+            arguments.folder,
+            [file_of(category) for category in CATEGORIES],
+            {"PATH": arguments.path},
+            arguments.overwrite,
+        )
+    except outputs.OutputError as error:
+        parser.error(str(error))
+    # Late: they bring jax, and --help or a wrong argument must not wait for it.
+    from jax_ir_synth.schema.row_view import Reading
+    from jax_ir_synth.storage.dataset_reader import SavedError, open_saved
+
+    try:
+        saved = open_saved(arguments.path)
+        readings = [Reading(whole(row), split) for row, split in saved.rows]
+        make_folder(arguments.folder)
+        for category, reading in chosen(readings).items():
+            file = arguments.folder / file_of(category)
+            outputs.write_text(file, page(reading), arguments.overwrite)
+            print(f"{file}: row {reading.row['id']}")
+    except SavedError as error:
+        parser.error(str(error))
+    except (ValueError, SyntaxError) as error:
+        parser.error(f"`PATH` (={arguments.path}) has a malformed row: {error}")
+    except NotPlacedError as error:
+        return parser.failed(f"{arguments.folder} is not complete: {error}", 1)
+    except OSError as error:
+        parser.error(f"`FOLDER` (={arguments.folder}) can't be written: {error.strerror or error}")
+    return 0
+
+
+def _parser() -> OneLineParser:
+    parser = OneLineParser(
+        prog=f"python -m {PROGRAM}",
+        description="Write one row of each category of a saved dataset as a Markdown file: its "
+        "Python, arguments and IR. The same dataset always gives the same rows: the first of "
+        f"{LINES.start} to {LINES.stop - 1} lines whose IR is short, where there is one.",
+    )
+    parser.add_argument(
+        "path",
+        metavar="PATH",
+        type=local_path,
+        help="a folder of save_to_disk, a .jsonl or .parquet",
+    )
+    parser.add_argument(
+        "folder", metavar="FOLDER", type=outputs.path, help="where to write the files"
+    )
+    outputs.add_overwrite(parser)
+    return parser
+
+
+def file_of(category: str) -> str:
+    """The name of a category's file. Raises ValueError for what is none."""
+    if category not in CATEGORIES:
+        raise ValueError(f"its type is of no category (={category!r:.60})")
+    return f"{category}.md"
+
+
+def whole(row: dict) -> dict:
+    """The row itself. Raises ValueError if it lacks a column."""
+    from jax_ir_synth.schema.columns import SCHEMA
+
+    missing = [name for name in SCHEMA.names if name not in row]
+    if missing:
+        raise ValueError(f"it has no column {', '.join(missing)}")
+    return row
+
+
+def chosen(readings: Iterable) -> dict:
+    """For each category there is, in the order of ids, the `Reading` of the row to show."""
+    chooser = Chooser()
+    for reading in readings:
+        chooser.add(reading)
+    return chooser.chosen()
+
+
+class Chooser:
+    """Chooses over rows that come one by one, whatever their order; keeps two of each category."""
+
+    def __init__(self):
+        # By category: the first id, how many differ and don't, the best of those and of these.
+        self._first: dict[str, int] = {}
+        self._counts: dict[str, list[int]] = {}
+        self._best: dict[str, dict[bool, tuple[tuple, object]]] = {}
+
+    def add(self, reading) -> None:
+        """Looks at one more row."""
+        number, category = reading.row["id"], reading.category
+        self._first[category] = min(number, self._first.get(category, number))
+        self._counts.setdefault(category, [0, 0])[reading.differs] += 1
+        best = self._best.setdefault(category, {})
+        misses = (*_misses(reading), number)
+        if reading.differs not in best or misses < best[reading.differs][0]:
+            best[reading.differs] = misses, reading
+
+    def chosen(self) -> dict:
+        """See `chosen`."""
+        return {
+            category: self._choice(category)
+            for category in sorted(self._first, key=self._first.get)
+        }
+
+    def _choice(self, category: str):
+        alike, differ = self._counts[category]
+        often_differs = differ > OFTEN * (alike + differ)
+        best = self._best[category]
+        return best.get(often_differs, best.get(not often_differs))[1]
+
+
+def _misses(reading) -> tuple[bool, int]:
+    size = max(len(text.encode()) for text in reading.texts.values())
+    return reading.facts.lines not in LINES, size if size > MAX_IR_BYTES else 0
+
+
+def page(reading) -> str:
+    """The Markdown text for one row."""
+    row, ir = reading.row, reading.ir
+    parts = [
+        f"# {reading.category}: `{row['kernel_name']}`",
+        f"Row {row['id']}, split {reading.split}, lowered by jax {row['jax_version']}, "
+        f"verified: {row['verified']}.",
+        "## Python (`python`)",
+        fenced("python", row["python"]),
+        "## Arguments (`in_avals`, `argnums`)",
+        _arguments(row),
+        f"## IR (`{next(iter(reading.columns))}`)",
+        "Forward:",
+        fenced("mlir", ir.forward),
+        f"Backward, by the arguments {', '.join(map(str, row['argnums']))}:",
+        fenced("mlir", ir.backward),
+    ]
+    if len(reading.texts) > 1:
+        parts.append("## From the CPU's text (`cpp`) to CUDA's (`cuda`)")
+        parts.append(_difference(reading))
+    return "\n\n".join(parts) + "\n"
+
+
+def _arguments(row: dict) -> str:
+    lines = [
+        "| | name | shape | dtype | from | to | differentiated |",
+        "|--:|---|---|---|---|---|---|",
+    ]
+    for number, aval in enumerate(row["in_avals"]):
+        differentiated = "yes" if number in row["argnums"] else "no"
+        kind = f"{tuple(aval['shape'])} | {aval['dtype']}"
+        bounds = f"{aval['low']:g} | {aval['high']:g}"
+        lines.append(f"| {number} | `{aval['name']}` | {kind} | {bounds} | {differentiated} |")
+    return "\n".join(lines)
+
+
+def _difference(reading) -> str:
+    if not reading.differs:
+        return "No difference but the header's `backend=gpu`."
+    texts = (reading.row[name].splitlines() for name in ("cpp", "cuda"))
+    return fenced("diff", "\n".join(difflib.unified_diff(*texts, "cpp", "cuda", lineterm="", n=1)))

@@ -1,0 +1,21 @@
+"""What datasets keeps beside the rows: their description, features and licence."""
+
+import datasets
+
+from jax_ir_synth.schema.columns import SCHEMA
+
+_DESCRIPTION = """\
+Python -> compiler IR pairs. Each row is a small JAX program with the IR that JAX lowers it and its
+gradient to, for the CPU and for CUDA, and the columns needed to check it. The programs are drawn
+at random from a grammar for each category, distinct, and split by structure."""
+
+_LICENSE = "apache-2.0"
+
+
+def dataset_info() -> datasets.DatasetInfo:
+    """Description, features and licence of the dataset, in whatever container it is."""
+    return datasets.DatasetInfo(
+        description=_DESCRIPTION,
+        features=datasets.Features.from_arrow_schema(SCHEMA),
+        license=_LICENSE,
+    )

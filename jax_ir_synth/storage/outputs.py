@@ -1,0 +1,280 @@
+"""The outputs of every command: checked before any work, and written whole or not at all.
+
+A flag that names an output has the type `path`, and its command calls `check` first and writes by
+`written`; `tests/outputs` finds a flag that doesn't.
+"""
+
+import argparse
+import contextlib
+import errno
+import os
+import stat
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from jax_ir_synth.storage.destinations import (
+    STDOUT,
+    Destination,
+    find,
+    keep,
+    not_placed,
+    put,
+)
+from jax_ir_synth.storage.partials import partial_file, partial_folder, remove_dead
+from jax_ir_synth.storage.paths import local_path
+
+OVERWRITE = "--overwrite"
+# Only rows are written compressed.
+COMPRESSED = (".gz", ".zst", ".bz2", ".xz", ".lz4", ".br", ".zip")
+
+
+class OutputError(ValueError):
+    """An output that can't be written, or must not be; the message is one line."""
+
+
+def path(text: str) -> Path:
+    """The type of a flag that names an output; `-` is the standard output.
+
+    Raises argparse.ArgumentTypeError for a URL or no text.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError("it must be a path, '' is none")
+    if Path(text) == STDOUT and text != str(STDOUT):
+        # `./-`, a file of that name.
+        return Path.cwd() / text
+    return local_path(text)
+
+
+def add_overwrite(parser: argparse.ArgumentParser) -> None:
+    """The flag without which nothing is replaced that is there already."""
+    parser.add_argument(
+        OVERWRITE, action="store_true", help="replace an output that is there already"
+    )
+
+
+def check(
+    outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None], overwrite: bool
+) -> None:
+    """Raises OutputError unless each output can be written without a loss.
+
+    Each is a file in a folder that exists, a pipe or a terminal; it isn't there already unless
+    `overwrite`; and it is no input, in none, and no other output. Nothing is changed.
+
+    Args:
+      outputs, inputs: paths by the flags that name them; None where one isn't given. An input that
+        doesn't exist, as a dataset on the Hub, is none.
+    """
+    given = {flag: path for flag, path in outputs.items() if path is not None}
+    for flag, path in given.items():
+        _check_place(flag, path)
+    check_apart(given, inputs)
+    for flag, path in given.items():
+        destination = locate(flag, path)
+        check_new(flag, destination, overwrite)
+        with told(flag, path), destination.partial():
+            pass
+
+
+def _check_place(flag: str, path: Path) -> None:
+    if path.suffix.lower() in COMPRESSED:
+        raise OutputError(
+            f"`{flag}` (={path}) must have an extension other than {path.suffix}: it isn't written "
+            "compressed"
+        )
+    destination = locate(flag, path)
+    if destination.is_folder or not destination.beside.is_dir():
+        raise OutputError(f"`{flag}` (={path}) must be a file in a folder that exists")
+
+
+def check_files(
+    flag: str,
+    folder: Path,
+    names: Iterable[str],
+    inputs: Mapping[str, Path | None],
+    overwrite: bool,
+) -> None:
+    """The same of files in a folder, which is made if need be; its other files don't matter.
+
+    Args:
+      names: of the files, relative to the folder.
+    """
+    destination = locate(flag, folder)
+    if not destination.is_folder and (destination.exists or destination.is_stream):
+        raise OutputError(f"`{flag}` (={folder}) can't be written: it is no folder")
+    check_apart({f"{flag} {name}": folder / name for name in names}, inputs)
+    for name in names:
+        there = locate(flag, folder / name)
+        if there.is_folder:
+            raise OutputError(f"`{flag}` (={folder}) has a folder {name} where a file must be")
+        check_new(flag, there, overwrite)
+    existing = next(path for path in (destination.path, *destination.path.parents) if path.exists())
+    with told(flag, folder), partial_file(existing, destination.path.name):
+        pass
+
+
+def check_new_folder(flag: str, folder: Path, inputs: Mapping[str, Path | None]) -> None:
+    """Raises OutputError unless a new folder can be made there, in one that exists."""
+    destination = locate(flag, folder)
+    if destination.exists or destination.is_stream or not destination.beside.is_dir():
+        raise OutputError(f"`{flag}` (={folder}) must be a new folder in one that exists")
+    check_apart({flag: folder}, inputs)
+    with told(flag, folder), destination.partial():
+        pass
+
+
+def check_new(flag: str, destination: Destination, overwrite: bool) -> None:
+    """Raises OutputError for what is there already, unless it may be replaced, and can be."""
+    if destination.exists and not overwrite:
+        # A writer may have been killed right after it had put it there.
+        destination.sweep()
+        raise OutputError(
+            f"`{flag}` (={destination.given}) exists already: add {OVERWRITE} to replace it, or "
+            "name another"
+        )
+    if not destination.may_be_written:
+        reason = os.strerror(errno.EACCES)
+        raise OutputError(f"`{flag}` (={destination.given}) can't be written: {reason}")
+
+
+def locate(flag: str, path: Path) -> Destination:
+    """What a path stands for. Raises OutputError where nothing can be written there."""
+    with told(flag, path):
+        return find(path)
+
+
+def check_apart(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:
+    """Raises OutputError where what is written would replace what is read, or another output.
+
+    Also by way of links, and where one is a folder that the other is in.
+
+    Args:
+      outputs, inputs: files or folders by the flags that name them; None where one isn't given.
+    """
+    seen: dict[str, Path] = {}
+    for flag, path in inputs.items():
+        if path is not None and path.exists():
+            seen[flag] = path
+    for flag, path in outputs.items():
+        if path is None:
+            continue
+        destination = locate(flag, path)
+        for other, there in seen.items():
+            if _meet(destination, locate(other, there) if other not in inputs else there):
+                raise OutputError(
+                    f"`{flag}` (={path}) must be another file than `{other}` (={there}), and not "
+                    "in it"
+                )
+        seen[flag] = path
+
+
+def is_stdout(path: Path | None) -> bool:
+    """Whether an output is the standard output."""
+    return path is not None and find(path).descriptor == 1
+
+
+@contextlib.contextmanager
+def talking(*paths: Path | None) -> Iterator[None]:
+    """Within it what is printed goes to stderr where one of the outputs is the standard output."""
+    if any(map(is_stdout, paths)):
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    else:
+        yield
+
+
+@contextlib.contextmanager
+def written(path: Path, overwrite: bool) -> Iterator[Path]:
+    """Yield a file to write to; on a clean exit it is put at `path`, else it is gone.
+
+    What dead runs left beside `path` is removed.
+
+    Args:
+      path: checked by `check` before.
+      overwrite: whether what is there may be replaced.
+
+    Raises:
+      NotPlacedError (an OSError): it couldn't be put there; the message says where it is kept.
+      OSError: nothing can be written there.
+    """
+    destination = find(path)
+    with destination.partial() as partial:
+        yield partial
+        put(partial, destination, overwrite)
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yield a folder to write in; on a clean exit what is in its `made` is the new folder `path`.
+
+    Raises NotPlacedError, as `written` does.
+    """
+    real = find(path).path
+    remove_dead(real.parent, real.name)
+    with partial_folder(real.parent, real.name) as partial:
+        yield partial
+        try:
+            (partial / "made").rename(real)
+        except OSError as error:
+            kept = keep(partial / "made", real.parent, real.name)
+            raise not_placed(error, kept) from error
+
+
+def write_text(path: Path, text: str, overwrite: bool) -> None:
+    """A text, as UTF-8, by `written`."""
+    with written(path, overwrite) as partial:
+        # Bytes, so that lines end alike everywhere.
+        partial.write_bytes(text.encode())
+
+
+def beside(output: Path, ending: str) -> Path | None:
+    """The path of a further file of an output, `rows.jsonl.defects.jsonl` for `.defects.jsonl`.
+
+    None for a stream, which has no place beside it.
+    """
+    destination = find(output)
+    if destination.is_stream:
+        return None
+    real = destination.path
+    return real.with_name(real.name + ending)
+
+
+def _meet(output: Destination, other: Destination | Path) -> bool:
+    """Whether one is the other, or is in it."""
+    if isinstance(other, Path):
+        there, found = Path(os.path.realpath(other)), os.stat(other)
+    else:
+        there, found = other.path, other.found
+        if output.descriptor is not None and output.descriptor == other.descriptor:
+            return True
+    if output.found is not None and stat.S_ISCHR(output.found.st_mode):
+        # A terminal or nothing at all: that can be written to twice.
+        return False
+    if output.found is not None and found is not None and os.path.samestat(output.found, found):
+        return True
+    if output.path is None or there is None:
+        return False
+    return output.path == there or _is_in(output.path, found) or _is_in(there, output.found)
+
+
+def _is_in(path: Path, folder: os.stat_result | None) -> bool:
+    """Whether a path is below the folder, under whatever name."""
+    if folder is None or not stat.S_ISDIR(folder.st_mode):
+        return False
+    for parent in path.parents:
+        try:
+            if os.path.samestat(parent.stat(), folder):
+                return True
+        except OSError:
+            continue
+    return False
+
+
+@contextlib.contextmanager
+def told(flag: str, path: Path) -> Iterator[None]:
+    """Within it an OSError becomes an OutputError that names the flag and the path."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise OutputError(f"`{flag}` (={path}) can't be written: {reason}") from error

@@ -1,0 +1,181 @@
+"""Whether a row is whole: every column there, of its type, and in accord with the others."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+
+import pyarrow
+
+from jax_ir_synth.lowering import program_hash
+from jax_ir_synth.lowering.parsing import parsed
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.dialects import COMPILED, DIALECTS
+from jax_ir_synth.schema.columns import SCHEMA
+from jax_ir_synth.schema.ir_column import Column
+from jax_ir_synth.schema.row_view import IR_COLUMNS, PREFIX, Reading
+from jax_ir_synth.schema.verification import WORDS
+
+_MAIN = re.compile(r"func\.func public @main\((.*?)\) ->")
+_TENSOR = re.compile(r"%arg\d+: tensor<([^>]*)>")
+# MLIR's names of the dtypes; a float's is the type of something to differentiate by.
+_FLOATS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
+_ELEMENTS = _FLOATS | {"int32": "i32", "uint32": "ui32", "int8": "i8", "uint8": "ui8", "bool": "i1"}
+
+
+class Malformed:
+    """A check (see `audit`): rows that are not whole.
+
+    Args:
+      filled: the IR columns that must not be null; by default those that the first row has.
+    """
+
+    def __init__(self, filled: frozenset[str] | None = None):
+        self._filled = filled
+        self._ids: set[int] = set()
+
+    def __call__(self, reading: Reading) -> Iterator[str]:
+        # Each step builds on those before it, so the first that finds something is the last.
+        for step in (self._columns, self._identity, _arguments, _source, _ir, _hash):
+            reasons = list(step(reading))
+            yield from reasons
+            if reasons:
+                return
+
+    def _columns(self, reading: Reading) -> Iterator[str]:
+        row = reading.row
+        missing = [field.name for field in SCHEMA if field.name not in row]
+        if missing:
+            yield f"it has no column {', '.join(missing)}"
+            return
+        if self._filled is None:
+            self._filled = frozenset(reading.texts)
+        for field in SCHEMA:
+            there = row[field.name] is not None
+            if not there and (field.name not in IR_COLUMNS or field.name in self._filled):
+                yield f"its {field.name} is null"
+            if there and field.name in IR_COLUMNS and field.name not in self._filled:
+                yield f"its {field.name} is filled, the first row's is null"
+        if not _fits(row, SCHEMA):
+            for field in SCHEMA:
+                if not _fits(row, pyarrow.schema([field])):
+                    value = f"{row[field.name]!r:.60}"
+                    yield f"its {field.name} (={value}) is not of type {field.type}"
+        if not reading.texts:
+            yield "it has no IR column that is filled"
+
+    def _identity(self, reading: Reading) -> Iterator[str]:
+        row = reading.row
+        if row["id"] in self._ids:
+            yield f"its id (={row['id']}) is an earlier row's too"
+        self._ids.add(row["id"])
+        if row["type"] not in {PREFIX + category for category in CATEGORIES}:
+            yield f"its type (={row['type']!r}) is not {PREFIX} and a category"
+        if row["verified"] not in WORDS:
+            yield f"its verified (={row['verified']!r}) is none of {', '.join(map(repr, WORDS))}"
+        for name in ("program_hash", "skeleton_hash"):
+            if not re.fullmatch("[0-9a-f]{32}", row[name]):
+                yield f"its {name} (={row[name]!r}) is not 32 hex digits"
+
+
+def _fits(row: Mapping, schema: pyarrow.Schema) -> bool:
+    try:
+        (taken,) = pyarrow.RecordBatch.from_pylist([row], schema).to_pylist()
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, OverflowError):
+        return False
+    # Arrow takes 1.5 for an integer, and makes 1 of it.
+    return all(row[name] == value for name, value in taken.items())
+
+
+def _source(reading: Reading) -> Iterator[str]:
+    row = reading.row
+    name = row["kernel_name"]
+    if not name.startswith("kernel_") or not row["python"].startswith(f"def {name}("):
+        yield f"its python (={row['python'][:40]!r}) doesn't begin with def kernel_… of its name"
+        return
+    try:
+        facts = reading.facts
+    except SyntaxError as error:
+        yield f"its python doesn't parse: {error.msg} in line {error.lineno}"
+        return
+    avals = reading.row["in_avals"]
+    names = tuple(aval["name"] for aval in avals)
+    required = len(facts.arguments) - facts.defaults
+    if facts.arguments[: len(names)] != names or required > len(names):
+        yield f"its python takes {facts.arguments}, its in_avals are {names}"
+
+
+def _arguments(reading: Reading) -> Iterator[str]:
+    avals, argnums = reading.row["in_avals"], reading.row["argnums"]
+    for aval in avals:
+        if any(aval.get(key) is None for key in ("name", "shape", "dtype", "low", "high")):
+            yield f"its in_avals have an incomplete one (={aval!r:.80})"
+            return
+        if aval["dtype"] not in _ELEMENTS or any(size < 1 for size in aval["shape"]):
+            yield f"its argument {_aval(aval)} is of no dtype and shape that rows have"
+            return
+        low, high = aval["low"], aval["high"]
+        if not -math.inf < low <= high < math.inf:
+            yield f"its argument {aval['name']} has no range (low={low}, high={high})"
+    floats = [number for number, aval in enumerate(avals) if aval["dtype"] in _FLOATS]
+    if argnums != floats:
+        yield f"its argnums (={argnums}) are not its floating-point arguments {floats}"
+
+
+def _ir(reading: Reading) -> Iterator[str]:
+    row = reading.row
+    try:
+        sections = reading.sections
+        stablehlo = reading.columns
+        for module in dict.fromkeys(m for column in stablehlo.values() for m in _modules(column)):
+            with parsed(module):
+                pass
+    except ValueError as error:
+        yield f"its IR can't be read: {error}"
+        return
+    if not stablehlo:
+        yield "it has no StableHLO, by which alone a row can be checked (a list of dialects has it)"
+    for name, columns in sections.items():
+        for column in columns:
+            if column.backend != IR_COLUMNS[name]:
+                yield f"its {name} is headed backend={column.backend}"
+            if column.dialect not in DIALECTS:
+                yield f"its {name} is headed dialect={column.dialect}"
+            if (column.target != "") != (column.dialect in COMPILED):
+                yield f"its {name} is headed dialect={column.dialect}, target={column.target}"
+            if list(column.argnums) != row["argnums"]:
+                yield (
+                    f"its {name} is headed argnums={column.argnums}, its argnums are "
+                    f"{row['argnums']}"
+                )
+            if not all(module.strip() for module in _modules(column)):
+                yield f"its {name} has an empty section of {column.dialect}"
+    if len({tuple(column.dialect for column in columns) for columns in sections.values()}) > 1:
+        yield "its cpp and cuda are in different dialects"
+    expected = [_tensor(aval) for aval in row["in_avals"]]
+    for name, column in stablehlo.items():
+        mains = [_MAIN.search(module) for module in _modules(column)]
+        if None in mains:
+            yield f"its {name} has a module whose main returns nothing"
+            continue
+        taken = [_TENSOR.findall(main[1]) for main in mains]
+        if taken != [expected, expected]:
+            yield f"its {name} takes {taken}, its in_avals are {expected}"
+
+
+def _modules(column: Column) -> tuple[str, str]:
+    return column.forward, column.backward
+
+
+def _hash(reading: Reading) -> Iterator[str]:
+    # It is the CPU's modules' hash, whatever the row's device.
+    column, given = reading.columns.get("cpp"), reading.row["program_hash"]
+    if column is not None and program_hash(column.forward, column.backward) != given:
+        yield f"its program_hash (={given!r}) is not that of its IR"
+
+
+def _tensor(aval: Mapping) -> str:
+    return "x".join([*map(str, aval["shape"]), _ELEMENTS[aval["dtype"]]])
+
+
+def _aval(aval: Mapping) -> str:
+    return f"{aval['name']}: {aval['dtype']}[{','.join(map(str, aval['shape']))}]"

@@ -1,0 +1,267 @@
+"""The operations that StableHLO's interpreter lacks, each done as its definition says.
+
+A custom call of JAX's linear algebra is a call of the LAPACK routine in its name, on the CPU that
+of SciPy's library, which is called here as well. cuSOLVER's routines are documented as LAPACK's;
+they are done by LAPACK here. Fourier transforms are NumPy's. Random bits are Philox's, whose
+layout StableHLO leaves to the implementation; `standin.random` writes XLA's down. The tests
+compare each with XLA's CPU client.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from jaxlib.mlir import ir
+from scipy.linalg import blas, lapack
+
+from jax_ir_synth.reference.numpy_jax.random import philox_words
+
+# The operations that JAX prints for the programs of this project and the interpreter lacks.
+OPERATIONS = frozenset(
+    f"stablehlo.{name}" for name in ("custom_call", "fft", "rng_bit_generator", "triangular_solve")
+)
+Function = Callable[..., Sequence[np.ndarray]]
+_OF_CPU = "lapack_"
+
+
+class Undefined(ValueError):
+    """An operation, or a form of one, that is not known here; the message names it."""
+
+
+def meaning(op: ir.Operation) -> Function:
+    """What the operation computes: arrays of the operands' dtypes → arrays of the results'.
+
+    A complex operand is taken, and a complex result given, as two arrays: its real and its
+    imaginary part. Called with what doesn't fit it raises whatever NumPy or SciPy does.
+
+    Raises Undefined.
+    """
+    make = {
+        "stablehlo.custom_call": _custom_call,
+        "stablehlo.fft": _fft,
+        "stablehlo.rng_bit_generator": _rng_bit_generator,
+        "stablehlo.triangular_solve": _triangular_solve,
+    }[op.name]
+    taken, given = (
+        [_DTYPES.get(str(_tensor(value).element_type)) for value in values]
+        for values in (op.operands, op.results)
+    )
+    if None in (*taken, *given):
+        raise Undefined(f"{op.name} of these dtypes is not known")
+    function = make(op)
+    shapes = [tuple(_tensor(value).shape) for value in op.results]
+
+    def call(*parts: np.ndarray) -> list[np.ndarray]:
+        rest = iter(parts)
+        operands = [
+            next(rest) + 1j * next(rest) if dtype in _COMPLEX else next(rest) for dtype in taken
+        ]
+        results = []
+        for x, dtype, shape in zip(function(*operands), given, shapes, strict=True):
+            x = np.asarray(x).astype(dtype)
+            if x.shape != shape:
+                raise ValueError(f"a result is of shape {x.shape}, the text says {shape}")
+            results += [x.real, x.imag] if dtype in _COMPLEX else [x]
+        return results
+
+    return call
+
+
+_DTYPES = {
+    "f32": np.float32,
+    "i32": np.int32,
+    "ui32": np.uint32,
+    "ui64": np.uint64,
+    "complex<f32>": np.complex64,
+    # Of a text that is read as float64, see `widening.doubled`.
+    "f64": np.float64,
+    "complex<f64>": np.complex128,
+}
+_COMPLEX = (np.complex64, np.complex128)
+
+
+def platform_of(target: str) -> str | None:
+    """`"cpu"` or `"cuda"`, for which JAX calls this target; None for one that is not known here."""
+    if target not in _ROUTINES:
+        return None
+    return "cpu" if target.startswith(_OF_CPU) else "cuda"
+
+
+def _tensor(value: ir.Value) -> ir.RankedTensorType:
+    return ir.RankedTensorType(value.type)
+
+
+def _custom_call(op: ir.Operation) -> Function:
+    target = ir.StringAttr(op.attributes["call_target_name"]).value
+    if target not in _ROUTINES:
+        raise Undefined(f"custom_call @{target} is not known")
+    config = {}
+    if "mhlo.backend_config" in op.attributes:
+        for entry in ir.DictAttr(op.attributes["mhlo.backend_config"]):
+            config[entry.name] = entry.attr.value
+    for value, layout in zip(
+        (*op.operands, *op.results),
+        (*_layouts(op, "operand"), *_layouts(op, "result")),
+        strict=True,
+    ):
+        rank = _tensor(value).rank
+        # LAPACK's matrices lie in memory column by column; others would be read transposed.
+        if rank > 2 or list(layout) != list(range(rank)):
+            raise Undefined(f"custom_call @{target} of matrices that lie otherwise is not known")
+    routine, known = _ROUTINES[target]
+    if not config.items() <= {(key, value) for key, values in known.items() for value in values}:
+        raise Undefined(f"custom_call @{target} with {config} is not known")
+    return lambda *operands: routine(*operands, **config)
+
+
+def _layouts(op: ir.Operation, which: str) -> list:
+    if f"{which}_layouts" not in op.attributes:
+        raise Undefined(f"custom_call without {which}_layouts is not known")
+    return [
+        ir.DenseIntElementsAttr(layout)
+        for layout in ir.ArrayAttr(op.attributes[f"{which}_layouts"])
+    ]
+
+
+def _routine(name: str, a: np.ndarray) -> Callable:
+    """LAPACK's or BLAS's routine for the matrix's dtype."""
+    name = ("d" if a.dtype == np.float64 else "s") + name
+    return getattr(lapack, name, None) or getattr(blas, name)
+
+
+def _potrf(a, uplo=None, lower=None):
+    """Only one triangle is written; the other stays as it was."""
+    c, info = _routine("potrf", a)(a, lower=_LOWER[uplo] if lower is None else lower, clean=0)
+    return c, info
+
+
+def _getrf(a):
+    lu, pivots, info = _routine("getrf", a)(a)
+    # SciPy counts them from 0, LAPACK from 1.
+    return lu, pivots + 1, info
+
+
+def _permutation(pivots):
+    """Of rows, as LAPACK's swaps make it; the pivots are counted from 0."""
+    permutation = np.arange(len(pivots))
+    for i, pivot in enumerate(pivots):
+        permutation[[i, pivot]] = permutation[[pivot, i]]
+    return (permutation,)
+
+
+def _geqrf(a):
+    qr, tau, _, _ = _routine("geqrf", a)(a)
+    return qr, tau
+
+
+def _orgqr(a, tau):
+    q, _, _ = _routine("orgqr", a)(a, tau)
+    return (q,)
+
+
+def _syevd(a, uplo=None, lower=None, mode=ord("V"), algorithm=0):
+    w, v, info = _routine("syevd", a)(a, lower=_LOWER[uplo] if lower is None else lower)
+    return v, w, info
+
+
+def _gesdd(a, mode):
+    u, s, vt, info = _decomposed(a, mode != ord("N"))
+    return a, s, u, vt, info
+
+
+def _gesvdj(a, compute_uv, full_matrices):
+    """It gives V, not its transpose."""
+    u, s, vt, info = _decomposed(a, compute_uv)
+    return a, s, u, vt.T, info
+
+
+def _decomposed(a, vectors):
+    """The singular value decomposition of a square matrix; what isn't computed is left as zeros."""
+    if a.shape[0] != a.shape[1]:
+        raise Undefined("a singular value decomposition of a matrix that is not square")
+    u, s, vt, info = _routine("gesdd", a)(a, compute_uv=vectors)
+    return (u, s, vt, info) if vectors else (np.zeros_like(a), s, np.zeros_like(a), info)
+
+
+def _trsm(a, b, side, uplo, trans_x, diag):
+    solved = _routine("trsm", a)(
+        1.0, a, b,
+        side=side == ord("R"), lower=_LOWER[uplo], trans_a=trans_x != ord("N"), diag=diag == ord("U"),
+    )  # fmt: skip
+    return (solved,)
+
+
+_LOWER = {ord("L"): 1, ord("U"): 0}
+_BOTH = (False, True)
+_UPLO = {"uplo": tuple(_LOWER)}
+# Each routine, and the values that its attributes may have.
+_ROUTINES: dict[str, tuple[Function, dict]] = {
+    "lapack_spotrf_ffi": (_potrf, _UPLO),
+    "lapack_sgetrf_ffi": (_getrf, {}),
+    "lapack_sgeqrf_ffi": (_geqrf, {}),
+    "lapack_sorgqr_ffi": (_orgqr, {}),
+    "lapack_ssyevd_ffi": (_syevd, {"mode": (ord("V"),), **_UPLO}),
+    "lapack_sgesdd_ffi": (_gesdd, {"mode": tuple(map(ord, "NSA"))}),
+    "lapack_strsm_ffi": (
+        _trsm,
+        {
+            "side": tuple(map(ord, "LR")),
+            "trans_x": tuple(map(ord, "NTC")),
+            "diag": tuple(map(ord, "NU")),
+            **_UPLO,
+        },
+    ),
+    "cusolver_potrf_ffi": (_potrf, {"lower": _BOTH}),
+    "cusolver_getrf_ffi": (_getrf, {}),
+    "cu_lu_pivots_to_permutation": (_permutation, {}),
+    "cusolver_geqrf_ffi": (_geqrf, {}),
+    "cusolver_orgqr_ffi": (_orgqr, {}),
+    "cusolver_syevd_ffi": (_syevd, {"algorithm": (0,), "lower": _BOTH}),
+    "cusolver_gesvdj_ffi": (_gesvdj, {"compute_uv": _BOTH, "full_matrices": _BOTH}),
+}
+
+
+def _triangular_solve(op: ir.Operation) -> Function:
+    flag = {
+        name: ir.BoolAttr(op.attributes[name]).value
+        for name in ("left_side", "lower", "unit_diagonal")
+    }
+    turned = "NO_TRANSPOSE" not in str(op.attributes["transpose_a"])
+    if any(_tensor(operand).rank != 2 for operand in op.operands):
+        raise Undefined("triangular_solve of batches is not known")
+
+    def call(a, b):
+        side, lower, unit = not flag["left_side"], flag["lower"], flag["unit_diagonal"]
+        return (_routine("trsm", a)(1.0, a, b, side=side, lower=lower, trans_a=turned, diag=unit),)
+
+    return call
+
+
+def _fft(op: ir.Operation) -> Function:
+    kind = str(op.attributes["fft_type"])
+    length = list(ir.DenseI64ArrayAttr(op.attributes["fft_length"]))
+    if len(length) != 1:
+        raise Undefined("fft of several dimensions is not known")
+    for name, function in _FFT.items():
+        if kind == f"#stablehlo<fft_type {name}>":
+            return lambda x: (function(x, length[0]),)
+    raise Undefined(f"fft of type {kind} is not known")
+
+
+_FFT = {"FFT": np.fft.fft, "IFFT": np.fft.ifft, "RFFT": np.fft.rfft, "IRFFT": np.fft.irfft}
+
+
+def _rng_bit_generator(op: ir.Operation) -> Function:
+    if "DEFAULT" not in str(op.attributes["rng_algorithm"]):
+        raise Undefined(f"rng_bit_generator by {op.attributes['rng_algorithm']} is not known")
+    state, bits = map(_tensor, op.results)
+    if state.shape != [2] or str(bits.element_type) != "ui32":
+        raise Undefined("rng_bit_generator of another state or width is not known")
+    count = int(np.prod(bits.shape))
+
+    def call(state):
+        drawn = philox_words(state.view(np.uint32), count).reshape(bits.shape)
+        after = state.copy()
+        after[1:] += np.uint64(-(-count // 4))
+        return after, drawn
+
+    return call
