@@ -16,7 +16,7 @@ from jax_ir_synth.generate.rows import make_row
 from jax_ir_synth.lowering import compiling
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.request.dialects import DIALECTS
-from jax_ir_synth.schema.ir_column import read_column
+from jax_ir_synth.schema.ir_section import read_section
 
 COLUMNS = ("cpp", "cuda")
 _HLO = re.compile(r"^\s+(?:ROOT )?%\S+ = (?:\([^=]*?\)|\S+) ([\w-]+)\(", re.MULTILINE)
@@ -79,7 +79,7 @@ def main(count: int) -> None:
 
 
 def _body(text: str) -> tuple[str, str]:
-    column = read_column(text)
+    column = read_section(text)
     return column.forward, column.backward
 
 

@@ -11,11 +11,11 @@ from jax_ir_synth.generate.plan import places
 from jax_ir_synth.request import choices, targets
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import ALL, Request
-from jax_ir_synth.schema.row_view import IR_COLUMNS, Reading
+from jax_ir_synth.schema.row_view import IR_COLUMNS, RowView
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.schema.verification import UNVERIFIED
 from jax_ir_synth.show.samples import Chooser, whole
-from jax_ir_synth.storage.dataset_reader import SavedError, open_saved
+from jax_ir_synth.storage.dataset_reader import DatasetError, open_saved
 
 # The row that a card shows whole: lines of Python, the shortest IR among those.
 _SHOWN_LINES = range(4, 9)
@@ -40,8 +40,8 @@ class Facts(NamedTuple):
 
     request: Request
     summary: dict
-    shown: Reading
-    samples: dict[str, Reading]
+    shown: RowView
+    samples: dict[str, RowView]
     lines: dict[str, list[int]]
     sizes: dict[str, dict[str, list[int]]]
     sides: dict[str, dict[str, int]]
@@ -51,7 +51,7 @@ class Facts(NamedTuple):
 
 
 def gather(path: Path, seed: int, subsets: Collection[str] | None = None) -> Facts:
-    """Reads a saved dataset. Raises SavedError and CardError, ValueError for a seed that is none.
+    """Reads a saved dataset. Raises DatasetError and CardError, ValueError for a seed that is none.
 
     The rows must be whole, keep the project's promises (see `audit`), have StableHLO for both
     devices, and be all of a config's first rows, in any order.
@@ -67,7 +67,7 @@ def gather(path: Path, seed: int, subsets: Collection[str] | None = None) -> Fac
     gathered = _Gathered(subsets)
     for row, split in progress(saved.rows, saved.count):
         try:
-            gathered.add(Reading(whole(row), split))
+            gathered.add(RowView(whole(row), split))
         except (ValueError, SyntaxError) as error:
             if isinstance(error, CardError):
                 raise
@@ -92,7 +92,7 @@ class _Gathered:
         # What the rows' headers say, and whether they were verified; the same for all.
         self._kind: tuple | None = None
 
-    def add(self, reading: Reading) -> None:
+    def add(self, reading: RowView) -> None:
         row = reading.row
         number = row["id"]
         missing = [name for name in IR_COLUMNS if row[name] is None]
@@ -114,7 +114,7 @@ class _Gathered:
         if self._subsets is None or not {ALL, category}.isdisjoint(self._subsets):
             self._describe(reading)
 
-    def _describe(self, reading: Reading) -> None:
+    def _describe(self, reading: RowView) -> None:
         category = reading.category
         self._figures.add(reading)
         if self._figures.faults:
@@ -129,7 +129,7 @@ class _Gathered:
             self._add_sides(reading)
         self._split_rows[category, reading.split] += 1
 
-    def _add_sides(self, reading: Reading) -> None:
+    def _add_sides(self, reading: RowView) -> None:
         from jax_ir_synth.lowering import op_counts
 
         found = {}
@@ -205,7 +205,7 @@ class _Gathered:
         }
 
 
-def _kind(reading: Reading) -> tuple:
+def _kind(reading: RowView) -> tuple:
     """Dialects, targets and whether it was verified, as a request has them."""
     sections = reading.sections.values()
     dialects = next(tuple(section.dialect for section in part) for part in sections)
@@ -222,7 +222,7 @@ def _kind(reading: Reading) -> tuple:
     )
 
 
-def _unfit(reading: Reading) -> tuple[bool, int, int]:
+def _unfit(reading: RowView) -> tuple[bool, int, int]:
     """How little a row is fit to be shown whole."""
     return (
         reading.facts.lines not in _SHOWN_LINES,
@@ -236,10 +236,10 @@ def _place(category: str | None) -> str:
 
 
 def rows_of(path: Path, ids: list[int]) -> list[dict]:
-    """The saved rows of these ids. Raises SavedError."""
+    """The saved rows of these ids. Raises DatasetError."""
     wanted = set(ids)
     found = {row["id"]: row for row, _ in open_saved(path).rows if row["id"] in wanted}
     missing = wanted - found.keys()
     if missing:
-        raise SavedError(f"`PATH` (={path}) has no row {min(missing)} any more")
+        raise DatasetError(f"`PATH` (={path}) has no row {min(missing)} any more")
     return [found[number] for number in ids]

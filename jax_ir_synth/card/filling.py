@@ -87,7 +87,7 @@ def _fields(
     from jax_ir_synth.generate.fingerprint import PACKAGE, VERSIONED, sources_digest
     from jax_ir_synth.request.choices import several
     from jax_ir_synth.schema.columns import MEANINGS, SCHEMA
-    from jax_ir_synth.schema.ir_column import write_column
+    from jax_ir_synth.schema.ir_section import write_sections
     from jax_ir_synth.schema.verification import OF_STABLEHLO, RUN_BY
     from jax_ir_synth.stats import tables
 
@@ -103,7 +103,7 @@ def _fields(
         "every": ALL if ALL in facts.splits else None,
         "default": next(iter(facts.splits)),
         "shown": facts.shown,
-        "shown_ir": write_column(facts.shown.ir),
+        "shown_ir": write_sections(facts.shown.ir),
         "columns": [(field.name, _type(field.type), MEANINGS[field.name]) for field in SCHEMA],
         "categories": [
             {

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from jax_ir_synth.card import extras, style
 from jax_ir_synth.card.errors import CardError
 from jax_ir_synth.storage.atomic_write import make_folder
-from jax_ir_synth.storage.dataset_reader import SavedError, open_saved
+from jax_ir_synth.storage.dataset_reader import DatasetError, open_saved
 from jax_ir_synth.storage.destinations import find, put
 from jax_ir_synth.storage.partials import partial_folder, remove_dead
 from jax_ir_synth.storage.repository.layout import PICTURES, README, TAG, is_ours
@@ -77,7 +77,7 @@ def write_card(
     given; otherwise there is none, and one that was there is removed. It needs mlcroissant.
 
     Raises:
-      CardError, saved.SavedError: one line, also for the extra `publish` (or `croissant`) that is
+      CardError, saved.DatasetError: one line, also for the extra `publish` (or `croissant`) that is
         missing; nothing was changed.
       ValueError: a seed that is none.
       OSError: the folder can't be written.
@@ -140,7 +140,7 @@ def _files(saved: Path, names: list[str], folder: Path, partial: Path, keep: boo
             return card_data(written), written, partial
         try:
             there = tables.there(folder, written, written_to)
-        except SavedError:
+        except DatasetError:
             raise
         except ValueError as error:
             raise CardError(

@@ -5,7 +5,7 @@ from jax_ir_synth.card.writing import CROISSANT, REMADE, files_of, write_card
 from jax_ir_synth.cli.generate import OneLineParser, Terminated, sigterm_raises
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.storage import outputs
-from jax_ir_synth.storage.dataset_reader import SavedError
+from jax_ir_synth.storage.dataset_reader import DatasetError
 from jax_ir_synth.storage.destinations import NotPlacedError
 from jax_ir_synth.storage.paths import local_path
 from jax_ir_synth.terminal.streams import command
@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
         return parser.failed("interrupted", 130)
     except Terminated:
         return parser.failed("terminated", 143)
-    except (CardError, SavedError) as error:
+    except (CardError, DatasetError) as error:
         parser.error(str(error))
     except NotPlacedError as error:
         return parser.failed(f"{arguments.folder} is not complete: {error}", 1)

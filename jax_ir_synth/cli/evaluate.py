@@ -51,7 +51,7 @@ def _evaluate(arguments, options: Options, opened, make_judges, parser: OneLineP
     from jax_ir_synth.evaluate import run, tables
     from jax_ir_synth.evaluate.journal import JournalError
     from jax_ir_synth.evaluate.predictions import PredictionsError, open_predictions
-    from jax_ir_synth.storage.dataset_reader import SavedError
+    from jax_ir_synth.storage.dataset_reader import DatasetError
     from jax_ir_synth.terminal.progress import progress
 
     try:
@@ -60,7 +60,7 @@ def _evaluate(arguments, options: Options, opened, make_judges, parser: OneLineP
                 opened, predictions, options, make_judges, progress, _beside(arguments),
                 lambda found, made: _write(arguments, found, made),
             )  # fmt: skip
-    except (PredictionsError, SavedError, JournalError, run.NotStarted) as error:
+    except (PredictionsError, DatasetError, JournalError, run.NotStarted) as error:
         *lines, last = str(error).splitlines()
         for line in lines:
             print(f"{parser.prog}: error: {line}", file=sys.stderr)

@@ -66,13 +66,13 @@ def page() -> str:
     import jax
 
     from jax_ir_synth.lowering import lower
-    from jax_ir_synth.schema.ir_column import read_columns
+    from jax_ir_synth.schema.ir_section import read_sections
 
     namespace: dict = {"jnp": jax.numpy}
     exec(PYTHON, namespace)
     arguments = [jax.ShapeDtypeStruct(shape, "float32") for shape in SHAPES.values()]
     texts = lower(namespace[NAME], *arguments, dialect=DIALECTS)
-    columns = {platform: read_columns(text) for platform, text in texts.items()}
+    columns = {platform: read_sections(text) for platform, text in texts.items()}
     shapes = ", ".join(f"`{name}` {list(shape)}" for name, shape in SHAPES.items())
     parts = [
         "# One kernel at six levels",

@@ -77,9 +77,9 @@ def _fail(parser: OneLineParser, message: str, code: int) -> int:
 
 def _told(error: ValueError, arguments) -> str:
     from jax_ir_synth.show.sources import ShowError
-    from jax_ir_synth.storage.dataset_reader import SavedError
+    from jax_ir_synth.storage.dataset_reader import DatasetError
 
-    if isinstance(error, SavedError | ShowError):
+    if isinstance(error, DatasetError | ShowError):
         return str(error)
     return f"`PATH` (={arguments.what}) has a malformed row: {error}"
 

@@ -31,14 +31,14 @@ def main(argv: list[str] | None = None) -> int:
     except outputs.OutputError as error:
         parser.error(str(error))
     # Late: they bring jax, and --help or a wrong argument must not wait for it.
-    from jax_ir_synth.storage.dataset_reader import SavedError
+    from jax_ir_synth.storage.dataset_reader import DatasetError
 
     try:
         summaries = {str(path): summarise(path) for path in arguments.paths}
         if arguments.json is not None:
             text = json.dumps(summaries, indent=1) + "\n"
             outputs.write_text(arguments.json, text, arguments.overwrite)
-    except SavedError as error:
+    except DatasetError as error:
         parser.error(str(error))
     except NotPlacedError as error:
         return parser.failed(f"{arguments.json} was not written: {error}", 1)
@@ -61,20 +61,20 @@ def _show(summaries: dict[str, dict], arguments) -> None:
 
 
 def summarise(path: Path) -> dict:
-    """All figures of a saved dataset, see `figures.Figures.summary`. Raises SavedError."""
-    from jax_ir_synth.schema.row_view import Reading
+    """All figures of a saved dataset, see `figures.Figures.summary`. Raises DatasetError."""
+    from jax_ir_synth.schema.row_view import RowView
     from jax_ir_synth.stats.figures import Figures
-    from jax_ir_synth.storage.dataset_reader import SavedError, open_saved
+    from jax_ir_synth.storage.dataset_reader import DatasetError, open_saved
     from jax_ir_synth.terminal.progress import progress
 
     saved = open_saved(path)
     figures = Figures()
     for row, split in progress(saved.rows, saved.count):
-        figures.add(Reading(row, split))
+        figures.add(RowView(row, split))
     summary = figures.summary()
     if not summary["rows"]:
         why = f": {summary['faults'][0]['reason']}" if summary["faults"] else ""
-        raise SavedError(f"`PATH` (={path}) has no whole row{why}")
+        raise DatasetError(f"`PATH` (={path}) has no whole row{why}")
     return summary
 
 

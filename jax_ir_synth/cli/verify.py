@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None, check: str | None = None) -> int:
 
 def _verify(arguments, check: str | None, parser: OneLineParser) -> int:
     # Late: --help or a wrong argument must not wait for them.
-    from jax_ir_synth.storage.dataset_reader import SavedError
+    from jax_ir_synth.storage.dataset_reader import DatasetError
     from jax_ir_synth.verify.reproof import CHECK
     from jax_ir_synth.verify.results import Results
     from jax_ir_synth.verify.sandbox import SandboxError
@@ -56,7 +56,7 @@ def _verify(arguments, check: str | None, parser: OneLineParser) -> int:
             outputs.write_text(arguments.json, text + "\n", arguments.overwrite)
         with outputs.talking(arguments.json):
             results.show(arguments.path)
-    except (SavedError, SandboxError) as error:
+    except (DatasetError, SandboxError) as error:
         parser.error(str(error))
     except NotPlacedError as error:
         return parser.failed(f"{arguments.json} was not written: {error}", 1)
@@ -81,13 +81,18 @@ def _run(arguments, check: str, results) -> None:
 
 
 def _opened(arguments):
-    from jax_ir_synth.storage.dataset_reader import SavedError, check_columns, open_hub, open_saved
+    from jax_ir_synth.storage.dataset_reader import (
+        DatasetError,
+        check_columns,
+        open_hub,
+        open_saved,
+    )
 
     path = Path(arguments.path)
     if not path.exists() and not path.suffix and _HUB_NAME.fullmatch(arguments.path):
         saved = open_hub(arguments.path, arguments.config or ALL)
     elif arguments.config is not None:
-        raise SavedError(
+        raise DatasetError(
             f"`--config` (={arguments.config}) is for a Hub dataset (user/name), `PATH` is "
             f"{arguments.path}"
         )

@@ -97,12 +97,12 @@ def main(argv: list[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     # Late: they load what reads the rows.
-    from jax_ir_synth.storage.dataset_reader import SavedError
+    from jax_ir_synth.storage.dataset_reader import DatasetError
 
     try:
         with sigterm_raises():
             written = _write(opened, task, arguments)
-    except SavedError as error:
+    except DatasetError as error:
         parser.error(str(error))
     except KeyboardInterrupt:
         return parser.failed(f"interrupted, {output} was not written", 130)
@@ -116,7 +116,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _write(opened: dataset.Dataset, task, arguments) -> int:
-    from jax_ir_synth.storage.dataset_reader import SavedError
+    from jax_ir_synth.storage.dataset_reader import DatasetError
     from jax_ir_synth.terminal.progress import progress
 
     def wanted(_: int, split: str) -> bool:
@@ -141,14 +141,14 @@ def _write(opened: dataset.Dataset, task, arguments) -> int:
                     file.write(json.dumps(prediction._asdict(), ensure_ascii=False) + "\n")
                     written += 1
         except ValueError as error:
-            raise SavedError(f"`--dataset` (={opened.title}): {error}") from error
+            raise DatasetError(f"`--dataset` (={opened.title}): {error}") from error
         if not written:
-            raise SavedError(f"`--dataset` (={opened.title}) has no row to ask")
+            raise DatasetError(f"`--dataset` (={opened.title}) has no row to ask")
     return written
 
 
 def _answered(items, task, wanted) -> Iterator[Answered]:
-    from jax_ir_synth.storage.dataset_reader import SavedError
+    from jax_ir_synth.storage.dataset_reader import DatasetError
 
     for where, id, split, row in items:
         if row is None or not wanted(id, split):
@@ -159,7 +159,7 @@ def _answered(items, task, wanted) -> Iterator[Answered]:
                 answer = prompts.completion_target(row, task.name)
                 yield Answered(id, split, row["python"], shown, answer)
         except (TypeError, ValueError) as error:
-            raise SavedError(f"{where}: {error}") from error
+            raise DatasetError(f"{where}: {error}") from error
 
 
 def _parser() -> OneLineParser:

@@ -12,7 +12,7 @@ from jax_ir_synth.evaluate.tasks import Task
 from jax_ir_synth.generate.plan import PlannedRow, plan_rows
 from jax_ir_synth.request.config import ALL, CONFIGS, Request
 from jax_ir_synth.schema.splits import split_of
-from jax_ir_synth.storage.dataset_reader import SavedError
+from jax_ir_synth.storage.dataset_reader import DatasetError
 from jax_ir_synth.storage.paths import no_url
 
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
@@ -52,7 +52,7 @@ class Dataset(NamedTuple):
       count: how many rows there are, in all splits.
       made: whether its rows are made anew, which takes time.
       items: gives all items, in the dataset's order; of rows that aren't wanted, `Wanted` false,
-        those are left out that cost something to get. Raises SavedError.
+        those are left out that cost something to get. Raises DatasetError.
     """
 
     title: str
@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def opened(arguments: argparse.Namespace, task: Task, num_proc: int) -> Dataset:
-    """The dataset of `add_arguments`' flags. Raises ValueError (SavedError is one), one line.
+    """The dataset of `add_arguments`' flags. Raises ValueError (DatasetError is one), one line.
 
     A path that exists goes before a config, and that before the Hub.
     """
@@ -80,11 +80,11 @@ def opened(arguments: argparse.Namespace, task: Task, num_proc: int) -> Dataset:
     made = None if path.exists() else _request(arguments, task)
     if made is not None:
         if arguments.config is not None:
-            raise SavedError(f"`--config` is for a Hub dataset (user/name), not for {name}")
+            raise DatasetError(f"`--config` is for a Hub dataset (user/name), not for {name}")
         return _made(made, num_proc)
     for flag in ("seed", "count"):
         if getattr(arguments, flag) is not None:
-            raise SavedError(
+            raise DatasetError(
                 f"`--{flag}` is for rows made anew, and `--dataset` (={name}) is none of their "
                 f"configs: {', '.join(CONFIGS)}"
             )
@@ -94,12 +94,12 @@ def opened(arguments: argparse.Namespace, task: Task, num_proc: int) -> Dataset:
     if not path.exists() and not path.suffix and _HUB_NAME.fullmatch(name):
         return _saved(open_hub(name, arguments.config or ALL), name)
     if arguments.config is not None:
-        raise SavedError(f"`--config` is for a Hub dataset (user/name), `--dataset` is {name}")
+        raise DatasetError(f"`--config` is for a Hub dataset (user/name), `--dataset` is {name}")
     try:
         return _saved(open_saved(path), name)
-    except SavedError as error:
+    except DatasetError as error:
         configs = "" if path.exists() else f", and is none of the configs {', '.join(CONFIGS)}"
-        raise SavedError(str(error).replace("`PATH`", "`--dataset`") + configs) from error
+        raise DatasetError(str(error).replace("`PATH`", "`--dataset`") + configs) from error
 
 
 def of_rows(rows: Iterable[Mapping] | Mapping[str, Iterable[Mapping]]) -> Dataset:
@@ -121,14 +121,14 @@ def _saved(saved, title: str) -> Dataset:
     columns = saved.columns
     missing = [] if columns is None else [name for name in NEEDED if name not in columns]
     if missing:
-        raise SavedError(f"`--dataset` (={title}) has no column {', '.join(missing)}")
+        raise DatasetError(f"`--dataset` (={title}) has no column {', '.join(missing)}")
     if not saved.count:
-        raise SavedError(f"`--dataset` (={title}) holds no row")
+        raise DatasetError(f"`--dataset` (={title}) holds no row")
 
     def items(_: Wanted):
         for entry in saved.entries:
             if entry.row is None:
-                raise SavedError(f"{entry.where} {entry.fault}")
+                raise DatasetError(f"{entry.where} {entry.fault}")
             yield _item(entry.where, entry.row, entry.split)
 
     return Dataset(title, saved.count, False, items)
@@ -137,13 +137,13 @@ def _saved(saved, title: str) -> Dataset:
 def _item(where: str, row: Mapping, split: str | None) -> Item:
     missing = [name for name in NEEDED if name not in row]
     if missing:
-        raise SavedError(f"{where} has no column {', '.join(missing)}")
+        raise DatasetError(f"{where} has no column {', '.join(missing)}")
     if type(row["id"]) is not int:
-        raise SavedError(f"{where} has an id (={row['id']!r}) that must be an integer")
+        raise DatasetError(f"{where} has an id (={row['id']!r}) that must be an integer")
     try:
         return Item(where, row["id"], split or split_of(row["skeleton_hash"]), row)
     except (TypeError, ValueError):
-        raise SavedError(
+        raise DatasetError(
             f"{where} has a skeleton_hash (={row['skeleton_hash']!r}) that must be hex digits"
         ) from None
 
@@ -159,11 +159,11 @@ def _request(arguments: argparse.Namespace, task: Task) -> Request | None:
     for setting in match["settings"].split(",") if match["settings"] is not None else ():
         name, _, value = setting.partition("=")
         if name not in ("seed", "count") or not re.fullmatch(r"\d+", value):
-            raise SavedError(
+            raise DatasetError(
                 f"`--dataset` (={arguments.dataset}) must be like {ALL}:seed=7,count=1500"
             )
         if name in settings:
-            raise SavedError(f"the {name} is given twice: --dataset {arguments.dataset}")
+            raise DatasetError(f"the {name} is given twice: --dataset {arguments.dataset}")
         settings[name] = int(value)
     # Not proven again: that costs more than the rows, and doesn't change a byte of what a model is
     # asked. CUDA's texts are made only where they are asked for.

@@ -22,7 +22,7 @@ from jax_ir_synth.lowering.plain import check_text
 from jax_ir_synth.reference import tolerance
 from jax_ir_synth.runtime import gc_paused
 from jax_ir_synth.schema.identity import canonical
-from jax_ir_synth.schema.ir_column import BACKENDS, clean
+from jax_ir_synth.schema.ir_section import BACKENDS, clean
 from jax_ir_synth.verify import fallback_kernels
 from jax_ir_synth.verify.execution import execute, execute_exactly
 from jax_ir_synth.verify.promote import widened

@@ -59,7 +59,7 @@ def evaluate(
         judgements, in the order of rows and completions (none without a journal).
 
     Raises:
-      PredictionsError, SavedError: what was given is wrong; nothing was judged.
+      PredictionsError, DatasetError: what was given is wrong; nothing was judged.
       JournalError: there can be no journal there, or another process is at the same run.
       NotStarted: the helpers can't start.
       OSError, RuntimeError: the judging failed; what was judged is in the journal.

@@ -11,7 +11,7 @@ from jax_ir_synth.evaluate.dataset import Dataset, Item
 from jax_ir_synth.evaluate.options import FAIL, LEAVE_OUT
 from jax_ir_synth.evaluate.predictions import Predictions, PredictionsError
 from jax_ir_synth.evaluate.tasks import Reference, Task, reference
-from jax_ir_synth.storage.dataset_reader import SavedError
+from jax_ir_synth.storage.dataset_reader import DatasetError
 
 
 class Asked(NamedTuple):
@@ -124,7 +124,7 @@ def select(
 
     Raises:
       PredictionsError: ids that the dataset hasn't, or nothing is left to be scored.
-      SavedError: a row is wrong or lacks a text that the task needs, or two have the same id.
+      DatasetError: a row is wrong or lacks a text that the task needs, or two have the same id.
     """
     selection = Selection()
     try:
@@ -152,7 +152,7 @@ def _fill(selection, dataset, items, predictions, task, split, missing) -> None:
     rows = left = nothing = 0
     for item in items:
         if item.id in ids:
-            raise SavedError(f"{item.where} has the id (={item.id}) of {ids[item.id]}")
+            raise DatasetError(f"{item.where} has the id (={item.id}) of {ids[item.id]}")
         ids[item.id] = item.where
         if split not in (None, item.split):
             continue
@@ -175,11 +175,11 @@ def _right(item: Item, task: Task) -> Reference | None:
     row = item.row
     for name in ("python", "type"):
         if not isinstance(row[name], str):
-            raise SavedError(f"{item.where} has a {name} (={row[name]!r}) that must be a string")
+            raise DatasetError(f"{item.where} has a {name} (={row[name]!r}) that must be a string")
     try:
         return reference(row, task)
     except (TypeError, ValueError) as error:
-        raise SavedError(f"{item.where}: {error}") from error
+        raise DatasetError(f"{item.where}: {error}") from error
 
 
 def _check(selection, dataset, ids, predictions, split) -> None:

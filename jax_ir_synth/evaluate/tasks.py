@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from jax_ir_synth.schema.ir_column import Column
+    from jax_ir_synth.schema.ir_section import IrSection
 
 FORWARD, BACKWARD = "forward", "backward"
 # Only this dialect is executed.
@@ -65,10 +65,10 @@ def reference(row: Mapping, task: Task) -> Reference | None:
     Raises ValueError where the row has no such text.
     """
     # Late, since it brings jax: a command line's help needs the tasks' names alone.
-    from jax_ir_synth.schema.ir_column import read_column
+    from jax_ir_synth.schema.ir_section import read_section
 
     columns = {
-        platform: read_column(row[name], _DIALECT)
+        platform: read_section(row[name], _DIALECT)
         for platform, name in (("cpu", "cpp"), ("cuda", "cuda"))
         if row[name] is not None
     }
@@ -85,9 +85,9 @@ def reference(row: Mapping, task: Task) -> Reference | None:
     return Reference(platform, _of(column, task.shown), _of(column, task.wanted))
 
 
-def _modules(column: "Column") -> tuple[str, str]:
+def _modules(column: "IrSection") -> tuple[str, str]:
     return column.forward, column.backward
 
 
-def _of(column: "Column", sections: tuple[str, ...]) -> dict[str, str]:
+def _of(column: "IrSection", sections: tuple[str, ...]) -> dict[str, str]:
     return {section: getattr(column, section) for section in sections}

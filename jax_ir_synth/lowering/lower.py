@@ -17,7 +17,7 @@ from jax_ir_synth.request import choices, dialects, targets
 from jax_ir_synth.runtime import gc_paused
 from jax_ir_synth.runtime.isolation import isolated, isolated_once
 from jax_ir_synth.schema.identity import program_hash
-from jax_ir_synth.schema.ir_column import BACKENDS, Column, write_column
+from jax_ir_synth.schema.ir_section import BACKENDS, IrSection, write_sections
 
 
 class LoweredKernel(NamedTuple):
@@ -154,9 +154,9 @@ def _lower(
     def column(platform: str, wanted: tuple[str, ...]) -> str:
         target = by_platform[platform]
         written = [traced.texts(platform, wanted, target) for traced in (forward, backward)]
-        return write_column(
+        return write_sections(
             *(
-                Column(BACKENDS[platform], dialect, argnums, f.text, b.text, f.target)
+                IrSection(BACKENDS[platform], dialect, argnums, f.text, b.text, f.target)
                 for dialect, f, b in zip(wanted, *written, strict=True)
             )
         )

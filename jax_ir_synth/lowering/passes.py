@@ -11,7 +11,7 @@ from jax_ir_synth.lowering.jaxprs import jaxpr_text
 from jax_ir_synth.lowering.platforms import same_on_every_platform
 from jax_ir_synth.request.dialects import COMPILED
 from jax_ir_synth.request.targets import Target
-from jax_ir_synth.schema.ir_column import clean
+from jax_ir_synth.schema.ir_section import clean
 
 
 class Written(NamedTuple):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from jax_ir_synth.schema.ir_column import BACKENDS
+from jax_ir_synth.schema.ir_section import BACKENDS
 
 # Primitives with one lowering rule for every platform, whose rule brings in no other primitive
 # with a rule of its own for a platform. Anything absent here (linear algebra, random numbers,

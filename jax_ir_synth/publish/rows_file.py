@@ -66,12 +66,12 @@ def _subsets(configs: Collection[str], present: Collection[str], source: str) ->
 
 def opened(path: Path):
     """The dataset at `path`, see `saved.open_saved`. Raises NotReady, also for lack of a column."""
-    from jax_ir_synth.storage.dataset_reader import SavedError, check_columns, open_saved
+    from jax_ir_synth.storage.dataset_reader import DatasetError, check_columns, open_saved
 
     try:
         saved = open_saved(path)
         check_columns(saved, path)
-    except SavedError as error:
+    except DatasetError as error:
         raise NotReady(str(error).replace("`PATH`", "`--from`")) from error
     return saved
 

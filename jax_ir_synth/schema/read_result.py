@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 
-class Entry(NamedTuple):
+class ReadResult(NamedTuple):
     """A row, or what stands where a row should be.
 
     Attributes:

@@ -4,7 +4,7 @@ import functools
 import hashlib
 from collections.abc import Mapping
 
-from jax_ir_synth.schema.ir_column import Column, read_columns
+from jax_ir_synth.schema.ir_section import IrSection, read_sections
 from jax_ir_synth.schema.masking import masked_module, masked_python
 from jax_ir_synth.schema.source_facts import SourceFacts, read_source
 from jax_ir_synth.schema.splits import split_of
@@ -14,7 +14,7 @@ IR_COLUMNS = {"cpp": "cpu", "cuda": "gpu"}
 PREFIX = "generate_"
 
 
-class Reading:
+class RowView:
     """Wraps a row, a plain dict as `rows.make_row` gives it.
 
     Args:
@@ -49,12 +49,12 @@ class Reading:
         return {name: self.row[name] for name in IR_COLUMNS if self.row[name] is not None}
 
     @functools.cached_property
-    def sections(self) -> dict[str, list[Column]]:
+    def sections(self) -> dict[str, list[IrSection]]:
         """Each filled IR column, cut into its dialects, and those into their parts."""
-        return {name: read_columns(text) for name, text in self.texts.items()}
+        return {name: read_sections(text) for name, text in self.texts.items()}
 
     @functools.cached_property
-    def columns(self) -> dict[str, Column]:
+    def columns(self) -> dict[str, IrSection]:
         """The StableHLO of each filled IR column that has some."""
         return {
             name: section
@@ -64,7 +64,7 @@ class Reading:
         }
 
     @property
-    def ir(self) -> Column:
+    def ir(self) -> IrSection:
         """The CPU's StableHLO, or CUDA's in a row without it."""
         return next(iter(self.columns.values()))
 

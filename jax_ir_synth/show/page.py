@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jax_ir_synth.request.dialects import DIALECTS
-from jax_ir_synth.schema.row_view import Reading
+from jax_ir_synth.schema.row_view import RowView
 from jax_ir_synth.show.difference import GAP, KEPT, difference
 from jax_ir_synth.show.lexicon import LEXICON, language_of
 from jax_ir_synth.show.parts import parts_of
@@ -37,7 +37,7 @@ def write_page(path: Path, source, number: int) -> tuple[int, int]:
     return len(readings), total
 
 
-def page(readings: Sequence[Reading], total: int, title: str) -> str:
+def page(readings: Sequence[RowView], total: int, title: str) -> str:
     """The page's text. The same rows always give the same text, with one version of zlib.
 
     Args:
@@ -64,7 +64,7 @@ def page(readings: Sequence[Reading], total: int, title: str) -> str:
     return _FIELD.sub(lambda match: fields[match[1]], template)
 
 
-def page_data(readings: Sequence[Reading], total: int, title: str) -> dict:
+def page_data(readings: Sequence[RowView], total: int, title: str) -> dict:
     """What the page's script is given: the rows as they are, and what is worked out beforehand.
 
     `views` has for each row its category and split, whether CPU and CUDA differ, and for each part
@@ -74,8 +74,8 @@ def page_data(readings: Sequence[Reading], total: int, title: str) -> dict:
     return {
         "title": title,
         "total": total,
-        "rows": [reading.row for reading in readings],
-        "views": [_view(reading) for reading in readings],
+        "rows": [view.row for view in readings],
+        "views": [_view(view) for view in readings],
         "lexicon": {name: [list(rule) for rule in rules] for name, rules in LEXICON.items()},
         "languages": {
             backend: {dialect: language_of(backend, dialect) for dialect in DIALECTS}
@@ -93,11 +93,11 @@ def embedded(data: dict) -> str:
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
-def _view(reading: Reading) -> dict:
-    parts = [part for part in parts_of(reading) if part.differs]
+def _view(view: RowView) -> dict:
+    parts = [part for part in parts_of(view) if part.differs]
     return {
-        "category": reading.category,
-        "split": reading.split,
+        "category": view.category,
+        "split": view.split,
         "differs": bool(parts),
         "lines": {f"{part.dialect}/{part.which}": _lines(*part.texts.values()) for part in parts},
     }

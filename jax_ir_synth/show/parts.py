@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from typing import NamedTuple
 
-from jax_ir_synth.schema.ir_column import Column
-from jax_ir_synth.schema.row_view import IR_COLUMNS, Reading
+from jax_ir_synth.schema.ir_section import IrSection
+from jax_ir_synth.schema.row_view import IR_COLUMNS, RowView
 
 PASSES = ("forward", "backward")
 # What an IR column's text is for.
@@ -23,7 +23,7 @@ class Part(NamedTuple):
 
     dialect: str
     which: str
-    columns: dict[str, Column]
+    columns: dict[str, IrSection]
 
     @property
     def texts(self) -> dict[str, str]:
@@ -37,21 +37,21 @@ class Part(NamedTuple):
 
 
 def parts_of(
-    reading: Reading,
+    view: RowView,
     names: Collection[str] = tuple(IR_COLUMNS),
     passes: Collection[str] = PASSES,
 ) -> list[Part]:
     """The parts of a row, dialect by dialect in the order of its columns.
 
     Args:
-      reading: the row.
+      view: the row.
       names: the IR columns to take; those that are null are left out.
       passes: of PASSES, in the order wanted.
 
     Raises ValueError where an IR column's text is malformed.
     """
-    by_dialect: dict[str, dict[str, Column]] = {}
-    for name, sections in reading.sections.items():
+    by_dialect: dict[str, dict[str, IrSection]] = {}
+    for name, sections in view.sections.items():
         if name in names:
             for section in sections:
                 by_dialect.setdefault(section.dialect, {})[name] = section

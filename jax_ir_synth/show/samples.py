@@ -39,18 +39,18 @@ def main(argv: list[str] | None = None) -> int:
     except outputs.OutputError as error:
         parser.error(str(error))
     # Late: they bring jax, and --help or a wrong argument must not wait for it.
-    from jax_ir_synth.schema.row_view import Reading
-    from jax_ir_synth.storage.dataset_reader import SavedError, open_saved
+    from jax_ir_synth.schema.row_view import RowView
+    from jax_ir_synth.storage.dataset_reader import DatasetError, open_saved
 
     try:
         saved = open_saved(arguments.path)
-        readings = [Reading(whole(row), split) for row, split in saved.rows]
+        readings = [RowView(whole(row), split) for row, split in saved.rows]
         make_folder(arguments.folder)
-        for category, reading in chosen(readings).items():
+        for category, view in chosen(readings).items():
             file = arguments.folder / file_of(category)
-            outputs.write_text(file, page(reading), arguments.overwrite)
-            print(f"{file}: row {reading.row['id']}")
-    except SavedError as error:
+            outputs.write_text(file, page(view), arguments.overwrite)
+            print(f"{file}: row {view.row['id']}")
+    except DatasetError as error:
         parser.error(str(error))
     except (ValueError, SyntaxError) as error:
         parser.error(f"`PATH` (={arguments.path}) has a malformed row: {error}")
@@ -99,10 +99,10 @@ def whole(row: dict) -> dict:
 
 
 def chosen(readings: Iterable) -> dict:
-    """For each category there is, in the order of ids, the `Reading` of the row to show."""
+    """For each category there is, in the order of ids, the `RowView` of the row to show."""
     chooser = Chooser()
-    for reading in readings:
-        chooser.add(reading)
+    for view in readings:
+        chooser.add(view)
     return chooser.chosen()
 
 
@@ -115,15 +115,15 @@ class Chooser:
         self._counts: dict[str, list[int]] = {}
         self._best: dict[str, dict[bool, tuple[tuple, object]]] = {}
 
-    def add(self, reading) -> None:
+    def add(self, view) -> None:
         """Looks at one more row."""
-        number, category = reading.row["id"], reading.category
+        number, category = view.row["id"], view.category
         self._first[category] = min(number, self._first.get(category, number))
-        self._counts.setdefault(category, [0, 0])[reading.differs] += 1
+        self._counts.setdefault(category, [0, 0])[view.differs] += 1
         best = self._best.setdefault(category, {})
-        misses = (*_misses(reading), number)
-        if reading.differs not in best or misses < best[reading.differs][0]:
-            best[reading.differs] = misses, reading
+        misses = (*_misses(view), number)
+        if view.differs not in best or misses < best[view.differs][0]:
+            best[view.differs] = misses, view
 
     def chosen(self) -> dict:
         """See `chosen`."""
@@ -139,31 +139,31 @@ class Chooser:
         return best.get(often_differs, best.get(not often_differs))[1]
 
 
-def _misses(reading) -> tuple[bool, int]:
-    size = max(len(text.encode()) for text in reading.texts.values())
-    return reading.facts.lines not in LINES, size if size > MAX_IR_BYTES else 0
+def _misses(view) -> tuple[bool, int]:
+    size = max(len(text.encode()) for text in view.texts.values())
+    return view.facts.lines not in LINES, size if size > MAX_IR_BYTES else 0
 
 
-def page(reading) -> str:
+def page(view) -> str:
     """The Markdown text for one row."""
-    row, ir = reading.row, reading.ir
+    row, ir = view.row, view.ir
     parts = [
-        f"# {reading.category}: `{row['kernel_name']}`",
-        f"Row {row['id']}, split {reading.split}, lowered by jax {row['jax_version']}, "
+        f"# {view.category}: `{row['kernel_name']}`",
+        f"Row {row['id']}, split {view.split}, lowered by jax {row['jax_version']}, "
         f"verified: {row['verified']}.",
         "## Python (`python`)",
         fenced("python", row["python"]),
         "## Arguments (`in_avals`, `argnums`)",
         _arguments(row),
-        f"## IR (`{next(iter(reading.columns))}`)",
+        f"## IR (`{next(iter(view.columns))}`)",
         "Forward:",
         fenced("mlir", ir.forward),
         f"Backward, by the arguments {', '.join(map(str, row['argnums']))}:",
         fenced("mlir", ir.backward),
     ]
-    if len(reading.texts) > 1:
+    if len(view.texts) > 1:
         parts.append("## From the CPU's text (`cpp`) to CUDA's (`cuda`)")
-        parts.append(_difference(reading))
+        parts.append(_difference(view))
     return "\n\n".join(parts) + "\n"
 
 
@@ -180,8 +180,8 @@ def _arguments(row: dict) -> str:
     return "\n".join(lines)
 
 
-def _difference(reading) -> str:
-    if not reading.differs:
+def _difference(view) -> str:
+    if not view.differs:
         return "No difference but the header's `backend=gpu`."
-    texts = (reading.row[name].splitlines() for name in ("cpp", "cuda"))
+    texts = (view.row[name].splitlines() for name in ("cpp", "cuda"))
     return fenced("diff", "\n".join(difflib.unified_diff(*texts, "cpp", "cuda", lineterm="", n=1)))

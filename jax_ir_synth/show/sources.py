@@ -10,7 +10,7 @@ from jax_ir_synth.generate.plan import places, plan_rows
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import ALL, Request
 from jax_ir_synth.schema.columns import ADDED, SCHEMA
-from jax_ir_synth.schema.row_view import IR_COLUMNS, Reading
+from jax_ir_synth.schema.row_view import IR_COLUMNS, RowView
 from jax_ir_synth.show.choice import evenly
 from jax_ir_synth.show.samples import whole
 from jax_ir_synth.storage.dataset_reader import open_saved
@@ -30,14 +30,14 @@ class SavedRows:
     Args:
       path: see `saved.open_saved`.
 
-    All methods raise `saved.SavedError`, and ValueError for a malformed row.
+    All methods raise `saved.DatasetError`, and ValueError for a malformed row.
     """
 
     def __init__(self, path: Path):
         self._path = path
         self.title = path.name or str(path)
 
-    def one(self, id: int | None) -> Reading:
+    def one(self, id: int | None) -> RowView:
         """The row of an id, or the first. Raises ShowError if there is none."""
         ids = []
         for row, split in open_saved(self._path).rows:
@@ -52,7 +52,7 @@ class SavedRows:
             f"`--id` (={id}) is no row of {self._path}: it has {len(ids)} rows, of ids {have}"
         )
 
-    def some(self, number: int) -> tuple[list[Reading], int]:
+    def some(self, number: int) -> tuple[list[RowView], int]:
         """At most `number` rows, chosen evenly, in the order of ids; and how many there are.
 
         Raises ShowError if there is none.
@@ -60,9 +60,9 @@ class SavedRows:
         # Twice through the file, since it may be far larger than the memory.
         order, groups = [], []
         for row, split in open_saved(self._path).rows:
-            reading = _reading(row, split)
-            order.append((reading.row["id"], len(order)))
-            groups.append((reading.category, reading.split))
+            view = _reading(row, split)
+            order.append((view.row["id"], len(order)))
+            groups.append((view.category, view.split))
         if not order:
             raise ShowError(self._no_row())
         order.sort()
@@ -70,7 +70,7 @@ class SavedRows:
         positions = {order[rank][1] for rank in wanted}
         rows = enumerate(open_saved(self._path).rows)
         chosen = [_reading(*entry) for position, entry in rows if position in positions]
-        return sorted(chosen, key=lambda reading: reading.row["id"]), len(order)
+        return sorted(chosen, key=lambda view: view.row["id"]), len(order)
 
     def _no_row(self) -> str:
         return f"`PATH` (={self._path}) holds no row"
@@ -87,7 +87,7 @@ class MadeRows:
         self._request = request
         self.title = f"config {request.category}, seed {request.seed}"
 
-    def one(self, id: int | None) -> Reading:
+    def one(self, id: int | None) -> RowView:
         """The row of an id, or the first. Raises ShowError if there is none."""
         request = self._request
         number = 0
@@ -96,24 +96,24 @@ class MadeRows:
         # At most one; none for an id beyond the last.
         for place in places(request, max(number, 0), max(number, 0) + 1):
             if id in (None, place.id):
-                for reading in self._made(number):
-                    return reading
+                for view in self._made(number):
+                    return view
                 raise ShowError(f"`--id` (={place.id}) is of a row that is left out, as said above")
         raise ShowError(f"`--id` (={id}) {self._ids()}")
 
-    def some(self, number: int) -> tuple[list[Reading], int]:
+    def some(self, number: int) -> tuple[list[RowView], int]:
         """At most `number` rows, chosen evenly, in the order of ids; and how many there are."""
         groups = ((planned.category, planned.split) for planned in plan_rows(self._request))
         wanted = evenly(groups, number)
         made = (row for position in sorted(wanted) for row in self._made(position))
         return list(progress(made, len(wanted))), self._request.count
 
-    def _made(self, number: int) -> Iterator[Reading]:
+    def _made(self, number: int) -> Iterator[RowView]:
         """The row of this number; none where it is left out."""
         from jax_ir_synth.generate.rows import rows
 
         planned = plan_rows(self._request, number, number + 1)
-        return (Reading(row) for row in rows(self._request, planned))
+        return (RowView(row) for row in rows(self._request, planned))
 
     def _ids(self) -> str:
         request = self._request
@@ -126,7 +126,7 @@ class MadeRows:
         )
 
 
-def _reading(row: dict, split: str | None) -> Reading:
+def _reading(row: dict, split: str | None) -> RowView:
     # Rows of earlier versions lack some columns.
     row = whole(dict.fromkeys(ADDED) | row)
     try:
@@ -138,4 +138,4 @@ def _reading(row: dict, split: str | None) -> Reading:
     null += [key for aval in row["in_avals"] or () for key in aval if aval[key] is None]
     if wrong := [name for name in null if name not in (*IR_COLUMNS, *ADDED)]:
         raise ValueError(f"row {row['id']} has no value for {', '.join(wrong)}")
-    return Reading(row, split)
+    return RowView(row, split)

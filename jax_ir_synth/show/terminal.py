@@ -8,7 +8,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from jax_ir_synth.schema.row_view import Reading
+from jax_ir_synth.schema.row_view import RowView
 from jax_ir_synth.show.difference import GAP, IN, OUT, Line, difference
 from jax_ir_synth.show.lexers import THEME, lexer_of
 from jax_ir_synth.show.lexicon import language_of
@@ -40,10 +40,10 @@ def console_here() -> Console:
     return console if console.is_terminal else plain_console(width=PIPED_WIDTH)
 
 
-def show_row(console: Console, reading: Reading, parts: Sequence[Part]) -> None:
+def show_row(console: Console, view: RowView, parts: Sequence[Part]) -> None:
     """Print a row with some of its parts (see `parts.parts_of`)."""
-    console.print(_head(reading))
-    source = _code(reading.row["python"].rstrip("\n"), "python")
+    console.print(_head(view))
+    source = _code(view.row["python"].rstrip("\n"), "python")
     left = [_rule("Python"), source]
     right: list[Rule | Text] = []
     for part in parts:
@@ -88,11 +88,11 @@ def _lines(console: Console, text: Text, width: int) -> Iterator[Text]:
             yield Text(" " * indent).append_text(other)
 
 
-def _head(reading: Reading) -> RenderableType:
-    row = reading.row
+def _head(view: RowView) -> RenderableType:
+    row = view.row
     title = Text.assemble((_plain(row["kernel_name"]), "bold"), f"  row {row['id']}")
     verified = f"verified: {row['verified'] or 'not told'}"
-    facts = (reading.category, reading.split, verified, f"jax {row['jax_version']}")
+    facts = (view.category, view.split, verified, f"jax {row['jax_version']}")
     hashes = " · ".join(
         f"{name} {_plain(row[f'{name}_hash'])[:_HASH_DIGITS]}" for name in ("program", "skeleton")
     )

@@ -10,13 +10,13 @@ from typing import NamedTuple
 from jax_ir_synth import kernels
 from jax_ir_synth.lowering import op_counts
 from jax_ir_synth.request.categories import CATEGORIES
-from jax_ir_synth.schema.row_view import Reading, digest
+from jax_ir_synth.schema.row_view import RowView, digest
 from jax_ir_synth.schema.splits import split_of
-from jax_ir_synth.verify.consistency import Malformed
+from jax_ir_synth.verify.consistency import ConsistencyCheck
 
 MAX_ROW_BYTES = 64 * 1024
 
-Check = Callable[[Reading], Iterator[str]]
+Check = Callable[[RowView], Iterator[str]]
 
 
 class Fault(NamedTuple):
@@ -33,10 +33,10 @@ class TooLong:
     It is StableHLO's length that is bounded: rows that hold other dialects are as long as they are.
     """
 
-    def __call__(self, reading: Reading) -> Iterator[str]:
-        alone = all(len(columns) == 1 for columns in reading.sections.values())
-        if alone and reading.size > MAX_ROW_BYTES:
-            yield f"its text is {reading.size} bytes, more than {MAX_ROW_BYTES}"
+    def __call__(self, view: RowView) -> Iterator[str]:
+        alone = all(len(columns) == 1 for columns in view.sections.values())
+        if alone and view.size > MAX_ROW_BYTES:
+            yield f"its text is {view.size} bytes, more than {MAX_ROW_BYTES}"
 
 
 class Duplicates:
@@ -45,13 +45,13 @@ class Duplicates:
     def __init__(self):
         self._seen: dict[tuple[str, bytes], int] = {}
 
-    def __call__(self, reading: Reading) -> Iterator[str]:
+    def __call__(self, view: RowView) -> Iterator[str]:
         for column in ("program_hash", "python"):
-            key = column, digest(reading.row[column])
+            key = column, digest(view.row[column])
             if key in self._seen:
                 yield f"its {column} is that of row {self._seen[key]}"
             else:
-                self._seen[key] = reading.row["id"]
+                self._seen[key] = view.row["id"]
 
 
 class Leaks:
@@ -65,93 +65,98 @@ class Leaks:
     def __init__(self):
         self._seen: dict[tuple[str, bytes], tuple[str, int]] = {}
 
-    def __call__(self, reading: Reading) -> Iterator[str]:
-        skeleton = reading.row["skeleton_hash"]
-        here = (reading.split, reading.row["id"])
-        if reading.split != split_of(skeleton):
-            yield f"it is in {reading.split}, its skeleton belongs to {split_of(skeleton)}"
+    def __call__(self, view: RowView) -> Iterator[str]:
+        skeleton = view.row["skeleton_hash"]
+        here = (view.split, view.row["id"])
+        if view.split != split_of(skeleton):
+            yield f"it is in {view.split}, its skeleton belongs to {split_of(skeleton)}"
         for what, key in (
             ("skeleton_hash", digest(skeleton)),
-            ("IR without names and numbers", reading.masked_ir),
-            ("Python without names and numbers", reading.masked_python),
+            ("IR without names and numbers", view.masked_ir),
+            ("Python without names and numbers", view.masked_python),
         ):
             split, first = self._seen.setdefault((what, key), here)
-            if split != reading.split:
-                yield f"its {what} ({reading.split}) is that of row {first} ({split})"
+            if split != view.split:
+                yield f"its {what} ({view.split}) is that of row {first} ({split})"
 
 
-class Strays:
+class CategoryMismatch:
     """Rows whose IR has not the features of exactly one category: that of their `type`."""
 
-    def __call__(self, reading: Reading) -> Iterator[str]:
-        features = op_counts.features(reading.ir.forward, reading.ir.backward)
+    def __call__(self, view: RowView) -> Iterator[str]:
+        features = op_counts.features(view.ir.forward, view.ir.backward)
         holds = [category for category in CATEGORIES if kernels.signature(category).holds(features)]
-        if holds != [reading.category]:
+        if holds != [view.category]:
             yield (
-                f"its type is {reading.row['type']}, its IR is of {', '.join(holds) or 'none'} "
+                f"its type is {view.row['type']}, its IR is of {', '.join(holds) or 'none'} "
                 f"(features: {', '.join(sorted(features))})"
             )
 
 
-OTHERS = {"too_long": TooLong, "duplicates": Duplicates, "leaks": Leaks, "strays": Strays}
-# All that an audit looks for; the others need rows that are not malformed.
-CHECKS = ("malformed", *OTHERS)
+OTHERS = {
+    "too_long": TooLong,
+    "duplicates": Duplicates,
+    "leaks": Leaks,
+    "category_mismatch": CategoryMismatch,
+}
+# All that an audit looks for; the others need rows that are consistent.
+CHECKS = ("inconsistent", *OTHERS)
 
 
 class Audit:
     """All checks over rows that come one by one."""
 
     def __init__(self):
-        self._whole = Malformed()
+        self._whole = ConsistencyCheck()
         self._others = {name: check() for name, check in OTHERS.items()}
 
-    def __call__(self, reading: Reading) -> list[Fault]:
-        """The row's faults; one that is malformed is not looked at further."""
-        faults = _faults("malformed", self._whole, reading)
+    def __call__(self, view: RowView) -> list[Fault]:
+        """The row's faults; an inconsistent one isn't looked at further."""
+        faults = _faults("inconsistent", self._whole, view)
         if not faults:
             for name, check in self._others.items():
-                faults += _faults(name, check, reading)
+                faults += _faults(name, check, view)
         return faults
 
 
-def audit(rows: Iterable[Mapping | Reading]) -> list[Fault]:
-    """Every fault in rows given as plain dicts (or as `Reading`, where a split was stored)."""
+def audit(rows: Iterable[Mapping | RowView]) -> list[Fault]:
+    """Every fault in rows given as plain dicts (or as `RowView`, where a split was stored)."""
     run = Audit()
-    return [fault for reading in _readings(rows) for fault in run(reading)]
+    return [fault for view in _views(rows) for fault in run(view)]
 
 
-def malformed(rows: Iterable[Mapping | Reading]) -> list[Fault]:
-    """Rows that are not whole, see `malformed.Malformed`. The other checks need whole rows."""
-    return _found("malformed", Malformed(), rows)
+def find_inconsistent(rows: Iterable[Mapping | RowView]) -> list[Fault]:
+    """See `verify.consistency.ConsistencyCheck`. The other checks need rows that pass it."""
+    return _found("inconsistent", ConsistencyCheck(), rows)
 
 
-def too_long(rows: Iterable[Mapping | Reading]) -> list[Fault]:
+def find_too_long(rows: Iterable[Mapping | RowView]) -> list[Fault]:
     """See `TooLong`."""
     return _found("too_long", TooLong(), rows)
 
 
-def duplicates(rows: Iterable[Mapping | Reading]) -> list[Fault]:
+def find_duplicates(rows: Iterable[Mapping | RowView]) -> list[Fault]:
     """See `Duplicates`."""
     return _found("duplicates", Duplicates(), rows)
 
 
-def leaks(rows: Iterable[Mapping | Reading]) -> list[Fault]:
+def find_leaks(rows: Iterable[Mapping | RowView]) -> list[Fault]:
     """See `Leaks`."""
     return _found("leaks", Leaks(), rows)
 
 
-def strays(rows: Iterable[Mapping | Reading]) -> list[Fault]:
-    """See `Strays`."""
-    return _found("strays", Strays(), rows)
+def find_category_mismatches(rows: Iterable[Mapping | RowView]) -> list[Fault]:
+    """See `CategoryMismatch`."""
+    return _found("category_mismatch", CategoryMismatch(), rows)
 
 
-def _readings(rows: Iterable[Mapping | Reading]) -> Iterator[Reading]:
-    return (row if isinstance(row, Reading) else Reading(row) for row in rows)
+def _views(rows: Iterable[Mapping | RowView]) -> Iterator[RowView]:
+    return (row if isinstance(row, RowView) else RowView(row) for row in rows)
 
 
-def _found(name: str, check: Check, rows: Iterable[Mapping | Reading]) -> list[Fault]:
-    return [fault for reading in _readings(rows) for fault in _faults(name, check, reading)]
+def _found(name: str, check: Check, rows: Iterable[Mapping | RowView]) -> list[Fault]:
+    return [fault for view in _views(rows) for fault in _faults(name, check, view)]
 
 
-def _faults(name: str, check: Check, reading: Reading) -> list[Fault]:
-    return [Fault(name, reading.row.get("id"), reason) for reason in check(reading)]
+def _faults(name: str, check: Check, view: RowView) -> list[Fault]:
+    return [Fault(name, view.row.get("id"), reason) for reason in check(view)]

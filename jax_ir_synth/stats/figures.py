@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from jax_ir_synth.lowering import op_counts
 from jax_ir_synth.request import categories
-from jax_ir_synth.schema.row_view import IR_COLUMNS, Reading, digest
+from jax_ir_synth.schema.row_view import IR_COLUMNS, RowView, digest
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.stats import library, survey
 from jax_ir_synth.stats.audit import CHECKS, Audit, Fault
@@ -40,50 +40,50 @@ class Figures:
         self._dtypes = Counter()
         self._ranks = Counter()
 
-    def add(self, reading: Reading) -> None:
-        """Counts a row. One that is malformed counts as a fault only."""
-        faults = self._audit(reading)
+    def add(self, view: RowView) -> None:
+        """Counts a row. An inconsistent one counts as a fault only."""
+        faults = self._audit(view)
         self._found.update(fault.check for fault in faults)
         self._faults += faults[: FAULTS_KEPT - len(self._faults)]
-        if any(fault.check == "malformed" for fault in faults):
+        if any(fault.check == "inconsistent" for fault in faults):
             return
-        self._places[reading.category, reading.split] += 1
-        self._verified[reading.row["verified"]] += 1
-        self._add_identities(reading)
-        self._add_ir(reading)
-        self._add_source(reading)
+        self._places[view.category, view.split] += 1
+        self._verified[view.row["verified"]] += 1
+        self._add_identities(view)
+        self._add_ir(view)
+        self._add_source(view)
 
-    def _add_identities(self, reading: Reading) -> None:
-        row = reading.row
-        ir = "\n".join(reading.texts.values())
+    def _add_identities(self, view: RowView) -> None:
+        row = view.row
+        ir = "\n".join(view.texts.values())
         keys = (
             digest(row["python"]),
             digest(ir),
             digest(row["program_hash"]),
-            reading.masked_python,
-            reading.masked_ir,
+            view.masked_python,
+            view.masked_ir,
             digest(row["skeleton_hash"]),
         )
         for name, key in zip(SAMENESS, keys, strict=True):
             self._distinct[name].add(key)
 
-    def _add_ir(self, reading: Reading) -> None:
-        texts = reading.texts
+    def _add_ir(self, view: RowView) -> None:
+        texts = view.texts
         # CUDA's text is read only where it says something else.
-        read = texts.values() if reading.differs else list(texts.values())[:1]
-        self._operations[reading.category].update(set().union(*map(op_counts.operations, read)))
+        read = texts.values() if view.differs else list(texts.values())[:1]
+        self._operations[view.category].update(set().union(*map(op_counts.operations, read)))
         for name, text in texts.items():
             self._numbers[f"{name}_bytes"].append(len(text.encode()))
-        self._numbers["row_bytes"].append(reading.size)
+        self._numbers["row_bytes"].append(view.size)
         if len(texts) == len(IR_COLUMNS):
-            self._comparable[reading.category] += 1
-            self._differ[reading.category] += reading.differs
+            self._comparable[view.category] += 1
+            self._differ[view.category] += view.differs
         self._traits["several_outputs"] += "several_results" in op_counts.features(
-            reading.ir.forward, reading.ir.backward
+            view.ir.forward, view.ir.backward
         )
 
-    def _add_source(self, reading: Reading) -> None:
-        facts, avals = reading.facts, reading.row["in_avals"]
+    def _add_source(self, view: RowView) -> None:
+        facts, avals = view.facts, view.row["in_avals"]
         self._names.update(facts.names)
         self._methods.update(facts.methods)
         self._numbers["source_lines"].append(facts.lines)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jax_ir_synth.schema.columns import ADDED, SCHEMA
-from jax_ir_synth.schema.read_result import Entry
+from jax_ir_synth.schema.read_result import ReadResult
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.storage.encoding import fault_of_row
 
@@ -21,11 +21,11 @@ _PARQUET = b"PAR1"
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
-class SavedError(ValueError):
+class DatasetError(ValueError):
     """What is at the path is no saved dataset; the message is one line."""
 
 
-class Saved(NamedTuple):
+class DatasetReader(NamedTuple):
     """An opened dataset.
 
     Attributes:
@@ -36,44 +36,46 @@ class Saved(NamedTuple):
 
     count: int
     columns: tuple[str, ...] | None
-    entries: Iterator[Entry]
+    entries: Iterator[ReadResult]
 
     @property
     def rows(self) -> Iterator[tuple[dict, str | None]]:
-        """Each row with its split; raises SavedError at the first bad place."""
+        """Each row with its split; raises DatasetError at the first bad place."""
         for entry in self.entries:
             if entry.row is None:
-                raise SavedError(f"{entry.where} {entry.fault}")
+                raise DatasetError(f"{entry.where} {entry.fault}")
             yield entry.row, entry.split
 
 
-def check_columns(saved: Saved, path) -> None:
-    """Raise SavedError if there is no row, or a column is missing that a proof needs."""
+def check_columns(saved: DatasetReader, path) -> None:
+    """Raise DatasetError if there is no row, or a column is missing that a proof needs."""
     needed = (name for name in SCHEMA.names if name not in ADDED)
     missing = [name for name in needed if name not in (saved.columns or SCHEMA.names)]
     if missing:
-        raise SavedError(f"`PATH` (={path}) has no column {', '.join(missing)}")
+        raise DatasetError(f"`PATH` (={path}) has no column {', '.join(missing)}")
     if not saved.count:
-        raise SavedError(f"`PATH` (={path}) holds no row")
+        raise DatasetError(f"`PATH` (={path}) holds no row")
 
 
-def open_saved(path: Path) -> Saved:
+def open_saved(path: Path) -> DatasetReader:
     """Opens a `.jsonl` or `.parquet` file, or a folder of `save_to_disk`.
 
     JSON lines may be compressed by gzip or Zstandard. A file of another name is read too where it
     begins as one of these, as `--jsonl` writes them under any name.
 
-    Raises SavedError for anything else; a fault further on in the file is an entry without a row.
+    Raises DatasetError for anything else; a fault further on in the file is an entry without a row.
     """
     if not path.exists():
-        raise SavedError(f"`PATH` (={path}) doesn't exist")
+        raise DatasetError(f"`PATH` (={path}) doesn't exist")
     if path.is_dir():
         return _folder(path)
     if not path.is_file():
-        raise SavedError(f"`PATH` (={path}) must be a file, since it is read twice")
+        raise DatasetError(f"`PATH` (={path}) must be a file, since it is read twice")
     reader = {".jsonl": _jsonl, ".parquet": _parquet}.get(path.suffix.lower()) or _by_content(path)
     if reader is None:
-        raise SavedError(f"`PATH` (={path}) must be a folder of save_to_disk, a .jsonl or .parquet")
+        raise DatasetError(
+            f"`PATH` (={path}) must be a folder of save_to_disk, a .jsonl or .parquet"
+        )
     return reader(path)
 
 
@@ -109,11 +111,11 @@ def _lines_of(path: Path):
         yield io.BufferedReader(stream)
 
 
-def open_hub(name: str, config: str) -> Saved:
+def open_hub(name: str, config: str) -> DatasetReader:
     """Downloads all splits of a Hub dataset's config, or takes them from the local cache.
 
     Not streamed: so the number of rows is known, and a fault of the network comes before any work.
-    A dataset's own code is never run. Raises SavedError.
+    A dataset's own code is never run. Raises DatasetError.
     """
     import datasets
 
@@ -121,14 +123,14 @@ def open_hub(name: str, config: str) -> Saved:
         loaded = datasets.load_dataset(name, config)
     # What datasets, huggingface_hub and the HTTP library raise has no class in common.
     except Exception as error:
-        raise SavedError(
+        raise DatasetError(
             f"`PATH` (={name}) doesn't exist here, and its config {config!r} can't be loaded from "
             f"the Hub: {type(error).__name__}: {_line(error)}"
         ) from error
     return _splits(loaded, name)
 
 
-def _jsonl(path: Path) -> Saved:
+def _jsonl(path: Path) -> DatasetReader:
     def entries():
         number = 0
         with _lines_of(path) as file:
@@ -141,12 +143,12 @@ def _jsonl(path: Path) -> Saved:
                     else:
                         while line and not line.endswith(b"\n"):
                             line = file.readline(_BLOCK_BYTES)
-                    yield Entry(f"line {number} of {path}", row, None, fault)
+                    yield ReadResult(f"line {number} of {path}", row, None, fault)
             except OSError as error:
                 fault = f"can't be read, nor any after it: {_line(error)}"
-                yield Entry(f"line {number + 1} of {path}", None, None, fault)
+                yield ReadResult(f"line {number + 1} of {path}", None, None, fault)
 
-    return Saved(_lines(path), None, entries())
+    return DatasetReader(_lines(path), None, entries())
 
 
 def _lines(path: Path) -> int:
@@ -181,14 +183,14 @@ def _parsed(line: bytes) -> tuple[dict | None, str]:
     return (None if fault else row), fault
 
 
-def _parquet(path: Path) -> Saved:
+def _parquet(path: Path) -> DatasetReader:
     import pyarrow
     from pyarrow.parquet import ParquetFile
 
     try:
         file = ParquetFile(path)
     except (pyarrow.ArrowException, OSError) as error:
-        raise SavedError(f"`PATH` (={path}) is no whole Parquet file: {_line(error)}") from error
+        raise DatasetError(f"`PATH` (={path}) is no whole Parquet file: {_line(error)}") from error
 
     def entries():
         number = 0
@@ -197,15 +199,15 @@ def _parquet(path: Path) -> Saved:
                 for batch in file.iter_batches(batch_size=_ROWS_A_BATCH):
                     for row, fault in _decoded(batch):
                         number += 1
-                        yield Entry(f"row {number} of {path}", row, None, fault)
+                        yield ReadResult(f"row {number} of {path}", row, None, fault)
             except (pyarrow.ArrowException, OSError) as error:
                 fault = f"can't be read, nor any after it: {_line(error)}"
-                yield Entry(f"row {number + 1} of {path}", None, None, fault)
+                yield ReadResult(f"row {number + 1} of {path}", None, None, fault)
 
-    return Saved(file.metadata.num_rows, tuple(file.schema_arrow.names), entries())
+    return DatasetReader(file.metadata.num_rows, tuple(file.schema_arrow.names), entries())
 
 
-def _folder(path: Path) -> Saved:
+def _folder(path: Path) -> DatasetReader:
     import datasets
 
     try:
@@ -220,7 +222,7 @@ def _folder(path: Path) -> Saved:
         else:
             loaded = datasets.load_from_disk(path)
     except (FileNotFoundError, KeyError, ValueError) as error:
-        raise SavedError(
+        raise DatasetError(
             f"`PATH` (={path}) is a folder, but none of save_to_disk: {_line(error)}"
         ) from error
     if isinstance(loaded, datasets.Dataset):
@@ -228,18 +230,18 @@ def _folder(path: Path) -> Saved:
     return _splits(loaded, str(path))
 
 
-def _splits(loaded: dict, title: str) -> Saved:
+def _splits(loaded: dict, title: str) -> DatasetReader:
     def entries():
         for name, part in loaded.items():
             split, number = name if name in SPLITS else None, 0
             for batch in part.with_format("arrow").iter(_ROWS_A_BATCH):
                 for row, fault in _decoded(batch):
                     number += 1
-                    yield Entry(f"row {number} of {title}, split {name}", row, split, fault)
+                    yield ReadResult(f"row {number} of {title}, split {name}", row, split, fault)
 
     parts = list(loaded.values())
     columns = set.intersection(*(set(part.column_names) for part in parts)) if parts else ()
-    return Saved(sum(map(len, parts)), tuple(columns), entries())
+    return DatasetReader(sum(map(len, parts)), tuple(columns), entries())
 
 
 def _decoded(batch) -> Iterator[tuple[dict | None, str]]:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from jax_ir_synth.schema.columns import ADDED
-from jax_ir_synth.schema.row_view import Reading
+from jax_ir_synth.schema.row_view import RowView
 from jax_ir_synth.schema.verification import UNVERIFIED
 from jax_ir_synth.verify import NotProven, xla
-from jax_ir_synth.verify.consistency import Malformed
+from jax_ir_synth.verify.consistency import ConsistencyCheck
 from jax_ir_synth.verify.proof import prove
 
 # In the place of what a row says of its own proof, and also if it says nothing.
@@ -18,7 +18,7 @@ def check(row: Mapping) -> str:
     # A helper is never forked, and it, not a child of it, is what the limits are set for. So the
     # proof needs no thread of its own either.
     xla.use_this_process()
-    reasons = list(Malformed()(Reading({**row, **_CLAIMED})))
+    reasons = list(ConsistencyCheck()(RowView({**row, **_CLAIMED})))
     if reasons:
         raise NotProven("\n".join(reasons))
     try:

@@ -11,8 +11,8 @@ from jax_ir_synth.lowering.parsing import parsed
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.dialects import COMPILED, DIALECTS
 from jax_ir_synth.schema.columns import SCHEMA
-from jax_ir_synth.schema.ir_column import Column
-from jax_ir_synth.schema.row_view import IR_COLUMNS, PREFIX, Reading
+from jax_ir_synth.schema.ir_section import IrSection
+from jax_ir_synth.schema.row_view import IR_COLUMNS, PREFIX, RowView
 from jax_ir_synth.schema.verification import WORDS
 
 _MAIN = re.compile(r"func\.func public @main\((.*?)\) ->")
@@ -22,7 +22,7 @@ _FLOATS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
 _ELEMENTS = _FLOATS | {"int32": "i32", "uint32": "ui32", "int8": "i8", "uint8": "ui8", "bool": "i1"}
 
 
-class Malformed:
+class ConsistencyCheck:
     """A check (see `audit`): rows that are not whole.
 
     Args:
@@ -33,7 +33,7 @@ class Malformed:
         self._filled = filled
         self._ids: set[int] = set()
 
-    def __call__(self, reading: Reading) -> Iterator[str]:
+    def __call__(self, reading: RowView) -> Iterator[str]:
         # Each step builds on those before it, so the first that finds something is the last.
         for step in (self._columns, self._identity, _arguments, _source, _ir, _hash):
             reasons = list(step(reading))
@@ -41,7 +41,7 @@ class Malformed:
             if reasons:
                 return
 
-    def _columns(self, reading: Reading) -> Iterator[str]:
+    def _columns(self, reading: RowView) -> Iterator[str]:
         row = reading.row
         missing = [field.name for field in SCHEMA if field.name not in row]
         if missing:
@@ -63,7 +63,7 @@ class Malformed:
         if not reading.texts:
             yield "it has no IR column that is filled"
 
-    def _identity(self, reading: Reading) -> Iterator[str]:
+    def _identity(self, reading: RowView) -> Iterator[str]:
         row = reading.row
         if row["id"] in self._ids:
             yield f"its id (={row['id']}) is an earlier row's too"
@@ -86,7 +86,7 @@ def _fits(row: Mapping, schema: pyarrow.Schema) -> bool:
     return all(row[name] == value for name, value in taken.items())
 
 
-def _source(reading: Reading) -> Iterator[str]:
+def _source(reading: RowView) -> Iterator[str]:
     row = reading.row
     name = row["kernel_name"]
     if not name.startswith("kernel_") or not row["python"].startswith(f"def {name}("):
@@ -104,7 +104,7 @@ def _source(reading: Reading) -> Iterator[str]:
         yield f"its python takes {facts.arguments}, its in_avals are {names}"
 
 
-def _arguments(reading: Reading) -> Iterator[str]:
+def _arguments(reading: RowView) -> Iterator[str]:
     avals, argnums = reading.row["in_avals"], reading.row["argnums"]
     for aval in avals:
         if any(aval.get(key) is None for key in ("name", "shape", "dtype", "low", "high")):
@@ -121,7 +121,7 @@ def _arguments(reading: Reading) -> Iterator[str]:
         yield f"its argnums (={argnums}) are not its floating-point arguments {floats}"
 
 
-def _ir(reading: Reading) -> Iterator[str]:
+def _ir(reading: RowView) -> Iterator[str]:
     row = reading.row
     try:
         sections = reading.sections
@@ -162,11 +162,11 @@ def _ir(reading: Reading) -> Iterator[str]:
             yield f"its {name} takes {taken}, its in_avals are {expected}"
 
 
-def _modules(column: Column) -> tuple[str, str]:
+def _modules(column: IrSection) -> tuple[str, str]:
     return column.forward, column.backward
 
 
-def _hash(reading: Reading) -> Iterator[str]:
+def _hash(reading: RowView) -> Iterator[str]:
     # It is the CPU's modules' hash, whatever the row's device.
     column, given = reading.columns.get("cpp"), reading.row["program_hash"]
     if column is not None and program_hash(column.forward, column.backward) != given:

@@ -13,7 +13,7 @@ from jax_ir_synth.reference.numpy_jax.bounds import MAX_ELEMENTS
 from jax_ir_synth.reference.points import Point, understood
 from jax_ir_synth.reference.program import Meaning
 from jax_ir_synth.runtime import gc_paused
-from jax_ir_synth.schema.ir_column import BACKENDS, read_column, read_columns
+from jax_ir_synth.schema.ir_section import BACKENDS, read_section, read_sections
 from jax_ir_synth.schema.verification import CUDA_PARSED, OF_STABLEHLO, PARSED, RUN_BY
 from jax_ir_synth.verify import NotProven
 from jax_ir_synth.verify.execution import Results, execute, execute_exactly, shortest
@@ -47,9 +47,9 @@ def _prove(row: Mapping) -> str:
     for name, platform in PLATFORMS.items():
         if row[name] is None:
             continue
-        sections = read_columns(row[name])
+        sections = read_sections(row[name])
         mixed |= len(sections) > 1
-        column = read_column(row[name], "stablehlo")
+        column = read_section(row[name], "stablehlo")
         if column.backend != BACKENDS[platform] or list(column.argnums) != argnums:
             raise ValueError(
                 f"its {name} is headed backend={column.backend}, argnums={column.argnums}; "

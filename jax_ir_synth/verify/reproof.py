@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from jax_ir_synth.schema.read_result import Entry
+from jax_ir_synth.schema.read_result import ReadResult
 from jax_ir_synth.verify.sandbox import Limits, Outcome, Sandbox
 
 # What a helper calls with each row; tests put others in its place.
@@ -10,12 +10,12 @@ CHECK = "jax_ir_synth.verify.check:check"
 
 
 def prove_each(
-    entries: Iterable[Entry],
+    entries: Iterable[ReadResult],
     count: int,
     check: str,
     number: int,
     limits: Limits,
-    settle: Callable[[Entry, Outcome], None],
+    settle: Callable[[ReadResult, Outcome], None],
     progress: Callable[[Iterator, int], Iterator],
 ) -> None:
     """Call `settle` with each entry and what became of it, in order, and show the progress.

@@ -11,7 +11,7 @@ from jax_ir_synth.card.facts import gather
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import CONFIGS
 from jax_ir_synth.schema.splits import split_of
-from jax_ir_synth.storage.dataset_reader import SavedError
+from jax_ir_synth.storage.dataset_reader import DatasetError
 from jax_ir_synth.storage.repository import tables
 from jax_ir_synth.storage.repository.metadata import card_data
 
@@ -22,7 +22,7 @@ def refused(lines, tmp_path):
 
     def said(rows, seed=7, **options) -> str:
         folder = tmp_path / "card"
-        with pytest.raises((CardError, SavedError)) as raised:
+        with pytest.raises((CardError, DatasetError)) as raised:
             write_card(folder, lines(tmp_path / "rows.jsonl", rows), seed=seed, **options)
         assert not folder.exists() or not any(folder.iterdir())
         assert "\n" not in str(raised.value)
@@ -130,7 +130,7 @@ def test_a_row_that_breaks_a_promise(good, refused):
 def test_a_broken_line(good, tmp_path, lines):
     path = lines(tmp_path / "rows.jsonl", good)
     path.write_text(path.read_text()[:-20])
-    with pytest.raises(SavedError, match="line 30 of .* is no whole row"):
+    with pytest.raises(DatasetError, match="line 30 of .* is no whole row"):
         gather(path, 7)
 
 

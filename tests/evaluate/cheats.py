@@ -6,7 +6,7 @@ from jaxlib.mlir import ir
 
 from jax_ir_synth.evaluate.tasks import BACKWARD, TASKS, Reference, reference
 from jax_ir_synth.lowering.parsing import functions, parsed
-from jax_ir_synth.schema.ir_column import read_column
+from jax_ir_synth.schema.ir_section import read_section
 
 
 def cheats(row: Mapping, task: str, others: Sequence[Mapping]) -> Iterator[tuple[str, str]]:
@@ -21,7 +21,7 @@ def cheats(row: Mapping, task: str, others: Sequence[Mapping]) -> Iterator[tuple
     yield "its Python", row["python"]
     yield "what it was shown", "\n\n".join(right.shown.values()) or row["python"]
     if task != "cuda":
-        column = read_column(row["cpp"])
+        column = read_section(row["cpp"])
         swapped = column.forward if BACKWARD in right.modules else column.backward
         yield "the other pass", swapped
     else:

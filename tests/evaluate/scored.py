@@ -4,7 +4,7 @@ from mutants import Mutant
 
 from jax_ir_synth.evaluate.judging import judge
 from jax_ir_synth.evaluate.tasks import BACKWARD, FORWARD
-from jax_ir_synth.schema.ir_column import read_column
+from jax_ir_synth.schema.ir_section import read_section
 from jax_ir_synth.verify import xla
 
 
@@ -13,7 +13,7 @@ def rung(question: tuple[dict, Mutant]) -> str:
     # Nothing forks this process.
     xla.use_this_process()
     row, mutant = question["row"], question["mutant"]
-    column = read_column(mutant.row[mutant.column])
+    column = read_section(mutant.row[mutant.column])
     # The tasks ask for the CPU's text where there is one.
     row = {**row, "cpp": row[mutant.column]} if mutant.column == "cuda" else row
     said = [

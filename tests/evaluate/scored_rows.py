@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from jax_ir_synth.schema.ir_column import BACKENDS, Column, write_column
+from jax_ir_synth.schema.ir_section import BACKENDS, IrSection, write_sections
 
 CATEGORIES = ("unary", "loop")
 # Skeleton hashes by their split, see `splits.split_of`.
@@ -31,7 +31,7 @@ def row(id: int, split: str = "train", category: str = "unary", lines: int = 2, 
     def column(platform: str) -> str:
         more = "5" if differs and platform == "cuda" else ""
         forward, backward = module(name, f"{id}.0{more}"), module(f"{name}_loss", f"{id}.5{more}")
-        return write_column(Column(BACKENDS[platform], "stablehlo", (0,), forward, backward))
+        return write_sections(IrSection(BACKENDS[platform], "stablehlo", (0,), forward, backward))
 
     body = "".join(f"    x = x + {id}\n" for _ in range(lines - 2))
     return {

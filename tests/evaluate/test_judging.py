@@ -14,7 +14,7 @@ from jax_ir_synth.generate.rows import make_row
 from jax_ir_synth.lowering.parsing import parsed
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import Request
-from jax_ir_synth.schema.ir_column import read_column
+from jax_ir_synth.schema.ir_section import read_section
 
 _X = aval("x", (4, 3), low=-2.0, high=2.0)
 _Y = aval("y", (4, 3), low=-2.0, high=2.0)
@@ -205,8 +205,8 @@ def test_cuda_is_not_the_cpu():
     assert changed != bare
     judged = judge(made["cuda"].split("## Backward")[0], made, "cuda")
     assert (judged.rung, judged.reason) == ("no_code", "it holds 1 of 2 modules")
-    column = read_column(made["cuda"])
-    mixed = f"{column.forward}\n\n{read_column(made['cpp']).backward}"
+    column = read_section(made["cuda"])
+    mixed = f"{column.forward}\n\n{read_section(made['cpp']).backward}"
     judged = judge(mixed, made, "cuda")
     assert judged.rung == "execute" and "is one of cpu, not of cuda" in judged.reason
     assert judge(f"{column.forward}\n\n{column.backward}", made, "cuda").passed

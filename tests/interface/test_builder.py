@@ -15,7 +15,7 @@ from jax_ir_synth.jax_ir_synth import JaxIrSynth
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import CONFIGS
 from jax_ir_synth.schema.columns import SCHEMA
-from jax_ir_synth.schema.ir_column import read_columns
+from jax_ir_synth.schema.ir_section import read_sections
 from jax_ir_synth.schema.splits import SPLITS, split_of
 
 # Loads a dataset in a script without a main guard, after jax ran something; prints its ids.
@@ -247,7 +247,7 @@ def test_a_list_of_dialects_is_written_and_cached_like_one(tmp_path):
     asked = {"count": 3, "cache_dir": tmp_path, "dialect": ["stablehlo", "jaxpr", "hlo"]}
     rows = _in_order(load_dataset("jax_ir_synth", "unary", **asked))
     for row in rows:
-        found = [column.dialect for column in read_columns(row["cuda"])]
+        found = [column.dialect for column in read_sections(row["cuda"])]
         assert found == asked["dialect"]
         assert row["verified"] == "stablehlo: interpreter"
     as_text = {**asked, "dialect": "stablehlo,jaxpr,hlo"}

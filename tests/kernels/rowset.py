@@ -10,7 +10,7 @@ from jax_ir_synth.kernels.builder.values import KernelSource, KernelSpec
 from jax_ir_synth.lowering import lower_source
 from jax_ir_synth.lowering.parsing import parsed
 from jax_ir_synth.reference.inputs import random_inputs
-from jax_ir_synth.schema.ir_column import read_column
+from jax_ir_synth.schema.ir_section import read_section
 from jax_ir_synth.verify.interpreter import Program
 
 PLATFORMS = ("cpu", "cuda")
@@ -27,11 +27,11 @@ class Made:
 
     @property
     def forward(self) -> str:
-        return read_column(self.columns["cpu"]).forward
+        return read_section(self.columns["cpu"]).forward
 
     @property
     def backward(self) -> str:
-        return read_column(self.columns["cpu"]).backward
+        return read_section(self.columns["cpu"]).backward
 
     @property
     def row(self) -> dict:

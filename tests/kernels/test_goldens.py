@@ -18,7 +18,7 @@ from jax_ir_synth.lowering.parsing import parsed
 from jax_ir_synth.reference.inputs import random_inputs
 from jax_ir_synth.request import categories
 from jax_ir_synth.request.config import Request
-from jax_ir_synth.schema.ir_column import read_column
+from jax_ir_synth.schema.ir_section import read_section
 from jax_ir_synth.verify.interpreter import Program
 
 FOLDER = Path(__file__).parent / "goldens"
@@ -32,7 +32,7 @@ def fresh(category: str) -> dict:
 
 
 def results(row: dict) -> list:
-    with parsed(read_column(row["cpp"]).forward) as module:
+    with parsed(read_section(row["cpp"]).forward) as module:
         computed = Program(module)(random_inputs(row["in_avals"], INPUTS))
     return [np.round(np.float64(x), 6).tolist() for x in computed]
 

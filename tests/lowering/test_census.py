@@ -8,7 +8,7 @@ from lowering_probes import PROBES
 from jax_ir_synth.lowering import lower_source
 from jax_ir_synth.lowering.op_counts import operations
 from jax_ir_synth.lowering.parsing import parsed, walk
-from jax_ir_synth.schema.ir_column import read_column
+from jax_ir_synth.schema.ir_section import read_section
 
 
 def _walked(text: str) -> Counter:
@@ -23,7 +23,7 @@ def test_the_scan_counts_what_the_walk_counts(platform):
     kinds = set()
     for probe in PROBES:
         lowered = lower_source(*probe[:1], probe.name, probe.in_avals, probe.argnums, (platform,))
-        column = read_column(lowered.columns[platform])
+        column = read_section(lowered.columns[platform])
         for module in (column.forward, column.backward):
             assert operations(module) == _walked(module), probe.name
             kinds |= set(operations(module))

@@ -5,7 +5,7 @@ from lowering_probes import V8
 
 from jax_ir_synth.lowering import lower_source, program_hash
 from jax_ir_synth.schema.identity import canonical
-from jax_ir_synth.schema.ir_column import read_column
+from jax_ir_synth.schema.ir_section import read_section
 
 SOURCE = """
 def kernel_first(x, y):
@@ -60,7 +60,7 @@ def test_it_is_the_same_whatever_the_device(platforms):
     assert lower_source(python, "kernel_r", (V8,), (0,), platforms).program_hash == (
         on_cpu.program_hash
     )
-    column = read_column(on_cpu.columns["cpu"])
+    column = read_section(on_cpu.columns["cpu"])
     assert on_cpu.program_hash == program_hash(column.forward, column.backward)
 
 

@@ -9,7 +9,7 @@ import pytest
 from lowering_probes import V8, Aval
 
 from jax_ir_synth.lowering import LoweredKernel, lower, lower_source
-from jax_ir_synth.schema.ir_column import read_column
+from jax_ir_synth.schema.ir_section import read_section
 
 X = jax.ShapeDtypeStruct((8,), "float32")
 N = jax.ShapeDtypeStruct((8,), "int32")
@@ -27,7 +27,7 @@ def test_both_sections_for_both_platforms():
         assert text.startswith(
             f"# JAX compiler IR (backend={backend}, dialect=stablehlo)\n## Forward\n"
         )
-        column = read_column(text)
+        column = read_section(text)
         assert column.argnums == (0, 1)
         assert column.forward.startswith("module @jit_scale attributes")
         assert column.backward.startswith("module @jit_scale_loss attributes")
@@ -47,12 +47,12 @@ def test_the_gradient_is_what_jax_computes():
     loss.__name__ = "fn_loss"
     expected = jax.jit(jax.grad(loss, argnums=(0, 1)), keep_unused=True).trace(x, w)
     plain = expected.lower(lowering_platforms=("cpu",)).as_text()
-    assert read_column(lower(fn, x, w, platforms=("cpu",))["cpu"]).backward == plain.strip()
+    assert read_section(lower(fn, x, w, platforms=("cpu",))["cpu"]).backward == plain.strip()
 
 
 def test_gradients_stand_in_the_order_of_argnums():
     y = jax.ShapeDtypeStruct((2, 8), "float32")
-    column = read_column(lower(scale, X, y, argnums=(1, 0), platforms=("cpu",))["cpu"])
+    column = read_section(lower(scale, X, y, argnums=(1, 0), platforms=("cpu",))["cpu"])
     main = column.backward.split("\n")[1]
     assert column.argnums == (1, 0)
     assert main.index("tensor<2x8xf32> {jax.result_info") < main.index("tensor<8xf32> {jax.result")
@@ -66,7 +66,7 @@ def test_any_inexact_example_is_accepted(arg):
     def fn(tree):
         return sum(jnp.sum(leaf) for leaf in jax.tree.leaves(tree))
 
-    assert read_column(lower(fn, arg)["cuda"]).argnums == (0,)
+    assert read_section(lower(fn, arg)["cuda"]).argnums == (0,)
 
 
 def test_only_wholly_inexact_arguments_are_differentiated_by_default():
@@ -75,7 +75,7 @@ def test_only_wholly_inexact_arguments_are_differentiated_by_default():
         return x * s + mixed["f"] + n + noise + flag
 
     args = (N, X, {"f": X, "i": N}, 1.5, jax.random.key(0), True)
-    column = read_column(lower(fn, *args, platforms=("cpu",))["cpu"])
+    column = read_section(lower(fn, *args, platforms=("cpu",))["cpu"])
     assert column.argnums == (1, 3)
     main = next(line for line in column.forward.split("\n") if "@main(" in line)
     assert main.split("->")[0].count("%arg") == 7
@@ -89,7 +89,7 @@ def test_only_shapes_and_dtypes_of_the_examples_matter():
 
 
 def test_unused_arguments_stay_in_the_signature():
-    column = read_column(lower(lambda x, y: x * 2, X, X, platforms=("cpu",), name="k")["cpu"])
+    column = read_section(lower(lambda x, y: x * 2, X, X, platforms=("cpu",), name="k")["cpu"])
     assert column.forward.split("\n")[1].count("%arg") == 2
     assert column.backward.split("\n")[1].count("%arg") == 2
 
@@ -106,7 +106,7 @@ def test_unused_arguments_stay_in_the_signature():
 )
 def test_the_module_is_named_after_the_function(fn, name, module):
     args = [X] if isinstance(fn, functools.partial) or fn is jnp.tanh else [X, X]
-    column = read_column(lower(fn, *args, name=name, platforms=("cpu",))["cpu"])
+    column = read_section(lower(fn, *args, name=name, platforms=("cpu",))["cpu"])
     assert f"module @{module} " in column.forward
     assert f"module @{module}_loss " in column.backward
 
@@ -118,7 +118,7 @@ def test_a_name_does_not_change_the_rest():
 
 def test_complex_values_are_differentiated_by_their_real_part():
     z = jax.ShapeDtypeStruct((4,), "complex64")
-    column = read_column(lower(lambda z: z * z, z, name="square")["cpu"])
+    column = read_section(lower(lambda z: z * z, z, name="square")["cpu"])
     assert "complex<f32>" in column.backward
 
 

@@ -13,7 +13,7 @@ from jax_ir_synth import kernels
 from jax_ir_synth.lowering import contexts, lower_source
 from jax_ir_synth.lowering.platforms import same_on_every_platform
 from jax_ir_synth.request.categories import CATEGORIES
-from jax_ir_synth.schema.ir_column import clean, read_column
+from jax_ir_synth.schema.ir_section import clean, read_section
 
 PLATFORMS = ("cpu", "cuda")
 STRAIGHTFORWARD = Path(__file__).parents[2] / "benchmarks" / "straightforward.py"
@@ -33,7 +33,7 @@ def ours(source) -> dict[str, tuple[str, str]]:
     columns = lower_source(
         source.python, source.name, source.in_avals, source.argnums, PLATFORMS
     ).columns
-    read = {platform: read_column(text) for platform, text in columns.items()}
+    read = {platform: read_section(text) for platform, text in columns.items()}
     return {platform: (column.forward, column.backward) for platform, column in read.items()}
 
 

@@ -7,7 +7,7 @@ import re
 
 from shown_rows import FORWARD, PYTHON, column, row
 
-from jax_ir_synth.schema.row_view import Reading
+from jax_ir_synth.schema.row_view import RowView
 from jax_ir_synth.show.page import page
 
 _DATA = re.compile(r'<script type="text/plain" id="data">([A-Za-z0-9+/=]*)</script>')
@@ -28,7 +28,7 @@ def data_of(text: str) -> dict:
 
 def write(path, rows, total=None, title="made by hand"):
     """Writes a page of rows; returns the path."""
-    readings = [Reading(row) for row in rows]
+    readings = [RowView(row) for row in rows]
     path.write_bytes(page(readings, total or len(rows), title).encode())
     return path
 

@@ -7,7 +7,7 @@ import pyarrow
 from pyarrow import parquet
 
 from jax_ir_synth.schema.columns import SCHEMA
-from jax_ir_synth.schema.ir_column import Column, write_column
+from jax_ir_synth.schema.ir_section import IrSection, write_sections
 
 PYTHON = '''\
 def kernel_scaled_tanh(x, scale):
@@ -44,9 +44,9 @@ SKELETONS = {"train": "0" * 32, "validation": f"{8:08x}" + "0" * 24, "test": f"{
 
 def column(backend, *sections) -> str:
     """An IR column of sections, each (dialect, forward, backward) and a target where it has one."""
-    return write_column(
+    return write_sections(
         *(
-            Column(backend, dialect, (0, 1), forward, backward, *target)
+            IrSection(backend, dialect, (0, 1), forward, backward, *target)
             for dialect, forward, backward, *target in sections
         )
     )

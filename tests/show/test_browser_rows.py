@@ -6,7 +6,7 @@ from pages import HOSTILE, hostile_row, write
 from shown_rows import FORWARD, column, row
 from watching import choose, code, ids, soon, watched
 
-from jax_ir_synth.schema.row_view import Reading
+from jax_ir_synth.schema.row_view import RowView
 
 
 def test_hostile_text_is_text(open_page, tmp_path):
@@ -56,7 +56,7 @@ def test_real_rows_are_shown_as_they_are(open_page, tmp_path, real):
     page = open_page(write(tmp_path / "a.html", real))
     for made in real:
         assert code(page, ".left") == made["python"].rstrip("\n")
-        ir = Reading(made).ir
+        ir = RowView(made).ir
         for which in ("forward", "backward"):
             assert code(page) == getattr(ir, which)
             page.keyboard.press("p")

@@ -8,7 +8,7 @@ from jax_ir_synth.generate.plan import plan_rows
 from jax_ir_synth.generate.rows import make_row
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.request.dialects import DIALECTS
-from jax_ir_synth.schema.ir_column import read_columns
+from jax_ir_synth.schema.ir_section import read_sections
 from jax_ir_synth.show.lexers import TOKENS, lexer_of
 from jax_ir_synth.show.lexicon import KINDS, LEXICON, language_of
 
@@ -145,7 +145,7 @@ def test_every_dialect_has_its_language():
     request = Request(count=1, dialect=DIALECTS, verify=False)
     row = make_row(request, next(plan_rows(request)))
     for name in ("cpp", "cuda"):
-        for column in read_columns(row[name]):
+        for column in read_sections(row[name]):
             language = language_of(column.backend, column.dialect)
             kinds = _words(language, column.forward + "\n" + column.backward)
             # Most of it is made of operations and of what they are applied to.

@@ -11,7 +11,7 @@ from pages import HOSTILE, data_of, hostile_row, numbered, write
 from shown_rows import BACKWARD, FORWARD, OTHER, column, jsonl, row
 
 from jax_ir_synth.cli.show import main
-from jax_ir_synth.schema.row_view import Reading
+from jax_ir_synth.schema.row_view import RowView
 from jax_ir_synth.show import page as pages
 from jax_ir_synth.show.difference import difference
 from jax_ir_synth.show.page import page
@@ -38,7 +38,7 @@ class _Elements(html.parser.HTMLParser):
 
 
 def _page(*rows, title="made by hand") -> str:
-    return page([Reading(row) for row in rows], len(rows), title)
+    return page([RowView(row) for row in rows], len(rows), title)
 
 
 def test_the_rows_are_embedded_as_they_are(real):
@@ -50,7 +50,7 @@ def test_the_views_say_what_the_lists_need(real):
     rows = [*real, row(differs=True)]
     views = data_of(_page(*rows))["views"]
     for made, view in zip(rows, views, strict=True):
-        reading = Reading(made)
+        reading = RowView(made)
         assert (view["category"], view["split"]) == (reading.category, reading.split)
         assert view["differs"] == reading.differs == bool(view["lines"])
     assert views[-1]["differs"] and not views[0]["differs"]

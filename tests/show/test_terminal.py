@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from shown_rows import BACKWARD, FORWARD, OTHER, PYTHON, column, row
 
-from jax_ir_synth.schema.row_view import Reading
+from jax_ir_synth.schema.row_view import RowView
 from jax_ir_synth.show.parts import PASSES, parts_of
 from jax_ir_synth.show.terminal import console_here, show_row
 
@@ -17,7 +17,7 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def _shown(row, width=100, terminal=True, passes=PASSES, **console) -> str:
-    reading = Reading(row)
+    reading = RowView(row)
     file = io.StringIO()
     colours = {"color_system": "standard"} if terminal else {}
     made = Console(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from jax_ir_synth.schema.ir_column import read_columns, write_column
-from jax_ir_synth.schema.row_view import Reading
+from jax_ir_synth.schema.ir_section import read_sections, write_sections
+from jax_ir_synth.schema.row_view import RowView
 from jax_ir_synth.stats import audit
 
 
@@ -23,7 +23,7 @@ def test_every_category_has_been_audited(good):
 
 def test_a_repeated_program(good):
     copy = good[3] | {"id": 1000, "python": good[3]["python"] + "\n"}
-    assert audit.duplicates([*good, copy]) == [
+    assert audit.find_duplicates([*good, copy]) == [
         ("duplicates", 1000, f"its program_hash is that of row {good[3]['id']}")
     ]
 
@@ -31,14 +31,14 @@ def test_a_repeated_program(good):
 def test_a_repeated_text(make):
     python = "def kernel_a(x):\n    return jnp.sin(x)\n"
     rows = [make(python, (4,), id=1), make(python, (5,), id=2)]
-    assert audit.duplicates(rows) == [("duplicates", 2, "its python is that of row 1")]
+    assert audit.find_duplicates(rows) == [("duplicates", 2, "its python is that of row 1")]
 
 
 def test_a_skeleton_in_two_splits(good):
     # A container that doesn't go by the skeleton: the row is where its skeleton doesn't belong.
-    here = Reading(good[0])
+    here = RowView(good[0])
     there = next(split for split in ("train", "test") if split != here.split)
-    faults = audit.leaks([here, Reading(good[0] | {"id": 1000}, split=there)])
+    faults = audit.find_leaks([here, RowView(good[0] | {"id": 1000}, split=there)])
     assert {fault.id for fault in faults} == {1000}
     reasons = " ".join(fault.reason for fault in faults)
     assert f"it is in {there}, its skeleton belongs to {here.split}" in reasons
@@ -51,12 +51,12 @@ def test_a_program_with_other_names_and_numbers_in_another_split(make):
         "def kernel_b(rate, bias):\n    return jnp.exp(rate * 0.5) - bias\n",
         (16, 7), (7,), id=2, split="test",
     )  # fmt: skip
-    assert audit.leaks([one, other]) == [
+    assert audit.find_leaks([one, other]) == [
         ("leaks", 2, f"its {what} without names and numbers (test) is that of row 1 (train)")
         for what in ("IR", "Python")
     ]
     # The same two in one split are near-duplicates, and no leak.
-    assert audit.leaks([one, other | {"skeleton_hash": one["skeleton_hash"]}]) == []
+    assert audit.find_leaks([one, other | {"skeleton_hash": one["skeleton_hash"]}]) == []
 
 
 def test_a_program_spelled_otherwise_in_another_split(make):
@@ -65,7 +65,7 @@ def test_a_program_spelled_otherwise_in_another_split(make):
         "def kernel_a(x):\n    y = jnp.multiply(x, x)\n    return jnp.add(y, 2.0)\n",
         (4,), id=2, split="validation",
     )  # fmt: skip
-    assert audit.leaks([one, other]) == [
+    assert audit.find_leaks([one, other]) == [
         ("leaks", 2, "its IR without names and numbers (validation) is that of row 1 (train)")
     ]
 
@@ -74,7 +74,7 @@ def test_a_text_on_other_sizes_in_another_split(make):
     # The size 1 is broadcast, so the IR differs in more than numbers; the text doesn't differ.
     python = "def kernel_a(x, y):\n    return x * y\n"
     rows = [make(python, (4, 5), (4, 5), id=1), make(python, (4, 5), (1, 5), id=2, split="test")]
-    assert audit.leaks(rows) == [
+    assert audit.find_leaks(rows) == [
         ("leaks", 2, "its Python without names and numbers (test) is that of row 1 (train)")
     ]
 
@@ -86,7 +86,7 @@ def test_a_text_on_other_sizes_in_another_split(make):
 def test_another_structure_is_no_leak(make, returned):
     one = make("def kernel_a(x, y):\n    return jnp.exp(x * 2.0) - y\n", (4,), (4,), id=1)
     other = make(f"def kernel_a(x, y):\n    return {returned}\n", (4,), (4,), id=2, split="test")
-    assert audit.leaks([one, other]) == []
+    assert audit.find_leaks([one, other]) == []
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ def test_another_structure_is_no_leak(make, returned):
 )  # fmt: skip
 def test_an_operation_that_has_strayed(make, category, python):
     row = make(python, (4,), category=category, id=7)
-    (fault,) = audit.strays([row])
-    assert fault[:2] == ("strays", 7)
+    (fault,) = audit.find_category_mismatches([row])
+    assert fault[:2] == ("category_mismatch", 7)
     assert f"its type is generate_{category}, its IR is of" in fault.reason
 
 
@@ -112,30 +112,32 @@ def test_a_row_of_another_category(good):
     for row in good:
         others = [other for other in good if other["type"] != row["type"]]
         taken = row | {"type": others[row["id"] % len(others)]["type"]}
-        assert _checks(audit.strays([taken])) == [("strays", row["id"])]
+        assert _checks(audit.find_category_mismatches([taken])) == [
+            ("category_mismatch", row["id"])
+        ]
 
 
 def test_a_row_that_is_too_long(good):
     row = good[0] | {"python": good[0]["python"] + "# " + "é" * 32 * 1024 + "\n"}
-    (fault,) = audit.too_long([*good[1:3], row])
+    (fault,) = audit.find_too_long([*good[1:3], row])
     assert fault[:2] == ("too_long", row["id"])
-    assert f"is {Reading(row).size} bytes, more than 65536" in fault.reason
+    assert f"is {RowView(row).size} bytes, more than 65536" in fault.reason
 
 
 def test_a_row_in_several_dialects_may_be_longer(good):
     row = good[0]
-    (own,) = read_columns(row["cpp"])
+    (own,) = read_sections(row["cpp"])
     optimized = own._replace(dialect="optimized_hlo", forward="x" * 2**17, target="x86-64-v3")
-    assert audit.too_long([row | {"cpp": write_column(own, optimized)}]) == []
+    assert audit.find_too_long([row | {"cpp": write_sections(own, optimized)}]) == []
 
 
 def test_a_malformed_row_goes_no_further(good):
     # Its id, program and text are the first row's too.
     faults = audit.audit([good[0], good[1], good[0] | {"cpp": None}])
-    assert _checks(faults) == [("malformed", good[0]["id"])]
+    assert _checks(faults) == [("inconsistent", good[0]["id"])]
 
 
 def test_all_of_a_rows_faults_are_told(good):
     copy = good[3] | {"id": 1000, "type": good[4]["type"]}
     faults = audit.audit([*good[:5], copy])
-    assert set(_checks(faults)) == {("duplicates", 1000), ("strays", 1000)}
+    assert set(_checks(faults)) == {("duplicates", 1000), ("category_mismatch", 1000)}

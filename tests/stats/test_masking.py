@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jax_ir_synth.schema.ir_column import read_column
+from jax_ir_synth.schema.ir_section import read_section
 from jax_ir_synth.schema.masking import masked_module, masked_python
 
 _VALUE = re.compile(r"%[\w$]+(:\d+)?(#\d+)?")
@@ -38,7 +38,7 @@ def test_numbers_of_the_ir(line, masked):
 def test_no_number_is_left_in_real_rows(good):
     for row in good:
         for text in (row["cpp"], row["cuda"]):
-            for module in read_column(text)[3:5]:
+            for module in read_section(text)[3:5]:
                 left = _VALUE.sub("", masked_module(module))
                 # Types of attributes, functions in order, i1, and the library's own names.
                 left = re.sub(r'(?<= )u?i(8|32|64)\b|i64:|\bi1\b|@\w+|"[^"]*"', "", left)

@@ -18,7 +18,7 @@ from jax_ir_synth.evaluate import baselines
 from jax_ir_synth.lowering import lower_source
 from jax_ir_synth.request.config import CONFIGS, DEFAULTS
 from jax_ir_synth.schema.columns import SCHEMA
-from jax_ir_synth.schema.row_view import Reading
+from jax_ir_synth.schema.row_view import RowView
 from jax_ir_synth.schema.verification import CUDA_PARSED, OF_STABLEHLO, WORDS
 from jax_ir_synth.show import samples
 from jax_ir_synth.stats import tables
@@ -75,7 +75,7 @@ def test_names_of_configs_arguments_and_columns():
 def test_the_figures_are_those_that_the_command_prints(good):
     figures = Figures()
     for row in good:
-        figures.add(Reading(row))
+        figures.add(RowView(row))
     of_rows = ["rows a second on one core", "seconds from the command to the rows"]
     assert _first_column("figure") == [*tables.main_figures(figures.summary()), *of_rows]
 

@@ -10,7 +10,7 @@ import pytest
 
 from jax_ir_synth.cli.stats import main, summarise
 from jax_ir_synth.request.categories import CATEGORIES
-from jax_ir_synth.schema.row_view import Reading
+from jax_ir_synth.schema.row_view import RowView
 from jax_ir_synth.schema.splits import SPLITS, split_of
 from jax_ir_synth.stats import tables
 from jax_ir_synth.stats.audit import CHECKS, audit
@@ -33,7 +33,7 @@ def save(tmp_path):
 def _summary(rows) -> dict:
     figures = Figures()
     for row in rows:
-        figures.add(Reading(row))
+        figures.add(RowView(row))
     return figures.summary()
 
 
@@ -120,7 +120,7 @@ def test_figures_of_rows_that_are_known(make):
         "several_outputs": 1, "docstring": 1, "annotations": 0, "inner_function": 0, "lambda": 0,
     }  # fmt: skip
     # The first row's two outputs make it no unary one.
-    assert found["audit"] == {check: int(check == "strays") for check in CHECKS}
+    assert found["audit"] == {check: int(check == "category_mismatch") for check in CHECKS}
     assert [fault["id"] for fault in found["faults"]] == [1]
 
 
@@ -178,7 +178,7 @@ def test_faults_are_told_and_are_exit_code_1(good, save, capsys):
 def test_a_malformed_row_counts_as_a_fault_alone(good):
     found = _summary([*good[:3], good[3] | {"cpp": None}, {"id": 7}])
     assert found["rows"] == 3
-    assert found["audit"]["malformed"] == 2
+    assert found["audit"]["inconsistent"] == 2
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from jax_ir_synth.lowering.parsing import parsed
-from jax_ir_synth.schema.ir_column import clean
+from jax_ir_synth.schema.ir_section import clean
 
 # What is mistaken for what, whatever the dtype: a mutant that isn't a valid module is dropped.
 _NEIGHBOURS = {

@@ -179,11 +179,11 @@ def main(seconds: float, seed: int, path: str) -> None:
 
     from answering import answers
 
-    from jax_ir_synth.schema.ir_column import read_column
+    from jax_ir_synth.schema.ir_section import read_section
 
     with open(path) as file:
         rows = [json.loads(line) for line in file]
-    real = [module for row in rows for module in (read_column(row["cpp"], "stablehlo")[3:5])]
+    real = [module for row in rows for module in (read_section(row["cpp"], "stablehlo")[3:5])]
     drawn = texts([*real, *operation_texts() * (1 + len(real) // 400)], seed)
     counts = collections.Counter()
     end = time.monotonic() + seconds

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from edits import EDITS, edited
 
-from jax_ir_synth.schema.ir_column import read_column, write_column
+from jax_ir_synth.schema.ir_section import read_section, write_sections
 
 
 class Mutant(NamedTuple):
@@ -43,7 +43,7 @@ def signature(row: dict) -> tuple:
 
 
 def _one_place(row: dict, kind: str, rng) -> Mutant | None:
-    columns = {c: read_column(row[c]) for c in ("cpp", "cuda") if row[c] is not None}
+    columns = {c: read_section(row[c]) for c in ("cpp", "cuda") if row[c] is not None}
     for section in (("forward", "backward")[k] for k in rng.permutation(2)):
         # Where the columns differ, a CPU must be able to run what is changed.
         texts = {c: getattr(column, section) for c, column in columns.items()}
@@ -61,7 +61,7 @@ def _one_place(row: dict, kind: str, rng) -> Mutant | None:
 
 def _swapped_sections(row: dict, rng, others) -> Mutant:
     section, source = [("forward", "backward"), ("backward", "forward")][rng.integers(2)]
-    columns = {c: read_column(row[c]) for c in ("cpp", "cuda") if row[c] is not None}
+    columns = {c: read_section(row[c]) for c in ("cpp", "cuda") if row[c] is not None}
     changed = {c: column._replace(**{section: _renamed(getattr(column, source), getattr(column, section))})
                for c, column in columns.items()}  # fmt: skip
     what = f"the {source} module as {section}"
@@ -79,7 +79,7 @@ def _other_row(row: dict, rng, others) -> Mutant | None:
     columns = {}
     for c in ("cpp", "cuda"):
         if row[c] is not None:
-            ours, theirs = read_column(row[c]), read_column(other[c])
+            ours, theirs = read_section(row[c]), read_section(other[c])
             columns[c] = ours._replace(
                 **{s: _renamed(getattr(theirs, s), getattr(ours, s)) for s in sections}
             )
@@ -105,4 +105,4 @@ def _renamed(module: str, like: str) -> str:
 
 
 def _written(columns: dict) -> dict[str, str]:
-    return {name: write_column(column) for name, column in columns.items()}
+    return {name: write_sections(column) for name, column in columns.items()}

@@ -9,7 +9,7 @@ from mutants import Mutant
 
 from jax_ir_synth.lowering.parsing import parsed
 from jax_ir_synth.reference.inputs import random_inputs
-from jax_ir_synth.schema.ir_column import read_column
+from jax_ir_synth.schema.ir_section import read_section
 from jax_ir_synth.verify import xla
 from jax_ir_synth.verify.interpreter import CannotRun, Program
 
@@ -51,7 +51,7 @@ def largest_difference(row: dict, mutant: Mutant) -> float:
 
 def _differences(row: dict, mutant: Mutant) -> Iterator[float]:
     avals = json.dumps(row["in_avals"])
-    ours, theirs = read_column(row[mutant.column]), read_column(mutant.row[mutant.column])
+    ours, theirs = read_section(row[mutant.column]), read_section(mutant.row[mutant.column])
     for seed in SEEDS:
         for section in mutant.sections:
             right = _results(getattr(ours, section), avals, seed)

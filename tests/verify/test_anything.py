@@ -9,7 +9,7 @@ from jax.experimental import io_callback
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from jax_ir_synth.lowering import lower
-from jax_ir_synth.schema.ir_column import read_column
+from jax_ir_synth.schema.ir_section import read_section
 
 X = jax.ShapeDtypeStruct((4, 4), "float32")
 EMPTY = jax.ShapeDtypeStruct((3, 0), "float32")
@@ -79,7 +79,7 @@ def found() -> dict:
         (name, part): text
         for name, (function, argument) in {**RUN, **REFUSED}.items()
         for column in [
-            read_column(lower(function, argument, platforms=["cpu"])["cpu"], "stablehlo")
+            read_section(lower(function, argument, platforms=["cpu"])["cpu"], "stablehlo")
         ]
         for part, text in (("forward", column.forward), ("backward", column.backward))
     }

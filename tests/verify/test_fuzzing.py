@@ -10,7 +10,7 @@ from jax_ir_synth.generate.plan import plan_rows
 from jax_ir_synth.generate.rows import rows
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import Request
-from jax_ir_synth.schema.ir_column import read_column
+from jax_ir_synth.schema.ir_section import read_section
 
 # Texts for each seed, of real rows' and of those of single operations.
 NUMBER = 300
@@ -19,7 +19,7 @@ NUMBER = 300
 @pytest.fixture(scope="module")
 def real() -> list[str]:
     request = Request(seed=1414, count=2 * len(CATEGORIES), verify=False)
-    columns = [read_column(row["cpp"], "stablehlo") for row in rows(request, plan_rows(request))]
+    columns = [read_section(row["cpp"], "stablehlo") for row in rows(request, plan_rows(request))]
     return [module for column in columns for module in (column.forward, column.backward)]
 
 

@@ -7,7 +7,7 @@ from mutants import KINDS, Mutant, mutants, signature
 from oracle import differs, largest_difference
 
 from jax_ir_synth.lowering.parsing import parsed
-from jax_ir_synth.schema.ir_column import Column, read_column, write_column
+from jax_ir_synth.schema.ir_section import IrSection, read_section, write_sections
 
 SEEDS = range(40)
 
@@ -231,7 +231,7 @@ def _row(number: int, operation: str, cuda: str | None = None) -> dict:
                 ("_loss", "(tensor<2xf32>, tensor<2xf32>)", "return %0, %arg1 : tensor<2xf32>, tensor<2xf32>"),
             )
         )  # fmt: skip
-        return write_column(Column(backend, "stablehlo", (0, 1), forward, backward))
+        return write_sections(IrSection(backend, "stablehlo", (0, 1), forward, backward))
 
     columns = {"cpp": text("cpu", operation), "cuda": text("gpu", cuda or operation)}
     in_avals = [
@@ -254,7 +254,7 @@ def test_each_kind_makes_a_valid_mutant_once():
         "another row's", "forward for backward", "operand order", "operation", "other operand", "results swapped",
     ]  # fmt: skip
     for mutant in made:
-        before, after = read_column(row["cpp"]), read_column(mutant.row["cpp"])
+        before, after = read_section(row["cpp"]), read_section(mutant.row["cpp"])
         changed = [s for s in ("forward", "backward") if getattr(before, s) != getattr(after, s)]
         assert changed == list(mutant.sections)
         # Both columns alike, under their own headers.
@@ -283,7 +283,7 @@ def test_meaning_is_compared_bit_for_bit(lines, least, most):
     row = _row(0, "subtract")
     forward = _module("%arg0: tensor<2xf32>, %arg1: tensor<2xf32>", "tensor<2xf32>", *lines,
                       "return %0 : tensor<2xf32>")  # fmt: skip
-    changed = write_column(read_column(row["cpp"])._replace(forward=forward))
+    changed = write_sections(read_section(row["cpp"])._replace(forward=forward))
     mutant = Mutant("", "", {**row, "cpp": changed}, "cpp", ("forward",))
     assert differs(row, mutant) == (most > 0)
     assert least <= largest_difference(row, mutant) <= most

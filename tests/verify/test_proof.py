@@ -7,7 +7,7 @@ from rowmaking import aval, edited, expression, row
 from jax_ir_synth.reference import tolerance
 from jax_ir_synth.reference.points import points
 from jax_ir_synth.reference.program import Meaning
-from jax_ir_synth.schema.ir_column import read_column
+from jax_ir_synth.schema.ir_section import read_section
 from jax_ir_synth.verify import NotProven, proof, prove
 from jax_ir_synth.verify.execution import execute_exactly
 
@@ -87,7 +87,7 @@ def test_a_text_read_as_64_bits_computes_the_same_to_more_digits(text, shape, co
     meaning = Meaning(sound["python"], sound["kernel_name"], sound["in_avals"])
     (point, *_) = points(meaning, sound["in_avals"], sound["argnums"])
     platform = proof.PLATFORMS[column]
-    forward, backward = read_column(sound[column])[3:5]
+    forward, backward = read_section(sound[column])[3:5]
     ((got,),) = execute_exactly(forward, platform, [point.inputs])
     np.testing.assert_allclose(got, point.outputs[0], rtol=0, atol=2e-6 * np.abs(got).max())
     ((gradient,),) = execute_exactly(backward, platform, [point.inputs])

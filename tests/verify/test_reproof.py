@@ -9,7 +9,7 @@ from jax_ir_synth.generate.plan import plan_rows
 from jax_ir_synth.generate.rows import rows
 from jax_ir_synth.lowering import program_hash
 from jax_ir_synth.request.config import Request
-from jax_ir_synth.schema.ir_column import Column, read_column, write_column
+from jax_ir_synth.schema.ir_section import IrSection, read_section, write_sections
 
 REQUEST = Request(seed=31, count=20, verify=False)
 HOSTILE = {
@@ -49,8 +49,8 @@ def hostile(body: str, number: int) -> dict:
         "id": number,
         "kernel_name": "kernel_f",
         "python": "def kernel_f(x):\n    return -x\n",
-        "cpp": write_column(Column("cpu", "stablehlo", (0,), module, module)),
-        "cuda": write_column(Column("gpu", "stablehlo", (0,), module, module)),
+        "cpp": write_sections(IrSection("cpu", "stablehlo", (0,), module, module)),
+        "cuda": write_sections(IrSection("gpu", "stablehlo", (0,), module, module)),
         "type": "generate_unary",
         "in_avals": [{"name": "x", "shape": [4], "dtype": "float32", "low": 0.5, "high": 2.0}],
         "argnums": [0],
@@ -73,13 +73,13 @@ def test_rows_that_were_not_proven_are_proven_now(good, tmp_path, capsys):
 
 
 def test_each_bad_row_fails_alone_and_is_named_by_its_line(good, tmp_path, capsys):
-    columns = read_column(good[3]["cpp"])
+    columns = read_section(good[3]["cpp"])
     forward = columns.forward.replace("stablehlo.add", "stablehlo.subtract").replace(
         "stablehlo.multiply", "stablehlo.add"
     )
     assert forward != columns.forward
     wrong = {**good[3], "cuda": None, "program_hash": program_hash(forward, columns.backward)}
-    wrong["cpp"] = write_column(columns._replace(forward=forward))
+    wrong["cpp"] = write_sections(columns._replace(forward=forward))
     # Rows of one dataset fill the same columns, but each is checked by itself.
     saved = [*good[:3], wrong]
     saved += [hostile(body, 100 + k) for k, body in enumerate(HOSTILE.values())] + good[4:6]

@@ -84,7 +84,7 @@ def there(folder: Path, written: Sequence[Subset], beside: Path) -> list[Subset]
 
     Raises:
       ValueError: files hold other rows; the message is their pattern.
-      SavedError: one is no whole Parquet file.
+      DatasetError: one is no whole Parquet file.
     """
     subsets = []
     for subset in written:

@@ -33,7 +33,7 @@ from jax_ir_synth.reference import tolerance
 from jax_ir_synth.reference.points import Point, understood
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.request.targets import TARGETS
-from jax_ir_synth.schema.ir_column import read_column
+from jax_ir_synth.schema.ir_section import read_section
 from jax_ir_synth.verify import xla
 from jax_ir_synth.verify.execution import shortest
 
@@ -120,7 +120,7 @@ def off(
     """How far the passes are from what the row's Python means, in units of what is allowed."""
     worst = 0.0
     dtypes = [aval["dtype"] for aval in row["in_avals"]]
-    half = shortest(read_column(row["cpp"] or row["cuda"]).forward)
+    half = shortest(read_section(row["cpp"] or row["cuda"]).forward)
     for point in points:
         inputs = [x.astype(dtype) for x, dtype in zip(point.inputs, dtypes, strict=True)]
         outputs, gradients = ([np.float64(x) for x in run(inputs)] for run in runs)
@@ -164,7 +164,7 @@ def main(mode: str, count: int) -> dict:
     kinds = collections.Counter()
     for planned in plan_rows(request):
         row = make_row(request, planned)
-        column = read_column(row["cpp"] or row["cuda"])
+        column = read_section(row["cpp"] or row["cuda"])
         modules = column.forward, column.backward
         for text in modules:
             found["modules"] += 1

@@ -13,7 +13,7 @@ from jax_ir_synth.generate.plan import plan_rows
 from jax_ir_synth.generate.rows import make_row
 from jax_ir_synth.lowering import lower
 from jax_ir_synth.request.dialects import COMPILED, DIALECTS
-from jax_ir_synth.schema.ir_column import read_column, read_columns
+from jax_ir_synth.schema.ir_section import read_section, read_sections
 
 COLUMNS = {"cpp": ("cpu", "x86-64-v3"), "cuda": ("gpu", "sm_90")}
 # What a text that depends on the process, the machine or the day would hold.
@@ -28,13 +28,13 @@ UNCLEAN = {
 
 
 def sections(row: dict) -> list:
-    return [section for name in COLUMNS for section in read_columns(row[name])]
+    return [section for name in COLUMNS for section in read_sections(row[name])]
 
 
 def test_each_column_has_a_section_for_each_dialect_in_the_order_asked_for(made):
     for row in made:
         for name, (backend, target) in COLUMNS.items():
-            found = read_columns(row[name])
+            found = read_sections(row[name])
             assert [section.dialect for section in found] == list(DIALECTS)
             for section in found:
                 assert section.backend == backend
@@ -48,7 +48,7 @@ def test_the_rows_are_those_of_the_stablehlo_dataset(made, stablehlo):
         same = {name: value for name, value in plain.items() if name not in COLUMNS}
         assert same == {name: row[name] for name in same}
         for name in COLUMNS:
-            assert read_column(row[name], "stablehlo") == read_column(plain[name])
+            assert read_section(row[name], "stablehlo") == read_section(plain[name])
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -57,7 +57,7 @@ def test_a_section_is_the_column_of_that_dialect_alone(dialect, made, wanted):
     for planned in list(plan_rows(alone))[::5]:
         row = make_row(alone, planned)
         for name in COLUMNS:
-            assert read_column(row[name]) == read_column(made[planned.id][name], dialect)
+            assert read_section(row[name]) == read_section(made[planned.id][name], dialect)
 
 
 def test_every_text_is_clean(made):
@@ -72,7 +72,7 @@ def test_every_text_is_clean(made):
 def test_from_optimized_hlo_on_the_devices_texts_differ(made):
     for row in made:
         for dialect in COMPILED:
-            cpu, cuda = (read_column(row[name], dialect) for name in COLUMNS)
+            cpu, cuda = (read_section(row[name], dialect) for name in COLUMNS)
             assert cpu.forward != cuda.forward
             assert cpu.backward != cuda.backward
 
@@ -104,15 +104,15 @@ def test_each_dialect_is_what_its_name_says(made):
 def test_where_a_library_does_all_the_work_the_text_says_so():
     x = jax.ShapeDtypeStruct((8, 8), "float32")
     column = lower(lambda x, w: x @ w, x, x, dialect=COMPILED)["cpu"]
-    assert read_column(column, "llvm").forward == "; no code: see optimized_hlo"
-    assert read_column(column, "asm").forward == "// no code: see optimized_hlo"
-    assert " dot(" in read_column(column, "optimized_hlo").forward
+    assert read_section(column, "llvm").forward == "; no code: see optimized_hlo"
+    assert read_section(column, "asm").forward == "// no code: see optimized_hlo"
+    assert " dot(" in read_section(column, "optimized_hlo").forward
 
 
 def test_the_memory_of_a_gpus_constants_is_declared():
     table = np.arange(64, dtype=np.float32).reshape(8, 8)
     column = lower(lambda x: x @ table, jax.ShapeDtypeStruct((8, 8), "float32"), dialect=COMPILED)
-    llvm, ptx = (read_column(column["cuda"], dialect).forward for dialect in ("llvm", "asm"))
+    llvm, ptx = (read_section(column["cuda"], dialect).forward for dialect in ("llvm", "asm"))
     assert re.search(r"^@(\w+) = .* global \[256 x i8\]", llvm, re.MULTILINE)
     assert re.search(r"^\.visible \.global \.align 256 \.b8 \w+\[256\];", ptx, re.MULTILINE)
 

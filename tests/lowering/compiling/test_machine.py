@@ -8,13 +8,13 @@ import capstone
 import pytest
 
 from jax_ir_synth.lowering.compiling import machine
-from jax_ir_synth.schema.ir_column import read_column
+from jax_ir_synth.schema.ir_section import read_section
 
 
 def texts(made) -> Iterator[str]:
     """The CPU's assembly of each pass of each row."""
     for row in made:
-        column = read_column(row["cpp"], "asm")
+        column = read_section(row["cpp"], "asm")
         yield from (column.forward, column.backward)
 
 

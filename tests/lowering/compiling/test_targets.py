@@ -7,7 +7,7 @@ import pytest
 
 from jax_ir_synth.lowering import lower
 from jax_ir_synth.request.targets import TARGETS, check_compilers
-from jax_ir_synth.schema.ir_column import read_column
+from jax_ir_synth.schema.ir_section import read_section
 
 X = jax.ShapeDtypeStruct((64,), "float32")
 
@@ -17,7 +17,7 @@ def polynomial(x):
 
 
 def compiled(platform: str, dialect: str, target: str) -> str:
-    column = read_column(
+    column = read_section(
         lower(polynomial, X, platforms=(platform,), dialect=dialect, target=target)[platform]
     )
     assert re.split("[+:]", column.target)[0] == target

@@ -21,7 +21,7 @@ _SECTION = re.compile(
 _START = re.compile(r"^(?=# JAX compiler IR \()", re.MULTILINE)
 
 
-class Column(NamedTuple):
+class IrSection(NamedTuple):
     """What an IR column holds in one dialect. `forward` and `backward` are whole modules' texts.
 
     `target` names the machine that they are compiled for, and is empty where there is none.
@@ -40,12 +40,12 @@ def clean(module: str) -> str:
     return "\n".join(line.rstrip() for line in module.strip().split("\n"))
 
 
-def write_column(*columns: Column) -> str:
+def write_sections(*columns: IrSection) -> str:
     """The column's text, ended by one newline; of several dialects, one after the other."""
     return "\n".join(_written(column) for column in columns)
 
 
-def _written(column: Column) -> str:
+def _written(column: IrSection) -> str:
     target = f", target={column.target}" if column.target else ""
     return (
         f"# JAX compiler IR (backend={column.backend}, dialect={column.dialect}{target})\n"
@@ -57,8 +57,8 @@ def _written(column: Column) -> str:
     )
 
 
-def read_columns(text: str) -> list[Column]:
-    """The inverse of `write_column`. Raises ValueError for any other text."""
+def read_sections(text: str) -> list[IrSection]:
+    """The inverse of `write_sections`. Raises ValueError for any other text."""
     start, *parts = _START.split(text)
     if start or not parts:
         raise _wrong(text)
@@ -69,9 +69,9 @@ def read_columns(text: str) -> list[Column]:
     return [_read(part) for part in (*(part[:-1] for part in parts), last)]
 
 
-def read_column(text: str, dialect: str | None = None) -> Column:
+def read_section(text: str, dialect: str | None = None) -> IrSection:
     """The column in a dialect, or in the only one there is. Raises ValueError without it."""
-    columns = read_columns(text)
+    columns = read_sections(text)
     wanted = [column for column in columns if dialect in (None, column.dialect)]
     if len(wanted) != 1:
         have = ", ".join(column.dialect for column in columns)
@@ -80,12 +80,12 @@ def read_column(text: str, dialect: str | None = None) -> Column:
     return wanted[0]
 
 
-def _read(text: str) -> Column:
+def _read(text: str) -> IrSection:
     match = _SECTION.fullmatch(text)
     if match is None:
         raise _wrong(text)
     argnums = tuple(int(number) for number in match["argnums"].split(",") if number.strip())
-    return Column(
+    return IrSection(
         match["backend"],
         match["dialect"],
         argnums,

@@ -5,12 +5,12 @@ import copy
 import pytest
 
 from jax_ir_synth.schema.columns import SCHEMA
-from jax_ir_synth.schema.ir_column import read_columns, write_column
-from jax_ir_synth.stats.audit import malformed
+from jax_ir_synth.schema.ir_section import read_sections, write_sections
+from jax_ir_synth.stats.audit import find_inconsistent
 
 
 def _one_reason(rows):
-    (fault,) = malformed(rows)
+    (fault,) = find_inconsistent(rows)
     return fault.reason
 
 
@@ -41,11 +41,11 @@ def test_a_wrong_type(good, column, value):
 def test_a_device_that_was_not_asked_for_is_no_fault(good):
     for row in good:
         row["cuda"] = None
-    assert malformed(good) == []
+    assert find_inconsistent(good) == []
     good[1]["cuda"] = good[1]["cpp"]
     assert _one_reason(good) == "its cuda is filled, the first row's is null"
     good[1]["cpp"] = good[1]["cuda"] = None
-    reasons = [fault.reason for fault in malformed(good)]
+    reasons = [fault.reason for fault in find_inconsistent(good)]
     assert reasons == ["its cpp is null", "it has no IR column that is filled"]
 
 
@@ -104,9 +104,9 @@ def _aval(**changes):
 )  # fmt: skip
 def test_columns_that_are_not_in_accord(make, change, reason):
     row = make("def kernel_a(x):\n    return jnp.tanh(x) * 2.0\n", (4, 5))
-    assert malformed([copy.deepcopy(row)]) == []
+    assert find_inconsistent([copy.deepcopy(row)]) == []
     change(row)
-    assert reason in malformed([row])[0].reason
+    assert reason in find_inconsistent([row])[0].reason
 
 
 @pytest.mark.parametrize("column", ["cpp", "cuda"])
@@ -119,7 +119,7 @@ def test_a_text_that_was_cut_off(good, column, kept):
 
 def _sections(row, column, change):
     """Rewrites the IR column from what `change` makes of the list of its sections."""
-    row[column] = write_column(*change(read_columns(row[column])))
+    row[column] = write_sections(*change(read_sections(row[column])))
 
 
 def _replaced(number, **changes):
@@ -145,31 +145,33 @@ def _replaced(number, **changes):
 def test_sections_that_are_not_in_accord(make, column, change, reason):
     row = make("def kernel_a(x):\n    return jnp.tanh(x) * 2.0\n", (4, 5))
     for name, target in (("cpp", "x86-64-v3+gfni:znver4"), ("cuda", "sm_90")):
-        (own,) = read_columns(row[name])
+        (own,) = read_sections(row[name])
         jaxpr = own._replace(dialect="jaxpr", forward="{ lambda }", backward="{ lambda }")
         asm = own._replace(dialect="asm", forward="ret", backward="ret", target=target)
-        row[name] = write_column(jaxpr, own, asm)
-    assert malformed([copy.deepcopy(row)]) == []
+        row[name] = write_sections(jaxpr, own, asm)
+    assert find_inconsistent([copy.deepcopy(row)]) == []
     _sections(row, column, change)
-    assert reason in malformed([row])[0].reason
+    assert reason in find_inconsistent([row])[0].reason
 
 
 def test_a_row_without_stablehlo(make):
     row = make("def kernel_a(x):\n    return jnp.tanh(x) * 2.0\n", (4, 5))
     for name in ("cpp", "cuda"):
         _sections(row, name, _replaced(0, dialect="jaxpr"))
-    assert malformed([row])[0].reason.startswith("it has no StableHLO")
+    assert find_inconsistent([row])[0].reason.startswith("it has no StableHLO")
 
 
 def test_a_parameter_with_a_default_is_no_argument(make):
     row = make("def kernel_a(x):\n    return x * 2.0\n", (4,))
     row["python"] = "def kernel_a(x, scale=2.0):\n    return x * scale\n"
-    assert malformed([row]) == []
+    assert find_inconsistent([row]) == []
 
 
 def test_a_main_that_returns_nothing(good):
-    (section,) = read_columns(good[1]["cpp"])
+    (section,) = read_sections(good[1]["cpp"])
     main = "func.func public @main(%arg0: tensor<f32>) {\n    return\n  }"
     module = f"module @m {{\n  {main}\n}}\n"
-    good[1]["cpp"] = write_column(section._replace(forward=module))
-    assert any("a module whose main returns nothing" in fault.reason for fault in malformed(good))
+    good[1]["cpp"] = write_sections(section._replace(forward=module))
+    assert any(
+        "a module whose main returns nothing" in fault.reason for fault in find_inconsistent(good)
+    )

@@ -2,14 +2,20 @@
 
 import pytest
 
-from jax_ir_synth.schema.ir_column import Column, clean, read_column, read_columns, write_column
+from jax_ir_synth.schema.ir_section import (
+    IrSection,
+    clean,
+    read_section,
+    read_sections,
+    write_sections,
+)
 
 FORWARD = "module @jit_k {\n  func.func public @main() {\n    return\n  }\n}"
 BACKWARD = FORWARD.replace("jit_k", "jit_k_loss")
 
 
 def test_a_column_reads_as_documented():
-    text = write_column(Column("gpu", "stablehlo", (0, 1), FORWARD + "  \n\n", BACKWARD))
+    text = write_sections(IrSection("gpu", "stablehlo", (0, 1), FORWARD + "  \n\n", BACKWARD))
     assert text == (
         "# JAX compiler IR (backend=gpu, dialect=stablehlo)\n"
         f"## Forward\n{FORWARD}\n\n"
@@ -19,38 +25,38 @@ def test_a_column_reads_as_documented():
 
 @pytest.mark.parametrize("argnums", [(0,), (0, 1), (3, 1)])
 def test_reading_is_the_inverse_of_writing(argnums):
-    column = Column("cpu", "stablehlo", argnums, FORWARD, BACKWARD)
-    assert read_column(write_column(column)) == column
+    column = IrSection("cpu", "stablehlo", argnums, FORWARD, BACKWARD)
+    assert read_section(write_sections(column)) == column
 
 
 def test_a_target_stands_in_the_header():
-    text = write_column(Column("gpu", "asm", (0,), "ret;", "ret;", "sm_90"))
+    text = write_sections(IrSection("gpu", "asm", (0,), "ret;", "ret;", "sm_90"))
     assert text.startswith("# JAX compiler IR (backend=gpu, dialect=asm, target=sm_90)\n")
-    assert read_column(text).target == "sm_90"
+    assert read_section(text).target == "sm_90"
 
 
 def test_several_sections_stand_one_after_the_other():
     columns = [
-        Column("cpu", "jaxpr", (0,), "{ lambda ; }", "{ lambda ; }"),
-        Column("cpu", "stablehlo", (0,), FORWARD, BACKWARD),
-        Column("cpu", "llvm", (0,), "define @f\n\n}", "define @g", "x86-64-v3:znver3"),
+        IrSection("cpu", "jaxpr", (0,), "{ lambda ; }", "{ lambda ; }"),
+        IrSection("cpu", "stablehlo", (0,), FORWARD, BACKWARD),
+        IrSection("cpu", "llvm", (0,), "define @f\n\n}", "define @g", "x86-64-v3:znver3"),
     ]
-    text = write_column(*columns)
-    assert read_columns(text) == columns
-    assert text == "\n".join(write_column(column) for column in columns)
-    assert read_column(text, "stablehlo") == columns[1]
+    text = write_sections(*columns)
+    assert read_sections(text) == columns
+    assert text == "\n".join(write_sections(column) for column in columns)
+    assert read_section(text, "stablehlo") == columns[1]
     with pytest.raises(
         ValueError, match="must have one section of asm, has jaxpr, stablehlo, llvm"
     ):
-        read_column(text, "asm")
+        read_section(text, "asm")
     with pytest.raises(ValueError, match="must have one section of any dialect"):
-        read_column(text)
+        read_section(text)
 
 
 @pytest.mark.parametrize("text", ["", FORWARD, "# JAX compiler IR (backend=cpu)\n## Forward\n"])
 def test_another_text_is_refused(text):
     with pytest.raises(ValueError, match="must be an IR column"):
-        read_column(text)
+        read_section(text)
 
 
 def test_clean_leaves_no_blank_space_at_line_ends():
