@@ -2,7 +2,7 @@
 
 import sys
 
-from jax_ir_synth.show.samples import main
+from jax_ir_synth.cli.samples import main
 
 if __name__ == "__main__":
     sys.exit(main())

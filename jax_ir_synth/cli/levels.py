@@ -7,7 +7,7 @@ from jax_ir_synth.storage.destinations import NotPlacedError
 from jax_ir_synth.terminal.markdown import fenced
 from jax_ir_synth.terminal.streams import command
 
-PROGRAM = "jax_ir_synth.cli.levels"
+PROGRAM = "jax_ir_synth.levels"
 NAME = "kernel_rectified"
 PYTHON = f'''\
 def {NAME}(x, w, b):

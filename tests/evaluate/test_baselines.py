@@ -8,6 +8,7 @@ from rapidfuzz.distance import Levenshtein
 from scored_rows import row, rows, write
 from text_judges import RealJudges
 
+from jax_ir_synth.cli import baselines as baselines_command
 from jax_ir_synth.cli import evaluate
 from jax_ir_synth.evaluate import baselines, extras
 from jax_ir_synth.evaluate.baselines import Answered, predictions
@@ -24,7 +25,7 @@ def folder(tmp_path, monkeypatch):
 
 def _written(*arguments, dataset="d.jsonl") -> dict[int, str]:
     named = ("--dataset", dataset, "--output", "p.jsonl", "--overwrite")
-    assert baselines.main([*named, *map(str, arguments)]) == 0
+    assert baselines_command.main([*named, *map(str, arguments)]) == 0
     lines = [json.loads(line) for line in Path("p.jsonl").read_text().splitlines()]
     assert [line["id"] for line in lines] == sorted(line["id"] for line in lines)
     return {line["id"]: line["completion"] for line in lines}
@@ -133,7 +134,7 @@ def test_rows_made_anew(folder, made):
 def test_wrong_arguments_are_one_line(folder, capsys, arguments, said):
     write(folder / "d.jsonl", [row(0), row(1), row(2, "test")])
     with pytest.raises(SystemExit) as raised:
-        baselines.main(
+        baselines_command.main(
             ["--dataset", "d.jsonl", "--baseline", "references", "--output", "p.jsonl", *arguments]
         )
     assert raised.value.code == 2
@@ -145,5 +146,7 @@ def test_wrong_arguments_are_one_line(folder, capsys, arguments, said):
 def test_a_missing_extra_is_one_line(folder, capsys, monkeypatch):
     monkeypatch.setattr(extras.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(SystemExit):
-        baselines.main(["--dataset", "all", "--baseline", "retrieval", "--output", "p.jsonl"])
+        baselines_command.main(
+            ["--dataset", "all", "--baseline", "retrieval", "--output", "p.jsonl"]
+        )
     assert "needs the extra evaluate: pip install" in capsys.readouterr().err

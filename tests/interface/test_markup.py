@@ -19,9 +19,9 @@ COMMANDS = {
     "jax_ir_synth.cli.generate": ["--count", "3", "--no-verify", "--output", ROWS],
     "jax_ir_synth.cli.stats": [ROWS, "--json", f"s{NAME}.json"],
     "jax_ir_synth.cli.verify": [ROWS, "--json", f"v{NAME}.json"],
-    "jax_ir_synth.show.samples": [ROWS, f"s{NAME}"],
+    "jax_ir_synth.cli.samples": [ROWS, f"s{NAME}"],
     "jax_ir_synth.cli.show": [ROWS, "--html", f"h{NAME}.html"],
-    "jax_ir_synth.evaluate.baselines": [
+    "jax_ir_synth.cli.baselines": [
         *("--baseline", "references", "--dataset", ROWS, "--output", f"p{NAME}.jsonl")
     ],
     "jax_ir_synth.cli.evaluate": [

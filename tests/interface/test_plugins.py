@@ -25,8 +25,7 @@ COMMANDS = """
 import json, sys
 import datasets
 import jax_ir_synth
-from jax_ir_synth.cli import generate, levels
-from jax_ir_synth.show import samples
+from jax_ir_synth.cli import generate, levels, samples
 from jax_ir_synth.lowering import lower, lower_source
 from jax_ir_synth.verify import prove
 {imports}

@@ -50,14 +50,14 @@ COMMANDS = {
         frozenset({"predictions", "dataset"}),
         frozenset({"config"}),
     ),
-    "jax_ir_synth.evaluate.baselines": Command(
+    "jax_ir_synth.cli.baselines": Command(
         ("--baseline", "identity", "--dataset", INPUT),
         {"--output": Output("o.jsonl")},
         frozenset({"dataset"}),
         frozenset({"config"}),
     ),
     "jax_ir_synth.cli.levels": Command((PLACE,), {"FILE": Output("o.md")}),
-    "jax_ir_synth.show.samples": Command(
+    "jax_ir_synth.cli.samples": Command(
         (INPUT, PLACE), {"FOLDER": Output("o", within="unary.md")}, frozenset({"path"})
     ),
     "jax_ir_synth.cli.stats": Command((INPUT,), {"--json": Output("o.json")}, frozenset({"paths"})),

@@ -8,7 +8,7 @@ import pytest
 ROWS = "rows.jsonl"
 COMMANDS = {
     "jax_ir_synth.cli.generate": ["--count", "3", "--no-verify", "--output"],
-    "jax_ir_synth.show.samples": [ROWS],
+    "jax_ir_synth.cli.samples": [ROWS],
     "jax_ir_synth.cli.card": ["--seed", "0", "--remade", "2", ROWS],
     "jax_ir_synth.cli.publish": ["me/rows", "--from", ROWS, "--seed", "0", "--dry-run"],
     "jax_ir_synth.cli.scale": ["--count", "4", "--shards", "2", "--no-verify", "--output"],

@@ -7,20 +7,18 @@ from pathlib import Path
 import jax
 import pytest
 
+from jax_ir_synth.cli import baselines, generate, samples, stats
 from jax_ir_synth.cli import card as card_command
 from jax_ir_synth.cli import evaluate as evaluate_command
-from jax_ir_synth.cli import generate, stats
 from jax_ir_synth.cli import publish as publish_command
 from jax_ir_synth.cli import scale as scale_command
 from jax_ir_synth.cli import show as show_command
 from jax_ir_synth.cli import verify as verify_command
-from jax_ir_synth.evaluate import baselines
 from jax_ir_synth.lowering import lower_source
 from jax_ir_synth.request.config import CONFIGS, DEFAULTS
 from jax_ir_synth.schema.columns import SCHEMA
 from jax_ir_synth.schema.row_view import RowView
 from jax_ir_synth.schema.verification import CUDA_PARSED, OF_STABLEHLO, WORDS
-from jax_ir_synth.show import samples
 from jax_ir_synth.stats import tables
 from jax_ir_synth.stats.figures import Figures
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from jax_ir_synth.cli.samples import main
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.schema.ir_section import read_section
 from jax_ir_synth.schema.row_view import RowView
-from jax_ir_synth.show.samples import chosen, main, page
+from jax_ir_synth.show.samples import chosen, page
 
 
 @pytest.fixture

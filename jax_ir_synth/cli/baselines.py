@@ -1,77 +1,20 @@
-"""The command `python -m jax_ir_synth.evaluate.baselines`: predictions that a scale starts from."""
+"""The command `python -m jax_ir_synth.evaluate.baselines`: writes a baseline's predictions."""
 
 import contextlib
 import json
-import sys
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from jax_ir_synth.cli.evaluate import add_processes, add_task
 from jax_ir_synth.cli.generate import OneLineParser, Terminated, sigterm_raises
-from jax_ir_synth.evaluate import dataset, extras, prompts
-from jax_ir_synth.evaluate.tasks import TASKS, reference
+from jax_ir_synth.evaluate import dataset, extras
+from jax_ir_synth.evaluate.baselines import BASELINES, RETRIEVAL, answered, predictions
+from jax_ir_synth.evaluate.tasks import TASKS
 from jax_ir_synth.request.config import number_of_processes
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.storage import outputs
 from jax_ir_synth.terminal.streams import command
 
 PROGRAM = "jax_ir_synth.evaluate.baselines"
-REFERENCES, RETRIEVAL, IDENTITY = BASELINES = ("references", "retrieval", "identity")
-
-
-class Prediction(NamedTuple):
-    """A completion for the row of an id."""
-
-    id: int
-    completion: str
-
-
-class Answered(NamedTuple):
-    """A row of which something is asked.
-
-    Attributes:
-      id, split, python: the row's.
-      given: what a model sees.
-      answer: what it should write.
-    """
-
-    id: int
-    split: str
-    python: str
-    given: str
-    answer: str
-
-
-def predictions(rows: Sequence[Answered], baseline: str) -> Iterator[Prediction]:
-    """What a baseline says to each row, in order.
-
-    `references`: the right answer. `identity`: what was given. `retrieval`: the answer to the row
-    of train, not the row itself, whose Python is nearest by edit distance (Levenshtein, in
-    characters), whatever is given in the task; of several the one with the lowest id.
-
-    Raises ValueError if retrieval has no row of train to look at.
-    """
-    if baseline == RETRIEVAL:
-        yield from _retrieved(rows)
-        return
-    for row in rows:
-        yield Prediction(row.id, row.answer if baseline == REFERENCES else row.given)
-
-
-def _retrieved(rows: Sequence[Answered]) -> Iterator[Prediction]:
-    from jax_ir_synth.evaluate.similarity import nearest
-
-    train = sorted(row for row in rows if row.split == SPLITS[0])
-    place = {row.id: number for number, row in enumerate(train)}
-    if len(train) < 2:
-        raise ValueError(f"{RETRIEVAL} needs two rows of train at least, there are {len(train)}")
-    for row in rows:
-        own = place.get(row.id, len(train))
-        others = train[:own] + train[own + 1 :]
-        # The first of the nearest: they are in the order of ids.
-        found = nearest(row.python, [other.python for other in others])
-        yield Prediction(row.id, others[found].answer)
 
 
 @command
@@ -126,7 +69,7 @@ def _write(opened: dataset.Dataset, task, arguments) -> int:
 
     with contextlib.closing(opened.items(wanted)) as items:
         shown = progress(items, opened.count) if opened.made else items
-        rows = list(_answered(shown, task, wanted))
+        rows = list(answered(shown, task, wanted))
     written = 0
     with (
         outputs.written(arguments.output, arguments.overwrite) as partial,
@@ -145,21 +88,6 @@ def _write(opened: dataset.Dataset, task, arguments) -> int:
         if not written:
             raise DatasetError(f"`--dataset` (={opened.title}) has no row to ask")
     return written
-
-
-def _answered(items, task, wanted) -> Iterator[Answered]:
-    from jax_ir_synth.storage.dataset_reader import DatasetError
-
-    for where, id, split, row in items:
-        if row is None or not wanted(id, split):
-            continue
-        try:
-            if reference(row, task) is not None:
-                shown = prompts.given(row, task.name)
-                answer = prompts.completion_target(row, task.name)
-                yield Answered(id, split, row["python"], shown, answer)
-        except (TypeError, ValueError) as error:
-            raise DatasetError(f"{where}: {error}") from error
 
 
 def _parser() -> OneLineParser:
@@ -183,7 +111,3 @@ def _parser() -> OneLineParser:
     outputs.add_overwrite(parser)
     add_processes(parser)
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())
