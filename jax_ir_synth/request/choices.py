@@ -9,6 +9,7 @@ def chosen(argument: str, value, allowed: Collection[str]) -> tuple[str, ...]:
     Args:
       argument: what the value was given for, for the message.
       value: a name, a list or a tuple of names, or names in one string with commas between.
+      allowed: all names that there are.
 
     Raises:
       ValueError: one line that names the value given and what is allowed.

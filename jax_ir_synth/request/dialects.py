@@ -21,4 +21,4 @@ def chosen(value) -> str | tuple[str, ...]:
     names = choices.chosen("dialect", value, DIALECTS)
     if len(set(names)) < len(names):
         raise ValueError(f"`dialect` (={value!r}) must name each dialect once")
-    return choices.kept(names)
+    return tuple(names) if len(names) > 1 else names[0]

@@ -66,7 +66,7 @@ def masked_python(python: str, in_avals: Iterable[Mapping]) -> str:
 
 class _Masker(ast.NodeTransformer):
     def __init__(self, bound: set[str]):
-        self._numbers = {}
+        self._numbers: dict[str, str] = {}
         self._bound = bound
 
     def _masked(self, name: str) -> str:
@@ -93,9 +93,10 @@ class _Masker(ast.NodeTransformer):
         return ast.Attribute(self.visit(node.value), attribute)
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
-        node = self.generic_visit(node)
-        negative = isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Name)
-        return node.operand if negative and node.operand.id == "_" else node
+        self.generic_visit(node)
+        operand = node.operand
+        masked = isinstance(operand, ast.Name) and operand.id == "_"
+        return operand if masked and isinstance(node.op, ast.USub) else node
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         return node if isinstance(node.value, bool | str | None) else ast.Name("_")

@@ -49,7 +49,8 @@ def read_source(python: str) -> SourceFacts:
     kernel = tree.body[0] if tree.body else None
     if not isinstance(kernel, ast.FunctionDef):
         raise ValueError(f"source (={python[:40]!r}…) must begin with a function")
-    names, methods = set(), set()
+    names: set[str] = set()
+    methods: set[str] = set()
     inner = lambda_ = False
     _read_uses(kernel, names, methods)
     for node in ast.walk(kernel):

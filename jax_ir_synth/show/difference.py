@@ -56,8 +56,8 @@ def _range(start: int, stop: int) -> str:
 
 
 def _changed(old: list[str], new: list[str], a: int, b: int) -> list[Line]:
-    gone = {k: () for k in range(len(old))}
-    come = {k: () for k in range(len(new))}
+    gone = dict.fromkeys(range(len(old)), ())
+    come = dict.fromkeys(range(len(new)), ())
     if len(old) <= _MAX_PAIRED and len(new) <= _MAX_PAIRED:
         for i, j in zip(range(len(old)), range(len(new)), strict=False):
             gone[i], come[j] = _parts(old[i], new[j])

@@ -104,7 +104,7 @@ def _view(view: RowView) -> dict:
 
 
 def _lines(before: str, after: str) -> list[list]:
-    lines = []
+    lines: list[list] = []
     for line in difference(before, after):
         if line.kind == GAP:
             lines.append([GAP, line.text])

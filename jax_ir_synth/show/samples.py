@@ -1,9 +1,10 @@
 """One row of each category as a page to read."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.schema.row_view import RowView
 from jax_ir_synth.terminal.markdown import fenced
 
 # A row that is quickly read and yet shows something: lines of Python, bytes of one IR column.
@@ -30,10 +31,10 @@ def whole(row: dict) -> dict:
     return row
 
 
-def chosen(readings: Iterable) -> dict:
-    """For each category there is, in the order of ids, the `RowView` of the row to show."""
+def chosen(views: Iterable[RowView]) -> dict[str, RowView]:
+    """For each category there is, in the order of ids, the row to show."""
     chooser = Chooser()
-    for view in readings:
+    for view in views:
         chooser.add(view)
     return chooser.chosen()
 
@@ -45,9 +46,9 @@ class Chooser:
         # By category: the first id, how many differ and don't, the best of those and of these.
         self._first: dict[str, int] = {}
         self._counts: dict[str, list[int]] = {}
-        self._best: dict[str, dict[bool, tuple[tuple, object]]] = {}
+        self._best: dict[str, dict[bool, tuple[tuple, RowView]]] = {}
 
-    def add(self, view) -> None:
+    def add(self, view: RowView) -> None:
         """Looks at one more row."""
         number, category = view.row["id"], view.category
         self._first[category] = min(number, self._first.get(category, number))
@@ -57,26 +58,26 @@ class Chooser:
         if view.differs not in best or misses < best[view.differs][0]:
             best[view.differs] = misses, view
 
-    def chosen(self) -> dict:
+    def chosen(self) -> dict[str, RowView]:
         """See `chosen`."""
         return {
             category: self._choice(category)
-            for category in sorted(self._first, key=self._first.get)
+            for category in sorted(self._first, key=self._first.__getitem__)
         }
 
-    def _choice(self, category: str):
+    def _choice(self, category: str) -> RowView:
         alike, differ = self._counts[category]
         often_differs = differ > OFTEN * (alike + differ)
         best = self._best[category]
-        return best.get(often_differs, best.get(not often_differs))[1]
+        return best[often_differs if often_differs in best else not often_differs][1]
 
 
-def _misses(view) -> tuple[bool, int]:
+def _misses(view: RowView) -> tuple[bool, int]:
     size = max(len(text.encode()) for text in view.texts.values())
     return view.facts.lines not in LINES, size if size > MAX_IR_BYTES else 0
 
 
-def page(view) -> str:
+def page(view: RowView) -> str:
     """The Markdown text for one row."""
     row, ir = view.row, view.ir
     parts = [
@@ -99,7 +100,7 @@ def page(view) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _arguments(row: dict) -> str:
+def _arguments(row: Mapping) -> str:
     lines = [
         "| | name | shape | dtype | from | to | differentiated |",
         "|--:|---|---|---|---|---|---|",
@@ -112,8 +113,9 @@ def _arguments(row: dict) -> str:
     return "\n".join(lines)
 
 
-def _difference(view) -> str:
+def _difference(view: RowView) -> str:
     if not view.differs:
         return "No difference but the header's `backend=gpu`."
-    texts = (view.row[name].splitlines() for name in ("cpp", "cuda"))
-    return fenced("diff", "\n".join(difflib.unified_diff(*texts, "cpp", "cuda", lineterm="", n=1)))
+    cpp, cuda = (view.row[name].splitlines() for name in ("cpp", "cuda"))
+    lines = difflib.unified_diff(cpp, cuda, "cpp", "cuda", lineterm="", n=1)
+    return fenced("diff", "\n".join(lines))

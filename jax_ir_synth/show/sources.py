@@ -42,7 +42,7 @@ class SavedRows:
         ids = []
         for row, split in open_saved(self._path).rows:
             if id is None or row.get("id") == id:
-                return _reading(row, split)
+                return _view(row, split)
             ids.append(row.get("id"))
         if id is None:
             raise ShowError(self._no_row())
@@ -58,9 +58,10 @@ class SavedRows:
         Raises ShowError if there is none.
         """
         # Twice through the file, since it may be far larger than the memory.
-        order, groups = [], []
+        order: list[tuple[int, int]] = []
+        groups: list[tuple[str, str]] = []
         for row, split in open_saved(self._path).rows:
-            view = _reading(row, split)
+            view = _view(row, split)
             order.append((view.row["id"], len(order)))
             groups.append((view.category, view.split))
         if not order:
@@ -69,7 +70,7 @@ class SavedRows:
         wanted = evenly((groups[position] for _, position in order), number)
         positions = {order[rank][1] for rank in wanted}
         rows = enumerate(open_saved(self._path).rows)
-        chosen = [_reading(*entry) for position, entry in rows if position in positions]
+        chosen = [_view(*entry) for position, entry in rows if position in positions]
         return sorted(chosen, key=lambda view: view.row["id"]), len(order)
 
     def _no_row(self) -> str:
@@ -126,7 +127,7 @@ class MadeRows:
         )
 
 
-def _reading(row: dict, split: str | None) -> RowView:
+def _view(row: dict, split: str | None) -> RowView:
     # Rows of earlier versions lack some columns.
     row = whole(dict.fromkeys(ADDED) | row)
     try:

@@ -44,8 +44,8 @@ def show_row(console: Console, view: RowView, parts: Sequence[Part]) -> None:
     """Print a row with some of its parts (see `parts.parts_of`)."""
     console.print(_head(view))
     source = _code(view.row["python"].rstrip("\n"), "python")
-    left = [_rule("Python"), source]
-    right: list[Rule | Text] = []
+    left: list[RenderableType] = [_rule("Python"), source]
+    right: list[RenderableType] = []
     for part in parts:
         right += [*([Text()] if right else []), *_part(part)]
     width = max(map(len, source.plain.split("\n")))
@@ -68,7 +68,7 @@ def _rule(title: str, characters: str = "─") -> Rule:
     return Rule(Text(title, style="bold"), align="left", characters=characters, style="dim")
 
 
-def _broken(console: Console, pieces: Sequence[Rule | Text], width: int) -> list[Rule | Text]:
+def _broken(console: Console, pieces: Sequence[RenderableType], width: int) -> list[RenderableType]:
     """The same, with lines that are too long broken; they go on below their own start."""
     return [
         Text("\n").join(_lines(console, piece, width)) if isinstance(piece, Text) else piece
@@ -81,7 +81,8 @@ def _lines(console: Console, text: Text, width: int) -> Iterator[Text]:
         if line.cell_len <= width:
             yield line
             continue
-        indent = min(_START.match(line.plain).end() + _HANGING, width // 2)
+        start = _START.match(line.plain)
+        indent = min((start.end() if start else 0) + _HANGING, width // 2)
         first, *others = line.wrap(console, width - indent, overflow="fold")
         yield first
         for other in others:
@@ -114,7 +115,7 @@ def _head(view: RowView) -> RenderableType:
     )
 
 
-def _part(part: Part) -> list[Rule | Text]:
+def _part(part: Part) -> list[RenderableType]:
     """The heading and texts of one pass; the last lines say how the devices differ."""
     texts = list(part.texts.items())
     name, text = texts[0]
@@ -123,7 +124,7 @@ def _part(part: Part) -> list[Rule | Text]:
     agree = "" if len(texts) < 2 else "differ" if part.differs else "agree"
     devices = " and ".join(titles) + (f" {agree}" if agree else "")
     heading = f"{part.dialect} · {part.which} · {devices}"
-    pieces = [
+    pieces: list[RenderableType] = [
         _rule(heading),
         _code(text, language_of(column.backend, column.dialect)),
     ]

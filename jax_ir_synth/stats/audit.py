@@ -34,6 +34,7 @@ class TooLong:
     """
 
     def __call__(self, view: RowView) -> Iterator[str]:
+        """The reasons why this row breaks the promise."""
         alone = all(len(columns) == 1 for columns in view.sections.values())
         if alone and view.size > MAX_ROW_BYTES:
             yield f"its text is {view.size} bytes, more than {MAX_ROW_BYTES}"
@@ -46,6 +47,7 @@ class Duplicates:
         self._seen: dict[tuple[str, bytes], int] = {}
 
     def __call__(self, view: RowView) -> Iterator[str]:
+        """The reasons why this row breaks the promise."""
         for column in ("program_hash", "python"):
             key = column, digest(view.row[column])
             if key in self._seen:
@@ -66,6 +68,7 @@ class Leaks:
         self._seen: dict[tuple[str, bytes], tuple[str, int]] = {}
 
     def __call__(self, view: RowView) -> Iterator[str]:
+        """The reasons why this row breaks the promise."""
         skeleton = view.row["skeleton_hash"]
         here = (view.split, view.row["id"])
         if view.split != split_of(skeleton):
@@ -84,6 +87,7 @@ class CategoryMismatch:
     """Rows whose IR has not the features of exactly one category: that of their `type`."""
 
     def __call__(self, view: RowView) -> Iterator[str]:
+        """The reasons why this row breaks the promise."""
         features = op_counts.features(view.ir.forward, view.ir.backward)
         holds = [category for category in CATEGORIES if kernels.signature(category).holds(features)]
         if holds != [view.category]:

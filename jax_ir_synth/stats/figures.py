@@ -25,19 +25,19 @@ class Figures:
     def __init__(self):
         self._audit = Audit()
         self._faults: list[Fault] = []
-        self._found = Counter({check: 0 for check in CHECKS})
-        self._places = Counter()
-        self._distinct = {name: set() for name in SAMENESS}
-        self._operations = defaultdict(Counter)
-        self._names = Counter()
-        self._methods = Counter()
-        self._numbers = defaultdict(list)
-        self._differ = Counter()
-        self._comparable = Counter()
-        self._traits = Counter({trait: 0 for trait in TRAITS})
-        self._verified = Counter()
-        self._arguments = Counter()
-        self._dtypes = Counter()
+        self._found = Counter(dict.fromkeys(CHECKS, 0))
+        self._places: Counter[tuple[str, str]] = Counter()
+        self._distinct: dict[str, set[bytes]] = {name: set() for name in SAMENESS}
+        self._operations: dict[str, Counter[str]] = defaultdict(Counter)
+        self._names: Counter[str] = Counter()
+        self._methods: Counter[str] = Counter()
+        self._numbers: dict[str, list[int]] = defaultdict(list)
+        self._differ: Counter[str] = Counter()
+        self._comparable: Counter[str] = Counter()
+        self._traits = Counter(dict.fromkeys(TRAITS, 0))
+        self._verified: Counter[str] = Counter()
+        self._arguments: Counter[int] = Counter()
+        self._dtypes: Counter[str] = Counter()
         self._ranks = Counter()
 
     def add(self, view: RowView) -> None:
@@ -98,7 +98,7 @@ class Figures:
         """All figures as dicts of numbers and strings, fit for JSON. Needs one well-formed row."""
         rows = self._places.total()
         covered = survey.coverage(self._names, self._methods)
-        total = sum(self._operations.values(), Counter())
+        total: Counter[str] = sum(self._operations.values(), Counter())
         functions = library.functions(self._names)
         return {
             "rows": rows,

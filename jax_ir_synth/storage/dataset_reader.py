@@ -1,11 +1,11 @@
 """A saved dataset, in whatever container it is, as rows one by one."""
 
 import contextlib
+import dataclasses
 import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from jax_ir_synth.schema.columns import ADDED, SCHEMA
 from jax_ir_synth.schema.read_result import ReadResult
@@ -25,7 +25,8 @@ class DatasetError(ValueError):
     """What is at the path is no saved dataset; the message is one line."""
 
 
-class DatasetReader(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class DatasetReader:
     """An opened dataset.
 
     Attributes:

@@ -62,7 +62,15 @@ class Destination:
         )
 
     @property
+    def real(self) -> Path:
+        """The path with all links followed, of what is no open file of this process."""
+        if self.path is None:
+            raise ValueError(f"{self.given} is an open file, which has no path")
+        return self.path
+
+    @property
     def is_folder(self) -> bool:
+        """Whether a folder is there."""
         return (
             self.descriptor is None and self.found is not None and stat.S_ISDIR(self.found.st_mode)
         )
@@ -77,13 +85,13 @@ class Destination:
         if self.descriptor == 1:
             sys.stdout.flush()
             return standard_output()
-        return stream_at(self.path if self.descriptor is None else self.descriptor, str(self.given))
+        return stream_at(self.real if self.descriptor is None else self.descriptor, str(self.given))
 
     @property
     def may_be_written(self) -> bool:
         """Whether what is there is the user's to change: a file without write permission isn't."""
         free = self.descriptor is not None or self.found is None or self.is_folder
-        return free or may(self.path, os.W_OK)
+        return free or may(self.real, os.W_OK)
 
     @property
     def name(self) -> str:
@@ -147,22 +155,22 @@ def put(partial: Path, destination: Destination, overwrite: bool) -> None:
         return
     try:
         sync(partial)
-        if overwrite and destination.path.is_file():
-            take_over(destination.path.stat(), partial)
+        if overwrite and destination.real.is_file():
+            take_over(destination.real.stat(), partial)
         # What somebody else has put there meanwhile must not be written into.
         renamed = destination.renamed or not overwrite
-        if not renamed or not _rename(partial, destination.path, overwrite):
-            _copy(partial, destination.path)
+        if not renamed or not _rename(partial, destination.real, overwrite):
+            _copy(partial, destination.real)
     except OSError as error:
-        kept = keep(partial, partial.parent, destination.path.name)
+        kept = keep(partial, partial.parent, destination.real.name)
         raise not_placed(error, kept) from error
-    sync(destination.path.parent)
+    sync(destination.real.parent)
 
 
 def keep(made: Path, folder: Path, name: str) -> Path:
     """Move what was made out of a partial, into a folder; returns where it is now."""
-    kept = Path(short_name(name))
-    kept = f"{kept.stem}.kept-{uuid.uuid4().hex[:8]}{kept.suffix}"
+    short = Path(short_name(name))
+    kept = f"{short.stem}.kept-{uuid.uuid4().hex[:8]}{short.suffix}"
     try:
         return made.rename(folder / kept)
     except OSError:

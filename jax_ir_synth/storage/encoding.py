@@ -32,7 +32,7 @@ def check_folders() -> None:
 
 
 def spelled(name: str) -> str:
-    """A name of whatever bytes, with `\\xff` for those that are no text."""
+    r"""A name of whatever bytes, with `\xff` for those that are no text."""
     try:
         return os.fsencode(name).decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:
@@ -44,7 +44,8 @@ def fault_of_row(row: dict[str, Any], line: bytes) -> str:
     """Which of a row's columns can't be encoded, to follow its place; empty if all can.
 
     Args:
-      row: what `line`, a line of JSON, says.
+      row: what the line says.
+      line: JSON, as bytes.
     """
     if not _HALF.search(line):
         return ""

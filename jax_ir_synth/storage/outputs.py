@@ -108,8 +108,8 @@ def check_files(
         if there.is_folder:
             raise OutputError(f"`{flag}` (={folder}) has a folder {name} where a file must be")
         check_new(flag, there, overwrite)
-    existing = next(path for path in (destination.path, *destination.path.parents) if path.exists())
-    with told(flag, folder), partial_file(existing, destination.path.name):
+    existing = next(path for path in (destination.real, *destination.real.parents) if path.exists())
+    with told(flag, folder), partial_file(existing, destination.real.name):
         pass
 
 
@@ -209,7 +209,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
     Raises NotPlacedError, as `written` does.
     """
-    real = find(path).path
+    real = find(path).real
     remove_dead(real.parent, real.name)
     with partial_folder(real.parent, real.name) as partial:
         yield partial
@@ -235,12 +235,14 @@ def beside(output: Path, ending: str) -> Path | None:
     destination = find(output)
     if destination.is_stream:
         return None
-    real = destination.path
+    real = destination.real
     return real.with_name(real.name + ending)
 
 
 def _meet(output: Destination, other: Destination | Path) -> bool:
     """Whether one is the other, or is in it."""
+    there: Path | None
+    found: os.stat_result | None
     if isinstance(other, Path):
         there, found = Path(os.path.realpath(other)), os.stat(other)
     else:

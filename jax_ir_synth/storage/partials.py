@@ -103,7 +103,8 @@ def remove_unlocked(folder: Path) -> None:
 def _is_dead(path: Path, free: bool | None) -> bool:
     if free is False:
         return False
-    here = _NAME.fullmatch(path.name)["boot"] == _boot()
+    named = _NAME.fullmatch(path.name)
+    here = named is not None and named["boot"] == _boot()
     return (free and here) or time.time() - _last_written(path) > _SILENT_SECONDS
 
 

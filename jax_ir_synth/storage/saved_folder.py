@@ -89,6 +89,7 @@ def put(made: Path, folder: Path, overwrite: bool) -> None:
     Args:
       made: what `save_to_disk` wrote, in a partial folder.
       folder: with links followed.
+      overwrite: whether files of ours that are there are replaced.
 
     Raises:
       NotPlacedError: it couldn't be put there; the message says where all of it is kept.

@@ -104,7 +104,7 @@ def _open_folder(destination: Destination, overwrite: bool, flag: str):
     path = destination.given
     if destination.is_stream or (destination.exists and not destination.is_folder):
         raise OutputError(f"`{flag}` (={path}) must be a dataset folder, or new")
-    folder = destination.path
+    folder = destination.real
     if destination.exists and not saved_folder.may_replace(folder, overwrite):
         if saved_folder.is_ours(folder):
             check_new(flag, destination, overwrite)
@@ -172,9 +172,8 @@ def parquet_file(path: Path) -> Iterator[Callable[[dict], None]]:
     from jax_ir_synth.schema.columns import SCHEMA
 
     # No datasets metadata in the schema: 3.6.0 can't read the features that later lines write.
-    with ParquetWriter(path, SCHEMA, compression="zstd") as writer:
-        with _batched(writer) as write:
-            yield write
+    with ParquetWriter(path, SCHEMA, compression="zstd") as writer, _batched(writer) as write:
+        yield write
 
 
 @contextlib.contextmanager
