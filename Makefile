@@ -1,11 +1,11 @@
-# Two commands do everything, set-up included: `make dataset` and `make test`.
+# Each target does everything, set-up included; `make dataset` and `make test` are the main ones.
 
 PYTHON ?= python3
 # Worker processes of the main job: all cores, up to eight.
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ "$$n" -le 8 ] && echo "$$n" || echo 8)
 OUTPUT ?= data/rows
-# What the tests need.
-EXTRAS := test,cuda-ir,scale,scale-ray,publish,croissant,browser,evaluate
+# What the tests and the checks of the sources need.
+EXTRAS := test,lint,cuda-ir,scale,scale-ray,publish,croissant,browser,evaluate
 
 # venv(folder, extras): a fresh environment with this package in it.
 define venv
@@ -15,15 +15,21 @@ define venv
 		and f"$(PYTHON) is Python {v}; name a Python >= 3.11 with PYTHON=...")'
 	rm -rf $(1)
 	$(PYTHON) -m venv $(1)
-	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[$(2)]'
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.$(if $(2),[$(2)])'
 	touch $@
 endef
 
-.PHONY: dataset test clean
+.PHONY: dataset lint test clean
 
-dataset: .venv/ready
-	.venv/bin/python -m jax_ir_synth --count 1500 --device both --num-proc $(JOBS) \
+dataset: .venv-dataset/ready
+	.venv-dataset/bin/python -m jax_ir_synth --count 1500 --device both --num-proc $(JOBS) \
 		--output $(OUTPUT) --overwrite
+
+# Layout, lint and types.
+lint: .venv/ready
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
 
 # In the order of tests/conftest.py: xdist itself puts files of few tests last, the long sweeps.
 test: .venv/ready .venv-datasets3/ready
@@ -32,9 +38,13 @@ test: .venv/ready .venv-datasets3/ready
 		tests/publish/test_loading.py tests/publish/test_tables.py
 
 clean:
-	rm -rf .venv .venv-datasets3
+	rm -rf .venv .venv-dataset .venv-datasets3
 
-# The newest datasets.
+# What generating rows needs, and no more.
+.venv-dataset/ready: setup.cfg pyproject.toml
+	$(call venv,.venv-dataset,)
+
+# To work on the package, with the newest datasets.
 .venv/ready: setup.cfg pyproject.toml
 	$(call venv,.venv,$(EXTRAS))
 

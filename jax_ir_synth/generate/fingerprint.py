@@ -15,7 +15,7 @@ VERSIONED = ("jax", "jaxlib", "numpy", "scipy", "capstone")
 # What makes a folder a package.
 _MARK = "__init__.py"
 # The kinds of files that the package ships: modules, and `package_data` of setup.cfg.
-SUFFIXES = frozenset({".py", ".csv", ".json", ".md", ".html", ".css", ".js"})
+SUFFIXES = frozenset({".py", ".csv", ".json", ".md", ".html", ".css", ".js", ".typed"})
 
 
 def sources(folder: Path) -> Iterator[str]:
