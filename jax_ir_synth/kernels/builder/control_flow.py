@@ -7,6 +7,7 @@ import numpy as np
 from jax_ir_synth.kernels.builder.loop_simulation import forgets, rehearse
 from jax_ir_synth.kernels.builder.program_builder import Draft, captured
 from jax_ir_synth.kernels.builder.values import SAMPLES, Block, Undrawable, Value
+from jax_ir_synth.kernels.ops import OPS
 
 _STEPS = np.linspace(0.0, 1.0, SAMPLES)
 
@@ -416,16 +417,7 @@ def associative_scan(draft: Draft, xs: Value, name: str, reverse: bool = False) 
     n = xs.shape[0] if xs.ndim else 0
     if n < 2 or n > 64:
         raise Undrawable("associative_scan: length")
-    ranges = {
-        "add": (min(xs.low, n * xs.low), max(xs.high, n * xs.high)),
-        "maximum": (xs.low, xs.high),
-        "minimum": (xs.low, xs.high),
-        "mul": (min(xs.low, xs.low**n), max(xs.high, xs.high**n)),
-        "logaddexp": (xs.low, xs.high + float(np.log(n))),
-    }
-    if name == "mul" and not (0.4 <= xs.low and xs.high <= 1.8 and n <= 10):
-        raise Undrawable("associative_scan: products of wide range")
-    low, high = ranges[name]
+    low, high = OPS[name].cumulated(xs, n)
 
     def parameters():
         return [

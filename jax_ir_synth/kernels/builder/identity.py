@@ -6,12 +6,13 @@ import ml_dtypes
 import numpy as np
 
 from jax_ir_synth.kernels.builder.values import FLOATS, Value, flatten
-from jax_ir_synth.kernels.ops import OPS
-from jax_ir_synth.kernels.ops.products import equation_of
+from jax_ir_synth.kernels.ops import OPS, named_by_kind
+from jax_ir_synth.kernels.ops.products import canonical_equation
 
 # Parameters that name a structure rather than a size, a position or a constant: kept in the skeleton.
 _STRUCTURE = {"equation", "mode", "reverse", "keepdims", "carries", "xs"}
 _HIDDEN = {"parts", "number", "marker", "range", "spread", "claim", "means", "samples"}
+_BRANCHES, _CALLS = named_by_kind("branch"), named_by_kind("call")
 _ROUND = {"float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
 
 
@@ -96,13 +97,12 @@ class _Walk:
 
     def node(self, node: Value) -> None:
         op, params = node.op, node.params
-        equation = equation_of(op, node.operands, params)
+        record = OPS.get(op)
+        equation = record.equation(node.operands, params) if record and record.equation else None
         if equation is not None:
             # Products are lowered alike, whichever function they are asked of.
-            op, params = (
-                "einsum" if op in OPS and len(node.operands) == 2 else op,
-                {"equation": equation},
-            )
+            op = "einsum" if len(node.operands) == 2 else op
+            params = {"equation": canonical_equation(equation)}
         mean = op == "mean"
         if mean:
             # It is lowered as a sum divided by a number, which is another value than the mean itself.
@@ -122,7 +122,7 @@ class _Walk:
             if node.dtype in FLOATS
             else next((v.dtype for v in node.operands if v.is_float and not v.weak), None)
         )
-        for operand in node.operands[:1] if node.op in ("cond", "switch") else node.operands:
+        for operand in node.operands[:1] if node.op in _BRANCHES else node.operands:
             self.value(operand, dtype)
         for block in node.blocks:
             self.block(node, block)
@@ -132,10 +132,10 @@ class _Walk:
 
     def block(self, node: Value, block) -> None:
         # A function of plain operands is its body with the operands put in: the same IR as a closure.
-        if node.op in ("cond", "switch"):
+        if node.op in _BRANCHES:
             for parameter, operand in zip(block.params, node.operands[1:], strict=True):
                 self.received[id(parameter)] = operand
-        elif node.op in ("call", "checkpoint", "jit"):
+        elif node.op in _CALLS:
             for parameter, operand in zip(
                 block.params, node.operands[len(node.operands) - len(block.params) :]
             ):

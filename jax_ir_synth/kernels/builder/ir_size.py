@@ -4,47 +4,26 @@ import math
 from collections import Counter
 
 from jax_ir_synth.kernels.builder.values import Undrawable, Value
-from jax_ir_synth.kernels.ops.ir_sizes import BASE, BYTES, OTHER
+from jax_ir_synth.kernels.ops import RECORDS, named_by_kind
+from jax_ir_synth.kernels.ops.constructs import LEAVES
 
+# Bytes of a program without operations; of the hashing of random bits; of an operation that no
+# benchmark measured.
+BASE = 890
+THREEFRY = 25_900
+OTHER = 6140
 # Bytes of one IR column; a row holds two, and the estimate is rough: 64 KiB stay out of reach.
 LONGEST = 30_500
 # Hashed keys take the most of a row, and always the same text: there the estimate is too high by this.
 _SURELY = 200
 
-_FREE = {"parameter", "literal", "part", "merged", "half", "counter"}
-_LOOPS = {"scan", "fori_loop", "map", "while_loop"}
-# Their text grows with each doubling of the length that they run over.
-_DOUBLING = {"cummax", "cummin", "cumprod", "cumlogsumexp", "linear_recurrence", "associative_scan"}
-_LIKE_CUMMAX = {"cummin", "cumprod", "cumlogsumexp"}  # written out alike
-_LIKE_NORMAL = {
-    f"random_{name}"
-    for name in (
-        "uniform",
-        "uniform_between",
-        "exponential",
-        "gumbel",
-        "laplace",
-        "truncated",
-        "rademacher",
-    )
-}
-
-# Operations that are too rare for the fit, or longer in some programs than it says: bytes as measured.
-_AT_LEAST = {
-    "zeta": 27_500,
-    "random_choice": 12_200,
-    "median": 10_600,
-    "cummax": 8_100,
-    "associative_scan": 8_000,
-}
+_LOOPS = named_by_kind("loop")
+_FREE = frozenset(record.name for record in LEAVES if not record.ir_bytes)
 
 
 def footprint(outputs) -> int:
     """Estimated bytes of the IR column (forward and backward) of a program with these outputs."""
-    return BASE + sum(
-        round(times * max(BYTES.get(op, OTHER), _AT_LEAST.get(op, 0)))
-        for op, times in operations(outputs).items()
-    )
+    return BASE + sum(round(times * bytes_of(op)) for op, times in operations(outputs).items())
 
 
 def require_short(outputs, limit: int = LONGEST) -> None:
@@ -67,7 +46,7 @@ def operations(outputs) -> Counter:
             continue
         seen.add(id(value))
         if value.op not in _FREE:
-            times[_kind(value)] += weight * _length_factor(value)
+            times[RECORDS[value.op].sized_as or value.op] += weight * _length_factor(value)
             if value.op.startswith("random_") and _is_threefry(value.operands[0]):
                 times["threefry"] += weight  # the bits are hashed by a long text
         stack.extend((v, weight) for v in (*value.operands, *value.params.get("means", ())))
@@ -76,23 +55,24 @@ def operations(outputs) -> Counter:
     return times
 
 
-def _kind(value: Value) -> str:
-    op = value.op.removesuffix("_reverse")
-    if op in _LIKE_CUMMAX:
-        return "cummax"
-    return "random_normal" if op in _LIKE_NORMAL else op
+def bytes_of(op: str) -> int:
+    """Estimated bytes that one use of a node adds to an IR column."""
+    if op == "threefry":
+        return THREEFRY
+    measured = RECORDS[op].ir_bytes
+    return OTHER if measured is None else measured
 
 
 def _is_threefry(key: Value) -> bool:
     return (
-        key.op in ("argument", "new_key")
+        key.op == "argument"
         or key.op in ("part", "split_key", "fold_in")
         and _is_threefry(key.operands[0])
     )
 
 
 def _length_factor(value: Value) -> float:
-    if value.op.removesuffix("_reverse") not in _DOUBLING:
+    if not RECORDS[value.op].doubles:
         return 1.0
     axis = value.params.get("axis", 0)
     return math.log2(max(2, value.operands[0].shape[axis if isinstance(axis, int) else 0]))

@@ -8,40 +8,12 @@ import numpy as np
 from jax_ir_synth.kernels.builder.stream import Stream
 from jax_ir_synth.kernels.builder.values import FLOATS, LIMITS, SAMPLES, Block, Undrawable, Value
 from jax_ir_synth.kernels.ops import OPS
+from jax_ir_synth.kernels.ops.base import Op
 from jax_ir_synth.kernels.ops.reductions import normalise_axes
 
 _MAX_SIZE = 1024  # elements of one value: a row is run to be proven, by an interpreter
 _MIN_STD = 0.02  # of a float value's samples: below this it is nearly constant
 _MIN_RELATIVE = 0.004  # standard deviation over magnitude, likewise
-_REDUCED = {
-    "sum",
-    "mean",
-    "prod",
-    "max",
-    "min",
-    "var",
-    "std",
-    "norm",
-    "norm_l1",
-    "logsumexp",
-    "median",
-    "nanmean",
-    "nanmax",
-    "nanmin",
-    "nansum",
-    "norm_inf",
-    "sum_where",
-    "max_where",
-    "average",
-    "quantile",
-    "trapezoid",
-    "ptp",
-    "any",
-    "all",
-    "count_nonzero",
-    "argmax",
-    "argmin",
-}
 _MAX_ARGUMENTS = 12
 
 
@@ -199,12 +171,14 @@ class Draft:
     def apply(self, name: str, *operands, **params) -> Value:
         """The value of operation `name` on the operands (Python numbers become literals)."""
         values = tuple(v if isinstance(v, Value) else self.literal(v) for v in operands)
-        name, values = _canonical(name, values)
         op = OPS[name]
-        if name in _REDUCED:
+        if op.canonical is not None and (instead := op.canonical(values)):
+            name, values = instead
+            op = OPS[name]
+        if op.reduces:
             params["axis"] = normalise_axes(params.get("axis"), values[0].ndim)
         elif "axis" in params and params["axis"] < 0:
-            params["axis"] += values[0].ndim + (name in ("stack", "expand_dims"))
+            params["axis"] += values[0].ndim + op.adds_axis
         claim = params.get("claim")
         if claim is None:
             op.check_domain(values, params)
@@ -246,7 +220,7 @@ class Draft:
             diff=diff,
             deps=deps,
             level=level,
-            centred=_centred(name, op, values),
+            centred=_is_centred(op, values),
             weak=bool(values) and all(v.weak for v in values),
         )
         if result.centred and name in ("sum", "mean"):
@@ -417,24 +391,12 @@ def _resolve(mask: int, bound: dict[int, Value], loops: dict[int, Value], kind: 
     return mask
 
 
-def _canonical(name: str, values: tuple[Value, ...]) -> tuple[str, tuple[Value, ...]]:
-    """One name for what lowers to one operation, however it was asked for."""
-    if name == "div" and values[0].is_literal and values[0].params["value"] == 1:
-        return "reciprocal", values[1:]
-    if name == "power" and values[1].is_literal and values[1].params["value"] in (2, 3):
-        return {2: "square", 3: "cube"}[values[1].params["value"]], values[:1]
-    return name, values
-
-
-_SCALINGS = ("mul", "div")
-
-
-def _centred(name: str, op, values: tuple[Value, ...]) -> bool:
-    """Does the sum of the result's elements stay constant?"""
-    if name in ("softmax", "standardize", "masked_softmax"):
+def _is_centred(op: Op, values: tuple[Value, ...]) -> bool:
+    """Whether the sum of the result's elements stays constant."""
+    if op.centred:
         return True
     if not any(v.centred for v in values):
         return False
-    if name in _SCALINGS:
+    if op.scales:
         return any(v.ndim == 0 for v in values)
     return op.linear

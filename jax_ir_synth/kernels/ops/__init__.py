@@ -1,9 +1,18 @@
-"""The operator table: every operation that a program can hold, by name."""
+"""The operator table: every operation that a program can hold, by name.
+
+`OPS` holds the operations on arrays, `CONSTRUCTS` the nodes that run inner functions or have several
+results, `RECORDS` both and the leaves. To add an operation, write its record in the file of its
+kind; the record generates its tests (`tests/kernels/test_operations.py`), and the list in its
+`weights` draws it. The NumPy reference must know each function that a spelling calls.
+"""
+
+from collections.abc import Iterable
 
 from jax_ir_synth.kernels.ops import (
     along,
     binary,
     choices,
+    constructs,
     contractions,
     creation,
     geometry,
@@ -18,10 +27,9 @@ from jax_ir_synth.kernels.ops import (
     ternary,
     unary,
 )
-from jax_ir_synth.kernels.ops.base import Op
+from jax_ir_synth.kernels.ops.base import Construct, Op, Record
 
-OPS: dict[str, Op] = {}
-for _module in (
+_MODULES = (
     unary,
     binary,
     ternary,
@@ -38,8 +46,23 @@ for _module in (
     geometry,
     masked,
     contractions,
-):
-    for _op in _module.TABLE:
-        if _op.name in OPS:
-            raise ValueError(f"operation {_op.name!r} is declared twice")
-        OPS[_op.name] = _op
+)
+
+
+def _by_name(records: Iterable[Record]) -> dict:
+    table: dict = {}
+    for record in records:
+        if record.name in table:
+            raise ValueError(f"operation {record.name!r} is declared twice")
+        table[record.name] = record
+    return table
+
+
+OPS: dict[str, Op] = _by_name(op for module in _MODULES for op in module.TABLE)
+CONSTRUCTS: dict[str, Construct] = _by_name(constructs.TABLE)
+RECORDS: dict[str, Record] = _by_name((*OPS.values(), *CONSTRUCTS.values(), *constructs.LEAVES))
+
+
+def named_by_kind(kind: str) -> frozenset[str]:
+    """The constructs of a kind."""
+    return frozenset(record.name for record in CONSTRUCTS.values() if record.kind == kind)

@@ -48,7 +48,7 @@ def _cum(name, bounds, sample, **options):
     return Op(name, spellings, bounds, sample, shape=axis_kept, dtype=first_dtype, **options)
 
 
-def _softmax_like(name, bounds, sample, centred):
+def _softmax_like(name, bounds, sample, **options):
     return Op(
         name,
         ((1, f"jax.nn.{name}({{0}}{{last_axis}})"),),
@@ -59,6 +59,7 @@ def _softmax_like(name, bounds, sample, centred):
         accepts=lambda o, p: (
             4 <= o[0].shape[p["axis"]] <= 64 and o[0].samples.std() > 0.2 and o[0].bound <= 30
         ),
+        **options,
     )
 
 
@@ -68,12 +69,15 @@ TABLE = (
         _scan_bounds,
         lambda o, p: o[0].samples * (1 + RAMP * 0.5 * o[0].shape[p["axis"]]),
         linear=True,
+        ir_bytes=2630,
     ),
     _cum(
         "cumprod",
         _cumprod_bounds,
         lambda o, p: o[0].samples ** (1 + np.round(3 * RAMP)),
         accepts=_cumprod_ok,
+        sized_as="cummax",
+        doubles=True,
     ),
     _cum(
         "cummax",
@@ -82,6 +86,8 @@ TABLE = (
             np.maximum.accumulate(np.maximum(o[0].samples, np.roll(o[0].samples, 1))) * 0.5
             + 0.5 * o[0].samples
         ),
+        ir_bytes=8100,
+        doubles=True,
     ),
     _cum(
         "cummin",
@@ -90,33 +96,44 @@ TABLE = (
             np.minimum.accumulate(np.minimum(o[0].samples, np.roll(o[0].samples, 1))) * 0.5
             + 0.5 * o[0].samples
         ),
+        sized_as="cummax",
+        doubles=True,
     ),
     _cum(
         "cumlogsumexp",
         lambda o, p: (o[0].low, o[0].high + math.log(o[0].shape[p["axis"]])),
         lambda o, p: o[0].samples * 0.5 + np.log(1 + RAMP * o[0].shape[p["axis"]]),
+        sized_as="cummax",
+        doubles=True,
     ),
     _cum(
         "cumsum_reverse",
         _scan_bounds,
         lambda o, p: o[0].samples * (1 + RAMP * 0.5 * o[0].shape[p["axis"]]),
         linear=True,
+        sized_as="cumsum",
     ),
     _cum(
         "cumprod_reverse",
         _cumprod_bounds,
         lambda o, p: o[0].samples ** (1 + np.round(3 * RAMP)),
         accepts=_cumprod_ok,
+        sized_as="cummax",
+        doubles=True,
     ),
     _cum(
         "cummax_reverse",
         keep_bounds,
         lambda o, p: np.maximum(o[0].samples, np.roll(o[0].samples, 1)) * 0.5 + 0.5 * o[0].samples,
+        sized_as="cummax",
+        doubles=True,
     ),
     _cum(
         "cumlogsumexp_reverse",
         lambda o, p: (o[0].low, o[0].high + math.log(o[0].shape[p["axis"]])),
         lambda o, p: o[0].samples * 0.5 + np.log(1 + RAMP * o[0].shape[p["axis"]]),
+        sized_as="cummax",
+        doubles=True,
     ),
     _softmax_like(
         "softmax",
@@ -124,19 +141,22 @@ TABLE = (
         lambda o, p: (
             np.exp(o[0].samples) / np.exp(o[0].samples).mean() / o[0].shape[p["axis"]] * 1.0
         ),
-        True,
+        ir_bytes=4820,
+        role="softmax",
+        centred=True,
     ),
     _softmax_like(
         "log_softmax",
         lambda o, p: (2 * o[0].low - o[0].high - math.log(o[0].shape[p["axis"]]) - 1e-3, 0.0),
         lambda o, p: o[0].samples - math.log(np.exp(o[0].samples).mean() * o[0].shape[p["axis"]]),
-        False,
+        ir_bytes=3130,
+        role="log",
     ),
     _softmax_like(
         "standardize",
         lambda o, p: (-math.sqrt(o[0].shape[p["axis"]]), math.sqrt(o[0].shape[p["axis"]])),
         lambda o, p: (o[0].samples - o[0].samples.mean()) / (o[0].samples.std() + 1e-3),
-        True,
+        centred=True,
     ),
     Op(
         "diff",
@@ -146,6 +166,7 @@ TABLE = (
         shape=changing_axis(lambda n, p: n - 1),
         dtype=first_dtype,
         linear=True,
+        role="diff",
     ),
     Op(
         "top_k",

@@ -1,34 +1,51 @@
-"""What an operation is: its spellings, domain, shape rule, range rule and effect on samples."""
+"""What an operation is: one record with all that any stage knows about it.
 
-from collections.abc import Callable
-from dataclasses import dataclass
+A `Record` holds what is said of every kind of node of a program: how long its IR is, what its
+results and its docstring are called. An `Op` is a record of an operation on arrays, which adds the
+rules that draw, print, bound and sample it; a `Construct` is one of what runs inner functions or
+has several results. The tables by operation that other modules need are comprehensions over the
+records: no other file names an operation in order to say what it is.
+
+Range rules take the operands and parameters and give an interval that holds every element of the
+result, whenever the operands' elements lie in theirs. Sample rules give `SAMPLES` typical elements.
+They are float64 NumPy formulas that only estimate: no row is proven by them. The reference
+(`jax_ir_synth.reference`) has formulas of its own, and neither imports the other; where an
+operation is one function of NumPy or SciPy (`np.exp`, `special.erf`), both call that function.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from jax_ir_synth.kernels.builder.values import Undrawable, Value, broadcast, promote
+from jax_ir_synth.kernels.ops.examples import Example
 
 ANY = (-np.inf, np.inf)
 
 
 def elementwise_shape(operands: tuple[Value, ...], params: dict) -> tuple[int, ...]:
-    """Broadcast of the operands' shapes."""
+    """Broadcasts the operands' shapes."""
     return broadcast(*(v.shape for v in operands))
 
 
 def promoted_dtype(operands: tuple[Value, ...], params: dict) -> str:
-    """JAX's promotion of the operands' dtypes."""
+    """Promotes the operands' dtypes as JAX does."""
     return promote(*operands)
 
 
 def bool_dtype(operands: tuple[Value, ...], params: dict) -> str:
+    """Dtype rule of a condition."""
     return "bool"
 
 
 def first_dtype(operands: tuple[Value, ...], params: dict) -> str:
+    """Dtype rule of an operation that keeps its first operand's dtype."""
     return operands[0].dtype
 
 
 def first_shape(operands: tuple[Value, ...], params: dict) -> tuple[int, ...]:
+    """Shape rule of an operation that keeps its first operand's shape."""
     return operands[0].shape
 
 
@@ -38,22 +55,85 @@ def keep_bounds(operands: tuple[Value, ...], params: dict) -> tuple[float, float
 
 
 def keep_samples(operands: tuple[Value, ...], params: dict) -> np.ndarray:
+    """Samples of an operation that moves elements and makes none."""
     return operands[0].samples
 
 
-@dataclass(frozen=True, slots=True)
-class Op:
-    """One operation.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What every stage may ask about a node of a program.
 
-    `spellings` are `(weight, template)` or `(weight, template, condition)`; a template's `{0}` is the
-    first operand as a whole expression, `{0:70}` the operand put in brackets where it binds weaker
-    than 70, `{axis}` a parameter as its formatter writes it; `70|…` says how strongly the result binds
-    (100, an atom, if nothing is said). `bounds` and `sample` take (operands, params). `domain` holds
-    for each operand the range it must lie in. `smooth` is False where no gradient passes; `select`
-    names the operands that pass none (an index, a condition). `checked` is False for operations that
-    may make a constant (zeros) or whose samples say nothing about variation. `skeleton` names the
-    operation whose IR differs from this one's in constants alone, where there is one. `branches` says
-    that JAX writes the operation out with a choice of its own, which would blur a branch category.
+    Attributes:
+      name: the node's `op`.
+      ir_bytes: bytes that one use adds to an IR column, forward and backward together, as
+        `benchmarks/fit_costs.py` measures them.
+      sized_as: the operation that is written out alike, with which this one counts in the fit.
+      doubles: whether the IR grows with each doubling of the length that the operation runs over.
+      role: which of the names people give to locals suit its results ("any" where all do).
+      title: what a docstring calls it; None for its name, "" where it isn't worth mention.
+      dull: whether no kernel is named after it.
+    """
+
+    name: str
+    ir_bytes: int | None = None
+    sized_as: str = ""
+    doubles: bool = False
+    role: str = "any"
+    title: str | None = None
+    dull: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Construct(Record):
+    """A node that runs inner functions, or has several results; the printer has a function for each.
+
+    Attributes:
+      kind: "branch" (its first operand chooses one of its functions), "loop" (it runs its function
+        several times), "call" (it is its function, applied to its operands) or "".
+    """
+
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Op(Record):
+    """An operation on arrays.
+
+    Attributes:
+      spellings: `(weight, template)` or `(weight, template, condition)`. In a template `{0}` is the
+        first operand as an expression, `{0:70}` the operand put in brackets where it binds weaker
+        than 70, `{axis}` a parameter as its formatter writes it; `70|…` says how strongly the
+        result binds (100, an atom, if nothing is said).
+      bounds: range rule, of (operands, params).
+      sample: sample rule, of (operands, params).
+      domain: for each operand the range that it must lie in, where the function and its derivative
+        are finite and well conditioned.
+      accepts: a further condition on (operands, params).
+      shape: shape rule, of (operands, params).
+      dtype: dtype rule, of (operands, params).
+      smooth: False where no gradient passes.
+      select: the operands that pass no gradient (an index, a condition).
+      checked: False where the result may be a constant (zeros), or its samples say nothing about
+        variation.
+      linear: whether the result is linear in the operands.
+      scales: whether the result's elements are the first operand's, each times another number.
+      centred: whether the elements along an axis sum to a constant, so that a gradient of their
+        plain sum is zero.
+      reduces: whether the parameter `axis` holds the axes that are reduced.
+      adds_axis: whether `axis` counts the result's axes, one more than the operand's.
+      dtypes: dtypes of which one operand must be.
+      skeleton: the operation whose IR differs from this one's in constants alone.
+      branches: whether JAX writes the operation out with a choice of its own, which would blur a
+        branch category.
+      saturates: whether the function is constant, in float32, far from zero.
+      flat: whether a part of its domain has no gradient at all.
+      equation: for products of arrays, the einsum (of operands, params) that they lower as.
+      canonical: of operands, `(name, operands)` of another operation that lowers alike; or None.
+      cumulated: of (operand, length), the range of a running combination of `length` elements.
+      meets: of (first, second, dtype), raises Undrawable where one operand would not matter.
+      uniform: whether CPU and CUDA StableHLO are the same text.
+      weights: how often the operation is drawn, by the list that draws it.
+      examples: calls on parts of the domain; without any, `default_examples` derives them.
     """
 
     name: str
@@ -68,13 +148,26 @@ class Op:
     select: tuple[int, ...] = ()
     checked: bool = True
     linear: bool = False
+    scales: bool = False
+    centred: bool = False
+    reduces: bool = False
+    adds_axis: bool = False
     dtypes: tuple[str, ...] = ("float32", "float16", "bfloat16")
     skeleton: str = ""
     branches: bool = False
+    saturates: bool = False
+    flat: bool = False
+    equation: Callable | None = None
+    canonical: Callable | None = None
+    cumulated: Callable | None = None
+    meets: Callable | None = None
+    uniform: bool = True
+    weights: Mapping[str, int] = field(default_factory=dict)
+    examples: tuple[Example, ...] = ()
 
     def check_domain(self, operands: tuple[Value, ...], params: dict) -> None:
         """Raises Undrawable where an operand may leave the operation's domain."""
-        for value, (low, high) in zip(operands, self.domain):
+        for value, (low, high) in zip(operands, self.domain, strict=False):
             if value.low < low or value.high > high:
                 raise Undrawable(f"{self.name}: {value!r} is not in [{low}, {high}]")
         if self.accepts is not None and not self.accepts(operands, params):
@@ -82,11 +175,11 @@ class Op:
 
 
 def positive_or_negative(value: Value, margin: float = 0.2) -> bool:
-    """True where the value stays away from zero."""
+    """Whether the value stays away from zero."""
     return value.low >= margin or value.high <= -margin
 
 
 def same_shape_and_dtype(operands: tuple[Value, ...]) -> bool:
-    """What the `lax` spelling of an operation asks for."""
+    """Whether the operands are as the `lax` spelling of an operation asks for."""
     first = operands[0]
     return all(v.shape == first.shape and v.dtype == first.dtype and not v.weak for v in operands)

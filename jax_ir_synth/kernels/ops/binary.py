@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from jax_ir_synth.kernels.builder.values import Undrawable, Value
 from jax_ir_synth.kernels.ops.base import ANY, Op, bool_dtype, positive_or_negative
 
 NUMBERS = ("float32", "float16", "bfloat16", "int32")
@@ -82,6 +83,65 @@ def _atan2_bounds(operands, params):
     return -np.pi, np.pi
 
 
+def _inverse(operands):
+    """1 / x lowers as the reciprocal does."""
+    x, y = operands
+    return ("reciprocal", (y,)) if x.is_literal and x.params["value"] == 1 else None
+
+
+def _small_power(operands):
+    """Squares and cubes are operations of their own."""
+    x, n = operands
+    name = {2: "square", 3: "cube"}.get(n.params["value"]) if n.is_literal else None
+    return (name, (x,)) if name else None
+
+
+def _require_alike(x: Value, y: Value, dtype: str) -> None:
+    """Neither operand may drown the other in a sum or an extremum, at the dtype's precision."""
+    low, high = sorted((float(x.samples.std()) + 1e-9, float(y.samples.std()) + 1e-9))
+    if high / low > (40 if dtype == "float32" else 8) and not (x.is_literal or y.is_literal):
+        raise Undrawable("one operand drowns the other")
+
+
+def _require_crossing(x: Value, y: Value, dtype: str) -> None:
+    """Each operand must be the greater one of some elements."""
+    _require_alike(x, y, dtype)
+    share = (x.samples > y.samples).mean()
+    if not 0.2 <= share <= 0.8 or x.size <= 4 and y.size <= 4:
+        raise Undrawable("one operand always wins")
+
+
+def _require_wrapping(x: Value, y: Value, dtype: str) -> None:
+    """A truncated remainder must differ from its dividend in some elements."""
+    if (abs(x.samples) > y.samples).mean() < 0.25:
+        raise Undrawable("a remainder that never wraps")
+
+
+def _require_floored_wrapping(x: Value, y: Value, dtype: str) -> None:
+    """Likewise a floored one, which differs where the dividend is negative, too."""
+    if ((x.samples > y.samples) | (x.samples < 0)).mean() < 0.25:
+        raise Undrawable("a remainder that never wraps")
+
+
+def _running_sum(x, n):
+    return min(x.low, n * x.low), max(x.high, n * x.high)
+
+
+def _running_product(x, n):
+    # Powers of what lies farther from 1 leave every range within a few steps.
+    if not (0.4 <= x.low and x.high <= 1.8 and n <= 10):
+        raise Undrawable("associative_scan: products of wide range")
+    return min(x.low, x.low**n), max(x.high, x.high**n)
+
+
+def _running_extremum(x, n):
+    return x.low, x.high
+
+
+def _running_logaddexp(x, n):
+    return x.low, x.high + float(np.log(n))
+
+
 def _ints(fn):
     return lambda x, y: fn(x.astype(np.int64), y.astype(np.int64)).astype(np.float64)
 
@@ -104,27 +164,73 @@ _compare = {
 }
 
 TABLE = (
-    _binary("add", _infix("+", 60, "add", "add"), np.add, dtypes=NUMBERS, linear=True),
-    _binary("sub", _infix("-", 60, "subtract", "sub"), np.subtract, dtypes=NUMBERS, linear=True),
-    _binary("mul", _infix("*", 70, "multiply", "mul"), np.multiply, dtypes=NUMBERS),
-    _binary("div", _infix("/", 70, "divide", "div"), np.divide, accepts=_away_from_zero),
+    _binary(
+        "add",
+        _infix("+", 60, "add", "add"),
+        np.add,
+        dtypes=NUMBERS,
+        linear=True,
+        ir_bytes=360,
+        dull=True,
+        meets=_require_alike,
+        cumulated=_running_sum,
+    ),
+    _binary(
+        "sub",
+        _infix("-", 60, "subtract", "sub"),
+        np.subtract,
+        dtypes=NUMBERS,
+        linear=True,
+        ir_bytes=410,
+        role="diff",
+        dull=True,
+        meets=_require_alike,
+    ),
+    _binary(
+        "mul",
+        _infix("*", 70, "multiply", "mul"),
+        np.multiply,
+        dtypes=NUMBERS,
+        ir_bytes=580,
+        dull=True,
+        scales=True,
+        cumulated=_running_product,
+    ),
+    _binary(
+        "div",
+        _infix("/", 70, "divide", "div"),
+        np.divide,
+        accepts=_away_from_zero,
+        ir_bytes=800,
+        dull=True,
+        scales=True,
+        canonical=_inverse,
+    ),
     _binary(
         "maximum",
         ((6, "jnp.maximum({0}, {1})"), (1, "lax.max({0}, {1})", "same")),
         np.maximum,
         dtypes=NUMBERS,
+        ir_bytes=2490,
+        meets=_require_crossing,
+        cumulated=_running_extremum,
     ),
     _binary(
         "minimum",
         ((6, "jnp.minimum({0}, {1})"), (1, "lax.min({0}, {1})", "same")),
         np.minimum,
         dtypes=NUMBERS,
+        ir_bytes=2870,
+        meets=_require_crossing,
+        cumulated=_running_extremum,
     ),
     _binary(
         "power",
         ((4, "90|{0:91} ** {1:81}"), (3, "jnp.power({0}, {1})"), (1, "lax.pow({0}, {1})", "same")),
         np.power,
         domain=((0.1, 10.0), (-3.0, 3.0)),
+        ir_bytes=1510,
+        canonical=_small_power,
     ),
     # A power by a Python integer (4 or more; squares and cubes are operations of their own).
     Op(
@@ -140,6 +246,7 @@ TABLE = (
         np.mod,
         bounds=_mod_bounds,
         domain=(ANY, (0.3, np.inf)),
+        meets=_require_floored_wrapping,
     ),
     _binary(
         "fmod",
@@ -147,6 +254,7 @@ TABLE = (
         np.fmod,
         bounds=_rem_bounds,
         domain=(ANY, (0.3, np.inf)),
+        meets=_require_wrapping,
     ),
     _binary(
         "rem",
@@ -160,6 +268,7 @@ TABLE = (
             and not o[0].weak
             and not o[1].weak
         ),
+        meets=_require_wrapping,
     ),
     _binary(
         "arctan2",
@@ -167,6 +276,7 @@ TABLE = (
         np.arctan2,
         bounds=_atan2_bounds,
         accepts=_atan2_accepts,
+        ir_bytes=600,
     ),
     _binary(
         "hypot",
@@ -174,9 +284,24 @@ TABLE = (
         np.hypot,
         bounds=_hypot_bounds,
         accepts=_one_away_from_zero,
+        ir_bytes=19130,
+        role="norm",
     ),
-    _binary("logaddexp", ((3, "jnp.logaddexp({0}, {1})"),), np.logaddexp),
-    _binary("logaddexp2", ((1, "jnp.logaddexp2({0}, {1})"),), np.logaddexp2),
+    _binary(
+        "logaddexp",
+        ((3, "jnp.logaddexp({0}, {1})"),),
+        np.logaddexp,
+        ir_bytes=3790,
+        meets=_require_alike,
+        cumulated=_running_logaddexp,
+    ),
+    _binary(
+        "logaddexp2",
+        ((1, "jnp.logaddexp2({0}, {1})"),),
+        np.logaddexp2,
+        ir_bytes=6200,
+        meets=_require_alike,
+    ),
     _binary(
         "copysign",
         ((1, "jnp.copysign({0}, {1})"),),
@@ -192,36 +317,48 @@ TABLE = (
         ((6, "10|{0:11} > {1:11}"), (1, "jnp.greater({0}, {1})"), (1, "lax.gt({0}, {1})", "same")),
         lambda x, y: (x > y) * 1.0,
         **_compare,
+        ir_bytes=510,
+        dull=True,
     ),
     _binary(
         "less",
         ((5, "10|{0:11} < {1:11}"), (1, "jnp.less({0}, {1})"), (1, "lax.lt({0}, {1})", "same")),
         lambda x, y: (x < y) * 1.0,
         **_compare,
+        ir_bytes=610,
+        dull=True,
     ),
     _binary(
         "greater_equal",
         ((4, "10|{0:11} >= {1:11}"), (1, "jnp.greater_equal({0}, {1})")),
         lambda x, y: (x >= y) * 1.0,
         **_compare,
+        ir_bytes=700,
+        dull=True,
     ),
     _binary(
         "less_equal",
         ((4, "10|{0:11} <= {1:11}"), (1, "jnp.less_equal({0}, {1})")),
         lambda x, y: (x <= y) * 1.0,
         **_compare,
+        ir_bytes=380,
+        dull=True,
     ),
     _binary(
         "equal",
         ((6, "10|{0:11} == {1:11}"), (1, "jnp.equal({0}, {1})")),
         lambda x, y: (x == y) * 1.0,
         **(_compare | {"dtypes": ("int32",)}),
+        ir_bytes=600,
+        dull=True,
     ),
     _binary(
         "not_equal",
         ((5, "10|{0:11} != {1:11}"), (1, "jnp.not_equal({0}, {1})")),
         lambda x, y: (x != y) * 1.0,
         **(_compare | {"dtypes": ("int32",)}),
+        ir_bytes=1050,
+        dull=True,
     ),
     _binary(
         "logical_and",
@@ -229,6 +366,8 @@ TABLE = (
         np.minimum,
         dtypes=("bool",),
         smooth=False,
+        ir_bytes=600,
+        title="",
     ),
     _binary(
         "logical_or",
@@ -236,6 +375,8 @@ TABLE = (
         np.maximum,
         dtypes=("bool",),
         smooth=False,
+        ir_bytes=0,
+        title="",
     ),
     _binary(
         "logical_xor",
@@ -244,6 +385,7 @@ TABLE = (
         bounds=lambda o, p: (0.0, 1.0),
         dtypes=("bool",),
         smooth=False,
+        title="",
     ),
     # integers
     _binary(
@@ -253,6 +395,8 @@ TABLE = (
         bounds=lambda o, p: (0.0, o[1].high - 1),
         accepts=_int_away_from_zero,
         **INT,
+        ir_bytes=3470,
+        title="",
     ),
     _binary(
         "int_floor_divide",
@@ -260,6 +404,7 @@ TABLE = (
         np.floor_divide,
         accepts=_int_away_from_zero,
         **INT,
+        ir_bytes=2580,
     ),
     _binary(
         "int_div",
@@ -277,6 +422,7 @@ TABLE = (
         bounds=_bit_bounds,
         domain=((0, 2**20), (0, 2**20)),
         **INT,
+        ir_bytes=600,
     ),
     _binary(
         "bitwise_or",
@@ -285,6 +431,7 @@ TABLE = (
         bounds=_bit_bounds,
         domain=((0, 2**20), (0, 2**20)),
         **INT,
+        ir_bytes=600,
     ),
     _binary(
         "bitwise_xor",
@@ -309,6 +456,7 @@ TABLE = (
         bounds=lambda o, p: (0.0, o[0].high),
         domain=((0, 2**20), (0, 6)),
         **INT,
+        ir_bytes=600,
     ),
 )
 

@@ -113,6 +113,8 @@ TABLE = (
         accepts=_choose_accepts,
         dtype=lambda o, p: promote(*o[(len(o) - 1) // 2 :]),
         dtypes=FLOATS,
+        ir_bytes=5680,
+        title="piecewise choice",
     ),
     Op(
         "select_n",
@@ -124,6 +126,7 @@ TABLE = (
         dtype=lambda o, p: o[1].dtype,
         select=(0,),
         dtypes=FLOATS,
+        ir_bytes=3180,
     ),
     # A logarithm of numbers that may be negative: only for a choice that leaves the NaNs out.
     Op(
@@ -136,6 +139,7 @@ TABLE = (
         shape=first_shape,
         dtype=first_dtype,
         dtypes=FLOATS,
+        ir_bytes=0,
     ),
     Op(
         "isfinite",
@@ -146,6 +150,7 @@ TABLE = (
         shape=first_shape,
         dtype=bool_dtype,
         smooth=False,
+        ir_bytes=600,
     ),
     Op(
         "isnan",
@@ -157,6 +162,7 @@ TABLE = (
         dtype=bool_dtype,
         smooth=False,
         dtypes=("float32",),
+        ir_bytes=600,
     ),
     Op(
         "masked_softmax",
@@ -171,5 +177,6 @@ TABLE = (
         dtype=lambda o, p: o[1].dtype,
         select=(0,),
         dtypes=("float32",),
+        centred=True,
     ),
 )

@@ -7,22 +7,22 @@ import numpy as np
 from jax_ir_synth.kernels.builder.values import Undrawable, Value, broadcast, promote
 from jax_ir_synth.kernels.ops.base import Op, first_dtype
 from jax_ir_synth.kernels.ops.products import einsum_shape
-from jax_ir_synth.kernels.ops.reductions import around, reduced_count, spread, summed
+from jax_ir_synth.kernels.ops.reductions import around, reduced_count, reduced_shape, spread, summed
 
 _FLOAT32 = ("float32",)
 
 
-def _axis_shape(operands, params):
-    x = operands[0]
-    if not params["axis"] or any(a >= x.ndim for a in params["axis"]):
-        raise Undrawable("no axis to reduce")
-    if params.get("keepdims"):
-        return tuple(1 if i in params["axis"] else n for i, n in enumerate(x.shape))
-    return tuple(n for i, n in enumerate(x.shape) if i not in params["axis"])
-
-
 def _reduced(name, spellings, bounds, sample, **options):
-    return Op(name, spellings, bounds, sample, shape=_axis_shape, dtype=first_dtype, **options)
+    return Op(
+        name,
+        spellings,
+        bounds,
+        sample,
+        shape=reduced_shape,
+        dtype=first_dtype,
+        reduces=True,
+        **options,
+    )
 
 
 def _conditional(operands, params):
@@ -124,7 +124,7 @@ def _einsum_sample(operands, params):
     return summed(float(product.mean()), float(product.std()), count)
 
 
-def _einsum(name, spelling):
+def _einsum(name, spelling, **options):
     return Op(
         name,
         ((1, spelling),),
@@ -132,6 +132,8 @@ def _einsum(name, spelling):
         _einsum_sample,
         shape=lambda o, p: einsum_shape(p["equation"], [v.shape for v in o])[0],
         dtype=lambda o, p: promote(*o),
+        equation=lambda o, p: p["equation"],
+        **options,
     )
 
 
@@ -196,6 +198,7 @@ TABLE = (
         _same,
         _quantile,
         dtypes=_FLOAT32,
+        ir_bytes=11810,
     ),
     _reduced(
         "trapezoid",
@@ -216,7 +219,7 @@ TABLE = (
     ),
     _window("window_max", "-jnp.inf", "lax.max", lambda o, p: (o[0].low, o[0].high), _extreme),
     _einsum("einsum1", 'jnp.einsum("{equation}", {0})'),
-    _einsum("einsum3", 'jnp.einsum("{equation}", {0}, {1}, {2})'),
+    _einsum("einsum3", 'jnp.einsum("{equation}", {0}, {1}, {2})', ir_bytes=600),
     Op(
         "bincount",
         ((1, "jnp.bincount({0}, weights={1}, length={n})"),),

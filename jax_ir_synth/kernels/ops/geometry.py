@@ -32,5 +32,6 @@ TABLE = (
         _cross_bounds,
         _cross_sample,
         accepts=_of_three,
+        ir_bytes=8780,
     ),
 )

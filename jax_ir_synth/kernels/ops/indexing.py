@@ -158,6 +158,9 @@ TABLE = (
         select=(1,),
         dtypes=NUMBERS,
         linear=True,
+        ir_bytes=4910,
+        role="part",
+        title="gathered rows",
     ),
     Op(
         "dynamic_index",
@@ -170,6 +173,8 @@ TABLE = (
         select=(1,),
         dtypes=NUMBERS,
         linear=True,
+        ir_bytes=2130,
+        title="",
     ),
     Op(
         "take_along_axis",
@@ -182,6 +187,7 @@ TABLE = (
         select=(1,),
         dtypes=NUMBERS,
         linear=True,
+        ir_bytes=4950,
     ),
     Op(
         "dynamic_slice",
@@ -197,6 +203,7 @@ TABLE = (
         select=(1,),
         dtypes=NUMBERS,
         linear=True,
+        role="part",
     ),
     Op(
         "dynamic_update_slice",
@@ -213,8 +220,8 @@ TABLE = (
         dtypes=NUMBERS,
         linear=True,
     ),
-    _at("set", _first_two_hull, _first_two_mixed, linear=True),
-    _at("add", _accumulated_bounds, _accumulated_sample, linear=True),
+    _at("set", _first_two_hull, _first_two_mixed, linear=True, ir_bytes=1380),
+    _at("add", _accumulated_bounds, _accumulated_sample, linear=True, ir_bytes=2940),
     _at(
         "multiply",
         _product_bounds,
@@ -240,6 +247,7 @@ TABLE = (
         smooth=False,
         dtypes=("int32",),
         accepts=lambda o, p: o[0].low >= 0 and o[0].high < p["n"],
+        ir_bytes=980,
     ),
     Op(
         "segment_sum",
@@ -253,5 +261,7 @@ TABLE = (
         dtype=first_dtype,
         select=(1,),
         accepts=lambda o, p: o[1].dtype == "int32" and o[1].low >= 0 and o[1].high < p["n"],
+        ir_bytes=2390,
+        title="segment sums",
     ),
 )

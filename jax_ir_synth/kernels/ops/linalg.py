@@ -37,8 +37,10 @@ def _solved(operands, params):
     return operands[1].shape
 
 
-def _op(name, *spellings, shape=first_shape):
-    return Op(name, tuple(spellings), _known_range, _known_samples, shape=shape, dtypes=_F32)
+def _op(name, *spellings, shape=first_shape, **options):
+    return Op(
+        name, tuple(spellings), _known_range, _known_samples, shape=shape, dtypes=_F32, **options
+    )
 
 
 TABLE = (
@@ -47,21 +49,46 @@ TABLE = (
         (4, "jnp.linalg.cholesky({0})"),
         (1, "jax.scipy.linalg.cholesky({0}, lower=True)"),
         shape=_square,
+        ir_bytes=3410,
+        role="cholesky",
     ),
-    _op("solve", (4, "jnp.linalg.solve({0}, {1})"), shape=_solved),
+    _op("solve", (4, "jnp.linalg.solve({0}, {1})"), shape=_solved, ir_bytes=8510),
     _op("solve_pos", (1, 'jax.scipy.linalg.solve({0}, {1}, assume_a="pos")'), shape=_solved),
     _op(
-        "solve_lower", (1, "jax.scipy.linalg.solve_triangular({0}, {1}, lower=True)"), shape=_solved
+        "solve_lower",
+        (1, "jax.scipy.linalg.solve_triangular({0}, {1}, lower=True)"),
+        shape=_solved,
+        ir_bytes=600,
+        title="triangular solve",
     ),
-    _op("cho_solve", (1, "jax.scipy.linalg.cho_solve(({0}, True), {1})"), shape=_solved),
-    _op("inv", (4, "jnp.linalg.inv({0})"), (1, "jax.scipy.linalg.inv({0})"), shape=_square),
+    _op(
+        "cho_solve",
+        (1, "jax.scipy.linalg.cho_solve(({0}, True), {1})"),
+        shape=_solved,
+        ir_bytes=5150,
+    ),
+    _op(
+        "inv",
+        (4, "jnp.linalg.inv({0})"),
+        (1, "jax.scipy.linalg.inv({0})"),
+        shape=_square,
+        ir_bytes=10080,
+        title="inverse",
+    ),
     _op("logdet", (1, "jnp.linalg.slogdet({0})[1]"), shape=_scalar),
-    _op("qr_r", (2, "jnp.linalg.qr({0})[1]"), (1, 'jnp.linalg.qr({0}, mode="r")'), shape=_square),
+    _op(
+        "qr_r",
+        (2, "jnp.linalg.qr({0})[1]"),
+        (1, 'jnp.linalg.qr({0}, mode="r")'),
+        shape=_square,
+        ir_bytes=600,
+    ),
     _op(
         "eigvalsh",
         (1, "jnp.linalg.eigvalsh({0})"),
         (1, "jnp.linalg.eigh({0})[0]"),
         shape=lambda o, p: _square(o, p)[:-1],
+        ir_bytes=600,
     ),
     _op(
         "singular_values",

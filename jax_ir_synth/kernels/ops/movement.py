@@ -112,6 +112,9 @@ _MOVES = (
             (1, "lax.reshape({0}, {shape})"),
         ),
         _reshape,
+        ir_bytes=590,
+        role="shaped",
+        dull=True,
     ),
     _move(
         "transpose",
@@ -123,6 +126,9 @@ _MOVES = (
             (2, "jnp.moveaxis({0}, {move})", "move"),
         ),
         _transposed,
+        ir_bytes=770,
+        role="shaped",
+        dull=True,
     ),
     _move(
         "expand_dims",
@@ -132,34 +138,50 @@ _MOVES = (
             (6, "{0:99}[{newaxis}]"),
         ),
         _expanded,
+        ir_bytes=600,
+        dull=True,
+        adds_axis=True,
     ),
     _move(
         "squeeze",
         ((4, "jnp.squeeze({0}, axis={axis:d})"), (2, "{0:99}.squeeze({axis:d})")),
         _squeezed,
+        ir_bytes=600,
+        dull=True,
     ),
-    _move("broadcast_to", ((1, "jnp.broadcast_to({0}, {shape})"),), _broadcasted),
+    _move(
+        "broadcast_to",
+        ((1, "jnp.broadcast_to({0}, {shape})"),),
+        _broadcasted,
+        ir_bytes=600,
+        role="shaped",
+        dull=True,
+    ),
     _move(
         "tile",
         ((1, "jnp.tile({0}, {reps})"),),
         lambda o, p: tuple(n * r for n, r in zip(o[0].shape, p["reps"], strict=True)),
+        role="shaped",
     ),
     _move(
         "repeat",
         ((1, "jnp.repeat({0}, {repeats}, axis={axis:d})"),),
         changing_axis(lambda n, p: n * p["repeats"]),
+        role="shaped",
     ),
     _move(
         "flip",
         ((2, "jnp.flip({0}, axis={axis:d})"), (1, "lax.rev({0}, ({axis:p},))")),
         axis_kept,
         sample=lambda o, p: o[0].samples[::-1],
+        ir_bytes=810,
     ),
     _move(
         "roll",
         ((2, "jnp.roll({0}, {shift}, axis={axis:d})"),),
         axis_kept,
         sample=lambda o, p: np.roll(o[0].samples, p["shift"]),
+        ir_bytes=1200,
     ),
     _move(
         "pad",
@@ -172,18 +194,24 @@ _MOVES = (
         ((1, 'jnp.pad({0}, {pads}, mode="edge")'),),
         lambda o, p: tuple(n + sum(pair) for n, pair in zip(o[0].shape, p["pads"], strict=True)),
     ),
-    _move("slice", ((1, "{0:99}[{slice}]"),), _sliced),
-    _move("index", ((1, "{0:99}[{pick}]"),), _picked),
+    _move("slice", ((1, "{0:99}[{slice}]"),), _sliced, ir_bytes=140, role="part", dull=True),
+    _move("index", ((1, "{0:99}[{pick}]"),), _picked, ir_bytes=540, role="part", dull=True),
     _move(
-        "diag", ((1, "jnp.diag({0})"),), lambda o, p: with_ndim(o[0], 1).shape * 2, bounds=with_zero
+        "diag",
+        ((1, "jnp.diag({0})"),),
+        lambda o, p: with_ndim(o[0], 1).shape * 2,
+        bounds=with_zero,
+        ir_bytes=13170,
+        title="diagonal",
     ),
     _move(
         "diagonal",
         ((2, "jnp.diagonal({0})"), (1, "jnp.diag({0})")),
         lambda o, p: (min(with_ndim(o[0], 2).shape),),
+        ir_bytes=3750,
     ),
     _move("tril", ((1, "jnp.tril({0})"),), _square, bounds=with_zero),
-    _move("sort", ((1, "jnp.sort({0}, axis={axis:d})"),), axis_kept, linear=False),
+    _move("sort", ((1, "jnp.sort({0}, axis={axis:d})"),), axis_kept, linear=False, ir_bytes=3810),
     Op(
         "argsort",
         ((1, "jnp.argsort({0}, axis={axis:d})"),),
@@ -192,6 +220,7 @@ _MOVES = (
         shape=axis_kept,
         dtype=lambda o, p: "int32",
         smooth=False,
+        role="index",
     ),
 )
 
@@ -220,6 +249,8 @@ _CONVERT = Op(
     dtypes=NUMBERS,
     linear=True,
     accepts=lambda o, p: o[0].dtype != p["dtype"],
+    ir_bytes=0,
+    dull=True,
 )
 
 
@@ -248,7 +279,7 @@ _JOINS = (
     Op(
         "concatenate",
         (
-            (8, "jnp.concatenate([{*}]{axis})"),
+            (8, "jnp.concatenate([{*}]{join_axis})"),
             (1, "jnp.hstack([{*}])", "hstack"),
             (1, "jnp.vstack([{*}])", "vstack"),
             (1, "jnp.append({0}, {1}, axis={axis:d})", "two"),
@@ -258,15 +289,19 @@ _JOINS = (
         shape=_concatenated,
         dtypes=NUMBERS,
         linear=True,
+        ir_bytes=600,
+        title="",
     ),
     Op(
         "stack",
-        ((1, "jnp.stack([{*}]{axis})"),),
+        ((1, "jnp.stack([{*}]{join_axis})"),),
         hull,
         interleaved,
         shape=_stacked,
         dtypes=NUMBERS,
         linear=True,
+        ir_bytes=800,
+        adds_axis=True,
     ),
 )
 

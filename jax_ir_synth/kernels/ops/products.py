@@ -43,14 +43,14 @@ def _einsum_equation(operands, params):
     return params["equation"]
 
 
-def _contract(name, spellings, equation, **options):
-    """A product described by its einsum: `equation(operands, params)` gives it."""
+def _contract(name, spellings, einsum, **options):
+    """A product described by its einsum: `einsum(operands, params)` gives it."""
 
     def shape(operands, params):
-        return einsum_shape(equation(operands, params), [x.shape for x in operands])[0]
+        return einsum_shape(einsum(operands, params), [x.shape for x in operands])[0]
 
     def count(operands, params):
-        return einsum_shape(equation(operands, params), [x.shape for x in operands])[1]
+        return einsum_shape(einsum(operands, params), [x.shape for x in operands])[1]
 
     return Op(
         name,
@@ -59,7 +59,7 @@ def _contract(name, spellings, equation, **options):
         lambda o, p: contraction(o, count(o, p))[1],
         shape=shape,
         dtype=lambda o, p: promote(*o),
-        **options,
+        **({"equation": einsum} | options),
     )
 
 
@@ -81,18 +81,8 @@ def _dot_equation(operands, params):
     return _DOT[ranks]
 
 
-def equation_of(op: str, operands: tuple[Value, ...], params: dict) -> str | None:
-    """The einsum that a product of arrays lowers as, with letters in order of appearance; None for other operations."""
-    if op == "matmul":
-        equation = _dot_equation(operands, params)
-    elif op == "tensordot":
-        equation = {1: "ij,jk->ik", 2: "ij,ij->"}[params["axes"]]
-    elif op == "vdot" and operands[0].ndim == 1:
-        equation = "i,i->"
-    else:
-        equation = params.get("equation")
-    if equation is None:
-        return None
+def canonical_equation(equation: str) -> str:
+    """The einsum with its letters renamed to a, b, c, … in order of appearance."""
     letters = dict.fromkeys(c for c in equation if c.isalpha())
     return equation.translate({ord(c): "abcdefghijklm"[i] for i, c in enumerate(letters)})
 
@@ -102,6 +92,9 @@ TABLE = (
         "einsum",
         ((4, 'jnp.einsum("{equation}", {0}, {1})'), (1, "jnp.vecdot({0}, {1})", "rows")),
         _einsum_equation,
+        ir_bytes=1070,
+        role="matmul",
+        title="contraction",
     ),
     _contract(
         "matmul",
@@ -114,19 +107,30 @@ TABLE = (
             (2, "jnp.vdot({0}, {1})", "vec1"),
         ),
         _dot_equation,
+        ir_bytes=750,
+        role="matmul",
+        title="projection",
     ),
     _contract(
-        "vdot", ((1, "jnp.vdot({0}, {1})"),), lambda o, p: "i,i->" if o[0].ndim == 1 else "ij,ij->"
+        "vdot",
+        ((1, "jnp.vdot({0}, {1})"),),
+        lambda o, p: "i,i->" if o[0].ndim == 1 else "ij,ij->",
+        # A matrix is flattened first, which no einsum does.
+        equation=lambda o, p: "i,i->" if o[0].ndim == 1 else None,
+        ir_bytes=160,
     ),
     _contract(
         "tensordot",
         ((1, "jnp.tensordot({0}, {1}, axes={axes})"),),
         lambda o, p: {1: "ij,jk->ik", 2: "ij,ij->"}[p["axes"]],
+        ir_bytes=600,
     ),
     _contract(
         "outer",
         ((2, "jnp.outer({0}, {1})"), (1, "70|{0:99}[:, None] * {1:99}[None, :]")),
         lambda o, p: "i,j->ij",
+        equation=None,  # lowered as a product of broadcast vectors
+        ir_bytes=3840,
     ),
     Op(
         "trace",
@@ -136,6 +140,7 @@ TABLE = (
         shape=lambda o, p: with_ndim(o[0], 2).shape[:0],
         dtype=first_dtype,
         linear=True,
+        ir_bytes=3250,
     ),
     Op(
         "convolve",
@@ -147,6 +152,7 @@ TABLE = (
         lambda o, p: contraction(o, min(o[1].shape[0], o[0].shape[0]))[1],
         shape=lambda o, p: _convolved(*o, p["mode"]),
         dtypes=("float32",),
+        ir_bytes=3790,
     ),
 )
 

@@ -15,7 +15,7 @@ def _is_key(operands, params):
     return operands[0].role == "key"
 
 
-def _key_op(name, spellings):
+def _key_op(name, spellings, **options):
     return Op(
         name,
         spellings,
@@ -27,10 +27,11 @@ def _key_op(name, spellings):
         smooth=False,
         checked=False,
         dtypes=("uint32",),
+        **options,
     )
 
 
-def _draw(name, spellings, low, high, samples, dtype="float32"):
+def _draw(name, spellings, low, high, samples, dtype="float32", **options):
     return Op(
         name,
         spellings,
@@ -41,6 +42,7 @@ def _draw(name, spellings, low, high, samples, dtype="float32"):
         accepts=_is_key,
         smooth=False,
         dtypes=("uint32",),
+        **options,
     )
 
 
@@ -56,15 +58,24 @@ def _integer_samples(params):
 # Extremes in float32: a normal draw is sqrt(2) erf_inv(u) with |u| < 1 - 2^-24, an exponential one
 # -log1p(-u) with u <= 1 - 2^-23, and so on.
 TABLE = (
-    _key_op("new_rbg_key", ((1, 'jax.random.key({seed}, impl="rbg")'),)),
-    _key_op("new_unsafe_rbg_key", ((1, 'jax.random.key({seed}, impl="unsafe_rbg")'),)),
-    _key_op("fold_in", ((1, "jax.random.fold_in({0}, {data})"),)),
+    _key_op("new_rbg_key", ((1, 'jax.random.key({seed}, impl="rbg")'),), ir_bytes=3540, title=""),
+    _key_op(
+        "new_unsafe_rbg_key",
+        ((1, 'jax.random.key({seed}, impl="unsafe_rbg")'),),
+        ir_bytes=5060,
+        title="",
+    ),
+    _key_op(
+        "fold_in", ((1, "jax.random.fold_in({0}, {data})"),), ir_bytes=1300, role="key", title=""
+    ),
     _draw(
         "random_normal",
         ((4, "jax.random.normal({0}, {shape})"), (1, "jax.random.normal({0}, shape={shape})")),
         -6.0,
         6.0,
         _NORMAL,
+        ir_bytes=2450,
+        title="noise",
     ),
     _draw(
         "random_uniform",
@@ -72,6 +83,7 @@ TABLE = (
         0.0,
         1.0,
         _uniform_samples,
+        sized_as="random_normal",
     ),
     _draw(
         "random_uniform_between",
@@ -79,6 +91,7 @@ TABLE = (
         0.0,
         1.0,
         _uniform_samples,
+        sized_as="random_normal",
     ),
     _draw(
         "random_bernoulli",
@@ -87,6 +100,8 @@ TABLE = (
         1.0,
         lambda p: (_RAMP < p["p"]) * 1.0,
         dtype="bool",
+        ir_bytes=3090,
+        title="dropout",
     ),
     _draw(
         "random_integers",
@@ -102,6 +117,7 @@ TABLE = (
         0.0,
         17.0,
         -np.log(1 - _RAMP),
+        sized_as="random_normal",
     ),
     _draw(
         "random_gumbel",
@@ -109,14 +125,23 @@ TABLE = (
         -5.0,
         17.0,
         -np.log(-np.log(_RAMP)),
+        sized_as="random_normal",
     ),
-    _draw("random_laplace", ((1, "jax.random.laplace({0}, {shape})"),), -17.0, 17.0, _NORMAL * 1.4),
+    _draw(
+        "random_laplace",
+        ((1, "jax.random.laplace({0}, {shape})"),),
+        -17.0,
+        17.0,
+        _NORMAL * 1.4,
+        sized_as="random_normal",
+    ),
     _draw(
         "random_truncated",
         ((1, "jax.random.truncated_normal({0}, {low}, {high}, {shape})"),),
         -2.0,
         2.0,
         _NORMAL * 0.8,
+        sized_as="random_normal",
     ),
     _draw(
         "random_rademacher",
@@ -125,6 +150,7 @@ TABLE = (
         1.0,
         np.where(_RAMP > 0.5, 1.0, -1.0),
         dtype="int32",
+        sized_as="random_normal",
     ),
     Op(
         "random_permutation",
@@ -152,6 +178,7 @@ TABLE = (
         select=(0,),
         dtypes=("uint32",),
         linear=True,
+        ir_bytes=12200,
     ),
     Op(
         "random_categorical",

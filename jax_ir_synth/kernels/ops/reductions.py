@@ -29,7 +29,7 @@ def reduced_count(x: Value, params: dict) -> int:
     return math.prod(x.shape[a] for a in params["axis"])
 
 
-def _reduced_shape(operands, params):
+def reduced_shape(operands, params):
     x = operands[0]
     axes = params["axis"]
     if not axes or any(a >= x.ndim for a in axes):
@@ -73,7 +73,8 @@ def _reduction(name, spellings, bounds, sample, min_count=2, **options):
         bounds,
         clipped,
         accepts=accepts,
-        shape=_reduced_shape,
+        shape=reduced_shape,
+        reduces=True,
         **({"dtype": lambda o, p: o[0].dtype} | options),
     )
 
@@ -123,9 +124,9 @@ def _lse_bounds(operands, params):
 
 
 def _reduce(function, method=True, weight=6):
-    spelled = [(weight, f"jnp.{function}({{0}}{{axis}}{{keepdims}})")]
+    spelled = [(weight, f"jnp.{function}({{0}}{{axis:second}}{{keepdims}})")]
     if method:
-        spelled.append((2, f"{{0:99}}.{function}({{axis}}{{keepdims}})"))
+        spelled.append((2, f"{{0:99}}.{function}({{axis:second}}{{keepdims}})"))
     return tuple(spelled)
 
 
@@ -136,10 +137,10 @@ def _index_bounds(operands, params):
 def _index_shape(operands, params):
     if len(params["axis"]) != 1:
         raise Undrawable("one axis")
-    return _reduced_shape(operands, params)
+    return reduced_shape(operands, params)
 
 
-def _indexes(name, spellings):
+def _indexes(name, spellings, **options):
     return Op(
         name,
         spellings,
@@ -150,6 +151,8 @@ def _indexes(name, spellings):
         dtype=lambda o, p: "int32",
         smooth=False,
         dtypes=NUMBERS,
+        reduces=True,
+        **options,
     )
 
 
@@ -163,9 +166,17 @@ TABLE = (
         lambda x, n, m, s: summed(m, s, n),
         dtypes=NUMBERS,
         linear=True,
+        ir_bytes=1130,
+        role="sum",
     ),
     _reduction(
-        "mean", _reduce("mean"), _same, lambda x, n, m, s: around(m, s / math.sqrt(n)), linear=True
+        "mean",
+        _reduce("mean"),
+        _same,
+        lambda x, n, m, s: around(m, s / math.sqrt(n)),
+        linear=True,
+        ir_bytes=1580,
+        role="mean",
     ),
     _reduction(
         "prod",
@@ -176,10 +187,13 @@ TABLE = (
     ),
     _reduction(
         "max",
-        _reduce("max") + ((1, "jnp.amax({0}{axis}{keepdims})"),),
+        _reduce("max") + ((1, "jnp.amax({0}{axis:second}{keepdims})"),),
         _same,
         lambda x, n, m, s: around(m + _tail(n) * s, s / math.log(n + 2)),
         dtypes=NUMBERS,
+        ir_bytes=1540,
+        role="max",
+        title="maximum",
     ),
     _reduction(
         "min",
@@ -187,6 +201,9 @@ TABLE = (
         _same,
         lambda x, n, m, s: around(m - _tail(n) * s, s / math.log(n + 2)),
         dtypes=NUMBERS,
+        ir_bytes=1300,
+        role="max",
+        title="minimum",
     ),
     _reduction(
         "var",
@@ -194,6 +211,8 @@ TABLE = (
         _var_bounds,
         lambda x, n, m, s: around(s * s, s * s / math.sqrt(n)),
         min_count=4,
+        ir_bytes=5560,
+        role="var",
     ),
     _reduction(
         "std",
@@ -202,6 +221,8 @@ TABLE = (
         lambda x, n, m, s: around(s, 0.5 * s / math.sqrt(n)),
         min_count=4,
         accepts=lambda o, p: o[0].samples.std() > 0.1,
+        ir_bytes=9030,
+        role="var",
     ),
     _reduction(
         "norm",
@@ -210,6 +231,8 @@ TABLE = (
         lambda x, n, m, s: around(math.sqrt(n * (m * m + s * s)), 0.7 * s),
         accepts=lambda o, p: (len(p["axis"]) == 1 or o[0].ndim == 1) and o[0].samples.std() > 0.1,
         min_count=3,
+        ir_bytes=2730,
+        role="norm",
     ),
     _reduction(
         "norm_l1",
@@ -219,6 +242,8 @@ TABLE = (
             float(np.abs(x.samples).mean()), float(np.abs(x.samples).std()), n
         ),
         accepts=lambda o, p: len(p["axis"]) == 1,
+        role="norm",
+        title="L1 norm",
     ),
     _reduction(
         "logsumexp",
@@ -228,13 +253,18 @@ TABLE = (
         ),
         _lse_bounds,
         lambda x, n, m, s: around(m + math.log(n) + s * s / 2, s / math.sqrt(n)),
+        ir_bytes=6570,
+        role="log",
+        title="log-sum-exp",
     ),
     _reduction(
         "median",
-        ((1, "jnp.median({0}{axis}{keepdims})"),),
+        ((1, "jnp.median({0}{axis:second}{keepdims})"),),
         _same,
         lambda x, n, m, s: around(m, 1.2 * s / math.sqrt(n)),
         dtypes=("float32",),
+        ir_bytes=10600,
+        role="mean",
     ),
     _reduction(
         "nanmean",
@@ -242,6 +272,7 @@ TABLE = (
         _same,
         lambda x, n, m, s: around(m, s / math.sqrt(n)),
         dtypes=("float32",),
+        role="mean",
     ),
     _reduction(
         "nanmax",
@@ -259,19 +290,21 @@ TABLE = (
     ),
     _reduction(
         "any",
-        ((2, "jnp.any({0}{axis}{keepdims})"),),
+        ((2, "jnp.any({0}{axis:second}{keepdims})"),),
         lambda o, p: (0.0, 1.0),
         lambda x, n, m, s: (_Z > -0.7) * 1.0,
         checked=False,
         **_bool,
+        ir_bytes=1000,
     ),
     _reduction(
         "all",
-        ((2, "jnp.all({0}{axis}{keepdims})"),),
+        ((2, "jnp.all({0}{axis:second}{keepdims})"),),
         lambda o, p: (0.0, 1.0),
         lambda x, n, m, s: (_Z > 0.7) * 1.0,
         checked=False,
         **_bool,
+        ir_bytes=600,
     ),
     _reduction(
         "count_nonzero",
@@ -279,7 +312,14 @@ TABLE = (
         lambda o, p: (0.0, float(reduced_count(o[0], p))),
         lambda x, n, m, s: np.round(summed(m, s, n)),
         **(_bool | {"dtype": lambda o, p: "int32"}),
+        ir_bytes=600,
     ),
-    _indexes("argmax", ((5, "jnp.argmax({0}{axis})"), (1, "{0:99}.argmax({axis})"))),
-    _indexes("argmin", ((5, "jnp.argmin({0}{axis})"),)),
+    _indexes(
+        "argmax",
+        ((5, "jnp.argmax({0}{axis:second})"), (1, "{0:99}.argmax({axis:second})")),
+        ir_bytes=2000,
+        role="index",
+        title="best index",
+    ),
+    _indexes("argmin", ((5, "jnp.argmin({0}{axis:second})"),), ir_bytes=1090, role="index"),
 )

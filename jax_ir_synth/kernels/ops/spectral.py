@@ -54,6 +54,7 @@ TABLE = (
         _spectrum_sample,
         shape=_whole,
         **_f32,
+        ir_bytes=1400,
     ),
     Op(
         "fft_imag",
@@ -62,6 +63,7 @@ TABLE = (
         _spectrum_sample,
         shape=_halved,
         **_f32,
+        ir_bytes=3610,
     ),
     Op(
         "fft_filter",
@@ -70,5 +72,6 @@ TABLE = (
         lambda o, p: o[0].samples * o[1].samples.mean(),
         shape=_gains,
         **_f32,
+        ir_bytes=10020,
     ),
 )

@@ -64,6 +64,8 @@ TABLE = (
         dtype=_choice_dtype,
         select=(0,),
         dtypes=NUMBERS,
+        ir_bytes=1590,
+        title="masked combination",
     ),
     Op(
         "select",
@@ -74,6 +76,8 @@ TABLE = (
         dtype=_choice_dtype,
         select=(0,),
         dtypes=NUMBERS,
+        ir_bytes=430,
+        title="masked combination",
     ),
     Op(
         "clip",
@@ -84,6 +88,7 @@ TABLE = (
         accepts=_clip_accepts,
         dtype=_first,
         dtypes=NUMBERS,
+        ir_bytes=6580,
     ),
     Op(
         "clamp",

@@ -61,7 +61,7 @@ def _fixed(low, high):
     return bounds
 
 
-def _unary(name, spellings, fn, kind="monotone", domain=ANY, **options):
+def _unary(name, spellings, fn, kind="monotone", domain=ANY, weight=3, **options):
     rule = {"monotone": _monotone, "grid": _gridded, "even": _even, "near": _near}.get(kind)
     if isinstance(spellings, str):
         spellings = ((1, spellings),)
@@ -73,6 +73,7 @@ def _unary(name, spellings, fn, kind="monotone", domain=ANY, **options):
         domain=(domain,),
         shape=first_shape,
         dtype=first_dtype,
+        weights={UNARY: weight},
         **options,
     )
 
@@ -96,6 +97,9 @@ def _gelu_tanh(x):
     return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
 
 
+# The list that draws a function of one argument. The weights lean on the counts in a survey of real
+# code, flattened so that the rare functions are met too.
+UNARY = "unary"
 ONLY32 = {"dtypes": ("float32",)}
 
 TABLE = (
@@ -104,61 +108,168 @@ TABLE = (
         ((12, "80|-{0:80}"), (2, "jnp.negative({0})"), (1, "lax.neg({0})")),
         np.negative,
         linear=True,
+        ir_bytes=0,
+        dull=True,
+        weight=6,
     ),
     _unary(
-        "abs", ((6, "jnp.abs({0})"), (1, "lax.abs({0})"), (1, "jnp.absolute({0})")), np.abs, "even"
+        "abs",
+        ((6, "jnp.abs({0})"), (1, "lax.abs({0})"), (1, "jnp.absolute({0})")),
+        np.abs,
+        "even",
+        ir_bytes=800,
+        title="absolute value",
+        weight=10,
     ),
     _unary(
         "square",
         ((6, "jnp.square({0})"), (4, "90|{0:91} ** 2"), (1, "lax.square({0})")),
         np.square,
         "even",
+        ir_bytes=350,
+        weight=12,
     ),
     _unary(
         "cube",
         ((3, "90|{0:91} ** 3"), (1, "jnp.power({0}, 3)"), (1, "lax.integer_pow({0}, 3)")),
         lambda x: x**3,
+        ir_bytes=600,
+        weight=4,
     ),
-    _unary("sqrt", ((8, "jnp.sqrt({0})"), (1, "lax.sqrt({0})")), np.sqrt, domain=(0.02, np.inf)),
-    _unary("rsqrt", "lax.rsqrt({0})", lambda x: 1 / np.sqrt(x), domain=(0.05, np.inf)),
-    _unary("cbrt", ((2, "jnp.cbrt({0})"), (1, "lax.cbrt({0})")), np.cbrt, domain=(0.05, np.inf)),
+    _unary(
+        "sqrt",
+        ((8, "jnp.sqrt({0})"), (1, "lax.sqrt({0})")),
+        np.sqrt,
+        domain=(0.02, np.inf),
+        ir_bytes=460,
+        weight=12,
+    ),
+    _unary(
+        "rsqrt",
+        "lax.rsqrt({0})",
+        lambda x: 1 / np.sqrt(x),
+        domain=(0.05, np.inf),
+        ir_bytes=460,
+        title="inverse square root",
+        weight=6,
+    ),
+    _unary(
+        "cbrt",
+        ((2, "jnp.cbrt({0})"), (1, "lax.cbrt({0})")),
+        np.cbrt,
+        domain=(0.05, np.inf),
+        ir_bytes=610,
+    ),
     _unary(
         "reciprocal",
         ((3, "70|1.0 / {0:71}"), (3, "jnp.reciprocal({0})")),
         lambda x: 1 / x,
         domain=(0.2, np.inf),
-    ),
-    _unary("exp", ((8, "jnp.exp({0})"), (1, "lax.exp({0})")), np.exp, domain=(-8, 4)),
-    _unary("exp2", ((3, "jnp.exp2({0})"), (1, "lax.exp2({0})")), np.exp2, domain=(-8, 5), **ONLY32),
-    _unary("expm1", ((3, "jnp.expm1({0})"), (1, "lax.expm1({0})")), np.expm1, domain=(-8, 4)),
-    _unary("log", ((8, "jnp.log({0})"), (1, "lax.log({0})")), np.log, domain=(0.02, np.inf)),
-    _unary("log2", "jnp.log2({0})", np.log2, domain=(0.02, np.inf)),
-    _unary("log10", "jnp.log10({0})", np.log10, domain=(0.02, np.inf), skeleton="log2"),
-    _unary(
-        "log1p", ((4, "jnp.log1p({0})"), (1, "lax.log1p({0})")), np.log1p, domain=(-0.95, np.inf)
+        ir_bytes=930,
+        weight=5,
     ),
     _unary(
-        "sin", ((6, "jnp.sin({0})"), (1, "lax.sin({0})")), np.sin, (-1.0, 1.0), domain=(-50, 50)
+        "exp",
+        ((8, "jnp.exp({0})"), (1, "lax.exp({0})")),
+        np.exp,
+        domain=(-8, 4),
+        ir_bytes=280,
+        role="exp",
+        title="exponential",
+        weight=12,
     ),
     _unary(
-        "cos", ((6, "jnp.cos({0})"), (1, "lax.cos({0})")), np.cos, (-1.0, 1.0), domain=(-50, 50)
+        "exp2",
+        ((3, "jnp.exp2({0})"), (1, "lax.exp2({0})")),
+        np.exp2,
+        domain=(-8, 5),
+        **ONLY32,
+        ir_bytes=600,
     ),
-    _unary("tan", ((3, "jnp.tan({0})"), (1, "lax.tan({0})")), np.tan, domain=(-1.2, 1.2)),
-    _unary("arcsin", "jnp.arcsin({0})", np.arcsin, domain=(-0.95, 0.95), **ONLY32),
-    _unary("arccos", "jnp.arccos({0})", np.arccos, domain=(-0.95, 0.95), **ONLY32),
-    _unary("arctan", ((3, "jnp.arctan({0})"), (1, "lax.atan({0})")), np.arctan),
-    _unary("sinh", "jnp.sinh({0})", np.sinh, domain=(-4, 4)),
-    _unary("cosh", "jnp.cosh({0})", np.cosh, "even", domain=(-4, 4)),
-    _unary("tanh", ((7, "jnp.tanh({0})"), (1, "lax.tanh({0})"), (1, "jax.nn.tanh({0})")), np.tanh),
-    _unary("arcsinh", "jnp.arcsinh({0})", np.arcsinh, **ONLY32),
+    _unary(
+        "expm1",
+        ((3, "jnp.expm1({0})"), (1, "lax.expm1({0})")),
+        np.expm1,
+        domain=(-8, 4),
+        ir_bytes=600,
+        weight=4,
+    ),
+    _unary(
+        "log",
+        ((8, "jnp.log({0})"), (1, "lax.log({0})")),
+        np.log,
+        domain=(0.02, np.inf),
+        ir_bytes=0,
+        role="log",
+        title="logarithm",
+        weight=10,
+    ),
+    _unary("log2", "jnp.log2({0})", np.log2, domain=(0.02, np.inf), ir_bytes=610),
+    _unary(
+        "log10", "jnp.log10({0})", np.log10, domain=(0.02, np.inf), skeleton="log2", ir_bytes=600
+    ),
+    _unary(
+        "log1p",
+        ((4, "jnp.log1p({0})"), (1, "lax.log1p({0})")),
+        np.log1p,
+        domain=(-0.95, np.inf),
+        ir_bytes=520,
+        role="log",
+        weight=6,
+    ),
+    _unary(
+        "sin",
+        ((6, "jnp.sin({0})"), (1, "lax.sin({0})")),
+        np.sin,
+        (-1.0, 1.0),
+        domain=(-50, 50),
+        ir_bytes=210,
+        weight=9,
+    ),
+    _unary(
+        "cos",
+        ((6, "jnp.cos({0})"), (1, "lax.cos({0})")),
+        np.cos,
+        (-1.0, 1.0),
+        domain=(-50, 50),
+        ir_bytes=220,
+        weight=9,
+    ),
+    _unary(
+        "tan", ((3, "jnp.tan({0})"), (1, "lax.tan({0})")), np.tan, domain=(-1.2, 1.2), ir_bytes=190
+    ),
+    _unary("arcsin", "jnp.arcsin({0})", np.arcsin, domain=(-0.95, 0.95), **ONLY32, ir_bytes=600),
+    _unary("arccos", "jnp.arccos({0})", np.arccos, domain=(-0.95, 0.95), **ONLY32, ir_bytes=670),
+    _unary(
+        "arctan", ((3, "jnp.arctan({0})"), (1, "lax.atan({0})")), np.arctan, ir_bytes=470, weight=4
+    ),
+    _unary("sinh", "jnp.sinh({0})", np.sinh, domain=(-4, 4), ir_bytes=210),
+    _unary("cosh", "jnp.cosh({0})", np.cosh, "even", domain=(-4, 4), ir_bytes=430),
+    _unary(
+        "tanh",
+        ((7, "jnp.tanh({0})"), (1, "lax.tanh({0})"), (1, "jax.nn.tanh({0})")),
+        np.tanh,
+        ir_bytes=460,
+        saturates=True,
+        weight=10,
+    ),
+    _unary("arcsinh", "jnp.arcsinh({0})", np.arcsinh, **ONLY32, ir_bytes=820),
     _unary("arccosh", "jnp.arccosh({0})", np.arccosh, domain=(1.1, np.inf), **ONLY32),
     _unary("arctanh", "jnp.arctanh({0})", np.arctanh, domain=(-0.93, 0.93), **ONLY32),
     _unary("sinc", "jnp.sinc({0})", np.sinc, "grid", domain=(0.15, 4), **ONLY32),
-    _unary("sign", ((4, "jnp.sign({0})"), (1, "lax.sign({0})")), np.sign, smooth=False),
-    _unary("floor", ((4, "jnp.floor({0})"), (1, "lax.floor({0})")), np.floor, smooth=False),
+    _unary("sign", ((4, "jnp.sign({0})"), (1, "lax.sign({0})")), np.sign, smooth=False, ir_bytes=0),
+    _unary(
+        "floor",
+        ((4, "jnp.floor({0})"), (1, "lax.floor({0})")),
+        np.floor,
+        smooth=False,
+        ir_bytes=600,
+    ),
     _unary("round", ((3, "jnp.round({0})"), (1, "jnp.rint({0})")), np.round, smooth=False),
-    _unary("stop_gradient", "lax.stop_gradient({0})", lambda x: x, smooth=False),
-    _unary("deg2rad", "jnp.deg2rad({0})", np.deg2rad, linear=True),
+    _unary(
+        "stop_gradient", "lax.stop_gradient({0})", lambda x: x, smooth=False, ir_bytes=0, title=""
+    ),
+    _unary("deg2rad", "jnp.deg2rad({0})", np.deg2rad, linear=True, weight=1),
     _unary(
         "rad2deg",
         "jnp.rad2deg({0})",
@@ -167,62 +278,137 @@ TABLE = (
         domain=(-10, 10),
         skeleton="deg2rad",
         **ONLY32,
+        ir_bytes=600,
+        weight=1,
     ),
-    _unary("nan_to_num", "jnp.nan_to_num({0})", lambda x: x, linear=True),
+    _unary("nan_to_num", "jnp.nan_to_num({0})", lambda x: x, linear=True, ir_bytes=5160, weight=1),
     # jax.nn
-    _unary("relu", "jax.nn.relu({0})", lambda x: np.maximum(x, 0)),
-    _unary("relu6", "jax.nn.relu6({0})", lambda x: np.clip(x, 0, 6)),
+    _unary(
+        "relu",
+        "jax.nn.relu({0})",
+        lambda x: np.maximum(x, 0),
+        ir_bytes=1480,
+        title="ReLU",
+        flat=True,
+        weight=8,
+    ),
+    _unary("relu6", "jax.nn.relu6({0})", lambda x: np.clip(x, 0, 6), ir_bytes=2740, flat=True),
     _unary(
         "sigmoid",
         ((5, "jax.nn.sigmoid({0})"), (1, "lax.logistic({0})"), (1, "jax.scipy.special.expit({0})")),
         _sigmoid,
+        ir_bytes=1490,
+        role="scale",
+        saturates=True,
+        weight=8,
     ),
-    _unary("softplus", "jax.nn.softplus({0})", _softplus),
+    _unary("softplus", "jax.nn.softplus({0})", _softplus, ir_bytes=5260, weight=7),
     _unary(
         "sparse_plus",
         "jax.nn.sparse_plus({0})",
         lambda x: np.where(x < -1, 0, np.where(x > 1, x, (x + 1) ** 2 / 4)),
+        ir_bytes=7180,
+        flat=True,
+        weight=1,
     ),
-    _unary("soft_sign", "jax.nn.soft_sign({0})", lambda x: x / (1 + np.abs(x))),
+    _unary("soft_sign", "jax.nn.soft_sign({0})", lambda x: x / (1 + np.abs(x)), ir_bytes=2910),
     _unary(
         "silu",
         ((3, "jax.nn.silu({0})"), (1, "jax.nn.swish({0})")),
         lambda x: x * _sigmoid(x),
         "grid",
+        ir_bytes=2670,
+        title="SiLU",
+        weight=5,
     ),
-    _unary("log_sigmoid", "jax.nn.log_sigmoid({0})", lambda x: -_softplus(-x)),
-    _unary("elu", "jax.nn.elu({0})", lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0)))),
-    _unary("celu", "jax.nn.celu({0})", lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0)))),
-    _unary("selu", "jax.nn.selu({0})", _selu),
-    _unary("gelu", ((2, "jax.nn.gelu({0}, approximate=False)"),), _gelu, "grid"),
+    _unary(
+        "log_sigmoid", "jax.nn.log_sigmoid({0})", lambda x: -_softplus(-x), ir_bytes=6410, weight=4
+    ),
+    _unary(
+        "elu",
+        "jax.nn.elu({0})",
+        lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+        ir_bytes=6650,
+        title="ELU",
+    ),
+    _unary(
+        "celu",
+        "jax.nn.celu({0})",
+        lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+        ir_bytes=5370,
+        weight=1,
+    ),
+    _unary("selu", "jax.nn.selu({0})", _selu, ir_bytes=7870, title="SELU"),
+    _unary(
+        "gelu",
+        ((2, "jax.nn.gelu({0}, approximate=False)"),),
+        _gelu,
+        "grid",
+        ir_bytes=2360,
+        title="GELU",
+        weight=3,
+    ),
     _unary(
         "gelu_tanh",
         ((2, "jax.nn.gelu({0})"), (1, "jax.nn.gelu({0}, approximate=True)")),
         _gelu_tanh,
         "grid",
+        ir_bytes=3810,
+        title="GELU",
+        weight=4,
     ),
-    _unary("hard_tanh", "jax.nn.hard_tanh({0})", lambda x: np.clip(x, -1, 1)),
-    _unary("hard_sigmoid", "jax.nn.hard_sigmoid({0})", lambda x: np.clip(x + 3, 0, 6) / 6),
+    _unary(
+        "hard_tanh",
+        "jax.nn.hard_tanh({0})",
+        lambda x: np.clip(x, -1, 1),
+        ir_bytes=5240,
+        saturates=True,
+        flat=True,
+    ),
+    _unary(
+        "hard_sigmoid",
+        "jax.nn.hard_sigmoid({0})",
+        lambda x: np.clip(x + 3, 0, 6) / 6,
+        ir_bytes=4330,
+        saturates=True,
+        flat=True,
+    ),
     _unary(
         "hard_silu",
         ((2, "jax.nn.hard_swish({0})"), (1, "jax.nn.hard_silu({0})")),
         lambda x: x * np.clip(x + 3, 0, 6) / 6,
         "grid",
+        ir_bytes=5160,
     ),
     _unary(
         "leaky_relu",
         ((2, "jax.nn.leaky_relu({0})"), (1, "jax.nn.leaky_relu({0}, 0.01)")),
         lambda x: np.where(x > 0, x, 0.01 * x),
+        ir_bytes=3300,
     ),
-    _unary("squareplus", "jax.nn.squareplus({0})", lambda x: 0.5 * (x + np.sqrt(x * x + 4))),
-    _unary("mish", "jax.nn.mish({0})", lambda x: x * np.tanh(_softplus(x)), "grid"),
+    _unary(
+        "squareplus",
+        "jax.nn.squareplus({0})",
+        lambda x: 0.5 * (x + np.sqrt(x * x + 4)),
+        ir_bytes=2480,
+    ),
+    _unary("mish", "jax.nn.mish({0})", lambda x: x * np.tanh(_softplus(x)), "grid", ir_bytes=7220),
     # jax.scipy.special
-    _unary("erf", ((3, "jax.scipy.special.erf({0})"), (1, "lax.erf({0})")), special.erf),
+    _unary(
+        "erf",
+        ((3, "jax.scipy.special.erf({0})"), (1, "lax.erf({0})")),
+        special.erf,
+        ir_bytes=600,
+        saturates=True,
+        weight=4,
+    ),
     _unary(
         "erfc",
         ((2, "jax.scipy.special.erfc({0})"), (1, "lax.erfc({0})")),
         special.erfc,
         domain=(-5, 3),
+        ir_bytes=380,
+        saturates=True,
     ),
     _unary(
         "erf_inv",
@@ -238,6 +424,7 @@ TABLE = (
         "grid",
         domain=(0.3, 30),
         **ONLY32,
+        weight=4,
     ),
     _unary(
         "digamma",
@@ -247,7 +434,9 @@ TABLE = (
         **ONLY32,
     ),
     _unary("logit", "jax.scipy.special.logit({0})", special.logit, domain=(0.03, 0.97)),
-    _unary("ndtr", "jax.scipy.special.ndtr({0})", special.ndtr, branches=True, **ONLY32),
+    _unary(
+        "ndtr", "jax.scipy.special.ndtr({0})", special.ndtr, branches=True, **ONLY32, saturates=True
+    ),
     _unary(
         "log_ndtr",
         "jax.scipy.special.log_ndtr({0})",
@@ -255,8 +444,17 @@ TABLE = (
         domain=(-4, 4),
         branches=True,
         **ONLY32,
+        saturates=True,
     ),
-    _unary("norm_cdf", "jax.scipy.stats.norm.cdf({0})", special.ndtr, branches=True, **ONLY32),
+    _unary(
+        "norm_cdf",
+        "jax.scipy.stats.norm.cdf({0})",
+        special.ndtr,
+        branches=True,
+        **ONLY32,
+        saturates=True,
+        weight=2,
+    ),
     _unary(
         "norm_logpdf",
         "jax.scipy.stats.norm.logpdf({0})",
@@ -264,6 +462,8 @@ TABLE = (
         "grid",
         domain=(-8, 8),
         **ONLY32,
+        ir_bytes=2350,
+        weight=2,
     ),
     _unary(
         "norm_pdf",
@@ -272,6 +472,8 @@ TABLE = (
         "grid",
         domain=(-3, 3),
         **ONLY32,
+        saturates=True,
+        weight=1,
     ),
     _unary("i1e", "jax.scipy.special.i1e({0})", special.i1e, "grid", domain=(0.1, 8), **ONLY32),
     _unary(
@@ -280,6 +482,7 @@ TABLE = (
         lambda x: special.polygamma(1, x),
         domain=(0.5, 30),
         **ONLY32,
+        weight=1,
     ),
     _unary(
         "zeta",
@@ -287,6 +490,8 @@ TABLE = (
         lambda x: special.zeta(2.5, x),
         domain=(0.6, 30),
         **ONLY32,
+        ir_bytes=27500,
+        weight=1,
     ),
     _unary(
         "reduce_precision",
@@ -294,6 +499,8 @@ TABLE = (
         lambda x: x,
         "near",
         **ONLY32,
+        ir_bytes=0,
+        weight=1,
     ),
     # integers and booleans
     _unary(
@@ -303,7 +510,15 @@ TABLE = (
         smooth=False,
         dtypes=("int32",),
     ),
-    _unary("int_abs", ((2, "jnp.abs({0})"),), np.abs, "even", smooth=False, dtypes=("int32",)),
+    _unary(
+        "int_abs",
+        ((2, "jnp.abs({0})"),),
+        np.abs,
+        "even",
+        smooth=False,
+        dtypes=("int32",),
+        ir_bytes=600,
+    ),
     _unary("int_neg", ((2, "80|-{0:80}"),), np.negative, smooth=False, dtypes=("int32",)),
     _unary(
         "int_square",
@@ -312,6 +527,7 @@ TABLE = (
         "even",
         smooth=False,
         dtypes=("int32",),
+        ir_bytes=600,
     ),
     _unary(
         "population_count",
@@ -337,47 +553,11 @@ TABLE = (
         lambda x: 1 - x,
         smooth=False,
         dtypes=("bool",),
+        ir_bytes=0,
+        title="",
     ),
 )
 
-# How often each is drawn, leaning on the counts in the survey of real code, flattened so that the rare
-# ones are met too. A function not named here weighs 3.
-WEIGHTS = {
-    "exp": 12,
-    "log": 10,
-    "sqrt": 12,
-    "square": 12,
-    "abs": 10,
-    "tanh": 10,
-    "sigmoid": 8,
-    "sin": 9,
-    "cos": 9,
-    "neg": 6,
-    "relu": 8,
-    "softplus": 7,
-    "rsqrt": 6,
-    "reciprocal": 5,
-    "log1p": 6,
-    "silu": 5,
-    "gelu": 3,
-    "gelu_tanh": 4,
-    "expm1": 4,
-    "cube": 4,
-    "nan_to_num": 1,
-    "deg2rad": 1,
-    "rad2deg": 1,
-    "arctan": 4,
-    "erf": 4,
-    "gammaln": 4,
-    "log_sigmoid": 4,
-    "norm_pdf": 1,
-    "norm_cdf": 2,
-    "norm_logpdf": 2,
-    "celu": 1,
-    "trigamma": 1,
-    "zeta": 1,
-    "reduce_precision": 1,
-    "sparse_plus": 1,
-}
+# The smooth ones, but for those that JAX writes out with a choice.
 SMOOTH = tuple(op.name for op in TABLE if op.smooth and not op.branches)
-SMOOTH_WEIGHTS = tuple(WEIGHTS.get(name, 3) for name in SMOOTH)
+SMOOTH_WEIGHTS = tuple(op.weights[UNARY] for op in TABLE if op.smooth and not op.branches)

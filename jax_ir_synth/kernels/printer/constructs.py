@@ -1,8 +1,14 @@
 """Control flow, transforms and functions with several results, as Python text: one function for each."""
 
+import re
+
 from jax_ir_synth.kernels.builder.values import Block, Value
+from jax_ir_synth.kernels.ops import OPS
 from jax_ir_synth.kernels.printer.frames import INDENT, Frame, grouped
 from jax_ir_synth.kernels.printer.spelling import ATOM, Text, number
+
+
+_PLAIN_CALL = re.compile(r"(jnp\.\w+)\(\{0\}, \{1\}\)")
 
 
 def write_cond(writer, node: Value, frame: Frame) -> Text:
@@ -279,13 +285,11 @@ def write_associative_scan(writer, node: Value, frame: Frame) -> Text:
     x = writer.value(node.operands[0], frame)
     block = node.blocks[0]
     combine = block.results[0].op
-    function = {
-        "add": "jnp.add",
-        "mul": "jnp.multiply",
-        "maximum": "jnp.maximum",
-        "minimum": "jnp.minimum",
-        "logaddexp": "jnp.logaddexp",
-    }[combine]
+    function = next(
+        found[1]
+        for _, template, *_ in OPS[combine].spellings
+        if (found := _PLAIN_CALL.fullmatch(template))
+    )
     if combine in ("add", "mul") and writer.stream.chance(50):
         function = writer.function(block, frame)
     extra = ", reverse=True" if node.params["reverse"] else ""

@@ -2,6 +2,7 @@
 
 from jax_ir_synth.kernels.builder.stream import Stream
 from jax_ir_synth.kernels.builder.values import Value
+from jax_ir_synth.kernels.ops import RECORDS
 
 # (name, weight) by role; weights follow the survey of 8,225 public JAX functions (functions using the name).
 ARGUMENTS = {
@@ -824,52 +825,6 @@ _RESERVED = {
     "abs",
 }
 
-_KIND = {
-    "sum": "sum",
-    "mean": "mean",
-    "nanmean": "mean",
-    "median": "mean",
-    "var": "var",
-    "std": "var",
-    "norm": "norm",
-    "norm_l1": "norm",
-    "hypot": "norm",
-    "sub": "diff",
-    "diff": "diff",
-    "exp": "exp",
-    "log": "log",
-    "log1p": "log",
-    "logsumexp": "log",
-    "log_softmax": "log",
-    "max": "max",
-    "min": "max",
-    "softmax": "softmax",
-    "matmul": "matmul",
-    "einsum": "matmul",
-    "argmax": "index",
-    "argmin": "index",
-    "argsort": "index",
-    "arange": "index",
-    "sigmoid": "scale",
-    "zeros": "zeros",
-    "zeros_like": "zeros",
-    "normal": "random",
-    "uniform": "random",
-    "reshape": "shaped",
-    "transpose": "shaped",
-    "ravel": "shaped",
-    "tile": "shaped",
-    "repeat": "shaped",
-    "broadcast_to": "shaped",
-    "slice": "part",
-    "index": "part",
-    "dynamic_slice": "part",
-    "take": "part",
-    "cholesky": "cholesky",
-    "split_key": "key",
-    "fold_in": "key",
-}
-
 
 def _split(table):
     return {
@@ -916,7 +871,7 @@ class NameBook:
             if value.dtype == "bool"
             else value.role
             if value.role in _LOCALS
-            else _KIND.get(value.op, "any")
+            else RECORDS[value.op].role
         )
         if role != "any" and self.stream.chance(25) and role not in ("key", "mask"):
             role = "any"

@@ -103,36 +103,37 @@ def _axis_number(axis: int, ndim: int, stream: Stream) -> str:
     return str(axis - ndim) if axis == ndim - 1 and stream.chance(60) else str(axis)
 
 
-# Functions whose second argument is the axis (that of `norm` is its order, of `trapezoid` the positions).
-_AXIS_SECOND = {
-    "sum",
-    "mean",
-    "prod",
-    "max",
-    "min",
-    "var",
-    "std",
-    "median",
-    "any",
-    "all",
-    "argmax",
-    "argmin",
-}
-
-
 def _axis(node: Value, stream: Stream, texts) -> str:
-    axis = node.params["axis"]
-    ndim = node.operands[0].ndim + (node.op == "stack")
+    return _reduced_axes(node, stream, positional=False)
+
+
+def _second_axis(node: Value, stream: Stream) -> str:
+    """The axis of a function that takes it second, where people leave its keyword out at times."""
+    return _reduced_axes(node, stream, positional=True)
+
+
+def _reduced_axes(node: Value, stream: Stream, positional: bool) -> str:
+    axis, ndim = node.params["axis"], node.operands[0].ndim
     if not isinstance(axis, tuple):
-        if node.op in ("concatenate", "stack") and axis == 0 and stream.chance(60):
-            return ""
         return f", axis={_axis_number(axis, ndim, stream)}"
     if len(axis) == ndim and (ndim != 1 or stream.chance(70)):
         return ""
     if len(axis) == 1:
-        keyword = "" if node.op in _AXIS_SECOND and stream.chance(12) else "axis="
+        keyword = "" if positional and stream.chance(12) else "axis="
         return f", {keyword}{_axis_number(axis[0], ndim, stream)}"
     return f", axis=({', '.join(_axis_number(a, ndim, stream) for a in axis)})"
+
+
+def _join_axis(node: Value, stream: Stream, texts) -> str:
+    axis = node.params["axis"]
+    if axis == 0 and stream.chance(60):
+        return ""
+    return f", axis={_axis_number(axis, _axes(node), stream)}"
+
+
+def _axes(node: Value) -> int:
+    """How many axes the parameter `axis` counts."""
+    return node.operands[0].ndim + OPS[node.op].adds_axis
 
 
 def _slice(node: Value, stream: Stream, texts) -> str:
@@ -182,7 +183,14 @@ def _at(node: Value, stream: Stream, texts) -> str:
 
 
 def _dtype_keyword(node: Value, stream: Stream, texts) -> str:
-    default = "int32" if node.op == "arange" else "float32"
+    return _unless_default(node, stream, "float32")
+
+
+def _integer_dtype_keyword(node: Value, stream: Stream, texts) -> str:
+    return _unless_default(node, stream, "int32")
+
+
+def _unless_default(node: Value, stream: Stream, default: str) -> str:
     if node.dtype == default and stream.chance(70):
         return ""
     return f", dtype={dtype_name(node.dtype)}"
@@ -212,6 +220,8 @@ _PARAMETERS = {
     "newaxis": _newaxis,
     "at": _at,
     "dtype_kw": _dtype_keyword,
+    "int_dtype_kw": _integer_dtype_keyword,
+    "join_axis": _join_axis,
     "last_axis": _last_axis,
     "dtype": lambda node, stream, texts: dtype_name(node.dtype),
     "gather": lambda node, stream, texts: ":, " * node.params["axis"] + texts[1],
@@ -260,9 +270,9 @@ def spell(node: Value, texts: list[Text], stream: Stream) -> Text:
         if spec == "p":  # lax wants an axis that counts from the front
             return str(node.params[name])
         if spec == "d":
-            return _axis_number(
-                node.params[name], node.operands[0].ndim + (node.op == "expand_dims"), stream
-            )
+            return _axis_number(node.params[name], _axes(node), stream)
+        if spec == "second":
+            return _second_axis(node, stream)
         if name in _PARAMETERS:
             return _PARAMETERS[name](node, stream, texts)
         value = node.params[name]

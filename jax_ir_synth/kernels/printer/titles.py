@@ -3,104 +3,7 @@
 import re
 
 from jax_ir_synth.kernels.builder.stream import Stream
-
-# Operations that no name speaks of.
-DULL = {
-    "add",
-    "sub",
-    "mul",
-    "div",
-    "neg",
-    "convert",
-    "index",
-    "slice",
-    "expand_dims",
-    "reshape",
-    "literal",
-    "argument",
-    "parameter",
-    "part",
-    "merged",
-    "transpose",
-    "greater",
-    "less",
-    "greater_equal",
-    "less_equal",
-    "squeeze",
-    "broadcast_to",
-    "zeros",
-    "ones",
-    "full",
-    "arange",
-    "copy",
-    "equal",
-    "not_equal",
-    "constant_array",
-    "components",
-    "iterate",
-    "helper",
-    "surely_finite",
-    "never_nan",
-    "never_inf",
-}
-# What a docstring calls an operation whose name does not speak; nothing where it is no matter to speak of.
-_SPOKEN = {
-    "where": "masked combination",
-    "select": "masked combination",
-    "cond": "conditional update",
-    "switch": "chosen branch",
-    "scan": "recurrence",
-    "fori_loop": "iteration",
-    "while_loop": "iteration",
-    "einsum": "contraction",
-    "matmul": "projection",
-    "call": "",
-    "vmap": "",
-    "jit": "",
-    "checkpoint": "",
-    "max": "maximum",
-    "min": "minimum",
-    "abs": "absolute value",
-    "norm_l1": "L1 norm",
-    "gelu_tanh": "GELU",
-    "gelu": "GELU",
-    "relu": "ReLU",
-    "silu": "SiLU",
-    "elu": "ELU",
-    "selu": "SELU",
-    "logical_and": "",
-    "logical_or": "",
-    "logical_not": "",
-    "logical_xor": "",
-    "zeros_like": "",
-    "ones_like": "",
-    "take": "gathered rows",
-    "segment_sum": "segment sums",
-    "logsumexp": "log-sum-exp",
-    "argmax": "best index",
-    "new_key": "",
-    "new_rbg_key": "",
-    "new_unsafe_rbg_key": "",
-    "split_key": "",
-    "fold_in": "",
-    "solve_lower": "triangular solve",
-    "eye": "",
-    "diag": "diagonal",
-    "choose": "piecewise choice",
-    "rsqrt": "inverse square root",
-    "exp": "exponential",
-    "random_normal": "noise",
-    "random_bernoulli": "dropout",
-    "dynamic_index": "",
-    "stop_gradient": "",
-    "concatenate": "",
-    "inv": "inverse",
-    "int_mod": "",
-    "power": "power",
-    "square": "square",
-    "log": "logarithm",
-    "tanh": "tanh",
-}
+from jax_ir_synth.kernels.ops import RECORDS
 
 
 def kernel_name(stream: Stream, ops: list[str], category: str) -> str:
@@ -122,9 +25,12 @@ def kernel_name(stream: Stream, ops: list[str], category: str) -> str:
 
 def description(stream: Stream, ops: list[str], arguments: list[str]) -> str:
     """A docstring made of the names of operations and arguments."""
-    what = [
-        _SPOKEN.get(op, op.replace("_", " ")) for op in dict.fromkeys(ops) if _SPOKEN.get(op, op)
-    ]
+    what = [title for op in dict.fromkeys(ops) if (title := _title(op))]
     of = " and ".join(arguments[:2])
     verb = stream.choice(("Computes the", "Returns the", "The", "Applies the"))
     return f"{verb} {' of the '.join(what[:2] or ['combination'])} of {of}."
+
+
+def _title(op: str) -> str:
+    title = RECORDS[op].title
+    return op.replace("_", " ") if title is None else title

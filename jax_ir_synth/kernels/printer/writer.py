@@ -11,13 +11,13 @@ from jax_ir_synth.kernels.builder.values import (
     KernelSpec,
     Value,
 )
-from jax_ir_synth.kernels.ops import OPS
+from jax_ir_synth.kernels.ops import OPS, RECORDS
 from jax_ir_synth.kernels.printer.constructs import CONSTRUCTS
 from jax_ir_synth.kernels.printer.frames import INDENT, Frame, grouped
 from jax_ir_synth.kernels.printer.layout import lay_out
 from jax_ir_synth.kernels.printer.names import CONSTANTS, NameBook
 from jax_ir_synth.kernels.printer.spelling import Text, number, spell
-from jax_ir_synth.kernels.printer.titles import DULL, description, kernel_name
+from jax_ir_synth.kernels.printer.titles import description, kernel_name
 
 _SPELLING = 1  # purpose coordinate of the stream: spelling never touches what is drawn
 _WIDTHS = {"multi_statement": (10, 14, 18, 24)}  # where many short statements are the point
@@ -65,7 +65,7 @@ class _Writer:
             seen.add(id(value))
             if value.op == "argument":
                 self.used_arguments.append(value)
-            elif value.op not in DULL:
+            elif not RECORDS[value.op].dull:
                 self.ops.append(value.op)
             used = list(value.operands)
             for block in value.blocks:

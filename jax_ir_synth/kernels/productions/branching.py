@@ -5,16 +5,16 @@ from collections.abc import Callable
 import numpy as np
 
 from jax_ir_synth.kernels.builder import control_flow
+from jax_ir_synth.kernels.builder.ir_size import bytes_of
 from jax_ir_synth.kernels.builder.program_builder import Draft
 from jax_ir_synth.kernels.builder.values import SAMPLES, Undrawable, Value
 from jax_ir_synth.kernels.ops import unary
-from jax_ir_synth.kernels.ops.ir_sizes import BYTES, OTHER
 from jax_ir_synth.kernels.productions import conditions, grow
 from jax_ir_synth.kernels.validation.sensitivity import settled
 
 # Branches are long-winded as they are: the functions whose IR is long come less often than elsewhere.
 _SHORT_FIRST = tuple(
-    max(1, 2 * w if BYTES.get(name, OTHER) < 2000 else w // 2)
+    max(1, 2 * w if bytes_of(name) < 2000 else w // 2)
     for name, w in zip(unary.SMOOTH, unary.SMOOTH_WEIGHTS)
 )
 Case = Callable[[list[Value]], Value]  # draws a case's value from the values that it may use

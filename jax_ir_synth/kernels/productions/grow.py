@@ -170,25 +170,8 @@ LITERAL_WEIGHTS = (
     1,
 )
 _TRIES = 10
-_SATURATING = {
-    "tanh",
-    "sigmoid",
-    "erf",
-    "erfc",
-    "hard_tanh",
-    "hard_sigmoid",
-    "ndtr",
-    "norm_cdf",
-    "norm_pdf",
-    "log_ndtr",
-}
-FLAT = {
-    "relu",
-    "relu6",
-    "hard_tanh",
-    "hard_sigmoid",
-    "sparse_plus",
-}  # a few elements there may have no gradient at all
+# Of a few elements, none may have a gradient there.
+FLAT = frozenset(op.name for op in OPS.values() if op.flat)
 
 
 def some(attempt: Callable[[], Value | None], tries: int = _TRIES):
@@ -263,9 +246,10 @@ def one_unary(d: Draft, x: Value, names=unary.SMOOTH, weights=unary.SMOOTH_WEIGH
 
 def _unary(d, x, names, weights):
     name = d.stream.weighted(names, weights)
-    if x.dtype not in OPS[name].dtypes or x.size <= 16 and name in FLAT:
+    op = OPS[name]
+    if x.dtype not in op.dtypes or x.size <= 16 and op.flat:
         return None
-    if x.size <= 16 and name in _SATURATING and (abs(x.samples) > 5).mean() > 0.1:
+    if x.size <= 16 and op.saturates and (abs(x.samples) > 5).mean() > 0.1:
         return None
     with d.trusted(False):
         return d.apply(name, x)
@@ -287,22 +271,9 @@ def one_binary(d: Draft, x: Value, y: Value) -> Value:
 
 def meet(d: Draft, name: str, a: Value, b: Value) -> Value:
     """`name` on a and b, where neither drowns the other."""
-    if name in ("add", "sub", "maximum", "minimum", "logaddexp", "logaddexp2"):
-        low, high = sorted((float(a.samples.std()) + 1e-9, float(b.samples.std()) + 1e-9))
-        if high / low > (40 if d.dtype == "float32" else 8) and not (a.is_literal or b.is_literal):
-            raise Undrawable("one operand drowns the other")
-    if name in ("fmod", "rem", "remainder"):
-        wraps = (
-            abs(a.samples) > b.samples
-            if name != "remainder"
-            else (a.samples > b.samples) | (a.samples < 0)
-        )
-        if wraps.mean() < 0.25:
-            raise Undrawable("a remainder that never wraps")
-    if name in ("maximum", "minimum"):
-        share = (a.samples > b.samples).mean()
-        if not 0.2 <= share <= 0.8 or a.size <= 4 and b.size <= 4:
-            raise Undrawable("one operand always wins")
+    meets = OPS[name].meets
+    if meets is not None:
+        meets(a, b, d.dtype)
     return d.apply(name, a, b)
 
 

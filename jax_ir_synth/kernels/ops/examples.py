@@ -1,0 +1,91 @@
+"""Examples of calls: operands and parameters on which an operation is printed, run and measured.
+
+Tests run each example's spellings under NumPy and under JAX, and hold the record's shape, dtype
+and range rules against the results; `benchmarks/fit_costs.py` measures the IR of those operations
+that drawn programs hold too seldom.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """An argument of an example: shape, range (both ends included) and dtype.
+
+    `role` says what its elements are beyond that: "key", "definite" (a symmetric positive definite
+    matrix) or "keeps_some" (a mask that keeps an element of each row).
+    """
+
+    shape: tuple[int, ...]
+    low: float = -2.0
+    high: float = 2.0
+    dtype: str = "float32"
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A call of an operation: of the record's own where `name` is empty, else an operand's."""
+
+    operands: tuple = ()
+    params: dict = field(default_factory=dict)
+    name: str = ""
+
+
+def example(*operands, **params) -> Example:
+    """A call of the record's operation; operands are Operands, Examples or Python numbers."""
+    return Example(operands, params)
+
+
+def made(name: str, *operands, **params) -> Example:
+    """An operand that operation `name` makes."""
+    return Example(operands, params, name)
+
+
+def array(*shape: int, low: float = -2.0, high: float = 2.0) -> Operand:
+    """A float32 array."""
+    return Operand(shape, low, high)
+
+
+def integers(*shape: int, low: int = -8, high: int = 8) -> Operand:
+    """An int32 array."""
+    return Operand(shape, low, high, "int32")
+
+
+def booleans(*shape: int, role: str = "") -> Operand:
+    """A boolean array."""
+    return Operand(shape, 0, 1, "bool", role)
+
+
+def key() -> Operand:
+    """A raw key of JAX's threefry generator."""
+    return Operand((2,), 0, 2**32 - 1, "uint32", "key")
+
+
+def definite(n: int) -> Operand:
+    """A symmetric positive definite matrix."""
+    return Operand((n, n), -2.0, 6.0, role="definite")
+
+
+def default_examples(op) -> tuple[Example, ...]:
+    """Examples of an elementwise operation, from its number of operands, domain and dtypes."""
+    dtype = op.dtypes[0]
+    spans = [_span(domain, dtype) for domain in op.domain]
+    if len(spans) == 1:
+        shapes = [((),), ((5,),), ((4, 3),)]
+    else:
+        shapes = [((),) * len(spans), ((4, 3),) * len(spans), ((4, 3), *((3,),) * (len(spans) - 1))]
+    return tuple(
+        Example(tuple(Operand(s, *span, dtype) for s, span in zip(some, spans, strict=True)))
+        for some in shapes
+    )
+
+
+def _span(domain: tuple[float, float], dtype: str) -> tuple[float, float]:
+    """A part of the domain near zero, of the kind of number that the dtype holds."""
+    if dtype == "bool":
+        return 0, 1
+    least, most = (-8, 8) if dtype == "int32" else (-2.5, 2.5)
+    low = max(domain[0], least)
+    high = min(domain[1], most) if domain[0] < most else domain[0] + 2
+    return low, max(high, low + 1 if dtype == "int32" else high)
