@@ -5,7 +5,7 @@ PYTHON ?= python3
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ "$$n" -le 8 ] && echo "$$n" || echo 8)
 OUTPUT ?= data/rows
 # What the tests and the checks of the sources need.
-EXTRAS := test,lint,cuda-ir,scale,scale-ray,publish,croissant,browser,evaluate
+EXTRAS := test,lint,asm,cuda-ir,scale,scale-ray,publish,croissant,browser,evaluate
 
 # venv(folder, extras): a fresh environment with this package in it.
 define venv
@@ -50,6 +50,6 @@ clean:
 
 # The last datasets that runs dataset scripts.
 .venv-datasets3/ready: setup.cfg pyproject.toml
-	$(call venv,.venv-datasets3,test$(comma)datasets3$(comma)publish)
+	$(call venv,.venv-datasets3,test$(comma)asm$(comma)datasets3$(comma)publish)
 
 comma := ,

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from importlib.metadata import version
 from typing import NamedTuple
 
 from jax_ir_synth import __version__
@@ -84,7 +83,7 @@ def _fields(
     repo: str | None,
 ) -> dict:
     from jax_ir_synth import kernels
-    from jax_ir_synth.generate.fingerprint import PACKAGE, VERSIONED, sources_digest
+    from jax_ir_synth.generate.fingerprint import PACKAGE, sources_digest, versions
     from jax_ir_synth.request.choices import several
     from jax_ir_synth.schema.columns import MEANINGS, SCHEMA
     from jax_ir_synth.schema.ir_section import write_sections
@@ -135,7 +134,7 @@ def _fields(
         "publish": _publish(request, repo, facts.splits),
         "output": _OUTPUT,
         "arguments": _arguments(request),
-        "versions": {"jax_ir_synth": __version__, **{name: version(name) for name in VERSIONED}},
+        "versions": {"jax_ir_synth": __version__, **versions(facts.request)},
         "sources": sources_digest(PACKAGE),
         "pictures": {picture.name: picture for picture in pictures},
     }

@@ -1,15 +1,20 @@
 """The key under which datasets caches our rows: everything their bytes depend on."""
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterator
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from jax_ir_synth.request import choices
+from jax_ir_synth.request.config import Request
+
 PACKAGE = Path(__file__).resolve().parents[1]
-# numpy draws the random numbers, scipy evaluates special functions while a program is written,
-# capstone writes what the machine code says.
-VERSIONED = ("jax", "jaxlib", "numpy", "scipy", "capstone")
+# numpy draws the random numbers, scipy evaluates special functions while a program is written.
+VERSIONED = ("jax", "jaxlib", "numpy", "scipy")
+# It writes what a CPU's machine code says; the extra `asm` installs it.
+DISASSEMBLER = "capstone"
 
 
 # What makes a folder a package.
@@ -78,6 +83,14 @@ def check_sources_unchanged() -> None:
         )
 
 
+def versions(request: Request) -> dict[str, str]:
+    """The installed version of each package that decides the bytes of a request's rows."""
+    names = VERSIONED
+    if "cpu" in request.platforms and "asm" in choices.several(request.dialect):
+        names += (DISASSEMBLER,)
+    return {name: version(name) for name in names}
+
+
 def cache_fingerprint() -> str:
     """32 hex digits: our sources, the versions of what makes the rows, datasets' major version.
 
@@ -89,7 +102,8 @@ def cache_fingerprint() -> str:
     """
     check_sources_unchanged()
     digest = hashlib.sha256(_IMPORTED.encode())
-    for name in VERSIONED:
-        digest.update(f"\0{name}={version(name)}".encode())
+    for name in (*VERSIONED, DISASSEMBLER):
+        with contextlib.suppress(PackageNotFoundError):
+            digest.update(f"\0{name}={version(name)}".encode())
     digest.update(f"\0datasets={version('datasets').split('.')[0]}".encode())
     return digest.hexdigest()[:32]

@@ -13,6 +13,9 @@ from jax_ir_synth.request.dialects import COMPILED
 # What brings the compiler for CUDA, and the extra of this package that installs it.
 _PLUGIN, _PLUGIN_MODULE = "jax-cuda13-plugin", "jax_plugins.xla_cuda13"
 _EXTRA = "cuda-ir"
+# What disassembles a CPU's object files, and the extra that installs it.
+_DISASSEMBLERS = ("capstone", "elftools")
+_ASM_EXTRA = "asm"
 
 
 class Target(NamedTuple):
@@ -165,6 +168,11 @@ def check_compilers(
             raise ValueError(
                 f"{what} for `target` (={cpu.name}) needs a CPU with "
                 f"{', '.join(sorted(lacking))}, which this one lacks"
+            )
+        if "asm" in compiled and not all(map(importlib.util.find_spec, _DISASSEMBLERS)):
+            raise ValueError(
+                f"`dialect` (=asm) for the CPU needs the extra {_ASM_EXTRA}: "
+                f"pip install 'jax_ir_synth[{_ASM_EXTRA}]' (or device='cuda')"
             )
     if "cuda" in platforms:
         installed, needed = _version(_PLUGIN), version("jaxlib")

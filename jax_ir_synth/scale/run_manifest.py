@@ -13,8 +13,6 @@ from jax_ir_synth.request.dialects import COMPILED
 from jax_ir_synth.scale import ScaleError
 from jax_ir_synth.storage import atomic_write
 
-# pyarrow too: it signs the Parquet files that it writes.
-VERSIONED = (*fingerprint.VERSIONED, "pyarrow")
 MAX_SHARDS = 99_999
 _CONFIG, _CPU = "config.json", "cpu.json"
 
@@ -26,7 +24,7 @@ class Pin:
     Attributes:
       request: which rows.
       shards: how many files each split is cut into, 1 to the request's count.
-      versions: of each package of VERSIONED.
+      versions: of each package that decides the bytes, see `versions_here`.
       sources: SHA-256 (hex) of this package's sources.
 
     Raises:
@@ -59,7 +57,7 @@ def pin_here(request: Request, shards: int) -> Pin:
       ValueError: `shards` is out of range.
       ScaleError: a source was edited since it was imported.
     """
-    return Pin(request, shards, versions_here(), _sources_here())
+    return Pin(request, shards, versions_here(request), _sources_here())
 
 
 def read(folder: Path) -> dict | None:
@@ -103,7 +101,7 @@ def check_here(folder: Path, pin: Pin) -> None:
 
     Each task asks: a node of a cluster may have other versions than the one that launched it.
     """
-    here = dataclasses.replace(pin, versions=versions_here(), sources=_sources_here())
+    here = dataclasses.replace(pin, versions=versions_here(pin.request), sources=_sources_here())
     found = "; ".join(differences(pin.described(), here.described(), "there", "on this machine"))
     if found:
         raise ScaleError(f"no rows can be made here for {folder}: {found}. Install what is there")
@@ -111,9 +109,12 @@ def check_here(folder: Path, pin: Pin) -> None:
     _check_cpu(folder, pin.request)
 
 
-def versions_here() -> dict[str, str]:
-    """The installed versions of what VERSIONED names."""
-    return {name: version(name) for name in VERSIONED}
+def versions_here(request: Request) -> dict[str, str]:
+    """The installed versions of what decides the bytes of a request's shards.
+
+    pyarrow is one of them: it signs the Parquet files that it writes.
+    """
+    return {**fingerprint.versions(request), "pyarrow": version("pyarrow")}
 
 
 def _sources_here() -> str:

@@ -80,6 +80,21 @@ def test_what_cant_be_compiled_here_is_refused_before_any_work(monkeypatch):
         Request(dialect="asm", device="cuda")
 
 
+def test_the_cpus_machine_code_needs_its_extra(monkeypatch):
+    find = targets.importlib.util.find_spec
+    for missing in ("capstone", "elftools"):
+        monkeypatch.setattr(
+            targets.importlib.util,
+            "find_spec",
+            lambda name, gone=missing: name != gone and find(name),
+        )
+        for dialect in ("asm", "stablehlo,asm"):
+            with pytest.raises(ValueError, match=r"extra asm: pip install .*\[asm\]"):
+                Request(dialect=dialect, device="cpu")
+        assert Request(dialect="llvm", device="cpu")
+        assert Request(dialect="asm", device="cuda")
+
+
 def test_another_processor_than_the_targets_is_refused(monkeypatch):
     monkeypatch.setattr(targets, "_cpu_flags", lambda: TARGETS["x86-64-v2"].needs)
     assert Request(dialect="asm", device="cpu", target="x86-64-v2")

@@ -102,3 +102,32 @@ def test_the_wheel_works_in_an_environment_of_its_own(wheel, tmp_path):
     rows = [json.loads(line) for line in made.splitlines()]
     assert [row["id"] for row in rows] == [0, 1]
     assert all(row["verified"] != "none" for row in rows)
+
+
+@pytest.mark.parametrize("minor", range(11, 15))
+def test_each_python_has_what_the_package_asks_for(wheel, tmp_path, minor):
+    report = tmp_path / "report.json"
+    run(
+        *(sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"),
+        *("--python-version", f"3.{minor}", "--only-binary", ":all:", "--target", tmp_path / "t"),
+        *("--report", report, wheel),
+        cwd=tmp_path,
+    )
+    installed = {
+        item["metadata"]["name"]: item["metadata"]["version"]
+        for item in json.loads(report.read_text())["install"]
+    }
+    assert installed["jax_ir_synth"] == jax_ir_synth.__version__
+    assert installed["jax"] == installed["jaxlib"]
+
+
+@pytest.mark.parametrize("major", [4, 5])
+def test_it_installs_beside_transformers(wheel, tmp_path, major):
+    report = tmp_path / "report.json"
+    run(
+        *(sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"),
+        *("--report", report, wheel, f"transformers=={major}.*"),
+        cwd=tmp_path,
+    )
+    names = {item["metadata"]["name"] for item in json.loads(report.read_text())["install"]}
+    assert {"jax_ir_synth", "transformers"} <= names

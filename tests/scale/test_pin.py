@@ -4,11 +4,13 @@ import dataclasses
 import itertools
 import re
 import shutil
+from importlib.metadata import version
 
 import pytest
 from scale_run import SHARDS, WANTED, contents
 
 from jax_ir_synth.cli import scale
+from jax_ir_synth.generate import fingerprint
 from jax_ir_synth.lowering import compiling
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.scale import ScaleError, planning, run_manifest, shards
@@ -63,16 +65,26 @@ def test_proven_rows_and_others_are_not_mixed(folder, capsys):
     assert "verify is False there, True here" in _error(capsys, *_asked(folder))
 
 
-@pytest.mark.parametrize("package", run_manifest.VERSIONED)
+@pytest.mark.parametrize("package", (*fingerprint.VERSIONED, "pyarrow"))
 def test_another_version_is_one_line_and_changes_nothing(folder, capsys, package):
     config = run_manifest.read(folder)
     config["versions"][package] = "0.1.2"
     atomic_write.write_json(folder / "config.json", config)
     before = contents(folder)
-    here = run_manifest.versions_here()[package]
+    here = version(package)
     said = _error(capsys, "--no-verify", *_asked(folder))
     assert f"holds other rows: {package} is 0.1.2 there, {here} here. " in said
     assert contents(folder) == before
+
+
+def test_the_disassembler_is_pinned_where_its_text_is_in_the_rows():
+    assert fingerprint.DISASSEMBLER not in run_manifest.versions_here(WANTED)
+    for device, pinned in (("cpu", True), ("cuda", False)):
+        # Not by `Request`, which asks whether the compilers are here.
+        request = dataclasses.replace(WANTED, device=device)
+        object.__setattr__(request, "dialect", ("stablehlo", "asm"))
+        versions = run_manifest.versions_here(request)
+        assert (fingerprint.DISASSEMBLER in versions) == pinned
 
 
 def test_other_sources(folder, capsys):

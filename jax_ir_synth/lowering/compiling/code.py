@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from jax_ir_synth.lowering.compiling.machine import disassembled
-
 # What stands in a text that has no code: all the work is a library's, or there is none.
 NOTHING = {"llvm": "; no code: see optimized_hlo\n", "asm": "// no code: see optimized_hlo\n"}
 # The names of a module, which are those of its first kernel in other words.
@@ -32,6 +30,9 @@ def ptx(folder: Path) -> str:
 
 def machine_code(folder: Path) -> str:
     """The CPU's machine code, disassembled, one object file after the other."""
+    # Late: it needs the extra `asm`, as no other text here does.
+    from jax_ir_synth.lowering.compiling.machine import disassembled
+
     return _joined((disassembled(path.read_bytes()) for path in folder.glob("*.o")), "asm")
 
 

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator
 
-# Brought by the package itself; late imports would save nothing, only helpers load this file.
+# Brought by the extra `asm`, see `targets.check_compilers`.
 import capstone
 from capstone import x86
 from elftools.common.exceptions import ELFError, ELFParseError
