@@ -20,7 +20,7 @@ from jax_ir_synth.kernels.builder import ir_size
 from jax_ir_synth.kernels.ops import ir_sizes
 from jax_ir_synth.lowering import lower_source
 from jax_ir_synth.request import categories
-from jax_ir_synth.storage.atomic_write import whole
+from jax_ir_synth.storage.atomic_write import atomic_write
 
 SEED, QUANTILE, PRIOR, PULL, RARE = 5, 0.95, 600.0, 3e-5, 3
 
@@ -105,7 +105,7 @@ def main() -> None:
     found = fit(*measure(int(sys.argv[1])))
     base, other = found.pop(""), found.pop("other")
     lines = [f'    "{op}": {found[op]},' for op in sorted(found)]
-    with whole(Path(ir_sizes.__file__)) as partial:
+    with atomic_write(Path(ir_sizes.__file__)) as partial:
         partial.write_text(
             "\n".join(
                 [

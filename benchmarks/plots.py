@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from jax_ir_synth.card import style
-from jax_ir_synth.storage.atomic_write import whole
+from jax_ir_synth.storage.atomic_write import atomic_write
 
 FOLDER = Path(__file__).parent
 # Readable on a light and on a dark page.
@@ -37,7 +37,7 @@ def save(figure, drawn, name: str) -> None:
     """With a legend, as SVG that is the same for the same figures."""
     drawn.set_ylim(bottom=0)
     drawn.legend(frameon=False, labelcolor=_THEME.ink)
-    with whole(FOLDER / name) as partial:
+    with atomic_write(FOLDER / name) as partial:
         figure.savefig(partial, format="svg", transparent=True, metadata={"Date": None})
 
 

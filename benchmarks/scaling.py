@@ -19,7 +19,7 @@ from jax_ir_synth.generate.rows import rows
 from jax_ir_synth.generate.workers import ROWS_A_JOB, workers_for
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import Request
-from jax_ir_synth.storage.atomic_write import whole
+from jax_ir_synth.storage.atomic_write import atomic_write
 from jax_ir_synth.verify import xla
 
 TURNS = 3
@@ -75,7 +75,7 @@ def main(count: int, most: int) -> None:
             # Each run is to plan anew.
             category_plan.cache_clear()
             rates[number].append(rate(number, count))
-    with whole(RESULT) as partial, open(partial, "w", newline="") as file:
+    with atomic_write(RESULT) as partial, open(partial, "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["workers", "rows_a_second", "lowest", "highest"])
         for number, found in rates.items():

@@ -21,7 +21,7 @@ from jax_ir_synth.generate.fingerprint import cache_fingerprint
 from jax_ir_synth.generate.plan import drawn, plan_rows
 from jax_ir_synth.generate.rows import rows
 from jax_ir_synth.generate.workers import workers_for
-from jax_ir_synth.request.config import ALL, CONFIGS, DEFAULTS, Request, number_of_processes
+from jax_ir_synth.request.config import ALL, CONFIGS, DEFAULTS, Request, parse_num_proc
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.storage.dataset_info import dataset_info
 
@@ -129,7 +129,7 @@ class JaxIrSynth(datasets.GeneratorBasedBuilder):
     def _download_and_prepare(self, dl_manager, verification_mode, num_proc=None, **kwargs):
         # Our own worker processes rather than datasets' pool, which forks: see workers.py. The
         # rows arrive here in order, so the Arrow files too are the same for any number of them.
-        number = number_of_processes(num_proc)
+        number = parse_num_proc(num_proc)
         with workers_for(number, self.config.request.count) as self._workers:
             try:
                 super()._download_and_prepare(dl_manager, verification_mode, **kwargs)

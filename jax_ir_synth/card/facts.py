@@ -14,7 +14,7 @@ from jax_ir_synth.request.config import ALL, Request
 from jax_ir_synth.schema.row_view import IR_COLUMNS, RowView
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.schema.verification import UNVERIFIED
-from jax_ir_synth.show.samples import Chooser, whole
+from jax_ir_synth.show.samples import Chooser, require_columns
 from jax_ir_synth.storage.dataset_reader import DatasetError, open_saved
 
 # The row that a card shows whole: lines of Python, the shortest IR among those.
@@ -67,7 +67,7 @@ def gather(path: Path, seed: int, subsets: Collection[str] | None = None) -> Fac
     gathered = _Gathered(subsets)
     for row, split in progress(saved.rows, saved.count):
         try:
-            gathered.add(RowView(whole(row), split))
+            gathered.add(RowView(require_columns(row), split))
         except (ValueError, SyntaxError) as error:
             if isinstance(error, CardError):
                 raise
@@ -92,48 +92,48 @@ class _Gathered:
         # What the rows' headers say, and whether they were verified; the same for all.
         self._kind: tuple | None = None
 
-    def add(self, reading: RowView) -> None:
-        row = reading.row
+    def add(self, view: RowView) -> None:
+        row = view.row
         number = row["id"]
         missing = [name for name in IR_COLUMNS if row[name] is None]
         if missing:
             raise CardError(f"row {number} has no {missing[0]}: a card needs rows for both devices")
-        if len(reading.columns) < len(IR_COLUMNS):
+        if len(view.columns) < len(IR_COLUMNS):
             raise CardError(
                 f"row {number} has no StableHLO: a card needs it, alone or among others"
             )
-        kind = _kind(reading)
+        kind = _kind(view)
         if kind != (self._kind or kind):
             raise CardError(
                 f"row {number} is of another dialect, target or proof than those before"
             )
         self._kind = kind
-        category = reading.category
+        category = view.category
         self._categories[number] = category
         self._skeletons[number] = row["skeleton_hash"]
         if self._subsets is None or not {ALL, category}.isdisjoint(self._subsets):
-            self._describe(reading)
+            self._describe(view)
 
-    def _describe(self, reading: RowView) -> None:
-        category = reading.category
-        self._figures.add(reading)
+    def _describe(self, view: RowView) -> None:
+        category = view.category
+        self._figures.add(view)
         if self._figures.faults:
             fault = self._figures.faults[0]
             raise CardError(f"row {fault.id} breaks a promise ({fault.check}): {fault.reason}")
-        self._chooser.add(reading)
-        self._shown = min(filter(None, (self._shown, reading)), key=_unfit)
-        self._lines[category].append(reading.facts.lines)
+        self._chooser.add(view)
+        self._shown = min(filter(None, (self._shown, view)), key=_unfit)
+        self._lines[category].append(view.facts.lines)
         for part, sizes in self._sizes[category].items():
-            sizes.append(len(getattr(reading.ir, part).encode()))
-        if reading.differs:
-            self._add_sides(reading)
-        self._split_rows[category, reading.split] += 1
+            sizes.append(len(getattr(view.ir, part).encode()))
+        if view.differs:
+            self._add_sides(view)
+        self._split_rows[category, view.split] += 1
 
-    def _add_sides(self, reading: RowView) -> None:
+    def _add_sides(self, view: RowView) -> None:
         from jax_ir_synth.lowering import op_counts
 
         found = {}
-        for name, column in reading.columns.items():
+        for name, column in view.columns.items():
             text = f"{column.forward}\n{column.backward}"
             called = {f"custom_call @{target}" for target in _CALLED.findall(text)}
             found[name] = op_counts.operations(text).keys() - {"stablehlo.custom_call"} | called
@@ -205,9 +205,9 @@ class _Gathered:
         }
 
 
-def _kind(reading: RowView) -> tuple:
+def _kind(view: RowView) -> tuple:
     """Dialects, targets and whether it was verified, as a request has them."""
-    sections = reading.sections.values()
+    sections = view.sections.values()
     dialects = next(tuple(section.dialect for section in part) for part in sections)
     named = {
         re.split("[+:]", section.target)[0]
@@ -216,18 +216,18 @@ def _kind(reading: RowView) -> tuple:
         if section.target
     }
     return (
-        choices.kept(dialects),
-        choices.kept(tuple(name for name in targets.TARGETS if name in named)),
-        reading.row["verified"] != UNVERIFIED,
+        choices.pack_names(dialects),
+        choices.pack_names(tuple(name for name in targets.TARGETS if name in named)),
+        view.row["verified"] != UNVERIFIED,
     )
 
 
-def _unfit(reading: RowView) -> tuple[bool, int, int]:
+def _unfit(view: RowView) -> tuple[bool, int, int]:
     """How little a row is fit to be shown whole."""
     return (
-        reading.facts.lines not in _SHOWN_LINES,
-        len(reading.row["cpp"]),
-        reading.row["id"],
+        view.facts.lines not in _SHOWN_LINES,
+        len(view.row["cpp"]),
+        view.row["id"],
     )
 
 

@@ -61,7 +61,7 @@ def fill(
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters |= {"percent": tables.share, "several": _several}
+    environment.filters |= {"percent": tables.format_share, "several": _several}
     try:
         body = environment.from_string(template).render(
             _fields(facts, counts, remade, pictures, repo)
@@ -84,7 +84,7 @@ def _fields(
 ) -> dict:
     from jax_ir_synth import kernels
     from jax_ir_synth.generate.fingerprint import PACKAGE, sources_digest, versions
-    from jax_ir_synth.request.choices import several
+    from jax_ir_synth.request.choices import unpack_names
     from jax_ir_synth.schema.columns import MEANINGS, SCHEMA
     from jax_ir_synth.schema.ir_section import write_sections
     from jax_ir_synth.schema.verification import OF_STABLEHLO, RUN_BY
@@ -116,7 +116,7 @@ def _fields(
             }
             for category, splits in summary["rows_by_category"].items()
         ],
-        "figures": tables.main_figures(summary),
+        "figures": tables.format_main_figures(summary),
         "verified": sorted(summary["verified"].items(), key=lambda item: (-item[1], item[0])),
         "executed": sum(
             number
@@ -129,7 +129,7 @@ def _fields(
         "distinct": summary["distinct"],
         "candidates": sum(count.candidates for count in counts.values()),
         "remade": remade,
-        "dialects": several(request.dialect),
+        "dialects": unpack_names(request.dialect),
         "command": _command(request),
         "publish": _publish(request, repo, facts.splits),
         "output": _OUTPUT,
@@ -161,12 +161,12 @@ def _publish(request, repo: str | None, subsets: Mapping) -> str | None:
 
 
 def _flags(request) -> list[str]:
-    from jax_ir_synth.request.choices import several
+    from jax_ir_synth.request.choices import unpack_names
 
     flags = [f"--count {request.count}", f"--seed {request.seed}"]
     for name in ("dialect", "target"):
         if getattr(request, name) != DEFAULTS[name]:
-            flags.append(f"--{name} {','.join(several(getattr(request, name)))}")
+            flags.append(f"--{name} {','.join(unpack_names(getattr(request, name)))}")
     return flags
 
 

@@ -59,7 +59,7 @@ def general(facts: Facts) -> dict:
 def check_given(given: Mapping, facts: Facts) -> None:
     """Raises CardError unless what was given for the files tells of these rows.
 
-    It may be of some of the subsets only; see `repository.metadata.card_data`.
+    It may be of some of the subsets only; see `repository.metadata.make_card_data`.
     """
     for key in OF_FILES:
         if not isinstance(given.get(key), list) or not given[key]:

@@ -12,7 +12,7 @@ from jax_ir_synth.card import extras, style
 from jax_ir_synth.card.errors import CardError
 from jax_ir_synth.storage.atomic_write import make_folder
 from jax_ir_synth.storage.dataset_reader import DatasetError, open_saved
-from jax_ir_synth.storage.destinations import find, put
+from jax_ir_synth.storage.destinations import find_destination, put_file
 from jax_ir_synth.storage.partials import partial_folder, remove_dead
 from jax_ir_synth.storage.repository.layout import PICTURES, README, TAG, is_ours
 
@@ -67,9 +67,9 @@ def write_card(
       seed: which the rows were made with; it is proven, see `drawing.Redrawn`.
       repo: the Hub's repository, for links and `load_dataset` lines; without it they are of the
         builder that makes the rows.
-      metadata: the YAML's `configs` and `dataset_info`, see `repository.metadata.card_data`, where
-        the Parquet files were written already; the card is then about its subsets. By default
-        about all that have rows, in the files that `repository.tables.write` gives.
+      metadata: the YAML's `configs` and `dataset_info`, see `repository.metadata.make_card_data`,
+        where the Parquet files were written already; the card is then about its subsets. By
+        default about all that have rows, in the files that `repository.tables.write_subsets` gives.
       parquet: write these files too.
       remade: how many rows to make anew and compare.
 
@@ -131,15 +131,17 @@ def _files(saved: Path, names: list[str], folder: Path, partial: Path, keep: boo
     They are written in any case, as their sizes are part of the YAML; into `partial` to be kept.
     """
     from jax_ir_synth.storage.repository import tables
-    from jax_ir_synth.storage.repository.metadata import card_data
+    from jax_ir_synth.storage.repository.metadata import make_card_data
 
     with tempfile.TemporaryDirectory(dir=partial) as scratch:
         written_to = partial if keep else Path(scratch)
-        written = tables.write(written_to, (row for row, _ in open_saved(saved).rows), names)
+        written = tables.write_subsets(
+            written_to, (row for row, _ in open_saved(saved).rows), names
+        )
         if keep:
-            return card_data(written), written, partial
+            return make_card_data(written), written, partial
         try:
-            there = tables.there(folder, written, written_to)
+            there = tables.read_existing(folder, written, written_to)
         except DatasetError:
             raise
         except ValueError as error:
@@ -149,7 +151,7 @@ def _files(saved: Path, names: list[str], folder: Path, partial: Path, keep: boo
             ) from error
     if there:
         extras.require(extras.CROISSANT)
-    return card_data(there or written), there, folder
+    return make_card_data(there or written), there, folder
 
 
 def _check_replaceable(folder: Path) -> None:
@@ -190,5 +192,5 @@ def _move(partial: Path, folder: Path) -> list[str]:
     names.sort(key=lambda name: name.as_posix() == README)
     for name in names:
         make_folder((folder / name).parent)
-        put(partial / name, find(folder / name), overwrite=True)
+        put_file(partial / name, find_destination(folder / name), overwrite=True)
     return sorted(name.as_posix() for name in names)

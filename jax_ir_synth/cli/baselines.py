@@ -9,7 +9,7 @@ from jax_ir_synth.cli.generate import OneLineParser, Terminated, sigterm_raises
 from jax_ir_synth.evaluate import dataset, extras
 from jax_ir_synth.evaluate.baselines import BASELINES, RETRIEVAL, answered, predictions
 from jax_ir_synth.evaluate.tasks import TASKS
-from jax_ir_synth.request.config import number_of_processes
+from jax_ir_synth.request.config import parse_num_proc
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.storage import outputs
 from jax_ir_synth.terminal.streams import command
@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
         )
         if arguments.baseline == RETRIEVAL:
             extras.need(f"`--baseline {RETRIEVAL}`", extras.DISTANCES)
-        number = number_of_processes(arguments.num_proc)
+        number = parse_num_proc(arguments.num_proc)
         opened = dataset.opened(arguments, task, number)
     except ValueError as error:
         parser.error(str(error))

@@ -9,7 +9,7 @@ from jax_ir_synth.cli.verify import MAX_GIGABYTES, MAX_SECONDS, in_range
 from jax_ir_synth.evaluate import dataset, extras
 from jax_ir_synth.evaluate.options import GIGABYTES, LEAVE_OUT, MISSING, SECONDS, Options
 from jax_ir_synth.evaluate.tasks import TASKS
-from jax_ir_synth.request.config import number_of_processes
+from jax_ir_synth.request.config import parse_num_proc
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.storage import outputs
 from jax_ir_synth.storage.paths import local_path
@@ -83,7 +83,7 @@ def _beside(arguments) -> Path:
 def _write(arguments, found, made) -> None:
     """Whatever files are asked for, each whole or not at all; none before all are made."""
     from jax_ir_synth.evaluate import plot
-    from jax_ir_synth.storage.atomic_write import json_text
+    from jax_ir_synth.storage.atomic_write import format_json
 
     with contextlib.ExitStack() as stack:
         partials = {
@@ -98,7 +98,7 @@ def _write(arguments, found, made) -> None:
             format = arguments.plot.suffix.lower().removeprefix(".")
             plot.draw(found, partials["plot"], format)
         if "json" in partials:
-            partials["json"].write_text(json_text(found.to_json()), encoding="utf-8")
+            partials["json"].write_text(format_json(found.to_json()), encoding="utf-8")
 
 
 def _validated(arguments) -> Options:
@@ -119,7 +119,7 @@ def _validated(arguments) -> Options:
         arguments.split,
         tuple(arguments.k),
         arguments.missing,
-        number_of_processes(arguments.num_proc),
+        parse_num_proc(arguments.num_proc),
         arguments.timeout,
         arguments.memory,
     ).checked()

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from jax_ir_synth import __version__
 from jax_ir_synth.cli.left_out import LeftOut
-from jax_ir_synth.request.config import CONFIGS, DEFAULTS, DEVICES, Request, number_of_processes
+from jax_ir_synth.request.config import CONFIGS, DEFAULTS, DEVICES, Request, parse_num_proc
 from jax_ir_synth.request.dialects import DIALECTS
 from jax_ir_synth.request.targets import DEFAULTS as MACHINES
 from jax_ir_synth.request.targets import TARGETS
 from jax_ir_synth.storage import outputs
 from jax_ir_synth.storage.encoding import check_arguments, check_folders
-from jax_ir_synth.storage.writers import format_of, open_output
+from jax_ir_synth.storage.writers import choose_format, open_output
 from jax_ir_synth.terminal.streams import command
 
 PROGRAM = "jax-ir-synth"
@@ -66,10 +66,10 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         request = request_of(arguments)
-        number = number_of_processes(arguments.num_proc)
+        number = parse_num_proc(arguments.num_proc)
         default = Path(DEFAULT_OUTPUT + (".jsonl" if arguments.jsonl else ""))
         output = arguments.output or default
-        kind = format_of(output, arguments.jsonl)
+        kind = choose_format(output, arguments.jsonl)
     except ValueError as error:
         parser.error(str(error))
     started, left_out = time.perf_counter(), LeftOut(PROGRAM)

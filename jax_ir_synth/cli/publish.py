@@ -19,8 +19,8 @@ from jax_ir_synth.cli.left_out import LeftOut
 from jax_ir_synth.publish import NotReady, PublishError
 from jax_ir_synth.publish.names import check_name
 from jax_ir_synth.publish.rows_file import config_of
-from jax_ir_synth.request.choices import several
-from jax_ir_synth.request.config import CONFIGS, DEFAULTS, Request, number_of_processes
+from jax_ir_synth.request.choices import unpack_names
+from jax_ir_synth.request.config import CONFIGS, DEFAULTS, Request, parse_num_proc
 from jax_ir_synth.storage import outputs
 from jax_ir_synth.storage.paths import local_path
 from jax_ir_synth.terminal.streams import command
@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None, check: str | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         request = _validated(arguments)
-        number = number_of_processes(arguments.num_proc)
+        number = parse_num_proc(arguments.num_proc)
     except ValueError as error:
         parser.error(str(error))
     # Files go to the storage by requests of huggingface_hub's own, which tests can answer.
@@ -123,13 +123,13 @@ def _write(arguments, configs: list[str], rows: Path, folder: Path) -> str:
     from jax_ir_synth.card import CardError, write_card
     from jax_ir_synth.storage.dataset_reader import open_saved
     from jax_ir_synth.storage.repository import tables
-    from jax_ir_synth.storage.repository.metadata import card_data
+    from jax_ir_synth.storage.repository.metadata import make_card_data
 
     folder.mkdir()
-    subsets = tables.write(folder, (row for row, _ in open_saved(rows).rows), configs)
+    subsets = tables.write_subsets(folder, (row for row, _ in open_saved(rows).rows), configs)
     try:
         write_card(
-            folder, rows, seed=arguments.seed, repo=arguments.repo, metadata=card_data(subsets)
+            folder, rows, seed=arguments.seed, repo=arguments.repo, metadata=make_card_data(subsets)
         )
     except CardError as error:
         raise PublishError(str(error)) from error
@@ -170,9 +170,9 @@ def _validated(arguments) -> Request:
             raise ValueError("`--from` needs `--seed`, that of its rows: the card proves it")
     if request.device != "both":
         raise ValueError(f"`--device` (={request.device}) must be both: the card shows the two")
-    if "stablehlo" not in several(request.dialect):
+    if "stablehlo" not in unpack_names(request.dialect):
         raise ValueError(
-            f"`--dialect` (={','.join(several(request.dialect))}) must be stablehlo, alone or "
+            f"`--dialect` (={','.join(unpack_names(request.dialect))}) must be stablehlo, alone or "
             "among others: the card is about it"
         )
     if arguments.dry_run is not None:

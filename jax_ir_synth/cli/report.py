@@ -9,7 +9,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 from jax_ir_synth.cli.left_out import LeftOut, path_beside
-from jax_ir_synth.request.choices import several
+from jax_ir_synth.request.choices import unpack_names
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.schema.splits import SPLITS, split_of
 from jax_ir_synth.terminal.console import plain_console, printable
@@ -78,7 +78,7 @@ def show(
     console.print(
         f"{sum(in_splits)} rows,{written} {seconds:.1f} s, "
         f"{sum(in_splits) / seconds:.1f} rows/s; config={request.category} seed={request.seed} "
-        f"device={request.device} dialect={','.join(several(request.dialect))}",
+        f"device={request.device} dialect={','.join(unpack_names(request.dialect))}",
         soft_wrap=True,
     )
     if summary.sample is not None:

@@ -2,7 +2,13 @@
 
 from jax_ir_synth.cli.generate import OneLineParser
 from jax_ir_synth.request.categories import CATEGORIES
-from jax_ir_synth.show.samples import LINES, chosen, file_of, page, whole
+from jax_ir_synth.show.samples import (
+    LINES,
+    choose_rows,
+    get_file_name,
+    render_sample,
+    require_columns,
+)
 from jax_ir_synth.storage import outputs
 from jax_ir_synth.storage.atomic_write import make_folder
 from jax_ir_synth.storage.destinations import NotPlacedError
@@ -24,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
         outputs.check_files(
             "FOLDER",
             arguments.folder,
-            [file_of(category) for category in CATEGORIES],
+            [get_file_name(category) for category in CATEGORIES],
             {"PATH": arguments.path},
             arguments.overwrite,
         )
@@ -36,12 +42,12 @@ def main(argv: list[str] | None = None) -> int:
 
     try:
         saved = open_saved(arguments.path)
-        views = [RowView(whole(row), split) for row, split in saved.rows]
+        views = [RowView(require_columns(row), split) for row, split in saved.rows]
         make_folder(arguments.folder)
-        for category, reading in chosen(views).items():
-            file = arguments.folder / file_of(category)
-            outputs.write_text(file, page(reading), arguments.overwrite)
-            print(f"{file}: row {reading.row['id']}")
+        for category, view in choose_rows(views).items():
+            file = arguments.folder / get_file_name(category)
+            outputs.write_text(file, render_sample(view), arguments.overwrite)
+            print(f"{file}: row {view.row['id']}")
     except DatasetError as error:
         parser.error(str(error))
     except (ValueError, SyntaxError) as error:

@@ -47,10 +47,10 @@ def main(argv: list[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     # Late: they bring jax, and --help or a wrong argument must not wait for it.
-    from jax_ir_synth.show.sources import MadeRows, SavedRows
+    from jax_ir_synth.show.sources import GeneratedRows, SavedRows
 
     try:
-        source = SavedRows(Path(arguments.what)) if request is None else MadeRows(request)
+        source = SavedRows(Path(arguments.what)) if request is None else GeneratedRows(request)
         with sigterm_raises():
             (_print if arguments.html is None else _write)(source, arguments)
     except KeyboardInterrupt:
@@ -85,14 +85,14 @@ def _told(error: ValueError, arguments) -> str:
 
 
 def _print(source, arguments) -> None:
-    from jax_ir_synth.show.parts import OF_DEVICE, PASSES, parts_of
+    from jax_ir_synth.show.parts import COLUMNS_OF_DEVICE, PASSES, list_parts
     from jax_ir_synth.show.sources import ShowError
-    from jax_ir_synth.show.terminal import console_here, show_row
+    from jax_ir_synth.show.terminal import make_console, show_row
 
-    reading = source.one(arguments.id)
+    view = source.one(arguments.id)
     both = arguments.passes in (None, "both")
     passes = PASSES if both else (arguments.passes,)
-    parts = parts_of(reading, OF_DEVICE[arguments.device or "both"], passes)
+    parts = list_parts(view, COLUMNS_OF_DEVICE[arguments.device or "both"], passes)
     if arguments.dialect is not None:
         have = list(dict.fromkeys(part.dialect for part in parts))
         if missing := [name for name in arguments.dialect if name not in have]:
@@ -102,7 +102,7 @@ def _print(source, arguments) -> None:
         parts = [part for name in arguments.dialect for part in parts if part.dialect == name]
     if not parts:
         raise ShowError(f"`--device` (={arguments.device}): the row has no IR for it")
-    show_row(console_here(), reading, parts)
+    show_row(make_console(), view, parts)
 
 
 def _write(source, arguments) -> None:
@@ -159,7 +159,7 @@ def _request(arguments):
 
 def _dialects(arguments) -> None:
     if arguments.dialect is not None:
-        arguments.dialect = choices.several(dialects.chosen(arguments.dialect))
+        arguments.dialect = choices.unpack_names(dialects.parse_dialects(arguments.dialect))
 
 
 def _parser() -> OneLineParser:

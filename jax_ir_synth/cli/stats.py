@@ -54,10 +54,10 @@ def _show(summaries: dict[str, dict], arguments) -> None:
     from jax_ir_synth.terminal.console import plain_console
 
     if arguments.markdown:
-        sys.stdout.write(tables.markdown(summaries))
+        sys.stdout.write(tables.format_markdown(summaries))
     else:
         for path, summary in summaries.items():
-            tables.show(path, summary, plain_console(), arguments.verbose)
+            tables.print_tables(path, summary, plain_console(), arguments.verbose)
 
 
 def summarise(path: Path) -> dict:

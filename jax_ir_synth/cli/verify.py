@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from jax_ir_synth.cli.generate import OneLineParser
-from jax_ir_synth.request.config import ALL, number_of_processes
+from jax_ir_synth.request.config import ALL, parse_num_proc
 from jax_ir_synth.storage import outputs
 from jax_ir_synth.storage.destinations import NotPlacedError
 from jax_ir_synth.storage.paths import no_url
@@ -103,7 +103,7 @@ def _opened(arguments):
 
 
 def _validate(arguments) -> None:
-    arguments.num_proc = number_of_processes(arguments.num_proc)
+    arguments.num_proc = parse_num_proc(arguments.num_proc)
     in_range("--timeout", arguments.timeout, "seconds", MAX_SECONDS)
     in_range("--memory", arguments.memory, "GB", MAX_GIGABYTES)
     outputs.check({"--json": arguments.json}, {"PATH": Path(arguments.path)}, arguments.overwrite)

@@ -12,7 +12,7 @@ from jax_ir_synth.evaluate.judgement import Judgement
 from jax_ir_synth.evaluate.options import GIGABYTES, LEAVE_OUT, SECONDS, Options
 from jax_ir_synth.evaluate.predictions import from_mapping
 from jax_ir_synth.evaluate.report import Report
-from jax_ir_synth.request.config import number_of_processes
+from jax_ir_synth.request.config import parse_num_proc
 
 if TYPE_CHECKING:
     from jax_ir_synth.evaluate.pool import Judges
@@ -49,7 +49,7 @@ def evaluate(
         raise ValueError(f"`dataset` (={dataset!r:.60}) must be rows, see `datasets.load_dataset`")
     extras.need("scoring", extras.DISTANCES)
     ks = (k,) if isinstance(k, int) else tuple(k)
-    number = number_of_processes(num_proc)
+    number = parse_num_proc(num_proc)
     options = Options(task, split, ks, missing, number, seconds, gigabytes, seed).checked()
     with from_mapping(predictions) as given:
         return run.evaluate(of_rows(dataset), given, options, make_judges)
@@ -144,7 +144,7 @@ def judge_all(
         questions.append((None, Question(completion, row, task)))
     # One at a time: the helpers of a call are not another's.
     with _kept.lock:
-        judges = _kept.judges(number_of_processes(num_proc), seconds, gigabytes)
+        judges = _kept.judges(parse_num_proc(num_proc), seconds, gigabytes)
         try:
             return [judgement for _, judgement in judges.judgements(questions)]
         except BaseException:

@@ -21,8 +21,8 @@ from jax_ir_synth.lowering.parsing import parsed, walk
 from jax_ir_synth.lowering.plain import check_text
 from jax_ir_synth.reference import tolerance
 from jax_ir_synth.runtime import gc_paused
-from jax_ir_synth.schema.identity import canonical
-from jax_ir_synth.schema.ir_section import BACKENDS, clean
+from jax_ir_synth.schema.identity import canonicalize_module
+from jax_ir_synth.schema.ir_section import BACKENDS, clean_module
 from jax_ir_synth.verify import fallback_kernels
 from jax_ir_synth.verify.execution import execute, execute_exactly
 from jax_ir_synth.verify.promote import widened
@@ -74,7 +74,7 @@ def judge(
     make = functools.partial(
         Judgement,
         taken="; ".join(module.place for module in found),
-        exact=clean(text) == clean(meant),
+        exact=clean_module(text) == clean_module(meant),
         similarity=similarity(text, meant),
     )
     names = _Names()
@@ -115,8 +115,8 @@ class _Names:
 
     def alike(self, right: Reference) -> bool:
         """Are they the reference's once names are the same?"""
-        return [canonical(text) for text in self.printed] == [
-            canonical(text) for text in right.modules.values()
+        return [canonicalize_module(text) for text in self.printed] == [
+            canonicalize_module(text) for text in right.modules.values()
         ]
 
 
@@ -171,8 +171,8 @@ def _check_translated(found: Sequence[Module], right: Reference, names: _Names) 
     for module in found:
         if module.backend not in (None, backend):
             raise Failed("signature", f"it is headed backend={module.backend}, not {backend}")
-    shown = [canonical(text) for text in right.shown.values()]
-    if [canonical(text) for text in names.printed] == shown:
+    shown = [canonicalize_module(text) for text in right.shown.values()]
+    if [canonicalize_module(text) for text in names.printed] == shown:
         raise Failed("signature", "it is the CPU's program, as it was given")
 
 

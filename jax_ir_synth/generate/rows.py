@@ -109,7 +109,7 @@ def _defect(request: Request, planned: PlannedRow, error: Exception, source: str
 
 def _proven(request: Request, row: dict, lowered) -> str:
     """What proves the row: its own StableHLO; where it has none, that which it was made of."""
-    if "stablehlo" in choices.several(request.dialect):
+    if "stablehlo" in choices.unpack_names(request.dialect):
         return prove(row)
     stablehlo = {name: lowered.stablehlo.get(platform) for name, platform in _PLATFORMS.items()}
     return OF_STABLEHLO + prove({**row, **stablehlo})

@@ -16,7 +16,7 @@ from jax_ir_synth.lowering.settings import bounded_memory, pinned_settings
 from jax_ir_synth.request import choices, dialects, targets
 from jax_ir_synth.runtime import gc_paused
 from jax_ir_synth.runtime.isolation import isolated, isolated_once
-from jax_ir_synth.schema.identity import program_hash
+from jax_ir_synth.schema.identity import hash_program
 from jax_ir_synth.schema.ir_section import BACKENDS, IrSection, write_sections
 
 
@@ -131,10 +131,10 @@ def _choices(
     dialect, target, platforms: tuple[str, ...]
 ) -> tuple[tuple[str, ...], dict[str, targets.Target]]:
     """The dialects, and for each platform its target; ValueError where they can't be had."""
-    names = choices.several(dialects.chosen(dialect))
-    target = targets.chosen(target)
+    names = choices.unpack_names(dialects.parse_dialects(dialect))
+    target = targets.parse_targets(target)
     targets.check_compilers(names, platforms, target)
-    return names, targets.by_platform(target)
+    return names, targets.resolve_targets(target)
 
 
 def _lower(
@@ -166,7 +166,7 @@ def _lower(
     columns = (
         stablehlo if only else {platform: column(platform, dialects) for platform in platforms}
     )
-    identity = program_hash(forward.stablehlo("cpu"), backward.stablehlo("cpu"))
+    identity = hash_program(forward.stablehlo("cpu"), backward.stablehlo("cpu"))
     return LoweredKernel(columns, identity, stablehlo)
 
 

@@ -11,7 +11,7 @@ from jax_ir_synth.lowering.jaxprs import jaxpr_text
 from jax_ir_synth.lowering.platforms import same_on_every_platform
 from jax_ir_synth.request.dialects import COMPILED
 from jax_ir_synth.request.targets import Target
-from jax_ir_synth.schema.ir_section import clean
+from jax_ir_synth.schema.ir_section import clean_module
 
 
 class Written(NamedTuple):
@@ -44,7 +44,7 @@ class Pass:
         """The module as StableHLO."""
         lowering = self._platform(platform)
         if lowering not in self._stablehlo:
-            self._stablehlo[lowering] = clean(self._lower(lowering).as_text())
+            self._stablehlo[lowering] = clean_module(self._lower(lowering).as_text())
         return self._stablehlo[lowering]
 
     def texts(self, platform: str, dialects: Sequence[str], target: Target) -> list[Written]:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 
-def chosen(argument: str, value, allowed: Collection[str]) -> tuple[str, ...]:
+def parse_names(argument: str, value, allowed: Collection[str]) -> tuple[str, ...]:
     """The names in a user's value, at least one.
 
     Args:
@@ -26,11 +26,11 @@ def _all_allowed(names: Sequence, allowed: Collection[str]) -> bool:
     return all(isinstance(name, str) and name in allowed for name in names)
 
 
-def kept(names: Sequence[str]) -> str | tuple[str, ...] | None:
+def pack_names(names: Sequence[str]) -> str | tuple[str, ...] | None:
     """The names as a request keeps them: None for none, one as it is."""
     return tuple(names) if len(names) > 1 else next(iter(names), None)
 
 
-def several(value: str | Sequence[str] | None) -> tuple[str, ...]:
+def unpack_names(value: str | Sequence[str] | None) -> tuple[str, ...]:
     """The names in a value as it is kept."""
     return (value,) if isinstance(value, str) else tuple(value or ())

@@ -50,12 +50,12 @@ class Request:
         object.__setattr__(self, "count", _integer("count", self.count, 1, MAX_COUNT))
         object.__setattr__(self, "category", _one_of("config", self.category, CONFIGS))
         object.__setattr__(self, "device", _one_of("device", self.device, DEVICES))
-        object.__setattr__(self, "dialect", dialects.chosen(self.dialect))
-        names = choices.several(targets.chosen(self.target))
+        object.__setattr__(self, "dialect", dialects.parse_dialects(self.dialect))
+        names = choices.unpack_names(targets.parse_targets(self.target))
         for name in ("verify", "strict"):
             object.__setattr__(self, name, _truth(name, getattr(self, name)))
-        written = choices.several(self.dialect)
-        kept = targets.relevant(names, written, self.platforms)
+        written = choices.unpack_names(self.dialect)
+        kept = targets.select_relevant(names, written, self.platforms)
         object.__setattr__(self, "target", kept)
         targets.check_compilers(written, self.platforms, kept)
 
@@ -76,7 +76,7 @@ DEFAULTS = {
 }
 
 
-def number_of_processes(value) -> int:
+def parse_num_proc(value) -> int:
     """`num_proc` as an int; None means one. Raises ValueError unless it is 1 to 1024."""
     return 1 if value is None else _integer("num_proc", value, 1, 1024)
 

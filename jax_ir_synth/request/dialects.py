@@ -9,7 +9,7 @@ COMPILED = ("optimized_hlo", "llvm", "asm")
 DEFAULT = "stablehlo"
 
 
-def chosen(value) -> str | tuple[str, ...]:
+def parse_dialects(value) -> str | tuple[str, ...]:
     """A user's `dialect`: one of DIALECTS, or a tuple of several in the order given.
 
     Args:
@@ -18,7 +18,7 @@ def chosen(value) -> str | tuple[str, ...]:
     Raises:
       ValueError: one line that names the value given and what is allowed.
     """
-    names = choices.chosen("dialect", value, DIALECTS)
+    names = choices.parse_names("dialect", value, DIALECTS)
     if len(set(names)) < len(names):
         raise ValueError(f"`dialect` (={value!r}) must name each dialect once")
     return tuple(names) if len(names) > 1 else names[0]

@@ -109,7 +109,7 @@ TARGETS = {
 DEFAULTS = {"cpu": "x86-64-v3", "cuda": "sm_90"}
 
 
-def chosen(value) -> str | tuple[str, ...] | None:
+def parse_targets(value) -> str | tuple[str, ...] | None:
     """A user's `target`: None for the defaults, one of TARGETS, or a tuple of one a platform.
 
     Args:
@@ -120,15 +120,15 @@ def chosen(value) -> str | tuple[str, ...] | None:
     """
     if value is None:
         return None
-    names = choices.chosen("target", value, TARGETS)
+    names = choices.parse_names("target", value, TARGETS)
     if len({TARGETS[name].platform for name in names}) < len(names):
         raise ValueError(
             f"`target` (={value!r}) must name one for the CPU and one for CUDA at most"
         )
-    return choices.kept(names)
+    return choices.pack_names(names)
 
 
-def relevant(
+def select_relevant(
     names: Iterable[str], dialects: Iterable[str], platforms: Iterable[str]
 ) -> str | tuple[str, ...] | None:
     """The names, in the order of TARGETS, without defaults and what nothing is compiled for."""
@@ -140,14 +140,14 @@ def relevant(
         for name, target in TARGETS.items()
         if name in names and name not in defaults and target.platform in platforms
     )
-    return choices.kept(kept)
+    return choices.pack_names(kept)
 
 
-def by_platform(value: str | Sequence[str] | None) -> dict[str, Target]:
+def resolve_targets(value: str | Sequence[str] | None) -> dict[str, Target]:
     """For each platform its target: the one of `value`, else the default."""
     return {
         **{platform: TARGETS[name] for platform, name in DEFAULTS.items()},
-        **{TARGETS[name].platform: TARGETS[name] for name in choices.several(value)},
+        **{TARGETS[name].platform: TARGETS[name] for name in choices.unpack_names(value)},
     }
 
 
@@ -163,7 +163,7 @@ def check_compilers(
     if "cpu" in platforms:
         if machine.lower() not in ("x86_64", "amd64"):
             raise ValueError(f"{what} for the CPU needs a machine of x86-64, this one is {machine}")
-        cpu = by_platform(target)["cpu"]
+        cpu = resolve_targets(target)["cpu"]
         if lacking := cpu.needs - _cpu_flags():
             raise ValueError(
                 f"{what} for `target` (={cpu.name}) needs a CPU with "

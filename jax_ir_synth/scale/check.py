@@ -126,7 +126,7 @@ def _read(folder: Path, file: str, entry: dict) -> dict[str, list] | str:
         return "is missing"
     if (size := path.stat().st_size) != entry.get("bytes"):
         return f"has {size} bytes, its manifest says {entry.get('bytes')}"
-    if atomic_write.sha256(path) != entry.get("sha256"):
+    if atomic_write.hash_file(path) != entry.get("sha256"):
         return "has other bytes than its manifest says: the SHA-256 differs"
     try:
         with ParquetFile(path) as opened:

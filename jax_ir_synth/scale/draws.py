@@ -36,7 +36,7 @@ def draw(folder: Path, seed: int, part: Range) -> None:
     found = [drawn(part.category, seed, candidate) for candidate in range(part.start, part.stop)]
     records.write(_record(folder, part), [each for each in found if isinstance(each, Defect)])
     hashes = [_UNDRAWN if isinstance(each, Defect) else each for each in found]
-    with atomic_write.whole(path(folder, part)) as partial, open(partial, "wb") as file:
+    with atomic_write.atomic_write(path(folder, part)) as partial, open(partial, "wb") as file:
         np.save(file, np.array(hashes, np.uint64))
 
 

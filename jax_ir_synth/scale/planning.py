@@ -108,11 +108,14 @@ class Planning:
             for defect in self._plans[category].defects(index):
                 defects.handle(defect, self._request.strict, dropped.append)
         records.write(records.path(self._folder, _RECORD), dropped)
-        with atomic_write.whole(self._folder / _PLAN) as partial, open(partial, "wb") as file:
+        with (
+            atomic_write.atomic_write(self._folder / _PLAN) as partial,
+            open(partial, "wb") as file,
+        ):
             np.save(file, entries)
         manifest = {
             "rows": len(entries),
-            "sha256": atomic_write.sha256(self._folder / _PLAN),
+            "sha256": atomic_write.hash_file(self._folder / _PLAN),
             "candidates": {category: plan.candidates for category, plan in self._plans.items()},
         }
         # Last: it says that the plan stands.
@@ -125,7 +128,9 @@ def stands(folder: Path) -> bool:
     manifest = atomic_write.read_json(folder / _MANIFEST)
     plan = folder / _PLAN
     return (
-        manifest is not None and plan.exists() and atomic_write.sha256(plan) == manifest["sha256"]
+        manifest is not None
+        and plan.exists()
+        and atomic_write.hash_file(plan) == manifest["sha256"]
     )
 
 

@@ -22,7 +22,7 @@ def write(path: Path, defects: Sequence[Defect]) -> None:
         # Of an earlier try.
         path.unlink(missing_ok=True)
         return
-    with atomic_write.whole(path) as partial, open(partial, "w", encoding="utf-8") as file:
+    with atomic_write.atomic_write(path) as partial, open(partial, "w", encoding="utf-8") as file:
         for defect in defects:
             file.write(json.dumps(defect.described()) + "\n")
 

@@ -127,7 +127,9 @@ def _sources_here() -> str:
 
 def _check_cpu(folder: Path, request: Request) -> None:
     """Where code for a CPU is in the rows: the first machine says for which, the others agree."""
-    if "cpu" not in request.platforms or not set(COMPILED) & set(choices.several(request.dialect)):
+    if "cpu" not in request.platforms or not set(COMPILED) & set(
+        choices.unpack_names(request.dialect)
+    ):
         return
     here = {"target": _compiled_for(request)}
     atomic_write.create_json(folder / _CPU, here)
@@ -143,10 +145,10 @@ def _check_cpu(folder: Path, request: Request) -> None:
 def _compiled_for(request: Request) -> str:
     """The machine that code compiled here is for, as a row's header names it."""
     from jax_ir_synth.lowering.compiling import compile_module
-    from jax_ir_synth.request.targets import by_platform
+    from jax_ir_synth.request.targets import resolve_targets
 
     text = "func.func public @main(%x: tensor<f32>) -> tensor<f32> { return %x : tensor<f32> }"
-    target = by_platform(request.target)["cpu"]
+    target = resolve_targets(request.target)["cpu"]
     return compile_module(f"module @machine {{ {text} }}", target, ("optimized_hlo",)).target
 
 

@@ -100,7 +100,7 @@ def _write(
     paths: dict[str, Path], planned: list[PlannedRow], rows: Iterable[dict]
 ) -> dict[str, int]:
     # Late: a driver writes no rows.
-    from jax_ir_synth.storage.writers import parquet_file
+    from jax_ir_synth.storage.writers import open_parquet
 
     counts = dict.fromkeys(SPLITS, 0)
     splits = {entry.id: entry.split for entry in planned}
@@ -109,8 +109,8 @@ def _write(
         for row in rows:
             split = splits[row["id"]]
             if split not in writes:
-                partial = stack.enter_context(atomic_write.whole(paths[split]))
-                writes[split] = stack.enter_context(parquet_file(partial))
+                partial = stack.enter_context(atomic_write.atomic_write(paths[split]))
+                writes[split] = stack.enter_context(open_parquet(partial))
             writes[split](row)
             counts[split] += 1
     # Of an earlier try that took other rows to be right.
@@ -128,4 +128,4 @@ def _size(path: Path) -> int | None:
 def _described(path: Path, rows: int) -> dict:
     if not rows:
         return {"rows": 0}
-    return {"rows": rows, "bytes": path.stat().st_size, "sha256": atomic_write.sha256(path)}
+    return {"rows": rows, "bytes": path.stat().st_size, "sha256": atomic_write.hash_file(path)}

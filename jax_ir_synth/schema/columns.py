@@ -50,4 +50,4 @@ MEANINGS = {
 }
 
 # Columns that rows of earlier versions lack.
-ADDED = ("verified",)
+OPTIONAL_COLUMNS = ("verified",)

@@ -11,7 +11,7 @@ _FUNCTION = re.compile(r"^  func\.func private @([\w.$-]+)", re.MULTILINE)
 _RESULT_INFO = re.compile(r' ?\{jax\.result_info = "(?:[^"\\]|\\.)*"\}')
 
 
-def canonical(module: str) -> str:
+def canonicalize_module(module: str) -> str:
     """The module's text with its name and its private functions' names in order of appearance.
 
     Values (`%0`, `%arg0`, …) are numbered by MLIR's printer already. Symbols that the module
@@ -29,10 +29,10 @@ def canonical(module: str) -> str:
     return _TOKEN.sub(rename, _RESULT_INFO.sub("", module.strip()))
 
 
-def program_hash(forward: str, backward: str) -> str:
+def hash_program(forward: str, backward: str) -> str:
     """32 hex digits, equal exactly for programs whose modules are equal after renaming.
 
     Take the CPU lowering's modules, so that the hash is the same whatever the row's device.
     """
-    text = canonical(forward) + "\n\n" + canonical(backward)
+    text = canonicalize_module(forward) + "\n\n" + canonicalize_module(backward)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

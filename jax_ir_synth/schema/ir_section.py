@@ -35,7 +35,7 @@ class IrSection(NamedTuple):
     target: str = ""
 
 
-def clean(module: str) -> str:
+def clean_module(module: str) -> str:
     """A module's text with no blank space at the end of a line or of the text."""
     return "\n".join(line.rstrip() for line in module.strip().split("\n"))
 
@@ -50,10 +50,10 @@ def _written(column: IrSection) -> str:
     return (
         f"# JAX compiler IR (backend={column.backend}, dialect={column.dialect}{target})\n"
         f"## Forward\n"
-        f"{clean(column.forward)}\n"
+        f"{clean_module(column.forward)}\n"
         f"\n"
         f"## Backward (jax.grad of scalar loss, argnums={tuple(column.argnums)})\n"
-        f"{clean(column.backward)}\n"
+        f"{clean_module(column.backward)}\n"
     )
 
 

@@ -8,7 +8,7 @@ import ast
 import re
 from collections.abc import Iterable, Mapping
 
-from jax_ir_synth.schema.identity import canonical
+from jax_ir_synth.schema.identity import canonicalize_module
 
 # Applied in order, each to the text that those before it have left.
 _IR_MASKS = tuple(
@@ -30,20 +30,20 @@ _WIDTH = re.compile(r"\bb(?=float)|\d+")
 _FLOAT = re.compile(r"b?float\d+")
 
 
-def masked_module(module: str) -> str:
+def mask_module(module: str) -> str:
     """A module's text with functions named in order of appearance and every number masked.
 
     `tensor<4x8xbf16>` becomes `tensor<_x_xf>`, `dense<[1.0, 2.0]>` `dense<_>`, `dims = [0, 1]`
     `dims = [_, _]`. Values (`%0`, `%arg1`, `%cst_2`) keep their numbers, which MLIR gives in order:
     they say what is connected with what.
     """
-    text = canonical(module)
+    text = canonicalize_module(module)
     for pattern, mask in _IR_MASKS:
         text = pattern.sub(mask, text)
     return text
 
 
-def masked_python(python: str, in_avals: Iterable[Mapping]) -> str:
+def mask_python(python: str, in_avals: Iterable[Mapping]) -> str:
     """A source with its own names in order of appearance, numbers masked, no docstrings or hints.
 
     The library's names, keywords, strings and `True`, `False`, `None` stay. Ranks and kinds of

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Mapping
 
 from jax_ir_synth.schema.ir_section import IrSection, read_sections
-from jax_ir_synth.schema.masking import masked_module, masked_python
+from jax_ir_synth.schema.masking import mask_module, mask_python
 from jax_ir_synth.schema.source_facts import SourceFacts, read_source
 from jax_ir_synth.schema.splits import split_of
 
@@ -76,13 +76,13 @@ class RowView:
 
     @functools.cached_property
     def masked_ir(self) -> bytes:
-        """Digest of both modules, masked (see `masking.masked_module`)."""
-        return digest("\n".join(map(masked_module, (self.ir.forward, self.ir.backward))))
+        """Digest of both modules, masked (see `masking.mask_module`)."""
+        return digest("\n".join(map(mask_module, (self.ir.forward, self.ir.backward))))
 
     @functools.cached_property
     def masked_python(self) -> bytes:
-        """Digest of the source, masked (see `masking.masked_python`)."""
-        return digest(masked_python(self.row["python"], self.row["in_avals"]))
+        """Digest of the source, masked (see `masking.mask_python`)."""
+        return digest(mask_python(self.row["python"], self.row["in_avals"]))
 
     @property
     def size(self) -> int:

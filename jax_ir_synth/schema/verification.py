@@ -11,4 +11,4 @@ UNVERIFIED = "none"
 OF_STABLEHLO = "stablehlo: "
 _WORDS = (*RUN_BY, *(word + CUDA_PARSED for word in RUN_BY), PARSED)
 # All that a row's column `verified` can say.
-WORDS = (*_WORDS, *(OF_STABLEHLO + word for word in _WORDS), UNVERIFIED)
+STATUSES = (*_WORDS, *(OF_STABLEHLO + word for word in _WORDS), UNVERIFIED)

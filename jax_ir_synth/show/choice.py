@@ -4,7 +4,7 @@ import collections
 from collections.abc import Hashable, Iterable
 
 
-def evenly(groups: Iterable[Hashable], number: int) -> set[int]:
+def choose_evenly(groups: Iterable[Hashable], number: int) -> set[int]:
     """The positions of at most `number` items, as evenly over their groups as can be.
 
     Args:

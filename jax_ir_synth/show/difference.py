@@ -31,7 +31,7 @@ class Line(NamedTuple):
     changed: tuple[tuple[int, int], ...] = ()
 
 
-def difference(before: str, after: str, context: int = CONTEXT) -> list[Line]:
+def diff_texts(before: str, after: str, context: int = CONTEXT) -> list[Line]:
     """The lines that differ, with `context` lines around them; empty if none does."""
     old, new = before.split("\n"), after.split("\n")
     # Not automatic: it takes lines that are frequent in long texts for noise.

@@ -53,7 +53,7 @@ THEME = ANSISyntaxTheme(
 
 
 @functools.cache
-def lexer_of(language: str) -> Lexer:
+def get_lexer(language: str) -> Lexer:
     """The lexer of a language; for one that isn't known, a lexer that leaves all text plain."""
     options = {"stripnl": False, "ensurenl": False}
     if language == "python":

@@ -152,6 +152,6 @@ _OF_DIALECT = {
 _ASSEMBLY = {"cpu": "x86", "gpu": "ptx"}
 
 
-def language_of(backend: str, dialect: str) -> str:
+def get_language(backend: str, dialect: str) -> str:
     """The language of an IR section, by the words of its header; "" for one that isn't known."""
     return _OF_DIALECT.get(dialect) or (_ASSEMBLY.get(backend, "") if dialect == "asm" else "")

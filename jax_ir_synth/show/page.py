@@ -11,9 +11,9 @@ from pathlib import Path
 
 from jax_ir_synth.request.dialects import DIALECTS
 from jax_ir_synth.schema.row_view import RowView
-from jax_ir_synth.show.difference import GAP, KEPT, difference
-from jax_ir_synth.show.lexicon import LEXICON, language_of
-from jax_ir_synth.show.parts import parts_of
+from jax_ir_synth.show.difference import GAP, KEPT, diff_texts
+from jax_ir_synth.show.lexicon import LEXICON, get_language
+from jax_ir_synth.show.parts import list_parts
 
 _FOLDER = Path(__file__).parent
 STYLES = ("page.css", "code.css")
@@ -31,17 +31,17 @@ def write_page(path: Path, source, number: int) -> tuple[int, int]:
 
     Returns how many rows it has, and how many there are. Raises OSError, and what the source does.
     """
-    readings, total = source.some(number)
+    views, total = source.some(number)
     # Bytes, so that lines end alike everywhere.
-    path.write_bytes(page(readings, total, source.title).encode())
-    return len(readings), total
+    path.write_bytes(render_page(views, total, source.title).encode())
+    return len(views), total
 
 
-def page(readings: Sequence[RowView], total: int, title: str) -> str:
+def render_page(views: Sequence[RowView], total: int, title: str) -> str:
     """The page's text. The same rows always give the same text, with one version of zlib.
 
     Args:
-      readings: the rows, in the order in which they are listed.
+      views: the rows, in the order in which they are listed.
       total: how many rows there are, of which these were chosen.
       title: where they come from, for people.
 
@@ -57,14 +57,14 @@ def page(readings: Sequence[RowView], total: int, title: str) -> str:
         "script": script,
         "style_hash": _hash(style),
         "script_hash": _hash(script),
-        "data": embedded(page_data(readings, total, title)),
+        "data": encode_data(collect_page_data(views, total, title)),
     }
     template = (_FOLDER / "page.html").read_text(encoding="utf-8")
     # In one go: what is put in is not looked at again.
     return _FIELD.sub(lambda match: fields[match[1]], template)
 
 
-def page_data(readings: Sequence[RowView], total: int, title: str) -> dict:
+def collect_page_data(views: Sequence[RowView], total: int, title: str) -> dict:
     """What the page's script is given: the rows as they are, and what is worked out beforehand.
 
     `views` has for each row its category and split, whether CPU and CUDA differ, and for each part
@@ -74,17 +74,17 @@ def page_data(readings: Sequence[RowView], total: int, title: str) -> dict:
     return {
         "title": title,
         "total": total,
-        "rows": [view.row for view in readings],
-        "views": [_view(view) for view in readings],
+        "rows": [view.row for view in views],
+        "views": [_view(view) for view in views],
         "lexicon": {name: [list(rule) for rule in rules] for name, rules in LEXICON.items()},
         "languages": {
-            backend: {dialect: language_of(backend, dialect) for dialect in DIALECTS}
+            backend: {dialect: get_language(backend, dialect) for dialect in DIALECTS}
             for backend in ("cpu", "gpu")
         },
     }
 
 
-def embedded(data: dict) -> str:
+def encode_data(data: dict) -> str:
     """The data as it stands in the page: JSON, compressed, in base64.
 
     So nothing in a row can end the element that it is in, and the page is a tenth as large.
@@ -94,7 +94,7 @@ def embedded(data: dict) -> str:
 
 
 def _view(view: RowView) -> dict:
-    parts = [part for part in parts_of(view) if part.differs]
+    parts = [part for part in list_parts(view) if part.differs]
     return {
         "category": view.category,
         "split": view.split,
@@ -105,7 +105,7 @@ def _view(view: RowView) -> dict:
 
 def _lines(before: str, after: str) -> list[list]:
     lines: list[list] = []
-    for line in difference(before, after):
+    for line in diff_texts(before, after):
         if line.kind == GAP:
             lines.append([GAP, line.text])
         elif line.kind == KEPT or not line.changed:

@@ -83,7 +83,7 @@ function codeBlock(text, language) {
     line(pieces, {class: "l", "data-n": number + 1}, 0, ...lineNodes(pieces))));
 }
 
-/** The lines of a difference (see `page_data`) between two texts. */
+/** The lines of a difference (see `collect_page_data`) between two texts. */
 function differenceBlock(lines, before, after, languages) {
   const sides = [colouredLines(before, languages[0]), colouredLines(after, languages[1])];
   return block(lines.map(([kind, number, changed]) => {

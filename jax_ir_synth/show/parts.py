@@ -10,7 +10,7 @@ PASSES = ("forward", "backward")
 # What an IR column's text is for.
 TITLES = {"cpp": "CPU", "cuda": "CUDA"}
 # The IR columns that a choice of devices (see `config.DEVICES`) stands for.
-OF_DEVICE = {"cpu": ("cpp",), "cuda": ("cuda",), "both": tuple(IR_COLUMNS)}
+COLUMNS_OF_DEVICE = {"cpu": ("cpp",), "cuda": ("cuda",), "both": tuple(IR_COLUMNS)}
 
 
 class Part(NamedTuple):
@@ -36,7 +36,7 @@ class Part(NamedTuple):
         return len(set(self.texts.values())) > 1
 
 
-def parts_of(
+def list_parts(
     view: RowView,
     names: Collection[str] = tuple(IR_COLUMNS),
     passes: Collection[str] = PASSES,

@@ -7,7 +7,7 @@ const SECTION = new RegExp(
 // What was chosen last stays for the next row.
 const chosen = {dialect: "", pass: "forward", side: "cpp", wrap: matchMedia("(max-width: 760px)").matches};
 
-/** The sections of an IR column by dialect; what the package's `read_columns` gives. */
+/** The sections of an IR column by dialect; what the package's `read_sections` gives. */
 function sectionsOf(text) {
   const parts = text.split(/^(?=# JAX compiler IR \()/m);
   return Object.fromEntries(parts.map((part, number) => {

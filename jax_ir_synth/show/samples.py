@@ -14,14 +14,14 @@ MAX_IR_BYTES = 12_000
 OFTEN = 0.1
 
 
-def file_of(category: str) -> str:
+def get_file_name(category: str) -> str:
     """The name of a category's file. Raises ValueError for what is none."""
     if category not in CATEGORIES:
         raise ValueError(f"its type is of no category (={category!r:.60})")
     return f"{category}.md"
 
 
-def whole(row: dict) -> dict:
+def require_columns(row: dict) -> dict:
     """The row itself. Raises ValueError if it lacks a column."""
     from jax_ir_synth.schema.columns import SCHEMA
 
@@ -31,7 +31,7 @@ def whole(row: dict) -> dict:
     return row
 
 
-def chosen(views: Iterable[RowView]) -> dict[str, RowView]:
+def choose_rows(views: Iterable[RowView]) -> dict[str, RowView]:
     """For each category there is, in the order of ids, the row to show."""
     chooser = Chooser()
     for view in views:
@@ -77,7 +77,7 @@ def _misses(view: RowView) -> tuple[bool, int]:
     return view.facts.lines not in LINES, size if size > MAX_IR_BYTES else 0
 
 
-def page(view: RowView) -> str:
+def render_sample(view: RowView) -> str:
     """The Markdown text for one row."""
     row, ir = view.row, view.ir
     parts = [

@@ -9,10 +9,10 @@ import pyarrow
 from jax_ir_synth.generate.plan import places, plan_rows
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import ALL, Request
-from jax_ir_synth.schema.columns import ADDED, SCHEMA
+from jax_ir_synth.schema.columns import OPTIONAL_COLUMNS, SCHEMA
 from jax_ir_synth.schema.row_view import IR_COLUMNS, RowView
-from jax_ir_synth.show.choice import evenly
-from jax_ir_synth.show.samples import whole
+from jax_ir_synth.show.choice import choose_evenly
+from jax_ir_synth.show.samples import require_columns
 from jax_ir_synth.storage.dataset_reader import open_saved
 from jax_ir_synth.terminal.progress import progress
 
@@ -67,7 +67,7 @@ class SavedRows:
         if not order:
             raise ShowError(self._no_row())
         order.sort()
-        wanted = evenly((groups[position] for _, position in order), number)
+        wanted = choose_evenly((groups[position] for _, position in order), number)
         positions = {order[rank][1] for rank in wanted}
         rows = enumerate(open_saved(self._path).rows)
         chosen = [_view(*entry) for position, entry in rows if position in positions]
@@ -77,7 +77,7 @@ class SavedRows:
         return f"`PATH` (={self._path}) holds no row"
 
 
-class MadeRows:
+class GeneratedRows:
     """The rows of a config; those that are shown are made, and no others.
 
     Args:
@@ -105,7 +105,7 @@ class MadeRows:
     def some(self, number: int) -> tuple[list[RowView], int]:
         """At most `number` rows, chosen evenly, in the order of ids; and how many there are."""
         groups = ((planned.category, planned.split) for planned in plan_rows(self._request))
-        wanted = evenly(groups, number)
+        wanted = choose_evenly(groups, number)
         made = (row for position in sorted(wanted) for row in self._made(position))
         return list(progress(made, len(wanted))), self._request.count
 
@@ -129,7 +129,7 @@ class MadeRows:
 
 def _view(row: dict, split: str | None) -> RowView:
     # Rows of earlier versions lack some columns.
-    row = whole(dict.fromkeys(ADDED) | row)
+    row = require_columns(dict.fromkeys(OPTIONAL_COLUMNS) | row)
     try:
         pyarrow.RecordBatch.from_pylist([row], SCHEMA)
     except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, OverflowError) as error:
@@ -137,6 +137,6 @@ def _view(row: dict, split: str | None) -> RowView:
         raise ValueError(f"row {row['id']!r:.20} has a value of a wrong type: {reason}") from error
     null = [name for name in SCHEMA.names if row[name] is None]
     null += [key for aval in row["in_avals"] or () for key in aval if aval[key] is None]
-    if wrong := [name for name in null if name not in (*IR_COLUMNS, *ADDED)]:
+    if wrong := [name for name in null if name not in (*IR_COLUMNS, *OPTIONAL_COLUMNS)]:
         raise ValueError(f"row {row['id']} has no value for {', '.join(wrong)}")
     return RowView(row, split)

@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from jax_ir_synth.schema.row_view import RowView
-from jax_ir_synth.show.difference import GAP, IN, OUT, Line, difference
-from jax_ir_synth.show.lexers import THEME, lexer_of
-from jax_ir_synth.show.lexicon import language_of
+from jax_ir_synth.show.difference import GAP, IN, OUT, Line, diff_texts
+from jax_ir_synth.show.lexers import THEME, get_lexer
+from jax_ir_synth.show.lexicon import get_language
 from jax_ir_synth.show.parts import TITLES, Part
 from jax_ir_synth.terminal.console import plain_console
 
@@ -34,7 +34,7 @@ _SIGNS = {
 }
 
 
-def console_here() -> Console:
+def make_console() -> Console:
     """A console of the terminal's own width, or a plain one of PIPED_WIDTH columns."""
     console = plain_console()
     return console if console.is_terminal else plain_console(width=PIPED_WIDTH)
@@ -126,10 +126,10 @@ def _part(part: Part) -> list[RenderableType]:
     heading = f"{part.dialect} · {part.which} · {devices}"
     pieces: list[RenderableType] = [
         _rule(heading),
-        _code(text, language_of(column.backend, column.dialect)),
+        _code(text, get_language(column.backend, column.dialect)),
     ]
     if part.differs:
-        lines = difference(text, texts[1][1])
+        lines = diff_texts(text, texts[1][1])
         count = {kind: sum(line.kind == kind for line in lines) for kind in (OUT, IN)}
         told = f"from {titles[0]} to {titles[1]}: -{count[OUT]} +{count[IN]} lines"
         pieces += [Text(), _rule(told, "╌"), _diff(lines)]
@@ -143,7 +143,7 @@ def _titled(part: Part, name: str) -> str:
 
 def _code(text: str, language: str) -> Text:
     shown = Text()
-    for token, value in lexer_of(language).get_tokens(_plain(text)):
+    for token, value in get_lexer(language).get_tokens(_plain(text)):
         shown.append(value, THEME.get_style_for_token(token))
     return shown
 

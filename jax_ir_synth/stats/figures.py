@@ -97,9 +97,9 @@ class Figures:
     def summary(self) -> dict:
         """All figures as dicts of numbers and strings, fit for JSON. Needs one well-formed row."""
         rows = self._places.total()
-        covered = survey.coverage(self._names, self._methods)
+        covered = survey.measure_coverage(self._names, self._methods)
         total: Counter[str] = sum(self._operations.values(), Counter())
-        functions = library.functions(self._names)
+        functions = library.select_functions(self._names)
         return {
             "rows": rows,
             "rows_by_category": {
@@ -113,7 +113,7 @@ class Figures:
                 for category in self._categories()
             },
             "functions": _part(self._names, functions),
-            "functions_by_library": library.by_library(functions),
+            "functions_by_library": library.count_by_library(functions),
             "other_names": _part(self._names, self._names.keys() - functions),
             "methods": dict(sorted(self._methods.items())),
             "survey": {

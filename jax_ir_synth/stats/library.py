@@ -8,7 +8,7 @@ from collections.abc import Iterable
 LIBRARIES = ("jax.numpy", "jax.lax", "jax.nn", "jax.scipy", "jax.random", "jax.ops", "jax")
 
 
-def functions(names: Iterable[str]) -> frozenset[str]:
+def select_functions(names: Iterable[str]) -> frozenset[str]:
     """Those of the dotted names that are functions: not modules, dtypes, classes or constants.
 
     Nor names that this jax lacks: a saved dataset may be another's.
@@ -16,7 +16,7 @@ def functions(names: Iterable[str]) -> frozenset[str]:
     return frozenset(name for name in names if _is_function(name))
 
 
-def by_library(names: Iterable[str]) -> dict[str, int]:
+def count_by_library(names: Iterable[str]) -> dict[str, int]:
     """How many of the dotted names are in each library; submodules are counted with it."""
     counts = Counter(
         next(library for library in LIBRARIES if f"{name}.".startswith(f"{library}."))

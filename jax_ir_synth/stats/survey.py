@@ -45,7 +45,7 @@ class Coverage(NamedTuple):
         return self.used / self.weight
 
 
-def surveyed_names() -> tuple[SurveyedName, ...]:
+def read_survey() -> tuple[SurveyedName, ...]:
     """The survey, heaviest name first."""
     text = resources.files(__package__).joinpath("survey.csv").read_text(encoding="utf-8")
     return tuple(
@@ -54,7 +54,7 @@ def surveyed_names() -> tuple[SurveyedName, ...]:
     )
 
 
-def coverage(names: Iterable[str], methods: Iterable[str]) -> Coverage:
+def measure_coverage(names: Iterable[str], methods: Iterable[str]) -> Coverage:
     """What of the survey's weight these sources use, each name counted once however often used.
 
     Args:
@@ -67,7 +67,7 @@ def coverage(names: Iterable[str], methods: Iterable[str]) -> Coverage:
     for name in names:
         parts = name.split(".")
         used.update(".".join(parts[:end]) for end in range(1, len(parts) + 1))
-    survey = surveyed_names()
+    survey = read_survey()
     included = [entry for entry in survey if not entry.left_out]
     missing = tuple(entry for entry in included if entry.name not in used)
     weight = sum(entry.functions for entry in included)

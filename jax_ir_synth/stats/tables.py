@@ -7,7 +7,7 @@ from rich.table import Table
 
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.schema.verification import RUN_BY
-from jax_ir_synth.stats.survey import LEFT_OUT, surveyed_names
+from jax_ir_synth.stats.survey import LEFT_OUT, read_survey
 from jax_ir_synth.terminal.console import printable
 
 _SAMENESS = {
@@ -35,13 +35,13 @@ _TRAITS = {
 _FAULTS_SHOWN = 20
 
 
-def main_figures(summary: Mapping) -> dict[str, str]:
+def format_main_figures(summary: Mapping) -> dict[str, str]:
     """Label → value of the figures that one looks at first."""
     rows = summary["rows"]
     figures = {"rows": f"{rows:,}"}
     for name, label in _SAMENESS.items():
         count = summary["distinct"][name]
-        figures[label] = f"{count:,} ({share(count, rows)})"
+        figures[label] = f"{count:,} ({format_share(count, rows)})"
     functions = sum(summary["functions_by_library"].values())
     survey = summary["survey"]
     figures |= {
@@ -59,21 +59,21 @@ def main_figures(summary: Mapping) -> dict[str, str]:
     comparable = sum(part["of"] for part in summary["cpu_cuda_differ"].values())
     if comparable:
         differ = sum(part["rows"] for part in summary["cpu_cuda_differ"].values())
-        figures["CPU and CUDA text differ"] = share(differ, comparable)
+        figures["CPU and CUDA text differ"] = format_share(differ, comparable)
     for trait, count in summary["traits"].items():
-        figures[f"with {_TRAITS[trait]}"] = share(count, rows)
+        figures[f"with {_TRAITS[trait]}"] = format_share(count, rows)
     executed = sum(summary["verified"].get(word, 0) for word in RUN_BY)
     figures["proven by executing all their IR (verified)"] = (
-        f"{executed:,} ({share(executed, rows)})"
+        f"{executed:,} ({format_share(executed, rows)})"
     )
     for check, count in summary["audit"].items():
         figures[f"audit: {check}"] = f"{count}"
     return figures
 
 
-def markdown(summaries: Mapping[str, Mapping]) -> str:
+def format_markdown(summaries: Mapping[str, Mapping]) -> str:
     """A Markdown table: the main figures, with a column for each dataset."""
-    columns = [main_figures(summary) for summary in summaries.values()]
+    columns = [format_main_figures(summary) for summary in summaries.values()]
     labels = dict.fromkeys(label for column in columns for label in column)
     lines = [
         ("figure", *summaries),
@@ -83,12 +83,12 @@ def markdown(summaries: Mapping[str, Mapping]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def show(title: str, summary: Mapping, console: Console, verbose: bool = False) -> None:
+def print_tables(title: str, summary: Mapping, console: Console, verbose: bool = False) -> None:
     """Print the tables; with `verbose` every operation, function and uncovered name too."""
     figures = Table(title=printable(title), title_justify="left", title_style="bold")
     figures.add_column("figure")
     figures.add_column("value", justify="right")
-    for label, value in main_figures(summary).items():
+    for label, value in format_main_figures(summary).items():
         figures.add_row(label, value)
     console.print(figures)
     console.print(_categories(summary))
@@ -114,7 +114,7 @@ def _categories(summary: Mapping) -> Table:
             *(f"{splits[split]:,}" for split in SPLITS),
             f"{sum(splits.values()):,}",
             f"{len(summary['operations_by_category'][category])}",
-            share(differ["rows"], differ["of"]) if differ["of"] else "",
+            format_share(differ["rows"], differ["of"]) if differ["of"] else "",
         )
     return table
 
@@ -130,7 +130,7 @@ def _programs(summary: Mapping) -> Table:
         ("rows with an argument of this dtype", summary["dtypes"]),
         ("rows with an argument of this rank", summary["ranks"]),
     ):
-        shares = (f"{key}: {share(count, summary['rows'])}" for key, count in counts.items())
+        shares = (f"{key}: {format_share(count, summary['rows'])}" for key, count in counts.items())
         table.add_row(label, ", ".join(shares))
     return table
 
@@ -153,10 +153,10 @@ def _show_names(summary: Mapping, console: Console) -> None:
     missing = ", ".join(f"{name} {count}" for name, count in summary["survey"]["missing"].items())
     console.print(f"\nnames of the survey not used, with their weight: {missing}", soft_wrap=True)
     for reason, meaning in LEFT_OUT.items():
-        names = ", ".join(entry.name for entry in surveyed_names() if entry.left_out == reason)
+        names = ", ".join(entry.name for entry in read_survey() if entry.left_out == reason)
         console.print(f"left out of the survey ({meaning}): {names}", soft_wrap=True)
 
 
-def share(count: int, total: int) -> str:
+def format_share(count: int, total: int) -> str:
     """In per cent, rounded down: 2,999 of 3,000 are not 100 %."""
     return f"{count * 1000 // total / 10:.1f}%"

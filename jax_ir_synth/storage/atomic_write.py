@@ -14,7 +14,7 @@ from jax_ir_synth.storage.partials import partial_file
 
 
 @contextlib.contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Yield where to write; on a clean exit that is put at `path`, and removed if anything fails.
 
     What is at `path` is replaced. Missing parents are made.
@@ -30,8 +30,8 @@ def whole(path: Path) -> Iterator[Path]:
 
 def write_json(path: Path, value: Any) -> None:
     """A JSON file, whole; equal values give equal bytes."""
-    with whole(path) as partial:
-        partial.write_text(json_text(value), encoding="utf-8")
+    with atomic_write(path) as partial:
+        partial.write_text(format_json(value), encoding="utf-8")
 
 
 def create_json(path: Path, value: Any) -> bool:
@@ -41,7 +41,7 @@ def create_json(path: Path, value: Any) -> bool:
     """
     make_folder(path.parent)
     with partial_file(path.parent, path.name) as partial:
-        partial.write_text(json_text(value), encoding="utf-8")
+        partial.write_text(format_json(value), encoding="utf-8")
         sync(partial)
         try:
             # Unlike a rename this fails where there is a file.
@@ -61,7 +61,7 @@ def read_json(path: Path) -> Any | None:
         return None
 
 
-def take_over(old: os.stat_result, new: Path) -> None:
+def copy_permissions(old: os.stat_result, new: Path) -> None:
     """Give a file the permissions, owner and group of the one that it is to replace.
 
     What this user may not give away stays as it is; a group that is another gets no rights then.
@@ -88,13 +88,13 @@ def make_folder(path: Path) -> None:
     Path(os.path.realpath(path)).mkdir(parents=True, exist_ok=True)
 
 
-def sha256(path: Path) -> str:
+def hash_file(path: Path) -> str:
     """Of a file's bytes, in hex."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def json_text(value: Any) -> str:
+def format_json(value: Any) -> str:
     """As `write_json` writes it."""
     return json.dumps(value, indent=2, sort_keys=True) + "\n"
 

@@ -7,10 +7,10 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from jax_ir_synth.schema.columns import ADDED, SCHEMA
+from jax_ir_synth.schema.columns import OPTIONAL_COLUMNS, SCHEMA
 from jax_ir_synth.schema.read_result import ReadResult
 from jax_ir_synth.schema.splits import SPLITS
-from jax_ir_synth.storage.encoding import fault_of_row
+from jax_ir_synth.storage.encoding import find_fault
 
 _ROWS_A_BATCH = 256
 # Far above any row; a line without an end must not fill the memory.
@@ -50,7 +50,7 @@ class DatasetReader:
 
 def check_columns(saved: DatasetReader, path) -> None:
     """Raise DatasetError if there is no row, or a column is missing that a proof needs."""
-    needed = (name for name in SCHEMA.names if name not in ADDED)
+    needed = (name for name in SCHEMA.names if name not in OPTIONAL_COLUMNS)
     missing = [name for name in needed if name not in (saved.columns or SCHEMA.names)]
     if missing:
         raise DatasetError(f"`PATH` (={path}) has no column {', '.join(missing)}")
@@ -180,7 +180,7 @@ def _parsed(line: bytes) -> tuple[dict | None, str]:
         return None, f"is no whole row: {_line(error)}"
     if not isinstance(row, dict):
         return None, f"is no row: {text[:40]!r}"
-    fault = fault_of_row(row, line)
+    fault = find_fault(row, line)
     return (None if fault else row), fault
 
 

@@ -14,8 +14,8 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from jax_ir_synth.storage.atomic_write import sync, take_over
-from jax_ir_synth.storage.partials import partial_file, remove_dead, short_name
+from jax_ir_synth.storage.atomic_write import copy_permissions, sync
+from jax_ir_synth.storage.partials import partial_file, remove_dead, shorten_name
 from jax_ir_synth.terminal.streams import standard_output, stream_at
 
 STDOUT = Path("-")
@@ -91,7 +91,7 @@ class Destination:
     def may_be_written(self) -> bool:
         """Whether what is there is the user's to change: a file without write permission isn't."""
         free = self.descriptor is not None or self.found is None or self.is_folder
-        return free or may(self.real, os.W_OK)
+        return free or has_rights(self.real, os.W_OK)
 
     @property
     def name(self) -> str:
@@ -114,7 +114,7 @@ class Destination:
             yield partial
 
 
-def find(path: Path) -> Destination:
+def find_destination(path: Path) -> Destination:
     """What the path stands for. Raises OSError where nothing can be written there."""
     descriptor = 1 if path == STDOUT else _descriptor(path)
     scratch = Path(tempfile.gettempdir())
@@ -135,7 +135,7 @@ def find(path: Path) -> Destination:
         _check_device(found, path)
         return Destination(path, real, None, found, scratch, False)
     _check_changeable(real)
-    beside = real.parent if may(real.parent, os.W_OK | os.X_OK) else scratch
+    beside = real.parent if has_rights(real.parent, os.W_OK | os.X_OK) else scratch
     renamed = beside != scratch or real.parent == scratch
     if not renamed or is_mount_point(real) or _is_anothers(real.parent, found):
         renamed = False
@@ -144,7 +144,7 @@ def find(path: Path) -> Destination:
     return Destination(path, real, None, found, beside, renamed)
 
 
-def put(partial: Path, destination: Destination, overwrite: bool) -> None:
+def put_file(partial: Path, destination: Destination, overwrite: bool) -> None:
     """Put a written file where it should be; copy it where it can't be renamed.
 
     Raises NotPlacedError where neither works; the file is kept then, under a name of its own.
@@ -156,20 +156,20 @@ def put(partial: Path, destination: Destination, overwrite: bool) -> None:
     try:
         sync(partial)
         if overwrite and destination.real.is_file():
-            take_over(destination.real.stat(), partial)
+            copy_permissions(destination.real.stat(), partial)
         # What somebody else has put there meanwhile must not be written into.
         renamed = destination.renamed or not overwrite
         if not renamed or not _rename(partial, destination.real, overwrite):
             _copy(partial, destination.real)
     except OSError as error:
-        kept = keep(partial, partial.parent, destination.real.name)
-        raise not_placed(error, kept) from error
+        kept = keep_result(partial, partial.parent, destination.real.name)
+        raise not_placed_error(error, kept) from error
     sync(destination.real.parent)
 
 
-def keep(made: Path, folder: Path, name: str) -> Path:
+def keep_result(made: Path, folder: Path, name: str) -> Path:
     """Move what was made out of a partial, into a folder; returns where it is now."""
-    short = Path(short_name(name))
+    short = Path(shorten_name(name))
     kept = f"{short.stem}.kept-{uuid.uuid4().hex[:8]}{short.suffix}"
     try:
         return made.rename(folder / kept)
@@ -178,7 +178,7 @@ def keep(made: Path, folder: Path, name: str) -> Path:
         return Path(shutil.move(made, Path(tempfile.gettempdir()) / kept))
 
 
-def not_placed(error: OSError, kept: Path) -> NotPlacedError:
+def not_placed_error(error: OSError, kept: Path) -> NotPlacedError:
     """What to raise where the last step failed."""
     reason = error.strerror or str(error)
     return NotPlacedError(f"{reason}; what was made is kept in {kept}")
@@ -222,7 +222,7 @@ def _check_device(found: os.stat_result, path: Path) -> None:
     raise OSError(errno.EINVAL, "It is a device or a socket", str(path))
 
 
-def may(path: Path, rights: int) -> bool:
+def has_rights(path: Path, rights: int) -> bool:
     """Whether this user has rights, as `os.W_OK`, on what is at a path."""
     return os.access(path, rights, effective_ids=os.access in os.supports_effective_ids)
 

@@ -16,7 +16,7 @@ def check_arguments(arguments: Sequence[str]) -> None:
     """Raises ValueError where one isn't UTF-8: what reads files for us takes no other names."""
     for argument in arguments:
         if isinstance(argument, str) and (reason := _fault(argument)):
-            raise ValueError(f"argument `{spelled(argument)}` {reason}")
+            raise ValueError(f"argument `{escape_name(argument)}` {reason}")
 
 
 def check_folders() -> None:
@@ -28,10 +28,10 @@ def check_folders() -> None:
             # Whether there is one is a question to who uses it.
             continue
         if reason := _fault(path):
-            raise ValueError(f"{what} (={spelled(path)}) {reason}")
+            raise ValueError(f"{what} (={escape_name(path)}) {reason}")
 
 
-def spelled(name: str) -> str:
+def escape_name(name: str) -> str:
     r"""A name of whatever bytes, with `\xff` for those that are no text."""
     try:
         return os.fsencode(name).decode("utf-8", "backslashreplace")
@@ -40,7 +40,7 @@ def spelled(name: str) -> str:
         return name.encode("utf-8", "backslashreplace").decode()
 
 
-def fault_of_row(row: dict[str, Any], line: bytes) -> str:
+def find_fault(row: dict[str, Any], line: bytes) -> str:
     """Which of a row's columns can't be encoded, to follow its place; empty if all can.
 
     Args:

@@ -16,10 +16,10 @@ from pathlib import Path
 from jax_ir_synth.storage.destinations import (
     STDOUT,
     Destination,
-    find,
-    keep,
-    not_placed,
-    put,
+    find_destination,
+    keep_result,
+    not_placed_error,
+    put_file,
 )
 from jax_ir_synth.storage.partials import partial_file, partial_folder, remove_dead
 from jax_ir_synth.storage.paths import local_path
@@ -140,7 +140,7 @@ def check_new(flag: str, destination: Destination, overwrite: bool) -> None:
 def locate(flag: str, path: Path) -> Destination:
     """What a path stands for. Raises OutputError where nothing can be written there."""
     with told(flag, path):
-        return find(path)
+        return find_destination(path)
 
 
 def check_apart(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:
@@ -170,7 +170,7 @@ def check_apart(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | 
 
 def is_stdout(path: Path | None) -> bool:
     """Whether an output is the standard output."""
-    return path is not None and find(path).descriptor == 1
+    return path is not None and find_destination(path).descriptor == 1
 
 
 @contextlib.contextmanager
@@ -197,10 +197,10 @@ def written(path: Path, overwrite: bool) -> Iterator[Path]:
       NotPlacedError (an OSError): it couldn't be put there; the message says where it is kept.
       OSError: nothing can be written there.
     """
-    destination = find(path)
+    destination = find_destination(path)
     with destination.partial() as partial:
         yield partial
-        put(partial, destination, overwrite)
+        put_file(partial, destination, overwrite)
 
 
 @contextlib.contextmanager
@@ -209,15 +209,15 @@ def new_folder(path: Path) -> Iterator[Path]:
 
     Raises NotPlacedError, as `written` does.
     """
-    real = find(path).real
+    real = find_destination(path).real
     remove_dead(real.parent, real.name)
     with partial_folder(real.parent, real.name) as partial:
         yield partial
         try:
             (partial / "made").rename(real)
         except OSError as error:
-            kept = keep(partial / "made", real.parent, real.name)
-            raise not_placed(error, kept) from error
+            kept = keep_result(partial / "made", real.parent, real.name)
+            raise not_placed_error(error, kept) from error
 
 
 def write_text(path: Path, text: str, overwrite: bool) -> None:
@@ -232,7 +232,7 @@ def beside(output: Path, ending: str) -> Path | None:
 
     None for a stream, which has no place beside it.
     """
-    destination = find(output)
+    destination = find_destination(output)
     if destination.is_stream:
         return None
     real = destination.real

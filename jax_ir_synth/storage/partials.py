@@ -32,7 +32,7 @@ def partial_file(folder: Path, name: str) -> Iterator[Path]:
 
     Whoever wants to keep what is in it moves it away.
     """
-    path, held = _locked(folder / new_name(name))
+    path, held = _locked(folder / make_partial_name(name))
     try:
         yield path
     finally:
@@ -45,7 +45,7 @@ def partial_file(folder: Path, name: str) -> Iterator[Path]:
 @contextlib.contextmanager
 def partial_folder(folder: Path, name: str) -> Iterator[Path]:
     """The same with a new folder to write in, which is gone at the end with all that is in it."""
-    path = folder / new_name(name)
+    path = folder / make_partial_name(name)
     # With the user's own permissions, unlike mkdtemp's.
     path.mkdir()
     try:
@@ -66,9 +66,9 @@ def is_partial(path: Path) -> bool:
     return path.name.startswith(".") and path.name.endswith(SUFFIX)
 
 
-def of_output(folder: Path, name: str) -> list[Path]:
+def list_partials(folder: Path, name: str) -> list[Path]:
     """The partials of an output that are in a folder, of writers alive and dead."""
-    short = short_name(name)
+    short = shorten_name(name)
     return [
         path
         for path in folder.iterdir()
@@ -79,7 +79,7 @@ def of_output(folder: Path, name: str) -> list[Path]:
 def remove_dead(folder: Path, name: str) -> None:
     """Remove what writers of an output left in a folder when they were killed."""
     try:
-        left = of_output(folder, name)
+        left = list_partials(folder, name)
     except OSError:
         # No folder yet, or not one to look into.
         return
@@ -178,12 +178,12 @@ def _empty(path: Path) -> None:
             shutil.rmtree(child) if child.is_dir() and not child.is_symlink() else child.unlink()
 
 
-def new_name(name: str) -> str:
+def make_partial_name(name: str) -> str:
     """A name that no other writer has, for an output of this name."""
-    return f".{short_name(name)}.{_boot()}-{uuid.uuid4().hex}{SUFFIX}"
+    return f".{shorten_name(name)}.{_boot()}-{uuid.uuid4().hex}{SUFFIX}"
 
 
-def short_name(name: str) -> str:
+def shorten_name(name: str) -> str:
     """The name, or where it is too long to be added to, another that stands for it."""
     if len(os.fsencode(name)) <= _NAME_BYTES:
         return name

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jax_ir_synth.schema.splits import SPLITS
-from jax_ir_synth.storage.atomic_write import sync, take_over
-from jax_ir_synth.storage.destinations import keep, may, not_placed
-from jax_ir_synth.storage.partials import is_partial, new_name, remove_dead
+from jax_ir_synth.storage.atomic_write import copy_permissions, sync
+from jax_ir_synth.storage.destinations import has_rights, keep_result, not_placed_error
+from jax_ir_synth.storage.partials import is_partial, make_partial_name, remove_dead
 
 MARK = "dataset_dict.json"
 _INFO, _STATE = "dataset_info.json", "state.json"
@@ -53,17 +53,17 @@ def may_replace(folder: Path, overwrite: bool) -> bool:
     return is_empty(folder) or was_interrupted(folder) or (overwrite and is_ours(folder))
 
 
-def not_replaceable(folder: Path) -> Path | None:
+def find_not_replaceable(folder: Path) -> Path | None:
     """A part of the dataset in a folder that this user may not replace, if there is one."""
     folders = [folder / split for split in SPLITS if (folder / split).is_dir()]
     rights = dict.fromkeys(folders, os.W_OK | os.X_OK)
     for path in (folder / MARK, *(path for split in folders for path in split.iterdir())):
         if path.exists() and (path.name == MARK or _is_data(path)):
             rights[path] = os.W_OK
-    return next((path for path, right in rights.items() if not may(path, right)), None)
+    return next((path for path, right in rights.items() if not has_rights(path, right)), None)
 
 
-def settle_fingerprints(folder: Path) -> None:
+def set_fingerprints(folder: Path) -> None:
     """Give each split that was just saved a fingerprint by its rows, instead of a random one.
 
     So the same rows give the same bytes, with one version of datasets.
@@ -80,7 +80,7 @@ def settle_fingerprints(folder: Path) -> None:
         path.write_text(json.dumps(state, indent=2, sort_keys=True), encoding="utf-8")
 
 
-def put(made: Path, folder: Path, overwrite: bool) -> None:
+def put_folder(made: Path, folder: Path, overwrite: bool) -> None:
     """Put a saved dataset at `folder`; foreign files that are in it stay.
 
     Where there is no folder yet it is put there by one step. Else each file takes the place of the
@@ -109,18 +109,18 @@ def put(made: Path, folder: Path, overwrite: bool) -> None:
             with _signals_held():
                 _place(made, folder)
     except OSError as error:
-        raise not_placed(error, keep(made, made.parent.parent, folder.name)) from error
+        raise not_placed_error(error, keep_result(made, made.parent.parent, folder.name)) from error
     sync(folder.parent)
 
 
 def _is_our_split(folder: Path) -> bool:
-    from jax_ir_synth.schema.columns import ADDED, SCHEMA
+    from jax_ir_synth.schema.columns import OPTIONAL_COLUMNS, SCHEMA
 
     info = json.loads((folder / _INFO).read_bytes())
     columns = set(info["features"])
     return (
         str(info["description"]).startswith(_DESCRIPTION)
-        and columns <= set(SCHEMA.names) <= columns | set(ADDED)
+        and columns <= set(SCHEMA.names) <= columns | set(OPTIONAL_COLUMNS)
         and (folder / _STATE).exists()
     )
 
@@ -132,7 +132,7 @@ def _is_data(path: Path) -> bool:
 def _place(made: Path, folder: Path) -> None:
     (folder / _PLACING).touch()
     if (folder / MARK).exists():
-        take_over((folder / MARK).stat(), made / MARK)
+        copy_permissions((folder / MARK).stat(), made / MARK)
         (folder / MARK).unlink()
     sync(folder)
     for split in SPLITS:
@@ -144,7 +144,7 @@ def _place(made: Path, folder: Path) -> None:
             # The rows may be in another number of files than before.
             like = before[0] if before and _DATA.fullmatch(name) else folder / split / name
             if like.exists():
-                take_over(like.stat(), made / split / name)
+                copy_permissions(like.stat(), made / split / name)
             _link(made / split / name, folder / split / name)
         for old in before:
             if old.name not in new:
@@ -157,7 +157,7 @@ def _place(made: Path, folder: Path) -> None:
 
 def _link(source: Path, target: Path) -> None:
     """Replace the target; the source stays, so that all of it is there if a later one fails."""
-    between = target.with_name(new_name(target.name))
+    between = target.with_name(make_partial_name(target.name))
     try:
         try:
             os.link(source, between)

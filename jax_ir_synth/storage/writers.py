@@ -26,7 +26,7 @@ _ROWS_A_BATCH = 256
 _FILE_BYTES = 500_000_000
 
 
-def format_of(path: Path, jsonl: bool, flag: str = "--output") -> str:
+def choose_format(path: Path, jsonl: bool, flag: str = "--output") -> str:
     """The format of an output path: JSONL if asked for, else by extension, a folder without one.
 
     `.jsonl.gz` and `.jsonl.zst` are JSONL too, and so is the standard output, a pipe or a device
@@ -96,7 +96,7 @@ def open_output(
             partial = stack.enter_context(destination.partial())
         with _WRITERS[kind](partial, _compression(path)) as write:
             yield write
-        destinations.put(partial, destination, overwrite)
+        destinations.put_file(partial, destination, overwrite)
 
 
 @contextlib.contextmanager
@@ -112,7 +112,7 @@ def _open_folder(destination: Destination, overwrite: bool, flag: str):
             f"`{flag}` (={path}) holds something else than a saved dataset of this package: "
             "nothing in it is replaced, name another"
         )
-    if destination.exists and (part := saved_folder.not_replaceable(folder)) is not None:
+    if destination.exists and (part := saved_folder.find_not_replaceable(folder)) is not None:
         reason = os.strerror(errno.EACCES)
         raise OutputError(f"`{flag}` (={path}) can't be written: {part}: {reason}")
     with contextlib.ExitStack() as stack:
@@ -122,7 +122,7 @@ def _open_folder(destination: Destination, overwrite: bool, flag: str):
             partial = stack.enter_context(partial_folder(destination.beside, folder.name))
         with _arrow_files(partial) as (write, files):
             yield write
-        saved_folder.put(_saved(partial, files, folder.name), folder, overwrite)
+        saved_folder.put_folder(_saved(partial, files, folder.name), folder, overwrite)
 
 
 def _plain(path: Path) -> Path:
@@ -161,7 +161,7 @@ def _jsonl_file(partial: Path, compression: str | None):
 
 
 @contextlib.contextmanager
-def parquet_file(path: Path) -> Iterator[Callable[[dict], None]]:
+def open_parquet(path: Path) -> Iterator[Callable[[dict], None]]:
     """Yield the function that writes a row into the file, which is whole on a clean exit.
 
     The same rows give the same bytes, with one version of pyarrow.
@@ -178,7 +178,7 @@ def parquet_file(path: Path) -> Iterator[Callable[[dict], None]]:
 
 @contextlib.contextmanager
 def _parquet(partial: Path, _: str | None):
-    with parquet_file(partial) as write:
+    with open_parquet(partial) as write:
         yield write
 
 
@@ -223,10 +223,10 @@ def _saved(partial: Path, files: dict[str, Path], name: str) -> Path:
         saved.save_to_disk(
             made, num_shards={split: size // _FILE_BYTES + 1 for split, size in sizes.items()}
         )
-        saved_folder.settle_fingerprints(made)
+        saved_folder.set_fingerprints(made)
     except OSError as error:
-        kept = destinations.keep(partial, partial.parent, name)
-        raise destinations.not_placed(error, kept) from error
+        kept = destinations.keep_result(partial, partial.parent, name)
+        raise destinations.not_placed_error(error, kept) from error
     finally:
         if shown:
             datasets.enable_progress_bars()

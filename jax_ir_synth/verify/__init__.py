@@ -17,7 +17,7 @@ class NotProven(ValueError):
 
 @isolated
 def prove(row) -> str:
-    """How a row was proven, from its own columns alone: one of `WORDS`.
+    """How a row was proven, from its own columns alone: one of `STATUSES`.
 
     Only StableHLO is run. Where a row has other dialects too, what is proven is its StableHLO, and
     the word says so; where it has none, there is nothing to prove it by.

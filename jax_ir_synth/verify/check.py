@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from jax_ir_synth.schema.columns import ADDED
+from jax_ir_synth.schema.columns import OPTIONAL_COLUMNS
 from jax_ir_synth.schema.row_view import RowView
 from jax_ir_synth.schema.verification import UNVERIFIED
 from jax_ir_synth.verify import NotProven, xla
@@ -10,7 +10,7 @@ from jax_ir_synth.verify.consistency import ConsistencyCheck
 from jax_ir_synth.verify.proof import prove
 
 # In the place of what a row says of its own proof, and also if it says nothing.
-_CLAIMED = dict.fromkeys(ADDED, UNVERIFIED)
+_CLAIMED = dict.fromkeys(OPTIONAL_COLUMNS, UNVERIFIED)
 
 
 def check(row: Mapping) -> str:
@@ -22,6 +22,6 @@ def check(row: Mapping) -> str:
     if reasons:
         raise NotProven("\n".join(reasons))
     try:
-        return prove({name: value for name, value in row.items() if name not in ADDED})
+        return prove({name: value for name, value in row.items() if name not in OPTIONAL_COLUMNS})
     except NotProven as error:
         raise NotProven(f"{error}\n{row['python']}") from error

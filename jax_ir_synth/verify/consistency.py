@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 
 import pyarrow
 
-from jax_ir_synth.lowering import program_hash
+from jax_ir_synth.lowering import hash_program
 from jax_ir_synth.lowering.parsing import parsed
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.dialects import COMPILED, DIALECTS
 from jax_ir_synth.schema.columns import SCHEMA
 from jax_ir_synth.schema.ir_section import IrSection
 from jax_ir_synth.schema.row_view import IR_COLUMNS, PREFIX, RowView
-from jax_ir_synth.schema.verification import WORDS
+from jax_ir_synth.schema.verification import STATUSES
 
 _MAIN = re.compile(r"func\.func public @main\((.*?)\) ->")
 _TENSOR = re.compile(r"%arg\d+: tensor<([^>]*)>")
@@ -33,22 +33,22 @@ class ConsistencyCheck:
         self._filled = filled
         self._ids: set[int] = set()
 
-    def __call__(self, reading: RowView) -> Iterator[str]:
+    def __call__(self, view: RowView) -> Iterator[str]:
         # Each step builds on those before it, so the first that finds something is the last.
         for step in (self._columns, self._identity, _arguments, _source, _ir, _hash):
-            reasons = list(step(reading))
+            reasons = list(step(view))
             yield from reasons
             if reasons:
                 return
 
-    def _columns(self, reading: RowView) -> Iterator[str]:
-        row = reading.row
+    def _columns(self, view: RowView) -> Iterator[str]:
+        row = view.row
         missing = [field.name for field in SCHEMA if field.name not in row]
         if missing:
             yield f"it has no column {', '.join(missing)}"
             return
         if self._filled is None:
-            self._filled = frozenset(reading.texts)
+            self._filled = frozenset(view.texts)
         for field in SCHEMA:
             there = row[field.name] is not None
             if not there and (field.name not in IR_COLUMNS or field.name in self._filled):
@@ -60,18 +60,18 @@ class ConsistencyCheck:
                 if not _fits(row, pyarrow.schema([field])):
                     value = f"{row[field.name]!r:.60}"
                     yield f"its {field.name} (={value}) is not of type {field.type}"
-        if not reading.texts:
+        if not view.texts:
             yield "it has no IR column that is filled"
 
-    def _identity(self, reading: RowView) -> Iterator[str]:
-        row = reading.row
+    def _identity(self, view: RowView) -> Iterator[str]:
+        row = view.row
         if row["id"] in self._ids:
             yield f"its id (={row['id']}) is an earlier row's too"
         self._ids.add(row["id"])
         if row["type"] not in {PREFIX + category for category in CATEGORIES}:
             yield f"its type (={row['type']!r}) is not {PREFIX} and a category"
-        if row["verified"] not in WORDS:
-            yield f"its verified (={row['verified']!r}) is none of {', '.join(map(repr, WORDS))}"
+        if row["verified"] not in STATUSES:
+            yield f"its verified (={row['verified']!r}) is none of {', '.join(map(repr, STATUSES))}"
         for name in ("program_hash", "skeleton_hash"):
             if not re.fullmatch("[0-9a-f]{32}", row[name]):
                 yield f"its {name} (={row[name]!r}) is not 32 hex digits"
@@ -86,26 +86,26 @@ def _fits(row: Mapping, schema: pyarrow.Schema) -> bool:
     return all(row[name] == value for name, value in taken.items())
 
 
-def _source(reading: RowView) -> Iterator[str]:
-    row = reading.row
+def _source(view: RowView) -> Iterator[str]:
+    row = view.row
     name = row["kernel_name"]
     if not name.startswith("kernel_") or not row["python"].startswith(f"def {name}("):
         yield f"its python (={row['python'][:40]!r}) doesn't begin with def kernel_… of its name"
         return
     try:
-        facts = reading.facts
+        facts = view.facts
     except SyntaxError as error:
         yield f"its python doesn't parse: {error.msg} in line {error.lineno}"
         return
-    avals = reading.row["in_avals"]
+    avals = view.row["in_avals"]
     names = tuple(aval["name"] for aval in avals)
     required = len(facts.arguments) - facts.defaults
     if facts.arguments[: len(names)] != names or required > len(names):
         yield f"its python takes {facts.arguments}, its in_avals are {names}"
 
 
-def _arguments(reading: RowView) -> Iterator[str]:
-    avals, argnums = reading.row["in_avals"], reading.row["argnums"]
+def _arguments(view: RowView) -> Iterator[str]:
+    avals, argnums = view.row["in_avals"], view.row["argnums"]
     for aval in avals:
         if any(aval.get(key) is None for key in ("name", "shape", "dtype", "low", "high")):
             yield f"its in_avals have an incomplete one (={aval!r:.80})"
@@ -121,11 +121,11 @@ def _arguments(reading: RowView) -> Iterator[str]:
         yield f"its argnums (={argnums}) are not its floating-point arguments {floats}"
 
 
-def _ir(reading: RowView) -> Iterator[str]:
-    row = reading.row
+def _ir(view: RowView) -> Iterator[str]:
+    row = view.row
     try:
-        sections = reading.sections
-        stablehlo = reading.columns
+        sections = view.sections
+        stablehlo = view.columns
         for module in dict.fromkeys(m for column in stablehlo.values() for m in _modules(column)):
             with parsed(module):
                 pass
@@ -166,10 +166,10 @@ def _modules(column: IrSection) -> tuple[str, str]:
     return column.forward, column.backward
 
 
-def _hash(reading: RowView) -> Iterator[str]:
+def _hash(view: RowView) -> Iterator[str]:
     # It is the CPU's modules' hash, whatever the row's device.
-    column, given = reading.columns.get("cpp"), reading.row["program_hash"]
-    if column is not None and program_hash(column.forward, column.backward) != given:
+    column, given = view.columns.get("cpp"), view.row["program_hash"]
+    if column is not None and hash_program(column.forward, column.backward) != given:
         yield f"its program_hash (={given!r}) is not that of its IR"
 
 

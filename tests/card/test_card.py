@@ -79,10 +79,10 @@ def test_datasets_reads_its_configs(data, good):
 
 def test_the_figures_are_those_of_stats(text, saved):
     summary = summarise(saved)
-    for label, value in tables.main_figures(summary).items():
+    for label, value in tables.format_main_figures(summary).items():
         assert f"| {label} | {value} |\n" in text
     for word, number in summary["verified"].items():
-        assert f"| `{word}` | {number} | {tables.share(number, summary['rows'])} |\n" in text
+        assert f"| `{word}` | {number} | {tables.format_share(number, summary['rows'])} |\n" in text
     for category, splits in summary["rows_by_category"].items():
         cells = [*splits.values(), sum(splits.values())]
         assert f"| `{category}` | {' | '.join(map(str, cells))} |\n" in text

@@ -13,7 +13,7 @@ from jax_ir_synth.request.config import CONFIGS
 from jax_ir_synth.schema.splits import split_of
 from jax_ir_synth.storage.dataset_reader import DatasetError
 from jax_ir_synth.storage.repository import tables
-from jax_ir_synth.storage.repository.metadata import card_data
+from jax_ir_synth.storage.repository.metadata import make_card_data
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_a_broken_line(good, tmp_path, lines):
 @pytest.fixture(scope="module")
 def data(_rows, tmp_path_factory):
     """The YAML of the rows' files."""
-    return card_data(tables.write(tmp_path_factory.mktemp("data"), _rows, CONFIGS))
+    return make_card_data(tables.write_subsets(tmp_path_factory.mktemp("data"), _rows, CONFIGS))
 
 
 @pytest.fixture

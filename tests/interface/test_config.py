@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jax_ir_synth.request import targets
 from jax_ir_synth.request.categories import CATEGORIES
-from jax_ir_synth.request.config import CONFIGS, MAX_COUNT, Request, number_of_processes
+from jax_ir_synth.request.config import CONFIGS, MAX_COUNT, Request, parse_num_proc
 from jax_ir_synth.request.dialects import DIALECTS
 from jax_ir_synth.request.targets import TARGETS
 
@@ -53,7 +53,7 @@ def test_a_target_is_one_for_each_platform(monkeypatch, given, kept, cpu, cuda):
     monkeypatch.setattr(targets, "check_compilers", lambda *_: None)
     request = Request(dialect="asm", target=given)
     assert request.target == kept
-    chosen = targets.by_platform(request.target)
+    chosen = targets.resolve_targets(request.target)
     assert (chosen["cpu"].name, chosen["cuda"].name) == (cpu, cuda)
 
 
@@ -186,11 +186,11 @@ def test_platforms_and_categories():
 @pytest.mark.parametrize("value", [0, -1, True, 1.5, "2", 5000])
 def test_number_of_processes_is_checked(value):
     with pytest.raises(ValueError, match=re.escape(f"`num_proc` (={value!r})")):
-        number_of_processes(value)
+        parse_num_proc(value)
 
 
 def test_number_of_processes():
-    assert (number_of_processes(None), number_of_processes(3)) == (1, 3)
+    assert (parse_num_proc(None), parse_num_proc(3)) == (1, 3)
 
 
 def test_neither_jax_nor_datasets_is_loaded(python):

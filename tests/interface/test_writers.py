@@ -9,7 +9,7 @@ import pytest
 from jax_ir_synth.schema.columns import SCHEMA
 from jax_ir_synth.schema.splits import SPLITS, split_of
 from jax_ir_synth.storage.outputs import OutputError
-from jax_ir_synth.storage.writers import FOLDER, JSONL, PARQUET, format_of, open_output
+from jax_ir_synth.storage.writers import FOLDER, JSONL, PARQUET, choose_format, open_output
 
 NAMES = {JSONL: "rows.jsonl", PARQUET: "rows.parquet", FOLDER: "rows"}
 
@@ -112,7 +112,7 @@ def test_the_parquet_schema_is_plain(tmp_path, reference):
     ],
 )
 def test_the_format_of_a_path(tmp_path, name, jsonl, kind):
-    assert format_of(tmp_path / name, jsonl) == kind
+    assert choose_format(tmp_path / name, jsonl) == kind
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_the_format_of_a_path(tmp_path, name, jsonl, kind):
 )
 def test_a_path_without_a_format(tmp_path, name, jsonl):
     with pytest.raises(ValueError, match=r"must end in \.jsonl or \.parquet"):
-        format_of(tmp_path / name, jsonl)
+        choose_format(tmp_path / name, jsonl)
 
 
 def test_what_is_never_replaced(tmp_path, reference):

@@ -1,10 +1,10 @@
-"""`program_hash`: blind to names, and to nothing else."""
+"""`hash_program`: blind to names, and to nothing else."""
 
 import pytest
 from lowering_probes import V8
 
-from jax_ir_synth.lowering import lower_source, program_hash
-from jax_ir_synth.schema.identity import canonical
+from jax_ir_synth.lowering import hash_program, lower_source
+from jax_ir_synth.schema.identity import canonicalize_module
 from jax_ir_synth.schema.ir_section import read_section
 
 SOURCE = """
@@ -61,7 +61,7 @@ def test_it_is_the_same_whatever_the_device(platforms):
         on_cpu.program_hash
     )
     column = read_section(on_cpu.columns["cpu"])
-    assert on_cpu.program_hash == program_hash(column.forward, column.backward)
+    assert on_cpu.program_hash == hash_program(column.forward, column.backward)
 
 
 def test_symbols_that_the_module_does_not_define_and_strings_stay():
@@ -76,7 +76,7 @@ def test_symbols_that_the_module_does_not_define_and_strings_stay():
         "  func.func private @b() {\n  }\n"
         "}"
     )
-    text = canonical(module)
+    text = canonicalize_module(module)
     assert "module @module" in text and "@lapack_x()" in text and '"@b \\" @a"' in text
     assert "call @f0()" in text and "private @f0" in text.split("private @f1")[1]
 
@@ -89,4 +89,4 @@ def test_functions_that_trade_places_are_told_apart():
     )
     same = first.replace("@a", "@t").replace("@b", "@a").replace("@t", "@b")
     other = first.replace("  call @b()\n", "  call @a()\n")
-    assert canonical(first) == canonical(same) != canonical(other)
+    assert canonicalize_module(first) == canonicalize_module(same) != canonicalize_module(other)

@@ -4,7 +4,7 @@ import pytest
 
 from jax_ir_synth.schema.ir_section import (
     IrSection,
-    clean,
+    clean_module,
     read_section,
     read_sections,
     write_sections,
@@ -60,4 +60,4 @@ def test_another_text_is_refused(text):
 
 
 def test_clean_leaves_no_blank_space_at_line_ends():
-    assert clean("\nmodule {  \n\t\n}\n\n") == "module {\n\n}"
+    assert clean_module("\nmodule {  \n\t\n}\n\n") == "module {\n\n}"

@@ -13,7 +13,7 @@ from jax_ir_synth import kernels
 from jax_ir_synth.lowering import contexts, lower_source
 from jax_ir_synth.lowering.platforms import same_on_every_platform
 from jax_ir_synth.request.categories import CATEGORIES
-from jax_ir_synth.schema.ir_section import clean, read_section
+from jax_ir_synth.schema.ir_section import clean_module, read_section
 
 PLATFORMS = ("cpu", "cuda")
 STRAIGHTFORWARD = Path(__file__).parents[2] / "benchmarks" / "straightforward.py"
@@ -26,7 +26,7 @@ def straightforward(source, platform: str) -> tuple[str, str]:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     forward, backward = module.straightforward(source, platform)
-    return clean(forward), clean(backward)
+    return clean_module(forward), clean_module(backward)
 
 
 def ours(source) -> dict[str, tuple[str, str]]:

@@ -46,7 +46,7 @@ def _dead(process) -> None:
 
 
 def test_what_a_live_writer_is_at_stays(tmp_path, writer):
-    (path,) = partials.of_output(tmp_path, "rows.jsonl")
+    (path,) = partials.list_partials(tmp_path, "rows.jsonl")
     partials.remove_dead(tmp_path, "rows.jsonl")
     partials.remove_unlocked(tmp_path)
     assert list(tmp_path.iterdir()) == [path]
@@ -68,7 +68,7 @@ def test_another_outputs_partial_is_not_touched(tmp_path, writer):
 
 def test_another_machines_is_dead_once_it_was_silent_for_a_day(tmp_path, writer):
     _dead(writer)
-    (path,) = partials.of_output(tmp_path, "rows.jsonl")
+    (path,) = partials.list_partials(tmp_path, "rows.jsonl")
     ours = partials._boot()
     theirs = path.rename(path.with_name(path.name.replace(ours, "0" * 8)))
     partials.remove_dead(tmp_path, "rows.jsonl")
@@ -87,7 +87,7 @@ def test_a_name_is_never_met_twice_and_never_too_long(tmp_path):
         with partials.partial_file(tmp_path, name) as one:
             with partials.partial_file(tmp_path, name) as other:
                 assert one != other and one.exists() and other.exists()
-                assert set(partials.of_output(tmp_path, name)) == {one, other}
+                assert set(partials.list_partials(tmp_path, name)) == {one, other}
     assert len(list(tmp_path.iterdir())) == 1
 
 

@@ -8,7 +8,7 @@ import subprocess
 import canned
 import pytest
 
-from jax_ir_synth.storage.writers import FOLDER, JSONL, PARQUET, format_of, open_output
+from jax_ir_synth.storage.writers import FOLDER, JSONL, PARQUET, choose_format, open_output
 
 NAMES = ["rows.jsonl", "rows.parquet", "rows.jsonl.gz", "rows.jsonl.zst", "rows"]
 
@@ -211,7 +211,7 @@ def test_gzip_as_others_write_and_read_it(tmp_path, write, jsonl):
 def test_the_format_of_a_stream(tmp_path, monkeypatch, name, kind):
     monkeypatch.chdir(tmp_path)
     os.mkfifo("pipe")
-    assert format_of(type(tmp_path)(name), False) == kind
+    assert choose_format(type(tmp_path)(name), False) == kind
 
 
 def test_a_file_beside_an_output(tmp_path):

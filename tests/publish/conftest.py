@@ -164,7 +164,7 @@ def _make(python, folder: Path) -> None:
     shutil.copytree(folder / "first", changed)
     other = real[0] | {"python": real[0]["python"] + "# changed\n"}
     names = [path.name for path in changed.iterdir() if path.name not in ("README.md", "pictures")]
-    tables.write(changed, [other, *real[1:]], names)
+    tables.write_subsets(changed, [other, *real[1:]], names)
     with open(changed / "README.md", "a") as card:
         card.write("\nChanged.\n")
 

@@ -9,8 +9,8 @@ from stub_rows import KINDS, stub_row
 from jax_ir_synth.schema.columns import SCHEMA
 from jax_ir_synth.schema.splits import SPLITS, split_of
 from jax_ir_synth.storage.repository.layout import is_ours
-from jax_ir_synth.storage.repository.metadata import card_data, features
-from jax_ir_synth.storage.repository.tables import there, write
+from jax_ir_synth.storage.repository.metadata import list_features, make_card_data
+from jax_ir_synth.storage.repository.tables import read_existing, write_subsets
 
 
 def _rows(count):
@@ -29,7 +29,7 @@ def test_the_same_bytes_each_time_and_all_names_are_ours(tmp_path):
     folders = tmp_path / "a", tmp_path / "b"
     for folder in folders:
         folder.mkdir()
-        write(folder, iter(_rows(40)), ["all", *KINDS])
+        write_subsets(folder, iter(_rows(40)), ["all", *KINDS])
     files = _files(folders[0])
     assert files == _files(folders[1]) and len(files) == 15
     assert all(map(is_ours, files))
@@ -38,7 +38,7 @@ def test_the_same_bytes_each_time_and_all_names_are_ours(tmp_path):
 def test_files_are_bounded_and_keep_the_order(tmp_path):
     # Row groups have 256 rows, and a file is closed after the first one here.
     rows = _rows(3000)
-    subsets = write(tmp_path, rows, ["all"], file_bytes=1000)
+    subsets = write_subsets(tmp_path, rows, ["all"], file_bytes=1000)
     part = subsets[0].splits["train"]
     wanted = [row for row in rows if split_of(row["skeleton_hash"]) == "train"]
     assert len(part.paths) == -(-len(wanted) // 256)
@@ -56,8 +56,8 @@ def test_files_are_bounded_and_keep_the_order(tmp_path):
 def test_an_empty_split_or_subset_has_no_file_and_no_entry(tmp_path, count):
     data = tmp_path / "data"
     data.mkdir()
-    subsets = write(data, _rows(count), ["all", *KINDS, "loop"])
-    text = yaml.safe_dump(card_data(subsets), sort_keys=False)
+    subsets = write_subsets(data, _rows(count), ["all", *KINDS, "loop"])
+    text = yaml.safe_dump(make_card_data(subsets), sort_keys=False)
     (data / "README.md").write_text(f"---\n{text}---\n")
     loaded = datasets.load_dataset(str(data), cache_dir=str(tmp_path / "cache"))
     wanted = {split_of(row["skeleton_hash"]) for row in _rows(count)}
@@ -73,8 +73,8 @@ def test_the_card_tells_what_is_there(tmp_path):
 
     from jax_ir_synth.storage.dataset_info import dataset_info
 
-    subsets = write(tmp_path, _rows(40), ["all", *KINDS])
-    data = yaml.safe_load(yaml.safe_dump(card_data(subsets)))
+    subsets = write_subsets(tmp_path, _rows(40), ["all", *KINDS])
+    data = yaml.safe_load(yaml.safe_dump(make_card_data(subsets)))
     infos = DatasetInfosDict.from_dataset_card_data(DatasetCardData(**data))
     assert list(infos) == ["all", *KINDS]
     for subset in subsets:
@@ -91,24 +91,24 @@ def test_the_card_tells_what_is_there(tmp_path):
     configs = MetadataConfigs.from_dataset_card_data(DatasetCardData(**data))
     assert configs.get_default_config_name() == "default"
     assert configs["default"] == configs["all"] and len(configs) == 6
-    assert [feature["name"] for feature in features()] == SCHEMA.names
+    assert [feature["name"] for feature in list_features()] == SCHEMA.names
 
 
 def test_files_of_another_number_are_taken_as_they_are(tmp_path):
     rows, once, parted = _rows(600), tmp_path / "once", tmp_path / "parted"
     for folder in (once, parted):
         folder.mkdir()
-    written = write(once, rows, ["all"])
-    assert there(parted, written, once) is None
-    in_parts = write(parted, rows, ["all"], file_bytes=1000)
+    written = write_subsets(once, rows, ["all"])
+    assert read_existing(parted, written, once) is None
+    in_parts = write_subsets(parted, rows, ["all"], file_bytes=1000)
     first, second = (parted / path for path in in_parts[0].splits["train"].paths)
-    assert there(parted, written, once) == in_parts != written
+    assert read_existing(parted, written, once) == in_parts != written
     # One of them missing: not all are there. One of them twice: other rows.
     second.rename(tmp_path / "second")
-    assert there(parted, written, once) is None
+    assert read_existing(parted, written, once) is None
     second.write_bytes(first.read_bytes())
     with pytest.raises(ValueError, match=r"^all/train-\*$"):
-        there(parted, written, once)
+        read_existing(parted, written, once)
 
 
 def test_nothing_else_is_ours():

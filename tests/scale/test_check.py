@@ -41,7 +41,11 @@ def _rewrite(folder, change):
         change(parquet.read_table(path).to_pylist()), parquet.read_schema(path)
     )
     parquet.write_table(table, path)
-    entry = {"rows": len(table), "bytes": path.stat().st_size, "sha256": atomic_write.sha256(path)}
+    entry = {
+        "rows": len(table),
+        "bytes": path.stat().st_size,
+        "sha256": atomic_write.hash_file(path),
+    }
     _edit(folder / MANIFEST, lambda manifest: manifest["files"].update({FILE: entry}))
 
 
@@ -83,7 +87,7 @@ def test_a_truncated_file(folder):
 
 def test_a_file_that_is_no_parquet_though_its_manifest_agrees(folder):
     (folder / FILE).write_bytes(b"PAR1")
-    entry = {"rows": 1, "bytes": 4, "sha256": atomic_write.sha256(folder / FILE)}
+    entry = {"rows": 1, "bytes": 4, "sha256": atomic_write.hash_file(folder / FILE)}
     _edit(folder / MANIFEST, lambda manifest: manifest["files"].update({FILE: entry}))
     (fault,) = _faults(folder)
     assert fault.startswith(f"{FILE} is no whole Parquet file: ")
@@ -198,7 +202,7 @@ def test_a_row_of_another_split(folder):
 def test_a_column_too_few(folder):
     path = folder / FILE
     parquet.write_table(parquet.read_table(path).drop_columns(["cuda"]), path)
-    entry = {"rows": 1, "bytes": path.stat().st_size, "sha256": atomic_write.sha256(path)}
+    entry = {"rows": 1, "bytes": path.stat().st_size, "sha256": atomic_write.hash_file(path)}
     _edit(folder / MANIFEST, lambda manifest: manifest["files"].update({FILE: entry}))
     (fault,) = _faults(folder)
     assert fault.startswith(f"{FILE} has the columns id, kernel_name, python, cpp, type, ")

@@ -8,7 +8,7 @@ import re
 from shown_rows import FORWARD, PYTHON, column, row
 
 from jax_ir_synth.schema.row_view import RowView
-from jax_ir_synth.show.page import page
+from jax_ir_synth.show.page import render_page
 
 _DATA = re.compile(r'<script type="text/plain" id="data">([A-Za-z0-9+/=]*)</script>')
 # Rows of the page that most tests open.
@@ -28,8 +28,8 @@ def data_of(text: str) -> dict:
 
 def write(path, rows, total=None, title="made by hand"):
     """Writes a page of rows; returns the path."""
-    readings = [RowView(row) for row in rows]
-    path.write_bytes(page(readings, total or len(rows), title).encode())
+    views = [RowView(row) for row in rows]
+    path.write_bytes(render_page(views, total or len(rows), title).encode())
     return path
 
 

@@ -127,12 +127,12 @@ def test_a_page_that_cannot_be_written_stops_before_the_work(here, capsys, monke
 
 
 def test_a_row_that_cannot_be_made_is_told(here, capsys, monkeypatch):
-    from jax_ir_synth.show.sources import MadeRows
+    from jax_ir_synth.show.sources import GeneratedRows
 
     def failing(*_):
         raise RowError("row 3 (category='loop', seed=0, candidate=9): planted")
 
-    monkeypatch.setattr(MadeRows, "one", failing)
+    monkeypatch.setattr(GeneratedRows, "one", failing)
     assert main(["loop"]) == 1
     assert "candidate=9): planted" in capsys.readouterr().err
 

@@ -9,8 +9,8 @@ from jax_ir_synth.generate.rows import make_row
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.request.dialects import DIALECTS
 from jax_ir_synth.schema.ir_section import read_sections
-from jax_ir_synth.show.lexers import TOKENS, lexer_of
-from jax_ir_synth.show.lexicon import KINDS, LEXICON, language_of
+from jax_ir_synth.show.lexers import TOKENS, get_lexer
+from jax_ir_synth.show.lexicon import KINDS, LEXICON, get_language
 
 SAMPLES = {
     "mlir": (
@@ -128,14 +128,14 @@ def test_a_lexer_loses_nothing(language):
     for text in (*(sample for sample, _ in SAMPLES.values()), "", "\n\n", '"cut', "a\r\n\x00 ∂ 😀"):
         # Pygments itself turns other line ends into newlines.
         expected = text.replace("\r\n", "\n")
-        assert "".join(value for _, value in lexer_of(language).get_tokens(text)) == expected
+        assert "".join(value for _, value in get_lexer(language).get_tokens(text)) == expected
 
 
 def test_the_terminal_colours_as_the_rules_say():
     for language in LEXICON.keys() - {"python"}:
         text, _ = SAMPLES[language]
         coloured = {}
-        for token, value in lexer_of(language).get_tokens(text):
+        for token, value in get_lexer(language).get_tokens(text):
             coloured.setdefault(token, []).append(value)
         for kind, words in _words(language, text).items():
             assert coloured[TOKENS[kind]] == words, (language, kind)
@@ -146,9 +146,9 @@ def test_every_dialect_has_its_language():
     row = make_row(request, next(plan_rows(request)))
     for name in ("cpp", "cuda"):
         for column in read_sections(row[name]):
-            language = language_of(column.backend, column.dialect)
+            language = get_language(column.backend, column.dialect)
             kinds = _words(language, column.forward + "\n" + column.backward)
             # Most of it is made of operations and of what they are applied to.
             assert len(kinds["operation"]) > 5 and {"value", "number"} <= kinds.keys()
-    assert language_of("cpu", "asm") != language_of("gpu", "asm")
-    assert language_of("cpu", "other") == language_of("tpu", "asm") == ""
+    assert get_language("cpu", "asm") != get_language("gpu", "asm")
+    assert get_language("cpu", "other") == get_language("tpu", "asm") == ""

@@ -13,8 +13,8 @@ from shown_rows import BACKWARD, FORWARD, OTHER, column, jsonl, row
 from jax_ir_synth.cli.show import main
 from jax_ir_synth.schema.row_view import RowView
 from jax_ir_synth.show import page as pages
-from jax_ir_synth.show.difference import difference
-from jax_ir_synth.show.page import page
+from jax_ir_synth.show.difference import diff_texts
+from jax_ir_synth.show.page import render_page
 from jax_ir_synth.show.sources import SavedRows
 
 
@@ -38,7 +38,7 @@ class _Elements(html.parser.HTMLParser):
 
 
 def _page(*rows, title="made by hand") -> str:
-    return page([RowView(row) for row in rows], len(rows), title)
+    return render_page([RowView(row) for row in rows], len(rows), title)
 
 
 def test_the_rows_are_embedded_as_they_are(real):
@@ -64,7 +64,7 @@ def test_the_differences_are_those_of_the_texts():
             line.number or line.text,
             *([[*map(list, line.changed)]] if line.changed else []),
         ]
-        for line in difference(BACKWARD, OTHER)
+        for line in diff_texts(BACKWARD, OTHER)
     ]
     assert view["lines"] == {"stablehlo/backward": expected}
     assert sum(len(line) == 3 for line in expected) == 2
@@ -177,7 +177,7 @@ def test_a_row_without_what_json_has_is_told(tmp_path):
     made["in_avals"][0]["high"] = float("inf")
     source = SavedRows(jsonl(tmp_path / "a.jsonl", made))
     with pytest.raises(ValueError, match="not JSON compliant"):
-        page(*source.some(3), "x")
+        render_page(*source.some(3), "x")
 
 
 def test_pages_hold_the_texts(tmp_path):

@@ -10,8 +10,8 @@ from jax_ir_synth.generate.plan import plan_rows
 from jax_ir_synth.generate.rows import rows
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import Request
-from jax_ir_synth.show.choice import evenly
-from jax_ir_synth.show.sources import MadeRows, SavedRows, ShowError
+from jax_ir_synth.show.choice import choose_evenly
+from jax_ir_synth.show.sources import GeneratedRows, SavedRows, ShowError
 from jax_ir_synth.storage.writers import FOLDER, open_output
 
 REQUEST = Request(seed=5, count=2 * len(CATEGORIES), verify=False)
@@ -21,7 +21,7 @@ REQUEST = Request(seed=5, count=2 * len(CATEGORIES), verify=False)
 def test_a_made_row_is_the_builders(category):
     request = Request(category, seed=5, count=12, verify=False)
     expected = list(rows(request, plan_rows(request, 11)))[0]
-    source = MadeRows(request)
+    source = GeneratedRows(request)
     assert source.one(expected["id"]).row == expected
     assert source.one(None).row["id"] == next(plan_rows(request)).id
 
@@ -29,9 +29,9 @@ def test_a_made_row_is_the_builders(category):
 @pytest.mark.parametrize("id", [-1, 20, 10**12])
 def test_an_id_that_no_row_has_is_told_with_the_ids_there_are(id):
     with pytest.raises(ShowError, match=rf"\(={id}\) .* 0, 1, 2, \.\.\. 19 .* --count 20"):
-        MadeRows(REQUEST).one(id)
+        GeneratedRows(REQUEST).one(id)
     with pytest.raises(ShowError, match=r"\(=5\) .* 4, 14, 24, \.\.\. 44 .*'loop'"):
-        MadeRows(Request("loop", count=5)).one(5)
+        GeneratedRows(Request("loop", count=5)).one(5)
 
 
 def test_each_container(tmp_path):
@@ -90,22 +90,22 @@ def test_a_malformed_row_is_told(tmp_path, broken, said):
 def test_a_choice_is_even_and_of_the_first():
     # Two groups that are short leave their share to the large one.
     groups = ["a"] * 50 + ["b"] * 2 + ["c"] * 5
-    chosen = evenly(groups, 12)
+    chosen = choose_evenly(groups, 12)
     assert collections.Counter(groups[k] for k in chosen) == {"a": 5, "b": 2, "c": 5}
     assert chosen == {*range(5), 50, 51, *range(52, 57)}
-    assert evenly(groups, 100) == set(range(57)) and evenly([], 3) == set()
+    assert choose_evenly(groups, 100) == set(range(57)) and choose_evenly([], 3) == set()
 
 
 def test_made_rows_of_a_page_are_of_every_category_and_split():
     request = Request(seed=5, count=200, verify=False)
     planned = {plan.id: plan for plan in plan_rows(request)}
-    chosen, total = MadeRows(request).some(25)
-    ids = [reading.row["id"] for reading in chosen]
+    chosen, total = GeneratedRows(request).some(25)
+    ids = [view.row["id"] for view in chosen]
     assert total == 200 and len(ids) == 25 and ids == sorted(ids)
     groups = collections.Counter((planned[id].category, planned[id].split) for id in ids)
     assert max(groups.values()) == 1
     assert len({category for category, _ in groups}) == len(CATEGORIES)
     assert {split for _, split in groups} == {"train", "validation", "test"}
-    for reading in chosen[:2]:
-        plan = planned[reading.row["id"]]
-        assert (reading.category, reading.split) == (plan.category, plan.split)
+    for view in chosen[:2]:
+        plan = planned[view.row["id"]]
+        assert (view.category, view.split) == (plan.category, plan.split)

@@ -9,21 +9,21 @@ from rich.console import Console
 from shown_rows import BACKWARD, FORWARD, OTHER, PYTHON, column, row
 
 from jax_ir_synth.schema.row_view import RowView
-from jax_ir_synth.show.parts import PASSES, parts_of
-from jax_ir_synth.show.terminal import console_here, show_row
+from jax_ir_synth.show.parts import PASSES, list_parts
+from jax_ir_synth.show.terminal import make_console, show_row
 
 RECORDED = Path(__file__).parent / "recorded"
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def _shown(row, width=100, terminal=True, passes=PASSES, **console) -> str:
-    reading = RowView(row)
+    view = RowView(row)
     file = io.StringIO()
     colours = {"color_system": "standard"} if terminal else {}
     made = Console(
         file=file, width=width, force_terminal=terminal, highlight=False, **colours, **console
     )
-    show_row(made, reading, parts_of(reading, passes=passes))
+    show_row(made, view, list_parts(view, passes=passes))
     return file.getvalue()
 
 
@@ -122,6 +122,6 @@ def test_a_row_cannot_command_the_terminal():
 def test_the_console_where_no_terminal_is(monkeypatch):
     monkeypatch.setenv("COLUMNS", "37")
     monkeypatch.delenv("FORCE_COLOR", raising=False)
-    assert console_here().width == 100 and not console_here().is_terminal
+    assert make_console().width == 100 and not make_console().is_terminal
     monkeypatch.setenv("FORCE_COLOR", "1")
-    assert console_here().is_terminal and console_here().width == 37
+    assert make_console().is_terminal and make_console().width == 37

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jax_ir_synth.schema.ir_section import read_section
-from jax_ir_synth.schema.masking import masked_module, masked_python
+from jax_ir_synth.schema.masking import mask_module, mask_python
 
 _VALUE = re.compile(r"%[\w$]+(:\d+)?(#\d+)?")
 
@@ -32,14 +32,14 @@ _VALUE = re.compile(r"%[\w$]+(:\d+)?(#\d+)?")
     ],
 )  # fmt: skip
 def test_numbers_of_the_ir(line, masked):
-    assert masked_module(line) == masked
+    assert mask_module(line) == masked
 
 
 def test_no_number_is_left_in_real_rows(good):
     for row in good:
         for text in (row["cpp"], row["cuda"]):
             for module in read_section(text)[3:5]:
-                left = _VALUE.sub("", masked_module(module))
+                left = _VALUE.sub("", mask_module(module))
                 # Types of attributes, functions in order, i1, and the library's own names.
                 left = re.sub(r'(?<= )u?i(8|32|64)\b|i64:|\bi1\b|@\w+|"[^"]*"', "", left)
                 assert re.findall(r".*(?<![A-Za-z_])\d.*", left) == []
@@ -52,8 +52,8 @@ def test_functions_are_named_in_order():
         f"  func.func private @{b}() {{\n  }}\n  func.func private @{c}() {{\n  }}\n}}"
         for a, b, c in (("kernel_a", "relu", "_where_1"), ("kernel_b", "_where", "relu_0"))
     )
-    assert masked_module(first) == masked_module(second)
-    assert masked_module(first) != masked_module(first.replace("call @_where_1", "call @relu"))
+    assert mask_module(first) == mask_module(second)
+    assert mask_module(first) != mask_module(first.replace("call @_where_1", "call @relu"))
 
 
 _SOURCE = '''\
@@ -82,7 +82,7 @@ def test_names_and_numbers_of_a_source(names, j, k, w, doc):
     plain = _SOURCE.format(n="n", a="a", b="b", c="c", d="d", f="f", j=1, k=1, w=32, doc="")
     avals = _avals(("float32", [4, 8]), ("float32", [4, 8]))
     others = _avals(("bfloat16", [4, 1]), ("float16", [j, k]))
-    assert masked_python(text, others) == masked_python(plain, avals)
+    assert mask_python(text, others) == mask_python(plain, avals)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_names_and_numbers_of_a_source(names, j, k, w, doc):
 def test_structure_of_a_source_stays(one, other):
     avals = _avals(("float32", [4]), ("float32", [4]))
     first, second = (
-        masked_python(f"def kernel_a(x, y):\n    return {text}\n", avals) for text in (one, other)
+        mask_python(f"def kernel_a(x, y):\n    return {text}\n", avals) for text in (one, other)
     )
     assert first != second
 
@@ -119,6 +119,6 @@ def test_structure_of_a_source_stays(one, other):
 )
 def test_arguments_count_by_rank_and_kind(one, other, same):
     first, second = (
-        masked_python("def kernel_a(x):\n    return x\n", _avals(kind)) for kind in (one, other)
+        mask_python("def kernel_a(x):\n    return x\n", _avals(kind)) for kind in (one, other)
     )
     assert (first == second) is same

@@ -18,7 +18,7 @@ from jax_ir_synth.lowering import lower_source
 from jax_ir_synth.request.config import CONFIGS, DEFAULTS
 from jax_ir_synth.schema.columns import SCHEMA
 from jax_ir_synth.schema.row_view import RowView
-from jax_ir_synth.schema.verification import CUDA_PARSED, OF_STABLEHLO, WORDS
+from jax_ir_synth.schema.verification import CUDA_PARSED, OF_STABLEHLO, STATUSES
 from jax_ir_synth.stats import tables
 from jax_ir_synth.stats.figures import Figures
 
@@ -75,7 +75,7 @@ def test_the_figures_are_those_that_the_command_prints(good):
     for row in good:
         figures.add(RowView(row))
     of_rows = ["rows a second on one core", "seconds from the command to the rows"]
-    assert _first_column("figure") == [*tables.main_figures(figures.summary()), *of_rows]
+    assert _first_column("figure") == [*tables.format_main_figures(figures.summary()), *of_rows]
 
 
 def _commands() -> list[list[str]]:
@@ -112,7 +112,7 @@ def test_commands_are_understood():
 
 def test_the_words_of_the_column_verified_are_told():
     told = _first_column("value of")
-    whole = {word for word in WORDS if CUDA_PARSED not in word and OF_STABLEHLO not in word}
+    whole = {word for word in STATUSES if CUDA_PARSED not in word and OF_STABLEHLO not in word}
     assert set(told) == whole | {f"...{CUDA_PARSED}", f"{OF_STABLEHLO}..."}
 
 

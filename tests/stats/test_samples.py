@@ -9,7 +9,7 @@ from jax_ir_synth.cli.samples import main
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.schema.ir_section import read_section
 from jax_ir_synth.schema.row_view import RowView
-from jax_ir_synth.show.samples import chosen, page
+from jax_ir_synth.show.samples import choose_rows, render_sample
 
 
 @pytest.fixture
@@ -24,14 +24,14 @@ def test_one_page_for_each_category(good, saved, tmp_path, capsys):
     pages = sorted(path.name for path in (tmp_path / "made" / "samples").iterdir())
     assert pages == sorted(f"{category}.md" for category in CATEGORIES)
     assert capsys.readouterr().out.count(": row ") == len(CATEGORIES)
-    for category, reading in chosen(map(RowView, good)).items():
+    for category, view in choose_rows(map(RowView, good)).items():
         text = (tmp_path / "made" / "samples" / f"{category}.md").read_text()
-        assert text == page(reading)
+        assert text == render_sample(view)
 
 
 def test_the_choice_depends_on_the_rows_alone(good):
-    ids = {name: reading.row["id"] for name, reading in chosen(map(RowView, good)).items()}
-    again = {name: reading.row["id"] for name, reading in chosen(map(RowView, good[::-1])).items()}
+    ids = {name: view.row["id"] for name, view in choose_rows(map(RowView, good)).items()}
+    again = {name: view.row["id"] for name, view in choose_rows(map(RowView, good[::-1])).items()}
     assert ids == again
 
 
@@ -43,15 +43,15 @@ def test_the_first_row_of_a_good_length_is_chosen(make):
         make(f"def kernel_a(x):\n{lines}    return x * 2.0\n", (4,), id=3),
         make(f"def kernel_a(x):\n{lines}    return x\n", (4,), id=4),
     ]
-    (best,) = chosen(map(RowView, rows[::-1])).values()
+    (best,) = choose_rows(map(RowView, rows[::-1])).values()
     assert best.row["id"] == 3
-    (best,) = chosen(map(RowView, rows[:2])).values()
+    (best,) = choose_rows(map(RowView, rows[:2])).values()
     assert best.row["id"] == 1
 
 
 def test_a_page(make):
     row = make("def kernel_a(x):\n    return jnp.tanh(x) * 2.0\n", (4, 5), id=12, split="test")
-    text = page(RowView(row))
+    text = render_sample(RowView(row))
     column = read_section(row["cpp"])
     for part in (row["python"], column.forward, column.backward):
         assert part.strip() in text
@@ -63,14 +63,14 @@ def test_a_page(make):
 
 def test_the_difference_to_cuda(make):
     row = make("def kernel_a(x):\n    return jnp.linalg.inv(x)\n", (4, 4), category="compound")
-    text = page(RowView(row))
+    text = render_sample(RowView(row))
     assert "```diff\n--- cpp\n+++ cuda\n" in text
     assert "\n-" in text and "lapack" in text and "cusolver" in text
 
 
 def test_a_row_for_one_device(make):
     row = make("def kernel_a(x):\n    return x * 2.0\n", (4,)) | {"cpp": None}
-    text = page(RowView(row))
+    text = render_sample(RowView(row))
     assert "## IR (`cuda`)" in text and "cpp" not in text
 
 

@@ -128,7 +128,9 @@ def test_a_dataset_for_one_device(good):
     found = _summary([row | {"cpp": None} for row in good])
     assert set(found["sizes"]) == {"source_lines", "cuda_bytes", "row_bytes"}
     assert {part["of"] for part in found["cpu_cuda_differ"].values()} == {0}
-    assert found["operations"] and "CPU and CUDA text differ" not in tables.main_figures(found)
+    assert found["operations"] and "CPU and CUDA text differ" not in tables.format_main_figures(
+        found
+    )
 
 
 def test_what_is_shown(good, save, capsys, tmp_path):
@@ -163,7 +165,7 @@ def test_a_table_for_the_readme(good, save, capsys):
 def test_a_share_is_never_rounded_up(good):
     found = _summary(good)
     found |= {"rows": 3000, "distinct": found["distinct"] | {"python": 2999, "ir": 3000}}
-    figures = tables.main_figures(found)
+    figures = tables.format_main_figures(found)
     assert figures["distinct Python texts"] == "2,999 (99.9%)"
     assert figures["distinct IR texts"] == "3,000 (100.0%)"
 

@@ -6,7 +6,7 @@ from jax_ir_synth.stats import library, survey
 
 
 def test_the_survey():
-    names = survey.surveyed_names()
+    names = survey.read_survey()
     assert len(names) == len({entry.name for entry in names}) == 283
     assert [entry.functions for entry in names] == sorted(
         (entry.functions for entry in names), reverse=True
@@ -33,8 +33,8 @@ def test_the_survey():
     ],
 )
 def test_coverage(names, methods, covered):
-    weights = {entry.name: entry.functions for entry in survey.surveyed_names()}
-    found = survey.coverage(names, methods)
+    weights = {entry.name: entry.functions for entry in survey.read_survey()}
+    found = survey.measure_coverage(names, methods)
     assert found.used == sum(weights[name] for name in covered)
     assert found.weight + found.left_out == sum(weights.values())
     missing = {entry.name for entry in found.missing}
@@ -44,24 +44,24 @@ def test_coverage(names, methods, covered):
 
 
 def test_everything_used_is_full_coverage():
-    assert survey.coverage([entry.name for entry in survey.surveyed_names()], []).share == 1.0
+    assert survey.measure_coverage([entry.name for entry in survey.read_survey()], []).share == 1.0
 
 
 def test_what_is_a_function():
-    names = {entry.name for entry in survey.surveyed_names()} | {"jax.Array", "jax.numpy.ndarray"}
-    functions = library.functions(names)
+    names = {entry.name for entry in survey.read_survey()} | {"jax.Array", "jax.numpy.ndarray"}
+    functions = library.select_functions(names)
     for name in ("jax.numpy.where", "jax.nn.relu", "jax.vmap", "jax.scipy.sparse.linalg.cg"):
         assert name in functions
     for name in ("jax.numpy.float32", "jax.numpy.pi", "jax.numpy.linalg", "jax.Array",
                  "jax.scipy.special", "jax.numpy.newaxis", "jax.numpy.ndarray"):  # fmt: skip
         assert name not in functions
-    assert library.by_library(["jax.numpy.sum", "jax.numpy.linalg.norm", "jax.vmap"]) == {
+    assert library.count_by_library(["jax.numpy.sum", "jax.numpy.linalg.norm", "jax.vmap"]) == {
         "jax.numpy": 2,
         "jax": 1,
     }
 
 
 def test_names_that_this_jax_lacks():
-    assert library.functions(["jax.numpy.summarise", "jax.numpie.sum", "jax.numpy.sum"]) == {
+    assert library.select_functions(["jax.numpy.summarise", "jax.numpie.sum", "jax.numpy.sum"]) == {
         "jax.numpy.sum"
     }

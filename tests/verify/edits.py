@@ -9,7 +9,7 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from jax_ir_synth.lowering.parsing import parsed
-from jax_ir_synth.schema.ir_section import clean
+from jax_ir_synth.schema.ir_section import clean_module
 
 # What is mistaken for what, whatever the dtype: a mutant that isn't a valid module is dropped.
 _NEIGHBOURS = {
@@ -97,7 +97,7 @@ def edited(module: str, kind: str, rng: np.random.Generator) -> str | None:
                 EDITS[kind](op, scope, rng)[turn]()
             try:
                 changed.operation.verify()
-                text = clean(str(changed))
+                text = clean_module(str(changed))
             except ir.MLIRError:
                 continue
             if text != module and _valid(text):

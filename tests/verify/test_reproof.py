@@ -7,7 +7,7 @@ import pytest
 from jax_ir_synth.cli.verify import main
 from jax_ir_synth.generate.plan import plan_rows
 from jax_ir_synth.generate.rows import rows
-from jax_ir_synth.lowering import program_hash
+from jax_ir_synth.lowering import hash_program
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.schema.ir_section import IrSection, read_section, write_sections
 
@@ -54,7 +54,7 @@ def hostile(body: str, number: int) -> dict:
         "type": "generate_unary",
         "in_avals": [{"name": "x", "shape": [4], "dtype": "float32", "low": 0.5, "high": 2.0}],
         "argnums": [0],
-        "program_hash": program_hash(module, module),
+        "program_hash": hash_program(module, module),
         "skeleton_hash": "0" * 32,
         "jax_version": "0.10.2",
         "verified": "interpreter",
@@ -78,7 +78,7 @@ def test_each_bad_row_fails_alone_and_is_named_by_its_line(good, tmp_path, capsy
         "stablehlo.multiply", "stablehlo.add"
     )
     assert forward != columns.forward
-    wrong = {**good[3], "cuda": None, "program_hash": program_hash(forward, columns.backward)}
+    wrong = {**good[3], "cuda": None, "program_hash": hash_program(forward, columns.backward)}
     wrong["cpp"] = write_sections(columns._replace(forward=forward))
     # Rows of one dataset fill the same columns, but each is checked by itself.
     saved = [*good[:3], wrong]

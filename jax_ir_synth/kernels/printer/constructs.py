@@ -7,7 +7,6 @@ from jax_ir_synth.kernels.ops import OPS
 from jax_ir_synth.kernels.printer.frames import INDENT, Frame, grouped
 from jax_ir_synth.kernels.printer.spelling import ATOM, Text, number
 
-
 _PLAIN_CALL = re.compile(r"(jnp\.\w+)\(\{0\}, \{1\}\)")
 
 

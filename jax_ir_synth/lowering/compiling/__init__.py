@@ -135,7 +135,7 @@ _compilers: OfThisProcess[_Compiler] = OfThisProcess()
 
 
 def _compiler(target: Target) -> _Compiler:
-    cpu = target if target.platform == "cpu" else targets.by_platform(None)["cpu"]
+    cpu = target if target.platform == "cpu" else targets.resolve_targets(None)["cpu"]
 
     def new() -> _Compiler:
         _Folder.remove_leftovers()

@@ -8,7 +8,7 @@ from jax_ir_synth.storage.repository.layout import DEFAULT, data_pattern
 from jax_ir_synth.storage.repository.tables import Subset
 
 
-def card_data(subsets: Sequence[Subset]) -> dict[str, list]:
+def make_card_data(subsets: Sequence[Subset]) -> dict[str, list]:
     """`configs` and `dataset_info`, as plain values to be dumped as YAML.
 
     Beside other subsets, `all` stands under the name `default` as well: by that name datasets takes
@@ -22,7 +22,7 @@ def card_data(subsets: Sequence[Subset]) -> dict[str, list]:
     return {"configs": configs, "dataset_info": [_info(subset) for subset in subsets]}
 
 
-def features() -> list[dict]:
+def list_features() -> list[dict]:
     """The columns in the form that datasets 3.6.0 and later ones read alike, as the builder's."""
     return [_feature(field) for field in SCHEMA]
 
@@ -36,7 +36,7 @@ def _info(subset: Subset) -> dict:
     parts = subset.splits
     return {
         "config_name": subset.name,
-        "features": features(),
+        "features": list_features(),
         "splits": [
             {"name": split, "num_bytes": part.arrow_bytes, "num_examples": part.rows}
             for split, part in parts.items()

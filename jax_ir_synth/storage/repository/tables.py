@@ -11,7 +11,7 @@ from jax_ir_synth.schema.row_view import PREFIX, digest
 from jax_ir_synth.schema.splits import SPLITS, split_of
 from jax_ir_synth.storage.dataset_reader import open_saved
 from jax_ir_synth.storage.repository.layout import data_path, data_pattern
-from jax_ir_synth.storage.writers import parquet_file
+from jax_ir_synth.storage.writers import open_parquet
 
 # A file is closed once it has so many bytes; the last rows that were held come on top.
 FILE_BYTES = 100_000_000
@@ -40,7 +40,7 @@ class Subset(NamedTuple):
     splits: dict[str, Part]
 
 
-def write(
+def write_subsets(
     folder: Path, rows: Iterable[dict], configs: Sequence[str], file_bytes: int = FILE_BYTES
 ) -> list[Subset]:
     """Write the rows into `folder`; the same rows give the same bytes, with one version of pyarrow.
@@ -74,7 +74,7 @@ def write(
     return subsets
 
 
-def there(folder: Path, written: Sequence[Subset], beside: Path) -> list[Subset] | None:
+def read_existing(folder: Path, written: Sequence[Subset], beside: Path) -> list[Subset] | None:
     """The same subsets by the files that `folder` has, None where it lacks some.
 
     Args:
@@ -137,7 +137,7 @@ class _Part:
             self._open.close()
             self._files.append(self._folder / f"{self._config}/{self._split}-{len(self._files)}")
             self._files[-1].parent.mkdir(exist_ok=True)
-            self._write = self._open.enter_context(parquet_file(self._files[-1]))
+            self._write = self._open.enter_context(open_parquet(self._files[-1]))
         self._write(row)
         self.rows += 1
 
