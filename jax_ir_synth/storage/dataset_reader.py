@@ -50,6 +50,9 @@ class DatasetReader:
 
 def check_columns(saved: DatasetReader, path) -> None:
     """Raise DatasetError if there is no row, or a column is missing that a proof needs."""
+    # Late: it brings pyarrow, which a wrong argument must not wait for.
+    from jax_ir_synth.schema.columns import ADDED, SCHEMA
+
     needed = (name for name in SCHEMA.names if name not in OPTIONAL_COLUMNS)
     missing = [name for name in needed if name not in (saved.columns or SCHEMA.names)]
     if missing:
