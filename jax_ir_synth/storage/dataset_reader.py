@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from jax_ir_synth.schema.columns import OPTIONAL_COLUMNS, SCHEMA
 from jax_ir_synth.schema.read_result import ReadResult
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.storage.encoding import find_fault
@@ -51,7 +50,7 @@ class DatasetReader:
 def check_columns(saved: DatasetReader, path) -> None:
     """Raise DatasetError if there is no row, or a column is missing that a proof needs."""
     # Late: it brings pyarrow, which a wrong argument must not wait for.
-    from jax_ir_synth.schema.columns import ADDED, SCHEMA
+    from jax_ir_synth.schema.columns import OPTIONAL_COLUMNS, SCHEMA
 
     needed = (name for name in SCHEMA.names if name not in OPTIONAL_COLUMNS)
     missing = [name for name in needed if name not in (saved.columns or SCHEMA.names)]
