@@ -1,10 +1,10 @@
-"""What is asked for: a request's values, checked once and frozen.
+"""A user's request for rows: its values are checked once, then frozen.
 
-`config.Request` holds the category, seed, count, device, dialects, targets and whether rows are
-verified; `categories`, `dialects` and `targets` list what there is to choose from, and `choices`
-reads one name or several. A wrong value is a ValueError of one line that names it and what is
-allowed, before any work.
+`config.Request` holds the category, seed, count, device, dialects and targets, and whether rows are
+verified. `categories`, `dialects` and `targets` list the allowed names, and `choices` parses one
+name or several. A wrong value raises a ValueError before any work; its message is one line that
+gives the value and the allowed ones.
 
-In: what a user wrote. Out: a frozen `Request`. This room never knows jax, datasets, or how a row
-is made; it imports nothing but the standard library.
+In: the values that a user wrote. Out: a frozen `Request`. This room imports only the standard
+library. It knows nothing about jax, datasets, or how a row is made.
 """

@@ -1,6 +1,6 @@
-"""The registry of the categories: an eleventh is one line here, and a module of `kernels`."""
+"""The registry of categories. Add one with a line here and a module in `kernels`."""
 
-# Each is the name of a module in `kernels`, with `draw(draft)` and `SIGNATURE`.
+# Each names a module in `kernels` that defines `draw` and `SIGNATURE`.
 CATEGORIES = (
     "elementwise",
     "scalar_array",

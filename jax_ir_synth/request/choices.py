@@ -1,18 +1,22 @@
-"""One name, or several: how users write them and how they are kept, as a name or a tuple."""
+"""One name or several: parse what a user writes, and store it as a string or a tuple."""
 
 from collections.abc import Collection, Sequence
 
 
-def parse_names(argument: str, value, allowed: Collection[str]) -> tuple[str, ...]:
-    """The names in a user's value, at least one.
+def parse_names(argument: str, value: object, allowed: Collection[str]) -> tuple[str, ...]:
+    """Parse a user's value into at least one allowed name.
 
     Args:
-      argument: what the value was given for, for the message.
-      value: a name, a list or a tuple of names, or names in one string with commas between.
-      allowed: all names that there are.
+      argument: The name of the argument that holds the value, for the error message.
+      value: A name, a list or tuple of names, or a string of names separated by commas.
+      allowed: All allowed names.
+
+    Returns:
+      The names, in the order given.
 
     Raises:
-      ValueError: one line that names the value given and what is allowed.
+      ValueError: The value is empty or holds a name that isn't allowed. The message is one line
+        that gives the value and the allowed names.
     """
     names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, Sequence) or not names or not _all_allowed(names, allowed):
@@ -22,15 +26,15 @@ def parse_names(argument: str, value, allowed: Collection[str]) -> tuple[str, ..
     return tuple(str(name) for name in names)
 
 
-def _all_allowed(names: Sequence, allowed: Collection[str]) -> bool:
+def _all_allowed(names: Sequence[object], allowed: Collection[str]) -> bool:
     return all(isinstance(name, str) and name in allowed for name in names)
 
 
 def pack_names(names: Sequence[str]) -> str | tuple[str, ...] | None:
-    """The names as a request keeps them: None for none, one as it is."""
+    """Store names as a request does: None for no name, a string for one, else a tuple."""
     return tuple(names) if len(names) > 1 else next(iter(names), None)
 
 
 def unpack_names(value: str | Sequence[str] | None) -> tuple[str, ...]:
-    """The names in a value as it is kept."""
+    """List the names in a value that `pack_names` returned."""
     return (value,) if isinstance(value, str) else tuple(value or ())

@@ -1,4 +1,4 @@
-"""What the user asked for: one validated, frozen request."""
+"""`Request`: the validated, frozen arguments of a dataset."""
 
 import dataclasses
 import operator
@@ -15,24 +15,26 @@ MAX_COUNT = 10**8
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """Which rows are wanted; every adapter turns its arguments into one of these before any work.
+    """The rows that a user asks for. Every adapter builds a request before it does any work.
 
     Attributes:
       category: `"all"`, or one of `categories.CATEGORIES`.
-      seed: 0 to 2**64 - 1.
-      count: number of rows in all splits together, 1 to 10**8.
-      device: `"cpu"`, `"cuda"` or `"both"`: which IR columns are filled.
-      dialect: one of `dialects.DIALECTS`, or a tuple of several (a list, or names with commas
-        between, become one): then each IR column has a section for each, in that order.
-      target: what compiled dialects are for: one of `targets.TARGETS`, or a tuple of one for the
-        CPU and one for CUDA. What is a default, or plays no part (nothing is compiled for its
-        platform), is left out; None where nothing remains.
-      verify: whether each row is proven before it is handed out, see `verify.prove`.
-      strict: whether the first row that can't be made or proven, or candidate that can't be drawn,
-        ends everything, instead of being left out (see `defects`).
+      seed: An integer from 0 to 2**64 - 1.
+      count: The number of rows in all splits together, from 1 to 10**8.
+      device: `"cpu"`, `"cuda"` or `"both"`. It decides which IR columns are filled.
+      dialect: One of `dialects.DIALECTS`, or a tuple of several. Each IR column then has one
+        section per dialect, in that order. A list, or a string of names separated by commas, is
+        converted to a tuple.
+      target: The machine that compiled dialects are for. It is one of `targets.TARGETS`, or a
+        tuple of one for the CPU and one for CUDA. Defaults are removed, and so are targets of a
+        platform that nothing is compiled for. None if no target remains.
+      verify: Whether each row is proven before it is returned, see `verify.prove`.
+      strict: Whether an error stops the run: a candidate that can't be drawn, or a row that can't
+        be made or proven. Otherwise the row is left out, see `defects`.
 
     Raises:
-      ValueError: one line that names the value given and what is allowed.
+      ValueError: A value is wrong. The message is one line that gives the value and the allowed
+        ones.
     """
 
     category: str = ALL
@@ -44,47 +46,55 @@ class Request:
     verify: bool = True
     strict: bool = False
 
-    def __post_init__(self):
-        # Frozen for everybody else: here NumPy's scalars become Python's.
-        object.__setattr__(self, "seed", _integer("seed", self.seed, 0, MAX_SEED))
-        object.__setattr__(self, "count", _integer("count", self.count, 1, MAX_COUNT))
-        object.__setattr__(self, "category", _one_of("config", self.category, CONFIGS))
-        object.__setattr__(self, "device", _one_of("device", self.device, DEVICES))
+    def __post_init__(self) -> None:
+        # The request is frozen only after its values are in canonical form: a NumPy scalar, for
+        # example, becomes a Python one.
+        object.__setattr__(self, "seed", _check_integer("seed", self.seed, 0, MAX_SEED))
+        object.__setattr__(self, "count", _check_integer("count", self.count, 1, MAX_COUNT))
+        object.__setattr__(self, "category", _check_choice("config", self.category, CONFIGS))
+        object.__setattr__(self, "device", _check_choice("device", self.device, DEVICES))
         object.__setattr__(self, "dialect", dialects.parse_dialects(self.dialect))
         names = choices.unpack_names(targets.parse_targets(self.target))
         for name in ("verify", "strict"):
-            object.__setattr__(self, name, _truth(name, getattr(self, name)))
-        written = choices.unpack_names(self.dialect)
-        kept = targets.select_relevant(names, written, self.platforms)
-        object.__setattr__(self, "target", kept)
-        targets.check_compilers(written, self.platforms, kept)
+            object.__setattr__(self, name, _check_bool(name, getattr(self, name)))
+        requested = choices.unpack_names(self.dialect)
+        target = targets.select_relevant(names, requested, self.platforms)
+        object.__setattr__(self, "target", target)
+        targets.check_compilers(requested, self.platforms, target)
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """The categories the rows are taken from, in the order in which they take turns."""
+        """The categories of the rows, in the order in which they take turns."""
         return CATEGORIES if self.category == ALL else (self.category,)
 
     @property
     def platforms(self) -> tuple[str, ...]:
-        """JAX's lowering platforms for the device asked for."""
+        """The JAX lowering platforms of `device`."""
         return ("cpu", "cuda") if self.device == "both" else (self.device,)
 
 
-# What a caller may set beside the category, with the defaults.
+# The arguments that a caller may set besides the category, with their defaults.
 DEFAULTS = {
     field.name: field.default for field in dataclasses.fields(Request) if field.name != "category"
 }
 
 
-def parse_num_proc(value) -> int:
-    """`num_proc` as an int; None means one. Raises ValueError unless it is 1 to 1024."""
-    return 1 if value is None else _integer("num_proc", value, 1, 1024)
+def parse_num_proc(value: object) -> int:
+    """Parse `num_proc`, the number of processes.
+
+    Args:
+      value: An integer from 1 to 1024. None means 1.
+
+    Raises:
+      ValueError: The value is no such integer.
+    """
+    return 1 if value is None else _check_integer("num_proc", value, 1, 1024)
 
 
-def _integer(name: str, value, low: int, high: int) -> int:
+def _check_integer(name: str, value: object, low: int, high: int) -> int:
     try:
-        # bool is an int to Python, but seed=True is a slip, not a seed.
-        number = None if isinstance(value, bool) else operator.index(value)
+        # Python's bool is an int, but `seed=True` is a mistake.
+        number = None if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         number = None
     if number is None or not low <= number <= high:
@@ -92,15 +102,16 @@ def _integer(name: str, value, low: int, high: int) -> int:
     return number
 
 
-def _one_of(name: str, value, allowed: tuple[str, ...]) -> str:
+def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"`{name}` (={value!r}) must be one of: {', '.join(allowed)}")
     return str(value)
 
 
-def _truth(name: str, value) -> bool:
-    # NumPy's too, which a plan, a help or a wrong argument shouldn't have to load.
-    is_numpys = str(getattr(value, "dtype", None)) == "bool" and value.ndim == 0
+def _check_bool(name: str, value: object) -> bool:
+    # NumPy's bool counts too. It is recognized by its attributes, because this module must not
+    # import NumPy: `--help` or a wrong argument would then wait for the import.
+    is_numpys = str(getattr(value, "dtype", None)) == "bool" and not getattr(value, "ndim", 1)
     if not isinstance(value, bool) and not is_numpys:
         raise ValueError(f"`{name}` (={value!r}) must be True or False")
     return bool(value)

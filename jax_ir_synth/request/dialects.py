@@ -1,22 +1,26 @@
-"""The dialects that an IR column can be written in, and a user's choice of them (no jax here)."""
+"""The dialects of an IR column, and how a user's choice of them is parsed (no jax here)."""
 
 from jax_ir_synth.request import choices
 
-# From the source's side to the machine's.
+# From the one closest to the source to the one closest to the machine.
 DIALECTS = ("jaxpr", "stablehlo", "hlo", "optimized_hlo", "llvm", "asm")
-# Those that only a compiler for a target can write.
+# These need a compiler for a target.
 COMPILED = ("optimized_hlo", "llvm", "asm")
 DEFAULT = "stablehlo"
 
 
-def parse_dialects(value) -> str | tuple[str, ...]:
-    """A user's `dialect`: one of DIALECTS, or a tuple of several in the order given.
+def parse_dialects(value: object) -> str | tuple[str, ...]:
+    """Parse a user's `dialect`.
 
     Args:
-      value: a name, a list or a tuple of names, or names in one string with commas between.
+      value: A name, a list or tuple of names, or a string of names separated by commas.
+
+    Returns:
+      One of DIALECTS, or a tuple of several in the order given.
 
     Raises:
-      ValueError: one line that names the value given and what is allowed.
+      ValueError: A name isn't in DIALECTS, or occurs twice. The message is one line that gives the
+        value and the allowed names.
     """
     names = choices.parse_names("dialect", value, DIALECTS)
     if len(set(names)) < len(names):

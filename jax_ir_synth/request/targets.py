@@ -1,4 +1,4 @@
-"""The machines that code is compiled for, none of which has to be here (no jax here)."""
+"""The machines that code is compiled for. None of them has to be present (no jax here)."""
 
 import importlib.util
 import platform as host
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from jax_ir_synth.request import choices
 from jax_ir_synth.request.dialects import COMPILED
 
-# What brings the compiler for CUDA, and the extra of this package that installs it.
+# The compiler for CUDA, and the extra of this package that installs it.
 _PLUGIN, _PLUGIN_MODULE = "jax-cuda13-plugin", "jax_plugins.xla_cuda13"
 _EXTRA = "cuda-ir"
 # What disassembles a CPU's object files, and the extra that installs it.
@@ -19,15 +19,16 @@ _ASM_EXTRA = "asm"
 
 
 class Target(NamedTuple):
-    """A machine.
+    """A machine that code is compiled for.
 
     Attributes:
-      name: as a user gives it and a header shows it.
+      name: The name that a user gives and that a section's header shows.
       platform: `"cpu"` or `"cuda"`.
-      description: for a CPU XLA's word for the instruction set; for a GPU a `GpuTargetConfigProto`
-        as text.
-      processor: that XLA takes the CPU for, where it has to choose an order of instructions.
-      needs: what the CPU here must have, as Linux lists it, since XLA compiles for it alone.
+      description: For a CPU, XLA's name of the instruction set. For a GPU, the text of a
+        `GpuTargetConfigProto`.
+      processor: The CPU model for which XLA schedules instructions. None for a GPU.
+      needs: The flags, by their names in Linux's `/proc/cpuinfo`, that this machine's CPU must
+        have. XLA compiles CPU code for the machine it runs on only.
     """
 
     name: str
@@ -38,9 +39,10 @@ class Target(NamedTuple):
 
 
 class _Gpu(NamedTuple):
-    """What XLA's optimizer asks of a GPU; sizes in bytes, the bandwidth in bytes a second.
+    """The properties of a GPU that XLA's optimizer reads.
 
-    The figures are those of XLA's own descriptions, `a100_sxm_80`, `h100_sxm` and `b200` in
+    Sizes are in bytes, `clock` is in GHz, `bandwidth` in bytes per second. The figures come from
+    XLA's own descriptions, `a100_sxm_80`, `h100_sxm` and `b200` in
     `xla/backends/gpu/target_config/specs` of github.com/openxla/xla.
     """
 
@@ -56,8 +58,8 @@ class _Gpu(NamedTuple):
     shared: int
     shared_of_block: int
 
-    def text(self) -> str:
-        """As a `GpuTargetConfigProto`."""
+    def to_proto(self) -> str:
+        """Write the properties as the text of a `GpuTargetConfigProto`."""
         return f"""
             gpu_device_info {{
               cuda_compute_capability {{ major: {self.major} feature_extension: {self.features} }}
@@ -92,7 +94,7 @@ _GPUS = {
     ),
 }  # fmt: skip
 
-# The levels of the x86-64 ABI.
+# The levels of the x86-64 psABI, by the flags that Linux lists.
 _V2 = frozenset({"cx16", "popcnt", "sse4_1", "sse4_2", "ssse3"})
 _V3 = _V2 | {"abm", "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "movbe"}
 _V4 = _V3 | {"avx512bw", "avx512cd", "avx512dq", "avx512f", "avx512vl"}
@@ -103,20 +105,24 @@ TARGETS = {
         Target("x86-64-v2", "cpu", "SSE4_2", "nehalem", _V2),
         Target("x86-64-v3", "cpu", "AVX2", "haswell", _V3),
         Target("x86-64-v4", "cpu", "AVX512", "skylake-avx512", _V4),
-        *(Target(name, "cuda", gpu.text()) for name, gpu in _GPUS.items()),
+        *(Target(name, "cuda", gpu.to_proto()) for name, gpu in _GPUS.items()),
     )
 }
 DEFAULTS = {"cpu": "x86-64-v3", "cuda": "sm_90"}
 
 
-def parse_targets(value) -> str | tuple[str, ...] | None:
-    """A user's `target`: None for the defaults, one of TARGETS, or a tuple of one a platform.
+def parse_targets(value: object) -> str | tuple[str, ...] | None:
+    """Parse a user's `target`.
 
     Args:
-      value: None, a name, a list or a tuple of names, or names in one string with commas between.
+      value: None, a name, a list or tuple of names, or a string of names separated by commas.
+
+    Returns:
+      None for the defaults, one of TARGETS, or a tuple with one target for each platform.
 
     Raises:
-      ValueError: one line that names the value given and what is allowed.
+      ValueError: A name isn't in TARGETS, or two are for the same platform. The message is one
+        line that gives the value and the allowed names.
     """
     if value is None:
         return None
@@ -131,20 +137,30 @@ def parse_targets(value) -> str | tuple[str, ...] | None:
 def select_relevant(
     names: Iterable[str], dialects: Iterable[str], platforms: Iterable[str]
 ) -> str | tuple[str, ...] | None:
-    """The names, in the order of TARGETS, without defaults and what nothing is compiled for."""
+    """Select the targets that change the rows.
+
+    Args:
+      names: Names of TARGETS.
+      dialects: The dialects of the rows.
+      platforms: The platforms of the rows.
+
+    Returns:
+      The names in the order of TARGETS, packed by `choices.pack_names`. Defaults are left out,
+      and so are targets of a platform that nothing is compiled for.
+    """
     if not set(COMPILED) & set(dialects):
         return None
     defaults = set(DEFAULTS.values())
-    kept = tuple(
+    relevant = tuple(
         name
         for name, target in TARGETS.items()
         if name in names and name not in defaults and target.platform in platforms
     )
-    return choices.pack_names(kept)
+    return choices.pack_names(relevant)
 
 
 def resolve_targets(value: str | Sequence[str] | None) -> dict[str, Target]:
-    """For each platform its target: the one of `value`, else the default."""
+    """Map each platform to its target, which is the one in `value` or else the default."""
     return {
         **{platform: TARGETS[name] for platform, name in DEFAULTS.items()},
         **{TARGETS[name].platform: TARGETS[name] for name in choices.unpack_names(value)},
@@ -154,7 +170,17 @@ def resolve_targets(value: str | Sequence[str] | None) -> dict[str, Target]:
 def check_compilers(
     dialects: Iterable[str], platforms: Iterable[str], target: str | Sequence[str] | None
 ) -> None:
-    """Raise ValueError, one line, where these dialects can't be compiled for these targets here."""
+    """Check that this machine can compile the dialects for the targets.
+
+    Args:
+      dialects: Names of dialects. Those that aren't in COMPILED need no compiler.
+      platforms: The platforms to compile for.
+      target: The targets, as a request stores them.
+
+    Raises:
+      ValueError: The machine or its CPU is another than the target needs, or the compiler for CUDA
+        is missing. The message is one line.
+    """
     compiled = [dialect for dialect in dialects if dialect in COMPILED]
     if not compiled:
         return
