@@ -1,4 +1,4 @@
-"""The columns of a row: their names, order, Arrow types and meaning, told once for all."""
+"""The columns of a row: names, order, Arrow types and descriptions."""
 
 import pyarrow
 
@@ -32,7 +32,7 @@ SCHEMA = pyarrow.schema(
     ]
 )
 
-# What stands in each column, for whoever reads about the dataset.
+# A description of each column, for the card and the documentation.
 MEANINGS = {
     "id": "the row's number in the order of `all`, also in a category's own subset",
     "kernel_name": "the function's name",

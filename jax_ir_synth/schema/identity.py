@@ -1,27 +1,32 @@
-"""The identity of a program: its forward and backward IR without the names (no jax here)."""
+"""The identity of a program: a hash of its forward and backward IR without names (no jax here)."""
 
 import hashlib
 import re
 
-# A string, or a symbol. Strings are matched so that an `@` inside one is never taken for a symbol.
+# A string or a symbol. Strings are matched so that an `@` inside one doesn't count as a symbol.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|@[\w.$-]+')
 _MODULE = re.compile(r"^module @([\w.$-]+)", re.MULTILINE)
 _FUNCTION = re.compile(r"^  func\.func private @([\w.$-]+)", re.MULTILINE)
-# Where a result stands in the Python function's return value: a name too, and no computation.
+# The path of a result in the return value of the Python function. It is a name, too.
 _RESULT_INFO = re.compile(r' ?\{jax\.result_info = "(?:[^"\\]|\\.)*"\}')
 
 
 def canonicalize_module(module: str) -> str:
-    """The module's text with its name and its private functions' names in order of appearance.
+    """Rename a module and its private functions by their order of appearance.
 
-    Values (`%0`, `%arg0`, …) are numbered by MLIR's printer already. Symbols that the module
-    doesn't define (a `custom_call`'s target) stay: they say what is computed.
+    The module becomes `@module`, its private functions `@f0`, `@f1` and so on. Values (`%0`,
+    `%arg0`) keep their names, because MLIR's printer numbers them in order. Symbols that the module
+    doesn't define, such as the target of a `custom_call`, keep their names, because they are part
+    of the computation.
+
+    Args:
+      module: The text of a StableHLO module.
     """
     private = set(_FUNCTION.findall(module))
     names = {f"@{name}": "@module" for name in _MODULE.findall(module) if name not in private}
 
-    def rename(match: re.Match) -> str:
-        token = match[0]
+    def rename(match: re.Match[str]) -> str:
+        token: str = match[0]
         if token[1:] in private and token not in names:
             names[token] = f"@f{sum(name != '@module' for name in names.values())}"
         return names.get(token, token)
@@ -30,9 +35,17 @@ def canonicalize_module(module: str) -> str:
 
 
 def hash_program(forward: str, backward: str) -> str:
-    """32 hex digits, equal exactly for programs whose modules are equal after renaming.
+    """Hash a program. Two hashes are equal exactly if the modules are equal after renaming.
 
-    Take the CPU lowering's modules, so that the hash is the same whatever the row's device.
+    The hash is the first half of the SHA-256 digest of both canonical modules.
+
+    Args:
+      forward: The text of the forward module. Use the CPU's, so that the hash doesn't depend on
+        the device of the row.
+      backward: The text of the backward module.
+
+    Returns:
+      32 hex digits.
     """
     text = canonicalize_module(forward) + "\n\n" + canonicalize_module(backward)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,9 +1,9 @@
-"""The text of one IR column: written from two modules, and cut into them again (no jax here)."""
+"""The text of an IR column: write it from modules, and parse it again (no jax here)."""
 
 import re
 from typing import NamedTuple
 
-# The words of the column's header for each platform that jax lowers for.
+# The backend in a section's header, for each lowering platform of jax.
 BACKENDS = {"cpu": "cpu", "cuda": "gpu"}
 
 _SECTION = re.compile(
@@ -16,15 +16,19 @@ _SECTION = re.compile(
     r"(?P<backward>.*)\n",
     re.DOTALL,
 )
-
-
 _START = re.compile(r"^(?=# JAX compiler IR \()", re.MULTILINE)
 
 
 class IrSection(NamedTuple):
-    """What an IR column holds in one dialect. `forward` and `backward` are whole modules' texts.
+    """An IR column's section in one dialect.
 
-    `target` names the machine that they are compiled for, and is empty where there is none.
+    Attributes:
+      backend: `"cpu"` or `"gpu"`.
+      dialect: One of `dialects.DIALECTS`.
+      argnums: The positions of the arguments that the backward pass differentiates by.
+      forward: The complete text of the forward module.
+      backward: The complete text of the backward module.
+      target: The machine that the modules are compiled for, empty in a dialect without one.
     """
 
     backend: str
@@ -36,54 +40,69 @@ class IrSection(NamedTuple):
 
 
 def clean_module(module: str) -> str:
-    """A module's text with no blank space at the end of a line or of the text."""
+    """Remove blank space from the end of each line of a module, and around its text."""
     return "\n".join(line.rstrip() for line in module.strip().split("\n"))
 
 
-def write_sections(*columns: IrSection) -> str:
-    """The column's text, ended by one newline; of several dialects, one after the other."""
-    return "\n".join(_written(column) for column in columns)
+def write_sections(*sections: IrSection) -> str:
+    """Write the text of an IR column: the sections in order, with a blank line between two.
+
+    The text ends with one newline.
+    """
+    return "\n".join(_write_section(section) for section in sections)
 
 
-def _written(column: IrSection) -> str:
-    target = f", target={column.target}" if column.target else ""
+def _write_section(section: IrSection) -> str:
+    target = f", target={section.target}" if section.target else ""
     return (
-        f"# JAX compiler IR (backend={column.backend}, dialect={column.dialect}{target})\n"
+        f"# JAX compiler IR (backend={section.backend}, dialect={section.dialect}{target})\n"
         f"## Forward\n"
-        f"{clean_module(column.forward)}\n"
+        f"{clean_module(section.forward)}\n"
         f"\n"
-        f"## Backward (jax.grad of scalar loss, argnums={tuple(column.argnums)})\n"
-        f"{clean_module(column.backward)}\n"
+        f"## Backward (jax.grad of scalar loss, argnums={tuple(section.argnums)})\n"
+        f"{clean_module(section.backward)}\n"
     )
 
 
 def read_sections(text: str) -> list[IrSection]:
-    """The inverse of `write_sections`. Raises ValueError for any other text."""
+    """Parse the text of an IR column. This is the inverse of `write_sections`.
+
+    Raises:
+      ValueError: The text is no IR column.
+    """
     start, *parts = _START.split(text)
     if start or not parts:
-        raise _wrong(text)
-    # A blank line stands between two.
+        raise _column_error(text)
+    # Each part but the last ends with the blank line that separates it from the next one.
     *parts, last = parts
     if any(not part.endswith("\n\n") for part in parts):
-        raise _wrong(text)
-    return [_read(part) for part in (*(part[:-1] for part in parts), last)]
+        raise _column_error(text)
+    return [_parse_section(part) for part in (*(part[:-1] for part in parts), last)]
 
 
 def read_section(text: str, dialect: str | None = None) -> IrSection:
-    """The column in a dialect, or in the only one there is. Raises ValueError without it."""
-    columns = read_sections(text)
-    wanted = [column for column in columns if dialect in (None, column.dialect)]
+    """Parse one section of an IR column.
+
+    Args:
+      text: The text of the column.
+      dialect: The section's dialect. None for the only section of the column.
+
+    Raises:
+      ValueError: The text is no IR column, or doesn't have exactly one such section.
+    """
+    sections = read_sections(text)
+    wanted = [section for section in sections if dialect in (None, section.dialect)]
     if len(wanted) != 1:
-        have = ", ".join(column.dialect for column in columns)
+        have = ", ".join(section.dialect for section in sections)
         what = dialect or "any dialect"
         raise ValueError(f"text (={text[:60]!r}…) must have one section of {what}, has {have}")
     return wanted[0]
 
 
-def _read(text: str) -> IrSection:
+def _parse_section(text: str) -> IrSection:
     match = _SECTION.fullmatch(text)
     if match is None:
-        raise _wrong(text)
+        raise _column_error(text)
     argnums = tuple(int(number) for number in match["argnums"].split(",") if number.strip())
     return IrSection(
         match["backend"],
@@ -95,7 +114,7 @@ def _read(text: str) -> IrSection:
     )
 
 
-def _wrong(text: str) -> ValueError:
+def _column_error(text: str) -> ValueError:
     return ValueError(
         f"text (={text[:60]!r}…) must be an IR column: a '# JAX compiler IR (…)' line, "
         f"a '## Forward' and a '## Backward (…)' section"

@@ -1,41 +1,46 @@
-"""Programs without their names and numbers: what is left is equal for near-duplicates.
+"""Masking: programs without their names and numbers. Near-duplicates are equal after it.
 
-Sizes, positions, constants and the widths of dtypes are numbers; kinds of dtypes (boolean, signed,
-unsigned, floating-point), ranks and the order of operations are not.
+Masking removes sizes, positions, constants and the widths of dtypes. It leaves the kinds of dtypes
+(boolean, signed, unsigned, floating-point), the ranks and the order of operations.
 """
 
 import ast
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from jax_ir_synth.schema.identity import canonicalize_module
 
-# Applied in order, each to the text that those before it have left.
+# Applied in order, each to the result of the one before.
 _IR_MASKS = tuple(
     (re.compile(pattern), mask)
     for pattern, mask in (
         (r"dense<[^>]*>", "dense<_>"),
-        # A number that stands by itself; not in a name, and not a value's (`%0`, `%1#0`).
+        # A number by itself, not in a name or a value (`%0`, `%1#0`).
         (r"(?<![\w.%@#])-?(?:0x[0-9A-Fa-f]+|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)", "_"),
         # The second and later sizes of `tensor<4x8xf32>`.
         (r"(?<=x)\d+(?=x)", "_"),
-        # Widths of dtypes; i1 is boolean, a kind of its own.
+        # Widths of dtypes. `i1` is boolean, which is a kind.
         (r"(?<=[<x])(?:bf16|f\d\w*)(?=>)", "f"),
         (r"(?<=[<x])(u?i)(?!1>)\d+(?=>)", r"\1"),
     )
 )
 
-# In a dtype's name: `bfloat16` and `float32` are of one kind.
+# The width in a dtype's name: `bfloat16` and `float32` are of one kind.
 _WIDTH = re.compile(r"\bb(?=float)|\d+")
 _FLOAT = re.compile(r"b?float\d+")
 
 
 def mask_module(module: str) -> str:
-    """A module's text with functions named in order of appearance and every number masked.
+    """Mask the names and numbers of a module.
 
-    `tensor<4x8xbf16>` becomes `tensor<_x_xf>`, `dense<[1.0, 2.0]>` `dense<_>`, `dims = [0, 1]`
-    `dims = [_, _]`. Values (`%0`, `%arg1`, `%cst_2`) keep their numbers, which MLIR gives in order:
-    they say what is connected with what.
+    Functions are named by their order of appearance. `tensor<4x8xbf16>` becomes `tensor<_x_xf>`,
+    `dense<[1.0, 2.0]>` becomes `dense<_>`, and `dims = [0, 1]` becomes `dims = [_, _]`. Values
+    (`%0`, `%arg1`, `%cst_2`) keep their numbers: MLIR gives them in order, and they are the edges
+    of the program's graph.
+
+    Args:
+      module: The text of a StableHLO module.
     """
     text = canonicalize_module(module)
     for pattern, mask in _IR_MASKS:
@@ -43,13 +48,19 @@ def mask_module(module: str) -> str:
     return text
 
 
-def mask_python(python: str, in_avals: Iterable[Mapping]) -> str:
-    """A source with its own names in order of appearance, numbers masked, no docstrings or hints.
+def mask_python(python: str, in_avals: Iterable[Mapping[str, Any]]) -> str:
+    """Mask the names and numbers of a source, and remove its docstrings and annotations.
 
-    The library's names, keywords, strings and `True`, `False`, `None` stay. Ranks and kinds of
-    dtypes of the arguments come first, since a source alone doesn't say what program it is.
+    The source's own names are numbered by their order of appearance. Keywords, strings, `True`,
+    `False`, `None` and the names of the library stay. The result begins with the kinds of dtypes
+    and the ranks of the arguments, because the source alone doesn't determine the program.
 
-    Raises SyntaxError when `python` is no Python.
+    Args:
+      python: A kernel's source.
+      in_avals: The column `in_avals`.
+
+    Raises:
+      SyntaxError: `python` is no valid Python.
     """
     tree = ast.parse(python)
     bound = set()
@@ -65,17 +76,17 @@ def mask_python(python: str, in_avals: Iterable[Mapping]) -> str:
 
 
 class _Masker(ast.NodeTransformer):
-    def __init__(self, bound: set[str]):
-        self._numbers: dict[str, str] = {}
+    def __init__(self, bound: set[str]) -> None:
+        self._names: dict[str, str] = {}
         self._bound = bound
 
-    def _masked(self, name: str) -> str:
+    def _mask_name(self, name: str) -> str:
         if name not in self._bound:
             return name
-        return self._numbers.setdefault(name, f"v{len(self._numbers)}")
+        return self._names.setdefault(name, f"v{len(self._names)}")
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        node.name = self._masked(node.name)
+        node.name = self._mask_name(node.name)
         node.returns = None
         first = node.body[0]
         if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
@@ -83,10 +94,10 @@ class _Masker(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_arg(self, node: ast.arg) -> ast.AST:
-        return ast.arg(self._masked(node.arg))
+        return ast.arg(self._mask_name(node.arg))
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
-        return ast.Name(self._masked(node.id))
+        return ast.Name(self._mask_name(node.id))
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         attribute = "float" if _FLOAT.fullmatch(node.attr) else node.attr

@@ -1,19 +1,19 @@
-"""What a reader of a saved dataset gives for each place: a row, or what is wrong there."""
+"""`ReadResult`: a row that was read from a saved dataset, or the reason why it couldn't be."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class ReadResult(NamedTuple):
-    """A row, or what stands where a row should be.
+    """One row of a saved dataset, or the reason why it can't be read.
 
     Attributes:
-      where: its place, for a message: `line 17 of rows.jsonl`.
-      row: all columns, None where there is no whole row.
-      split: the split that it is stored in, None: in none.
-      fault: what is wrong with the place (`is no whole row: …`), empty if there is a row.
+      where: The place of the row, for a message, such as `line 17 of rows.jsonl`.
+      row: All columns of the row. None if no complete row was read.
+      split: The split that the row is stored in. None if it is stored in none.
+      fault: What is wrong there, such as `is no whole row: …`. Empty if a row was read.
     """
 
     where: str
-    row: dict | None
+    row: dict[str, Any] | None
     split: str | None = None
     fault: str = ""

@@ -1,13 +1,13 @@
-"""What a row's Python source uses and how it is written, by its syntax tree (no jax here)."""
+"""The library names in a row's Python source, and properties of its text (no jax here)."""
 
 import ast
 import dataclasses
 
-# The names under which a kernel's source reaches the library.
+# The names by which a kernel's source refers to the library.
 ROOTS = {"jnp": "jax.numpy", "lax": "jax.lax", "jax": "jax"}
 
-# Methods of an array that exist as functions of jax.numpy too; others (`list.append`, say) are
-# some other object's.
+# Methods of an array that are functions of jax.numpy, too. Any other method, such as
+# `list.append`, belongs to another object.
 ARRAY_METHODS = frozenset(
     "all any argmax argmin argpartition argsort astype choose clip compress conj conjugate copy "
     "cumprod cumsum diagonal dot max mean min nonzero prod ptp ravel repeat reshape round "
@@ -17,16 +17,19 @@ ARRAY_METHODS = frozenset(
 
 @dataclasses.dataclass(frozen=True)
 class SourceFacts:
-    """One source: dotted library names, methods called on arrays, and properties of its text.
+    """The library names, the array methods and other properties of a source.
 
     Attributes:
-      arguments: the kernel's, in order; the last `defaults` of them have a default.
-      names: such as `jax.numpy.sum`, `jax.random.split`; the longest dotted name only, and
-        never the modules on the way.
-      methods: such as `sum`, `at[].add`.
-      lines: lines that are not blank.
-      docstring, annotations, inner_function, lambda_: whether there is one; an inner function is
-        a `def`.
+      arguments: The names of the kernel's arguments, in order.
+      defaults: How many of the arguments have a default. These are the last ones.
+      names: The dotted library names, such as `jax.numpy.sum` or `jax.random.split`. The modules
+        in a longer name aren't included.
+      methods: The methods called on arrays, such as `sum` or `at[].add`.
+      lines: The number of lines that aren't blank.
+      docstring: Whether the kernel has a docstring.
+      annotations: Whether the kernel has an annotation.
+      inner_function: Whether there is a `def` inside the kernel.
+      lambda_: Whether there is a lambda.
     """
 
     arguments: tuple[str, ...]
@@ -41,9 +44,14 @@ class SourceFacts:
 
 
 def read_source(python: str) -> SourceFacts:
-    """Facts of a source whose first statement is the kernel. Raises SyntaxError if it is no Python.
+    """Parse a source and collect its facts.
 
-    Raises ValueError when its first statement is no function.
+    Args:
+      python: A source whose first statement is the kernel.
+
+    Raises:
+      SyntaxError: The source is no valid Python.
+      ValueError: The first statement is no function.
     """
     tree = ast.parse(python)
     kernel = tree.body[0] if tree.body else None
@@ -72,12 +80,12 @@ def read_source(python: str) -> SourceFacts:
 def _read_uses(node: ast.AST, names: set[str], methods: set[str]) -> None:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         function = node.func
-        if _dotted(function) is None:
-            updated = _is_at(function.value)
+        if _join_name(function) is None:
+            updated = _is_at_index(function.value)
             if updated or function.attr in ARRAY_METHODS:
                 methods.add(f"at[].{function.attr}" if updated else function.attr)
     if isinstance(node, ast.Attribute):
-        dotted = _dotted(node)
+        dotted = _join_name(node)
         if dotted is not None:
             names.add(dotted)
             return
@@ -85,8 +93,8 @@ def _read_uses(node: ast.AST, names: set[str], methods: set[str]) -> None:
         _read_uses(child, names, methods)
 
 
-def _dotted(node: ast.AST) -> str | None:
-    """The library name that a chain of attributes spells, None if it begins with something else."""
+def _join_name(node: ast.AST) -> str | None:
+    """Join a chain of attributes to a library name. None if it begins with something else."""
     parts = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
@@ -96,8 +104,8 @@ def _dotted(node: ast.AST) -> str | None:
     return ".".join([ROOTS[node.id], *reversed(parts)])
 
 
-def _is_at(node: ast.AST) -> bool:
-    """Whether this is `x.at[…]`."""
+def _is_at_index(node: ast.AST) -> bool:
+    """Check whether this is `x.at[…]`."""
     return (
         isinstance(node, ast.Subscript)
         and isinstance(node.value, ast.Attribute)

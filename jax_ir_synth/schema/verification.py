@@ -1,14 +1,15 @@
-"""Verification status: all that a row's column `verified` can say of how it was proven."""
+"""The verification status: the values of the column `verified`."""
 
-# What ran a row's texts, from the word that says most to the one that says least: StableHLO's
-# reference interpreter; it, with NumPy and SciPy for operations that it lacks; XLA's CPU client.
+# The row's texts were executed. From the strongest proof to the weakest: by StableHLO's reference
+# interpreter; by it, with NumPy and SciPy for the operations that it lacks; by XLA's CPU client.
 RUN_BY = ("interpreter", "interpreter+numpy", "xla")
-# Follows where the CUDA text could only be parsed, verified and compared by its signature.
+# A suffix: the CUDA text was only parsed and verified, and its signature was compared.
 CUDA_PARSED = ", cuda parsed"
+# No text could be executed. Each was parsed and verified, and its signature was compared.
 PARSED = "parsed"
 UNVERIFIED = "none"
-# Begins where a row's texts are not all StableHLO: the StableHLO that they were made of was run.
+# A prefix for a row with other dialects: the StableHLO that they were made from was checked.
 OF_STABLEHLO = "stablehlo: "
-_WORDS = (*RUN_BY, *(word + CUDA_PARSED for word in RUN_BY), PARSED)
-# All that a row's column `verified` can say.
-STATUSES = (*_WORDS, *(OF_STABLEHLO + word for word in _WORDS), UNVERIFIED)
+_CHECKED = (*RUN_BY, *(status + CUDA_PARSED for status in RUN_BY), PARSED)
+# All values of the column `verified`.
+STATUSES = (*_CHECKED, *(OF_STABLEHLO + status for status in _CHECKED), UNVERIFIED)
