@@ -1,9 +1,9 @@
-"""Containers of rows: whole files, datasets in any container, and a repository's folder.
+"""Storage of rows: files, saved datasets, and the folder of a Hub repository.
 
-`outputs` checks each output before any work; `partials`, `atomic_write` and `destinations` put a
-file in its place whole or not at all; `writers` and `saved_folder` write rows, `dataset_reader`
-reads them back one by one; `repository` lays out Parquet files with the YAML by which datasets
-reads them.
+`outputs` checks each output before any work. `partials`, `atomic_write` and `destinations` write
+files atomically: a file is either complete or absent. `writers` and `saved_folder` write rows, and
+`dataset_reader` reads them back one by one. `repository` lays out Parquet files, and describes them
+in the YAML that datasets reads.
 
-In: rows, paths. Out: rows, files. This room never knows how a row is made or proven.
+In: rows and paths. Out: rows and files. This room knows nothing about how a row is made or proven.
 """

@@ -1,4 +1,4 @@
-"""Files that are under their names whole or not at all, also after a crash of the machine."""
+"""Atomic writes: a file is either complete or absent, even after the machine has crashed."""
 
 import contextlib
 import errno
@@ -15,12 +15,17 @@ from jax_ir_synth.storage.partials import partial_file
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield where to write; on a clean exit that is put at `path`, and removed if anything fails.
+    """Yield a new file to write to. It replaces `path` on a clean exit, and is removed otherwise.
 
-    What is at `path` is replaced. Missing parents are made.
+    Args:
+      path: The file to write. Its missing parents are created.
+
+    Raises:
+      OSError: The file can't be written or renamed.
     """
     make_folder(path.parent)
-    # Two processes may be at the same file, on two machines: an orphan, and who took its place.
+    # Two processes can write the same file at once: one that was given up for dead, and the one
+    # that replaced it, perhaps on another machine.
     with partial_file(path.parent, path.name) as partial:
         yield partial
         sync(partial)
@@ -29,22 +34,25 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """A JSON file, whole; equal values give equal bytes."""
+    """Write a JSON file atomically. Equal values give equal bytes."""
     with atomic_write(path) as partial:
         partial.write_text(format_json(value), encoding="utf-8")
 
 
 def create_json(path: Path, value: Any) -> bool:
-    """Like `write_json`, but False, and nothing is changed, where `path` is there already.
+    """Create a JSON file atomically, unless `path` exists.
 
-    Of several processes at once, on one machine or many, one gets True.
+    If several processes create the same file at once, on one machine or many, one succeeds.
+
+    Returns:
+      Whether this call created the file.
     """
     make_folder(path.parent)
     with partial_file(path.parent, path.name) as partial:
         partial.write_text(format_json(value), encoding="utf-8")
         sync(partial)
         try:
-            # Unlike a rename this fails where there is a file.
+            # Unlike a rename, a link fails if the file exists.
             os.link(partial, path)
         except FileExistsError:
             return False
@@ -53,21 +61,26 @@ def create_json(path: Path, value: Any) -> bool:
 
 
 def read_json(path: Path) -> Any | None:
-    """What `write_json` wrote; None where that is not there or is damaged."""
+    """Read a JSON file. None if the file is missing or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    # Of the bytes: UnicodeDecodeError and JSONDecodeError.
+    # UnicodeDecodeError and JSONDecodeError are ValueErrors.
     except (FileNotFoundError, ValueError):
         return None
 
 
 def copy_permissions(old: os.stat_result, new: Path) -> None:
-    """Give a file the permissions, owner and group of the one that it is to replace.
+    """Copy permissions, owner and group to the file that replaces another one.
 
-    What this user may not give away stays as it is; a group that is another gets no rights then.
+    Where this user can't set the owner or group, the new file keeps its own. Another group than the
+    old file's gets no rights.
+
+    Args:
+      old: The status of the file to replace.
+      new: The file that replaces it.
     """
     mode = stat.S_IMODE(old.st_mode) & 0o777
-    # One by one: a user may give a file to a group, but to no other user.
+    # In two steps, because a user can change the group of a file, but not its owner.
     with contextlib.suppress(OSError):
         os.chown(new, -1, old.st_gid)
     with contextlib.suppress(OSError):
@@ -75,37 +88,37 @@ def copy_permissions(old: os.stat_result, new: Path) -> None:
     made = new.stat()
     if made.st_gid != old.st_gid:
         mode &= ~stat.S_IRWXG
-    # Where a file system has the same for all files, setting it can fail.
+    # Setting the mode can fail on a file system that has one mode for all files.
     if stat.S_IMODE(made.st_mode) != mode:
         new.chmod(mode)
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder, its missing parents too, unless it is there; links are followed.
+    """Create a folder and its missing parents, unless the folder exists.
 
-    `Path.mkdir` takes a link that leads nowhere yet for a file.
+    Links are followed: `Path.mkdir` fails on a link whose target doesn't exist yet.
     """
     Path(os.path.realpath(path)).mkdir(parents=True, exist_ok=True)
 
 
 def hash_file(path: Path) -> str:
-    """Of a file's bytes, in hex."""
+    """Compute the SHA-256 digest of a file, in hex."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def format_json(value: Any) -> str:
-    """As `write_json` writes it."""
+    """Format a value as `write_json` does."""
     return json.dumps(value, indent=2, sort_keys=True) + "\n"
 
 
 def sync(path: Path) -> None:
-    """Wait until a file's bytes, or a folder's names, are on the disk."""
+    """Wait until the contents of a file, or the entries of a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some network file systems know no such thing, least of all for folders.
+        # Some network file systems don't support this, in particular for folders.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
     finally:

@@ -1,4 +1,4 @@
-"""What datasets keeps beside the rows: their description, features and licence."""
+"""The metadata that datasets stores with the rows: description, features and license."""
 
 import datasets
 
@@ -13,7 +13,7 @@ _LICENSE = "apache-2.0"
 
 
 def dataset_info() -> datasets.DatasetInfo:
-    """Description, features and licence of the dataset, in whatever container it is."""
+    """Describe the dataset. The metadata is the same in every container."""
     return datasets.DatasetInfo(
         description=_DESCRIPTION,
         features=datasets.Features.from_arrow_schema(SCHEMA),

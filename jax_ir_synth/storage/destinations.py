@@ -1,4 +1,4 @@
-"""What an output's path stands for, and how what was written comes to stand there."""
+"""The destination of an output: what its path refers to, and how a written file gets there."""
 
 import contextlib
 import dataclasses
@@ -13,18 +13,19 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from jax_ir_synth.storage.atomic_write import copy_permissions, sync
 from jax_ir_synth.storage.partials import partial_file, remove_dead, shorten_name
 from jax_ir_synth.terminal.streams import standard_output, stream_at
 
 STDOUT = Path("-")
-# Names of an open file of this process, once the folder's links are followed.
+# The folder of this process's open files, after its links are followed.
 _DESCRIPTORS = re.compile(r"/proc/(?P<process>\d+)(/task/\d+)?/fd")
 _MOUNTS = Path("/proc/self/mountinfo")
-# What a rename fails with where writing into what is there can work.
+# Errors of a rename after which writing into the existing file can still succeed.
 _NO_RENAME = (errno.EBUSY, errno.EXDEV, errno.EPERM, errno.EACCES, errno.EROFS)
-# The null device, the full one that tests write to, consoles and terminals.
+# Device numbers: the null device, `/dev/full` for tests, and the majors of consoles and terminals.
 _NULL, _FULL, _TERMINALS = (1, 3), (1, 7), {4, 5, *range(136, 144)}
 
 
@@ -37,12 +38,12 @@ class Destination:
     """Where an output goes.
 
     Attributes:
-      given: the path as it was given.
-      path: with all links followed; None for an open file of this process.
-      descriptor: the open file that the path names (`-`, `/dev/stdout`), or None.
-      found: what is at the path, None for nothing.
-      beside: the folder to write in first.
-      renamed: whether what was written there is renamed to `path`; else it is copied into it.
+      given: The path as the user gave it.
+      path: The path with all links followed. None for an open file of this process.
+      descriptor: The open file that the path names (`-`, `/dev/stdout`), or None.
+      found: The status of the file at the path. None if there is no file.
+      beside: The folder for the partial file.
+      renamed: Whether the partial file is renamed to `path`. Otherwise it is copied into `path`.
     """
 
     given: Path
@@ -54,7 +55,7 @@ class Destination:
 
     @property
     def is_stream(self) -> bool:
-        """An open file, a pipe or a terminal: what is written there replaces nothing."""
+        """Whether this is an open file, a pipe or a terminal, where writing replaces nothing."""
         return self.descriptor is not None or (
             self.found is not None
             and not stat.S_ISREG(self.found.st_mode)
@@ -63,25 +64,29 @@ class Destination:
 
     @property
     def real(self) -> Path:
-        """The path with all links followed, of what is no open file of this process."""
+        """The path with all links followed.
+
+        Raises:
+          ValueError: This is an open file of this process, which has no path.
+        """
         if self.path is None:
             raise ValueError(f"{self.given} is an open file, which has no path")
         return self.path
 
     @property
     def is_folder(self) -> bool:
-        """Whether a folder is there."""
+        """Whether the path is an existing folder."""
         return (
             self.descriptor is None and self.found is not None and stat.S_ISDIR(self.found.st_mode)
         )
 
     @property
     def exists(self) -> bool:
-        """Whether something would be lost."""
+        """Whether writing would replace something."""
         return self.found is not None and not self.is_stream
 
-    def open(self):
-        """A stream, for bytes. Waits at a pipe until somebody reads."""
+    def open(self) -> contextlib.AbstractContextManager[IO[bytes]]:
+        """Open a binary stream for writing. At a pipe, this waits for a reader."""
         if self.descriptor == 1:
             sys.stdout.flush()
             return standard_output()
@@ -89,37 +94,44 @@ class Destination:
 
     @property
     def may_be_written(self) -> bool:
-        """Whether what is there is the user's to change: a file without write permission isn't."""
+        """Whether the user has permission to change the existing file, if there is one."""
         free = self.descriptor is not None or self.found is None or self.is_folder
         return free or has_rights(self.real, os.W_OK)
 
     @property
     def name(self) -> str:
-        """What partials are named after."""
+        """The name that the names of the partial files contain."""
         return "stream" if self.path is None else self.path.name
 
     def sweep(self) -> None:
-        """Remove what dead writers to it left, be it before or after it came to be there."""
+        """Remove the partial files of dead writers to this destination."""
         for folder in {self.beside} if self.path is None else {self.beside, self.path.parent}:
             remove_dead(folder, self.name)
 
     @contextlib.contextmanager
     def partial(self) -> Iterator[Path]:
-        """A file to write to first, which is gone at the end; see `partials.partial_file`."""
+        """Yield a partial file, which is removed at the end. See `partials.partial_file`."""
         self.sweep()
         with partial_file(self.beside, self.name) as partial:
             if self.exists:
-                # Whoever may not read what is replaced may not read this either.
+                # Users who can't read the existing file must not read the partial one.
                 partial.chmod(stat.S_IRUSR | stat.S_IWUSR)
             yield partial
 
 
 def find_destination(path: Path) -> Destination:
-    """What the path stands for. Raises OSError where nothing can be written there."""
-    descriptor = 1 if path == STDOUT else _descriptor(path)
+    """Find out what a path refers to, and how to write there.
+
+    Args:
+      path: The path of an output.
+
+    Raises:
+      OSError: Nothing can be written there.
+    """
+    descriptor = 1 if path == STDOUT else _find_descriptor(path)
     scratch = Path(tempfile.gettempdir())
     if descriptor is not None:
-        # Where it was closed, another file may have got its number.
+        # If the standard output was closed, another file may have its number.
         closed = descriptor == 1 and sys.stdout is None
         if closed or fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
             raise OSError(errno.EBADF, "It is not open for writing", str(path))
@@ -139,15 +151,21 @@ def find_destination(path: Path) -> Destination:
     renamed = beside != scratch or real.parent == scratch
     if not renamed or is_mount_point(real) or _is_anothers(real.parent, found):
         renamed = False
-        # Opened for writing, nothing changed: whether that is allowed.
+        # Open the file for writing, without a change, to see whether that is allowed.
         os.close(os.open(real, os.O_WRONLY))
     return Destination(path, real, None, found, beside, renamed)
 
 
 def put_file(partial: Path, destination: Destination, overwrite: bool) -> None:
-    """Put a written file where it should be; copy it where it can't be renamed.
+    """Move a written file to its destination. Copy it if it can't be renamed.
 
-    Raises NotPlacedError where neither works; the file is kept then, under a name of its own.
+    Args:
+      partial: The written file.
+      destination: Where it goes.
+      overwrite: Whether an existing file is replaced.
+
+    Raises:
+      NotPlacedError: Neither works. The file is then kept under a new name.
     """
     if destination.is_stream:
         with open(partial, "rb") as source, destination.open() as target:
@@ -157,7 +175,7 @@ def put_file(partial: Path, destination: Destination, overwrite: bool) -> None:
         sync(partial)
         if overwrite and destination.real.is_file():
             copy_permissions(destination.real.stat(), partial)
-        # What somebody else has put there meanwhile must not be written into.
+        # Without `overwrite`, a file that another process has created meanwhile must not change.
         renamed = destination.renamed or not overwrite
         if not renamed or not _rename(partial, destination.real, overwrite):
             _copy(partial, destination.real)
@@ -168,28 +186,38 @@ def put_file(partial: Path, destination: Destination, overwrite: bool) -> None:
 
 
 def keep_result(made: Path, folder: Path, name: str) -> Path:
-    """Move what was made out of a partial, into a folder; returns where it is now."""
+    """Move a result out of its partial, so that it isn't removed.
+
+    Args:
+      made: The result, a file or a folder.
+      folder: The folder to move it to. If that fails, the folder for temporary files is used.
+      name: The name of the output.
+
+    Returns:
+      The new path of the result.
+    """
     short = Path(shorten_name(name))
     kept = f"{short.stem}.kept-{uuid.uuid4().hex[:8]}{short.suffix}"
     try:
         return made.rename(folder / kept)
     except OSError:
-        # Across file systems this copies.
+        # Between file systems, `shutil.move` copies.
         return Path(shutil.move(made, Path(tempfile.gettempdir()) / kept))
 
 
 def not_placed_error(error: OSError, kept: Path) -> NotPlacedError:
-    """What to raise where the last step failed."""
+    """Make the error for a result that was kept because the last step failed."""
     reason = error.strerror or str(error)
     return NotPlacedError(f"{reason}; what was made is kept in {kept}")
 
 
 def is_mount_point(path: Path) -> bool:
-    """Whether something is mounted there, be it a file."""
+    """Check whether a file system, or a single file, is mounted at a path."""
     try:
         lines = _MOUNTS.read_bytes().splitlines()
     except OSError:
         return path.is_mount()
+    # The fifth field is the mount point, in which octal escapes stand for spaces and the like.
     points = {
         re.sub(rb"\\(\d{3})", lambda match: bytes([int(match[1], 8)]), line.split()[4])
         for line in lines
@@ -197,9 +225,9 @@ def is_mount_point(path: Path) -> bool:
     return os.fsencode(path) in points
 
 
-def _descriptor(path: Path) -> int | None:
-    """The number of the open file that a path like `/dev/stdout` names, also by way of a link."""
-    # More links in a row than the kernel follows are a loop, which it will tell.
+def _find_descriptor(path: Path) -> int | None:
+    """Find the number of the open file that a path like `/dev/stdout`, or a link to it, names."""
+    # The kernel follows 40 links at most. Where there are more, opening the path fails.
     for _ in range(40):
         folder = Path(os.path.realpath(path.absolute().parent))
         match = _DESCRIPTORS.fullmatch(str(folder))
@@ -213,7 +241,7 @@ def _descriptor(path: Path) -> int | None:
 
 
 def _check_device(found: os.stat_result, path: Path) -> None:
-    """Raises OSError for what is no pipe, terminal or null device: a disk, a socket."""
+    """Raise OSError unless this is a pipe, a terminal or the null device."""
     device = os.major(found.st_rdev), os.minor(found.st_rdev)
     if stat.S_ISFIFO(found.st_mode) or (
         stat.S_ISCHR(found.st_mode) and (device in (_NULL, _FULL) or device[0] in _TERMINALS)
@@ -223,22 +251,22 @@ def _check_device(found: os.stat_result, path: Path) -> None:
 
 
 def has_rights(path: Path, rights: int) -> bool:
-    """Whether this user has rights, as `os.W_OK`, on what is at a path."""
+    """Check whether this user has the rights, such as `os.W_OK`, at a path."""
     return os.access(path, rights, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _check_changeable(path: Path) -> None:
-    """Raises OSError for a file that nobody can replace: an immutable one, a read-only mount."""
+    """Raise OSError for a file that nobody can replace: it is immutable, or mounted read-only."""
     try:
         os.close(os.open(path, os.O_WRONLY))
     except OSError as error:
-        # Others, as of a program that runs, don't keep a rename from replacing it.
+        # After other errors, such as that of a running program, a rename can still replace it.
         if error.errno in (errno.EPERM, errno.EROFS):
             raise
 
 
 def _is_anothers(folder: Path, found: os.stat_result) -> bool:
-    """Whether the folder, as `/tmp`, lets only a file's owner replace it, and that is another."""
+    """Check whether only another user can replace the file, in a sticky folder such as `/tmp`."""
     held = folder.stat()
     return bool(held.st_mode & stat.S_ISVTX) and os.geteuid() not in (
         0, held.st_uid, found.st_uid,
@@ -246,7 +274,7 @@ def _is_anothers(folder: Path, found: os.stat_result) -> bool:
 
 
 def _rename(partial: Path, path: Path, overwrite: bool) -> bool:
-    """False: it can't be renamed, but what is there may be written into."""
+    """Rename the file. False if that fails, but the existing file may be written into."""
     try:
         if overwrite:
             os.replace(partial, path)
@@ -260,14 +288,14 @@ def _rename(partial: Path, path: Path, overwrite: bool) -> bool:
 
 
 def _rename_to_new(partial: Path, path: Path) -> None:
-    """Raises FileExistsError where somebody else has put something there meanwhile."""
+    """Raise FileExistsError if another process has created the path meanwhile."""
     try:
-        # Unlike a rename this fails where there is a file.
+        # Unlike a rename, a link fails if the file exists.
         os.link(partial, path)
     except FileExistsError:
         raise
     except OSError:
-        # A file system without hard links.
+        # The file system has no hard links.
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
         os.replace(partial, path)

@@ -1,4 +1,4 @@
-"""What UTF-8 can't hold: names of files that are other bytes, and text with half a character."""
+"""Checks for what UTF-8 can't encode: file names of other bytes, and halves of surrogate pairs."""
 
 import json
 import os
@@ -8,44 +8,47 @@ import tempfile
 from collections.abc import Sequence
 from typing import Any
 
-# An escape of JSON, for half of a character beyond U+FFFF; it may be a whole one's.
+# JSON's escape of half a surrogate pair. A pair of them is valid, one alone isn't.
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def check_arguments(arguments: Sequence[str]) -> None:
-    """Raises ValueError where one isn't UTF-8: what reads files for us takes no other names."""
+    """Raise ValueError unless all arguments are UTF-8: our libraries open no other file names."""
     for argument in arguments:
         if isinstance(argument, str) and (reason := _fault(argument)):
             raise ValueError(f"argument `{escape_name(argument)}` {reason}")
 
 
 def check_folders() -> None:
-    """Raises ValueError where the name of a folder that all commands use isn't UTF-8."""
+    """Raise ValueError unless the current folder and TMPDIR are UTF-8."""
     for what, find in (("the current folder", os.getcwd), ("TMPDIR", tempfile.gettempdir)):
         try:
             path = find()
         except FileNotFoundError:
-            # Whether there is one is a question to who uses it.
+            # A missing folder is reported where it is used.
             continue
         if reason := _fault(path):
             raise ValueError(f"{what} (={escape_name(path)}) {reason}")
 
 
 def escape_name(name: str) -> str:
-    r"""A name of whatever bytes, with `\xff` for those that are no text."""
+    r"""Escape a file name of any bytes for a message, with `\xff` for a byte that isn't UTF-8."""
     try:
         return os.fsencode(name).decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:
-        # No name that a file could have.
+        # No file can have this name.
         return name.encode("utf-8", "backslashreplace").decode()
 
 
 def find_fault(row: dict[str, Any], line: bytes) -> str:
-    """Which of a row's columns can't be encoded, to follow its place; empty if all can.
+    """Find the first column of a row that UTF-8 can't encode.
 
     Args:
-      row: what the line says.
-      line: JSON, as bytes.
+      row: The row.
+      line: The JSON, as bytes, that the row was parsed from.
+
+    Returns:
+      The end of a sentence that begins with the place of the row. Empty if nothing is wrong.
     """
     if not _HALF.search(line):
         return ""

@@ -1,9 +1,12 @@
-"""Where a writer writes first: a name of its own, locked while it lives, removed once it is dead.
+"""Partial files and folders: a writer writes to one first, and moves the result when it is done.
 
-A writer holds a lock (`flock`) on its partial file, or on the file `lock` in its partial folder;
-the kernel gives it up when the process ends, however it ends. Over NFS other machines see it too.
-Where they don't, as by `nolock`, a partial that was begun since another boot of some machine counts
-as alive until nothing was written to it for a day.
+A partial has a name of its own. Its writer holds a lock (`flock`) on the partial file, or on the
+file `lock` in the partial folder. The kernel releases the lock when the process ends, however it
+ends, and other machines see the lock over NFS. A partial that nobody locks is dead and is removed.
+
+Some mounts don't share locks (`nolock`), so a free lock proves nothing about another machine. A
+partial of another machine, or of this one before it was rebooted, counts as dead only after nothing
+was written to it for a day.
 """
 
 import contextlib
@@ -18,25 +21,27 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 SUFFIX = ".partial"
-# The output's name, the boot of the machine that writes, the writer.
+# The name of the output, the boot id of the writer's machine, and the id of the writer.
 _NAME = re.compile(r"\.(?P<output>.+)\.(?P<boot>[0-9a-f]{8})-[0-9a-f]{32}\.partial", re.DOTALL)
 _LOCK = "lock"
 _SILENT_SECONDS = 24 * 60 * 60
-# With what is added to it a name stays within the 255 bytes that file systems allow.
+# File systems allow 255 bytes. The rest is for what is added to the name.
 _NAME_BYTES = 190
 
 
 @contextlib.contextmanager
 def partial_file(folder: Path, name: str) -> Iterator[Path]:
-    """Yield a new, empty file in `folder` for the output `name`; it is gone at the end.
+    """Yield a new, empty file, which is removed at the end. To keep it, move it away.
 
-    Whoever wants to keep what is in it moves it away.
+    Args:
+      folder: The folder of the file.
+      name: The name of the output.
     """
-    path, held = _locked(folder / make_partial_name(name))
+    path, held = _create_locked(folder / make_partial_name(name))
     try:
         yield path
     finally:
-        # What can't be removed, as on a disk that failed, is dead from here on.
+        # If it can't be removed, for example from a failed disk, it is dead from now on.
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
         os.close(held)
@@ -44,12 +49,17 @@ def partial_file(folder: Path, name: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def partial_folder(folder: Path, name: str) -> Iterator[Path]:
-    """The same with a new folder to write in, which is gone at the end with all that is in it."""
+    """Yield a new folder, which is removed at the end with everything in it.
+
+    Args:
+      folder: The parent of the new folder.
+      name: The name of the output.
+    """
     path = folder / make_partial_name(name)
-    # With the user's own permissions, unlike mkdtemp's.
+    # Unlike `mkdtemp`, this respects the user's umask.
     path.mkdir()
     try:
-        _, held = _locked(path / _LOCK)
+        _, held = _create_locked(path / _LOCK)
         try:
             yield path
         finally:
@@ -62,12 +72,12 @@ def partial_folder(folder: Path, name: str) -> Iterator[Path]:
 
 
 def is_partial(path: Path) -> bool:
-    """Whether it is what a writer is at, or was at when it was killed."""
+    """Check whether a path is a partial, of a live or a dead writer."""
     return path.name.startswith(".") and path.name.endswith(SUFFIX)
 
 
 def list_partials(folder: Path, name: str) -> list[Path]:
-    """The partials of an output that are in a folder, of writers alive and dead."""
+    """List the partials of an output in a folder, of live and dead writers."""
     short = shorten_name(name)
     return [
         path
@@ -77,23 +87,23 @@ def list_partials(folder: Path, name: str) -> list[Path]:
 
 
 def remove_dead(folder: Path, name: str) -> None:
-    """Remove what writers of an output left in a folder when they were killed."""
+    """Remove the partials of an output that killed writers left in a folder."""
     try:
         left = list_partials(folder, name)
     except OSError:
-        # No folder yet, or not one to look into.
+        # The folder doesn't exist yet, or can't be read.
         return
     for path in left:
-        # Another run may be at the same, and another user's may not be ours to remove.
+        # Another process may remove it at the same time, or it belongs to another user.
         with contextlib.suppress(FileNotFoundError, PermissionError):
             _remove_if(path, _is_dead)
 
 
 def remove_unlocked(folder: Path) -> None:
-    """Remove, in a folder and below, all partials that no writer holds.
+    """Remove all partials in a folder and below it that no writer has locked.
 
-    Unlike `remove_dead` also those of other machines that were written to a moment ago: for a
-    folder whose writers have all ended, or can be made to write anew.
+    Unlike `remove_dead`, this also removes recently written partials of other machines. Use it for
+    a folder whose writers have all ended, or can start again.
     """
     for path in [path for path in folder.rglob(f".*{SUFFIX}") if is_partial(path)]:
         with contextlib.suppress(FileNotFoundError):
@@ -104,28 +114,28 @@ def _is_dead(path: Path, free: bool | None) -> bool:
     if free is False:
         return False
     named = _NAME.fullmatch(path.name)
-    here = named is not None and named["boot"] == _boot()
-    return (free and here) or time.time() - _last_written(path) > _SILENT_SECONDS
+    here = named is not None and named["boot"] == _boot_id()
+    return (free and here) or time.time() - _last_write_time(path) > _SILENT_SECONDS
 
 
 def _remove_if(path: Path, dead: Callable[[Path, bool | None], bool]) -> None:
-    """Remove a partial if it is dead, going by itself and by whether its lock is free."""
-    with _lock_of(path) as free:
+    """Remove a partial if `dead(path, free)`, where `free` is what `_try_lock` yields."""
+    with _try_lock(path) as free:
         if not dead(path, free):
             return
         _empty(path)
-    # Once the lock is closed: NFS keeps a file that is open, and its folder then.
+    # Only after the lock is closed, because NFS keeps an open file, and then its folder.
     _remove(path)
 
 
 @contextlib.contextmanager
-def _lock_of(path: Path) -> Iterator[bool | None]:
-    """Whether the lock of a partial is free, and then held here; None: that can't be told."""
+def _try_lock(path: Path) -> Iterator[bool | None]:
+    """Try to lock a partial. Yield whether its lock was free, None if that is unknown."""
     file = path / _LOCK if path.is_dir() else path
     try:
         held = os.open(file, os.O_RDWR | os.O_NOFOLLOW)
     except OSError:
-        # A folder just begun, or one whose lock was removed last; or not ours to open.
+        # The folder is new, or is being removed, or it belongs to another user.
         yield None
         return
     try:
@@ -141,22 +151,23 @@ def _lock_of(path: Path) -> Iterator[bool | None]:
         os.close(held)
 
 
-def _locked(path: Path) -> tuple[Path, int]:
+def _create_locked(path: Path) -> tuple[Path, int]:
+    """Create a file and lock it. Return its path and descriptor."""
     held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        # Nobody else waits for it: who removes what is dead tries once.
+        # This doesn't wait long: a process that removes dead partials holds the lock briefly.
         fcntl.flock(held, fcntl.LOCK_EX)
     except OSError:
-        # A file system without locks: the name and the time of the last write have to do.
+        # The file system has no locks. The boot id and the time of the last write have to suffice.
         return path, held
     if not path.exists():
-        # Taken for dead between these two steps.
+        # Another process has removed it between the two steps.
         os.close(held)
-        return _locked(path)
+        return _create_locked(path)
     return path, held
 
 
-def _last_written(path: Path) -> float:
+def _last_write_time(path: Path) -> float:
     paths = [path, *path.rglob("*")] if path.is_dir() else [path]
     return max(each.lstat().st_mtime for each in paths)
 
@@ -170,7 +181,7 @@ def _remove(path: Path) -> None:
 
 
 def _empty(path: Path) -> None:
-    """Remove all that is in a folder but its lock: without it nobody can tell that this is dead."""
+    """Remove everything in a folder but its lock, which shows others that the partial is dead."""
     if path.is_symlink() or not path.is_dir():
         return
     for child in path.iterdir():
@@ -179,19 +190,19 @@ def _empty(path: Path) -> None:
 
 
 def make_partial_name(name: str) -> str:
-    """A name that no other writer has, for an output of this name."""
-    return f".{shorten_name(name)}.{_boot()}-{uuid.uuid4().hex}{SUFFIX}"
+    """Make the name of a partial, which no other writer has, for an output of this name."""
+    return f".{shorten_name(name)}.{_boot_id()}-{uuid.uuid4().hex}{SUFFIX}"
 
 
 def shorten_name(name: str) -> str:
-    """The name, or where it is too long to be added to, another that stands for it."""
+    """Shorten a name that is too long for additions to its hash. Return other names unchanged."""
     if len(os.fsencode(name)) <= _NAME_BYTES:
         return name
     return hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
 
 
-def _boot() -> str:
-    """The same for all processes, also in containers, since the machine was started."""
+def _boot_id() -> str:
+    """Compute an id of the machine since its last start. Containers on it have the same id."""
     try:
         text = Path("/proc/sys/kernel/random/boot_id").read_text()
     except OSError:

@@ -1,4 +1,4 @@
-"""A folder of `DatasetDict.save_to_disk`: whether it is ours, and how a new one takes its place."""
+"""A folder of `DatasetDict.save_to_disk`: check whether it is ours, and replace it safely."""
 
 import contextlib
 import hashlib
@@ -19,22 +19,22 @@ from jax_ir_synth.storage.partials import is_partial, make_partial_name, remove_
 MARK = "dataset_dict.json"
 _INFO, _STATE = "dataset_info.json", "state.json"
 _DATA = re.compile(r"data-\d{5}-of-\d{5}\.arrow")
-# How our descriptions begin, in whatever version.
+# Our descriptions begin with this in every version.
 _DESCRIPTION = "Python -> compiler IR pairs."
-# In the folder from the first change of its files to the last.
+# This file exists in the folder while its files are being replaced.
 _PLACING = ".placing.partial"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def is_empty(folder: Path) -> bool:
-    """Whether there is nothing in it but what writers are at, or left when they were killed."""
+    """Check whether a folder holds nothing but partials, of live or dead writers."""
     return all(map(is_partial, folder.iterdir()))
 
 
 def is_ours(folder: Path) -> bool:
-    """Whether it is a dataset of this package, with its own splits and columns, as each split says.
+    """Check whether a folder is a dataset of this package, with its splits and columns.
 
-    Not so for what a user made of one, as with a further column, or a further split.
+    A dataset that a user has derived from one, for example with another column or split, isn't.
     """
     try:
         splits = json.loads((folder / MARK).read_bytes())["splits"]
@@ -44,17 +44,22 @@ def is_ours(folder: Path) -> bool:
 
 
 def was_interrupted(folder: Path) -> bool:
-    """Whether a writer was killed, or failed, in the moment when it put its files in place."""
+    """Check whether a writer was killed, or failed, while it was replacing the files."""
     return (folder / _PLACING).exists()
 
 
 def may_replace(folder: Path, overwrite: bool) -> bool:
-    """Whether a dataset may be put in the folder; one of ours only by the user's word."""
+    """Check whether a dataset may be put into a folder.
+
+    Args:
+      folder: An existing folder.
+      overwrite: Whether the user allows to replace a dataset of this package.
+    """
     return is_empty(folder) or was_interrupted(folder) or (overwrite and is_ours(folder))
 
 
 def find_not_replaceable(folder: Path) -> Path | None:
-    """A part of the dataset in a folder that this user may not replace, if there is one."""
+    """Find a part of the dataset that this user may not replace. None if there is none."""
     folders = [folder / split for split in SPLITS if (folder / split).is_dir()]
     rights = dict.fromkeys(folders, os.W_OK | os.X_OK)
     for path in (folder / MARK, *(path for split in folders for path in split.iterdir())):
@@ -64,9 +69,9 @@ def find_not_replaceable(folder: Path) -> Path | None:
 
 
 def set_fingerprints(folder: Path) -> None:
-    """Give each split that was just saved a fingerprint by its rows, instead of a random one.
+    """Replace the random fingerprint of each saved split by a hash of its files.
 
-    So the same rows give the same bytes, with one version of datasets.
+    The same rows then give the same bytes, with one version of datasets.
     """
     for split in SPLITS:
         path = folder / split / _STATE
@@ -76,23 +81,23 @@ def set_fingerprints(folder: Path) -> None:
             with open(folder / split / entry["filename"], "rb") as file:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
         state["_fingerprint"] = digest.hexdigest()[:16]
-        # As datasets itself writes it.
+        # In the format that datasets writes.
         path.write_text(json.dumps(state, indent=2, sort_keys=True), encoding="utf-8")
 
 
 def put_folder(made: Path, folder: Path, overwrite: bool) -> None:
-    """Put a saved dataset at `folder`; foreign files that are in it stay.
+    """Put a saved dataset into a folder. Other files in the folder stay.
 
-    Where there is no folder yet it is put there by one step. Else each file takes the place of the
-    one before, and the mark, without which nothing is a dataset, comes last.
+    If the folder doesn't exist, this is one rename. Otherwise each file is replaced, and the file
+    MARK is put there last, because a folder without it is no dataset.
 
     Args:
-      made: what `save_to_disk` wrote, in a partial folder.
-      folder: with links followed.
-      overwrite: whether files of ours that are there are replaced.
+      made: The dataset that `save_to_disk` wrote, in a partial folder.
+      folder: The destination, with links followed.
+      overwrite: Whether a dataset of this package in the folder is replaced.
 
     Raises:
-      NotPlacedError: it couldn't be put there; the message says where all of it is kept.
+      NotPlacedError: That failed. The message says where the complete dataset is kept.
     """
     try:
         for path in made.rglob("*"):
@@ -100,14 +105,14 @@ def put_folder(made: Path, folder: Path, overwrite: bool) -> None:
         if not folder.exists():
             with contextlib.suppress(OSError):
                 os.rename(made, folder)
-            # Some file systems rename files alone.
+            # Some file systems can't rename folders.
             if made.exists():
                 folder.mkdir()
         elif not may_replace(folder, overwrite):
-            raise FileExistsError(f"somebody has put something in {folder} meanwhile")
+            raise FileExistsError(f"something has appeared in {folder} meanwhile")
         if made.exists():
-            with _signals_held():
-                _place(made, folder)
+            with _hold_signals():
+                _replace_files(made, folder)
     except OSError as error:
         raise not_placed_error(error, keep_result(made, made.parent.parent, folder.name)) from error
     sync(folder.parent)
@@ -129,7 +134,7 @@ def _is_data(path: Path) -> bool:
     return path.name in (_INFO, _STATE) or _DATA.fullmatch(path.name) is not None
 
 
-def _place(made: Path, folder: Path) -> None:
+def _replace_files(made: Path, folder: Path) -> None:
     (folder / _PLACING).touch()
     if (folder / MARK).exists():
         copy_permissions((folder / MARK).stat(), made / MARK)
@@ -141,28 +146,28 @@ def _place(made: Path, folder: Path) -> None:
         before = [path for path in (folder / split).iterdir() if _DATA.fullmatch(path.name)]
         for name in sorted(new):
             remove_dead(folder / split, name)
-            # The rows may be in another number of files than before.
+            # The number of data files may have changed: use the first one's permissions.
             like = before[0] if before and _DATA.fullmatch(name) else folder / split / name
             if like.exists():
                 copy_permissions(like.stat(), made / split / name)
-            _link(made / split / name, folder / split / name)
+            _replace_file(made / split / name, folder / split / name)
         for old in before:
             if old.name not in new:
                 old.unlink()
         sync(folder / split)
-    _link(made / MARK, folder / MARK)
+    _replace_file(made / MARK, folder / MARK)
     (folder / _PLACING).unlink()
     sync(folder)
 
 
-def _link(source: Path, target: Path) -> None:
-    """Replace the target; the source stays, so that all of it is there if a later one fails."""
+def _replace_file(source: Path, target: Path) -> None:
+    """Replace a file. The source stays, so that the dataset is complete if a later file fails."""
     between = target.with_name(make_partial_name(target.name))
     try:
         try:
             os.link(source, between)
         except OSError:
-            # No hard links, or another file system.
+            # There are no hard links, or the target is on another file system.
             shutil.copyfile(source, between)
             sync(between)
         os.replace(between, target)
@@ -171,8 +176,8 @@ def _link(source: Path, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def _signals_held() -> Iterator[None]:
-    """Signals come once this is done, which takes an instant: it must not be left half."""
+def _hold_signals() -> Iterator[None]:
+    """Delay signals for the short time in which the folder is incomplete."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

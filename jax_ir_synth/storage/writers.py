@@ -1,4 +1,4 @@
-"""Rows into a file, a folder or a stream; a file or folder is whole under its name or not there."""
+"""Write rows to a file, a folder or a stream. A file or folder is either complete or absent."""
 
 import contextlib
 import errno
@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO, Any
 
 from jax_ir_synth.schema.splits import SPLITS, split_of
 from jax_ir_synth.storage import destinations, saved_folder
@@ -15,29 +16,39 @@ from jax_ir_synth.storage.partials import partial_folder
 
 JSONL, PARQUET, FOLDER = "jsonl", "parquet", "folder"
 _SUFFIXES = {".jsonl": JSONL, ".parquet": PARQUET, "": FOLDER}
-# By the last extension: how JSON lines are compressed, and what else would be taken for compressed.
+# The compression of JSON lines by the last extension, and extensions of other compressions.
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 _NOT_WRITTEN = (".bz2", ".xz", ".lz4", ".br", ".zip", ".z", ".7z", ".tar", ".tgz")
 
-# Rows of one Parquet row group or Arrow batch: what is held in memory at a time.
+# The rows of a Parquet row group or an Arrow batch, which are in memory at the same time.
 _ROWS_A_BATCH = 256
 
-# Size of one file of a dataset folder, as datasets itself has it by default.
+# The size of a file of a dataset folder. This is the default of datasets.
 _FILE_BYTES = 500_000_000
 
 
 def choose_format(path: Path, jsonl: bool, flag: str = "--output") -> str:
-    """The format of an output path: JSONL if asked for, else by extension, a folder without one.
+    """Choose the format of an output by its extension.
 
-    `.jsonl.gz` and `.jsonl.zst` are JSONL too, and so is the standard output, a pipe or a device
-    without an extension.
+    A path without an extension is a dataset folder, but the standard output, a pipe or a device is
+    JSONL. `.jsonl.gz` and `.jsonl.zst` are compressed JSONL.
+
+    Args:
+      path: The path of the output.
+      jsonl: Whether the user asks for JSONL. Then any extension but `.parquet` is allowed.
+      flag: The flag that names the path, for the error message.
+
+    Returns:
+      `JSONL`, `PARQUET` or `FOLDER`.
 
     Raises:
-      OutputError (a ValueError): an extension that stands for none of them, or against `jsonl`; a
-        path that nothing can be written to.
+      OutputError: The extension is unknown, or contradicts `jsonl`, or nothing can be written to
+        the path. This is a ValueError.
     """
     kind = _SUFFIXES.get(path.suffix.lower())
-    if path.suffix.lower() in COMPRESSIONS and (jsonl or _plain(path).suffix.lower() == ".jsonl"):
+    if path.suffix.lower() in COMPRESSIONS and (
+        jsonl or _strip_compression(path).suffix.lower() == ".jsonl"
+    ):
         return JSONL
     if jsonl and path.suffix.lower() in _NOT_WRITTEN:
         raise OutputError(
@@ -60,23 +71,24 @@ def choose_format(path: Path, jsonl: bool, flag: str = "--output") -> str:
 @contextlib.contextmanager
 def open_output(
     path: Path, kind: str, overwrite: bool = False, flag: str = "--output"
-) -> Iterator[Callable[[dict], None]]:
-    """Yield the function that writes a row; on a clean exit put the whole result at `path`.
+) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Yield a function that writes a row. On a clean exit, put the complete output at `path`.
 
-    Everything is written beside `path` (in it, where it is a folder that is there already) and put
-    in place at the end, and removed if anything fails. A stream gets each row at once.
+    Rows are first written to a partial beside `path`, or inside it if it is an existing folder. The
+    partial is moved to `path` at the end, or removed if anything fails. A stream gets each row at
+    once.
 
     Args:
-      path: where to; missing parents are made.
-      kind: `JSONL`, `PARQUET` or `FOLDER` (`DatasetDict.load_from_disk`, with the three splits).
-      overwrite: whether a file, or a dataset folder of this package, that is there already is
+      path: The path of the output. Its missing parents are created.
+      kind: `JSONL`, `PARQUET` or `FOLDER` (for `DatasetDict.load_from_disk`, with three splits).
+      overwrite: Whether an existing file, or an existing dataset folder of this package, is
         replaced. Other files in the folder stay.
-      flag: what names the path, for messages.
+      flag: The flag that names the path, for error messages.
 
     Raises:
-      OutputError: `path` can't be written, or is there already; before anything is.
-      NotPlacedError (an OSError): the result couldn't be put there; it is kept, and the message
-        says where.
+      OutputError: `path` can't be written, or exists. Nothing has been written then.
+      NotPlacedError: The output couldn't be put at `path`. It is kept, and the message says where.
+        This is an OSError.
     """
     destination = locate(flag, path)
     if kind == FOLDER:
@@ -100,7 +112,9 @@ def open_output(
 
 
 @contextlib.contextmanager
-def _open_folder(destination: Destination, overwrite: bool, flag: str):
+def _open_folder(
+    destination: Destination, overwrite: bool, flag: str
+) -> Iterator[Callable[[dict[str, Any]], None]]:
     path = destination.given
     if destination.is_stream or (destination.exists and not destination.is_folder):
         raise OutputError(f"`{flag}` (={path}) must be a dataset folder, or new")
@@ -109,8 +123,8 @@ def _open_folder(destination: Destination, overwrite: bool, flag: str):
         if saved_folder.is_ours(folder):
             check_new(flag, destination, overwrite)
         raise OutputError(
-            f"`{flag}` (={path}) holds something else than a saved dataset of this package: "
-            "nothing in it is replaced, name another"
+            f"`{flag}` (={path}) holds something else than a saved dataset of this package, "
+            "which isn't replaced: name another folder"
         )
     if destination.exists and (part := saved_folder.find_not_replaceable(folder)) is not None:
         reason = os.strerror(errno.EACCES)
@@ -122,11 +136,12 @@ def _open_folder(destination: Destination, overwrite: bool, flag: str):
             partial = stack.enter_context(partial_folder(destination.beside, folder.name))
         with _arrow_files(partial) as (write, files):
             yield write
-        saved_folder.put_folder(_saved(partial, files, folder.name), folder, overwrite)
+        made = _save_to_disk(partial, files, folder.name)
+        saved_folder.put_folder(made, folder, overwrite)
 
 
-def _plain(path: Path) -> Path:
-    """The path without an extension for its compression."""
+def _strip_compression(path: Path) -> Path:
+    """Remove the extension of a compression from a path."""
     return path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
 
 
@@ -135,8 +150,10 @@ def _compression(path: Path) -> str | None:
 
 
 @contextlib.contextmanager
-def _jsonl(stream, compression: str | None):
-    """Rows as JSON lines into a binary stream."""
+def _jsonl(
+    stream: IO[bytes], compression: str | None
+) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Yield a function that writes a row as a JSON line to a binary stream."""
     with contextlib.ExitStack() as stack:
         if compression is not None:
             import pyarrow
@@ -147,7 +164,7 @@ def _jsonl(stream, compression: str | None):
                 )
             )
 
-        def write(row: dict) -> None:
+        def write(row: dict[str, Any]) -> None:
             text = json.dumps(row, ensure_ascii=False, allow_nan=False)
             stream.write(f"{text}\n".encode())
 
@@ -155,35 +172,42 @@ def _jsonl(stream, compression: str | None):
 
 
 @contextlib.contextmanager
-def _jsonl_file(partial: Path, compression: str | None):
+def _jsonl_file(
+    partial: Path, compression: str | None
+) -> Iterator[Callable[[dict[str, Any]], None]]:
     with open(partial, "wb") as file, _jsonl(file, compression) as write:
         yield write
 
 
 @contextlib.contextmanager
-def open_parquet(path: Path) -> Iterator[Callable[[dict], None]]:
-    """Yield the function that writes a row into the file, which is whole on a clean exit.
+def open_parquet(path: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Yield a function that writes a row to a new Parquet file. The exit completes the file.
 
     The same rows give the same bytes, with one version of pyarrow.
+
+    Args:
+      path: The path of the file.
     """
-    # Here and below: these libraries are loaded once the arguments are known to be right.
+    # Here and below, slow libraries are imported only after the arguments have been checked.
     from pyarrow.parquet import ParquetWriter
 
     from jax_ir_synth.schema.columns import SCHEMA
 
-    # No datasets metadata in the schema: 3.6.0 can't read the features that later lines write.
+    # The schema has no metadata of datasets: 3.6.0 can't read the features that 4 and 5 write.
     with ParquetWriter(path, SCHEMA, compression="zstd") as writer, _batched(writer) as write:
         yield write
 
 
 @contextlib.contextmanager
-def _parquet(partial: Path, _: str | None):
+def _parquet(partial: Path, _: str | None) -> Iterator[Callable[[dict[str, Any]], None]]:
     with open_parquet(partial) as write:
         yield write
 
 
 @contextlib.contextmanager
-def _arrow_files(partial: Path):
+def _arrow_files(
+    partial: Path,
+) -> Iterator[tuple[Callable[[dict[str, Any]], None], dict[str, Path]]]:
     import pyarrow
 
     from jax_ir_synth.schema.columns import SCHEMA
@@ -199,10 +223,10 @@ def _arrow_files(partial: Path):
         yield lambda row: writes[split_of(row["skeleton_hash"])](row), files
 
 
-def _saved(partial: Path, files: dict[str, Path], name: str) -> Path:
-    """The folder that `save_to_disk` makes of the Arrow files; the same rows give the same bytes.
+def _save_to_disk(partial: Path, files: dict[str, Path], name: str) -> Path:
+    """Convert the Arrow files with `save_to_disk`. Return the folder.
 
-    Raises NotPlacedError; the Arrow files are kept then.
+    The same rows give the same bytes. Raises NotPlacedError; the Arrow files are kept then.
     """
     import datasets
 
@@ -218,7 +242,8 @@ def _saved(partial: Path, files: dict[str, Path], name: str) -> Path:
     shown = datasets.is_progress_bar_enabled()
     datasets.disable_progress_bars()
     try:
-        # Counted here: datasets 5 gives a split without rows no file, and then can't load it.
+        # With its default number of files, datasets 5 writes no file for a split without rows, and
+        # then can't load that split.
         sizes = {split: rows.data.nbytes for split, rows in saved.items()}
         saved.save_to_disk(
             made, num_shards={split: size // _FILE_BYTES + 1 for split, size in sizes.items()}
@@ -234,20 +259,20 @@ def _saved(partial: Path, files: dict[str, Path], name: str) -> Path:
 
 
 @contextlib.contextmanager
-def _batched(writer):
-    """A function that takes rows one by one for `writer.write_batch`, which takes many."""
+def _batched(writer: Any) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Yield a function that writes a row. It collects rows for `writer.write_batch`."""
     import pyarrow
 
     from jax_ir_synth.schema.columns import SCHEMA
 
-    held = []
+    held: list[dict[str, Any]] = []
 
     def flush() -> None:
         if held:
             writer.write_batch(pyarrow.RecordBatch.from_pylist(held, SCHEMA))
             held.clear()
 
-    def write(row: dict) -> None:
+    def write(row: dict[str, Any]) -> None:
         held.append(row)
         if len(held) == _ROWS_A_BATCH:
             flush()

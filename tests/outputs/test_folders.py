@@ -128,7 +128,7 @@ def test_the_working_folder(tmp_path, write, monkeypatch, capsys, ids):
 def test_a_failing_last_step_keeps_all_rows(tmp_path, write, monkeypatch, capsys, ids):
     """At each of its steps; the next run goes on, and nothing is left half."""
     steps = 0
-    real = saved_folder._link
+    real = saved_folder._replace_file
 
     def failing(source, target):
         nonlocal steps
@@ -137,7 +137,7 @@ def test_a_failing_last_step_keeps_all_rows(tmp_path, write, monkeypatch, capsys
         steps += 1
         real(source, target)
 
-    monkeypatch.setattr(saved_folder, "_link", failing)
+    monkeypatch.setattr(saved_folder, "_replace_file", failing)
     for after in range(0, 10, 3):
         (tmp_path / "rows").mkdir()
         steps = 0
@@ -177,13 +177,13 @@ import canned
 from jax_ir_synth.cli import generate
 from jax_ir_synth.storage import saved_folder
 generate._run = canned.run
-real, left = saved_folder._link, [int(sys.argv[1])]
+real, left = saved_folder._replace_file, [int(sys.argv[1])]
 def link(source, target):
     if not left[0]:
         os.kill(os.getpid(), signal.SIGKILL)
     left[0] -= 1
     real(source, target)
-saved_folder._link = link
+saved_folder._replace_file = link
 sys.exit(generate.main(["--count", "6", *sys.argv[2:]]))
 """
     import subprocess

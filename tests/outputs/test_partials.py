@@ -69,7 +69,7 @@ def test_another_outputs_partial_is_not_touched(tmp_path, writer):
 def test_another_machines_is_dead_once_it_was_silent_for_a_day(tmp_path, writer):
     _dead(writer)
     (path,) = partials.list_partials(tmp_path, "rows.jsonl")
-    ours = partials._boot()
+    ours = partials._boot_id()
     theirs = path.rename(path.with_name(path.name.replace(ours, "0" * 8)))
     partials.remove_dead(tmp_path, "rows.jsonl")
     assert list(tmp_path.iterdir()) == [theirs]

@@ -1,1 +1,1 @@
-"""A dataset's repository as a folder: Parquet files, and the YAML by which datasets reads them."""
+"""The folder of a dataset's repository: Parquet files, and the YAML that describes them."""

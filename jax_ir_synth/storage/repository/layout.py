@@ -1,4 +1,4 @@
-"""Where each file is in a repository, and which of the files there are ours to replace."""
+"""The paths of the files in a repository, and which files there we may replace."""
 
 import re
 
@@ -7,12 +7,12 @@ from jax_ir_synth.schema.splits import SPLITS
 
 README = "README.md"
 PICTURES = "pictures"
-# datasets' own name for the config that a `push_to_hub` without a name writes, and its folder.
+# The config, and its folder, that `push_to_hub` writes if no name is given.
 DEFAULT, DEFAULT_FOLDER = "default", "data"
-# Among the card's tags: a card with it is one of this dataset.
+# A card with this tag is a card of this dataset.
 TAG = "jax_ir_synth"
 
-# As `push_to_hub` names them: pushing a subset that way replaces the same files.
+# The names that `push_to_hub` gives, so that pushing a subset that way replaces the same files.
 _DATA = re.compile(
     rf"({'|'.join((*CONFIGS, DEFAULT_FOLDER))})/({'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet"
 )
@@ -20,15 +20,25 @@ _PICTURE = re.compile(rf"{PICTURES}/[\w.-]+\.(svg|png)")
 
 
 def data_path(config: str, split: str, number: int, total: int) -> str:
-    """The path of one of a split's `total` files, counted from 0."""
+    """Name a file of a split.
+
+    Args:
+      config: The subset.
+      split: One of SPLITS.
+      number: The number of the file, from 0.
+      total: How many files the split has.
+
+    Returns:
+      The path in the repository.
+    """
     return f"{config}/{split}-{number:05d}-of-{total:05d}.parquet"
 
 
 def data_pattern(config: str, split: str) -> str:
-    """What the card says of a split's files, as `push_to_hub` would."""
+    """Make the pattern of a split's files for the card, as `push_to_hub` does."""
     return f"{config}/{split}-*"
 
 
 def is_ours(path: str) -> bool:
-    """Whether a push replaces the file, and removes it where it is no part of the rows any more."""
+    """Check whether a push may replace a file, or remove it if it holds no rows any more."""
     return path == README or bool(_DATA.fullmatch(path) or _PICTURE.fullmatch(path))

@@ -1,6 +1,7 @@
-"""Written subsets -> the card's YAML by which datasets finds and checks them."""
+"""The card's YAML, from which datasets learns the files and features of each subset."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from jax_ir_synth.request.config import ALL
 from jax_ir_synth.schema.columns import SCHEMA
@@ -8,13 +9,16 @@ from jax_ir_synth.storage.repository.layout import DEFAULT, data_pattern
 from jax_ir_synth.storage.repository.tables import Subset
 
 
-def make_card_data(subsets: Sequence[Subset]) -> dict[str, list]:
-    """`configs` and `dataset_info`, as plain values to be dumped as YAML.
+def make_card_data(subsets: Sequence[Subset]) -> dict[str, list[dict[str, Any]]]:
+    """Make `configs` and `dataset_info`, as plain values for YAML.
 
-    Beside other subsets, `all` stands under the name `default` as well: by that name datasets takes
-    it where none is asked for. The flag `default: true` would do too, but `push_to_hub` without a
-    config's name writes a config `default`, and datasets loads nothing from a card with two of
-    them; and with the name `all` it drops the flag.
+    If there are other subsets besides `all`, then `all` is also listed under the name `default`,
+    which datasets loads if the user names no config. The flag `default: true` would have the same
+    effect. But `push_to_hub` without a name writes a config `default`, and datasets loads nothing
+    from a card with two default configs; and with the name `all`, `push_to_hub` drops the flag.
+
+    Args:
+      subsets: The written subsets.
     """
     configs = [_config(subset.name, subset) for subset in subsets]
     if len(subsets) > 1:
@@ -22,17 +26,17 @@ def make_card_data(subsets: Sequence[Subset]) -> dict[str, list]:
     return {"configs": configs, "dataset_info": [_info(subset) for subset in subsets]}
 
 
-def list_features() -> list[dict]:
-    """The columns in the form that datasets 3.6.0 and later ones read alike, as the builder's."""
+def list_features() -> list[dict[str, Any]]:
+    """Describe the columns in the form that datasets 3.6.0 and later versions read alike."""
     return [_feature(field) for field in SCHEMA]
 
 
-def _config(name: str, subset: Subset) -> dict:
+def _config(name: str, subset: Subset) -> dict[str, Any]:
     files = [{"split": split, "path": data_pattern(subset.name, split)} for split in subset.splits]
     return {"config_name": name, "data_files": files}
 
 
-def _info(subset: Subset) -> dict:
+def _info(subset: Subset) -> dict[str, Any]:
     parts = subset.splits
     return {
         "config_name": subset.name,
@@ -46,7 +50,7 @@ def _info(subset: Subset) -> dict:
     }
 
 
-def _feature(field) -> dict:
+def _feature(field: Any) -> dict[str, Any]:
     from pyarrow import types
 
     kind = field.type
@@ -54,5 +58,5 @@ def _feature(field) -> dict:
         return {"name": field.name, "dtype": str(kind)}
     if types.is_struct(kind.value_type):
         return {"name": field.name, "list": [_feature(inner) for inner in kind.value_type]}
-    # 3.6.0 makes another feature of a `list` of plain values than of what it reads from Parquet.
+    # datasets 3.6.0 reads a `list` of plain values as another feature than Parquet's.
     return {"name": field.name, "sequence": str(kind.value_type)}
