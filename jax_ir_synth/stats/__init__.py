@@ -1,1 +1,9 @@
-"""Figures of a saved dataset: `python -m jax_ir_synth.stats PATH`."""
+"""Statistics of a dataset, and an audit of its rows.
+
+`figures` collects the statistics row by row, and `tables` prints them. `survey` and `library` count
+the functions of the library that the sources use. `audit` checks that each row keeps the project's
+promises.
+
+In: rows, as `schema.row_view.RowView`. Out: plain numbers and strings, tables, faults. This room
+never makes, proves or stores a row.
+"""

@@ -1,11 +1,11 @@
-"""Checks that rows keep the project's promises; each tells the rows that don't, and why.
+"""The audit: checks that find the rows that break one of the project's promises.
 
-A check is an object that is called with one row after another and gives the reasons why that row
-breaks the promise, given those before it. So a dataset of any size is audited in one pass.
+A check is called with one row after another. For each row it yields the reasons why the row breaks
+the promise, given the rows before it. So one pass audits a dataset of any size.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jax_ir_synth import kernels
 from jax_ir_synth.lowering import op_counts
@@ -14,13 +14,20 @@ from jax_ir_synth.schema.row_view import RowView, digest
 from jax_ir_synth.schema.splits import split_of
 from jax_ir_synth.verify.consistency import ConsistencyCheck
 
+# The limit for a row in StableHLO: the bytes of all its text, in UTF-8.
 MAX_ROW_BYTES = 64 * 1024
 
 Check = Callable[[RowView], Iterator[str]]
 
 
 class Fault(NamedTuple):
-    """One broken promise: which check found it, in the row of which id, and what is wrong."""
+    """A broken promise.
+
+    Attributes:
+      check: The name of the check in CHECKS.
+      id: The id of the row. None if the row has none.
+      reason: What is wrong with the row.
+    """
 
     check: str
     id: int | None
@@ -28,26 +35,26 @@ class Fault(NamedTuple):
 
 
 class TooLong:
-    """Rows whose text has more than MAX_ROW_BYTES bytes, all columns together.
+    """Finds rows whose text is longer than MAX_ROW_BYTES, all columns together.
 
-    It is StableHLO's length that is bounded: rows that hold other dialects are as long as they are.
+    Only StableHLO has this limit. Rows with more than one dialect pass.
     """
 
     def __call__(self, view: RowView) -> Iterator[str]:
-        """The reasons why this row breaks the promise."""
-        alone = all(len(columns) == 1 for columns in view.sections.values())
-        if alone and view.size > MAX_ROW_BYTES:
+        """Yield the reasons why a row breaks the promise."""
+        single = all(len(sections) == 1 for sections in view.sections.values())
+        if single and view.size > MAX_ROW_BYTES:
             yield f"its text is {view.size} bytes, more than {MAX_ROW_BYTES}"
 
 
 class Duplicates:
-    """Rows that repeat an earlier one's program (`program_hash`) or Python text."""
+    """Finds rows whose program (`program_hash`) or Python source is that of an earlier row."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._seen: dict[tuple[str, bytes], int] = {}
 
     def __call__(self, view: RowView) -> Iterator[str]:
-        """The reasons why this row breaks the promise."""
+        """Yield the reasons why a row breaks the promise."""
         for column in ("program_hash", "python"):
             key = column, digest(view.row[column])
             if key in self._seen:
@@ -57,18 +64,17 @@ class Duplicates:
 
 
 class Leaks:
-    """Rows that have in another split what they must share with none.
+    """Finds rows that share something with a row of another split.
 
-    That is: the skeleton, the IR text once names and numbers are masked, or the Python text
-    likewise (see `masking`). A row that a container has in another split than its skeleton's is
-    one as well.
+    No two splits may share a skeleton, an IR text after masking, or a Python source after masking
+    (see `masking`). A row that is stored in another split than that of its skeleton is a leak, too.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._seen: dict[tuple[str, bytes], tuple[str, int]] = {}
 
     def __call__(self, view: RowView) -> Iterator[str]:
-        """The reasons why this row breaks the promise."""
+        """Yield the reasons why a row breaks the promise."""
         skeleton = view.row["skeleton_hash"]
         here = (view.split, view.row["id"])
         if view.split != split_of(skeleton):
@@ -84,10 +90,10 @@ class Leaks:
 
 
 class CategoryMismatch:
-    """Rows whose IR has not the features of exactly one category: that of their `type`."""
+    """Finds rows whose IR has the features of another category than `type`, or of several."""
 
     def __call__(self, view: RowView) -> Iterator[str]:
-        """The reasons why this row breaks the promise."""
+        """Yield the reasons why a row breaks the promise."""
         features = op_counts.features(view.ir.forward, view.ir.backward)
         holds = [category for category in CATEGORIES if kernels.signature(category).holds(features)]
         if holds != [view.category]:
@@ -97,70 +103,77 @@ class CategoryMismatch:
             )
 
 
-OTHERS = {
+OTHERS: dict[str, Callable[[], Check]] = {
     "too_long": TooLong,
     "duplicates": Duplicates,
     "leaks": Leaks,
     "category_mismatch": CategoryMismatch,
 }
-# All that an audit looks for; the others need rows that are consistent.
+# All checks of an audit. The ones in OTHERS need consistent rows.
 CHECKS = ("inconsistent", *OTHERS)
 
 
 class Audit:
-    """All checks over rows that come one by one."""
+    """Runs all checks, row by row."""
 
-    def __init__(self):
-        self._whole = ConsistencyCheck()
+    def __init__(self) -> None:
+        self._consistency = ConsistencyCheck()
         self._others = {name: check() for name, check in OTHERS.items()}
 
     def __call__(self, view: RowView) -> list[Fault]:
-        """The row's faults; an inconsistent one isn't looked at further."""
-        faults = _faults("inconsistent", self._whole, view)
+        """Return the faults of a row. An inconsistent row gets no further check."""
+        faults = _check_row("inconsistent", self._consistency, view)
         if not faults:
             for name, check in self._others.items():
-                faults += _faults(name, check, view)
+                faults += _check_row(name, check, view)
         return faults
 
 
-def audit(rows: Iterable[Mapping | RowView]) -> list[Fault]:
-    """Every fault in rows given as plain dicts (or as `RowView`, where a split was stored)."""
+def audit(rows: Iterable[Mapping[str, Any] | RowView]) -> list[Fault]:
+    """Run all checks.
+
+    Args:
+      rows: Rows in any order. Give a `RowView` for a row whose stored split is known.
+
+    Returns:
+      All faults, in the order of the rows.
+    """
     run = Audit()
-    return [fault for view in _views(rows) for fault in run(view)]
+    return [fault for view in _wrap_rows(rows) for fault in run(view)]
 
 
-def find_inconsistent(rows: Iterable[Mapping | RowView]) -> list[Fault]:
-    """See `verify.consistency.ConsistencyCheck`. The other checks need rows that pass it."""
-    return _found("inconsistent", ConsistencyCheck(), rows)
+def find_inconsistent(rows: Iterable[Mapping[str, Any] | RowView]) -> list[Fault]:
+    """Run `verify.consistency.ConsistencyCheck`. The other checks need rows that pass it."""
+    return _run_check("inconsistent", ConsistencyCheck(), rows)
 
 
-def find_too_long(rows: Iterable[Mapping | RowView]) -> list[Fault]:
-    """See `TooLong`."""
-    return _found("too_long", TooLong(), rows)
+def find_too_long(rows: Iterable[Mapping[str, Any] | RowView]) -> list[Fault]:
+    """Run the check `TooLong`."""
+    return _run_check("too_long", TooLong(), rows)
 
 
-def find_duplicates(rows: Iterable[Mapping | RowView]) -> list[Fault]:
-    """See `Duplicates`."""
-    return _found("duplicates", Duplicates(), rows)
+def find_duplicates(rows: Iterable[Mapping[str, Any] | RowView]) -> list[Fault]:
+    """Run the check `Duplicates`."""
+    return _run_check("duplicates", Duplicates(), rows)
 
 
-def find_leaks(rows: Iterable[Mapping | RowView]) -> list[Fault]:
-    """See `Leaks`."""
-    return _found("leaks", Leaks(), rows)
+def find_leaks(rows: Iterable[Mapping[str, Any] | RowView]) -> list[Fault]:
+    """Run the check `Leaks`."""
+    return _run_check("leaks", Leaks(), rows)
 
 
-def find_category_mismatches(rows: Iterable[Mapping | RowView]) -> list[Fault]:
-    """See `CategoryMismatch`."""
-    return _found("category_mismatch", CategoryMismatch(), rows)
+def find_category_mismatches(rows: Iterable[Mapping[str, Any] | RowView]) -> list[Fault]:
+    """Run the check `CategoryMismatch`."""
+    return _run_check("category_mismatch", CategoryMismatch(), rows)
 
 
-def _views(rows: Iterable[Mapping | RowView]) -> Iterator[RowView]:
+def _wrap_rows(rows: Iterable[Mapping[str, Any] | RowView]) -> Iterator[RowView]:
     return (row if isinstance(row, RowView) else RowView(row) for row in rows)
 
 
-def _found(name: str, check: Check, rows: Iterable[Mapping | RowView]) -> list[Fault]:
-    return [fault for view in _views(rows) for fault in _faults(name, check, view)]
+def _run_check(name: str, check: Check, rows: Iterable[Mapping[str, Any] | RowView]) -> list[Fault]:
+    return [fault for view in _wrap_rows(rows) for fault in _check_row(name, check, view)]
 
 
-def _faults(name: str, check: Check, view: RowView) -> list[Fault]:
+def _check_row(name: str, check: Check, view: RowView) -> list[Fault]:
     return [Fault(name, view.row.get("id"), reason) for reason in check(view)]

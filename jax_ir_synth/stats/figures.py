@@ -1,9 +1,10 @@
-"""The figures of a dataset, gathered row by row."""
+"""The statistics of a dataset, collected row by row."""
 
 import math
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from typing import Any
 
 from jax_ir_synth.lowering import op_counts
 from jax_ir_synth.request import categories
@@ -12,17 +13,18 @@ from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.stats import library, survey
 from jax_ir_synth.stats.audit import CHECKS, Audit, Fault
 
-# How two rows can be the same, from the strictest sense to the widest.
+# In what respect two rows can be equal, from the strictest to the loosest.
 SAMENESS = ("python", "ir", "program_hash", "masked_python", "masked_ir", "skeleton_hash")
-# Shares of rows of which something is true.
+# Properties whose share of the rows is a figure.
 TRAITS = ("several_outputs", "docstring", "annotations", "inner_function", "lambda")
+# The number of faults that are stored. All are counted.
 FAULTS_KEPT = 100
 
 
 class Figures:
-    """Gathers over rows that come one by one; `summary` is all of it as plain numbers."""
+    """Collects the figures row by row. `summary` returns them as plain numbers."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._audit = Audit()
         self._faults: list[Fault] = []
         self._found = Counter(dict.fromkeys(CHECKS, 0))
@@ -38,10 +40,10 @@ class Figures:
         self._verified: Counter[str] = Counter()
         self._arguments: Counter[int] = Counter()
         self._dtypes: Counter[str] = Counter()
-        self._ranks = Counter()
+        self._ranks: Counter[int] = Counter()
 
     def add(self, view: RowView) -> None:
-        """Counts a row. An inconsistent one counts as a fault only."""
+        """Add a row. An inconsistent row is counted only as a fault."""
         faults = self._audit(view)
         self._found.update(fault.check for fault in faults)
         self._faults += faults[: FAULTS_KEPT - len(self._faults)]
@@ -69,9 +71,9 @@ class Figures:
 
     def _add_ir(self, view: RowView) -> None:
         texts = view.texts
-        # CUDA's text is read only where it says something else.
-        read = texts.values() if view.differs else list(texts.values())[:1]
-        self._operations[view.category].update(set().union(*map(op_counts.operations, read)))
+        # Where the texts agree, the first one has all operations.
+        parsed = texts.values() if view.differs else list(texts.values())[:1]
+        self._operations[view.category].update(set().union(*map(op_counts.operations, parsed)))
         for name, text in texts.items():
             self._numbers[f"{name}_bytes"].append(len(text.encode()))
         self._numbers["row_bytes"].append(view.size)
@@ -94,8 +96,11 @@ class Figures:
         self._dtypes.update({aval["dtype"] for aval in avals})
         self._ranks.update({len(aval["shape"]) for aval in avals})
 
-    def summary(self) -> dict:
-        """All figures as dicts of numbers and strings, fit for JSON. Needs one well-formed row."""
+    def summary(self) -> dict[str, Any]:
+        """Return all figures as dicts of numbers and strings, which JSON can hold.
+
+        At least one consistent row must have been added.
+        """
         rows = self._places.total()
         covered = survey.measure_coverage(self._names, self._methods)
         total: Counter[str] = sum(self._operations.values(), Counter())
@@ -112,9 +117,9 @@ class Figures:
                 category: dict(self._operations[category].most_common())
                 for category in self._categories()
             },
-            "functions": _part(self._names, functions),
+            "functions": _select_counts(self._names, functions),
             "functions_by_library": library.count_by_library(functions),
-            "other_names": _part(self._names, self._names.keys() - functions),
+            "other_names": _select_counts(self._names, self._names.keys() - functions),
             "methods": dict(sorted(self._methods.items())),
             "survey": {
                 "used": covered.used,
@@ -123,7 +128,7 @@ class Figures:
                 "left_out": covered.left_out,
                 "missing": {entry.name: entry.functions for entry in covered.missing},
             },
-            "sizes": {name: _spread(values) for name, values in self._numbers.items()},
+            "sizes": {name: _summarize_sizes(values) for name, values in self._numbers.items()},
             "arguments": dict(sorted(self._arguments.items())),
             "cpu_cuda_differ": {
                 category: {"rows": self._differ[category], "of": self._comparable[category]}
@@ -139,23 +144,25 @@ class Figures:
 
     @property
     def faults(self) -> list[Fault]:
-        """The first faults, up to FAULTS_KEPT."""
+        """The first faults, at most FAULTS_KEPT."""
         return self._faults
 
     def _categories(self) -> list[str]:
-        there = {category for category, _ in self._places}
-        return [category for category in categories.CATEGORIES if category in there]
+        present = {category for category, _ in self._places}
+        return [category for category in categories.CATEGORIES if category in present]
 
 
-def _part(counts: Counter, names: Iterable[str]) -> dict[str, int]:
+def _select_counts(counts: Counter[str], names: Iterable[str]) -> dict[str, int]:
     return {name: counts[name] for name in sorted(names)}
 
 
-def _spread(values: list[int]) -> dict[str, float]:
+def _summarize_sizes(values: list[int]) -> dict[str, float]:
+    """Compute the median, the 95th percentile and the maximum."""
     ordered = sorted(values)
     return {
         "median": statistics.median(ordered),
-        # The smallest value that at least 95 % of the rows don't exceed.
+        # The nearest-rank percentile: the smallest value that is at least as large as 95 % of the
+        # values. Its rank is ceil(0.95 n), counted from 1.
         "p95": ordered[math.ceil(0.95 * len(ordered)) - 1],
         "max": ordered[-1],
     }

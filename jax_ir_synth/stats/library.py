@@ -1,23 +1,27 @@
-"""Which of the names in sources are functions of the library (imports jax)."""
+"""Which names in sources are functions of the library (imports jax)."""
 
 import importlib
 from collections import Counter
 from collections.abc import Iterable
 
-# Longest first: the library that a function is counted for.
+# A function counts for the first library whose name is a prefix of its own.
 LIBRARIES = ("jax.numpy", "jax.lax", "jax.nn", "jax.scipy", "jax.random", "jax.ops", "jax")
 
 
 def select_functions(names: Iterable[str]) -> frozenset[str]:
-    """Those of the dotted names that are functions: not modules, dtypes, classes or constants.
+    """Select the functions among dotted names.
 
-    Nor names that this jax lacks: a saved dataset may be another's.
+    Modules, dtypes, classes and constants are no functions. A name that the installed jax lacks is
+    left out, too: another version may have made a saved dataset.
+
+    Args:
+      names: Names such as `jax.numpy.sum`.
     """
     return frozenset(name for name in names if _is_function(name))
 
 
 def count_by_library(names: Iterable[str]) -> dict[str, int]:
-    """How many of the dotted names are in each library; submodules are counted with it."""
+    """Count the dotted names in each library. Its submodules belong to it."""
     counts = Counter(
         next(library for library in LIBRARIES if f"{name}.".startswith(f"{library}."))
         for name in names
@@ -31,7 +35,7 @@ def _is_function(name: str) -> bool:
     for part in name.split(".")[1:]:
         path = f"{path}.{part}"
         if not hasattr(value, part):
-            # Some of jax's modules are there only once they are imported.
+            # Some modules of jax are attributes only after they have been imported.
             try:
                 importlib.import_module(path)
             except ModuleNotFoundError:

@@ -1,10 +1,11 @@
-"""How much of what real JAX code uses the sources use: coverage of a survey's counted names.
+"""Coverage: how much of the JAX API that real code uses also occurs in the sources.
 
-`survey.csv` holds a survey of 2026-11-22: for each name of jax.numpy, jax.lax, jax.nn, jax.random,
-jax.scipy, …, how many of 8,225 functions use it (`functions`), in how many of 18 public JAX
-projects (`repositories`): maxtext, flax, scenic, numpyro, jax-md, ott, optax, jaxopt, distrax,
-dm-haiku, brax, equinox, diffrax, evosax, jax-cfd, rlax, penzai and mctx; library code only, no
-tests. `left_out` is empty, or a key of `LEFT_OUT`.
+`survey.csv` is a survey of 8,225 functions in 18 public JAX projects, made on 2026-11-22: maxtext,
+flax, scenic, numpyro, jax-md, ott, optax, jaxopt, distrax, dm-haiku, brax, equinox, diffrax,
+evosax, jax-cfd, rlax, penzai and mctx. It covers library code, not tests. For each name of
+jax.numpy, jax.lax, jax.nn, jax.random, jax.scipy and so on it gives the number of functions that
+use the name (`functions`), and of projects (`repositories`). `left_out` is empty, or a key of
+`LEFT_OUT`.
 """
 
 import csv
@@ -12,7 +13,7 @@ from collections.abc import Iterable
 from importlib import resources
 from typing import NamedTuple
 
-# Why a name has no place in a small pure function of arrays with static shapes and a gradient.
+# Why a small pure function of arrays, with static shapes and a gradient, can't use a name.
 LEFT_OUT = {
     "64_bit": "a 64-bit type, which JAX turns into a 32-bit one by default",
     "collective": "talks to other devices",
@@ -24,7 +25,13 @@ LEFT_OUT = {
 
 
 class SurveyedName(NamedTuple):
-    """A name, the number of functions that use it, and why it is left out ("" if it isn't)."""
+    """A name in the survey.
+
+    Attributes:
+      name: The dotted name.
+      functions: The number of functions that use it, which is its weight.
+      left_out: A key of LEFT_OUT, or empty.
+    """
 
     name: str
     functions: int
@@ -32,7 +39,14 @@ class SurveyedName(NamedTuple):
 
 
 class Coverage(NamedTuple):
-    """Weights are sums of `functions` over names; `missing` is heaviest first."""
+    """How much of the survey some sources cover. A weight is the sum of `functions` over names.
+
+    Attributes:
+      used: The weight of the names that the sources use.
+      weight: The weight of all names that aren't left out.
+      left_out: The weight of the names that are left out.
+      missing: The names that the sources don't use, heaviest first.
+    """
 
     used: int
     weight: int
@@ -41,12 +55,12 @@ class Coverage(NamedTuple):
 
     @property
     def share(self) -> float:
-        """The covered share of the weight of all names that aren't left out."""
+        """The covered share of the weight, `used / weight`, from 0 to 1."""
         return self.used / self.weight
 
 
 def read_survey() -> tuple[SurveyedName, ...]:
-    """The survey, heaviest name first."""
+    """Read the survey, heaviest name first."""
     text = resources.files(__package__).joinpath("survey.csv").read_text(encoding="utf-8")
     return tuple(
         SurveyedName(row["name"], int(row["functions"]), row["left_out"])
@@ -55,16 +69,17 @@ def read_survey() -> tuple[SurveyedName, ...]:
 
 
 def measure_coverage(names: Iterable[str], methods: Iterable[str]) -> Coverage:
-    """What of the survey's weight these sources use, each name counted once however often used.
+    """Measure how much of the survey some sources cover. A name counts once, however often used.
 
     Args:
-      names: dotted library names in the sources; a module in the survey (`jax.scipy.special`)
-        counts as used when something in it is.
-      methods: methods of arrays; each counts for jax.numpy's function of that name, an indexed
-        update (`at[].add`) for none.
+      names: The dotted library names in the sources. A module in the survey, such as
+        `jax.scipy.special`, counts as used if a name in it is.
+      methods: The array methods in the sources. A method counts as the function of jax.numpy with
+        the same name. An indexed update, such as `at[].add`, counts as none.
     """
     used = {f"jax.numpy.{method}" for method in methods}
     for name in names:
+        # All prefixes count as used: `jax`, `jax.numpy`, `jax.numpy.sum`.
         parts = name.split(".")
         used.update(".".join(parts[:end]) for end in range(1, len(parts) + 1))
     survey = read_survey()

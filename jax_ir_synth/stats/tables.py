@@ -1,6 +1,7 @@
-"""The figures as tables: on the terminal, and the main ones as Markdown."""
+"""The figures as tables, for the terminal and as Markdown."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -35,8 +36,15 @@ _TRAITS = {
 _FAULTS_SHOWN = 20
 
 
-def format_main_figures(summary: Mapping) -> dict[str, str]:
-    """Label → value of the figures that one looks at first."""
+def format_main_figures(summary: Mapping[str, Any]) -> dict[str, str]:
+    """Format the most important figures.
+
+    Args:
+      summary: What `Figures.summary` has returned.
+
+    Returns:
+      The values, as texts, by their labels.
+    """
     rows = summary["rows"]
     figures = {"rows": f"{rows:,}"}
     for name, label in _SAMENESS.items():
@@ -62,7 +70,7 @@ def format_main_figures(summary: Mapping) -> dict[str, str]:
         figures["CPU and CUDA text differ"] = format_share(differ, comparable)
     for trait, count in summary["traits"].items():
         figures[f"with {_TRAITS[trait]}"] = format_share(count, rows)
-    executed = sum(summary["verified"].get(word, 0) for word in RUN_BY)
+    executed = sum(summary["verified"].get(status, 0) for status in RUN_BY)
     figures["proven by executing all their IR (verified)"] = (
         f"{executed:,} ({format_share(executed, rows)})"
     )
@@ -71,8 +79,12 @@ def format_main_figures(summary: Mapping) -> dict[str, str]:
     return figures
 
 
-def format_markdown(summaries: Mapping[str, Mapping]) -> str:
-    """A Markdown table: the main figures, with a column for each dataset."""
+def format_markdown(summaries: Mapping[str, Mapping[str, Any]]) -> str:
+    """Format the main figures as a Markdown table with a column for each dataset.
+
+    Args:
+      summaries: What `Figures.summary` has returned, by the names of the datasets.
+    """
     columns = [format_main_figures(summary) for summary in summaries.values()]
     labels = dict.fromkeys(label for column in columns for label in column)
     lines = [
@@ -83,26 +95,35 @@ def format_markdown(summaries: Mapping[str, Mapping]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def print_tables(title: str, summary: Mapping, console: Console, verbose: bool = False) -> None:
-    """Print the tables; with `verbose` every operation, function and uncovered name too."""
+def print_tables(
+    title: str, summary: Mapping[str, Any], console: Console, verbose: bool = False
+) -> None:
+    """Print the tables.
+
+    Args:
+      title: The name of the dataset.
+      summary: What `Figures.summary` has returned.
+      console: The console to print to.
+      verbose: Whether to print each operation, function and uncovered name, too.
+    """
     figures = Table(title=printable(title), title_justify="left", title_style="bold")
     figures.add_column("figure")
     figures.add_column("value", justify="right")
     for label, value in format_main_figures(summary).items():
         figures.add_row(label, value)
     console.print(figures)
-    console.print(_categories(summary))
-    console.print(_programs(summary))
+    console.print(_make_category_table(summary))
+    console.print(_make_program_table(summary))
     for fault in summary["faults"][:_FAULTS_SHOWN]:
         console.print(f"{fault['check']}: row {fault['id']}: {fault['reason']}", soft_wrap=True)
     more = sum(summary["audit"].values()) - _FAULTS_SHOWN
     if more > 0:
         console.print(f"... and {more} more faults", soft_wrap=True)
     if verbose:
-        _show_names(summary, console)
+        _print_names(summary, console)
 
 
-def _categories(summary: Mapping) -> Table:
+def _make_category_table(summary: Mapping[str, Any]) -> Table:
     table = Table(title="categories", title_justify="left")
     table.add_column("category")
     for column in (*SPLITS, "rows", "operations", "CPU ≠ CUDA"):
@@ -119,7 +140,7 @@ def _categories(summary: Mapping) -> Table:
     return table
 
 
-def _programs(summary: Mapping) -> Table:
+def _make_program_table(summary: Mapping[str, Any]) -> Table:
     table = Table(title="programs", title_justify="left", show_header=False)
     table.add_column()
     table.add_column()
@@ -135,7 +156,7 @@ def _programs(summary: Mapping) -> Table:
     return table
 
 
-def _show_names(summary: Mapping, console: Console) -> None:
+def _print_names(summary: Mapping[str, Any], console: Console) -> None:
     for title, counts in (
         ("operations", summary["operations"]),
         *(
@@ -158,5 +179,6 @@ def _show_names(summary: Mapping, console: Console) -> None:
 
 
 def format_share(count: int, total: int) -> str:
-    """In per cent, rounded down: 2,999 of 3,000 are not 100 %."""
+    """Format a share in percent. It is rounded down, so that 2,999 of 3,000 aren't 100 %."""
+    # Integer division rounds the share down to a tenth of a percent.
     return f"{count * 1000 // total / 10:.1f}%"
