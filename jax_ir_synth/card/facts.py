@@ -147,7 +147,7 @@ class _Gathered:
             request=self._request(seed),
             summary=self._figures.summary(),
             shown=self._shown,
-            samples=self._chooser.chosen(),
+            samples=self._chooser.choose(),
             lines={category: sorted(self._lines[category]) for category in present},
             sizes={
                 category: {part: sorted(sizes) for part, sizes in self._sizes[category].items()}

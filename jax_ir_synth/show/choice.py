@@ -1,22 +1,26 @@
-"""Which rows of many a page shows: some of each category and split, the first of each."""
+"""Choose the rows that a page shows: the first ones of each category and split."""
 
 import collections
 from collections.abc import Hashable, Iterable
 
 
 def choose_evenly(groups: Iterable[Hashable], number: int) -> set[int]:
-    """The positions of at most `number` items, as evenly over their groups as can be.
+    """Choose items, spread as evenly over their groups as possible.
+
+    The choice is deterministic, because it takes the first items of each group. Where a group has
+    fewer items than its share, the other groups get the rest.
 
     Args:
-      groups: the group that each item belongs to, in the items' order.
-      number: how many to choose; groups that have fewer than their share leave it to the others.
+      groups: The group of each item, in the order of the items.
+      number: How many items to choose.
 
-    Of each group the first items are chosen, so the same items always give the same choice.
+    Returns:
+      The positions of the chosen items, at most `number`.
     """
     members: dict[Hashable, list[int]] = collections.defaultdict(list)
     for position, group in enumerate(groups):
         members[group].append(position)
-    # The k-th of every group before the k+1-th of any.
+    # Sort by rank within the group: the k-th item of each group precedes all (k+1)-th ones.
     ranked = sorted(
         (rank, positions[rank]) for positions in members.values() for rank in range(len(positions))
     )

@@ -1,4 +1,4 @@
-"""Pygments lexers of the languages in `lexicon`, and their colours in a terminal."""
+"""Pygments lexers for the languages in `lexicon`, and their colours in a terminal."""
 
 import functools
 
@@ -32,7 +32,7 @@ TOKENS = {
     "attribute": Name.Attribute,
 }
 
-# The terminal's own colours, of those that can be read on black and on white.
+# Colours of the terminal's own palette that are legible on black and on white.
 THEME = ANSISyntaxTheme(
     {
         Token: Style(),
@@ -54,15 +54,15 @@ THEME = ANSISyntaxTheme(
 
 @functools.cache
 def get_lexer(language: str) -> Lexer:
-    """The lexer of a language; for one that isn't known, a lexer that leaves all text plain."""
+    """Return the lexer of a language. For an unknown one, the lexer leaves all text plain."""
     options = {"stripnl": False, "ensurenl": False}
     if language == "python":
-        # Pygments knows more of it than the page's few rules.
+        # The lexer of Pygments is more exact than the few rules of the page.
         return PythonLexer(**options)
     if language not in LEXICON:
         return TextLexer(**options)
     rules = [(expression, TOKENS[kind]) for kind, expression in LEXICON[language]]
-    # One character at a time: the rules are tried at each place.
+    # A character that no rule matches is plain, and the rules are tried again after it.
     tokens = {"root": [*rules, (r"[\s\S]", Text)]}
     made = type(f"{language.title()}Lexer", (RegexLexer,), {"name": language, "tokens": tokens})
     return made(**options)

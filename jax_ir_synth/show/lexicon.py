@@ -1,9 +1,10 @@
-"""What the words of each language are, as data: the terminal and the page colour texts by it.
+"""The syntax of each language as data, by which the terminal and the page colour a text.
 
-A language is a sequence of rules; at each place of a text the first that matches there names the
-kind of what it matched ("" for plain text). What no rule matches is plain too. The expressions are
-of what Python's `re` and JavaScript have in common, with `^` at each line's start; none has groups
-but `(?:…)`, since the page joins them into one.
+A language is a sequence of rules, each a kind and a regular expression. At each place of a text,
+the first rule that matches gives the matched text its kind ("" for plain text). Text that no rule
+matches is plain. The expressions use only what Python's `re` and JavaScript have in common, where
+`^` matches at the start of each line. Groups must be `(?:…)`, because the page joins all rules of a
+language into one expression with a group for each rule.
 """
 
 KINDS = (
@@ -23,7 +24,8 @@ _NUMBER = r"-?\b(?:0x[0-9A-Fa-f]+|\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)"
 _WORD = r"[A-Za-z_][\w.$]*"
 
 
-def _words(text: str) -> str:
+def _match_words(text: str) -> str:
+    """Make an expression that matches any of the words."""
     return rf"\b(?:{'|'.join(text.split())})\b"
 
 
@@ -33,12 +35,15 @@ LEXICON: dict[str, tuple[tuple[str, str], ...]] = {
         ("string", r'[rbf]?(?:"""[\s\S]*?"""|' + _STRING + r"|'(?:[^'\\\n]|\\.)*')"),
         (
             "keyword",
-            _words(
+            _match_words(
                 "and as assert break class continue def del elif else except finally for from if "
                 "import in is lambda not or pass raise return try while with yield None True False"
             ),
         ),
-        ("type", _words("jax jnp lax nn random linalg scipy special range len tuple float int")),
+        (
+            "type",
+            _match_words("jax jnp lax nn random linalg scipy special range len tuple float int"),
+        ),
         ("number", r"\b\d+(?:\.\d*)?(?:[eE][+-]?\d+)?"),
         ("operation", r"[A-Za-z_]\w*(?=\()"),
         ("attribute", r"@\w[\w.]*"),
@@ -60,9 +65,13 @@ LEXICON: dict[str, tuple[tuple[str, str], ...]] = {
         (
             "keyword",
             r"\bfunc\.(?:func|return|call)\b|"
-            + _words("module attributes public private return true false dense array applies init")
+            + _match_words(
+                "module attributes public private return true false dense array applies init"
+            )
             + "|"
-            + _words("across cond do reducer dims dimensions dim precision sizes contracting_dims"),
+            + _match_words(
+                "across cond do reducer dims dimensions dim precision sizes contracting_dims"
+            ),
         ),
         ("operation", r"\bcall\b|[a-z_]\w*(?:\.\w+)+"),
         ("number", _NUMBER),
@@ -76,7 +85,7 @@ LEXICON: dict[str, tuple[tuple[str, str], ...]] = {
             "type",
             r"\b(?:pred|token|[suc]\d+|bf16|f\d\w*)\[[\d,<=]*\](?:\{[\d,:()\w]*\})?",
         ),
-        ("keyword", _words("HloModule ENTRY ROOT true false")),
+        ("keyword", _match_words("HloModule ENTRY ROOT true false")),
         ("attribute", r"\b[a-z_]\w*(?==)"),
         ("operation", r"\b[a-z][\w-]*(?=\()"),
         ("number", _NUMBER),
@@ -85,7 +94,7 @@ LEXICON: dict[str, tuple[tuple[str, str], ...]] = {
     "jaxpr": (
         ("string", _STRING + r"|'[^'\n]*'"),
         ("type", r"\b(?:bool|[fuic]\d+|bf16|key<\w+>)\[[\w,]*\]"),
-        ("keyword", _words("lambda let in True False None")),
+        ("keyword", _match_words("lambda let in True False None")),
         ("attribute", r"\b[a-z_]\w*(?==)"),
         ("operation", r"\b[a-z_]\w{2,}"),
         ("value", r"\b[a-z]{1,2}\b"),
@@ -99,11 +108,17 @@ LEXICON: dict[str, tuple[tuple[str, str], ...]] = {
         ("value", r"%(?:[\w.$-]+|" + _STRING + ")"),
         ("symbol", r"@(?:[\w.$-]+|" + _STRING + ")"),
         ("attribute", r"#\d+|![\w.]+"),
-        ("type", _words("void half bfloat float double ptr label metadata token x") + r"|\bi\d+\b"),
-        ("keyword", _words("define declare target datalayout triple attributes global constant")),
+        (
+            "type",
+            _match_words("void half bfloat float double ptr label metadata token x") + r"|\bi\d+\b",
+        ),
+        (
+            "keyword",
+            _match_words("define declare target datalayout triple attributes global constant"),
+        ),
         (
             "operation",
-            _words(
+            _match_words(
                 "ret br switch unreachable fneg add fadd sub fsub mul fmul udiv sdiv fdiv urem "
                 "srem frem shl lshr ashr and or xor extractelement insertelement shufflevector "
                 "extractvalue insertvalue alloca load store fence cmpxchg atomicrmw getelementptr "
@@ -130,7 +145,7 @@ LEXICON: dict[str, tuple[tuple[str, str], ...]] = {
         ("symbol", r"^[\w.$]+:"),
         ("keyword", r"^[ \t]*\.[a-z]\w*"),
         ("operation", r"^[ \t]+[a-z]\w*"),
-        ("type", _words("byte word dword qword xmmword ymmword zmmword ptr offset")),
+        ("type", _match_words("byte word dword qword xmmword ymmword zmmword ptr offset")),
         (
             "value",
             r"\b(?:[re]?(?:[abcd]x|[sd]i|[sb]p|ip)|[abcd][lh]|[sd]il|[sb]pl|r\d+[dwb]?"
@@ -142,7 +157,7 @@ LEXICON: dict[str, tuple[tuple[str, str], ...]] = {
     ),
 }
 
-_OF_DIALECT = {
+_LANGUAGES = {
     "jaxpr": "jaxpr",
     "stablehlo": "mlir",
     "hlo": "hlo",
@@ -153,5 +168,10 @@ _ASSEMBLY = {"cpu": "x86", "gpu": "ptx"}
 
 
 def get_language(backend: str, dialect: str) -> str:
-    """The language of an IR section, by the words of its header; "" for one that isn't known."""
-    return _OF_DIALECT.get(dialect) or (_ASSEMBLY.get(backend, "") if dialect == "asm" else "")
+    """Return the language of an IR section, or "" if it is unknown.
+
+    Args:
+      backend: `"cpu"` or `"gpu"`, as in the section's header.
+      dialect: One of `dialects.DIALECTS`.
+    """
+    return _LANGUAGES.get(dialect) or (_ASSEMBLY.get(backend, "") if dialect == "asm" else "")

@@ -1,8 +1,8 @@
-// The page: reads its data, lists the rows, filters and searches them, keys, address and theme.
+// The page: it reads the data, lists, filters and searches the rows, and handles keys, address and theme.
 
 const byId = (id) => document.getElementById(id);
 const FILTERS = ["category", "split", "verified"];
-const THEMES = {system: ["◐", "as the system"], light: ["☀", "light"], dark: ["☾", "dark"]};
+const THEMES = {system: ["◐", "system"], light: ["☀", "light"], dark: ["☾", "dark"]};
 const DEBOUNCE = 120;
 let DATA;
 let items = [];
@@ -11,7 +11,7 @@ let current = -1;
 let texts = null;
 let waiting = 0;
 
-/** JSON, compressed, in base64 -> the data; nothing is fetched. */
+/** Decode the data: JSON, compressed, in base64. Nothing is fetched. */
 async function readData() {
   const coded = byId("data").textContent;
   const bytes = Uint8Array.from(atob(coded), (character) => character.charCodeAt(0));
@@ -24,7 +24,7 @@ async function start() {
   if (!window.DecompressionStream) {
     byId("count").textContent = "";
     byId("row").append(make("p", {class: "note"},
-      "This browser is too old for this page: it takes Chrome 80, Firefox 113, Safari 16.4, or newer."));
+      "This browser is too old for this page, which needs Chrome 80, Firefox 113, Safari 16.4 or newer."));
     document.body.classList.add("row");
     return;
   }
@@ -41,7 +41,7 @@ async function start() {
 }
 
 function valueOf(index, name) {
-  return name === "verified" ? DATA.rows[index].verified || "not told" : DATA.views[index][name];
+  return name === "verified" ? DATA.rows[index].verified || "unknown" : DATA.views[index][name];
 }
 
 function fillFilters() {
@@ -88,12 +88,12 @@ function filter() {
     if (fits) visible.push(index);
   });
   const count = `${visible.length} of ${items.length} rows`;
-  byId("count").textContent = visible.length ? count : "No row is like that";
+  byId("count").textContent = visible.length ? count : "No row matches";
   byId("clear").hidden = visible.length === items.length;
   markHits(document.querySelectorAll("main .code"), terms);
 }
 
-/** Show a row; `pushed`: the browser's Back returns from it. */
+/** Show a row. `pushed`: the browser's Back returns from it. */
 function select(index, pushed = false) {
   const address = `#id=${DATA.rows[index].id}`;
   if (location.hash !== address) {
@@ -111,7 +111,7 @@ function select(index, pushed = false) {
   showRow(index);
 }
 
-/** To the next row that is listed, or the one before; from a hidden one to the nearest. */
+/** Go to the next or previous listed row, and from a hidden row to the nearest listed one. */
 function step(by) {
   const after = visible.findIndex((index) => index >= current);
   let place = after < 0 ? visible.length : after;
@@ -208,13 +208,13 @@ function setTheme(name) {
   remember("theme", theme);
 }
 
-// A browser may keep nothing for a page from the file system; the page works without.
+// A browser may store nothing for a page from the file system. The page works without it.
 function remembered(name) {
   try { return localStorage.getItem(`jax_ir_synth.${name}`); } catch { return null; }
 }
 
 function remember(name, value) {
-  try { localStorage.setItem(`jax_ir_synth.${name}`, value); } catch { /* not kept */ }
+  try { localStorage.setItem(`jax_ir_synth.${name}`, value); } catch { /* not stored */ }
 }
 
 start().catch((error) => { byId("count").textContent = `This page is broken: ${error.message}`; });

@@ -1,4 +1,4 @@
-// Texts as elements: the words coloured by the lexicon, the lines of a difference, what is searched.
+// Texts as elements: coloured code, the lines of a difference, and the hits of a search.
 "use strict";
 
 // Longer texts are shown without colours.
@@ -6,7 +6,7 @@ const MAX_COLOURED = 400000;
 const MAX_HITS = 3000;
 const SIGNS = {" ": "", "-": "out", "+": "in", "@": "gap"};
 
-/** An element with attributes and children; text is never read as HTML. */
+/** Make an element with attributes and children. Text is never parsed as HTML. */
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -20,7 +20,7 @@ function make(tag, attributes = {}, ...children) {
 
 const scanners = new Map();
 
-/** The language's rules as one expression, whose n-th group is the n-th rule. */
+/** Join a language's rules into one expression. Its n-th group is the n-th rule. */
 function scanner(language) {
   if (!scanners.has(language)) {
     const rules = DATA.lexicon[language] || [];
@@ -30,7 +30,7 @@ function scanner(language) {
   return scanners.get(language);
 }
 
-/** A text's lines, each an array of [kind, text]; the kind is "" for what is plain. */
+/** Split a text into lines, each an array of [kind, text]. The kind of plain text is "". */
 function colouredLines(text, language) {
   const {kinds, joined} = scanner(language);
   if (!joined || text.length > MAX_COLOURED) return text.split("\n").map((line) => [["", line]]);
@@ -54,7 +54,7 @@ function colouredLines(text, language) {
   return lines;
 }
 
-/** The nodes of one coloured line; the parts in `changed`, [start, end] each, are marked. */
+/** The nodes of a coloured line. The parts in `changed`, each [start, end], are marked. */
 function lineNodes(pieces, changed = []) {
   const nodes = [];
   let at = 0;
@@ -94,7 +94,7 @@ function differenceBlock(lines, before, after, languages) {
   }));
 }
 
-/** `before`: characters that stand in front of the text. */
+/** Make a line. `before` is the number of characters before its text. */
 function line(pieces, attributes, before, ...nodes) {
   const element = make("span", attributes, ...nodes, "\n");
   const indent = /^ */.exec(pieces[0]?.[1] || "")[0].length;
@@ -106,7 +106,7 @@ function block(lines) {
   return make("pre", {class: "code", tabindex: "0"}, make("code", {}, ...lines));
 }
 
-/** Highlight each term, in lower case, in the blocks of code, and go to the first; where one can. */
+/** Highlight the terms, in lower case, in blocks of code, and scroll to the first hit, if possible. */
 function markHits(blocks, terms) {
   if (!window.CSS || !CSS.highlights) return;
   const hits = new Highlight();

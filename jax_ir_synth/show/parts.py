@@ -1,4 +1,4 @@
-"""A row's IR, cut into what is looked at at a time: one pass in one dialect, for both devices."""
+"""The parts of a row's IR. Each part is one pass in one dialect, for both devices."""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -7,9 +7,9 @@ from jax_ir_synth.schema.ir_section import IrSection
 from jax_ir_synth.schema.row_view import IR_COLUMNS, RowView
 
 PASSES = ("forward", "backward")
-# What an IR column's text is for.
+# The devices of the IR columns.
 TITLES = {"cpp": "CPU", "cuda": "CUDA"}
-# The IR columns that a choice of devices (see `config.DEVICES`) stands for.
+# The IR columns of each choice in `config.DEVICES`.
 COLUMNS_OF_DEVICE = {"cpu": ("cpp",), "cuda": ("cuda",), "both": tuple(IR_COLUMNS)}
 
 
@@ -17,8 +17,9 @@ class Part(NamedTuple):
     """One pass in one dialect.
 
     Attributes:
-      dialect, which: one of `dialects.DIALECTS`, one of PASSES.
-      columns: for each IR column that has it, the whole of that column's section.
+      dialect: One of `dialects.DIALECTS`.
+      which: One of PASSES.
+      columns: The complete section of each IR column that has the dialect.
     """
 
     dialect: str
@@ -27,12 +28,12 @@ class Part(NamedTuple):
 
     @property
     def texts(self) -> dict[str, str]:
-        """The text in each IR column."""
+        """The text of the pass in each IR column."""
         return {name: getattr(column, self.which) for name, column in self.columns.items()}
 
     @property
     def differs(self) -> bool:
-        """Whether the two devices' texts differ; False where one is missing."""
+        """Whether the texts of the two devices differ. False if one is missing."""
         return len(set(self.texts.values())) > 1
 
 
@@ -41,14 +42,15 @@ def list_parts(
     names: Collection[str] = tuple(IR_COLUMNS),
     passes: Collection[str] = PASSES,
 ) -> list[Part]:
-    """The parts of a row, dialect by dialect in the order of its columns.
+    """List the parts of a row, dialect by dialect, in the order of its columns.
 
     Args:
-      view: the row.
-      names: the IR columns to take; those that are null are left out.
-      passes: of PASSES, in the order wanted.
+      view: The row.
+      names: The IR columns to include. Null columns are left out.
+      passes: The passes to include, in this order.
 
-    Raises ValueError where an IR column's text is malformed.
+    Raises:
+      ValueError: The text of an IR column is malformed.
     """
     by_dialect: dict[str, dict[str, IrSection]] = {}
     for name, sections in view.sections.items():

@@ -4,14 +4,14 @@ const TITLES = {cpp: "CPU", cuda: "CUDA"};
 const SECTION = new RegExp(
   "^# JAX compiler IR \\(backend=(\\w+), dialect=(\\w+)(?:, target=([\\w:+.-]+))?\\)\\n" +
   "## Forward\\n([^]*?)\\n\\n## Backward \\([^\\n]*\\)\\n([^]*)\\n$");
-// What was chosen last stays for the next row.
+// The last choice stays for the next row.
 const chosen = {dialect: "", pass: "forward", side: "cpp", wrap: matchMedia("(max-width: 760px)").matches};
 
-/** The sections of an IR column by dialect; what the package's `read_sections` gives. */
+/** The sections of an IR column by dialect, as the package's `read_sections` parses them. */
 function sectionsOf(text) {
   const parts = text.split(/^(?=# JAX compiler IR \()/m);
   return Object.fromEntries(parts.map((part, number) => {
-    // A blank line stands between two.
+    // A blank line separates two sections.
     const own = number + 1 < parts.length ? part.slice(0, -1) : part;
     const [, backend, dialect, target, forward, backward] = own.match(SECTION);
     return [dialect, {backend, dialect, target: target || "", forward, backward}];
@@ -54,7 +54,7 @@ function head(row, view, filled) {
         make("span", {class: "chip main"}, view.category), make("span", {class: "chip"}, `row ${row.id}`),
         make("span", {class: "chip"}, view.split),
         make("span", {class: "chip", title: "How the row was proven"},
-          row.verified === "none" ? "not verified" : `verified: ${row.verified || "not told"}`),
+          row.verified === "none" ? "not verified" : `verified: ${row.verified || "unknown"}`),
         make("span", {class: view.differs ? "chip mark" : "chip"}, devices))));
 }
 
@@ -73,7 +73,7 @@ function copyButton(what, text) {
 
 function sourceCard(row) {
   const code = codeBlock(row.python, "python");
-  // It is short, and its column is narrow.
+  // The source is short, and its column is narrow.
   code.classList.add("wrap");
   code.setAttribute("aria-label", "Python source");
   return card("Python", bar("Python", copyButton("the source", () => row.python)), code);
@@ -102,7 +102,7 @@ function factsCard(row) {
       make("td", {class: "wide", title: text}, make("code", {}, text))))))));
 }
 
-/** A segmented choice of one of `options`, [value, label, usable] each. */
+/** A segmented choice. Each of `options` is [value, label, usable]. */
 function choice(name, legend, options, value) {
   return make("fieldset", {class: "choice", id: `choose-${name}`}, make("legend", {}, legend),
     ...options.map(([option, label, usable]) => make("label", {},
@@ -183,7 +183,7 @@ async function copy(text, what) {
     await navigator.clipboard.writeText(text);
     tell(`Copied ${what}`);
   } catch {
-    tell("The browser doesn't let this page copy; select the text instead");
+    tell("The browser doesn't allow this page to copy. Select the text instead.");
   }
 }
 
@@ -196,7 +196,7 @@ function save(row) {
 
 let telling = 0;
 
-/** A message that goes by itself. */
+/** Show a message for a short time. */
 function tell(text) {
   document.getElementById("told").textContent = text;
   clearTimeout(telling);

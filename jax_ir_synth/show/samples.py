@@ -1,28 +1,37 @@
-"""One row of each category as a page to read."""
+"""Samples: one row of each category, each as a Markdown page."""
 
 import difflib
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.schema.row_view import RowView
 from jax_ir_synth.terminal.markdown import fenced
 
-# A row that is quickly read and yet shows something: lines of Python, bytes of one IR column.
+# A sample is short, but not trivial: the lines of its Python, and the bytes of one IR column.
 LINES = range(6, 21)
 MAX_IR_BYTES = 12_000
-# Categories with more such rows are shown by one whose CPU and CUDA text differ.
+# If CPU and CUDA differ in a larger share of a category's rows, its sample is such a row.
 OFTEN = 0.1
 
 
 def get_file_name(category: str) -> str:
-    """The name of a category's file. Raises ValueError for what is none."""
+    """Return the file name of a category's sample.
+
+    Raises:
+      ValueError: There is no such category.
+    """
     if category not in CATEGORIES:
         raise ValueError(f"its type is of no category (={category!r:.60})")
     return f"{category}.md"
 
 
-def require_columns(row: dict) -> dict:
-    """The row itself. Raises ValueError if it lacks a column."""
+def require_columns(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row, after a check that it has all columns.
+
+    Raises:
+      ValueError: A column is missing.
+    """
     from jax_ir_synth.schema.columns import SCHEMA
 
     missing = [name for name in SCHEMA.names if name not in row]
@@ -32,24 +41,32 @@ def require_columns(row: dict) -> dict:
 
 
 def choose_rows(views: Iterable[RowView]) -> dict[str, RowView]:
-    """For each category there is, in the order of ids, the row to show."""
+    """Choose a sample for each category.
+
+    Returns:
+      The samples by category, in the order of the category's first id.
+    """
     chooser = Chooser()
     for view in views:
         chooser.add(view)
-    return chooser.chosen()
+    return chooser.choose()
 
 
 class Chooser:
-    """Chooses over rows that come one by one, whatever their order; keeps two of each category."""
+    """Chooses samples from rows that are added one by one, in any order.
 
-    def __init__(self):
-        # By category: the first id, how many differ and don't, the best of those and of these.
+    It stores at most two rows of each category.
+    """
+
+    def __init__(self) -> None:
+        # By category: the first id, the numbers of rows whose devices agree and differ, and the
+        # best row of each kind with its sort key.
         self._first: dict[str, int] = {}
         self._counts: dict[str, list[int]] = {}
-        self._best: dict[str, dict[bool, tuple[tuple, RowView]]] = {}
+        self._best: dict[str, dict[bool, tuple[tuple[bool, int, int], RowView]]] = {}
 
     def add(self, view: RowView) -> None:
-        """Looks at one more row."""
+        """Add a row."""
         number, category = view.row["id"], view.category
         self._first[category] = min(number, self._first.get(category, number))
         self._counts.setdefault(category, [0, 0])[view.differs] += 1
@@ -58,14 +75,14 @@ class Chooser:
         if view.differs not in best or misses < best[view.differs][0]:
             best[view.differs] = misses, view
 
-    def chosen(self) -> dict[str, RowView]:
-        """See `chosen`."""
+    def choose(self) -> dict[str, RowView]:
+        """Return the samples, see `choose_rows`."""
         return {
-            category: self._choice(category)
+            category: self._choose_row(category)
             for category in sorted(self._first, key=self._first.__getitem__)
         }
 
-    def _choice(self, category: str) -> RowView:
+    def _choose_row(self, category: str) -> RowView:
         alike, differ = self._counts[category]
         often_differs = differ > OFTEN * (alike + differ)
         best = self._best[category]
@@ -73,12 +90,17 @@ class Chooser:
 
 
 def _misses(view: RowView) -> tuple[bool, int]:
+    """Return whether the source's length is unsuitable, and the IR's size if it is too large."""
     size = max(len(text.encode()) for text in view.texts.values())
     return view.facts.lines not in LINES, size if size > MAX_IR_BYTES else 0
 
 
 def render_sample(view: RowView) -> str:
-    """The Markdown text for one row."""
+    """Render a row as a Markdown page.
+
+    Args:
+      view: A row with StableHLO.
+    """
     row, ir = view.row, view.ir
     parts = [
         f"# {view.category}: `{row['kernel_name']}`",
@@ -87,7 +109,7 @@ def render_sample(view: RowView) -> str:
         "## Python (`python`)",
         fenced("python", row["python"]),
         "## Arguments (`in_avals`, `argnums`)",
-        _arguments(row),
+        _render_arguments(row),
         f"## IR (`{next(iter(view.columns))}`)",
         "Forward:",
         fenced("mlir", ir.forward),
@@ -96,11 +118,11 @@ def render_sample(view: RowView) -> str:
     ]
     if len(view.texts) > 1:
         parts.append("## From the CPU's text (`cpp`) to CUDA's (`cuda`)")
-        parts.append(_difference(view))
+        parts.append(_render_difference(view))
     return "\n\n".join(parts) + "\n"
 
 
-def _arguments(row: Mapping) -> str:
+def _render_arguments(row: Mapping[str, Any]) -> str:
     lines = [
         "| | name | shape | dtype | from | to | differentiated |",
         "|--:|---|---|---|---|---|---|",
@@ -113,7 +135,7 @@ def _arguments(row: Mapping) -> str:
     return "\n".join(lines)
 
 
-def _difference(view: RowView) -> str:
+def _render_difference(view: RowView) -> str:
     if not view.differs:
         return "No difference but the header's `backend=gpu`."
     cpp, cuda = (view.row[name].splitlines() for name in ("cpp", "cuda"))

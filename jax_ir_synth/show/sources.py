@@ -1,8 +1,9 @@
-"""Where the rows come from: a saved dataset, or a config, whose rows are made when asked for."""
+"""Sources of rows: a saved dataset, or a config whose rows are generated on demand."""
 
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow
 
@@ -16,7 +17,7 @@ from jax_ir_synth.show.samples import require_columns
 from jax_ir_synth.storage.dataset_reader import open_saved
 from jax_ir_synth.terminal.progress import progress
 
-# How many ids an error names before it says up to which they go.
+# How many ids an error message lists before the last one.
 _NAMED = 3
 
 
@@ -27,22 +28,32 @@ class ShowError(ValueError):
 class SavedRows:
     """The rows of a saved dataset.
 
-    Args:
-      path: see `saved.open_saved`.
+    All methods raise `dataset_reader.DatasetError`, and ValueError for a malformed row.
 
-    All methods raise `saved.DatasetError`, and ValueError for a malformed row.
+    Args:
+      path: The dataset, see `dataset_reader.open_saved`.
+
+    Attributes:
+      title: A name of the dataset for readers.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path) -> None:
         self._path = path
         self.title = path.name or str(path)
 
     def one(self, id: int | None) -> RowView:
-        """The row of an id, or the first. Raises ShowError if there is none."""
+        """Return the row with an id.
+
+        Args:
+          id: The row's id. None for the first row.
+
+        Raises:
+          ShowError: There is no such row.
+        """
         ids = []
         for row, split in open_saved(self._path).rows:
             if id is None or row.get("id") == id:
-                return _view(row, split)
+                return _check_row(row, split)
             ids.append(row.get("id"))
         if id is None:
             raise ShowError(self._no_row())
@@ -53,15 +64,22 @@ class SavedRows:
         )
 
     def some(self, number: int) -> tuple[list[RowView], int]:
-        """At most `number` rows, chosen evenly, in the order of ids; and how many there are.
+        """Choose rows evenly over categories and splits.
 
-        Raises ShowError if there is none.
+        Args:
+          number: The largest number of rows.
+
+        Returns:
+          The rows in the order of ids, and how many rows the dataset has.
+
+        Raises:
+          ShowError: The dataset has no row.
         """
-        # Twice through the file, since it may be far larger than the memory.
+        # Read the file twice, because it may be far larger than the memory.
         order: list[tuple[int, int]] = []
         groups: list[tuple[str, str]] = []
         for row, split in open_saved(self._path).rows:
-            view = _view(row, split)
+            view = _check_row(row, split)
             order.append((view.row["id"], len(order)))
             groups.append((view.category, view.split))
         if not order:
@@ -70,7 +88,7 @@ class SavedRows:
         wanted = choose_evenly((groups[position] for _, position in order), number)
         positions = {order[rank][1] for rank in wanted}
         rows = enumerate(open_saved(self._path).rows)
-        chosen = [_view(*entry) for position, entry in rows if position in positions]
+        chosen = [_check_row(*entry) for position, entry in rows if position in positions]
         return sorted(chosen, key=lambda view: view.row["id"]), len(order)
 
     def _no_row(self) -> str:
@@ -78,39 +96,56 @@ class SavedRows:
 
 
 class GeneratedRows:
-    """The rows of a config; those that are shown are made, and no others.
+    """The rows of a config. Only the rows that are shown are generated.
 
     Args:
-      request: what is asked for; its `count` says how many rows there are.
+      request: The rows, of which there are `request.count`.
+
+    Attributes:
+      title: A name of the rows for readers.
     """
 
-    def __init__(self, request: Request):
+    def __init__(self, request: Request) -> None:
         self._request = request
         self.title = f"config {request.category}, seed {request.seed}"
 
     def one(self, id: int | None) -> RowView:
-        """The row of an id, or the first. Raises ShowError if there is none."""
+        """Return the row with an id.
+
+        Args:
+          id: The row's id. None for the first row.
+
+        Raises:
+          ShowError: There is no such row.
+        """
         request = self._request
         number = 0
         if id is not None:
             number = id if request.category == ALL else id // len(CATEGORIES)
-        # At most one; none for an id beyond the last.
+        # There is one place, or none for an id after the last one.
         for place in places(request, max(number, 0), max(number, 0) + 1):
             if id in (None, place.id):
-                for view in self._made(number):
+                for view in self._generate(number):
                     return view
                 raise ShowError(f"`--id` (={place.id}) is of a row that is left out, as said above")
         raise ShowError(f"`--id` (={id}) {self._ids()}")
 
     def some(self, number: int) -> tuple[list[RowView], int]:
-        """At most `number` rows, chosen evenly, in the order of ids; and how many there are."""
+        """Choose rows evenly over categories and splits, and generate them.
+
+        Args:
+          number: The largest number of rows.
+
+        Returns:
+          The rows in the order of ids, and how many rows the config has.
+        """
         groups = ((planned.category, planned.split) for planned in plan_rows(self._request))
         wanted = choose_evenly(groups, number)
-        made = (row for position in sorted(wanted) for row in self._made(position))
+        made = (row for position in sorted(wanted) for row in self._generate(position))
         return list(progress(made, len(wanted))), self._request.count
 
-    def _made(self, number: int) -> Iterator[RowView]:
-        """The row of this number; none where it is left out."""
+    def _generate(self, number: int) -> Iterator[RowView]:
+        """Generate a row by its number. Yield nothing if the row is left out."""
         from jax_ir_synth.generate.rows import rows
 
         planned = plan_rows(self._request, number, number + 1)
@@ -127,8 +162,8 @@ class GeneratedRows:
         )
 
 
-def _view(row: dict, split: str | None) -> RowView:
-    # Rows of earlier versions lack some columns.
+def _check_row(row: dict[str, Any], split: str | None) -> RowView:
+    # Rows of earlier versions lack the optional columns.
     row = require_columns(dict.fromkeys(OPTIONAL_COLUMNS) | row)
     try:
         pyarrow.RecordBatch.from_pylist([row], SCHEMA)

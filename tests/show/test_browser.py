@@ -68,7 +68,7 @@ def test_filters(open_page, path):
     page.select_option("#split", "test")
     assert ids(page) == [10 * k for k in range(COUNT) if k % 12 == 7]
     page.select_option("#verified", "interpreter")
-    assert ids(page) == [] and page.locator("#count").text_content() == "No row is like that"
+    assert ids(page) == [] and page.locator("#count").text_content() == "No row matches"
     page.click("#clear")
     assert len(ids(page)) == COUNT and page.locator("#clear").is_hidden()
     assert page.locator("#differing").text_content() == "12"

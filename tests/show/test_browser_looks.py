@@ -74,7 +74,7 @@ def test_the_theme_can_be_chosen_and_stays(open_page, path):
         theme = page.locator("html").get_attribute("data-theme")
         seen.append((page.locator("#theme").get_attribute("aria-label"), theme))
     assert seen == [
-        ("Theme: light", "light"), ("Theme: dark", "dark"), ("Theme: as the system", "dark"),
+        ("Theme: light", "light"), ("Theme: dark", "dark"), ("Theme: system", "dark"),
     ]  # fmt: skip
     page.emulate_media(color_scheme="light")
     soon(page, "html").to_have_attribute("data-theme", "light")
