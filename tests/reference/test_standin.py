@@ -9,15 +9,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
-from standin_cases import ARRAYS, AXES, BINARY, METHODS, REDUCTIONS, REST, UNARY
+from standin_cases import ARRAYS as OWN_ARRAYS
+from standin_cases import AXES, BINARY, METHODS, REDUCTIONS, REST, UNARY
 from standin_cases_control import CONTROL
 from standin_cases_jnp import JNP
+from standin_cases_records import RECORD_ARRAYS, RECORDS
 
 from jax_ir_synth.reference import source
 from jax_ir_synth.reference.numpy_jax import JAX, Library
 from jax_ir_synth.reference.numpy_jax.arrays import array
 from jax_ir_synth.reference.numpy_jax.trees import map_leaves
 
+ARRAYS = OWN_ARRAYS | RECORD_ARRAYS
 # Annotations alone; random names have a test file of their own, with every bit.
 NOT_CALLED = {"jax.Array", "jax.numpy.ndarray"}
 RANDOM = "jax.random."
@@ -36,6 +39,7 @@ def _texts():
             f"[{name}(z{axis}) for z in [{arrays}]]" for name in names.split() for axis in AXES
         )
         yield from (f"{name}(s)" for name in names.split())
+    yield from RECORDS
     for table in (JNP, REST, CONTROL, METHODS):
         yield from map(ast.unparse, ast.parse(f"({table})", mode="eval").body.elts)
 

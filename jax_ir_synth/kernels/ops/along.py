@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from jax_ir_synth.kernels.ops.base import Op, first_dtype, keep_bounds
+from jax_ir_synth.kernels.ops.examples import array, example
 from jax_ir_synth.kernels.ops.rules import (
     RAMP,
     axis_kept,
@@ -70,6 +71,10 @@ TABLE = (
         lambda o, p: o[0].samples * (1 + RAMP * 0.5 * o[0].shape[p["axis"]]),
         linear=True,
         ir_bytes=2630,
+        examples=(
+            example(array(4, 6), axis=1),
+            example(array(6), axis=0),
+        ),
     ),
     _cum(
         "cumprod",
@@ -78,6 +83,10 @@ TABLE = (
         accepts=_cumprod_ok,
         sized_as="cummax",
         doubles=True,
+        examples=(
+            example(array(4, 6, low=0.5, high=1.5), axis=1),
+            example(array(6, low=0.5, high=1.5), axis=0),
+        ),
     ),
     _cum(
         "cummax",
@@ -88,6 +97,10 @@ TABLE = (
         ),
         ir_bytes=8100,
         doubles=True,
+        examples=(
+            example(array(4, 6), axis=1),
+            example(array(6), axis=0),
+        ),
     ),
     _cum(
         "cummin",
@@ -98,6 +111,10 @@ TABLE = (
         ),
         sized_as="cummax",
         doubles=True,
+        examples=(
+            example(array(4, 6), axis=1),
+            example(array(6), axis=0),
+        ),
     ),
     _cum(
         "cumlogsumexp",
@@ -105,6 +122,10 @@ TABLE = (
         lambda o, p: o[0].samples * 0.5 + np.log(1 + RAMP * o[0].shape[p["axis"]]),
         sized_as="cummax",
         doubles=True,
+        examples=(
+            example(array(4, 6), axis=1),
+            example(array(6), axis=0),
+        ),
     ),
     _cum(
         "cumsum_reverse",
@@ -112,6 +133,10 @@ TABLE = (
         lambda o, p: o[0].samples * (1 + RAMP * 0.5 * o[0].shape[p["axis"]]),
         linear=True,
         sized_as="cumsum",
+        examples=(
+            example(array(4, 6), axis=1),
+            example(array(6), axis=0),
+        ),
     ),
     _cum(
         "cumprod_reverse",
@@ -120,6 +145,10 @@ TABLE = (
         accepts=_cumprod_ok,
         sized_as="cummax",
         doubles=True,
+        examples=(
+            example(array(4, 6, low=0.5, high=1.5), axis=1),
+            example(array(6, low=0.5, high=1.5), axis=0),
+        ),
     ),
     _cum(
         "cummax_reverse",
@@ -127,6 +156,10 @@ TABLE = (
         lambda o, p: np.maximum(o[0].samples, np.roll(o[0].samples, 1)) * 0.5 + 0.5 * o[0].samples,
         sized_as="cummax",
         doubles=True,
+        examples=(
+            example(array(4, 6), axis=1),
+            example(array(6), axis=0),
+        ),
     ),
     _cum(
         "cumlogsumexp_reverse",
@@ -134,6 +167,10 @@ TABLE = (
         lambda o, p: o[0].samples * 0.5 + np.log(1 + RAMP * o[0].shape[p["axis"]]),
         sized_as="cummax",
         doubles=True,
+        examples=(
+            example(array(4, 6), axis=1),
+            example(array(6), axis=0),
+        ),
     ),
     _softmax_like(
         "softmax",
@@ -144,6 +181,11 @@ TABLE = (
         ir_bytes=4820,
         role="softmax",
         centred=True,
+        examples=(
+            example(array(4, 5), axis=1),
+            example(array(5, 3), axis=0),
+            example(array(6), axis=0),
+        ),
     ),
     _softmax_like(
         "log_softmax",
@@ -151,12 +193,22 @@ TABLE = (
         lambda o, p: o[0].samples - math.log(np.exp(o[0].samples).mean() * o[0].shape[p["axis"]]),
         ir_bytes=3130,
         role="log",
+        examples=(
+            example(array(4, 5), axis=1),
+            example(array(5, 3), axis=0),
+            example(array(6), axis=0),
+        ),
     ),
     _softmax_like(
         "standardize",
         lambda o, p: (-math.sqrt(o[0].shape[p["axis"]]), math.sqrt(o[0].shape[p["axis"]])),
         lambda o, p: (o[0].samples - o[0].samples.mean()) / (o[0].samples.std() + 1e-3),
         centred=True,
+        examples=(
+            example(array(4, 5), axis=1),
+            example(array(5, 3), axis=0),
+            example(array(6), axis=0),
+        ),
     ),
     Op(
         "diff",
@@ -167,6 +219,10 @@ TABLE = (
         dtype=first_dtype,
         linear=True,
         role="diff",
+        examples=(
+            example(array(4, 6), axis=1),
+            example(array(6), axis=0),
+        ),
     ),
     Op(
         "top_k",
@@ -178,5 +234,9 @@ TABLE = (
         ),
         dtype=first_dtype,
         accepts=lambda o, p: o[0].ndim >= 1,
+        examples=(
+            example(array(4, 6), k=2),
+            example(array(6), k=3),
+        ),
     ),
 )

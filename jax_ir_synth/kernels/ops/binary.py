@@ -4,6 +4,7 @@ import numpy as np
 
 from jax_ir_synth.kernels.builder.values import Undrawable, Value
 from jax_ir_synth.kernels.ops.base import ANY, Op, bool_dtype, positive_or_negative
+from jax_ir_synth.kernels.ops.examples import array, example, integers
 
 NUMBERS = ("float32", "float16", "bfloat16", "int32")
 INT = {"dtypes": ("int32",), "smooth": False}
@@ -205,6 +206,11 @@ TABLE = (
         dull=True,
         scales=True,
         canonical=_inverse,
+        examples=(
+            example(array(4, 3), array(4, 3, low=0.5)),
+            example(array(4, 3), array(3, low=0.5)),
+            example(array(), array(5, low=0.5)),
+        ),
     ),
     _binary(
         "maximum",
@@ -239,6 +245,10 @@ TABLE = (
         _integer_pow_bounds,
         lambda o, p: o[0].samples ** p["n"],
         domain=((-4, 4),),
+        examples=(
+            example(array(4, 3), n=4),
+            example(array(5), n=5),
+        ),
     ),
     _binary(
         "remainder",
@@ -269,6 +279,7 @@ TABLE = (
             and not o[1].weak
         ),
         meets=_require_wrapping,
+        examples=(example(array(4, 3), array(4, 3, low=0.5)),),
     ),
     _binary(
         "arctan2",
@@ -277,6 +288,10 @@ TABLE = (
         bounds=_atan2_bounds,
         accepts=_atan2_accepts,
         ir_bytes=600,
+        examples=(
+            example(array(4, 3), array(4, 3, low=0.2)),
+            example(array(4, 3, low=0.2), array(4, 3)),
+        ),
     ),
     _binary(
         "hypot",
@@ -286,6 +301,10 @@ TABLE = (
         accepts=_one_away_from_zero,
         ir_bytes=19130,
         role="norm",
+        examples=(
+            example(array(4, 3), array(4, 3, low=0.2)),
+            example(array(5, low=0.2), array()),
+        ),
     ),
     _binary(
         "logaddexp",
@@ -310,6 +329,7 @@ TABLE = (
         bounds=lambda o, p: (-o[0].bound, o[0].bound),
         accepts=lambda o, p: positive_or_negative(o[0], 0.05),
         select=(1,),
+        examples=(example(array(4, 3, low=0.2), array(4, 3)),),
     ),
     # comparisons
     _binary(
@@ -397,6 +417,10 @@ TABLE = (
         **INT,
         ir_bytes=3470,
         title="",
+        examples=(
+            example(integers(4, 3), integers(4, 3, low=1, high=5)),
+            example(integers(4, 3), integers(3, low=1, high=5)),
+        ),
     ),
     _binary(
         "int_floor_divide",
@@ -405,6 +429,10 @@ TABLE = (
         accepts=_int_away_from_zero,
         **INT,
         ir_bytes=2580,
+        examples=(
+            example(integers(4, 3), integers(4, 3, low=1, high=5)),
+            example(integers(4, 3), integers(3, low=1, high=5)),
+        ),
     ),
     _binary(
         "int_div",
@@ -414,6 +442,7 @@ TABLE = (
             o[1].low >= 1 and o[0].shape == o[1].shape and not o[0].weak and not o[1].weak
         ),
         **INT,
+        examples=(example(integers(4, 3), integers(4, 3, low=1, high=5)),),
     ),
     _binary(
         "bitwise_and",

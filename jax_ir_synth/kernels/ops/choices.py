@@ -4,6 +4,7 @@ import numpy as np
 
 from jax_ir_synth.kernels.builder.values import Value, broadcast, promote
 from jax_ir_synth.kernels.ops.base import ANY, Op, bool_dtype, first_dtype, first_shape
+from jax_ir_synth.kernels.ops.examples import array, booleans, example, integers, made
 
 FLOATS = ("float32", "float16", "bfloat16")
 _LOG_FLOOR = {
@@ -115,6 +116,10 @@ TABLE = (
         dtypes=FLOATS,
         ir_bytes=5680,
         title="piecewise choice",
+        examples=(
+            example(booleans(4, 3), booleans(4, 3), array(4, 3), array(4, 3), 0.0),
+            example(booleans(5), booleans(5), array(5), array(5), array(5)),
+        ),
     ),
     Op(
         "select_n",
@@ -127,6 +132,10 @@ TABLE = (
         select=(0,),
         dtypes=FLOATS,
         ir_bytes=3180,
+        examples=(
+            example(integers(4, 3, low=0, high=2), array(4, 3), array(4, 3), array(4, 3)),
+            example(integers(low=0, high=2), array(5), array(5), array(5)),
+        ),
     ),
     # A logarithm of numbers that may be negative: only for a choice that leaves the NaNs out.
     Op(
@@ -140,6 +149,7 @@ TABLE = (
         dtype=first_dtype,
         dtypes=FLOATS,
         ir_bytes=0,
+        examples=(example(array(4, 3)),),
     ),
     Op(
         "isfinite",
@@ -151,6 +161,7 @@ TABLE = (
         dtype=bool_dtype,
         smooth=False,
         ir_bytes=600,
+        examples=(example(made("log_or_nan", array(4, 3))),),
     ),
     Op(
         "isnan",
@@ -163,6 +174,7 @@ TABLE = (
         smooth=False,
         dtypes=("float32",),
         ir_bytes=600,
+        examples=(example(made("log_or_nan", array(4, 3))),),
     ),
     Op(
         "masked_softmax",
@@ -178,5 +190,9 @@ TABLE = (
         select=(0,),
         dtypes=("float32",),
         centred=True,
+        examples=(
+            example(booleans(4, 5), array(4, 5), fill="-1e9"),
+            example(booleans(5), array(4, 5), fill="-1e30"),
+        ),
     ),
 )

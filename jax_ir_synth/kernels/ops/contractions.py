@@ -6,8 +6,16 @@ import numpy as np
 
 from jax_ir_synth.kernels.builder.values import Undrawable, Value, broadcast, promote
 from jax_ir_synth.kernels.ops.base import Op, first_dtype
+from jax_ir_synth.kernels.ops.examples import array, booleans, example, integers
 from jax_ir_synth.kernels.ops.products import einsum_shape
-from jax_ir_synth.kernels.ops.reductions import around, reduced_count, reduced_shape, spread, summed
+from jax_ir_synth.kernels.ops.reductions import (
+    REDUCED,
+    around,
+    reduced_count,
+    reduced_shape,
+    spread,
+    summed,
+)
 
 _FLOAT32 = ("float32",)
 
@@ -156,6 +164,7 @@ TABLE = (
         lambda o, p: summed(*spread(o[0]), reduced_count(o[0], p)),
         dtypes=_FLOAT32,
         linear=True,
+        examples=REDUCED,
     ),
     _reduced(
         "nanmin",
@@ -163,6 +172,7 @@ TABLE = (
         _same,
         lambda o, p: -_extreme((_negated(o[0]),), p),
         dtypes=_FLOAT32,
+        examples=REDUCED,
     ),
     _reduced(
         "norm_inf",
@@ -172,6 +182,10 @@ TABLE = (
             around(*(f * float(np.abs(o[0].samples).max()) for f in (0.9, 0.08))), 0, o[0].bound
         ),
         accepts=lambda o, p: len(p["axis"]) == 1,
+        examples=(
+            example(array(4, 5), axis=-1),
+            example(array(4, 5), axis=0, keepdims=True),
+        ),
     ),
     _reduced(
         "sum_where",
@@ -180,6 +194,10 @@ TABLE = (
         _some_sum,
         accepts=_conditional,
         select=(1,),
+        examples=(
+            example(array(4, 5), booleans(4, 5), axis=-1),
+            example(array(4, 5), booleans(5), axis=(0, 1)),
+        ),
     ),
     _reduced(
         "max_where",
@@ -188,9 +206,15 @@ TABLE = (
         _extreme,
         accepts=lambda o, p: _conditional(o, p) and p["initial"] <= o[0].low,
         select=(1,),
+        examples=(example(array(4, 5), booleans(4, 5), axis=-1, initial=-3.0),),
     ),
     _reduced(
-        "average", ((1, "jnp.average({0}{axis}, weights={1})"),), _same, _average, accepts=_weighted
+        "average",
+        ((1, "jnp.average({0}{axis}, weights={1})"),),
+        _same,
+        _average,
+        accepts=_weighted,
+        examples=(example(array(4, 5), array(4, 5, low=0.1), axis=-1),),
     ),
     _reduced(
         "quantile",
@@ -199,6 +223,11 @@ TABLE = (
         _quantile,
         dtypes=_FLOAT32,
         ir_bytes=11810,
+        examples=(
+            example(array(4, 5), axis=-1, q=0.25),
+            example(array(6), q=0.9),
+            example(array(4, 5), axis=0, keepdims=True, q=0.5),
+        ),
     ),
     _reduced(
         "trapezoid",
@@ -208,6 +237,10 @@ TABLE = (
         dtypes=_FLOAT32,
         accepts=lambda o, p: len(p["axis"]) == 1 and reduced_count(o[0], p) >= 4,
         linear=True,
+        examples=(
+            example(array(4, 5), axis=-1),
+            example(array(6)),
+        ),
     ),
     _window(
         "window_sum",
@@ -216,10 +249,36 @@ TABLE = (
         _window_sum_bounds,
         lambda o, p: summed(*spread(o[0]), _window_count(o, p)),
         linear=True,
+        examples=(
+            example(array(6, 5), window=2, stride=1),
+            example(array(8), window=3, stride=2),
+        ),
     ),
-    _window("window_max", "-jnp.inf", "lax.max", lambda o, p: (o[0].low, o[0].high), _extreme),
-    _einsum("einsum1", 'jnp.einsum("{equation}", {0})'),
-    _einsum("einsum3", 'jnp.einsum("{equation}", {0}, {1}, {2})', ir_bytes=600),
+    _window(
+        "window_max",
+        "-jnp.inf",
+        "lax.max",
+        lambda o, p: (o[0].low, o[0].high),
+        _extreme,
+        examples=(
+            example(array(6, 5), window=2, stride=1),
+            example(array(8), window=3, stride=2),
+        ),
+    ),
+    _einsum(
+        "einsum1",
+        'jnp.einsum("{equation}", {0})',
+        examples=(
+            example(array(4, 3), equation="ij->j"),
+            example(array(4, 3), equation="ij->ji"),
+        ),
+    ),
+    _einsum(
+        "einsum3",
+        'jnp.einsum("{equation}", {0}, {1}, {2})',
+        ir_bytes=600,
+        examples=(example(array(4, 3), array(4, 5), array(3), equation="ij,ik,j->k"),),
+    ),
     Op(
         "bincount",
         ((1, "jnp.bincount({0}, weights={1}, length={n})"),),
@@ -230,6 +289,7 @@ TABLE = (
         accepts=_counts,
         select=(0,),
         dtypes=_FLOAT32,
+        examples=(example(integers(8, low=0, high=3), array(8), n=4),),
     ),
 )
 

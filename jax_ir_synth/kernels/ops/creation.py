@@ -4,6 +4,7 @@ import numpy as np
 
 from jax_ir_synth.kernels.builder.values import SAMPLES
 from jax_ir_synth.kernels.ops.base import Op, first_dtype, first_shape
+from jax_ir_synth.kernels.ops.examples import array, example, integers
 from jax_ir_synth.kernels.ops.rules import (
     NUMBERS,
     RAMP,
@@ -60,6 +61,10 @@ TABLE = (
         ir_bytes=1120,
         role="zeros",
         dull=True,
+        examples=(
+            example(shape=(4, 3), dtype="float32"),
+            example(shape=(5,), dtype="int32"),
+        ),
     ),
     Op(
         "ones",
@@ -68,6 +73,10 @@ TABLE = (
         **_new,
         ir_bytes=600,
         dull=True,
+        examples=(
+            example(shape=(4, 3), dtype="float32"),
+            example(shape=(5,), dtype="int32"),
+        ),
     ),
     Op(
         "full",
@@ -76,6 +85,7 @@ TABLE = (
         lambda o, p: np.full(SAMPLES, p["value"]),
         **_new,
         dull=True,
+        examples=(example(shape=(4, 3), value=0.5, dtype="float32"),),
     ),
     Op(
         "zeros_like",
@@ -85,8 +95,22 @@ TABLE = (
         ir_bytes=1150,
         role="zeros",
         title="",
+        examples=(
+            example(array(4, 3)),
+            example(integers(5)),
+        ),
     ),
-    Op("ones_like", ((1, "jnp.ones_like({0})"),), **_filled(1.0, 1.0), **_like, title=""),
+    Op(
+        "ones_like",
+        ((1, "jnp.ones_like({0})"),),
+        **_filled(1.0, 1.0),
+        **_like,
+        title="",
+        examples=(
+            example(array(4, 3)),
+            example(integers(5)),
+        ),
+    ),
     Op(
         "full_like",
         ((1, "jnp.full_like({0}, {value})"),),
@@ -94,6 +118,7 @@ TABLE = (
         lambda o, p: np.full(SAMPLES, p["value"]),
         **_like,
         ir_bytes=1160,
+        examples=(example(array(4, 3), value=0.5),),
     ),
     Op(
         "arange",
@@ -104,6 +129,10 @@ TABLE = (
         ir_bytes=330,
         role="index",
         dull=True,
+        examples=(
+            example(shape=(6,), dtype="int32"),
+            example(shape=(6,), dtype="float32"),
+        ),
     ),
     Op(
         "linspace",
@@ -112,6 +141,7 @@ TABLE = (
         lambda o, p: p["start"] + (p["stop"] - p["start"]) * RAMP,
         **_new,
         ir_bytes=3240,
+        examples=(example(shape=(5,), dtype="float32", start=-1.0, stop=2.0),),
     ),
     Op(
         "eye",
@@ -121,6 +151,7 @@ TABLE = (
         **_new,
         ir_bytes=9410,
         title="",
+        examples=(example(shape=(4, 4), dtype="float32"),),
     ),
     Op(
         "broadcasted_iota",
@@ -128,5 +159,6 @@ TABLE = (
         lambda o, p: (0.0, float(p["shape"][p["dimension"]] - 1)),
         lambda o, p: np.round(RAMP * (p["shape"][p["dimension"]] - 1)),
         **_new,
+        examples=(example(shape=(4, 3), dtype="int32", dimension=1),),
     ),
 )

@@ -69,15 +69,24 @@ def definite(n: int) -> Operand:
 
 def default_examples(op) -> tuple[Example, ...]:
     """Examples of an elementwise operation, from its number of operands, domain and dtypes."""
-    dtype = op.dtypes[0]
-    spans = [_span(domain, dtype) for domain in op.domain]
-    if len(spans) == 1:
-        shapes = [((),), ((5,),), ((4, 3),)]
+    count = len(op.domain)
+    matrix, rest = (4, 3), (3,)
+    if count == 1:
+        shapes: tuple = (((),), ((5,),), (matrix,))
     else:
-        shapes = [((),) * len(spans), ((4, 3),) * len(spans), ((4, 3), *((3,),) * (len(spans) - 1))]
-    return tuple(
-        Example(tuple(Operand(s, *span, dtype) for s, span in zip(some, spans, strict=True)))
-        for some in shapes
+        shapes = (((),) * count, (matrix,) * count, (matrix, *(rest,) * (count - 1)))
+    calls = [_call(op, some, op.dtypes[0]) for some in shapes]
+    if op.dtypes[0] != "int32" and "int32" in op.dtypes:
+        calls.append(_call(op, (matrix,) * count, "int32"))
+    return tuple(calls)
+
+
+def _call(op, shapes, dtype: str) -> Example:
+    return Example(
+        tuple(
+            Operand(shape, *_span(domain, dtype), dtype)
+            for shape, domain in zip(shapes, op.domain, strict=True)
+        )
     )
 
 
@@ -85,7 +94,6 @@ def _span(domain: tuple[float, float], dtype: str) -> tuple[float, float]:
     """A part of the domain near zero, of the kind of number that the dtype holds."""
     if dtype == "bool":
         return 0, 1
-    least, most = (-8, 8) if dtype == "int32" else (-2.5, 2.5)
-    low = max(domain[0], least)
-    high = min(domain[1], most) if domain[0] < most else domain[0] + 2
-    return low, max(high, low + 1 if dtype == "int32" else high)
+    most = 8 if dtype == "int32" else 2.5
+    low = max(domain[0], -most)
+    return low, min(domain[1], most if low < most else low + 2)

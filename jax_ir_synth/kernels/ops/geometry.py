@@ -4,6 +4,7 @@ import numpy as np
 
 from jax_ir_synth.kernels.builder.values import Value
 from jax_ir_synth.kernels.ops.base import Op
+from jax_ir_synth.kernels.ops.examples import array, example
 
 
 def _products(x: Value, y: Value) -> tuple[float, float]:
@@ -33,5 +34,9 @@ TABLE = (
         _cross_sample,
         accepts=_of_three,
         ir_bytes=8780,
+        examples=(
+            example(array(4, 3), array(4, 3)),
+            example(array(4, 3), array(3)),
+        ),
     ),
 )

@@ -4,6 +4,7 @@ import numpy as np
 
 from jax_ir_synth.kernels.builder.values import Undrawable, broadcast
 from jax_ir_synth.kernels.ops.base import Op, first_dtype, first_shape, keep_bounds, keep_samples
+from jax_ir_synth.kernels.ops.examples import array, example, integers
 from jax_ir_synth.kernels.ops.reductions import spread, summed
 from jax_ir_synth.kernels.ops.rules import NUMBERS, RAMP, changing_axis, hull, interleaved
 
@@ -161,6 +162,10 @@ TABLE = (
         ir_bytes=4910,
         role="part",
         title="gathered rows",
+        examples=(
+            example(array(6, 3), integers(4, low=0, high=5), axis=0),
+            example(array(3, 6), integers(4, low=0, high=5), axis=1),
+        ),
     ),
     Op(
         "dynamic_index",
@@ -175,6 +180,7 @@ TABLE = (
         linear=True,
         ir_bytes=2130,
         title="",
+        examples=(example(array(6, 3), integers(low=0, high=5), axis=0),),
     ),
     Op(
         "take_along_axis",
@@ -188,6 +194,10 @@ TABLE = (
         dtypes=NUMBERS,
         linear=True,
         ir_bytes=4950,
+        examples=(
+            example(array(6, 3), integers(4, 3, low=0, high=5), axis=0),
+            example(array(4, 6), integers(4, 2, low=0, high=5), axis=1),
+        ),
     ),
     Op(
         "dynamic_slice",
@@ -204,6 +214,10 @@ TABLE = (
         dtypes=NUMBERS,
         linear=True,
         role="part",
+        examples=(
+            example(array(8, 3), integers(low=0, high=4), axis=0, length=3),
+            example(array(4, 8), integers(low=0, high=4), axis=1, length=2),
+        ),
     ),
     Op(
         "dynamic_update_slice",
@@ -219,23 +233,64 @@ TABLE = (
         select=(2,),
         dtypes=NUMBERS,
         linear=True,
+        examples=(
+            example(array(8, 3), array(2, 3), integers(low=0, high=5), axis=0),
+            example(array(8), array(3), integers(low=0, high=5), axis=0),
+        ),
     ),
-    _at("set", _first_two_hull, _first_two_mixed, linear=True, ir_bytes=1380),
-    _at("add", _accumulated_bounds, _accumulated_sample, linear=True, ir_bytes=2940),
+    _at(
+        "set",
+        _first_two_hull,
+        _first_two_mixed,
+        linear=True,
+        ir_bytes=1380,
+        examples=(
+            example(array(6, 3), array(3), index=2),
+            example(array(8), array(4), slice=(2, 6)),
+            example(array(6, 3), array(3), integers(low=0, high=5)),
+        ),
+    ),
+    _at(
+        "add",
+        _accumulated_bounds,
+        _accumulated_sample,
+        linear=True,
+        ir_bytes=2940,
+        examples=(
+            example(array(6, 3), array(3), index=2),
+            example(array(8), array(4), slice=(2, 6)),
+            example(array(6), array(4), integers(4, low=0, high=5)),
+        ),
+    ),
     _at(
         "multiply",
         _product_bounds,
         lambda o, p: o[0].samples * np.where(RAMP > 0.5, o[1].samples, 1.0),
+        examples=(
+            example(array(6, 3), array(3), index=2),
+            example(array(8), array(4), slice=(2, 6)),
+            example(array(6), array(), integers(low=0, high=5)),
+        ),
     ),
     _at(
         "max",
         _first_two_hull,
         lambda o, p: np.where(RAMP > 0.5, np.maximum(o[0].samples, o[1].samples), o[0].samples),
+        examples=(
+            example(array(6, 3), array(3), index=2),
+            example(array(8), array(4), slice=(2, 6)),
+            example(array(6), array(4), integers(4, low=0, high=5)),
+        ),
     ),
     _at(
         "min",
         _first_two_hull,
         lambda o, p: np.where(RAMP > 0.5, np.minimum(o[0].samples, o[1].samples), o[0].samples),
+        examples=(
+            example(array(6, 3), array(3), index=2),
+            example(array(8), array(4), slice=(2, 6)),
+            example(array(6), array(4), integers(4, low=0, high=5)),
+        ),
     ),
     Op(
         "one_hot",
@@ -248,6 +303,7 @@ TABLE = (
         dtypes=("int32",),
         accepts=lambda o, p: o[0].low >= 0 and o[0].high < p["n"],
         ir_bytes=980,
+        examples=(example(integers(6, low=0, high=3), n=4),),
     ),
     Op(
         "segment_sum",
@@ -263,5 +319,9 @@ TABLE = (
         accepts=lambda o, p: o[1].dtype == "int32" and o[1].low >= 0 and o[1].high < p["n"],
         ir_bytes=2390,
         title="segment sums",
+        examples=(
+            example(array(8), integers(8, low=0, high=3), n=4),
+            example(array(6, 3), integers(6, low=0, high=2), n=3),
+        ),
     ),
 )

@@ -6,9 +6,11 @@ elements' range does not tell: the caller passes `range=(low, high)` and `spread
 
 from jax_ir_synth.kernels.builder.values import Undrawable
 from jax_ir_synth.kernels.ops.base import Op, first_shape
+from jax_ir_synth.kernels.ops.examples import array, definite, example, made
 from jax_ir_synth.kernels.ops.reductions import around
 
 _F32 = ("float32",)
+FACTOR = made("cholesky", definite(4), range=(-4.0, 4.0), spread=1.0)
 
 
 def _known_range(operands, params):
@@ -25,10 +27,6 @@ def _square(operands, params):
     if len(shape) < 2 or shape[-1] != shape[-2]:
         raise Undrawable("a square matrix is wanted")
     return shape
-
-
-def _scalar(operands, params):
-    return _square(operands, params)[:-2]
 
 
 def _solved(operands, params):
@@ -51,21 +49,41 @@ TABLE = (
         shape=_square,
         ir_bytes=3410,
         role="cholesky",
+        examples=(example(definite(4), range=(-4.0, 4.0), spread=1.0),),
     ),
-    _op("solve", (4, "jnp.linalg.solve({0}, {1})"), shape=_solved, ir_bytes=8510),
-    _op("solve_pos", (1, 'jax.scipy.linalg.solve({0}, {1}, assume_a="pos")'), shape=_solved),
+    _op(
+        "solve",
+        (4, "jnp.linalg.solve({0}, {1})"),
+        shape=_solved,
+        ir_bytes=8510,
+        examples=(
+            example(definite(4), array(4), range=(-40.0, 40.0), spread=1.0),
+            example(definite(4), array(4, 2), range=(-40.0, 40.0), spread=1.0),
+        ),
+    ),
+    _op(
+        "solve_pos",
+        (1, 'jax.scipy.linalg.solve({0}, {1}, assume_a="pos")'),
+        shape=_solved,
+        examples=(
+            example(definite(4), array(4), range=(-40.0, 40.0), spread=1.0),
+            example(definite(4), array(4, 2), range=(-40.0, 40.0), spread=1.0),
+        ),
+    ),
     _op(
         "solve_lower",
         (1, "jax.scipy.linalg.solve_triangular({0}, {1}, lower=True)"),
         shape=_solved,
         ir_bytes=600,
         title="triangular solve",
+        examples=(example(FACTOR, array(4, 2), range=(-40.0, 40.0), spread=1.0),),
     ),
     _op(
         "cho_solve",
         (1, "jax.scipy.linalg.cho_solve(({0}, True), {1})"),
         shape=_solved,
         ir_bytes=5150,
+        examples=(example(FACTOR, array(4, 2), range=(-40.0, 40.0), spread=1.0),),
     ),
     _op(
         "inv",
@@ -74,14 +92,15 @@ TABLE = (
         shape=_square,
         ir_bytes=10080,
         title="inverse",
+        examples=(example(definite(4), range=(-40.0, 40.0), spread=1.0),),
     ),
-    _op("logdet", (1, "jnp.linalg.slogdet({0})[1]"), shape=_scalar),
     _op(
         "qr_r",
         (2, "jnp.linalg.qr({0})[1]"),
         (1, 'jnp.linalg.qr({0}, mode="r")'),
         shape=_square,
         ir_bytes=600,
+        examples=(example(definite(4), range=(-40.0, 40.0), spread=1.0),),
     ),
     _op(
         "eigvalsh",
@@ -89,10 +108,12 @@ TABLE = (
         (1, "jnp.linalg.eigh({0})[0]"),
         shape=lambda o, p: _square(o, p)[:-1],
         ir_bytes=600,
+        examples=(example(definite(4), range=(-40.0, 40.0), spread=1.0),),
     ),
     _op(
         "singular_values",
         (1, "jnp.linalg.svd({0}, compute_uv=False)"),
         shape=lambda o, p: _square(o, p)[:-1],
+        examples=(example(definite(4), range=(-40.0, 40.0), spread=1.0),),
     ),
 )

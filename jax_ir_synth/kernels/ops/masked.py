@@ -4,6 +4,7 @@ import numpy as np
 
 from jax_ir_synth.kernels.builder.values import SAMPLES, Undrawable, broadcast
 from jax_ir_synth.kernels.ops.base import Op, bool_dtype, first_dtype, first_shape, keep_bounds
+from jax_ir_synth.kernels.ops.examples import array, booleans, example
 from jax_ir_synth.kernels.ops.reductions import around, spread
 
 
@@ -61,6 +62,7 @@ TABLE = (
         dtype=first_dtype,
         accepts=_masked,
         select=(1,),
+        examples=(example(array(4, 5), booleans(4, 5, role="keeps_some"), instead=-1e9),),
     ),
     Op(
         "kept_max",
@@ -68,6 +70,7 @@ TABLE = (
         keep_bounds,
         _extreme(1),
         **_row,
+        examples=(example(array(4, 5), booleans(4, 5, role="keeps_some")),),
     ),
     Op(
         "kept_min",
@@ -75,6 +78,7 @@ TABLE = (
         keep_bounds,
         _extreme(-1),
         **_row,
+        examples=(example(array(4, 5), booleans(4, 5, role="keeps_some")),),
     ),
     Op(
         "kept_logsumexp",
@@ -85,6 +89,7 @@ TABLE = (
         lambda o, p: (o[0].low, o[0].high + float(np.log(o[0].shape[-1]))),
         _extreme(1),
         **_row,
+        examples=(example(array(4, 5), booleans(4, 5, role="keeps_some")),),
     ),
     Op(
         "kept_mean",
@@ -92,10 +97,32 @@ TABLE = (
         keep_bounds,
         lambda o, p: around(spread(o[0])[0], 0.5 * spread(o[0])[1]),
         **(_row | {"dtypes": ("float32",)}),
+        examples=(example(array(4, 5), booleans(4, 5, role="keeps_some")),),
     ),
-    Op("surely_finite", ((1, "jnp.isfinite({0})"),), sample=lambda o, p: _ALL, **_test, dull=True),
-    Op("never_nan", ((1, "jnp.isnan({0})"),), sample=lambda o, p: _NONE, **_test, dull=True),
-    Op("never_inf", ((1, "jnp.isinf({0})"),), sample=lambda o, p: _NONE, **_test, dull=True),
+    Op(
+        "surely_finite",
+        ((1, "jnp.isfinite({0})"),),
+        sample=lambda o, p: _ALL,
+        **_test,
+        dull=True,
+        examples=(example(array(4, 3)),),
+    ),
+    Op(
+        "never_nan",
+        ((1, "jnp.isnan({0})"),),
+        sample=lambda o, p: _NONE,
+        **_test,
+        dull=True,
+        examples=(example(array(4, 3)),),
+    ),
+    Op(
+        "never_inf",
+        ((1, "jnp.isinf({0})"),),
+        sample=lambda o, p: _NONE,
+        **_test,
+        dull=True,
+        examples=(example(array(4, 3)),),
+    ),
     Op(
         "through_int8",
         (
@@ -108,5 +135,6 @@ TABLE = (
         dtype=first_dtype,
         smooth=False,
         domain=((-127, 127),),
+        examples=(example(array(4, 3, low=-100.0, high=100.0)),),
     ),
 )

@@ -6,6 +6,7 @@ import numpy as np
 
 from jax_ir_synth.kernels.builder.values import Undrawable, broadcast
 from jax_ir_synth.kernels.ops.base import Op, first_dtype, first_shape, keep_bounds, keep_samples
+from jax_ir_synth.kernels.ops.examples import array, booleans, example, integers
 from jax_ir_synth.kernels.ops.rules import (
     NUMBERS,
     RAMP,
@@ -115,6 +116,10 @@ _MOVES = (
         ir_bytes=590,
         role="shaped",
         dull=True,
+        examples=(
+            example(array(4, 3), shape=(2, 6)),
+            example(array(6), shape=(3, 2)),
+        ),
     ),
     _move(
         "transpose",
@@ -129,6 +134,11 @@ _MOVES = (
         ir_bytes=770,
         role="shaped",
         dull=True,
+        examples=(
+            example(array(4, 3), perm=(1, 0)),
+            example(array(2, 3, 4), perm=(2, 0, 1)),
+            example(array(2, 3, 4), perm=(0, 2, 1)),
+        ),
     ),
     _move(
         "expand_dims",
@@ -141,6 +151,11 @@ _MOVES = (
         ir_bytes=600,
         dull=True,
         adds_axis=True,
+        examples=(
+            example(array(4, 3), axis=0),
+            example(array(4, 3), axis=2),
+            example(array(5), axis=1),
+        ),
     ),
     _move(
         "squeeze",
@@ -148,6 +163,10 @@ _MOVES = (
         _squeezed,
         ir_bytes=600,
         dull=True,
+        examples=(
+            example(array(4, 1), axis=1),
+            example(array(1, 5), axis=0),
+        ),
     ),
     _move(
         "broadcast_to",
@@ -156,18 +175,30 @@ _MOVES = (
         ir_bytes=600,
         role="shaped",
         dull=True,
+        examples=(
+            example(array(3), shape=(4, 3)),
+            example(array(), shape=(5,)),
+        ),
     ),
     _move(
         "tile",
         ((1, "jnp.tile({0}, {reps})"),),
         lambda o, p: tuple(n * r for n, r in zip(o[0].shape, p["reps"], strict=True)),
         role="shaped",
+        examples=(
+            example(array(4, 3), reps=(2, 1)),
+            example(array(5), reps=(2,)),
+        ),
     ),
     _move(
         "repeat",
         ((1, "jnp.repeat({0}, {repeats}, axis={axis:d})"),),
         changing_axis(lambda n, p: n * p["repeats"]),
         role="shaped",
+        examples=(
+            example(array(4, 3), repeats=2, axis=1),
+            example(array(5), repeats=3, axis=0),
+        ),
     ),
     _move(
         "flip",
@@ -175,6 +206,10 @@ _MOVES = (
         axis_kept,
         sample=lambda o, p: o[0].samples[::-1],
         ir_bytes=810,
+        examples=(
+            example(array(4, 3), axis=0),
+            example(array(6), axis=0),
+        ),
     ),
     _move(
         "roll",
@@ -182,20 +217,54 @@ _MOVES = (
         axis_kept,
         sample=lambda o, p: np.roll(o[0].samples, p["shift"]),
         ir_bytes=1200,
+        examples=(
+            example(array(4, 3), shift=1, axis=1),
+            example(array(6), shift=-2, axis=0),
+        ),
     ),
     _move(
         "pad",
         ((1, "jnp.pad({0}, {pads})"),),
         lambda o, p: tuple(n + sum(pair) for n, pair in zip(o[0].shape, p["pads"], strict=True)),
         bounds=with_zero,
+        examples=(
+            example(array(4, 3), pads=((1, 0), (0, 2))),
+            example(array(5), pads=((2, 1),)),
+        ),
     ),
     _move(
         "pad_edge",
         ((1, 'jnp.pad({0}, {pads}, mode="edge")'),),
         lambda o, p: tuple(n + sum(pair) for n, pair in zip(o[0].shape, p["pads"], strict=True)),
+        examples=(
+            example(array(4, 3), pads=((1, 0), (0, 2))),
+            example(array(5), pads=((2, 1),)),
+        ),
     ),
-    _move("slice", ((1, "{0:99}[{slice}]"),), _sliced, ir_bytes=140, role="part", dull=True),
-    _move("index", ((1, "{0:99}[{pick}]"),), _picked, ir_bytes=540, role="part", dull=True),
+    _move(
+        "slice",
+        ((1, "{0:99}[{slice}]"),),
+        _sliced,
+        ir_bytes=140,
+        role="part",
+        dull=True,
+        examples=(
+            example(array(4, 6), axis=1, start=1, stop=5, step=1),
+            example(array(8), axis=0, start=0, stop=8, step=2),
+        ),
+    ),
+    _move(
+        "index",
+        ((1, "{0:99}[{pick}]"),),
+        _picked,
+        ir_bytes=540,
+        role="part",
+        dull=True,
+        examples=(
+            example(array(4, 3), axis=1, index=2),
+            example(array(5), axis=0, index=0),
+        ),
+    ),
     _move(
         "diag",
         ((1, "jnp.diag({0})"),),
@@ -203,15 +272,39 @@ _MOVES = (
         bounds=with_zero,
         ir_bytes=13170,
         title="diagonal",
+        examples=(example(array(4)),),
     ),
     _move(
         "diagonal",
         ((2, "jnp.diagonal({0})"), (1, "jnp.diag({0})")),
         lambda o, p: (min(with_ndim(o[0], 2).shape),),
         ir_bytes=3750,
+        examples=(
+            example(array(4, 4)),
+            example(array(4, 3)),
+        ),
     ),
-    _move("tril", ((1, "jnp.tril({0})"),), _square, bounds=with_zero),
-    _move("sort", ((1, "jnp.sort({0}, axis={axis:d})"),), axis_kept, linear=False, ir_bytes=3810),
+    _move(
+        "tril",
+        ((1, "jnp.tril({0})"),),
+        _square,
+        bounds=with_zero,
+        examples=(
+            example(array(4, 4)),
+            example(array(4, 3)),
+        ),
+    ),
+    _move(
+        "sort",
+        ((1, "jnp.sort({0}, axis={axis:d})"),),
+        axis_kept,
+        linear=False,
+        ir_bytes=3810,
+        examples=(
+            example(array(4, 3), axis=0),
+            example(array(6), axis=0),
+        ),
+    ),
     Op(
         "argsort",
         ((1, "jnp.argsort({0}, axis={axis:d})"),),
@@ -221,6 +314,10 @@ _MOVES = (
         dtype=lambda o, p: "int32",
         smooth=False,
         role="index",
+        examples=(
+            example(array(4, 3), axis=0),
+            example(array(6), axis=0),
+        ),
     ),
 )
 
@@ -251,6 +348,11 @@ _CONVERT = Op(
     accepts=lambda o, p: o[0].dtype != p["dtype"],
     ir_bytes=0,
     dull=True,
+    examples=(
+        example(array(4, 3), dtype="int32"),
+        example(integers(5), dtype="float32"),
+        example(booleans(4, 3), dtype="float32"),
+    ),
 )
 
 
@@ -291,6 +393,11 @@ _JOINS = (
         linear=True,
         ir_bytes=600,
         title="",
+        examples=(
+            example(array(4, 3), array(2, 3), axis=0),
+            example(array(4, 3), array(4, 2), axis=1),
+            example(array(5), array(4), axis=0),
+        ),
     ),
     Op(
         "stack",
@@ -302,6 +409,10 @@ _JOINS = (
         linear=True,
         ir_bytes=800,
         adds_axis=True,
+        examples=(
+            example(array(4, 3), array(4, 3), axis=0),
+            example(array(5), array(5), array(5), axis=1),
+        ),
     ),
 )
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from jax_ir_synth.kernels.builder.values import Undrawable, Value, promote
 from jax_ir_synth.kernels.ops.base import Op, first_dtype
+from jax_ir_synth.kernels.ops.examples import array, example
 from jax_ir_synth.kernels.ops.reductions import spread, summed
 from jax_ir_synth.kernels.ops.rules import (
     with_ndim,
@@ -95,6 +96,10 @@ TABLE = (
         ir_bytes=1070,
         role="matmul",
         title="contraction",
+        examples=(
+            example(array(4, 3), array(4, 5), equation="ij,ik->jk"),
+            example(array(4, 3), array(4, 3), equation="ij,ij->i"),
+        ),
     ),
     _contract(
         "matmul",
@@ -110,6 +115,12 @@ TABLE = (
         ir_bytes=750,
         role="matmul",
         title="projection",
+        examples=(
+            example(array(4, 3), array(3, 5)),
+            example(array(4, 3), array(3)),
+            example(array(5), array(5)),
+            example(array(2, 4, 3), array(2, 3, 5)),
+        ),
     ),
     _contract(
         "vdot",
@@ -118,12 +129,20 @@ TABLE = (
         # A matrix is flattened first, which no einsum does.
         equation=lambda o, p: "i,i->" if o[0].ndim == 1 else None,
         ir_bytes=160,
+        examples=(
+            example(array(5), array(5)),
+            example(array(4, 3), array(4, 3)),
+        ),
     ),
     _contract(
         "tensordot",
         ((1, "jnp.tensordot({0}, {1}, axes={axes})"),),
         lambda o, p: {1: "ij,jk->ik", 2: "ij,ij->"}[p["axes"]],
         ir_bytes=600,
+        examples=(
+            example(array(4, 3), array(3, 5), axes=1),
+            example(array(4, 3), array(4, 3), axes=2),
+        ),
     ),
     _contract(
         "outer",
@@ -131,6 +150,7 @@ TABLE = (
         lambda o, p: "i,j->ij",
         equation=None,  # lowered as a product of broadcast vectors
         ir_bytes=3840,
+        examples=(example(array(4), array(5)),),
     ),
     Op(
         "trace",
@@ -141,6 +161,10 @@ TABLE = (
         dtype=first_dtype,
         linear=True,
         ir_bytes=3250,
+        examples=(
+            example(array(4, 4)),
+            example(array(4, 3)),
+        ),
     ),
     Op(
         "convolve",
@@ -153,6 +177,11 @@ TABLE = (
         shape=lambda o, p: _convolved(*o, p["mode"]),
         dtypes=("float32",),
         ir_bytes=3790,
+        examples=(
+            example(array(8), array(3), mode="same"),
+            example(array(8), array(3), mode="valid"),
+            example(array(8), array(3), mode="full"),
+        ),
     ),
 )
 

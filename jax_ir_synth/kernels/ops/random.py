@@ -4,11 +4,16 @@ import numpy as np
 
 from jax_ir_synth.kernels.builder.values import SAMPLES
 from jax_ir_synth.kernels.ops.base import Op
+from jax_ir_synth.kernels.ops.examples import array, example, key, made
 
 _RAMP = (np.arange(SAMPLES) * 7 % SAMPLES + 0.5) / SAMPLES
 _NORMAL = np.array(
     [-1.6, 0.4, 1.1, -0.3, 0.8, -1.0, 0.1, 1.7, -0.6, 0.3, -1.3, 1.3, -0.1, 0.6, -0.8, -0.6]
 )
+
+
+# An example of what only a typed key is for: XLA's own generator splits and folds.
+KEY = made("new_unsafe_rbg_key", seed=7)
 
 
 def _is_key(operands, params):
@@ -27,6 +32,8 @@ def _key_op(name, spellings, **options):
         smooth=False,
         checked=False,
         dtypes=("uint32",),
+        role="key",
+        title="",
         **options,
     )
 
@@ -58,15 +65,23 @@ def _integer_samples(params):
 # Extremes in float32: a normal draw is sqrt(2) erf_inv(u) with |u| < 1 - 2^-24, an exponential one
 # -log1p(-u) with u <= 1 - 2^-23, and so on.
 TABLE = (
-    _key_op("new_rbg_key", ((1, 'jax.random.key({seed}, impl="rbg")'),), ir_bytes=3540, title=""),
+    _key_op(
+        "new_rbg_key",
+        ((1, 'jax.random.key({seed}, impl="rbg")'),),
+        ir_bytes=3540,
+        examples=(example(seed=7),),
+    ),
     _key_op(
         "new_unsafe_rbg_key",
         ((1, 'jax.random.key({seed}, impl="unsafe_rbg")'),),
         ir_bytes=5060,
-        title="",
+        examples=(example(seed=7),),
     ),
     _key_op(
-        "fold_in", ((1, "jax.random.fold_in({0}, {data})"),), ir_bytes=1300, role="key", title=""
+        "fold_in",
+        ((1, "jax.random.fold_in({0}, {data})"),),
+        ir_bytes=1300,
+        examples=(example(KEY, data=3),),
     ),
     _draw(
         "random_normal",
@@ -76,6 +91,10 @@ TABLE = (
         _NORMAL,
         ir_bytes=2450,
         title="noise",
+        examples=(
+            example(key(), shape=(4, 3)),
+            example(KEY, shape=(5,)),
+        ),
     ),
     _draw(
         "random_uniform",
@@ -84,6 +103,10 @@ TABLE = (
         1.0,
         _uniform_samples,
         sized_as="random_normal",
+        examples=(
+            example(key(), shape=(4, 3)),
+            example(KEY, shape=(5,)),
+        ),
     ),
     _draw(
         "random_uniform_between",
@@ -92,6 +115,7 @@ TABLE = (
         1.0,
         _uniform_samples,
         sized_as="random_normal",
+        examples=(example(key(), shape=(4, 3), low=-1.0, high=1.0),),
     ),
     _draw(
         "random_bernoulli",
@@ -102,6 +126,7 @@ TABLE = (
         dtype="bool",
         ir_bytes=3090,
         title="dropout",
+        examples=(example(key(), shape=(4, 3), p=0.8),),
     ),
     _draw(
         "random_integers",
@@ -110,6 +135,7 @@ TABLE = (
         1,
         _integer_samples,
         dtype="int32",
+        examples=(example(KEY, shape=(6,), low=0, high=4, above=5),),
     ),
     _draw(
         "random_exponential",
@@ -118,6 +144,10 @@ TABLE = (
         17.0,
         -np.log(1 - _RAMP),
         sized_as="random_normal",
+        examples=(
+            example(key(), shape=(4, 3)),
+            example(KEY, shape=(5,)),
+        ),
     ),
     _draw(
         "random_gumbel",
@@ -126,6 +156,10 @@ TABLE = (
         17.0,
         -np.log(-np.log(_RAMP)),
         sized_as="random_normal",
+        examples=(
+            example(key(), shape=(4, 3)),
+            example(KEY, shape=(5,)),
+        ),
     ),
     _draw(
         "random_laplace",
@@ -134,6 +168,10 @@ TABLE = (
         17.0,
         _NORMAL * 1.4,
         sized_as="random_normal",
+        examples=(
+            example(key(), shape=(4, 3)),
+            example(KEY, shape=(5,)),
+        ),
     ),
     _draw(
         "random_truncated",
@@ -142,6 +180,7 @@ TABLE = (
         2.0,
         _NORMAL * 0.8,
         sized_as="random_normal",
+        examples=(example(key(), shape=(4, 3), low=-2.0, high=1.0),),
     ),
     _draw(
         "random_rademacher",
@@ -151,6 +190,10 @@ TABLE = (
         np.where(_RAMP > 0.5, 1.0, -1.0),
         dtype="int32",
         sized_as="random_normal",
+        examples=(
+            example(key(), shape=(4, 3)),
+            example(KEY, shape=(5,)),
+        ),
     ),
     Op(
         "random_permutation",
@@ -163,6 +206,7 @@ TABLE = (
         select=(0,),
         dtypes=("uint32",),
         linear=True,
+        examples=(example(KEY, array(6)),),
     ),
     Op(
         "random_choice",
@@ -179,6 +223,7 @@ TABLE = (
         dtypes=("uint32",),
         linear=True,
         ir_bytes=12200,
+        examples=(example(KEY, array(6), shape=(4,)),),
     ),
     Op(
         "random_categorical",
@@ -190,5 +235,6 @@ TABLE = (
         accepts=_is_key,
         smooth=False,
         dtypes=("uint32",),
+        examples=(example(KEY, array(4, 5)),),
     ),
 )

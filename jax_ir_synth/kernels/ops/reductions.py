@@ -6,6 +6,7 @@ import numpy as np
 
 from jax_ir_synth.kernels.builder.values import SAMPLES, Undrawable, Value
 from jax_ir_synth.kernels.ops.base import Op
+from jax_ir_synth.kernels.ops.examples import array, booleans, example, integers
 
 # Fixed, standardised offsets: how far a reduction's samples spread around what is expected of it.
 _Z = np.array(
@@ -14,6 +15,13 @@ _Z = np.array(
 assert _Z.shape == (SAMPLES,)
 
 NUMBERS = ("float32", "float16", "bfloat16", "int32")
+# Examples of a reduction: along one axis, of all elements, and with the axis kept.
+REDUCED = (
+    example(array(4, 5), axis=-1),
+    example(array(6)),
+    example(array(4, 5), axis=0, keepdims=True),
+    example(array(2, 4, 5), axis=(0, 2)),
+)
 
 
 def normalise_axes(axis, ndim: int) -> tuple[int, ...]:
@@ -168,6 +176,7 @@ TABLE = (
         linear=True,
         ir_bytes=1130,
         role="sum",
+        examples=REDUCED,
     ),
     _reduction(
         "mean",
@@ -177,6 +186,7 @@ TABLE = (
         linear=True,
         ir_bytes=1580,
         role="mean",
+        examples=REDUCED,
     ),
     _reduction(
         "prod",
@@ -184,6 +194,11 @@ TABLE = (
         _power_bounds,
         lambda x, n, m, s: np.exp(n * math.log(m) + math.sqrt(n) * s / m * _Z),
         accepts=lambda o, p: o[0].low >= 0.4 and o[0].high <= 1.8 and reduced_count(o[0], p) <= 12,
+        examples=(
+            example(array(4, 5, low=0.5, high=1.5), axis=-1),
+            example(array(5, low=0.5, high=1.5)),
+            example(array(2, 4, low=0.5, high=1.5), axis=(0, 1), keepdims=True),
+        ),
     ),
     _reduction(
         "max",
@@ -194,6 +209,7 @@ TABLE = (
         ir_bytes=1540,
         role="max",
         title="maximum",
+        examples=REDUCED,
     ),
     _reduction(
         "min",
@@ -204,6 +220,7 @@ TABLE = (
         ir_bytes=1300,
         role="max",
         title="minimum",
+        examples=REDUCED,
     ),
     _reduction(
         "var",
@@ -213,6 +230,7 @@ TABLE = (
         min_count=4,
         ir_bytes=5560,
         role="var",
+        examples=REDUCED,
     ),
     _reduction(
         "std",
@@ -223,6 +241,7 @@ TABLE = (
         accepts=lambda o, p: o[0].samples.std() > 0.1,
         ir_bytes=9030,
         role="var",
+        examples=REDUCED,
     ),
     _reduction(
         "norm",
@@ -233,6 +252,11 @@ TABLE = (
         min_count=3,
         ir_bytes=2730,
         role="norm",
+        examples=(
+            example(array(4, 5), axis=-1),
+            example(array(6)),
+            example(array(4, 5), axis=0, keepdims=True),
+        ),
     ),
     _reduction(
         "norm_l1",
@@ -244,6 +268,10 @@ TABLE = (
         accepts=lambda o, p: len(p["axis"]) == 1,
         role="norm",
         title="L1 norm",
+        examples=(
+            example(array(4, 5), axis=-1),
+            example(array(4, 5), axis=0, keepdims=True),
+        ),
     ),
     _reduction(
         "logsumexp",
@@ -256,6 +284,7 @@ TABLE = (
         ir_bytes=6570,
         role="log",
         title="log-sum-exp",
+        examples=REDUCED,
     ),
     _reduction(
         "median",
@@ -265,6 +294,7 @@ TABLE = (
         dtypes=("float32",),
         ir_bytes=10600,
         role="mean",
+        examples=REDUCED,
     ),
     _reduction(
         "nanmean",
@@ -273,6 +303,7 @@ TABLE = (
         lambda x, n, m, s: around(m, s / math.sqrt(n)),
         dtypes=("float32",),
         role="mean",
+        examples=REDUCED,
     ),
     _reduction(
         "nanmax",
@@ -280,6 +311,7 @@ TABLE = (
         _same,
         lambda x, n, m, s: around(m + _tail(n) * s, s / math.log(n + 2)),
         dtypes=("float32",),
+        examples=REDUCED,
     ),
     _reduction(
         "ptp",
@@ -287,6 +319,7 @@ TABLE = (
         lambda o, p: (0.0, o[0].high - o[0].low),
         lambda x, n, m, s: around(2 * _tail(n) * s, s / math.log(n + 2)),
         min_count=4,
+        examples=REDUCED,
     ),
     _reduction(
         "any",
@@ -296,6 +329,11 @@ TABLE = (
         checked=False,
         **_bool,
         ir_bytes=1000,
+        examples=(
+            example(booleans(4, 5), axis=-1),
+            example(booleans(6)),
+            example(booleans(4, 5), axis=0, keepdims=True),
+        ),
     ),
     _reduction(
         "all",
@@ -305,6 +343,11 @@ TABLE = (
         checked=False,
         **_bool,
         ir_bytes=600,
+        examples=(
+            example(booleans(4, 5), axis=-1),
+            example(booleans(6)),
+            example(booleans(4, 5), axis=0, keepdims=True),
+        ),
     ),
     _reduction(
         "count_nonzero",
@@ -313,6 +356,11 @@ TABLE = (
         lambda x, n, m, s: np.round(summed(m, s, n)),
         **(_bool | {"dtype": lambda o, p: "int32"}),
         ir_bytes=600,
+        examples=(
+            example(booleans(4, 5), axis=-1),
+            example(booleans(6)),
+            example(booleans(4, 5), axis=0, keepdims=True),
+        ),
     ),
     _indexes(
         "argmax",
@@ -320,6 +368,21 @@ TABLE = (
         ir_bytes=2000,
         role="index",
         title="best index",
+        examples=(
+            example(array(4, 5), axis=-1),
+            example(array(6)),
+            example(integers(4, 5), axis=0),
+        ),
     ),
-    _indexes("argmin", ((5, "jnp.argmin({0}{axis:second})"),), ir_bytes=1090, role="index"),
+    _indexes(
+        "argmin",
+        ((5, "jnp.argmin({0}{axis:second})"),),
+        ir_bytes=1090,
+        role="index",
+        examples=(
+            example(array(4, 5), axis=-1),
+            example(array(6)),
+            example(integers(4, 5), axis=0),
+        ),
+    ),
 )

@@ -4,6 +4,7 @@ import numpy as np
 
 from jax_ir_synth.kernels.builder.values import Undrawable
 from jax_ir_synth.kernels.ops.base import Op, first_dtype
+from jax_ir_synth.kernels.ops.examples import array, example
 from jax_ir_synth.kernels.ops.reductions import around, spread
 
 
@@ -55,6 +56,10 @@ TABLE = (
         shape=_whole,
         **_f32,
         ir_bytes=1400,
+        examples=(
+            example(array(8)),
+            example(array(4, 6)),
+        ),
     ),
     Op(
         "fft_imag",
@@ -64,6 +69,10 @@ TABLE = (
         shape=_halved,
         **_f32,
         ir_bytes=3610,
+        examples=(
+            example(array(8)),
+            example(array(4, 6)),
+        ),
     ),
     Op(
         "fft_filter",
@@ -73,5 +82,6 @@ TABLE = (
         shape=_gains,
         **_f32,
         ir_bytes=10020,
+        examples=(example(array(4, 8), array(5, low=0.2), length=8),),
     ),
 )

@@ -4,6 +4,7 @@ import numpy as np
 
 from jax_ir_synth.kernels.builder.values import broadcast, promote
 from jax_ir_synth.kernels.ops.base import ANY, Op
+from jax_ir_synth.kernels.ops.examples import array, booleans, example, integers
 
 NUMBERS = ("float32", "float16", "bfloat16", "int32")
 
@@ -66,6 +67,11 @@ TABLE = (
         dtypes=NUMBERS,
         ir_bytes=1590,
         title="masked combination",
+        examples=(
+            example(booleans(4, 3), array(4, 3), array(3)),
+            example(booleans(), array(4, 3), array(4, 3)),
+            example(booleans(4, 3), integers(4, 3), integers(4, 3)),
+        ),
     ),
     Op(
         "select",
@@ -78,6 +84,10 @@ TABLE = (
         dtypes=NUMBERS,
         ir_bytes=430,
         title="masked combination",
+        examples=(
+            example(booleans(4, 3), array(4, 3), array(4, 3)),
+            example(booleans(), array(5), array(5)),
+        ),
     ),
     Op(
         "clip",
@@ -89,6 +99,10 @@ TABLE = (
         dtype=_first,
         dtypes=NUMBERS,
         ir_bytes=6580,
+        examples=(
+            example(array(4, 3), -0.5, 1.0),
+            example(array(4, 3), array(3, low=-2.0, high=-1.0), array(low=0.0, high=1.0)),
+        ),
     ),
     Op(
         "clamp",
@@ -98,5 +112,6 @@ TABLE = (
         accepts=lambda o, p: _clip_accepts(o, p) and o[1].ndim == o[2].ndim == 0,
         dtype=_first,
         dtypes=("float32", "int32"),
+        examples=(example(array(4, 3), -0.5, 1.0),),
     ),
 )

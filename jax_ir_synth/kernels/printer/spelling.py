@@ -249,19 +249,33 @@ _PARAMETERS = {
 }
 
 
+def fitting(node: Value) -> list[tuple[int, str]]:
+    """`(weight, template)` of each spelling that may stand for the node."""
+    return [
+        (weight, template)
+        for weight, template, *condition in OPS[node.op].spellings
+        if not condition or _CONDITIONS[condition[0]](node)
+    ]
+
+
 def spell(node: Value, texts: list[Text], stream: Stream) -> Text:
-    """The expression of `node`, whose operands' texts are given."""
-    choices = [s for s in OPS[node.op].spellings if len(s) < 3 or _CONDITIONS[s[2]](node)]
+    """Draws one of the node's spellings; `texts` are those of its operands."""
+    choices = fitting(node)
     template = (
         choices[0][1]
         if len(choices) == 1
-        else stream.weighted(choices, tuple(s[0] for s in choices))[1]
+        else stream.weighted(choices, tuple(weight for weight, _ in choices))[1]
     )
+    return fill(template, node, texts, stream)
+
+
+def fill(template: str, node: Value, texts: list[Text], stream: Stream) -> Text:
+    """Puts operands and parameters into a template."""
     precedence = ATOM
     if template[2:3] == "|":
         precedence, template = int(template[:2]), template[3:]
 
-    def fill(match: re.Match) -> str:
+    def field(match: re.Match) -> str:
         name, spec = match.groups()
         if name == "*":
             return ", ".join(texts)
@@ -278,5 +292,5 @@ def spell(node: Value, texts: list[Text], stream: Stream) -> Text:
         value = node.params[name]
         return number(value) if isinstance(value, float) else repr(value)
 
-    text = _FIELD.sub(fill, template)
+    text = _FIELD.sub(field, template)
     return Text(text.replace("(, ", "("), precedence)
