@@ -162,7 +162,7 @@ def write_sizes(sizes: dict[str, int]) -> None:
             edits.append((*_place(call, source, lines), sizes[name]))
         for start, end, text, size in sorted(edits, reverse=True):
             source = source[:start] + text.replace("?", str(size)).encode() + source[end:]
-        with whole(path) as partial:
+        with atomic_write(path) as partial:
             partial.write_bytes(source)
     if missing:
         print(f"no record in {RECORDS_FOLDER}: {', '.join(sorted(missing))}", file=sys.stderr)
