@@ -35,7 +35,7 @@ lint: .venv/ready
 test: .venv/ready .venv-datasets3/ready
 	.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 	.venv-datasets3/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/interface \
-		tests/publish/test_loading.py tests/publish/test_tables.py
+		tests/request tests/generate tests/storage tests/publish/test_loading.py tests/publish/test_tables.py
 
 clean:
 	rm -rf .venv .venv-dataset .venv-datasets3

@@ -93,6 +93,24 @@ def python():
     return run
 
 
+@pytest.fixture(scope="session")
+def wanted():
+    """The request of `reference`. It is small, but each category has three rows."""
+    from jax_ir_synth.request.categories import CATEGORIES
+    from jax_ir_synth.request.config import Request
+
+    return Request(seed=11, count=3 * len(CATEGORIES))
+
+
+@pytest.fixture(scope="session")
+def reference(wanted) -> list[dict]:
+    """The rows of `wanted`, made in this process, in order. Every adapter must give the same."""
+    from jax_ir_synth.generate.plan import plan_rows
+    from jax_ir_synth.generate.rows import rows
+
+    return list(rows(wanted, plan_rows(wanted)))
+
+
 class _Strict(logging.Handler):
     """Fails the test in which a row is left out unasked."""
 

@@ -94,7 +94,7 @@ def test_datasets_reads_the_files(tmp_path, reference):
 
 
 def test_the_parquet_schema_is_plain(tmp_path, reference):
-    """datasets 3.6.0 could not read the features that later lines put there."""
+    """Otherwise datasets 3.6.0 reads features there that datasets 4 and 5 wrote, and fails."""
     _write(tmp_path / "a.parquet", PARQUET, reference[:2])
     assert not pyarrow.parquet.read_schema(tmp_path / "a.parquet").metadata
 
