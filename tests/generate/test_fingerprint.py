@@ -1,4 +1,4 @@
-"""The cache key changes with everything that the rows' bytes depend on, and with nothing else."""
+"""The cache key changes with everything that the rows' bytes depend on, and only with that."""
 
 import configparser
 import os
@@ -71,7 +71,7 @@ def test_only_the_major_version_of_datasets_counts(monkeypatch):
     assert keys[0] == keys[1] != keys[2]
 
 
-def test_an_edit_after_the_import_is_told(python, copy, tmp_path):
+def test_an_edit_after_the_import_is_reported(python, copy, tmp_path):
     code = f"""
 import sys
 import jax_ir_synth
@@ -90,7 +90,7 @@ for use in (cache_fingerprint, Workers(1, 1).__enter__):
     assert done.stdout.splitlines() == [message, message], done.stderr
 
 
-# What was seen in folders of sources: of file managers, editors, file systems, tools.
+# Foreign files in folders of sources: of file managers, editors, file systems and tools.
 FOREIGN = [
     ".DS_Store",
     "._plan.py",
@@ -140,7 +140,7 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("name", FOREIGN)
-def test_what_others_leave_there_is_no_source(copy, name):
+def test_a_foreign_file_is_no_source(copy, name):
     path = copy / name
     path.parent.mkdir(exist_ok=True, parents=True)
     path.write_bytes(b"\xff foreign")
@@ -161,7 +161,7 @@ def test_the_kinds_of_sources_are_those_that_are_shipped():
     assert set(tracked) <= set(sources(PACKAGE))
 
 
-def test_what_is_no_file_or_cant_be_read_is_no_source(copy, monkeypatch):
+def test_an_unreadable_or_special_file_is_no_source(copy, monkeypatch):
     (copy / "broken.py").symlink_to("nothing.py")
     (copy / "itself.py").symlink_to("itself.py")
     (copy / "folder.py").mkdir()

@@ -130,7 +130,7 @@ def test_a_candidate_that_cant_be_drawn_costs_itself_alone(monkeypatch):
     assert first[:5] == (None, "loop", 3, candidates[2], "ZeroDivisionError: planted")
 
 
-def test_planning_tells_of_it_each_time_and_ends_where_it_is_strict(monkeypatch):
+def test_planning_reports_it_each_time_and_stops_if_strict(monkeypatch):
     plan.category_plan.cache_clear()
     _broken_at(monkeypatch, ZeroDivisionError("planted"), [1])
     request = Request(category="loop", seed=3, count=4)
@@ -147,7 +147,7 @@ def test_planning_tells_of_it_each_time_and_ends_where_it_is_strict(monkeypatch)
     plan.category_plan.cache_clear()
 
 
-def test_what_is_wrong_with_the_machine_drops_no_candidate(monkeypatch):
+def test_a_fault_of_the_machine_drops_no_candidate(monkeypatch):
     _broken_at(monkeypatch, MemoryError(), [0])
     with pytest.raises(MemoryError) as raised:
         CategoryPlan("loop", 3).extend(1)
@@ -162,5 +162,5 @@ def test_neighbouring_seeds_have_streams_of_their_own():
         }
         for seed in (7, 8)
     ]
-    # A short program may turn up under two seeds; a shifted stream would share nearly all.
+    # Two seeds may share a short program. With a shifted stream they would share nearly all.
     assert len(keys[0] & keys[1]) <= 5

@@ -1,4 +1,4 @@
-"""The builder through `load_dataset` and by hand: rows, splits, arguments, cache, processes."""
+"""The builder, through `load_dataset` and directly: rows, splits, arguments, cache, processes."""
 
 import re
 import shutil
@@ -18,7 +18,7 @@ from jax_ir_synth.schema.columns import SCHEMA
 from jax_ir_synth.schema.ir_section import read_sections
 from jax_ir_synth.schema.splits import SPLITS, split_of
 
-# Loads a dataset in a script without a main guard, after jax ran something; prints its ids.
+# A script without a main guard that runs jax, then loads a dataset and prints its ids.
 AFTER_JAX = """
 import sys
 import jax, jax_ir_synth
@@ -29,7 +29,7 @@ loaded = load_dataset("jax_ir_synth", num_proc=2, **asked)
 print(sorted(row["id"] for split in loaded.values() for row in split))
 """
 
-# Prints the cache folder and whether it is there already.
+# A script that prints the cache folder, and whether it exists.
 WHERE = """
 import os, sys
 import jax_ir_synth
@@ -55,7 +55,7 @@ def loaded(cache, wanted):
 
 @pytest.fixture
 def no_planning(monkeypatch):
-    """Planning is an error: what is loaded must come from the cache."""
+    """Make planning fail, so that a dataset must come from the cache."""
 
     def unwanted(*_):
         raise AssertionError("planned again")
@@ -323,5 +323,5 @@ def test_planning_is_not_repeated_for_each_split(monkeypatch, tmp_path):
     plan.category_plan.cache_clear()
     monkeypatch.setattr(plan.kernels, "draw", lambda *key: drawn.append(key) or real(*key))
     load_dataset("jax_ir_synth", "loop", cache_dir=tmp_path, seed=4, count=5)
-    # Once in the plan, once when the row is made.
+    # Once in the plan, and once when the row is made.
     assert max(drawn.count(key) for key in drawn) == 2

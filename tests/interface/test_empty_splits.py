@@ -1,4 +1,4 @@
-"""A split without rows breaks no load line that the README gives, on any datasets line."""
+"""A split without rows breaks no example of loading in the README, on any version of datasets."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.storage.writers import FOLDER, JSONL, PARQUET, open_output
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-# All five are in train.
+# All five rows are in train.
 WANTED = Request(count=5, verify=False)
 IDS = {"train": [0, 1, 2, 3, 4], "validation": [], "test": []}
 
@@ -27,7 +27,7 @@ def made() -> list[dict]:
 
 
 def _planned(folder: Path, number: int) -> run_manifest.Pin:
-    """A folder for so many shards of WANTED, planned."""
+    """Plan a folder for the given number of shards of WANTED."""
 
     def draw(ranges) -> None:
         for part in ranges:
@@ -44,7 +44,7 @@ def _ids(loaded) -> dict[str, list[int]]:
 
 
 def _line(start: str) -> str:
-    """The one line of the README that begins so."""
+    """The only line of the README that begins like this."""
     (line,) = re.findall(rf"^{re.escape(start)}.*$", README, re.MULTILINE)
     return line
 
@@ -57,7 +57,7 @@ def test_shards(made, tmp_path, monkeypatch, number, streaming):
     for shard in range(number):
         shards.make(folder, pinned, shard, lambda planned, tell: [made[row.id] for row in planned])
     assert shards.missing(folder, pinned) == []
-    # What a killed run may leave, and what is written beside the splits.
+    # Files that a killed run leaves, and files beside the splits.
     (folder / "train" / ".shard.0.partial").write_bytes(b"PAR1")
     (folder / "logs" / "001-shards").mkdir(parents=True)
     (folder / "logs" / "001-shards" / "task_00000.log").write_text("train test validation")

@@ -1,4 +1,4 @@
-"""`load_dataset` finds this package by its name and its paths, and nothing else is touched."""
+"""`load_dataset` finds this package by its name and its paths. Other names are unaffected."""
 
 import json
 import os
@@ -132,7 +132,7 @@ def test_the_original_gets_what_it_was_given(monkeypatch):
 
 
 def test_without_the_import_newer_datasets_refuses(python, tmp_path):
-    """The reason for the registration; the day this fails, the README's first screen is wrong."""
+    """The reason for the registration. If this fails, the README's first screen is wrong."""
     code = f"import datasets; datasets.load_dataset('./jax_ir_synth', cache_dir={str(tmp_path)!r})"
     done = python("-c", code, cwd=PACKAGE.parent)
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""A request is validated once, in one line, before anything heavy is loaded."""
+"""A request is validated once, before a slow import. An error message is one line."""
 
 import dataclasses
 import re
@@ -156,7 +156,7 @@ def test_no_other_seed_is(seed):
         ("verify", None, "True or False"),
     ],
 )
-def test_a_wrong_value_is_named_with_what_is_allowed(name, value, allowed):
+def test_a_wrong_value_is_reported_with_the_allowed_ones(name, value, allowed):
     with pytest.raises(ValueError) as raised:
         Request(**{name: value})
     message = str(raised.value)
@@ -184,12 +184,12 @@ def test_platforms_and_categories():
 
 
 @pytest.mark.parametrize("value", [0, -1, True, 1.5, "2", 5000])
-def test_number_of_processes_is_checked(value):
+def test_num_proc_is_checked(value):
     with pytest.raises(ValueError, match=re.escape(f"`num_proc` (={value!r})")):
         parse_num_proc(value)
 
 
-def test_number_of_processes():
+def test_num_proc():
     assert (parse_num_proc(None), parse_num_proc(3)) == (1, 3)
 
 

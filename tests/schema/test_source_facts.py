@@ -1,4 +1,4 @@
-"""What is read off a source."""
+"""The facts of a source."""
 
 import jax
 import pytest
@@ -28,7 +28,7 @@ def test_names_and_methods():
     assert facts.methods == {"reshape", "at[].add", "sum", "astype", "mean"}
 
 
-def test_what_it_looks_like():
+def test_properties_of_the_text():
     facts = read_source(_SOURCE)
     assert (facts.arguments, facts.defaults, facts.lines) == (("x", "ids", "scale"), 1, 8)
     assert facts.docstring and facts.annotations and facts.inner_function and facts.lambda_
@@ -44,7 +44,7 @@ def test_one_annotation_is_enough():
 
 
 @pytest.mark.parametrize("text", ["", "x = 1\n", "import jax\n"])
-def test_what_is_no_kernel(text):
+def test_a_text_that_is_no_kernel(text):
     with pytest.raises(ValueError, match="must begin with a function"):
         read_source(text)
     with pytest.raises(SyntaxError):
@@ -55,5 +55,5 @@ def test_the_methods_are_arrays_and_functions_too():
     assert all(hasattr(jax.Array, name) for name in ARRAY_METHODS)
     public = {name for name in dir(jax.Array) if not name.startswith("_")}
     both = {name for name in public if callable(getattr(jax.numpy, name, None))}
-    # Attributes, which nothing calls.
+    # These are attributes, not methods.
     assert both - ARRAY_METHODS == {"dtype", "imag", "ndim", "real", "shape", "size"}

@@ -1,4 +1,4 @@
-"""Rows of every kind, and a Chromium, for the tests of `python -m jax_ir_synth.show`."""
+"""Rows, and a Chromium browser, for the tests of `show`."""
 
 import os
 import shutil
@@ -12,25 +12,25 @@ from jax_ir_synth.generate.rows import rows
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import Request
 
-# Tests are imported by path: what they share is found here.
+# Tests are imported by path, so their common modules need an entry here.
 sys.path.insert(0, str(Path(__file__).parent))
 
 from pages import COUNT, numbered, write  # noqa: E402
-from watching import watched  # noqa: E402
+from watching import open_watched  # noqa: E402
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @pytest.fixture(scope="session")
 def real() -> list[dict]:
-    """Two real rows of each category, not proven."""
+    """Two generated rows of each category, not verified."""
     request = Request(seed=5, count=2 * len(CATEGORIES), verify=False)
     return list(rows(request, plan_rows(request)))
 
 
 @pytest.fixture(scope="session")
 def browser():
-    """A real Chromium without a window."""
+    """A headless Chromium."""
     sync_api = pytest.importorskip(
         "playwright.sync_api", reason="needs the extra browser: pip install '.[browser]'"
     )
@@ -38,7 +38,7 @@ def browser():
     if path is None:
         pytest.skip(f"no Chromium: neither CHROMIUM nor a command named {', '.join(NAMES)}")
     with sync_api.sync_playwright() as driver:
-        # Root, whom tests may run as, can't have the sandbox.
+        # Chromium's sandbox doesn't work for root, as whom the tests may run.
         started = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield started
         started.close()
@@ -46,20 +46,20 @@ def browser():
 
 @pytest.fixture(scope="session")
 def path(tmp_path_factory):
-    """A page of many rows written by hand, see `pages.numbered`."""
+    """A page with many rows written by hand, see `pages.numbered`."""
     return write(tmp_path_factory.mktemp("pages") / "rows.html", numbered(COUNT), total=1500)
 
 
 @pytest.fixture
 def open_page(browser):
-    """Opens a page's file: `open_page(path, address="", …)`, see `watching.watched`.
+    """Open the file of a page: `open_page(path, address="", …)`, see `watching.open_watched`.
 
-    The test fails if the page asks for anything but its own file, or has anything on its console.
+    The test fails if the page requests anything but its own file, or prints to its console.
     """
     contexts, complaints = [], []
 
     def opened(path, address="", **options):
-        context, page, heard = watched(browser, path, address, **options)
+        context, page, heard = open_watched(browser, path, address, **options)
         contexts.append(context)
         complaints.append(heard)
         page.wait_for_selector("html[data-ready]")

@@ -1,4 +1,4 @@
-"""Pages to open in a browser, and what is embedded in them."""
+"""Pages to open in a browser, and the data embedded in them."""
 
 import base64
 import gzip
@@ -11,9 +11,9 @@ from jax_ir_synth.schema.row_view import RowView
 from jax_ir_synth.show.page import render_page
 
 _DATA = re.compile(r'<script type="text/plain" id="data">([A-Za-z0-9+/=]*)</script>')
-# Rows of the page that most tests open.
+# The number of rows on the page that most tests open.
 COUNT = 60
-# What would run, or load something, if any text of a row were read as HTML.
+# Text that would run or load something if the page parsed it as HTML.
 HOSTILE = (
     "</script></style><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
     "<!--<script>{{data}}{{script}}$&\\1 \u2028\u2029 é😀 </title></textarea><svg onload=hacked=1>"
@@ -21,20 +21,20 @@ HOSTILE = (
 
 
 def data_of(text: str) -> dict:
-    """What the page's script is given."""
+    """Decode the data of the page's script."""
     (coded,) = _DATA.findall(text)
     return json.loads(gzip.decompress(base64.b64decode(coded)))
 
 
 def write(path, rows, total=None, title="made by hand"):
-    """Writes a page of rows; returns the path."""
+    """Write a page of rows. Return the path."""
     views = [RowView(row) for row in rows]
     path.write_bytes(render_page(views, total or len(rows), title).encode())
     return path
 
 
 def hostile_row(id=66) -> dict:
-    """A row whose every text is hostile."""
+    """A row whose texts are all hostile."""
     python = f'def kernel_a(x):\n    """{HOSTILE}"""\n    return x  # {HOSTILE}\n'
     other = FORWARD.replace("stablehlo.tanh", f"stablehlo.tanh{HOSTILE}")
     made = row(
@@ -53,7 +53,7 @@ def hostile_row(id=66) -> dict:
 
 
 def numbered(count: int) -> list[dict]:
-    """Rows of three categories and all splits; every fifth differs between the devices."""
+    """Rows of three categories and all splits. The devices differ in every fifth."""
     splits = ("train", "train", "validation", "test")
     return [
         row(

@@ -1,4 +1,4 @@
-"""Small rows written by hand, which need no jax: what is shown of them is known to the byte."""
+"""Small rows written by hand, so that every byte of the output is known. They need no jax."""
 
 import copy
 import json
@@ -34,16 +34,16 @@ module @jit_kernel_scaled_tanh_loss {
     return %1 : tensor<2x4xf32>
   }
 }"""
-# CUDA's backward pass, where it is to differ: another call, and a line less.
+# CUDA's backward pass where the devices differ: it has another call, and one line less.
 OTHER = BACKWARD.replace("lapack_spotrf_ffi", "cusolver_potrf_ffi").replace(
     "    %1 = stablehlo.negate %0 : tensor<2x4xf32>\n", ""
 )
-# Skeletons of each split, see `splits.split_of`.
+# A skeleton hash of each split, see `splits.split_of`.
 SKELETONS = {"train": "0" * 32, "validation": f"{8:08x}" + "0" * 24, "test": f"{9:08x}" + "0" * 24}
 
 
 def column(backend, *sections) -> str:
-    """An IR column of sections, each (dialect, forward, backward) and a target where it has one."""
+    """An IR column of sections. Each is (dialect, forward, backward), and optionally a target."""
     return write_sections(
         *(
             IrSection(backend, dialect, (0, 1), forward, backward, *target)
@@ -53,8 +53,8 @@ def column(backend, *sections) -> str:
 
 
 def row(id=42, differs=False, category="unary", split="train", **changed) -> dict:
-    """A row; `changed` are columns put in place of its own."""
-    whole = {
+    """A row. `changed` replaces some of its columns."""
+    columns = {
         "id": id,
         "kernel_name": "kernel_scaled_tanh",
         "python": PYTHON,
@@ -71,16 +71,16 @@ def row(id=42, differs=False, category="unary", split="train", **changed) -> dic
         "jax_version": "0.10.2",
         "verified": "interpreter",
     }
-    return copy.deepcopy(whole | changed)
+    return copy.deepcopy(columns | changed)
 
 
 def jsonl(path, *rows):
-    """Writes rows as lines; returns the path."""
+    """Write rows as JSON lines. Return the path."""
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
 
 
 def parquet_of(path, *rows):
-    """Writes rows as Parquet; returns the path."""
+    """Write rows as Parquet. Return the path."""
     parquet.write_table(pyarrow.Table.from_pylist(list(rows), SCHEMA), path)
     return path

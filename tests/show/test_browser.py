@@ -1,4 +1,4 @@
-"""The page in a real Chromium, opened from the file system with the network off."""
+"""The page in Chromium, opened from the file system without a network."""
 
 import json
 
@@ -36,7 +36,7 @@ def test_passes_devices_and_the_difference(open_page, path):
     assert page.locator("#ir .out").count() == 2 and page.locator("#ir .in").count() == 1
     assert page.locator("#ir .out mark").text_content() == "lapack_spotrf_ffi"
     assert page.locator("#ir .in mark").text_content() == "cusolver_potrf_ffi"
-    # The choice stays for the next row, whose texts agree.
+    # The choice stays for the next row, where the texts agree.
     page.keyboard.press("j")
     assert page.locator("main h2").text_content() == "kernel_number_1"
     assert "the same, line by line" in page.locator("#ir").inner_text()
@@ -82,7 +82,7 @@ def test_search_in_source_and_ir(open_page, path):
     page.fill("#search", "KERNEL_number_17")
     soon(page, SHOWN).to_have_count(1)
     assert ids(page) == [170]
-    # All words, wherever they are: one in the source, one in CUDA's text.
+    # All words must occur, in any text: one is in the source, one in CUDA's IR.
     page.fill("#search", "cusolver 15.25")
     soon(page, f"{SHOWN} b").to_have_text("kernel_number_15")
     assert ids(page) == [150]
@@ -109,13 +109,13 @@ def test_keys(open_page, path):
         assert name() == expected
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.id") == "search"
-    # In the field they are letters.
+    # In the search field, keys are letters.
     page.keyboard.type("jkpd")
     assert page.input_value("#search") == "jkpd" and name() == "0"
     page.keyboard.press("Escape")
     page.select_option("#category", "branch")
     page.focus("#list")
-    # From a row that isn't listed to the nearest that is.
+    # From a hidden row, the key goes to the nearest listed one.
     page.keyboard.press("ArrowDown")
     assert name() == "2"
     page.keyboard.press("p")

@@ -1,4 +1,4 @@
-"""How the page looks in a real Chromium: light and dark, wide and narrow, for everybody."""
+"""The look of the page in Chromium: light and dark, wide and narrow, and accessible."""
 
 import struct
 from pathlib import Path
@@ -13,10 +13,12 @@ from jax_ir_synth.show.lexicon import KINDS
 from jax_ir_synth.show.page import write_page
 from jax_ir_synth.show.sources import SavedRows
 
-# What `--record-screenshot` writes.
+# The file that `--record-screenshot` writes.
 RECORDED = Path(__file__).parents[2] / "dataset_card" / "page.png"
 MAX_BYTES = 300_000
-# Those of the elements whose text has too little contrast to what is behind it, as WCAG 2 has it.
+# The elements whose text has a lower contrast to its background than WCAG 2 demands, 4.5 : 1.
+# The relative luminance is a weighted sum of the linearized sRGB channels, and the contrast of two
+# luminances a >= b is (a + 0.05) / (b + 0.05).
 PALE = """elements => elements.map(element => {
     const parts = colour => colour.match(/[\\d.]+/g).map(Number);
     const light = colour => parts(colour).slice(0, 3)
@@ -30,7 +32,7 @@ PALE = """elements => elements.map(element => {
         .map(light).sort((x, y) => y - x);
     return [element.outerHTML.slice(0, 120), (a + 0.05) / (b + 0.05)];
 }).filter(([, ratio]) => ratio < 4.5)"""
-# Lines with a word of each kind: kept, and taken out and put in, there marked as well.
+# Lines with a word of each kind: in a kept line, and in removed and added ones, also marked.
 ALL_WORDS = """kinds => {
     const words = kinds.map(kind => ["span", {class: kind}, kind]);
     const line = (sort, ...nodes) => make("span", {class: `l ${sort}`}, sort, ...nodes);
@@ -112,7 +114,7 @@ def test_a_narrow_window_has_the_list_and_then_the_row(open_page, path):
     assert page.locator("#list").is_visible() and page.locator("main").is_hidden()
     page.click("#item-4")
     assert page.locator("main h2").is_visible() and page.locator("#list").is_hidden()
-    # Long lines are broken there.
+    # In a narrow window, long lines are broken.
     assert page.locator("#wrap").is_checked()
     assert (
         page.evaluate("(e => e.scrollWidth - e.clientWidth)(document.querySelector('#ir pre'))")
@@ -146,7 +148,7 @@ def test_what_can_be_operated_has_a_name(open_page, path):
             .map(e => e.outerHTML)"""
     )
     assert unnamed == []
-    # Everything is reached by the tabulator, and shows that it is.
+    # The Tab key reaches every control.
     reached = set()
     for _ in range(40):
         page.keyboard.press("Tab")

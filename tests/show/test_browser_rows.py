@@ -1,10 +1,10 @@
-"""Rows of all sorts in a real Chromium: hostile, real, many, in several dialects."""
+"""Various rows in Chromium: hostile, generated, many, in several dialects."""
 
 import json
 
 from pages import HOSTILE, hostile_row, write
 from shown_rows import FORWARD, column, row
-from watching import choose, code, ids, soon, watched
+from watching import choose, code, ids, open_watched, soon
 
 from jax_ir_synth.schema.row_view import RowView
 
@@ -23,7 +23,7 @@ def test_hostile_text_is_text(open_page, tmp_path):
     page.select_option("#category", HOSTILE)
     assert ids(page) == [66]
     page.fill("#search", "<img src=x")
-    # Were it not found, none would be listed, a moment later.
+    # If the text weren't found, no row would be listed a moment later.
     page.wait_for_timeout(300)
     assert ids(page) == [66]
     assert page.evaluate("[typeof window.hacked, document.images.length]") == ["undefined", 0]
@@ -116,11 +116,11 @@ def test_what_a_page_asks_for_and_complains_of_is_heard(browser, tmp_path):
     }
     for text, complaint in planted.items():
         (tmp_path / "a.html").write_text(f"<!DOCTYPE html><title>a</title>{text}")
-        context, _, complaints = watched(browser, tmp_path / "a.html")
+        context, _, complaints = open_watched(browser, tmp_path / "a.html")
         context.close()
         assert complaint in complaints
-    # Of the page itself: an element that asks for something is kept from it by the policy.
-    context, page, complaints = watched(browser, write(tmp_path / "b.html", [row()]))
+    # In the page itself, the policy blocks the request of an element.
+    context, page, complaints = open_watched(browser, write(tmp_path / "b.html", [row()]))
     page.wait_for_selector("html[data-ready]")
     page.evaluate(
         "() => { document.body.append(make('img', {src: 'https://example.org/b.png'})); }"

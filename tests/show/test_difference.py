@@ -1,4 +1,4 @@
-"""The difference of two texts: whole, right, and with the changed parts of a line."""
+"""The difference of two texts is complete and correct, with the changed parts of a line."""
 
 import difflib
 
@@ -34,7 +34,7 @@ def test_lines_that_have_little_in_common_are_changed_as_a_whole():
 @PATIENT
 @given(LINES, LINES)
 def test_it_is_the_unified_difference(before, after):
-    # A text of no lines is one empty line.
+    # An empty text has one empty line.
     before, after = (lines or [""] for lines in (before, after))
     lines = diff_texts("\n".join(before), "\n".join(after))
     unified = list(difflib.unified_diff(before, after, lineterm=""))[2:]

@@ -1,4 +1,4 @@
-"""The languages' words: every text is coloured whole, and the kinds are the right ones."""
+"""The syntax of the languages: all text is kept, and each word has the right kind."""
 
 import re
 
@@ -96,7 +96,7 @@ SAMPLES = {
 
 
 def _words(language, text) -> dict[str, list[str]]:
-    """What each kind matched, by the rules themselves; the page does the same."""
+    """The matches of each kind, found by the rules alone, as on the page."""
     rules = LEXICON[language]
     joined = re.compile("|".join(f"({expression})" for _, expression in rules), re.MULTILINE)
     found = {}
@@ -119,14 +119,14 @@ def test_rules_can_be_joined_and_match_something(language):
         compiled = re.compile(expression, re.MULTILINE)
         assert compiled.groups == 0, (kind, expression)
         assert compiled.match("") is None, (kind, expression)
-        # JavaScript knows none of these.
+        # JavaScript supports none of these.
         assert not re.search(r"\(\?P|\(\?<|\\[AZ]|\(\?[aimsx]", expression), (kind, expression)
 
 
 @pytest.mark.parametrize("language", [*LEXICON, "", "unknown"])
 def test_a_lexer_loses_nothing(language):
     for text in (*(sample for sample, _ in SAMPLES.values()), "", "\n\n", '"cut', "a\r\n\x00 ∂ 😀"):
-        # Pygments itself turns other line ends into newlines.
+        # Pygments converts other line endings to newlines.
         expected = text.replace("\r\n", "\n")
         assert "".join(value for _, value in get_lexer(language).get_tokens(text)) == expected
 
@@ -148,7 +148,7 @@ def test_every_dialect_has_its_language():
         for column in read_sections(row[name]):
             language = get_language(column.backend, column.dialect)
             kinds = _words(language, column.forward + "\n" + column.backward)
-            # Most of it is made of operations and of what they are applied to.
+            # Most of the text consists of operations and their operands.
             assert len(kinds["operation"]) > 5 and {"value", "number"} <= kinds.keys()
     assert get_language("cpu", "asm") != get_language("gpu", "asm")
     assert get_language("cpu", "other") == get_language("tpu", "asm") == ""

@@ -1,4 +1,4 @@
-"""The page's text, without a browser: its data are the rows, and nothing in a row gets out."""
+"""The text of a page: its data are the rows, and no text of a row escapes from them."""
 
 import base64
 import hashlib
@@ -182,5 +182,5 @@ def test_a_row_without_what_json_has_is_told(tmp_path):
 
 def test_pages_hold_the_texts(tmp_path):
     text = write(tmp_path / "a.html", [row()]).read_text()
-    # Compressed: none of it stands there as it is.
+    # The data are compressed, so the page contains none of this text.
     assert FORWARD.splitlines()[0] not in text and "kernel_scaled_tanh" not in text

@@ -1,4 +1,4 @@
-"""Which row is found or made, and which rows a page has."""
+"""Sources find or generate a row, and choose the rows of a page."""
 
 import collections
 
@@ -27,7 +27,7 @@ def test_a_made_row_is_the_builders(category):
 
 
 @pytest.mark.parametrize("id", [-1, 20, 10**12])
-def test_an_id_that_no_row_has_is_told_with_the_ids_there_are(id):
+def test_an_unknown_id_is_reported_with_the_ids_there_are(id):
     with pytest.raises(ShowError, match=rf"\(={id}\) .* 0, 1, 2, \.\.\. 19 .* --count 20"):
         GeneratedRows(REQUEST).one(id)
     with pytest.raises(ShowError, match=r"\(=5\) .* 4, 14, 24, \.\.\. 44 .*'loop'"):
@@ -50,7 +50,7 @@ def test_each_container(tmp_path):
         for one in saved:
             found = source.one(one["id"])
             assert found.row == one and found.category == "unary"
-        # A single part's own split is what it is stored in.
+        # The rows of a single split are stored in that split.
         stored = name == "single"
         assert source.one(5).split == ("train" if stored else "validation")
         assert source.one(None).row["id"] == 7
@@ -80,7 +80,7 @@ def test_rows_of_earlier_versions_are_shown(tmp_path):
         ({"in_avals": "x"}, "wrong type"),
     ],
 )
-def test_a_malformed_row_is_told(tmp_path, broken, said):
+def test_a_malformed_row_is_reported(tmp_path, broken, said):
     source = SavedRows(jsonl(tmp_path / "a.jsonl", row(**broken)))
     for asked in (lambda: source.one(42), lambda: source.some(3)):
         with pytest.raises(ValueError, match=said):
@@ -88,7 +88,7 @@ def test_a_malformed_row_is_told(tmp_path, broken, said):
 
 
 def test_a_choice_is_even_and_of_the_first():
-    # Two groups that are short leave their share to the large one.
+    # The large group gets what the two small ones can't fill of their share.
     groups = ["a"] * 50 + ["b"] * 2 + ["c"] * 5
     chosen = choose_evenly(groups, 12)
     assert collections.Counter(groups[k] for k in chosen) == {"a": 5, "b": 2, "c": 5}

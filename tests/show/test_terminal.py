@@ -1,4 +1,4 @@
-"""A row in the terminal: recorded outputs, colours, and what differs between the devices."""
+"""A row in the terminal: recorded output, colours, and the difference between the devices."""
 
 import io
 import re
@@ -34,7 +34,7 @@ def _plain(text: str) -> str:
 @pytest.mark.parametrize("name", ["80", "160", "piped"])
 @pytest.mark.parametrize("differs", [False, True])
 def test_recorded(name, differs, request):
-    # Without the colours, which are tested below: their codes are rich's and Pygments' to choose.
+    # Without colours, which are tested below, because rich and Pygments choose their codes.
     made = row(differs=differs)
     shown = _plain(_shown(made, terminal=False) if name == "piped" else _shown(made, int(name)))
     path = RECORDED / f"{name}_{'differs' if differs else 'agrees'}.txt"

@@ -1,21 +1,23 @@
-"""A page in a browser that is off the network: what it asks for, says and shows."""
+"""Open a page in a browser without a network, and watch its requests, console and content."""
 
 WIDE = {"width": 1440, "height": 900}
-# The rows that are listed.
+# The listed rows.
 SHOWN = "#list .item:not([hidden])"
 
 
-def watched(browser, path, address="", viewport=WIDE, **options):
-    """Opens a file: returns the context, the page, and a list that complaints are added to.
+def open_watched(browser, path, address="", viewport=WIDE, **options):
+    """Open the file of a page and watch it.
 
     Args:
-      browser: playwright's.
-      path: the file.
-      address: what follows its name, `#id=42`.
-      viewport, options: the context's, such as `color_scheme`.
+      browser: The browser, from Playwright.
+      path: The file.
+      address: The end of the address after the file name, such as `#id=42`.
+      viewport: The size of the window.
+      **options: Other options of the browser's context, such as `color_scheme`.
 
-    A complaint is a request for anything else, which is refused, a message on the console, or an
-    error of a script.
+    Returns:
+      The context, the page, and a list of complaints. A complaint is a blocked request for another
+      file, a message on the console, or an error of a script.
     """
     complaints = []
     context = browser.new_context(viewport=viewport, **options)
@@ -45,18 +47,18 @@ def ids(page) -> list[int]:
 
 
 def code(page, which="#ir") -> str:
-    """What a block of code shows, without what stands before the lines."""
+    """Read the text of a block of code, without line numbers."""
     return page.locator(f"{which} pre code").text_content().removesuffix("\n")
 
 
 def choose(page, name, value) -> None:
-    # The words, which lie over the input.
+    # The label, which covers the input.
     page.locator(f"#choose-{name} label", has=page.locator(f"input[value={value}]")).click()
 
 
 def soon(page, selector):
-    """What waits for the elements to be as they should (a script that waits the page forbids)."""
-    # Late: without the extra these tests are skipped.
+    """Return an expectation that waits. The page's policy forbids a script that waits."""
+    # Imported here, because without the extra these tests are skipped.
     from playwright.sync_api import expect
 
     return expect(page.locator(selector))

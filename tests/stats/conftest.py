@@ -1,4 +1,4 @@
-"""A few rows to look at and to break: real ones of every category, and ones made from a source."""
+"""Rows for the tests to change: two of each category, and rows made from a source."""
 
 import copy
 
@@ -12,7 +12,7 @@ from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.schema.source_facts import read_source
 
-# Skeleton hashes by their split, see `splits.split_of`.
+# A skeleton hash of each split, see `splits.split_of`.
 SKELETON = {"train": "0" * 32, "validation": f"{8:08x}" + "0" * 24, "test": f"{9:08x}" + "0" * 24}
 
 
@@ -24,17 +24,17 @@ def _made() -> list[dict]:
 
 @pytest.fixture
 def good(_made) -> list[dict]:
-    """Two rows of each category, each test's own to break."""
+    """Two rows of each category. Each test gets a copy that it may change."""
     return copy.deepcopy(_made)
 
 
 @pytest.fixture(scope="session")
 def make():
-    """Makes a row from a source: `make(python, shapes…, id=…, category=…, split=…)`."""
+    """Make a row from a source: `make(python, *shapes, id=…, category=…, split=…)`."""
 
-    def made(python, *shapes, id=0, category="unary", split="train", dtype="float32") -> dict:
+    def make_row(python, *shapes, id=0, category="unary", split="train", dtype="float32") -> dict:
         kernel_name = python[4 : python.index("(")]
-        taken = read_source(python).arguments
+        names = read_source(python).arguments
         avals = [jax.ShapeDtypeStruct(shape, dtype) for shape in shapes]
         argnums = tuple(range(len(avals)))
         lowered = lower_source(python, kernel_name, avals, argnums, ("cpu", "cuda"))
@@ -47,7 +47,7 @@ def make():
             "type": f"generate_{category}",
             "in_avals": [
                 {"name": name, "shape": list(shape), "dtype": dtype, "low": -1.0, "high": 1.0}
-                for name, shape in zip(taken, shapes, strict=True)
+                for name, shape in zip(names, shapes, strict=True)
             ],
             "argnums": list(argnums),
             "program_hash": lowered.program_hash,
@@ -56,4 +56,4 @@ def make():
             "verified": "none",
         }
 
-    return made
+    return make_row

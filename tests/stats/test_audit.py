@@ -1,4 +1,4 @@
-"""The audit: silent on rows as they are made, and not on any that breaks a promise."""
+"""The audit finds no fault in generated rows, and finds each row that breaks a promise."""
 
 import pytest
 
@@ -11,7 +11,7 @@ def _checks(faults):
     return [(fault.check, fault.id) for fault in faults]
 
 
-def test_rows_as_they_are_made_have_no_fault(good):
+def test_generated_rows_have_no_fault(good):
     assert audit.audit(good) == []
 
 
@@ -35,7 +35,7 @@ def test_a_repeated_text(make):
 
 
 def test_a_skeleton_in_two_splits(good):
-    # A container that doesn't go by the skeleton: the row is where its skeleton doesn't belong.
+    # The container ignores the skeleton: it stores the row in another split than its skeleton's.
     here = RowView(good[0])
     there = next(split for split in ("train", "test") if split != here.split)
     faults = audit.find_leaks([here, RowView(good[0] | {"id": 1000}, split=there)])
@@ -55,7 +55,7 @@ def test_a_program_with_other_names_and_numbers_in_another_split(make):
         ("leaks", 2, f"its {what} without names and numbers (test) is that of row 1 (train)")
         for what in ("IR", "Python")
     ]
-    # The same two in one split are near-duplicates, and no leak.
+    # In the same split, the two rows are near-duplicates, but no leak.
     assert audit.find_leaks([one, other | {"skeleton_hash": one["skeleton_hash"]}]) == []
 
 
@@ -71,7 +71,7 @@ def test_a_program_spelled_otherwise_in_another_split(make):
 
 
 def test_a_text_on_other_sizes_in_another_split(make):
-    # The size 1 is broadcast, so the IR differs in more than numbers; the text doesn't differ.
+    # The size 1 is broadcast, so the IR differs in more than numbers. The Python doesn't differ.
     python = "def kernel_a(x, y):\n    return x * y\n"
     rows = [make(python, (4, 5), (4, 5), id=1), make(python, (4, 5), (1, 5), id=2, split="test")]
     assert audit.find_leaks(rows) == [
@@ -101,7 +101,7 @@ def test_another_structure_is_no_leak(make, returned):
         ("elementwise", "def kernel_a(x):\n    return jnp.tanh(x) * x\n"),
     ],
 )  # fmt: skip
-def test_an_operation_that_has_strayed(make, category, python):
+def test_an_operation_of_another_category(make, category, python):
     row = make(python, (4,), category=category, id=7)
     (fault,) = audit.find_category_mismatches([row])
     assert fault[:2] == ("category_mismatch", 7)
@@ -132,12 +132,12 @@ def test_a_row_in_several_dialects_may_be_longer(good):
 
 
 def test_a_malformed_row_goes_no_further(good):
-    # Its id, program and text are the first row's too.
+    # Its id, program and source are also those of the first row.
     faults = audit.audit([good[0], good[1], good[0] | {"cpp": None}])
     assert _checks(faults) == [("inconsistent", good[0]["id"])]
 
 
-def test_all_of_a_rows_faults_are_told(good):
+def test_all_faults_of_a_row_are_reported(good):
     copy = good[3] | {"id": 1000, "type": good[4]["type"]}
     faults = audit.audit([*good[:5], copy])
     assert set(_checks(faults)) == {("duplicates", 1000), ("category_mismatch", 1000)}

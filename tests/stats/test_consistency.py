@@ -1,4 +1,4 @@
-"""Rows that are not whole, one planted fault each."""
+"""The consistency check finds each planted fault."""
 
 import copy
 
@@ -38,7 +38,7 @@ def test_a_wrong_type(good, column, value):
     assert _one_reason(good).startswith(f"its {column} (={value!r}) is not of type ")
 
 
-def test_a_device_that_was_not_asked_for_is_no_fault(good):
+def test_a_device_that_was_not_requested_is_no_fault(good):
     for row in good:
         row["cuda"] = None
     assert find_inconsistent(good) == []
@@ -49,7 +49,7 @@ def test_a_device_that_was_not_asked_for_is_no_fault(good):
     assert reasons == ["its cpp is null", "it has no IR column that is filled"]
 
 
-def test_an_id_that_was_there(good):
+def test_a_repeated_id(good):
     good[4]["id"] = good[2]["id"]
     assert _one_reason(good) == f"its id (={good[2]['id']}) is an earlier row's too"
 
@@ -102,7 +102,7 @@ def _aval(**changes):
         (_edit("cpp", "stablehlo.tanh", "stablehlo.sine"), "is not that of its IR"),
     ],
 )  # fmt: skip
-def test_columns_that_are_not_in_accord(make, change, reason):
+def test_columns_that_contradict_each_other(make, change, reason):
     row = make("def kernel_a(x):\n    return jnp.tanh(x) * 2.0\n", (4, 5))
     assert find_inconsistent([copy.deepcopy(row)]) == []
     change(row)
@@ -118,7 +118,7 @@ def test_a_text_that_was_cut_off(good, column, kept):
 
 
 def _sections(row, column, change):
-    """Rewrites the IR column from what `change` makes of the list of its sections."""
+    """Rewrite an IR column after `change` has changed the list of its sections."""
     row[column] = write_sections(*change(read_sections(row[column])))
 
 
@@ -142,7 +142,7 @@ def _replaced(number, **changes):
         ("cuda", _replaced(0, backend="cpu"), "its cuda is headed backend=cpu"),
     ],
 )  # fmt: skip
-def test_sections_that_are_not_in_accord(make, column, change, reason):
+def test_sections_that_contradict_each_other(make, column, change, reason):
     row = make("def kernel_a(x):\n    return jnp.tanh(x) * 2.0\n", (4, 5))
     for name, target in (("cpp", "x86-64-v3+gfni:znver4"), ("cuda", "sm_90")):
         (own,) = read_sections(row[name])

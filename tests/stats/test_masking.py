@@ -1,4 +1,4 @@
-"""What masking takes out of a program, and what it leaves."""
+"""Masking removes names and numbers from a program, and leaves the rest."""
 
 import re
 
@@ -40,7 +40,7 @@ def test_no_number_is_left_in_real_rows(good):
         for text in (row["cpp"], row["cuda"]):
             for module in read_section(text)[3:5]:
                 left = _VALUE.sub("", mask_module(module))
-                # Types of attributes, functions in order, i1, and the library's own names.
+                # What remains: types of attributes, numbered functions, i1, and library names.
                 left = re.sub(r'(?<= )u?i(8|32|64)\b|i64:|\bi1\b|@\w+|"[^"]*"', "", left)
                 assert re.findall(r".*(?<![A-Za-z_])\d.*", left) == []
 

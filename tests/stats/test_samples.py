@@ -1,4 +1,4 @@
-"""The command `python -m jax_ir_synth.samples`: which row is shown, and what its page holds."""
+"""Samples, and the command that writes them: the choice of rows, and the text of a page."""
 
 import json
 from pathlib import Path

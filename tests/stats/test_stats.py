@@ -1,4 +1,4 @@
-"""The command `python -m jax_ir_synth.stats` on small datasets in every format, and on none."""
+"""Figures of small datasets in every format, and the command that prints them."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def _summary(rows) -> dict:
 @pytest.mark.parametrize("kind", [JSONL, PARQUET, FOLDER])
 def test_every_format_has_the_same_figures(good, save, kind):
     found, expected = summarise(save(good, kind)), _summary(good)
-    # A folder has the rows in another order.
+    # A folder stores the rows in another order.
     assert sorted(map(str, found.pop("faults"))) == sorted(map(str, expected.pop("faults")))
     assert found == expected
     assert found["rows"] == len(good)
@@ -54,7 +54,7 @@ def test_one_split_saved_by_itself(good, save, tmp_path):
     assert summarise(tmp_path / "train")["rows"] == len(rows)
 
 
-def test_a_folder_whose_splits_go_by_something_else(good, save, tmp_path):
+def test_a_folder_with_other_splits(good, save, tmp_path):
     import datasets
 
     rows = datasets.load_from_disk(save(good, FOLDER))["train"]
@@ -102,7 +102,7 @@ def test_figures_of_rows_that_are_known(make):
     }
     assert found["operations"]["stablehlo.sine"] == 1
     assert found["operations_by_category"]["compound"]["stablehlo.custom_call"] == 2
-    # Of CUDA's text alone.
+    # Only CUDA's text has this operation.
     assert found["operations_by_category"]["compound"]["stablehlo.triangular_solve"] == 2
     assert found["functions"] == {"jax.numpy.linalg.inv": 2, "jax.numpy.sin": 1}
     assert found["functions_by_library"] == {"jax.numpy": 2}
@@ -119,7 +119,7 @@ def test_figures_of_rows_that_are_known(make):
     assert found["traits"] == {
         "several_outputs": 1, "docstring": 1, "annotations": 0, "inner_function": 0, "lambda": 0,
     }  # fmt: skip
-    # The first row's two outputs make it no unary one.
+    # The first row has two outputs, so its category isn't unary.
     assert found["audit"] == {check: int(check == "category_mismatch") for check in CHECKS}
     assert [fault["id"] for fault in found["faults"]] == [1]
 

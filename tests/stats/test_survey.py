@@ -12,7 +12,7 @@ def test_the_survey():
         (entry.functions for entry in names), reverse=True
     )
     assert names[0] == ("jax.numpy.where", 963, "")
-    # Little is left out, and nothing without a reason.
+    # Only a small share is left out, and each name for a reason.
     reasons = {entry.left_out for entry in names}
     assert reasons == {"", *survey.LEFT_OUT}
     left_out = sum(entry.functions for entry in names if entry.left_out)
@@ -28,7 +28,7 @@ def test_the_survey():
         ([], ["reshape", "at[].add"], {"jax.numpy.reshape"}),
         (["jax.numpy.sum"], ["sum"], {"jax.numpy.sum"}),
         (["jax.numpy.summary", "jax.nn.sum"], ["where_else"], set()),
-        # Left out, so it counts neither for nor against.
+        # The name is left out, so it has no weight.
         (["jax.numpy.float64"], [], set()),
     ],
 )

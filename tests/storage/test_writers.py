@@ -1,4 +1,4 @@
-"""Outputs: every format holds the same rows, whole under its final name or not at all."""
+"""Every format holds the same rows. An output is either complete or absent."""
 
 import json
 
@@ -70,7 +70,7 @@ def test_a_failure_leaves_nothing_new(tmp_path, reference, kind, failure):
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
-def test_a_jsonl_line_is_a_whole_row_in_column_order(tmp_path, reference):
+def test_a_jsonl_line_is_a_complete_row_in_column_order(tmp_path, reference):
     _write(tmp_path / "a.jsonl", JSONL, reference)
     lines = (tmp_path / "a.jsonl").read_bytes().split(b"\n")
     assert lines[-1] == b"" and len(lines) == len(reference) + 1
@@ -123,7 +123,7 @@ def test_a_path_without_a_format(tmp_path, name, jsonl):
         choose_format(tmp_path / name, jsonl)
 
 
-def test_what_is_never_replaced(tmp_path, reference):
+def test_foreign_files_are_never_replaced(tmp_path, reference):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "thesis.tex").write_text("years of work")
     (tmp_path / "file").write_text("years of work")
