@@ -30,6 +30,7 @@ from jax_ir_synth.kernels.ops.base import Op
 from jax_ir_synth.kernels.printer.calls import Call, calls
 from jax_ir_synth.lowering import lower_source
 from jax_ir_synth.request import categories
+from jax_ir_synth.storage.atomic_write import atomic_write
 
 SEED, QUANTILE, PRIOR, PULL, RARE, ALLOWANCE = 5, 0.95, 600.0, 3e-5, 3, 300
 PLATFORMS = ("cpu", "cuda")

@@ -62,8 +62,8 @@ def render_page(views: Sequence[RowView], total: int, title: str) -> str:
         "title": html.escape(title),
         "style": style,
         "script": script,
-        "style_hash": _hash(style),
-        "script_hash": _hash(script),
+        "style_hash": _hash_inline(style),
+        "script_hash": _hash_inline(script),
         "data": encode_data(collect_page_data(views, total, title)),
     }
     template = (_FOLDER / "page.html").read_text(encoding="utf-8")
@@ -139,7 +139,7 @@ def _convert_offset(text: str, offset: int) -> int:
     return len(text[:offset].encode("utf-16-le", "surrogatepass")) // 2
 
 
-def _hash(text: str) -> str:
+def _hash_inline(text: str) -> str:
     """Hash an inline style or script, as its Content-Security-Policy names it."""
     digest = hashlib.sha256(text.encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"

@@ -43,6 +43,9 @@ def require_columns(row: dict[str, Any]) -> dict[str, Any]:
 def choose_rows(views: Iterable[RowView]) -> dict[str, RowView]:
     """Choose a sample for each category.
 
+    Args:
+      views: Rows in any order.
+
     Returns:
       The samples by category, in the order of the category's first id.
     """

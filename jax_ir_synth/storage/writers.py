@@ -20,6 +20,9 @@ _SUFFIXES = {".jsonl": JSONL, ".parquet": PARQUET, "": FOLDER}
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 _NOT_WRITTEN = (".bz2", ".xz", ".lz4", ".br", ".zip", ".z", ".7z", ".tar", ".tgz")
 
+# A function that writes a row.
+RowWriter = Callable[[dict[str, Any]], None]
+
 # The rows of a Parquet row group or an Arrow batch, which are in memory at the same time.
 _ROWS_A_BATCH = 256
 
@@ -62,8 +65,8 @@ def choose_format(path: Path, jsonl: bool, flag: str = "--output") -> str:
     if jsonl or kind is None:
         raise OutputError(
             f"`{flag}` (={path}) must end in .jsonl or .parquet, or have no extension for a "
-            "dataset folder; with --jsonl it may have any but .parquet; .gz or .zst after .jsonl "
-            "compresses"
+            "dataset folder; with --jsonl it may have any extension but .parquet; .jsonl.gz and "
+            ".jsonl.zst are compressed"
         )
     return kind
 
@@ -71,7 +74,7 @@ def choose_format(path: Path, jsonl: bool, flag: str = "--output") -> str:
 @contextlib.contextmanager
 def open_output(
     path: Path, kind: str, overwrite: bool = False, flag: str = "--output"
-) -> Iterator[Callable[[dict[str, Any]], None]]:
+) -> Iterator[RowWriter]:
     """Yield a function that writes a row. On a clean exit, put the complete output at `path`.
 
     Rows are first written to a partial beside `path`, or inside it if it is an existing folder. The
@@ -99,25 +102,23 @@ def open_output(
         raise OutputError(f"`{flag}` (={path}) is a folder, it must be a {kind} file")
     check_new(flag, destination, overwrite)
     if destination.is_stream and kind == JSONL:
-        with destination.open() as stream, _jsonl(stream, _compression(path)) as write:
+        with destination.open() as stream, _open_jsonl(stream, _find_compression(path)) as write:
             yield write
         return
     with contextlib.ExitStack() as stack:
         with told(flag, path):
             destination.beside.mkdir(parents=True, exist_ok=True)
             partial = stack.enter_context(destination.partial())
-        with _WRITERS[kind](partial, _compression(path)) as write:
+        with _WRITERS[kind](partial, _find_compression(path)) as write:
             yield write
         destinations.put_file(partial, destination, overwrite)
 
 
 @contextlib.contextmanager
-def _open_folder(
-    destination: Destination, overwrite: bool, flag: str
-) -> Iterator[Callable[[dict[str, Any]], None]]:
+def _open_folder(destination: Destination, overwrite: bool, flag: str) -> Iterator[RowWriter]:
     path = destination.given
     if destination.is_stream or (destination.exists and not destination.is_folder):
-        raise OutputError(f"`{flag}` (={path}) must be a dataset folder, or new")
+        raise OutputError(f"`{flag}` (={path}) must be a dataset folder or a new path")
     folder = destination.real
     if destination.exists and not saved_folder.may_replace(folder, overwrite):
         if saved_folder.is_ours(folder):
@@ -134,7 +135,7 @@ def _open_folder(
             destination.beside.mkdir(parents=True, exist_ok=True)
             destination.sweep()
             partial = stack.enter_context(partial_folder(destination.beside, folder.name))
-        with _arrow_files(partial) as (write, files):
+        with _open_arrow_files(partial) as (write, files):
             yield write
         made = _save_to_disk(partial, files, folder.name)
         saved_folder.put_folder(made, folder, overwrite)
@@ -145,14 +146,12 @@ def _strip_compression(path: Path) -> Path:
     return path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
 
 
-def _compression(path: Path) -> str | None:
+def _find_compression(path: Path) -> str | None:
     return COMPRESSIONS.get(path.suffix.lower())
 
 
 @contextlib.contextmanager
-def _jsonl(
-    stream: IO[bytes], compression: str | None
-) -> Iterator[Callable[[dict[str, Any]], None]]:
+def _open_jsonl(stream: IO[bytes], compression: str | None) -> Iterator[RowWriter]:
     """Yield a function that writes a row as a JSON line to a binary stream."""
     with contextlib.ExitStack() as stack:
         if compression is not None:
@@ -172,15 +171,13 @@ def _jsonl(
 
 
 @contextlib.contextmanager
-def _jsonl_file(
-    partial: Path, compression: str | None
-) -> Iterator[Callable[[dict[str, Any]], None]]:
-    with open(partial, "wb") as file, _jsonl(file, compression) as write:
+def _open_jsonl_file(partial: Path, compression: str | None) -> Iterator[RowWriter]:
+    with open(partial, "wb") as file, _open_jsonl(file, compression) as write:
         yield write
 
 
 @contextlib.contextmanager
-def open_parquet(path: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
+def open_parquet(path: Path) -> Iterator[RowWriter]:
     """Yield a function that writes a row to a new Parquet file. The exit completes the file.
 
     The same rows give the same bytes, with one version of pyarrow.
@@ -194,20 +191,20 @@ def open_parquet(path: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
     from jax_ir_synth.schema.columns import SCHEMA
 
     # The schema has no metadata of datasets: 3.6.0 can't read the features that 4 and 5 write.
-    with ParquetWriter(path, SCHEMA, compression="zstd") as writer, _batched(writer) as write:
+    with ParquetWriter(path, SCHEMA, compression="zstd") as writer, _batch_rows(writer) as write:
         yield write
 
 
 @contextlib.contextmanager
-def _parquet(partial: Path, _: str | None) -> Iterator[Callable[[dict[str, Any]], None]]:
+def _open_parquet_file(partial: Path, _: str | None) -> Iterator[RowWriter]:
     with open_parquet(partial) as write:
         yield write
 
 
 @contextlib.contextmanager
-def _arrow_files(
+def _open_arrow_files(
     partial: Path,
-) -> Iterator[tuple[Callable[[dict[str, Any]], None], dict[str, Path]]]:
+) -> Iterator[tuple[RowWriter, dict[str, Path]]]:
     import pyarrow
 
     from jax_ir_synth.schema.columns import SCHEMA
@@ -216,7 +213,7 @@ def _arrow_files(
     with contextlib.ExitStack() as stack:
         writes = {
             split: stack.enter_context(
-                _batched(stack.enter_context(pyarrow.ipc.new_stream(str(file), SCHEMA)))
+                _batch_rows(stack.enter_context(pyarrow.ipc.new_stream(str(file), SCHEMA)))
             )
             for split, file in files.items()
         }
@@ -259,7 +256,7 @@ def _save_to_disk(partial: Path, files: dict[str, Path], name: str) -> Path:
 
 
 @contextlib.contextmanager
-def _batched(writer: Any) -> Iterator[Callable[[dict[str, Any]], None]]:
+def _batch_rows(writer: Any) -> Iterator[RowWriter]:
     """Yield a function that writes a row. It collects rows for `writer.write_batch`."""
     import pyarrow
 
@@ -281,4 +278,4 @@ def _batched(writer: Any) -> Iterator[Callable[[dict[str, Any]], None]]:
     flush()
 
 
-_WRITERS = {JSONL: _jsonl_file, PARQUET: _parquet}
+_WRITERS = {JSONL: _open_jsonl_file, PARQUET: _open_parquet_file}
