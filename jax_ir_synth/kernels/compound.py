@@ -183,7 +183,7 @@ def _checkpointed(d: Draft, x: Value) -> Value:
             else d.argument((width,), 0.5, 1.5, role="scale")
         )
     x = grow.tamed(d, x, 12.0)
-    return control_flow.call(d, (x, *rest), block, "checkpoint")[0]
+    return control_flow.checkpoint(d, (x, *rest), block)[0]
 
 
 def _key(d: Draft, sources) -> tuple[Value, str]:

@@ -3,7 +3,7 @@
 from jax_ir_synth.kernels.builder.program_builder import Draft
 from jax_ir_synth.kernels.builder.signature import Signature
 from jax_ir_synth.kernels.builder.values import Undrawable, Value
-from jax_ir_synth.kernels.ops import binary
+from jax_ir_synth.kernels.ops import drawn_by
 from jax_ir_synth.kernels.productions import grow
 
 SIGNATURE = Signature(
@@ -19,6 +19,8 @@ SIGNATURE = Signature(
         "compound",
     },
 )
+
+_INTEGER_FUNCTIONS = drawn_by("integer function")
 
 
 def draw(d: Draft) -> tuple[Value, ...]:
@@ -85,16 +87,14 @@ def _integers_joined(d: Draft, values: list[Value]) -> list[Value]:
     if d.stream.chance(25):
         value = grow.some(
             lambda: d.apply(
-                d.stream.choice(
-                    ("bitwise_not", "int_abs", "int_square", "population_count", "clz", "int_neg")
-                ),
+                d.stream.choose(_INTEGER_FUNCTIONS),
                 value,
             )
         )
     if d.stream.chance(40):
         value = grow.some(
             lambda: d.apply(
-                d.stream.choice(binary.INT_COMPARE),
+                d.stream.choose(grow.INTEGER_COMPARISONS),
                 value,
                 d.stream.choice((0, 1, 2, 3, 4, 8, int(value.samples.mean()))),
             )
@@ -104,9 +104,7 @@ def _integers_joined(d: Draft, values: list[Value]) -> list[Value]:
 
 
 def _integer_step(d: Draft, a: Value, b: Value | int) -> Value:
-    return grow.some(
-        lambda: d.apply(d.stream.weighted(binary.INT_OPS, binary.INT_WEIGHTS), a, b), 20
-    )
+    return grow.some(lambda: d.apply(d.stream.choose(grow.INTEGER), a, b), 20)
 
 
 def _joined(d: Draft, a: Value, b: Value) -> Value:

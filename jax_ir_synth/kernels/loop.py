@@ -3,6 +3,7 @@
 from jax_ir_synth.kernels.builder.program_builder import Draft
 from jax_ir_synth.kernels.builder.signature import Signature
 from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.ops import drawn_by
 from jax_ir_synth.kernels.productions import classics, cumulative, grow, sequences
 from jax_ir_synth.kernels.productions.recurrences import light, mix
 
@@ -44,8 +45,7 @@ _FAMILIES = (
 )
 _DRAWERS = tuple(f for f, _ in _FAMILIES)
 _WEIGHTS = tuple(w for _, w in _FAMILIES)
-_PLAIN = ("tanh", "exp", "sin", "square", "sigmoid", "softplus", "arctan", "log1p", "sqrt")
-_PLAIN_WEIGHTS = (4, 4, 4, 4, 3, 3, 2, 2, 2)
+_PLAIN = drawn_by("plain")
 
 
 def draw(d: Draft) -> tuple[Value, ...]:
@@ -66,11 +66,7 @@ def _chosen(d: Draft, results: list[Value]) -> tuple[Value, ...]:
         kept = results
     if len(kept) > 1:  # nothing that could cancel in the sum of the outputs
         return tuple(
-            grow.telling(
-                v
-                if d.stream.chance(60) or v.centred
-                else grow.one_unary(d, v, _PLAIN, _PLAIN_WEIGHTS)
-            )
+            grow.telling(v if d.stream.chance(60) or v.centred else grow.one_unary(d, v, _PLAIN))
             for v in kept
         )
     return (grow.telling(_after(d, kept[0])),)

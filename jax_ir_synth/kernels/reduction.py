@@ -74,8 +74,7 @@ def _after(d: Draft, value: Value) -> Value:
             grow.one_unary(
                 d,
                 value,
-                ("tanh", "exp", "sin", "sigmoid", "arctan", "softplus"),
-                (4, 3, 3, 3, 2, 2),
+                {"tanh": 4, "exp": 3, "sin": 3, "sigmoid": 3, "arctan": 2, "softplus": 2},
             ),
         )
 

@@ -26,6 +26,9 @@ def drawn(grammar, category: str, seed: int, candidate: int) -> KernelSpec:
     with np.errstate(all="ignore"):
         for _ in range(_ATTEMPTS):
             draft = Draft(stream)
+            draft.may_branch = (
+                "branch" not in grammar.SIGNATURE.requires | grammar.SIGNATURE.forbids
+            )
             draft.use(stream.weighted(_DTYPES, _PERCENT))
             try:
                 outputs = draft.finish(*grammar.draw(draft))

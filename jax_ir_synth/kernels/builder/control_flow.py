@@ -396,20 +396,12 @@ def lax_map(draft: Draft, xs: tuple[Value, ...], build: Callable) -> list[Value]
     return _mapped(draft, "map", xs, build, (0,) * len(xs), {}, "fn")
 
 
-def call(
-    draft: Draft, operands: tuple[Value, ...], build: Callable, kind: str = "call"
-) -> list[Value]:
-    """An inner function called once: plain (`call`), `checkpoint` or `jit`."""
-    block = _function(
-        draft,
-        lambda: [draft.parameter_like(v) for v in operands],
-        build,
-        {"call": "helper", "checkpoint": "block", "jit": "fn"}[kind],
-    )
+def checkpoint(draft: Draft, operands: tuple[Value, ...], build: Callable) -> list[Value]:
+    """`jax.checkpoint(fn)(*operands)`: the body is computed again in the backward pass."""
+    block = _function(draft, lambda: [draft.parameter_like(v) for v in operands], build, "block")
     _require_used(block)
-    return draft.control(
-        kind, operands, (block,), list(block.results), list(zip(block.params, operands)), {}
-    )
+    bound = list(zip(block.params, operands, strict=True))
+    return draft.control("checkpoint", operands, (block,), list(block.results), bound, {})
 
 
 def associative_scan(draft: Draft, xs: Value, name: str, reverse: bool = False) -> Value:

@@ -42,6 +42,8 @@ class Draft:
             0  # nesting level that new values have at least: a branch's own values stay in it
         )
         self.doc = ""
+        # Whether the category lets an operation's IR hold a choice that the program doesn't make.
+        self.may_branch = False
         self.trusting = False  # a known formula is being written: its inner values may hardly vary
         self._markers = 0
 
@@ -223,7 +225,7 @@ class Draft:
             centred=_is_centred(op, values),
             weak=bool(values) and all(v.weak for v in values),
         )
-        if result.centred and name in ("sum", "mean"):
+        if result.centred and op.reduces:
             raise Undrawable("a sum of values that cancel")
         self.check(result, varies=op.checked and not self.trusting)
         return result

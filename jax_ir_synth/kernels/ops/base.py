@@ -131,8 +131,9 @@ class Op(Record):
       canonical: of operands, `(name, operands)` of another operation that lowers alike; or None.
       cumulated: of (operand, length), the range of a running combination of `length` elements.
       meets: of (first, second, dtype), raises Undrawable where one operand would not matter.
-      uniform: whether CPU and CUDA StableHLO are the same text.
-      weights: how often the operation is drawn, by the list that draws it.
+      uniform: whether CPU and CUDA StableHLO are the same text, whatever the operands are.
+      decided_by_few: whether a few elements decide the result and its gradient, as the greatest do.
+      weights: how often the operation is drawn, by the list that draws it (`ops.drawn_by`).
       examples: calls on parts of the domain; without any, `default_examples` derives them.
     """
 
@@ -162,6 +163,7 @@ class Op(Record):
     cumulated: Callable | None = None
     meets: Callable | None = None
     uniform: bool = True
+    decided_by_few: bool = False
     weights: Mapping[str, int] = field(default_factory=dict)
     examples: tuple[Example, ...] = ()
 

@@ -181,6 +181,7 @@ TABLE = (
         ir_bytes=2130,
         title="",
         examples=(example(array(6, 3), integers(low=0, high=5), axis=0),),
+        role="part",
     ),
     Op(
         "take_along_axis",
@@ -218,6 +219,7 @@ TABLE = (
             example(array(8, 3), integers(low=0, high=4), axis=0, length=3),
             example(array(4, 8), integers(low=0, high=4), axis=1, length=2),
         ),
+        ir_bytes=1120,
     ),
     Op(
         "dynamic_update_slice",
@@ -237,6 +239,7 @@ TABLE = (
             example(array(8, 3), array(2, 3), integers(low=0, high=5), axis=0),
             example(array(8), array(3), integers(low=0, high=5), axis=0),
         ),
+        ir_bytes=1140,
     ),
     _at(
         "set",
@@ -271,6 +274,7 @@ TABLE = (
             example(array(8), array(4), slice=(2, 6)),
             example(array(6), array(), integers(low=0, high=5)),
         ),
+        ir_bytes=2910,
     ),
     _at(
         "max",
@@ -281,6 +285,7 @@ TABLE = (
             example(array(8), array(4), slice=(2, 6)),
             example(array(6), array(4), integers(4, low=0, high=5)),
         ),
+        ir_bytes=8540,
     ),
     _at(
         "min",
@@ -291,6 +296,7 @@ TABLE = (
             example(array(8), array(4), slice=(2, 6)),
             example(array(6), array(4), integers(4, low=0, high=5)),
         ),
+        ir_bytes=8540,
     ),
     Op(
         "one_hot",

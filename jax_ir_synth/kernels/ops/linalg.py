@@ -37,7 +37,14 @@ def _solved(operands, params):
 
 def _op(name, *spellings, shape=first_shape, **options):
     return Op(
-        name, tuple(spellings), _known_range, _known_samples, shape=shape, dtypes=_F32, **options
+        name,
+        tuple(spellings),
+        _known_range,
+        _known_samples,
+        shape=shape,
+        dtypes=_F32,
+        uniform=False,
+        **options,
     )
 
 
@@ -69,6 +76,7 @@ TABLE = (
             example(definite(4), array(4), range=(-40.0, 40.0), spread=1.0),
             example(definite(4), array(4, 2), range=(-40.0, 40.0), spread=1.0),
         ),
+        ir_bytes=10310,
     ),
     _op(
         "solve_lower",
@@ -115,5 +123,6 @@ TABLE = (
         (1, "jnp.linalg.svd({0}, compute_uv=False)"),
         shape=lambda o, p: _square(o, p)[:-1],
         examples=(example(definite(4), range=(-40.0, 40.0), spread=1.0),),
+        ir_bytes=7100,
     ),
 )

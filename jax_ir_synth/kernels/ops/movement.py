@@ -156,6 +156,7 @@ _MOVES = (
             example(array(4, 3), axis=2),
             example(array(5), axis=1),
         ),
+        role="shaped",
     ),
     _move(
         "squeeze",
@@ -167,6 +168,7 @@ _MOVES = (
             example(array(4, 1), axis=1),
             example(array(1, 5), axis=0),
         ),
+        role="shaped",
     ),
     _move(
         "broadcast_to",
@@ -189,6 +191,7 @@ _MOVES = (
             example(array(4, 3), reps=(2, 1)),
             example(array(5), reps=(2,)),
         ),
+        ir_bytes=850,
     ),
     _move(
         "repeat",
@@ -199,6 +202,7 @@ _MOVES = (
             example(array(4, 3), repeats=2, axis=1),
             example(array(5), repeats=3, axis=0),
         ),
+        ir_bytes=670,
     ),
     _move(
         "flip",
@@ -210,6 +214,7 @@ _MOVES = (
             example(array(4, 3), axis=0),
             example(array(6), axis=0),
         ),
+        role="shaped",
     ),
     _move(
         "roll",
@@ -221,6 +226,7 @@ _MOVES = (
             example(array(4, 3), shift=1, axis=1),
             example(array(6), shift=-2, axis=0),
         ),
+        role="shaped",
     ),
     _move(
         "pad",
@@ -231,6 +237,8 @@ _MOVES = (
             example(array(4, 3), pads=((1, 0), (0, 2))),
             example(array(5), pads=((2, 1),)),
         ),
+        role="shaped",
+        ir_bytes=1580,
     ),
     _move(
         "pad_edge",
@@ -240,6 +248,7 @@ _MOVES = (
             example(array(4, 3), pads=((1, 0), (0, 2))),
             example(array(5), pads=((2, 1),)),
         ),
+        ir_bytes=6210,
     ),
     _move(
         "slice",
@@ -293,6 +302,7 @@ _MOVES = (
             example(array(4, 4)),
             example(array(4, 3)),
         ),
+        ir_bytes=2380,
     ),
     _move(
         "sort",
@@ -318,6 +328,7 @@ _MOVES = (
             example(array(4, 3), axis=0),
             example(array(6), axis=0),
         ),
+        ir_bytes=3620,
     ),
 )
 

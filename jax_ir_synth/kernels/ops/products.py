@@ -143,6 +143,7 @@ TABLE = (
             example(array(4, 3), array(3, 5), axes=1),
             example(array(4, 3), array(4, 3), axes=2),
         ),
+        role="matmul",
     ),
     _contract(
         "outer",

@@ -8,15 +8,13 @@ from jax_ir_synth.kernels.builder import control_flow
 from jax_ir_synth.kernels.builder.ir_size import bytes_of
 from jax_ir_synth.kernels.builder.program_builder import Draft
 from jax_ir_synth.kernels.builder.values import SAMPLES, Undrawable, Value
-from jax_ir_synth.kernels.ops import unary
 from jax_ir_synth.kernels.productions import conditions, grow
 from jax_ir_synth.kernels.validation.sensitivity import settled
 
 # Branches are long-winded as they are: the functions whose IR is long come less often than elsewhere.
-_SHORT_FIRST = tuple(
-    max(1, 2 * w if bytes_of(name) < 2000 else w // 2)
-    for name, w in zip(unary.SMOOTH, unary.SMOOTH_WEIGHTS)
-)
+_SHORT_FIRST = {
+    name: max(1, 2 * w if bytes_of(name) < 2000 else w // 2) for name, w in grow.SMOOTH.items()
+}
 Case = Callable[[list[Value]], Value]  # draws a case's value from the values that it may use
 
 
@@ -59,7 +57,7 @@ class Brancher:
         roll = self.stream.below(100)
         others = [v for v in pool if v is not value]
         if roll < 33 or numbered and (roll < 55 or not others):
-            return grow.one_unary(self.d, value, unary.SMOOTH, _SHORT_FIRST), False
+            return grow.one_unary(self.d, value, _SHORT_FIRST), False
         if others and roll >= 62:
             return grow.one_binary(self.d, value, self.stream.choice(others)), False
         return grow.with_literal(self.d, value), True

@@ -2,7 +2,7 @@
 
 from jax_ir_synth.kernels.builder.program_builder import Draft
 from jax_ir_synth.kernels.builder.values import SAMPLES, Undrawable, Value
-from jax_ir_synth.kernels.ops import binary
+from jax_ir_synth.kernels.ops import drawn_by
 from jax_ir_synth.kernels.productions import grow
 
 _ROUND_NUMBERS = (0.0, 0.0, 0.0, 0.5, 1.0, -0.5, -1.0, 2.0, 0.1, 0.25, 1.5)
@@ -25,7 +25,7 @@ def threshold(d: Draft, value: Value, low: float = 0.25, high: float = 0.75) -> 
 
 
 def _compare(d: Draft, x: Value, y: Value | float) -> Value:
-    return d.apply(d.stream.weighted(binary.FLOAT_COMPARE, (6, 5, 2, 2)), x, y)
+    return d.apply(d.stream.choose(grow.COMPARISONS), x, y)
 
 
 def _against_number(d: Draft, x: Value) -> Value:
@@ -103,7 +103,9 @@ def integer_test(d: Draft, n: Value) -> Value:
         )
     return grow.some(
         lambda: d.apply(
-            d.stream.choice(binary.INT_COMPARE), n, int(n.low) + d.stream.below(int(n.high - n.low))
+            d.stream.choose(grow.INTEGER_COMPARISONS),
+            n,
+            int(n.low) + d.stream.below(int(n.high - n.low)),
         )
     )
 
@@ -228,14 +230,13 @@ def rolled_back(d: Draft, attempt):
 
 # ---------------------------------------------------------------- one condition for the whole
 
-_REDUCTIONS = ("mean", "sum", "max", "min", "norm", "std", "var", "logsumexp", "median", "norm_l1")
-_REDUCTION_WEIGHTS = (9, 9, 6, 4, 4, 2, 2, 1, 1, 1)
+_REDUCTIONS = drawn_by("threshold")
 
 
 def _reduced(d: Draft, x: Value) -> Value:
     if d.stream.chance(25):
         x = d.apply(d.stream.choice(("abs", "square")), x)
-    name = d.stream.weighted(_REDUCTIONS, _REDUCTION_WEIGHTS)
+    name = d.stream.choose(_REDUCTIONS)
     if name in ("sum", "norm_l1") and x.size > 64:  # people don't compare with 396.1
         name = "mean"
     return d.apply(name, x)
@@ -306,7 +307,7 @@ def scalar(d: Draft, pool: list[Value], depth: int = 0) -> Value:
             return _compare(d, value, threshold(d, value))
         if kind == "two":
             y = d.stream.choice(arrays)
-            name = d.stream.weighted(_REDUCTIONS, _REDUCTION_WEIGHTS)
+            name = d.stream.choose(_REDUCTIONS)
             return _compare(d, d.apply(name, x), d.apply(name, y)) if x is not y else None
         if kind == "extreme":
             return _extreme(d)

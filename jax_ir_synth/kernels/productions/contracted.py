@@ -135,8 +135,7 @@ def quadratic(d: Draft) -> tuple[Value, ...]:
         d,
         d.apply(d.stream.choice(("square", "abs")), error),
         None,
-        names=("sum", "mean"),
-        weights=(1, 1),
+        statistics={"sum": 1, "mean": 1},
     )
     if d.stream.chance(55):
         size = d.apply("sum", d.apply(d.stream.choice(("square", "abs")), x), axis=None)
@@ -186,9 +185,7 @@ def pairwise(d: Draft) -> tuple[Value, ...]:
         weights = grow.array(d, (m,)) if d.stream.chance(40) else None
         if weights is not None:
             return (d.apply("matmul", table, weights),)
-        return (
-            reduce(d, table, d.stream.choice((None, 0, 1)), names=("mean", "sum"), weights=(1, 1)),
-        )
+        return (reduce(d, table, d.stream.choice((None, 0, 1)), statistics={"mean": 1, "sum": 1}),)
     if kind == "nearest":
         near = d.apply("min", square, axis=1)
         if d.stream.chance(50):
@@ -199,7 +196,7 @@ def pairwise(d: Draft) -> tuple[Value, ...]:
                     d.apply("mean", d.apply("min", square, axis=0), axis=None),
                 ),
             )
-        return (reduce(d, near, None, names=("mean", "sum", "max"), weights=(3, 2, 2)),)
+        return (reduce(d, near, None, statistics={"mean": 3, "sum": 2, "max": 2}),)
     if kind == "soft":
         return (
             d.apply(
@@ -216,8 +213,7 @@ def pairwise(d: Draft) -> tuple[Value, ...]:
             d,
             table,
             d.stream.choice((None, 0, 1)),
-            names=("mean", "sum", "max", "min"),
-            weights=(4, 4, 1, 1),
+            statistics={"mean": 4, "sum": 4, "max": 1, "min": 1},
         ),
     )
 
@@ -286,8 +282,16 @@ def layers(d: Draft) -> tuple[Value, ...]:
     y = grow.one_unary(
         d,
         y,
-        ("tanh", "relu", "sigmoid", "gelu_tanh", "silu", "softplus", "elu", "sin"),
-        (7, 8, 4, 3, 4, 2, 2, 1),
+        {
+            "tanh": 7,
+            "relu": 8,
+            "sigmoid": 4,
+            "gelu_tanh": 3,
+            "silu": 4,
+            "softplus": 2,
+            "elu": 2,
+            "sin": 1,
+        },
     )
     if d.stream.chance(50):
         return (d.apply("matmul", y, grow.array(d, (h,), ranges=((-1.0, 1.0), (-2.0, 2.0)))),)
@@ -295,8 +299,7 @@ def layers(d: Draft) -> tuple[Value, ...]:
         d,
         y,
         d.stream.choice((0, -1, None)),
-        names=("mean", "max", "sum", "logsumexp", "norm"),
-        weights=(6, 4, 4, 1, 1),
+        statistics={"mean": 6, "max": 4, "sum": 4, "logsumexp": 1, "norm": 1},
     )
     if value.size >= max(v.size for v in d.arguments):
         raise Undrawable("nothing shrinks")

@@ -3,21 +3,11 @@
 from jax_ir_synth.kernels.builder import control_flow
 from jax_ir_synth.kernels.builder.program_builder import Draft
 from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.ops import drawn_by
 from jax_ir_synth.kernels.productions import grow
 from jax_ir_synth.kernels.productions.recurrences import DECAYS, LENGTH_WEIGHTS, LENGTHS, light, mix
 
-_CUMULATIVE = (
-    "cumsum",
-    "cummax",
-    "cummin",
-    "cumprod",
-    "cumlogsumexp",
-    "cumsum_reverse",
-    "cummax_reverse",
-    "cumlogsumexp_reverse",
-    "cumprod_reverse",
-)
-_CUMULATIVE_WEIGHTS = (40, 4, 3, 5, 3, 12, 1, 1, 1)
+_CUMULATIVE = drawn_by("cumulative")
 _SHORT = 10  # the gradient of all but sums is written out step by step
 
 
@@ -41,7 +31,7 @@ def accumulate(d: Draft, x: Value, axis: int | None = None, sums: bool = False) 
     axis = d.stream.below(x.ndim) if axis is None else axis
 
     def attempt():
-        name = d.stream.weighted(_CUMULATIVE, _CUMULATIVE_WEIGHTS)
+        name = d.stream.choose(_CUMULATIVE)
         if not name.startswith("cumsum") and (x.shape[axis] > _SHORT or sums):
             return None
         if not name.startswith("cumprod"):

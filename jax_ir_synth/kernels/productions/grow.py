@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from jax_ir_synth.kernels.builder.program_builder import Draft
 from jax_ir_synth.kernels.builder.values import Undrawable, Value
-from jax_ir_synth.kernels.ops import OPS, binary, unary
+from jax_ir_synth.kernels.ops import OPS, drawn_by
 
 # Sizes that people use, and odd ones so that shapes vary. 3 is left to the vector category, whose mark it is.
 SIZES = (
@@ -170,6 +170,10 @@ LITERAL_WEIGHTS = (
     1,
 )
 _TRIES = 10
+# Functions of one argument, without and with those that JAX writes out with a choice.
+SMOOTH, BLURRED = drawn_by("unary"), drawn_by("unary", branches=True)
+ARITHMETIC, COMPARISONS = drawn_by("arithmetic"), drawn_by("comparison")
+INTEGER, INTEGER_COMPARISONS = drawn_by("integer"), drawn_by("integer comparison")
 # Of a few elements, none may have a gradient there.
 FLAT = frozenset(op.name for op in OPS.values() if op.flat)
 
@@ -239,13 +243,14 @@ def scalar(d: Draft, role: str = "") -> Value:
     return array(d, (), role)
 
 
-def one_unary(d: Draft, x: Value, names=unary.SMOOTH, weights=unary.SMOOTH_WEIGHTS) -> Value:
-    """A unary function of x that its range allows."""
-    return some(lambda: _unary(d, x, names, weights), 14)
+def one_unary(d: Draft, x: Value, functions: dict[str, int] | None = None) -> Value:
+    """A unary function of x that its range allows; `functions` gives weights by their names."""
+    functions = functions or (BLURRED if d.may_branch else SMOOTH)
+    return some(lambda: _unary(d, x, functions), 14)
 
 
-def _unary(d, x, names, weights):
-    name = d.stream.weighted(names, weights)
+def _unary(d, x, functions):
+    name = d.stream.choose(functions)
     op = OPS[name]
     if x.dtype not in op.dtypes or x.size <= 16 and op.flat:
         return None
@@ -259,7 +264,7 @@ def one_binary(d: Draft, x: Value, y: Value) -> Value:
     """An arithmetic operation on x and y, in either order."""
 
     def attempt():
-        name = d.stream.weighted(binary.FLOAT_OPS, binary.FLOAT_WEIGHTS)
+        name = d.stream.choose(ARITHMETIC)
         if x.dtype not in OPS[name].dtypes:
             return None
         a, b = (x, y) if d.stream.chance(70) else (y, x)
@@ -365,7 +370,7 @@ def comparison(d: Draft, x: Value, y: Value | None = None) -> Value:
     """A condition on x that holds sometimes and fails sometimes."""
 
     def attempt():
-        name = d.stream.choice(binary.FLOAT_COMPARE)
+        name = d.stream.choice(tuple(COMPARISONS))
         if y is not None:
             return d.apply(name, x, y)
         middle = float(x.samples.mean())

@@ -24,7 +24,7 @@ def _mean(d: Draft, loss: Value, axes=(None, None, None, -1, 0)) -> Value:
         )
         loss = d.apply("mul", loss, weights)
     axis = d.stream.choice(axes) if loss.ndim > 1 else None
-    return reduce(d, loss, axis, names=("mean", "sum"), weights=(7, 4))
+    return reduce(d, loss, axis, statistics={"mean": 7, "sum": 4})
 
 
 def regression(d: Draft) -> tuple[Value, ...]:
@@ -217,7 +217,7 @@ def classification(d: Draft) -> tuple[Value, ...]:
 def _per_row(d: Draft, rows: Value) -> Value:
     if d.stream.chance(30):
         return rows
-    return reduce(d, rows, None, names=("mean", "sum"), weights=(4, 1))
+    return reduce(d, rows, None, statistics={"mean": 4, "sum": 1})
 
 
 def divergence(d: Draft) -> tuple[Value, ...]:
@@ -233,8 +233,7 @@ def divergence(d: Draft) -> tuple[Value, ...]:
                     d,
                     idioms.kl_gaussian(d, mean, log_var),
                     -1 if d.stream.chance(60) else None,
-                    names=("sum", "mean"),
-                    weights=(4, 2),
+                    statistics={"sum": 4, "mean": 2},
                 ),
             )
         other = grow.array(d, mean.shape)
@@ -253,7 +252,7 @@ def divergence(d: Draft) -> tuple[Value, ...]:
             d.apply("sqrt", d.apply("add", p, 0.02)),
             d.apply("sqrt", d.apply("add", d.apply("softmax", y, axis=-1), 0.02)),
         )
-        return (reduce(d, d.apply("square", diff), -1, names=("sum",), weights=(1,)),)
+        return (reduce(d, d.apply("square", diff), -1, statistics={"sum": 1}),)
     log_p, log_q = d.apply("log_softmax", x, axis=-1), d.apply("log_softmax", y, axis=-1)
     if kind == "js":
         middle = d.apply("sub", d.apply("logaddexp", log_p, log_q), 0.6931472)
@@ -315,9 +314,7 @@ def likelihood(d: Draft) -> tuple[Value, ...]:
     means, logits = grow.array(d, (k,)), grow.array(d, (k,))
     gap = d.apply("sub", d.apply("expand_dims", points, axis=1), means)
     parts = d.apply("add", logits, d.apply("mul", -0.5, d.apply("square", gap)))
-    total = reduce(
-        d, d.apply("logsumexp", parts, axis=1), None, names=("mean", "sum"), weights=(1, 1)
-    )
+    total = reduce(d, d.apply("logsumexp", parts, axis=1), None, statistics={"mean": 1, "sum": 1})
     cross = d.apply("mean", d.apply("mul", x, y), axis=None)
     return (d.apply("add", total, d.apply("mul", d.stream.choice((0.1, 0.5)), cross)),)
 
@@ -350,7 +347,7 @@ def contrastive(d: Draft) -> tuple[Value, ...]:
         return (
             d.apply(
                 "neg",
-                reduce(d, d.apply("diagonal", log), None, names=("mean", "sum"), weights=(4, 1)),
+                reduce(d, d.apply("diagonal", log), None, statistics={"mean": 4, "sum": 1}),
             ),
         )
     distance = d.apply("norm", d.apply("sub", a, b), axis=-1)

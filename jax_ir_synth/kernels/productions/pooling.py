@@ -2,34 +2,12 @@
 
 from jax_ir_synth.kernels.builder.program_builder import Draft
 from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.ops import OPS, drawn_by
 from jax_ir_synth.kernels.productions import grow
 from jax_ir_synth.kernels.productions.recurrences import light, mix
 
-_STATISTICS = (
-    "sum",
-    "mean",
-    "max",
-    "min",
-    "var",
-    "std",
-    "norm",
-    "logsumexp",
-    "prod",
-    "median",
-    "ptp",
-    "norm_l1",
-    "norm_inf",
-    "nanmean",
-    "nansum",
-    "nanmin",
-    "nanmax",
-    "quantile",
-    "trapezoid",
-)
-_STATISTICS_WEIGHTS = (30, 22, 10, 6, 6, 5, 6, 7, 5, 2, 2, 2, 1, 1, 1, 1, 1, 3, 1)
-
-
-_EXTREMES = ("min", "nanmin", "max", "nanmax", "median", "quantile", "ptp", "prod")
+_STATISTICS = drawn_by("statistic")
+_DECIDED_BY_FEW = frozenset(op.name for op in OPS.values() if op.decided_by_few)
 
 
 def operand(d: Draft, low: int = 1, high: int = 3) -> Value:
@@ -61,15 +39,13 @@ def prepared(d: Draft, x: Value, steps: int = 2) -> Value:
     return x
 
 
-def reduce(
-    d: Draft, x: Value, axis, keepdims: bool = False, names=_STATISTICS, weights=_STATISTICS_WEIGHTS
-) -> Value:
+def reduce(d: Draft, x: Value, axis, keepdims: bool = False, statistics=_STATISTICS) -> Value:
     """A statistic of x over the axes."""
 
     def attempt():
-        name = d.stream.weighted(names, weights)
+        name = d.stream.choose(statistics)
         params = {"axis": axis, **({"keepdims": True} if keepdims else {})}
-        if x.op in grow.FLAT and name in _EXTREMES:
+        if x.op in grow.FLAT and name in _DECIDED_BY_FEW:
             return None  # the flat part is what it would find
         if name == "trapezoid":
             params.pop("keepdims", None)
@@ -104,7 +80,7 @@ def statistics(d: Draft) -> tuple[Value, ...]:
         return (reduce(d, prepared(d, value, 1), axes(d, value.ndim)),)
     if kind == "several" and other.shape == value.shape:
         return value, other
-    if {value.op, other.op} <= {*_EXTREMES, "norm_inf"}:  # often the same element
+    if {value.op, other.op} <= _DECIDED_BY_FEW | {"norm_inf"}:  # often the same element
         raise Undrawable("two extrema")
     return (grow.one_binary(d, value, other),)
 
@@ -122,8 +98,15 @@ def normalised(d: Draft) -> tuple[Value, ...]:
             y,
             axis,
             keepdims=True,
-            names=("mean", "max", "sum", "norm", "std", "min", "logsumexp"),
-            weights=(8, 4, 3, 3, 2, 2, 2),
+            statistics={
+                "mean": 8,
+                "max": 4,
+                "sum": 3,
+                "norm": 3,
+                "std": 2,
+                "min": 2,
+                "logsumexp": 2,
+            },
         )
         if d.stream.chance(35):
             first = d.apply("stop_gradient", first)
@@ -141,8 +124,7 @@ def normalised(d: Draft) -> tuple[Value, ...]:
         z = grow.one_unary(
             d,
             z,
-            ("square", "exp", "abs", "tanh", "sigmoid", "cube", "softplus"),
-            (8, 5, 4, 3, 3, 1, 2),
+            {"square": 8, "exp": 5, "abs": 4, "tanh": 3, "sigmoid": 3, "cube": 1, "softplus": 2},
         )
         if w is not None:
             z = d.apply("mul", z, w)
@@ -151,8 +133,7 @@ def normalised(d: Draft) -> tuple[Value, ...]:
                 d,
                 z,
                 axes(d, z.ndim),
-                names=("sum", "mean", "norm", "logsumexp"),
-                weights=(5, 4, 1, 1),
+                statistics={"sum": 5, "mean": 4, "norm": 1, "logsumexp": 1},
             )
         return reduce(d, z, axes(d, z.ndim))
 
@@ -273,7 +254,7 @@ def moments(d: Draft) -> tuple[Value, ...]:
             if d.stream.chance(50)
             else d.apply("square", d.apply("sub", late, early))
         )
-        return (reduce(d, pair, axis, names=("mean", "sum"), weights=(1, 1)),)
+        return (reduce(d, pair, axis, statistics={"mean": 1, "sum": 1}),)
     return (
         d.apply(
             "max",
@@ -312,8 +293,7 @@ def picked(d: Draft) -> tuple[Value, ...]:
                 d,
                 prepared(d, scores, 1),
                 -1 if best.ndim else None,
-                names=("mean", "max", "logsumexp", "sum"),
-                weights=(3, 3, 2, 2),
+                statistics={"mean": 3, "max": 3, "logsumexp": 2, "sum": 2},
             )
         )
     if not extra and d.stream.chance(50):
@@ -339,8 +319,7 @@ def sorted_part(d: Draft) -> tuple[Value, ...]:
                 d,
                 d.apply("top_k", y, k=k),
                 -1,
-                names=("sum", "mean", "logsumexp"),
-                weights=(4, 4, 1),
+                statistics={"sum": 4, "mean": 4, "logsumexp": 1},
             ),
         )
     if kind == "exceed":
@@ -358,8 +337,7 @@ def sorted_part(d: Draft) -> tuple[Value, ...]:
                     d.stream.choice(("relu", "softplus", "square", "abs")), d.apply("sub", y, level)
                 ),
                 -1,
-                names=("sum", "mean"),
-                weights=(1, 1),
+                statistics={"sum": 1, "mean": 1},
             ),
         )
     if kind == "spread":
@@ -373,14 +351,12 @@ def sorted_part(d: Draft) -> tuple[Value, ...]:
     if kind == "weighted":
         ramp = d.apply("arange", shape=(n,), dtype=d.dtype)
         share = d.apply("div", d.apply("add", ramp, 1.0), float(n))
-        return (reduce(d, d.apply("mul", order, share), -1, names=("sum", "mean"), weights=(1, 1)),)
+        return (reduce(d, d.apply("mul", order, share), -1, statistics={"sum": 1, "mean": 1}),)
     start = d.stream.between(0, max(0, n // 2 - 1))
     stop = d.stream.between(start + 2, n - 1 if start == 0 else n)
     part = d.apply("slice", order, axis=y.ndim - 1, start=start, stop=stop, step=1)
     return (
-        reduce(
-            d, light(d, part), -1, names=("mean", "sum", "logsumexp", "norm"), weights=(6, 4, 1, 1)
-        ),
+        reduce(d, light(d, part), -1, statistics={"mean": 6, "sum": 4, "logsumexp": 1, "norm": 1}),
     )
 
 
@@ -419,8 +395,7 @@ def masked(d: Draft) -> tuple[Value, ...]:
                 d,
                 d.apply("where", mask, y, 0.0),
                 axis,
-                names=("sum", "mean", "norm"),
-                weights=(4, 3, 1),
+                statistics={"sum": 4, "mean": 3, "norm": 1},
             ),
         )
     kept = d.apply("convert", mask, dtype=d.dtype)
@@ -455,9 +430,7 @@ def attended(d: Draft) -> tuple[Value, ...]:
         return (d.apply("matmul", weights, values),)
     if kind == "gate":
         gates = d.apply("sigmoid", mix(d, [x, grow.array(d, (k,))], 0))
-        return (
-            reduce(d, d.apply("mul", gates, light(d, x)), 0, names=("sum", "mean"), weights=(1, 1)),
-        )
+        return (reduce(d, d.apply("mul", gates, light(d, x)), 0, statistics={"sum": 1, "mean": 1}),)
     if kind == "soft_index":
         weights = d.apply("softmax", d.apply("mul", grow.literal(d), x), axis=-1)
         places = (
@@ -517,8 +490,7 @@ def windows(d: Draft) -> tuple[Value, ...]:
         d,
         shaped,
         1,
-        names=("max", "mean", "sum", "min", "logsumexp", "norm"),
-        weights=(6, 6, 3, 1, 1, 1),
+        statistics={"max": 6, "mean": 6, "sum": 3, "min": 1, "logsumexp": 1, "norm": 1},
     )
     if d.stream.chance(30):
         value = d.apply("mul", value, grow.array(d, value.shape[-1:]))

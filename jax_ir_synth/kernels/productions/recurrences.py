@@ -3,15 +3,14 @@
 from jax_ir_synth.kernels.builder import control_flow
 from jax_ir_synth.kernels.builder.program_builder import Draft
 from jax_ir_synth.kernels.builder.values import Undrawable, Value
-from jax_ir_synth.kernels.ops import unary
+from jax_ir_synth.kernels.ops import drawn_by
 from jax_ir_synth.kernels.productions import grow
 
 LENGTHS = (8, 10, 16, 5, 6, 4, 12, 20, 7, 24, 32, 9, 15, 50, 64, 100)
 LENGTH_WEIGHTS = (10, 9, 10, 7, 7, 5, 7, 6, 4, 4, 5, 3, 3, 2, 2, 1)
 STEPS = (5, 10, 8, 4, 6, 20, 16, 7, 12, 2, 50, 100, 15)
 STEP_WEIGHTS = (10, 10, 8, 8, 6, 5, 4, 4, 4, 3, 2, 2, 2)
-SQUASH = ("tanh", "sigmoid", "sin", "cos", "soft_sign", "erf", "hard_tanh")
-SQUASH_WEIGHTS = (12, 6, 5, 4, 2, 1, 1)
+SQUASH = drawn_by("squash")
 DECAYS = (0.9, 0.99, 0.5, 0.95, 0.8, 0.7, 0.85, 0.6, 0.75, 0.3, 0.98, 0.97, 0.25)
 
 
@@ -69,9 +68,7 @@ def _kept(d: Draft, value: Value) -> Value:
 
 def squash(d: Draft, x: Value) -> Value:
     """A function of x that stays within ±1."""
-    return grow.some(
-        lambda: d.apply(d.stream.weighted(SQUASH, SQUASH_WEIGHTS), grow.tamed(d, x, 40.0))
-    )
+    return grow.some(lambda: d.apply(d.stream.choose(SQUASH), grow.tamed(d, x, 40.0)))
 
 
 def shaped(value: Value, like_this: Value) -> Value:
@@ -112,7 +109,7 @@ def outs(d: Draft, carry: Value, others: list[Value]) -> Value:
 def cell(d: Draft, shape: tuple[int, ...], weights: list[Value]):
     """`step(h, x)` of a plain, gated or leaky cell, and the range of h."""
     kind = d.stream.weighted(("plain", "gated", "leaky", "minimal"), (6, 4, 4, 3))
-    squasher = d.stream.weighted(SQUASH, SQUASH_WEIGHTS)
+    squasher = d.stream.choose(SQUASH)
     decay = d.stream.choice(DECAYS)
 
     def product(h):
@@ -162,7 +159,7 @@ def blend(d: Draft, gate: Value, new: Value, old: Value) -> Value:
 
 def field(d: Draft, p: Value, q: Value):
     """A bounded right-hand side `f(y)` with parameters p and q, the same expression at each call."""
-    one, two = (d.stream.weighted(SQUASH, SQUASH_WEIGHTS) for _ in range(2))
+    one, two = (d.stream.choose(SQUASH) for _ in range(2))
     outer = d.stream.choice(("mul", "add", "sub"))
     inner = d.stream.choice(("mul", "add", "sub"))
     form = d.stream.below(6)
@@ -239,7 +236,7 @@ def light(d: Draft, x: Value) -> Value:
     """x, or a plain function of it."""
     if d.stream.chance(65):
         return x
-    return grow.one_unary(d, x, unary.SMOOTH, unary.SMOOTH_WEIGHTS)
+    return grow.one_unary(d, x, grow.SMOOTH)
 
 
 def looped(

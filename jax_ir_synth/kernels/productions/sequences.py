@@ -8,7 +8,6 @@ from jax_ir_synth.kernels.productions.cumulative import accumulate
 from jax_ir_synth.kernels.productions.recurrences import (
     DECAYS,
     SQUASH,
-    SQUASH_WEIGHTS,
     blend,
     cell,
     dims,
@@ -328,7 +327,7 @@ def indexed(d: Draft) -> tuple[Value, ...]:
     outer = [like(d, shape)] if d.stream.chance(35) else []
     kind = d.stream.weighted(("sum", "squash", "extreme"), (6, 6, 2 if shape else 0))
     most = _room(d, n)
-    squasher = d.stream.weighted(SQUASH, SQUASH_WEIGHTS)
+    squasher = d.stream.choose(SQUASH)
     init = start(d, shape, -1.0, 1.0)
     counter = d.stream.chance(20)
 

@@ -34,12 +34,6 @@ _ENDS = np.where(
     [0.02 + 0.96 * ((_SCENARIO >> row % 4) & 1) for row in range(16)],
     _SPREAD[:16],
 )
-# Of these alone the effect of a change isn't followed yet.
-_OPAQUE = {
-    *("nanmean", "nanmax", "nanmin", "nansum", "norm_inf", "sum_where", "max_where"),
-    *("average", "quantile", "trapezoid"),
-}
-_REDUCTIONS = {op.name for op in OPS.values() if op.reduces} - _OPAQUE
 _BRANCHES, _CALLS = named_by_kind("branch"), named_by_kind("call")
 
 
@@ -176,12 +170,15 @@ class _Run:
             return (self._frozen(value.operands[0].operands[0]) < 0) == (value.op == "isnan")
         if self.slope and not op.smooth:
             return self.base.value(value)
-        if value.op in _REDUCTIONS or not value.operands:
+        if op.reduces or not value.operands:
             whole = np.tile(value.samples, _SCENARIOS)
-            if not self.slope or not value.operands:
+            if not self.slope:
                 return whole
-            return (
-                whole + (self.value(value.operands[0]) - self.base.value(value.operands[0])).mean()
+            # What moves the elements moves their statistic about as much.
+            return whole + sum(
+                (self.value(v) - self.base.value(v)).mean()
+                for i, v in enumerate(value.operands)
+                if i not in op.select
             )
         samples = [
             self._frozen(v) if i in op.select else self.value(v)
