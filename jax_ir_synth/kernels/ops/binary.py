@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops.base import ANY, Op, bool_dtype, positive_or_negative
 from jax_ir_synth.kernels.ops.examples import array, example, integers
 
@@ -101,7 +101,7 @@ def _require_alike(x: Value, y: Value, dtype: str) -> None:
     """Neither operand may drown the other in a sum or an extremum, at the dtype's precision."""
     low, high = sorted((float(x.samples.std()) + 1e-9, float(y.samples.std()) + 1e-9))
     if high / low > (40 if dtype == "float32" else 8) and not (x.is_literal or y.is_literal):
-        raise Undrawable("one operand drowns the other")
+        raise Rejected("one operand drowns the other")
 
 
 def _require_crossing(x: Value, y: Value, dtype: str) -> None:
@@ -109,19 +109,19 @@ def _require_crossing(x: Value, y: Value, dtype: str) -> None:
     _require_alike(x, y, dtype)
     share = (x.samples > y.samples).mean()
     if not 0.2 <= share <= 0.8 or x.size <= 4 and y.size <= 4:
-        raise Undrawable("one operand always wins")
+        raise Rejected("one operand always wins")
 
 
 def _require_wrapping(x: Value, y: Value, dtype: str) -> None:
     """A truncated remainder must differ from its dividend in some elements."""
     if (abs(x.samples) > y.samples).mean() < 0.25:
-        raise Undrawable("a remainder that never wraps")
+        raise Rejected("a remainder that never wraps")
 
 
 def _require_floored_wrapping(x: Value, y: Value, dtype: str) -> None:
     """Likewise a floored one, which differs where the dividend is negative, too."""
     if ((x.samples > y.samples) | (x.samples < 0)).mean() < 0.25:
-        raise Undrawable("a remainder that never wraps")
+        raise Rejected("a remainder that never wraps")
 
 
 def _running_sum(x, n):
@@ -131,7 +131,7 @@ def _running_sum(x, n):
 def _running_product(x, n):
     # Powers of what lies farther from 1 leave every range within a few steps.
     if not (0.4 <= x.low and x.high <= 1.8 and n <= 10):
-        raise Undrawable("associative_scan: products of wide range")
+        raise Rejected("associative_scan: products of wide range")
     return min(x.low, x.low**n), max(x.high, x.high**n)
 
 

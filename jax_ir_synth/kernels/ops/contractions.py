@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import Undrawable, Value, broadcast, promote
+from jax_ir_synth.kernels.builder.values import Rejected, Value, broadcast, promote
 from jax_ir_synth.kernels.ops.base import Op, first_dtype
 from jax_ir_synth.kernels.ops.examples import array, booleans, example, integers
 from jax_ir_synth.kernels.ops.products import einsum_shape
@@ -87,7 +87,7 @@ def _quantile(operands, params):
 def _window_shape(operands, params):
     x, k, s = operands[0], params["window"], params["stride"]
     if x.ndim not in (1, 2) or min(x.shape) < k:
-        raise Undrawable("window: rank or size")
+        raise Rejected("window: rank or size")
     return tuple((n - k) // s + 1 for n in x.shape)
 
 

@@ -4,7 +4,7 @@ What these give is bounded by what the matrix is known to be (its least eigenval
 elements' range does not tell: the caller passes `range=(low, high)` and `spread=std`.
 """
 
-from jax_ir_synth.kernels.builder.values import Undrawable
+from jax_ir_synth.kernels.builder.values import Rejected
 from jax_ir_synth.kernels.ops.base import Op, first_shape
 from jax_ir_synth.kernels.ops.examples import array, definite, example, made
 from jax_ir_synth.kernels.ops.reductions import around
@@ -25,13 +25,13 @@ def _known_samples(operands, params):
 def _square(operands, params):
     shape = operands[0].shape
     if len(shape) < 2 or shape[-1] != shape[-2]:
-        raise Undrawable("a square matrix is wanted")
+        raise Rejected("a square matrix is wanted")
     return shape
 
 
 def _solved(operands, params):
     if _square(operands, params)[-1] != operands[1].shape[0] or operands[1].ndim > 2:
-        raise Undrawable("solve: shapes")
+        raise Rejected("solve: shapes")
     return operands[1].shape
 
 

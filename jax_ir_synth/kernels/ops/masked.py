@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import SAMPLES, Undrawable, broadcast
+from jax_ir_synth.kernels.builder.values import SAMPLES, Rejected, broadcast
 from jax_ir_synth.kernels.ops.base import Op, bool_dtype, first_dtype, first_shape, keep_bounds
 from jax_ir_synth.kernels.ops.examples import array, booleans, example
 from jax_ir_synth.kernels.ops.reductions import around, spread
@@ -21,7 +21,7 @@ def _masked(operands, params):
 def _last_reduced(operands, params):
     shape = operands[0].shape
     if not shape:
-        raise Undrawable("masked: a scalar")
+        raise Rejected("masked: a scalar")
     return shape[:-1]
 
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import SAMPLES, Undrawable, Value
+from jax_ir_synth.kernels.builder.values import SAMPLES, Rejected, Value
 from jax_ir_synth.kernels.ops.base import Op
 from jax_ir_synth.kernels.ops.examples import array, booleans, example, integers
 
@@ -41,7 +41,7 @@ def reduced_shape(operands, params):
     x = operands[0]
     axes = params["axis"]
     if not axes or any(a >= x.ndim for a in axes):
-        raise Undrawable("no axis to reduce")
+        raise Rejected("no axis to reduce")
     if params.get("keepdims"):
         return tuple(1 if i in axes else n for i, n in enumerate(x.shape))
     return tuple(n for i, n in enumerate(x.shape) if i not in axes)
@@ -144,7 +144,7 @@ def _index_bounds(operands, params):
 
 def _index_shape(operands, params):
     if len(params["axis"]) != 1:
-        raise Undrawable("one axis")
+        raise Rejected("one axis")
     return reduced_shape(operands, params)
 
 

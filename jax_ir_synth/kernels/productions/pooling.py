@@ -1,7 +1,7 @@
 """Reductions over axes: statistics, picks, parts of the sorted, masks, attention, windows, scatters."""
 
-from jax_ir_synth.kernels.builder.program_builder import Draft
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
+from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops import OPS, drawn_by
 from jax_ir_synth.kernels.productions import grow
 from jax_ir_synth.kernels.productions.recurrences import light, mix
@@ -10,20 +10,20 @@ _STATISTICS = drawn_by("statistic")
 _DECIDED_BY_FEW = frozenset(op.name for op in OPS.values() if op.decided_by_few)
 
 
-def operand(d: Draft, low: int = 1, high: int = 3) -> Value:
+def operand(d: ProgramBuilder, low: int = 1, high: int = 3) -> Value:
     """An array argument large enough to reduce."""
     dims = grow.shape(d, low, high, limit=512)
     if max(dims) < 4:
-        raise Undrawable("too small to reduce")
+        raise Rejected("too small to reduce")
     return grow.array(d, dims)
 
 
-def also(d: Draft, x: Value) -> Value:
+def also(d: ProgramBuilder, x: Value) -> Value:
     """A second argument that goes with x element by element, or along its last axis."""
     return grow.array(d, x.shape if x.ndim == 1 or d.stream.chance(60) else x.shape[-1:])
 
 
-def axes(d: Draft, ndim: int):
+def axes(d: ProgramBuilder, ndim: int):
     """None (all axes), one axis, or two of three."""
     if ndim == 1 or d.stream.chance(25):
         return None
@@ -32,14 +32,16 @@ def axes(d: Draft, ndim: int):
     return d.stream.choice((-1, -1, 0, ndim - 2))
 
 
-def prepared(d: Draft, x: Value, steps: int = 2) -> Value:
+def prepared(d: ProgramBuilder, x: Value, steps: int = 2) -> Value:
     """x after up to `steps` elementwise steps."""
     for _ in range(d.stream.below(steps + 1)):
         x = grow.one_unary(d, x) if d.stream.chance(65) else grow.with_literal(d, x)
     return x
 
 
-def reduce(d: Draft, x: Value, axis, keepdims: bool = False, statistics=_STATISTICS) -> Value:
+def reduce(
+    d: ProgramBuilder, x: Value, axis, keepdims: bool = False, statistics=_STATISTICS
+) -> Value:
     """A statistic of x over the axes."""
 
     def attempt():
@@ -65,7 +67,7 @@ def reduce(d: Draft, x: Value, axis, keepdims: bool = False, statistics=_STATIST
     return grow.some(attempt, 14)
 
 
-def statistics(d: Draft) -> tuple[Value, ...]:
+def statistics(d: ProgramBuilder) -> tuple[Value, ...]:
     """One to three statistics of an expression of one or two arrays."""
     x = operand(d)
     inputs = [x, also(d, x)] if d.stream.chance(50) else [x]
@@ -81,11 +83,11 @@ def statistics(d: Draft) -> tuple[Value, ...]:
     if kind == "several" and other.shape == value.shape:
         return value, other
     if {value.op, other.op} <= _DECIDED_BY_FEW | {"norm_inf"}:  # often the same element
-        raise Undrawable("two extrema")
+        raise Rejected("two extrema")
     return (grow.one_binary(d, value, other),)
 
 
-def normalised(d: Draft) -> tuple[Value, ...]:
+def normalised(d: ProgramBuilder) -> tuple[Value, ...]:
     """A statistic kept as an axis of one feeds a later step, whose result is reduced again."""
     x = operand(d)
     w = also(d, x) if d.stream.chance(45) else None
@@ -140,7 +142,7 @@ def normalised(d: Draft) -> tuple[Value, ...]:
     return (grow.some(attempt),)
 
 
-def moments(d: Draft) -> tuple[Value, ...]:
+def moments(d: ProgramBuilder) -> tuple[Value, ...]:
     """Named statistics: mean with variance, coefficient of variation, entropy, energy, moments, correlation."""
     x = operand(d, 1, 2)
     axis = -1 if x.ndim > 1 else None
@@ -268,12 +270,12 @@ def moments(d: Draft) -> tuple[Value, ...]:
     )
 
 
-def picked(d: Draft) -> tuple[Value, ...]:
+def picked(d: ProgramBuilder) -> tuple[Value, ...]:
     """Elements chosen by an argmax or argmin, and what is made of them."""
     x = operand(d, 1, 2)
     y = prepared(d, x, 1)
     if y.op in grow.FLAT:
-        raise Undrawable("the flat part would be picked")
+        raise Rejected("the flat part would be picked")
     scores = grow.array(d, x.shape) if d.stream.chance(40) else y
     name = d.stream.choice(("argmax", "argmax", "argmin"))
     if x.ndim == 1:
@@ -303,14 +305,14 @@ def picked(d: Draft) -> tuple[Value, ...]:
     return (mix(d, [best, *extra], d.stream.below(2)),)
 
 
-def sorted_part(d: Draft) -> tuple[Value, ...]:
+def sorted_part(d: ProgramBuilder) -> tuple[Value, ...]:
     """Sums of the largest, trimmed means, spreads of quantiles."""
     x = operand(d, 1, 2)
     w = also(d, x) if d.stream.chance(40) else None
     y = mix(d, [x] if w is None else [x, w], d.stream.below(3))
     n = y.shape[-1]
     if n < 5 or y.shape != x.shape:
-        raise Undrawable("too few to sort")
+        raise Rejected("too few to sort")
     kind = d.stream.weighted(("top", "trimmed", "spread", "weighted", "exceed"), (5, 4, 3, 3, 3))
     k = d.stream.between(2, min(8, n - 2))
     if kind == "top":
@@ -360,13 +362,13 @@ def sorted_part(d: Draft) -> tuple[Value, ...]:
     )
 
 
-def masked(d: Draft) -> tuple[Value, ...]:
+def masked(d: ProgramBuilder) -> tuple[Value, ...]:
     """Sums and means of what a mask keeps."""
     x = operand(d, 1, 2)
     w = also(d, x) if d.stream.chance(35) else None
     y = mix(d, [x] if w is None else [x, w], d.stream.between(0, 2))
     if y.shape != x.shape:
-        raise Undrawable("another shape")
+        raise Rejected("another shape")
     axis = None if x.ndim == 1 else d.stream.choice((None, -1, 0))
     source = d.stream.weighted(("argument", "compare"), (6, 4))
     if source == "argument":
@@ -412,11 +414,11 @@ def masked(d: Draft) -> tuple[Value, ...]:
     )
 
 
-def attended(d: Draft) -> tuple[Value, ...]:
+def attended(d: ProgramBuilder) -> tuple[Value, ...]:
     """Softmax-weighted sums: attention pooling, soft argmax, gated averages."""
     n, k = grow.size(d, small=True), grow.size(d, small=True)
     if n < 4:
-        raise Undrawable("too few to pool")
+        raise Rejected("too few to pool")
     kind = d.stream.weighted(("query", "gate", "soft_index", "scores", "average"), (6, 4, 3, 4, 4))
     x = grow.array(d, (n, k))
     if kind == "query":
@@ -453,7 +455,7 @@ def attended(d: Draft) -> tuple[Value, ...]:
     return (d.apply("sum", d.apply("mul", column, prepared(d, x, 2)), axis=0),)
 
 
-def windows(d: Draft) -> tuple[Value, ...]:
+def windows(d: ProgramBuilder) -> tuple[Value, ...]:
     """Pooling: windows of a fixed width by reshape or by `lax.reduce_window`, and correlation with a kernel."""
     k = d.stream.choice((2, 2, 4, 5))
     kind = d.stream.weighted(("reshape", "reduce_window", "convolve"), (5, 4, 3))
@@ -497,7 +499,7 @@ def windows(d: Draft) -> tuple[Value, ...]:
     return (light(d, value),)
 
 
-def scattered(d: Draft) -> tuple[Value, ...]:
+def scattered(d: ProgramBuilder) -> tuple[Value, ...]:
     """Accumulation at indices: `.at[idx].add`, histograms, `bincount`, sums by one-hot rows."""
     n, bins = (
         d.stream.choice((16, 20, 24, 32, 40, 50, 64, 100, 128)),
@@ -523,7 +525,7 @@ def scattered(d: Draft) -> tuple[Value, ...]:
         rows = d.apply("one_hot", index, n=bins)
         return (prepared(d, d.apply("matmul", d.apply("transpose", rows, perm=(1, 0)), y), 2),)
     if kind == "max" and not 0.3 <= (y.samples > 0).mean():
-        raise Undrawable("nothing is larger than what is there")
+        raise Rejected("nothing is larger than what is there")
     if kind != "max" and d.stream.chance(25):
         base = grow.array(d, (bins, *rest))
     value = d.apply("at_max" if kind == "max" else "at_add", base, y, index)
@@ -535,7 +537,7 @@ def scattered(d: Draft) -> tuple[Value, ...]:
     return (light(d, value),)
 
 
-def segmented(d: Draft) -> tuple[Value, ...]:
+def segmented(d: ProgramBuilder) -> tuple[Value, ...]:
     """Sums by segment, their means, and a reduction of them."""
     n, groups = (
         d.stream.choice((12, 16, 20, 24, 32, 48, 64, 100)),
