@@ -44,7 +44,7 @@ def draw(count: int) -> tuple[list[Counter], np.ndarray]:
         for candidate in range(count):
             spec = kernels.draw(category, SEED, candidate)
             source = kernels.write(spec)
-            programs.append(ir_size.operations(spec.outputs))
+            programs.append(ir_size.count_operations(spec.outputs))
             sizes.append(column_bytes(source.python, source.name, source.in_avals, source.argnums))
         print(f"{category}: {count} programs", file=sys.stderr)
     return programs, np.array(sizes)
@@ -68,19 +68,19 @@ def _added(call: Call) -> float:
     avals = [
         InAval(name, o.shape, o.dtype, float(o.low), float(o.high)) for name, o in operands.items()
     ]
-    value, draft = call.value, call.draft
+    value, builder = call.value, call.builder
     if not value.is_float or not any(aval.dtype == "float32" for aval in avals):
         # What has no gradient is used as a factor of what has one.
         text = f"({text}).astype(jnp.float32) * gain"
         names.append("gain")
         avals.append(InAval("gain", (), "float32", 0.5, 2.0))
-        with draft.trusted():
+        with builder.trusted():
             if value.dtype != "float32":
-                value = draft.apply("convert", value, dtype="float32")
-            value = draft.apply("mul", value, draft.argument((), 0.5, 2.0))
+                value = builder.apply("convert", value, dtype="float32")
+            value = builder.apply("mul", value, builder.argument((), 0.5, 2.0))
     python = f"def kernel_f({', '.join(names)}):\n    return {text}\n"
     argnums = tuple(i for i, aval in enumerate(avals) if aval.dtype == "float32")
-    uses = ir_size.operations((value,))
+    uses = ir_size.count_operations((value,))
     own = call.op.sized_as or call.op.name
     rest = ir_size.BASE + sum(
         times * ir_size.bytes_of(op) for op, times in uses.items() if op != own

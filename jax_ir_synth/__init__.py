@@ -5,7 +5,7 @@ The import is light: neither jax nor datasets is loaded until a row or a builder
 
 from jax_ir_synth.registration import register
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = ["JaxIrSynth", "JaxIrSynthConfig", "__version__"]
 

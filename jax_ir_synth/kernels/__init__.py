@@ -1,4 +1,4 @@
-"""Program synthesis: the categories, and how a program of one is drawn and written."""
+"""Program synthesis: the categories, and how a program of one is drawn and write_source."""
 
 import ast
 import functools
@@ -25,16 +25,16 @@ def draw(category: str, seed: int, candidate: int) -> "KernelSpec":
       ValueError: no such category.
     """
     # Late, here and below: the names of the categories are wanted by command lines that draw nothing.
-    from jax_ir_synth.kernels.builder.candidate import drawn
+    from jax_ir_synth.kernels.builder.candidate import draw_candidate
 
-    return drawn(_module(category), category, seed, candidate)
+    return draw_candidate(_module(category), category, seed, candidate)
 
 
 def write(spec: "KernelSpec") -> "KernelSource":
     """The program's Python source, with the arguments that it takes."""
-    from jax_ir_synth.kernels.printer.writer import written
+    from jax_ir_synth.kernels.printer.writer import write_source
 
-    return written(spec)
+    return write_source(spec)
 
 
 def signature(category: str) -> "Signature":

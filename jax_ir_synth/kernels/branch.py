@@ -1,9 +1,9 @@
 """Category `branch`: one level of choices, on elements, reductions, scalars, flags and masks."""
 
 from jax_ir_synth.kernels.builder.ir_size import require_short
-from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import grow
 from jax_ir_synth.kernels.productions.branching import Brancher
 
@@ -24,7 +24,7 @@ _CONSTRUCTS = (
 _WEIGHTS = (36, 27, 10, 6, 9, 5, 3, 4)
 
 
-def draw(d: Draft) -> tuple[Value, ...]:
+def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """A branch between arithmetic before and after; at times two branches side by side, joined."""
     b = Brancher(d, grow.shape(d, 1, 3, limit=512 if d.dtype == "float32" else 128))
     pool = b.arguments()
@@ -48,6 +48,6 @@ def _branch(b: Brancher, pool: list[Value]) -> Value:
     for _ in range(8):
         try:
             return attempt()
-        except Undrawable:
+        except Rejected:
             del b.d.arguments[count:]
-    raise Undrawable("no branch")
+    raise Rejected("no branch")

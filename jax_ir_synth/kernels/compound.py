@@ -4,9 +4,9 @@ import math
 
 from jax_ir_synth.kernels.builder import control_flow
 from jax_ir_synth.kernels.builder.ir_size import require_short
-from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import grow
 from jax_ir_synth.kernels.productions.stages import LIGHT, SIZES, STAGES, TINY, activation
 
@@ -15,7 +15,7 @@ SIGNATURE = Signature(requires={"compound"}, forbids={"vec3"})
 _MARKS, _MARK_WEIGHTS = ("linalg", "checkpoint", "threefry", "rbg"), (44, 33, 11, 12)
 
 
-def draw(d: Draft) -> tuple[Value, ...]:
+def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """A pipeline of stages on a batch of rows: one that marks the category, and two or more others."""
     mark = d.stream.weighted(_MARKS, _MARK_WEIGHTS)
     if mark != "checkpoint":
@@ -31,7 +31,7 @@ def draw(d: Draft) -> tuple[Value, ...]:
     return grow.some(attempt, 30)
 
 
-def _pipeline(d: Draft, mark: str) -> tuple[Value, ...]:
+def _pipeline(d: ProgramBuilder, mark: str) -> tuple[Value, ...]:
     n, width = d.stream.choice(SIZES), d.stream.choice(SIZES)
     x = grow.array(d, (n, width), role="matrix" if d.stream.chance(50) else "")
     pool, count = {
@@ -45,7 +45,7 @@ def _pipeline(d: Draft, mark: str) -> tuple[Value, ...]:
     for stage in stages[:place]:
         x = _staged(d, stage, x)
     if x.ndim == 0:
-        raise Undrawable("nothing left to work on")
+        raise Rejected("nothing left to work on")
     x = {
         "linalg": _linear_algebra,
         "checkpoint": _checkpointed,
@@ -57,7 +57,7 @@ def _pipeline(d: Draft, mark: str) -> tuple[Value, ...]:
     return _ended(d, x)
 
 
-def _staged(d: Draft, stage, x: Value) -> Value:
+def _staged(d: ProgramBuilder, stage, x: Value) -> Value:
     # A stage asks for a matrix or a vector: the value is brought to a rank that it takes.
     return grow.some(lambda: stage(d, grow.tamed(d, x, 12.0)), 6)
 
@@ -65,7 +65,7 @@ def _staged(d: Draft, stage, x: Value) -> Value:
 # ---------------------------------------------------------------- what marks the category
 
 
-def _definite(d: Draft, n: int) -> tuple[Value, float]:
+def _definite(d: ProgramBuilder, n: int) -> tuple[Value, float]:
     """A symmetric positive definite matrix, and a lower bound of its eigenvalues."""
     kind = d.stream.weighted(("gram", "kernel", "diagonal"), (6, 2, 2))
     ridge = d.stream.choice((1.0, 0.5, 2.0, 1.5))
@@ -83,7 +83,7 @@ def _definite(d: Draft, n: int) -> tuple[Value, float]:
     return d.apply("add", gram, d.apply("diag", noise)), 0.5
 
 
-def _linear_algebra(d: Draft, x: Value) -> Value:
+def _linear_algebra(d: ProgramBuilder, x: Value) -> Value:
     """A factorisation or a solve with a well-conditioned matrix made of an argument, applied to x."""
     n = x.shape[0]
     x = grow.tamed(d, x, 4.0)
@@ -161,7 +161,7 @@ def _linear_algebra(d: Draft, x: Value) -> Value:
     )
 
 
-def _checkpointed(d: Draft, x: Value) -> Value:
+def _checkpointed(d: ProgramBuilder, x: Value) -> Value:
     """A block of a few steps, rematerialised in the backward pass."""
 
     def block(v, *rest):
@@ -183,10 +183,10 @@ def _checkpointed(d: Draft, x: Value) -> Value:
             else d.argument((width,), 0.5, 1.5, role="scale")
         )
     x = grow.tamed(d, x, 12.0)
-    return control_flow.call(d, (x, *rest), block, "checkpoint")[0]
+    return control_flow.checkpoint(d, (x, *rest), block)[0]
 
 
-def _key(d: Draft, sources) -> tuple[Value, str]:
+def _key(d: ProgramBuilder, sources) -> tuple[Value, str]:
     """A key, and how its bits are made: one draw of threefry bits is all that a row has room for."""
     source = d.stream.weighted(*sources)
     if source == "argument":
@@ -204,17 +204,17 @@ def _key(d: Draft, sources) -> tuple[Value, str]:
     return key, source
 
 
-def _hashed(d: Draft, x: Value) -> Value:
+def _hashed(d: ProgramBuilder, x: Value) -> Value:
     """Random numbers from a key argument, by JAX's usual generator (a constant key's text is too long)."""
     return _random(d, x, (("argument",), (1,)))
 
 
-def _generated(d: Draft, x: Value) -> Value:
+def _generated(d: ProgramBuilder, x: Value) -> Value:
     """Random numbers by XLA's own generator, whose IR is short enough to split keys."""
     return _random(d, x, (("rbg", "unsafe_rbg"), (3, 9)))
 
 
-def _random(d: Draft, x: Value, sources) -> Value:
+def _random(d: ProgramBuilder, x: Value, sources) -> Value:
     """Noise, dropout or a random choice."""
     key, source = _key(d, sources)
     names = (
@@ -290,7 +290,7 @@ def _random(d: Draft, x: Value, sources) -> Value:
 # ---------------------------------------------------------------- the end
 
 
-def _ended(d: Draft, x: Value) -> tuple[Value, ...]:
+def _ended(d: ProgramBuilder, x: Value) -> tuple[Value, ...]:
     """The last value as it is, reduced, or in several outputs."""
     roll = d.stream.below(100)
     if roll < 40:

@@ -1,9 +1,9 @@
 """Category `elementwise`: two to four arrays, combined element by element."""
 
-from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
-from jax_ir_synth.kernels.ops import binary
+from jax_ir_synth.kernels.builder.values import Rejected, Value
+from jax_ir_synth.kernels.ops import drawn_by
 from jax_ir_synth.kernels.productions import grow
 
 SIGNATURE = Signature(
@@ -20,8 +20,10 @@ SIGNATURE = Signature(
     },
 )
 
+_INTEGER_FUNCTIONS = drawn_by("integer function")
 
-def draw(d: Draft) -> tuple[Value, ...]:
+
+def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """Arrays whose shapes broadcast, joined by arithmetic, comparisons and integer work."""
     dims = grow.shape(d, 1, 3)
     count = d.stream.weighted((2, 3, 4), (5, 5, 3))
@@ -55,7 +57,7 @@ def draw(d: Draft) -> tuple[Value, ...]:
     return (pending[0],)
 
 
-def _narrowed(d: Draft, dims: tuple[int, ...]) -> tuple[int, ...]:
+def _narrowed(d: ProgramBuilder, dims: tuple[int, ...]) -> tuple[int, ...]:
     """A shape that broadcasts against `dims`: mostly the same, else fewer axes or axes of 1."""
     roll = d.stream.below(100)
     if roll < 62 or len(dims) == 1:
@@ -66,12 +68,12 @@ def _narrowed(d: Draft, dims: tuple[int, ...]) -> tuple[int, ...]:
     return dims[:axis] + (1,) + dims[axis + 1 :]
 
 
-def _integer(d: Draft, dims: tuple[int, ...]) -> Value:
+def _integer(d: ProgramBuilder, dims: tuple[int, ...]) -> Value:
     low, high = d.stream.choice(((0, 15), (0, 7), (1, 9), (-8, 8), (0, 100), (1, 6), (0, 255)))
     return d.argument(dims, low, high, dtype="int32", role="integer")
 
 
-def _integers_joined(d: Draft, values: list[Value]) -> list[Value]:
+def _integers_joined(d: ProgramBuilder, values: list[Value]) -> list[Value]:
     """Integer arguments worked on among themselves, then turned into floats."""
     floats = [v for v in values if v.is_float]
     ints = [v for v in values if not v.is_float]
@@ -85,16 +87,14 @@ def _integers_joined(d: Draft, values: list[Value]) -> list[Value]:
     if d.stream.chance(25):
         value = grow.some(
             lambda: d.apply(
-                d.stream.choice(
-                    ("bitwise_not", "int_abs", "int_square", "population_count", "clz", "int_neg")
-                ),
+                d.stream.choose(_INTEGER_FUNCTIONS),
                 value,
             )
         )
     if d.stream.chance(40):
         value = grow.some(
             lambda: d.apply(
-                d.stream.choice(binary.INT_COMPARE),
+                d.stream.choose(grow.INTEGER_COMPARISONS),
                 value,
                 d.stream.choice((0, 1, 2, 3, 4, 8, int(value.samples.mean()))),
             )
@@ -103,18 +103,16 @@ def _integers_joined(d: Draft, values: list[Value]) -> list[Value]:
     return [*floats, value if value.bound <= 50 else grow.tamed(d, value, 50)]
 
 
-def _integer_step(d: Draft, a: Value, b: Value | int) -> Value:
-    return grow.some(
-        lambda: d.apply(d.stream.weighted(binary.INT_OPS, binary.INT_WEIGHTS), a, b), 20
-    )
+def _integer_step(d: ProgramBuilder, a: Value, b: Value | int) -> Value:
+    return grow.some(lambda: d.apply(d.stream.choose(grow.INTEGER), a, b), 20)
 
 
-def _joined(d: Draft, a: Value, b: Value) -> Value:
+def _joined(d: ProgramBuilder, a: Value, b: Value) -> Value:
     """Arithmetic, or a comparison turned into a number and used as a factor."""
     if d.stream.chance(14):
         try:
             mask = d.apply("convert", grow.comparison(d, a, b), dtype=d.dtype)
             return d.apply("mul", mask, d.stream.choice((a, b)))
-        except Undrawable:
+        except Rejected:
             pass
     return grow.one_binary(d, a, b)

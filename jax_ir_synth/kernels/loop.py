@@ -1,8 +1,9 @@
 """Category `loop`: scans, fori loops, maps, cumulative operations, while loops, alone and nested."""
 
-from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.builder.values import Rejected, Value
+from jax_ir_synth.kernels.ops import drawn_by
 from jax_ir_synth.kernels.productions import classics, cumulative, grow, sequences
 from jax_ir_synth.kernels.productions.recurrences import light, mix
 
@@ -44,39 +45,34 @@ _FAMILIES = (
 )
 _DRAWERS = tuple(f for f, _ in _FAMILIES)
 _WEIGHTS = tuple(w for _, w in _FAMILIES)
-_PLAIN = ("tanh", "exp", "sin", "square", "sigmoid", "softplus", "arctan", "log1p", "sqrt")
-_PLAIN_WEIGHTS = (4, 4, 4, 4, 3, 3, 2, 2, 2)
+_PLAIN = drawn_by("plain")
 
 
-def draw(d: Draft) -> tuple[Value, ...]:
+def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """One family's loop, with what comes after it: more steps, a reduction, several outputs."""
     return finished(d, list(d.stream.weighted(_DRAWERS, _WEIGHTS)(d)))
 
 
-def finished(d: Draft, results: list[Value]) -> tuple[Value, ...]:
+def finished(d: ProgramBuilder, results: list[Value]) -> tuple[Value, ...]:
     """What is returned of a loop's results; not too long as IR."""
     outputs = _chosen(d, results)
     return outputs
 
 
-def _chosen(d: Draft, results: list[Value]) -> tuple[Value, ...]:
+def _chosen(d: ProgramBuilder, results: list[Value]) -> tuple[Value, ...]:
     if len(results) > 1 and d.stream.chance(55):
         kept = [results.pop(d.stream.below(len(results)))] if d.stream.chance(70) else results
     else:
         kept = results
     if len(kept) > 1:  # nothing that could cancel in the sum of the outputs
         return tuple(
-            grow.telling(
-                v
-                if d.stream.chance(60) or v.centred
-                else grow.one_unary(d, v, _PLAIN, _PLAIN_WEIGHTS)
-            )
+            grow.telling(v if d.stream.chance(60) or v.centred else grow.one_unary(d, v, _PLAIN))
             for v in kept
         )
     return (grow.telling(_after(d, kept[0])),)
 
 
-def _after(d: Draft, value: Value) -> Value:
+def _after(d: ProgramBuilder, value: Value) -> Value:
     """The result itself, or something made of it."""
     roll = d.stream.below(100)
     if roll < 42 and not value.centred:
@@ -110,7 +106,7 @@ def _after(d: Draft, value: Value) -> Value:
         "maximum",
         "minimum",
     ):  # what is carried or summed up tends to lie on one side of a number
-        raise Undrawable("an extremum of a loop's result")
+        raise Rejected("an extremum of a loop's result")
     if result.is_literal or result.centred:
-        raise Undrawable("no result")
+        raise Rejected("no result")
     return result

@@ -1,8 +1,8 @@
 """Category `multi_statement`: several statements and several results, as layers, updates and losses have."""
 
-from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
-from jax_ir_synth.kernels.builder.values import Undrawable, Value, reached
+from jax_ir_synth.kernels.builder.values import Rejected, Value, collect_values
 from jax_ir_synth.kernels.productions import grow, statement_starts, statements
 from jax_ir_synth.kernels.productions.bench import Bench
 from jax_ir_synth.kernels.productions.idioms import spreads
@@ -18,7 +18,7 @@ _WIDTHS = (8, 16, 4, 6, 10, 12, 32, 20, 24, 64, 5, 7, 9, 14, 40, 48, 15)
 _WIDTH_WEIGHTS = (9, 8, 7, 6, 6, 6, 5, 3, 3, 2, 3, 3, 2, 2, 2, 2, 2)
 
 
-def draw(d: Draft) -> tuple[Value, ...]:
+def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """A start (a layer, an optimizer's step, a stencil, …), more steps, and two to four results."""
     bench = Bench(d, _shape(d), d.stream.weighted(_BUDGETS, _BUDGET_WEIGHTS))
     if d.stream.chance(62):
@@ -33,15 +33,15 @@ def draw(d: Draft) -> tuple[Value, ...]:
     if (
         sum(
             v.op not in ("argument", "literal", "part", "parameter")
-            for v in reached(outputs).values()
+            for v in collect_values(outputs).values()
         )
         < _LEAST
     ):
-        raise Undrawable("too few statements")
+        raise Rejected("too few statements")
     return outputs
 
 
-def _shape(d: Draft) -> tuple[int, ...]:
+def _shape(d: ProgramBuilder) -> tuple[int, ...]:
     rank = d.stream.weighted((1, 2, 3), (3, 8, 2))
     width = d.stream.weighted(_WIDTHS, _WIDTH_WEIGHTS)
     if rank == 1:
@@ -69,7 +69,7 @@ def _outputs(bench: Bench) -> tuple[Value, ...]:
             if a.shape == b.shape or not a.ndim or not b.ndim
         ]
         if not same:
-            raise Undrawable("too many results")
+            raise Rejected("too many results")
         a, b = d.stream.choice(same)
         waiting = [v for v in waiting if v is not a and v is not b] + [grow.one_binary(d, a, b)]
     if len(waiting) == 1:
@@ -80,7 +80,7 @@ def _outputs(bench: Bench) -> tuple[Value, ...]:
     ]
     final = [grow.some(lambda: _uncentred(bench, v)) if v.centred else v for v in final]
     if sum(v.size for v in final) < max(a.size for a in d.arguments):
-        raise Undrawable("the results are smaller than an argument")
+        raise Rejected("the results are smaller than an argument")
     return tuple(d.stream.shuffled(final))
 
 

@@ -1,9 +1,9 @@
 """Category `nested_branch`: choices within choices, two to four deep, the constructs mixed."""
 
 from jax_ir_synth.kernels.builder.ir_size import require_short
-from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import conditions, grow
 from jax_ir_synth.kernels.productions.branching import Brancher
 
@@ -20,7 +20,7 @@ _OUTER = ("within", "fed", "pieces", "double_where")
 _OUTER_WEIGHTS = (60, 18, 7, 13)
 
 
-def draw(d: Draft) -> tuple[Value, ...]:
+def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """A nest of branches, with arithmetic before, between and after."""
     b = Brancher(d, grow.shape(d, 1, 3, limit=512 if d.dtype == "float32" else 128), brief=True)
     pool = b.arguments()
@@ -43,9 +43,9 @@ def _nest(b: Brancher, pool: list[Value], depth: int) -> Value:
             if depth == 1:
                 return _construct(b, pool, 0)
             return _FORMS[b.stream.weighted(_OUTER, _OUTER_WEIGHTS)](b, pool, depth)
-        except Undrawable:
+        except Rejected:
             del b.d.arguments[count:]
-    raise Undrawable("no branch")
+    raise Rejected("no branch")
 
 
 def _construct(b: Brancher, pool: list[Value], depth: int) -> Value:
@@ -111,7 +111,7 @@ def _double_where(b: Brancher, pool: list[Value], depth: int) -> Value:
     least = b.stream.choice((0.1, 0.05, 0.2, 0.25, 0.5))
     held = (x.samples > least).mean()
     if not 0.2 <= held <= 0.9 or x.op == "literal":
-        raise Undrawable("no side to keep off")
+        raise Rejected("no side to keep off")
     test = d.apply("greater", x, least)
     high = max(1.0, x.high)
     samples = [float(v) if v > least else 1.0 for v in x.samples]

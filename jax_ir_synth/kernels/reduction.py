@@ -1,8 +1,8 @@
 """Category `reduction`: programs whose result is smaller than what goes in."""
 
-from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import contracted, grow, losses, pooling
 from jax_ir_synth.kernels.productions.pooling import light
 
@@ -37,23 +37,23 @@ _DRAWERS = tuple(f for f, _ in _FAMILIES)
 _WEIGHTS = tuple(w for _, w in _FAMILIES)
 
 
-def draw(d: Draft) -> tuple[Value, ...]:
+def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """A family's reduction, and what is done with it."""
     return finished(d, list(d.stream.weighted(_DRAWERS, _WEIGHTS)(d)))
 
 
-def finished(d: Draft, results: list[Value]) -> tuple[Value, ...]:
+def finished(d: ProgramBuilder, results: list[Value]) -> tuple[Value, ...]:
     """The results, one of them changed at times; smaller than the largest argument together."""
     if d.stream.chance(62) or results[0].centred:
         results[0] = _after(d, results[0])
     for value in results:
         grow.telling(value)
     if sum(v.size for v in results) >= max(v.size for v in d.arguments):
-        raise Undrawable("nothing shrinks")
+        raise Rejected("nothing shrinks")
     return tuple(results)
 
 
-def _after(d: Draft, value: Value) -> Value:
+def _after(d: ProgramBuilder, value: Value) -> Value:
     def attempt():
         roll = d.stream.below(100)
         if roll < 45:
@@ -74,8 +74,7 @@ def _after(d: Draft, value: Value) -> Value:
             grow.one_unary(
                 d,
                 value,
-                ("tanh", "exp", "sin", "sigmoid", "arctan", "softplus"),
-                (4, 3, 3, 3, 2, 2),
+                {"tanh": 4, "exp": 3, "sin": 3, "sigmoid": 3, "arctan": 2, "softplus": 2},
             ),
         )
 

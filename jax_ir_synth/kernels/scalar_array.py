@@ -1,12 +1,12 @@
 """Category `scalar_array`: 0-d arguments and Python numbers mixed with arrays."""
 
-from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import grow
 from jax_ir_synth.kernels.productions.scalar_idioms import IDIOMS, WEIGHTS
 from jax_ir_synth.kernels.productions.scalars import Mixer
-from jax_ir_synth.kernels.validation.sensitivity import settled
+from jax_ir_synth.kernels.validation.sensitivity import settle
 
 SIGNATURE = Signature(
     requires={"scalar_argument"},
@@ -23,7 +23,7 @@ SIGNATURE = Signature(
 )
 
 
-def draw(d: Draft) -> tuple[Value, ...]:
+def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """One to three idioms that mix scalars and arrays, with arithmetic between them."""
     # A 0-d argument's gradient is a sum over the array: in a narrow dtype a long one stops growing.
     m = Mixer(d, grow.shape(d, 1, 3, limit=512 if d.dtype == "float32" else 128))
@@ -40,11 +40,11 @@ def draw(d: Draft) -> tuple[Value, ...]:
     if d.stream.chance(15) or not _has_scalar(d):
         value = m.finish_with_scalar(value)
     if not _has_scalar(d) or not any(a.ndim for a in d.arguments):
-        raise Undrawable("a 0-d argument and an array are wanted")
-    return (settled(d, value, lambda v, argument: m.attempt(lambda: _put_in(m, v, argument))),)
+        raise Rejected("a 0-d argument and an array are wanted")
+    return (settle(d, value, lambda v, argument: m.attempt(lambda: _put_in(m, v, argument))),)
 
 
-def _has_scalar(d: Draft) -> bool:
+def _has_scalar(d: ProgramBuilder) -> bool:
     return any(a.ndim == 0 for a in d.arguments)
 
 

@@ -1,6 +1,6 @@
 """Category `unary`: functions of one argument, composed."""
 
-from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
 from jax_ir_synth.kernels.builder.values import Value
 from jax_ir_synth.kernels.productions import grow
@@ -19,7 +19,7 @@ SIGNATURE = Signature(
 )
 
 
-def draw(d: Draft) -> tuple[Value, ...]:
+def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """A chain of unary functions, at times with a branch of the chain joined in again."""
     x = grow.array(d, grow.shape(d, 0 if d.stream.chance(25) else 1, 3))
     value, kept = x, [x]

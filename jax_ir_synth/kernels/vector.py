@@ -1,10 +1,10 @@
 """Category `vector`: work on vectors of three components, one or many."""
 
 from jax_ir_synth.kernels.builder import control_flow
-from jax_ir_synth.kernels.builder.ir_size import footprint
-from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.ir_size import estimate_ir_bytes
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
-from jax_ir_synth.kernels.builder.values import Undrawable, Value, reached
+from jax_ir_synth.kernels.builder.values import Rejected, Value, collect_values
 from jax_ir_synth.kernels.productions import grow, vector_steps
 from jax_ir_synth.kernels.productions.geometry import Geometry
 
@@ -23,7 +23,7 @@ _BUDGET_WEIGHTS = (4, 6, 5, 3, 1)
 class Scene:
     """The vectors and numbers at hand, and those not yet used."""
 
-    def __init__(self, d: Draft, batch: tuple[int, ...]):
+    def __init__(self, d: ProgramBuilder, batch: tuple[int, ...]):
         self.d = d
         self.geometry = Geometry(d)
         self.batch = batch
@@ -40,7 +40,7 @@ class Scene:
     def fresh_vector(self) -> Value:
         """A new vector argument, one for each point or one for all."""
         if len(self.d.arguments) >= _MAX_ARGUMENTS:
-            raise Undrawable("arguments enough")
+            raise Rejected("arguments enough")
         one = not self.batch or self.vectors and self.d.stream.chance(30)
         low, high = self.d.stream.weighted(_RANGES, _RANGE_WEIGHTS)
         value = self.d.argument(
@@ -52,7 +52,7 @@ class Scene:
     def fresh_scalar(self, low: float, high: float, role: str) -> Value:
         """A new scalar argument, one for each point or one for all."""
         if len(self.d.arguments) >= _MAX_ARGUMENTS:
-            raise Undrawable("arguments enough")
+            raise Rejected("arguments enough")
         return self.d.argument(self.batch if self.d.stream.chance(50) else (), low, high, role=role)
 
     def vector(self, exclude: tuple[Value, ...] = ()) -> Value:
@@ -85,7 +85,7 @@ class Scene:
         known = [v for v in self.scalars if v.shape in ((), self.batch)]
         if known:
             return self.d.stream.choice(known)
-        raise Undrawable("no number at hand")
+        raise Rejected("no number at hand")
 
     # ------------------------------------------------------------ a step
 
@@ -98,9 +98,9 @@ class Scene:
             try:
                 made = self.d.stream.weighted(names, weights)(self)
                 made = made if isinstance(made, tuple) else (made,)
-                if footprint((*self.pending, *made)) > 1.15 * self.budget + 1500:
-                    raise Undrawable("too long")
-            except Undrawable:
+                if estimate_ir_bytes((*self.pending, *made)) > 1.15 * self.budget + 1500:
+                    raise Rejected("too long")
+            except Rejected:
                 del self.vectors[vectors:]
                 for value in self.geometry.kept[facts:]:
                     del self.geometry.facts[id(value)]
@@ -111,7 +111,7 @@ class Scene:
         self.took(grow.renewed(self.d, attempt, 24))
 
     def took(self, made: tuple[Value, ...]) -> None:
-        used = reached(made)
+        used = collect_values(made)
         self.pending = [v for v in self.pending if id(v) not in used]
         for value in made:
             if value.op == "argument":
@@ -120,7 +120,7 @@ class Scene:
             (self.vectors if self.is_vector(value) else self.scalars).append(value)
 
 
-def draw(d: Draft) -> tuple[Value, ...]:
+def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """Vectors composed by geometry and mechanics, many at once, one alone, or by `vmap` over points."""
     if d.dtype == "float16":
         d.use("float32")
@@ -142,7 +142,7 @@ def draw(d: Draft) -> tuple[Value, ...]:
         else d.stream.weighted((2, 3, 4, 5), (4, 5, 4, 2))
     ):
         scene.step(rules)
-        if footprint(tuple(scene.pending)) > scene.budget:
+        if estimate_ir_bytes(tuple(scene.pending)) > scene.budget:
             break
     if scene.batch and d.stream.chance(22):
         scene.step(vector_steps.GATHERING)
@@ -174,7 +174,7 @@ def _mapped(scene: Scene) -> None:
         return tuple(_joined(inner, made, 1 + d.stream.chance(25)))
 
     results = control_flow.vmap(d, xs, build)
-    scene.pending = [v for v in scene.pending if id(v) not in reached(tuple(results))]
+    scene.pending = [v for v in scene.pending if id(v) not in collect_values(tuple(results))]
     for value in results:
         if value.shape == (*scene.batch, 3):
             scene.vectors.append(scene.geometry.note(value))

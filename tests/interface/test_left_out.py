@@ -22,12 +22,12 @@ import wrapt
 
 @wrapt.when_imported("jax_ir_synth.kernels.builder.candidate")
 def plant_undrawable(module):
-    drawn = module.drawn
+    drawn = module.draw_candidate
     def broken(grammar, category, seed, candidate):
         if (category, candidate) == ("loop", 1):
             raise TypeError("planted: not drawn")
         return drawn(grammar, category, seed, candidate)
-    module.drawn = broken
+    module.draw_candidate = broken
 
 @wrapt.when_imported("jax_ir_synth.generate.rows")
 def plant_unmade(module):

@@ -3,19 +3,19 @@
 import pytest
 
 from jax_ir_synth.kernels.builder import control_flow
-from jax_ir_synth.kernels.builder.identity import hashes
-from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.identity import hash_program
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.stream import Stream
 
 
-def draft() -> Draft:
-    return Draft(Stream(0, "identity", 0))
+def builder() -> ProgramBuilder:
+    return ProgramBuilder(Stream(0, "identity", 0))
 
 
 def identity(build, shape=(4, 5), low=-1.0):
-    d = draft()
+    d = builder()
     x, y = d.argument(shape, low, 1.0), d.argument(shape, 0.5, 2.0)
-    return hashes((build(d, x, y),))
+    return hash_program((build(d, x, y),))
 
 
 BASE = identity(lambda d, x, y: d.apply("add", d.apply("sin", x), d.apply("mul", 0.5, y)))
@@ -62,9 +62,9 @@ def test_a_value_used_twice_is_not_the_value_made_twice():
 
 def test_constants_are_compared_as_their_dtype_rounds_them():
     def scaled(factor, dtype):
-        d = draft()
+        d = builder()
         d.use(dtype)
-        return hashes((d.apply("mul", factor, d.argument((4,), 0.5, 2.0)),))[0]
+        return hash_program((d.apply("mul", factor, d.argument((4,), 0.5, 2.0)),))[0]
 
     assert scaled(0.99, "bfloat16") == scaled(0.9895, "bfloat16")
     assert scaled(0.99, "float32") != scaled(0.9895, "float32")
@@ -72,7 +72,7 @@ def test_constants_are_compared_as_their_dtype_rounds_them():
 
 def test_closures_and_operands_of_a_branch_are_one_program():
     def branch(operands):
-        d = draft()
+        d = builder()
         x, flag = d.argument((4,), -1.0, 1.0), d.argument((), 0, 1, dtype="bool")
         given = (x,) if operands else ()
         (value,) = control_flow.cond(
@@ -82,6 +82,6 @@ def test_closures_and_operands_of_a_branch_are_one_program():
             lambda *v: d.apply("sin", *(v or (x,))),
             lambda *v: d.apply("cos", *(v or (x,))),
         )
-        return hashes((value,))
+        return hash_program((value,))
 
     assert branch(True) == branch(False)

@@ -5,7 +5,7 @@ Beside them, rows that were right and stopped all the same, and are proven now.
 
 import pytest
 
-from jax_ir_synth.kernels.builder.values import InAval, KernelSource, Undrawable
+from jax_ir_synth.kernels.builder.values import InAval, KernelSource, Rejected
 from jax_ir_synth.kernels.ops import OPS
 from jax_ir_synth.kernels.validation.program import require_sound
 from jax_ir_synth.lowering import lower_source
@@ -122,7 +122,7 @@ REFUSED = {
 @pytest.mark.parametrize("what", REFUSED)
 def test_a_program_that_could_not_be_proven_is_not_drawn(what):
     python, avals, reason = REFUSED[what]
-    with pytest.raises(Undrawable, match=reason):
+    with pytest.raises(Rejected, match=reason):
         require_sound(source(python, *avals))
 
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.identity import hashes
+from jax_ir_synth.kernels.builder.identity import hash_program
 from jax_ir_synth.kernels.builder.ir_size import require_short
-from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.stream import Stream
-from jax_ir_synth.kernels.builder.values import KernelSpec, Undrawable
-from jax_ir_synth.kernels.printer.writer import written
+from jax_ir_synth.kernels.builder.values import KernelSpec, Rejected
+from jax_ir_synth.kernels.printer.writer import write_source
 from jax_ir_synth.kernels.validation.program import require_sound
 
 _ATTEMPTS = 500
@@ -15,7 +15,7 @@ _ATTEMPTS = 500
 _DTYPES, _PERCENT = ("float32", "bfloat16", "float16"), (88, 8, 4)
 
 
-def drawn(grammar, category: str, seed: int, candidate: int) -> KernelSpec:
+def draw_candidate(grammar, category: str, seed: int, candidate: int) -> KernelSpec:
     """The candidate's program. `grammar` is the category's module.
 
     Raises:
@@ -25,21 +25,30 @@ def drawn(grammar, category: str, seed: int, candidate: int) -> KernelSpec:
     # Samples may leave a function's domain where a step is tried that is refused for it.
     with np.errstate(all="ignore"):
         for _ in range(_ATTEMPTS):
-            draft = Draft(stream)
-            draft.use(stream.weighted(_DTYPES, _PERCENT))
+            builder = ProgramBuilder(stream)
+            builder.may_branch = (
+                "branch" not in grammar.SIGNATURE.requires | grammar.SIGNATURE.forbids
+            )
+            builder.use(stream.weighted(_DTYPES, _PERCENT))
             try:
-                outputs = draft.finish(*grammar.draw(draft))
+                outputs = builder.finish(*grammar.draw(builder))
                 if "vec3" in grammar.SIGNATURE.forbids and any(
-                    v.shape[-1:] == (3,) for v in draft.arguments
+                    v.shape[-1:] == (3,) for v in builder.arguments
                 ):
                     continue
                 require_short(outputs)
-                arguments = tuple(draft.arguments)
+                arguments = tuple(builder.arguments)
                 spec = KernelSpec(
-                    category, seed, candidate, arguments, outputs, *hashes(outputs), draft.doc
+                    category,
+                    seed,
+                    candidate,
+                    arguments,
+                    outputs,
+                    *hash_program(outputs),
+                    builder.doc,
                 )
-                require_sound(written(spec))
-            except Undrawable:
+                require_sound(write_source(spec))
+            except Rejected:
                 continue
             return spec
     raise RuntimeError(

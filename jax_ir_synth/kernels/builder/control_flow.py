@@ -1,12 +1,12 @@
-"""Control flow and function transforms on a draft: cond, switch, loops, scans, vmap, checkpoint."""
+"""Control flow and function transforms on a builder: cond, switch, loops, scans, vmap, checkpoint."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.loop_simulation import forgets, rehearse
-from jax_ir_synth.kernels.builder.program_builder import Draft, captured
-from jax_ir_synth.kernels.builder.values import SAMPLES, Block, Undrawable, Value
+from jax_ir_synth.kernels.builder.loop_simulation import forgets, simulate_loop
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder, find_captured
+from jax_ir_synth.kernels.builder.values import SAMPLES, Block, Rejected, Value
 from jax_ir_synth.kernels.ops import OPS
 
 _STEPS = np.linspace(0.0, 1.0, SAMPLES)
@@ -17,16 +17,16 @@ def _single(results) -> tuple:
 
 
 def _function(
-    draft: Draft, params: Callable, build: Callable, role: str, owned: bool = False
+    builder: ProgramBuilder, params: Callable, build: Callable, role: str, owned: bool = False
 ) -> Block:
     """An inner function: `params()` makes its parameters, `build(*params)` its results."""
-    with draft.inner(owned) as level:
+    with builder.inner(owned) as level:
         parameters = params()
         results = _single(build(*parameters))
     block = Block(tuple(parameters), results, level, role)
     for value in block.flat_results():
         if value.is_literal or value.level < level and value.op == "argument":
-            raise Undrawable("an inner function returns an argument or a literal")
+            raise Rejected("an inner function returns an argument or a literal")
     return block
 
 
@@ -36,21 +36,21 @@ def _require_used(block: Block, optional: tuple[Value, ...] = ()) -> None:
         deps |= value.deps
     for parameter in block.flat_params():
         if parameter not in optional and not deps & parameter.params["marker"]:
-            raise Undrawable("a parameter is not used")
+            raise Rejected("a parameter is not used")
 
 
 def _agree(blocks: tuple[Block, ...]) -> None:
     first = [(v.shape, v.dtype) for v in blocks[0].flat_results()]
     for block in blocks[1:]:
         if [(v.shape, v.dtype) for v in block.flat_results()] != first:
-            raise Undrawable("the branches' results differ in shape or dtype")
+            raise Rejected("the branches' results differ in shape or dtype")
 
 
-def _branches(draft, name, chooser, operands, builds, weights, optional, role):
+def _branches(builder, name, chooser, operands, builds, weights, optional, role):
     # What is drawn in a branch is written in it, also where it is made of values from outside alone.
     blocks = tuple(
         _function(
-            draft, lambda: [draft.parameter_like(v) for v in operands], build, role, owned=True
+            builder, lambda: [builder.parameter_like(v) for v in operands], build, role, owned=True
         )
         for build in builds
     )
@@ -60,7 +60,7 @@ def _branches(draft, name, chooser, operands, builds, weights, optional, role):
             v.deps & block.params[i].params["marker"] for block in blocks for v in block.results
         )
         if not used and not optional:
-            raise Undrawable("an operand of the branches is not used")
+            raise Rejected("an operand of the branches is not used")
     results, ranges, samples, bound = [], [], [], []
     for values in zip(*(block.results for block in blocks)):
         # The merged value carries the bits of every branch.
@@ -84,7 +84,7 @@ def _branches(draft, name, chooser, operands, builds, weights, optional, role):
         )
     for block in blocks:
         bound.extend(zip(block.params, operands))
-    return draft.control(
+    return builder.control(
         name,
         (chooser, *operands),
         blocks,
@@ -105,13 +105,17 @@ def _union(values, kind):
 
 
 def cond(
-    draft: Draft, predicate: Value, operands: tuple[Value, ...], true: Callable, false: Callable
+    builder: ProgramBuilder,
+    predicate: Value,
+    operands: tuple[Value, ...],
+    true: Callable,
+    false: Callable,
 ) -> list[Value]:
     """`lax.cond(predicate, true_fn, false_fn, *operands)`; with no operands the branches are closures."""
     if predicate.dtype != "bool" or predicate.ndim:
-        raise Undrawable("cond wants a scalar condition")
+        raise Rejected("cond wants a scalar condition")
     return _branches(
-        draft,
+        builder,
         "cond",
         predicate,
         operands,
@@ -123,33 +127,31 @@ def cond(
 
 
 def switch(
-    draft: Draft, index: Value, operands: tuple[Value, ...], builds: tuple[Callable, ...]
+    builder: ProgramBuilder, index: Value, operands: tuple[Value, ...], builds: tuple[Callable, ...]
 ) -> list[Value]:
     """`lax.switch(index, branches, *operands)`."""
     if index.dtype != "int32" or index.ndim or index.low < 0 or index.high > len(builds) - 1:
-        raise Undrawable("switch wants a scalar index within its branches")
+        raise Rejected("switch wants a scalar index within its branches")
     return _branches(
-        draft, "switch", index, operands, builds, index.samples.round(), False, "branch"
+        builder, "switch", index, operands, builds, index.samples.round(), False, "branch"
     )
 
 
 def piecewise(
-    draft: Draft, x: Value, conditions: tuple[Value, ...], builds: tuple[Callable, ...]
+    builder: ProgramBuilder, x: Value, conditions: tuple[Value, ...], builds: tuple[Callable, ...]
 ) -> Value:
     """`jnp.piecewise(x, conditions, functions)`, the last function for where no condition holds."""
     blocks = tuple(
-        _function(draft, lambda: [draft.parameter_like(x)], build, "piece") for build in builds
+        _function(builder, lambda: [builder.parameter_like(x)], build, "piece") for build in builds
     )
     if len(blocks) != len(conditions) + 1 or any(
         b.results[0].shape != x.shape or b.results[0].dtype != x.dtype for b in blocks
     ):
-        raise Undrawable(
-            "piecewise: one function more than conditions, each of the argument's shape"
-        )
+        raise Rejected("piecewise: one function more than conditions, each of the argument's shape")
     for block in blocks:
         _require_used(block)
-        if any(v.level < block.level and not v.is_literal for v in captured(block)):
-            raise Undrawable("piecewise: a function that uses values from outside")
+        if any(v.level < block.level and not v.is_literal for v in find_captured(block)):
+            raise Rejected("piecewise: a function that uses values from outside")
     values = [b.results[0] for b in blocks]
     merged = Value(
         "merged",
@@ -166,7 +168,7 @@ def piecewise(
     picked = np.select(
         [c.samples > 0.5 for c in conditions], [v.samples for v in values[:-1]], values[-1].samples
     )
-    return draft.control(
+    return builder.control(
         "piecewise",
         (x, *conditions),
         blocks,
@@ -180,13 +182,13 @@ def piecewise(
 
 
 def inside(value: Value, invariant: tuple[float, float]) -> None:
-    """Raises Undrawable unless the value's range lies in the loop's invariant."""
+    """Raises Rejected unless the value's range lies in the loop's invariant."""
     if value.low < invariant[0] - 1e-9 or value.high > invariant[1] + 1e-9:
-        raise Undrawable(f"{value!r} leaves the loop's range {invariant}")
+        raise Rejected(f"{value!r} leaves the loop's range {invariant}")
 
 
 def fori_loop(
-    draft: Draft,
+    builder: ProgramBuilder,
     steps: int,
     init: tuple[Value, ...],
     invariants: list[tuple[float, float]],
@@ -203,14 +205,14 @@ def fori_loop(
         inside(value, invariant)
 
     def parameters():
-        i = draft.parameter(
+        i = builder.parameter(
             (), start, start + steps - 1, "int32", np.round(start + _STEPS * (steps - 1)), "counter"
         )
-        return [i, tuple(_carried(draft, v, r) for v, r in zip(init, invariants))]
+        return [i, tuple(_carried(builder, v, r) for v, r in zip(init, invariants))]
 
-    block = _function(draft, parameters, lambda i, carry: build(i, *carry), "body")
+    block = _function(builder, parameters, lambda i, carry: build(i, *carry), "body")
     return _loop(
-        draft,
+        builder,
         "fori_loop",
         block,
         init,
@@ -222,23 +224,23 @@ def fori_loop(
     )
 
 
-def _carried(draft, value, invariant):
+def _carried(builder, value, invariant):
     # Samples of the initial value, moved about: a carry looks like its start only at the start.
     low, high = max(invariant[0], value.low - 1.0), min(invariant[1], value.high + 1.0)
     samples = np.clip(np.roll(value.samples, 5) + 0.3 * (_STEPS - 0.5) * (high - low), low, high)
-    return draft.parameter(value.shape, *invariant, value.dtype, samples, "carry")
+    return builder.parameter(value.shape, *invariant, value.dtype, samples, "carry")
 
 
-def _loop(draft, name, block, init, invariants, results, params, checked, optional, selectors=()):
+def _loop(builder, name, block, init, invariants, results, params, checked, optional, selectors=()):
     carry = block.params[1]
     for value, result, invariant in zip(init, results, invariants):
         if value.shape != result.shape or value.dtype != result.dtype or value.weak:
-            raise Undrawable("a carry changes its shape or dtype")
+            raise Rejected("a carry changes its shape or dtype")
         if checked:
             inside(result, invariant)
     _require_used(block, optional)
     steps = params.get("steps") or int(selectors[0].samples.mean())
-    samples, _ = rehearse(
+    samples, _ = simulate_loop(
         block.level,
         list(zip(carry, init, results)),
         list(invariants),
@@ -248,7 +250,7 @@ def _loop(draft, name, block, init, invariants, results, params, checked, option
         block.params[0],
         params.get("start", 0),
     )
-    parts = draft.control(
+    parts = builder.control(
         name,
         (*selectors, *init),
         (block,),
@@ -285,7 +287,7 @@ def _counter(block):
 
 
 def scan(
-    draft: Draft,
+    builder: ProgramBuilder,
     init: tuple[Value, ...],
     xs: tuple[Value, ...],
     invariants: list[tuple[float, float]],
@@ -300,24 +302,24 @@ def scan(
     """
     steps = xs[0].shape[0] if xs else length
     if any(x.ndim < 1 or x.shape[0] != steps for x in xs):
-        raise Undrawable("scan: the inputs differ in length")
+        raise Rejected("scan: the inputs differ in length")
     for value, invariant in zip(init, invariants):
         inside(value, invariant)
 
     def parameters():
-        carry = tuple(_carried(draft, v, r) for v, r in zip(init, invariants))
-        return [carry, tuple(draft.parameter_like(x, x.shape[1:], role="step") for x in xs)]
+        carry = tuple(_carried(builder, v, r) for v, r in zip(init, invariants))
+        return [carry, tuple(builder.parameter_like(x, x.shape[1:], role="step") for x in xs)]
 
-    block = _function(draft, parameters, build, "step")
+    block = _function(builder, parameters, build, "step")
     carry, slices = block.params
     ends, outs = block.results
     for value, result, invariant in zip(init, ends, invariants, strict=True):
         if value.shape != result.shape or value.dtype != result.dtype or value.weak:
-            raise Undrawable("a carry changes its shape or dtype")
+            raise Rejected("a carry changes its shape or dtype")
         if checked:
             inside(result, invariant)
     _require_used(block)
-    last, stacked = rehearse(
+    last, stacked = simulate_loop(
         block.level,
         list(zip(carry, init, ends)),
         list(invariants),
@@ -325,7 +327,7 @@ def scan(
         list(outs),
         steps,
     )
-    parts = draft.control(
+    parts = builder.control(
         "scan",
         (*init, *xs),
         (block,),
@@ -349,26 +351,26 @@ def scan(
     return parts
 
 
-def _mapped(draft, name, xs, build, axes, params, role):
+def _mapped(builder, name, xs, build, axes, params, role):
     sizes = {x.shape[a] for x, a in zip(xs, axes) if a is not None}
     if len(sizes) != 1:
-        raise Undrawable(f"{name}: the mapped axes differ in length")
+        raise Rejected(f"{name}: the mapped axes differ in length")
     size = sizes.pop()
 
     def parameters():
         return [
-            draft.parameter_like(x, x.shape if a is None else x.shape[:a] + x.shape[a + 1 :])
+            builder.parameter_like(x, x.shape if a is None else x.shape[:a] + x.shape[a + 1 :])
             for x, a in zip(xs, axes)
         ]
 
-    block = _function(draft, parameters, build, role)
+    block = _function(builder, parameters, build, role)
     _require_used(block)
     if any(
         not v.deps & _union([p for p, a in zip(block.params, axes) if a is not None], "deps")
         for v in block.results
     ):
-        raise Undrawable(f"{name}: a result does not depend on the mapped arguments")
-    return draft.control(
+        raise Rejected(f"{name}: a result does not depend on the mapped arguments")
+    return builder.control(
         name,
         xs,
         (block,),
@@ -380,56 +382,52 @@ def _mapped(draft, name, xs, build, axes, params, role):
 
 
 def vmap(
-    draft: Draft, xs: tuple[Value, ...], build: Callable, in_axes: tuple | None = None
+    builder: ProgramBuilder, xs: tuple[Value, ...], build: Callable, in_axes: tuple | None = None
 ) -> list[Value]:
     """`jax.vmap(fn, in_axes)(*xs)`; an axis of None passes the whole array to each call."""
     axes = in_axes or (0,) * len(xs)
     if any(a is not None and x.ndim <= a for x, a in zip(xs, axes)):
-        raise Undrawable("vmap: no such axis")
-    return _mapped(draft, "vmap", xs, build, axes, {"in_axes": axes}, "fn")
+        raise Rejected("vmap: no such axis")
+    return _mapped(builder, "vmap", xs, build, axes, {"in_axes": axes}, "fn")
 
 
-def lax_map(draft: Draft, xs: tuple[Value, ...], build: Callable) -> list[Value]:
+def lax_map(builder: ProgramBuilder, xs: tuple[Value, ...], build: Callable) -> list[Value]:
     """`lax.map(fn, xs)`."""
     if any(x.ndim < 1 for x in xs):
-        raise Undrawable("map: a scalar")
-    return _mapped(draft, "map", xs, build, (0,) * len(xs), {}, "fn")
+        raise Rejected("map: a scalar")
+    return _mapped(builder, "map", xs, build, (0,) * len(xs), {}, "fn")
 
 
-def call(
-    draft: Draft, operands: tuple[Value, ...], build: Callable, kind: str = "call"
+def checkpoint(
+    builder: ProgramBuilder, operands: tuple[Value, ...], build: Callable
 ) -> list[Value]:
-    """An inner function called once: plain (`call`), `checkpoint` or `jit`."""
+    """`jax.checkpoint(fn)(*operands)`: the body is computed again in the backward pass."""
     block = _function(
-        draft,
-        lambda: [draft.parameter_like(v) for v in operands],
-        build,
-        {"call": "helper", "checkpoint": "block", "jit": "fn"}[kind],
+        builder, lambda: [builder.parameter_like(v) for v in operands], build, "block"
     )
     _require_used(block)
-    return draft.control(
-        kind, operands, (block,), list(block.results), list(zip(block.params, operands)), {}
-    )
+    bound = list(zip(block.params, operands, strict=True))
+    return builder.control("checkpoint", operands, (block,), list(block.results), bound, {})
 
 
-def associative_scan(draft: Draft, xs: Value, name: str, reverse: bool = False) -> Value:
+def associative_scan(builder: ProgramBuilder, xs: Value, name: str, reverse: bool = False) -> Value:
     """`lax.associative_scan(fn, xs)` along the first axis with an associative operation."""
     n = xs.shape[0] if xs.ndim else 0
     if n < 2 or n > 64:
-        raise Undrawable("associative_scan: length")
+        raise Rejected("associative_scan: length")
     low, high = OPS[name].cumulated(xs, n)
 
     def parameters():
         return [
-            draft.parameter(xs.shape, low, high, xs.dtype, xs.samples),
-            draft.parameter(xs.shape, low, high, xs.dtype, np.roll(xs.samples, 3)),
+            builder.parameter(xs.shape, low, high, xs.dtype, xs.samples),
+            builder.parameter(xs.shape, low, high, xs.dtype, np.roll(xs.samples, 3)),
         ]
 
-    with draft.inner() as level:
+    with builder.inner() as level:
         left, right = parameters()
-        result = _unchecked(draft, name, left, right)
+        result = _unchecked(builder, name, left, right)
     block = Block((left, right), (result,), level, "combine")
-    return draft.control(
+    return builder.control(
         "associative_scan",
         (xs,),
         (block,),
@@ -441,7 +439,7 @@ def associative_scan(draft: Draft, xs: Value, name: str, reverse: bool = False) 
     )[0]
 
 
-def _unchecked(draft, name, left, right):
+def _unchecked(builder, name, left, right):
     """The combining operation on running values, whose true range is the scan's, not the operation's."""
     return Value(
         name,
@@ -459,7 +457,7 @@ def _unchecked(draft, name, left, right):
 
 
 def while_loop(
-    draft: Draft,
+    builder: ProgramBuilder,
     limit: Value,
     init: tuple[Value, ...],
     invariants: list[tuple[float, float]],
@@ -473,19 +471,19 @@ def while_loop(
     reverse-mode differentiation has no rule for `while`.
     """
     if any(v.diff for v in init) or limit.dtype != "int32" or limit.ndim or limit.low < 1:
-        raise Undrawable("while_loop: a carry with a gradient, or no positive limit")
+        raise Rejected("while_loop: a carry with a gradient, or no positive limit")
 
     def parameters():
-        i = draft.parameter((), 0, limit.high, "int32", role="counter")
-        return [i, tuple(_carried(draft, v, r) for v, r in zip(init, invariants))]
+        i = builder.parameter((), 0, limit.high, "int32", role="counter")
+        return [i, tuple(_carried(builder, v, r) for v, r in zip(init, invariants))]
 
-    block = _function(draft, parameters, lambda i, carry: build(i, *carry), "body")
+    block = _function(builder, parameters, lambda i, carry: build(i, *carry), "body")
     if any(
         v.diff & ~_union([p for p in block.params[1] if p.is_float], "diff") for v in block.results
     ):
-        raise Undrawable("while_loop: the body makes values with a gradient")
+        raise Rejected("while_loop: the body makes values with a gradient")
     parts = _loop(
-        draft,
+        builder,
         "while_loop",
         block,
         init,
@@ -498,18 +496,20 @@ def while_loop(
     )
     if test is not None:
         condition = _function(
-            draft,
-            lambda: [_carried(draft, v, r) for v, r in zip(init, invariants)],
+            builder,
+            lambda: [_carried(builder, v, r) for v, r in zip(init, invariants)],
             test,
             "condition",
         )
         if condition.results[0].dtype != "bool" or condition.results[0].ndim:
-            raise Undrawable("while_loop: the test is no scalar condition")
+            raise Rejected("while_loop: the test is no scalar condition")
         parts[0].operands[0].blocks += (condition,)
     return parts
 
 
-def linear_recurrence(draft: Draft, a: Value, b: Value, reverse: bool = False) -> list[Value]:
+def linear_recurrence(
+    builder: ProgramBuilder, a: Value, b: Value, reverse: bool = False
+) -> list[Value]:
     """`h[t] = a[t] * h[t-1] + b[t]` by `lax.associative_scan` over the pairs; a in [0, 1].
 
     Returns the running products of a, and h.
@@ -522,24 +522,24 @@ def linear_recurrence(draft: Draft, a: Value, b: Value, reverse: bool = False) -
         or a.low < 0
         or a.high > 1
     ):
-        raise Undrawable("linear_recurrence: shapes, length or decay")
+        raise Rejected("linear_recurrence: shapes, length or decay")
     steps = a.shape[0]
     reach = steps if a.high > 0.99 else min(steps, 1 / (1 - a.high))
     low, high = min(0.0, b.low) * reach, max(0.0, b.high) * reach
 
     def pair():
         return (
-            draft.parameter(a.shape, 0.0, a.high, a.dtype, a.samples),
-            draft.parameter(b.shape, low, high, b.dtype, b.samples),
+            builder.parameter(a.shape, 0.0, a.high, a.dtype, a.samples),
+            builder.parameter(b.shape, low, high, b.dtype, b.samples),
         )
 
     def combine(left, right):
-        decay = draft.apply("mul", left[0], right[0])
-        return decay, draft.apply("add", draft.apply("mul", right[0], left[1]), right[1])
+        decay = builder.apply("mul", left[0], right[0])
+        return decay, builder.apply("add", builder.apply("mul", right[0], left[1]), right[1])
 
-    block = _function(draft, lambda: [pair(), pair()], combine, "combine")
+    block = _function(builder, lambda: [pair(), pair()], combine, "combine")
     bound = [(p, v) for group in block.params for p, v in zip(group, (a, b))]
-    return draft.control(
+    return builder.control(
         "linear_recurrence",
         (a, b),
         (block,),
@@ -552,7 +552,7 @@ def linear_recurrence(draft: Draft, a: Value, b: Value, reverse: bool = False) -
 
 
 def unrolled(
-    draft: Draft,
+    builder: ProgramBuilder,
     init: tuple[Value, ...],
     build: Callable,
     steps: int = 0,
@@ -561,20 +561,22 @@ def unrolled(
     """A Python `for` whose body rebinds the carried names: `build(*carry)`, or `build(*carry, item)` with
     literal `items` to go over. It is traced as its steps one after another, and its identity is theirs."""
     steps = len(items) if items is not None else steps
-    with draft.inner() as level:
-        params = [draft.parameter_like(v, role="carry") for v in init]
+    with builder.inner() as level:
+        params = [builder.parameter_like(v, role="carry") for v in init]
         if items is not None:
             params.append(
-                draft.parameter((), min(items), max(items), draft.dtype, np.resize(items, SAMPLES))
+                builder.parameter(
+                    (), min(items), max(items), builder.dtype, np.resize(items, SAMPLES)
+                )
             )
         results = _single(build(*params))
     block = Block(tuple(params), results, level, "body")
     _require_used(block)
     carry = tuple(init)
     for k in range(steps):
-        given = carry if items is None else (*carry, draft.literal(items[k]))
+        given = carry if items is None else (*carry, builder.literal(items[k]))
         memo = {id(p): v for p, v in zip(params, given)}
-        carry = tuple(_replayed(draft, v, level, memo) for v in results)
+        carry = tuple(_replayed(builder, v, level, memo) for v in results)
     node = Value(
         "unrolled",
         tuple(init),
@@ -585,7 +587,7 @@ def unrolled(
         0,
         None,
         blocks=(block,),
-        level=max(v.level for v in (*init, *captured(block))),
+        level=max(v.level for v in (*init, *find_captured(block))),
     )
     parts = [
         Value(
@@ -608,26 +610,26 @@ def unrolled(
     return parts
 
 
-def _replayed(draft, value, level, memo):
+def _replayed(builder, value, level, memo):
     """`value` computed anew, with what `memo` gives in place of the parameters."""
     if id(value) in memo:
         return memo[id(value)]
     if value.level < level or value.is_literal:
         return value
     if value.op == "part" or value.blocks or value.op == "parameter":
-        raise Undrawable("unrolled: control flow inside")
-    operands = [_replayed(draft, v, level, memo) for v in value.operands]
-    memo[id(value)] = draft.apply(value.op, *operands, **value.params)
+        raise Rejected("unrolled: control flow inside")
+    operands = [_replayed(builder, v, level, memo) for v in value.operands]
+    memo[id(value)] = builder.apply(value.op, *operands, **value.params)
     return memo[id(value)]
 
 
-def split_key(draft: Draft, key: Value) -> list[Value]:
+def split_key(builder: ProgramBuilder, key: Value) -> list[Value]:
     """`key, subkey = jax.random.split(key)`."""
     halves = [
         Value("half", (), {}, (2,), "uint32", 0, 2**32 - 1, key.samples, deps=key.deps)
         for _ in range(2)
     ]
-    parts = draft.control("split_key", (key,), (), halves, [], {})
+    parts = builder.control("split_key", (key,), (), halves, [], {})
     for part in parts:
         part.role = "key"
     return parts

@@ -1,4 +1,4 @@
-"""A program's identity before its spelling, and its skeleton: two hashes of one canonical walk."""
+"""A program's identity before its spelling, and its skeleton: two hash_program of one canonical walk."""
 
 from hashlib import blake2b
 
@@ -16,7 +16,7 @@ _BRANCHES, _CALLS = named_by_kind("branch"), named_by_kind("call")
 _ROUND = {"float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
 
 
-def hashes(outputs: tuple[Value, ...]) -> tuple[str, str]:
+def hash_program(outputs: tuple[Value, ...]) -> tuple[str, str]:
     """(program_key, skeleton_hash): hex digests of the program reached from `outputs`.
 
     Arguments count in the order in which they are first used, values by what they are made of, so

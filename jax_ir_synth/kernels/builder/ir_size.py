@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops import RECORDS, named_by_kind
 from jax_ir_synth.kernels.ops.constructs import LEAVES
 
@@ -21,21 +21,23 @@ _LOOPS = named_by_kind("loop")
 _FREE = frozenset(record.name for record in LEAVES if not record.ir_bytes)
 
 
-def footprint(outputs) -> int:
+def estimate_ir_bytes(outputs) -> int:
     """Estimated bytes of the IR column (forward and backward) of a program with these outputs."""
-    return BASE + sum(round(times * bytes_of(op)) for op, times in operations(outputs).items())
+    return BASE + sum(
+        round(times * bytes_of(op)) for op, times in count_operations(outputs).items()
+    )
 
 
 def require_short(outputs, limit: int = LONGEST) -> None:
-    """Raises Undrawable where the IR column would be longer than about `limit` bytes."""
-    estimate = footprint(outputs)
-    if operations(outputs)["threefry"]:
+    """Raises Rejected where the IR column would be longer than about `limit` bytes."""
+    estimate = estimate_ir_bytes(outputs)
+    if count_operations(outputs)["threefry"]:
         limit += _SURELY
     if estimate > limit:
-        raise Undrawable(f"about {estimate} bytes of IR")
+        raise Rejected(f"about {estimate} bytes of IR")
 
 
-def operations(outputs) -> Counter:
+def count_operations(outputs) -> Counter:
     """How often each operation is in the program; in a loop's body it counts twice."""
     times: Counter = Counter()
     seen: set[int] = set()

@@ -3,14 +3,14 @@
 import numpy as np
 
 from jax_ir_synth.kernels.builder.stream import Stream
-from jax_ir_synth.kernels.builder.values import SAMPLES, Undrawable, Value
+from jax_ir_synth.kernels.builder.values import SAMPLES, Rejected, Value
 from jax_ir_synth.kernels.ops import OPS
 
 _MOST = 12  # steps really taken; beyond them a carry drifts on as it did in the last of them
 _ORDERS = np.array([Stream(0, "rehearsal", k).shuffled(range(SAMPLES)) for k in range(_MOST)])
 
 
-def rehearse(
+def simulate_loop(
     level: int,
     carry: list[tuple[Value, Value, Value]],
     ranges: list[tuple[float, float]],
@@ -27,7 +27,7 @@ def rehearse(
     `carry` holds (parameter, initial value, next value) triples and `slices` (parameter, sequence)
     pairs of a body at nesting `level`. Each step meets the sequences' samples in another order.
     `outer` holds what a surrounding loop's step has played already.
-    Raises Undrawable where a sample is not finite.
+    Raises Rejected where a sample is not finite.
     """
     state = [init.samples for _, init, _ in carry]
     taken = min(steps, most)
@@ -56,7 +56,7 @@ def rehearse(
     picks = np.arange(SAMPLES) * taken // SAMPLES
     stacked = [np.array([emitted[k][i][j] for j, k in enumerate(picks)]) for i in range(len(outs))]
     if not all(np.isfinite(s).all() for s in (*state, *stacked)):
-        raise Undrawable("a loop's samples are not finite")
+        raise Rejected("a loop's samples are not finite")
     return state, stacked
 
 
@@ -73,8 +73,8 @@ def forgets(
     other = _with(init, np.roll(init.samples, 5))
     moved = [*carry[:which], (parameter, other, after), *carry[which + 1 :]]
     taken = min(steps, _MOST)
-    one, _ = rehearse(level, carry, ranges, slices, [], taken)
-    two, _ = rehearse(level, moved, ranges, slices, [], taken)
+    one, _ = simulate_loop(level, carry, ranges, slices, [], taken)
+    two, _ = simulate_loop(level, moved, ranges, slices, [], taken)
     change = max(float(np.quantile(np.abs(a - b), 0.25)) for a, b in zip(one, two))
     began = float(np.abs(init.samples - other.samples).mean()) + 1e-9
     return min(change / began, 1.0) ** (steps / taken) < 5e-3
@@ -127,7 +127,7 @@ def _nested(node: Value, level: int, memo: dict[int, Value]) -> list[np.ndarray]
     else:
         counter, start, (carry, inputs), (ends, outs) = None, 0, block.params, block.results
         slices = list(zip(inputs, played[len(carry) :]))
-    last, stacked = rehearse(
+    last, stacked = simulate_loop(
         level,
         list(zip(carry, played, ends)),
         [(p.low, p.high) for p in carry],

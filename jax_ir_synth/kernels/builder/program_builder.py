@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from jax_ir_synth.kernels.builder.stream import Stream
-from jax_ir_synth.kernels.builder.values import FLOATS, LIMITS, SAMPLES, Block, Undrawable, Value
+from jax_ir_synth.kernels.builder.values import FLOATS, LIMITS, SAMPLES, Block, Rejected, Value
 from jax_ir_synth.kernels.ops import OPS
 from jax_ir_synth.kernels.ops.base import Op
 from jax_ir_synth.kernels.ops.reductions import normalise_axes
@@ -26,10 +26,10 @@ _TABLE = np.array(
 )
 
 
-class Draft:
+class ProgramBuilder:
     """Collects the values of one program.
 
-    Every method that adds a value raises Undrawable where the value would leave an operation's
+    Every method that adds a value raises Rejected where the value would leave an operation's
     domain, grow past the dtype's limit, or hardly vary.
     """
 
@@ -42,6 +42,8 @@ class Draft:
             0  # nesting level that new values have at least: a branch's own values stay in it
         )
         self.doc = ""
+        # Whether the category lets an operation's IR hold a choice that the program doesn't make.
+        self.may_branch = False
         self.trusting = False  # a known formula is being written: its inner values may hardly vary
         self._markers = 0
 
@@ -61,9 +63,9 @@ class Draft:
     ) -> Value:
         """A new argument of the program; integers include both `low` and `high`."""
         if len(self.arguments) == _MAX_ARGUMENTS:
-            raise Undrawable("too many arguments")
+            raise Rejected("too many arguments")
         if len(shape) > 3:
-            raise Undrawable("an argument of more than three dimensions")
+            raise Rejected("an argument of more than three dimensions")
         number = len(self.arguments)
         dtype = dtype or self.dtype
         unit = _TABLE[number]
@@ -110,7 +112,7 @@ class Draft:
         )
 
     def parameter(self, shape, low, high, dtype=None, samples=None, role="") -> Value:
-        """A parameter of an inner function (call it inside `with draft.inner()`)."""
+        """A parameter of an inner function (call it inside `with builder.inner()`)."""
         self._markers += 1
         dtype = dtype or self.dtype
         bit = 1 << (_MAX_ARGUMENTS + self._markers)
@@ -184,12 +186,12 @@ class Draft:
             op.check_domain(values, params)
         dtype = op.dtype(values, params)
         if values and all(v.is_literal for v in values):
-            raise Undrawable(f"{name}: only literals")
+            raise Rejected(f"{name}: only literals")
         if not any(v.dtype in op.dtypes for v in values) and values:
-            raise Undrawable(f"{name}: {values[0].dtype} is not accepted")
+            raise Rejected(f"{name}: {values[0].dtype} is not accepted")
         shape = tuple(op.shape(values, params))
         if math.prod(shape) > _MAX_SIZE:
-            raise Undrawable(f"{name}: {shape} is too large")
+            raise Rejected(f"{name}: {shape} is too large")
         if claim is None:
             low, high = op.bounds(values, params)
             samples = np.asarray(op.sample(values, params), dtype=np.float64)
@@ -223,8 +225,8 @@ class Draft:
             centred=_is_centred(op, values),
             weak=bool(values) and all(v.weak for v in values),
         )
-        if result.centred and name in ("sum", "mean"):
-            raise Undrawable("a sum of values that cancel")
+        if result.centred and op.reduces:
+            raise Rejected("a sum of values that cancel")
         self.check(result, varies=op.checked and not self.trusting)
         return result
 
@@ -236,32 +238,32 @@ class Draft:
         return self.apply(name, *operands, claim=(float(low), float(high), typical), **params)
 
     def check(self, value: Value, varies: bool = True) -> None:
-        """Raises Undrawable where the value may overflow its dtype or hardly varies."""
+        """Raises Rejected where the value may overflow its dtype or hardly varies."""
         samples = value.samples
         mean = float(samples.sum()) / samples.size  # not finite where a sample isn't
         if not (math.isfinite(value.low) and math.isfinite(value.high) and math.isfinite(mean)):
-            raise Undrawable(f"{value!r} is not finite")
+            raise Rejected(f"{value!r} is not finite")
         if value.bound > LIMITS[value.dtype]:
-            raise Undrawable(f"{value!r} is too large")
+            raise Rejected(f"{value!r} is too large")
         if not varies:
             return
         if value.dtype == "bool":
             if not 0.15 <= mean <= 0.85:
-                raise Undrawable(f"{value!r} hardly varies")
+                raise Rejected(f"{value!r} hardly varies")
         elif value.dtype in FLOATS:
             std = math.sqrt(max(float(samples.dot(samples)) / samples.size - mean * mean, 0.0))
             size = float(np.abs(samples).sum()) / samples.size
             relative = _MIN_RELATIVE if value.dtype == "float32" else 0.05
             if std < _MIN_STD or std < relative * size:
-                raise Undrawable(f"{value!r} hardly varies")
+                raise Rejected(f"{value!r} hardly varies")
         elif value.samples.std() < 0.2:
-            raise Undrawable(f"{value!r} hardly varies")
+            raise Rejected(f"{value!r} hardly varies")
 
     def attempt(self, name: str, *operands, **params) -> Value | None:
         """`apply`, or None where it can't be."""
         try:
             return self.apply(name, *operands, **params)
-        except Undrawable:
+        except Rejected:
             return None
 
     # ------------------------------------------------------------ inner functions
@@ -290,7 +292,7 @@ class Draft:
         loops = {p.params["marker"]: r for p, r in recurrent}
         level = max(
             [v.level for v in operands]
-            + [v.level for block in blocks for v in captured(block)]
+            + [v.level for block in blocks for v in find_captured(block)]
             + [self.floor]
         )
         node = Value(op, operands, params, (), "tuple", 0, 0, None, blocks=blocks, level=level)
@@ -314,7 +316,7 @@ class Draft:
                 deps=_resolve(result.deps, masks, loops, "deps") | chosen,
             )
             if part.size > _MAX_SIZE:
-                raise Undrawable("too large")
+                raise Rejected("too large")
             self.check(part)
             parts.append(part)
         node.params["parts"] = parts
@@ -327,9 +329,9 @@ class Draft:
         deps = diff = 0
         for value in outputs:
             if value.centred:
-                raise Undrawable("the outputs' sum is constant")
+                raise Rejected("the outputs' sum is constant")
             if value.is_literal or value.op == "argument":
-                raise Undrawable("an output is no result")
+                raise Rejected("an output is no result")
             self.check(value)
             if value.is_float:
                 self._check_output(value)
@@ -339,11 +341,11 @@ class Draft:
         for number, argument in enumerate(self.arguments):
             bit = 1 << number
             if not deps & bit:
-                raise Undrawable(f"argument {number} reaches no output")
+                raise Rejected(f"argument {number} reaches no output")
             if argument.is_float and not diff & bit:
-                raise Undrawable(f"argument {number} has no gradient")
+                raise Rejected(f"argument {number} has no gradient")
         if not any(a.is_float for a in self.arguments):
-            raise Undrawable("nothing to differentiate")
+            raise Rejected("nothing to differentiate")
         return outputs
 
     @staticmethod
@@ -351,10 +353,10 @@ class Draft:
         # Samples only estimate: what is handed out stays well clear of constant and of zero.
         size, std = float(np.abs(value.samples).max()), float(value.samples.std())
         if size < 0.08 or std < 0.02 * size:
-            raise Undrawable("an output is near zero or nearly constant")
+            raise Rejected("an output is near zero or nearly constant")
 
 
-def captured(block: Block) -> list[Value]:
+def find_captured(block: Block) -> list[Value]:
     """Values from outside that the block's results use, each once, in order of use."""
     seen: set[int] = set()
     found: list[Value] = []
@@ -370,7 +372,7 @@ def captured(block: Block) -> list[Value]:
             continue
         stack.extend(reversed(value.operands))
         for inner in value.blocks:
-            stack.extend(reversed(captured(inner)))
+            stack.extend(reversed(find_captured(inner)))
     return found
 
 

@@ -1,13 +1,15 @@
 """Counter-based random draws: one independent stream for each (seed, category, candidate, purpose)."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from hashlib import blake2b
 from itertools import accumulate
+from typing import TypeVar
 
 import numpy as np
 
+T = TypeVar("T")
 _BLOCK = 256  # raw words fetched at a time: one program rarely needs more than two blocks
 
 
@@ -67,6 +69,10 @@ class Stream:
         """One of `items`, by integer weights (a tuple, since its running sums are cached)."""
         sums = _cumulative(weights)
         return items[bisect_right(sums, self.below(sums[-1]))]
+
+    def choose(self, weights: Mapping[T, int]) -> T:
+        """One of the keys, by their integer weights."""
+        return self.weighted(tuple(weights), tuple(weights.values()))
 
     def shuffled(self, items: Sequence) -> list:
         """The items in random order."""

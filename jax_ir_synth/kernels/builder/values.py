@@ -20,7 +20,7 @@ LIMITS = {
 }
 
 
-class Undrawable(Exception):
+class Rejected(Exception):
     """The step can't be taken with these operands (domain, shape, size); the drawer tries another."""
 
 
@@ -139,7 +139,7 @@ def flatten(groups) -> list[Value]:
     return flat
 
 
-def reached(values) -> dict[int, Value]:
+def collect_values(values) -> dict[int, Value]:
     """All that the values are made of, by their ids, bodies of inner functions included."""
     seen: dict[int, Value] = {}
     stack = list(values)
@@ -201,14 +201,14 @@ class KernelSource:
 
 
 def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """NumPy's broadcast of the shapes; Undrawable where they don't agree."""
+    """NumPy's broadcast of the shapes; Rejected where they don't agree."""
     first = shapes[0]
     if all(shape == first for shape in shapes):
         return first
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError as error:
-        raise Undrawable(str(error)) from error
+        raise Rejected(str(error)) from error
 
 
 def promote(*values: Value) -> str:
@@ -228,4 +228,4 @@ def promote(*values: Value) -> str:
         return kinds.pop()
     if kinds == {"bool", "int32"}:
         return "int32"
-    raise Undrawable(f"mixed dtypes {sorted(kinds)}")
+    raise Rejected(f"mixed dtypes {sorted(kinds)}")

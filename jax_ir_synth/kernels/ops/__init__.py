@@ -63,6 +63,23 @@ CONSTRUCTS: dict[str, Construct] = _by_name(constructs.TABLE)
 RECORDS: dict[str, Record] = _by_name((*OPS.values(), *CONSTRUCTS.values(), *constructs.LEAVES))
 
 
+def drawn_by(name: str, branches: bool = False) -> dict[str, int]:
+    """Weights of the operations in a list of draws, by their names.
+
+    Args:
+      name: the list, a key of the records' `weights`.
+      branches: whether operations that JAX writes out with a choice of its own are among them.
+    """
+    found = {
+        op.name: op.weights[name]
+        for op in OPS.values()
+        if name in op.weights and (branches or not op.branches)
+    }
+    if not found:
+        raise ValueError(f"`name` (={name!r}) must be a key of some record's `weights`")
+    return found
+
+
 def named_by_kind(kind: str) -> frozenset[str]:
     """The constructs of a kind."""
     return frozenset(record.name for record in CONSTRUCTS.values() if record.kind == kind)

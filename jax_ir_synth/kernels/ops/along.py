@@ -75,6 +75,7 @@ TABLE = (
             example(array(4, 6), axis=1),
             example(array(6), axis=0),
         ),
+        weights={"cumulative": 40},
     ),
     _cum(
         "cumprod",
@@ -87,6 +88,7 @@ TABLE = (
             example(array(4, 6, low=0.5, high=1.5), axis=1),
             example(array(6, low=0.5, high=1.5), axis=0),
         ),
+        weights={"cumulative": 5},
     ),
     _cum(
         "cummax",
@@ -101,6 +103,7 @@ TABLE = (
             example(array(4, 6), axis=1),
             example(array(6), axis=0),
         ),
+        weights={"cumulative": 4},
     ),
     _cum(
         "cummin",
@@ -115,6 +118,7 @@ TABLE = (
             example(array(4, 6), axis=1),
             example(array(6), axis=0),
         ),
+        weights={"cumulative": 3},
     ),
     _cum(
         "cumlogsumexp",
@@ -126,6 +130,7 @@ TABLE = (
             example(array(4, 6), axis=1),
             example(array(6), axis=0),
         ),
+        weights={"cumulative": 3},
     ),
     _cum(
         "cumsum_reverse",
@@ -137,6 +142,7 @@ TABLE = (
             example(array(4, 6), axis=1),
             example(array(6), axis=0),
         ),
+        weights={"cumulative": 12},
     ),
     _cum(
         "cumprod_reverse",
@@ -149,6 +155,7 @@ TABLE = (
             example(array(4, 6, low=0.5, high=1.5), axis=1),
             example(array(6, low=0.5, high=1.5), axis=0),
         ),
+        weights={"cumulative": 1},
     ),
     _cum(
         "cummax_reverse",
@@ -160,6 +167,7 @@ TABLE = (
             example(array(4, 6), axis=1),
             example(array(6), axis=0),
         ),
+        weights={"cumulative": 1},
     ),
     _cum(
         "cumlogsumexp_reverse",
@@ -171,6 +179,7 @@ TABLE = (
             example(array(4, 6), axis=1),
             example(array(6), axis=0),
         ),
+        weights={"cumulative": 1},
     ),
     _softmax_like(
         "softmax",
@@ -209,6 +218,7 @@ TABLE = (
             example(array(5, 3), axis=0),
             example(array(6), axis=0),
         ),
+        ir_bytes=9960,
     ),
     Op(
         "diff",
@@ -223,6 +233,7 @@ TABLE = (
             example(array(4, 6), axis=1),
             example(array(6), axis=0),
         ),
+        ir_bytes=1500,
     ),
     Op(
         "top_k",
@@ -238,5 +249,7 @@ TABLE = (
             example(array(4, 6), k=2),
             example(array(6), k=3),
         ),
+        role="max",
+        ir_bytes=1030,
     ),
 )

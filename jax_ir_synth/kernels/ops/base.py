@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import Undrawable, Value, broadcast, promote
+from jax_ir_synth.kernels.builder.values import Rejected, Value, broadcast, promote
 from jax_ir_synth.kernels.ops.examples import Example
 
 ANY = (-np.inf, np.inf)
@@ -130,9 +130,10 @@ class Op(Record):
       equation: for products of arrays, the einsum (of operands, params) that they lower as.
       canonical: of operands, `(name, operands)` of another operation that lowers alike; or None.
       cumulated: of (operand, length), the range of a running combination of `length` elements.
-      meets: of (first, second, dtype), raises Undrawable where one operand would not matter.
-      uniform: whether CPU and CUDA StableHLO are the same text.
-      weights: how often the operation is drawn, by the list that draws it.
+      meets: of (first, second, dtype), raises Rejected where one operand would not matter.
+      uniform: whether CPU and CUDA StableHLO are the same text, whatever the operands are.
+      decided_by_few: whether a few elements decide the result and its gradient, as the greatest do.
+      weights: how often the operation is drawn, by the list that draws it (`ops.drawn_by`).
       examples: calls on parts of the domain; without any, `default_examples` derives them.
     """
 
@@ -162,16 +163,17 @@ class Op(Record):
     cumulated: Callable | None = None
     meets: Callable | None = None
     uniform: bool = True
+    decided_by_few: bool = False
     weights: Mapping[str, int] = field(default_factory=dict)
     examples: tuple[Example, ...] = ()
 
     def check_domain(self, operands: tuple[Value, ...], params: dict) -> None:
-        """Raises Undrawable where an operand may leave the operation's domain."""
+        """Raises Rejected where an operand may leave the operation's domain."""
         for value, (low, high) in zip(operands, self.domain, strict=False):
             if value.low < low or value.high > high:
-                raise Undrawable(f"{self.name}: {value!r} is not in [{low}, {high}]")
+                raise Rejected(f"{self.name}: {value!r} is not in [{low}, {high}]")
         if self.accepts is not None and not self.accepts(operands, params):
-            raise Undrawable(f"{self.name}: operands {operands!r} not accepted")
+            raise Rejected(f"{self.name}: operands {operands!r} not accepted")
 
 
 def positive_or_negative(value: Value, margin: float = 0.2) -> bool:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops.base import ANY, Op, bool_dtype, positive_or_negative
 from jax_ir_synth.kernels.ops.examples import array, example, integers
 
@@ -101,7 +101,7 @@ def _require_alike(x: Value, y: Value, dtype: str) -> None:
     """Neither operand may drown the other in a sum or an extremum, at the dtype's precision."""
     low, high = sorted((float(x.samples.std()) + 1e-9, float(y.samples.std()) + 1e-9))
     if high / low > (40 if dtype == "float32" else 8) and not (x.is_literal or y.is_literal):
-        raise Undrawable("one operand drowns the other")
+        raise Rejected("one operand drowns the other")
 
 
 def _require_crossing(x: Value, y: Value, dtype: str) -> None:
@@ -109,19 +109,19 @@ def _require_crossing(x: Value, y: Value, dtype: str) -> None:
     _require_alike(x, y, dtype)
     share = (x.samples > y.samples).mean()
     if not 0.2 <= share <= 0.8 or x.size <= 4 and y.size <= 4:
-        raise Undrawable("one operand always wins")
+        raise Rejected("one operand always wins")
 
 
 def _require_wrapping(x: Value, y: Value, dtype: str) -> None:
     """A truncated remainder must differ from its dividend in some elements."""
     if (abs(x.samples) > y.samples).mean() < 0.25:
-        raise Undrawable("a remainder that never wraps")
+        raise Rejected("a remainder that never wraps")
 
 
 def _require_floored_wrapping(x: Value, y: Value, dtype: str) -> None:
     """Likewise a floored one, which differs where the dividend is negative, too."""
     if ((x.samples > y.samples) | (x.samples < 0)).mean() < 0.25:
-        raise Undrawable("a remainder that never wraps")
+        raise Rejected("a remainder that never wraps")
 
 
 def _running_sum(x, n):
@@ -131,7 +131,7 @@ def _running_sum(x, n):
 def _running_product(x, n):
     # Powers of what lies farther from 1 leave every range within a few steps.
     if not (0.4 <= x.low and x.high <= 1.8 and n <= 10):
-        raise Undrawable("associative_scan: products of wide range")
+        raise Rejected("associative_scan: products of wide range")
     return min(x.low, x.low**n), max(x.high, x.high**n)
 
 
@@ -175,6 +175,7 @@ TABLE = (
         dull=True,
         meets=_require_alike,
         cumulated=_running_sum,
+        weights={"arithmetic": 22, "integer": 5},
     ),
     _binary(
         "sub",
@@ -186,6 +187,7 @@ TABLE = (
         role="diff",
         dull=True,
         meets=_require_alike,
+        weights={"arithmetic": 18, "integer": 4},
     ),
     _binary(
         "mul",
@@ -196,6 +198,7 @@ TABLE = (
         dull=True,
         scales=True,
         cumulated=_running_product,
+        weights={"arithmetic": 30, "integer": 4},
     ),
     _binary(
         "div",
@@ -211,6 +214,7 @@ TABLE = (
             example(array(4, 3), array(3, low=0.5)),
             example(array(), array(5, low=0.5)),
         ),
+        weights={"arithmetic": 10},
     ),
     _binary(
         "maximum",
@@ -220,6 +224,7 @@ TABLE = (
         ir_bytes=2490,
         meets=_require_crossing,
         cumulated=_running_extremum,
+        weights={"arithmetic": 6, "integer": 3},
     ),
     _binary(
         "minimum",
@@ -229,6 +234,7 @@ TABLE = (
         ir_bytes=2870,
         meets=_require_crossing,
         cumulated=_running_extremum,
+        weights={"arithmetic": 6, "integer": 3},
     ),
     _binary(
         "power",
@@ -237,6 +243,7 @@ TABLE = (
         domain=((0.1, 10.0), (-3.0, 3.0)),
         ir_bytes=1510,
         canonical=_small_power,
+        weights={"arithmetic": 4},
     ),
     # A power by a Python integer (4 or more; squares and cubes are operations of their own).
     Op(
@@ -249,6 +256,7 @@ TABLE = (
             example(array(4, 3), n=4),
             example(array(5), n=5),
         ),
+        ir_bytes=720,
     ),
     _binary(
         "remainder",
@@ -257,6 +265,8 @@ TABLE = (
         bounds=_mod_bounds,
         domain=(ANY, (0.3, np.inf)),
         meets=_require_floored_wrapping,
+        weights={"arithmetic": 2},
+        ir_bytes=5440,
     ),
     _binary(
         "fmod",
@@ -265,6 +275,8 @@ TABLE = (
         bounds=_rem_bounds,
         domain=(ANY, (0.3, np.inf)),
         meets=_require_wrapping,
+        weights={"arithmetic": 1},
+        ir_bytes=2180,
     ),
     _binary(
         "rem",
@@ -280,6 +292,8 @@ TABLE = (
         ),
         meets=_require_wrapping,
         examples=(example(array(4, 3), array(4, 3, low=0.5)),),
+        weights={"arithmetic": 1},
+        ir_bytes=390,
     ),
     _binary(
         "arctan2",
@@ -292,6 +306,7 @@ TABLE = (
             example(array(4, 3), array(4, 3, low=0.2)),
             example(array(4, 3, low=0.2), array(4, 3)),
         ),
+        weights={"arithmetic": 3},
     ),
     _binary(
         "hypot",
@@ -305,6 +320,7 @@ TABLE = (
             example(array(4, 3), array(4, 3, low=0.2)),
             example(array(5, low=0.2), array()),
         ),
+        weights={"arithmetic": 3},
     ),
     _binary(
         "logaddexp",
@@ -313,6 +329,7 @@ TABLE = (
         ir_bytes=3790,
         meets=_require_alike,
         cumulated=_running_logaddexp,
+        weights={"arithmetic": 3},
     ),
     _binary(
         "logaddexp2",
@@ -320,6 +337,7 @@ TABLE = (
         np.logaddexp2,
         ir_bytes=6200,
         meets=_require_alike,
+        weights={"arithmetic": 1},
     ),
     _binary(
         "copysign",
@@ -330,6 +348,8 @@ TABLE = (
         accepts=lambda o, p: positive_or_negative(o[0], 0.05),
         select=(1,),
         examples=(example(array(4, 3, low=0.2), array(4, 3)),),
+        weights={"arithmetic": 1},
+        ir_bytes=5420,
     ),
     # comparisons
     _binary(
@@ -339,6 +359,7 @@ TABLE = (
         **_compare,
         ir_bytes=510,
         dull=True,
+        weights={"comparison": 6, "integer comparison": 1},
     ),
     _binary(
         "less",
@@ -347,6 +368,7 @@ TABLE = (
         **_compare,
         ir_bytes=610,
         dull=True,
+        weights={"comparison": 5, "integer comparison": 1},
     ),
     _binary(
         "greater_equal",
@@ -355,6 +377,7 @@ TABLE = (
         **_compare,
         ir_bytes=700,
         dull=True,
+        weights={"comparison": 2, "integer comparison": 1},
     ),
     _binary(
         "less_equal",
@@ -363,6 +386,7 @@ TABLE = (
         **_compare,
         ir_bytes=380,
         dull=True,
+        weights={"comparison": 2, "integer comparison": 1},
     ),
     _binary(
         "equal",
@@ -371,6 +395,7 @@ TABLE = (
         **(_compare | {"dtypes": ("int32",)}),
         ir_bytes=600,
         dull=True,
+        weights={"integer comparison": 1},
     ),
     _binary(
         "not_equal",
@@ -379,6 +404,7 @@ TABLE = (
         **(_compare | {"dtypes": ("int32",)}),
         ir_bytes=1050,
         dull=True,
+        weights={"integer comparison": 1},
     ),
     _binary(
         "logical_and",
@@ -388,6 +414,7 @@ TABLE = (
         smooth=False,
         ir_bytes=600,
         title="",
+        weights={"logical": 5},
     ),
     _binary(
         "logical_or",
@@ -397,6 +424,7 @@ TABLE = (
         smooth=False,
         ir_bytes=0,
         title="",
+        weights={"logical": 4},
     ),
     _binary(
         "logical_xor",
@@ -406,6 +434,8 @@ TABLE = (
         dtypes=("bool",),
         smooth=False,
         title="",
+        weights={"logical": 1},
+        ir_bytes=300,
     ),
     # integers
     _binary(
@@ -421,6 +451,7 @@ TABLE = (
             example(integers(4, 3), integers(4, 3, low=1, high=5)),
             example(integers(4, 3), integers(3, low=1, high=5)),
         ),
+        weights={"integer": 4},
     ),
     _binary(
         "int_floor_divide",
@@ -433,6 +464,7 @@ TABLE = (
             example(integers(4, 3), integers(4, 3, low=1, high=5)),
             example(integers(4, 3), integers(3, low=1, high=5)),
         ),
+        weights={"integer": 3},
     ),
     _binary(
         "int_div",
@@ -443,6 +475,8 @@ TABLE = (
         ),
         **INT,
         examples=(example(integers(4, 3), integers(4, 3, low=1, high=5)),),
+        weights={"integer": 1},
+        ir_bytes=300,
     ),
     _binary(
         "bitwise_and",
@@ -452,6 +486,7 @@ TABLE = (
         domain=((0, 2**20), (0, 2**20)),
         **INT,
         ir_bytes=600,
+        weights={"integer": 4},
     ),
     _binary(
         "bitwise_or",
@@ -461,6 +496,7 @@ TABLE = (
         domain=((0, 2**20), (0, 2**20)),
         **INT,
         ir_bytes=600,
+        weights={"integer": 4},
     ),
     _binary(
         "bitwise_xor",
@@ -469,6 +505,8 @@ TABLE = (
         bounds=_bit_bounds,
         domain=((0, 2**20), (0, 2**20)),
         **INT,
+        weights={"integer": 4},
+        ir_bytes=300,
     ),
     _binary(
         "left_shift",
@@ -477,6 +515,8 @@ TABLE = (
         bounds=lambda o, p: (0.0, o[0].high * 2.0 ** o[1].high),
         domain=((0, 1024), (0, 6)),
         **INT,
+        weights={"integer": 3},
+        ir_bytes=300,
     ),
     _binary(
         "right_shift",
@@ -486,43 +526,6 @@ TABLE = (
         domain=((0, 2**20), (0, 6)),
         **INT,
         ir_bytes=600,
+        weights={"integer": 3},
     ),
 )
-
-# Operators between floats, by how often people write them (none that JAX writes out as a choice).
-FLOAT_OPS = (
-    "mul",
-    "add",
-    "sub",
-    "div",
-    "maximum",
-    "minimum",
-    "power",
-    "remainder",
-    "fmod",
-    "arctan2",
-    "hypot",
-    "logaddexp",
-    "logaddexp2",
-    "copysign",
-    "rem",
-)
-FLOAT_WEIGHTS = (30, 22, 18, 10, 6, 6, 4, 2, 1, 3, 3, 3, 1, 1, 1)
-INT_OPS = (
-    "add",
-    "sub",
-    "mul",
-    "maximum",
-    "minimum",
-    "int_mod",
-    "int_floor_divide",
-    "int_div",
-    "bitwise_and",
-    "bitwise_or",
-    "bitwise_xor",
-    "left_shift",
-    "right_shift",
-)
-INT_WEIGHTS = (5, 4, 4, 3, 3, 4, 3, 1, 4, 4, 4, 3, 3)
-FLOAT_COMPARE = ("greater", "less", "greater_equal", "less_equal")
-INT_COMPARE = FLOAT_COMPARE + ("equal", "not_equal")

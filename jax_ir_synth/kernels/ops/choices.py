@@ -150,6 +150,7 @@ TABLE = (
         dtypes=FLOATS,
         ir_bytes=0,
         examples=(example(array(4, 3)),),
+        role="log",
     ),
     Op(
         "isfinite",
@@ -194,5 +195,7 @@ TABLE = (
             example(booleans(4, 5), array(4, 5), fill="-1e9"),
             example(booleans(5), array(4, 5), fill="-1e30"),
         ),
+        role="softmax",
+        ir_bytes=7120,
     ),
 )

@@ -11,10 +11,6 @@ def _loop(name, title, **options):
     return Construct(name=name, kind="loop", title=title, **options)
 
 
-def _call(name, **options):
-    return Construct(name=name, kind="call", title="", **options)
-
-
 TABLE = (
     _branch("cond", "conditional update", ir_bytes=1160),
     _branch("switch", "chosen branch", ir_bytes=2350),
@@ -23,19 +19,17 @@ TABLE = (
     _loop("while_loop", "iteration", ir_bytes=600),
     _loop("scan", "recurrence", ir_bytes=5960),
     _loop("map", None, ir_bytes=5790),
-    _call("call"),
-    _call("checkpoint", ir_bytes=1070),
-    _call("jit"),
+    Construct(name="checkpoint", kind="call", title="", ir_bytes=1070),
     Construct(name="vmap", title="", ir_bytes=640),
-    Construct(name="helper", dull=True),
+    Construct(name="helper", ir_bytes=600, dull=True),
     Construct(name="unrolled", ir_bytes=0),
     Construct(name="iterate", ir_bytes=1260, dull=True),
     Construct(name="components", ir_bytes=0, dull=True),
     Construct(name="split", ir_bytes=600),
     Construct(name="unstack", ir_bytes=1920),
     Construct(name="meshgrid", ir_bytes=660),
-    Construct(name="update_index"),
-    Construct(name="top_k_pair"),
+    Construct(name="update_index", ir_bytes=900),
+    Construct(name="top_k_pair", ir_bytes=600),
     Construct(name="split_key", title="", ir_bytes=600),
     Construct(name="linear_recurrence", ir_bytes=5770, doubles=True),
     Construct(name="associative_scan", ir_bytes=8000, doubles=True),

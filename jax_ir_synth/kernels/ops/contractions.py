@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import Undrawable, Value, broadcast, promote
+from jax_ir_synth.kernels.builder.values import Rejected, Value, broadcast, promote
 from jax_ir_synth.kernels.ops.base import Op, first_dtype
 from jax_ir_synth.kernels.ops.examples import array, booleans, example, integers
 from jax_ir_synth.kernels.ops.products import einsum_shape
@@ -87,7 +87,7 @@ def _quantile(operands, params):
 def _window_shape(operands, params):
     x, k, s = operands[0], params["window"], params["stride"]
     if x.ndim not in (1, 2) or min(x.shape) < k:
-        raise Undrawable("window: rank or size")
+        raise Rejected("window: rank or size")
     return tuple((n - k) // s + 1 for n in x.shape)
 
 
@@ -165,6 +165,9 @@ TABLE = (
         dtypes=_FLOAT32,
         linear=True,
         examples=REDUCED,
+        role="sum",
+        weights={"statistic": 1},
+        ir_bytes=3570,
     ),
     _reduced(
         "nanmin",
@@ -173,6 +176,10 @@ TABLE = (
         lambda o, p: -_extreme((_negated(o[0]),), p),
         dtypes=_FLOAT32,
         examples=REDUCED,
+        role="max",
+        decided_by_few=True,
+        weights={"statistic": 1},
+        ir_bytes=7070,
     ),
     _reduced(
         "norm_inf",
@@ -186,6 +193,9 @@ TABLE = (
             example(array(4, 5), axis=-1),
             example(array(4, 5), axis=0, keepdims=True),
         ),
+        role="norm",
+        weights={"statistic": 1},
+        ir_bytes=4850,
     ),
     _reduced(
         "sum_where",
@@ -198,6 +208,8 @@ TABLE = (
             example(array(4, 5), booleans(4, 5), axis=-1),
             example(array(4, 5), booleans(5), axis=(0, 1)),
         ),
+        role="sum",
+        ir_bytes=2090,
     ),
     _reduced(
         "max_where",
@@ -207,6 +219,7 @@ TABLE = (
         accepts=lambda o, p: _conditional(o, p) and p["initial"] <= o[0].low,
         select=(1,),
         examples=(example(array(4, 5), booleans(4, 5), axis=-1, initial=-3.0),),
+        ir_bytes=4240,
     ),
     _reduced(
         "average",
@@ -215,6 +228,8 @@ TABLE = (
         _average,
         accepts=_weighted,
         examples=(example(array(4, 5), array(4, 5, low=0.1), axis=-1),),
+        role="mean",
+        ir_bytes=1690,
     ),
     _reduced(
         "quantile",
@@ -228,6 +243,9 @@ TABLE = (
             example(array(6), q=0.9),
             example(array(4, 5), axis=0, keepdims=True, q=0.5),
         ),
+        role="mean",
+        decided_by_few=True,
+        weights={"statistic": 3},
     ),
     _reduced(
         "trapezoid",
@@ -241,6 +259,8 @@ TABLE = (
             example(array(4, 5), axis=-1),
             example(array(6)),
         ),
+        weights={"statistic": 1},
+        ir_bytes=3810,
     ),
     _window(
         "window_sum",
@@ -253,6 +273,8 @@ TABLE = (
             example(array(6, 5), window=2, stride=1),
             example(array(8), window=3, stride=2),
         ),
+        role="sum",
+        ir_bytes=2010,
     ),
     _window(
         "window_max",
@@ -264,6 +286,8 @@ TABLE = (
             example(array(6, 5), window=2, stride=1),
             example(array(8), window=3, stride=2),
         ),
+        role="max",
+        ir_bytes=2160,
     ),
     _einsum(
         "einsum1",
@@ -272,12 +296,14 @@ TABLE = (
             example(array(4, 3), equation="ij->j"),
             example(array(4, 3), equation="ij->ji"),
         ),
+        ir_bytes=540,
     ),
     _einsum(
         "einsum3",
         'jnp.einsum("{equation}", {0}, {1}, {2})',
         ir_bytes=600,
         examples=(example(array(4, 3), array(4, 5), array(3), equation="ij,ik,j->k"),),
+        role="matmul",
     ),
     Op(
         "bincount",
@@ -290,6 +316,7 @@ TABLE = (
         select=(0,),
         dtypes=_FLOAT32,
         examples=(example(integers(8, low=0, high=3), array(8), n=4),),
+        ir_bytes=4460,
     ),
 )
 

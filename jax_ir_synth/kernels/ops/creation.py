@@ -86,6 +86,7 @@ TABLE = (
         **_new,
         dull=True,
         examples=(example(shape=(4, 3), value=0.5, dtype="float32"),),
+        ir_bytes=400,
     ),
     Op(
         "zeros_like",
@@ -110,6 +111,7 @@ TABLE = (
             example(array(4, 3)),
             example(integers(5)),
         ),
+        ir_bytes=360,
     ),
     Op(
         "full_like",
@@ -160,5 +162,6 @@ TABLE = (
         lambda o, p: np.round(RAMP * (p["shape"][p["dimension"]] - 1)),
         **_new,
         examples=(example(shape=(4, 3), dtype="int32", dimension=1),),
+        ir_bytes=300,
     ),
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import Undrawable, broadcast
+from jax_ir_synth.kernels.builder.values import Rejected, broadcast
 from jax_ir_synth.kernels.ops.base import Op, first_dtype, first_shape, keep_bounds, keep_samples
 from jax_ir_synth.kernels.ops.examples import array, example, integers
 from jax_ir_synth.kernels.ops.reductions import spread, summed
@@ -13,7 +13,7 @@ def _taken(operands, params):
     x, index = operands
     axis = params["axis"]
     if axis >= x.ndim:
-        raise Undrawable("no such axis")
+        raise Rejected("no such axis")
     return x.shape[:axis] + index.shape + x.shape[axis + 1 :]
 
 
@@ -27,7 +27,7 @@ def _along_axis(operands, params):
     if x.ndim != index.ndim or any(
         a != b for i, (a, b) in enumerate(zip(x.shape, index.shape)) if i != params["axis"]
     ):
-        raise Undrawable("take_along_axis: shapes")
+        raise Rejected("take_along_axis: shapes")
     return index.shape
 
 
@@ -77,12 +77,12 @@ def _at_target(operands, params):
     if "slice" in params:
         start, stop = params["slice"]
         if not 0 <= start < stop <= x.shape[0]:
-            raise Undrawable("at: slice")
+            raise Rejected("at: slice")
         part = (stop - start,) + x.shape[1:]
     elif len(operands) < 3 and not 0 <= params["index"] < x.shape[0]:
-        raise Undrawable("at: index")
+        raise Rejected("at: index")
     if x.ndim < 1 or broadcast(part, value.shape) != part:
-        raise Undrawable("at: the value does not fit")
+        raise Rejected("at: the value does not fit")
     return x.shape
 
 
@@ -133,7 +133,7 @@ def _one_hot_shape(operands, params):
 def _segment_shape(operands, params):
     x, ids = operands
     if x.ndim < 1 or ids.shape != x.shape[:1]:
-        raise Undrawable("segment_sum: shapes")
+        raise Rejected("segment_sum: shapes")
     return (params["n"],) + x.shape[1:]
 
 
@@ -181,6 +181,7 @@ TABLE = (
         ir_bytes=2130,
         title="",
         examples=(example(array(6, 3), integers(low=0, high=5), axis=0),),
+        role="part",
     ),
     Op(
         "take_along_axis",
@@ -218,6 +219,7 @@ TABLE = (
             example(array(8, 3), integers(low=0, high=4), axis=0, length=3),
             example(array(4, 8), integers(low=0, high=4), axis=1, length=2),
         ),
+        ir_bytes=1120,
     ),
     Op(
         "dynamic_update_slice",
@@ -237,6 +239,7 @@ TABLE = (
             example(array(8, 3), array(2, 3), integers(low=0, high=5), axis=0),
             example(array(8), array(3), integers(low=0, high=5), axis=0),
         ),
+        ir_bytes=1140,
     ),
     _at(
         "set",
@@ -271,6 +274,7 @@ TABLE = (
             example(array(8), array(4), slice=(2, 6)),
             example(array(6), array(), integers(low=0, high=5)),
         ),
+        ir_bytes=2910,
     ),
     _at(
         "max",
@@ -281,6 +285,7 @@ TABLE = (
             example(array(8), array(4), slice=(2, 6)),
             example(array(6), array(4), integers(4, low=0, high=5)),
         ),
+        ir_bytes=8540,
     ),
     _at(
         "min",
@@ -291,6 +296,7 @@ TABLE = (
             example(array(8), array(4), slice=(2, 6)),
             example(array(6), array(4), integers(4, low=0, high=5)),
         ),
+        ir_bytes=8540,
     ),
     Op(
         "one_hot",

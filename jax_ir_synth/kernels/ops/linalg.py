@@ -4,7 +4,7 @@ What these give is bounded by what the matrix is known to be (its least eigenval
 elements' range does not tell: the caller passes `range=(low, high)` and `spread=std`.
 """
 
-from jax_ir_synth.kernels.builder.values import Undrawable
+from jax_ir_synth.kernels.builder.values import Rejected
 from jax_ir_synth.kernels.ops.base import Op, first_shape
 from jax_ir_synth.kernels.ops.examples import array, definite, example, made
 from jax_ir_synth.kernels.ops.reductions import around
@@ -25,19 +25,26 @@ def _known_samples(operands, params):
 def _square(operands, params):
     shape = operands[0].shape
     if len(shape) < 2 or shape[-1] != shape[-2]:
-        raise Undrawable("a square matrix is wanted")
+        raise Rejected("a square matrix is wanted")
     return shape
 
 
 def _solved(operands, params):
     if _square(operands, params)[-1] != operands[1].shape[0] or operands[1].ndim > 2:
-        raise Undrawable("solve: shapes")
+        raise Rejected("solve: shapes")
     return operands[1].shape
 
 
 def _op(name, *spellings, shape=first_shape, **options):
     return Op(
-        name, tuple(spellings), _known_range, _known_samples, shape=shape, dtypes=_F32, **options
+        name,
+        tuple(spellings),
+        _known_range,
+        _known_samples,
+        shape=shape,
+        dtypes=_F32,
+        uniform=False,
+        **options,
     )
 
 
@@ -69,6 +76,7 @@ TABLE = (
             example(definite(4), array(4), range=(-40.0, 40.0), spread=1.0),
             example(definite(4), array(4, 2), range=(-40.0, 40.0), spread=1.0),
         ),
+        ir_bytes=10310,
     ),
     _op(
         "solve_lower",
@@ -115,5 +123,6 @@ TABLE = (
         (1, "jnp.linalg.svd({0}, compute_uv=False)"),
         shape=lambda o, p: _square(o, p)[:-1],
         examples=(example(definite(4), range=(-40.0, 40.0), spread=1.0),),
+        ir_bytes=7100,
     ),
 )

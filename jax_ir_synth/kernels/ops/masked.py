@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import SAMPLES, Undrawable, broadcast
+from jax_ir_synth.kernels.builder.values import SAMPLES, Rejected, broadcast
 from jax_ir_synth.kernels.ops.base import Op, bool_dtype, first_dtype, first_shape, keep_bounds
 from jax_ir_synth.kernels.ops.examples import array, booleans, example
 from jax_ir_synth.kernels.ops.reductions import around, spread
@@ -21,7 +21,7 @@ def _masked(operands, params):
 def _last_reduced(operands, params):
     shape = operands[0].shape
     if not shape:
-        raise Undrawable("masked: a scalar")
+        raise Rejected("masked: a scalar")
     return shape[:-1]
 
 
@@ -63,6 +63,9 @@ TABLE = (
         accepts=_masked,
         select=(1,),
         examples=(example(array(4, 5), booleans(4, 5, role="keeps_some"), instead=-1e9),),
+        role="softmax",
+        centred=True,
+        ir_bytes=6910,
     ),
     Op(
         "kept_max",
@@ -71,6 +74,8 @@ TABLE = (
         _extreme(1),
         **_row,
         examples=(example(array(4, 5), booleans(4, 5, role="keeps_some")),),
+        role="max",
+        ir_bytes=2710,
     ),
     Op(
         "kept_min",
@@ -79,6 +84,8 @@ TABLE = (
         _extreme(-1),
         **_row,
         examples=(example(array(4, 5), booleans(4, 5, role="keeps_some")),),
+        role="max",
+        ir_bytes=2710,
     ),
     Op(
         "kept_logsumexp",
@@ -90,6 +97,8 @@ TABLE = (
         _extreme(1),
         **_row,
         examples=(example(array(4, 5), booleans(4, 5, role="keeps_some")),),
+        role="log",
+        ir_bytes=7010,
     ),
     Op(
         "kept_mean",
@@ -98,6 +107,8 @@ TABLE = (
         lambda o, p: around(spread(o[0])[0], 0.5 * spread(o[0])[1]),
         **(_row | {"dtypes": ("float32",)}),
         examples=(example(array(4, 5), booleans(4, 5, role="keeps_some")),),
+        role="mean",
+        ir_bytes=6640,
     ),
     Op(
         "surely_finite",
@@ -106,6 +117,7 @@ TABLE = (
         **_test,
         dull=True,
         examples=(example(array(4, 3)),),
+        ir_bytes=300,
     ),
     Op(
         "never_nan",
@@ -114,6 +126,7 @@ TABLE = (
         **_test,
         dull=True,
         examples=(example(array(4, 3)),),
+        ir_bytes=310,
     ),
     Op(
         "never_inf",
@@ -122,6 +135,7 @@ TABLE = (
         **_test,
         dull=True,
         examples=(example(array(4, 3)),),
+        ir_bytes=1030,
     ),
     Op(
         "through_int8",
@@ -136,5 +150,6 @@ TABLE = (
         smooth=False,
         domain=((-127, 127),),
         examples=(example(array(4, 3, low=-100.0, high=100.0)),),
+        ir_bytes=330,
     ),
 )

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import Undrawable, broadcast
+from jax_ir_synth.kernels.builder.values import Rejected, broadcast
 from jax_ir_synth.kernels.ops.base import Op, first_dtype, first_shape, keep_bounds, keep_samples
 from jax_ir_synth.kernels.ops.examples import array, booleans, example, integers
 from jax_ir_synth.kernels.ops.rules import (
@@ -40,14 +40,14 @@ def _move(name, spellings, shape, **options):
 
 def _reshape(operands, params):
     if math.prod(params["shape"]) != operands[0].size:
-        raise Undrawable("reshape: another size")
+        raise Rejected("reshape: another size")
     return params["shape"]
 
 
 def _transposed(operands, params):
     x = operands[0]
     if sorted(params["perm"]) != list(range(x.ndim)) or x.ndim < 2:
-        raise Undrawable("transpose: axes")
+        raise Rejected("transpose: axes")
     return tuple(x.shape[i] for i in params["perm"])
 
 
@@ -60,7 +60,7 @@ def _expanded(operands, params):
 def _squeezed(operands, params):
     shape = list(operands[0].shape)
     if params["axis"] >= len(shape) or shape.pop(params["axis"]) != 1:
-        raise Undrawable("squeeze: not 1")
+        raise Rejected("squeeze: not 1")
     return tuple(shape)
 
 
@@ -69,7 +69,7 @@ def _broadcasted(operands, params):
         broadcast(operands[0].shape, params["shape"]) != params["shape"]
         or operands[0].shape == params["shape"]
     ):
-        raise Undrawable("broadcast_to: shape")
+        raise Rejected("broadcast_to: shape")
     return params["shape"]
 
 
@@ -86,21 +86,21 @@ def _sliced(operands, params):
         or not 0 <= start < stop <= x.shape[axis]
         or (start, stop, step) == (0, x.shape[axis], 1)
     ):
-        raise Undrawable("slice: bounds")
+        raise Rejected("slice: bounds")
     return x.shape[:axis] + (-(-(stop - start) // step),) + x.shape[axis + 1 :]
 
 
 def _picked(operands, params):
     x, axis = operands[0], params["axis"]
     if axis >= x.ndim or not 0 <= params["index"] < x.shape[axis]:
-        raise Undrawable("index: bounds")
+        raise Rejected("index: bounds")
     return x.shape[:axis] + x.shape[axis + 1 :]
 
 
 def _square(operands, params):
     x = operands[0]
     if x.ndim != 2:
-        raise Undrawable("a matrix is wanted")
+        raise Rejected("a matrix is wanted")
     return x.shape
 
 
@@ -156,6 +156,7 @@ _MOVES = (
             example(array(4, 3), axis=2),
             example(array(5), axis=1),
         ),
+        role="shaped",
     ),
     _move(
         "squeeze",
@@ -167,6 +168,7 @@ _MOVES = (
             example(array(4, 1), axis=1),
             example(array(1, 5), axis=0),
         ),
+        role="shaped",
     ),
     _move(
         "broadcast_to",
@@ -189,6 +191,7 @@ _MOVES = (
             example(array(4, 3), reps=(2, 1)),
             example(array(5), reps=(2,)),
         ),
+        ir_bytes=850,
     ),
     _move(
         "repeat",
@@ -199,6 +202,7 @@ _MOVES = (
             example(array(4, 3), repeats=2, axis=1),
             example(array(5), repeats=3, axis=0),
         ),
+        ir_bytes=670,
     ),
     _move(
         "flip",
@@ -210,6 +214,7 @@ _MOVES = (
             example(array(4, 3), axis=0),
             example(array(6), axis=0),
         ),
+        role="shaped",
     ),
     _move(
         "roll",
@@ -221,6 +226,7 @@ _MOVES = (
             example(array(4, 3), shift=1, axis=1),
             example(array(6), shift=-2, axis=0),
         ),
+        role="shaped",
     ),
     _move(
         "pad",
@@ -231,6 +237,8 @@ _MOVES = (
             example(array(4, 3), pads=((1, 0), (0, 2))),
             example(array(5), pads=((2, 1),)),
         ),
+        role="shaped",
+        ir_bytes=1580,
     ),
     _move(
         "pad_edge",
@@ -240,6 +248,7 @@ _MOVES = (
             example(array(4, 3), pads=((1, 0), (0, 2))),
             example(array(5), pads=((2, 1),)),
         ),
+        ir_bytes=6210,
     ),
     _move(
         "slice",
@@ -293,6 +302,7 @@ _MOVES = (
             example(array(4, 4)),
             example(array(4, 3)),
         ),
+        ir_bytes=2380,
     ),
     _move(
         "sort",
@@ -318,6 +328,7 @@ _MOVES = (
             example(array(4, 3), axis=0),
             example(array(6), axis=0),
         ),
+        ir_bytes=3620,
     ),
 )
 
@@ -365,13 +376,13 @@ def _concatenated(operands, params):
             or axis >= x.ndim
             or any(a != b for i, (a, b) in enumerate(zip(x.shape, first.shape)) if i != axis)
         ):
-            raise Undrawable("concatenate: shapes")
+            raise Rejected("concatenate: shapes")
     return first.shape[:axis] + (sum(x.shape[axis] for x in operands),) + first.shape[axis + 1 :]
 
 
 def _stacked(operands, params):
     if any(x.shape != operands[0].shape for x in operands):
-        raise Undrawable("stack: shapes")
+        raise Rejected("stack: shapes")
     shape = list(operands[0].shape)
     shape.insert(params["axis"], len(operands))
     return tuple(shape)

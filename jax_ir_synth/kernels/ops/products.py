@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import Undrawable, Value, promote
+from jax_ir_synth.kernels.builder.values import Rejected, Value, promote
 from jax_ir_synth.kernels.ops.base import Op, first_dtype
 from jax_ir_synth.kernels.ops.examples import array, example
 from jax_ir_synth.kernels.ops.reductions import spread, summed
@@ -19,10 +19,10 @@ def einsum_shape(equation: str, shapes: list[tuple[int, ...]]) -> tuple[tuple[in
     sizes: dict[str, int] = {}
     for letters, shape in zip(inputs.split(","), shapes, strict=True):
         if len(letters) != len(shape):
-            raise Undrawable("einsum: rank")
+            raise Rejected("einsum: rank")
         for letter, n in zip(letters, shape):
             if sizes.setdefault(letter, n) != n:
-                raise Undrawable("einsum: sizes")
+                raise Rejected("einsum: sizes")
     count = math.prod(n for letter, n in sizes.items() if letter not in output)
     return tuple(sizes[letter] for letter in output), count
 
@@ -78,7 +78,7 @@ _DOT = {
 def _dot_equation(operands, params):
     ranks = operands[0].ndim, operands[1].ndim
     if ranks not in _DOT:
-        raise Undrawable(f"matmul: ranks {ranks}")
+        raise Rejected(f"matmul: ranks {ranks}")
     return _DOT[ranks]
 
 
@@ -143,6 +143,7 @@ TABLE = (
             example(array(4, 3), array(3, 5), axes=1),
             example(array(4, 3), array(4, 3), axes=2),
         ),
+        role="matmul",
     ),
     _contract(
         "outer",
@@ -189,5 +190,5 @@ TABLE = (
 def _convolved(x, kernel, mode):
     n, k = with_ndim(x, 1).shape[0], with_ndim(kernel, 1).shape[0]
     if k > n:
-        raise Undrawable("convolve: kernel longer than the signal")
+        raise Rejected("convolve: kernel longer than the signal")
     return ({"same": n, "valid": n - k + 1, "full": n + k - 1}[mode],)

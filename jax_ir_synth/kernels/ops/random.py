@@ -49,6 +49,7 @@ def _draw(name, spellings, low, high, samples, dtype="float32", **options):
         accepts=_is_key,
         smooth=False,
         dtypes=("uint32",),
+        uniform=False,
         **options,
     )
 
@@ -95,6 +96,7 @@ TABLE = (
             example(key(), shape=(4, 3)),
             example(KEY, shape=(5,)),
         ),
+        role="random",
     ),
     _draw(
         "random_uniform",
@@ -107,6 +109,7 @@ TABLE = (
             example(key(), shape=(4, 3)),
             example(KEY, shape=(5,)),
         ),
+        role="random",
     ),
     _draw(
         "random_uniform_between",
@@ -116,6 +119,7 @@ TABLE = (
         _uniform_samples,
         sized_as="random_normal",
         examples=(example(key(), shape=(4, 3), low=-1.0, high=1.0),),
+        role="random",
     ),
     _draw(
         "random_bernoulli",
@@ -135,7 +139,11 @@ TABLE = (
         1,
         _integer_samples,
         dtype="int32",
-        examples=(example(KEY, shape=(6,), low=0, high=4, above=5),),
+        examples=(
+            example(key(), shape=(6,), low=0, high=4, above=5),
+            example(KEY, shape=(6,), low=0, high=4, above=5),
+        ),
+        ir_bytes=8070,
     ),
     _draw(
         "random_exponential",
@@ -148,6 +156,7 @@ TABLE = (
             example(key(), shape=(4, 3)),
             example(KEY, shape=(5,)),
         ),
+        role="random",
     ),
     _draw(
         "random_gumbel",
@@ -160,6 +169,7 @@ TABLE = (
             example(key(), shape=(4, 3)),
             example(KEY, shape=(5,)),
         ),
+        role="random",
     ),
     _draw(
         "random_laplace",
@@ -172,6 +182,7 @@ TABLE = (
             example(key(), shape=(4, 3)),
             example(KEY, shape=(5,)),
         ),
+        role="random",
     ),
     _draw(
         "random_truncated",
@@ -181,6 +192,7 @@ TABLE = (
         _NORMAL * 0.8,
         sized_as="random_normal",
         examples=(example(key(), shape=(4, 3), low=-2.0, high=1.0),),
+        role="random",
     ),
     _draw(
         "random_rademacher",
@@ -206,7 +218,12 @@ TABLE = (
         select=(0,),
         dtypes=("uint32",),
         linear=True,
-        examples=(example(KEY, array(6)),),
+        uniform=False,
+        examples=(
+            example(key(), array(6)),
+            example(KEY, array(6)),
+        ),
+        ir_bytes=1270,
     ),
     Op(
         "random_choice",
@@ -223,7 +240,11 @@ TABLE = (
         dtypes=("uint32",),
         linear=True,
         ir_bytes=12200,
-        examples=(example(KEY, array(6), shape=(4,)),),
+        uniform=False,
+        examples=(
+            example(key(), array(6), shape=(4,)),
+            example(KEY, array(6), shape=(4,)),
+        ),
     ),
     Op(
         "random_categorical",
@@ -235,6 +256,11 @@ TABLE = (
         accepts=_is_key,
         smooth=False,
         dtypes=("uint32",),
-        examples=(example(KEY, array(4, 5)),),
+        uniform=False,
+        examples=(
+            example(key(), array(4, 5)),
+            example(KEY, array(4, 5)),
+        ),
+        ir_bytes=4550,
     ),
 )

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import SAMPLES, Undrawable, Value
+from jax_ir_synth.kernels.builder.values import SAMPLES, Rejected, Value
 from jax_ir_synth.kernels.ops.base import Op
 from jax_ir_synth.kernels.ops.examples import array, booleans, example, integers
 
@@ -41,7 +41,7 @@ def reduced_shape(operands, params):
     x = operands[0]
     axes = params["axis"]
     if not axes or any(a >= x.ndim for a in axes):
-        raise Undrawable("no axis to reduce")
+        raise Rejected("no axis to reduce")
     if params.get("keepdims"):
         return tuple(1 if i in axes else n for i, n in enumerate(x.shape))
     return tuple(n for i, n in enumerate(x.shape) if i not in axes)
@@ -144,7 +144,7 @@ def _index_bounds(operands, params):
 
 def _index_shape(operands, params):
     if len(params["axis"]) != 1:
-        raise Undrawable("one axis")
+        raise Rejected("one axis")
     return reduced_shape(operands, params)
 
 
@@ -177,6 +177,7 @@ TABLE = (
         ir_bytes=1130,
         role="sum",
         examples=REDUCED,
+        weights={"statistic": 30, "threshold": 9},
     ),
     _reduction(
         "mean",
@@ -187,6 +188,7 @@ TABLE = (
         ir_bytes=1580,
         role="mean",
         examples=REDUCED,
+        weights={"statistic": 22, "threshold": 9},
     ),
     _reduction(
         "prod",
@@ -199,6 +201,9 @@ TABLE = (
             example(array(5, low=0.5, high=1.5)),
             example(array(2, 4, low=0.5, high=1.5), axis=(0, 1), keepdims=True),
         ),
+        decided_by_few=True,
+        weights={"statistic": 5},
+        ir_bytes=3960,
     ),
     _reduction(
         "max",
@@ -210,6 +215,8 @@ TABLE = (
         role="max",
         title="maximum",
         examples=REDUCED,
+        decided_by_few=True,
+        weights={"statistic": 10, "threshold": 6},
     ),
     _reduction(
         "min",
@@ -221,6 +228,8 @@ TABLE = (
         role="max",
         title="minimum",
         examples=REDUCED,
+        decided_by_few=True,
+        weights={"statistic": 6, "threshold": 4},
     ),
     _reduction(
         "var",
@@ -231,6 +240,7 @@ TABLE = (
         ir_bytes=5560,
         role="var",
         examples=REDUCED,
+        weights={"statistic": 6, "threshold": 2},
     ),
     _reduction(
         "std",
@@ -242,6 +252,7 @@ TABLE = (
         ir_bytes=9030,
         role="var",
         examples=REDUCED,
+        weights={"statistic": 5, "threshold": 2},
     ),
     _reduction(
         "norm",
@@ -257,6 +268,7 @@ TABLE = (
             example(array(6)),
             example(array(4, 5), axis=0, keepdims=True),
         ),
+        weights={"statistic": 6, "threshold": 4},
     ),
     _reduction(
         "norm_l1",
@@ -272,6 +284,8 @@ TABLE = (
             example(array(4, 5), axis=-1),
             example(array(4, 5), axis=0, keepdims=True),
         ),
+        weights={"statistic": 2, "threshold": 1},
+        ir_bytes=2300,
     ),
     _reduction(
         "logsumexp",
@@ -285,6 +299,7 @@ TABLE = (
         role="log",
         title="log-sum-exp",
         examples=REDUCED,
+        weights={"statistic": 7, "threshold": 1},
     ),
     _reduction(
         "median",
@@ -295,6 +310,8 @@ TABLE = (
         ir_bytes=10600,
         role="mean",
         examples=REDUCED,
+        decided_by_few=True,
+        weights={"statistic": 2, "threshold": 1},
     ),
     _reduction(
         "nanmean",
@@ -304,6 +321,20 @@ TABLE = (
         dtypes=("float32",),
         role="mean",
         examples=REDUCED,
+        weights={"statistic": 1},
+        ir_bytes=5740,
+    ),
+    _reduction(
+        "nanvar",
+        ((1, "jnp.nanvar({0}{axis}{keepdims})"),),
+        _var_bounds,
+        lambda x, n, m, s: around(s * s, s * s / math.sqrt(n)),
+        min_count=4,
+        dtypes=("float32",),
+        role="var",
+        weights={"statistic": 1},
+        examples=REDUCED,
+        ir_bytes=16150,
     ),
     _reduction(
         "nanmax",
@@ -312,6 +343,10 @@ TABLE = (
         lambda x, n, m, s: around(m + _tail(n) * s, s / math.log(n + 2)),
         dtypes=("float32",),
         examples=REDUCED,
+        role="max",
+        decided_by_few=True,
+        weights={"statistic": 1},
+        ir_bytes=7070,
     ),
     _reduction(
         "ptp",
@@ -320,6 +355,9 @@ TABLE = (
         lambda x, n, m, s: around(2 * _tail(n) * s, s / math.log(n + 2)),
         min_count=4,
         examples=REDUCED,
+        decided_by_few=True,
+        weights={"statistic": 2},
+        ir_bytes=4240,
     ),
     _reduction(
         "any",

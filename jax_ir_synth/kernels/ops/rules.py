@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import SAMPLES, Undrawable, Value
+from jax_ir_synth.kernels.builder.values import SAMPLES, Rejected, Value
 
 NUMBERS = ("float32", "float16", "bfloat16", "int32", "bool")
 RAMP = np.linspace(0.0, 1.0, SAMPLES)
@@ -18,10 +18,10 @@ def changing_axis(change):
     def shape(operands, params):
         x, axis = operands[0], params["axis"]
         if axis >= x.ndim:
-            raise Undrawable("no such axis")
+            raise Rejected("no such axis")
         n = change(x.shape[axis], params)
         if n < 1:
-            raise Undrawable("empty")
+            raise Rejected("empty")
         return x.shape[:axis] + (n,) + x.shape[axis + 1 :]
 
     return shape
@@ -29,7 +29,7 @@ def changing_axis(change):
 
 def axis_kept(operands, params):
     if params.get("axis", 0) >= operands[0].ndim:
-        raise Undrawable("no such axis")
+        raise Rejected("no such axis")
     return operands[0].shape
 
 
@@ -39,7 +39,7 @@ def with_zero(operands, params):
 
 def with_ndim(x: Value, ndim: int) -> Value:
     if x.ndim != ndim:
-        raise Undrawable(f"{ndim} dimensions are wanted")
+        raise Rejected(f"{ndim} dimensions are wanted")
     return x
 
 

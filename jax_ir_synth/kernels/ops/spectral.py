@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import Undrawable
+from jax_ir_synth.kernels.builder.values import Rejected
 from jax_ir_synth.kernels.ops.base import Op, first_dtype
 from jax_ir_synth.kernels.ops.examples import array, example
 from jax_ir_synth.kernels.ops.reductions import around, spread
@@ -10,7 +10,7 @@ from jax_ir_synth.kernels.ops.reductions import around, spread
 
 def _length(operands) -> int:
     if operands[0].ndim < 1 or operands[0].shape[-1] < 4:
-        raise Undrawable("a spectrum of fewer than four values")
+        raise Rejected("a spectrum of fewer than four values")
     return operands[0].shape[-1]
 
 
@@ -36,7 +36,7 @@ def _whole(operands, params):
 def _gains(operands, params):
     x, gain = operands
     if gain.ndim != 1 or gain.shape[0] != _length(operands) // 2 + 1 or x.shape[-1] % 2:
-        raise Undrawable("one gain for each frequency of an even length")
+        raise Rejected("one gain for each frequency of an even length")
     return x.shape
 
 

@@ -113,5 +113,6 @@ TABLE = (
         dtype=_first,
         dtypes=("float32", "int32"),
         examples=(example(array(4, 3), -0.5, 1.0),),
+        ir_bytes=1740,
     ),
 )

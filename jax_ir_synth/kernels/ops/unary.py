@@ -61,7 +61,9 @@ def _fixed(low, high):
     return bounds
 
 
-def _unary(name, spellings, fn, kind="monotone", domain=ANY, weight=3, **options):
+# `weight` says how often the function is drawn among those of one argument. The weights lean on the
+# counts in a survey of real code, flattened so that the rare functions are met too.
+def _unary(name, spellings, fn, kind="monotone", domain=ANY, weight=3, weights=None, **options):
     rule = {"monotone": _monotone, "grid": _gridded, "even": _even, "near": _near}.get(kind)
     if isinstance(spellings, str):
         spellings = ((1, spellings),)
@@ -73,7 +75,7 @@ def _unary(name, spellings, fn, kind="monotone", domain=ANY, weight=3, **options
         domain=(domain,),
         shape=first_shape,
         dtype=first_dtype,
-        weights={UNARY: weight},
+        weights=({"unary": weight} if options.get("smooth", True) else {}) | (weights or {}),
         **options,
     )
 
@@ -97,9 +99,6 @@ def _gelu_tanh(x):
     return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
 
 
-# The list that draws a function of one argument. The weights lean on the counts in a survey of real
-# code, flattened so that the rare functions are met too.
-UNARY = "unary"
 ONLY32 = {"dtypes": ("float32",)}
 
 TABLE = (
@@ -128,6 +127,7 @@ TABLE = (
         "even",
         ir_bytes=350,
         weight=12,
+        weights={"plain": 4},
     ),
     _unary(
         "cube",
@@ -143,6 +143,7 @@ TABLE = (
         domain=(0.02, np.inf),
         ir_bytes=460,
         weight=12,
+        weights={"plain": 2},
     ),
     _unary(
         "rsqrt",
@@ -177,6 +178,7 @@ TABLE = (
         role="exp",
         title="exponential",
         weight=12,
+        weights={"plain": 4},
     ),
     _unary(
         "exp2",
@@ -185,6 +187,7 @@ TABLE = (
         domain=(-8, 5),
         **ONLY32,
         ir_bytes=600,
+        role="exp",
     ),
     _unary(
         "expm1",
@@ -204,9 +207,15 @@ TABLE = (
         title="logarithm",
         weight=10,
     ),
-    _unary("log2", "jnp.log2({0})", np.log2, domain=(0.02, np.inf), ir_bytes=610),
+    _unary("log2", "jnp.log2({0})", np.log2, domain=(0.02, np.inf), ir_bytes=610, role="log"),
     _unary(
-        "log10", "jnp.log10({0})", np.log10, domain=(0.02, np.inf), skeleton="log2", ir_bytes=600
+        "log10",
+        "jnp.log10({0})",
+        np.log10,
+        domain=(0.02, np.inf),
+        skeleton="log2",
+        ir_bytes=600,
+        role="log",
     ),
     _unary(
         "log1p",
@@ -216,6 +225,7 @@ TABLE = (
         ir_bytes=520,
         role="log",
         weight=6,
+        weights={"plain": 2},
     ),
     _unary(
         "sin",
@@ -225,6 +235,7 @@ TABLE = (
         domain=(-50, 50),
         ir_bytes=210,
         weight=9,
+        weights={"squash": 5, "plain": 4},
     ),
     _unary(
         "cos",
@@ -234,6 +245,7 @@ TABLE = (
         domain=(-50, 50),
         ir_bytes=220,
         weight=9,
+        weights={"squash": 4},
     ),
     _unary(
         "tan", ((3, "jnp.tan({0})"), (1, "lax.tan({0})")), np.tan, domain=(-1.2, 1.2), ir_bytes=190
@@ -241,7 +253,12 @@ TABLE = (
     _unary("arcsin", "jnp.arcsin({0})", np.arcsin, domain=(-0.95, 0.95), **ONLY32, ir_bytes=600),
     _unary("arccos", "jnp.arccos({0})", np.arccos, domain=(-0.95, 0.95), **ONLY32, ir_bytes=670),
     _unary(
-        "arctan", ((3, "jnp.arctan({0})"), (1, "lax.atan({0})")), np.arctan, ir_bytes=470, weight=4
+        "arctan",
+        ((3, "jnp.arctan({0})"), (1, "lax.atan({0})")),
+        np.arctan,
+        ir_bytes=470,
+        weight=4,
+        weights={"plain": 2},
     ),
     _unary("sinh", "jnp.sinh({0})", np.sinh, domain=(-4, 4), ir_bytes=210),
     _unary("cosh", "jnp.cosh({0})", np.cosh, "even", domain=(-4, 4), ir_bytes=430),
@@ -252,11 +269,14 @@ TABLE = (
         ir_bytes=460,
         saturates=True,
         weight=10,
+        weights={"squash": 12, "plain": 4},
     ),
     _unary("arcsinh", "jnp.arcsinh({0})", np.arcsinh, **ONLY32, ir_bytes=820),
-    _unary("arccosh", "jnp.arccosh({0})", np.arccosh, domain=(1.1, np.inf), **ONLY32),
-    _unary("arctanh", "jnp.arctanh({0})", np.arctanh, domain=(-0.93, 0.93), **ONLY32),
-    _unary("sinc", "jnp.sinc({0})", np.sinc, "grid", domain=(0.15, 4), **ONLY32),
+    _unary(
+        "arccosh", "jnp.arccosh({0})", np.arccosh, domain=(1.1, np.inf), **ONLY32, ir_bytes=1200
+    ),
+    _unary("arctanh", "jnp.arctanh({0})", np.arctanh, domain=(-0.93, 0.93), **ONLY32, ir_bytes=910),
+    _unary("sinc", "jnp.sinc({0})", np.sinc, "grid", domain=(0.15, 4), **ONLY32, ir_bytes=7390),
     _unary("sign", ((4, "jnp.sign({0})"), (1, "lax.sign({0})")), np.sign, smooth=False, ir_bytes=0),
     _unary(
         "floor",
@@ -265,11 +285,13 @@ TABLE = (
         smooth=False,
         ir_bytes=600,
     ),
-    _unary("round", ((3, "jnp.round({0})"), (1, "jnp.rint({0})")), np.round, smooth=False),
+    _unary(
+        "round", ((3, "jnp.round({0})"), (1, "jnp.rint({0})")), np.round, smooth=False, ir_bytes=530
+    ),
     _unary(
         "stop_gradient", "lax.stop_gradient({0})", lambda x: x, smooth=False, ir_bytes=0, title=""
     ),
-    _unary("deg2rad", "jnp.deg2rad({0})", np.deg2rad, linear=True, weight=1),
+    _unary("deg2rad", "jnp.deg2rad({0})", np.deg2rad, linear=True, weight=1, ir_bytes=680),
     _unary(
         "rad2deg",
         "jnp.rad2deg({0})",
@@ -301,8 +323,11 @@ TABLE = (
         role="scale",
         saturates=True,
         weight=8,
+        weights={"squash": 6, "plain": 3},
     ),
-    _unary("softplus", "jax.nn.softplus({0})", _softplus, ir_bytes=5260, weight=7),
+    _unary(
+        "softplus", "jax.nn.softplus({0})", _softplus, ir_bytes=5260, weight=7, weights={"plain": 3}
+    ),
     _unary(
         "sparse_plus",
         "jax.nn.sparse_plus({0})",
@@ -311,7 +336,13 @@ TABLE = (
         flat=True,
         weight=1,
     ),
-    _unary("soft_sign", "jax.nn.soft_sign({0})", lambda x: x / (1 + np.abs(x)), ir_bytes=2910),
+    _unary(
+        "soft_sign",
+        "jax.nn.soft_sign({0})",
+        lambda x: x / (1 + np.abs(x)),
+        ir_bytes=2910,
+        weights={"squash": 2},
+    ),
     _unary(
         "silu",
         ((3, "jax.nn.silu({0})"), (1, "jax.nn.swish({0})")),
@@ -364,6 +395,7 @@ TABLE = (
         ir_bytes=5240,
         saturates=True,
         flat=True,
+        weights={"squash": 1},
     ),
     _unary(
         "hard_sigmoid",
@@ -401,6 +433,7 @@ TABLE = (
         ir_bytes=600,
         saturates=True,
         weight=4,
+        weights={"squash": 1},
     ),
     _unary(
         "erfc",
@@ -416,6 +449,7 @@ TABLE = (
         special.erfinv,
         domain=(-0.93, 0.93),
         **ONLY32,
+        ir_bytes=560,
     ),
     _unary(
         "gammaln",
@@ -425,6 +459,7 @@ TABLE = (
         domain=(0.3, 30),
         **ONLY32,
         weight=4,
+        ir_bytes=300,
     ),
     _unary(
         "digamma",
@@ -432,10 +467,19 @@ TABLE = (
         special.digamma,
         domain=(0.4, 30),
         **ONLY32,
+        ir_bytes=480,
     ),
-    _unary("logit", "jax.scipy.special.logit({0})", special.logit, domain=(0.03, 0.97)),
     _unary(
-        "ndtr", "jax.scipy.special.ndtr({0})", special.ndtr, branches=True, **ONLY32, saturates=True
+        "logit", "jax.scipy.special.logit({0})", special.logit, domain=(0.03, 0.97), ir_bytes=980
+    ),
+    _unary(
+        "ndtr",
+        "jax.scipy.special.ndtr({0})",
+        special.ndtr,
+        branches=True,
+        **ONLY32,
+        saturates=True,
+        ir_bytes=6950,
     ),
     _unary(
         "log_ndtr",
@@ -445,6 +489,7 @@ TABLE = (
         branches=True,
         **ONLY32,
         saturates=True,
+        ir_bytes=12140,
     ),
     _unary(
         "norm_cdf",
@@ -454,6 +499,7 @@ TABLE = (
         **ONLY32,
         saturates=True,
         weight=2,
+        ir_bytes=8020,
     ),
     _unary(
         "norm_logpdf",
@@ -474,8 +520,17 @@ TABLE = (
         **ONLY32,
         saturates=True,
         weight=1,
+        ir_bytes=2900,
     ),
-    _unary("i1e", "jax.scipy.special.i1e({0})", special.i1e, "grid", domain=(0.1, 8), **ONLY32),
+    _unary(
+        "i1e",
+        "jax.scipy.special.i1e({0})",
+        special.i1e,
+        "grid",
+        domain=(0.1, 8),
+        **ONLY32,
+        ir_bytes=12200,
+    ),
     _unary(
         "trigamma",
         "jax.scipy.special.polygamma(1, {0})",
@@ -483,6 +538,7 @@ TABLE = (
         domain=(0.5, 30),
         **ONLY32,
         weight=1,
+        ir_bytes=940,
     ),
     _unary(
         "zeta",
@@ -509,6 +565,8 @@ TABLE = (
         lambda x: -x - 1,
         smooth=False,
         dtypes=("int32",),
+        weights={"integer function": 1},
+        ir_bytes=300,
     ),
     _unary(
         "int_abs",
@@ -518,8 +576,17 @@ TABLE = (
         smooth=False,
         dtypes=("int32",),
         ir_bytes=600,
+        weights={"integer function": 1},
     ),
-    _unary("int_neg", ((2, "80|-{0:80}"),), np.negative, smooth=False, dtypes=("int32",)),
+    _unary(
+        "int_neg",
+        ((2, "80|-{0:80}"),),
+        np.negative,
+        smooth=False,
+        dtypes=("int32",),
+        weights={"integer function": 1},
+        ir_bytes=300,
+    ),
     _unary(
         "int_square",
         ((2, "90|{0:91} ** 2"), (1, "jnp.square({0})")),
@@ -528,15 +595,18 @@ TABLE = (
         smooth=False,
         dtypes=("int32",),
         ir_bytes=600,
+        weights={"integer function": 1},
     ),
     _unary(
         "population_count",
-        ((1, "lax.population_count({0})"), (1, "jnp.bitwise_count({0})")),
+        "lax.population_count({0})",
         lambda x: np.bitwise_count(x.astype(np.int64)).astype(np.float64),
         (0.0, 32.0),
         smooth=False,
         domain=(0, 2**31 - 1),
         dtypes=("int32",),
+        weights={"integer function": 1},
+        ir_bytes=300,
     ),
     _unary(
         "clz",
@@ -546,6 +616,8 @@ TABLE = (
         smooth=False,
         domain=(0, 2**31 - 1),
         dtypes=("int32",),
+        weights={"integer function": 1},
+        ir_bytes=300,
     ),
     _unary(
         "logical_not",
@@ -557,7 +629,3 @@ TABLE = (
         title="",
     ),
 )
-
-# The smooth ones, but for those that JAX writes out with a choice.
-SMOOTH = tuple(op.name for op in TABLE if op.smooth and not op.branches)
-SMOOTH_WEIGHTS = tuple(op.weights[UNARY] for op in TABLE if op.smooth and not op.branches)

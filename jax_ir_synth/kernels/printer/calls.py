@@ -6,7 +6,7 @@ from zlib import crc32
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.program_builder import Draft
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.stream import Stream
 from jax_ir_synth.kernels.builder.values import Value
 from jax_ir_synth.kernels.ops import OPS
@@ -24,14 +24,14 @@ class Call:
       text: the expression.
       value: what the record says of the result, with the parameters that were completed.
       arguments: the operands by the names that the text has for them.
-      draft: where the value was made, to be made more of.
+      builder: where the value was made, to be made more of.
     """
 
     op: Op
     text: str
     value: Value
     arguments: dict[str, Operand]
-    draft: Draft
+    builder: ProgramBuilder
 
 
 def calls(op: Op) -> Iterator[Call]:
@@ -54,23 +54,23 @@ def calls(op: Op) -> Iterator[Call]:
 
 
 class _Built:
-    """An example applied on a draft of its own."""
+    """An example applied on a builder of its own."""
 
     def __init__(self, op: Op, example: Example):
         self.op = op
-        self.draft = Draft(Stream(0, "examples", crc32(op.name.encode())))
+        self.builder = ProgramBuilder(Stream(0, "examples", crc32(op.name.encode())))
         self.arguments: dict[str, Operand] = {}
-        with self.draft.trusted():
+        with self.builder.trusted():
             self.value, self.texts = self._apply(op.name, example)
         self.templates = [template for _, template in fitting(self.value)]
 
     def call(self, template: str) -> Call:
-        text = fill(template, self.value, self.texts, self.draft.stream)
-        return Call(self.op, text, self.value, self.arguments, self.draft)
+        text = fill(template, self.value, self.texts, self.builder.stream)
+        return Call(self.op, text, self.value, self.arguments, self.builder)
 
     def _apply(self, name: str, example: Example) -> tuple[Value, list[Text]]:
         pairs = [self._operand(operand) for operand in example.operands]
-        value = self.draft.apply(name, *(value for value, _ in pairs), **example.params)
+        value = self.builder.apply(name, *(value for value, _ in pairs), **example.params)
         if OPS[name].role == "key":
             value.role = "key"
         return value, [text for _, text in pairs]
@@ -78,12 +78,12 @@ class _Built:
     def _operand(self, operand) -> tuple[Value, Text]:
         if isinstance(operand, Example):
             value, texts = self._apply(operand.name, operand)
-            return value, fill(fitting(value)[0][1], value, texts, self.draft.stream)
+            return value, fill(fitting(value)[0][1], value, texts, self.builder.stream)
         if not isinstance(operand, Operand):
-            return self.draft.literal(operand), number(operand)
+            return self.builder.literal(operand), number(operand)
         name = _name(operand, sum(one == operand for one in self.arguments.values()))
         self.arguments[name] = operand
-        value = self.draft.argument(
+        value = self.builder.argument(
             operand.shape, operand.low, operand.high, operand.dtype, operand.role
         )
         return value, Text(name)

@@ -178,16 +178,6 @@ def write_split_key(writer, node: Value, frame: Frame) -> Text:
     return Text(f"jax.random.split({writer.value(node.operands[0], frame)})")
 
 
-def write_call(writer, node: Value, frame: Frame) -> Text:
-    xs = [writer.value(v, frame) for v in node.operands]
-    fn = writer.function(node.blocks[0], frame)
-    if fn.startswith("lambda"):
-        name = writer.book.function("helper")
-        frame.add(f"{name} = {fn}")
-        fn = name
-    return Text(f"{fn}({', '.join(xs)})")
-
-
 def write_helper(writer, node: Value, frame: Frame) -> Text:
     xs = [writer.value(v, frame) for v in node.operands]
     block = node.blocks[0]
@@ -261,16 +251,12 @@ def write_top_k_pair(writer, node: Value, frame: Frame) -> Text:
     return Text(f"lax.top_k({writer.value(node.operands[0], frame)}, {node.params['k']})")
 
 
-def write_checkpoint(writer, node: Value, frame: Frame, wrap: str = "jax.checkpoint") -> Text:
+def write_checkpoint(writer, node: Value, frame: Frame) -> Text:
     xs = [writer.value(v, frame) for v in node.operands]
     if writer.stream.chance(50):
-        fn = writer.function(node.blocks[0], frame, decorator=f"@{wrap}")
+        fn = writer.function(node.blocks[0], frame, decorator="@jax.checkpoint")
         return Text(f"{fn}({', '.join(xs)})")
-    return Text(f"{wrap}({writer.function(node.blocks[0], frame)})({', '.join(xs)})")
-
-
-def write_jit(writer, node: Value, frame: Frame) -> Text:
-    return write_checkpoint(writer, node, frame, "jax.jit")
+    return Text(f"jax.checkpoint({writer.function(node.blocks[0], frame)})({', '.join(xs)})")
 
 
 def write_linear_recurrence(writer, node: Value, frame: Frame) -> Text:
@@ -307,7 +293,6 @@ CONSTRUCTS = {
     "map": write_map,
     "vmap": write_vmap,
     "split_key": write_split_key,
-    "call": write_call,
     "helper": write_helper,
     "split": write_split,
     "unstack": write_unstack,
@@ -317,7 +302,6 @@ CONSTRUCTS = {
     "update_index": write_update_index,
     "top_k_pair": write_top_k_pair,
     "checkpoint": write_checkpoint,
-    "jit": write_jit,
     "linear_recurrence": write_linear_recurrence,
     "associative_scan": write_associative_scan,
 }

@@ -24,7 +24,7 @@ _WIDTHS = {"multi_statement": (10, 14, 18, 24)}  # where many short statements a
 _NAMED_CALL = re.compile(r"((?:jnp|lax|jax)(?:\.\w+)+)\((\w+)\)")  # what needs no lambda around it
 
 
-def written(spec: KernelSpec) -> KernelSource:
+def write_source(spec: KernelSpec) -> KernelSource:
     """The program's Python source, with the arguments it takes."""
     return _Writer(spec).source()
 
@@ -244,11 +244,11 @@ class _Writer:
 
     def _expression(self, value: Value, frame: Frame) -> Text:
         self.pending.append([])
-        text = self._written(value, frame)
+        text = self._write(value, frame)
         self.pending.pop()
         return text
 
-    def _written(self, value: Value, frame: Frame) -> Text:
+    def _write(self, value: Value, frame: Frame) -> Text:
         if value.op == "part":
             self.left[id(value.operands[0])] -= 1
             return self._expression(value.operands[0], frame)

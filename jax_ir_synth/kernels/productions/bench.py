@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 
-from jax_ir_synth.kernels.builder.ir_size import footprint
-from jax_ir_synth.kernels.builder.program_builder import Draft
-from jax_ir_synth.kernels.builder.values import Undrawable, Value, reached
+from jax_ir_synth.kernels.builder.ir_size import estimate_ir_bytes
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
+from jax_ir_synth.kernels.builder.values import Rejected, Value, collect_values
 from jax_ir_synth.kernels.productions import grow
 
 
 class Bench:
     """Values at hand. `shape` is the main shape; `pending` waits to be used; `made` was made so far."""
 
-    def __init__(self, d: Draft, shape: tuple[int, ...], budget: int, most_arguments: int = 7):
+    def __init__(
+        self, d: ProgramBuilder, shape: tuple[int, ...], budget: int, most_arguments: int = 7
+    ):
         self.d = d
         self.shape = shape
         self.budget = budget
@@ -34,13 +36,13 @@ class Bench:
     ) -> Value:
         """A new argument, where there may be more."""
         if len(self.d.arguments) >= self.most_arguments:
-            raise Undrawable("arguments enough")
+            raise Rejected("arguments enough")
         return self.d.argument(shape, low, high, dtype, role)
 
     def array(self, shape: tuple[int, ...] | None = None, role: str = "") -> Value:
         """A new float argument with one of the common ranges."""
         if len(self.d.arguments) >= self.most_arguments:
-            raise Undrawable("arguments enough")
+            raise Rejected("arguments enough")
         return grow.array(self.d, self.shape if shape is None else shape, role)
 
     def main(self, fresh: int = 8) -> Value:
@@ -60,7 +62,7 @@ class Bench:
         """Two different values of the main shape."""
         x, y = self.main(), self.main(30)
         if x is y:
-            raise Undrawable("the same value twice")
+            raise Rejected("the same value twice")
         return x, y
 
     def step(self, rules: tuple[tuple[Callable, ...], tuple[int, ...]]) -> None:
@@ -73,15 +75,15 @@ class Bench:
             with self.d.trusted():
                 made = self.d.stream.weighted(functions, weights)(self)
             made = made if isinstance(made, tuple) else (made,)
-            if footprint((*self.pending, *made)) > 1.15 * self.budget + 1500:
-                raise Undrawable("too long")
+            if estimate_ir_bytes((*self.pending, *made)) > 1.15 * self.budget + 1500:
+                raise Rejected("too long")
             return made
 
         self.took(grow.renewed(self.d, attempt, 24))
 
     def took(self, made: tuple[Value, ...]) -> None:
         """Puts what was made among what waits, in the place of what it was made of."""
-        used = reached(made)
+        used = collect_values(made)
         self.pending = [v for v in self.pending if id(v) not in used] + [
             v for v in made if v.op != "argument"
         ]
@@ -90,4 +92,4 @@ class Bench:
     @property
     def spent(self) -> bool:
         """Is the budget used up?"""
-        return footprint(self.pending) > self.budget
+        return estimate_ir_bytes(self.pending) > self.budget

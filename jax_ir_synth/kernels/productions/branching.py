@@ -6,24 +6,22 @@ import numpy as np
 
 from jax_ir_synth.kernels.builder import control_flow
 from jax_ir_synth.kernels.builder.ir_size import bytes_of
-from jax_ir_synth.kernels.builder.program_builder import Draft
-from jax_ir_synth.kernels.builder.values import SAMPLES, Undrawable, Value
-from jax_ir_synth.kernels.ops import unary
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
+from jax_ir_synth.kernels.builder.values import SAMPLES, Rejected, Value
 from jax_ir_synth.kernels.productions import conditions, grow
-from jax_ir_synth.kernels.validation.sensitivity import settled
+from jax_ir_synth.kernels.validation.sensitivity import settle
 
 # Branches are long-winded as they are: the functions whose IR is long come less often than elsewhere.
-_SHORT_FIRST = tuple(
-    max(1, 2 * w if bytes_of(name) < 2000 else w // 2)
-    for name, w in zip(unary.SMOOTH, unary.SMOOTH_WEIGHTS)
-)
+_SHORT_FIRST = {
+    name: max(1, 2 * w if bytes_of(name) < 2000 else w // 2) for name, w in grow.SMOOTH.items()
+}
 Case = Callable[[list[Value]], Value]  # draws a case's value from the values that it may use
 
 
 class Brancher:
-    """Draws branches whose results have the shape `dims`, on one draft; with little in each case if `brief`."""
+    """Draws branches whose results have the shape `dims`, on one builder; with little in each case if `brief`."""
 
-    def __init__(self, d: Draft, dims: tuple[int, ...], brief: bool = False):
+    def __init__(self, d: ProgramBuilder, dims: tuple[int, ...], brief: bool = False):
         self.d = d
         self.brief = brief
         self.dims = dims
@@ -59,15 +57,15 @@ class Brancher:
         roll = self.stream.below(100)
         others = [v for v in pool if v is not value]
         if roll < 33 or numbered and (roll < 55 or not others):
-            return grow.one_unary(self.d, value, unary.SMOOTH, _SHORT_FIRST), False
+            return grow.one_unary(self.d, value, _SHORT_FIRST), False
         if others and roll >= 62:
             return grow.one_binary(self.d, value, self.stream.choice(others)), False
         return grow.with_literal(self.d, value), True
 
     def whole(self, value: Value) -> Value:
-        """The value; Undrawable where it has not the whole shape and the program's dtype."""
+        """The value; Rejected where it has not the whole shape and the program's dtype."""
         if value.shape != self.dims or value.dtype != self.d.dtype:
-            raise Undrawable("not the whole shape")
+            raise Rejected("not the whole shape")
         return value
 
     def steps(self, value: Value, pool: list[Value], least: int = 0, most: int = 1) -> Value:
@@ -82,7 +80,7 @@ class Brancher:
 
     def joined(self, value: Value) -> Value:
         """The value, with each argument that might not matter to it put in for sure."""
-        return settled(
+        return settle(
             self.d, value, lambda v, argument: grow.some(lambda: self._put_in(v, argument), 14)
         )
 
@@ -102,14 +100,14 @@ class Brancher:
         )
 
     def alike(self, values: list[Value]) -> None:
-        """Raises Undrawable where one of the cases would drown the others, or two are the same."""
+        """Raises Rejected where one of the cases would drown the others, or two are the same."""
         spreads = [float(v.samples.std()) + 1e-6 for v in values if not v.is_literal]
         if (
             spreads
             and max(spreads) / min(spreads) > 40
             or len({id(v) for v in values}) < len(values)
         ):
-            raise Undrawable("cases that don't compare")
+            raise Rejected("cases that don't compare")
 
     # ------------------------------------------------------------ constructs
 
@@ -221,7 +219,7 @@ class Brancher:
             return [conditions.simple(d, x)]
         low, high = conditions.threshold(d, x, 0.6, 0.8), conditions.threshold(d, x, 0.2, 0.45)
         if low >= high:
-            raise Undrawable("no ranges")
+            raise Rejected("no ranges")
         if self.stream.chance(50):
             return [d.apply("less", x, low), d.apply("greater", x, high)]
         middle = d.apply("logical_and", d.apply("greater_equal", x, low), d.apply("less", x, high))
@@ -248,10 +246,10 @@ class Brancher:
         return self.whole(d.apply("choose", *tests, *cases, last))
 
     def _each_chosen(self, tests: list[Value]) -> None:
-        """Raises Undrawable where one of the cases would never be chosen."""
+        """Raises Rejected where one of the cases would never be chosen."""
         held = np.array([*(t.samples > 0.5 for t in tests), np.ones(SAMPLES, bool)])
         if np.bincount(held.argmax(axis=0), minlength=len(held)).min() < 2:
-            raise Undrawable("a case that is never chosen")
+            raise Rejected("a case that is never chosen")
 
     def indexed(self, pool: list[Value], case: Case) -> Value:
         """`lax.select_n` by an integer argument, for each element or for all."""
@@ -269,7 +267,7 @@ class Brancher:
         x = self.whole(self.stream.choice(pool))
         # Not where zero itself may be met: there the gradient would be a NaN.
         if d.dtype != "float32" or not _rarely_zero(x):
-            raise Undrawable("a logarithm that may meet zero")
+            raise Rejected("a logarithm that may meet zero")
         log = d.apply("log_or_nan", x)
         other = d.literal(0.0) if self.stream.chance(50) else case(pool)
         if self.stream.chance(50):

@@ -1,8 +1,8 @@
 """Loops known by name: integrators, diffusion, Newton, power iteration, descent, Horner, Kalman, counting loops."""
 
 from jax_ir_synth.kernels.builder import control_flow
-from jax_ir_synth.kernels.builder.program_builder import Draft
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
+from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import grow
 from jax_ir_synth.kernels.productions.recurrences import (
     bounded,
@@ -24,12 +24,12 @@ from jax_ir_synth.kernels.productions.recurrences import (
 _BOUNDS = (1.0, 2.0, 4.0, 8.0)
 
 
-def _state(d: Draft) -> Value:
+def _state(d: ProgramBuilder) -> Value:
     shape = dims(d)
     return grow.array(d, shape, ranges=((-1.0, 1.0), (-2.0, 2.0), (0.0, 1.0), (0.5, 1.5)))
 
 
-def _step_size(d: Draft):
+def _step_size(d: ProgramBuilder):
     if d.stream.chance(25):
         return d.argument((), *d.stream.choice(((0.01, 0.1), (0.05, 0.2), (0.1, 0.3))))
     return d.stream.choice((0.1, 0.05, 0.01, 0.2, 0.25, 0.02, 0.5))
@@ -40,19 +40,19 @@ def _within(build):
     for most in _BOUNDS:
         try:
             return build(most)
-        except Undrawable:
+        except Rejected:
             continue
-    raise Undrawable("the slope has no small bound")
+    raise Rejected("the slope has no small bound")
 
 
-def _parameters(d: Draft, shape: tuple[int, ...]) -> tuple[Value, Value]:
+def _parameters(d: ProgramBuilder, shape: tuple[int, ...]) -> tuple[Value, Value]:
     kind = d.stream.below(3)
     p = like(d, shape) if kind else d.literal(grow.literal(d))
     q = like(d, shape) if kind != 1 else d.literal(grow.literal(d))
     return p, q
 
 
-def trajectory(d: Draft) -> tuple[Value, ...]:
+def trajectory(d: ProgramBuilder) -> tuple[Value, ...]:
     """An initial value problem by Euler, midpoint, Heun or Runge-Kutta."""
     y0 = _state(d)
     f = field(d, *_parameters(d, y0.shape))
@@ -75,7 +75,7 @@ def trajectory(d: Draft) -> tuple[Value, ...]:
     return tuple(_within(build))
 
 
-def oscillator(d: Draft) -> tuple[Value, ...]:
+def oscillator(d: ProgramBuilder) -> tuple[Value, ...]:
     """Position and velocity under a bounded force: leapfrog, symplectic Euler, momentum."""
     x0 = _state(d)
     v0 = (
@@ -127,7 +127,7 @@ def oscillator(d: Draft) -> tuple[Value, ...]:
     return tuple(_within(build))
 
 
-def implicit(d: Draft) -> tuple[Value, ...]:
+def implicit(d: ProgramBuilder) -> tuple[Value, ...]:
     """A semi-implicit step: explicit forcing, implicit decay."""
     y0 = _state(d)
     f = field(d, *_parameters(d, y0.shape))
@@ -152,7 +152,7 @@ def implicit(d: Draft) -> tuple[Value, ...]:
     return tuple(_within(build))
 
 
-def diffusion(d: Draft) -> tuple[Value, ...]:
+def diffusion(d: ProgramBuilder) -> tuple[Value, ...]:
     """Heat or advection on a periodic grid of one or two dimensions, with the maximum principle as its bound."""
     shape = (
         (grow.size(d),)
@@ -160,7 +160,7 @@ def diffusion(d: Draft) -> tuple[Value, ...]:
         else (grow.size(d, small=True), grow.size(d, small=True))
     )
     if min(shape) < 4:
-        raise Undrawable("a small grid")
+        raise Rejected("a small grid")
     u0 = grow.array(d, shape)
     alpha = (
         d.stream.choice((0.1, 0.2, 0.25, 0.05, 0.15))
@@ -195,7 +195,7 @@ def diffusion(d: Draft) -> tuple[Value, ...]:
     return (u,) if weight is None else (d.apply("mul", u, weight),)
 
 
-def newton(d: Draft) -> tuple[Value, ...]:
+def newton(d: ProgramBuilder) -> tuple[Value, ...]:
     """Newton's iteration for a root, a reciprocal or a reciprocal root of a positive operand."""
     shape = dims(d)
     a0 = grow.array(d, shape, ranges=((0.5, 2.0), (1.0, 3.0), (0.5, 1.5), (0.2, 3.0)))
@@ -247,7 +247,7 @@ def newton(d: Draft) -> tuple[Value, ...]:
     return (mix(d, [root, *extra], d.stream.below(3)),)
 
 
-def power_iteration(d: Draft) -> tuple[Value, ...]:
+def power_iteration(d: ProgramBuilder) -> tuple[Value, ...]:
     """The dominant vector of a positive matrix, normalised at each step."""
     k = grow.size(d, small=True)
     low, high = d.stream.choice(((0.1, 1.0), (0.5, 1.5), (0.5, 2.0), (0.2, 1.0)))
@@ -276,7 +276,7 @@ def power_iteration(d: Draft) -> tuple[Value, ...]:
     return (light(d, quotient),) if d.stream.chance(60) else (quotient, v)
 
 
-def descent(d: Draft) -> tuple[Value, ...]:
+def descent(d: ProgramBuilder) -> tuple[Value, ...]:
     """Gradient steps on a least-squares or an elementwise loss, plain, with momentum or scaled."""
     n = steps(d, 10)
     rate = d.stream.choice((0.1, 0.05, 0.01, 0.2))
@@ -349,7 +349,7 @@ def descent(d: Draft) -> tuple[Value, ...]:
     return tuple(_within(build))
 
 
-def horner(d: Draft) -> tuple[Value, ...]:
+def horner(d: ProgramBuilder) -> tuple[Value, ...]:
     """A polynomial or a continued product, its coefficients scanned over."""
     n = d.stream.choice((4, 5, 6, 7, 8))
     coefficients = grow.array(d, (n,))
@@ -387,7 +387,7 @@ def horner(d: Draft) -> tuple[Value, ...]:
     return (d.apply("sub", b1, d.apply("mul", x, b2)),)
 
 
-def logistic(d: Draft) -> tuple[Value, ...]:
+def logistic(d: ProgramBuilder) -> tuple[Value, ...]:
     """Iterates of the logistic map or of a circle map."""
     x0 = grow.array(d, dims(d), ranges=((0.1, 0.9), (0.2, 0.8)))
     r = (
@@ -405,7 +405,7 @@ def logistic(d: Draft) -> tuple[Value, ...]:
     return (light(d, x),)
 
 
-def kalman(d: Draft) -> tuple[Value, ...]:
+def kalman(d: ProgramBuilder) -> tuple[Value, ...]:
     """A scalar Kalman filter over measurements."""
     n = length(d)
     shape = () if d.stream.chance(60) else (grow.size(d, small=True),)
@@ -435,7 +435,7 @@ def kalman(d: Draft) -> tuple[Value, ...]:
     return means, m
 
 
-def markov(d: Draft) -> tuple[Value, ...]:
+def markov(d: ProgramBuilder) -> tuple[Value, ...]:
     """The forward recursion of a hidden Markov model in logarithms, or Viterbi's."""
     n, k = d.stream.choice((4, 5, 6, 8, 10, 12)), grow.size(d, small=True)
     scores = grow.array(d, (n, k), ranges=((-2.0, 2.0), (-3.0, 3.0), (-1.0, 1.0)))
@@ -463,11 +463,11 @@ def markov(d: Draft) -> tuple[Value, ...]:
     )
 
 
-def counted(d: Draft) -> tuple[Value, ...]:
+def counted(d: ProgramBuilder) -> tuple[Value, ...]:
     """A `while_loop` over values without gradients, whose result scales what has them."""
     x = _state(d)
     if not x.ndim:
-        raise Undrawable("an array is wanted")
+        raise Rejected("an array is wanted")
     limit = (
         d.argument((), 2, d.stream.choice((5, 8, 10)), dtype="int32", role="integer")
         if d.stream.chance(50)

@@ -1,8 +1,8 @@
 """Conditions: on elements, on reductions, on scalars, flags, masks and positions."""
 
-from jax_ir_synth.kernels.builder.program_builder import Draft
-from jax_ir_synth.kernels.builder.values import SAMPLES, Undrawable, Value
-from jax_ir_synth.kernels.ops import binary
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
+from jax_ir_synth.kernels.builder.values import SAMPLES, Rejected, Value
+from jax_ir_synth.kernels.ops import drawn_by
 from jax_ir_synth.kernels.productions import grow
 
 _ROUND_NUMBERS = (0.0, 0.0, 0.0, 0.5, 1.0, -0.5, -1.0, 2.0, 0.1, 0.25, 1.5)
@@ -10,7 +10,7 @@ _HALF = [1.0 if k % 2 else 0.0 for k in range(SAMPLES)]
 _MOST_ARGUMENTS = 6
 
 
-def threshold(d: Draft, value: Value, low: float = 0.25, high: float = 0.75) -> float:
+def threshold(d: ProgramBuilder, value: Value, low: float = 0.25, high: float = 0.75) -> float:
     """A number that a share between `low` and `high` of the value's elements exceeds."""
     fitting = [c for c in _ROUND_NUMBERS if low <= (value.samples > c).mean() <= high]
     ordered = sorted(float(v) for v in value.samples)
@@ -20,26 +20,26 @@ def threshold(d: Draft, value: Value, low: float = 0.25, high: float = 0.75) -> 
             fitting += [round(near, digits)] * 2
             break
     if not fitting:
-        raise Undrawable("no number divides the values")
+        raise Rejected("no number divides the values")
     return d.stream.choice(fitting)
 
 
-def _compare(d: Draft, x: Value, y: Value | float) -> Value:
-    return d.apply(d.stream.weighted(binary.FLOAT_COMPARE, (6, 5, 2, 2)), x, y)
+def _compare(d: ProgramBuilder, x: Value, y: Value | float) -> Value:
+    return d.apply(d.stream.choose(grow.COMPARISONS), x, y)
 
 
-def _against_number(d: Draft, x: Value) -> Value:
+def _against_number(d: ProgramBuilder, x: Value) -> Value:
     if d.stream.chance(18) and x.low < 0:
         x = d.apply(d.stream.choice(("abs", "square")), x)
     return _compare(d, x, threshold(d, x))
 
 
-def _room(d: Draft) -> None:
+def _room(d: ProgramBuilder) -> None:
     if len(d.arguments) >= _MOST_ARGUMENTS:
-        raise Undrawable("enough arguments")
+        raise Rejected("enough arguments")
 
 
-def _against_argument(d: Draft, x: Value) -> Value:
+def _against_argument(d: ProgramBuilder, x: Value) -> Value:
     """x compared with a 0-d argument."""
     old = [a for a in d.arguments if a.ndim == 0 and a.is_float and a is not x]
     if old and d.stream.chance(60):
@@ -50,11 +50,11 @@ def _against_argument(d: Draft, x: Value) -> Value:
     return _compare(d, x, d.argument((), low, round(low + max(width, 0.3), 1), role="threshold"))
 
 
-def _between(d: Draft, x: Value) -> Value:
+def _between(d: ProgramBuilder, x: Value) -> Value:
     """x in a range, or out of it."""
     low, high = threshold(d, x, 0.55, 0.88), threshold(d, x, 0.12, 0.45)
     if low >= high:
-        raise Undrawable("an empty range")
+        raise Rejected("an empty range")
     if d.stream.chance(60):
         return d.apply(
             "logical_and",
@@ -64,12 +64,12 @@ def _between(d: Draft, x: Value) -> Value:
     return d.apply("logical_or", d.apply("less", x, low), d.apply("greater", x, high))
 
 
-def _derived(d: Draft, x: Value, y: Value) -> Value:
+def _derived(d: ProgramBuilder, x: Value, y: Value) -> Value:
     value = grow.one_binary(d, x, y) if x is not y and d.stream.chance(60) else grow.one_unary(d, x)
     return _compare(d, value, threshold(d, value))
 
 
-def _mask(d: Draft, dims: tuple[int, ...]) -> Value:
+def _mask(d: ProgramBuilder, dims: tuple[int, ...]) -> Value:
     """A boolean argument of the shape, or of its first axis and then spread over the others."""
     old = [a for a in d.arguments if a.dtype == "bool" and a.shape == dims]
     if old and d.stream.chance(60):
@@ -81,7 +81,7 @@ def _mask(d: Draft, dims: tuple[int, ...]) -> Value:
     return d.argument(own, 0, 1, dtype="bool", role="mask")
 
 
-def _integers(d: Draft, dims: tuple[int, ...]) -> Value:
+def _integers(d: ProgramBuilder, dims: tuple[int, ...]) -> Value:
     """A test of an integer array argument."""
     old = [a for a in d.arguments if a.dtype == "int32" and a.shape == dims]
     _room(d)
@@ -93,7 +93,7 @@ def _integers(d: Draft, dims: tuple[int, ...]) -> Value:
     return integer_test(d, codes)
 
 
-def integer_test(d: Draft, n: Value) -> Value:
+def integer_test(d: ProgramBuilder, n: Value) -> Value:
     """A test of an integer: its remainder, or a comparison."""
     if d.stream.chance(40):
         return d.apply(
@@ -103,16 +103,18 @@ def integer_test(d: Draft, n: Value) -> Value:
         )
     return grow.some(
         lambda: d.apply(
-            d.stream.choice(binary.INT_COMPARE), n, int(n.low) + d.stream.below(int(n.high - n.low))
+            d.stream.choose(grow.INTEGER_COMPARISONS),
+            n,
+            int(n.low) + d.stream.below(int(n.high - n.low)),
         )
     )
 
 
-def _positions(d: Draft, dims: tuple[int, ...]) -> Value:
+def _positions(d: ProgramBuilder, dims: tuple[int, ...]) -> Value:
     """A test of each element's position along the last axis."""
     n = dims[-1]
     if n < 4:
-        raise Undrawable("too few positions")
+        raise Rejected("too few positions")
     places = d.apply("arange", shape=(n,), dtype="int32")
     kind = d.stream.below(3)
     if kind == 0:
@@ -125,17 +127,17 @@ def _positions(d: Draft, dims: tuple[int, ...]) -> Value:
     return d.apply("less", places, d.argument((), 1, n - 1, dtype="int32", role="count"))
 
 
-def _rows(d: Draft, x: Value) -> Value:
+def _rows(d: ProgramBuilder, x: Value) -> Value:
     """A condition on each row, from a reduction that keeps the axis."""
     if x.ndim < 2 or x.shape[0] < 6:
-        raise Undrawable("no rows")
+        raise Rejected("no rows")
     value = d.apply(
         d.stream.choice(("mean", "sum", "max", "min", "norm")), x, axis=x.ndim - 1, keepdims=True
     )
     return _compare(d, value, threshold(d, value))
 
 
-def _outliers(d: Draft, x: Value) -> Value:
+def _outliers(d: ProgramBuilder, x: Value) -> Value:
     """Elements far from the mean, or above it."""
     mean = d.apply("mean", x)
     if d.stream.chance(50):
@@ -144,7 +146,7 @@ def _outliers(d: Draft, x: Value) -> Value:
     return d.apply("greater", away, d.apply("std", x), claim=(0.0, 1.0, _HALF))
 
 
-def element(d: Draft, pool: list[Value], dims: tuple[int, ...], depth: int = 0) -> Value:
+def element(d: ProgramBuilder, pool: list[Value], dims: tuple[int, ...], depth: int = 0) -> Value:
     """A condition for each element, on values of the pool; it holds for some elements and not for others."""
 
     def attempt():
@@ -202,20 +204,20 @@ def element(d: Draft, pool: list[Value], dims: tuple[int, ...], depth: int = 0) 
     return rolled_back(d, attempt)
 
 
-def _both(d: Draft, name: str, one: Value, other: Value) -> Value:
+def _both(d: ProgramBuilder, name: str, one: Value, other: Value) -> Value:
     """Two conditions joined, where the second says something that the first does not."""
     value = d.apply(name, one, other)
     if any((value.samples == v.samples).all() for v in (one, other)):
-        raise Undrawable("one condition follows from the other")
+        raise Rejected("one condition follows from the other")
     return value
 
 
-def simple(d: Draft, x: Value) -> Value:
+def simple(d: ProgramBuilder, x: Value) -> Value:
     """A condition on the elements of x and numbers alone."""
     return grow.some(lambda: _between(d, x) if d.stream.chance(20) else _against_number(d, x))
 
 
-def rolled_back(d: Draft, attempt):
+def rolled_back(d: ProgramBuilder, attempt):
     """`grow.some`, with the arguments of failed attempts taken back."""
     count = len(d.arguments)
 
@@ -228,24 +230,23 @@ def rolled_back(d: Draft, attempt):
 
 # ---------------------------------------------------------------- one condition for the whole
 
-_REDUCTIONS = ("mean", "sum", "max", "min", "norm", "std", "var", "logsumexp", "median", "norm_l1")
-_REDUCTION_WEIGHTS = (9, 9, 6, 4, 4, 2, 2, 1, 1, 1)
+_REDUCTIONS = drawn_by("threshold")
 
 
-def _reduced(d: Draft, x: Value) -> Value:
+def _reduced(d: ProgramBuilder, x: Value) -> Value:
     if d.stream.chance(25):
         x = d.apply(d.stream.choice(("abs", "square")), x)
-    name = d.stream.weighted(_REDUCTIONS, _REDUCTION_WEIGHTS)
+    name = d.stream.choose(_REDUCTIONS)
     if name in ("sum", "norm_l1") and x.size > 64:  # people don't compare with 396.1
         name = "mean"
     return d.apply(name, x)
 
 
-def _extreme(d: Draft) -> Value:
+def _extreme(d: ProgramBuilder) -> Value:
     """any or all elements of an argument beyond a number that about one array in two reaches."""
     x = d.stream.choice([a for a in d.arguments if a.is_float and 1 < a.size <= 64] or [None])
     if x is None:
-        raise Undrawable("no small argument")
+        raise Rejected("no small argument")
     tail = (1.0 - 0.5 ** (1.0 / x.size)) * (x.high - x.low)
     digits = 2 if tail > 0.02 else 3
     every = d.stream.chance(35)
@@ -256,7 +257,7 @@ def _extreme(d: Draft) -> Value:
     return d.apply("all" if every else "any", d.apply(name, x, limit, claim=(0.0, 1.0, _HALF)))
 
 
-def _corner(d: Draft, x: Value) -> Value:
+def _corner(d: ProgramBuilder, x: Value) -> Value:
     """An element at one end of the array."""
     index = d.stream.choice((0, -1))
     while x.ndim:
@@ -264,7 +265,7 @@ def _corner(d: Draft, x: Value) -> Value:
     return _compare(d, x, threshold(d, x))
 
 
-def about(d: Draft, x: Value, whole: bool) -> Value:
+def about(d: ProgramBuilder, x: Value, whole: bool) -> Value:
     """A condition on x itself: for each of its elements, or one for the `whole`."""
     if not whole:
         return simple(d, x)
@@ -276,7 +277,7 @@ def about(d: Draft, x: Value, whole: bool) -> Value:
     return grow.some(attempt)
 
 
-def scalar(d: Draft, pool: list[Value], depth: int = 0) -> Value:
+def scalar(d: ProgramBuilder, pool: list[Value], depth: int = 0) -> Value:
     """A condition without axes, that holds on some inputs and not on others."""
     arrays = [v for v in pool if v.size > 1]
 
@@ -306,7 +307,7 @@ def scalar(d: Draft, pool: list[Value], depth: int = 0) -> Value:
             return _compare(d, value, threshold(d, value))
         if kind == "two":
             y = d.stream.choice(arrays)
-            name = d.stream.weighted(_REDUCTIONS, _REDUCTION_WEIGHTS)
+            name = d.stream.choose(_REDUCTIONS)
             return _compare(d, d.apply(name, x), d.apply(name, y)) if x is not y else None
         if kind == "extreme":
             return _extreme(d)

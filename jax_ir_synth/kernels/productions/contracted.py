@@ -1,7 +1,7 @@
 """Products that contract: matrices and vectors, einsum, quadratic forms, distances of pairs, covariance."""
 
-from jax_ir_synth.kernels.builder.program_builder import Draft
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
+from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import grow
 from jax_ir_synth.kernels.productions.pooling import light, prepared, reduce
 from jax_ir_synth.kernels.productions.recurrences import mix
@@ -37,18 +37,18 @@ _SINGLE = ("ij->i", "ij->j", "ii->", "ijk->ik", "ijk->j", "ij->", "ijk->i", "bij
 _TRIPLE = ("i,ij,j->", "bi,ij,bj->b", "ij,j,j->i", "i,i,i->", "ij,ij,j->i", "bi,ij,j->b")
 
 
-def _sizes(d: Draft, letters: str) -> dict[str, int]:
+def _sizes(d: ProgramBuilder, letters: str) -> dict[str, int]:
     sizes = {
         letter: grow.size(d, small=True) for letter in dict.fromkeys(letters) if letter.isalpha()
     }
     return sizes
 
 
-def _term(d: Draft, letters: str, sizes: dict[str, int]) -> Value:
+def _term(d: ProgramBuilder, letters: str, sizes: dict[str, int]) -> Value:
     return grow.array(d, tuple(sizes[c] for c in letters))
 
 
-def contraction(d: Draft) -> tuple[Value, ...]:
+def contraction(d: ProgramBuilder) -> tuple[Value, ...]:
     """dot, matmul, einsum, tensordot, vdot, inner products, traces; then a function or a reduction."""
     kind = d.stream.weighted(
         ("einsum", "einsum1", "einsum3", "matmul", "vdot", "tensordot", "outer", "trace"),
@@ -110,7 +110,7 @@ def contraction(d: Draft) -> tuple[Value, ...]:
     return (grow.one_unary(d, value),) if d.stream.chance(35) else (value,)
 
 
-def quadratic(d: Draft) -> tuple[Value, ...]:
+def quadratic(d: ProgramBuilder) -> tuple[Value, ...]:
     """Quadratic and bilinear forms, energies, regularised objectives."""
     n = grow.size(d, small=True)
     matrix, x = grow.array(d, (n, n)), grow.array(d, (n,))
@@ -135,8 +135,7 @@ def quadratic(d: Draft) -> tuple[Value, ...]:
         d,
         d.apply(d.stream.choice(("square", "abs")), error),
         None,
-        names=("sum", "mean"),
-        weights=(1, 1),
+        statistics={"sum": 1, "mean": 1},
     )
     if d.stream.chance(55):
         size = d.apply("sum", d.apply(d.stream.choice(("square", "abs")), x), axis=None)
@@ -144,7 +143,7 @@ def quadratic(d: Draft) -> tuple[Value, ...]:
     return (loss,)
 
 
-def pairwise(d: Draft) -> tuple[Value, ...]:
+def pairwise(d: ProgramBuilder) -> tuple[Value, ...]:
     """Distances or kernels of all pairs of rows, reduced."""
     n, m, k = (
         d.stream.choice((4, 5, 6, 8, 10, 12, 16)),
@@ -186,9 +185,7 @@ def pairwise(d: Draft) -> tuple[Value, ...]:
         weights = grow.array(d, (m,)) if d.stream.chance(40) else None
         if weights is not None:
             return (d.apply("matmul", table, weights),)
-        return (
-            reduce(d, table, d.stream.choice((None, 0, 1)), names=("mean", "sum"), weights=(1, 1)),
-        )
+        return (reduce(d, table, d.stream.choice((None, 0, 1)), statistics={"mean": 1, "sum": 1}),)
     if kind == "nearest":
         near = d.apply("min", square, axis=1)
         if d.stream.chance(50):
@@ -199,7 +196,7 @@ def pairwise(d: Draft) -> tuple[Value, ...]:
                     d.apply("mean", d.apply("min", square, axis=0), axis=None),
                 ),
             )
-        return (reduce(d, near, None, names=("mean", "sum", "max"), weights=(3, 2, 2)),)
+        return (reduce(d, near, None, statistics={"mean": 3, "sum": 2, "max": 2}),)
     if kind == "soft":
         return (
             d.apply(
@@ -216,13 +213,12 @@ def pairwise(d: Draft) -> tuple[Value, ...]:
             d,
             table,
             d.stream.choice((None, 0, 1)),
-            names=("mean", "sum", "max", "min"),
-            weights=(4, 4, 1, 1),
+            statistics={"mean": 4, "sum": 4, "max": 1, "min": 1},
         ),
     )
 
 
-def covariance(d: Draft) -> tuple[Value, ...]:
+def covariance(d: ProgramBuilder) -> tuple[Value, ...]:
     """Covariances, correlations, Gram matrices."""
     n, k = d.stream.choice((8, 10, 12, 16, 20, 32)), d.stream.choice((2, 4, 5, 6))
     x = grow.array(d, (n, k))
@@ -276,7 +272,7 @@ def covariance(d: Draft) -> tuple[Value, ...]:
     return (d.apply("sum", d.apply("square", d.apply("div", table, float(n))), axis=None),)
 
 
-def layers(d: Draft) -> tuple[Value, ...]:
+def layers(d: ProgramBuilder) -> tuple[Value, ...]:
     """A layer or two, pooled: affine maps, activations and a reduction."""
     n, k, h = grow.size(d, small=True), grow.size(d, small=True), d.stream.choice((4, 5, 6, 8))
     x, w = grow.array(d, (n, k)), grow.array(d, (k, h), ranges=((-1.0, 1.0), (-0.5, 0.5)))
@@ -286,8 +282,16 @@ def layers(d: Draft) -> tuple[Value, ...]:
     y = grow.one_unary(
         d,
         y,
-        ("tanh", "relu", "sigmoid", "gelu_tanh", "silu", "softplus", "elu", "sin"),
-        (7, 8, 4, 3, 4, 2, 2, 1),
+        {
+            "tanh": 7,
+            "relu": 8,
+            "sigmoid": 4,
+            "gelu_tanh": 3,
+            "silu": 4,
+            "softplus": 2,
+            "elu": 2,
+            "sin": 1,
+        },
     )
     if d.stream.chance(50):
         return (d.apply("matmul", y, grow.array(d, (h,), ranges=((-1.0, 1.0), (-2.0, 2.0)))),)
@@ -295,9 +299,8 @@ def layers(d: Draft) -> tuple[Value, ...]:
         d,
         y,
         d.stream.choice((0, -1, None)),
-        names=("mean", "max", "sum", "logsumexp", "norm"),
-        weights=(6, 4, 4, 1, 1),
+        statistics={"mean": 6, "max": 4, "sum": 4, "logsumexp": 1, "norm": 1},
     )
     if value.size >= max(v.size for v in d.arguments):
-        raise Undrawable("nothing shrinks")
+        raise Rejected("nothing shrinks")
     return (value,)

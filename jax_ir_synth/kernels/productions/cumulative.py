@@ -1,31 +1,21 @@
 """Loops without a body: cumulative operations, associative scans, and Python loops around them."""
 
 from jax_ir_synth.kernels.builder import control_flow
-from jax_ir_synth.kernels.builder.program_builder import Draft
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
+from jax_ir_synth.kernels.builder.values import Rejected, Value
+from jax_ir_synth.kernels.ops import drawn_by
 from jax_ir_synth.kernels.productions import grow
 from jax_ir_synth.kernels.productions.recurrences import DECAYS, LENGTH_WEIGHTS, LENGTHS, light, mix
 
-_CUMULATIVE = (
-    "cumsum",
-    "cummax",
-    "cummin",
-    "cumprod",
-    "cumlogsumexp",
-    "cumsum_reverse",
-    "cummax_reverse",
-    "cumlogsumexp_reverse",
-    "cumprod_reverse",
-)
-_CUMULATIVE_WEIGHTS = (40, 4, 3, 5, 3, 12, 1, 1, 1)
+_CUMULATIVE = drawn_by("cumulative")
 _SHORT = 10  # the gradient of all but sums is written out step by step
 
 
-def _operand(d: Draft) -> Value:
+def _operand(d: ProgramBuilder) -> Value:
     return grow.array(d, grow.shape(d, 1, 3, limit=256))
 
 
-def _near_one(d: Draft, x: Value) -> Value:
+def _near_one(d: ProgramBuilder, x: Value) -> Value:
     """A value made of x within [0.4, 1.8], whose products stay in range."""
     if x.low >= 0.4 and x.high <= 1.8:
         return x
@@ -36,12 +26,12 @@ def _near_one(d: Draft, x: Value) -> Value:
     return d.apply(kind, 1.0, d.apply("mul", d.stream.choice((0.5, 0.1, 0.25, 0.2)), y))
 
 
-def accumulate(d: Draft, x: Value, axis: int | None = None, sums: bool = False) -> Value:
+def accumulate(d: ProgramBuilder, x: Value, axis: int | None = None, sums: bool = False) -> Value:
     """A cumulative operation along an axis of x."""
     axis = d.stream.below(x.ndim) if axis is None else axis
 
     def attempt():
-        name = d.stream.weighted(_CUMULATIVE, _CUMULATIVE_WEIGHTS)
+        name = d.stream.choose(_CUMULATIVE)
         if not name.startswith("cumsum") and (x.shape[axis] > _SHORT or sums):
             return None
         if not name.startswith("cumprod"):
@@ -53,7 +43,7 @@ def accumulate(d: Draft, x: Value, axis: int | None = None, sums: bool = False) 
     return grow.some(attempt)
 
 
-def prefix(d: Draft) -> tuple[Value, ...]:
+def prefix(d: ProgramBuilder) -> tuple[Value, ...]:
     """Cumulative operations among elementwise steps."""
     arrays = [_operand(d)]
     for _ in range(d.stream.weighted((0, 1, 2), (5, 6, 2))):
@@ -82,7 +72,7 @@ def prefix(d: Draft) -> tuple[Value, ...]:
     return (value, accumulate(d, arrays[0])) if d.stream.chance(14) else (value,)
 
 
-def associative(d: Draft) -> tuple[Value, ...]:
+def associative(d: ProgramBuilder) -> tuple[Value, ...]:
     """`lax.associative_scan` with a binary function of jnp."""
     n = d.stream.choice((4, 4, 5, 5, 6, 6, 7, 8, 10, 12))
     rest = () if d.stream.chance(50) else (grow.size(d, small=True),)
@@ -102,7 +92,7 @@ def associative(d: Draft) -> tuple[Value, ...]:
     return (grow.some(attempt),)
 
 
-def recurrence(d: Draft) -> tuple[Value, ...]:
+def recurrence(d: ProgramBuilder) -> tuple[Value, ...]:
     """A linear recurrence h[t] = a[t] h[t-1] + b[t] as an associative scan over pairs."""
     n = d.stream.choice((4, 4, 5, 6))
     rest = () if d.stream.chance(40) else (grow.size(d, small=True),)
@@ -128,14 +118,14 @@ def recurrence(d: Draft) -> tuple[Value, ...]:
     return (grow.some(attempt),)
 
 
-def _counts(d: Draft, x: Value) -> Value:
+def _counts(d: ProgramBuilder, x: Value) -> Value:
     """1, 2, …, n along the first axis, as a column where x has more axes."""
     n = x.shape[0]
     counts = d.apply("add", d.apply("arange", shape=(n,), dtype=x.dtype), 1.0)
     return counts if x.ndim == 1 else d.apply("expand_dims", counts, axis=1)
 
 
-def statistics(d: Draft) -> tuple[Value, ...]:
+def statistics(d: ProgramBuilder) -> tuple[Value, ...]:
     """Statistics of prefixes and windows: running means and variances, drawdowns, survival, blending."""
     n = d.stream.weighted(LENGTHS[:13], LENGTH_WEIGHTS[:13])
     x = grow.array(d, (n,) if d.stream.chance(60) else (n, grow.size(d, small=True)))
@@ -168,7 +158,7 @@ def statistics(d: Draft) -> tuple[Value, ...]:
         return (mix(d, [peak, value], d.stream.below(2)),)
     if kind == "survival":
         if n > 10:
-            raise Undrawable("a long product")
+            raise Rejected("a long product")
         hazard = d.apply("mul", d.stream.choice((0.5, 0.25, 0.2, 0.4)), d.apply("sigmoid", y))
         alive = d.apply("cumprod", d.apply("sub", 1.0, hazard), axis=0)
         return (
@@ -191,7 +181,7 @@ def statistics(d: Draft) -> tuple[Value, ...]:
     return (mix(d, [d.apply("cumsum", order, axis=0), total], 0),)
 
 
-def repeated(d: Draft) -> tuple[Value, ...]:
+def repeated(d: ProgramBuilder) -> tuple[Value, ...]:
     """A Python loop that unrolls, around a cumulative operation or beside one."""
     x = _operand(d) if d.stream.chance(60) else grow.array(d, (d.stream.choice((4, 6, 8, 10, 16)),))
     other = (
@@ -206,7 +196,7 @@ def repeated(d: Draft) -> tuple[Value, ...]:
         else None
     )
     if items and len(set(items)) != len(items):
-        raise Undrawable("the same item twice")
+        raise Rejected("the same item twice")
     count = d.stream.weighted((2, 3, 4), (4, 5, 2))
 
     def attempt():

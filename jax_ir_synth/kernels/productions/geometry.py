@@ -1,12 +1,12 @@
-"""Vectors of three components on a draft: their algebra, kept clear of identities (a × a = 0, |a/|a|| = 1)."""
+"""Vectors of three components on a builder: their algebra, kept clear of identities (a × a = 0, |a/|a|| = 1)."""
 
 import math
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.program_builder import Draft
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
+from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import several
 from jax_ir_synth.kernels.productions.grow import some
 from jax_ir_synth.kernels.productions.idioms import epsilon, named
@@ -32,9 +32,9 @@ class Facts:
 
 @dataclass
 class Geometry:
-    """The algebra; every method raises Undrawable where the result would be trivial."""
+    """The algebra; every method raises Rejected where the result would be trivial."""
 
-    d: Draft
+    d: ProgramBuilder
     facts: dict[int, Facts] = field(default_factory=dict)
     kept: list[Value] = field(default_factory=list)  # keeps the ids above in use
 
@@ -73,7 +73,7 @@ class Geometry:
     def _distinct(self, u: Value, w: Value) -> tuple[Facts, Facts]:
         f, g = self.facts[id(u)], self.facts[id(w)]
         if f.direction is g.direction:
-            raise Undrawable("parallel vectors")
+            raise Rejected("parallel vectors")
         return f, g
 
     # ------------------------------------------------------------ sums and multiples
@@ -113,7 +113,7 @@ class Geometry:
             or f.direction in g.across
             or g.direction in f.across
         ):
-            raise Undrawable("a dot product that is known")
+            raise Rejected("a dot product that is known")
         if f.unit and g.unit:
             typical = np.clip(3 * u.samples * np.roll(w.samples, 1), -0.95, 0.95)
             return self._dot(
@@ -152,7 +152,7 @@ class Geometry:
     def _measurable(self, u: Value) -> None:
         f = self.facts[id(u)]
         if f.unit or f.rigid:
-            raise Undrawable("a length that is known")
+            raise Rejected("a length that is known")
 
     def length_squared(self, u: Value, keepdims: bool = False) -> Value:
         """The sum of squares."""
@@ -188,7 +188,7 @@ class Geometry:
     def normalize(self, u: Value) -> Value:
         """The unit vector along u."""
         if self.is_unit(u):
-            raise Undrawable("a unit vector already")
+            raise Rejected("a unit vector already")
         return self.same(named(self._unit(u), "direction"), u, unit=True, rigid=False)
 
     def _unit(self, u: Value) -> Value:
@@ -219,7 +219,7 @@ class Geometry:
     def normalize_both(self, u: Value, w: Value) -> tuple[Value, Value]:
         """Unit vectors along u and w, by a helper that is called twice."""
         if self.is_unit(u) or self.is_unit(w):
-            raise Undrawable("a unit vector already")
+            raise Rejected("a unit vector already")
         self._distinct(u, w)
         (a,), (b,) = several.helper(self.d, [(u,), (w,)], self._unit, "normalize")
         return (
@@ -245,7 +245,7 @@ class Geometry:
         """The part of u across n, a unit vector."""
         f, g = self._distinct(u, n)
         if not g.unit:
-            raise Undrawable("reject: a unit vector is wanted")
+            raise Rejected("reject: a unit vector is wanted")
         across = self.d.apply("sub", u, self.d.apply("mul", self.dot(u, n, keepdims=True), n))
         return self.note(across, basis=f.basis | g.basis, across=frozenset((g.direction,)))
 
@@ -253,7 +253,7 @@ class Geometry:
         """u mirrored at the plane of unit normal n: u - 2 (u·n) n."""
         f, g = self._distinct(u, n)
         if not g.unit:
-            raise Undrawable("reflect: a unit vector is wanted")
+            raise Rejected("reflect: a unit vector is wanted")
         twice = self.d.apply("mul", self.d.apply("mul", 2.0, self.dot(u, n, keepdims=True)), n)
         return self.note(
             self.d.claim("sub", -math.sqrt(3) * u.bound, math.sqrt(3) * u.bound, u, twice),
@@ -265,7 +265,7 @@ class Geometry:
         """Rodrigues' rotation of u about a unit vector."""
         self._distinct(u, axis)
         if not self.is_unit(axis):
-            raise Undrawable("rotation: a unit axis is wanted")
+            raise Rejected("rotation: a unit axis is wanted")
         d = self.d
         cos, sin = named(d.apply("cos", angle), "cos"), named(d.apply("sin", angle), "sin")
         if angle.ndim:
@@ -316,7 +316,7 @@ class Geometry:
         first = d.apply("sub", d.apply("mul", cos, a), d.apply("mul", sin, b))
         second = d.apply("add", d.apply("mul", sin, a), d.apply("mul", cos, b))
         if first.shape != fixed.shape:
-            raise Undrawable("rotation: the angles outnumber the vectors")
+            raise Rejected("rotation: the angles outnumber the vectors")
         parts = [None] * 3
         parts[order], parts[(order + 1) % 3], parts[(order + 2) % 3] = fixed, first, second
         return self.note(named(d.apply("stack", *parts, axis=-1), "rotated"), rigid=True)

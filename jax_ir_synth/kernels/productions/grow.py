@@ -1,10 +1,10 @@
-"""Steps that any category can take on a draft: draw a shape, a range, an argument, one more operation."""
+"""Steps that any category can take on a builder: draw a shape, a range, an argument, one more operation."""
 
 from collections.abc import Callable
 
-from jax_ir_synth.kernels.builder.program_builder import Draft
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
-from jax_ir_synth.kernels.ops import OPS, binary, unary
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
+from jax_ir_synth.kernels.builder.values import Rejected, Value
+from jax_ir_synth.kernels.ops import OPS, drawn_by
 
 # Sizes that people use, and odd ones so that shapes vary. 3 is left to the vector category, whose mark it is.
 SIZES = (
@@ -170,45 +170,49 @@ LITERAL_WEIGHTS = (
     1,
 )
 _TRIES = 10
+# Functions of one argument, without and with those that JAX writes out with a choice.
+SMOOTH, BLURRED = drawn_by("unary"), drawn_by("unary", branches=True)
+ARITHMETIC, COMPARISONS = drawn_by("arithmetic"), drawn_by("comparison")
+INTEGER, INTEGER_COMPARISONS = drawn_by("integer"), drawn_by("integer comparison")
 # Of a few elements, none may have a gradient there.
 FLAT = frozenset(op.name for op in OPS.values() if op.flat)
 
 
 def some(attempt: Callable[[], Value | None], tries: int = _TRIES):
-    """The first result of `attempt` that isn't None and raises no Undrawable."""
+    """The first result of `attempt` that isn't None and raises no Rejected."""
     for _ in range(tries):
         try:
             value = attempt()
-        except Undrawable:
+        except Rejected:
             continue
         if value is not None:
             return value
-    raise Undrawable("no attempt succeeded")
+    raise Rejected("no attempt succeeded")
 
 
-def renewed(d: Draft, attempt: Callable, tries: int = _TRIES):
+def renewed(d: ProgramBuilder, attempt: Callable, tries: int = _TRIES):
     """`some`, where each failed attempt takes the arguments that it added with it."""
     count, doc = len(d.arguments), d.doc
     for _ in range(tries):
         try:
             result = attempt()
-        except Undrawable:
+        except Rejected:
             result = None
         if result is not None:
             return result
         del d.arguments[count:]
         d.doc = doc
-    raise Undrawable("no attempt succeeded")
+    raise Rejected("no attempt succeeded")
 
 
-def size(d: Draft, small: bool = False) -> int:
+def size(d: ProgramBuilder, small: bool = False) -> int:
     """The length of an axis."""
     if small:
         return d.stream.weighted(tuple(s for s, _ in SMALL), tuple(w for _, w in SMALL))
     return d.stream.weighted(SIZES, SIZE_WEIGHTS)
 
 
-def shape(d: Draft, low: int = 1, high: int = 3, limit: int = 512) -> tuple[int, ...]:
+def shape(d: ProgramBuilder, low: int = 1, high: int = 3, limit: int = 512) -> tuple[int, ...]:
     """A shape of rank `low` to `high`, ranks 1 and 2 most often, with at most `limit` elements."""
     ranks = [r for r in range(low, high + 1)]
     weights = tuple({0: 2, 1: 9, 2: 8, 3: 3}.get(r, 1) for r in ranks)
@@ -223,29 +227,30 @@ def shape(d: Draft, low: int = 1, high: int = 3, limit: int = 512) -> tuple[int,
             return dims
 
 
-def literal(d: Draft) -> float:
+def literal(d: ProgramBuilder) -> float:
     """A positive Python number."""
     return d.stream.weighted(LITERALS, LITERAL_WEIGHTS)
 
 
-def array(d: Draft, dims: tuple[int, ...], role: str = "", ranges=None) -> Value:
+def array(d: ProgramBuilder, dims: tuple[int, ...], role: str = "", ranges=None) -> Value:
     """A new float argument of the shape, with a common range of values."""
     low, high = d.stream.choice(ranges) if ranges else d.stream.weighted(RANGES, RANGE_WEIGHTS)
     return d.argument(dims, low, high, role=role)
 
 
-def scalar(d: Draft, role: str = "") -> Value:
+def scalar(d: ProgramBuilder, role: str = "") -> Value:
     """A new 0-d float argument."""
     return array(d, (), role)
 
 
-def one_unary(d: Draft, x: Value, names=unary.SMOOTH, weights=unary.SMOOTH_WEIGHTS) -> Value:
-    """A unary function of x that its range allows."""
-    return some(lambda: _unary(d, x, names, weights), 14)
+def one_unary(d: ProgramBuilder, x: Value, functions: dict[str, int] | None = None) -> Value:
+    """A unary function of x that its range allows; `functions` gives weights by their names."""
+    functions = functions or (BLURRED if d.may_branch else SMOOTH)
+    return some(lambda: _unary(d, x, functions), 14)
 
 
-def _unary(d, x, names, weights):
-    name = d.stream.weighted(names, weights)
+def _unary(d, x, functions):
+    name = d.stream.choose(functions)
     op = OPS[name]
     if x.dtype not in op.dtypes or x.size <= 16 and op.flat:
         return None
@@ -255,11 +260,11 @@ def _unary(d, x, names, weights):
         return d.apply(name, x)
 
 
-def one_binary(d: Draft, x: Value, y: Value) -> Value:
+def one_binary(d: ProgramBuilder, x: Value, y: Value) -> Value:
     """An arithmetic operation on x and y, in either order."""
 
     def attempt():
-        name = d.stream.weighted(binary.FLOAT_OPS, binary.FLOAT_WEIGHTS)
+        name = d.stream.choose(ARITHMETIC)
         if x.dtype not in OPS[name].dtypes:
             return None
         a, b = (x, y) if d.stream.chance(70) else (y, x)
@@ -269,7 +274,7 @@ def one_binary(d: Draft, x: Value, y: Value) -> Value:
     return some(attempt, 14)
 
 
-def meet(d: Draft, name: str, a: Value, b: Value) -> Value:
+def meet(d: ProgramBuilder, name: str, a: Value, b: Value) -> Value:
     """`name` on a and b, where neither drowns the other."""
     meets = OPS[name].meets
     if meets is not None:
@@ -277,7 +282,7 @@ def meet(d: Draft, name: str, a: Value, b: Value) -> Value:
     return d.apply(name, a, b)
 
 
-def with_literal(d: Draft, x: Value) -> Value:
+def with_literal(d: ProgramBuilder, x: Value) -> Value:
     """x scaled, shifted, divided or clipped by a Python number."""
 
     def attempt():
@@ -303,7 +308,7 @@ def with_literal(d: Draft, x: Value) -> Value:
     return some(attempt)
 
 
-def positive(d: Draft, x: Value, least: float = 0.1) -> Value:
+def positive(d: ProgramBuilder, x: Value, least: float = 0.1) -> Value:
     """A value made from x that stays above `least`."""
     if x.low >= least:
         return x
@@ -328,7 +333,7 @@ def positive(d: Draft, x: Value, least: float = 0.1) -> Value:
     return some(attempt)
 
 
-def bounded(d: Draft, x: Value, limit: float = 1.0) -> Value:
+def bounded(d: ProgramBuilder, x: Value, limit: float = 1.0) -> Value:
     """A value made from x that stays within ±limit (1 at least)."""
     if x.bound <= limit:
         return x
@@ -343,7 +348,7 @@ def bounded(d: Draft, x: Value, limit: float = 1.0) -> Value:
     return some(attempt)
 
 
-def tamed(d: Draft, x: Value, limit: float) -> Value:
+def tamed(d: ProgramBuilder, x: Value, limit: float) -> Value:
     """x itself where it is within ±limit, else scaled down or squashed."""
     if x.bound <= limit:
         return x
@@ -361,11 +366,11 @@ def tamed(d: Draft, x: Value, limit: float) -> Value:
     return some(attempt)
 
 
-def comparison(d: Draft, x: Value, y: Value | None = None) -> Value:
+def comparison(d: ProgramBuilder, x: Value, y: Value | None = None) -> Value:
     """A condition on x that holds sometimes and fails sometimes."""
 
     def attempt():
-        name = d.stream.choice(binary.FLOAT_COMPARE)
+        name = d.stream.choice(tuple(COMPARISONS))
         if y is not None:
             return d.apply(name, x, y)
         middle = float(x.samples.mean())
@@ -375,7 +380,7 @@ def comparison(d: Draft, x: Value, y: Value | None = None) -> Value:
     return some(attempt)
 
 
-def merge(d: Draft, values: list[Value]) -> Value:
+def merge(d: ProgramBuilder, values: list[Value]) -> Value:
     """One value made of all of them, two at a time."""
     values = list(values)
     while len(values) > 1:
@@ -385,12 +390,12 @@ def merge(d: Draft, values: list[Value]) -> Value:
 
 
 def telling(value: Value) -> Value:
-    """The value, where it differs visibly from input to input; Undrawable for a few elements that hardly do."""
+    """The value, where it differs visibly from input to input; Rejected for a few elements that hardly do."""
     std, size = float(value.samples.std()), float(abs(value.samples).mean())
     if (
         value.size <= 4
         and value.is_float
         and (std < 0.08 or std < 0.1 * size or (abs(value.samples) > 0.012).mean() < 0.8)
     ):
-        raise Undrawable("a result that hardly tells its inputs")
+        raise Rejected("a result that hardly tells its inputs")
     return value

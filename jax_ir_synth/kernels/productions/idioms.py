@@ -1,11 +1,11 @@
-"""Known formulas, as functions of a draft and values: what people write by hand again and again."""
+"""Known formulas, as functions of a builder and values: what people write by hand again and again."""
 
 import math
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.program_builder import Draft
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
+from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions.grow import some
 
 _PROPER = {
@@ -31,7 +31,7 @@ EPSILONS = (1e-6, 1e-5, 1e-8, 1e-3, 1e-12, 1.1920928955078125e-07)  # the last i
 _EPSILON_WEIGHTS = (6, 6, 4, 2, 1, 2)
 
 
-def describe(d: Draft, text: str) -> None:
+def describe(d: ProgramBuilder, text: str) -> None:
     """Adds to the program's docstring, which names up to three of its formulas."""
     if not d.doc:
         d.doc = text
@@ -40,7 +40,7 @@ def describe(d: Draft, text: str) -> None:
         d.doc = f"{d.doc.rstrip('.')}; {later}"
 
 
-def epsilon(d: Draft) -> float:
+def epsilon(d: ProgramBuilder) -> float:
     """A small number that keeps a denominator from zero."""
     return d.stream.weighted(EPSILONS, _EPSILON_WEIGHTS) if d.dtype == "float32" else 1e-3
 
@@ -52,22 +52,22 @@ def named(value: Value, role: str) -> Value:
 
 
 def rows(x: Value) -> int:
-    """Length of the last axis; Undrawable for a scalar."""
+    """Length of the last axis; Rejected for a scalar."""
     if not x.ndim:
-        raise Undrawable("an axis is wanted")
+        raise Rejected("an axis is wanted")
     return x.shape[-1]
 
 
 def spreads(x: Value, least: float = 0.2) -> None:
-    """Undrawable where x varies too little to be divided by its spread."""
+    """Rejected where x varies too little to be divided by its spread."""
     if float(x.samples.std()) < least or rows(x) < 4:
-        raise Undrawable("varies too little")
+        raise Rejected("varies too little")
 
 
 # ---------------------------------------------------------------- normalisations
 
 
-def centred(d: Draft, x: Value, axis: int = -1) -> Value:
+def centred(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
     """x minus its mean along the axis: sums to zero."""
     mean = d.apply("mean", x, axis=axis, keepdims=True)
     y = named(d.apply("sub", x, mean), "centered")
@@ -75,7 +75,7 @@ def centred(d: Draft, x: Value, axis: int = -1) -> Value:
     return y
 
 
-def layer_norm(d: Draft, x: Value, axis: int = -1) -> Value:
+def layer_norm(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
     """(x - mean) / sqrt(var + eps), in several ways; sums to zero."""
     spreads(x)
     eps, bound = epsilon(d), math.sqrt(x.shape[axis])
@@ -112,7 +112,7 @@ def layer_norm(d: Draft, x: Value, axis: int = -1) -> Value:
     return y
 
 
-def rms_norm(d: Draft, x: Value, axis: int = -1) -> Value:
+def rms_norm(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
     """x / sqrt(mean(x²) + eps)."""
     spreads(x)
     bound = math.sqrt(x.shape[axis])
@@ -126,19 +126,19 @@ def rms_norm(d: Draft, x: Value, axis: int = -1) -> Value:
     return d.claim("div", -bound, bound, x, _root(d, power), typical=x.samples / rms)
 
 
-def _root(d: Draft, x: Value) -> Value:
+def _root(d: ProgramBuilder, x: Value) -> Value:
     """sqrt of a value that is above zero only by its epsilon."""
     return d.claim("sqrt", math.sqrt(max(x.low, 0.0)), math.sqrt(x.high), x)
 
 
-def _inverse_root(d: Draft, x: Value) -> Value:
+def _inverse_root(d: ProgramBuilder, x: Value) -> Value:
     """1/sqrt of such a value: large only where all elements agree, which arguments don't."""
     typical = 1 / np.sqrt(np.maximum(x.samples, 1e-3))
     most = 1000.0 if x.dtype == "float32" else 50.0
     return d.claim("rsqrt", float(1 / math.sqrt(x.high)), most, x, typical=typical)
 
 
-def min_max(d: Draft, x: Value, axis=None) -> Value:
+def min_max(d: ProgramBuilder, x: Value, axis=None) -> Value:
     """(x - min) / (max - min + eps): the range [0, 1]."""
     spreads(x)
     low = d.apply("min", x, axis=axis, keepdims=axis is not None)
@@ -150,11 +150,11 @@ def min_max(d: Draft, x: Value, axis=None) -> Value:
     return d.claim("div", 0.0, 1.0, d.apply("sub", x, low), width, typical=unit)
 
 
-def softmax_by_hand(d: Draft, x: Value, axis: int = -1) -> Value:
+def softmax_by_hand(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
     """exp(x - max) / sum(exp(x - max)); sums to one."""
     spreads(x)
     if x.bound > 30 or x.shape[axis] > 64:
-        raise Undrawable("softmax: too wide")
+        raise Rejected("softmax: too wide")
     top = d.apply("max", x, axis=axis, keepdims=True)
     if d.stream.chance(35):
         top = d.apply("stop_gradient", top)
@@ -171,12 +171,12 @@ def softmax_by_hand(d: Draft, x: Value, axis: int = -1) -> Value:
     return named(y, "softmax")
 
 
-def softmax(d: Draft, x: Value, axis: int = -1) -> Value:
+def softmax(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
     """A softmax, by jax.nn or by hand."""
     return d.apply("softmax", x, axis=axis) if d.stream.chance(60) else softmax_by_hand(d, x, axis)
 
 
-def logsumexp_by_hand(d: Draft, x: Value, axis: int = -1) -> Value:
+def logsumexp_by_hand(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
     """max + log(sum(exp(x - max)))."""
     spreads(x)
     top = d.apply("max", x, axis=axis, keepdims=True)
@@ -192,7 +192,7 @@ def logsumexp_by_hand(d: Draft, x: Value, axis: int = -1) -> Value:
     return d.claim("add", x.low, x.high + n, top, total)
 
 
-def l2_normalize(d: Draft, x: Value, axis: int = -1) -> Value:
+def l2_normalize(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
     """x / (‖x‖ + eps) or x / max(‖x‖, eps): elements in [-1, 1]."""
     eps = epsilon(d)
     rms = math.sqrt(float((x.samples**2).mean()) * x.shape[axis]) + 1e-9
@@ -216,7 +216,7 @@ def l2_normalize(d: Draft, x: Value, axis: int = -1) -> Value:
 # ---------------------------------------------------------------- activations and gates
 
 
-def gelu_by_hand(d: Draft, x: Value) -> Value:
+def gelu_by_hand(d: ProgramBuilder, x: Value) -> Value:
     """0.5 x (1 + tanh(0.7979 (x + 0.0447 x³)))."""
     inner = d.apply("add", x, d.apply("mul", 0.044715, d.apply("cube", x)))
     inner = d.apply(
@@ -226,19 +226,19 @@ def gelu_by_hand(d: Draft, x: Value) -> Value:
     return d.apply("mul", d.apply("mul", 0.5, x), d.apply("add", 1.0, d.apply("tanh", inner)))
 
 
-def swish(d: Draft, x: Value) -> Value:
+def swish(d: ProgramBuilder, x: Value) -> Value:
     """x sigmoid(beta x)."""
     beta = d.stream.choice((None, 1.702, 1.5, 2.0, 0.5))
     describe(d, "Swish activation.")
     return d.apply("mul", x, d.apply("sigmoid", x if beta is None else d.apply("mul", beta, x)))
 
 
-def sigmoid_by_hand(d: Draft, x: Value) -> Value:
+def sigmoid_by_hand(d: ProgramBuilder, x: Value) -> Value:
     """1 / (1 + exp(-x))."""
     return d.apply("reciprocal", d.apply("add", 1.0, d.apply("exp", d.apply("neg", x))))
 
 
-def softplus_by_hand(d: Draft, x: Value) -> Value:
+def softplus_by_hand(d: ProgramBuilder, x: Value) -> Value:
     """log(1 + exp(x))."""
     e = d.apply("exp", x)
     return (
@@ -248,12 +248,12 @@ def softplus_by_hand(d: Draft, x: Value) -> Value:
     )
 
 
-def mish_by_hand(d: Draft, x: Value) -> Value:
+def mish_by_hand(d: ProgramBuilder, x: Value) -> Value:
     """x tanh(softplus(x))."""
     return d.apply("mul", x, d.apply("tanh", d.apply("softplus", x)))
 
 
-def gate(d: Draft, x: Value, g: Value) -> Value:
+def gate(d: ProgramBuilder, x: Value, g: Value) -> Value:
     """x times an activation of g."""
     kind = d.stream.weighted(("sigmoid", "silu", "gelu_tanh", "tanh", "relu"), (5, 4, 3, 2, 1))
     describe(
@@ -267,7 +267,7 @@ def gate(d: Draft, x: Value, g: Value) -> Value:
     return d.apply("mul", x, named(d.apply(kind, g), "gate"))
 
 
-def activation(d: Draft, x: Value) -> Value:
+def activation(d: ProgramBuilder, x: Value) -> Value:
     """A common activation, by jax.nn or by hand."""
 
     def attempt():
@@ -297,7 +297,7 @@ def activation(d: Draft, x: Value) -> Value:
 # ---------------------------------------------------------------- mixing two values
 
 
-def lerp(d: Draft, a: Value, b: Value, t: Value | float) -> Value:
+def lerp(d: ProgramBuilder, a: Value, b: Value, t: Value | float) -> Value:
     """a + t (b - a), or (1 - t) a + t b."""
     describe(d, "Linear interpolation.")
     if d.stream.chance(50):
@@ -306,14 +306,14 @@ def lerp(d: Draft, a: Value, b: Value, t: Value | float) -> Value:
     return d.apply("add", d.apply("mul", rest, a), d.apply("mul", t, b))
 
 
-def moving_average(d: Draft, old: Value, new: Value) -> Value:
+def moving_average(d: ProgramBuilder, old: Value, new: Value) -> Value:
     """decay * old + (1 - decay) * new."""
     decay = d.stream.choice((0.9, 0.99, 0.95, 0.999, 0.8, 0.5, 0.98))
     rest = round(1 - decay, 6)
     return d.apply("add", d.apply("mul", decay, old), d.apply("mul", rest, new))
 
 
-def gaussian(d: Draft, x: Value, sigma: Value | float | None = None) -> Value:
+def gaussian(d: ProgramBuilder, x: Value, sigma: Value | float | None = None) -> Value:
     """exp(-0.5 (x / sigma)²), or exp(-x²)."""
     z = x if sigma is None else d.apply("div", x, sigma)
     square = d.apply("square", z)
@@ -322,7 +322,7 @@ def gaussian(d: Draft, x: Value, sigma: Value | float | None = None) -> Value:
     )
 
 
-def gaussian_logpdf(d: Draft, x: Value, mean: Value, log_std: Value) -> Value:
+def gaussian_logpdf(d: ProgramBuilder, x: Value, mean: Value, log_std: Value) -> Value:
     """Log density of a normal distribution with its logarithm of the standard deviation."""
     z = d.apply("mul", d.apply("sub", x, mean), d.apply("exp", d.apply("neg", log_std)))
     half = d.apply("mul", -0.5, d.apply("square", z))
@@ -330,7 +330,7 @@ def gaussian_logpdf(d: Draft, x: Value, mean: Value, log_std: Value) -> Value:
     return named(d.apply("sub", d.apply("sub", half, log_std), 0.5 * math.log(2 * math.pi)), "log")
 
 
-def cosine_similarity(d: Draft, x: Value, y: Value) -> Value:
+def cosine_similarity(d: ProgramBuilder, x: Value, y: Value) -> Value:
     """Cosine of the angle between x and y along the last axis."""
     dot = d.apply("sum", d.apply("mul", x, y), axis=-1)
     norms = d.apply("mul", d.apply("norm", x, axis=-1), d.apply("norm", y, axis=-1))
@@ -348,12 +348,12 @@ def cosine_similarity(d: Draft, x: Value, y: Value) -> Value:
 # ---------------------------------------------------------------- losses, element by element
 
 
-def squared_error(d: Draft, x: Value, y: Value) -> Value:
+def squared_error(d: ProgramBuilder, x: Value, y: Value) -> Value:
     """(x - y)²."""
     return d.apply("square", d.apply("sub", x, y))
 
 
-def huber(d: Draft, x: Value, y: Value) -> Value:
+def huber(d: ProgramBuilder, x: Value, y: Value) -> Value:
     """Huber's loss without a branch: 0.5 q² + delta (|e| - q), where q = min(|e|, delta)."""
     delta = d.stream.choice((1.0, 0.5, 0.1, 2.0))
     error = d.apply("abs", d.apply("sub", x, y))
@@ -365,7 +365,7 @@ def huber(d: Draft, x: Value, y: Value) -> Value:
     )
 
 
-def log_cosh(d: Draft, x: Value, y: Value) -> Value:
+def log_cosh(d: ProgramBuilder, x: Value, y: Value) -> Value:
     """log cosh of the error, kept from overflow."""
     error = d.apply("sub", x, y)
     describe(d, "Log-cosh loss.")
@@ -374,7 +374,7 @@ def log_cosh(d: Draft, x: Value, y: Value) -> Value:
     )
 
 
-def sigmoid_cross_entropy(d: Draft, logits: Value, labels: Value) -> Value:
+def sigmoid_cross_entropy(d: ProgramBuilder, logits: Value, labels: Value) -> Value:
     """Binary cross entropy of logits."""
     describe(d, "Sigmoid cross entropy with logits.")
     if d.stream.chance(50):
@@ -388,7 +388,7 @@ def sigmoid_cross_entropy(d: Draft, logits: Value, labels: Value) -> Value:
     return d.apply("sub", d.apply("neg", positive), negative)
 
 
-def focal(d: Draft, logits: Value, labels: Value) -> Value:
+def focal(d: ProgramBuilder, logits: Value, labels: Value) -> Value:
     """Focal loss of probabilities that a sigmoid gives."""
     p = d.apply("sigmoid", logits)
     hit = d.apply(
@@ -408,14 +408,14 @@ def focal(d: Draft, logits: Value, labels: Value) -> Value:
     )
 
 
-def kl_gaussian(d: Draft, mean: Value, log_var: Value) -> Value:
+def kl_gaussian(d: ProgramBuilder, mean: Value, log_var: Value) -> Value:
     """Divergence of a normal distribution from the standard one, by element."""
     inner = d.apply("sub", d.apply("add", 1.0, log_var), d.apply("square", mean))
     describe(d, "KL divergence of a diagonal Gaussian from the standard normal.")
     return d.apply("mul", -0.5, d.apply("sub", inner, d.apply("exp", log_var)))
 
 
-def elementwise_loss(d: Draft, x: Value, y: Value) -> Value:
+def elementwise_loss(d: ProgramBuilder, x: Value, y: Value) -> Value:
     """One of the losses of a prediction and a target, or the plain absolute error."""
     kind = d.stream.below(4)
     if kind == 0:

@@ -2,7 +2,7 @@
 
 import math
 
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import grow, several
 from jax_ir_synth.kernels.productions import idioms as f
 
@@ -140,7 +140,7 @@ def gram(s):
     """Similarities of the rows, and rows mixed by them."""
     d, x = s.d, s.main()
     if x.ndim != 2 or x.shape[0] > 32:
-        raise Undrawable("rows are wanted")
+        raise Rejected("rows are wanted")
     scores = d.apply("matmul", x, d.apply("transpose", x, perm=(1, 0)))
     if d.stream.chance(30):
         scores = d.apply(
@@ -160,7 +160,7 @@ def column_mixed(s):
     """Rows and columns exchanged, worked on, and exchanged again."""
     d, x = s.d, s.main()
     if x.ndim < 2:
-        raise Undrawable("two axes are wanted")
+        raise Rejected("two axes are wanted")
     perm = tuple(range(x.ndim - 2)) + (x.ndim - 1, x.ndim - 2)
     turned = d.apply("transpose", x, perm=perm)
     y = (

@@ -1,20 +1,20 @@
 """Losses and likelihoods: one number, or one for each example, from predictions and targets."""
 
-from jax_ir_synth.kernels.builder.program_builder import Draft
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
+from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import grow, idioms
 from jax_ir_synth.kernels.productions.pooling import light, prepared, reduce
 from jax_ir_synth.kernels.productions.recurrences import mix
 
 
-def _pair(d: Draft, ranges=None) -> tuple[Value, Value]:
+def _pair(d: ProgramBuilder, ranges=None) -> tuple[Value, Value]:
     shape = grow.shape(d, 1, 2, limit=512)
     if max(shape) < 4:
-        raise Undrawable("too few")
+        raise Rejected("too few")
     return grow.array(d, shape, ranges=ranges), grow.array(d, shape, ranges=ranges)
 
 
-def _mean(d: Draft, loss: Value, axes=(None, None, None, -1, 0)) -> Value:
+def _mean(d: ProgramBuilder, loss: Value, axes=(None, None, None, -1, 0)) -> Value:
     """The loss of a batch: its mean or sum, over all or within each example, weighted at times."""
     if d.stream.chance(20):
         weights = (
@@ -24,10 +24,10 @@ def _mean(d: Draft, loss: Value, axes=(None, None, None, -1, 0)) -> Value:
         )
         loss = d.apply("mul", loss, weights)
     axis = d.stream.choice(axes) if loss.ndim > 1 else None
-    return reduce(d, loss, axis, names=("mean", "sum"), weights=(7, 4))
+    return reduce(d, loss, axis, statistics={"mean": 7, "sum": 4})
 
 
-def regression(d: Draft) -> tuple[Value, ...]:
+def regression(d: ProgramBuilder) -> tuple[Value, ...]:
     """Squared, absolute, Huber, log-cosh, quantile and relative errors; determination; hinge."""
     x, y = _pair(d)
     prediction = prepared(d, x, 1)
@@ -105,11 +105,11 @@ def regression(d: Draft) -> tuple[Value, ...]:
     )
 
 
-def classification(d: Draft) -> tuple[Value, ...]:
+def classification(d: ProgramBuilder) -> tuple[Value, ...]:
     """Cross entropy with integer labels or soft ones, binary ones, margins, hits."""
     n, classes = grow.size(d, small=True), d.stream.choice((4, 5, 6, 8, 10, 12, 16))
     if n < 4:
-        raise Undrawable("too few")
+        raise Rejected("too few")
     kind = d.stream.weighted(
         ("one_hot", "picked", "binary", "soft", "margin", "dice", "hinge"), (6, 6, 5, 4, 3, 3, 3)
     )
@@ -214,13 +214,13 @@ def classification(d: Draft) -> tuple[Value, ...]:
     )
 
 
-def _per_row(d: Draft, rows: Value) -> Value:
+def _per_row(d: ProgramBuilder, rows: Value) -> Value:
     if d.stream.chance(30):
         return rows
-    return reduce(d, rows, None, names=("mean", "sum"), weights=(4, 1))
+    return reduce(d, rows, None, statistics={"mean": 4, "sum": 1})
 
 
-def divergence(d: Draft) -> tuple[Value, ...]:
+def divergence(d: ProgramBuilder) -> tuple[Value, ...]:
     """Divergences of distributions: Kullback-Leibler, Jensen-Shannon, Hellinger, of Gaussians; entropy bonus."""
     kind = d.stream.weighted(
         ("kl", "gaussian", "two", "hellinger", "js", "reverse"), (5, 4, 3, 2, 3, 3)
@@ -233,8 +233,7 @@ def divergence(d: Draft) -> tuple[Value, ...]:
                     d,
                     idioms.kl_gaussian(d, mean, log_var),
                     -1 if d.stream.chance(60) else None,
-                    names=("sum", "mean"),
-                    weights=(4, 2),
+                    statistics={"sum": 4, "mean": 2},
                 ),
             )
         other = grow.array(d, mean.shape)
@@ -244,7 +243,7 @@ def divergence(d: Draft) -> tuple[Value, ...]:
         return (d.apply("mul", 0.5, _mean(d, d.apply("add", term, log_var))),)
     x, y = _pair(d)
     if x.shape[-1] < 4:
-        raise Undrawable("too few classes")
+        raise Rejected("too few classes")
     x = light(d, x)
     p = d.apply("softmax", x, axis=-1)
     if kind == "hellinger":
@@ -253,7 +252,7 @@ def divergence(d: Draft) -> tuple[Value, ...]:
             d.apply("sqrt", d.apply("add", p, 0.02)),
             d.apply("sqrt", d.apply("add", d.apply("softmax", y, axis=-1), 0.02)),
         )
-        return (reduce(d, d.apply("square", diff), -1, names=("sum",), weights=(1,)),)
+        return (reduce(d, d.apply("square", diff), -1, statistics={"sum": 1}),)
     log_p, log_q = d.apply("log_softmax", x, axis=-1), d.apply("log_softmax", y, axis=-1)
     if kind == "js":
         middle = d.apply("sub", d.apply("logaddexp", log_p, log_q), 0.6931472)
@@ -263,7 +262,7 @@ def divergence(d: Draft) -> tuple[Value, ...]:
     return (_per_row(d, rows),) if rows.ndim else (rows,)
 
 
-def likelihood(d: Draft) -> tuple[Value, ...]:
+def likelihood(d: ProgramBuilder) -> tuple[Value, ...]:
     """Log likelihoods of normal, Poisson, exponential, gamma-like, Bernoulli and mixture models."""
     kind = d.stream.weighted(
         ("normal", "poisson", "exponential", "mixture", "laplace", "student"), (5, 4, 3, 4, 3, 3)
@@ -315,14 +314,12 @@ def likelihood(d: Draft) -> tuple[Value, ...]:
     means, logits = grow.array(d, (k,)), grow.array(d, (k,))
     gap = d.apply("sub", d.apply("expand_dims", points, axis=1), means)
     parts = d.apply("add", logits, d.apply("mul", -0.5, d.apply("square", gap)))
-    total = reduce(
-        d, d.apply("logsumexp", parts, axis=1), None, names=("mean", "sum"), weights=(1, 1)
-    )
+    total = reduce(d, d.apply("logsumexp", parts, axis=1), None, statistics={"mean": 1, "sum": 1})
     cross = d.apply("mean", d.apply("mul", x, y), axis=None)
     return (d.apply("add", total, d.apply("mul", d.stream.choice((0.1, 0.5)), cross)),)
 
 
-def contrastive(d: Draft) -> tuple[Value, ...]:
+def contrastive(d: ProgramBuilder) -> tuple[Value, ...]:
     """Similarities of embeddings: cosine, triplet margins, in-batch cross entropy."""
     n, k = d.stream.choice((4, 5, 6, 8, 10, 16)), d.stream.choice((4, 5, 6, 8, 10, 16))
     a, b = grow.array(d, (n, k)), grow.array(d, (n, k))
@@ -350,7 +347,7 @@ def contrastive(d: Draft) -> tuple[Value, ...]:
         return (
             d.apply(
                 "neg",
-                reduce(d, d.apply("diagonal", log), None, names=("mean", "sum"), weights=(4, 1)),
+                reduce(d, d.apply("diagonal", log), None, statistics={"mean": 4, "sum": 1}),
             ),
         )
     distance = d.apply("norm", d.apply("sub", a, b), axis=-1)

@@ -1,51 +1,29 @@
 """Reductions over axes: statistics, picks, parts of the sorted, masks, attention, windows, scatters."""
 
-from jax_ir_synth.kernels.builder.program_builder import Draft
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
+from jax_ir_synth.kernels.builder.values import Rejected, Value
+from jax_ir_synth.kernels.ops import OPS, drawn_by
 from jax_ir_synth.kernels.productions import grow
 from jax_ir_synth.kernels.productions.recurrences import light, mix
 
-_STATISTICS = (
-    "sum",
-    "mean",
-    "max",
-    "min",
-    "var",
-    "std",
-    "norm",
-    "logsumexp",
-    "prod",
-    "median",
-    "ptp",
-    "norm_l1",
-    "norm_inf",
-    "nanmean",
-    "nansum",
-    "nanmin",
-    "nanmax",
-    "quantile",
-    "trapezoid",
-)
-_STATISTICS_WEIGHTS = (30, 22, 10, 6, 6, 5, 6, 7, 5, 2, 2, 2, 1, 1, 1, 1, 1, 3, 1)
+_STATISTICS = drawn_by("statistic")
+_DECIDED_BY_FEW = frozenset(op.name for op in OPS.values() if op.decided_by_few)
 
 
-_EXTREMES = ("min", "nanmin", "max", "nanmax", "median", "quantile", "ptp", "prod")
-
-
-def operand(d: Draft, low: int = 1, high: int = 3) -> Value:
+def operand(d: ProgramBuilder, low: int = 1, high: int = 3) -> Value:
     """An array argument large enough to reduce."""
     dims = grow.shape(d, low, high, limit=512)
     if max(dims) < 4:
-        raise Undrawable("too small to reduce")
+        raise Rejected("too small to reduce")
     return grow.array(d, dims)
 
 
-def also(d: Draft, x: Value) -> Value:
+def also(d: ProgramBuilder, x: Value) -> Value:
     """A second argument that goes with x element by element, or along its last axis."""
     return grow.array(d, x.shape if x.ndim == 1 or d.stream.chance(60) else x.shape[-1:])
 
 
-def axes(d: Draft, ndim: int):
+def axes(d: ProgramBuilder, ndim: int):
     """None (all axes), one axis, or two of three."""
     if ndim == 1 or d.stream.chance(25):
         return None
@@ -54,7 +32,7 @@ def axes(d: Draft, ndim: int):
     return d.stream.choice((-1, -1, 0, ndim - 2))
 
 
-def prepared(d: Draft, x: Value, steps: int = 2) -> Value:
+def prepared(d: ProgramBuilder, x: Value, steps: int = 2) -> Value:
     """x after up to `steps` elementwise steps."""
     for _ in range(d.stream.below(steps + 1)):
         x = grow.one_unary(d, x) if d.stream.chance(65) else grow.with_literal(d, x)
@@ -62,14 +40,14 @@ def prepared(d: Draft, x: Value, steps: int = 2) -> Value:
 
 
 def reduce(
-    d: Draft, x: Value, axis, keepdims: bool = False, names=_STATISTICS, weights=_STATISTICS_WEIGHTS
+    d: ProgramBuilder, x: Value, axis, keepdims: bool = False, statistics=_STATISTICS
 ) -> Value:
     """A statistic of x over the axes."""
 
     def attempt():
-        name = d.stream.weighted(names, weights)
+        name = d.stream.choose(statistics)
         params = {"axis": axis, **({"keepdims": True} if keepdims else {})}
-        if x.op in grow.FLAT and name in _EXTREMES:
+        if x.op in grow.FLAT and name in _DECIDED_BY_FEW:
             return None  # the flat part is what it would find
         if name == "trapezoid":
             params.pop("keepdims", None)
@@ -89,7 +67,7 @@ def reduce(
     return grow.some(attempt, 14)
 
 
-def statistics(d: Draft) -> tuple[Value, ...]:
+def statistics(d: ProgramBuilder) -> tuple[Value, ...]:
     """One to three statistics of an expression of one or two arrays."""
     x = operand(d)
     inputs = [x, also(d, x)] if d.stream.chance(50) else [x]
@@ -104,12 +82,12 @@ def statistics(d: Draft) -> tuple[Value, ...]:
         return (reduce(d, prepared(d, value, 1), axes(d, value.ndim)),)
     if kind == "several" and other.shape == value.shape:
         return value, other
-    if {value.op, other.op} <= {*_EXTREMES, "norm_inf"}:  # often the same element
-        raise Undrawable("two extrema")
+    if {value.op, other.op} <= _DECIDED_BY_FEW | {"norm_inf"}:  # often the same element
+        raise Rejected("two extrema")
     return (grow.one_binary(d, value, other),)
 
 
-def normalised(d: Draft) -> tuple[Value, ...]:
+def normalised(d: ProgramBuilder) -> tuple[Value, ...]:
     """A statistic kept as an axis of one feeds a later step, whose result is reduced again."""
     x = operand(d)
     w = also(d, x) if d.stream.chance(45) else None
@@ -122,8 +100,15 @@ def normalised(d: Draft) -> tuple[Value, ...]:
             y,
             axis,
             keepdims=True,
-            names=("mean", "max", "sum", "norm", "std", "min", "logsumexp"),
-            weights=(8, 4, 3, 3, 2, 2, 2),
+            statistics={
+                "mean": 8,
+                "max": 4,
+                "sum": 3,
+                "norm": 3,
+                "std": 2,
+                "min": 2,
+                "logsumexp": 2,
+            },
         )
         if d.stream.chance(35):
             first = d.apply("stop_gradient", first)
@@ -141,8 +126,7 @@ def normalised(d: Draft) -> tuple[Value, ...]:
         z = grow.one_unary(
             d,
             z,
-            ("square", "exp", "abs", "tanh", "sigmoid", "cube", "softplus"),
-            (8, 5, 4, 3, 3, 1, 2),
+            {"square": 8, "exp": 5, "abs": 4, "tanh": 3, "sigmoid": 3, "cube": 1, "softplus": 2},
         )
         if w is not None:
             z = d.apply("mul", z, w)
@@ -151,15 +135,14 @@ def normalised(d: Draft) -> tuple[Value, ...]:
                 d,
                 z,
                 axes(d, z.ndim),
-                names=("sum", "mean", "norm", "logsumexp"),
-                weights=(5, 4, 1, 1),
+                statistics={"sum": 5, "mean": 4, "norm": 1, "logsumexp": 1},
             )
         return reduce(d, z, axes(d, z.ndim))
 
     return (grow.some(attempt),)
 
 
-def moments(d: Draft) -> tuple[Value, ...]:
+def moments(d: ProgramBuilder) -> tuple[Value, ...]:
     """Named statistics: mean with variance, coefficient of variation, entropy, energy, moments, correlation."""
     x = operand(d, 1, 2)
     axis = -1 if x.ndim > 1 else None
@@ -273,7 +256,7 @@ def moments(d: Draft) -> tuple[Value, ...]:
             if d.stream.chance(50)
             else d.apply("square", d.apply("sub", late, early))
         )
-        return (reduce(d, pair, axis, names=("mean", "sum"), weights=(1, 1)),)
+        return (reduce(d, pair, axis, statistics={"mean": 1, "sum": 1}),)
     return (
         d.apply(
             "max",
@@ -287,12 +270,12 @@ def moments(d: Draft) -> tuple[Value, ...]:
     )
 
 
-def picked(d: Draft) -> tuple[Value, ...]:
+def picked(d: ProgramBuilder) -> tuple[Value, ...]:
     """Elements chosen by an argmax or argmin, and what is made of them."""
     x = operand(d, 1, 2)
     y = prepared(d, x, 1)
     if y.op in grow.FLAT:
-        raise Undrawable("the flat part would be picked")
+        raise Rejected("the flat part would be picked")
     scores = grow.array(d, x.shape) if d.stream.chance(40) else y
     name = d.stream.choice(("argmax", "argmax", "argmin"))
     if x.ndim == 1:
@@ -312,8 +295,7 @@ def picked(d: Draft) -> tuple[Value, ...]:
                 d,
                 prepared(d, scores, 1),
                 -1 if best.ndim else None,
-                names=("mean", "max", "logsumexp", "sum"),
-                weights=(3, 3, 2, 2),
+                statistics={"mean": 3, "max": 3, "logsumexp": 2, "sum": 2},
             )
         )
     if not extra and d.stream.chance(50):
@@ -323,14 +305,14 @@ def picked(d: Draft) -> tuple[Value, ...]:
     return (mix(d, [best, *extra], d.stream.below(2)),)
 
 
-def sorted_part(d: Draft) -> tuple[Value, ...]:
+def sorted_part(d: ProgramBuilder) -> tuple[Value, ...]:
     """Sums of the largest, trimmed means, spreads of quantiles."""
     x = operand(d, 1, 2)
     w = also(d, x) if d.stream.chance(40) else None
     y = mix(d, [x] if w is None else [x, w], d.stream.below(3))
     n = y.shape[-1]
     if n < 5 or y.shape != x.shape:
-        raise Undrawable("too few to sort")
+        raise Rejected("too few to sort")
     kind = d.stream.weighted(("top", "trimmed", "spread", "weighted", "exceed"), (5, 4, 3, 3, 3))
     k = d.stream.between(2, min(8, n - 2))
     if kind == "top":
@@ -339,8 +321,7 @@ def sorted_part(d: Draft) -> tuple[Value, ...]:
                 d,
                 d.apply("top_k", y, k=k),
                 -1,
-                names=("sum", "mean", "logsumexp"),
-                weights=(4, 4, 1),
+                statistics={"sum": 4, "mean": 4, "logsumexp": 1},
             ),
         )
     if kind == "exceed":
@@ -358,8 +339,7 @@ def sorted_part(d: Draft) -> tuple[Value, ...]:
                     d.stream.choice(("relu", "softplus", "square", "abs")), d.apply("sub", y, level)
                 ),
                 -1,
-                names=("sum", "mean"),
-                weights=(1, 1),
+                statistics={"sum": 1, "mean": 1},
             ),
         )
     if kind == "spread":
@@ -373,24 +353,22 @@ def sorted_part(d: Draft) -> tuple[Value, ...]:
     if kind == "weighted":
         ramp = d.apply("arange", shape=(n,), dtype=d.dtype)
         share = d.apply("div", d.apply("add", ramp, 1.0), float(n))
-        return (reduce(d, d.apply("mul", order, share), -1, names=("sum", "mean"), weights=(1, 1)),)
+        return (reduce(d, d.apply("mul", order, share), -1, statistics={"sum": 1, "mean": 1}),)
     start = d.stream.between(0, max(0, n // 2 - 1))
     stop = d.stream.between(start + 2, n - 1 if start == 0 else n)
     part = d.apply("slice", order, axis=y.ndim - 1, start=start, stop=stop, step=1)
     return (
-        reduce(
-            d, light(d, part), -1, names=("mean", "sum", "logsumexp", "norm"), weights=(6, 4, 1, 1)
-        ),
+        reduce(d, light(d, part), -1, statistics={"mean": 6, "sum": 4, "logsumexp": 1, "norm": 1}),
     )
 
 
-def masked(d: Draft) -> tuple[Value, ...]:
+def masked(d: ProgramBuilder) -> tuple[Value, ...]:
     """Sums and means of what a mask keeps."""
     x = operand(d, 1, 2)
     w = also(d, x) if d.stream.chance(35) else None
     y = mix(d, [x] if w is None else [x, w], d.stream.between(0, 2))
     if y.shape != x.shape:
-        raise Undrawable("another shape")
+        raise Rejected("another shape")
     axis = None if x.ndim == 1 else d.stream.choice((None, -1, 0))
     source = d.stream.weighted(("argument", "compare"), (6, 4))
     if source == "argument":
@@ -419,8 +397,7 @@ def masked(d: Draft) -> tuple[Value, ...]:
                 d,
                 d.apply("where", mask, y, 0.0),
                 axis,
-                names=("sum", "mean", "norm"),
-                weights=(4, 3, 1),
+                statistics={"sum": 4, "mean": 3, "norm": 1},
             ),
         )
     kept = d.apply("convert", mask, dtype=d.dtype)
@@ -437,11 +414,11 @@ def masked(d: Draft) -> tuple[Value, ...]:
     )
 
 
-def attended(d: Draft) -> tuple[Value, ...]:
+def attended(d: ProgramBuilder) -> tuple[Value, ...]:
     """Softmax-weighted sums: attention pooling, soft argmax, gated averages."""
     n, k = grow.size(d, small=True), grow.size(d, small=True)
     if n < 4:
-        raise Undrawable("too few to pool")
+        raise Rejected("too few to pool")
     kind = d.stream.weighted(("query", "gate", "soft_index", "scores", "average"), (6, 4, 3, 4, 4))
     x = grow.array(d, (n, k))
     if kind == "query":
@@ -455,9 +432,7 @@ def attended(d: Draft) -> tuple[Value, ...]:
         return (d.apply("matmul", weights, values),)
     if kind == "gate":
         gates = d.apply("sigmoid", mix(d, [x, grow.array(d, (k,))], 0))
-        return (
-            reduce(d, d.apply("mul", gates, light(d, x)), 0, names=("sum", "mean"), weights=(1, 1)),
-        )
+        return (reduce(d, d.apply("mul", gates, light(d, x)), 0, statistics={"sum": 1, "mean": 1}),)
     if kind == "soft_index":
         weights = d.apply("softmax", d.apply("mul", grow.literal(d), x), axis=-1)
         places = (
@@ -480,7 +455,7 @@ def attended(d: Draft) -> tuple[Value, ...]:
     return (d.apply("sum", d.apply("mul", column, prepared(d, x, 2)), axis=0),)
 
 
-def windows(d: Draft) -> tuple[Value, ...]:
+def windows(d: ProgramBuilder) -> tuple[Value, ...]:
     """Pooling: windows of a fixed width by reshape or by `lax.reduce_window`, and correlation with a kernel."""
     k = d.stream.choice((2, 2, 4, 5))
     kind = d.stream.weighted(("reshape", "reduce_window", "convolve"), (5, 4, 3))
@@ -517,15 +492,14 @@ def windows(d: Draft) -> tuple[Value, ...]:
         d,
         shaped,
         1,
-        names=("max", "mean", "sum", "min", "logsumexp", "norm"),
-        weights=(6, 6, 3, 1, 1, 1),
+        statistics={"max": 6, "mean": 6, "sum": 3, "min": 1, "logsumexp": 1, "norm": 1},
     )
     if d.stream.chance(30):
         value = d.apply("mul", value, grow.array(d, value.shape[-1:]))
     return (light(d, value),)
 
 
-def scattered(d: Draft) -> tuple[Value, ...]:
+def scattered(d: ProgramBuilder) -> tuple[Value, ...]:
     """Accumulation at indices: `.at[idx].add`, histograms, `bincount`, sums by one-hot rows."""
     n, bins = (
         d.stream.choice((16, 20, 24, 32, 40, 50, 64, 100, 128)),
@@ -551,7 +525,7 @@ def scattered(d: Draft) -> tuple[Value, ...]:
         rows = d.apply("one_hot", index, n=bins)
         return (prepared(d, d.apply("matmul", d.apply("transpose", rows, perm=(1, 0)), y), 2),)
     if kind == "max" and not 0.3 <= (y.samples > 0).mean():
-        raise Undrawable("nothing is larger than what is there")
+        raise Rejected("nothing is larger than what is there")
     if kind != "max" and d.stream.chance(25):
         base = grow.array(d, (bins, *rest))
     value = d.apply("at_max" if kind == "max" else "at_add", base, y, index)
@@ -563,7 +537,7 @@ def scattered(d: Draft) -> tuple[Value, ...]:
     return (light(d, value),)
 
 
-def segmented(d: Draft) -> tuple[Value, ...]:
+def segmented(d: ProgramBuilder) -> tuple[Value, ...]:
     """Sums by segment, their means, and a reduction of them."""
     n, groups = (
         d.stream.choice((12, 16, 20, 24, 32, 48, 64, 100)),

@@ -2,7 +2,7 @@
 
 import math
 
-from jax_ir_synth.kernels.builder.values import Undrawable
+from jax_ir_synth.kernels.builder.values import Rejected
 from jax_ir_synth.kernels.productions import grow, several
 from jax_ir_synth.kernels.productions import idioms as f
 
@@ -29,7 +29,7 @@ def updated(s):
         )
         where, part = {"slice": (start, stop)}, (stop - start, *x.shape[1:])
         if start >= stop or (start, stop) == (0, n):
-            raise Undrawable("no slice")
+            raise Rejected("no slice")
     other = s.main(10)
     roll = d.stream.below(100)
     if roll < 40:
@@ -57,7 +57,7 @@ def buffered(s):
     d, x = s.d, s.main()
     n = x.shape[0]
     if n < 4:
-        raise Undrawable("too short")
+        raise Rejected("too short")
     kind = d.stream.below(5)
     buffer = (
         d.apply("full", shape=x.shape, dtype=d.dtype, value=d.stream.choice((0.5, 1.0, -1.0, 0.1)))
@@ -83,7 +83,7 @@ def window_updated(s):
     n = x.shape[0]
     length = n // 2
     if n < 4:
-        raise Undrawable("too short")
+        raise Rejected("too short")
     start = s.argument((), 0, n - length, "scalar_index", "int32")
     piece = grow.one_unary(d, d.apply("dynamic_slice", x, start, axis=0, length=length))
     return d.apply("dynamic_update_slice", x, piece, start, axis=0)
@@ -93,7 +93,7 @@ def row_updated(s):
     """One row, at an index argument, read, changed and put back."""
     d, x = s.d, s.main()
     if x.ndim < 2:
-        raise Undrawable("rows are wanted")
+        raise Rejected("rows are wanted")
     i = s.argument((), 0, x.shape[0] - 1, "scalar_index", "int32")
     row = grow.one_unary(d, d.apply("dynamic_index", x, i, axis=0))
     if d.stream.chance(50):
@@ -110,7 +110,7 @@ def shifted(s):
     axis = d.stream.below(x.ndim)
     n = x.shape[axis]
     if n < 4:
-        raise Undrawable("too short")
+        raise Rejected("too short")
     kind = d.stream.weighted(
         ("roll", "flip", "previous", "padded", "edge", "diff"), (5, 3, 4, 2, 2, 2)
     )
@@ -146,7 +146,7 @@ def pieces(s):
     n = s.width
     parts = d.stream.choice([k for k in (2, 2, 4) if n % k == 0 and n // k > 1] or [0])
     if not parts:
-        raise Undrawable("no even pieces")
+        raise Rejected("no even pieces")
     cut = (
         several.split(d, x, (n // parts,) * parts)
         if d.stream.chance(75)
@@ -157,7 +157,7 @@ def pieces(s):
         done[0] = grow.one_binary(d, done[0], done[1])
     y = d.apply("concatenate", *d.stream.shuffled(done), axis=-1)
     if all(a is b for a, b in zip(done, cut)):
-        raise Undrawable("nothing done")
+        raise Rejected("nothing done")
     return y
 
 
@@ -167,7 +167,7 @@ def grouped(s):
     n = s.width
     g = d.stream.choice([k for k in (2, 4, 8) if n % k == 0 and n // k >= 4] or [0])
     if not g:
-        raise Undrawable("no groups")
+        raise Rejected("no groups")
     y = d.apply("reshape", x, shape=(*x.shape[:-1], g, n // g))
     kind = d.stream.below(3)
     if kind == 0:
@@ -183,7 +183,7 @@ def row_statistic(s):
     """A statistic of each row, put back beside (or over) the row."""
     d, x = s.d, s.main()
     if x.ndim < 2:
-        raise Undrawable("rows are wanted")
+        raise Rejected("rows are wanted")
     stat = d.apply(
         d.stream.weighted(("mean", "max", "sum", "std", "min"), (5, 4, 3, 2, 2)), x, axis=-1
     )
@@ -221,7 +221,7 @@ def positions_added(s):
         return d.apply("mul", x, d.apply("add", 1.0, wave) if d.stream.chance(50) else wave)
     if kind == "iota":
         if x.ndim != 2:
-            raise Undrawable("iota: a matrix is wanted")
+            raise Rejected("iota: a matrix is wanted")
         p = d.apply("broadcasted_iota", shape=x.shape, dtype=d.dtype, dimension=d.stream.below(2))
     elif kind == "linspace":
         p = d.apply(
@@ -274,7 +274,7 @@ def reordered(s):
         return d.apply("mul", y, s.main(20))
     if kind == "order":
         if x.ndim < 2:
-            raise Undrawable("rows are wanted")
+            raise Rejected("rows are wanted")
         score = d.apply("sum", x, axis=tuple(range(1, x.ndim)))
         return d.apply("take", x, d.apply("argsort", score, axis=-1), axis=0)
     if kind == "along":
@@ -283,7 +283,7 @@ def reordered(s):
     if kind == "best":
         k = d.stream.choice([k for k in (2, 4, 5) if k < s.width] or [0])
         if not k or s.d.dtype != "float32":
-            raise Undrawable("too short")
+            raise Rejected("too short")
         values, indices = several.top_k(d, x, k)
         if d.stream.chance(50):
             picked = d.apply("take_along_axis", s.main(20), indices, axis=-1)

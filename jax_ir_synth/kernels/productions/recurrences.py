@@ -1,46 +1,45 @@
 """Bodies of loops whose carry provably stays in range: recurrences, integrators, filters, iterations."""
 
 from jax_ir_synth.kernels.builder import control_flow
-from jax_ir_synth.kernels.builder.program_builder import Draft
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
-from jax_ir_synth.kernels.ops import unary
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
+from jax_ir_synth.kernels.builder.values import Rejected, Value
+from jax_ir_synth.kernels.ops import drawn_by
 from jax_ir_synth.kernels.productions import grow
 
 LENGTHS = (8, 10, 16, 5, 6, 4, 12, 20, 7, 24, 32, 9, 15, 50, 64, 100)
 LENGTH_WEIGHTS = (10, 9, 10, 7, 7, 5, 7, 6, 4, 4, 5, 3, 3, 2, 2, 1)
 STEPS = (5, 10, 8, 4, 6, 20, 16, 7, 12, 2, 50, 100, 15)
 STEP_WEIGHTS = (10, 10, 8, 8, 6, 5, 4, 4, 4, 3, 2, 2, 2)
-SQUASH = ("tanh", "sigmoid", "sin", "cos", "soft_sign", "erf", "hard_tanh")
-SQUASH_WEIGHTS = (12, 6, 5, 4, 2, 1, 1)
+SQUASH = drawn_by("squash")
 DECAYS = (0.9, 0.99, 0.5, 0.95, 0.8, 0.7, 0.85, 0.6, 0.75, 0.3, 0.98, 0.97, 0.25)
 
 
-def length(d: Draft) -> int:
+def length(d: ProgramBuilder) -> int:
     """How long a sequence is."""
     return d.stream.weighted(LENGTHS, LENGTH_WEIGHTS)
 
 
-def steps(d: Draft, most: int = 100) -> int:
+def steps(d: ProgramBuilder, most: int = 100) -> int:
     """How often a loop runs."""
     while (n := d.stream.weighted(STEPS, STEP_WEIGHTS)) > most:
         pass
     return n
 
 
-def dims(d: Draft) -> tuple[int, ...]:
+def dims(d: ProgramBuilder) -> tuple[int, ...]:
     """The shape of one step's value: scalars, vectors, seldom matrices."""
     rank = d.stream.weighted((0, 1, 2), (3, 7, 2))
     return tuple(grow.size(d, small=True) for _ in range(rank))
 
 
-def like(d: Draft, shape: tuple[int, ...]) -> Value:
+def like(d: ProgramBuilder, shape: tuple[int, ...]) -> Value:
     """An argument that broadcasts against the shape: the same, its last axis, or a scalar."""
     kind = d.stream.weighted(("same", "last", "scalar"), (6, 3, 3))
     own = shape if kind == "same" else shape[-1:] if kind == "last" else ()
     return grow.array(d, own)
 
 
-def mix(d: Draft, values: list[Value], extra: int = 1) -> Value:
+def mix(d: ProgramBuilder, values: list[Value], extra: int = 1) -> Value:
     """An expression of all the values, with some functions and numbers on the way."""
 
     def attempt():
@@ -60,28 +59,26 @@ def mix(d: Draft, values: list[Value], extra: int = 1) -> Value:
     return grow.some(attempt, 6)
 
 
-def _kept(d: Draft, value: Value) -> Value:
+def _kept(d: ProgramBuilder, value: Value) -> Value:
     """The value, unless it is an extremum in a loop's body: step by step, one of its operands would be lost."""
     if d.level and value.op in ("maximum", "minimum"):
-        raise Undrawable("an extremum in a loop")
+        raise Rejected("an extremum in a loop")
     return value
 
 
-def squash(d: Draft, x: Value) -> Value:
+def squash(d: ProgramBuilder, x: Value) -> Value:
     """A function of x that stays within ±1."""
-    return grow.some(
-        lambda: d.apply(d.stream.weighted(SQUASH, SQUASH_WEIGHTS), grow.tamed(d, x, 40.0))
-    )
+    return grow.some(lambda: d.apply(d.stream.choose(SQUASH), grow.tamed(d, x, 40.0)))
 
 
 def shaped(value: Value, like_this: Value) -> Value:
-    """The value, where it has the shape and dtype of the other; Undrawable else."""
+    """The value, where it has the shape and dtype of the other; Rejected else."""
     if value.shape != like_this.shape or value.dtype != like_this.dtype:
-        raise Undrawable("another shape")
+        raise Rejected("another shape")
     return value
 
 
-def start(d: Draft, shape: tuple[int, ...], low: float, high: float) -> Value:
+def start(d: ProgramBuilder, shape: tuple[int, ...], low: float, high: float) -> Value:
     """What a loop begins with: zeros, ones, a constant or an argument, within the range."""
     kind = d.stream.weighted(("zeros", "argument", "ones", "full"), (8, 8, 2, 1))
     if kind == "zeros" and low <= 0 <= high:
@@ -93,7 +90,7 @@ def start(d: Draft, shape: tuple[int, ...], low: float, high: float) -> Value:
     return d.argument(shape, max(low, -2.0), min(high, 2.0))
 
 
-def outs(d: Draft, carry: Value, others: list[Value]) -> Value:
+def outs(d: ProgramBuilder, carry: Value, others: list[Value]) -> Value:
     """What a scan's step stacks: the carry, or something made of it."""
     if d.stream.chance(50):
         return carry
@@ -109,10 +106,10 @@ def outs(d: Draft, carry: Value, others: list[Value]) -> Value:
 # ---------------------------------------------------------------- cells of recurrent networks
 
 
-def cell(d: Draft, shape: tuple[int, ...], weights: list[Value]):
+def cell(d: ProgramBuilder, shape: tuple[int, ...], weights: list[Value]):
     """`step(h, x)` of a plain, gated or leaky cell, and the range of h."""
     kind = d.stream.weighted(("plain", "gated", "leaky", "minimal"), (6, 4, 4, 3))
-    squasher = d.stream.weighted(SQUASH, SQUASH_WEIGHTS)
+    squasher = d.stream.choose(SQUASH)
     decay = d.stream.choice(DECAYS)
 
     def product(h):
@@ -148,7 +145,7 @@ def cell(d: Draft, shape: tuple[int, ...], weights: list[Value]):
     return step, (-1.0, 1.0)
 
 
-def blend(d: Draft, gate: Value, new: Value, old: Value) -> Value:
+def blend(d: ProgramBuilder, gate: Value, new: Value, old: Value) -> Value:
     """`gate * new + (1 - gate) * old`, in one of the ways it is written."""
     if d.stream.chance(30):
         return d.apply("add", old, d.apply("mul", gate, d.apply("sub", new, old)))
@@ -160,9 +157,9 @@ def blend(d: Draft, gate: Value, new: Value, old: Value) -> Value:
 # ---------------------------------------------------------------- differential equations
 
 
-def field(d: Draft, p: Value, q: Value):
+def field(d: ProgramBuilder, p: Value, q: Value):
     """A bounded right-hand side `f(y)` with parameters p and q, the same expression at each call."""
-    one, two = (d.stream.weighted(SQUASH, SQUASH_WEIGHTS) for _ in range(2))
+    one, two = (d.stream.choose(SQUASH) for _ in range(2))
     outer = d.stream.choice(("mul", "add", "sub"))
     inner = d.stream.choice(("mul", "add", "sub"))
     form = d.stream.below(6)
@@ -190,13 +187,13 @@ def field(d: Draft, p: Value, q: Value):
 
 
 def bounded(value: Value, most: float) -> Value:
-    """The value, where it stays within ±most; Undrawable else."""
+    """The value, where it stays within ±most; Rejected else."""
     if value.bound > most:
-        raise Undrawable("larger than the loop's range allows")
+        raise Rejected("larger than the loop's range allows")
     return value
 
 
-def integrate(d: Draft, f, dt: float | Value, y: Value, scheme: str, most: float) -> Value:
+def integrate(d: ProgramBuilder, f, dt: float | Value, y: Value, scheme: str, most: float) -> Value:
     """One step of `y' = f(y)` with |f| <= most."""
     k1 = bounded(f(y), most)
     if scheme == "euler":
@@ -221,7 +218,7 @@ def integrate(d: Draft, f, dt: float | Value, y: Value, scheme: str, most: float
     )
 
 
-def _part(d: Draft, share: float, dt: float | Value):
+def _part(d: ProgramBuilder, share: float, dt: float | Value):
     return d.apply("mul", share, dt) if isinstance(dt, Value) else round(share * dt, 6)
 
 
@@ -230,20 +227,26 @@ def swept(value: Value, step: float, n: int) -> tuple[float, float]:
     return value.low - n * step, value.high + n * step
 
 
-def term(d: Draft, values: list[Value], most: float) -> Value:
+def term(d: ProgramBuilder, values: list[Value], most: float) -> Value:
     """A random expression of the values within ±most."""
     return grow.tamed(d, mix(d, values, d.stream.below(2)), most)
 
 
-def light(d: Draft, x: Value) -> Value:
+def light(d: ProgramBuilder, x: Value) -> Value:
     """x, or a plain function of it."""
     if d.stream.chance(65):
         return x
-    return grow.one_unary(d, x, unary.SMOOTH, unary.SMOOTH_WEIGHTS)
+    return grow.one_unary(d, x, grow.SMOOTH)
 
 
 def looped(
-    d: Draft, n: int, init: tuple[Value, ...], ranges, body, checked: bool = False, emit=None
+    d: ProgramBuilder,
+    n: int,
+    init: tuple[Value, ...],
+    ranges,
+    body,
+    checked: bool = False,
+    emit=None,
 ) -> list[Value]:
     """The same body as a `fori_loop`, or as a `scan` that may stack `emit(*carry)`; returns the useful results."""
     if emit is None or d.stream.chance(50):

@@ -1,6 +1,6 @@
 """Idioms that mix 0-d values with arrays: steps, blends, polynomials, profiles, rescalings."""
 
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import grow
 from jax_ir_synth.kernels.productions.scalars import Mixer
 
@@ -420,7 +420,7 @@ def rotated(m: Mixer, x: Value) -> Value:
 def row_of(m: Mixer, x: Value) -> Value:
     """A stretch of an array that begins at an integer argument."""
     if not x.ndim or x.shape[0] < 5 or x.shape != m.dims:
-        raise Undrawable("no axis to cut")
+        raise Rejected("no axis to cut")
     length = m.stream.between(2, x.shape[0] - 2)
     length += length == 3
     start = m.d.argument((), 0, x.shape[0] - length, dtype="int32", role="scalar_index")

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from jax_ir_synth.kernels.builder.program_builder import Draft
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
+from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import grow
 
 # Ranges of 0-d arguments; those that fit what an idiom wants are drawn from.
@@ -37,9 +37,9 @@ _MOST_ARRAYS, _MOST_SCALARS = 3, 4
 
 
 class Mixer:
-    """Draws what idioms of scalars and arrays are made of, on one draft and for arrays of one shape."""
+    """Draws what idioms of scalars and arrays are made of, on one builder and for arrays of one shape."""
 
-    def __init__(self, d: Draft, dims: tuple[int, ...]):
+    def __init__(self, d: ProgramBuilder, dims: tuple[int, ...]):
         self.d = d
         self.dims = dims
         self.stream = d.stream
@@ -50,9 +50,9 @@ class Mixer:
         for _ in range(tries):
             try:
                 return build()
-            except Undrawable:
+            except Rejected:
                 del self.d.arguments[count:]
-        raise Undrawable("no attempt succeeded")
+        raise Rejected("no attempt succeeded")
 
     # ------------------------------------------------------------ arrays
 
@@ -69,7 +69,7 @@ class Mixer:
         if old and (self.stream.chance(35) or len(old) >= _MOST_ARRAYS):
             return self.stream.choice(old)
         if len(old) >= _MOST_ARRAYS:
-            raise Undrawable("too many arrays")
+            raise Rejected("too many arrays")
         return self.array(ranges, role)
 
     def positive(self, x: Value, least: float = 0.1) -> Value:
@@ -86,7 +86,7 @@ class Mixer:
         """A Python number from the range, an integer now and then."""
         fitting = [c for c in _NUMBERS if low <= c <= high and c != 0.0]
         if not fitting:
-            raise Undrawable(f"no number in [{low}, {high}]")
+            raise Rejected(f"no number in [{low}, {high}]")
         c = self.stream.choice(fitting)
         return int(c) if c == int(c) and self.stream.chance(30) else c
 

@@ -1,14 +1,13 @@
 """Loops over the elements of arrays: recurrent cells, sums, averages, filters, returns, maps, nested loops."""
 
 from jax_ir_synth.kernels.builder import control_flow
-from jax_ir_synth.kernels.builder.program_builder import Draft
-from jax_ir_synth.kernels.builder.values import LIMITS, Undrawable, Value
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
+from jax_ir_synth.kernels.builder.values import LIMITS, Rejected, Value
 from jax_ir_synth.kernels.productions import grow
 from jax_ir_synth.kernels.productions.cumulative import accumulate
 from jax_ir_synth.kernels.productions.recurrences import (
     DECAYS,
     SQUASH,
-    SQUASH_WEIGHTS,
     blend,
     cell,
     dims,
@@ -26,26 +25,26 @@ from jax_ir_synth.kernels.productions.recurrences import (
 )
 
 
-def _sequence(d: Draft, most: int = 64) -> tuple[Value, int, tuple[int, ...]]:
+def _sequence(d: ProgramBuilder, most: int = 64) -> tuple[Value, int, tuple[int, ...]]:
     n = length(d)
     shape = dims(d)
     if n > most:
-        raise Undrawable("a long sequence")
+        raise Rejected("a long sequence")
     return grow.array(d, (n, *shape)), n, shape
 
 
-def _seen(d: Draft, x: Value) -> Value:
+def _seen(d: ProgramBuilder, x: Value) -> Value:
     """What the loop goes over: the argument, or a function of it."""
     return light(d, x) if d.stream.chance(30) else x
 
 
-def _room(d: Draft, n: int) -> float:
+def _room(d: ProgramBuilder, n: int) -> float:
     """How large a term may be, so that n of them stay well below the dtype's limit."""
     room = LIMITS[d.dtype] / (4 * n)
     return next((m for m in (8.0, 4.0, 2.0, 1.0) if m <= room), room)
 
 
-def recurrent(d: Draft) -> tuple[Value, ...]:
+def recurrent(d: ProgramBuilder) -> tuple[Value, ...]:
     """A recurrent cell scanned over inputs."""
     x, n, shape = _sequence(d)
     xs = [_seen(d, x)]
@@ -72,7 +71,7 @@ def recurrent(d: Draft) -> tuple[Value, ...]:
     return tuple(results)
 
 
-def summed(d: Draft) -> tuple[Value, ...]:
+def summed(d: ProgramBuilder) -> tuple[Value, ...]:
     """A sum of bounded terms carried through a scan, with partial sums at times."""
     x, n, shape = _sequence(d)
     xs = [_seen(d, x)]
@@ -105,14 +104,14 @@ def summed(d: Draft) -> tuple[Value, ...]:
     )
 
 
-def _rate(d: Draft):
+def _rate(d: ProgramBuilder):
     """A decay: a number, or a scalar argument in (0, 1)."""
     if d.stream.chance(60):
         return d.stream.choice(DECAYS)
     return d.argument((), *d.stream.choice(((0.1, 0.9), (0.2, 0.8), (0.5, 0.99), (0.0, 1.0))))
 
 
-def averaged(d: Draft) -> tuple[Value, ...]:
+def averaged(d: ProgramBuilder) -> tuple[Value, ...]:
     """Moving averages: of values, of their squares, gated by a second sequence."""
     x, n, shape = _sequence(d)
     y = grow.tamed(d, _seen(d, x), 8.0)
@@ -160,7 +159,7 @@ def averaged(d: Draft) -> tuple[Value, ...]:
     )
 
 
-def filtered(d: Draft) -> tuple[Value, ...]:
+def filtered(d: ProgramBuilder) -> tuple[Value, ...]:
     """A recursive filter of first or second order."""
     x, n, shape = _sequence(d)
     y = _seen(d, x)
@@ -190,11 +189,11 @@ def filtered(d: Draft) -> tuple[Value, ...]:
     return results[-1], *results[:1]
 
 
-def running(d: Draft) -> tuple[Value, ...]:
+def running(d: ProgramBuilder) -> tuple[Value, ...]:
     """Running extrema, an online logsumexp, an online softmax-weighted mean."""
     x, n, shape = _sequence(d)
     if x.low < -4 or x.high > 4:
-        raise Undrawable("wide exponentials")
+        raise Rejected("wide exponentials")
     kind = d.stream.weighted(("extreme", "pair", "online", "weighted"), (4, 3, 3, 3))
     if kind in ("extreme", "pair"):
         y = _seen(d, x)
@@ -257,7 +256,7 @@ def running(d: Draft) -> tuple[Value, ...]:
     return (d.apply("div", rest[0], s),) if rest else (d.apply("add", m, d.apply("log", s)),)
 
 
-def returns(d: Draft) -> tuple[Value, ...]:
+def returns(d: ProgramBuilder) -> tuple[Value, ...]:
     """Discounted returns and advantages, from the last step to the first."""
     n = length(d)
     shape = (n,) if d.stream.chance(55) else (n, grow.size(d, small=True))
@@ -290,11 +289,11 @@ def returns(d: Draft) -> tuple[Value, ...]:
     return all_of, last
 
 
-def attention(d: Draft) -> tuple[Value, ...]:
+def attention(d: ProgramBuilder) -> tuple[Value, ...]:
     """Linear attention: a matrix state fed with outer products, read by queries."""
     n, k, v = length(d), grow.size(d, small=True), grow.size(d, small=True)
     if n > 32 or k * v > 128:
-        raise Undrawable("a large state")
+        raise Rejected("a large state")
     queries, keys = (
         grow.array(d, (n, k), ranges=((-1.0, 1.0), (-0.5, 0.5), (0.0, 1.0))) for _ in range(2)
     )
@@ -319,7 +318,7 @@ def attention(d: Draft) -> tuple[Value, ...]:
     return (out,)
 
 
-def indexed(d: Draft) -> tuple[Value, ...]:
+def indexed(d: ProgramBuilder) -> tuple[Value, ...]:
     """`fori_loop` whose body reads arrays at the counter."""
     x, n, shape = _sequence(d)
     arrays = [_seen(d, x)]
@@ -328,7 +327,7 @@ def indexed(d: Draft) -> tuple[Value, ...]:
     outer = [like(d, shape)] if d.stream.chance(35) else []
     kind = d.stream.weighted(("sum", "squash", "extreme"), (6, 6, 2 if shape else 0))
     most = _room(d, n)
-    squasher = d.stream.weighted(SQUASH, SQUASH_WEIGHTS)
+    squasher = d.stream.choose(SQUASH)
     init = start(d, shape, -1.0, 1.0)
     counter = d.stream.chance(20)
 
@@ -357,7 +356,7 @@ def indexed(d: Draft) -> tuple[Value, ...]:
     return tuple(control_flow.fori_loop(d, n, (init,), [invariant], body, checked=False))
 
 
-def buffered(d: Draft) -> tuple[Value, ...]:
+def buffered(d: ProgramBuilder) -> tuple[Value, ...]:
     """`fori_loop` that fills a buffer, element by element, at times from the elements before."""
     x, n, shape = _sequence(d)
     y = _seen(d, x)
@@ -395,7 +394,7 @@ def buffered(d: Draft) -> tuple[Value, ...]:
     )
 
 
-def mapped(d: Draft) -> tuple[Value, ...]:
+def mapped(d: ProgramBuilder) -> tuple[Value, ...]:
     """`lax.map` of a function of one row, or of the rows of two arrays."""
     n = length(d)
     shape = dims(d)
@@ -446,7 +445,7 @@ def mapped(d: Draft) -> tuple[Value, ...]:
     return tuple(grow.some(attempt, 6))
 
 
-def nested(d: Draft) -> tuple[Value, ...]:
+def nested(d: ProgramBuilder) -> tuple[Value, ...]:
     """A loop in a loop's body: scan in fori, fori in scan, a cumulative operation in a scan."""
     kind = d.stream.weighted(
         ("fori_in_scan", "scan_in_fori", "fori_in_fori", "prefix_in_scan", "fori_in_map"),
@@ -476,7 +475,7 @@ def nested(d: Draft) -> tuple[Value, ...]:
         return tuple(control_flow.lax_map(d, (x,), lambda row: relax(grow.bounded(d, row), [w])))
     if kind == "prefix_in_scan":
         if not shape:
-            raise Undrawable("a scalar has no prefixes")
+            raise Rejected("a scalar has no prefixes")
 
         def step(carry, inputs):
             y = grow.bounded(d, accumulate(d, mix(d, [inputs[0], w], 0), sums=True))
@@ -503,7 +502,7 @@ def nested(d: Draft) -> tuple[Value, ...]:
     )
 
 
-def free(d: Draft) -> tuple[Value, ...]:
+def free(d: ProgramBuilder) -> tuple[Value, ...]:
     """A scan with two carries and one to three inputs, each carry squashed."""
     x, n, shape = _sequence(d, most=32)
     xs = [_seen(d, x)]

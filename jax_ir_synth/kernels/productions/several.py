@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from jax_ir_synth.kernels.builder.program_builder import Draft
-from jax_ir_synth.kernels.builder.values import Block, Undrawable, Value
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
+from jax_ir_synth.kernels.builder.values import Block, Rejected, Value
 
 
 def _parts(
@@ -34,11 +34,11 @@ def _parts(
     return parts
 
 
-def split(d: Draft, x: Value, sizes: tuple[int, ...], axis: int = -1) -> list[Value]:
+def split(d: ProgramBuilder, x: Value, sizes: tuple[int, ...], axis: int = -1) -> list[Value]:
     """`jnp.split(x, …, axis)` into pieces of the sizes."""
     axis %= x.ndim
     if sum(sizes) != x.shape[axis] or len(sizes) < 2:
-        raise Undrawable("split: sizes")
+        raise Rejected("split: sizes")
     results, start = [], 0
     for n in sizes:
         results.append(d.apply("slice", x, axis=axis, start=start, stop=start + n, step=1))
@@ -46,30 +46,30 @@ def split(d: Draft, x: Value, sizes: tuple[int, ...], axis: int = -1) -> list[Va
     return _parts("split", (x,), results, {"sizes": tuple(sizes), "axis": axis})
 
 
-def unstack(d: Draft, x: Value, axis: int = 0) -> list[Value]:
+def unstack(d: ProgramBuilder, x: Value, axis: int = 0) -> list[Value]:
     """`jnp.unstack(x, axis)`: one array for each index of the axis."""
     axis %= x.ndim
     results = [d.apply("index", x, axis=axis, index=i) for i in range(x.shape[axis])]
     return _parts("unstack", (x,), results, {"axis": axis})
 
 
-def iterate(d: Draft, x: Value) -> list[Value]:
+def iterate(d: ProgramBuilder, x: Value) -> list[Value]:
     """`a, b, c = x`: one array for each index of the first axis."""
     results = [d.apply("index", x, axis=0, index=i) for i in range(x.shape[0])]
     return _parts("iterate", (x,), results, {})
 
 
-def components(d: Draft, x: Value, axis: int = -1) -> list[Value]:
+def components(d: ProgramBuilder, x: Value, axis: int = -1) -> list[Value]:
     """`a, b, c = x[..., 0], x[..., 1], x[..., 2]`, the same operations as indexing where each is used."""
     axis %= x.ndim
     results = [d.apply("index", x, axis=axis, index=i) for i in range(x.shape[axis])]
     return _parts("components", (x,), results, {"axis": axis, "means": results})
 
 
-def meshgrid(d: Draft, x: Value, y: Value, indexing: str = "xy") -> list[Value]:
+def meshgrid(d: ProgramBuilder, x: Value, y: Value, indexing: str = "xy") -> list[Value]:
     """`jnp.meshgrid(x, y, indexing=…)` of two vectors."""
     if x.ndim != 1 or y.ndim != 1:
-        raise Undrawable("meshgrid: vectors are wanted")
+        raise Rejected("meshgrid: vectors are wanted")
     first, second = (1, 0) if indexing == "ij" else (0, 1)
     shape = (x.size, y.size) if indexing == "ij" else (y.size, x.size)
     results = [
@@ -79,13 +79,13 @@ def meshgrid(d: Draft, x: Value, y: Value, indexing: str = "xy") -> list[Value]:
     return _parts("meshgrid", (x, y), results, {"indexing": indexing})
 
 
-def update_index(d: Draft, x: Value, row: Value, i: Value) -> Value:
+def update_index(d: ProgramBuilder, x: Value, row: Value, i: Value) -> Value:
     """`lax.dynamic_update_index_in_dim(x, row, i, 0)`: a dynamic update of a slice of length one."""
     meant = d.apply("dynamic_update_slice", x, d.apply("expand_dims", row, axis=0), i, axis=0)
     return _parts("update_index", (x, row, i), [meant], {"means": [meant]})[0]
 
 
-def top_k(d: Draft, x: Value, k: int) -> tuple[Value, Value]:
+def top_k(d: ProgramBuilder, x: Value, k: int) -> tuple[Value, Value]:
     """`values, indices = lax.top_k(x, k)`: both are to be used."""
     values = d.apply("top_k", x, k=k)
     n = x.shape[-1]
@@ -111,7 +111,7 @@ def top_k(d: Draft, x: Value, k: int) -> tuple[Value, Value]:
 
 
 def helper(
-    d: Draft,
+    d: ProgramBuilder,
     calls: list[tuple[Value, ...]],
     build: Callable,
     role: str = "helper",
@@ -127,7 +127,7 @@ def helper(
     if any(kind != kinds[0] for kind in kinds) or any(
         v.weak for operands in calls for v in operands
     ):
-        raise Undrawable("helper: the calls differ in shape or dtype")
+        raise Rejected("helper: the calls differ in shape or dtype")
     with d.inner() as level:
         parameters = []
         for same in zip(*calls):
@@ -139,9 +139,9 @@ def helper(
     for value in results:
         used |= value.deps
         if value.level < level or value.op in ("parameter", "part"):
-            raise Undrawable("helper: a result that it does not compute")
+            raise Rejected("helper: a result that it does not compute")
     if any(not used & p.params["marker"] for p in parameters):
-        raise Undrawable("helper: a parameter is not used")
+        raise Rejected("helper: a parameter is not used")
     block = Block(tuple(parameters), results, level, role)
     outcomes = []
     for operands in calls:
@@ -152,14 +152,14 @@ def helper(
     return outcomes
 
 
-def _repeated(d: Draft, value: Value, level: int, known: dict[int, Value]) -> Value:
+def _repeated(d: ProgramBuilder, value: Value, level: int, known: dict[int, Value]) -> Value:
     """The value's operations again, on what the parameters stand for."""
     if id(value) in known:
         return known[id(value)]
     if value.level < level:
         return value
     if value.op in ("part", "parameter"):
-        raise Undrawable("helper: an operation with functions of its own")
+        raise Rejected("helper: an operation with functions of its own")
     operands = [_repeated(d, v, level, known) for v in value.operands]
     again = d.apply(value.op, *operands, **value.params)
     again.centred = again.centred or value.centred

@@ -1,16 +1,16 @@
-"""Stages of pipelines on batches of rows, each (Draft, Value) -> Value: layers, choices, loops, maps, filters."""
+"""Stages of pipelines on batches of rows, each (ProgramBuilder, Value) -> Value: layers, choices, loops, maps, filters."""
 
 import math
 
 from jax_ir_synth.kernels.builder import control_flow
-from jax_ir_synth.kernels.builder.program_builder import Draft
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
+from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import grow
 
 SIZES = (4, 8, 5, 6, 2, 10, 12, 16)
 
 
-def activation(d: Draft, x: Value) -> Value:
+def activation(d: ProgramBuilder, x: Value) -> Value:
     return grow.some(
         lambda: d.apply(
             d.stream.weighted(
@@ -33,7 +33,7 @@ def activation(d: Draft, x: Value) -> Value:
     )
 
 
-def _dense(d: Draft, x: Value) -> Value:
+def _dense(d: ProgramBuilder, x: Value) -> Value:
     """A linear layer with bias and activation."""
     width = x.shape[-1]
     out = d.stream.choice(SIZES)
@@ -53,7 +53,7 @@ def _dense(d: Draft, x: Value) -> Value:
     return activation(d, y) if d.stream.chance(75) else y
 
 
-def _normalised(d: Draft, x: Value) -> Value:
+def _normalised(d: ProgramBuilder, x: Value) -> Value:
     """Root-mean-square or layer normalisation with a gain, or a softmax used as weights."""
     axis = x.ndim - 1
     kind = d.stream.weighted(("rms", "layer", "softmax", "max"), (4, 3, 3, 2))
@@ -76,17 +76,17 @@ def _normalised(d: Draft, x: Value) -> Value:
     return d.apply("mul", y, gain)
 
 
-def _guarded(d: Draft, x: Value, eps: float) -> Value:
+def _guarded(d: ProgramBuilder, x: Value, eps: float) -> Value:
     """x + eps, for a mean of squares that is well above zero though its range does not say so."""
     floor = d.stream.choice((0.1, 0.5, 1.0)) if x.low < 0.05 else eps
     return d.apply("add", x, floor)
 
 
-def _other(d: Draft, x: Value) -> Value:
+def _other(d: ProgramBuilder, x: Value) -> Value:
     return d.argument(x.shape, *d.stream.choice(((-1.0, 1.0), (0.5, 1.5), (-2.0, 2.0))))
 
 
-def _gated(d: Draft, x: Value) -> Value:
+def _gated(d: ProgramBuilder, x: Value) -> Value:
     """A value times a gate of itself or of another argument."""
     other = _other(d, x) if d.stream.chance(40) else x
     gate = d.apply("sigmoid", grow.with_literal(d, other) if d.stream.chance(40) else other)
@@ -94,7 +94,7 @@ def _gated(d: Draft, x: Value) -> Value:
     return d.apply("mul", gate, y)
 
 
-def _chosen(d: Draft, x: Value) -> Value:
+def _chosen(d: ProgramBuilder, x: Value) -> Value:
     """One of two values, by a condition on each element or on the whole."""
     kind = d.stream.weighted(("where", "cond", "mask"), (5, 4, 2))
     left, right = grow.one_unary(d, x), grow.with_literal(d, x)
@@ -119,10 +119,10 @@ def _chosen(d: Draft, x: Value) -> Value:
     )[0]
 
 
-def _scanned(d: Draft, x: Value) -> Value:
+def _scanned(d: ProgramBuilder, x: Value) -> Value:
     """A recurrence along the first axis: a decayed average or a squashed cell."""
     if x.ndim != 2:
-        raise Undrawable("rows are wanted")
+        raise Rejected("rows are wanted")
     width = x.shape[1]
     init = (
         d.apply("zeros", shape=(width,), dtype=d.dtype)
@@ -159,7 +159,7 @@ def _scanned(d: Draft, x: Value) -> Value:
     return ys if roll < 2 else d.apply("add", ys, final) if d.stream.chance(50) else final
 
 
-def _repeated(d: Draft, x: Value) -> Value:
+def _repeated(d: ProgramBuilder, x: Value) -> Value:
     """A fixed number of damped updates towards a function of x."""
     steps = d.stream.between(2, 8)
     rate = d.stream.choice((0.1, 0.2, 0.5, 0.25))
@@ -178,10 +178,10 @@ def _repeated(d: Draft, x: Value) -> Value:
     return control_flow.fori_loop(d, steps, (start,), [(-limit, limit)], body, checked=False)[0]
 
 
-def _mapped(d: Draft, x: Value) -> Value:
+def _mapped(d: ProgramBuilder, x: Value) -> Value:
     """A function of one row, mapped over the rows."""
     if x.ndim != 2:
-        raise Undrawable("rows are wanted")
+        raise Rejected("rows are wanted")
     if d.stream.chance(50):
         w = d.argument(x.shape[1:], -1.0, 1.0)
         shared = d.stream.chance(60)
@@ -214,10 +214,10 @@ def _mapped(d: Draft, x: Value) -> Value:
     )
 
 
-def _attended(d: Draft, x: Value) -> Value:
+def _attended(d: ProgramBuilder, x: Value) -> Value:
     """Scores between rows, a softmax over them, and a weighted sum."""
     if x.ndim != 2:
-        raise Undrawable("rows are wanted")
+        raise Rejected("rows are wanted")
     n, width = x.shape
     keys = d.argument((n, width), -1.0, 1.0)
     scores = (
@@ -236,7 +236,7 @@ def _attended(d: Draft, x: Value) -> Value:
     )
 
 
-def _accumulated(d: Draft, x: Value) -> Value:
+def _accumulated(d: ProgramBuilder, x: Value) -> Value:
     """Rows gathered or summed by an index argument."""
     n = x.shape[0]
     if d.stream.chance(50):
@@ -253,7 +253,7 @@ def _accumulated(d: Draft, x: Value) -> Value:
     return grow.one_unary(d, picked)
 
 
-def _spectral(d: Draft, x: Value) -> Value:
+def _spectral(d: ProgramBuilder, x: Value) -> Value:
     """A filter in the frequency domain, or a part of the spectrum."""
     n = x.shape[-1]
     if (
@@ -264,11 +264,11 @@ def _spectral(d: Draft, x: Value) -> Value:
     return grow.tamed(d, d.apply(d.stream.choice(("fft_real", "fft_imag")), x), 12.0)
 
 
-def _smoothed(d: Draft, x: Value) -> Value:
+def _smoothed(d: ProgramBuilder, x: Value) -> Value:
     """A convolution of each row with a short kernel."""
     taps = d.argument((d.stream.choice((2, 4, 5)),), -0.5, 1.0, role="array")
     if x.shape[-1] < taps.shape[0]:
-        raise Undrawable("a row shorter than the kernel")
+        raise Rejected("a row shorter than the kernel")
     mode = d.stream.choice(("same", "valid", "same", "full"))
     if x.ndim == 1:
         return d.apply("convolve", x, taps, mode=mode)
@@ -277,14 +277,14 @@ def _smoothed(d: Draft, x: Value) -> Value:
     )[0]
 
 
-def _cumulated(d: Draft, x: Value) -> Value:
+def _cumulated(d: ProgramBuilder, x: Value) -> Value:
     name = d.stream.choice(("cumsum", "cummax", "cumlogsumexp", "cumsum"))
     if x.dtype != "float32":
         name = "cumsum"
     return grow.tamed(d, d.apply(name, x, axis=d.stream.below(x.ndim)), 12.0)
 
 
-def _stepped(d: Draft, x: Value) -> Value:
+def _stepped(d: ProgramBuilder, x: Value) -> Value:
     """One or two ordinary elementwise steps."""
     y = grow.one_unary(d, x)
     return grow.one_binary(d, y, x) if d.stream.chance(60) else grow.with_literal(d, y)

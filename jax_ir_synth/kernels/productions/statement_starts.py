@@ -2,7 +2,7 @@
 
 import math
 
-from jax_ir_synth.kernels.builder.values import Undrawable
+from jax_ir_synth.kernels.builder.values import Rejected
 from jax_ir_synth.kernels.productions import grow, several
 from jax_ir_synth.kernels.productions import idioms as f
 
@@ -179,7 +179,7 @@ def rotary(s):
     place = d.apply("arange", shape=(t,), dtype="float32")
     angles = d.apply("outer", place, freq)
     if d.dtype != "float32":
-        raise Undrawable("float32 only")
+        raise Rejected("float32 only")
     cos, sin = f.named(d.apply("cos", angles), "cos"), f.named(d.apply("sin", angles), "sin")
     f.describe(d, "Rotary position embedding.")
 
@@ -207,7 +207,7 @@ def feed_forward(s):
     """Two linear maps with an activation or a gate between."""
     d, n = s.d, s.width
     if len(s.shape) < 2 or n > 24:
-        raise Undrawable("small rows are wanted")
+        raise Rejected("small rows are wanted")
     x = s.array()
     m = d.stream.choice((4, 8, 16, 12, 2 * n))
     h = d.apply("matmul", x, s.argument((n, m), -0.5, 0.5, "weight"))
@@ -280,7 +280,7 @@ def batch_norm(s):
     """Normalised over the rows, with running statistics."""
     d, n = s.d, s.width
     if len(s.shape) < 2 or s.shape[0] < 4:
-        raise Undrawable("rows are wanted")
+        raise Rejected("rows are wanted")
     x = s.array()
     f.spreads(x)
     axes = tuple(range(len(s.shape) - 1))
@@ -439,7 +439,7 @@ def similarity(s):
     d = s.d
     x, y = s.array(), s.array()
     if x.ndim < 2 or s.width < 4:
-        raise Undrawable("rows are wanted")
+        raise Rejected("rows are wanted")
     f.spreads(x)
     f.spreads(y)
     if d.stream.chance(50):

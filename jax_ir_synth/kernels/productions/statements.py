@@ -2,7 +2,7 @@
 
 import math
 
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import grow, several
 from jax_ir_synth.kernels.productions import idioms as f
 from jax_ir_synth.kernels.productions.layers import (
@@ -93,7 +93,7 @@ def rows_kept(s):
     """Rows that have some (or all) of their elements beyond a threshold, kept or damped."""
     d, x = s.d, s.main()
     if x.ndim < 2:
-        raise Undrawable("rows are wanted")
+        raise Rejected("rows are wanted")
     middle = float(x.samples.mean() + (1.4 if d.stream.chance(50) else -1.4) * x.samples.std())
     high = d.apply("greater", x, round(middle, 1))
     some = d.apply(d.stream.choice(("any", "all")), high, axis=-1, keepdims=True)
@@ -104,7 +104,7 @@ def masked_scores(s):
     """A softmax, maximum or mean under a mask that keeps a part of each row."""
     d, x, n = s.d, s.main(), s.width
     if n < 4:
-        raise Undrawable("too short")
+        raise Rejected("too short")
     if x.ndim >= 2 and x.shape[-2] == n and d.stream.chance(70):
         ones = d.apply("ones", shape=(n, n), dtype="bool")
         mask = d.apply("tril", ones)
@@ -153,7 +153,7 @@ def clipped(s):
         [c for c in (1.0, 0.5, 2.0, 3.0, 5.0, 0.9) if 0.6 * spread < c < 1.6 * spread] or [0.0]
     )
     if not limit or abs(float(x.samples.mean())) > spread:
-        raise Undrawable("nothing to clip")
+        raise Rejected("nothing to clip")
     return d.apply(d.stream.choice(("clip", "clip", "clip", "clamp")), x, -limit, limit)
 
 
@@ -263,7 +263,7 @@ def loss(s):
     d, x = s.d, s.main()
     target = s.array(role="targets") if d.stream.chance(50) else s.main(20)
     if target is x:
-        raise Undrawable("the same value twice")
+        raise Rejected("the same value twice")
     each = f.elementwise_loss(d, x, target)
     axis = -1 if x.ndim > 1 and d.stream.chance(40) else None
     value = f.named(d.apply(d.stream.choice(("mean", "sum", "mean")), each, axis=axis), "loss")
@@ -274,7 +274,7 @@ def class_loss(s):
     """Cross entropy of logits and integer labels."""
     d, x = s.d, s.main()
     if x.ndim != 2 or not 4 <= s.width <= 64:
-        raise Undrawable("rows of logits are wanted")
+        raise Rejected("rows of logits are wanted")
     labels = s.argument(x.shape[:1], 0, s.width - 1, "labels", "int32")
     logp = d.apply("log_softmax", x, axis=-1)
     f.describe(d, "Cross entropy with integer labels.")

@@ -2,7 +2,7 @@
 
 import math
 
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import grow, several
 from jax_ir_synth.kernels.productions.idioms import describe, epsilon, named
 
@@ -115,7 +115,7 @@ def components_changed(s):
     if d.stream.chance(50):
         parts[2] = grow.with_literal(d, grow.one_binary(d, z, x))
     if len({p.shape for p in parts}) != 1:
-        raise Undrawable("components of different shapes")
+        raise Rejected("components of different shapes")
     return s.geometry.note(d.apply("stack", *d.stream.shuffled(parts), axis=-1))
 
 
@@ -150,7 +150,7 @@ def moved_to_centre(s):
     """Points about their mean."""
     v = s.vector()
     if v.ndim < 2:
-        raise Undrawable("points are wanted")
+        raise Rejected("points are wanted")
     mean = (
         s.d.apply("mean", v, axis=0)
         if s.d.stream.chance(60)
@@ -199,7 +199,7 @@ def gravity(s):
             inverse,
         )
         if cube.bound * delta.bound > 5e3:
-            raise Undrawable("gravity: too strong")
+            raise Rejected("gravity: too strong")
         pull = d.apply("mul", delta, cube)
     else:
         pull = d.claim(

@@ -2,7 +2,7 @@
 
 import math
 
-from jax_ir_synth.kernels.builder.values import Undrawable
+from jax_ir_synth.kernels.builder.values import Rejected
 from jax_ir_synth.kernels.productions import grow, several
 from jax_ir_synth.kernels.productions.idioms import describe, epsilon, gaussian, named
 
@@ -55,7 +55,7 @@ def cosine(s):
         return c
     describe(d, "Angle between two vectors.")
     if c.dtype != "float32":
-        raise Undrawable("arccos: float32 only")
+        raise Rejected("arccos: float32 only")
     limit = d.stream.choice((0.999, 0.99, 0.9999))
     c = d.claim("clip", -limit, limit, c, -limit, limit)
     return named(d.claim("arccos", 0.0, math.pi, c), "angle")
@@ -282,5 +282,5 @@ def bell(s):
 def together(s):
     a, b = s.scalar(), s.scalar()
     if a is b:
-        raise Undrawable("the same number twice")
+        raise Rejected("the same number twice")
     return grow.one_binary(s.d, a, b)

@@ -1,6 +1,6 @@
 """The steps of category `vector`: what geometry, mechanics and graphics do with vectors."""
 
-from jax_ir_synth.kernels.builder.values import Undrawable, Value
+from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import grow
 from jax_ir_synth.kernels.productions.idioms import describe, named
 from jax_ir_synth.kernels.productions.vector_algebra import (
@@ -59,7 +59,7 @@ from jax_ir_synth.kernels.productions.vector_measures import (
 def _points(s) -> Value:
     v = s.vector()
     if v.ndim < 2:
-        raise Undrawable("points are wanted")
+        raise Rejected("points are wanted")
     return v
 
 
@@ -113,7 +113,7 @@ def gathered(s):
         [v for v in s.pending if v.ndim and v.shape[0] == s.batch[0]] or [_points(s)]
     )
     if v.centred:
-        raise Undrawable("a sum that vanishes")
+        raise Rejected("a sum that vanishes")
     y = s.d.apply(s.d.stream.weighted(("mean", "sum", "max"), (5, 4, 1)), v, axis=0)
     return s.geometry.note(y) if s.is_vector(v) else y
 
@@ -121,7 +121,7 @@ def gathered(s):
 def _displacements(s) -> tuple[Value, Value]:
     x = _points(s)
     if x.shape[0] > 24:
-        raise Undrawable("too many pairs")
+        raise Rejected("too many pairs")
     d = s.d
     one, other = d.apply("expand_dims", x, axis=1), d.apply("expand_dims", x, axis=0)
     return x, named(d.apply("sub", one, other), "diff")

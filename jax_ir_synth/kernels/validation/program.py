@@ -6,7 +6,7 @@ vectors vanishes, that a clip always clips, or that rounding decides a compariso
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import KernelSource, Undrawable
+from jax_ir_synth.kernels.builder.values import KernelSource, Rejected
 from jax_ir_synth.reference.degenerate import defects
 from jax_ir_synth.reference.inputs import DTYPES, HALF
 from jax_ir_synth.reference.numpy_jax.arithmetic import Noise
@@ -25,26 +25,26 @@ _VISIBLE = 4.0
 
 
 def require_sound(source: KernelSource) -> None:
-    """Raises Undrawable where the program could not be proven, or would be a degenerate row."""
+    """Raises Rejected where the program could not be proven, or would be a degenerate row."""
     avals = [aval.described() for aval in source.in_avals]
     argnums = list(source.argnums)
     try:
         meaning, where = understood(source.python, source.name, avals, argnums)
     except (NoPoints, np.linalg.LinAlgError) as error:
-        raise Undrawable(f"trial: {error}") from error
+        raise Rejected(f"validation: {error}") from error
     for point in where:
         if any(np.abs(x).max(initial=0) > _LARGEST for x in point.outputs if x.dtype.kind == "f"):
-            raise Undrawable("trial: a result is too large")
+            raise Rejected("validation: a result is too large")
     half = next((aval.dtype for aval in source.in_avals if aval.dtype in HALF), None)
     if half is not None and not any(_keeps(meaning, point, avals, half) for point in where):
-        raise Undrawable(f"trial: at no input its results survive the rounding of {half}")
+        raise Rejected(f"validation: at no input its results survive the rounding of {half}")
     margin = _MARGIN if half is None else _MARGIN_OF_HALF
     try:
         found = defects(avals, argnums, meaning, where, margin=margin)
     except Singular as error:
-        raise Undrawable(f"trial: {error}") from error
+        raise Rejected(f"validation: {error}") from error
     if found:
-        raise Undrawable(f"trial: {'; '.join(found)}")
+        raise Rejected(f"validation: {'; '.join(found)}")
 
 
 def _keeps(meaning: Meaning, point: Point, avals: list[dict], half: str) -> bool:

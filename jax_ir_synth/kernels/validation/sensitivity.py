@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from jax_ir_synth.kernels.builder.stream import Stream
-from jax_ir_synth.kernels.builder.values import SAMPLES, Undrawable, Value, flatten
+from jax_ir_synth.kernels.builder.values import SAMPLES, Rejected, Value, flatten
 from jax_ir_synth.kernels.ops import OPS, named_by_kind
 
 _SCENARIOS = 32  # each fixes the 0-d arguments and the way that conditions without axes fall
@@ -34,21 +34,15 @@ _ENDS = np.where(
     [0.02 + 0.96 * ((_SCENARIO >> row % 4) & 1) for row in range(16)],
     _SPREAD[:16],
 )
-# Of these alone the effect of a change isn't followed yet.
-_OPAQUE = {
-    *("nanmean", "nanmax", "nanmin", "nansum", "norm_inf", "sum_where", "max_where"),
-    *("average", "quantile", "trapezoid"),
-}
-_REDUCTIONS = {op.name for op in OPS.values() if op.reduces} - _OPAQUE
 _BRANCHES, _CALLS = named_by_kind("branch"), named_by_kind("call")
 
 
-def uncertain(draft, outputs: tuple[Value, ...]) -> list[Value]:
+def find_uncertain(builder, outputs: tuple[Value, ...]) -> list[Value]:
     """The arguments that on some inputs might not matter to any output, or have a gradient of zero."""
     base = _Run()
     values = [base.value(v) for v in outputs]
     doubtful = []
-    for argument in draft.arguments:
+    for argument in builder.arguments:
         start = base.value(argument)
         step = _STEP * (argument.high - argument.low) if argument.is_float else 1.0
         run = _Run(base, argument, start + step if argument.is_float else _another(argument, start))
@@ -58,22 +52,22 @@ def uncertain(draft, outputs: tuple[Value, ...]) -> list[Value]:
     return doubtful
 
 
-def settled(draft, value: Value, put_in: Callable[[Value, Value], Value]) -> Value:
+def settle(builder, value: Value, put_in: Callable[[Value, Value], Value]) -> Value:
     """The value, with each argument that might not matter to it put in once more by `put_in(value, argument)`.
 
-    Raises Undrawable where an argument might still not matter, or the value be nearly zero or constant.
+    Raises Rejected where an argument might still not matter, or the value be nearly zero or constant.
     """
-    for argument in uncertain(draft, (value,)):
+    for argument in find_uncertain(builder, (value,)):
         if argument.dtype == "bool":
-            raise Undrawable("a mask that might not matter")
+            raise Rejected("a mask that might not matter")
         value = put_in(value, argument)
-    doubtful = uncertain(draft, (value,))
+    doubtful = find_uncertain(builder, (value,))
     if doubtful:
-        raise Undrawable(f"{doubtful} might not matter")
+        raise Rejected(f"{doubtful} might not matter")
     table = _Run().value(value).reshape(_SCENARIOS, SAMPLES)[_CORNERS:]
     largest = np.abs(table).max(axis=1)
     if ((largest < 0.03) | (np.ptp(table, axis=1) < 0.01 * largest)).sum() > 1:
-        raise Undrawable("nearly zero or constant, as some choices fall")
+        raise Rejected("nearly zero or constant, as some choices fall")
     return value
 
 
@@ -176,12 +170,15 @@ class _Run:
             return (self._frozen(value.operands[0].operands[0]) < 0) == (value.op == "isnan")
         if self.slope and not op.smooth:
             return self.base.value(value)
-        if value.op in _REDUCTIONS or not value.operands:
+        if op.reduces or not value.operands:
             whole = np.tile(value.samples, _SCENARIOS)
-            if not self.slope or not value.operands:
+            if not self.slope:
                 return whole
-            return (
-                whole + (self.value(value.operands[0]) - self.base.value(value.operands[0])).mean()
+            # What moves the elements moves their statistic about as much.
+            return whole + sum(
+                (self.value(v) - self.base.value(v)).mean()
+                for i, v in enumerate(value.operands)
+                if i not in op.select
             )
         samples = [
             self._frozen(v) if i in op.select else self.value(v)
