@@ -1,13 +1,18 @@
 """What each picture of the card shows: one function for each draws it and says it in a sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from jax_ir_synth.card import parts
 from jax_ir_synth.card.drawing import Count
 from jax_ir_synth.card.facts import Facts
-from jax_ir_synth.card.style import Theme, plain
+from jax_ir_synth.card.style import Theme, plain, several
 from jax_ir_synth.schema.splits import SPLITS
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Chart = Callable[["Figure", Theme, Facts, Mapping[str, Count]], str]
 # Rows of the map of operations.
 _OPERATIONS = 36
 _SAMENESS = {
@@ -20,7 +25,7 @@ _SAMENESS = {
 }
 
 
-def rows(figure, theme: Theme, facts: Facts, counts: Mapping[str, Count]) -> str:
+def rows(figure: "Figure", theme: Theme, facts: Facts, counts: Mapping[str, Count]) -> str:
     """Rows by category and split, as stacked bars."""
     by_category = facts.summary["rows_by_category"]
     parts.height(figure, 1.3 + 0.32 * len(by_category))
@@ -36,16 +41,17 @@ def rows(figure, theme: Theme, facts: Facts, counts: Mapping[str, Count]) -> str
         left = [start + width for start, width in zip(left, widths, strict=True)]
     parts.categories(axes, theme, "x")
     axes.set_xlabel("rows", color=theme.ink)
-    parts.title(figure, theme, "Rows by category and split")
+    by = "category and split" if len(names) > 1 else "split"
+    parts.title(figure, theme, f"Rows by {by}")
     parts.legend(figure, axes, theme)
     total = facts.summary["rows"]
     shares = ", ".join(
         f"{sum(splits[split] for splits in by_category.values()):,} {split}" for split in SPLITS
     )
-    return f"Rows by category and split, as bars: {total:,} rows, of these {shares}."
+    return f"Rows by {by}, as bars: {several(total, 'row')}, of these {shares}."
 
 
-def lengths(figure, theme: Theme, facts: Facts, counts: Mapping[str, Count]) -> str:
+def lengths(figure: "Figure", theme: Theme, facts: Facts, counts: Mapping[str, Count]) -> str:
     """Lines of Python and bytes of IR by category, as boxes from 5 to 95 %."""
     names = list(facts.lines)
     parts.height(figure, 1.5 + 0.42 * len(names))
@@ -58,7 +64,8 @@ def lengths(figure, theme: Theme, facts: Facts, counts: Mapping[str, Count]) -> 
     left.set_yticks(range(len(names)), names)
     left.set_xlim(left=0)
     left.set_xlabel("lines of Python", color=theme.ink)
-    right.set_xlabel("KiB of the CPU's StableHLO", color=theme.ink)
+    device = "CUDA" if facts.request.device == "cuda" else "the CPU"
+    right.set_xlabel(f"KiB of StableHLO for {device}", color=theme.ink)
     for axes in (left, right):
         parts.categories(axes, theme, "x")
     right.set_xscale("log", base=2)
@@ -68,14 +75,16 @@ def lengths(figure, theme: Theme, facts: Facts, counts: Mapping[str, Count]) -> 
     )
     parts.legend(figure, right, theme)
     sizes = facts.summary["sizes"]
+    column = next(iter(facts.shown.texts))
+    by = " by category" if len(names) > 1 else ""
     return (
-        f"Lengths by category, as boxes. Over all rows the median is "
+        f"Lengths{by}, as boxes. Over all rows the median is "
         f"{sizes['source_lines']['median']:g} lines of Python and "
-        f"{sizes['cpp_bytes']['median'] / 1024:.1f} KiB of IR, forward and backward together."
+        f"{sizes[f'{column}_bytes']['median'] / 1024:.1f} KiB of IR, forward and backward together."
     )
 
 
-def operations(figure, theme: Theme, facts: Facts, counts: Mapping[str, Count]) -> str:
+def operations(figure: "Figure", theme: Theme, facts: Facts, counts: Mapping[str, Count]) -> str:
     """The share of each category's rows that have an operation, as a map."""
     from matplotlib.colors import LinearSegmentedColormap
 
@@ -126,15 +135,17 @@ def operations(figure, theme: Theme, facts: Facts, counts: Mapping[str, Count]) 
     which = f"all {len(shares)} kinds"
     if len(shown) < len(shares):
         which = f"the {len(shown)} of {len(shares)} kinds that differ most"
-    parts.title(figure, theme, f"Operations reached, in % of a category's rows ({which})")
+    of = "a category's rows" if len(names) > 1 else "the rows"
+    parts.title(figure, theme, f"Operations reached, in % of {of} ({which})")
+    whose = "the rows of each category" if len(names) > 1 else "the rows"
     return (
-        f"A map of the operations that the rows of each category reach: "
+        f"A map of the operations that {whose} reach: "
         f"{len(shown)} of {len(shares)} kinds of stablehlo and chlo operations."
     )
 
 
-def devices(figure, theme: Theme, facts: Facts, counts: Mapping[str, Count]) -> str:
-    """Which rows' CPU and CUDA text differ, and which operations stand on one side alone."""
+def devices(figure: "Figure", theme: Theme, facts: Facts, counts: Mapping[str, Count]) -> str:
+    """Which rows' CPU and CUDA texts differ, and which operations one side alone has."""
     differ = facts.summary["cpu_cuda_differ"]
     names, sides = list(differ), facts.sides
     total = sum(part["rows"] for part in differ.values())
@@ -178,30 +189,20 @@ def devices(figure, theme: Theme, facts: Facts, counts: Mapping[str, Count]) -> 
                     color=theme.faint,
                 )
     parts.categories(right, theme, "")
-    if ordered:
-        right.set_xlim(-total * 1.15, total * 1.15)
-        right.spines["left"].set_visible(False)
-        right.axvline(0, color=theme.faint, linewidth=1)
-        right.set_xlabel("rows with it on one side alone", color=theme.ink)
-        parts.legend(figure, right, theme)
-    else:
-        right.set_axis_off()
-        right.text(
-            *(0.5, 0.5, "no row differs"),
-            transform=right.transAxes,
-            ha="center",
-            color=theme.ink,
-            fontsize=parts.TEXT,
-        )
+    right.set_xlim(-total * 1.15, total * 1.15)
+    right.spines["left"].set_visible(False)
+    right.axvline(0, color=theme.faint, linewidth=1)
+    right.set_xlabel("rows with it on one side alone", color=theme.ink)
+    parts.legend(figure, right, theme)
     parts.title(figure, theme, "How the CPU's StableHLO and CUDA's differ")
     every = sum(part["of"] for part in differ.values())
     return (
-        f"How CPU and CUDA differ: the texts of {total:,} of {every:,} rows; "
-        f"{len(sides)} kinds of operations and calls stand on one side alone."
+        f"How CPU and CUDA differ: in {total:,} of {every:,} rows; "
+        f"{len(sides)} kinds of operations and calls are on one side alone."
     )
 
 
-def deduplication(figure, theme: Theme, facts: Facts, counts: Mapping[str, Count]) -> str:
+def deduplication(figure: "Figure", theme: Theme, facts: Facts, counts: Mapping[str, Count]) -> str:
     """Candidates drawn and rows kept by category; rows that are distinct in each sense."""
     names = list(counts)
     parts.height(figure, 1.5 + 0.32 * max(len(names), len(_SAMENESS)))
@@ -213,8 +214,8 @@ def deduplication(figure, theme: Theme, facts: Facts, counts: Mapping[str, Count
     start = [0] * len(names)
     for label, widths, colour in (
         ("kept", kept, theme.series[0]),
-        ("skeleton stands already", alike, theme.series[1]),
-        ("program stands already", same, theme.series[2]),
+        ("skeleton is there already", alike, theme.series[1]),
+        ("program is there already", same, theme.series[2]),
     ):
         left.barh(names, widths, left=start, height=0.7, color=colour, label=label)
         start = [first + width for first, width in zip(start, widths, strict=True)]
@@ -244,16 +245,25 @@ def deduplication(figure, theme: Theme, facts: Facts, counts: Mapping[str, Count
     parts.legend(figure, left, theme)
     candidates = sum(count.candidates for count in counts.values())
     return (
-        f"What was deduplicated: {candidates:,} candidates drawn, {total:,} rows kept, "
-        f"{distinct['skeleton_hash']:,} skeletons among them."
+        f"What was deduplicated: {several(candidates, 'candidate')} drawn, {several(total, 'row')} "
+        f"kept, {several(distinct['skeleton_hash'], 'skeleton')} among them."
     )
 
 
 # By the names that files have and the card's template uses.
-CHARTS = {
+CHARTS: dict[str, Chart] = {
     "rows": rows,
     "deduplication": deduplication,
     "lengths": lengths,
     "operations": operations,
     "devices": devices,
 }
+
+
+def charts_of(facts: Facts) -> dict[str, Chart]:
+    """The charts that show something of these rows."""
+    charts = dict(CHARTS)
+    # Rows for one device have nothing to compare, and those of many categories are all alike.
+    if not facts.sides:
+        charts.pop("devices", None)
+    return charts

@@ -1,13 +1,14 @@
-"""Checks of a written card: it parses, says of the YAML what was meant, and has its pictures."""
+"""Checks of a written card: its YAML is read as it was meant, and its pictures are there."""
 
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from jax_ir_synth.card.errors import CardError
 from jax_ir_synth.storage.repository.layout import DEFAULT, PICTURES, README
 
-# What the Hub knows, as huggingface_hub's `DatasetCardData` lists it.
+# The values that the Hub knows, as huggingface_hub's `DatasetCardData` lists it.
 KNOWN = {
     "annotations_creators": {
         *("found", "crowdsourced", "expert-generated", "machine-generated", "no-annotation"),
@@ -26,11 +27,15 @@ KNOWN = {
 _LINK = re.compile(rf"\b{PICTURES}/([\w.-]+)")
 
 
-def check(folder: Path, metadata: Mapping) -> None:
-    """Raises CardError for a card in `folder` that isn't what it should be.
+def check(folder: Path, metadata: Mapping[str, Any]) -> None:
+    """Checks the card in a folder.
 
     Args:
+      folder: with README.md and pictures/.
       metadata: what its YAML must say.
+
+    Raises:
+      CardError: the card isn't what it should be.
     """
     from datasets.info import DatasetInfosDict
     from datasets.utils.metadata import MetadataConfigs
@@ -68,8 +73,8 @@ def check_pictures(text: str, folder: Path) -> None:
         raise CardError(f"the card doesn't show the picture {min(there - named)}")
 
 
-def _plain(value):
-    """Without the difference between a list and a tuple, and with what is left out as None."""
+def _plain(value: Any) -> Any:
+    """The value with lists for tuples, and without keys whose value is None."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple):

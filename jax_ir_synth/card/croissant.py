@@ -6,13 +6,17 @@ be read by it from a disk too.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from jax_ir_synth import __version__
 from jax_ir_synth.card.facts import Facts
 from jax_ir_synth.card.metadata import PRETTY_NAME, general
 from jax_ir_synth.storage.repository.tables import Subset
+
+if TYPE_CHECKING:
+    import pyarrow
 
 _PARQUET = "application/x-parquet"
 _LICENSE = "https://www.apache.org/licenses/LICENSE-2.0"
@@ -21,15 +25,18 @@ _SPLIT = r"^(?:.*/)?(\w+)-\d+-of-\d+\.parquet$"
 
 
 def text(facts: Facts, subsets: Sequence[Subset], folder: Path, card: str, repo: str | None) -> str:
-    """The JSON text. A record set for each config, with a field for each column and the split.
+    """The JSON text: a record set for each config, with a field for each column and the split.
 
     Args:
-      facts: of the rows.
-      subsets: with their Parquet files in `folder`.
-      card: the card's text, whose BibTeX is the citation here too.
+      facts: what the rows say.
+      subsets: those that have Parquet files in `folder`.
+      folder: the repository.
+      card: the card's text; its BibTeX is the citation here, too.
       repo: the Hub's repository, for its address.
 
-    Raises ImportError without mlcroissant, CardError where it finds the description invalid.
+    Raises:
+      ImportError: mlcroissant isn't installed.
+      CardError: it finds the description invalid.
     """
     import mlcroissant
 
@@ -73,7 +80,7 @@ def _files(config: str) -> str:
     return f"{config}-parquet"
 
 
-def _file(mlcroissant, context, folder: Path, name: str):
+def _file(mlcroissant: Any, context: Any, folder: Path, name: str) -> Any:
     with open(folder / name, "rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return mlcroissant.FileObject(
@@ -87,10 +94,10 @@ def _file(mlcroissant, context, folder: Path, name: str):
     )
 
 
-def _record_set(mlcroissant, context, config: str):
+def _record_set(mlcroissant: Any, context: Any, config: str) -> Any:
     from jax_ir_synth.schema.columns import MEANINGS, SCHEMA
 
-    def source(transforms=(), **extract):
+    def source(transforms: Iterable[Any] = (), **extract: Any) -> Any:
         return mlcroissant.Source(
             ctx=context,
             file_set=_files(config),
@@ -120,7 +127,15 @@ def _record_set(mlcroissant, context, config: str):
     return mlcroissant.RecordSet(ctx=context, id=config, name=config, fields=fields)
 
 
-def _field(mlcroissant, context, id: str, arrow, column: str, source, part: str | None = None):
+def _field(
+    mlcroissant: Any,
+    context: Any,
+    id: str,
+    arrow: "pyarrow.DataType",
+    column: str,
+    source: Callable[..., Any],
+    part: str | None = None,
+) -> Any:
     """The field of a column, or of a part of the structs that a column is a list of."""
     import pyarrow.types as types
 

@@ -1,8 +1,8 @@
-"""What a seed gives: the candidates of its plan, and whole rows made anew to be compared."""
+"""What a seed gives: the candidates of its plan, and complete rows made anew for comparison."""
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jax_ir_synth.card.errors import CardError
 from jax_ir_synth.generate.defects import Defect
@@ -11,7 +11,7 @@ from jax_ir_synth.request.config import Request
 
 # Of a skeleton's hash, as the plan keeps it.
 _DIGITS = 16
-# What may have been another, where a row made anew isn't the saved one.
+# What to check where a row made anew isn't the saved one.
 _WHY = "is the seed right, and are package, jax, numpy and scipy those that made the rows?"
 
 
@@ -58,24 +58,34 @@ class Redrawn:
         return candidate
 
     def check_skeletons(self, skeletons: Mapping[int, str]) -> None:
-        """Raises CardError unless these hashes, by id, are those of the seed's programs.
+        """Compares the rows' skeleton hashes, by id, with those of the seed's programs.
 
-        Of a row that has none it must be shown that it is one that is left out (see `defects`).
+        A row that has none must be one that is left out, see `defects`; that is tried.
+
+        Raises:
+          CardError: one of them is another, or a row is missing.
         """
         for number, place in sorted(self.places.items()):
             candidate, _ = self._plans[place.category].row(place.index)
             if number not in skeletons:
                 self._check_left_out(place)
                 continue
-            planned = f"{self._drawn[place.category][candidate].skeleton:0{_DIGITS}x}"
+            found = self._drawn[place.category][candidate]
+            # The plan names no candidate that couldn't be drawn.
+            assert isinstance(found, Drawn)
+            planned = f"{found.skeleton:0{_DIGITS}x}"
             if skeletons[number][:_DIGITS] != planned:
                 raise CardError(
                     f"row {number} is not that of seed {self._request.seed}: its skeleton_hash "
                     f"begins with {skeletons[number][:_DIGITS]}, not {planned}; {_WHY}"
                 )
 
-    def check_rows(self, saved: Iterable[Mapping]) -> int:
-        """Makes each row anew. Returns how many; raises CardError unless all bytes are the same."""
+    def check_rows(self, saved: Iterable[Mapping[str, Any]]) -> int:
+        """Makes each row anew, and compares it; returns how many they were.
+
+        Raises:
+          CardError: one differs in a byte.
+        """
         number = 0
         for row in saved:
             place = self.places[row["id"]]
@@ -91,7 +101,7 @@ class Redrawn:
             number += 1
         return number
 
-    def _remake(self, place: Place) -> dict | Defect:
+    def _remake(self, place: Place) -> dict[str, Any] | Defect:
         # Late, since it brings jax.
         from jax_ir_synth.generate.rows import make_or_leave_out
 
@@ -127,5 +137,5 @@ def spread(categories: Mapping[int, str], number: int) -> list[int]:
     return sorted(chosen)
 
 
-def _bytes(value) -> bytes:
+def _bytes(value: object) -> bytes:
     return json.dumps(value, sort_keys=True).encode()

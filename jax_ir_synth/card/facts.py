@@ -4,7 +4,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jax_ir_synth.card.errors import CardError
 from jax_ir_synth.generate.plan import places
@@ -14,32 +14,33 @@ from jax_ir_synth.request.config import ALL, Request
 from jax_ir_synth.schema.row_view import IR_COLUMNS, RowView
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.schema.verification import UNVERIFIED
+from jax_ir_synth.show.parts import COLUMNS_OF_DEVICE
 from jax_ir_synth.show.samples import Chooser, require_columns
 from jax_ir_synth.storage.dataset_reader import DatasetError, open_saved
 
-# The row that a card shows whole: lines of Python, the shortest IR among those.
+# The row that a card shows in full: lines of Python; of those the row with the shortest IR.
 _SHOWN_LINES = range(4, 9)
 _CALLED = re.compile(r"custom_call @([\w.$-]+)")
 
 
 class Facts(NamedTuple):
-    """All that is read off the rows.
+    """All that a card says of the rows themselves.
 
     Attributes:
-      request: what asks for these very rows, but for the seed, which they don't tell.
+      request: what asks for these very rows; the seed alone can't be read from them.
       summary: see `stats.figures.Figures.summary`.
-      shown: the row to show whole.
+      shown: the row to show in full.
       samples: one row of each category.
       lines: by category, each row's lines of Python.
-      sizes: by category, then `forward` and `backward`, bytes of the CPU's StableHLO.
-      sides: by operation, rows in which it stands in the text of `cpp` alone, of `cuda` alone.
+      sizes: by category, then `forward` and `backward`, bytes of the first device's StableHLO.
+      sides: by operation, in how many rows the text of `cpp` alone has it, and of `cuda` alone.
       categories: each row's category by its id.
-      skeletons: by id, each row's skeleton_hash; also of rows that the card isn't about.
-      splits: by subset, then split, how many rows; of the subsets that the card is about.
+      skeletons: by id, each row's skeleton_hash; also of rows that the card doesn't describe.
+      splits: by subset, then split, how many rows; of the subsets that the card describes.
     """
 
     request: Request
-    summary: dict
+    summary: dict[str, Any]
     shown: RowView
     samples: dict[str, RowView]
     lines: dict[str, list[int]]
@@ -51,13 +52,20 @@ class Facts(NamedTuple):
 
 
 def gather(path: Path, seed: int, subsets: Collection[str] | None = None) -> Facts:
-    """Reads a saved dataset. Raises DatasetError and CardError, ValueError for a seed that is none.
+    """Reads a saved dataset.
 
-    The rows must be whole, keep the project's promises (see `audit`), have StableHLO for both
-    devices, and be all of a config's first rows, in any order.
+    The rows must be complete, keep the project's promises (see `audit`), have StableHLO for the
+    same devices, and be all of a config's first rows, in any order.
 
     Args:
-      subsets: those that the card is about: only their rows count in its figures. By default all.
+      path: see `dataset_reader.open_saved`.
+      seed: of the rows; it isn't checked here.
+      subsets: those that the card describes. Only their rows count in its figures; by default all.
+
+    Raises:
+      DatasetError: there is no dataset at `path`.
+      CardError: its rows can't be described; one line.
+      ValueError: `seed` is out of range.
     """
     from jax_ir_synth.terminal.progress import progress
 
@@ -82,30 +90,31 @@ class _Gathered:
         self._subsets = subsets
         self._figures = Figures()
         self._chooser = Chooser()
-        self._shown = None
-        self._lines = defaultdict(list)
-        self._sizes = defaultdict(lambda: {"forward": [], "backward": []})
-        self._sides = defaultdict(Counter)
+        self._shown: RowView | None = None
+        self._lines: dict[str, list[int]] = defaultdict(list)
+        self._sizes: dict[str, dict[str, list[int]]] = defaultdict(
+            lambda: {"forward": [], "backward": []}
+        )
+        self._sides: dict[str, Counter[str]] = defaultdict(Counter)
         self._categories: dict[int, str] = {}
         self._skeletons: dict[int, str] = {}
-        self._split_rows = Counter()
-        # What the rows' headers say, and whether they were verified; the same for all.
-        self._kind: tuple | None = None
+        self._split_rows: Counter[tuple[str, str]] = Counter()
+        # The same for all rows.
+        self._kind: _Kind | None = None
 
     def add(self, view: RowView) -> None:
         row = view.row
         number = row["id"]
-        missing = [name for name in IR_COLUMNS if row[name] is None]
-        if missing:
-            raise CardError(f"row {number} has no {missing[0]}: a card needs rows for both devices")
-        if len(view.columns) < len(IR_COLUMNS):
+        if not view.texts:
+            raise CardError(f"row {number} has neither {' nor '.join(IR_COLUMNS)}")
+        if len(view.columns) < len(view.texts):
             raise CardError(
                 f"row {number} has no StableHLO: a card needs it, alone or among others"
             )
         kind = _kind(view)
         if kind != (self._kind or kind):
             raise CardError(
-                f"row {number} is of another dialect, target or proof than those before"
+                f"row {number} has another device, dialect, target or proof than those before"
             )
         self._kind = kind
         category = view.category
@@ -121,7 +130,7 @@ class _Gathered:
             fault = self._figures.faults[0]
             raise CardError(f"row {fault.id} breaks a promise ({fault.check}): {fault.reason}")
         self._chooser.add(view)
-        self._shown = min(filter(None, (self._shown, view)), key=_unfit)
+        self._shown = min((self._shown or view, view), key=_unfit)
         self._lines[category].append(view.facts.lines)
         for part, sizes in self._sizes[category].items():
             sizes.append(len(getattr(view.ir, part).encode()))
@@ -142,9 +151,12 @@ class _Gathered:
                 self._sides[operation][name] += 1
 
     def facts(self, seed: int) -> Facts:
+        """What was gathered, for rows of this seed."""
+        if self._shown is None or self._kind is None:
+            raise CardError(f"no row is of {', '.join(self._subsets or (ALL,))}")
         present = [category for category in CATEGORIES if category in self._lines]
         return Facts(
-            request=self._request(seed),
+            request=self._request(seed, self._kind),
             summary=self._figures.summary(),
             shown=self._shown,
             samples=self._chooser.choose(),
@@ -164,9 +176,8 @@ class _Gathered:
             splits=self._splits(present),
         )
 
-    def _request(self, seed: int) -> Request:
+    def _request(self, seed: int, kind: "_Kind") -> Request:
         present = set(self._categories.values())
-        dialects, target, verify = self._kind
         category = min(present) if len(present) == 1 else ALL
         last = max(self._categories)
         request = Request(
@@ -175,9 +186,7 @@ class _Gathered:
             # Up to the last row; those before it that aren't here were left out, or else the seed
             # gives them: see `drawing.Redrawn`.
             count=1 + (last if category == ALL else last // len(CATEGORIES)),
-            dialect=dialects,
-            target=target,
-            verify=verify,
+            **kind._asdict(),
         )
         planned = {place.id: place.category for place in places(request)}
         for number in sorted(self._categories):
@@ -205,28 +214,41 @@ class _Gathered:
         }
 
 
-def _kind(view: RowView) -> tuple:
-    """Dialects, targets and whether it was verified, as a request has them."""
+class _Kind(NamedTuple):
+    """What a row's headers say, and whether it was verified, as a request has them."""
+
+    device: str
+    dialect: str | tuple[str, ...]
+    target: str | tuple[str, ...] | None
+    verify: bool
+
+
+def _kind(view: RowView) -> _Kind:
+    filled = tuple(view.texts)
+    device = next(name for name, columns in COLUMNS_OF_DEVICE.items() if columns == filled)
     sections = view.sections.values()
-    dialects = next(tuple(section.dialect for section in part) for part in sections)
+    dialects = choices.pack_names([section.dialect for section in next(iter(sections))])
+    # Each row has StableHLO, see `add`.
+    assert dialects is not None
     named = {
         re.split("[+:]", section.target)[0]
         for part in sections
         for section in part
         if section.target
     }
-    return (
-        choices.pack_names(dialects),
+    return _Kind(
+        device,
+        dialects,
         choices.pack_names(tuple(name for name in targets.TARGETS if name in named)),
         view.row["verified"] != UNVERIFIED,
     )
 
 
 def _unfit(view: RowView) -> tuple[bool, int, int]:
-    """How little a row is fit to be shown whole."""
+    """How little a row is fit to be shown in full."""
     return (
         view.facts.lines not in _SHOWN_LINES,
-        len(view.row["cpp"]),
+        len(next(iter(view.texts.values()))),
         view.row["id"],
     )
 
@@ -235,8 +257,12 @@ def _place(category: str | None) -> str:
     return "missing" if category is None else f"of {category}"
 
 
-def rows_of(path: Path, ids: list[int]) -> list[dict]:
-    """The saved rows of these ids. Raises DatasetError."""
+def rows_of(path: Path, ids: list[int]) -> list[dict[str, Any]]:
+    """The saved rows of these ids, in this order.
+
+    Raises:
+      DatasetError: one of them isn't there any more.
+    """
     wanted = set(ids)
     found = {row["id"]: row for row, _ in open_saved(path).rows if row["id"] in wanted}
     missing = wanted - found.keys()

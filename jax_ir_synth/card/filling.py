@@ -3,18 +3,24 @@
 import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jax_ir_synth import __version__
 from jax_ir_synth.card.drawing import Count
 from jax_ir_synth.card.errors import CardError
 from jax_ir_synth.card.facts import Facts
 from jax_ir_synth.card.metadata import PRETTY_NAME
-from jax_ir_synth.request.config import ALL, DEFAULTS
+from jax_ir_synth.card.style import several
+from jax_ir_synth.request.config import ALL, DEFAULTS, Request
+
+if TYPE_CHECKING:
+    import pyarrow
 
 TEMPLATE = "template.md"
 _OUTPUT = "data/rows.parquet"
-# What nobody may find in a card: huggingface_hub's word for a gap, and marks of unfilled fields.
+# How the text calls an IR column's device.
+_DEVICES = {"cpp": "the CPU", "cuda": "CUDA"}
+# What no card may have: huggingface_hub's word for a gap, and marks of unfilled fields.
 _GAPS = re.compile(r"\[More Information Needed\]|\{\{|\{%|\bTODO\b|\bFIXME\b")
 
 
@@ -29,23 +35,24 @@ def fill(
     facts: Facts,
     counts: Mapping[str, Count],
     remade: int,
-    metadata: Mapping,
+    metadata: Mapping[str, Any],
     pictures: Sequence[Picture],
     repo: str | None,
     template: str | None = None,
 ) -> str:
-    """The whole README.md.
+    """The complete README.md.
 
     Args:
       facts: what the rows say.
       counts: of each category's candidates, see `drawing.Redrawn`.
       remade: how many rows were made anew and were the same.
-      metadata: the YAML, whole.
-      pictures: those that there are, by the names that the template has for them.
-      repo: the repository on the Hub, where there is one.
+      metadata: the complete YAML.
+      pictures: those that there are; the template shows no other.
+      repo: the repository on the Hub, if there is one.
       template: another text than the package's own.
 
-    Raises CardError for a field that the template has and nothing fills, or a gap in the text.
+    Raises:
+      CardError: nothing fills a field of the template, or the text has a gap.
     """
     import jinja2
     from huggingface_hub import DatasetCardData
@@ -61,7 +68,7 @@ def fill(
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters |= {"percent": tables.format_share, "several": _several}
+    environment.filters |= {"percent": tables.format_share, "several": several}
     try:
         body = environment.from_string(template).render(
             _fields(facts, counts, remade, pictures, repo)
@@ -81,7 +88,7 @@ def _fields(
     remade: int,
     pictures: Sequence[Picture],
     repo: str | None,
-) -> dict:
+) -> dict[str, Any]:
     from jax_ir_synth import kernels
     from jax_ir_synth.generate.fingerprint import PACKAGE, sources_digest, versions
     from jax_ir_synth.request.choices import unpack_names
@@ -90,19 +97,24 @@ def _fields(
     from jax_ir_synth.schema.verification import OF_STABLEHLO, RUN_BY
     from jax_ir_synth.stats import tables
 
-    summary, request = facts.summary, facts.request
+    summary, request, shown = facts.summary, facts.request, facts.shown
+    filled = list(shown.texts)
     differ = summary["cpu_cuda_differ"]
     return {
         "title": PRETTY_NAME,
         "repo": repo,
         "rows": summary["rows"],
         "drawn": len(facts.skeletons),
+        "left_out": request.count - len(facts.skeletons),
         "request": request,
+        "devices": [_DEVICES[column] for column in filled],
+        "others": [name for name in unpack_names(request.dialect) if name != "stablehlo"],
+        "column": filled[0],
         "configs": facts.splits,
         "every": ALL if ALL in facts.splits else None,
         "default": next(iter(facts.splits)),
-        "shown": facts.shown,
-        "shown_ir": write_sections(facts.shown.ir),
+        "shown": shown,
+        "shown_ir": write_sections(shown.ir),
         "columns": [(field.name, _type(field.type), MEANINGS[field.name]) for field in SCHEMA],
         "categories": [
             {
@@ -140,7 +152,7 @@ def _fields(
     }
 
 
-def _command(request) -> str:
+def _command(request: Request) -> str:
     """The command that writes the rows, with every flag that isn't the default."""
     flags = [f"--config {request.category}"] if request.category != ALL else []
     flags += _flags(request)
@@ -149,7 +161,9 @@ def _command(request) -> str:
     return f"python -m jax_ir_synth {' '.join(flags)} --output {_OUTPUT}"
 
 
-def _publish(request, repo: str | None, subsets: Mapping) -> str | None:
+def _publish(
+    request: Request, repo: str | None, subsets: Mapping[str, Mapping[str, int]]
+) -> str | None:
     """The command that makes the same rows and publishes the same subsets, where there is one."""
     # It proves each row.
     if repo is None or not request.verify:
@@ -160,18 +174,18 @@ def _publish(request, repo: str | None, subsets: Mapping) -> str | None:
     return f"python -m jax_ir_synth.publish {repo} {' '.join(flags)}"
 
 
-def _flags(request) -> list[str]:
+def _flags(request: Request) -> list[str]:
     from jax_ir_synth.request.choices import unpack_names
 
     flags = [f"--count {request.count}", f"--seed {request.seed}"]
-    for name in ("dialect", "target"):
+    for name in ("device", "dialect", "target"):
         if getattr(request, name) != DEFAULTS[name]:
             flags.append(f"--{name} {','.join(unpack_names(getattr(request, name)))}")
     return flags
 
 
-def _arguments(request) -> str:
-    """What `load_dataset` takes beside the name of the package to give the rows."""
+def _arguments(request: Request) -> str:
+    """The arguments of `load_dataset`, after the name of the package, that give the rows."""
     given = {name: getattr(request, name) for name in DEFAULTS}
     named = [
         f"{name}={value!r}"
@@ -181,7 +195,7 @@ def _arguments(request) -> str:
     return ", ".join([repr(request.category), *named]).replace("'", '"')
 
 
-def _type(arrow) -> str:
+def _type(arrow: "pyarrow.DataType") -> str:
     """An Arrow type in few words."""
     import pyarrow.types as types
 
@@ -189,11 +203,6 @@ def _type(arrow) -> str:
         inner = arrow.value_type
         return "list of structs" if types.is_struct(inner) else f"list of {inner}"
     return str(arrow)
-
-
-def _several(number: int, one: str, more: str | None = None) -> str:
-    """`1 row`, `1,500 rows`."""
-    return f"{number:,} {one if number == 1 else more or one + 's'}"
 
 
 def _outside_of_code(text: str) -> str:

@@ -1,6 +1,7 @@
 """The card's YAML: what the Hub and `load_dataset` read of it."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from jax_ir_synth.card.errors import CardError
 from jax_ir_synth.card.facts import Facts
@@ -22,10 +23,10 @@ OF_FILES = ("configs", "dataset_info")
 PRETTY_NAME = "JAX IR Synth"
 
 
-def general(facts: Facts) -> dict:
-    """All keys but those of the data files. The values are those that the Hub knows.
+def general(facts: Facts) -> dict[str, Any]:
+    """All keys but those of the data files, with values that the Hub knows.
 
-    They are listed in huggingface_hub's `DatasetCardData`, and for `task_categories` among the
+    Those are listed in huggingface_hub's `DatasetCardData`, and for `task_categories` among the
     Hub's tasks; `code` is the Hub's own word for the language of programs.
     """
     return {
@@ -49,17 +50,20 @@ def general(facts: Facts) -> dict:
             "code",
             "code-generation",
             "python",
-            "cuda",
+            *(["cuda"] if facts.request.device != "cpu" else []),
             "automatic-differentiation",
             "synthetic",
         ],
     }
 
 
-def check_given(given: Mapping, facts: Facts) -> None:
-    """Raises CardError unless what was given for the files tells of these rows.
+def check_given(given: Mapping[str, Any], facts: Facts) -> None:
+    """Compares what was given for the files with the rows.
 
-    It may be of some of the subsets only; see `repository.metadata.make_card_data`.
+    It may describe some of the subsets only; see `repository.metadata.make_card_data`.
+
+    Raises:
+      CardError: they don't agree.
     """
     for key in OF_FILES:
         if not isinstance(given.get(key), list) or not given[key]:

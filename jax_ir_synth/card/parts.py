@@ -1,29 +1,35 @@
-"""What the charts are put together from: headings, bars with names, boxes, text in bars."""
+"""The parts of charts: headings, bars with names, boxes, text in bars."""
 
 import statistics
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from jax_ir_synth.card.style import Theme, plain
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 _WIDTH = 8
-# What headings, legend and one bar need.
+# Inches for headings, legend and one bar.
 _LEAST = 2.8
 # Points.
 TEXT, SMALL = 10, 9
 
 
-def height(figure, inches: float) -> None:
+def height(figure: "Figure", inches: float) -> None:
     """Sets the size: a page shows the width 800 pixels wide, so that a point is 1.4 of them."""
     figure.set_size_inches(_WIDTH, max(inches, _LEAST))
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
+    figure.set_layout_engine("constrained", w_pad=0.1, h_pad=0.1)
 
 
-def title(figure, theme: Theme, text: str) -> None:
+def title(figure: "Figure", theme: Theme, text: str) -> None:
     """A heading over the whole figure."""
     figure.suptitle(text, color=theme.ink, fontsize=12, fontweight="bold")
 
 
-def legend(figure, axes, theme: Theme) -> None:
-    """What the axes' colours mean, below all."""
+def legend(figure: "Figure", axes: "Axes", theme: Theme) -> None:
+    """What the axes' colours mean, at the bottom."""
     figure.legend(
         *axes.get_legend_handles_labels(),
         loc="outside lower center",
@@ -34,22 +40,29 @@ def legend(figure, axes, theme: Theme) -> None:
     )
 
 
-def categories(axes, theme: Theme, grid: str) -> None:
-    """Axes whose rows have names, the first of them at the top; across go counts."""
+def categories(axes: "Axes", theme: Theme, grid: Literal["", "x"]) -> None:
+    """Lays out axes whose rows have names, the first at the top, and whose x-axis has counts."""
     from matplotlib.ticker import MaxNLocator
 
     axes.set_facecolor(theme.ground)
     plain(axes, theme, grid)
     axes.tick_params(labelsize=TEXT)
     axes.tick_params(axis="y", length=0)
-    axes.xaxis.label.set_size(TEXT)
+    axes.xaxis.label.set_fontsize(TEXT)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.xaxis.set_major_formatter(lambda value, _: f"{abs(value):,g}")
     if not axes.yaxis_inverted():
         axes.invert_yaxis()
 
 
-def boxes(axes, theme: Theme, values: list, colour: str, offset: float, width: float) -> None:
+def boxes(
+    axes: "Axes",
+    theme: Theme,
+    values: Sequence[Sequence[float]],
+    colour: str,
+    offset: float,
+    width: float,
+) -> None:
     """For each list the middle half as a box, 5 to 95 % as a line, the median as a dot."""
     line = {"color": colour, "linewidth": 1.2}
     axes.boxplot(
@@ -76,12 +89,12 @@ def boxes(axes, theme: Theme, values: list, colour: str, offset: float, width: f
     )
 
 
-def inside(axes, colour: str, x: float, y: float, text: str) -> None:
+def inside(axes: "Axes", colour: str, x: float, y: float, text: str) -> None:
     """Text in a bar of that colour."""
     axes.text(x, y, text, ha="center", va="center_baseline", fontsize=SMALL, color=on(colour))
 
 
-def on(colour) -> str:
+def on(colour: Any) -> str:
     """Black or white, whichever is better read on a colour (by WCAG's relative luminance)."""
     from matplotlib.colors import to_rgb
 

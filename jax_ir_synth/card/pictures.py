@@ -2,11 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jax_ir_synth.card import charts, style
 from jax_ir_synth.card.drawing import Count
 from jax_ir_synth.card.facts import Facts
 from jax_ir_synth.card.filling import Picture
+
+if TYPE_CHECKING:
+    import numpy.typing
+    from matplotlib.figure import Figure
 
 # Two pixels of the file for one of a page that shows it 800 wide.
 _DOTS_AN_INCH = 200
@@ -14,13 +19,19 @@ _COLOURS = 256
 
 
 def draw(facts: Facts, counts: Mapping[str, Count], folder: Path) -> list[Picture]:
-    """Draws all charts into `folder`, as `NAME-light.png` and `NAME-dark.png`; tells what they are.
+    """Draws the charts into `folder`, as `NAME-light.png` and `NAME-dark.png`.
 
-    The same figures give the same bytes, with one version of matplotlib. Raises ImportError.
+    The same figures give the same bytes, with one version of matplotlib.
+
+    Returns:
+      Their names, with what each shows.
+
+    Raises:
+      ImportError: matplotlib isn't installed.
     """
     pyplot = style.load()
     made = []
-    for name, chart in charts.CHARTS.items():
+    for name, chart in charts.charts_of(facts).items():
         for theme in style.THEMES:
             figure = pyplot.figure(layout="constrained", facecolor=theme.ground)
             try:
@@ -37,13 +48,15 @@ def file_of(name: str, theme: style.Theme) -> str:
     return f"{name}-{theme.name}.png"
 
 
-def _save(figure, path: Path) -> None:
+def _save(figure: "Figure", path: Path) -> None:
     import numpy
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 
     figure.set_dpi(_DOTS_AN_INCH)
-    figure.canvas.draw()
-    pixels = Image.fromarray(numpy.asarray(figure.canvas.buffer_rgba())).convert("RGB")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    pixels = Image.fromarray(numpy.asarray(canvas.buffer_rgba())).convert("RGB")
     # Flat colours and edges between them: a palette has them, and takes a third of the bytes. The
     # method is the one that keeps rare colours too.
     method = Image.Quantize.MAXCOVERAGE
@@ -52,21 +65,23 @@ def _save(figure, path: Path) -> None:
     reduced.save(path, format="PNG", optimize=True)
 
 
-def _exact(pixels, indices):
-    """The palette in which each entry is the commonest of the colours that it stands for.
+def _exact(
+    pixels: "numpy.typing.NDArray[numpy.uint8]", indices: "numpy.typing.NDArray[numpy.uint8]"
+) -> "numpy.typing.NDArray[numpy.uint8]":
+    """The palette in which each entry is the most frequent of the colours that it replaces.
 
-    So all that is flat, the ground above all, has the very colour that was asked for.
+    So all that is flat, such as the ground, has the very colour that was drawn.
     """
     import numpy
 
-    # Index and colour in one number each: those are sorted in a tenth of the time.
+    # Index and colour in one number each, which are sorted in a tenth of the time.
     packed = indices.astype(numpy.uint32)
     for channel in range(3):
-        packed = packed << 8 | pixels[..., channel]
+        packed = (packed << 8 | pixels[..., channel]).astype(numpy.uint32)
     kinds, counts = numpy.unique(packed, return_counts=True)
     kinds = kinds[numpy.argsort(counts, kind="stable")]
     palette = numpy.zeros((_COLOURS, 3), numpy.uint8)
     for channel, shift in enumerate((16, 8, 0)):
-        # Where an index comes again, the last one stands: the commonest.
+        # Where an index comes again, the last one is kept, which is the most frequent.
         palette[kinds >> 24, channel] = kinds >> shift & 255
     return palette

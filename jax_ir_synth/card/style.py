@@ -1,6 +1,9 @@
-"""How pictures look: colours for light and dark pages; matplotlib set up to give equal bytes."""
+"""How pictures look: colours for light and dark pages, and matplotlib set up for equal bytes."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 class Theme(NamedTuple):
@@ -44,7 +47,7 @@ THEMES = (LIGHT, DARK)
 NEUTRAL = Theme("neutral", None, "#808890", "#808890", ("#3b82d6", "#e0812c", "#3ca06b"))
 
 
-def load(backend: str = "agg"):
+def load(backend: str = "agg") -> Any:
     """`matplotlib.pyplot`, set up such that equal figures give equal bytes; raises ImportError."""
     import matplotlib
 
@@ -57,7 +60,7 @@ def load(backend: str = "agg"):
     return pyplot
 
 
-def plain(axes, theme: Theme, grid: str = "both") -> None:
+def plain(axes: "Axes", theme: Theme, grid: Literal["", "x", "y", "both"] = "both") -> None:
     """Lines at the left and at the bottom only; a faint grid (`x`, `y`, `both`, or "" for none)."""
     axes.tick_params(colors=theme.ink)
     for label in (axes.title, axes.xaxis.label, axes.yaxis.label):
@@ -68,3 +71,8 @@ def plain(axes, theme: Theme, grid: str = "both") -> None:
     for side, spine in axes.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set_color(theme.faint)
+
+
+def several(number: int, one: str, more: str | None = None) -> str:
+    """`1 row`, `1,500 rows`."""
+    return f"{number:,} {one if number == 1 else more or one + 's'}"

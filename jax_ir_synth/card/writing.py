@@ -1,4 +1,4 @@
-"""Writes a card into a folder: text, pictures and the Croissant file, whole or not at all."""
+"""Writes a card into a folder: text, pictures and the Croissant file, complete or not at all."""
 
 import contextlib
 import json
@@ -6,7 +6,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jax_ir_synth.card import extras, style
 from jax_ir_synth.card.errors import CardError
@@ -15,6 +15,9 @@ from jax_ir_synth.storage.dataset_reader import DatasetError, open_saved
 from jax_ir_synth.storage.destinations import find_destination, put_file
 from jax_ir_synth.storage.partials import partial_folder, remove_dead
 from jax_ir_synth.storage.repository.layout import PICTURES, README, TAG, is_ours
+
+if TYPE_CHECKING:
+    from jax_ir_synth.storage.repository.tables import Subset
 
 CROISSANT = "croissant.json"
 # Rows that are made anew, beside one of each category that would be left out.
@@ -27,7 +30,7 @@ class Written(NamedTuple):
 
     Attributes:
       files: relative to the folder, in order.
-      rows: how many the card is about; `remade`: how many of these were made anew.
+      rows: how many the card describes; `remade`: how many of these were made anew.
     """
 
     files: list[str]
@@ -36,9 +39,9 @@ class Written(NamedTuple):
 
 
 def files_of(folder: Path, parquet: bool) -> list[str]:
-    """The files that `write_card` replaces where `folder` has them, relative to it.
+    """The files that `write_card` replaces or removes where `folder` has them, relative to it.
 
-    Of Parquet files, if they are wanted, those that are there.
+    If Parquet files are to be written, those that are there are among them.
     """
     # Late: they bring what reads rows.
     from jax_ir_synth.card.charts import CHARTS
@@ -55,7 +58,7 @@ def write_card(
     *,
     seed: int,
     repo: str | None = None,
-    metadata: Mapping | None = None,
+    metadata: Mapping[str, Any] | None = None,
     parquet: bool = False,
     remade: int = REMADE,
 ) -> Written:
@@ -63,23 +66,23 @@ def write_card(
 
     Args:
       folder: made if need be; other files in it stay.
-      saved: the dataset, see `saved.open_saved`: all rows of a config, for both devices.
-      seed: which the rows were made with; it is proven, see `drawing.Redrawn`.
-      repo: the Hub's repository, for links and `load_dataset` lines; without it they are of the
-        builder that makes the rows.
+      saved: the dataset, see `dataset_reader.open_saved`: all rows of a config.
+      seed: the seed that the rows were made with; it is proven, see `drawing.Redrawn`.
+      repo: the Hub's repository, for links and `load_dataset` lines; without it the card shows how
+        the builder makes the rows.
       metadata: the YAML's `configs` and `dataset_info`, see `repository.metadata.make_card_data`,
-        where the Parquet files were written already; the card is then about its subsets. By
-        default about all that have rows, in the files that `repository.tables.write_subsets` gives.
-      parquet: write these files too.
+        where the Parquet files were written already; the card then describes its subsets. By
+        default it describes all that have rows, in the files that `repository.tables` writes.
+      parquet: whether to write these files too.
       remade: how many rows to make anew and compare.
 
-    croissant.json describes the Parquet files, where the folder has them all and no `metadata` is
-    given; otherwise there is none, and one that was there is removed. It needs mlcroissant.
+    croissant.json describes the Parquet files, if the folder has them all and no `metadata` is
+    given; otherwise there is none, and an earlier one is removed. It needs mlcroissant.
 
     Raises:
-      CardError, saved.DatasetError: one line, also for the extra `publish` (or `croissant`) that is
-        missing; nothing was changed.
-      ValueError: a seed that is none.
+      CardError: one line, also for a missing extra (`publish`, `croissant`); nothing was changed.
+      DatasetError: likewise, if there is no dataset.
+      ValueError: `seed` is out of range.
       OSError: the folder can't be written.
     """
     extras.require(extras.PUBLISH)
@@ -107,25 +110,29 @@ def write_card(
     }
     compared = redrawn.check_rows(facts.rows_of(saved, spread(found.categories, remade)))
     with _parts(folder) as partial:
-        described, there, source = metadata, None, folder
         if metadata is None:
             described, there, source = _files(saved, list(found.splits), folder, partial, parquet)
+        else:
+            described, there, source = metadata, None, folder
         (partial / PICTURES).mkdir()
         drawn = pictures.draw(found, counts, partial / PICTURES)
-        whole = {**{key: described[key] for key in yaml.OF_FILES}, **yaml.general(found)}
-        text = filling.fill(found, counts, compared, whole, drawn, repo)
+        complete = {**{key: described[key] for key in yaml.OF_FILES}, **yaml.general(found)}
+        text = filling.fill(found, counts, compared, complete, drawn, repo)
         (partial / README).write_text(text, encoding="utf-8")
-        checking.check(partial, whole)
+        checking.check(partial, complete)
         if there:
             made = croissant.text(found, there, source, text, repo)
             (partial / CROISSANT).write_text(made, encoding="utf-8")
         names = _move(partial, folder)
-        if not there:
-            (folder / CROISSANT).unlink(missing_ok=True)
+        # What an earlier card had, and this one hasn't.
+        for name in set(files_of(folder, parquet=False)) - set(names):
+            (folder / name).unlink(missing_ok=True)
     return Written(names, found.summary["rows"], compared)
 
 
-def _files(saved: Path, names: list[str], folder: Path, partial: Path, keep: bool):
+def _files(
+    saved: Path, names: list[str], folder: Path, partial: Path, keep: bool
+) -> tuple[Mapping[str, Any], "list[Subset] | None", Path]:
     """The Parquet files: the YAML of them, their subsets where they are kept, and where they are.
 
     They are written in any case, as their sizes are part of the YAML; into `partial` to be kept.

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from jax_ir_synth.publish import PublishError
 from jax_ir_synth.publish.trouble import (
@@ -109,7 +109,7 @@ class Client:
 
         library, theirs = http_library(), get_session().event_hooks["request"]
 
-        def make():
+        def make() -> Any:
             return library.Client(
                 event_hooks={"request": theirs, "response": [self._look]},
                 follow_redirects=True,
@@ -118,7 +118,7 @@ class Client:
 
         set_client_factory(make)
 
-    def _look(self, response) -> None:
+    def _look(self, response: Any) -> None:
         status = self._last_status = response.status_code
         if status not in (429, 503) or (wait := asked_wait(response.headers)) is None:
             return

@@ -1,5 +1,6 @@
 """A folder -> the Hub, by one commit: the published revision changes as a whole or not at all."""
 
+import functools
 import hashlib
 from pathlib import Path
 from typing import NamedTuple
@@ -45,6 +46,9 @@ def push(
     looked at. Where its answer is lost, the next look tells whether it was made.
 
     Args:
+      client: for the Hub.
+      repo: `user/name`.
+      folder: what to publish.
       before: what `target.look` found.
       private: for a repository that isn't there yet.
 
@@ -117,7 +121,7 @@ def _now(client: Client, repo: str, before: Published | None) -> str:
         return "the repository was created, and no row is published"
     if revision == before.revision:
         return "what is published is as before"
-    return f"what is published is revision {revision[:7]}"
+    return f"what is published is revision {str(revision)[:7]}"
 
 
 def _upload(client: Client, repo: str, files: dict[str, Path]) -> list:
@@ -127,12 +131,13 @@ def _upload(client: Client, repo: str, files: dict[str, Path]) -> list:
     additions = [CommitOperationAdd(path, str(file)) for path, file in files.items()]
     # One at a time, in this thread: Ctrl-C then needn't wait for a connection that went silent.
     for addition in progress(additions, len(additions), "files"):
-        client.patiently(
-            f"uploading {addition.path_in_repo}",
-            lambda addition=addition: client.api.preupload_lfs_files(
-                repo, [addition], repo_type="dataset", free_memory=False
-            ),
+        upload = functools.partial(
+            client.api.preupload_lfs_files,
+            *(repo, [addition]),
+            repo_type="dataset",
+            free_memory=False,
         )
+        client.patiently(f"uploading {addition.path_in_repo}", upload)
     return additions
 
 

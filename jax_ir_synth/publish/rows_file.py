@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jax_ir_synth.generate.defects import Tell
 from jax_ir_synth.publish import NotReady, PublishError
@@ -9,6 +10,11 @@ from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import ALL, Request
 from jax_ir_synth.storage.writers import PARQUET, open_output
 from jax_ir_synth.terminal.progress import progress
+
+if TYPE_CHECKING:
+    from jax_ir_synth.schema.read_result import ReadResult
+    from jax_ir_synth.storage.dataset_reader import DatasetReader
+    from jax_ir_synth.verify.sandbox import Outcome
 
 # For a row that is proven anew, as `python -m jax_ir_synth.verify` has it by default.
 _SECONDS, _GIGABYTES = 60, 4
@@ -22,11 +28,17 @@ def config_of(configs: Collection[str]) -> str:
 def make(
     path: Path, request: Request, configs: Collection[str], number: int, tell: Tell
 ) -> list[str]:
-    """Make the request's rows, by `number` processes. Returns the subsets to publish.
+    """Makes the request's rows.
 
     Args:
-      configs: the subsets that are asked for; none named are all that have rows.
-      tell: is told of each row that is left out.
+      path: the Parquet file to write.
+      request: which rows.
+      configs: the subsets that are asked for; if none is named, all that have rows.
+      number: of processes.
+      tell: called for each row that is left out.
+
+    Returns:
+      The subsets to publish.
 
     Raises:
       RowError: the request is strict, and a row could not be made or proven.
@@ -43,7 +55,7 @@ def make(
     source = f"`--count` (={request.count})"
     # Before the work, though a category may yet have all its rows left out.
     _subsets(configs, planned_for, source)
-    present = set()
+    present: set[str] = set()
     with open_output(path, PARQUET) as write, Workers(number, request.count) as workers:
         planned = plan_rows(request, draw=workers.draw, tell=tell)
         for row in progress(rows(request, planned, workers, tell), request.count):
@@ -64,8 +76,12 @@ def _subsets(configs: Collection[str], present: Collection[str], source: str) ->
     return found
 
 
-def opened(path: Path):
-    """The dataset at `path`, see `saved.open_saved`. Raises NotReady, also for lack of a column."""
+def opened(path: Path) -> "DatasetReader":
+    """The dataset at `path`, see `dataset_reader.open_saved`.
+
+    Raises:
+      NotReady: there is none, or it lacks a column.
+    """
     from jax_ir_synth.storage.dataset_reader import DatasetError, check_columns, open_saved
 
     try:
@@ -77,10 +93,17 @@ def opened(path: Path):
 
 
 def take(path: Path, source: Path, configs: Collection[str], number: int, check: str) -> list[str]:
-    """Take the rows of `config_of(configs)` from the dataset at `source`, each proven anew.
+    """Takes the rows of `config_of(configs)` from a dataset, and proves each anew.
 
-    Returns the subsets to publish, as `make` does. The rows' column `verified` says how they were
-    proven now.
+    Args:
+      path: the Parquet file to write; its column `verified` says how the rows were proven now.
+      source: the dataset.
+      configs: as for `make`.
+      number: of processes.
+      check: what proves a row, see `reproof.prove_each`.
+
+    Returns:
+      The subsets to publish.
 
     Raises:
       PublishError: one is not proven.
@@ -94,10 +117,10 @@ def take(path: Path, source: Path, configs: Collection[str], number: int, check:
     from jax_ir_synth.verify.sandbox import Limits
 
     config = config_of(configs)
-    present = set()
+    present: set[str] = set()
 
-    def settle(entry, outcome):
-        if not outcome.passed:
+    def settle(entry: "ReadResult", outcome: "Outcome") -> None:
+        if not outcome.passed or entry.row is None:
             first = (outcome.said.splitlines() or [""])[0]
             raise PublishError(printable(f"{entry.where} is not proven: {first}"))
         category = category_of(entry.row)

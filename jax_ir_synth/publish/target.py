@@ -1,7 +1,7 @@
 """The repository to publish to: what can't be done there is known before any work."""
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jax_ir_synth.publish import NotReady, PublishError
 from jax_ir_synth.publish.client import Client
@@ -60,9 +60,10 @@ def published(client: Client, repo: str) -> Published | None:
     from huggingface_hub.errors import RepositoryNotFoundError
     from huggingface_hub.hf_api import RepoFile
 
-    def ask():
+    def ask() -> Published | None:
         try:
             revision = client.api.repo_info(repo, repo_type="dataset").sha
+            assert revision is not None
             entries = list(
                 client.api.list_repo_tree(
                     repo, recursive=True, revision=revision, repo_type="dataset"
@@ -81,7 +82,7 @@ def published(client: Client, repo: str) -> Published | None:
 
 
 def _check_account(client: Client, repo: str) -> None:
-    def ask():
+    def ask() -> dict[str, Any]:
         try:
             return client.api.whoami()
         except Exception as error:
@@ -126,7 +127,7 @@ def _card_is_ours(client: Client, repo: str, there: Published) -> bool:
     if README not in there.files:
         return True
 
-    def ask():
+    def ask() -> dict[str, Any]:
         path = client.api.hf_hub_download(
             repo, README, repo_type="dataset", revision=there.revision
         )

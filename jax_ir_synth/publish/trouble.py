@@ -1,9 +1,9 @@
-"""What went wrong between us and the Hub: told in a line, and whether it may pass by itself."""
+"""What went wrong between us and the Hub: in a line, and whether it may pass by itself."""
 
 import importlib
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 # A wait that the Hub asks for is kept up to here; beyond, the user is told to come back.
 MAX_WAIT = 600
@@ -34,7 +34,7 @@ class Trouble(NamedTuple):
 
 
 def trouble(error: BaseException, endpoint: str) -> Trouble | None:
-    """What an error of huggingface_hub means; None where it is none of the Hub or the network."""
+    """What an error of huggingface_hub means; None if it comes from neither Hub nor network."""
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
     for link in _chain(error):
@@ -54,7 +54,7 @@ def trouble(error: BaseException, endpoint: str) -> Trouble | None:
     return None
 
 
-def asked_wait(headers) -> int | None:
+def asked_wait(headers: Mapping[str, str]) -> int | None:
     """The seconds that an answer's headers ask to wait, None if they don't."""
     if (after := headers.get("Retry-After", "").strip()).isdigit():
         return int(after)
@@ -63,7 +63,7 @@ def asked_wait(headers) -> int | None:
     return int(found[1]) if found else None
 
 
-def http_library():
+def http_library() -> Any:
     """The library by which this version of huggingface_hub talks: httpx, or one with its names."""
     from huggingface_hub import get_session
 
@@ -72,10 +72,11 @@ def http_library():
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
     seen = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or link.__context__
 
 
 def _one_line(text: str) -> str:

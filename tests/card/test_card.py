@@ -1,6 +1,7 @@
 """The written card: its YAML, figures and pictures; the same rows give the same bytes."""
 
 import re
+import shutil
 
 import pytest
 from datasets.info import DatasetInfosDict
@@ -8,15 +9,17 @@ from datasets.utils.metadata import MetadataConfigs, known_task_ids
 from huggingface_hub import DatasetCard, DatasetCardData
 from PIL import Image, ImageColor
 
-from jax_ir_synth.card import checking, pictures, write_card
+from jax_ir_synth.card import CardError, checking, pictures, write_card
 from jax_ir_synth.card.charts import CHARTS
 from jax_ir_synth.card.drawing import spread
 from jax_ir_synth.card.style import DARK, LIGHT
 from jax_ir_synth.card.writing import REMADE
 from jax_ir_synth.cli.stats import summarise
 from jax_ir_synth.generate.fingerprint import PACKAGE, sources_digest
+from jax_ir_synth.generate.plan import plan_rows
+from jax_ir_synth.generate.rows import rows
 from jax_ir_synth.request.categories import CATEGORIES
-from jax_ir_synth.request.config import CONFIGS
+from jax_ir_synth.request.config import CONFIGS, Request
 from jax_ir_synth.schema.columns import MEANINGS, SCHEMA
 from jax_ir_synth.schema.splits import split_of
 from jax_ir_synth.stats import tables
@@ -106,9 +109,8 @@ def test_it_shows_real_rows(text, good, facts):
 def test_it_says_how_to_make_the_rows_again(text, facts):
     assert "python -m jax_ir_synth --count 30 --seed 7 --output data/rows.parquet\n" in text
     assert sources_digest(PACKAGE) in text
-    assert (
-        f"skeletons of all 30 rows and {len(spread(facts.categories, REMADE))} whole rows" in text
-    )
+    remade = len(spread(facts.categories, REMADE))
+    assert f"30 skeletons, of every row, and {remade} complete rows" in text
     assert 'load_dataset("user/name", "compound", split="train")' in text
 
 
@@ -195,28 +197,85 @@ def test_some_subsets_alone(saved, good, data, drawn_once, monkeypatch, tmp_path
     kinds = [f"generate_{name}" for name in wanted]
     sources = [row["python"].strip() for row in good if row["type"] not in kinds]
     assert not [source for source in sources if source in text]
-    summary = {"cuts of 30 rows": 1, "the skeletons of all 30 rows and 6 whole rows": 1}
+    summary = {"cuts of 30 rows": 1, "30 skeletons, of every row, and 6 complete rows": 1}
     assert {words: text.count(words) for words in summary} == summary
     assert (
         "python -m jax_ir_synth.publish user/name --count 30 --seed 7 --config unary loop" in text
     )
 
 
-def test_one_category_and_several_dialects(tmp_path, lines):
-    from jax_ir_synth.generate.plan import plan_rows
-    from jax_ir_synth.generate.rows import rows
-    from jax_ir_synth.request.config import Request
+def _card_of(tmp_path, lines, *request, **settings) -> tuple[str, set[str]]:
+    """The card of a few rows of these, and the charts that it has."""
+    asked = Request(*request, **settings)
+    saved = lines(tmp_path / "rows.jsonl", rows(asked, plan_rows(asked)))
+    written = write_card(tmp_path / "card", saved, seed=asked.seed)
+    assert (written.rows, written.remade) == (asked.count, asked.count)
+    text = (tmp_path / "card" / "README.md").read_text(encoding="utf-8")
+    drawn = {path.stem.partition("-")[0] for path in (tmp_path / "card" / "pictures").iterdir()}
+    assert drawn == set(re.findall(r"pictures/(\w+)-light.png", text))
+    return text, drawn
 
-    request = Request("loop", seed=3, count=4, dialect=("jaxpr", "stablehlo"), verify=False)
-    saved = lines(tmp_path / "rows.jsonl", rows(request, plan_rows(request)))
-    written = write_card(tmp_path / "card", saved, seed=3)
-    assert (written.rows, written.remade) == (4, 4)
-    text = (tmp_path / "card" / "README.md").read_text()
+
+def test_one_category_and_several_dialects(tmp_path, lines):
+    text, charts = _card_of(
+        tmp_path, lines, "loop", seed=3, count=4, dialect=("jaxpr", "stablehlo"), verify=False
+    )
     assert "--config loop --count 4 --seed 3 --dialect jaxpr,stablehlo --no-verify" in text
     assert 'load_dataset("jax_ir_synth", "loop", seed=3, count=4, dialect=("jaxpr", "stab' in text
     configs = DatasetCard(text).data.to_dict()["configs"]
     assert [config["config_name"] for config in configs] == ["loop"]
-    assert "0 rows are proven" in text and "**Not proven**" in text
+    assert "They were made without a proof." in text and "**Not proven.**" in text
+    assert "drawn at random from the grammar of the category `loop`" in text
+    assert "\n## The category\n" in text and "and its text in the dialect `jaxpr`." in text
+    # No row of a loop differs by more than the header.
+    assert charts == set(CHARTS) - {"devices"}
+    assert "**CPU and CUDA are alike**" in text and "0 of 4" not in text
+
+
+@pytest.mark.parametrize(
+    ("device", "column", "name", "other"),
+    [("cpu", "cpp", "the CPU", "CUDA"), ("cuda", "cuda", "CUDA", "the CPU")],
+)
+def test_one_device(tmp_path, lines, device, column, name, other):
+    text, charts = _card_of(tmp_path, lines, seed=3, count=10, device=device)
+    assert charts == set(CHARTS) - {"devices"}
+    assert f"lowers it and its gradient, for\n{name}.\n" in text
+    assert f"Its `{column}`, the IR for {name}:\n" in text
+    assert f"- **One device.** These rows have no IR for {other}.\n" in text
+    missing = "cuda" if column == "cpp" else "cpp"
+    assert f"| `{missing}` | null |\n" in text and "; null in these rows |" in text
+    assert f"--count 10 --seed 3 --device {device} --output" in text
+    assert f'seed=3, count=10, device="{device}")' in text
+    prose = re.sub(r"^```.*?^```$", "", text.split("---\n", 2)[2], flags=re.DOTALL | re.MULTILINE)
+    # Nothing compares the two.
+    assert "differ" not in prose.replace("differentiates", "").replace("differences", "")
+    assert "CPU and CUDA" not in prose and "alike" not in prose
+    assert ("cuda" in DatasetCard(text).data.tags) == (device == "cuda")
+
+
+def test_one_row_is_not_many(tmp_path, lines):
+    text, _ = _card_of(tmp_path, lines, "elementwise", seed=3, count=1)
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+    assert "1 small JAX program with the StableHLO" in prose
+    assert not re.findall(r"\b1 (?:rows|programs|categories|candidates|dialects)\b", prose)
+
+
+def test_rows_of_several_devices_have_no_card(tmp_path, lines):
+    made = []
+    for device in ("both", "cpu"):
+        asked = Request("loop", seed=3, count=2, device=device, verify=False)
+        made += [
+            row for row in rows(asked, plan_rows(asked)) if (row["id"] == 4) == (device == "both")
+        ]
+    saved = lines(tmp_path / "rows.jsonl", made)
+    with pytest.raises(CardError, match=r"row \d+ has another device, dialect, target or proof"):
+        write_card(tmp_path / "card", saved, seed=3)
+
+
+def test_a_chart_of_an_earlier_card_goes(tmp_path, lines, card):
+    shutil.copytree(card, tmp_path / "card")
+    _, charts = _card_of(tmp_path, lines, "loop", seed=3, count=2, verify=False)
+    assert "devices" not in charts
 
 
 def test_every_column_has_a_meaning():

@@ -99,9 +99,13 @@ def test_no_rows(refused):
     [
         (lambda rows: rows[:-2] + rows[-1:], "row 28 should be of nested_branch, and is missing"),
         (lambda rows: rows[1:], "row 0 should be of elementwise, and is missing"),
-        (lambda rows: [*rows, rows[3]], "row 3 breaks a promise (malformed): "),
+        (lambda rows: [*rows, rows[3]], "row 3 breaks a promise (inconsistent): "),
         (lambda rows: [{"text": "x"}], "has a malformed row: it has no column id, "),
-        (lambda rows: [row | {"cuda": None} for row in rows], "row 0 has no cuda: a card needs"),
+        (lambda rows: [rows[0], rows[1] | {"cuda": None}], "row 1 has another device"),
+        (
+            lambda rows: [row | {"cuda": None, "cpp": None} for row in rows],
+            "row 0 has neither cpp nor cuda",
+        ),
         (
             lambda rows: [
                 row | {"cpp": row["cpp"].replace("stablehlo", "jaxpr", 1)} for row in rows
@@ -110,7 +114,7 @@ def test_no_rows(refused):
         ),
         (
             lambda rows: [*rows[:9], rows[9] | {"verified": "none"}, *rows[10:]],
-            "row 9 is of another",
+            "row 9 has another device, dialect, target or proof",
         ),
         (lambda rows: [rows[0] | {"cpp": rows[0]["cpp"][:-9]}], "has a malformed row: text (="),
     ],
