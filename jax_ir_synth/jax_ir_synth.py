@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import datasets
 
 from jax_ir_synth import __version__
+from jax_ir_synth.errors import UsageError
 from jax_ir_synth.generate.defects import LOGGER, Defect, log
 from jax_ir_synth.generate.fingerprint import cache_fingerprint
 from jax_ir_synth.generate.plan import drawn, plan_rows
@@ -174,7 +175,7 @@ def _canonical(config_name: str | None, arguments: dict) -> dict:
     """
     given = {name: value for name, value in arguments.items() if value is not None}
     for name in given.keys() - _GENERAL - DEFAULTS.keys():
-        raise ValueError(
+        raise UsageError(
             f"`{name}` (={given[name]!r}) is not an argument of this dataset: it is generated, "
             f"and takes {', '.join(DEFAULTS)}"
         )

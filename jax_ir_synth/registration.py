@@ -12,6 +12,7 @@ from pathlib import Path
 
 import wrapt
 
+from jax_ir_synth.errors import UsageError
 from jax_ir_synth.generate.fingerprint import PACKAGE, cache_fingerprint, sources_digest
 
 NAME = "jax_ir_synth"
@@ -60,7 +61,7 @@ def _is_same_copy(folder: Path, path) -> bool:
     if folder.name != NAME or not all((folder / part).exists() for part in parts):
         return False
     if sources_digest(folder) != sources_digest(PACKAGE):
-        raise ValueError(
+        raise UsageError(
             f"{os.fspath(path)!r} is a {NAME} with other sources than the imported {PACKAGE}: "
             f"import the one in {folder} (put its parent first on sys.path), or load {NAME!r}"
         )

@@ -63,7 +63,7 @@ def gather(path: Path, seed: int, subsets: Collection[str] | None = None) -> Fac
 
     saved = open_saved(path)
     if not saved.count:
-        raise CardError(f"`PATH` (={path}) holds no row")
+        raise CardError(f"`DATASET` (={path}) holds no row")
     gathered = _Gathered(subsets)
     for row, split in progress(saved.rows, saved.count):
         try:
@@ -71,7 +71,7 @@ def gather(path: Path, seed: int, subsets: Collection[str] | None = None) -> Fac
         except (ValueError, SyntaxError) as error:
             if isinstance(error, CardError):
                 raise
-            raise CardError(f"`PATH` (={path}) has a malformed row: {error}") from error
+            raise CardError(f"`DATASET` (={path}) has a malformed row: {error}") from error
     return gathered.facts(seed)
 
 
@@ -241,5 +241,5 @@ def rows_of(path: Path, ids: list[int]) -> list[dict]:
     found = {row["id"]: row for row, _ in open_saved(path).rows if row["id"] in wanted}
     missing = wanted - found.keys()
     if missing:
-        raise DatasetError(f"`PATH` (={path}) has no row {min(missing)} any more")
+        raise DatasetError(f"`DATASET` (={path}) has no row {min(missing)} any more")
     return [found[number] for number in ids]

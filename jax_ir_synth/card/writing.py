@@ -146,7 +146,7 @@ def _files(saved: Path, names: list[str], folder: Path, partial: Path, keep: boo
             raise
         except ValueError as error:
             raise CardError(
-                f"{folder / str(error)} don't hold the rows of `PATH` (={saved}): remove them, or "
+                f"{folder / str(error)} don't hold the rows of `DATASET` (={saved}): remove them, or "
                 "write them anew with --parquet"
             ) from error
     if there:

@@ -1,4 +1,4 @@
-"""A command's account of defects: a line on stderr at once, counts, and a file beside the output."""
+"""What a run leaves out: a line on stderr at once, counts, and a file beside the output."""
 
 import collections
 import json

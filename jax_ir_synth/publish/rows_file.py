@@ -8,7 +8,6 @@ from jax_ir_synth.publish import NotReady, PublishError
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import ALL, Request
 from jax_ir_synth.storage.writers import PARQUET, open_output
-from jax_ir_synth.terminal.progress import progress
 
 # For a row that is proven anew, as `python -m jax_ir_synth.verify` has it by default.
 _SECONDS, _GIGABYTES = 60, 4
@@ -36,6 +35,7 @@ def make(
     from jax_ir_synth.generate.plan import places, plan_rows
     from jax_ir_synth.generate.rows import rows
     from jax_ir_synth.generate.workers import Workers
+    from jax_ir_synth.terminal.progress import progress
     from jax_ir_synth.verify.results import category_of
 
     # Their first places: after one turn no category is new.
@@ -72,7 +72,7 @@ def opened(path: Path):
         saved = open_saved(path)
         check_columns(saved, path)
     except DatasetError as error:
-        raise NotReady(str(error).replace("`PATH`", "`--from`")) from error
+        raise NotReady(str(error).replace("`DATASET`", "`--from`")) from error
     return saved
 
 
@@ -89,6 +89,7 @@ def take(path: Path, source: Path, configs: Collection[str], number: int, check:
     import pyarrow
 
     from jax_ir_synth.terminal.console import printable
+    from jax_ir_synth.terminal.progress import progress
     from jax_ir_synth.verify.reproof import prove_each
     from jax_ir_synth.verify.results import category_of
     from jax_ir_synth.verify.sandbox import Limits

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow
 
+from jax_ir_synth.errors import UsageError
 from jax_ir_synth.generate.plan import places, plan_rows
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import ALL, Request
@@ -21,7 +22,7 @@ from jax_ir_synth.terminal.progress import progress
 _NAMED = 3
 
 
-class ShowError(ValueError):
+class ShowError(UsageError):
     """What can't be shown; the message is one line that says what would be right."""
 
 
@@ -92,7 +93,7 @@ class SavedRows:
         return sorted(chosen, key=lambda view: view.row["id"]), len(order)
 
     def _no_row(self) -> str:
-        return f"`PATH` (={self._path}) holds no row"
+        return f"`DATASET` (={self._path}) holds no row"
 
 
 class GeneratedRows:

@@ -1,10 +1,9 @@
 """The outputs of every command: checked before any work, and written whole or not at all.
 
-A flag that names an output has the type `path`, and its command calls `check` first and writes by
-`written`; `tests/outputs` finds a flag that doesn't.
+The value of a flag that names an output is read by `path`; its command calls `check` first and
+writes by `written`. `tests/outputs` finds a flag that doesn't.
 """
 
-import argparse
 import contextlib
 import errno
 import os
@@ -13,6 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from jax_ir_synth.errors import UsageError
 from jax_ir_synth.storage.destinations import (
     STDOUT,
     Destination,
@@ -29,28 +29,21 @@ OVERWRITE = "--overwrite"
 COMPRESSED = (".gz", ".zst", ".bz2", ".xz", ".lz4", ".br", ".zip")
 
 
-class OutputError(ValueError):
+class OutputError(UsageError):
     """An output that can't be written, or must not be; the message is one line."""
 
 
 def path(text: str) -> Path:
-    """The type of a flag that names an output; `-` is the standard output.
+    """The path that a flag names an output by; `-` is the standard output.
 
-    Raises argparse.ArgumentTypeError for a URL or no text.
+    Raises UsageError for a URL or no text.
     """
     if not text:
-        raise argparse.ArgumentTypeError("it must be a path, '' is none")
+        raise UsageError("it must be a path, '' is none")
     if Path(text) == STDOUT and text != str(STDOUT):
         # `./-`, a file of that name.
         return Path.cwd() / text
     return local_path(text)
-
-
-def add_overwrite(parser: argparse.ArgumentParser) -> None:
-    """The flag without which nothing is replaced that is there already."""
-    parser.add_argument(
-        OVERWRITE, action="store_true", help="replace an output that is there already"
-    )
 
 
 def check(
