@@ -15,7 +15,7 @@ from jax_ir_synth.schema.row_view import IR_COLUMNS, RowView
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.schema.verification import UNVERIFIED
 from jax_ir_synth.show.samples import Chooser, require_columns
-from jax_ir_synth.storage.dataset_reader import DatasetError, open_saved
+from jax_ir_synth.storage.dataset_reader import DatasetError, Source, open_saved
 
 # The row that a card shows whole: lines of Python, the shortest IR among those.
 _SHOWN_LINES = range(4, 9)
@@ -50,7 +50,7 @@ class Facts(NamedTuple):
     splits: dict[str, dict[str, int]]
 
 
-def gather(path: Path, seed: int, subsets: Collection[str] | None = None) -> Facts:
+def gather(path: Path | Source, seed: int, subsets: Collection[str] | None = None) -> Facts:
     """Reads a saved dataset. Raises DatasetError and CardError, ValueError for a seed that is none.
 
     The rows must be whole, keep the project's promises (see `audit`), have StableHLO for both
@@ -235,7 +235,7 @@ def _place(category: str | None) -> str:
     return "missing" if category is None else f"of {category}"
 
 
-def rows_of(path: Path, ids: list[int]) -> list[dict]:
+def rows_of(path: Path | Source, ids: list[int]) -> list[dict]:
     """The saved rows of these ids. Raises DatasetError."""
     wanted = set(ids)
     found = {row["id"]: row for row, _ in open_saved(path).rows if row["id"] in wanted}

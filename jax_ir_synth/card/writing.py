@@ -11,7 +11,7 @@ from typing import NamedTuple
 from jax_ir_synth.card import extras, style
 from jax_ir_synth.card.errors import CardError
 from jax_ir_synth.storage.atomic_write import make_folder
-from jax_ir_synth.storage.dataset_reader import DatasetError, open_saved
+from jax_ir_synth.storage.dataset_reader import DatasetError, Source, open_saved
 from jax_ir_synth.storage.destinations import find_destination, put_file
 from jax_ir_synth.storage.partials import partial_folder, remove_dead
 from jax_ir_synth.storage.repository.layout import PICTURES, README, TAG, is_ours
@@ -51,7 +51,7 @@ def files_of(folder: Path, parquet: bool) -> list[str]:
 
 def write_card(
     folder: Path,
-    saved: Path,
+    saved: Path | Source,
     *,
     seed: int,
     repo: str | None = None,
@@ -125,7 +125,7 @@ def write_card(
     return Written(names, found.summary["rows"], compared)
 
 
-def _files(saved: Path, names: list[str], folder: Path, partial: Path, keep: bool):
+def _files(saved: Path | Source, names: list[str], folder: Path, partial: Path, keep: bool):
     """The Parquet files: the YAML of them, their subsets where they are kept, and where they are.
 
     They are written in any case, as their sizes are part of the YAML; into `partial` to be kept.

@@ -4,7 +4,7 @@ import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -87,7 +87,8 @@ def _rows(opened: "Dataset", task: str, split: str | None, baseline: str) -> "li
         # Retrieval looks at train, whatever is asked.
         return (baseline == RETRIEVAL and of == SPLITS[0]) or split in (None, of)
 
-    with contextlib.closing(opened.items(wanted)) as items:
+    items: Any = opened.items(wanted)
+    with contextlib.closing(items):
         shown = progress(items, opened.count) if opened.made else items
         return list(answered(shown, TASKS[task], wanted))
 

@@ -49,9 +49,6 @@ class Option(click.Option):
 class OldArgument(click.Argument):
     """A positional argument for what has a flag now: it goes on working, and isn't shown."""
 
-    def get_help_record(self, ctx: click.Context) -> None:
-        """Nothing."""
-
 
 def message_option(*names: str, help: str, text: Callable[[click.Context], str]) -> click.Option:
     """A flag that prints a text and ends the command.
@@ -80,12 +77,14 @@ def help_option() -> click.Option:
 class Command(click.Command):
     """A command of the application."""
 
-    def __init__(self, *args: Any, params: list[click.Parameter] | None = None, **settings: Any):
-        settings.setdefault("context_settings", {}).update(
-            show_default=True, max_content_width=_WIDTH
+    def __init__(self, name: str | None, params: list[click.Parameter] | None, **settings: Any):
+        super().__init__(
+            name,
+            params=[*(params or ()), help_option()],
+            add_help_option=False,
+            context_settings={"show_default": True, "max_content_width": _WIDTH},
+            **settings,
         )
-        params = [*(params or ()), help_option()]
-        super().__init__(*args, params=params, add_help_option=False, **settings)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Reads the words; flags that take several values are written out before."""

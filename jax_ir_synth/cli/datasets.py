@@ -18,7 +18,8 @@ def find_dataset(
     """What `open_saved` takes for a dataset's name, see `dataset_names`.
 
     Args:
-      name, config: see `dataset_names.parse`.
+      name: of the dataset, see `dataset_names.parse`.
+      config: of a dataset on the Hub or in a folder.
       num_proc: worker processes, where the rows are to be made.
       verify: whether such rows are proven, when they are made.
 
@@ -27,7 +28,7 @@ def find_dataset(
     """
     found = parse(name, config)
     if isinstance(found, Made):
-        return MadeDataset(Request(found.config, verify=verify, **found.settings), num_proc)
+        return MadeDataset(found.request(verify=verify), num_proc)
     return found if found.config is not None or found.is_on_hub else Path(found.name)
 
 

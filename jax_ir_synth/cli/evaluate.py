@@ -1,9 +1,9 @@
 """The command `evaluate`: scores a file of predictions."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -34,7 +34,7 @@ task = options.option(
 )
 
 
-def named_dataset(function: options.Callable) -> options.Callable:  # type: ignore[type-arg]
+def named_dataset(function: Callable[..., Any]) -> Callable[..., Any]:
     """The dataset, also as it was named before: by `--dataset`, with `--seed` and `--count`."""
     for old in ("--seed", "--count"):
         function = options.option(old, type=options.Integer(), hidden=True)(function)

@@ -142,7 +142,8 @@ def command(
 
     from jax_ir_synth.lowering import lower
 
-    arguments = [jax.ShapeDtypeStruct(aval.shape, aval.dtype) for aval in shapes]
+    struct: Callable[..., Any] = jax.ShapeDtypeStruct
+    arguments = [struct(aval.shape, aval.dtype) for aval in shapes]
     try:
         texts = lower(
             fn,
@@ -184,11 +185,12 @@ def find_function(name: str, verbose: bool = False) -> Callable[..., Any]:
         raise _told(UsageError, what, error, verbose) from error
     finally:
         sys.path.pop(0)
+    function: object = found
     for part in attribute.split("."):
-        found = getattr(found, part, None)
-    if not callable(found):
+        function = getattr(function, part, None)
+    if not callable(function):
         raise UsageError(f"`FUNCTION` (={name}) must name a function of {module}")
-    return found
+    return function
 
 
 def _file_of(name: str) -> Path | None:

@@ -37,7 +37,7 @@ DATASET_HELP = f"""a .jsonl or .parquet file; a folder of save_to_disk, of scale
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
-class Type(click.ParamType):
+class Type(click.ParamType[Any]):
     """A type whose `read` raises UsageError, with or without the parameter's name."""
 
     # What a shell completes values with: `file`, `dir` or nothing.

@@ -154,10 +154,11 @@ def _publish(job: _Job) -> int:
         told = _write(job, configs, rows, folder)
         if left_out:
             told += f" ({left_out}, as said above)"
-        if client is None:
+        if job.dry_run is not None:
             left_out.record(job.dry_run, overwrite=False)
             done = f"{job.dry_run}: written, not published"
         else:
+            assert client is not None
             done = _push(job, client, folder, before)
     print(f"{done}; {told}, {time.perf_counter() - started:.1f} s")
     return 0
@@ -190,7 +191,7 @@ def _write(job: _Job, configs: list[str], rows: Path, folder: Path) -> str:
     from jax_ir_synth.storage.repository.metadata import make_card_data
 
     folder.mkdir()
-    subsets = tables.write(folder, (row for row, _ in open_saved(rows).rows), configs)
+    subsets = tables.write_subsets(folder, (row for row, _ in open_saved(rows).rows), configs)
     try:
         write_card(
             folder, rows, seed=job.request.seed, repo=job.repo, metadata=make_card_data(subsets)

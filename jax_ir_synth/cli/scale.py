@@ -203,7 +203,7 @@ def _submit(job: _Job) -> int:
     from jax_ir_synth.scale.slurm import setup_here
 
     options = submission.Options(
-        job.partition,
+        job.partition or "",
         job.time,
         job.cpus_per_task,
         job.mem_per_cpu,

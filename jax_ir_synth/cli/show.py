@@ -144,7 +144,7 @@ def _request(found: Made, given: dict[str, Any]) -> Request:
     set_ = {name: value for name, value in given.items() if name in DEFAULTS and value is not None}
     for name in found.settings.keys() & set_.keys():
         raise UsageError(f"the {name} is given twice: `--{name}` (={set_[name]}) as well")
-    return Request(found.config, verify=not given["no_verify"], **{**found.settings, **set_})
+    return found.request(verify=not given["no_verify"], **set_)
 
 
 def _check_saved(dataset: str, html: Path | None, given: dict[str, Any]) -> None:

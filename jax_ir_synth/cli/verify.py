@@ -13,9 +13,9 @@ from jax_ir_synth.cli.exit_codes import unfinished, unreadable
 from jax_ir_synth.storage import outputs
 
 if TYPE_CHECKING:
+    from jax_ir_synth.runtime.sandbox.resource_limits import Limits
     from jax_ir_synth.storage.dataset_reader import DatasetReader
     from jax_ir_synth.verify.results import Results
-    from jax_ir_synth.verify.sandbox import Limits
 
 
 @click.command(
@@ -45,9 +45,9 @@ def command(
     """Proves the rows; 1 where one is not proven."""
     outputs.check({"--json": json}, {"DATASET": Path(dataset)}, overwrite)
     # Late: --help or a wrong argument must not wait for them.
+    from jax_ir_synth.runtime.sandbox.resource_limits import Limits
     from jax_ir_synth.storage.dataset_reader import check_columns, open_saved
     from jax_ir_synth.verify.results import Results
-    from jax_ir_synth.verify.sandbox import Limits
 
     results = Results(verbose)
     with unreadable(dataset):
@@ -75,6 +75,7 @@ def _prove(saved: "DatasetReader", number: int, limits: "Limits", results: "Resu
 
     def settle(entry: ReadResult, outcome: Outcome) -> None:
         if outcome.passed:
+            assert entry.row is not None, "only a row can be proven"
             results.proven(entry.row, outcome.said)
         else:
             results.failed(entry.where, entry.row, outcome.said)

@@ -136,7 +136,7 @@ def _request(name: str, found: Made, given: dict[str, int], task: Task) -> Reque
     # Not proven again: that costs more than the rows, and doesn't change a byte of what a model is
     # asked. CUDA's texts are made only where they are asked for.
     device = "both" if task.translates else "cpu"
-    return Request(found.config, device=device, verify=False, **found.settings, **given)
+    return found.request(device=device, verify=False, **given)
 
 
 def _made(request: Request, num_proc: int) -> Dataset:

@@ -7,6 +7,7 @@ from jax_ir_synth.generate.defects import Tell
 from jax_ir_synth.publish import NotReady, PublishError
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import ALL, Request
+from jax_ir_synth.storage.dataset_reader import DatasetReader, Source
 from jax_ir_synth.storage.writers import PARQUET, open_output
 
 # For a row that is proven anew, as `python -m jax_ir_synth.verify` has it by default.
@@ -64,7 +65,7 @@ def _subsets(configs: Collection[str], present: Collection[str], source: str) ->
     return found
 
 
-def opened(path: Path):
+def opened(path: Path | Source) -> DatasetReader:
     """The dataset at `path`, see `saved.open_saved`. Raises NotReady, also for lack of a column."""
     from jax_ir_synth.storage.dataset_reader import DatasetError, check_columns, open_saved
 
@@ -76,7 +77,9 @@ def opened(path: Path):
     return saved
 
 
-def take(path: Path, source: Path, configs: Collection[str], number: int, check: str) -> list[str]:
+def take(
+    path: Path, source: Path | Source, configs: Collection[str], number: int, check: str
+) -> list[str]:
     """Take the rows of `config_of(configs)` from the dataset at `source`, each proven anew.
 
     Returns the subsets to publish, as `make` does. The rows' column `verified` says how they were

@@ -1,5 +1,8 @@
 """A page with one kernel in all dialects, CPU beside CUDA."""
 
+from collections.abc import Callable
+from typing import Any
+
 from jax_ir_synth.request.dialects import DIALECTS
 from jax_ir_synth.terminal.markdown import fenced
 
@@ -32,9 +35,10 @@ def page() -> str:
     from jax_ir_synth.lowering import lower
     from jax_ir_synth.schema.ir_section import read_sections
 
-    namespace: dict = {"jnp": jax.numpy}
+    namespace: dict[str, Any] = {"jnp": jax.numpy}
     exec(PYTHON, namespace)
-    arguments = [jax.ShapeDtypeStruct(shape, "float32") for shape in SHAPES.values()]
+    struct: Callable[..., Any] = jax.ShapeDtypeStruct
+    arguments = [struct(shape, "float32") for shape in SHAPES.values()]
     texts = lower(namespace[NAME], *arguments, dialect=DIALECTS)
     columns = {platform: read_sections(text) for platform, text in texts.items()}
     shapes = ", ".join(f"`{name}` {list(shape)}" for name, shape in SHAPES.items())

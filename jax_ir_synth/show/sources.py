@@ -15,7 +15,7 @@ from jax_ir_synth.schema.columns import OPTIONAL_COLUMNS, SCHEMA
 from jax_ir_synth.schema.row_view import IR_COLUMNS, RowView
 from jax_ir_synth.show.choice import choose_evenly
 from jax_ir_synth.show.samples import require_columns
-from jax_ir_synth.storage.dataset_reader import open_saved
+from jax_ir_synth.storage.dataset_reader import Source, open_saved
 from jax_ir_synth.terminal.progress import progress
 
 # How many ids an error message lists before the last one.
@@ -38,9 +38,9 @@ class SavedRows:
       title: A name of the dataset for readers.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | Source) -> None:
         self._path = path
-        self.title = path.name or str(path)
+        self.title = (path.name if isinstance(path, Path) else "") or str(path)
 
     def one(self, id: int | None) -> RowView:
         """Return the row with an id.

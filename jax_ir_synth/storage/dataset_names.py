@@ -5,9 +5,9 @@ A path that exists goes before a config, and a config before the Hub.
 
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from jax_ir_synth.request.config import ALL, CONFIGS
+from jax_ir_synth.request.config import ALL, CONFIGS, Request
 from jax_ir_synth.storage.dataset_reader import DatasetError, DatasetReader, open_hub, open_saved
 
 _HUB = re.compile(r"[\w.-]+/[\w.-]+")
@@ -25,6 +25,10 @@ class Made(NamedTuple):
 
     config: str
     settings: dict[str, int]
+
+    def request(self, **others: Any) -> Request:
+        """The rows as a request, with other arguments of it. Raises UsageError."""
+        return Request(self.config, **{**self.settings, **others})
 
 
 class Saved(NamedTuple):

@@ -149,8 +149,8 @@ def open_hub(name: str, config: str) -> DatasetReader:
     # What datasets, huggingface_hub and the HTTP library raise has no class in common.
     except Exception as error:
         raise DatasetError(
-            f"`DATASET` (={name}) doesn't exist here, and its config {config!r} can't be loaded from "
-            f"the Hub: {type(error).__name__}: {_line(error)}"
+            f"`DATASET` (={name}) doesn't exist here, and its config {config!r} can't be loaded "
+            f"from the Hub: {type(error).__name__}: {_line(error)}"
         ) from error
     return _splits(loaded, name)
 
@@ -215,7 +215,7 @@ def _parquet_files(files: dict[str, list[Path]]) -> DatasetReader:
             # One at a time: there may be more of them than a process may have open.
             reader = _parquet(path)
             count += reader.count
-            names.append(set(reader.columns))
+            names.append(set(reader.columns or ()))
 
     def entries():
         for split, paths in files.items():

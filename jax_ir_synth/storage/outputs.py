@@ -55,8 +55,9 @@ def check(
     `overwrite`; and it is no input, in none, and no other output. Nothing is changed.
 
     Args:
-      outputs, inputs: paths by the flags that name them; None where one isn't given. An input that
-        doesn't exist, as a dataset on the Hub, is none.
+      outputs: The paths by the flags that name them. None where a flag isn't given.
+      inputs: The same. An input that doesn't exist, as a dataset on the Hub, is none.
+      overwrite: Whether what is there may be replaced.
     """
     given = {flag: path for flag, path in outputs.items() if path is not None}
     for flag, path in given.items():
@@ -87,10 +88,16 @@ def check_files(
     inputs: Mapping[str, Path | None],
     overwrite: bool,
 ) -> None:
-    """The same of files in a folder, which is made if need be; its other files don't matter.
+    """The same as `check`, for files in a folder, which is made if need be.
+
+    Other files in the folder don't matter.
 
     Args:
-      names: of the files, relative to the folder.
+      flag: The flag that names the folder.
+      folder: The folder.
+      names: The files, relative to the folder.
+      inputs: See `check`.
+      overwrite: Whether what is there may be replaced.
     """
     destination = locate(flag, folder)
     if not destination.is_folder and (destination.exists or destination.is_stream):
@@ -142,7 +149,8 @@ def check_apart(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | 
     Also by way of links, and where one is a folder that the other is in.
 
     Args:
-      outputs, inputs: files or folders by the flags that name them; None where one isn't given.
+      outputs: The files or folders by the flags that name them. None where a flag isn't given.
+      inputs: The same.
     """
     seen: dict[str, Path] = {}
     for flag, path in inputs.items():

@@ -98,7 +98,7 @@ def _spelled(character: str) -> str:
 
 
 def _fill_closed() -> None:
-    """Put the null device where the process was started without a stream: else a file comes there."""
+    """Opens the null device for a stream that is closed: else a file would get its number."""
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(number, True)
     os.close(number)
