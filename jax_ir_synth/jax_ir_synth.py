@@ -4,18 +4,21 @@
 # First: what is imported below would be looked for in this folder too.
 if __name__ in ("__main__", "jax_ir_synth"):
     _REASON = (
-        "jax_ir_synth was found as a single file of that name, since Python looks into the package's "
-        "own folder first: go to the folder above it (cd ..)"
+        "jax_ir_synth was found as a single file of that name, since Python looks into the "
+        "package's own folder first: go to the folder above it (cd ..)"
     )
     raise SystemExit(_REASON) if __name__ == "__main__" else ImportError(_REASON, name=__name__)
 
 import dataclasses
 import inspect
+import os
 from collections.abc import Iterator
+from typing import Any
 
 import datasets
 
 from jax_ir_synth import __version__
+from jax_ir_synth.errors import UsageError
 from jax_ir_synth.generate.defects import LOGGER, Defect, log
 from jax_ir_synth.generate.fingerprint import cache_fingerprint
 from jax_ir_synth.generate.plan import drawn, plan_rows
@@ -41,13 +44,13 @@ class JaxIrSynthConfig(datasets.BuilderConfig):
     """A category's configuration; `config.Request` describes what it adds to datasets' own."""
 
     version: str = __version__
-    seed: int = DEFAULTS["seed"]
-    count: int = DEFAULTS["count"]
-    device: str = DEFAULTS["device"]
-    dialect: str | tuple[str, ...] = DEFAULTS["dialect"]
-    target: str | tuple[str, ...] | None = DEFAULTS["target"]
-    verify: bool = DEFAULTS["verify"]
-    strict: bool = DEFAULTS["strict"]
+    seed: int = Request.seed
+    count: int = Request.count
+    device: str = Request.device
+    dialect: str | tuple[str, ...] = Request.dialect
+    target: str | tuple[str, ...] | None = Request.target
+    verify: bool = Request.verify
+    strict: bool = Request.strict
 
     @property
     def request(self) -> Request:
@@ -55,7 +58,9 @@ class JaxIrSynthConfig(datasets.BuilderConfig):
         values = {name: getattr(self, name) for name in DEFAULTS}
         return Request(category=self.name, **values)
 
-    def create_config_id(self, config_kwargs: dict, custom_features=None) -> str:
+    def create_config_id(
+        self, config_kwargs: dict[str, Any], custom_features: datasets.Features | None = None
+    ) -> str:
         """The cache folder's name: what differs from the defaults, however it was written."""
         request = self.request
         ours = {
@@ -64,7 +69,7 @@ class JaxIrSynthConfig(datasets.BuilderConfig):
             if getattr(request, name) != default
         }
         others = {name: config_kwargs[name] for name in config_kwargs if name not in DEFAULTS}
-        return super().create_config_id({**others, **ours}, custom_features)
+        return str(super().create_config_id({**others, **ours}, custom_features))
 
 
 class JaxIrSynth(datasets.GeneratorBasedBuilder):
@@ -79,7 +84,14 @@ class JaxIrSynth(datasets.GeneratorBasedBuilder):
     BUILDER_CONFIGS = [JaxIrSynthConfig(name=name) for name in CONFIGS]
     DEFAULT_CONFIG_NAME = ALL
 
-    def __init__(self, cache_dir=None, dataset_name=None, config_name=None, hash=None, **kwargs):
+    def __init__(
+        self,
+        cache_dir: str | os.PathLike[str] | None = None,
+        dataset_name: str | None = None,
+        config_name: str | None = None,
+        hash: str | None = None,
+        **kwargs: Any,
+    ):
         kwargs = _canonical(config_name, kwargs)
         self._workers = None
         self._told: list[Defect] = []
@@ -97,7 +109,7 @@ class JaxIrSynth(datasets.GeneratorBasedBuilder):
     def _info(self) -> datasets.DatasetInfo:
         return dataset_info()
 
-    def _split_generators(self, dl_manager) -> list[datasets.SplitGenerator]:
+    def _split_generators(self, dl_manager: object) -> list[datasets.SplitGenerator]:
         request = self.config.request
         # The one list in gen_kwargs: what datasets shards a stream over.
         starts = list(range(0, request.count, _ROWS_A_SHARD))
@@ -106,7 +118,9 @@ class JaxIrSynth(datasets.GeneratorBasedBuilder):
             for split in SPLITS
         ]
 
-    def _generate_examples(self, starts: list[int], split: str) -> Iterator[tuple[int, dict]]:
+    def _generate_examples(
+        self, starts: list[int], split: str
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
         request = self.config.request
         # Planned as they are taken: the first row doesn't wait for the plan of the last, and
         # workers make rows meanwhile. The splits of a request share the plan.
@@ -126,7 +140,13 @@ class JaxIrSynth(datasets.GeneratorBasedBuilder):
             self._told.append(defect)
             log(defect)
 
-    def _download_and_prepare(self, dl_manager, verification_mode, num_proc=None, **kwargs):
+    def _download_and_prepare(
+        self,
+        dl_manager: object,
+        verification_mode: object,
+        num_proc: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         # Our own worker processes rather than datasets' pool, which forks: see workers.py. The
         # rows arrive here in order, so the Arrow files too are the same for any number of them.
         number = parse_num_proc(num_proc)
@@ -147,7 +167,9 @@ class JaxIrSynth(datasets.GeneratorBasedBuilder):
                 self.config.request.count,
             )
 
-    def _as_dataset(self, split=datasets.Split.TRAIN, in_memory=False) -> datasets.Dataset:
+    def _as_dataset(
+        self, split: Any = datasets.Split.TRAIN, in_memory: bool = False
+    ) -> datasets.Dataset:
         # datasets refuses to read a split without rows, and a small count leaves one empty.
         if not isinstance(split, datasets.ReadInstruction):
             split = datasets.ReadInstruction.from_spec(str(split))
@@ -163,7 +185,7 @@ class JaxIrSynth(datasets.GeneratorBasedBuilder):
         )
 
 
-def _canonical(config_name: str | None, arguments: dict) -> dict:
+def _canonical(config_name: str | None, arguments: dict[str, Any]) -> dict[str, Any]:
     """The arguments, ours in the one form in which datasets shall see them.
 
     It compares what it sets on a config with the default's values: a default in another spelling
@@ -174,7 +196,7 @@ def _canonical(config_name: str | None, arguments: dict) -> dict:
     """
     given = {name: value for name, value in arguments.items() if value is not None}
     for name in given.keys() - _GENERAL - DEFAULTS.keys():
-        raise ValueError(
+        raise UsageError(
             f"`{name}` (={given[name]!r}) is not an argument of this dataset: it is generated, "
             f"and takes {', '.join(DEFAULTS)}"
         )

@@ -1,8 +1,8 @@
-"""`python -m jax_ir_synth.levels`."""
+"""`python -m jax_ir_synth.levels`: the command `jax-ir-synth levels`."""
 
 import sys
 
-from jax_ir_synth.cli.levels import main
+from jax_ir_synth.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["levels", *sys.argv[1:]]))

@@ -8,10 +8,13 @@ package it answers itself, for everything else it calls the original.
 
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import wrapt
 
+from jax_ir_synth.errors import UsageError
 from jax_ir_synth.generate.fingerprint import PACKAGE, cache_fingerprint, sources_digest
 
 NAME = "jax_ir_synth"
@@ -26,12 +29,12 @@ def register() -> None:
     wrapt.register_post_import_hook(_wrap_factories, "datasets")
 
 
-def is_registered(datasets) -> bool:
+def is_registered(datasets: Any) -> bool:
     """Whether both holders in the module `datasets` have the wrapped factory."""
     return all(_is_wrapped(getattr(datasets, holder, None)) for holder in HOLDERS)
 
 
-def is_ours(path) -> bool:
+def is_ours(path: object) -> bool:
     """Whether `load_dataset(path)` means this package.
 
     It does for the bare name, and for any path that leads to this package's own folder or builder
@@ -54,25 +57,25 @@ def is_ours(path) -> bool:
     return _is_same_copy(Path(real), path)
 
 
-def _is_same_copy(folder: Path, path) -> bool:
+def _is_same_copy(folder: Path, path: str | os.PathLike[str]) -> bool:
     """Whether `folder` is a copy of this package (a clone beside an installed one)."""
     parts = (f"{NAME}.py", Path(__file__).name, "kernels", "lowering")
     if folder.name != NAME or not all((folder / part).exists() for part in parts):
         return False
     if sources_digest(folder) != sources_digest(PACKAGE):
-        raise ValueError(
+        raise UsageError(
             f"{os.fspath(path)!r} is a {NAME} with other sources than the imported {PACKAGE}: "
             f"import the one in {folder} (put its parent first on sys.path), or load {NAME!r}"
         )
     return True
 
 
-def _is_wrapped(module) -> bool:
+def _is_wrapped(module: object) -> bool:
     factory = getattr(module, FACTORY, None)
     return isinstance(factory, wrapt.FunctionWrapper) and factory._self_wrapper is _find
 
 
-def _wrap_factories(datasets) -> None:
+def _wrap_factories(datasets: Any) -> None:
     for holder in HOLDERS:
         module = getattr(datasets, holder, None)
         if not hasattr(module, FACTORY):
@@ -87,7 +90,9 @@ def _wrap_factories(datasets) -> None:
             wrapt.wrap_function_wrapper(module, FACTORY, _find)
 
 
-def _find(wrapped, instance, args, kwargs):
+def _find(
+    wrapped: Callable[..., Any], instance: object, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
     path = args[0] if args else kwargs.get("path")
     if not is_ours(path):
         return wrapped(*args, **kwargs)

@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "jax_ir_synth"
 FLOORS = (
-    ("__version__",),
+    ("__version__", "errors"),
     *(("request",), ("schema",), ("reference",), ("runtime",), ("terminal",)),
     ("kernels", "lowering"),
     ("verify",),

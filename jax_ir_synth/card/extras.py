@@ -1,27 +1,20 @@
-"""The package's extras that a card needs, and the one line that names a missing one."""
+"""The package's extras that a card needs."""
 
-import importlib.util
 from importlib.metadata import version
 
-from jax_ir_synth.card.errors import CardError
+from jax_ir_synth.request import extras
 
 # What each brings that is needed here.
 PUBLISH, CROISSANT = "publish", "croissant"
 _BRINGS = {PUBLISH: ("jinja2", "matplotlib"), CROISSANT: ("mlcroissant",)}
+_NEEDED_BY = {PUBLISH: "a card", CROISSANT: "a Croissant file"}
 # datasets brings one, which may be older.
 _HUB, _OLDEST = "huggingface_hub", 1
 
 
 def require(extra: str) -> None:
-    """Raise CardError, one line, unless what the extra installs is there."""
-    for module in _BRINGS[extra]:
-        if importlib.util.find_spec(module) is None:
-            raise CardError(
-                f"{module} isn't installed; it needs the extra {extra}: "
-                f"pip install 'jax_ir_synth[{extra}]'"
-            )
+    """Raise MissingExtraError, one line, unless what the extra installs is there."""
+    extras.require(_NEEDED_BY[extra], extra, *_BRINGS[extra])
     if extra == PUBLISH and int(version(_HUB).partition(".")[0]) < _OLDEST:
-        raise CardError(
-            f"{_HUB} {version(_HUB)} is installed; the extra {extra} needs {_OLDEST}.0 or newer: "
-            f"pip install 'jax_ir_synth[{extra}]'"
-        )
+        needed = f"{_HUB} {_OLDEST}.0 or newer ({version(_HUB)} is installed)"
+        raise extras.MissingExtraError(extras.describe(_NEEDED_BY[extra], needed, extra))

@@ -16,7 +16,7 @@ from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.schema.verification import UNVERIFIED
 from jax_ir_synth.show.parts import COLUMNS_OF_DEVICE
 from jax_ir_synth.show.samples import Chooser, require_columns
-from jax_ir_synth.storage.dataset_reader import DatasetError, open_saved
+from jax_ir_synth.storage.dataset_reader import DatasetError, Source, open_saved
 
 # The row that a card shows in full: lines of Python; of those the row with the shortest IR.
 _SHOWN_LINES = range(4, 9)
@@ -51,7 +51,7 @@ class Facts(NamedTuple):
     splits: dict[str, dict[str, int]]
 
 
-def gather(path: Path, seed: int, subsets: Collection[str] | None = None) -> Facts:
+def gather(path: Path | Source, seed: int, subsets: Collection[str] | None = None) -> Facts:
     """Reads a saved dataset.
 
     The rows must be complete, keep the project's promises (see `audit`), have StableHLO for the
@@ -71,7 +71,7 @@ def gather(path: Path, seed: int, subsets: Collection[str] | None = None) -> Fac
 
     saved = open_saved(path)
     if not saved.count:
-        raise CardError(f"`PATH` (={path}) holds no row")
+        raise CardError(f"`DATASET` (={path}) holds no row")
     gathered = _Gathered(subsets)
     for row, split in progress(saved.rows, saved.count):
         try:
@@ -79,7 +79,7 @@ def gather(path: Path, seed: int, subsets: Collection[str] | None = None) -> Fac
         except (ValueError, SyntaxError) as error:
             if isinstance(error, CardError):
                 raise
-            raise CardError(f"`PATH` (={path}) has a malformed row: {error}") from error
+            raise CardError(f"`DATASET` (={path}) has a malformed row: {error}") from error
     return gathered.facts(seed)
 
 
@@ -257,7 +257,7 @@ def _place(category: str | None) -> str:
     return "missing" if category is None else f"of {category}"
 
 
-def rows_of(path: Path, ids: list[int]) -> list[dict[str, Any]]:
+def rows_of(path: Path | Source, ids: list[int]) -> list[dict[str, Any]]:
     """The saved rows of these ids, in this order.
 
     Raises:
@@ -267,5 +267,5 @@ def rows_of(path: Path, ids: list[int]) -> list[dict[str, Any]]:
     found = {row["id"]: row for row, _ in open_saved(path).rows if row["id"] in wanted}
     missing = wanted - found.keys()
     if missing:
-        raise DatasetError(f"`PATH` (={path}) has no row {min(missing)} any more")
+        raise DatasetError(f"`DATASET` (={path}) has no row {min(missing)} any more")
     return [found[number] for number in ids]

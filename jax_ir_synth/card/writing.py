@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jax_ir_synth.card import extras, style
 from jax_ir_synth.card.errors import CardError
 from jax_ir_synth.storage.atomic_write import make_folder
-from jax_ir_synth.storage.dataset_reader import DatasetError, open_saved
+from jax_ir_synth.storage.dataset_reader import DatasetError, Source, open_saved
 from jax_ir_synth.storage.destinations import find_destination, put_file
 from jax_ir_synth.storage.partials import partial_folder, remove_dead
 from jax_ir_synth.storage.repository.layout import PICTURES, README, TAG, is_ours
@@ -54,7 +54,7 @@ def files_of(folder: Path, parquet: bool) -> list[str]:
 
 def write_card(
     folder: Path,
-    saved: Path,
+    saved: Path | Source,
     *,
     seed: int,
     repo: str | None = None,
@@ -131,7 +131,7 @@ def write_card(
 
 
 def _files(
-    saved: Path, names: list[str], folder: Path, partial: Path, keep: bool
+    saved: Path | Source, names: list[str], folder: Path, partial: Path, keep: bool
 ) -> tuple[Mapping[str, Any], "list[Subset] | None", Path]:
     """The Parquet files: the YAML of them, their subsets where they are kept, and where they are.
 
@@ -153,8 +153,8 @@ def _files(
             raise
         except ValueError as error:
             raise CardError(
-                f"{folder / str(error)} don't hold the rows of `PATH` (={saved}): remove them, or "
-                "write them anew with --parquet"
+                f"{folder / str(error)} don't hold the rows of `DATASET` (={saved}): remove them, "
+                "or write them anew with --parquet"
             ) from error
     if there:
         extras.require(extras.CROISSANT)

@@ -1,113 +1,117 @@
-"""The command `python -m jax_ir_synth.evaluate.baselines`: writes a baseline's predictions."""
+"""The command `baselines`: writes a baseline's predictions."""
 
 import contextlib
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from jax_ir_synth.cli.evaluate import add_processes, add_task
-from jax_ir_synth.cli.generate import OneLineParser, Terminated, sigterm_raises
-from jax_ir_synth.evaluate import dataset, extras
+import click
+
+from jax_ir_synth.cli import options
+from jax_ir_synth.cli.command import Command
+from jax_ir_synth.cli.evaluate import named_dataset, one_dataset
+from jax_ir_synth.cli.evaluate import task as task_option
+from jax_ir_synth.cli.exit_codes import unfinished
+from jax_ir_synth.errors import UsageError
+from jax_ir_synth.evaluate import extras
 from jax_ir_synth.evaluate.baselines import BASELINES, RETRIEVAL, answered, predictions
+from jax_ir_synth.evaluate.dataset import open_dataset
 from jax_ir_synth.evaluate.tasks import TASKS
-from jax_ir_synth.request.config import parse_num_proc
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.storage import outputs
-from jax_ir_synth.terminal.streams import command
 
-PROGRAM = "jax_ir_synth.evaluate.baselines"
+if TYPE_CHECKING:
+    from jax_ir_synth.evaluate.baselines import Answered
+    from jax_ir_synth.evaluate.dataset import Dataset
 
 
-@command
-def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns the exit code.
-
-    0: written. 1: a row or the writing failed. 2: wrong arguments or dataset, before any work. 130
-    and 143: interrupted, terminated. After anything but 0 nothing new is under the output's name.
-    """
-    parser = _parser()
-    arguments = parser.parse_args(argv)
-    task, output = TASKS[arguments.task], arguments.output
-    try:
-        if output.suffix.lower() != ".jsonl" and not outputs.locate("--output", output).is_stream:
-            raise ValueError(f"`--output` (={output}) must be a .jsonl file")
-        outputs.check(
-            {"--output": output}, {"--dataset": Path(arguments.dataset)}, arguments.overwrite
-        )
-        if arguments.baseline == RETRIEVAL:
-            extras.need(f"`--baseline {RETRIEVAL}`", extras.DISTANCES)
-        number = parse_num_proc(arguments.num_proc)
-        opened = dataset.opened(arguments, task, number)
-    except ValueError as error:
-        parser.error(str(error))
-    # Late: they load what reads the rows.
-    from jax_ir_synth.storage.dataset_reader import DatasetError
-
-    try:
-        with sigterm_raises():
-            written = _write(opened, task, arguments)
-    except DatasetError as error:
-        parser.error(str(error))
-    except KeyboardInterrupt:
-        return parser.failed(f"interrupted, {output} was not written", 130)
-    except Terminated:
-        return parser.failed(f"terminated, {output} was not written", 143)
-    except (RuntimeError, OSError) as error:
-        return parser.failed(f"{output} was not written: {error}", 1)
+@click.command(
+    "baselines",
+    cls=Command,
+    help="Write the predictions of a baseline, to be scored as a model's are. references: the "
+    "right answers. retrieval: the answer to the nearest row of train, by the edit distance of the "
+    "Python sources. identity: what was given, echoed.",
+    epilog="Example: jax-ir-synth baselines data/large.jsonl --baseline retrieval --output p.jsonl",
+)
+@named_dataset
+@options.option(
+    "--baseline",
+    type=options.OneOf(BASELINES),
+    required=True,
+    metavar="NAME",
+    help=", ".join(BASELINES),
+)
+@task_option
+@options.split("only for its rows (all, if not given)")
+@options.output("a .jsonl file, for evaluate --predictions", "FILE", required=True)
+@options.overwrite
+@options.num_proc("worker processes, for rows to be made")
+def command(
+    dataset: str | None,
+    old_dataset: str | None,
+    config: str | None,
+    seed: int | None,
+    count: int | None,
+    baseline: str,
+    task: str,
+    split: str | None,
+    output: Path,
+    overwrite: bool,
+    num_proc: int,
+) -> int:
+    """Writes the predictions; after anything but success nothing new is under the name."""
+    name = one_dataset(dataset, old_dataset)
+    if output.suffix.lower() != ".jsonl" and not outputs.locate("--output", output).is_stream:
+        raise UsageError(f"`--output` (={output}) must be a .jsonl file")
+    outputs.check({"--output": output}, {"DATASET": Path(name)}, overwrite)
+    if baseline == RETRIEVAL:
+        extras.need(f"`--baseline {RETRIEVAL}`", extras.DISTANCES)
+    with unfinished(f"{output} was not written"):
+        opened = open_dataset(name, config, TASKS[task], num_proc, seed=seed, count=count)
+        rows = _rows(opened, task, split, baseline)
+        with (
+            outputs.written(output, overwrite) as partial,
+            open(partial, "w", encoding="utf-8") as file,
+        ):
+            number = _write(rows, baseline, split, opened.title, file.write)
     with outputs.talking(output):
-        print(f"{output}: {written} predictions of the baseline {arguments.baseline}")
+        print(f"{output}: {number} predictions of the baseline {baseline}")
     return 0
 
 
-def _write(opened: dataset.Dataset, task, arguments) -> int:
-    from jax_ir_synth.storage.dataset_reader import DatasetError
+def _rows(opened: "Dataset", task: str, split: str | None, baseline: str) -> "list[Answered]":
     from jax_ir_synth.terminal.progress import progress
 
-    def wanted(_: int, split: str) -> bool:
+    def wanted(_: int, of: str) -> bool:
         # Retrieval looks at train, whatever is asked.
-        train = arguments.baseline == RETRIEVAL and split == SPLITS[0]
-        return train or arguments.split in (None, split)
+        return (baseline == RETRIEVAL and of == SPLITS[0]) or split in (None, of)
 
-    with contextlib.closing(opened.items(wanted)) as items:
+    items: Any = opened.items(wanted)
+    with contextlib.closing(items):
         shown = progress(items, opened.count) if opened.made else items
-        rows = list(answered(shown, task, wanted))
-    written = 0
-    with (
-        outputs.written(arguments.output, arguments.overwrite) as partial,
-        open(partial, "w", encoding="utf-8") as file,
-    ):
-        splits = {row.id: row.split for row in rows}
-        try:
-            for prediction in progress(
-                predictions(rows, arguments.baseline), len(rows), "predictions"
-            ):
-                if arguments.split in (None, splits[prediction.id]):
-                    file.write(json.dumps(prediction._asdict(), ensure_ascii=False) + "\n")
-                    written += 1
-        except ValueError as error:
-            raise DatasetError(f"`--dataset` (={opened.title}): {error}") from error
-        if not written:
-            raise DatasetError(f"`--dataset` (={opened.title}) has no row to ask")
-    return written
+        return list(answered(shown, TASKS[task], wanted))
 
 
-def _parser() -> OneLineParser:
-    parser = OneLineParser(
-        prog=f"python -m {PROGRAM}",
-        description="Write the predictions of a baseline, to be scored as a model's are. "
-        "references: the right answers. retrieval: the answer to the nearest row of train, by the "
-        "edit distance of the Python sources. identity: what was given, echoed.",
-    )
-    parser.add_argument("--baseline", required=True, choices=BASELINES, help="which one")
-    dataset.add_arguments(parser)
-    add_task(parser)
-    parser.add_argument("--split", choices=SPLITS, help="only for its rows (default: all)")
-    parser.add_argument(
-        "--output",
-        required=True,
-        metavar="FILE",
-        type=outputs.path,
-        help="a .jsonl file, for --predictions",
-    )
-    outputs.add_overwrite(parser)
-    add_processes(parser)
-    return parser
+def _write(
+    rows: "list[Answered]",
+    baseline: str,
+    split: str | None,
+    title: str,
+    write: Callable[[str], object],
+) -> int:
+    """Writes the predictions for the rows of a split, and returns how many there are."""
+    from jax_ir_synth.terminal.progress import progress
+
+    splits = {row.id: row.split for row in rows}
+    number = 0
+    try:
+        for prediction in progress(predictions(rows, baseline), len(rows), "predictions"):
+            if split in (None, splits[prediction.id]):
+                write(json.dumps(prediction._asdict(), ensure_ascii=False) + "\n")
+                number += 1
+    except ValueError as error:
+        raise UsageError(f"`DATASET` (={title}): {error}") from error
+    if not number:
+        raise UsageError(f"`DATASET` (={title}) has no row to ask")
+    return number

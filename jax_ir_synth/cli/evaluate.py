@@ -1,205 +1,183 @@
-"""The command `python -m jax_ir_synth.evaluate`: scores a file of predictions."""
+"""The command `evaluate`: scores a file of predictions."""
 
 import contextlib
-import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from jax_ir_synth.cli.generate import OneLineParser, Terminated, sigterm_raises
-from jax_ir_synth.cli.verify import MAX_GIGABYTES, MAX_SECONDS, in_range
-from jax_ir_synth.evaluate import dataset, extras
+import click
+
+from jax_ir_synth.cli import options
+from jax_ir_synth.cli.command import Command
+from jax_ir_synth.cli.exit_codes import unfinished
+from jax_ir_synth.errors import UsageError
+from jax_ir_synth.evaluate import extras
+from jax_ir_synth.evaluate.dataset import open_dataset
 from jax_ir_synth.evaluate.options import GIGABYTES, LEAVE_OUT, MISSING, SECONDS, Options
 from jax_ir_synth.evaluate.tasks import TASKS
-from jax_ir_synth.request.config import parse_num_proc
-from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.storage import outputs
-from jax_ir_synth.storage.paths import local_path
-from jax_ir_synth.terminal.streams import command
 
-PROGRAM = "jax_ir_synth.evaluate"
-_PICTURES = (".svg", ".png", ".pdf")
-_OUTPUTS = ("json", "plot", "judgements")
+if TYPE_CHECKING:
+    from jax_ir_synth.evaluate.journal import Made
+    from jax_ir_synth.evaluate.report import Report
+
+PICTURES = (".svg", ".png", ".pdf")
+_STATE = "the evaluation is not complete"
+_RESUME = "the same command goes on where it stopped"
+
+task = options.option(
+    "--task",
+    type=options.OneOf(tuple(TASKS)),
+    default="forward",
+    metavar="NAME",
+    help="; ".join(f"{task.name}: {task.title}" for task in TASKS.values()),
+)
 
 
-@command
-def main(argv: list[str] | None = None, make_judges=None) -> int:
-    """Run the command; returns the exit code.
+def named_dataset(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The dataset, also as it was named before: by `--dataset`, with `--seed` and `--count`."""
+    for old in ("--seed", "--count"):
+        function = options.option(old, type=options.Integer(), hidden=True)(function)
+    old_name = options.option("--dataset", "old_dataset", type=options.DatasetName(), hidden=True)
+    return options.dataset(required=False)(old_name(function))
 
-    0: scored, whatever the score. 1: the judging or the writing failed. 2: wrong arguments,
-    predictions or dataset, an extra that isn't installed; nothing was judged. 130 and 143:
-    interrupted, terminated. After 1, 130 and 143 the same command goes on where it stopped.
 
-    `make_judges` is what judges, `pool.Judges` by default.
+def one_dataset(named: str | None, old: str | None) -> str:
+    """The dataset's name.
+
+    Raises:
+      UsageError: it is named twice, or not at all.
     """
-    parser = _parser()
-    arguments = parser.parse_args(argv)
-    try:
-        options = _validated(arguments)
-        opened = dataset.opened(arguments, TASKS[options.task], options.num_proc)
-    except ValueError as error:
-        parser.error(str(error))
-    try:
-        with sigterm_raises():
-            return _evaluate(arguments, options, opened, make_judges, parser)
-    except KeyboardInterrupt:
-        return parser.failed("interrupted: the same command goes on where it stopped", 130)
-    except Terminated:
-        return parser.failed("terminated: the same command goes on where it stopped", 143)
+    if named is not None and old is not None:
+        raise UsageError(f"`DATASET` (={named}) is named twice: {old} as well")
+    found = named if named is not None else old
+    if found is None:
+        raise UsageError("`DATASET` is missing")
+    return found
 
 
-def _evaluate(arguments, options: Options, opened, make_judges, parser: OneLineParser) -> int:
-    # Late: --help or a wrong argument must not wait for them.
-    from jax_ir_synth.evaluate import run, tables
-    from jax_ir_synth.evaluate.journal import JournalError
-    from jax_ir_synth.evaluate.predictions import PredictionsError, open_predictions
-    from jax_ir_synth.storage.dataset_reader import DatasetError
-    from jax_ir_synth.terminal.progress import progress
+@click.command(
+    "evaluate",
+    cls=Command,
+    help="Score the IR that a model wrote: parse it, run it, compare its numbers with the "
+    "reference's. Completions are judged in helper processes within limits. A run that was killed "
+    "goes on where it stopped, and its result is the same, also with another --num-proc.",
+    epilog="Example: jax-ir-synth evaluate all:seed=7,count=1500 --predictions p.jsonl "
+    "--split test --k 1 10 --json score.json",
+)
+@named_dataset
+@options.option(
+    "--predictions",
+    type=options.InputPath(),
+    required=True,
+    metavar="P",
+    help='a .jsonl with lines {"id": 17, "completion": "..."} or {"id": 17, "completions": '
+    "[...]}, an id's in one line or several; the same records as a .json list or a .parquet",
+)
+@task
+@options.split("score only its rows (all, and each by itself, if not given)")
+@options.option(
+    "--missing",
+    type=options.OneOf(MISSING),
+    default=LEAVE_OUT,
+    metavar="WHAT",
+    help=f"rows without a prediction: {MISSING[0]}, which is reported, or {MISSING[1]}",
+)
+@options.option(
+    "--k",
+    type=options.Integer(),
+    several=True,
+    default=(1,),
+    metavar="N [N...]",
+    help="report pass@k for these",
+)
+@options.num_proc("helper processes")
+@options.limits("completion", SECONDS, GIGABYTES)
+@options.output("write all figures to it", "FILE", "--json")
+@options.output(
+    f"draw the ladder and pass@k ({', '.join(PICTURES)}; the extra {extras.EXTRA})",
+    "FILE",
+    "--plot",
+)
+@options.output("write each completion's judgement to it, as JSON lines", "FILE", "--judgements")
+@options.overwrite
+def command(
+    dataset: str | None,
+    old_dataset: str | None,
+    config: str | None,
+    seed: int | None,
+    count: int | None,
+    predictions: Path,
+    task: str,
+    split: str | None,
+    missing: str,
+    k: tuple[int, ...],
+    num_proc: int,
+    timeout: float,
+    memory: float,
+    json: Path | None,
+    plot: Path | None,
+    judgements: Path | None,
+    overwrite: bool,
+) -> int:
+    """Scores. After a failure or a signal the same command goes on where it stopped."""
+    name = one_dataset(dataset, old_dataset)
+    written = {"json": json, "plot": plot, "judgements": judgements}
+    outputs.check(
+        {f"--{flag}": path for flag, path in written.items()},
+        {"--predictions": predictions, "DATASET": Path(name)},
+        overwrite,
+    )
+    if plot is not None:
+        if plot.suffix.lower() not in PICTURES:
+            raise UsageError(f"`--plot` (={plot}) must end in {', '.join(PICTURES)}")
+        extras.need("`--plot`", extras.PICTURES)
+    extras.need("scoring", extras.DISTANCES)
+    asked = Options(task, split, k, missing, num_proc, timeout, memory).checked()
+    with unfinished(_STATE, _RESUME):
+        opened = open_dataset(name, config, TASKS[task], num_proc, seed=seed, count=count)
+        # Late: --help or a wrong argument must not wait for them.
+        from jax_ir_synth.evaluate import run, tables
+        from jax_ir_synth.evaluate.predictions import open_predictions
+        from jax_ir_synth.terminal.progress import progress
 
-    try:
-        with open_predictions(arguments.predictions) as predictions:
-            found = run.evaluate(
-                opened, predictions, options, make_judges, progress, _beside(arguments),
-                lambda found, made: _write(arguments, found, made),
-            )  # fmt: skip
-    except (PredictionsError, DatasetError, JournalError, run.NotStarted) as error:
-        *lines, last = str(error).splitlines()
-        for line in lines:
-            print(f"{parser.prog}: error: {line}", file=sys.stderr)
-        parser.error(last)
-    except (RuntimeError, OSError) as error:
-        return parser.failed(f"not done, the same command goes on where it stopped: {error}", 1)
-    with outputs.talking(*(getattr(arguments, name) for name in _OUTPUTS)):
+        def finish(report: "Report", made: "Iterable[Made]") -> None:
+            _write(written, report, made, overwrite)
+
+        with open_predictions(predictions) as given:
+            beside = _beside(predictions, judgements, json, plot)
+            found = run.evaluate(opened, given, asked, None, progress, beside, finish)
+    with outputs.talking(*written.values()):
         tables.show(found)
     return 0
 
 
-def _beside(arguments) -> Path:
+def _beside(predictions: Path, *written: Path | None) -> Path:
     """What the journal is beside: what is written, if something is that has a place."""
-    for path in (arguments.judgements, arguments.json, arguments.plot):
+    for path in written:
         if path is not None and outputs.beside(path, "") is not None:
             return path
-    return arguments.predictions
+    return predictions
 
 
-def _write(arguments, found, made) -> None:
-    """Whatever files are asked for, each whole or not at all; none before all are made."""
+def _write(
+    written: dict[str, Path | None], found: "Report", made: "Iterable[Made]", overwrite: bool
+) -> None:
+    """Whatever files are asked for, each complete or not at all; none before all are made."""
     from jax_ir_synth.evaluate import plot
     from jax_ir_synth.storage.atomic_write import format_json
 
     with contextlib.ExitStack() as stack:
         partials = {
-            name: stack.enter_context(outputs.written(path, arguments.overwrite))
-            for name in _OUTPUTS
-            if (path := getattr(arguments, name)) is not None
+            name: stack.enter_context(outputs.written(path, overwrite))
+            for name, path in written.items()
+            if path is not None
         }
         if "judgements" in partials:
             with open(partials["judgements"], "w", encoding="utf-8") as file:
                 file.writelines(each.line() for each in made)
-        if "plot" in partials:
-            format = arguments.plot.suffix.lower().removeprefix(".")
+        if (picture := written["plot"]) is not None:
+            format = picture.suffix.lower().removeprefix(".")
             plot.draw(found, partials["plot"], format)
         if "json" in partials:
             partials["json"].write_text(format_json(found.to_json()), encoding="utf-8")
-
-
-def _validated(arguments) -> Options:
-    in_range("--timeout", arguments.timeout, "seconds", MAX_SECONDS)
-    in_range("--memory", arguments.memory, "GB", MAX_GIGABYTES)
-    outputs.check(
-        {f"--{name}": getattr(arguments, name) for name in _OUTPUTS},
-        {"--predictions": arguments.predictions, "--dataset": Path(arguments.dataset)},
-        arguments.overwrite,
-    )
-    if arguments.plot is not None:
-        if arguments.plot.suffix.lower() not in _PICTURES:
-            raise ValueError(f"`--plot` (={arguments.plot}) must end in {', '.join(_PICTURES)}")
-        extras.need("`--plot`", extras.PICTURES)
-    extras.need("scoring", extras.DISTANCES)
-    return Options(
-        arguments.task,
-        arguments.split,
-        tuple(arguments.k),
-        arguments.missing,
-        parse_num_proc(arguments.num_proc),
-        arguments.timeout,
-        arguments.memory,
-    ).checked()
-
-
-def _parser() -> OneLineParser:
-    parser = OneLineParser(
-        prog=f"python -m {PROGRAM}",
-        description="Score the IR that a model wrote: parse it, run it, compare its numbers with "
-        "the reference's. Completions are judged in helper processes within limits. A run that "
-        "was killed goes on where it stopped, and its result is the same, also with another "
-        "--num-proc.",
-        epilog="Example: python -m jax_ir_synth.evaluate --predictions p.jsonl "
-        "--dataset all:seed=7,count=1500 --split test --k 1 10 --json score.json",
-    )
-    parser.add_argument(
-        "--predictions",
-        required=True,
-        metavar="P",
-        type=local_path,
-        help='a .jsonl with lines {"id": 17, "completion": "..."} or {"id": 17, "completions": '
-        "[...]}, an id's in one line or several; the same records as a .json list or a .parquet",
-    )
-    dataset.add_arguments(parser)
-    add_task(parser)
-    parser.add_argument(
-        "--split", choices=SPLITS, help="score only its rows (default: all, and each by itself)"
-    )
-    parser.add_argument(
-        "--missing",
-        choices=MISSING,
-        default=LEAVE_OUT,
-        help="rows without a prediction are left out, which is told, or have failed (default: "
-        "%(default)s)",
-    )
-    parser.add_argument(
-        "--k", type=int, nargs="+", default=[1], help="report pass@k for these (default: 1)"
-    )
-    add_processes(parser)
-    parser.add_argument(
-        "--timeout",
-        type=float,
-        default=SECONDS,
-        metavar="SECONDS",
-        help="time for one completion (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--memory",
-        type=float,
-        default=GIGABYTES,
-        metavar="GB",
-        help="memory of one helper, with what jax takes (default: %(default)s)",
-    )
-    parser.add_argument("--json", metavar="FILE", type=outputs.path, help="write all figures to it")
-    parser.add_argument(
-        "--plot",
-        metavar="FILE",
-        type=outputs.path,
-        help=f"draw the ladder and pass@k ({', '.join(_PICTURES)}; the extra {extras.EXTRA})",
-    )
-    parser.add_argument(
-        "--judgements",
-        metavar="FILE",
-        type=outputs.path,
-        help="write each completion's judgement to it, as JSON lines",
-    )
-    outputs.add_overwrite(parser)
-    return parser
-
-
-def add_task(parser) -> None:
-    """The flag for the task."""
-    titles = "; ".join(f"{task.name}: {task.title}" for task in TASKS.values())
-    parser.add_argument(
-        "--task", choices=tuple(TASKS), default="forward", help=f"{titles} (default: %(default)s)"
-    )
-
-
-def add_processes(parser) -> None:
-    """The flag for the number of helper processes."""
-    parser.add_argument(
-        "--num-proc", type=int, default=1, metavar="N", help="helper processes (default: 1)"
-    )

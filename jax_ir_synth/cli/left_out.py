@@ -1,4 +1,4 @@
-"""A command's account of defects: a line on stderr at once, counts, and a file beside the output."""
+"""What a run leaves out: a line on stderr at once, counts, and a file beside the output."""
 
 import collections
 import json
@@ -31,6 +31,7 @@ class LeftOut:
         self.candidates: collections.Counter[str] = collections.Counter()
 
     def __call__(self, defect: Defect) -> None:
+        """Takes account of a defect, and reports it."""
         self._defects.append(defect)
         counts = self.candidates if defect.id is None else self.rows
         counts[defect.category] += 1
@@ -71,6 +72,6 @@ def _is_ours(path: Path) -> bool:
     with open(path, "rb") as file:
         first = file.readline()
     try:
-        return json.loads(first).keys() == set(Defect._fields)
-    except (ValueError, AttributeError):
+        return set(json.loads(first)) == set(Defect._fields)
+    except (ValueError, TypeError):
         return False

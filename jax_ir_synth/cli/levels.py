@@ -1,107 +1,30 @@
-"""A page with one kernel in all dialects, CPU beside CUDA: `python -m jax_ir_synth.levels`."""
+"""The command `levels`: writes a page with one kernel in all dialects."""
 
-from jax_ir_synth.cli.generate import OneLineParser
-from jax_ir_synth.request.dialects import DIALECTS
+from pathlib import Path
+
+import click
+
+from jax_ir_synth.cli import options
+from jax_ir_synth.cli.command import Command
+from jax_ir_synth.cli.exit_codes import unfinished
+from jax_ir_synth.show.levels import page
 from jax_ir_synth.storage import outputs
-from jax_ir_synth.storage.destinations import NotPlacedError
-from jax_ir_synth.terminal.markdown import fenced
-from jax_ir_synth.terminal.streams import command
-
-PROGRAM = "jax_ir_synth.levels"
-NAME = "kernel_rectified"
-PYTHON = f'''\
-def {NAME}(x, w, b):
-    """The sum of each rectified row."""
-    y = x * w + b
-    z = jnp.maximum(y, 0.0)
-    return jnp.sum(z, axis=-1)
-'''
-SHAPES = {"x": (2, 8), "w": (8,), "b": ()}
-
-_TITLES = {
-    "jaxpr": "The closed jaxpr: what JAX traced",
-    "stablehlo": "StableHLO: what JAX hands to XLA",
-    "hlo": "HLO: XLA's own form, not optimized yet",
-    "optimized_hlo": "Optimized HLO: fused, with layouts, in the order in which it runs",
-    "llvm": "LLVM IR, optimized: what the fusions became",
-    "asm": "Machine code of the CPU, disassembled; PTX for CUDA",
-}
-_LANGUAGES = {"stablehlo": "mlir", "llvm": "llvm", "asm": "asm"}
-_HEADS = {"cpu": "CPU (`cpp`)", "cuda": "CUDA (`cuda`)"}
 
 
-@command
-def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns the exit code.
-
-    0: done. 1: the writing failed. 2: a file that can't be written, before any work.
-    """
-    parser = _parser()
-    arguments = parser.parse_args(argv)
-    try:
-        outputs.check({"FILE": arguments.output}, {}, arguments.overwrite)
-    except outputs.OutputError as error:
-        parser.error(str(error))
-    try:
-        outputs.write_text(arguments.output, page(), arguments.overwrite)
-    except NotPlacedError as error:
-        return parser.failed(f"{arguments.output} was not written: {error}", 1)
-    except (OSError, ValueError) as error:
-        parser.error(f"`FILE` (={arguments.output}) can't be written: {error}")
+@click.command(
+    "levels",
+    cls=Command,
+    help="Write a Markdown page with one kernel's forward pass in every dialect, for the CPU and "
+    "for CUDA.",
+    epilog="Example: jax-ir-synth levels --output levels.md",
+)
+@options.old_output("file", "FILE")
+@options.output("the page", "FILE")
+@options.overwrite
+def command(file: Path | None, output: Path | None, overwrite: bool) -> int:
+    """Writes the page."""
+    path = options.one_output(output, file)
+    outputs.check({"--output": path}, {}, overwrite)
+    with unfinished(f"{path} was not written"):
+        outputs.write_text(path, page(), overwrite)
     return 0
-
-
-def _parser() -> OneLineParser:
-    parser = OneLineParser(
-        prog=f"python -m {PROGRAM}",
-        description="Write a Markdown page with one kernel's forward pass in every dialect.",
-    )
-    parser.add_argument("output", metavar="FILE", type=outputs.path, help="the page")
-    outputs.add_overwrite(parser)
-    return parser
-
-
-def page() -> str:
-    """The Markdown text. Raises ValueError where CUDA's compiler isn't installed."""
-    import jax
-
-    from jax_ir_synth.lowering import lower
-    from jax_ir_synth.schema.ir_section import read_sections
-
-    namespace: dict = {"jnp": jax.numpy}
-    exec(PYTHON, namespace)
-    arguments = [jax.ShapeDtypeStruct(shape, "float32") for shape in SHAPES.values()]
-    texts = lower(namespace[NAME], *arguments, dialect=DIALECTS)
-    columns = {platform: read_sections(text) for platform, text in texts.items()}
-    shapes = ", ".join(f"`{name}` {list(shape)}" for name, shape in SHAPES.items())
-    parts = [
-        "# One kernel at six levels",
-        f"Its forward pass, for float32 arguments {shapes}; lowered by jax {jax.__version__}. The "
-        f"backward pass stands in a section of its own in each dialect. Made by `python -m "
-        f"{PROGRAM}`.",
-        "A CPU's target is the instruction set that its code is pinned to. Behind a + stand "
-        "instructions that XLA couldn't be kept from using where this CPU has them, behind a colon "
-        "the processor that it took for it: CPUs that differ in these may get other code. A GPU's "
-        "target is the whole description that its code is made from; without the GPU, tilings of "
-        "matrix products are XLA's defaults, since none can be tried.",
-        fenced("python", PYTHON),
-    ]
-    for dialect, *sides in zip(DIALECTS, *columns.values(), strict=True):
-        parts.append(f"## `{dialect}`\n\n{_TITLES[dialect]}.")
-        if sides[0].forward == sides[1].forward:
-            parts.append("The same for both:")
-            parts.append(fenced(_LANGUAGES.get(dialect, ""), sides[0].forward))
-            continue
-        heads = [
-            f"{_HEADS[platform]}, {side.target}"
-            for platform, side in zip(columns, sides, strict=True)
-        ]
-        cells = [fenced(_LANGUAGES.get(dialect, ""), side.forward) for side in sides]
-        parts.append(
-            "<table><tr><th>\n\n"
-            + "\n\n</th><th>\n\n".join(heads)
-            + "\n\n</th></tr><tr><td valign='top'>\n\n"
-            + "\n\n</td><td valign='top'>\n\n".join(cells)
-            + "\n\n</td></tr></table>"
-        )
-    return "\n\n".join(parts) + "\n"

@@ -2,6 +2,7 @@
 
 import collections
 from pathlib import Path
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -21,13 +22,13 @@ _IR_LINES = 14
 class Summary:
     """Counts over the rows, taken as they pass."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.rows: collections.Counter[tuple[str, str]] = collections.Counter()
         self.programs: dict[str, set[str]] = collections.defaultdict(set)
         self.skeletons: dict[str, set[str]] = collections.defaultdict(set)
-        self.sample: dict | None = None
+        self.sample: dict[str, Any] | None = None
 
-    def add(self, row: dict) -> None:
+    def add(self, row: dict[str, Any]) -> None:
         """Count a row; the first one is kept to be shown."""
         category = row["type"].removeprefix("generate_")
         self.rows[category, split_of(row["skeleton_hash"])] += 1
@@ -64,10 +65,10 @@ def show(
         sum(summary.rows[category, split] for category in request.categories) for split in SPLITS
     ]
     # Across categories too: a program that two of them wrote counts once.
-    distinct = len(set().union(*summary.programs.values()))
-    structures = len(set().union(*summary.skeletons.values()))
-    counts = *in_splits, sum(in_splits), distinct, structures, left_out.rows.total()
-    table.add_row("all", *map(str, counts))
+    programs = len(set().union(*summary.programs.values()))
+    skeletons = len(set().union(*summary.skeletons.values()))
+    totals = *in_splits, sum(in_splits), programs, skeletons, left_out.rows.total()
+    table.add_row("all", *map(str, totals))
     console.print(table)
     if left_out:
         where = path_beside(output) or "stderr"
@@ -85,7 +86,7 @@ def show(
         _show_row(console, summary.sample)
 
 
-def _show_row(console: Console, row: dict) -> None:
+def _show_row(console: Console, row: dict[str, Any]) -> None:
     ir = (row["cpp"] if row["cpp"] is not None else row["cuda"]).splitlines()
     rest = len(ir) - _IR_LINES
     more = f"\n... {rest} more lines" if rest > 0 else ""

@@ -1,198 +1,165 @@
-"""The command `python -m jax_ir_synth.show`: a row in the terminal, or a page with many."""
+"""The command `show`: a row in the terminal, or a page with many."""
 
-import argparse
-import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from jax_ir_synth.cli.generate import (
-    OneLineParser,
-    Terminated,
-    add_request_arguments,
-    request_of,
-    sigterm_raises,
-)
+import click
+
+from jax_ir_synth.cli import options
+from jax_ir_synth.cli.command import Command
+from jax_ir_synth.cli.datasets import find_dataset
+from jax_ir_synth.cli.exit_codes import unfinished, unreadable
+from jax_ir_synth.errors import UsageError
 from jax_ir_synth.request import choices, dialects
-from jax_ir_synth.request.config import ALL, CONFIGS, DEFAULTS, DEVICES
+from jax_ir_synth.request.config import ALL, CONFIGS, DEFAULTS, DEVICES, Request
 from jax_ir_synth.storage import outputs
-from jax_ir_synth.storage.destinations import NotPlacedError
-from jax_ir_synth.storage.paths import no_url
-from jax_ir_synth.terminal.streams import command
+from jax_ir_synth.storage.dataset_names import Made, parse
 
-PROGRAM = "jax_ir_synth.show"
+if TYPE_CHECKING:
+    from jax_ir_synth.show.sources import GeneratedRows, SavedRows
+
 ROWS = 300
 PASSES = ("forward", "backward", "both")
-# What says how rows are made; a saved dataset's are made already.
-_MAKING = ("seed", "count", "target", "verify")
-# What a page lets its reader choose.
-_VIEWING = {"id": "--id", "passes": "--pass"}
-_FLAGS = {"verify": "--no-verify"}
+# Flags that say how rows are made; those of a dataset are made already.
+_MAKING = {"seed": "--seed", "count": "--count", "target": "--target", "no_verify": "--no-verify"}
 
 
-@command
-def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns the exit code.
-
-    0: done. 1: a row couldn't be made, or the writing failed. 2: wrong arguments, nothing there by
-    that name or id, a malformed row, or a page that can't be written. 130 and 143: interrupted,
-    terminated. After anything but 0 no page is written.
-    """
-    parser = _parser()
-    # What is not given stays None, so that it can be told from a default.
-    none = argparse.Namespace(**dict.fromkeys((*DEFAULTS, "id", "passes", "rows")))
-    arguments = parser.parse_args(argv, none)
-    try:
-        _validate(arguments)
-        request = _request(arguments)
-        _dialects(arguments)
-    except ValueError as error:
-        parser.error(str(error))
+@click.command(
+    "show",
+    cls=Command,
+    help="Print a row: its source beside its IR, forward and backward, and what differs between "
+    "CPU and CUDA; or write a page to browse many rows, which needs no network. Of rows to be "
+    "made, those alone are made that are shown.",
+    epilog="Examples: jax-ir-synth show data/large.jsonl --id 42; "
+    "jax-ir-synth show loop:seed=7 --id 24",
+)
+@options.dataset(required=False, default=ALL)
+@options.option("--id", type=options.Integer(), metavar="N", help="the row's id (the first)")
+@options.option(
+    "--pass",
+    "passes",
+    type=options.OneOf(PASSES),
+    metavar="NAME",
+    help=f"{', '.join(PASSES)} (both)",
+)
+@options.output("write a page instead", "FILE", "--html")
+@options.overwrite
+@options.option(
+    "--rows",
+    type=options.Integer(low=1),
+    metavar="N",
+    help=f"rows of a page, as many of each category and split as can be ({ROWS})",
+)
+@options.rows(defaults=False)
+@options.no_verify
+@options.strict
+def command(
+    dataset: str,
+    config: str | None,
+    id: int | None,
+    passes: str | None,
+    html: Path | None,
+    overwrite: bool,
+    rows: int | None,
+    **given: Any,
+) -> int:
+    """Shows a row, or writes a page; after anything but success no page is written."""
+    _check_flags(html, id, passes, rows)
+    if given["device"] not in (None, *DEVICES):
+        raise UsageError(f"`device` (={given['device']!r}) must be one of: {', '.join(DEVICES)}")
+    shown = None if given["dialect"] is None else dialects.parse_dialects(given["dialect"])
+    found = parse(dataset, config)
+    request = None
+    if isinstance(found, Made):
+        request = _request(found, given)
+    else:
+        _check_saved(dataset, html, given)
+    outputs.check({"--html": html}, {"DATASET": Path(dataset)}, overwrite)
     # Late: they bring jax, and --help or a wrong argument must not wait for it.
     from jax_ir_synth.show.sources import GeneratedRows, SavedRows
 
-    try:
-        source = SavedRows(Path(arguments.what)) if request is None else GeneratedRows(request)
-        with sigterm_raises():
-            (_print if arguments.html is None else _write)(source, arguments)
-    except KeyboardInterrupt:
-        return _fail(parser, "interrupted", 130)
-    except Terminated:
-        return _fail(parser, "terminated", 143)
-    except NotPlacedError as error:
-        return _fail(parser, f"{arguments.html} was not written: {error}", 1)
-    except RuntimeError as error:
-        # A row that can't be made, or a grammar that has no more programs.
-        return _fail(parser, str(error), 1)
-    except ValueError as error:
-        parser.error(_told(error, arguments))
-    except OSError as error:
-        where = error.filename or arguments.html or arguments.what
-        parser.error(f"{where}: {error.strerror or error}")
+    with unreadable(dataset):
+        source: GeneratedRows | SavedRows = (
+            SavedRows(find_dataset(dataset, config)) if request is None else GeneratedRows(request)
+        )
+        try:
+            if html is None:
+                _print(source, id, passes, given["device"], choices.unpack_names(shown))
+                return 0
+            with unfinished(f"{html} was not written"):
+                _write(source, html, overwrite, rows or ROWS)
+        except UsageError:
+            raise
+        except ValueError as error:
+            raise UsageError(f"`DATASET` (={dataset}) has a malformed row: {error}") from error
     return 0
 
 
-def _fail(parser: OneLineParser, message: str, code: int) -> int:
-    print(f"{parser.prog}: {message}", file=sys.stderr)
-    return code
-
-
-def _told(error: ValueError, arguments) -> str:
-    from jax_ir_synth.show.sources import ShowError
-    from jax_ir_synth.storage.dataset_reader import DatasetError
-
-    if isinstance(error, DatasetError | ShowError):
-        return str(error)
-    return f"`PATH` (={arguments.what}) has a malformed row: {error}"
-
-
-def _print(source, arguments) -> None:
+def _print(
+    source: "GeneratedRows | SavedRows",
+    id: int | None,
+    passes: str | None,
+    device: str | None,
+    wanted: tuple[str, ...],
+) -> None:
     from jax_ir_synth.show.parts import COLUMNS_OF_DEVICE, PASSES, list_parts
     from jax_ir_synth.show.sources import ShowError
     from jax_ir_synth.show.terminal import make_console, show_row
 
-    view = source.one(arguments.id)
-    both = arguments.passes in (None, "both")
-    passes = PASSES if both else (arguments.passes,)
-    parts = list_parts(view, COLUMNS_OF_DEVICE[arguments.device or "both"], passes)
-    if arguments.dialect is not None:
+    view = source.one(id)
+    chosen = PASSES if passes in (None, "both") else (passes,)
+    parts = list_parts(view, COLUMNS_OF_DEVICE[device or "both"], chosen)
+    if wanted:
         have = list(dict.fromkeys(part.dialect for part in parts))
-        if missing := [name for name in arguments.dialect if name not in have]:
+        if missing := [name for name in wanted if name not in have]:
             raise ShowError(
                 f"`--dialect` (={','.join(missing)}) is none of the row's: {', '.join(have)}"
             )
-        parts = [part for name in arguments.dialect for part in parts if part.dialect == name]
+        parts = [part for name in wanted for part in parts if part.dialect == name]
     if not parts:
-        raise ShowError(f"`--device` (={arguments.device}): the row has no IR for it")
+        raise ShowError(f"`--device` (={device}): the row has no IR for it")
     show_row(make_console(), view, parts)
 
 
-def _write(source, arguments) -> None:
+def _write(source: "GeneratedRows | SavedRows", path: Path, overwrite: bool, number: int) -> None:
     from jax_ir_synth.show.page import write_page
 
-    with outputs.written(arguments.html, arguments.overwrite) as partial:
-        shown, total = write_page(partial, source, arguments.rows or ROWS)
+    with outputs.written(path, overwrite) as partial:
+        shown, total = write_page(partial, source, number)
         size = partial.stat().st_size
-    with outputs.talking(arguments.html):
-        print(f"{arguments.html}: {shown} of {total} rows, {size / 1e6:.1f} MB")
+    with outputs.talking(path):
+        print(f"{path}: {shown} of {total} rows, {size / 1e6:.1f} MB")
 
 
-def _validate(arguments) -> None:
-    if arguments.html is not None:
-        if given := [
-            flag for name, flag in _VIEWING.items() if getattr(arguments, name) is not None
-        ]:
-            raise ValueError(f"`{given[0]}` is for the terminal: a page has all of that in it")
-        what = {} if arguments.what in CONFIGS else {"PATH": Path(arguments.what)}
-        outputs.check({"--html": arguments.html}, what, arguments.overwrite)
-    elif arguments.rows is not None:
-        raise ValueError(f"`--rows` (={arguments.rows}) is for a page, see --html")
-    if arguments.rows is not None and arguments.rows < 1:
-        raise ValueError(f"`--rows` (={arguments.rows}) must be 1 or more")
-    if arguments.device not in (None, *DEVICES):
-        raise ValueError(f"`device` (={arguments.device!r}) must be one of: {', '.join(DEVICES)}")
+def _check_flags(html: Path | None, id: int | None, passes: str | None, rows: int | None) -> None:
+    if html is None and rows is not None:
+        raise UsageError(f"`--rows` (={rows}) is for a page, see --html")
+    for flag, value in (("--id", id), ("--pass", passes)):
+        if html is not None and value is not None:
+            raise UsageError(f"`{flag}` is for the terminal: a page has all of that in it")
 
 
-def _request(arguments):
-    """What to make for a config's name, None for a saved dataset."""
-    if arguments.what in CONFIGS:
-        given = {name: getattr(arguments, name) for name in DEFAULTS}
-        set_ = {name: value for name, value in given.items() if value is not None}
-        return request_of(argparse.Namespace(config=arguments.what, **{**DEFAULTS, **set_}))
-    if not Path(arguments.what).exists():
-        raise ValueError(
-            f"`PATH` (={arguments.what}) doesn't exist, nor is it a config's name: it must be a "
-            f"folder of save_to_disk, a .jsonl or .parquet file, or one of: {', '.join(CONFIGS)}"
+def _request(found: Made, given: dict[str, Any]) -> Request:
+    """Which rows to make."""
+    set_ = {name: value for name, value in given.items() if name in DEFAULTS and value is not None}
+    for name in found.settings.keys() & set_.keys():
+        raise UsageError(f"the {name} is given twice: `--{name}` (={set_[name]}) as well")
+    return found.request(verify=not given["no_verify"], **set_)
+
+
+def _check_saved(dataset: str, html: Path | None, given: dict[str, Any]) -> None:
+    """Raises UsageError for flags that a saved dataset has no use for."""
+    if not Path(dataset).exists() and "/" not in dataset:
+        raise UsageError(
+            f"`DATASET` (={dataset}) doesn't exist, nor is it a config's name: it must be a .jsonl "
+            "or .parquet file, a folder of save_to_disk, scale or publish, a Hub dataset "
+            f"(user/name), or one of: {', '.join(CONFIGS)}"
         )
-    for name in _MAKING:
-        if getattr(arguments, name) is not None:
-            flag = _FLAGS.get(name, f"--{name}")
-            raise ValueError(
-                f"`{flag}` is for rows to be made (a config's name), {arguments.what} is saved"
+    for name, flag in _MAKING.items():
+        if given[name] is not None and given[name] is not False:
+            raise UsageError(
+                f"`{flag}` is for rows to be made (a config's name), {dataset} is saved"
             )
-    if arguments.html is not None:
-        for name in ("device", "dialect"):
-            if getattr(arguments, name) is not None:
-                raise ValueError(
-                    f"`--{name}` is for the terminal: a page has rows as they are saved"
-                )
-    return None
-
-
-def _dialects(arguments) -> None:
-    if arguments.dialect is not None:
-        arguments.dialect = choices.unpack_names(dialects.parse_dialects(arguments.dialect))
-
-
-def _parser() -> OneLineParser:
-    parser = OneLineParser(
-        prog=f"python -m {PROGRAM}",
-        description="Print a row: its source beside its IR, forward and backward, and what differs "
-        "between CPU and CUDA; or write a page to browse many rows, which needs no network.",
-        epilog="Example: python -m jax_ir_synth.show data/large.jsonl --id 42",
-    )
-    parser.add_argument(
-        "what",
-        metavar="PATH or CONFIG",
-        nargs="?",
-        type=no_url,
-        default=ALL,
-        help="a folder of save_to_disk, a .jsonl or .parquet file; or a config, whose rows are "
-        f"made from --seed: {', '.join(CONFIGS)} (default: %(default)s)",
-    )
-    parser.add_argument("--id", type=int, metavar="N", help="the row's id (default: the first)")
-    parser.add_argument(
-        "--pass",
-        dest="passes",
-        choices=PASSES,
-        metavar="NAME",
-        help=f"{', '.join(PASSES)} (default: both)",
-    )
-    parser.add_argument("--html", type=outputs.path, metavar="FILE", help="write a page instead")
-    outputs.add_overwrite(parser)
-    parser.add_argument(
-        "--rows",
-        type=int,
-        metavar="N",
-        help=f"rows of a page, as many of each category and split as can be (default: {ROWS})",
-    )
-    add_request_arguments(parser, config=False)
-    return parser
+    for name in ("device", "dialect"):
+        if html is not None and given[name] is not None:
+            raise UsageError(f"`--{name}` is for the terminal: a page has rows as they are saved")

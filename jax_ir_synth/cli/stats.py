@@ -1,105 +1,92 @@
-"""The command `python -m jax_ir_synth.stats`: reads saved datasets, prints their figures."""
+"""The command `stats`: reads datasets, prints their figures."""
 
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from jax_ir_synth.cli.generate import OneLineParser
+import click
+
+from jax_ir_synth.cli import options
+from jax_ir_synth.cli.command import Command
+from jax_ir_synth.cli.datasets import find_dataset
+from jax_ir_synth.cli.exit_codes import unfinished, unreadable
 from jax_ir_synth.storage import outputs
-from jax_ir_synth.storage.destinations import NotPlacedError
-from jax_ir_synth.storage.paths import local_path
-from jax_ir_synth.terminal.streams import command
 
-PROGRAM = "jax_ir_synth.stats"
+if TYPE_CHECKING:
+    from jax_ir_synth.storage.dataset_reader import Source
+
+Figures = dict[str, Any]
 
 
-@command
-def main(argv: list[str] | None = None) -> int:
-    """Run the command; returns the exit code.
-
-    0: done, and no row breaks a promise. 1: some do, or the writing failed. 2: wrong arguments, or
-    no saved dataset.
-    """
-    parser = _parser()
-    arguments = parser.parse_args(argv)
-    try:
-        outputs.check(
-            {"--json": arguments.json},
-            {f"PATH {path}": path for path in arguments.paths},
-            arguments.overwrite,
-        )
-    except outputs.OutputError as error:
-        parser.error(str(error))
-    # Late: they bring jax, and --help or a wrong argument must not wait for it.
-    from jax_ir_synth.storage.dataset_reader import DatasetError
-
-    try:
-        summaries = {str(path): summarise(path) for path in arguments.paths}
-        if arguments.json is not None:
-            text = json.dumps(summaries, indent=1) + "\n"
-            outputs.write_text(arguments.json, text, arguments.overwrite)
-    except DatasetError as error:
-        parser.error(str(error))
-    except NotPlacedError as error:
-        return parser.failed(f"{arguments.json} was not written: {error}", 1)
-    except OSError as error:
-        parser.error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-    with outputs.talking(arguments.json):
-        _show(summaries, arguments)
+@click.command(
+    "stats",
+    cls=Command,
+    help="Print the figures of datasets and check that their rows keep the project's promises. "
+    "The exit code is 1 if a row doesn't.",
+    epilog="Example: jax-ir-synth stats data/large.jsonl --json figures.json",
+)
+@options.dataset("datasets", nargs=-1)
+@options.num_proc("worker processes, for rows to be made")
+@options.output("write all figures to it", "FILE", "--json")
+@options.overwrite
+@options.flag("--markdown", help="print the main figures as a Markdown table")
+@options.flag("-v", "--verbose", help="list every operation, function and name too")
+def command(
+    datasets: tuple[str, ...],
+    config: str | None,
+    num_proc: int,
+    json: Path | None,
+    overwrite: bool,
+    markdown: bool,
+    verbose: bool,
+) -> int:
+    """Shows the figures; 1 where a row breaks a promise."""
+    inputs = {f"DATASET {name}": Path(name) for name in datasets}
+    outputs.check({"--json": json}, inputs, overwrite)
+    with unreadable():
+        summaries = {name: summarise(find_dataset(name, config, num_proc)) for name in datasets}
+    if json is not None:
+        with unfinished(f"{json} was not written"):
+            _write(json, summaries, overwrite)
+    with outputs.talking(json):
+        _show(summaries, markdown, verbose)
     return int(any(summary["faults"] for summary in summaries.values()))
 
 
-def _show(summaries: dict[str, dict], arguments) -> None:
+def _write(path: Path, summaries: dict[str, Figures], overwrite: bool) -> None:
+    outputs.write_text(path, json.dumps(summaries, indent=1) + "\n", overwrite)
+
+
+def _show(summaries: dict[str, Figures], markdown: bool, verbose: bool) -> None:
     from jax_ir_synth.stats import tables
     from jax_ir_synth.terminal.console import plain_console
 
-    if arguments.markdown:
+    if markdown:
         sys.stdout.write(tables.format_markdown(summaries))
     else:
         for path, summary in summaries.items():
-            tables.print_tables(path, summary, plain_console(), arguments.verbose)
+            tables.print_tables(path, summary, plain_console(), verbose)
 
 
-def summarise(path: Path) -> dict:
-    """All figures of a saved dataset, see `figures.Figures.summary`. Raises DatasetError."""
+def summarise(dataset: "Path | Source") -> Figures:
+    """All figures of a dataset, see `figures.Figures.summary`.
+
+    Raises:
+      DatasetError: there is no dataset, or no row of it is complete.
+    """
+    # Late: they bring jax, and --help or a wrong argument must not wait for it.
     from jax_ir_synth.schema.row_view import RowView
     from jax_ir_synth.stats.figures import Figures
     from jax_ir_synth.storage.dataset_reader import DatasetError, open_saved
     from jax_ir_synth.terminal.progress import progress
 
-    saved = open_saved(path)
+    saved = open_saved(dataset)
     figures = Figures()
     for row, split in progress(saved.rows, saved.count):
         figures.add(RowView(row, split))
     summary = figures.summary()
     if not summary["rows"]:
         why = f": {summary['faults'][0]['reason']}" if summary["faults"] else ""
-        raise DatasetError(f"`PATH` (={path}) has no whole row{why}")
+        raise DatasetError(f"`DATASET` (={dataset}) has no complete row{why}")
     return summary
-
-
-def _parser() -> OneLineParser:
-    parser = OneLineParser(
-        prog=f"python -m {PROGRAM}",
-        description="Print the figures of saved datasets and check that their rows keep the "
-        "project's promises. The exit code is 1 if a row doesn't.",
-    )
-    parser.add_argument(
-        "paths",
-        metavar="PATH",
-        nargs="+",
-        type=local_path,
-        help="a folder of save_to_disk, a .jsonl or a .parquet file",
-    )
-    parser.add_argument("--json", metavar="FILE", type=outputs.path, help="write all figures to it")
-    outputs.add_overwrite(parser)
-    parser.add_argument(
-        "--markdown", action="store_true", help="print the main figures as a Markdown table"
-    )
-    parser.add_argument(
-        "-v",
-        "--verbose",
-        action="store_true",
-        help="list every operation, function and name too",
-    )
-    return parser

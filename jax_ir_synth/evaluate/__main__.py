@@ -1,8 +1,8 @@
-"""`python -m jax_ir_synth.evaluate`."""
+"""`python -m jax_ir_synth.evaluate`: the command `jax-ir-synth evaluate`."""
 
 import sys
 
-from jax_ir_synth.cli.evaluate import main
+from jax_ir_synth.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["evaluate", *sys.argv[1:]]))

@@ -1,25 +1,18 @@
 """The dataset that predictions are about: saved, on the Hub, or made anew from config and seed."""
 
-import argparse
 import collections
 import contextlib
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from jax_ir_synth.evaluate.tasks import Task
 from jax_ir_synth.generate.plan import PlannedRow, plan_rows
-from jax_ir_synth.request.config import ALL, CONFIGS, Request
+from jax_ir_synth.request.config import CONFIGS, Request
 from jax_ir_synth.schema.splits import split_of
+from jax_ir_synth.storage.dataset_names import Made, parse
 from jax_ir_synth.storage.dataset_reader import DatasetError
-from jax_ir_synth.storage.paths import no_url
 
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-_MADE = re.compile(r"(?P<config>\w+)(?::(?P<settings>.*))?")
-_HELP = f"""what the predictions are about: a .jsonl or .parquet file, a folder of save_to_disk, a
-Hub dataset (user/name), or rows made anew: a config ({", ".join(CONFIGS)}) with --seed and --count,
-or all in one as in {ALL}:seed=7,count=1500"""
 # What a row must have to be asked of a model.
 NEEDED = ("id", "python", "cpp", "cuda", "type", "in_avals", "argnums", "skeleton_hash")
 
@@ -61,45 +54,34 @@ class Dataset(NamedTuple):
     items: Callable[[Wanted], Iterator[Item]]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags that name a dataset; `opened` makes a `Dataset` of them."""
-    parser.add_argument("--dataset", required=True, metavar="D", type=no_url, help=_HELP)
-    parser.add_argument("--seed", type=int, help="of rows made anew (default: 0)")
-    parser.add_argument("--count", type=int, help="of rows made anew (default: 1500)")
-    parser.add_argument(
-        "--config", metavar="NAME", help=f"the config of a Hub dataset (default: {ALL})"
-    )
+def open_dataset(name: str, config: str | None, task: Task, num_proc: int, **settings) -> Dataset:
+    """The dataset of a name, see `storage.dataset_names`.
 
+    Args:
+      name: of the dataset.
+      config: of a dataset on the Hub or in a folder.
+      task: says what is asked of the rows, and so what is made of rows to be made.
+      num_proc: worker processes, for rows to be made.
+      **settings: `seed` and `count` of rows to be made, beside those in the name; None: not given.
 
-def opened(arguments: argparse.Namespace, task: Task, num_proc: int) -> Dataset:
-    """The dataset of `add_arguments`' flags. Raises ValueError (DatasetError is one), one line.
-
-    A path that exists goes before a config, and that before the Hub.
+    Raises:
+      UsageError: one line; DatasetError is one.
     """
-    name, path = arguments.dataset, Path(arguments.dataset)
-    made = None if path.exists() else _request(arguments, task)
-    if made is not None:
-        if arguments.config is not None:
-            raise DatasetError(f"`--config` is for a Hub dataset (user/name), not for {name}")
-        return _made(made, num_proc)
-    for flag in ("seed", "count"):
-        if getattr(arguments, flag) is not None:
-            raise DatasetError(
-                f"`--{flag}` is for rows made anew, and `--dataset` (={name}) is none of their "
-                f"configs: {', '.join(CONFIGS)}"
-            )
-    # Late: they load what reads the containers.
-    from jax_ir_synth.storage.dataset_reader import open_hub, open_saved
-
-    if not path.exists() and not path.suffix and _HUB_NAME.fullmatch(name):
-        return _saved(open_hub(name, arguments.config or ALL), name)
-    if arguments.config is not None:
-        raise DatasetError(f"`--config` is for a Hub dataset (user/name), `--dataset` is {name}")
+    given = {key: value for key, value in settings.items() if value is not None}
+    found = parse(name, config)
+    if isinstance(found, Made):
+        return _made(_request(name, found, given, task), num_proc)
+    for key in given:
+        raise DatasetError(
+            f"`--{key}` is for rows to be made, and `DATASET` (={name}) is none of their configs: "
+            f"{', '.join(CONFIGS)}"
+        )
     try:
-        return _saved(open_saved(path), name)
+        return _saved(found.open(), name)
     except DatasetError as error:
-        configs = "" if path.exists() else f", and is none of the configs {', '.join(CONFIGS)}"
-        raise DatasetError(str(error).replace("`PATH`", "`--dataset`") + configs) from error
+        known = Path(name).exists() or found.is_on_hub
+        configs = "" if known else f", and is none of the configs {', '.join(CONFIGS)}"
+        raise DatasetError(f"{error}{configs}") from error
 
 
 def of_rows(rows: Iterable[Mapping] | Mapping[str, Iterable[Mapping]]) -> Dataset:
@@ -121,9 +103,9 @@ def _saved(saved, title: str) -> Dataset:
     columns = saved.columns
     missing = [] if columns is None else [name for name in NEEDED if name not in columns]
     if missing:
-        raise DatasetError(f"`--dataset` (={title}) has no column {', '.join(missing)}")
+        raise DatasetError(f"`DATASET` (={title}) has no column {', '.join(missing)}")
     if not saved.count:
-        raise DatasetError(f"`--dataset` (={title}) holds no row")
+        raise DatasetError(f"`DATASET` (={title}) holds no row")
 
     def items(_: Wanted):
         for entry in saved.entries:
@@ -148,27 +130,13 @@ def _item(where: str, row: Mapping, split: str | None) -> Item:
         ) from None
 
 
-def _request(arguments: argparse.Namespace, task: Task) -> Request | None:
-    """Which rows to make, if the dataset's name says so."""
-    match = _MADE.fullmatch(arguments.dataset)
-    if match is None or match["config"] not in CONFIGS:
-        return None
-    settings = {
-        name: value for name in ("seed", "count") if (value := getattr(arguments, name)) is not None
-    }
-    for setting in match["settings"].split(",") if match["settings"] is not None else ():
-        name, _, value = setting.partition("=")
-        if name not in ("seed", "count") or not re.fullmatch(r"\d+", value):
-            raise DatasetError(
-                f"`--dataset` (={arguments.dataset}) must be like {ALL}:seed=7,count=1500"
-            )
-        if name in settings:
-            raise DatasetError(f"the {name} is given twice: --dataset {arguments.dataset}")
-        settings[name] = int(value)
+def _request(name: str, found: Made, given: dict[str, int], task: Task) -> Request:
+    for key in found.settings.keys() & given.keys():
+        raise DatasetError(f"the {key} is given twice: `DATASET` (={name}) has it as well")
     # Not proven again: that costs more than the rows, and doesn't change a byte of what a model is
     # asked. CUDA's texts are made only where they are asked for.
     device = "both" if task.translates else "cpu"
-    return Request(match["config"], device=device, verify=False, **settings)
+    return found.request(device=device, verify=False, **given)
 
 
 def _made(request: Request, num_proc: int) -> Dataset:

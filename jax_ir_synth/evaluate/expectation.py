@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.evaluate import inputs as at
 from jax_ir_synth.reference import tolerance
 from jax_ir_synth.verify.execution import execute, execute_exactly, shortest
@@ -22,7 +23,7 @@ from jax_ir_synth.verify.promote import widened
 _KEPT = 16
 
 
-class Unjudgeable(ValueError):
+class Unjudgeable(JaxIrSynthError, ValueError):
     """The reference itself can't be run, or none of what it computes tells right from wrong."""
 
 

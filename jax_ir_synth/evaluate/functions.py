@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate import extras, run
 from jax_ir_synth.evaluate.dataset import NEEDED, of_rows
 from jax_ir_synth.evaluate.judgement import Judgement
@@ -42,11 +43,11 @@ def evaluate(
     Raises ValueError for arguments, predictions or rows that are wrong, before anything is judged.
     """
     if not isinstance(predictions, Mapping):
-        raise ValueError(
+        raise UsageError(
             f"`predictions` must map ids to completions, it is of type {type(predictions).__name__}"
         )
     if isinstance(dataset, str):
-        raise ValueError(f"`dataset` (={dataset!r:.60}) must be rows, see `datasets.load_dataset`")
+        raise UsageError(f"`dataset` (={dataset!r:.60}) must be rows, see `datasets.load_dataset`")
     extras.need("scoring", extras.DISTANCES)
     ks = (k,) if isinstance(k, int) else tuple(k)
     number = parse_num_proc(num_proc)
@@ -78,9 +79,9 @@ def compute(
     Raises ValueError, as `evaluate` does.
     """
     if isinstance(predictions, str) or isinstance(references, str | Mapping):
-        raise ValueError("`predictions` and `references` must be lists, of completions and of rows")
+        raise UsageError("`predictions` and `references` must be lists, of completions and of rows")
     if len(predictions) != len(references):
-        raise ValueError(
+        raise UsageError(
             f"`predictions` (={len(predictions)} of them) must be as many as `references` "
             f"(={len(references)})"
         )
@@ -89,7 +90,7 @@ def compute(
     for completions, row in zip(predictions, references, strict=True):
         known = rows.setdefault(row["id"], row)
         if known["program_hash"] != row["program_hash"]:
-            raise ValueError(f"`references` has two rows with the id {row['id']}")
+            raise UsageError(f"`references` has two rows with the id {row['id']}")
         several = completions if isinstance(completions, list | tuple) else [completions]
         by_id.setdefault(row["id"], []).extend(several)
     overall = evaluate(by_id, rows.values(), task, k, num_proc, **options).overall
@@ -135,12 +136,12 @@ def judge_all(
     questions = []
     for completion, row in completions:
         if not isinstance(completion, str):
-            raise ValueError(f"a completion (={completion!r:.40}) must be a string")
+            raise UsageError(f"a completion (={completion!r:.40}) must be a string")
         missing = [name for name in NEEDED if not isinstance(row, Mapping) or name not in row]
         if missing:
-            raise ValueError(f"a row must be a mapping with the column {missing[0]}")
+            raise UsageError(f"a row must be a mapping with the column {missing[0]}")
         if reference(row, TASKS[task]) is None:
-            raise ValueError(f"row {row['id']} has nothing to ask for the task {task!r}")
+            raise UsageError(f"row {row['id']} has nothing to ask for the task {task!r}")
         questions.append((None, Question(completion, row, task)))
     # One at a time: the helpers of a call are not another's.
     with _kept.lock:

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate.judgement import RUNGS, Judgement
 
 # A form of the file that is read no more must not be taken for one that is.
 _FORM = 1
 
 
-class JournalError(RuntimeError):
+class JournalError(UsageError, RuntimeError):
     """There can be no journal there, or another process is at the same run."""
 
 

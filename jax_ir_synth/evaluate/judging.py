@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from jaxlib.mlir import ir
 
+from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.evaluate.expectation import Expectation, expectation
 from jax_ir_synth.evaluate.extraction import Module, taken
 from jax_ir_synth.evaluate.judgement import LONGEST, PASS, Judgement
@@ -35,7 +36,7 @@ _REASON = 300
 _VERIFIER = re.compile(r"'[\w.$]+' op |region control flow edge|operand #\d+ does not dominate")
 
 
-class Failed(ValueError):
+class Failed(JaxIrSynthError, ValueError):
     """A completion fails at a rung; the message says why."""
 
     def __init__(self, rung: str, reason: str):

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate.tasks import TASKS
 from jax_ir_synth.schema.splits import SPLITS
 
@@ -43,8 +44,8 @@ class Options(NamedTuple):
         ):
             if value not in allowed:
                 words = ", ".join(word for word in allowed if word is not None)
-                raise ValueError(f"`{name}` (={value!r}) must be one of: {words}")
+                raise UsageError(f"`{name}` (={value!r}) must be one of: {words}")
         wrong = [k for k in self.k if isinstance(k, bool) or not isinstance(k, int) or k < 1]
         if wrong or not self.k:
-            raise ValueError(f"`k` (={(*wrong, None)[0]!r}) must be integers from 1")
+            raise UsageError(f"`k` (={(*wrong, None)[0]!r}) must be integers from 1")
         return self

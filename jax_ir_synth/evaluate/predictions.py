@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from jax_ir_synth.errors import UsageError
+
 # Far above a completion of 100 MB, or ten of them; a line without an end must not fill the memory.
 _MAX_LINE_BYTES = 2 * 2**30
 _BLOCK_BYTES = 2**20
@@ -15,7 +17,7 @@ _ERRORS_TOLD = 10
 _RIGHT = '{"id": 17, "completion": "…"} or {"id": 17, "completions": ["…", "…"]}'
 
 
-class PredictionsError(ValueError):
+class PredictionsError(UsageError):
     """The predictions can't be scored as they are; the message has a line for each error."""
 
     def __init__(self, errors: list[str]):

@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate.tasks import BACKWARD, FORWARD, TASKS, Reference, Task, reference
 from jax_ir_synth.schema.splits import SPLITS, split_of
 from jax_ir_synth.terminal.markdown import fenced
@@ -85,7 +86,7 @@ def draw_shots(
     """
     asked = _task(task)
     if type(number) is not int or number < 0:
-        raise ValueError(f"`number` (={number!r}) must be a whole number, 0 or more")
+        raise UsageError(f"`number` (={number!r}) must be a whole number, 0 or more")
     if number == 0:
         return NO_SHOTS
     if isinstance(rows, Mapping):
@@ -109,7 +110,7 @@ def draw_shots(
     ][: number + 1]
     if len(drawn) <= number:
         short = "" if longest is None else f" with answers of {longest:,} characters at most"
-        raise ValueError(
+        raise UsageError(
             f"`number` (={number}) must be less than the rows of train to draw from for "
             f"{asked.title}{short}: {len(drawn)}"
         )
@@ -178,7 +179,7 @@ def _shots(given: Shots | Sequence[Mapping]) -> Shots:
         return given
     for row in given:
         if (split := split_of(row["skeleton_hash"])) != _TRAIN:
-            raise ValueError(f"row {row['id']} is of {split}: only rows of {_TRAIN} are examples")
+            raise UsageError(f"row {row['id']} is of {split}: only rows of {_TRAIN} are examples")
     return Shots(tuple(given), len(given))
 
 
@@ -210,13 +211,13 @@ def _told(row: Mapping, task: Task) -> Iterator[str]:
 def _reference(row: Mapping, task: Task) -> Reference:
     right = reference(row, task)
     if right is None:
-        raise ValueError(f"row {row['id']} has nothing to ask for the task {task.name!r}")
+        raise UsageError(f"row {row['id']} has nothing to ask for the task {task.name!r}")
     return right
 
 
 def _task(name: str) -> Task:
     if name not in TASKS:
-        raise ValueError(f"`task` (={name!r}) must be one of: {', '.join(TASKS)}")
+        raise UsageError(f"`task` (={name!r}) must be one of: {', '.join(TASKS)}")
     return TASKS[name]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jax_ir_synth import __version__
+from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate import estimates
 from jax_ir_synth.evaluate.dataset import Dataset
 from jax_ir_synth.evaluate.journal import Journal, Made
@@ -35,7 +36,7 @@ Finish = Callable[[Report, Iterator[Made]], None]
 Progress = Callable[[Iterable, int, str], Iterable]
 
 
-class NotStarted(RuntimeError):
+class NotStarted(UsageError, RuntimeError):
     """Nothing can be judged, as within too little memory; the message is one line."""
 
 

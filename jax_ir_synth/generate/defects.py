@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.runtime.helper import HelperDied
 
 LOGGER = logging.getLogger("jax_ir_synth")
@@ -60,7 +61,7 @@ class Defect(NamedTuple):
         return self._asdict()
 
 
-class RowError(RuntimeError):
+class RowError(JaxIrSynthError, RuntimeError):
     """A row that could not be made. The message holds its coordinates; `defect` is it, if known."""
 
     def __init__(self, message: str, defect: Defect | None = None):

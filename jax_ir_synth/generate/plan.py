@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from jax_ir_synth import kernels
+from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.generate import defects
 from jax_ir_synth.generate.defects import Defect, Tell
 from jax_ir_synth.request import categories
@@ -28,7 +29,7 @@ MAX_PER_SKELETON = 1
 MAX_DROPPED_IN_A_ROW = 10_000
 
 
-class GrammarExhausted(RuntimeError):
+class GrammarExhausted(JaxIrSynthError, RuntimeError):
     """A category has fewer distinct programs than rows are asked for."""
 
 

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.generate import defects
 from jax_ir_synth.generate.defects import Defect, RowError
 from jax_ir_synth.generate.fingerprint import check_sources_unchanged
@@ -50,7 +51,7 @@ class _Candidates(NamedTuple):
         return (self._replace(first=number, stop=number + 1) for number in self.numbers)
 
 
-class WorkerTraceback(Exception):
+class WorkerTraceback(JaxIrSynthError):
     """The traceback of an error in a worker, as text; the cause of the error raised here."""
 
 

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.extend.core import jaxpr_as_fun
 
+from jax_ir_synth.errors import UsageError
 from jax_ir_synth.lowering import contexts
 from jax_ir_synth.lowering.passes import Pass
 from jax_ir_synth.lowering.platforms import check_platforms
@@ -78,7 +79,7 @@ def lower(
     platforms = check_platforms(platforms)
     chosen = _choices(dialect, target, platforms)
     if not callable(fn):
-        raise ValueError(f"`fn` (={fn!r}) must be callable")
+        raise UsageError(f"`fn` (={fn!r}) must be callable")
     with gc_paused.paused(), pinned_settings(), contexts.shared():
         argnums = _checked_argnums(example_args, argnums)
         name = _name_of(fn) if name is None else name
@@ -120,7 +121,7 @@ def lower_source(
     exec(compile(python, "<kernel>", "exec", dont_inherit=True, optimize=0), namespace)
     fn = namespace.get(name)
     if not callable(fn):
-        raise ValueError(f"`python` (={python[:40]!r}…) must define a function `{name}`")
+        raise UsageError(f"`python` (={python[:40]!r}…) must define a function `{name}`")
     bounded_memory()
     with gc_paused.paused(), pinned_settings(), contexts.shared():
         args = [jax.ShapeDtypeStruct(tuple(aval.shape), aval.dtype) for aval in in_avals]
@@ -180,7 +181,7 @@ def _loss_of(forward: Pass, name: str) -> Callable:
     def loss(*args):
         outputs = [out for out in run(*jax.tree.leaves(args)) if _is_inexact(out)]
         if not outputs:
-            raise ValueError(
+            raise UsageError(
                 f"`{name}` has no floating-point or complex output, so there is nothing to "
                 f"differentiate"
             )
@@ -228,14 +229,14 @@ def _checked_argnums(args: Sequence[Any], argnums: int | Sequence[int] | None) -
         for leaf in leaves:
             is_scalar = isinstance(leaf, (bool, int, float, complex))
             if not is_scalar and not (hasattr(leaf, "shape") and hasattr(leaf, "dtype")):
-                raise ValueError(
+                raise UsageError(
                     f"argument {position} (={leaf!r}) must be an array, a jax.ShapeDtypeStruct, a "
                     f"Python number or a pytree of these; close over anything else"
                 )
         if leaves and all(_is_inexact(leaf) for leaf in leaves):
             inexact.append(position)
     if not inexact:
-        raise ValueError(
+        raise UsageError(
             f"the {len(args)} example arguments must have one with a floating-point or complex "
             f"dtype: there is nothing to differentiate"
         )
@@ -243,5 +244,5 @@ def _checked_argnums(args: Sequence[Any], argnums: int | Sequence[int] | None) -
         return tuple(inexact)
     chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     if not chosen or any(number not in inexact for number in chosen):
-        raise ValueError(f"`argnums` (={argnums!r}) must hold only inexact arguments of {inexact}")
+        raise UsageError(f"`argnums` (={argnums!r}) must hold only inexact arguments of {inexact}")
     return chosen

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from jax_ir_synth.errors import UsageError
 from jax_ir_synth.schema.ir_section import BACKENDS
 
 # Primitives with one lowering rule for every platform, whose rule brings in no other primitive
@@ -28,14 +29,14 @@ UNIFORM = frozenset(
 def check_platforms(platforms: Iterable[str]) -> tuple[str, ...]:
     """The platforms as a tuple, or ValueError when one is unknown or there are none."""
     if isinstance(platforms, str):
-        raise ValueError(f"`platforms` (={platforms!r}) must be a tuple such as ({platforms!r},)")
+        raise UsageError(f"`platforms` (={platforms!r}) must be a tuple such as ({platforms!r},)")
     platforms = tuple(platforms)
     allowed = ", ".join(repr(name) for name in BACKENDS)
     if not platforms:
-        raise ValueError(f"`platforms` (={platforms}) must name one or more of {allowed}")
+        raise UsageError(f"`platforms` (={platforms}) must name one or more of {allowed}")
     for platform in platforms:
         if platform not in BACKENDS:
-            raise ValueError(f"`platforms` (has {platform!r}) must hold only {allowed}")
+            raise UsageError(f"`platforms` (has {platform!r}) must hold only {allowed}")
     return platforms
 
 

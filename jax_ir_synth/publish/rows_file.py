@@ -8,12 +8,11 @@ from jax_ir_synth.generate.defects import Tell
 from jax_ir_synth.publish import NotReady, PublishError
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import ALL, Request
+from jax_ir_synth.storage.dataset_reader import DatasetReader, Source
 from jax_ir_synth.storage.writers import PARQUET, open_output
-from jax_ir_synth.terminal.progress import progress
 
 if TYPE_CHECKING:
     from jax_ir_synth.schema.read_result import ReadResult
-    from jax_ir_synth.storage.dataset_reader import DatasetReader
     from jax_ir_synth.verify.sandbox import Outcome
 
 # For a row that is proven anew, as `python -m jax_ir_synth.verify` has it by default.
@@ -48,6 +47,7 @@ def make(
     from jax_ir_synth.generate.plan import places, plan_rows
     from jax_ir_synth.generate.rows import rows
     from jax_ir_synth.generate.workers import Workers
+    from jax_ir_synth.terminal.progress import progress
     from jax_ir_synth.verify.results import category_of
 
     # Their first places: after one turn no category is new.
@@ -76,7 +76,7 @@ def _subsets(configs: Collection[str], present: Collection[str], source: str) ->
     return found
 
 
-def opened(path: Path) -> "DatasetReader":
+def opened(path: Path | Source) -> DatasetReader:
     """The dataset at `path`, see `dataset_reader.open_saved`.
 
     Raises:
@@ -88,11 +88,13 @@ def opened(path: Path) -> "DatasetReader":
         saved = open_saved(path)
         check_columns(saved, path)
     except DatasetError as error:
-        raise NotReady(str(error).replace("`PATH`", "`--from`")) from error
+        raise NotReady(str(error).replace("`DATASET`", "`--from`")) from error
     return saved
 
 
-def take(path: Path, source: Path, configs: Collection[str], number: int, check: str) -> list[str]:
+def take(
+    path: Path, source: Path | Source, configs: Collection[str], number: int, check: str
+) -> list[str]:
     """Takes the rows of `config_of(configs)` from a dataset, and proves each anew.
 
     Args:
@@ -112,6 +114,7 @@ def take(path: Path, source: Path, configs: Collection[str], number: int, check:
     import pyarrow
 
     from jax_ir_synth.terminal.console import printable
+    from jax_ir_synth.terminal.progress import progress
     from jax_ir_synth.verify.reproof import prove_each
     from jax_ir_synth.verify.results import category_of
     from jax_ir_synth.verify.sandbox import Limits

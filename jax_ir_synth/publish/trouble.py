@@ -5,12 +5,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from jax_ir_synth.errors import JaxIrSynthError
+
 # A wait that the Hub asks for is kept up to here; beyond, the user is told to come back.
 MAX_WAIT = 600
 _MAX_TOLD = 300
 
 
-class AskedToWait(Exception):
+class AskedToWait(JaxIrSynthError):
     """The Hub won't answer before so many seconds, more than `MAX_WAIT`."""
 
     def __init__(self, seconds: int):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.reference.inputs import opposite, random_inputs, wide
 from jax_ir_synth.reference.numpy_jax.arithmetic import Noise
 from jax_ir_synth.reference.numpy_jax.trace_recorder import Singular
@@ -23,7 +24,7 @@ _STEADY = 0.5
 TRIED = 12
 
 
-class NoPoints(ValueError):
+class NoPoints(JaxIrSynthError, ValueError):
     """The program is not finite, or not smooth, where it would be run."""
 
 

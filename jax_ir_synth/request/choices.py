@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Sequence
 
+from jax_ir_synth.errors import UsageError
+
 
 def parse_names(argument: str, value: object, allowed: Collection[str]) -> tuple[str, ...]:
     """Parse a user's value into at least one allowed name.
@@ -20,7 +22,7 @@ def parse_names(argument: str, value: object, allowed: Collection[str]) -> tuple
     """
     names = value.split(",") if isinstance(value, str) else value
     if not isinstance(names, Sequence) or not names or not _all_allowed(names, allowed):
-        raise ValueError(
+        raise UsageError(
             f"`{argument}` (={value!r}) must be one of, or a list of: {', '.join(allowed)}"
         )
     return tuple(str(name) for name in names)

@@ -3,6 +3,7 @@
 import dataclasses
 import operator
 
+from jax_ir_synth.errors import UsageError
 from jax_ir_synth.request import choices, dialects, targets
 from jax_ir_synth.request.categories import CATEGORIES
 
@@ -98,13 +99,13 @@ def _check_integer(name: str, value: object, low: int, high: int) -> int:
     except TypeError:
         number = None
     if number is None or not low <= number <= high:
-        raise ValueError(f"`{name}` (={value!r}) must be an integer from {low} to {high}")
+        raise UsageError(f"`{name}` (={value!r}) must be an integer from {low} to {high}")
     return number
 
 
 def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"`{name}` (={value!r}) must be one of: {', '.join(allowed)}")
+        raise UsageError(f"`{name}` (={value!r}) must be one of: {', '.join(allowed)}")
     return str(value)
 
 
@@ -113,5 +114,5 @@ def _check_bool(name: str, value: object) -> bool:
     # import NumPy: `--help` or a wrong argument would then wait for the import.
     is_numpys = str(getattr(value, "dtype", None)) == "bool" and not getattr(value, "ndim", 1)
     if not isinstance(value, bool) and not is_numpys:
-        raise ValueError(f"`{name}` (={value!r}) must be True or False")
+        raise UsageError(f"`{name}` (={value!r}) must be True or False")
     return bool(value)

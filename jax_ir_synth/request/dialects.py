@@ -1,5 +1,6 @@
 """The dialects of an IR column, and how a user's choice of them is parsed (no jax here)."""
 
+from jax_ir_synth.errors import UsageError
 from jax_ir_synth.request import choices
 
 # From the one closest to the source to the one closest to the machine.
@@ -24,5 +25,5 @@ def parse_dialects(value: object) -> str | tuple[str, ...]:
     """
     names = choices.parse_names("dialect", value, DIALECTS)
     if len(set(names)) < len(names):
-        raise ValueError(f"`dialect` (={value!r}) must name each dialect once")
+        raise UsageError(f"`dialect` (={value!r}) must name each dialect once")
     return tuple(names) if len(names) > 1 else names[0]

@@ -1,13 +1,13 @@
 """The machines that code is compiled for. None of them has to be present (no jax here)."""
 
-import importlib.util
 import platform as host
 from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
-from jax_ir_synth.request import choices
+from jax_ir_synth.errors import UsageError
+from jax_ir_synth.request import choices, extras
 from jax_ir_synth.request.dialects import COMPILED
 
 # The compiler for CUDA, and the extra of this package that installs it.
@@ -128,7 +128,7 @@ def parse_targets(value: object) -> str | tuple[str, ...] | None:
         return None
     names = choices.parse_names("target", value, TARGETS)
     if len({TARGETS[name].platform for name in names}) < len(names):
-        raise ValueError(
+        raise UsageError(
             f"`target` (={value!r}) must name one for the CPU and one for CUDA at most"
         )
     return choices.pack_names(names)
@@ -188,36 +188,33 @@ def check_compilers(
     machine = host.machine()
     if "cpu" in platforms:
         if machine.lower() not in ("x86_64", "amd64"):
-            raise ValueError(f"{what} for the CPU needs a machine of x86-64, this one is {machine}")
+            raise UsageError(f"{what} for the CPU needs a machine of x86-64, this one is {machine}")
         cpu = resolve_targets(target)["cpu"]
         if lacking := cpu.needs - _cpu_flags():
-            raise ValueError(
+            raise UsageError(
                 f"{what} for `target` (={cpu.name}) needs a CPU with "
                 f"{', '.join(sorted(lacking))}, which this one lacks"
             )
-        if "asm" in compiled and not all(map(importlib.util.find_spec, _DISASSEMBLERS)):
-            raise ValueError(
-                f"`dialect` (=asm) for the CPU needs the extra {_ASM_EXTRA}: "
-                f"pip install 'jax_ir_synth[{_ASM_EXTRA}]' (or device='cuda')"
-            )
+        if "asm" in compiled:
+            for module in filter(extras.is_missing, _DISASSEMBLERS):
+                line = extras.describe("`dialect` (=asm) for the CPU", module, _ASM_EXTRA)
+                raise extras.MissingExtraError(f"{line} (or device='cuda')")
     if "cuda" in platforms:
         installed, needed = _version(_PLUGIN), version("jaxlib")
-        if installed is None or importlib.util.find_spec(_PLUGIN_MODULE) is None:
-            raise ValueError(
-                f"{what} for CUDA needs the extra {_EXTRA}: pip install 'jax_ir_synth[{_EXTRA}]' "
-                f"(or device='cpu')"
-            )
+        if installed is None or extras.is_missing(_PLUGIN_MODULE):
+            line = extras.describe(f"{what} for CUDA", _PLUGIN, _EXTRA)
+            raise extras.MissingExtraError(f"{line} (or device='cpu')")
         if installed != needed:
-            raise ValueError(
-                f"{what} for CUDA needs {_PLUGIN} {needed}, jaxlib's version, {installed} is "
-                f"installed: pip install 'jax_ir_synth[{_EXTRA}]'"
+            version_needed = f"{_PLUGIN} {needed} (jaxlib's version, {installed} is installed)"
+            raise extras.MissingExtraError(
+                extras.describe(f"{what} for CUDA", version_needed, _EXTRA)
             )
 
 
 def _cpu_flags() -> frozenset[str]:
     """What this machine's CPU has, as Linux lists it. Raises ValueError on another system."""
     if host.system() != "Linux":
-        raise ValueError(
+        raise UsageError(
             f"which instructions this CPU has can be read on Linux only, this is {host.system()}: "
             f"the dialects {', '.join(COMPILED)} need it for the CPU"
         )

@@ -17,6 +17,7 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
 
+from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.runtime.orphans import start_for_good
 
 T = TypeVar("T")
@@ -38,7 +39,7 @@ _ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _CRASHES = {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV}
 
 
-class HelperDied(RuntimeError):
+class HelperDied(JaxIrSynthError, RuntimeError):
     """The process ended before it had answered."""
 
     def __init__(self, status: int):

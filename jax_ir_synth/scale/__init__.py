@@ -1,4 +1,4 @@
-"""`python -m jax_ir_synth.scale`: Parquet shards made by many processes or machines, resumable.
+"""`jax-ir-synth scale`: Parquet shards made by many processes or machines, resumable.
 
 A folder's rows are the very rows that the builder gives for the same request. Three stages, each
 of tasks that datatrove's executors run: candidates are drawn (`draws`), one process decides which
@@ -6,8 +6,10 @@ of them stand (`planning`), each shard's rows are made (`shards`). What is missi
 files alone: each is under its name whole or not at all.
 """
 
-PROGRAM = "jax_ir_synth.scale"
+from jax_ir_synth.errors import JaxIrSynthError
+
+PROGRAM = "jax-ir-synth scale"
 
 
-class ScaleError(RuntimeError):
+class ScaleError(JaxIrSynthError, RuntimeError):
     """What ends a run; the message is for the user."""

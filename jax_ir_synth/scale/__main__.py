@@ -1,8 +1,8 @@
-"""`python -m jax_ir_synth.scale`."""
+"""`python -m jax_ir_synth.scale`: the command `jax-ir-synth scale`."""
 
 import sys
 
-from jax_ir_synth.cli.scale import main
+from jax_ir_synth.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["scale", *sys.argv[1:]]))

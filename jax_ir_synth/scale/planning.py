@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.generate import defects
 from jax_ir_synth.generate.defects import Defect
 from jax_ir_synth.generate.plan import CategoryPlan, Drawn, GrammarExhausted, PlannedRow, places
@@ -33,7 +34,7 @@ _PLAN, _MANIFEST, _RECORD = "plan.npy", "plan.json", "plan"
 _ENTRY = np.dtype([("candidate", "<u8"), ("split", "u1")])
 
 
-class _NotDrawn(Exception):
+class _NotDrawn(JaxIrSynthError):
     """A candidate of a range that has no file yet."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+from jax_ir_synth.errors import UsageError
 from jax_ir_synth.generate import fingerprint
 from jax_ir_synth.request import choices
 from jax_ir_synth.request.config import Request
@@ -39,7 +40,7 @@ class Pin:
     def __post_init__(self):
         most = min(self.request.count, MAX_SHARDS)
         if not 1 <= self.shards <= most:
-            raise ValueError(
+            raise UsageError(
                 f"`shards` (={self.shards}) must be an integer from 1 to {most}, for `count` "
                 f"(={self.request.count})"
             )

@@ -1,8 +1,8 @@
-"""`python -m jax_ir_synth.show`."""
+"""`python -m jax_ir_synth.show`: the command `jax-ir-synth show`."""
 
 import sys
 
-from jax_ir_synth.cli.show import main
+from jax_ir_synth.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["show", *sys.argv[1:]]))

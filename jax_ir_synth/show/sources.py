@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow
 
+from jax_ir_synth.errors import UsageError
 from jax_ir_synth.generate.plan import places, plan_rows
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import ALL, Request
@@ -14,14 +15,14 @@ from jax_ir_synth.schema.columns import OPTIONAL_COLUMNS, SCHEMA
 from jax_ir_synth.schema.row_view import IR_COLUMNS, RowView
 from jax_ir_synth.show.choice import choose_evenly
 from jax_ir_synth.show.samples import require_columns
-from jax_ir_synth.storage.dataset_reader import open_saved
+from jax_ir_synth.storage.dataset_reader import Source, open_saved
 from jax_ir_synth.terminal.progress import progress
 
 # How many ids an error message lists before the last one.
 _NAMED = 3
 
 
-class ShowError(ValueError):
+class ShowError(UsageError):
     """What can't be shown; the message is one line that says what would be right."""
 
 
@@ -37,9 +38,9 @@ class SavedRows:
       title: A name of the dataset for readers.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | Source) -> None:
         self._path = path
-        self.title = path.name or str(path)
+        self.title = (path.name if isinstance(path, Path) else "") or str(path)
 
     def one(self, id: int | None) -> RowView:
         """Return the row with an id.
@@ -92,7 +93,7 @@ class SavedRows:
         return sorted(chosen, key=lambda view: view.row["id"]), len(order)
 
     def _no_row(self) -> str:
-        return f"`PATH` (={self._path}) holds no row"
+        return f"`DATASET` (={self._path}) holds no row"
 
 
 class GeneratedRows:

@@ -1,8 +1,8 @@
-"""`python -m jax_ir_synth.stats`."""
+"""`python -m jax_ir_synth.stats`: the command `jax-ir-synth stats`."""
 
 import sys
 
-from jax_ir_synth.cli.stats import main
+from jax_ir_synth.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["stats", *sys.argv[1:]]))

@@ -4,12 +4,18 @@ import contextlib
 import dataclasses
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO, TYPE_CHECKING, Protocol
 
+from jax_ir_synth.errors import UsageError
 from jax_ir_synth.schema.read_result import ReadResult
 from jax_ir_synth.schema.splits import SPLITS
+from jax_ir_synth.storage import parquet_folder
 from jax_ir_synth.storage.encoding import find_fault
+
+if TYPE_CHECKING:
+    import pyarrow
 
 _ROWS_A_BATCH = 256
 # Far above any row; a line without an end must not fill the memory.
@@ -20,7 +26,7 @@ _PARQUET = b"PAR1"
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
-class DatasetError(ValueError):
+class DatasetError(UsageError):
     """What is at the path is no saved dataset; the message is one line."""
 
 
@@ -47,7 +53,7 @@ class DatasetReader:
             yield entry.row, entry.split
 
 
-def check_columns(saved: DatasetReader, path) -> None:
+def check_columns(saved: DatasetReader, path: "Path | Source") -> None:
     """Raise DatasetError if there is no row, or a column is missing that a proof needs."""
     # Late: it brings pyarrow, which a wrong argument must not wait for.
     from jax_ir_synth.schema.columns import OPTIONAL_COLUMNS, SCHEMA
@@ -55,34 +61,53 @@ def check_columns(saved: DatasetReader, path) -> None:
     needed = (name for name in SCHEMA.names if name not in OPTIONAL_COLUMNS)
     missing = [name for name in needed if name not in (saved.columns or SCHEMA.names)]
     if missing:
-        raise DatasetError(f"`PATH` (={path}) has no column {', '.join(missing)}")
+        raise DatasetError(f"`DATASET` (={path}) has no column {', '.join(missing)}")
     if not saved.count:
-        raise DatasetError(f"`PATH` (={path}) holds no row")
+        raise DatasetError(f"`DATASET` (={path}) holds no row")
 
 
-def open_saved(path: Path) -> DatasetReader:
-    """Opens a `.jsonl` or `.parquet` file, or a folder of `save_to_disk`.
+class Source(Protocol):
+    """A dataset that isn't named by a path alone, as one on the Hub; its text is its name."""
+
+    def open(self) -> DatasetReader:
+        """Its rows, from the first. Raises DatasetError."""
+
+
+def open_saved(path: Path | Source, config: str | None = None) -> DatasetReader:
+    """Opens a `.jsonl` or `.parquet` file, a folder of `save_to_disk`, `scale` or `publish`.
+
+    A `Source` opens itself. `config` is for a folder that `publish --dry-run` wrote.
 
     JSON lines may be compressed by gzip or Zstandard. A file of another name is read too where it
     begins as one of these, as `--jsonl` writes them under any name.
 
     Raises DatasetError for anything else; a fault further on in the file is an entry without a row.
     """
+    if not isinstance(path, Path):
+        return path.open()
     if not path.exists():
-        raise DatasetError(f"`PATH` (={path}) doesn't exist")
+        raise DatasetError(f"`DATASET` (={path}) doesn't exist")
+    if path.is_dir() and (files := parquet_folder.find_files(path, config)) is not None:
+        return _parquet_files(files)
+    if config is not None:
+        raise DatasetError(
+            f"`--config` (={config}) is for a Hub dataset (user/name) or a folder of publish "
+            f"--dry-run, `DATASET` is {path}"
+        )
     if path.is_dir():
         return _folder(path)
     if not path.is_file():
-        raise DatasetError(f"`PATH` (={path}) must be a file, since it is read twice")
+        raise DatasetError(f"`DATASET` (={path}) must be a file, since it is read twice")
     reader = {".jsonl": _jsonl, ".parquet": _parquet}.get(path.suffix.lower()) or _by_content(path)
     if reader is None:
         raise DatasetError(
-            f"`PATH` (={path}) must be a folder of save_to_disk, a .jsonl or .parquet"
+            f"`DATASET` (={path}) must be a .jsonl or .parquet file, or a folder of "
+            "save_to_disk, scale or publish"
         )
     return reader(path)
 
 
-def _by_content(path: Path):
+def _by_content(path: Path) -> Callable[[Path], DatasetReader] | None:
     if _beginning(path, len(_PARQUET)) == _PARQUET:
         return _parquet
     try:
@@ -99,7 +124,7 @@ def _beginning(path: Path, size: int) -> bytes:
 
 
 @contextlib.contextmanager
-def _lines_of(path: Path):
+def _lines_of(path: Path) -> Iterator[IO[bytes]]:
     """The file, as bytes that aren't compressed. What is damaged raises OSError when it is read."""
     start = _beginning(path, 4)
     found = [name for magic, name in _COMPRESSED.items() if start.startswith(magic)]
@@ -127,14 +152,14 @@ def open_hub(name: str, config: str) -> DatasetReader:
     # What datasets, huggingface_hub and the HTTP library raise has no class in common.
     except Exception as error:
         raise DatasetError(
-            f"`PATH` (={name}) doesn't exist here, and its config {config!r} can't be loaded from "
-            f"the Hub: {type(error).__name__}: {_line(error)}"
+            f"`DATASET` (={name}) doesn't exist here, and its config {config!r} can't be loaded "
+            f"from the Hub: {type(error).__name__}: {_line(error)}"
         ) from error
     return _splits(loaded, name)
 
 
 def _jsonl(path: Path) -> DatasetReader:
-    def entries():
+    def entries() -> Iterator[ReadResult]:
         number = 0
         with _lines_of(path) as file:
             try:
@@ -186,6 +211,24 @@ def _parsed(line: bytes) -> tuple[dict | None, str]:
     return (None if fault else row), fault
 
 
+def _parquet_files(files: dict[str, list[Path]]) -> DatasetReader:
+    count, names = 0, []
+    for paths in files.values():
+        for path in paths:
+            # One at a time: there may be more of them than a process may have open.
+            reader = _parquet(path)
+            count += reader.count
+            names.append(set(reader.columns or ()))
+
+    def entries() -> Iterator[ReadResult]:
+        for split, paths in files.items():
+            for path in paths:
+                for entry in _parquet(path).entries:
+                    yield entry._replace(split=split)
+
+    return DatasetReader(count, tuple(set.intersection(*names)), entries())
+
+
 def _parquet(path: Path) -> DatasetReader:
     import pyarrow
     from pyarrow.parquet import ParquetFile
@@ -193,11 +236,16 @@ def _parquet(path: Path) -> DatasetReader:
     try:
         file = ParquetFile(path)
     except (pyarrow.ArrowException, OSError) as error:
-        raise DatasetError(f"`PATH` (={path}) is no whole Parquet file: {_line(error)}") from error
+        raise DatasetError(
+            f"`DATASET` (={path}) is no whole Parquet file: {_line(error)}"
+        ) from error
 
-    def entries():
+    count, names = file.metadata.num_rows, tuple(file.schema_arrow.names)
+    file.close()
+
+    def entries() -> Iterator[ReadResult]:
         number = 0
-        with file:
+        with ParquetFile(path) as file:
             try:
                 for batch in file.iter_batches(batch_size=_ROWS_A_BATCH):
                     for row, fault in _decoded(batch):
@@ -207,7 +255,7 @@ def _parquet(path: Path) -> DatasetReader:
                 fault = f"can't be read, nor any after it: {_line(error)}"
                 yield ReadResult(f"row {number + 1} of {path}", None, None, fault)
 
-    return DatasetReader(file.metadata.num_rows, tuple(file.schema_arrow.names), entries())
+    return DatasetReader(count, names, entries())
 
 
 def _folder(path: Path) -> DatasetReader:
@@ -226,7 +274,7 @@ def _folder(path: Path) -> DatasetReader:
             loaded = datasets.load_from_disk(path)
     except (FileNotFoundError, KeyError, ValueError) as error:
         raise DatasetError(
-            f"`PATH` (={path}) is a folder, but none of save_to_disk: {_line(error)}"
+            f"`DATASET` (={path}) is a folder, but none of save_to_disk: {_line(error)}"
         ) from error
     if isinstance(loaded, datasets.Dataset):
         loaded = {str(loaded.split): loaded}
@@ -234,7 +282,7 @@ def _folder(path: Path) -> DatasetReader:
 
 
 def _splits(loaded: dict, title: str) -> DatasetReader:
-    def entries():
+    def entries() -> Iterator[ReadResult]:
         for name, part in loaded.items():
             split, number = name if name in SPLITS else None, 0
             for batch in part.with_format("arrow").iter(_ROWS_A_BATCH):
@@ -247,7 +295,7 @@ def _splits(loaded: dict, title: str) -> DatasetReader:
     return DatasetReader(sum(map(len, parts)), tuple(columns), entries())
 
 
-def _decoded(batch) -> Iterator[tuple[dict | None, str]]:
+def _decoded(batch: "pyarrow.RecordBatch") -> Iterator[tuple[dict | None, str]]:
     try:
         yield from ((row, "") for row in batch.to_pylist())
     except UnicodeDecodeError:

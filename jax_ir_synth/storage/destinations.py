@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.storage.atomic_write import copy_permissions, sync
 from jax_ir_synth.storage.partials import partial_file, remove_dead, shorten_name
 from jax_ir_synth.terminal.streams import standard_output, stream_at
@@ -29,7 +30,7 @@ _NO_RENAME = (errno.EBUSY, errno.EXDEV, errno.EPERM, errno.EACCES, errno.EROFS)
 _NULL, _FULL, _TERMINALS = (1, 3), (1, 7), {4, 5, *range(136, 144)}
 
 
-class NotPlacedError(OSError):
+class NotPlacedError(JaxIrSynthError, OSError):
     """What was made couldn't be put where it should be; the message says where it is kept."""
 
 

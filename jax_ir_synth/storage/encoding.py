@@ -8,6 +8,8 @@ import tempfile
 from collections.abc import Sequence
 from typing import Any
 
+from jax_ir_synth.errors import UsageError
+
 # JSON's escape of half a surrogate pair. A pair of them is valid, one alone isn't.
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -16,7 +18,7 @@ def check_arguments(arguments: Sequence[str]) -> None:
     """Raise ValueError unless all arguments are UTF-8: our libraries open no other file names."""
     for argument in arguments:
         if isinstance(argument, str) and (reason := _fault(argument)):
-            raise ValueError(f"argument `{escape_name(argument)}` {reason}")
+            raise UsageError(f"argument `{escape_name(argument)}` {reason}")
 
 
 def check_folders() -> None:
@@ -28,7 +30,7 @@ def check_folders() -> None:
             # A missing folder is reported where it is used.
             continue
         if reason := _fault(path):
-            raise ValueError(f"{what} (={escape_name(path)}) {reason}")
+            raise UsageError(f"{what} (={escape_name(path)}) {reason}")
 
 
 def escape_name(name: str) -> str:

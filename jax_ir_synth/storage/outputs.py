@@ -1,10 +1,9 @@
 """The outputs of every command: checked before any work, and written whole or not at all.
 
-A flag that names an output has the type `path`, and its command calls `check` first and writes by
-`written`; `tests/outputs` finds a flag that doesn't.
+The value of a flag that names an output is read by `path`; its command calls `check` first and
+writes by `written`. `tests/outputs` finds a flag that doesn't.
 """
 
-import argparse
 import contextlib
 import errno
 import os
@@ -13,6 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from jax_ir_synth.errors import UsageError
 from jax_ir_synth.storage.destinations import (
     STDOUT,
     Destination,
@@ -29,28 +29,21 @@ OVERWRITE = "--overwrite"
 COMPRESSED = (".gz", ".zst", ".bz2", ".xz", ".lz4", ".br", ".zip")
 
 
-class OutputError(ValueError):
+class OutputError(UsageError):
     """An output that can't be written, or must not be; the message is one line."""
 
 
 def path(text: str) -> Path:
-    """The type of a flag that names an output; `-` is the standard output.
+    """The path that a flag names an output by; `-` is the standard output.
 
-    Raises argparse.ArgumentTypeError for a URL or no text.
+    Raises UsageError for a URL or no text.
     """
     if not text:
-        raise argparse.ArgumentTypeError("it must be a path, '' is none")
+        raise UsageError("it must be a path, '' is none")
     if Path(text) == STDOUT and text != str(STDOUT):
         # `./-`, a file of that name.
         return Path.cwd() / text
     return local_path(text)
-
-
-def add_overwrite(parser: argparse.ArgumentParser) -> None:
-    """The flag without which nothing is replaced that is there already."""
-    parser.add_argument(
-        OVERWRITE, action="store_true", help="replace an output that is there already"
-    )
 
 
 def check(
@@ -62,8 +55,9 @@ def check(
     `overwrite`; and it is no input, in none, and no other output. Nothing is changed.
 
     Args:
-      outputs, inputs: paths by the flags that name them; None where one isn't given. An input that
-        doesn't exist, as a dataset on the Hub, is none.
+      outputs: The paths by the flags that name them. None where a flag isn't given.
+      inputs: The same. An input that doesn't exist, as a dataset on the Hub, is none.
+      overwrite: Whether what is there may be replaced.
     """
     given = {flag: path for flag, path in outputs.items() if path is not None}
     for flag, path in given.items():
@@ -94,10 +88,16 @@ def check_files(
     inputs: Mapping[str, Path | None],
     overwrite: bool,
 ) -> None:
-    """The same of files in a folder, which is made if need be; its other files don't matter.
+    """The same as `check`, for files in a folder, which is made if need be.
+
+    Other files in the folder don't matter.
 
     Args:
-      names: of the files, relative to the folder.
+      flag: The flag that names the folder.
+      folder: The folder.
+      names: The files, relative to the folder.
+      inputs: See `check`.
+      overwrite: Whether what is there may be replaced.
     """
     destination = locate(flag, folder)
     if not destination.is_folder and (destination.exists or destination.is_stream):
@@ -149,7 +149,8 @@ def check_apart(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | 
     Also by way of links, and where one is a folder that the other is in.
 
     Args:
-      outputs, inputs: files or folders by the flags that name them; None where one isn't given.
+      outputs: The files or folders by the flags that name them. None where a flag isn't given.
+      inputs: The same.
     """
     seen: dict[str, Path] = {}
     for flag, path in inputs.items():

@@ -1,11 +1,12 @@
-"""Types of flags that name a file or folder: a path of this machine, no URL.
+"""Names of files and folders that a user gives: paths of this machine, no URLs.
 
 `s3://b/x.jsonl` would quietly name a folder `s3:`.
 """
 
-import argparse
 import re
 from pathlib import Path
+
+from jax_ir_synth.errors import UsageError
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
@@ -13,13 +14,13 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 def no_url(text: str) -> str:
     """The text itself, which may name something else than a path: a config, a Hub dataset.
 
-    Raises argparse.ArgumentTypeError for a URL.
+    Raises UsageError for a URL.
     """
     if _URL.match(text):
-        raise argparse.ArgumentTypeError(f"it must be a path on this machine, '{text}' is a URL")
+        raise UsageError(f"it must be a path on this machine, '{text}' is a URL")
     return text
 
 
 def local_path(text: str) -> Path:
-    """The path. Raises argparse.ArgumentTypeError for a URL."""
+    """The path. Raises UsageError for a URL."""
     return Path(no_url(text))

@@ -1,25 +1,20 @@
 """A command's stdout, stderr and pipes: any text gets out, a reader that left is nobody's fault.
 
-`@command` does it for a `main`. What a stream can't encode is spelled in ASCII. A write that fails
-raises `StreamLost`, which no `except Exception` mistakes for a fault of what the command was at.
+`guarded` does it for whatever runs within it. What a stream can't encode is spelled in ASCII. A
+write that fails raises `StreamLost`, which no `except Exception` mistakes for a fault of what the
+command was at.
 """
 
 import codecs
 import contextlib
 import errno
-import functools
 import io
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, TextIO
 
-# As a shell reports a process that SIGPIPE ended.
-READER_LEFT = 128 + signal.SIGPIPE
-INTERRUPTED = 128 + signal.SIGINT
-# EX_IOERR of sysexits.h.
-NOT_WRITTEN = 74
 _SPELLED = "jax_ir_synth.spelled"
 _IN_ASCII = {"→": "->", "…": "...", "–": "-", "≠": "!=", "×": "x", "─": "-", "━": "-"}
 # What a spinner turns through, one place wide.
@@ -39,44 +34,35 @@ class StreamLost(BaseException):
         self.reader_left = error.errno in (errno.EPIPE, errno.ECONNRESET)
 
 
-def command(main: Callable[..., int]) -> Callable[..., int]:
-    """Decorates a command's `main`: its text gets out, or it returns one of three exit codes more.
+@contextlib.contextmanager
+def guarded() -> Iterator[None]:
+    """Within it the text of a command gets out, or StreamLost says which stream is lost.
 
-    141: who read stdout, or a pipe, left; nothing is said. 74: a stream can't be written, as one
-    to a full disk. What was done by then is as whole as after an interruption at the same place.
-    130: Ctrl-C, where the command itself has nothing more to say about it.
-
-    Streams that the caller put in the place of the process's own are left alone.
+    A failed write raises at once, what is left in a buffer raises at the end. Streams that the
+    caller put in the place of the process's own are left alone.
     """
-
-    @functools.wraps(main)
-    def guarded(*arguments, **named) -> int:
+    before = sys.stdout, sys.stderr
+    _fill_closed()
+    sys.stdout = _guarded(sys.stdout, sys.__stdout__, 1)
+    sys.stderr = _guarded(sys.stderr, sys.__stderr__, 2)
+    try:
+        yield
+    finally:
+        own = sys.stdout, sys.stderr
         try:
-            with _guarded_streams():
-                return main(*arguments, **named)
-        except StreamLost as lost:
-            if lost.reader_left:
-                return READER_LEFT
-            # Where stderr is what was lost, this goes nowhere.
-            with contextlib.suppress(OSError):
-                print(f"{main.__globals__['PROGRAM']}: {lost}", file=sys.stderr)
-            return NOT_WRITTEN
-        except KeyboardInterrupt:
-            with contextlib.suppress(OSError):
-                print(f"{main.__globals__['PROGRAM']}: interrupted", file=sys.stderr)
-            return INTERRUPTED
-
-    guarded.is_command = True
-    return guarded
+            for stream in own:
+                stream.flush()
+        finally:
+            sys.stdout, sys.stderr = before
 
 
 def standard_output() -> io.BufferedWriter:
-    """The standard output for bytes, which a `command` looks after as well; it stays open."""
+    """The standard output for bytes, guarded in the same way; it stays open."""
     return io.BufferedWriter(_Raw(1, "stdout"))
 
 
 def stream_at(file: int | Path, name: str) -> io.BufferedWriter:
-    """A pipe or a device for bytes, which a `command` looks after as well.
+    """A pipe or a device for bytes, guarded in the same way.
 
     Args:
       file: its path, or the number of an open file, which is left open.
@@ -89,7 +75,7 @@ def stream_at(file: int | Path, name: str) -> io.BufferedWriter:
     return io.BufferedWriter(_Raw(number, name, closefd=True))
 
 
-def spell(error: UnicodeError) -> tuple[str, int]:
+def spell(error: UnicodeError) -> tuple[str | bytes, int]:
     """An error handler for encoding: other characters in their place, all ASCII."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
@@ -111,31 +97,14 @@ def _spelled(character: str) -> str:
     return character.encode("ascii", "backslashreplace").decode()
 
 
-@contextlib.contextmanager
-def _guarded_streams() -> Iterator[None]:
-    before = sys.stdout, sys.stderr
-    _fill_closed()
-    sys.stdout = _guarded(sys.stdout, sys.__stdout__, 1)
-    sys.stderr = _guarded(sys.stderr, sys.__stderr__, 2)
-    try:
-        yield
-    finally:
-        own = sys.stdout, sys.stderr
-        try:
-            for stream in own:
-                stream.flush()
-        finally:
-            sys.stdout, sys.stderr = before
-
-
 def _fill_closed() -> None:
-    """Put the null device where the process was started without a stream: else a file comes there."""
+    """Opens the null device for a stream that is closed: else a file would get its number."""
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(number, True)
     os.close(number)
 
 
-def _guarded(stream, original, number: int):
+def _guarded(stream: TextIO | None, original: TextIO | None, number: int) -> Any:
     if stream is not original or not isinstance(stream, io.TextIOWrapper | None):
         return stream
     encoding, by_line = "utf-8", True
@@ -153,9 +122,9 @@ class _Raw(io.FileIO):
         super().__init__(number, "wb", closefd=closefd)
         self._told = told
 
-    def write(self, data) -> int | None:
+    def write(self, data: Any) -> int:
         try:
-            return super().write(data)
+            return super().write(data) or 0
         except OSError as error:
             # What is still in a buffer is written when the process ends.
             with open(os.devnull, "wb") as nowhere:

@@ -1,9 +1,10 @@
 """Proves rows: the IR text in a row, parsed and run, computes what the row's Python means."""
 
+from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.runtime.isolation import isolated
 
 
-class NotProven(ValueError):
+class NotProven(JaxIrSynthError, ValueError):
     """A row that isn't right, or can't be shown to be; the message says why.
 
     `values` are those that differ, where that is the reason: `got` of the IR and `meant` by the

@@ -1,8 +1,8 @@
-"""`python -m jax_ir_synth.verify`."""
+"""`python -m jax_ir_synth.verify`: the command `jax-ir-synth verify`."""
 
 import sys
 
-from jax_ir_synth.cli.verify import main
+from jax_ir_synth.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["verify", *sys.argv[1:]]))

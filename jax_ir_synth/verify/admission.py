@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from jaxlib.mlir import ir
 
+from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.lowering.parsing import functions
 from jax_ir_synth.verify import operations
 from jax_ir_synth.verify.loops import turns_of
@@ -33,7 +34,7 @@ _RUN = operations.RUN
 _NESTING = {*APPLICATIONS, "func.call", "stablehlo.case", "stablehlo.if", "stablehlo.while"}
 
 
-class Refused(ValueError):
+class Refused(JaxIrSynthError, ValueError):
     """A module isn't run here, or the interpreter gave up on it; the message is one line."""
 
 

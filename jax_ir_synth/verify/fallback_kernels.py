@@ -13,6 +13,7 @@ import numpy as np
 from jaxlib.mlir import ir
 from scipy.linalg import blas, lapack
 
+from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.reference.numpy_jax.random import philox_words
 
 # The operations that JAX prints for the programs of this project and the interpreter lacks.
@@ -23,7 +24,7 @@ Function = Callable[..., Sequence[np.ndarray]]
 _OF_CPU = "lapack_"
 
 
-class Undefined(ValueError):
+class Undefined(JaxIrSynthError, ValueError):
     """An operation, or a form of one, that is not known here; the message names it."""
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
 
+from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.lowering.parsing import walk
 from jax_ir_synth.verify import fallback_kernels, xla
 from jax_ir_synth.verify.admission import Refused, admit
@@ -18,7 +19,7 @@ from jax_ir_synth.verify.preparing import legalize, prepare, widen_results
 __all__ = ["CannotRun", "Program", "Refused"]
 
 
-class CannotRun(ValueError):
+class CannotRun(JaxIrSynthError, ValueError):
     """Nothing here executes the module's operations; the message says which are the reason."""
 
 

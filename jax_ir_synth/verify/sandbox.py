@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 
 import pebble
 
+from jax_ir_synth.errors import UsageError
 from jax_ir_synth.runtime.helper import inherited
 from jax_ir_synth.runtime.orphans import end_with_parent, start_for_good
 from jax_ir_synth.runtime.sandbox.resource_limits import Limits, lower
@@ -42,7 +43,7 @@ _MAX_OUTPUT = 64 * 1024
 _check = None
 
 
-class SandboxError(RuntimeError):
+class SandboxError(UsageError, RuntimeError):
     """Not even a helper without a row works; the message is one line."""
 
 

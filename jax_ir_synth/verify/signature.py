@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from jaxlib.mlir import ir
 
+from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.lowering.parsing import functions
 
 _ELEMENTS = {
@@ -19,7 +20,7 @@ _ELEMENTS = {
 }
 
 
-class NoSignature(ValueError):
+class NoSignature(JaxIrSynthError, ValueError):
     """A module has no main, or not one of static tensors; the message says which."""
 
 

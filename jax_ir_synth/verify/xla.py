@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.runtime.helper import Helper, HelperDied, OfThisProcess, answer_questions
 
 # For a module's compilation and its run, in a helper.
@@ -21,7 +22,7 @@ _refusal: str | None = None
 _helpers: OfThisProcess[Helper] = OfThisProcess()
 
 
-class XlaError(ValueError):
+class XlaError(JaxIrSynthError, ValueError):
     """XLA refused the module, or its process died; the message is one line."""
 
 

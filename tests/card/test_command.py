@@ -4,21 +4,21 @@ import json
 
 import pytest
 
-from jax_ir_synth.cli import card
+from jax_ir_synth.cli.main import main
 
 # Runs the command in a process where some modules can't be imported.
 BLOCKED = """
 import sys
 sys.modules.update(dict.fromkeys({blocked!r}))
-from jax_ir_synth.cli.card import main
-sys.exit(main({arguments!r}))
+from jax_ir_synth.cli.main import main
+sys.exit(main(["card", *{arguments!r}]))
 """
 
 
 def test_it_writes_a_card_and_tells_what(saved, drawn_once, monkeypatch, tmp_path, capsys):
     drawn_once(monkeypatch)
     arguments = [str(saved), str(tmp_path), "--seed", "7", "--repo", "user/name", "--remade", "2"]
-    assert card.main(arguments) == 0
+    assert main(["card", *arguments]) == 0
     shown = capsys.readouterr().out.splitlines()
     files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
     assert sorted(shown[:-1]) == sorted(map(str, files))
@@ -29,8 +29,8 @@ def test_it_writes_a_card_and_tells_what(saved, drawn_once, monkeypatch, tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("rows.jsonl", "card"), "the following arguments are required: --seed"),
-        (("rows.jsonl", "card", "--seed", "x"), "argument --seed: invalid int value: 'x'"),
+        (("rows.jsonl", "card"), "`--seed` is missing"),
+        (("rows.jsonl", "card", "--seed", "x"), "`--seed` (='x') must be an integer"),
         (("rows.jsonl", "card", "--seed", "-1"), "`seed` (=-1) must be an integer from 0"),
         (("rows.jsonl", "card", "--seed", "8"), "row 0 is not that of seed 8: "),
         (("none.jsonl", "card", "--seed", "7"), "none.jsonl) doesn't exist"),
@@ -49,30 +49,29 @@ def test_what_is_wrong_is_one_line_and_exit_code_2(
     monkeypatch.chdir(tmp_path)
     lines(tmp_path / "rows.jsonl", good[:2])
     lines(tmp_path / "empty.jsonl", [])
-    with pytest.raises(SystemExit) as raised:
-        card.main(list(arguments))
+    code = main(["card", *arguments])
     shown = capsys.readouterr()
     errors = [line for line in shown.err.splitlines() if not line.endswith(" rows")]
-    assert (raised.value.code, shown.out, len(errors)) == (2, "", 1)
-    assert errors[0].startswith("python -m jax_ir_synth.card: error: ") and said in errors[0]
+    assert (code, shown.out, len(errors)) == (2, "", 1)
+    assert errors[0].startswith("jax-ir-synth card: error: ") and said in errors[0]
     assert not (tmp_path / "card").exists() or not any((tmp_path / "card").iterdir())
 
 
 @pytest.mark.parametrize(
-    ("blocked", "flags", "extra"),
+    ("blocked", "flags", "extra", "what"),
     [
-        (("jinja2",), (), "publish"),
-        (("matplotlib",), (), "publish"),
-        (("mlcroissant",), ("--parquet",), "croissant"),
+        (("jinja2",), (), "publish", "card"),
+        (("matplotlib",), (), "publish", "card"),
+        (("mlcroissant",), ("--parquet",), "croissant", "Croissant file"),
     ],
 )
-def test_a_missing_extra_is_one_line(saved, python, tmp_path, blocked, flags, extra):
+def test_a_missing_extra_is_one_line(saved, python, tmp_path, blocked, flags, extra, what):
     arguments = [str(saved), str(tmp_path / "card"), "--seed", "7", *flags]
     done = python("-c", BLOCKED.format(blocked=blocked, arguments=arguments))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        f"python -m jax_ir_synth.card: error: {blocked[0]} isn't installed; it needs the extra "
-        f"{extra}: pip install 'jax_ir_synth[{extra}]'\n"
+        f"jax-ir-synth card: error: a {what} needs {blocked[0]}: pip install "
+        f"'jax_ir_synth[{extra}]'\n"
     )
     assert not (tmp_path / "card").exists()
 
@@ -81,8 +80,8 @@ def test_help_loads_nothing_heavy(python):
     heavy = ("jax", "datasets", "matplotlib", "jinja2", "mlcroissant", "numpy")
     done = python(
         "-c",
-        "import json, sys\nfrom jax_ir_synth.cli.card import main\ntry: main(['--help'])\n"
-        f"except SystemExit: print(json.dumps([name for name in {heavy} if name in sys.modules]))",
+        "import json, sys\nfrom jax_ir_synth.cli.main import main\nmain(['card', '--help'])\n"
+        f"print(json.dumps([name for name in {heavy} if name in sys.modules]))",
     )
     assert json.loads(done.stdout.splitlines()[-1]) == [], done.stderr
     assert "--seed N" in done.stdout

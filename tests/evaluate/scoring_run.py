@@ -8,7 +8,8 @@ import time
 
 import text_judges
 
-from jax_ir_synth.cli.evaluate import main
+from jax_ir_synth.cli.main import main
+from jax_ir_synth.evaluate import pool
 
 
 class Judges(text_judges.TextJudges):
@@ -22,4 +23,5 @@ class Judges(text_judges.TextJudges):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[2:], Judges))
+    pool.Judges = Judges
+    sys.exit(main(["evaluate", *sys.argv[2:]]))

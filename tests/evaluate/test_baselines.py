@@ -8,12 +8,12 @@ from rapidfuzz.distance import Levenshtein
 from scored_rows import row, rows, write
 from text_judges import RealJudges
 
-from jax_ir_synth.cli import baselines as baselines_command
-from jax_ir_synth.cli import evaluate
-from jax_ir_synth.evaluate import baselines, extras
+from jax_ir_synth.cli.main import main
+from jax_ir_synth.evaluate import baselines
 from jax_ir_synth.evaluate.baselines import Answered, predictions
 from jax_ir_synth.evaluate.prompts import completion_target
 from jax_ir_synth.evaluate.tasks import TASKS
+from jax_ir_synth.request import extras
 from jax_ir_synth.schema.splits import split_of
 
 
@@ -25,7 +25,7 @@ def folder(tmp_path, monkeypatch):
 
 def _written(*arguments, dataset="d.jsonl") -> dict[int, str]:
     named = ("--dataset", dataset, "--output", "p.jsonl", "--overwrite")
-    assert baselines_command.main([*named, *map(str, arguments)]) == 0
+    assert main(["baselines", *named, *map(str, arguments)]) == 0
     lines = [json.loads(line) for line in Path("p.jsonl").read_text().splitlines()]
     assert [line["id"] for line in lines] == sorted(line["id"] for line in lines)
     return {line["id"]: line["completion"] for line in lines}
@@ -33,10 +33,10 @@ def _written(*arguments, dataset="d.jsonl") -> dict[int, str]:
 
 def _scored(task, judges=RealJudges) -> dict:
     named = ["--predictions", "p.jsonl", "--dataset", "d.jsonl", "--task", task]
-    assert (
-        evaluate.main([*named, "--json", "out.json", "--overwrite", "--missing", "fail"], judges)
-        == 0
-    )
+    flags = ["--json", "out.json", "--overwrite", "--missing", "fail"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jax_ir_synth.evaluate.pool.Judges", judges)
+        assert main(["evaluate", *named, *flags]) == 0
     return json.loads(Path("out.json").read_text())
 
 
@@ -124,29 +124,38 @@ def test_rows_made_anew(folder, made):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--baseline", "best"], "argument --baseline: invalid choice: 'best'"),
+        (
+            ["--baseline", "best"],
+            "`--baseline` (=best) must be one of: references, retrieval, identity",
+        ),
         (["--output", "p.txt"], "`--output` (=p.txt) must be a .jsonl file"),
-        (["--dataset", "none.jsonl"], "`--dataset` (=none.jsonl) doesn't exist, and is none of "),
+        (["--dataset", "none.jsonl"], "`DATASET` (=none.jsonl) doesn't exist, and is none of "),
         (["--baseline", "retrieval", "--task", "cuda"], "retrieval needs two rows of train at l"),
-        (["--task", "cuda", "--split", "test"], "`--dataset` (=d.jsonl) has no row to ask"),
+        (["--task", "cuda", "--split", "test"], "`DATASET` (=d.jsonl) has no row to ask"),
     ],
 )
 def test_wrong_arguments_are_one_line(folder, capsys, arguments, said):
     write(folder / "d.jsonl", [row(0), row(1), row(2, "test")])
-    with pytest.raises(SystemExit) as raised:
-        baselines_command.main(
-            ["--dataset", "d.jsonl", "--baseline", "references", "--output", "p.jsonl", *arguments]
-        )
-    assert raised.value.code == 2
+    code = main(
+        [
+            "baselines",
+            "--dataset",
+            "d.jsonl",
+            "--baseline",
+            "references",
+            "--output",
+            "p.jsonl",
+            *arguments,
+        ]
+    )
+    assert code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert said in line
     assert {path.name for path in folder.iterdir()} == {"d.jsonl"}
 
 
 def test_a_missing_extra_is_one_line(folder, capsys, monkeypatch):
-    monkeypatch.setattr(extras.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(SystemExit):
-        baselines_command.main(
-            ["--dataset", "all", "--baseline", "retrieval", "--output", "p.jsonl"]
-        )
-    assert "needs the extra evaluate: pip install" in capsys.readouterr().err
+    monkeypatch.setattr(extras, "is_missing", lambda module: True)
+    words = ["--dataset", "all", "--baseline", "retrieval", "--output", "p.jsonl"]
+    assert main(["baselines", *words]) == 2
+    assert "needs rapidfuzz: pip install" in capsys.readouterr().err

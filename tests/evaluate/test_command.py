@@ -10,11 +10,18 @@ import pytest
 from scored_rows import right, row, rows, write
 from text_judges import RealJudges, TextJudges
 
-from jax_ir_synth.cli.evaluate import main
-from jax_ir_synth.evaluate import extras
+from jax_ir_synth.cli.main import main
 from jax_ir_synth.evaluate.judgement import Judgement
+from jax_ir_synth.request import extras
 
 HERE = Path(__file__).parent
+
+
+def score(words, judges) -> int:
+    """The command `evaluate` with other judges than the real ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jax_ir_synth.evaluate.pool.Judges", judges)
+        return main(["evaluate", *words])
 
 
 @pytest.fixture
@@ -31,8 +38,10 @@ def files(tmp_path, monkeypatch):
 
 
 def _run(*arguments, judges=TextJudges, predictions="p.jsonl", dataset="d.jsonl") -> int:
-    named = ["--predictions", predictions, "--dataset", dataset]
-    return main([*named, *map(str, arguments)], judges)
+    # The dataset by its name of before, where that is what a test is about.
+    named = [] if "--dataset" in arguments else [dataset]
+    named += ["--predictions", predictions]
+    return score([*named, *map(str, arguments)], judges)
 
 
 def _json(*arguments, **named) -> dict:
@@ -41,12 +50,11 @@ def _json(*arguments, **named) -> dict:
 
 
 def _refused(capsys, *arguments, **named) -> list[str]:
-    with pytest.raises(SystemExit) as raised:
-        _run(*arguments, **named)
-    assert raised.value.code == 2
+    code = _run(*arguments, **named)
+    assert code == 2
     shown = capsys.readouterr()
     assert shown.out == ""
-    start = "python -m jax_ir_synth.evaluate: error: "
+    start = "jax-ir-synth evaluate: error: "
     lines = [line for line in shown.err.splitlines() if not line.endswith(" rows")]
     assert all(line.startswith(start) for line in lines)
     return [line.removeprefix(start) for line in lines]
@@ -220,21 +228,24 @@ def test_datasets_that_are_wrong(files, capsys):
     [
         (
             ["--dataset", "none.jsonl"],
-            "`--dataset` (=none.jsonl) doesn't exist, and is none of the configs",
+            "`DATASET` (=none.jsonl) doesn't exist, and is none of the configs",
         ),
-        (["--dataset", "all:seed=x"], "`--dataset` (=all:seed=x) must be like all:seed=7,count="),
-        (["--dataset", "all:"], "`--dataset` (=all:) must be like all:seed=7,count=1500"),
-        (["--dataset", "all:seed=1", "--seed", "2"], "the seed is given twice: --dataset all:seed"),
+        (["--dataset", "all:seed=x"], "`DATASET` (=all:seed=x) must be like all:seed=7,count="),
+        (["--dataset", "all:"], "`DATASET` (=all:) must be like all:seed=7,count=1500"),
+        (
+            ["--dataset", "all:seed=1", "--seed", "2"],
+            "the seed is given twice: `DATASET` (=all:seed=1)",
+        ),
         (["--dataset", "all:count=0"], "`count` (=0) must be an integer from 1 to"),
         (["--dataset", "all", "--config", "loop"], "`--config` is for a Hub dataset"),
-        (["--config", "loop"], "`--config` is for a Hub dataset (user/name), `--dataset` is d.j"),
-        (["--seed", "1"], "`--seed` is for rows made anew, and `--dataset` (=d.jsonl) is none of"),
+        (["--config", "loop"], "`--config` is for a Hub dataset (user/name) or a folder of"),
+        (["--seed", "1"], "`--seed` is for rows to be made, and `DATASET` (=d.jsonl) is none of"),
         (["--predictions", "q.jsonl"], "`--predictions` (=q.jsonl) doesn't exist"),
-        (["--task", "sideways"], "argument --task: invalid choice: 'sideways'"),
-        (["--split", "dev"], "argument --split: invalid choice: 'dev'"),
+        (["--task", "sideways"], "`--task` (=sideways) must be one of: forward, backward"),
+        (["--split", "dev"], "`--split` (=dev) must be one of: train, validation, test"),
         (["--k", "0"], "`k` (=0) must be integers from 1"),
-        (["--k", "one"], "argument --k: invalid int value: 'one'"),
-        (["--missing", "maybe"], "argument --missing: invalid choice"),
+        (["--k", "one"], "`--k` (='one') must be an integer"),
+        (["--missing", "maybe"], "`--missing` (=maybe) must be one of: leave-out, fail"),
         (["--timeout", "0"], "`--timeout` (=0) must be a number of seconds above 0"),
         (["--memory", "nan"], "`--memory` (=nan) must be a number of GB"),
         (["--num-proc", "0"], "`num_proc` (=0) must be an integer from 1 to 1024"),
@@ -242,7 +253,7 @@ def test_datasets_that_are_wrong(files, capsys):
         (["--judgements", "."], "`--judgements` (=.) must be a file in a folder that exists"),
         (["--plot", "x.gif"], "`--plot` (=x.gif) must end in .svg, .png, .pdf"),
         (["--json", "p.jsonl"], "`--json` (=p.jsonl) must be another file than `--predictions`"),
-        (["--judgements", "./d.jsonl"], "must be another file than `--dataset`"),
+        (["--judgements", "./d.jsonl"], "must be another file than `DATASET`"),
         (["--json", "o", "--judgements", "o"], "`--judgements` (=o) must be another file than"),
     ],
 )
@@ -254,16 +265,10 @@ def test_wrong_arguments_are_one_line(files, capsys, arguments, said):
 
 
 def test_a_missing_extra_is_one_line(files, capsys, monkeypatch):
-    find = extras.importlib.util.find_spec
     for module, what in (("rapidfuzz", "scoring"), ("matplotlib", "`--plot`")):
-        monkeypatch.setattr(
-            extras.importlib.util,
-            "find_spec",
-            lambda name, lost=module: None if name == lost else find(name),
-        )
+        monkeypatch.setattr(extras, "is_missing", lambda name, lost=module: name == lost)
         assert _refused(capsys, "--plot", "x.svg") == [
-            f"{what} needs the extra evaluate: pip install 'jax_ir_synth[evaluate]' ({module} is "
-            "missing)"
+            f"{what} needs {module}: pip install 'jax_ir_synth[evaluate]'"
         ]
 
 
@@ -281,8 +286,8 @@ def test_judging_that_fails(files, capsys):
     (files / "out.json").write_text("older")
     assert _run("--json", "out.json", "--overwrite", judges=_Failing) == 1
     assert capsys.readouterr().err.splitlines()[-1] == (
-        "python -m jax_ir_synth.evaluate: not done, the same command goes on where it stopped: "
-        "the helpers are gone"
+        "jax-ir-synth evaluate: the evaluation is not complete: the helpers are gone "
+        "(the same command goes on where it stopped)"
     )
     assert (files / "out.json").read_text() == "older"
     assert TextJudges.entered == 0

@@ -115,7 +115,8 @@ def test_asked_to_stop(files, number, code, word):
     assert returned == code
     lines = [line for line in err.splitlines() if not line.endswith(" completions")]
     assert lines == [
-        f"python -m jax_ir_synth.evaluate: {word}: the same command goes on where it stopped"
+        f"jax-ir-synth evaluate: {word}, the evaluation is not complete: the same command goes on "
+        "where it stopped"
     ]
     with _started(files, False, *OUTPUTS) as process:
         assert _ended(process) == [str(id) for id in range(7, 12)]

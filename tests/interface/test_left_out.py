@@ -116,7 +116,9 @@ def test_the_command_line_tells_counts_and_records(by_command):
     lines = said(done.stderr)
     assert len(lines) == 3 and set(lines) == LINES
     assert all(
-        line.startswith("jax-ir-synth: ") for line in done.stderr.splitlines() if "(" in line
+        line.startswith("jax-ir-synth generate: ")
+        for line in done.stderr.splitlines()
+        if "(" in line
     )
     cells = [line.split() for line in done.stdout.splitlines()]
     table = {line[0]: line[-1] for line in cells if len(line) == 8}

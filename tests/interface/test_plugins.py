@@ -25,18 +25,17 @@ COMMANDS = """
 import json, sys
 import datasets
 import jax_ir_synth
-from jax_ir_synth.cli import generate, levels, samples
+from jax_ir_synth.cli.main import main
 from jax_ir_synth.lowering import lower, lower_source
 from jax_ir_synth.verify import prove
-{imports}
 
 if __name__ == "__main__":
     import jax
     from jax import numpy as jnp
 
-    def run(main, *arguments):
-        code = main(list(arguments))
-        assert not code, (main, code)
+    def run(*words):
+        code = main(list(words))
+        assert not code, (words, code)
 
     loaded = datasets.load_dataset("jax_ir_synth", "all", count=20, seed=7, split="train")
     datasets.load_dataset("jax_ir_synth", "loop", count=9, dialect="llvm", device="cpu")
@@ -45,34 +44,30 @@ if __name__ == "__main__":
     # What is executed while it is traced, and what is lowered by LAPACK.
     fn = lambda x: jnp.linalg.solve(x, jnp.asarray([1.0, 2.0]) + jnp.arange(2)).sum() + x.size
     lower(fn, jax.ShapeDtypeStruct((2, 2), "float32"), dialect=("jaxpr", "stablehlo", "hlo"))
-    run(generate.main, "--count", "20", "--seed", "7", "--output", "rows.jsonl", "--jsonl")
-    run(generate.main, "--count", "9", "--output", "rows.parquet", "--num-proc", "2")
+    run("generate", "--count", "20", "--seed", "7", "--output", "rows.jsonl", "--jsonl")
+    run("generate", "--count", "9", "--output", "rows.parquet", "--num-proc", "2")
     with open("rows.jsonl") as rows, open("completions.jsonl", "w") as completions:
         for line in rows:
             row = json.loads(line)
             text = row["cpp"].partition("## Forward\\n")[2].partition("\\n\\n")[0]
             completions.write(json.dumps(dict(id=row["id"], completion=text)) + "\\n")
-    run(verify, "rows.jsonl")
-    run(stats, "rows.jsonl")
-    run(samples.main, "rows.jsonl", "samples")
-    run(show, "loop", "--id", "24", "--seed", "7")
-    run(show, "rows.jsonl", "--html", "rows.html")
-    run(card, "rows.jsonl", "card", "--seed", "7")
-    run(publish, "me/rows", "--count", "20", "--dry-run", "published")
-    run(evaluate, "--predictions", "completions.jsonl", "--dataset", "rows.jsonl")
-    run(scale, "--count", "9", "--shards", "1", "--output", "scaled", "--workers", "1")
+    run("verify", "rows.jsonl")
+    run("prompts", "rows.jsonl", "--output", "prompts.jsonl")
+    run("baselines", "rows.jsonl", "--baseline", "references", "--output", "right.jsonl")
+    with open("model.py", "w") as file:
+        file.write("def scaled(x):\\n    return 2.0 * x\\n")
+    run("lower", "model.py:scaled", "4xf32", "--output", "scaled.mlir")
+    run("stats", "rows.jsonl")
+    run("samples", "rows.jsonl", "samples")
+    run("show", "loop", "--id", "24", "--seed", "7")
+    run("show", "rows.jsonl", "--html", "rows.html")
+    run("card", "rows.jsonl", "card", "--seed", "7")
+    run("publish", "me/rows", "--count", "20", "--dry-run", "published")
+    run("evaluate", "--predictions", "completions.jsonl", "--dataset", "rows.jsonl")
+    run("scale", "--count", "9", "--shards", "1", "--output", "scaled", "--workers", "1")
     if {compiler}:
-        run(levels.main, "levels.md")
+        run("levels", "levels.md")
 """
-MODULES = {
-    "card": "cli.card",
-    "evaluate": "cli.evaluate",
-    "publish": "cli.publish",
-    "scale": "cli.scale",
-    "show": "cli.show",
-    "stats": "cli.stats",
-    "verify": "cli.verify",
-}
 # The caller's own jax, in the same process, after all that: it looks for devices as ever, and what
 # can only be set before still can be.
 AFTER = """
@@ -101,12 +96,9 @@ def plugin(tmp_path):
 def test_no_command_and_no_function_loads_a_plugin(python, plugin, tmp_path):
     for extra in ("jax_plugins", "matplotlib", "rapidfuzz", "datatrove"):
         pytest.importorskip(extra)
-    imports = "\n".join(
-        f"from jax_ir_synth.{module} import main as {name}" for name, module in MODULES.items()
-    )
     compiler = importlib.util.find_spec(_PLUGIN_MODULE) is not None
     script = tmp_path / "commands.py"
-    script.write_text(COMMANDS.format(imports=imports, compiler=compiler) + AFTER)
+    script.write_text(COMMANDS.format(compiler=compiler) + AFTER)
     plugin["PYTHONPATH"] += os.pathsep + str(PACKAGE.parent)
     kept = {"JAX_PLATFORMS": ""}
     done = python(script, cwd=tmp_path, env=kept | plugin)

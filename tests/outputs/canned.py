@@ -4,6 +4,7 @@ import os
 import sys
 
 from jax_ir_synth.cli import generate
+from jax_ir_synth.cli.main import main
 
 # Skeleton hashes by their split, see `splits.split_of`.
 SKELETONS = ("0" * 32, f"{8:08x}" + "0" * 24, f"{9:08x}" + "0" * 24)
@@ -28,7 +29,7 @@ def row(id: int) -> dict:
 
 
 def run(request, number, write, left_out):
-    """In the place of `cli._run`; after the last row it sends itself the signal CANNED_DEATH."""
+    """In place of `generate._run`; after the last row it sends itself the signal CANNED_DEATH."""
     from jax_ir_synth.cli import report
 
     summary = report.Summary()
@@ -42,4 +43,4 @@ def run(request, number, write, left_out):
 
 if __name__ == "__main__":
     generate._run = run
-    sys.exit(generate.main())
+    sys.exit(main())

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-# In a command's words: where an output stands that has no flag.
+# In a command's words: the place of an output that has no flag.
 PLACE = object()
 INPUT, FOLDER = "in.jsonl", "in"
 
@@ -22,13 +22,13 @@ class Output(NamedTuple):
 
 
 class Command(NamedTuple):
-    """A command that has a parser.
+    """A command of the application.
 
     Attributes:
       words: enough to run it, but for outputs; inputs are `INPUT`.
-      outputs: by their flag, or by what their metavar calls them.
-      inputs: the names of what it reads, as argparse calls them.
-      others: the names of further words that are no files.
+      outputs: by their flag.
+      inputs: the names of the parameters that name what it reads.
+      others: the names of further parameters that take a text, and name no file.
     """
 
     words: tuple
@@ -38,52 +38,62 @@ class Command(NamedTuple):
 
 
 _ROWS = frozenset({"config", "device", "dialect", "target"})
+_CONFIG = frozenset({"config"})
 COMMANDS = {
-    "jax_ir_synth.cli.generate": Command((), {"--output": Output("o.jsonl")}, others=_ROWS),
-    "jax_ir_synth.cli.evaluate": Command(
-        ("--predictions", INPUT, "--dataset", INPUT),
+    "generate": Command((), {"--output": Output("o.jsonl")}, others=_ROWS),
+    "evaluate": Command(
+        (INPUT, "--predictions", INPUT),
         {
             "--json": Output("o.json"),
             "--plot": Output("o.svg"),
             "--judgements": Output("o.jsonl"),
         },
-        frozenset({"predictions", "dataset"}),
-        frozenset({"config"}),
+        frozenset({"predictions", "dataset", "old_dataset"}),
+        _CONFIG,
     ),
-    "jax_ir_synth.cli.baselines": Command(
-        ("--baseline", "identity", "--dataset", INPUT),
+    "baselines": Command(
+        (INPUT, "--baseline", "identity"),
         {"--output": Output("o.jsonl")},
+        frozenset({"dataset", "old_dataset"}),
+        _CONFIG,
+    ),
+    "prompts": Command((INPUT,), {"--output": Output("o.jsonl")}, frozenset({"dataset"}), _CONFIG),
+    "lower": Command(
+        ("in.py:f", "f32"),
+        {"--output": Output("o.mlir")},
+        frozenset({"function"}),
+        frozenset({"shapes", "dialect", "target", "name"}),
+    ),
+    "levels": Command((), {"--output": Output("o.md")}),
+    "samples": Command(
+        (INPUT,), {"--output": Output("o", within="unary.md")}, frozenset({"dataset"}), _CONFIG
+    ),
+    "stats": Command((INPUT,), {"--json": Output("o.json")}, frozenset({"datasets"}), _CONFIG),
+    "verify": Command((INPUT,), {"--json": Output("o.json")}, frozenset({"dataset"}), _CONFIG),
+    "show": Command((INPUT,), {"--html": Output("o.html")}, frozenset({"dataset"}), _ROWS),
+    "card": Command(
+        (INPUT, "--seed", "7"),
+        {"--output": Output("o", within="README.md")},
         frozenset({"dataset"}),
-        frozenset({"config"}),
+        frozenset({"repo", "config"}),
     ),
-    "jax_ir_synth.cli.levels": Command((PLACE,), {"FILE": Output("o.md")}),
-    "jax_ir_synth.cli.samples": Command(
-        (INPUT, PLACE), {"FOLDER": Output("o", within="unary.md")}, frozenset({"path"})
-    ),
-    "jax_ir_synth.cli.stats": Command((INPUT,), {"--json": Output("o.json")}, frozenset({"paths"})),
-    "jax_ir_synth.cli.verify": Command(
-        (INPUT,), {"--json": Output("o.json")}, frozenset({"path"}), frozenset({"config"})
-    ),
-    "jax_ir_synth.cli.show": Command(
-        (INPUT,), {"--html": Output("o.html")}, frozenset({"what"}), _ROWS
-    ),
-    "jax_ir_synth.cli.card": Command(
-        (INPUT, PLACE, "--seed", "7"),
-        {"FOLDER": Output("o", within="README.md")},
-        frozenset({"path"}),
-        frozenset({"repo"}),
-    ),
-    "jax_ir_synth.cli.publish": Command(
+    "publish": Command(
         ("me/rows", "--from", INPUT, "--seed", "7"),
         {"--dry-run": Output("o", new=True)},
         frozenset({"source"}),
         _ROWS | {"repo"},
     ),
-    # Its folder is checked by `scale.pin.settle`, since a run goes on in what is there.
-    "jax_ir_synth.cli.scale": Command(
+    # Its folder is checked by `run_manifest.settle`, since a run goes on in what is there.
+    "scale": Command(
         ("--count", "2"),
         {"--output": Output("o", new=True)},
         frozenset({"check"}),
         _ROWS | {"ray_address", "partition", "time", "qos", "setup"},
     ),
+}
+# Where an output has no flag in the words of before.
+POSITIONAL = {
+    "levels": (PLACE,),
+    "samples": (INPUT, PLACE),
+    "card": (INPUT, PLACE, "--seed", "7"),
 }

@@ -21,15 +21,13 @@ _ENVIRONMENT = os.environ | {"PYTHONPATH": str(HERE.parents[1])}
 def write(monkeypatch, tmp_path):
     """`write(*flags)`: the command's exit code, in `tmp_path`; without `--count`, six rows."""
     from jax_ir_synth.cli import generate
+    from jax_ir_synth.cli.main import main
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(generate, "_run", canned.run)
 
     def written(*flags) -> int:
-        try:
-            return generate.main(["--count", "6", *map(str, flags)])
-        except SystemExit as ended:
-            return ended.code
+        return main(["generate", "--count", "6", *map(str, flags)])
 
     return written
 

@@ -175,6 +175,7 @@ import os, signal, sys
 sys.path.insert(0, {here!r})
 import canned
 from jax_ir_synth.cli import generate
+from jax_ir_synth.cli.main import main
 from jax_ir_synth.storage import saved_folder
 generate._run = canned.run
 real, left = saved_folder._replace_file, [int(sys.argv[1])]
@@ -184,7 +185,7 @@ def link(source, target):
     left[0] -= 1
     real(source, target)
 saved_folder._replace_file = link
-sys.exit(generate.main(["--count", "6", *sys.argv[2:]]))
+sys.exit(main(["generate", "--count", "6", *sys.argv[2:]]))
 """
     import subprocess
     import sys

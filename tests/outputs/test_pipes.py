@@ -37,7 +37,7 @@ def test_a_full_device_is_told(tmp_path, write, capsys, name):
     make_node(tmp_path / name, stat.S_IFCHR, 1, 7)
     assert write("--output", name, "--count", 600) == 74
     said = capsys.readouterr().err
-    assert said == f"jax-ir-synth: {name} can't be written: No space left on device\n"
+    assert said == f"jax-ir-synth generate: {name} can't be written: No space left on device\n"
     assert stat.S_ISCHR((tmp_path / name).stat().st_mode)
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
@@ -76,6 +76,7 @@ def test_a_disk_is_refused(tmp_path, write, capsys, name):
 @pytest.mark.parametrize("name", ["full", "pipe"])
 def test_a_small_output_that_takes_no_more(tmp_path, monkeypatch, capsys, name):
     from jax_ir_synth.cli import levels
+    from jax_ir_synth.cli.main import main
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(levels, "page", lambda: "the page\n" * 100_000)
@@ -83,12 +84,12 @@ def test_a_small_output_that_takes_no_more(tmp_path, monkeypatch, capsys, name):
         reader = leave_at_once(Path(name))
     else:
         make_node(Path(name), stat.S_IFCHR, 1, 7)
-    code = levels.main([name])
+    code = main(["levels", "--output", name])
     said = capsys.readouterr().err
     if name == "pipe":
         reader.join(60)
         assert (code, said) == (141, "")
     else:
         reason = "full can't be written: No space left on device"
-        assert (code, said) == (74, f"{levels.PROGRAM}: {reason}\n")
+        assert (code, said) == (74, f"jax-ir-synth levels: {reason}\n")
     assert not list(tmp_path.rglob(".*"))

@@ -109,7 +109,7 @@ def test_what_lasts_leaves_what_is_published_whole(hub, push, published, what):
     hub.faults.append(fault)
     done = push()
     assert done.code == 1
-    assert done.line.startswith(f"jax_ir_synth.publish: {NAME} was not published: ")
+    assert done.line.startswith(f"jax-ir-synth publish: {NAME} was not published: ")
     assert told in done.line and AGAIN in done.line
     assert fault.done > 0 and sum(done.waits) < 3600
     assert published.head == before and published.files == files

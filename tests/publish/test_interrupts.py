@@ -15,18 +15,18 @@ START = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 import ready_folder
-from jax_ir_synth.cli.publish import main
+from jax_ir_synth.cli.main import main
 ready_folder.use(sys.argv[1])
-sys.exit(main(sys.argv[2:]))
+sys.exit(main(["publish", *sys.argv[2:]]))
 """
 IMPATIENT = """
 import sys
 from jax_ir_synth.publish import client
 import ready_folder
-from jax_ir_synth.cli.publish import main
+from jax_ir_synth.cli.main import main
 client._TIMEOUTS["read"] = 2
 ready_folder.use(sys.argv[1])
-sys.exit(main(sys.argv[2:]))
+sys.exit(main(["publish", *sys.argv[2:]]))
 """
 HERE = Path(__file__).parent
 
@@ -65,7 +65,7 @@ def test_nothing_is_half_published(
         go_on.set()
     assert process.returncode == code
     last = errors.splitlines()[-1]
-    assert last == f"jax_ir_synth.publish: {NAME} was not published: {word}{told}"
+    assert last == f"jax-ir-synth publish: {word}, {NAME} was not published{told}"
     assert published.head == before and published.files == files
     assert list((tmp_path / "temporary").iterdir()) == []
 

@@ -8,7 +8,7 @@ import pytest
 from hub_state import Fault, blob
 from stub_rows import stub_row
 
-from jax_ir_synth.cli import publish
+from jax_ir_synth.cli.main import main
 from jax_ir_synth.publish.names import check_name
 
 NAME = "alice/rows"
@@ -17,7 +17,7 @@ READER = "hf_plantedTokenThatMayOnlyRead01"
 
 def _refused(done) -> str:
     assert done.code == 2 and done.out == "" and done.err.count("\n") == 1, done.err
-    start = "python -m jax_ir_synth.publish: error: "
+    start = "jax-ir-synth publish: error: "
     assert done.err.startswith(start)
     return done.err.removeprefix(start)
 
@@ -54,10 +54,9 @@ def _refused(done) -> str:
 )
 def test_wrong_arguments(capsys, monkeypatch, tmp_path, arguments, told):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as raised:
-        publish.main(list(arguments))
+    code = main(["publish", *arguments])
     shown = capsys.readouterr()
-    assert raised.value.code == 2 and shown.out == ""
+    assert code == 2 and shown.out == ""
     assert shown.err.count("\n") == 1 and told in shown.err
 
 
@@ -73,8 +72,8 @@ def test_names_of_the_hub(name):
 def test_help_and_wrong_arguments_load_nothing_heavy(python):
     heavy = "jax", "datasets", "pyarrow", "huggingface_hub", "matplotlib"
     script = (
-        "import sys; from jax_ir_synth.cli.publish import main\n"
-        "try: main(sys.argv[1:])\n"
+        "import sys; from jax_ir_synth.cli.main import main\n"
+        "try: main(['publish', *sys.argv[1:]])\n"
         f"finally: print([name for name in {heavy} if name in sys.modules])"
     )
     for arguments in (("--help",), ("rows",), (NAME, "--config", "loops")):
@@ -191,12 +190,11 @@ def test_rows_of_other_types_and_none_at_all(hub, publish, stubs):
 def test_a_missing_extra(python, surroundings, hub, module):
     script = (
         f"import sys; sys.modules[{module!r}] = None\n"
-        "from jax_ir_synth.cli.publish import main\nsys.exit(main(sys.argv[1:]))"
+        "from jax_ir_synth.cli.main import main\nsys.exit(main(['publish', *sys.argv[1:]]))"
     )
     done = python("-c", script, NAME, "--count", 10, env=surroundings)
     assert done.returncode == 2 and done.stderr == (
-        f"python -m jax_ir_synth.publish: error: {module} isn't installed; it needs the extra "
-        "publish: pip install 'jax_ir_synth[publish]'\n"
+        f"jax-ir-synth publish: error: a card needs {module}: pip install 'jax_ir_synth[publish]'\n"
     )
     assert hub.requests == []
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jax_ir_synth.request import targets
+from jax_ir_synth.request import extras, targets
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import CONFIGS, MAX_COUNT, Request, parse_num_proc
 from jax_ir_synth.request.dialects import DIALECTS
@@ -70,26 +70,23 @@ def test_what_cant_be_compiled_here_is_refused_before_any_work(monkeypatch):
     monkeypatch.setattr(targets, "_version", lambda package: None)
     for dialect in (*missing, "jaxpr,asm"):
         for device in ("cuda", "both"):
-            with pytest.raises(ValueError, match=r"extra cuda-ir: pip install .*\[cuda-ir\]"):
+            with pytest.raises(
+                ValueError, match=r"needs jax-cuda13-plugin: pip install .*\[cuda-ir\]"
+            ):
                 Request(dialect=dialect, device=device)
         assert Request(dialect=dialect, device="cpu")
     assert Request(dialect="jaxpr,stablehlo,hlo", device="both")
     monkeypatch.setattr(targets, "_version", lambda package: "0.1")
-    monkeypatch.setattr(targets.importlib.util, "find_spec", lambda name: True)
+    monkeypatch.setattr(extras, "is_missing", lambda module: False)
     with pytest.raises(ValueError, match=r"jaxlib's version, 0\.1 is installed"):
         Request(dialect="asm", device="cuda")
 
 
 def test_the_cpus_machine_code_needs_its_extra(monkeypatch):
-    find = targets.importlib.util.find_spec
     for missing in ("capstone", "elftools"):
-        monkeypatch.setattr(
-            targets.importlib.util,
-            "find_spec",
-            lambda name, gone=missing: name != gone and find(name),
-        )
+        monkeypatch.setattr(extras, "is_missing", lambda module, gone=missing: module == gone)
         for dialect in ("asm", "stablehlo,asm"):
-            with pytest.raises(ValueError, match=r"extra asm: pip install .*\[asm\]"):
+            with pytest.raises(ValueError, match=rf"needs {missing}: pip install .*\[asm\]"):
                 Request(dialect=dialect, device="cpu")
         assert Request(dialect="llvm", device="cpu")
         assert Request(dialect="asm", device="cuda")

@@ -8,7 +8,7 @@ import pytest
 from pyarrow import parquet
 from scale_run import SHARDS, WANTED, contents
 
-from jax_ir_synth.cli import scale
+from jax_ir_synth.cli.main import main
 from jax_ir_synth.scale import check
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.storage import atomic_write
@@ -52,7 +52,7 @@ def _rewrite(folder, change):
 def test_a_whole_result(undisturbed, capsys):
     assert check.check(undisturbed) == check.Result(WANTED.count, SHARDS, [])
     before = contents(undisturbed)
-    assert scale.main(["--check", str(undisturbed)]) == 0
+    assert main(["scale", "--check", str(undisturbed)]) == 0
     shown = capsys.readouterr()
     assert shown.out == f"{undisturbed}: 24 rows in 6 shards, all as they should be\n"
     assert shown.err == ""
@@ -62,12 +62,12 @@ def test_a_whole_result(undisturbed, capsys):
 def test_a_fault_is_a_line_and_exit_code_1(folder, capsys):
     (folder / FILE).unlink()
     (folder / f"manifests/{OTHER}.json").unlink()
-    assert scale.main(["--check", str(folder)]) == 1
+    assert main(["scale", "--check", str(folder)]) == 1
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err.splitlines() == [
-        f"jax_ir_synth.scale: {FILE} is missing",
-        f"jax_ir_synth.scale: manifests/{OTHER}.json is missing",
+        f"jax-ir-synth scale: {FILE} is missing",
+        f"jax-ir-synth scale: manifests/{OTHER}.json is missing",
     ]
 
 
@@ -225,10 +225,9 @@ def test_no_config(folder, content):
 
 
 def test_no_folder(tmp_path, capsys):
-    with pytest.raises(SystemExit) as raised:
-        scale.main(["--check", str(tmp_path / "none")])
-    assert raised.value.code == 2
+    code = main(["scale", "--check", str(tmp_path / "none")])
+    assert code == 2
     assert capsys.readouterr().err == (
-        f"python -m jax_ir_synth.scale: error: `--check` (={tmp_path}/none) must be a folder that "
+        f"jax-ir-synth scale: error: `--check` (={tmp_path}/none) must be a folder that "
         "--output made\n"
     )

@@ -125,7 +125,7 @@ def test_sigterm_ends_it_in_one_line(tmp_path):
     code, out, errors = command.ended()
     assert (code, out) == (143, "")
     assert errors.splitlines()[-1] == (
-        f"jax_ir_synth.scale: terminated, {folder} is not complete: the same command goes on"
+        f"jax-ir-synth scale: terminated, {folder} is not complete: the same command goes on"
     )
     assert not any(map(_alive, workers))
 
@@ -165,8 +165,8 @@ def test_a_full_disk_is_one_line_and_no_file(undisturbed, tmp_path):
     assert code == 0, errors
     assert out.splitlines()[0] == "exit code 1"
     assert ".partial" not in out
-    (said,) = (line for line in errors.splitlines() if line.startswith("jax_ir_synth.scale:"))
-    assert said.startswith(f"jax_ir_synth.scale: {disk}/data is not complete: ")
+    (said,) = (line for line in errors.splitlines() if line.startswith("jax-ir-synth scale:"))
+    assert said.startswith(f"jax-ir-synth scale: {disk}/data is not complete: ")
     assert said.endswith(os.strerror(reason))
     assert contents(tmp_path / "disk.copy") == contents(undisturbed)
 

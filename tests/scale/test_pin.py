@@ -9,7 +9,7 @@ from importlib.metadata import version
 import pytest
 from scale_run import SHARDS, WANTED, contents
 
-from jax_ir_synth.cli import scale
+from jax_ir_synth.cli.main import main
 from jax_ir_synth.generate import fingerprint
 from jax_ir_synth.lowering import compiling
 from jax_ir_synth.request.config import Request
@@ -30,12 +30,11 @@ def folder(tmp_path):
 
 
 def _error(capsys, *arguments) -> str:
-    with pytest.raises(SystemExit) as raised:
-        scale.main([str(argument) for argument in arguments])
-    assert raised.value.code == 2
+    code = main(["scale", *map(str, arguments)])
+    assert code == 2
     shown = capsys.readouterr()
     assert shown.out == "" and shown.err.count("\n") == 1
-    return shown.err.removeprefix("python -m jax_ir_synth.scale: error: ").rstrip("\n")
+    return shown.err.removeprefix("jax-ir-synth scale: error: ").rstrip("\n")
 
 
 def _asked(folder, **changed):

@@ -78,7 +78,7 @@ def test_a_task_that_fails_says_why(cluster, undisturbed, tmp_path):
     code, _, errors = command.ended()
     assert code == 1
     said = errors.splitlines()[-1]
-    assert said.startswith(f"jax_ir_synth.scale: {folder} is not complete: shard-0000")
+    assert said.startswith(f"jax-ir-synth scale: {folder} is not complete: shard-0000")
     assert said.endswith(f"-of-00006 can't be written in {folder}: File exists")
     (folder / "train").unlink()
 

@@ -187,7 +187,7 @@ def test_no_sbatch_and_one_that_refuses(tmp_path):
     code, _, errors = _ended(folder, env={"PATH": "/nowhere"})
     assert code == 1
     assert errors == (
-        f"jax_ir_synth.scale: {folder} is not complete: there is no sbatch here: run this where "
+        f"jax-ir-synth scale: {folder} is not complete: there is no sbatch here: run this where "
         "Slurm's commands are, or add --dry-run\n"
     )
     refusing = "#!/bin/bash\necho 'sbatch: error: invalid partition' >&2\nexit 1\n"

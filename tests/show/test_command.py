@@ -5,13 +5,13 @@ import os
 import pytest
 from shown_rows import BACKWARD, FORWARD, PYTHON, column, jsonl, parquet_of, row
 
-from jax_ir_synth.cli.generate import Terminated
-from jax_ir_synth.cli.show import main
+from jax_ir_synth.cli.exit_codes import Terminated
+from jax_ir_synth.cli.main import main
 from jax_ir_synth.generate.plan import plan_rows
 from jax_ir_synth.generate.rows import RowError, rows
 from jax_ir_synth.request.config import CONFIGS, Request
 
-WHAT = "must be a folder of save_to_disk, a .jsonl or .parquet file"
+WHAT = "it must be a .jsonl or .parquet file, a folder of save_to_disk, scale or publish"
 
 
 @pytest.fixture
@@ -34,20 +34,20 @@ def here(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
 def test_a_saved_row(here, capsys, name):
-    assert main([name, "--id", "42"]) == 0
+    assert main(["show", name, "--id", "42"]) == 0
     shown = capsys.readouterr().out
     assert "kernel_scaled_tanh  row 42\nloop · train · verified: interpreter" in shown
     assert "x          float32   [2, 4]   -1 to 1.5   yes" in shown
     assert PYTHON in shown and FORWARD in shown and "CPU and CUDA differ" in shown
-    assert main([name]) == 0
+    assert main(["show", name]) == 0
     assert "row 3\n" in capsys.readouterr().out
 
 
 def test_a_part_of_a_row(here, capsys):
-    assert main(["a.jsonl", "--id", "42", "--pass", "backward", "--device", "cuda"]) == 0
+    assert main(["show", "a.jsonl", "--id", "42", "--pass", "backward", "--device", "cuda"]) == 0
     shown = capsys.readouterr().out
     assert "cusolver" in shown and "lapack" not in shown and FORWARD not in shown
-    assert main(["deep.jsonl", "--dialect", "jaxpr"]) == 0
+    assert main(["show", "deep.jsonl", "--dialect", "jaxpr"]) == 0
     shown = capsys.readouterr().out
     assert "{ lambda }" in shown and "{ let }" in shown and "module" not in shown
 
@@ -56,7 +56,7 @@ def test_a_row_made_from_its_seed(here, capsys):
     request = Request("loop", seed=7, count=3, device="cuda", dialect="jaxpr")
     (made,) = rows(request, plan_rows(request, 2))
     asked = ["loop", "--id", "24", "--seed", "7", "--device", "cuda", "--dialect", "jaxpr"]
-    assert main(asked) == 0
+    assert main(["show", *asked]) == 0
     shown = capsys.readouterr().out
     assert made["python"] in shown and f"verified: {made['verified']}" in shown
     assert "jaxpr · backward · CUDA ─" in shown and "lambda ;" in shown
@@ -64,7 +64,7 @@ def test_a_row_made_from_its_seed(here, capsys):
 
 def test_a_path_named_as_a_config(here, capsys):
     (here / "loop").symlink_to("a.jsonl")
-    assert main(["./loop", "--id", "42"]) == 0
+    assert main(["show", "./loop", "--id", "42"]) == 0
     assert "row 42" in capsys.readouterr().out
 
 
@@ -72,22 +72,25 @@ def test_a_path_named_as_a_config(here, capsys):
     ("arguments", "said"),
     [
         (("a.jsonl", "--id", "4"), "(=4) is no row of a.jsonl: it has 2 rows, of ids from 3 to 42"),
-        (("empty.jsonl",), "`PATH` (=empty.jsonl) holds no row"),
-        (("a.jsonl", "--html", "a.jsonl"), "`--html` (=a.jsonl) must be another file than `PATH`"),
+        (("empty.jsonl",), "`DATASET` (=empty.jsonl) holds no row"),
+        (
+            ("a.jsonl", "--html", "a.jsonl"),
+            "`--html` (=a.jsonl) must be another file than `DATASET`",
+        ),
         (("empty.jsonl", "--id", "1"), "it has 0 rows, of ids none"),
-        (("none.jsonl",), f"{WHAT}, or one of: {', '.join(CONFIGS)}"),
-        (("loops",), "`PATH` (=loops) doesn't exist, nor is it a config's name"),
+        (("none.jsonl",), f"{WHAT}, a Hub dataset (user/name), or one of: {', '.join(CONFIGS)}"),
+        (("loops",), "`DATASET` (=loops) doesn't exist, nor is it a config's name"),
         (("folder",), "(=folder) is a folder, but none of save_to_disk"),
         (("cut_off.jsonl",), "line 1 of cut_off.jsonl is no whole row"),
         (("others.jsonl",), "(=others.jsonl) has a malformed row: it has no column id, "),
         (("cut.jsonl",), "(=cut.jsonl) has a malformed row: text (='# JAX"),
         (("loop", "--id", "5"), "`--id` (=5) must be one of the ids 4, 14, 24, ... 14994"),
         (("all", "--id", "3", "--count", "3"), "(=3) must be one of the ids 0, 1, 2, ... 2 that"),
-        (("--id", "x"), "invalid int value: 'x'"),
+        (("--id", "x"), "`--id` (='x') must be an integer"),
         (("--seed", "-1"), "`seed` (=-1) must be an integer from 0 to"),
         (("--dialect", "mlir"), "`dialect` (='mlir') must be one of"),
         (("--device", "gpu"), "`device` (='gpu') must be one of: cpu, cuda, both"),
-        (("--pass", "sideways"), "invalid choice: 'sideways'"),
+        (("--pass", "sideways"), "`--pass` (=sideways) must be one of: forward, backward, both"),
         (("a.jsonl", "--dialect", "asm"), "`--dialect` (=asm) is none of the row's: stablehlo"),
         (("deep.jsonl", "--device", "cuda"), "`--device` (=cuda): the row has no IR for it"),
         (("a.jsonl", "--seed", "3"), "`--seed` is for rows to be made"),
@@ -98,17 +101,16 @@ def test_a_path_named_as_a_config(here, capsys):
         (("a.jsonl", "--html", "a.html", "--device", "cpu"), "`--device` is for the terminal"),
         (("a.jsonl", "--html", "folder"), "`--html` (=folder) must be a file in a folder"),
         (("a.jsonl", "--html", "none/a.html"), "`--html` (=none/a.html) must be a file in"),
-        (("empty.jsonl", "--html", "a.html"), "`PATH` (=empty.jsonl) holds no row"),
+        (("empty.jsonl", "--html", "a.html"), "`DATASET` (=empty.jsonl) holds no row"),
         (("cut.jsonl", "--html", "a.html"), "(=cut.jsonl) has a malformed row: text (='# JAX"),
         (("cut_off.jsonl", "--html", "a.html"), "line 1 of cut_off.jsonl is no whole row"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_one_line_and_exit_code_2(here, capsys, arguments, said):
     before = sorted(here.rglob("*"))
-    with pytest.raises(SystemExit) as raised:
-        main(list(arguments))
+    code = main(["show", *arguments])
     shown = capsys.readouterr()
-    assert (raised.value.code, shown.out, shown.err.count("\n")) == (2, "", 1)
+    assert (code, shown.out, shown.err.count("\n")) == (2, "", 1)
     assert said in shown.err
     assert sorted(here.rglob("*")) == before
 
@@ -121,9 +123,8 @@ def test_a_page_that_cannot_be_written_stops_before_the_work(here, capsys, monke
 
     monkeypatch.setattr("jax_ir_synth.storage.destinations.partial_file", refused)
     monkeypatch.setattr(SavedRows, "some", None)  # any work would fail
-    with pytest.raises(SystemExit) as raised:
-        main(["a.jsonl", "--html", "a.html"])
-    assert raised.value.code == 2 and "Permission denied" in capsys.readouterr().err
+    code = main(["show", "a.jsonl", "--html", "a.html"])
+    assert code == 2 and "Permission denied" in capsys.readouterr().err
 
 
 def test_a_row_that_cannot_be_made_is_told(here, capsys, monkeypatch):
@@ -133,7 +134,7 @@ def test_a_row_that_cannot_be_made_is_told(here, capsys, monkeypatch):
         raise RowError("row 3 (category='loop', seed=0, candidate=9): planted")
 
     monkeypatch.setattr(GeneratedRows, "one", failing)
-    assert main(["loop"]) == 1
+    assert main(["show", "loop"]) == 1
     assert "candidate=9): planted" in capsys.readouterr().err
 
 
@@ -151,7 +152,7 @@ def test_an_interrupted_page_leaves_what_was_there(here, capsys, monkeypatch, se
         raise sent
 
     monkeypatch.setattr(SavedRows, "some", interrupted)
-    assert main(["a.jsonl", "--html", "a.html", "--overwrite"]) == code
+    assert main(["show", "a.jsonl", "--html", "a.html", "--overwrite"]) == code
     assert word in capsys.readouterr().err
     assert sorted(here.iterdir()) == before and (here / "a.html").read_text() == "from before"
 
@@ -160,5 +161,5 @@ def test_help_and_wrong_flags_load_nothing_heavy(python):
     for arguments in (["--help"], ["--pass", "x"], ["nothing_there"]):
         done = python("-X", "importtime", "-m", "jax_ir_synth.show", *arguments)
         loaded = {line.rsplit("|")[-1].strip() for line in done.stderr.splitlines()}
-        assert "jax_ir_synth.cli.show" in loaded
+        assert "jax_ir_synth.cli.options" in loaded
         assert not loaded & {"jax", "datasets", "pyarrow", "rich", "pygments", "pandas"}

@@ -10,7 +10,7 @@ import pytest
 from pages import HOSTILE, data_of, hostile_row, numbered, write
 from shown_rows import BACKWARD, FORWARD, OTHER, column, jsonl, row
 
-from jax_ir_synth.cli.show import main
+from jax_ir_synth.cli.main import main
 from jax_ir_synth.schema.row_view import RowView
 from jax_ir_synth.show import page as pages
 from jax_ir_synth.show.difference import diff_texts
@@ -137,7 +137,7 @@ def test_all_files_of_the_page_are_shipped():
 
 def test_the_command_says_how_many_of_how_many(tmp_path, capsys):
     path = jsonl(tmp_path / "a.jsonl", *numbered(40))
-    assert main([str(path), "--html", str(tmp_path / "a.html"), "--rows", "9"]) == 0
+    assert main(["show", str(path), "--html", str(tmp_path / "a.html"), "--rows", "9"]) == 0
     data = data_of((tmp_path / "a.html").read_text())
     assert (len(data["rows"]), data["total"], data["title"]) == (9, 40, "a.jsonl")
     assert len({(view["category"], view["split"]) for view in data["views"]}) == 9
@@ -158,7 +158,7 @@ def test_a_page_of_made_rows(tmp_path):
         "--html",
         str(tmp_path / "a.html"),
     ]
-    assert main(asked) == 0
+    assert main(["show", *asked]) == 0
     data = data_of((tmp_path / "a.html").read_text())
     assert [made["id"] for made in data["rows"]] == [2, 12, 22]
     assert data["title"] == "config unary, seed 5"
@@ -167,8 +167,8 @@ def test_a_page_of_made_rows(tmp_path):
 @pytest.mark.parametrize("broken", [{"cpp": "no header"}, {"skeleton_hash": "zz"}])
 def test_a_malformed_row_leaves_no_page(tmp_path, broken):
     path = jsonl(tmp_path / "a.jsonl", row(), row(id=2, **broken))
-    with pytest.raises(SystemExit):
-        main([str(path), "--html", str(tmp_path / "a.html")])
+    code = main(["show", str(path), "--html", str(tmp_path / "a.html")])
+    assert code == 2
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.jsonl"]
 
 

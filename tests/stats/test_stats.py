@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from jax_ir_synth.cli.stats import main, summarise
+from jax_ir_synth.cli.main import main
+from jax_ir_synth.cli.stats import summarise
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.schema.row_view import RowView
 from jax_ir_synth.schema.splits import SPLITS, split_of
@@ -135,7 +136,7 @@ def test_a_dataset_for_one_device(good):
 
 def test_what_is_shown(good, save, capsys, tmp_path):
     paths = [str(save(good, JSONL)), str(save(good, PARQUET))]
-    code = main([*paths, "-v", "--json", str(tmp_path / "figures.json")])
+    code = main(["stats", *paths, "-v", "--json", str(tmp_path / "figures.json")])
     assert code == int(bool(audit(good)))
     shown = capsys.readouterr().out
     listed = ("survey", "audit: leaks", "stablehlo.add", "jax.numpy.")
@@ -155,7 +156,7 @@ def test_what_is_shown(good, save, capsys, tmp_path):
 
 def test_a_table_for_the_readme(good, save, capsys):
     paths = [str(save(good[:5], JSONL)), str(save(good, PARQUET))]
-    main([*paths, "--markdown"])
+    main(["stats", *paths, "--markdown"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"| figure | {paths[0]} | {paths[1]} |"
     assert lines[2] == f"| rows | 5 | {len(good)} |"
@@ -172,7 +173,7 @@ def test_a_share_is_never_rounded_up(good):
 
 def test_faults_are_told_and_are_exit_code_1(good, save, capsys):
     rows = [*good[:4], good[2] | {"id": 1000}]
-    assert main([str(save(rows, JSONL))]) == 1
+    assert main(["stats", str(save(rows, JSONL))]) == 1
     shown = capsys.readouterr().out
     assert f"duplicates: row 1000: its program_hash is that of row {good[2]['id']}\n" in shown
 
@@ -187,11 +188,15 @@ def test_a_malformed_row_counts_as_a_fault_alone(good):
     ("name", "content", "said"),
     [
         ("none", None, "doesn't exist"),
-        ("rows.csv", "id\n1\n", "must be a folder of save_to_disk, a .jsonl or .parquet"),
-        ("empty.jsonl", "", "has no whole row"),
+        ("rows.csv", "id\n1\n", "must be a .jsonl or .parquet file, or a folder of save_to_disk"),
+        ("empty.jsonl", "", "has no complete row"),
         ("words.jsonl", "hello\n", "line 1 of "),
         ("number.jsonl", "3\n", "is no row: '3\\n'"),
-        ("others.jsonl", '{"text": "x"}\n', "has no whole row: it has no column id, kernel_name"),
+        (
+            "others.jsonl",
+            '{"text": "x"}\n',
+            "has no complete row: it has no column id, kernel_name",
+        ),
         ("rows.parquet", "PAR1", "is no whole Parquet file"),
         ("folder/file", "", "is a folder, but none of save_to_disk"),
     ],
@@ -202,29 +207,28 @@ def test_what_is_no_dataset_is_one_line_and_exit_code_2(tmp_path, capsys, name, 
         path.parent.mkdir(exist_ok=True)
         path.write_text(content)
     given = path.parent if name.startswith("folder") else path
-    with pytest.raises(SystemExit) as raised:
-        main([str(given)])
+    code = main(["stats", str(given)])
     shown = capsys.readouterr()
-    assert raised.value.code == 2
+    assert code == 2
     assert shown.out == ""
     (line,) = [line for line in shown.err.splitlines() if not line.endswith(" rows")]
-    assert line.startswith("python -m jax_ir_synth.stats: error: ")
+    assert line.startswith("jax-ir-synth stats: error: ")
     assert str(given) in line and said in line
 
 
 def test_a_cut_off_file(good, save, capsys):
     path = save(good[:4], JSONL)
     path.write_bytes(path.read_bytes()[:-50])
-    with pytest.raises(SystemExit) as raised:
-        main([str(path)])
-    assert raised.value.code == 2
+    code = main(["stats", str(path)])
+    assert code == 2
     assert f"line 4 of {path} is no whole row" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_figures_that_cant_be_written(good, save, capsys, tmp_path):
-    with pytest.raises(SystemExit) as raised:
-        main([str(save(good[:2], JSONL)), "--json", str(tmp_path / "none" / "figures.json")])
-    assert raised.value.code == 2
+    code = main(
+        ["stats", str(save(good[:2], JSONL)), "--json", str(tmp_path / "none" / "figures.json")]
+    )
+    assert code == 2
     assert "must be a file in a folder that exists" in capsys.readouterr().err.splitlines()[-1]
 
 

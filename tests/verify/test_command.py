@@ -12,7 +12,7 @@ import pyarrow
 import pytest
 from pyarrow import parquet
 
-from jax_ir_synth.cli.verify import main
+from jax_ir_synth.cli.main import main
 from jax_ir_synth.schema.columns import SCHEMA
 
 CHECK = "stub_checks:obey"
@@ -42,6 +42,13 @@ def _parquet(path, rows, columns=SCHEMA.names) -> str:
     return str(path)
 
 
+def _verify(words, check=CHECK) -> int:
+    """The command, with a stub in the place of the check."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jax_ir_synth.verify.reproof.CHECK", check)
+        return main(["verify", *words])
+
+
 def _one_line(capsys) -> str:
     shown = capsys.readouterr()
     assert shown.out == ""
@@ -50,11 +57,10 @@ def _one_line(capsys) -> str:
 
 
 def _refused(capsys, *arguments) -> str:
-    with pytest.raises(SystemExit) as raised:
-        main(list(arguments), CHECK)
-    assert raised.value.code == 2
+    code = _verify(arguments)
+    assert code == 2
     line = _one_line(capsys)
-    start = "python -m jax_ir_synth.verify: error: "
+    start = "jax-ir-synth verify: error: "
     assert line.startswith(start)
     return line.removeprefix(start)
 
@@ -62,7 +68,7 @@ def _refused(capsys, *arguments) -> str:
 def test_all_rows_proven(tmp_path, capsys):
     rows = [_row(0), _row(1, "xla"), _row(2, "xla", "loop")]
     for path in (_lines(tmp_path / "a.jsonl", *rows), _parquet(tmp_path / "a.parquet", rows)):
-        assert main([path], CHECK) == 0
+        assert _verify([path]) == 0
         shown = capsys.readouterr()
         table = [line.split() for line in shown.out.replace("│", " ").splitlines()]
         assert ["unary", "2", "1", "1", "0"] in table
@@ -79,12 +85,12 @@ def test_a_folder_and_a_hub_dataset(tmp_path, capsys, monkeypatch):
     loaded = datasets.DatasetDict(test=datasets.Dataset(table))
     loaded.save_to_disk(tmp_path / "rows")
     capsys.readouterr()
-    assert main([str(tmp_path / "rows")], CHECK) == 1
+    assert _verify([str(tmp_path / "rows")]) == 1
     assert f"row 2 of {tmp_path}/rows, split test: id 1, unary: it d" in capsys.readouterr().err
     asked = []
     monkeypatch.setattr(datasets, "load_dataset", lambda *given: asked.append(given) or loaded)
-    assert main(["user/name"], CHECK) == 1
-    assert main(["user/name", "--config", "loop"], CHECK) == 1
+    assert _verify(["user/name"]) == 1
+    assert _verify(["user/name", "--config", "loop"]) == 1
     assert asked == [("user/name", "all"), ("user/name", "loop")]
     assert "row 2 of user/name, split test: id 1, unary: it differs" in capsys.readouterr().err
 
@@ -94,7 +100,7 @@ def test_bad_lines_are_named_and_the_others_proven(tmp_path, capsys):
     whole = json.dumps(_row(7))
     _lines(path, _row(0), whole[:-20], "[1]", "", "[" * 10**5, _row(0), _row(1, "disagree"))
     path.write_bytes(path.read_bytes() + b'{"id": "\xff"}\n' + whole.encode() + b"\n" + b'{"id"')
-    assert main([str(path), "--json", str(tmp_path / "out.json")], CHECK) == 1
+    assert _verify([str(path), "--json", str(tmp_path / "out.json")]) == 1
     told = [line for line in capsys.readouterr().err.splitlines() if not line.endswith(" rows")]
     expected = [
         "line 2 of {}: unknown: is no whole row: ",
@@ -125,21 +131,21 @@ def test_bad_lines_are_named_and_the_others_proven(tmp_path, capsys):
 def test_a_line_without_an_end(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("jax_ir_synth.storage.dataset_reader._MAX_LINE_BYTES", 2000)
     path = _lines(tmp_path / "a.jsonl", _row(0), "x" * 5000, _row(1))
-    assert main([path], CHECK) == 1
+    assert _verify([path]) == 1
     assert f"line 2 of {path}: unknown: is longer than 2000 bytes" in capsys.readouterr().err
 
 
 def test_the_whole_of_a_failure(tmp_path, capsys):
     path = _lines(tmp_path / "a.jsonl", _row(3, "disagree"))
-    main([path], CHECK)
+    _verify([path])
     assert "1.0 is not 2.0" not in capsys.readouterr().err
-    main([path, "-v"], CHECK)
+    _verify([path, "-v"])
     assert "it differs\n    at 3: 1.0 is not 2.0\n" in capsys.readouterr().err
 
 
 def test_a_few_of_many_failures(tmp_path, capsys):
     path = _lines(tmp_path / "a.jsonl", *(_row(number, "disagree") for number in range(25)))
-    assert main([path], CHECK) == 1
+    assert _verify([path]) == 1
     lines = capsys.readouterr().err.splitlines()
     assert sum(": it differs" in line for line in lines) == 20
     assert lines[-1] == "... and 5 more that failed"
@@ -147,7 +153,7 @@ def test_a_few_of_many_failures(tmp_path, capsys):
 
 def test_a_rows_text_cant_steer_the_terminal(tmp_path, capsys):
     row = {"id": 1, "python": "\x1b[2J\u202e", "type": "generate_\x1b[2J"}
-    assert main([_lines(tmp_path / "a.jsonl", row), "-v"], CHECK) == 0
+    assert _verify([_lines(tmp_path / "a.jsonl", row), "-v"]) == 0
     shown = capsys.readouterr()
     assert "\\x1b[2J\\u202e" in shown.out
     assert "\x1b" not in shown.out + shown.err
@@ -158,7 +164,7 @@ def test_text_in_parquet_that_is_not_utf8(tmp_path, capsys):
     table = pyarrow.Table.from_pylist([_row(number) for number in range(3)], SCHEMA)
     table = table.set_column(SCHEMA.get_field_index("python"), "python", bad)
     parquet.write_table(table, tmp_path / "a.parquet")
-    assert main([str(tmp_path / "a.parquet")], CHECK) == 1
+    assert _verify([str(tmp_path / "a.parquet")]) == 1
     shown = capsys.readouterr()
     assert f"row 2 of {tmp_path}/a.parquet: unknown: has text that is not UTF-8" in shown.err
     assert "interpreter" in shown.out and "xla" in shown.out
@@ -169,32 +175,35 @@ def test_a_parquet_file_that_breaks_off_inside(tmp_path, capsys):
     content = bytearray(path.read_bytes())
     content[4:200] = b"\xff" * 196
     path.write_bytes(content)
-    assert main([str(path)], CHECK) == 1
+    assert _verify([str(path)]) == 1
     assert f"row 1 of {path}: unknown: can't be read, nor any after it: " in capsys.readouterr().err
 
 
 def test_columns_that_a_container_lacks(tmp_path, capsys):
     columns = [name for name in SCHEMA.names if name not in ("cuda", "argnums", "verified")]
     path = _parquet(tmp_path / "a.parquet", [_row(0)], columns)
-    assert _refused(capsys, path) == f"`PATH` (={path}) has no column cuda, argnums"
+    assert _refused(capsys, path) == f"`DATASET` (={path}) has no column cuda, argnums"
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["none.jsonl"], "`PATH` (=none.jsonl) doesn't exist"),
-        (["empty.jsonl"], "`PATH` (=empty.jsonl) holds no row"),
-        (["rows.csv"], "must be a folder of save_to_disk, a .jsonl or .parquet"),
+        (["none.jsonl"], "`DATASET` (=none.jsonl) doesn't exist"),
+        (["empty.jsonl"], "`DATASET` (=empty.jsonl) holds no row"),
+        (["rows.csv"], "must be a .jsonl or .parquet file, or a folder of save_to_disk"),
         (["no-one/nothing"], "doesn't exist here, and its config 'all' can't be loaded from the"),
         (["a.jsonl", "--config", "loop"], "`--config` (=loop) is for a Hub dataset"),
         (["a.jsonl", "--timeout", "0"], "`--timeout` (=0) must be a number of seconds above 0"),
         (["a.jsonl", "--timeout", "nan"], "`--timeout` (=nan) must be"),
-        (["a.jsonl", "--timeout", "soon"], "argument --timeout: invalid float value: 'soon'"),
+        (
+            ["a.jsonl", "--timeout", "soon"],
+            "`--timeout` (=soon) must be a number of seconds above 0",
+        ),
         (["a.jsonl", "--memory", "-1"], "`--memory` (=-1) must be a number of GB above 0"),
         (["a.jsonl", "--memory", "inf"], "`--memory` (=inf) must be"),
         (["a.jsonl", "--num-proc", "0"], "`num_proc` (=0) must be an integer from 1 to 1024"),
         (["a.jsonl", "--json", "none/x"], "`--json` (=none/x) must be a file in a folder that"),
-        ([], "the following arguments are required: PATH"),
+        ([], "`DATASET` is missing"),
     ],
 )
 def test_wrong_arguments_are_one_line(tmp_path, capsys, monkeypatch, arguments, said):
@@ -206,15 +215,15 @@ def test_wrong_arguments_are_one_line(tmp_path, capsys, monkeypatch, arguments, 
 
 
 def test_helpers_that_cant_start_are_one_line(tmp_path, capsys):
-    with pytest.raises(SystemExit) as raised:
-        main([_lines(tmp_path / "a.jsonl", _row(0))], "stub_checks:none")
-    assert raised.value.code == 2
+    code = _verify([_lines(tmp_path / "a.jsonl", _row(0))], "stub_checks:none")
+    assert code == 2
     assert "a helper can't start within 4 GB: " in _one_line(capsys)
 
 
 def _started(path, *arguments) -> subprocess.Popen:
     code = f"import sys\nfrom {main.__module__} import main\n"
-    code += f"sys.exit(main(sys.argv[1:], {CHECK!r}))"
+    code += f"from jax_ir_synth.verify import reproof\nreproof.CHECK = {CHECK!r}\n"
+    code += "sys.exit(main(['verify', *sys.argv[1:]]))"
     return subprocess.Popen(
         [sys.executable, "-c", code, path, *arguments],
         env=os.environ | {"PYTHONPATH": f"{HERE}:{HERE.parents[1]}"},
@@ -231,7 +240,7 @@ def test_ctrl_c(tmp_path):
         out, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert out == ""
-    assert err == "python -m jax_ir_synth.verify: interrupted\n"
+    assert err == "jax-ir-synth verify: interrupted\n"
 
 
 def test_help_and_wrong_arguments_load_nothing_heavy():

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from jax_ir_synth.cli.verify import main
+from jax_ir_synth.cli.main import main
 from jax_ir_synth.generate.plan import plan_rows
 from jax_ir_synth.generate.rows import rows
 from jax_ir_synth.lowering import hash_program
@@ -67,7 +67,7 @@ def save(path, saved: list[dict]):
 
 
 def test_rows_that_were_not_proven_are_proven_now(good, tmp_path, capsys):
-    assert main([save(tmp_path / "rows.jsonl", good)]) == 0
+    assert main(["verify", save(tmp_path / "rows.jsonl", good)]) == 0
     shown = capsys.readouterr().out
     assert "interpreter" in shown and "nested_branch" in shown
 
@@ -84,7 +84,9 @@ def test_each_bad_row_fails_alone_and_is_named_by_its_line(good, tmp_path, capsy
     saved = [*good[:3], wrong]
     saved += [hostile(body, 100 + k) for k, body in enumerate(HOSTILE.values())] + good[4:6]
     found = tmp_path / "found.json"
-    code = main([save(tmp_path / "rows.jsonl", saved), "--timeout", "8", "--json", str(found)])
+    code = main(
+        ["verify", save(tmp_path / "rows.jsonl", saved), "--timeout", "8", "--json", str(found)]
+    )
     assert code == 1
     failures = json.loads(found.read_text())["failures"]
     said = {failure["where"].split(" of ")[0]: failure["reason"] for failure in failures}

@@ -1,8 +1,8 @@
-"""`python -m jax_ir_synth.evaluate.baselines`."""
+"""`python -m jax_ir_synth.evaluate.baselines`: the command `jax-ir-synth baselines`."""
 
 import sys
 
-from jax_ir_synth.cli.baselines import main
+from jax_ir_synth.cli.main import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["baselines", *sys.argv[1:]]))

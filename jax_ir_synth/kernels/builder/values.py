@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jax_ir_synth.errors import JaxIrSynthError
+
 SAMPLES = 16  # typical elements carried with each value, to see that it varies and matters
 
 FLOATS = ("float32", "float16", "bfloat16")
@@ -20,7 +22,7 @@ LIMITS = {
 }
 
 
-class Rejected(Exception):
+class Rejected(JaxIrSynthError):
     """The step can't be taken with these operands (domain, shape, size); the drawer tries another."""
 
 

@@ -2,12 +2,14 @@
 
 import ast
 
+from jax_ir_synth.errors import JaxIrSynthError
+
 _WIDTH = 96
 _INDENT = "    "
 _OPEN, _CLOSE = "([{", ")]}"
 
 
-class LayoutError(RuntimeError):
+class LayoutError(JaxIrSynthError, RuntimeError):
     """The lines laid out are another program than the lines as they were: a defect of this file."""
 
 

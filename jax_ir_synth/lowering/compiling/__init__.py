@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.request import targets
 from jax_ir_synth.request.targets import Target
 from jax_ir_synth.runtime.helper import Helper, HelperDied, OfThisProcess
@@ -17,7 +18,7 @@ MODULES_A_HELPER = 500
 _PREFIX = "jax_ir_synth-compiling-"
 
 
-class CompileError(ValueError):
+class CompileError(JaxIrSynthError, ValueError):
     """XLA refused the module, or the process that ran it died twice; the message is one line."""
 
 

@@ -6,10 +6,11 @@ checked against it. A name that it lacks is an error.
 
 import functools
 
+from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.reference.numpy_jax import control, jnp, lax, nn, random
 
 
-class UnknownName(AttributeError):
+class UnknownName(JaxIrSynthError, AttributeError):
     """A program uses a name of the library that the stand-in lacks."""
 
 

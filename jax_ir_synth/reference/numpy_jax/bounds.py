@@ -8,13 +8,15 @@ import contextlib
 import contextvars
 import math
 
+from jax_ir_synth.errors import JaxIrSynthError
+
 # Turns of loops and calls of functions, in one run.
 MAX_STEPS = 100_000
 # Of a list, a tuple or a range; bits of an integer; elements of an array.
 MAX_LENGTH, MAX_BITS, MAX_ELEMENTS = 100_000, 1024, 10_000_000
 
 
-class TooMuch(ValueError):
+class TooMuch(JaxIrSynthError, ValueError):
     """A program goes beyond a bound; the message says which."""
 
 

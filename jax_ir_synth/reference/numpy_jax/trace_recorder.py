@@ -10,14 +10,16 @@ import contextvars
 
 import numpy as np
 
+from jax_ir_synth.errors import JaxIrSynthError
+
 _tape: contextvars.ContextVar["Tape | None"] = contextvars.ContextVar("tape", default=None)
 
 
-class Diverged(ArithmeticError):
+class Diverged(JaxIrSynthError, ArithmeticError):
     """A nudged run took another way through the program than the recorded one."""
 
 
-class Singular(ArithmeticError):
+class Singular(JaxIrSynthError, ArithmeticError):
     """A function was called where its derivative is infinite: JAX's gradient is NaN there.
 
     Differences may not show it: what is multiplied by zero before the root is taken doesn't move.

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
+from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.runtime.helper import Helper, HelperDied
 from jax_ir_synth.runtime.sandbox.fork_server import Group, Work
 from jax_ir_synth.runtime.sandbox.forked_call import Reply
@@ -23,7 +24,7 @@ _HELD = 32
 Label = TypeVar("Label")
 
 
-class WorkersError(RuntimeError):
+class WorkersError(JaxIrSynthError, RuntimeError):
     """Not even a worker without a question works; the message is one line."""
 
 

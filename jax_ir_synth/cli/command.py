@@ -1,0 +1,182 @@
+"""What all commands share in reading their words: grammar, help, and the line for a mistake.
+
+On top of click: a flag may take several values (`--k 1 10`), a flag's old spellings are read but
+not shown, and a flag where a value is missing isn't taken for the value.
+"""
+
+import copy
+import difflib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import click
+
+# Lines of help are filled up to this, on a wide terminal too.
+_WIDTH = 100
+
+
+class Option(click.Option):
+    """An option with a few more properties than click's.
+
+    Attributes:
+      old_names: earlier spellings, which go on working and aren't shown.
+      several: whether it takes one value or more, up to the next flag; it may be repeated too.
+    """
+
+    def __init__(
+        self,
+        declarations: Sequence[str],
+        old_names: Sequence[str] = (),
+        several: bool = False,
+        **settings: Any,
+    ):
+        super().__init__([*declarations, *old_names], multiple=several, **settings)
+        self.old_names = tuple(old_names)
+        self.several = several
+
+    @property
+    def flag(self) -> str:
+        """The spelling that messages use."""
+        return next(name for name in reversed(self.opts) if name not in self.old_names)
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """What `--help` says of it, without the old spellings."""
+        shown = copy.copy(self)
+        shown.opts = [name for name in self.opts if name not in self.old_names]
+        return click.Option.get_help_record(shown, ctx)
+
+
+class OldArgument(click.Argument):
+    """A positional argument for what has a flag now: it goes on working, and isn't shown."""
+
+
+def message_option(*names: str, help: str, text: Callable[[click.Context], str]) -> click.Option:
+    """A flag that prints a text and ends the command.
+
+    By `print`, since `click.echo` goes round a stream that knows ASCII alone, and so round what
+    `terminal.streams` does for it.
+    """
+
+    def show(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+        if value and not ctx.resilient_parsing:
+            print(text(ctx))
+            ctx.exit()
+
+    return click.Option(
+        names, is_flag=True, is_eager=True, expose_value=False, callback=show, help=help
+    )
+
+
+def help_option() -> click.Option:
+    """The flag `--help`."""
+    return message_option(
+        "-h", "--help", help="Show this message and exit.", text=lambda ctx: ctx.get_help()
+    )
+
+
+class Command(click.Command):
+    """A command of the application."""
+
+    def __init__(self, name: str | None, params: list[click.Parameter] | None, **settings: Any):
+        super().__init__(
+            name,
+            params=[*(params or ()), help_option()],
+            add_help_option=False,
+            context_settings={"show_default": True, "max_content_width": _WIDTH},
+            **settings,
+        )
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Reads the words; flags that take several values are written out before."""
+        return super().parse_args(ctx, list(self._spread(ctx, args)))
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """The usage: what is positional, the required flags, the rest."""
+        params = self.get_params(ctx)
+        required = [
+            f"{param.flag} {param.make_metavar(ctx)}"
+            for param in params
+            if isinstance(param, Option) and param.required
+        ]
+        return [*(param.make_metavar(ctx) for param in _arguments(params)), *required, "[OPTIONS]"]
+
+    def format_arguments(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The positional arguments, but for old ones."""
+        records = [param.get_help_record(ctx) for param in _arguments(self.get_params(ctx))]
+        if lines := [record for record in records if record is not None]:
+            with formatter.section("Arguments"):
+                formatter.write_dl(lines)
+
+    def _spread(self, ctx: click.Context, words: Sequence[str]) -> Iterable[str]:
+        """The words, each value of a flag that takes several after the flag of its own."""
+        options = {
+            name: param
+            for param in self.get_params(ctx)
+            if isinstance(param, click.Option)
+            for name in (*param.opts, *param.secondary_opts)
+        }
+        rest = list(words)
+        while rest:
+            word = rest.pop(0)
+            yield word
+            if word == "--":
+                yield from rest
+                return
+            option = options.get(word)
+            if option is None or option.is_flag or option.count:
+                continue
+            if not rest or rest[0].partition("=")[0] in options:
+                if ctx.resilient_parsing:
+                    # A shell that asks what the value may be.
+                    continue
+                raise click.UsageError(f"`{word}` needs a value", ctx)
+            yield rest.pop(0)
+            while getattr(option, "several", False) and rest and not _is_flag(rest[0]):
+                yield word
+                yield rest.pop(0)
+
+
+def name_of(param: click.Parameter) -> str:
+    """How messages call a parameter: by its flag, or by what its metavar says."""
+    if isinstance(param, Option):
+        return param.flag
+    if isinstance(param, click.Option):
+        return param.opts[-1]
+    return str(param.metavar or param.name)
+
+
+def describe(error: click.UsageError) -> str:
+    """A mistake that click found, in one line."""
+    if isinstance(error, click.NoSuchOption):
+        known = [
+            name
+            for param in (error.ctx.command.get_params(error.ctx) if error.ctx else ())
+            for name in param.opts
+        ]
+        return f"there is no flag {error.option_name}{suggest(error.option_name, known)}"
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        return f"`{name_of(error.param)}` is missing"
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        return f"argument {name_of(error.param)}: {error.message}"
+    if isinstance(error, click.BadOptionUsage):
+        return f"`{error.option_name}` takes no value"
+    return " ".join(error.format_message().split())
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean ...?`, or nothing where no known word is near."""
+    near = difflib.get_close_matches(word, sorted(known), n=2)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def _arguments(params: Iterable[click.Parameter]) -> list[click.Argument]:
+    return [
+        param
+        for param in params
+        if isinstance(param, click.Argument) and not isinstance(param, OldArgument)
+    ]
+
+
+def _is_flag(word: str) -> bool:
+    # A negative number is a value.
+    return word[:1] == "-" and len(word) > 1 and not word[1:].isdigit()

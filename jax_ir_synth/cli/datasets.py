@@ -1,0 +1,78 @@
+"""The dataset that a command reads, by its name; rows to be made are made once, by workers."""
+
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jax_ir_synth.request.config import Request
+from jax_ir_synth.storage.dataset_names import Made, parse
+
+if TYPE_CHECKING:
+    from jax_ir_synth.storage.dataset_reader import DatasetReader, Source
+
+
+def find_dataset(
+    name: str, config: str | None = None, num_proc: int = 1, verify: bool = True
+) -> "Path | Source":
+    """What `open_saved` takes for a dataset's name, see `dataset_names`.
+
+    Args:
+      name: of the dataset, see `dataset_names.parse`.
+      config: of a dataset on the Hub or in a folder.
+      num_proc: worker processes, where the rows are to be made.
+      verify: whether such rows are proven, when they are made.
+
+    Raises:
+      UsageError: the name is none of those.
+    """
+    found = parse(name, config)
+    if isinstance(found, Made):
+        return MadeDataset(found.request(verify=verify), num_proc)
+    return found if found.config is not None or found.is_on_hub else Path(found.name)
+
+
+class MadeDataset:
+    """The rows of a request: made when they are read first, kept in a file for the next time.
+
+    Args:
+      request: which rows; one that can't be made or proven is left out, as the log says.
+      num_proc: worker processes.
+    """
+
+    def __init__(self, request: Request, num_proc: int):
+        self._request, self._num_proc = request, num_proc
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self.name = f"{request.category}:seed={request.seed},count={request.count}"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def open(self) -> "DatasetReader":
+        """The rows."""
+        from jax_ir_synth.storage.dataset_reader import open_saved
+
+        if self._folder is None:
+            folder = tempfile.TemporaryDirectory(prefix=".jax_ir_synth.")
+            self._make(Path(folder.name) / "rows.parquet")
+            self._folder = folder
+        path = Path(self._folder.name) / "rows.parquet"
+        reader = open_saved(path)
+        entries = (
+            entry._replace(where=entry.where.replace(str(path), self.name))
+            for entry in reader.entries
+        )
+        return dataclasses.replace(reader, entries=entries)
+
+    def _make(self, path: Path) -> None:
+        from jax_ir_synth.generate.plan import plan_rows
+        from jax_ir_synth.generate.rows import rows
+        from jax_ir_synth.generate.workers import Workers
+        from jax_ir_synth.storage.writers import open_parquet
+        from jax_ir_synth.terminal.progress import progress
+
+        request = self._request
+        with open_parquet(path) as write, Workers(self._num_proc, request.count) as workers:
+            planned = plan_rows(request, draw=workers.draw)
+            for row in progress(rows(request, planned, workers), request.count, "rows made"):
+                write(row)

@@ -1,0 +1,174 @@
+"""How a command ends: the one place that turns errors and signals into a line and an exit code.
+
+| code | what happened |
+|---|---|
+| 0 | the command did what it was asked for |
+| 1 | the work failed, or a check found a fault |
+| 2 | the arguments are wrong; nothing was changed |
+| 74 | stdout, stderr or a pipe can't be written (EX_IOERR) |
+| 130 | interrupted by Ctrl-C |
+| 141 | the reader of stdout or of a pipe left |
+| 143 | terminated by SIGTERM or SIGHUP |
+
+An error without a class of ours is a defect of this package, and keeps its traceback.
+"""
+
+import contextlib
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+
+import click
+
+from jax_ir_synth.cli.command import describe
+from jax_ir_synth.errors import JaxIrSynthError, UsageError
+from jax_ir_synth.storage.encoding import check_arguments, check_folders
+from jax_ir_synth.terminal import streams
+
+PROGRAM = "jax-ir-synth"
+FAILURE, USAGE = 1, 2
+STREAM_LOST = 74
+INTERRUPTED = 128 + signal.SIGINT
+READER_LEFT = 128 + signal.SIGPIPE
+TERMINATED = 128 + signal.SIGTERM
+
+
+class Terminated(BaseException):
+    """SIGTERM or SIGHUP: like KeyboardInterrupt, so that all is cleaned up on the way out."""
+
+
+class CommandError(JaxIrSynthError, RuntimeError):
+    """The work of a command failed; the message is for the user."""
+
+
+@contextlib.contextmanager
+def unfinished(state: str, resume: str = "") -> Iterator[None]:
+    """Adds to what ends the command within it what became of the result.
+
+    An error that isn't the user's mistake becomes a CommandError, `<state>: <error>`. A signal is
+    raised again with the state as its message.
+
+    Args:
+      state: `data.jsonl was not written`, for instance.
+      resume: how to go on, if there is a way.
+    """
+    try:
+        yield
+    except UsageError:
+        raise
+    except (KeyboardInterrupt, Terminated) as stop:
+        message = f"{state}: {resume}" if resume else state
+        raise type(stop)("; ".join((message, *getattr(stop, "__notes__", ())))) from stop
+    except (JaxIrSynthError, RuntimeError, OSError) as error:
+        ending = f" ({resume})" if resume else ""
+        raise CommandError(f"{state}: {error}{ending}") from error
+
+
+@contextlib.contextmanager
+def unreadable(what: str = "") -> Iterator[None]:
+    """Within it, a file that can't be read or written is the user's mistake.
+
+    Raises:
+      UsageError: for an OSError, with the file's name, or `what` where the error has none.
+    """
+    try:
+        yield
+    except JaxIrSynthError:
+        raise
+    except OSError as error:
+        name = error.filename or what
+        reason = error.strerror or str(error)
+        raise UsageError(f"{name}: {reason}" if name else reason) from error
+
+
+def run(application: click.Group, words: Sequence[str]) -> int:
+    """Runs a command line to its end, and returns the exit code.
+
+    What a user should know about an error or a signal is one line on stderr (one for each wrong
+    record of a file). Defects of this package come through as they are raised.
+    """
+    program = _Program(application)
+    try:
+        with streams.guarded(), _signals_raise():
+            return _run(program, words)
+    except streams.StreamLost as lost:
+        if lost.reader_left:
+            return READER_LEFT
+        # Where stderr is what was lost, this goes nowhere.
+        with contextlib.suppress(OSError):
+            print(f"{program}: {lost}", file=sys.stderr)
+        return STREAM_LOST
+    except (KeyboardInterrupt, Terminated) as stop:
+        # Another one, while the first was being reported.
+        return INTERRUPTED if isinstance(stop, KeyboardInterrupt) else TERMINATED
+
+
+class _Program:
+    """The application, and the name by which messages call what it is running."""
+
+    def __init__(self, application: click.Group):
+        self.application = application
+        self.context: click.Context | None = None
+
+    def __str__(self) -> str:
+        command = self.context.invoked_subcommand if self.context else None
+        return f"{PROGRAM} {command}" if command else PROGRAM
+
+
+def _run(program: _Program, words: Sequence[str]) -> int:
+    try:
+        check_arguments(words)
+        check_folders()
+        context = program.application.make_context(PROGRAM, list(words))
+        program.context = context
+        with context:
+            return program.application.invoke(context) or 0
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+        return USAGE
+    except click.UsageError as error:
+        return _tell(program, f"error: {describe(error)}", USAGE)
+    except UsageError as error:
+        for line in str(error).splitlines():
+            _tell(program, f"error: {line}", USAGE)
+        return USAGE
+    except (JaxIrSynthError, OSError) as error:
+        return _tell(program, str(error), FAILURE)
+    except KeyboardInterrupt as stop:
+        return _tell(program, ", ".join(filter(None, ("interrupted", str(stop)))), INTERRUPTED)
+    except Terminated as stop:
+        return _tell(program, ", ".join(filter(None, ("terminated", str(stop)))), TERMINATED)
+
+
+def _tell(program: _Program, message: str, code: int) -> int:
+    print(f"{program}: {message}", file=sys.stderr)
+    return code
+
+
+@contextlib.contextmanager
+def _signals_raise() -> Iterator[None]:
+    """Within it SIGTERM and SIGHUP raise Terminated, where signals can be handled at all.
+
+    Not SIGHUP where it is ignored, as by `nohup`.
+    """
+    # Signals can only be handled in the main thread; a caller elsewhere keeps what it has.
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def raise_terminated(*_: object) -> None:
+        raise Terminated
+
+    previous = {
+        number: signal.signal(number, raise_terminated)
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if number == signal.SIGTERM or signal.getsignal(number) not in (signal.SIG_IGN, None)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

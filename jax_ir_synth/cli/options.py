@@ -1,0 +1,381 @@
+"""The flags that several commands have, each written once, and the types of their values."""
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from jax_ir_synth.cli.command import OldArgument, Option, name_of
+from jax_ir_synth.errors import UsageError
+from jax_ir_synth.request.config import (
+    ALL,
+    CONFIGS,
+    DEFAULTS,
+    DEVICES,
+    Request,
+    parse_num_proc,
+)
+from jax_ir_synth.request.dialects import DIALECTS
+from jax_ir_synth.request.targets import DEFAULTS as MACHINES
+from jax_ir_synth.request.targets import TARGETS
+from jax_ir_synth.schema.splits import SPLITS
+from jax_ir_synth.storage import outputs
+from jax_ir_synth.storage.paths import local_path, no_url
+
+# The most that a flag for a helper's limits may ask for.
+MAX_SECONDS = 24 * 60 * 60
+MAX_GIGABYTES = 1024
+OVERWRITE = outputs.OVERWRITE
+DATASET_HELP = f"""a .jsonl or .parquet file; a folder of save_to_disk, of scale or of publish
+--dry-run; a Hub dataset (user/name); or rows to be made: a config, alone or with settings as in
+{ALL}:seed=7,count=1500"""
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class Type(click.ParamType[Any]):
+    """A type whose `read` raises UsageError, with or without the parameter's name."""
+
+    # What a shell completes values with: `file`, `dir` or nothing.
+    completion = ""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value of a word; a default stays as it is."""
+        if not isinstance(value, str):
+            return value
+        name = name_of(param) if param is not None else "value"
+        try:
+            return self.read(value, name)
+        except UsageError as error:
+            if f"`{name}`" in str(error):
+                raise
+            raise click.BadParameter(str(error), ctx, param) from error
+
+    def read(self, text: str, name: str) -> Any:
+        """The value; UsageError if it is none."""
+        raise NotImplementedError
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Names of files, by the shell itself."""
+        return [CompletionItem(incomplete, type=self.completion)] if self.completion else []
+
+
+class OutputPath(Type):
+    """A file or folder that is written. The command has to check it, see `storage.outputs`."""
+
+    name, completion = "path", "file"
+
+    def read(self, text: str, name: str) -> Path:
+        """The path, see `outputs.path`."""
+        return outputs.path(text)
+
+
+class InputPath(Type):
+    """A file or folder that is read."""
+
+    name, completion = "path", "file"
+
+    def read(self, text: str, name: str) -> Path:
+        """The path, no URL."""
+        return local_path(text)
+
+
+class DatasetName(Type):
+    """A dataset by name, see `storage.dataset_names`."""
+
+    name, completion = "dataset", "file"
+
+    def read(self, text: str, name: str) -> str:
+        """The name, no URL."""
+        return no_url(text)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Configs, and names of files."""
+        configs = [CompletionItem(name) for name in CONFIGS if name.startswith(incomplete)]
+        return configs or super().shell_complete(ctx, param, incomplete)
+
+
+class Integer(Type):
+    """A whole number; from `low` on, if there is one."""
+
+    name = "integer"
+
+    def __init__(self, low: int | None = None):
+        self.low = low
+
+    def read(self, text: str, name: str) -> int:
+        """The number."""
+        try:
+            number = int(text)
+        except ValueError:
+            raise UsageError(f"`{name}` (={text!r}) must be an integer") from None
+        if self.low is not None and number < self.low:
+            raise UsageError(f"`{name}` (={number}) must be {self.low} or more")
+        return number
+
+
+class Amount(Type):
+    """A number of some unit, above 0."""
+
+    name = "number"
+
+    def __init__(self, unit: str, most: float):
+        self.unit, self.most = unit, most
+
+    def read(self, text: str, name: str) -> float:
+        """The number."""
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        # Not so for nan either.
+        if not 0 < value <= self.most:
+            raise UsageError(
+                f"`{name}` (={text}) must be a number of {self.unit} above 0, up to {self.most}"
+            )
+        return value
+
+
+class OneOf(Type):
+    """One of a few words."""
+
+    name = "name"
+
+    def __init__(self, allowed: Sequence[str]):
+        self.allowed = tuple(allowed)
+
+    def read(self, text: str, name: str) -> str:
+        """The word."""
+        if text not in self.allowed:
+            raise UsageError(f"`{name}` (={text}) must be one of: {', '.join(self.allowed)}")
+        return text
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The words that begin like this."""
+        return [CompletionItem(word) for word in self.allowed if word.startswith(incomplete)]
+
+
+class Name(OneOf):
+    """A name, or several with commas, that a `Request` checks; the known ones are completed."""
+
+    def read(self, text: str, name: str) -> str:
+        """The text itself."""
+        return text
+
+
+def option(*declarations: str, **settings: Any) -> Decorator:
+    """A flag; `settings` as `Option` takes them."""
+    return click.option(*declarations, cls=Option, **settings)
+
+
+def argument(declaration: str, metavar: str, **settings: Any) -> Decorator:
+    """A positional argument; `settings` as `click.Argument` takes them."""
+    return click.argument(declaration, metavar=metavar, **settings)
+
+
+def flag(*declarations: str, **settings: Any) -> Decorator:
+    """A flag without a value."""
+    return option(*declarations, is_flag=True, show_default=False, **settings)
+
+
+overwrite = flag(OVERWRITE, help="replace an output that is there already")
+verbose = flag("-v", "--verbose", help="tell everything")
+strict = flag(
+    "--strict",
+    help="stop at the first row that can't be made or proven, instead of leaving it out",
+)
+
+
+def num_proc(help: str = "worker processes", old_names: Sequence[str] = ()) -> Decorator:
+    """The flag `--num-proc`: an int from 1 on."""
+
+    def check(ctx: click.Context, param: click.Parameter, value: int) -> int:
+        return parse_num_proc(value)
+
+    return option(
+        "--num-proc",
+        type=Integer(),
+        default=1,
+        metavar="N",
+        callback=check,
+        help=help,
+        old_names=old_names,
+    )
+
+
+def output(help: str, metavar: str = "PATH", flag: str = "--output", **settings: Any) -> Decorator:
+    """A flag that names an output."""
+    return option(flag, type=OutputPath(), metavar=metavar, help=help, **settings)
+
+
+def old_output(name: str, metavar: str) -> Decorator:
+    """The positional argument that named an output before `--output` did."""
+    return argument(name, metavar, type=OutputPath(), required=False, cls=OldArgument)
+
+
+def one_output(named: Path | None, positional: Path | None) -> Path:
+    """The output by its flag, or as it was named before.
+
+    Raises:
+      UsageError: it is named twice, or not at all.
+    """
+    if named is not None and positional is not None:
+        raise UsageError(f"`--output` (={named}) is named twice: {positional} as well")
+    found = named if named is not None else positional
+    if found is None:
+        raise UsageError("`--output` is missing")
+    return found
+
+
+def dataset(name: str = "dataset", required: bool = True, **settings: Any) -> Decorator:
+    """The dataset that a command reads, and the config of it."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        config = option(
+            "--config",
+            type=Name(CONFIGS),
+            metavar="NAME",
+            help="of a Hub dataset, or of a folder of publish --dry-run: its config "
+            f"({ALL}, if not given)",
+        )
+        named = argument(
+            name, "DATASET", type=DatasetName(), required=required, help=DATASET_HELP, **settings
+        )
+        return named(config(function))
+
+    return decorate
+
+
+def split(help: str) -> Decorator:
+    """The flag `--split`."""
+    return option("--split", type=OneOf(SPLITS), metavar="NAME", help=help)
+
+
+def limits(what: str, seconds: float, gigabytes: float) -> Decorator:
+    """The flags `--timeout` and `--memory` of a helper process."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        timeout = option(
+            "--timeout",
+            type=Amount("seconds", MAX_SECONDS),
+            default=seconds,
+            metavar="SECONDS",
+            help=f"time for one {what}",
+        )
+        memory = option(
+            "--memory",
+            type=Amount("GB", MAX_GIGABYTES),
+            default=gigabytes,
+            metavar="GB",
+            help="memory of one helper, with what jax takes",
+        )
+        return timeout(memory(function))
+
+    return decorate
+
+
+def rows(defaults: bool = True) -> Decorator:
+    """The flags that say how rows are made, but for categories and proofs.
+
+    Args:
+      defaults: whether a flag that isn't given has its default, or else None.
+    """
+    default = DEFAULTS if defaults else dict.fromkeys(DEFAULTS)
+
+    def shown(name: str) -> str:
+        return "" if defaults else f"  [default: {DEFAULTS[name]}]"
+
+    flags = (
+        option(
+            "--count",
+            type=Integer(),
+            default=default["count"],
+            metavar="N",
+            help=f"rows in all splits together{shown('count')}",
+        ),
+        option(
+            "--seed",
+            type=Integer(),
+            default=default["seed"],
+            metavar="N",
+            help=f"0 to 2**64 - 1; other seeds give other rows{shown('seed')}",
+        ),
+        option(
+            "--device",
+            type=Name(DEVICES),
+            default=default["device"],
+            metavar="NAME",
+            help=f"{', '.join(DEVICES)}: the IR columns to fill{shown('device')}",
+        ),
+        option(
+            "--dialect",
+            type=Name(DIALECTS),
+            default=default["dialect"],
+            metavar="NAME[,NAME...]",
+            help=f"{', '.join(DIALECTS)}; several give a section each{shown('dialect')}",
+        ),
+        option(
+            "--target",
+            type=Name(tuple(TARGETS)),
+            default=default["target"],
+            metavar="NAME[,NAME]",
+            help=f"what optimized_hlo, llvm and asm are compiled for: {', '.join(TARGETS)}; CUDA's "
+            "need the extra cuda-ir, no GPU and no CUDA  "
+            f"[default: {','.join(MACHINES.values())}]",
+        ),
+    )
+    return _all(flags)
+
+
+def request(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a command the flags that say which rows are wanted, and calls it with a `request`."""
+
+    @functools.wraps(function)
+    def call(
+        config: str,
+        count: int,
+        seed: int,
+        device: str,
+        dialect: str,
+        target: str | None,
+        no_verify: bool,
+        strict: bool,
+        **others: Any,
+    ) -> Any:
+        wanted = Request(config, seed, count, device, dialect, target, not no_verify, strict)
+        return function(request=wanted, **others)
+
+    config = option(
+        "--config",
+        type=Name(CONFIGS),
+        default=ALL,
+        metavar="NAME",
+        help=", ".join(CONFIGS),
+    )
+    return _all((config, rows(), no_verify, strict))(call)
+
+
+no_verify = flag(
+    "--no-verify",
+    help="don't prove the rows: a quarter faster, and nothing then shows that the IR in a row "
+    "computes what its Python means",
+)
+
+
+def _all(decorators: Sequence[Decorator]) -> Decorator:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for each in reversed(decorators):
+            function = each(function)
+        return function
+
+    return decorate

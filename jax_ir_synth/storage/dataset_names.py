@@ -1,0 +1,85 @@
+"""What the name of a dataset stands for: a path, a dataset on the Hub, or rows to be made.
+
+A path that exists goes before a config, and a config before the Hub.
+"""
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jax_ir_synth.request.config import ALL, CONFIGS, Request
+from jax_ir_synth.storage.dataset_reader import DatasetError, DatasetReader, open_hub, open_saved
+
+_HUB = re.compile(r"[\w.-]+/[\w.-]+")
+_MADE = re.compile(r"(?P<config>\w+)(?::(?P<settings>.*))?", re.DOTALL)
+_SETTINGS = ("seed", "count")
+
+
+class Made(NamedTuple):
+    """Rows to be made.
+
+    Attributes:
+      config: one of `CONFIGS`.
+      settings: what the name says of `seed` and `count`.
+    """
+
+    config: str
+    settings: dict[str, int]
+
+    def request(self, **others: Any) -> Request:
+        """The rows as a request, with other arguments of it. Raises UsageError."""
+        return Request(self.config, **{**self.settings, **others})
+
+
+class Saved(NamedTuple):
+    """A dataset that can be read, in place of a path for `open_saved`.
+
+    Attributes:
+      name: the path of a file or a folder, or `user/name` on the Hub.
+      config: of the dataset on the Hub or in the folder; None for the default.
+    """
+
+    name: str
+    config: str | None = None
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_on_hub(self) -> bool:
+        """Whether it is no path, but the name of a dataset on the Hub."""
+        path = Path(self.name)
+        return not path.exists() and not path.suffix and bool(_HUB.fullmatch(self.name))
+
+    def open(self) -> DatasetReader:
+        """Its rows. Raises DatasetError."""
+        if self.is_on_hub:
+            return open_hub(self.name, self.config or ALL)
+        return open_saved(Path(self.name), self.config)
+
+
+def parse(name: str, config: str | None = None, flag: str = "DATASET") -> Made | Saved:
+    """What a name stands for; nothing is opened.
+
+    Args:
+      name: a path, `user/name`, or a config of ours, alone or as `all:seed=7,count=1500`.
+      config: of a dataset on the Hub or in a folder.
+      flag: how messages call the name.
+
+    Raises:
+      DatasetError: one line, for settings that are none, or a `config` beside rows to be made.
+    """
+    match = None if Path(name).exists() else _MADE.fullmatch(name)
+    if match is None or match["config"] not in CONFIGS:
+        return Saved(name, config)
+    if config is not None:
+        raise DatasetError(f"`--config` is for a Hub dataset (user/name), not for {name}")
+    settings: dict[str, int] = {}
+    for setting in match["settings"].split(",") if match["settings"] is not None else ():
+        key, _, value = setting.partition("=")
+        if key not in _SETTINGS or not re.fullmatch(r"[0-9]+", value):
+            raise DatasetError(f"`{flag}` (={name}) must be like {ALL}:seed=7,count=1500")
+        if key in settings:
+            raise DatasetError(f"`{flag}` (={name}) gives the {key} twice")
+        settings[key] = int(value)
+    return Made(match["config"], settings)
