@@ -53,7 +53,7 @@ class DatasetReader:
             yield entry.row, entry.split
 
 
-def check_columns(saved: DatasetReader, path: "Path | Source") -> None:
+def check_columns(saved: DatasetReader, path: object) -> None:
     """Raise DatasetError if there is no row, or a column is missing that a proof needs."""
     # Late: it brings pyarrow, which a wrong argument must not wait for.
     from jax_ir_synth.schema.columns import OPTIONAL_COLUMNS, SCHEMA
