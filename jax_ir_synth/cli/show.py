@@ -106,7 +106,7 @@ def _print(
     from jax_ir_synth.show.sources import ShowError
     from jax_ir_synth.show.terminal import make_console, show_row
 
-    view = source.one(id)
+    view = source.get_row(id)
     chosen = PASSES if passes in (None, "both") else (passes,)
     parts = list_parts(view, COLUMNS_OF_DEVICE[device or "both"], chosen)
     if wanted:

@@ -1,4 +1,4 @@
-"""The extras of the package, and the one line that names a missing one."""
+"""The extras of the package, and the error message for a missing one."""
 
 import importlib.util
 
@@ -6,21 +6,19 @@ from jax_ir_synth.errors import UsageError
 
 
 class MissingExtraError(UsageError):
-    """A package that an extra brings isn't installed; the message says how to install it."""
+    """A package of an extra isn't installed. The message says how to install it."""
 
 
 def require(what: str, extra: str, *modules: str) -> None:
-    """Checks that what an extra brings is installed.
-
-    Nothing is imported.
+    """Check that the modules of an extra are installed, without importing them.
 
     Args:
-      what: who needs it, as the message names it: `scoring`, or a flag.
-      extra: the name of the extra, as in `pip install 'jax_ir_synth[extra]'`.
-      *modules: the modules that it brings, by the names by which they are imported.
+      what: What needs the extra, for the error message, such as `scoring` or a flag.
+      extra: The name of the extra, as in `pip install 'jax_ir_synth[extra]'`.
+      *modules: The full names of the modules.
 
     Raises:
-      MissingExtraError: one of the modules isn't there.
+      MissingExtraError: One of the modules is missing.
     """
     for module in modules:
         if is_missing(module):
@@ -28,14 +26,20 @@ def require(what: str, extra: str, *modules: str) -> None:
 
 
 def describe(what: str, package: str, extra: str) -> str:
-    """The line that says who needs which package, and how to install it."""
+    """Make the error message for a missing package.
+
+    Args:
+      what: What needs the package.
+      package: The name of the package.
+      extra: The extra that installs it.
+    """
     return f"{what} needs {package}: pip install 'jax_ir_synth[{extra}]'"
 
 
 def is_missing(module: str) -> bool:
-    """Whether a module can't be found, by its full name. It isn't imported, but its parents are."""
+    """Check whether a module is missing, by its full name. Only its parents are imported."""
     try:
         return importlib.util.find_spec(module) is None
     except (ModuleNotFoundError, ValueError):
-        # A parent is missing, or the caller has put None in the module's place.
+        # A parent is missing, or `sys.modules` has None in the module's place.
         return True

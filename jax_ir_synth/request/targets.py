@@ -129,7 +129,7 @@ def parse_targets(value: object) -> str | tuple[str, ...] | None:
     names = choices.parse_names("target", value, TARGETS)
     if len({TARGETS[name].platform for name in names}) < len(names):
         raise UsageError(
-            f"`target` (={value!r}) must name one for the CPU and one for CUDA at most"
+            f"`target` (={value!r}) must name at most one for the CPU and one for CUDA"
         )
     return choices.pack_names(names)
 
@@ -188,9 +188,9 @@ def check_compilers(
     machine = host.machine()
     if "cpu" in platforms:
         if machine.lower() not in ("x86_64", "amd64"):
-            raise UsageError(f"{what} for the CPU needs a machine of x86-64, this one is {machine}")
+            raise UsageError(f"{what} for the CPU needs an x86-64 machine, this one is {machine}")
         cpu = resolve_targets(target)["cpu"]
-        if lacking := cpu.needs - _cpu_flags():
+        if lacking := cpu.needs - _read_cpu_flags():
             raise UsageError(
                 f"{what} for `target` (={cpu.name}) needs a CPU with "
                 f"{', '.join(sorted(lacking))}, which this one lacks"
@@ -200,7 +200,7 @@ def check_compilers(
                 line = extras.describe("`dialect` (=asm) for the CPU", module, _ASM_EXTRA)
                 raise extras.MissingExtraError(f"{line} (or device='cuda')")
     if "cuda" in platforms:
-        installed, needed = _version(_PLUGIN), version("jaxlib")
+        installed, needed = _find_version(_PLUGIN), version("jaxlib")
         if installed is None or extras.is_missing(_PLUGIN_MODULE):
             line = extras.describe(f"{what} for CUDA", _PLUGIN, _EXTRA)
             raise extras.MissingExtraError(f"{line} (or device='cpu')")
@@ -211,12 +211,12 @@ def check_compilers(
             )
 
 
-def _cpu_flags() -> frozenset[str]:
-    """What this machine's CPU has, as Linux lists it. Raises ValueError on another system."""
+def _read_cpu_flags() -> frozenset[str]:
+    """Read the flags of this machine's CPU from Linux. Raises ValueError on another system."""
     if host.system() != "Linux":
         raise UsageError(
-            f"which instructions this CPU has can be read on Linux only, this is {host.system()}: "
-            f"the dialects {', '.join(COMPILED)} need it for the CPU"
+            f"the dialects {', '.join(COMPILED)} for the CPU need Linux, which lists the CPU's "
+            f"instruction sets; this is {host.system()}"
         )
     for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         name, _, value = line.partition(":")
@@ -225,7 +225,7 @@ def _cpu_flags() -> frozenset[str]:
     return frozenset()
 
 
-def _version(package: str) -> str | None:
+def _find_version(package: str) -> str | None:
     try:
         return version(package)
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""A page with one kernel in all dialects, CPU beside CUDA."""
+"""A Markdown page with one kernel in all dialects, CPU beside CUDA."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,11 @@ _HEADS = {"cpu": "CPU (`cpp`)", "cuda": "CUDA (`cuda`)"}
 
 
 def page() -> str:
-    """The Markdown text. Raises ValueError where CUDA's compiler isn't installed."""
+    """Render the page as Markdown.
+
+    Raises:
+      ValueError: The compiler for CUDA isn't installed.
+    """
     import jax
 
     from jax_ir_synth.lowering import lower

@@ -37,7 +37,7 @@ def write_page(path: Path, source: SavedRows | GeneratedRows, number: int) -> tu
     Raises:
       OSError: The file can't be written. The source raises errors of its own.
     """
-    views, total = source.some(number)
+    views, total = source.get_rows(number)
     # Bytes, so that the line endings are the same on every system.
     path.write_bytes(render_page(views, total, source.title).encode())
     return len(views), total

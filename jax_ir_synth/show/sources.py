@@ -23,7 +23,7 @@ _NAMED = 3
 
 
 class ShowError(UsageError):
-    """What can't be shown; the message is one line that says what would be right."""
+    """The rows can't be shown. The message is one line that says what would be right."""
 
 
 class SavedRows:
@@ -42,7 +42,7 @@ class SavedRows:
         self._path = path
         self.title = (path.name if isinstance(path, Path) else "") or str(path)
 
-    def one(self, id: int | None) -> RowView:
+    def get_row(self, id: int | None) -> RowView:
         """Return the row with an id.
 
         Args:
@@ -64,7 +64,7 @@ class SavedRows:
             f"`--id` (={id}) is no row of {self._path}: it has {len(ids)} rows, of ids {have}"
         )
 
-    def some(self, number: int) -> tuple[list[RowView], int]:
+    def get_rows(self, number: int) -> tuple[list[RowView], int]:
         """Choose rows evenly over categories and splits.
 
         Args:
@@ -110,7 +110,7 @@ class GeneratedRows:
         self._request = request
         self.title = f"config {request.category}, seed {request.seed}"
 
-    def one(self, id: int | None) -> RowView:
+    def get_row(self, id: int | None) -> RowView:
         """Return the row with an id.
 
         Args:
@@ -131,7 +131,7 @@ class GeneratedRows:
                 raise ShowError(f"`--id` (={place.id}) is of a row that is left out, as said above")
         raise ShowError(f"`--id` (={id}) {self._ids()}")
 
-    def some(self, number: int) -> tuple[list[RowView], int]:
+    def get_rows(self, number: int) -> tuple[list[RowView], int]:
         """Choose rows evenly over categories and splits, and generate them.
 
         Args:

@@ -1,6 +1,6 @@
-"""What the name of a dataset stands for: a path, a dataset on the Hub, or rows to be made.
+"""Parse the name of a dataset: a path, a dataset on the Hub, or rows to generate.
 
-A path that exists goes before a config, and a config before the Hub.
+An existing path takes precedence over a config, and a config over the Hub.
 """
 
 import re
@@ -16,27 +16,27 @@ _SETTINGS = ("seed", "count")
 
 
 class Made(NamedTuple):
-    """Rows to be made.
+    """Rows to generate.
 
     Attributes:
-      config: one of `CONFIGS`.
-      settings: what the name says of `seed` and `count`.
+      config: One of `CONFIGS`.
+      settings: The values of `seed` and `count` in the name.
     """
 
     config: str
     settings: dict[str, int]
 
     def request(self, **others: Any) -> Request:
-        """The rows as a request, with other arguments of it. Raises UsageError."""
+        """Make a request for the rows, with other arguments. Raises UsageError."""
         return Request(self.config, **{**self.settings, **others})
 
 
 class Saved(NamedTuple):
-    """A dataset that can be read, in place of a path for `open_saved`.
+    """A saved dataset. `open_saved` accepts it in place of a path.
 
     Attributes:
-      name: the path of a file or a folder, or `user/name` on the Hub.
-      config: of the dataset on the Hub or in the folder; None for the default.
+      name: The path of a file or folder, or `user/name` on the Hub.
+      config: The config of the dataset on the Hub or in the folder. None for the default.
     """
 
     name: str
@@ -47,27 +47,28 @@ class Saved(NamedTuple):
 
     @property
     def is_on_hub(self) -> bool:
-        """Whether it is no path, but the name of a dataset on the Hub."""
+        """Whether the name is that of a dataset on the Hub, not a path."""
         path = Path(self.name)
         return not path.exists() and not path.suffix and bool(_HUB.fullmatch(self.name))
 
     def open(self) -> DatasetReader:
-        """Its rows. Raises DatasetError."""
+        """Open the dataset. Raises DatasetError."""
         if self.is_on_hub:
             return open_hub(self.name, self.config or ALL)
         return open_saved(Path(self.name), self.config)
 
 
 def parse(name: str, config: str | None = None, flag: str = "DATASET") -> Made | Saved:
-    """What a name stands for; nothing is opened.
+    """Parse a name. Nothing is opened.
 
     Args:
-      name: a path, `user/name`, or a config of ours, alone or as `all:seed=7,count=1500`.
-      config: of a dataset on the Hub or in a folder.
-      flag: how messages call the name.
+      name: A path, `user/name`, or a config of ours, alone or as `all:seed=7,count=1500`.
+      config: The config of a dataset on the Hub or in a folder.
+      flag: The flag or argument that holds the name, for error messages.
 
     Raises:
-      DatasetError: one line, for settings that are none, or a `config` beside rows to be made.
+      DatasetError: The settings are wrong, or `config` is given with rows to generate. The message
+        is one line.
     """
     match = None if Path(name).exists() else _MADE.fullmatch(name)
     if match is None or match["config"] not in CONFIGS:

@@ -1,4 +1,4 @@
-"""A saved dataset, in whatever container it is, as rows one by one."""
+"""Read a saved dataset row by row, whatever its format."""
 
 import contextlib
 import dataclasses
@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.schema.read_result import ReadResult
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     import pyarrow
 
 _ROWS_A_BATCH = 256
-# Far above any row; a line without an end must not fill the memory.
+# Far longer than any row. The limit keeps a file without newlines from filling the memory.
 _MAX_LINE_BYTES = 64 * 2**20
 _BLOCK_BYTES = 2**20
-# How a file begins, whatever its name is.
+# The first bytes of a file, by which its format is detected if its name doesn't give it.
 _PARQUET = b"PAR1"
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
 class DatasetError(UsageError):
-    """What is at the path is no saved dataset; the message is one line."""
+    """The path holds no saved dataset, or a damaged one. The message is one line."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,9 +35,9 @@ class DatasetReader:
     """An opened dataset.
 
     Attributes:
-      count: how many entries there are.
-      columns: the names that all rows have in common, None where each row has its own.
-      entries: each row or bad place, in order. Can be gone through once.
+      count: The number of entries.
+      columns: The columns that all rows have. None if each row has its own columns.
+      entries: The rows, and the places without a valid row, in order. Can be iterated once.
     """
 
     count: int
@@ -45,8 +45,8 @@ class DatasetReader:
     entries: Iterator[ReadResult]
 
     @property
-    def rows(self) -> Iterator[tuple[dict, str | None]]:
-        """Each row with its split; raises DatasetError at the first bad place."""
+    def rows(self) -> Iterator[tuple[dict[str, Any], str | None]]:
+        """Each row with its split. Raises DatasetError at the first place without a valid row."""
         for entry in self.entries:
             if entry.row is None:
                 raise DatasetError(f"{entry.where} {entry.fault}")
@@ -54,8 +54,16 @@ class DatasetReader:
 
 
 def check_columns(saved: DatasetReader, path: object) -> None:
-    """Raise DatasetError if there is no row, or a column is missing that a proof needs."""
-    # Late: it brings pyarrow, which a wrong argument must not wait for.
+    """Check that a dataset has rows, with the columns that a proof needs.
+
+    Args:
+      saved: The opened dataset.
+      path: The name of the dataset, for the error message.
+
+    Raises:
+      DatasetError: A column is missing, or there is no row.
+    """
+    # Imported here, because it imports pyarrow, which is slow: a wrong argument must not wait.
     from jax_ir_synth.schema.columns import OPTIONAL_COLUMNS, SCHEMA
 
     needed = (name for name in SCHEMA.names if name not in OPTIONAL_COLUMNS)
@@ -67,38 +75,43 @@ def check_columns(saved: DatasetReader, path: object) -> None:
 
 
 class Source(Protocol):
-    """A dataset that isn't named by a path alone, as one on the Hub; its text is its name."""
+    """A dataset that a path alone doesn't name, such as one on the Hub. Its `str` is its name."""
 
     def open(self) -> DatasetReader:
-        """Its rows, from the first. Raises DatasetError."""
+        """Open the dataset at its first row. Raises DatasetError."""
 
 
 def open_saved(path: Path | Source, config: str | None = None) -> DatasetReader:
-    """Opens a `.jsonl` or `.parquet` file, a folder of `save_to_disk`, `scale` or `publish`.
+    """Open a `.jsonl` or `.parquet` file, or a folder of `save_to_disk`, `scale` or `publish`.
 
-    A `Source` opens itself. `config` is for a folder that `publish --dry-run` wrote.
+    JSON lines may be compressed by gzip or Zstandard. A file with another extension is opened if
+    its first bytes are those of one of these formats, because `--jsonl` allows any extension.
 
-    JSON lines may be compressed by gzip or Zstandard. A file of another name is read too where it
-    begins as one of these, as `--jsonl` writes them under any name.
+    Args:
+      path: A path, or a `Source`, which opens itself.
+      config: The config in a folder that `publish --dry-run` wrote. None for the default.
 
-    Raises DatasetError for anything else; a fault further on in the file is an entry without a row.
+    Raises:
+      DatasetError: This is no dataset. A fault later in the file is an entry without a row.
     """
     if not isinstance(path, Path):
         return path.open()
     if not path.exists():
         raise DatasetError(f"`DATASET` (={path}) doesn't exist")
     if path.is_dir() and (files := parquet_folder.find_files(path, config)) is not None:
-        return _parquet_files(files)
+        return _open_parquet_files(files)
     if config is not None:
         raise DatasetError(
             f"`--config` (={config}) is for a Hub dataset (user/name) or a folder of publish "
             f"--dry-run, `DATASET` is {path}"
         )
     if path.is_dir():
-        return _folder(path)
+        return _open_folder(path)
     if not path.is_file():
         raise DatasetError(f"`DATASET` (={path}) must be a file, since it is read twice")
-    reader = {".jsonl": _jsonl, ".parquet": _parquet}.get(path.suffix.lower()) or _by_content(path)
+    reader = {".jsonl": _open_jsonl, ".parquet": _open_parquet}.get(
+        path.suffix.lower()
+    ) or _find_reader(path)
     if reader is None:
         raise DatasetError(
             f"`DATASET` (={path}) must be a .jsonl or .parquet file, or a folder of "
@@ -107,26 +120,26 @@ def open_saved(path: Path | Source, config: str | None = None) -> DatasetReader:
     return reader(path)
 
 
-def _by_content(path: Path) -> Callable[[Path], DatasetReader] | None:
-    if _beginning(path, len(_PARQUET)) == _PARQUET:
-        return _parquet
+def _find_reader(path: Path) -> Callable[[Path], DatasetReader] | None:
+    if _read_beginning(path, len(_PARQUET)) == _PARQUET:
+        return _open_parquet
     try:
-        with _lines_of(path) as file:
-            return _jsonl if file.read(1) == b"{" else None
+        with _open_lines(path) as file:
+            return _open_jsonl if file.read(1) == b"{" else None
     except OSError:
-        # Compressed, and damaged from its beginning: that is an entry.
-        return _jsonl
+        # The file is compressed, and damaged at its beginning. It is read as one bad entry.
+        return _open_jsonl
 
 
-def _beginning(path: Path, size: int) -> bytes:
+def _read_beginning(path: Path, size: int) -> bytes:
     with open(path, "rb") as file:
         return file.read(size)
 
 
 @contextlib.contextmanager
-def _lines_of(path: Path) -> Iterator[IO[bytes]]:
-    """The file, as bytes that aren't compressed. What is damaged raises OSError when it is read."""
-    start = _beginning(path, 4)
+def _open_lines(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file, and decompress it if need be. Reading damaged data raises OSError."""
+    start = _read_beginning(path, 4)
     found = [name for magic, name in _COMPRESSED.items() if start.startswith(magic)]
     if not found:
         with open(path, "rb") as file:
@@ -135,64 +148,71 @@ def _lines_of(path: Path) -> Iterator[IO[bytes]]:
     import pyarrow
 
     with pyarrow.input_stream(str(path), compression=found[0]) as stream:
-        # It has no lines of its own.
+        # pyarrow's stream has no `readline`.
         yield io.BufferedReader(stream)
 
 
 def open_hub(name: str, config: str) -> DatasetReader:
-    """Downloads all splits of a Hub dataset's config, or takes them from the local cache.
+    """Download all splits of a config from the Hub, or take them from the local cache.
 
-    Not streamed: so the number of rows is known, and a fault of the network comes before any work.
-    A dataset's own code is never run. Raises DatasetError.
+    The dataset isn't streamed. So the number of rows is known, and an error of the network occurs
+    before any work. Code in the dataset's repository is never run.
+
+    Args:
+      name: The name of the dataset, such as `user/name`.
+      config: The config.
+
+    Raises:
+      DatasetError: The dataset can't be loaded.
     """
     import datasets
 
     try:
         loaded = datasets.load_dataset(name, config)
-    # What datasets, huggingface_hub and the HTTP library raise has no class in common.
+    # The errors of datasets, huggingface_hub and the HTTP library have no common class.
     except Exception as error:
         raise DatasetError(
             f"`DATASET` (={name}) doesn't exist here, and its config {config!r} can't be loaded "
-            f"from the Hub: {type(error).__name__}: {_line(error)}"
+            f"from the Hub: {type(error).__name__}: {_join_lines(error)}"
         ) from error
-    return _splits(loaded, name)
+    return _read_splits(loaded, name)
 
 
-def _jsonl(path: Path) -> DatasetReader:
+def _open_jsonl(path: Path) -> DatasetReader:
     def entries() -> Iterator[ReadResult]:
         number = 0
-        with _lines_of(path) as file:
+        with _open_lines(path) as file:
             try:
                 while line := file.readline(_MAX_LINE_BYTES + 1):
                     number += 1
                     row, fault = None, f"is longer than {_MAX_LINE_BYTES} bytes"
                     if len(line) <= _MAX_LINE_BYTES:
-                        row, fault = _parsed(line)
+                        row, fault = _parse_line(line)
                     else:
                         while line and not line.endswith(b"\n"):
                             line = file.readline(_BLOCK_BYTES)
                     yield ReadResult(f"line {number} of {path}", row, None, fault)
             except OSError as error:
-                fault = f"can't be read, nor any after it: {_line(error)}"
+                fault = f"can't be read, nor any after it: {_join_lines(error)}"
                 yield ReadResult(f"line {number + 1} of {path}", None, None, fault)
 
-    return DatasetReader(_lines(path), None, entries())
+    return DatasetReader(_count_lines(path), None, entries())
 
 
-def _lines(path: Path) -> int:
+def _count_lines(path: Path) -> int:
     count, last = 0, b"\n"
-    with _lines_of(path) as file:
+    with _open_lines(path) as file:
         try:
             while block := file.read(_BLOCK_BYTES):
                 count += block.count(b"\n")
                 last = block[-1:]
         except OSError:
-            # A damaged end is an entry of its own.
+            # The damaged rest of the file is one entry.
             return count + 1
     return count + (last != b"\n")
 
 
-def _parsed(line: bytes) -> tuple[dict | None, str]:
+def _parse_line(line: bytes) -> tuple[dict[str, Any] | None, str]:
     try:
         text = line.decode()
     except UnicodeDecodeError as error:
@@ -204,32 +224,32 @@ def _parsed(line: bytes) -> tuple[dict | None, str]:
     except RecursionError:
         return None, "is no row: its values are nested too deeply"
     except ValueError as error:
-        return None, f"is no whole row: {_line(error)}"
+        return None, f"is no whole row: {_join_lines(error)}"
     if not isinstance(row, dict):
         return None, f"is no row: {text[:40]!r}"
     fault = find_fault(row, line)
     return (None if fault else row), fault
 
 
-def _parquet_files(files: dict[str, list[Path]]) -> DatasetReader:
+def _open_parquet_files(files: dict[str, list[Path]]) -> DatasetReader:
     count, names = 0, []
     for paths in files.values():
         for path in paths:
-            # One at a time: there may be more of them than a process may have open.
-            reader = _parquet(path)
+            # One at a time, because a process can't open any number of files.
+            reader = _open_parquet(path)
             count += reader.count
             names.append(set(reader.columns or ()))
 
     def entries() -> Iterator[ReadResult]:
         for split, paths in files.items():
             for path in paths:
-                for entry in _parquet(path).entries:
+                for entry in _open_parquet(path).entries:
                     yield entry._replace(split=split)
 
     return DatasetReader(count, tuple(set.intersection(*names)), entries())
 
 
-def _parquet(path: Path) -> DatasetReader:
+def _open_parquet(path: Path) -> DatasetReader:
     import pyarrow
     from pyarrow.parquet import ParquetFile
 
@@ -237,7 +257,7 @@ def _parquet(path: Path) -> DatasetReader:
         file = ParquetFile(path)
     except (pyarrow.ArrowException, OSError) as error:
         raise DatasetError(
-            f"`DATASET` (={path}) is no whole Parquet file: {_line(error)}"
+            f"`DATASET` (={path}) is no whole Parquet file: {_join_lines(error)}"
         ) from error
 
     count, names = file.metadata.num_rows, tuple(file.schema_arrow.names)
@@ -248,17 +268,17 @@ def _parquet(path: Path) -> DatasetReader:
         with ParquetFile(path) as file:
             try:
                 for batch in file.iter_batches(batch_size=_ROWS_A_BATCH):
-                    for row, fault in _decoded(batch):
+                    for row, fault in _convert_batch(batch):
                         number += 1
                         yield ReadResult(f"row {number} of {path}", row, None, fault)
             except (pyarrow.ArrowException, OSError) as error:
-                fault = f"can't be read, nor any after it: {_line(error)}"
+                fault = f"can't be read, nor any after it: {_join_lines(error)}"
                 yield ReadResult(f"row {number + 1} of {path}", None, None, fault)
 
     return DatasetReader(count, names, entries())
 
 
-def _folder(path: Path) -> DatasetReader:
+def _open_folder(path: Path) -> DatasetReader:
     import datasets
 
     try:
@@ -274,19 +294,19 @@ def _folder(path: Path) -> DatasetReader:
             loaded = datasets.load_from_disk(path)
     except (FileNotFoundError, KeyError, ValueError) as error:
         raise DatasetError(
-            f"`DATASET` (={path}) is a folder, but none of save_to_disk: {_line(error)}"
+            f"`DATASET` (={path}) is a folder, but none of save_to_disk: {_join_lines(error)}"
         ) from error
     if isinstance(loaded, datasets.Dataset):
         loaded = {str(loaded.split): loaded}
-    return _splits(loaded, str(path))
+    return _read_splits(loaded, str(path))
 
 
-def _splits(loaded: dict, title: str) -> DatasetReader:
+def _read_splits(loaded: dict[str, Any], title: str) -> DatasetReader:
     def entries() -> Iterator[ReadResult]:
         for name, part in loaded.items():
             split, number = name if name in SPLITS else None, 0
             for batch in part.with_format("arrow").iter(_ROWS_A_BATCH):
-                for row, fault in _decoded(batch):
+                for row, fault in _convert_batch(batch):
                     number += 1
                     yield ReadResult(f"row {number} of {title}, split {name}", row, split, fault)
 
@@ -295,18 +315,18 @@ def _splits(loaded: dict, title: str) -> DatasetReader:
     return DatasetReader(sum(map(len, parts)), tuple(columns), entries())
 
 
-def _decoded(batch: "pyarrow.RecordBatch") -> Iterator[tuple[dict | None, str]]:
+def _convert_batch(batch: "pyarrow.RecordBatch") -> Iterator[tuple[dict[str, Any] | None, str]]:
     try:
         yield from ((row, "") for row in batch.to_pylist())
     except UnicodeDecodeError:
-        # Arrow doesn't look into strings: row by row, to tell which one is wrong.
+        # Arrow doesn't check strings. Convert row by row, to find the wrong one.
         for number in range(batch.num_rows):
             try:
                 (row,) = batch.slice(number, 1).to_pylist()
                 yield row, ""
             except UnicodeDecodeError as error:
-                yield None, f"has text that is not UTF-8: {_line(error)}"
+                yield None, f"has text that is not UTF-8: {_join_lines(error)}"
 
 
-def _line(error: Exception) -> str:
+def _join_lines(error: Exception) -> str:
     return " ".join(str(error).split())

@@ -31,7 +31,7 @@ _NULL, _FULL, _TERMINALS = (1, 3), (1, 7), {4, 5, *range(136, 144)}
 
 
 class NotPlacedError(JaxIrSynthError, OSError):
-    """What was made couldn't be put where it should be; the message says where it is kept."""
+    """The output couldn't be put at its destination. The message says where it is kept."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -209,7 +209,7 @@ def keep_result(made: Path, folder: Path, name: str) -> Path:
 def not_placed_error(error: OSError, kept: Path) -> NotPlacedError:
     """Make the error for a result that was kept because the last step failed."""
     reason = error.strerror or str(error)
-    return NotPlacedError(f"{reason}; what was made is kept in {kept}")
+    return NotPlacedError(f"{reason}; the output is kept in {kept}")
 
 
 def is_mount_point(path: Path) -> bool:

@@ -17,7 +17,7 @@ _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 def check_arguments(arguments: Sequence[str]) -> None:
     """Raise ValueError unless all arguments are UTF-8: our libraries open no other file names."""
     for argument in arguments:
-        if isinstance(argument, str) and (reason := _fault(argument)):
+        if isinstance(argument, str) and (reason := _find_name_fault(argument)):
             raise UsageError(f"argument `{escape_name(argument)}` {reason}")
 
 
@@ -29,7 +29,7 @@ def check_folders() -> None:
         except FileNotFoundError:
             # A missing folder is reported where it is used.
             continue
-        if reason := _fault(path):
+        if reason := _find_name_fault(path):
             raise UsageError(f"{what} (={escape_name(path)}) {reason}")
 
 
@@ -67,7 +67,7 @@ def find_fault(row: dict[str, Any], line: bytes) -> str:
     return ""
 
 
-def _fault(name: str) -> str:
+def _find_name_fault(name: str) -> str:
     try:
         raw = os.fsencode(name)
     except UnicodeEncodeError:

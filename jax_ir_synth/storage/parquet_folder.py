@@ -1,4 +1,4 @@
-"""The Parquet files of a folder that `scale` or `publish --dry-run` wrote, by their splits."""
+"""Find the Parquet files, by split, in a folder that `scale` or `publish --dry-run` wrote."""
 
 import json
 import re
@@ -13,22 +13,23 @@ _PART = re.compile(r"-(\d{5})-of-(\d{5})\.parquet")
 
 
 def configs_of(folder: Path) -> list[str]:
-    """The configs of a published folder that have files, in the registry's order."""
+    """List the configs of a published folder that have files, in the registry's order."""
     return [name for name in CONFIGS if _parts(folder, name)]
 
 
 def find_files(folder: Path, config: str | None = None) -> dict[str, list[Path]] | None:
-    """For each split that has rows its files, in the order of the rows.
+    """Find the files of each split that has rows.
 
     Args:
-      folder: an existing folder.
-      config: of a published folder; by default `all`, or the only one.
+      folder: An existing folder.
+      config: The config of a published folder. By default `all`, or the only one.
 
     Returns:
-      None where the folder is neither of the two.
+      The files of each split, in the order of the rows. None if neither command wrote the folder.
 
     Raises:
-      UsageError: the folder is one of them and lacks files, or has no such config.
+      UsageError: One of the commands wrote the folder, but files are missing, or there is no such
+        config.
     """
     if shards := _shards(folder):
         if config is not None:

@@ -356,6 +356,6 @@ def test_a_small_output_that_cant_be_put_in_place_is_kept(here, monkeypatch, cap
     for output in ("o.md", name):
         assert main(["levels", "--output", output]) == 1
         said = capsys.readouterr().err
-        assert f"{output} was not written: No space left on device; what was made is kept" in said
+        assert f"{output} was not written: No space left on device; the output is kept" in said
         assert Path(said.strip().split("kept in ")[1]).read_text() == "the page\n"
     assert not list(here.rglob(".*"))

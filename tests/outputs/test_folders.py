@@ -143,7 +143,7 @@ def test_a_failing_last_step_keeps_all_rows(tmp_path, write, monkeypatch, capsys
         steps = 0
         assert write("--output", "rows") == 1
         said = capsys.readouterr().err.strip()
-        assert "No space left on device; what was made is kept in " in said
+        assert "No space left on device; the output is kept in " in said
         kept = tmp_path / said.split("kept in ")[1]
         assert ids(kept) == list(range(6))
         steps = 99

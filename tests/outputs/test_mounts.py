@@ -95,13 +95,13 @@ mount -t overlay -o lowerdir=lower,upperdir=layers/upper,workdir=layers/work non
 
 
 def test_a_full_disk_in_the_last_step(mounted, tmp_path, ids):
-    """The bind-mounted file is on a disk without room: what was made is kept beside it."""
+    """The bind-mounted file is on a disk without room: the output is kept beside it."""
     setup = """
 mkdir -p small; mount -t tmpfs -o size=16k none small; : > small/target; : > rows.jsonl
 mount --bind small/target rows.jsonl
 """
     done = mounted(setup, "--output", "rows.jsonl", "--overwrite", "--count", 300)
     assert done.returncode == 1, done.stderr
-    assert "No space left on device; what was made is kept in " in done.stderr
+    assert "No space left on device; the output is kept in " in done.stderr
     kept = done.stderr.strip().split("kept in ")[1]
     assert ids(tmp_path / kept) == list(range(300))

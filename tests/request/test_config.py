@@ -67,7 +67,7 @@ def test_a_target_that_plays_no_part_is_left_out(monkeypatch):
 
 def test_what_cant_be_compiled_here_is_refused_before_any_work(monkeypatch):
     missing = dict.fromkeys(("optimized_hlo", "llvm", "asm"))
-    monkeypatch.setattr(targets, "_version", lambda package: None)
+    monkeypatch.setattr(targets, "_find_version", lambda package: None)
     for dialect in (*missing, "jaxpr,asm"):
         for device in ("cuda", "both"):
             with pytest.raises(
@@ -76,7 +76,7 @@ def test_what_cant_be_compiled_here_is_refused_before_any_work(monkeypatch):
                 Request(dialect=dialect, device=device)
         assert Request(dialect=dialect, device="cpu")
     assert Request(dialect="jaxpr,stablehlo,hlo", device="both")
-    monkeypatch.setattr(targets, "_version", lambda package: "0.1")
+    monkeypatch.setattr(targets, "_find_version", lambda package: "0.1")
     monkeypatch.setattr(extras, "is_missing", lambda module: False)
     with pytest.raises(ValueError, match=r"jaxlib's version, 0\.1 is installed"):
         Request(dialect="asm", device="cuda")
@@ -93,14 +93,14 @@ def test_the_cpus_machine_code_needs_its_extra(monkeypatch):
 
 
 def test_another_processor_than_the_targets_is_refused(monkeypatch):
-    monkeypatch.setattr(targets, "_cpu_flags", lambda: TARGETS["x86-64-v2"].needs)
+    monkeypatch.setattr(targets, "_read_cpu_flags", lambda: TARGETS["x86-64-v2"].needs)
     assert Request(dialect="asm", device="cpu", target="x86-64-v2")
     with pytest.raises(
         ValueError, match=r"`target` \(=x86-64-v3\) needs a CPU with abm, avx, avx2"
     ):
         Request(dialect="asm", device="cpu")
     monkeypatch.setattr(targets.host, "machine", lambda: "aarch64")
-    with pytest.raises(ValueError, match="needs a machine of x86-64, this one is aarch64"):
+    with pytest.raises(ValueError, match="needs an x86-64 machine, this one is aarch64"):
         Request(dialect="llvm", device="cpu")
     assert Request(dialect="hlo")
 

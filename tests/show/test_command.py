@@ -122,7 +122,7 @@ def test_a_page_that_cannot_be_written_stops_before_the_work(here, capsys, monke
         raise PermissionError(13, os.strerror(13), str(folder))
 
     monkeypatch.setattr("jax_ir_synth.storage.destinations.partial_file", refused)
-    monkeypatch.setattr(SavedRows, "some", None)  # any work would fail
+    monkeypatch.setattr(SavedRows, "get_rows", None)  # any work would fail
     code = main(["show", "a.jsonl", "--html", "a.html"])
     assert code == 2 and "Permission denied" in capsys.readouterr().err
 
@@ -133,7 +133,7 @@ def test_a_row_that_cannot_be_made_is_told(here, capsys, monkeypatch):
     def failing(*_):
         raise RowError("row 3 (category='loop', seed=0, candidate=9): planted")
 
-    monkeypatch.setattr(GeneratedRows, "one", failing)
+    monkeypatch.setattr(GeneratedRows, "get_row", failing)
     assert main(["show", "loop"]) == 1
     assert "candidate=9): planted" in capsys.readouterr().err
 
@@ -151,7 +151,7 @@ def test_an_interrupted_page_leaves_what_was_there(here, capsys, monkeypatch, se
     def interrupted(*_):
         raise sent
 
-    monkeypatch.setattr(SavedRows, "some", interrupted)
+    monkeypatch.setattr(SavedRows, "get_rows", interrupted)
     assert main(["show", "a.jsonl", "--html", "a.html", "--overwrite"]) == code
     assert word in capsys.readouterr().err
     assert sorted(here.iterdir()) == before and (here / "a.html").read_text() == "from before"

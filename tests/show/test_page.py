@@ -177,7 +177,7 @@ def test_a_row_without_what_json_has_is_told(tmp_path):
     made["in_avals"][0]["high"] = float("inf")
     source = SavedRows(jsonl(tmp_path / "a.jsonl", made))
     with pytest.raises(ValueError, match="not JSON compliant"):
-        render_page(*source.some(3), "x")
+        render_page(*source.get_rows(3), "x")
 
 
 def test_pages_hold_the_texts(tmp_path):

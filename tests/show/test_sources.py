@@ -22,16 +22,16 @@ def test_a_made_row_is_the_builders(category):
     request = Request(category, seed=5, count=12, verify=False)
     expected = list(rows(request, plan_rows(request, 11)))[0]
     source = GeneratedRows(request)
-    assert source.one(expected["id"]).row == expected
-    assert source.one(None).row["id"] == next(plan_rows(request)).id
+    assert source.get_row(expected["id"]).row == expected
+    assert source.get_row(None).row["id"] == next(plan_rows(request)).id
 
 
 @pytest.mark.parametrize("id", [-1, 20, 10**12])
 def test_an_unknown_id_is_reported_with_the_ids_there_are(id):
     with pytest.raises(ShowError, match=rf"\(={id}\) .* 0, 1, 2, \.\.\. 19 .* --count 20"):
-        GeneratedRows(REQUEST).one(id)
+        GeneratedRows(REQUEST).get_row(id)
     with pytest.raises(ShowError, match=r"\(=5\) .* 4, 14, 24, \.\.\. 44 .*'loop'"):
-        GeneratedRows(Request("loop", count=5)).one(5)
+        GeneratedRows(Request("loop", count=5)).get_row(5)
 
 
 def test_each_container(tmp_path):
@@ -48,15 +48,15 @@ def test_each_container(tmp_path):
     for name in ("folder", "single", "a.parquet", "a.jsonl"):
         source = SavedRows(tmp_path / name)
         for one in saved:
-            found = source.one(one["id"])
+            found = source.get_row(one["id"])
             assert found.row == one and found.category == "unary"
         # The rows of a single split are stored in that split.
         stored = name == "single"
-        assert source.one(5).split == ("train" if stored else "validation")
-        assert source.one(None).row["id"] == 7
+        assert source.get_row(5).split == ("train" if stored else "validation")
+        assert source.get_row(None).row["id"] == 7
         with pytest.raises(ShowError, match=r"`--id` \(=4\) .* 3 rows, of ids from 3 to 7"):
-            source.one(4)
-        chosen, total = source.some(10)
+            source.get_row(4)
+        chosen, total = source.get_rows(10)
         assert [one.row["id"] for one in chosen] == [3, 5, 7] and total == 3
         splits = ["train"] * 3 if stored else ["test", "validation", "train"]
         assert [one.split for one in chosen] == splits
@@ -65,7 +65,7 @@ def test_each_container(tmp_path):
 def test_rows_of_earlier_versions_are_shown(tmp_path):
     old = row()
     del old["verified"]
-    assert SavedRows(jsonl(tmp_path / "a.jsonl", old)).one(42).row == row(verified=None)
+    assert SavedRows(jsonl(tmp_path / "a.jsonl", old)).get_row(42).row == row(verified=None)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_rows_of_earlier_versions_are_shown(tmp_path):
 )
 def test_a_malformed_row_is_reported(tmp_path, broken, said):
     source = SavedRows(jsonl(tmp_path / "a.jsonl", row(**broken)))
-    for asked in (lambda: source.one(42), lambda: source.some(3)):
+    for asked in (lambda: source.get_row(42), lambda: source.get_rows(3)):
         with pytest.raises(ValueError, match=said):
             asked()
 
@@ -99,7 +99,7 @@ def test_a_choice_is_even_and_of_the_first():
 def test_made_rows_of_a_page_are_of_every_category_and_split():
     request = Request(seed=5, count=200, verify=False)
     planned = {plan.id: plan for plan in plan_rows(request)}
-    chosen, total = GeneratedRows(request).some(25)
+    chosen, total = GeneratedRows(request).get_rows(25)
     ids = [view.row["id"] for view in chosen]
     assert total == 200 and len(ids) == 25 and ids == sorted(ids)
     groups = collections.Counter((planned[id].category, planned[id].split) for id in ids)
