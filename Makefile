@@ -5,7 +5,7 @@ PYTHON ?= python3
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ "$$n" -le 8 ] && echo "$$n" || echo 8)
 OUTPUT ?= data/rows
 # What the tests and the checks of the sources need.
-EXTRAS := test,lint,asm,cuda-ir,scale,scale-ray,publish,croissant,browser,evaluate
+EXTRAS := test,lint,docs,asm,cuda-ir,scale,scale-ray,publish,croissant,browser,evaluate
 
 # venv(folder, extras): a fresh environment with this package in it.
 define venv
@@ -19,10 +19,10 @@ define venv
 	touch $@
 endef
 
-.PHONY: dataset lint test clean
+.PHONY: dataset docs lint picture test clean
 
 dataset: .venv-dataset/ready
-	.venv-dataset/bin/python -m jax_ir_synth --count 1500 --device both --num-proc $(JOBS) \
+	.venv-dataset/bin/jax-ir-synth generate --count 1500 --device both --num-proc $(JOBS) \
 		--output $(OUTPUT) --overwrite
 
 # Layout, lint and types.
@@ -30,6 +30,14 @@ lint: .venv/ready
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
+
+# The documentation as a site, in build/site; a broken link or reference is an error.
+docs: .venv/ready
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet --strict
+
+# The README's picture of a row.
+picture: .venv/ready
+	.venv/bin/python docs/row_picture.py docs/row.svg
 
 # In the order of tests/conftest.py: xdist itself puts files of few tests last, the long sweeps.
 test: .venv/ready .venv-datasets3/ready

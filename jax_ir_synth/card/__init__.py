@@ -1,4 +1,4 @@
-"""The dataset card with its pictures, made from a saved dataset: `python -m jax_ir_synth.card`."""
+"""The card of a dataset: a README.md with figures and pictures, made from the rows themselves."""
 
 from jax_ir_synth.card.errors import CardError
 from jax_ir_synth.card.writing import Written, write_card

@@ -158,7 +158,7 @@ def _command(request: Request) -> str:
     flags += _flags(request)
     if not request.verify:
         flags.append("--no-verify")
-    return f"python -m jax_ir_synth {' '.join(flags)} --output {_OUTPUT}"
+    return f"jax-ir-synth generate {' '.join(flags)} --output {_OUTPUT}"
 
 
 def _publish(
@@ -171,7 +171,7 @@ def _publish(
     flags = _flags(request)
     if request.category != ALL or ALL not in subsets or len(subsets) <= len(request.categories):
         flags += ["--config", *subsets]
-    return f"python -m jax_ir_synth.publish {repo} {' '.join(flags)}"
+    return f"jax-ir-synth publish {repo} {' '.join(flags)}"
 
 
 def _flags(request: Request) -> list[str]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from jax_ir_synth.schema.read_result import ReadResult
     from jax_ir_synth.verify.sandbox import Outcome
 
-# For a row that is proven anew, as `python -m jax_ir_synth.verify` has it by default.
+# For a row that is proven anew, as `jax-ir-synth verify` has it by default.
 _SECONDS, _GIGABYTES = 60, 4
 
 

@@ -107,7 +107,7 @@ def test_it_shows_real_rows(text, good, facts):
 
 
 def test_it_says_how_to_make_the_rows_again(text, facts):
-    assert "python -m jax_ir_synth --count 30 --seed 7 --output data/rows.parquet\n" in text
+    assert "jax-ir-synth generate --count 30 --seed 7 --output data/rows.parquet\n" in text
     assert sources_digest(PACKAGE) in text
     remade = len(spread(facts.categories, REMADE))
     assert f"30 skeletons, of every row, and {remade} complete rows" in text
@@ -199,9 +199,7 @@ def test_some_subsets_alone(saved, good, data, drawn_once, monkeypatch, tmp_path
     assert not [source for source in sources if source in text]
     summary = {"cuts of 30 rows": 1, "30 skeletons, of every row, and 6 complete rows": 1}
     assert {words: text.count(words) for words in summary} == summary
-    assert (
-        "python -m jax_ir_synth.publish user/name --count 30 --seed 7 --config unary loop" in text
-    )
+    assert "jax-ir-synth publish user/name --count 30 --seed 7 --config unary loop" in text
 
 
 def _card_of(tmp_path, lines, *request, **settings) -> tuple[str, set[str]]:

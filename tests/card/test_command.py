@@ -1,4 +1,4 @@
-"""The command `python -m jax_ir_synth.card`: what it prints, and one line for what is wrong."""
+"""The command `jax-ir-synth card`: what it prints, and one line for what is wrong."""
 
 import json
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -131,3 +132,23 @@ def test_it_installs_beside_transformers(wheel, tmp_path, major):
     )
     names = {item["metadata"]["name"] for item in json.loads(report.read_text())["install"]}
     assert {"jax_ir_synth", "transformers"} <= names
+
+
+def test_every_place_that_names_the_version_names_this_one():
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {jax_ir_synth.__version__}\n" in citation
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest = next(line for line in changelog.splitlines() if line.startswith("## "))
+    assert newest.split()[-1] == jax_ir_synth.__version__
+
+
+def test_the_description_renders_on_an_index():
+    markdown = pytest.importorskip("readme_renderer.markdown")
+    assert "<h1>jax_ir_synth</h1>" in markdown.render((ROOT / "README.md").read_text())
+
+
+def test_the_checks_before_a_commit_are_those_of_make_lint():
+    extras = (ROOT / "setup.cfg").read_text(encoding="utf-8")
+    (pinned,) = set(re.findall(r"ruff==[\d.]+", extras))
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    assert set(re.findall(r"ruff[=<>][=\d.]+", hooks)) == {pinned}

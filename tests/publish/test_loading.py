@@ -43,7 +43,7 @@ def _check_card(files: dict[str, bytes]) -> None:
     dark = set(re.findall(rf'srcset="\S+/datasets/{NAME}/resolve/main/(pictures/[^"]+)"', text))
     assert shown | dark == pictures
     assert all(files[path].startswith(b"\x89PNG") for path in pictures)
-    assert "python -m jax_ir_synth.publish alice/rows --count 30 --seed 7\n" in text
+    assert "jax-ir-synth publish alice/rows --count 30 --seed 7\n" in text
     assert "More Information Needed" not in text and "30 small JAX programs" in text
 
 

@@ -54,7 +54,7 @@ def test_one_subset_made_alone_is_that_of_all(publish, made, tmp_path):
     subset = {path: content for path, content in whole.items() if path.startswith("loop/")}
     assert {path: text for path, text in files.items() if path.endswith(".parquet")} == subset
     card = files["README.md"].decode()
-    assert "python -m jax_ir_synth.publish lab/loops --count 3 --seed 7 --config loop\n" in card
+    assert "jax-ir-synth publish lab/loops --count 3 --seed 7 --config loop\n" in card
     assert "3 small JAX programs" in card
     # The same card, and anything else, from all rows.
     cut = ("--from", made.rows, "--seed", 7, "--config", "loop", "--dry-run", "again")
@@ -79,7 +79,7 @@ def test_two_subsets_are_cuts_of_all(hub, publish, made):
     text = repository.files["README.md"].decode()
     assert "--count 30 --seed 7 --config loop vector\n" in text
     assert "6 small JAX programs" in text and "cuts of 30 rows of all categories" in text
-    assert "the subset `" not in text and "the skeletons of all 30 rows" in text
+    assert "the subset `" not in text and "30 skeletons, of every row" in text
 
 
 def test_only_what_is_ours_is_ever_uploaded(tmp_path):

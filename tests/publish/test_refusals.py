@@ -204,11 +204,11 @@ def test_a_client_of_the_hub_that_is_too_old(python, surroundings, hub):
         "import sys\nfrom jax_ir_synth.card import extras\n"
         "found = extras.version\n"
         "extras.version = lambda name: '0.36.2' if name == 'huggingface_hub' else found(name)\n"
-        "from jax_ir_synth.cli.publish import main\nsys.exit(main(sys.argv[1:]))"
+        "from jax_ir_synth.cli.main import main\nsys.exit(main(['publish', *sys.argv[1:]]))"
     )
     done = python("-c", script, NAME, "--count", 10, env=surroundings)
     assert done.returncode == 2 and done.stderr == (
-        "python -m jax_ir_synth.publish: error: huggingface_hub 0.36.2 is installed; the extra "
-        "publish needs 1.0 or newer: pip install 'jax_ir_synth[publish]'\n"
+        "jax-ir-synth publish: error: a card needs huggingface_hub 1.0 or newer (0.36.2 is "
+        "installed): pip install 'jax_ir_synth[publish]'\n"
     )
     assert hub.requests == []
