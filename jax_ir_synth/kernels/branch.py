@@ -11,17 +11,16 @@ SIGNATURE = Signature(
     requires={"branch"},
     forbids={"nested_branch", "vec3", "several_results", "shrinks", "iteration", "compound"},
 )
-_CONSTRUCTS = (
-    "element_choice",
-    "cond",
-    "switch",
-    "piecewise",
-    "choose",
-    "indexed",
-    "guarded_log",
-    "masked_weights",
-)
-_WEIGHTS = (36, 27, 10, 6, 9, 5, 3, 4)
+_CONSTRUCTS = {
+    "element_choice": 36,
+    "cond": 27,
+    "switch": 10,
+    "piecewise": 6,
+    "choose": 9,
+    "indexed": 5,
+    "guarded_log": 3,
+    "masked_weights": 4,
+}
 
 
 def draw(d: ProgramBuilder) -> tuple[Value, ...]:
@@ -41,7 +40,7 @@ def draw(d: ProgramBuilder) -> tuple[Value, ...]:
 
 def _branch(b: Brancher, pool: list[Value]) -> Value:
     def attempt():
-        name = b.stream.weighted(_CONSTRUCTS, _WEIGHTS)
+        name = b.stream.choose(_CONSTRUCTS)
         return getattr(b, name)(pool, b.expression)
 
     count = len(b.d.arguments)

@@ -26,7 +26,7 @@ _INTEGER_FUNCTIONS = drawn_by("integer function")
 def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """Arrays whose shapes broadcast, joined by arithmetic, comparisons and integer work."""
     dims = grow.shape(d, 1, 3)
-    count = d.stream.weighted((2, 3, 4), (5, 5, 3))
+    count = d.stream.choose({2: 5, 3: 5, 4: 3})
     integers = d.stream.chance(22)
     values = []
     for i in range(count):

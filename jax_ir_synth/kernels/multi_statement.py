@@ -11,21 +11,37 @@ SIGNATURE = Signature(
     requires={"several_results"}, forbids={"vec3", "shrinks", "iteration", "compound"}
 )
 
-_BUDGETS = (5000, 6000, 7000, 8500, 11500, 15000)
-_BUDGET_WEIGHTS = (6, 6, 4, 3, 1, 1)
+_BUDGETS = {5000: 6, 6000: 6, 7000: 4, 8500: 3, 11500: 1, 15000: 1}
 _LEAST = 7  # operations, so that there are statements enough
-_WIDTHS = (8, 16, 4, 6, 10, 12, 32, 20, 24, 64, 5, 7, 9, 14, 40, 48, 15)
-_WIDTH_WEIGHTS = (9, 8, 7, 6, 6, 6, 5, 3, 3, 2, 3, 3, 2, 2, 2, 2, 2)
+_WIDTHS = {
+    8: 9,
+    16: 8,
+    4: 7,
+    6: 6,
+    10: 6,
+    12: 6,
+    32: 5,
+    20: 3,
+    24: 3,
+    64: 2,
+    5: 3,
+    7: 3,
+    9: 2,
+    14: 2,
+    40: 2,
+    48: 2,
+    15: 2,
+}
 
 
 def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """A start (a layer, an optimizer's step, a stencil, …), more steps, and two to four results."""
-    bench = Bench(d, _shape(d), d.stream.weighted(_BUDGETS, _BUDGET_WEIGHTS))
+    bench = Bench(d, _shape(d), d.stream.choose(_BUDGETS))
     if d.stream.chance(62):
         bench.step(statement_starts.STARTS)
     else:
-        bench.pending.extend(bench.array() for _ in range(d.stream.weighted((1, 2, 3), (3, 5, 2))))
-    for _ in range(d.stream.weighted((2, 3, 4, 5, 6), (2, 4, 5, 4, 2))):
+        bench.pending.extend(bench.array() for _ in range(d.stream.choose({1: 3, 2: 5, 3: 2})))
+    for _ in range(d.stream.choose({2: 2, 3: 4, 4: 5, 5: 4, 6: 2})):
         bench.step(statements.RULES)
         if bench.spent:
             break
@@ -42,12 +58,12 @@ def draw(d: ProgramBuilder) -> tuple[Value, ...]:
 
 
 def _shape(d: ProgramBuilder) -> tuple[int, ...]:
-    rank = d.stream.weighted((1, 2, 3), (3, 8, 2))
-    width = d.stream.weighted(_WIDTHS, _WIDTH_WEIGHTS)
+    rank = d.stream.choose({1: 3, 2: 8, 3: 2})
+    width = d.stream.choose(_WIDTHS)
     if rank == 1:
         return (width if d.stream.chance(60) else grow.size(d),)
     if rank == 2:
-        return d.stream.weighted(_WIDTHS, _WIDTH_WEIGHTS), width
+        return d.stream.choose(_WIDTHS), width
     return d.stream.choice((2, 4, 2, 5, 6)), d.stream.choice((4, 5, 6, 8, 7, 10)), min(width, 16)
 
 
@@ -60,7 +76,7 @@ def _outputs(bench: Bench) -> tuple[Value, ...]:
         partner = d.stream.choice([v for v in waiting if v.shape == value.shape] or [bench.main(0)])
         joined = grow.one_binary(d, partner, value)
         waiting = [v for v in waiting if v is not partner] + [joined]
-    most = d.stream.weighted((2, 3, 4), (6, 4, 1))
+    most = d.stream.choose({2: 6, 3: 4, 4: 1})
     while len(waiting) > most:
         same = [
             (a, b)
@@ -91,9 +107,8 @@ def _another(bench: Bench, first: Value) -> Value:
     if earlier and d.stream.chance(55):
         return d.stream.choice(earlier)
     x = d.stream.choice([first, *earlier])
-    kind = d.stream.weighted(
-        ("mean", "max", "norm", "sum", "std", "loss", "unary", "logsumexp"),
-        (4, 3, 3, 2, 2, 3, 4, 1),
+    kind = d.stream.choose(
+        {"mean": 4, "max": 3, "norm": 3, "sum": 2, "std": 2, "loss": 3, "unary": 4, "logsumexp": 1}
     )
     if kind == "unary" or not x.ndim:
         return grow.one_unary(d, x)

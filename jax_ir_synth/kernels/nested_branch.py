@@ -16,8 +16,7 @@ _INNERMOST = (
     ("element_choice", "cond", "switch", "choose", "indexed", "piecewise", "guarded_log"),
     (34, 24, 8, 5, 3, 3, 2),
 )
-_OUTER = ("within", "fed", "pieces", "double_where")
-_OUTER_WEIGHTS = (60, 18, 7, 13)
+_OUTER = {"within": 60, "fed": 18, "pieces": 7, "double_where": 13}
 
 
 def draw(d: ProgramBuilder) -> tuple[Value, ...]:
@@ -26,7 +25,7 @@ def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     pool = b.arguments()
     if d.stream.chance(12):
         pool.append(b.expression(pool))
-    value = _nest(b, pool, d.stream.weighted((2, 3, 4), (15, 4, 1)))
+    value = _nest(b, pool, d.stream.choose({2: 15, 3: 4, 4: 1}))
     value = b.steps(value, pool)
     require_short((value,), 20000 if d.stream.chance(20) else 12500)
     value = b.joined(value)
@@ -42,7 +41,7 @@ def _nest(b: Brancher, pool: list[Value], depth: int) -> Value:
         try:
             if depth == 1:
                 return _construct(b, pool, 0)
-            return _FORMS[b.stream.weighted(_OUTER, _OUTER_WEIGHTS)](b, pool, depth)
+            return _FORMS[b.stream.choose(_OUTER)](b, pool, depth)
         except Rejected:
             del b.d.arguments[count:]
     raise Rejected("no branch")

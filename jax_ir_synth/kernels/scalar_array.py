@@ -4,7 +4,7 @@ from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import grow
-from jax_ir_synth.kernels.productions.scalar_idioms import IDIOMS, WEIGHTS
+from jax_ir_synth.kernels.productions.scalar_idioms import IDIOMS
 from jax_ir_synth.kernels.productions.scalars import Mixer
 from jax_ir_synth.kernels.validation.sensitivity import settle
 
@@ -29,7 +29,7 @@ def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     m = Mixer(d, grow.shape(d, 1, 3, limit=512 if d.dtype == "float32" else 128))
     value = m.array()
     kept = [value]
-    for i in range(d.stream.weighted((1, 2, 3), (4, 6, 3))):
+    for i in range(d.stream.choose({1: 4, 2: 6, 3: 3})):
         value = _idiom(m, value if i == 0 or d.stream.chance(75) else d.stream.choice(kept))
         kept.append(value)
         if d.stream.chance(45):
@@ -56,13 +56,13 @@ def _put_in(m: Mixer, value: Value, argument: Value) -> Value:
             m.do("convert", argument, dtype=m.d.dtype) if m.d.dtype != "float32" else argument
         )
         argument = m.div(argument, high) if high > 5 else argument
-    name = m.stream.weighted(("mul", "add", "sub", "div"), (6, 5, 3, 1))
+    name = m.stream.choose({"mul": 6, "add": 5, "sub": 3, "div": 1})
     return m.tame(grow.meet(m.d, name, value, argument))
 
 
 def _idiom(m: Mixer, x: Value) -> Value:
-    name = m.d.stream.weighted(tuple(IDIOMS), WEIGHTS)
-    return m.attempt(lambda: m.tame(IDIOMS[name](m, x)))
+    idiom = m.stream.choose(IDIOMS)
+    return m.attempt(lambda: m.tame(idiom(m, x)))
 
 
 def _step(m: Mixer, value: Value, kept: list[Value]) -> Value:

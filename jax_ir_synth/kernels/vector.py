@@ -10,14 +10,39 @@ from jax_ir_synth.kernels.productions.geometry import Geometry
 
 SIGNATURE = Signature(requires={"vec3"}, forbids={"compound"})
 
-_COUNTS = (4, 8, 5, 6, 10, 16, 7, 12, 20, 32, 64, 9, 2, 24, 15, 100, 128, 50, 40)
-_COUNT_WEIGHTS = (8, 9, 7, 6, 8, 8, 5, 5, 4, 6, 4, 3, 3, 3, 2, 2, 2, 2, 2)
-_RANGES = ((-1.0, 1.0), (-2.0, 2.0), (-1.5, 1.5), (-3.0, 3.0), (0.1, 1.0), (-0.5, 1.0), (0.5, 2.0))
-_RANGE_WEIGHTS = (14, 10, 4, 4, 3, 3, 2)
+_COUNTS = {
+    4: 8,
+    8: 9,
+    5: 7,
+    6: 6,
+    10: 8,
+    16: 8,
+    7: 5,
+    12: 5,
+    20: 4,
+    32: 6,
+    64: 4,
+    9: 3,
+    2: 3,
+    24: 3,
+    15: 2,
+    100: 2,
+    128: 2,
+    50: 2,
+    40: 2,
+}
+_RANGES = {
+    (-1.0, 1.0): 14,
+    (-2.0, 2.0): 10,
+    (-1.5, 1.5): 4,
+    (-3.0, 3.0): 4,
+    (0.1, 1.0): 3,
+    (-0.5, 1.0): 3,
+    (0.5, 2.0): 2,
+}
 _MAX_ARGUMENTS = 6
 # Bytes of an IR column that a program may grow to.
-_BUDGETS = (5500, 8000, 10500, 13000, 17000)
-_BUDGET_WEIGHTS = (4, 6, 5, 3, 1)
+_BUDGETS = {5500: 4, 8000: 6, 10500: 5, 13000: 3, 17000: 1}
 
 
 class Scene:
@@ -30,7 +55,7 @@ class Scene:
         self.vectors: list[Value] = []
         self.scalars: list[Value] = []
         self.pending: list[Value] = []
-        self.budget = d.stream.weighted(_BUDGETS, _BUDGET_WEIGHTS)
+        self.budget = d.stream.choose(_BUDGETS)
 
     # ------------------------------------------------------------ what is there
 
@@ -42,7 +67,7 @@ class Scene:
         if len(self.d.arguments) >= _MAX_ARGUMENTS:
             raise Rejected("arguments enough")
         one = not self.batch or self.vectors and self.d.stream.chance(30)
-        low, high = self.d.stream.weighted(_RANGES, _RANGE_WEIGHTS)
+        low, high = self.d.stream.choose(_RANGES)
         value = self.d.argument(
             (3,) if one else (*self.batch, 3), low, high, role="vector3" if one else "vectors3"
         )
@@ -91,12 +116,11 @@ class Scene:
 
     def step(self, rules) -> None:
         """Takes one of the rules; what it consumed waits no longer, what it made does."""
-        names, weights = rules
 
         def attempt():
             vectors, facts = len(self.vectors), len(self.geometry.kept)
             try:
-                made = self.d.stream.weighted(names, weights)(self)
+                made = self.d.stream.choose(rules)(self)
                 made = made if isinstance(made, tuple) else (made,)
                 if estimate_ir_bytes((*self.pending, *made)) > 1.15 * self.budget + 1500:
                     raise Rejected("too long")
@@ -124,22 +148,22 @@ def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """Vectors composed by geometry and mechanics, many at once, one alone, or by `vmap` over points."""
     if d.dtype == "float16":
         d.use("float32")
-    count = d.stream.weighted(_COUNTS, _COUNT_WEIGHTS)
-    style = d.stream.weighted(("batch", "single", "vmap"), (6, 2, 2))
+    count = d.stream.choose(_COUNTS)
+    style = d.stream.choose({"batch": 6, "single": 2, "vmap": 2})
     if style == "vmap":
         count = d.stream.choice(
             (4, 5, 6, 8, 8, 10, 10, 12, 16, 16, 20, 24, 7, 9)
         )  # a trial runs each of them
     scene = Scene(d, () if style == "single" else (count,))
-    for _ in range(d.stream.weighted((1, 2, 3), (2, 5, 2))):
+    for _ in range(d.stream.choose({1: 2, 2: 5, 3: 2})):
         scene.pending.append(scene.fresh_vector())
     if style == "vmap":
         _mapped(scene)
     rules = vector_steps.RULES
     for _ in range(
-        d.stream.weighted((0, 1, 2), (2, 4, 2))
+        d.stream.choose({0: 2, 1: 4, 2: 2})
         if style == "vmap"
-        else d.stream.weighted((2, 3, 4, 5), (4, 5, 4, 2))
+        else d.stream.choose({2: 4, 3: 5, 4: 4, 5: 2})
     ):
         scene.step(rules)
         if estimate_ir_bytes(tuple(scene.pending)) > scene.budget:
@@ -168,7 +192,7 @@ def _mapped(scene: Scene) -> None:
                 inner.vectors.append(inner.geometry.note(p))
             else:
                 inner.scalars.append(p)
-        for _ in range(d.stream.weighted((1, 2, 3), (2, 4, 2))):
+        for _ in range(d.stream.choose({1: 2, 2: 4, 3: 2})):
             inner.step(vector_steps.RULES)
         made = [v for v in inner.pending if v.op != "parameter" and v.level]
         return tuple(_joined(inner, made, 1 + d.stream.chance(25)))
@@ -206,7 +230,7 @@ def _join(scene: Scene, a: Value, b: Value) -> Value:
 def _outputs(scene: Scene) -> tuple[Value, ...]:
     d = scene.d
     waiting = [v for v in scene.pending if v.op != "argument"]
-    most = d.stream.weighted((1, 2, 3), (6, 4, 1))
+    most = d.stream.choose({1: 6, 2: 4, 3: 1})
     like = [
         v
         for v in waiting

@@ -65,15 +65,14 @@ class Bench:
             raise Rejected("the same value twice")
         return x, y
 
-    def step(self, rules: tuple[tuple[Callable, ...], tuple[int, ...]]) -> None:
+    def step(self, rules: dict[Callable, int]) -> None:
         """Takes one of the rules; what it used waits no longer, what it made does."""
-        functions, weights = rules
         shape = self.shape
 
         def attempt():
             self.shape = shape  # a first step may choose another main shape
             with self.d.trusted():
-                made = self.d.stream.weighted(functions, weights)(self)
+                made = self.d.stream.choose(rules)(self)
             made = made if isinstance(made, tuple) else (made,)
             if estimate_ir_bytes((*self.pending, *made)) > 1.15 * self.budget + 1500:
                 raise Rejected("too long")

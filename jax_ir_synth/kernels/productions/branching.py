@@ -15,6 +15,9 @@ from jax_ir_synth.kernels.validation.sensitivity import settle
 _SHORT_FIRST = {
     name: max(1, 2 * w if bytes_of(name) < 2000 else w // 2) for name, w in grow.SMOOTH.items()
 }
+# How many cases a switch has, and how many steps more than the least an expression has.
+_CASES, _FEW_CASES = {2: 2, 3: 7, 4: 2, 5: 1}, {2: 4, 3: 7, 4: 1}
+_MORE, _FEW_MORE = {0: 10, 1: 4, 2: 1}, {0: 14, 1: 3}
 Case = Callable[[list[Value]], Value]  # draws a case's value from the values that it may use
 
 
@@ -33,7 +36,7 @@ class Brancher:
         """One to three new array arguments, the first of the whole shape, and a 0-d one at times."""
         d, dims = self.d, self.dims
         pool = [grow.array(d, dims)]
-        for _ in range(self.stream.weighted((0, 1, 2), (6, 7, 1))):
+        for _ in range(self.stream.choose({0: 6, 1: 7, 2: 1})):
             own = dims[1:] if len(dims) > 1 and self.stream.chance(12) else dims
             pool.append(grow.array(d, own))
         if self.stream.chance(25):
@@ -45,8 +48,8 @@ class Brancher:
 
         def attempt():
             value, numbered = self.stream.choice(pool), False
-            lengths = (14, 3, 0) if self.brief else (10, 4, 1)
-            for _ in range(self.stream.weighted((least, least + 1, least + 2), lengths)):
+            more = self.stream.choose(_FEW_MORE if self.brief else _MORE)
+            for _ in range(least + more):
                 value, numbered = self._step(value, pool, numbered)
             return self.whole(grow.tamed(self.d, value, 30.0 if self.d.dtype == "float32" else 8.0))
 
@@ -85,7 +88,7 @@ class Brancher:
         )
 
     def _put_in(self, value: Value, argument: Value) -> Value:
-        name = self.stream.weighted(("mul", "add", "sub", "div"), (6, 5, 2, 1))
+        name = self.stream.choose({"mul": 6, "add": 5, "sub": 2, "div": 1})
         if not argument.is_float:
             high = float(argument.high)
             if self.d.dtype != "float32":
@@ -153,7 +156,7 @@ class Brancher:
 
     def switch(self, pool: list[Value], case: Case) -> Value:
         """`lax.switch` on an integer argument, or on how many conditions hold."""
-        count = self.stream.weighted((2, 3, 4, 5), (4, 7, 1, 0) if self.brief else (2, 7, 2, 1))
+        count = self.stream.choose(_FEW_CASES if self.brief else _CASES)
         index = self._index(pool, count)
         count = int(index.high) + 1
         operands = self._operands(pool)
@@ -228,7 +231,7 @@ class Brancher:
     def choose(self, pool: list[Value], case: Case) -> Value:
         """`jnp.select` of two or three conditions, with a default."""
         d = self.d
-        count = self.stream.weighted((2, 3), (8, 2))
+        count = self.stream.choose({2: 8, 3: 2})
         if self.stream.chance(60):
             x = self.stream.choice([v for v in pool if v.shape == self.dims])
             tests = self._ranges(x, one=False)
@@ -236,7 +239,7 @@ class Brancher:
             tests = [conditions.element(d, pool, self.dims, 1) for _ in range(count)]
             self._each_chosen(tests)
         cases = [case(pool)] + [self.expression(pool) for _ in tests[1:]]
-        default = self.stream.weighted(("number", "argument", "made"), (4, 3, 4))
+        default = self.stream.choose({"number": 4, "argument": 3, "made": 4})
         if default == "number":
             last = d.literal(self.stream.choice((0.0, 0.0, 1.0)))
         else:
@@ -253,7 +256,7 @@ class Brancher:
 
     def indexed(self, pool: list[Value], case: Case) -> Value:
         """`lax.select_n` by an integer argument, for each element or for all."""
-        count = self.stream.weighted((3, 4), (3, 1))
+        count = self.stream.choose({3: 3, 4: 1})
         index = self.d.argument(
             self.dims if self.stream.chance(75) else (), 0, count - 1, dtype="int32", role="cases"
         )

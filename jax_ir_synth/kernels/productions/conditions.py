@@ -151,22 +151,21 @@ def element(d: ProgramBuilder, pool: list[Value], dims: tuple[int, ...], depth: 
 
     def attempt():
         x, y = d.stream.choice(pool), d.stream.choice(pool)
-        kind = d.stream.weighted(
-            (
-                "number",
-                "argument",
-                "two",
-                "between",
-                "derived",
-                "mask",
-                "integers",
-                "positions",
-                "rows",
-                "outliers",
-                "both",
-                "not",
-            ),
-            (20, 8, 10, 6, 5, 9, 4, 4, 3, 3, 8, 2),
+        kind = d.stream.choose(
+            {
+                "number": 20,
+                "argument": 8,
+                "two": 10,
+                "between": 6,
+                "derived": 5,
+                "mask": 9,
+                "integers": 4,
+                "positions": 4,
+                "rows": 3,
+                "outliers": 3,
+                "both": 8,
+                "not": 2,
+            }
         )
         if kind == "number":
             return _against_number(d, x)
@@ -196,7 +195,7 @@ def element(d: ProgramBuilder, pool: list[Value], dims: tuple[int, ...], depth: 
         other = element(d, pool, dims, 1)
         return _both(
             d,
-            d.stream.weighted(("logical_and", "logical_or", "logical_xor"), (5, 4, 1)),
+            d.stream.choose({"logical_and": 5, "logical_or": 4, "logical_xor": 1}),
             one,
             other,
         )
@@ -282,20 +281,19 @@ def scalar(d: ProgramBuilder, pool: list[Value], depth: int = 0) -> Value:
     arrays = [v for v in pool if v.size > 1]
 
     def attempt():
-        kind = d.stream.weighted(
-            (
-                "reduced",
-                "two",
-                "extreme",
-                "flag",
-                "argument",
-                "integer",
-                "corner",
-                "count",
-                "both",
-                "not",
-            ),
-            (20, 8, 8, 8, 6, 5, 6, 4, 6, 2),
+        kind = d.stream.choose(
+            {
+                "reduced": 20,
+                "two": 8,
+                "extreme": 8,
+                "flag": 8,
+                "argument": 6,
+                "integer": 5,
+                "corner": 6,
+                "count": 4,
+                "both": 6,
+                "not": 2,
+            }
         )
         if kind in ("reduced", "two", "corner") and not arrays:
             return None
@@ -339,7 +337,7 @@ def scalar(d: ProgramBuilder, pool: list[Value], depth: int = 0) -> Value:
         if kind == "not":
             return d.apply("logical_not", one)
         return _both(
-            d, d.stream.weighted(("logical_and", "logical_or"), (5, 4)), one, scalar(d, pool, 1)
+            d, d.stream.choose({"logical_and": 5, "logical_or": 4}), one, scalar(d, pool, 1)
         )
 
     return rolled_back(d, attempt)

@@ -88,7 +88,7 @@ def _coefficients(m: Mixer, count: int) -> list[Value]:
 
 def horner(m: Mixer, x: Value) -> Value:
     x = grow.bounded(m.d, x, 2.0)
-    first, *rest = _coefficients(m, m.stream.weighted((3, 4, 5), (5, 4, 2)))
+    first, *rest = _coefficients(m, m.stream.choose({3: 5, 4: 4, 5: 2}))
     value = m.flip("mul", first, x)
     for i, c in enumerate(rest):
         value = (
@@ -101,7 +101,7 @@ def horner(m: Mixer, x: Value) -> Value:
 
 def powers(m: Mixer, x: Value) -> Value:
     x = grow.bounded(m.d, x, 2.0)
-    top = m.stream.weighted((2, 3, 4), (5, 4, 2))
+    top = m.stream.choose({2: 5, 3: 4, 4: 2})
     terms = []
     for degree in range(top, -1, -1):
         if degree not in (top, 1) and m.stream.chance(25):
@@ -151,7 +151,7 @@ def gate(m: Mixer, x: Value) -> Value:
         if m.stream.chance(70)
         else m.div(y, m.knob(0.2, 3, "spread"))
     )
-    opening = m.do(m.stream.weighted(("sigmoid", "hard_sigmoid", "tanh", "erf"), (8, 1, 2, 1)), y)
+    opening = m.do(m.stream.choose({"sigmoid": 8, "hard_sigmoid": 1, "tanh": 2, "erf": 1}), y)
     kind = m.stream.below(4)
     if kind == 0:
         return opening
@@ -428,7 +428,8 @@ def row_of(m: Mixer, x: Value) -> Value:
     return m.do("dynamic_slice", x, start, length=length, axis=0)
 
 
-_WEIGHTS = {
+# How often each is drawn.
+IDIOMS = {
     affine: 9,
     axpy: 9,
     lerp: 7,
@@ -460,5 +461,3 @@ _WEIGHTS = {
     rotated: 3,
     row_of: 2,
 }
-IDIOMS = {function.__name__: function for function in _WEIGHTS}
-WEIGHTS = tuple(_WEIGHTS.values())

@@ -124,7 +124,7 @@ class Mixer:
         """x times, plus or over a new 0-d argument."""
 
         def build():
-            name = self.stream.weighted(("mul", "add", "sub", "div"), (6, 4, 2, 3))
+            name = self.stream.choose({"mul": 6, "add": 4, "sub": 2, "div": 3})
             wanted = (0.5, 3.0) if name == "div" else (-2.0, 2.0)
             role = {"mul": "gain", "div": "spread"}.get(name, "center")
             return self.d.apply(name, x, self.knob(*wanted, role, numbers=0))

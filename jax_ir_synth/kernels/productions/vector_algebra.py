@@ -83,7 +83,7 @@ def reject(s):
 
 def rotate(s):
     v, g = s.vector(), s.geometry
-    kind = s.d.stream.weighted(("axis", "quaternion", "matrix", "z"), (3, 4, 3, 3))
+    kind = s.d.stream.choose({"axis": 3, "quaternion": 4, "matrix": 3, "z": 3})
     if kind == "axis":
         describe(s.d, "Rodrigues' rotation formula.")
         return g.rotate_about(v, s.unit((v,)), s.fresh_scalar(-3.0, 3.0, "angle"))
