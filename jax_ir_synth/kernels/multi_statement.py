@@ -4,7 +4,7 @@ from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
 from jax_ir_synth.kernels.builder.values import Rejected, Value, collect_values
 from jax_ir_synth.kernels.productions import grow, statement_starts, statements
-from jax_ir_synth.kernels.productions.bench import Bench
+from jax_ir_synth.kernels.productions.context import Context
 from jax_ir_synth.kernels.productions.idioms import spreads
 
 SIGNATURE = Signature(
@@ -36,16 +36,16 @@ _WIDTHS = {
 
 def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """A start (a layer, an optimizer's step, a stencil, …), more steps, and two to four results."""
-    bench = Bench(d, _shape(d), d.stream.choose(_BUDGETS))
+    c = Context(d, _shape(d), d.stream.choose(_BUDGETS))
     if d.stream.chance(62):
-        bench.step(statement_starts.STARTS)
+        c.step(statement_starts.STARTS)
     else:
-        bench.pending.extend(bench.array() for _ in range(d.stream.choose({1: 3, 2: 5, 3: 2})))
+        c.pending.extend(c.array() for _ in range(d.stream.choose({1: 3, 2: 5, 3: 2})))
     for _ in range(d.stream.choose({2: 2, 3: 4, 4: 5, 5: 4, 6: 2})):
-        bench.step(statements.RULES)
-        if bench.spent:
+        c.step(statements.RULES)
+        if c.spent:
             break
-    outputs = d.finish(*_outputs(bench))
+    outputs = d.finish(*_outputs(c))
     if (
         sum(
             v.op not in ("argument", "literal", "part", "parameter")
@@ -67,13 +67,13 @@ def _shape(d: ProgramBuilder) -> tuple[int, ...]:
     return d.stream.choice((2, 4, 2, 5, 6)), d.stream.choice((4, 5, 6, 8, 7, 10)), min(width, 16)
 
 
-def _outputs(bench: Bench) -> tuple[Value, ...]:
+def _outputs(c: Context) -> tuple[Value, ...]:
     """Two to four of the values at the end; more are merged, too few joined by an earlier one."""
-    d = bench.d
-    waiting = [v for v in bench.pending if v.op != "argument"]
-    left = [v for v in bench.pending if v.op == "argument"]
+    d = c.d
+    waiting = [v for v in c.pending if v.op != "argument"]
+    left = [v for v in c.pending if v.op == "argument"]
     for value in left:
-        partner = d.stream.choice([v for v in waiting if v.shape == value.shape] or [bench.main(0)])
+        partner = d.stream.choice([v for v in waiting if v.shape == value.shape] or [c.main(0)])
         joined = grow.one_binary(d, partner, value)
         waiting = [v for v in waiting if v is not partner] + [joined]
     most = d.stream.choose({2: 6, 3: 4, 4: 1})
@@ -89,21 +89,21 @@ def _outputs(bench: Bench) -> tuple[Value, ...]:
         a, b = d.stream.choice(same)
         waiting = [v for v in waiting if v is not a and v is not b] + [grow.one_binary(d, a, b)]
     if len(waiting) == 1:
-        waiting.append(grow.some(lambda: _another(bench, waiting[0])))
+        waiting.append(grow.some(lambda: _another(c, waiting[0])))
     final = [
         v if v.is_float or v.dtype == "int32" else d.apply("convert", v, dtype="int32")
         for v in waiting
     ]
-    final = [grow.some(lambda: _uncentred(bench, v)) if v.centred else v for v in final]
+    final = [grow.some(lambda: _uncentred(c, v)) if v.centred else v for v in final]
     if sum(v.size for v in final) < max(a.size for a in d.arguments):
         raise Rejected("the results are smaller than an argument")
     return tuple(d.stream.shuffled(final))
 
 
-def _another(bench: Bench, first: Value) -> Value:
+def _another(c: Context, first: Value) -> Value:
     """A second result: an earlier value, or a statistic of the first."""
-    d = bench.d
-    earlier = [v for v in bench.made if v is not first and v.is_float and not v.centred]
+    d = c.d
+    earlier = [v for v in c.made if v is not first and v.is_float and not v.centred]
     if earlier and d.stream.chance(55):
         return d.stream.choice(earlier)
     x = d.stream.choice([first, *earlier])
@@ -120,12 +120,12 @@ def _another(bench: Bench, first: Value) -> Value:
     return d.apply(kind, x, axis=axis)
 
 
-def _uncentred(bench: Bench, value: Value) -> Value:
+def _uncentred(c: Context, value: Value) -> Value:
     """A value whose elements sum to a constant, made into one whose elements don't."""
-    d = bench.d
+    d = c.d
     kind = d.stream.below(4)
     if kind == 0:
         return d.apply("square", value)
     if kind == 1:
-        return d.apply("mul", value, bench.argument((value.shape[-1],), 0.5, 1.5, "gain"))
-    return d.apply("mul", value, bench.main()) if kind == 2 else grow.one_unary(d, value)
+        return d.apply("mul", value, c.argument((value.shape[-1],), 0.5, 1.5, "gain"))
+    return d.apply("mul", value, c.main()) if kind == 2 else grow.one_unary(d, value)
