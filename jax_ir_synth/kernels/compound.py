@@ -29,7 +29,7 @@ def draw(d: ProgramBuilder) -> tuple[Value, ...]:
         require_short(outputs)
         return outputs
 
-    return grow.some(attempt, 30)
+    return d.attempt(attempt, 30)
 
 
 def _pipeline(d: ProgramBuilder, mark: str) -> tuple[Value, ...]:
@@ -60,7 +60,7 @@ def _pipeline(d: ProgramBuilder, mark: str) -> tuple[Value, ...]:
 
 def _staged(d: ProgramBuilder, stage, x: Value) -> Value:
     # A stage asks for a matrix or a vector: the value is brought to a rank that it takes.
-    return grow.some(lambda: stage(d, grow.tamed(d, x, 12.0)), 6)
+    return d.attempt(lambda: stage(d, grow.tamed(d, x, 12.0)), 6)
 
 
 # ---------------------------------------------------------------- what marks the category

@@ -100,7 +100,7 @@ def _after(d: ProgramBuilder, value: Value) -> Value:
             return grow.with_literal(d, light(d, value))
         return mix(d, [value, light(d, value)], 1)
 
-    result = grow.some(attempt)
+    result = d.attempt(attempt)
     if result.op in (
         "maximum",
         "minimum",

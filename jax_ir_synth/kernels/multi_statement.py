@@ -89,12 +89,12 @@ def _outputs(c: Context) -> tuple[Value, ...]:
         a, b = d.stream.choice(same)
         waiting = [v for v in waiting if v is not a and v is not b] + [grow.one_binary(d, a, b)]
     if len(waiting) == 1:
-        waiting.append(grow.some(lambda: _another(c, waiting[0])))
+        waiting.append(d.attempt(lambda: _another(c, waiting[0])))
     final = [
         v if v.is_float or v.dtype == "int32" else d.apply("convert", v, dtype="int32")
         for v in waiting
     ]
-    final = [grow.some(lambda: _uncentred(c, v)) if v.centred else v for v in final]
+    final = [d.attempt(lambda: _uncentred(c, v)) if v.centred else v for v in final]
     if sum(v.size for v in final) < max(a.size for a in d.arguments):
         raise Rejected("the results are smaller than an argument")
     return tuple(d.stream.shuffled(final))

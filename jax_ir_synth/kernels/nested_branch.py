@@ -77,7 +77,7 @@ def _fed(b: Context, pool: list[Value], depth: int) -> Value:
     two = first if b.stream.chance(45) else branching.expression(b, used)
     branching.alike(b, [one, two])
     values = [one, two] if b.stream.chance(50) else [two, one]
-    chosen = d.attempt("select", test, *values) if b.stream.chance(30) else None
+    chosen = d.apply_or_none("select", test, *values) if b.stream.chance(30) else None
     return branching.whole(b, chosen or d.apply("where", test, *values))
 
 

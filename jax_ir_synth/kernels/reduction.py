@@ -77,16 +77,16 @@ def _after(d: ProgramBuilder, value: Value) -> Value:
             ),
         )
 
-    result = grow.some(attempt)
+    result = d.attempt(attempt)
     if d.stream.chance(30):
-        result = grow.some(
+        result = d.attempt(
             lambda: (
                 grow.one_unary(d, result) if d.stream.chance(50) else grow.with_literal(d, result)
             )
         )
     if d.stream.chance(25):
         other = d.argument((), *d.stream.choice(((0.1, 1.0), (0.5, 2.0), (-1.0, 1.0))))
-        result = grow.some(
+        result = d.attempt(
             lambda: d.apply(d.stream.choice(("mul", "mul", "add", "sub", "div")), result, other)
         )
     return result

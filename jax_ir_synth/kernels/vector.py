@@ -114,7 +114,9 @@ def _joined(scene: Context, values: list[Value], most: int) -> list[Value]:
 
 def _join(scene: Context, a: Value, b: Value) -> Value:
     if geometry.is_vector(scene, a) and geometry.is_vector(scene, b):
-        return grow.some(lambda: geometry.add(scene, a, b, scene.d.stream.choice(("add", "sub"))))
+        return scene.d.attempt(
+            lambda: geometry.add(scene, a, b, scene.d.stream.choice(("add", "sub")))
+        )
     if geometry.is_vector(scene, b):
         a, b = b, a
     if geometry.is_vector(scene, a):

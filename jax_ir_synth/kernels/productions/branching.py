@@ -47,7 +47,7 @@ def expression(c: Context, pool: list[Value], least: int = 1) -> Value:
             value, numbered = _step(c, value, pool, numbered)
         return whole(c, grow.tamed(c.d, value, 30.0 if c.d.dtype == "float32" else 8.0))
 
-    return grow.some(attempt, 16)
+    return c.d.attempt(attempt, 16)
 
 
 def _step(c: Context, value: Value, pool: list[Value], numbered: bool) -> tuple[Value, bool]:
@@ -75,13 +75,13 @@ def steps(c: Context, value: Value, pool: list[Value], least: int = 0, most: int
         def step(value=value):
             return whole(c, _step(c, value, pool, False)[0])
 
-        value = grow.some(step, 14)
+        value = c.d.attempt(step, 14)
     return grow.tamed(c.d, value, 30.0 if c.d.dtype == "float32" else 8.0)
 
 
 def joined(c: Context, value: Value) -> Value:
     """The value, with each argument that might not matter to it put in for sure."""
-    return settle(c.d, value, lambda v, argument: grow.some(lambda: _put_in(c, v, argument), 14))
+    return settle(c.d, value, lambda v, argument: c.d.attempt(lambda: _put_in(c, v, argument), 14))
 
 
 def _put_in(c: Context, value: Value, argument: Value) -> Value:
@@ -129,7 +129,7 @@ def element_choice(c: Context, pool: list[Value], case: Case) -> Value:
     values = [first, second] if c.stream.chance(65) else [second, first]
     alike(c, values)
     if c.stream.chance(30):
-        chosen = d.attempt("select", condition, *values)
+        chosen = d.apply_or_none("select", condition, *values)
         if chosen is not None:
             return whole(c, chosen)
     return whole(c, d.apply("where", condition, *values))

@@ -101,7 +101,7 @@ def integer_test(d: ProgramBuilder, n: Value) -> Value:
             d.apply("int_mod", n, 2),
             d.stream.choice((0, 1)),
         )
-    return grow.some(
+    return d.attempt(
         lambda: d.apply(
             d.stream.choose(grow.INTEGER_COMPARISONS),
             n,
@@ -200,7 +200,7 @@ def element(d: ProgramBuilder, pool: list[Value], dims: tuple[int, ...], depth: 
             other,
         )
 
-    return rolled_back(d, attempt)
+    return d.attempt(attempt, 14, undo=True)
 
 
 def _both(d: ProgramBuilder, name: str, one: Value, other: Value) -> Value:
@@ -213,18 +213,7 @@ def _both(d: ProgramBuilder, name: str, one: Value, other: Value) -> Value:
 
 def simple(d: ProgramBuilder, x: Value) -> Value:
     """A condition on the elements of x and numbers alone."""
-    return grow.some(lambda: _between(d, x) if d.stream.chance(20) else _against_number(d, x))
-
-
-def rolled_back(d: ProgramBuilder, attempt):
-    """`grow.some`, with the arguments of failed attempts taken back."""
-    count = len(d.arguments)
-
-    def clean():
-        del d.arguments[count:]
-        return attempt()
-
-    return grow.some(clean, 14)
+    return d.attempt(lambda: _between(d, x) if d.stream.chance(20) else _against_number(d, x))
 
 
 # ---------------------------------------------------------------- one condition for the whole
@@ -273,7 +262,7 @@ def about(d: ProgramBuilder, x: Value, whole: bool) -> Value:
         value = _reduced(d, x) if d.stream.chance(80) else None
         return _corner(d, x) if value is None else _compare(d, value, threshold(d, value))
 
-    return grow.some(attempt)
+    return d.attempt(attempt)
 
 
 def scalar(d: ProgramBuilder, pool: list[Value], depth: int = 0) -> Value:
@@ -340,4 +329,4 @@ def scalar(d: ProgramBuilder, pool: list[Value], depth: int = 0) -> Value:
             d, d.stream.choose({"logical_and": 5, "logical_or": 4}), one, scalar(d, pool, 1)
         )
 
-    return rolled_back(d, attempt)
+    return d.attempt(attempt, 14, undo=True)

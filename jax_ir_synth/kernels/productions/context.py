@@ -115,14 +115,8 @@ class Context:
     # ------------------------------------------------------------ steps
 
     def attempt(self, build: Callable[[], Value], tries: int = 8) -> Value:
-        """The first result of `build` that is not rejected; failed tries leave no argument."""
-        count = len(self.d.arguments)
-        for _ in range(tries):
-            try:
-                return build()
-            except Rejected:
-                del self.d.arguments[count:]
-        raise Rejected("no attempt succeeded")
+        """`ProgramBuilder.attempt`, whose failed tries leave nothing."""
+        return self.d.attempt(build, tries, undo=True)
 
     def step(self, productions: dict[Callable, int]) -> None:
         """Draws one of the productions; what it used waits no longer, what it made does."""
@@ -145,7 +139,7 @@ class Context:
                 raise
             return made
 
-        self.keep(grow.renewed(self.d, produce, 24))
+        self.keep(self.d.attempt(produce, 24, undo=True))
 
     def keep(self, made: tuple[Value, ...]) -> None:
         """Puts what was made among what waits, in the place of what it was made of."""

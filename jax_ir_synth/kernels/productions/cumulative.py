@@ -41,7 +41,7 @@ def accumulate(d: ProgramBuilder, x: Value, axis: int | None = None, sums: bool 
             return None
         return d.apply(name, _near_one(d, x), axis=axis)
 
-    return grow.some(attempt)
+    return d.attempt(attempt)
 
 
 def prefix(d: ProgramBuilder) -> tuple[Value, ...]:
@@ -69,7 +69,7 @@ def prefix(d: ProgramBuilder) -> tuple[Value, ...]:
             value = mix(d, [value, before], 1)
         return value
 
-    value = grow.some(attempt)
+    value = d.attempt(attempt)
     return (value, accumulate(d, arrays[0])) if d.stream.chance(14) else (value,)
 
 
@@ -90,7 +90,7 @@ def associative(d: ProgramBuilder) -> tuple[Value, ...]:
         scanned = control_flow.associative_scan(d, y, name, reverse=d.stream.chance(25))
         return mix(d, [scanned, x], 1) if d.stream.chance(40) else light(d, scanned)
 
-    return (grow.some(attempt),)
+    return (d.attempt(attempt),)
 
 
 def recurrence(d: ProgramBuilder) -> tuple[Value, ...]:
@@ -116,7 +116,7 @@ def recurrence(d: ProgramBuilder) -> tuple[Value, ...]:
             return d.apply("add", h, d.apply("mul", decay, grow.with_literal(d, x)))
         return mix(d, [h, x], d.stream.below(2)) if d.stream.chance(30) else light(d, h)
 
-    return (grow.some(attempt),)
+    return (d.attempt(attempt),)
 
 
 def _counts(d: ProgramBuilder, x: Value) -> Value:
@@ -234,7 +234,7 @@ def repeated(d: ProgramBuilder) -> tuple[Value, ...]:
             value = accumulate(d, value, axis)
         return mix(d, [value, x], 0) if d.stream.chance(25) else value
 
-    return (grow.some(attempt),)
+    return (d.attempt(attempt),)
 
 
 def _iterates(value: Value) -> bool:

@@ -8,7 +8,6 @@ import numpy as np
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import several
 from jax_ir_synth.kernels.productions.context import Context
-from jax_ir_synth.kernels.productions.grow import some
 from jax_ir_synth.kernels.productions.idioms import epsilon, named
 
 # Ranges of vector arguments.
@@ -408,7 +407,7 @@ def rotate_about_z(c: Context, u: Value, angle: Value) -> Value:
 
 def scaled_by_some(c: Context, u: Value, low: float = 0.1) -> Value:
     """u times a number that people write."""
-    return some(
+    return c.d.attempt(
         lambda: scale(
             c, u, c.d.stream.choice((2.0, 0.5, 0.1, 0.25, 1.5, 3.0, 0.8, 0.9, 0.01, 10.0))
         )

@@ -1,7 +1,5 @@
 """Steps that any category can take on a builder: draw a shape, a range, an argument, one more operation."""
 
-from collections.abc import Callable
-
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops import OPS, drawn_by
@@ -97,40 +95,12 @@ LITERALS = {
     0.65: 1,
 }
 _RANKS = {0: 2, 1: 9, 2: 8, 3: 3}
-_TRIES = 10
 # Functions of one argument, without and with those that JAX writes out with a choice.
 SMOOTH, BLURRED = drawn_by("unary"), drawn_by("unary", branches=True)
 ARITHMETIC, COMPARISONS = drawn_by("arithmetic"), drawn_by("comparison")
 INTEGER, INTEGER_COMPARISONS = drawn_by("integer"), drawn_by("integer comparison")
 # Of a few elements, none may have a gradient there.
 FLAT = frozenset(op.name for op in OPS.values() if op.flat)
-
-
-def some(attempt: Callable[[], Value | None], tries: int = _TRIES):
-    """The first result of `attempt` that isn't None and raises no Rejected."""
-    for _ in range(tries):
-        try:
-            value = attempt()
-        except Rejected:
-            continue
-        if value is not None:
-            return value
-    raise Rejected("no attempt succeeded")
-
-
-def renewed(d: ProgramBuilder, attempt: Callable, tries: int = _TRIES):
-    """`some`, where each failed attempt takes the arguments that it added with it."""
-    count, doc = len(d.arguments), d.doc
-    for _ in range(tries):
-        try:
-            result = attempt()
-        except Rejected:
-            result = None
-        if result is not None:
-            return result
-        del d.arguments[count:]
-        d.doc = doc
-    raise Rejected("no attempt succeeded")
 
 
 def size(d: ProgramBuilder, small: bool = False) -> int:
@@ -171,7 +141,7 @@ def scalar(d: ProgramBuilder, role: str = "") -> Value:
 def one_unary(d: ProgramBuilder, x: Value, functions: dict[str, int] | None = None) -> Value:
     """A unary function of x that its range allows; `functions` gives weights by their names."""
     functions = functions or (BLURRED if d.may_branch else SMOOTH)
-    return some(lambda: _unary(d, x, functions), 14)
+    return d.attempt(lambda: _unary(d, x, functions), 14)
 
 
 def _unary(d, x, functions):
@@ -196,7 +166,7 @@ def one_binary(d: ProgramBuilder, x: Value, y: Value) -> Value:
         with d.trusted(False):
             return meet(d, name, a, b)
 
-    return some(attempt, 14)
+    return d.attempt(attempt, 14)
 
 
 def meet(d: ProgramBuilder, name: str, a: Value, b: Value) -> Value:
@@ -239,7 +209,7 @@ def with_literal(d: ProgramBuilder, x: Value) -> Value:
             return None
         return d.apply(kind, x, c)
 
-    return some(attempt)
+    return d.attempt(attempt)
 
 
 def positive(d: ProgramBuilder, x: Value, least: float = 0.1) -> Value:
@@ -271,7 +241,7 @@ def positive(d: ProgramBuilder, x: Value, least: float = 0.1) -> Value:
             y = d.apply("add", d.apply(kind, x), d.stream.choice((1.0, 0.5, 0.1, 0.2)))
         return y if y.low >= least else d.apply("add", y, d.stream.choice((1.0, 0.5)))
 
-    return some(attempt)
+    return d.attempt(attempt)
 
 
 def bounded(d: ProgramBuilder, x: Value, limit: float = 1.0) -> Value:
@@ -285,7 +255,7 @@ def bounded(d: ProgramBuilder, x: Value, limit: float = 1.0) -> Value:
         )
         return d.apply(name, x)
 
-    return some(attempt)
+    return d.attempt(attempt)
 
 
 def tamed(d: ProgramBuilder, x: Value, limit: float) -> Value:
@@ -303,7 +273,7 @@ def tamed(d: ProgramBuilder, x: Value, limit: float) -> Value:
             )
         return bounded(d, x, limit)
 
-    return some(attempt)
+    return d.attempt(attempt)
 
 
 def comparison(d: ProgramBuilder, x: Value, y: Value | None = None) -> Value:
@@ -317,7 +287,7 @@ def comparison(d: ProgramBuilder, x: Value, y: Value | None = None) -> Value:
         near = d.stream.choice((0.0, 0.5, 1.0, round(middle, 1), -0.5, round(middle, 2), 0.1, 2.0))
         return d.apply(name, x, near)
 
-    return some(attempt)
+    return d.attempt(attempt)
 
 
 def merge(d: ProgramBuilder, values: list[Value]) -> Value:

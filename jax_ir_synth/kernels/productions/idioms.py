@@ -6,7 +6,6 @@ import numpy as np
 
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions.grow import some
 
 _PROPER = {
     "GELU",
@@ -296,7 +295,7 @@ def activation(d: ProgramBuilder, x: Value) -> Value:
             (gelu_by_hand, swish, sigmoid_by_hand, softplus_by_hand, mish_by_hand)
         )(d, x)
 
-    return some(attempt)
+    return d.attempt(attempt)
 
 
 # ---------------------------------------------------------------- mixing two values

@@ -64,7 +64,7 @@ def reduce(
             return d.apply("prod", y, **params)
         return d.apply(name, x, **params)
 
-    return grow.some(attempt, 14)
+    return d.attempt(attempt, 14)
 
 
 def statistics(d: ProgramBuilder) -> tuple[Value, ...]:
@@ -139,7 +139,7 @@ def normalised(d: ProgramBuilder) -> tuple[Value, ...]:
             )
         return reduce(d, z, axes(d, z.ndim))
 
-    return (grow.some(attempt),)
+    return (d.attempt(attempt),)
 
 
 def moments(d: ProgramBuilder) -> tuple[Value, ...]:

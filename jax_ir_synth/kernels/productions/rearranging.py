@@ -135,7 +135,7 @@ def shifted(s):
         pads = tuple((k, 0) if i == axis else (0, 0) for i in range(x.ndim))
         cut = d.apply("slice", x, axis=axis, start=0, stop=n - k, step=1)
         y = d.apply("pad" if kind == "padded" else "pad_edge", cut, pads=pads)
-    return grow.some(lambda: grow.meet(d, d.stream.choice(("add", "sub", "mul", "maximum")), x, y))
+    return d.attempt(lambda: grow.meet(d, d.stream.choice(("add", "sub", "mul", "maximum")), x, y))
 
 
 def pieces(s):

@@ -68,10 +68,10 @@ def mix(d: ProgramBuilder, values: list[Value], extra: int = 1) -> Value:
             )
         while len(pool) > 1:
             b, a = pool.pop(), pool.pop()
-            pool.append(grow.some(lambda: _kept(d, grow.one_binary(d, a, b))))
+            pool.append(d.attempt(lambda: _kept(d, grow.one_binary(d, a, b))))
         return pool[0]
 
-    return grow.some(attempt, 6)
+    return d.attempt(attempt, 6)
 
 
 def _kept(d: ProgramBuilder, value: Value) -> Value:
@@ -83,7 +83,7 @@ def _kept(d: ProgramBuilder, value: Value) -> Value:
 
 def squash(d: ProgramBuilder, x: Value) -> Value:
     """A function of x that stays within ±1."""
-    return grow.some(lambda: d.apply(d.stream.choose(SQUASH), grow.tamed(d, x, 40.0)))
+    return d.attempt(lambda: d.apply(d.stream.choose(SQUASH), grow.tamed(d, x, 40.0)))
 
 
 def shaped(value: Value, like_this: Value) -> Value:
@@ -115,7 +115,7 @@ def outs(d: ProgramBuilder, carry: Value, others: list[Value]) -> Value:
             return shaped(grow.one_binary(d, carry, d.stream.choice(others)), carry)
         return grow.one_unary(d, carry)
 
-    return grow.some(attempt)
+    return d.attempt(attempt)
 
 
 # ---------------------------------------------------------------- cells of recurrent networks

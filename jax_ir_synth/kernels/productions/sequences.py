@@ -440,7 +440,7 @@ def mapped(d: ProgramBuilder) -> tuple[Value, ...]:
     def attempt():
         return control_flow.lax_map(d, tuple(xs), row)
 
-    return tuple(grow.some(attempt, 6))
+    return tuple(d.attempt(attempt, 6))
 
 
 def nested(d: ProgramBuilder) -> tuple[Value, ...]:

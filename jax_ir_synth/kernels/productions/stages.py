@@ -11,7 +11,7 @@ SIZES = (4, 8, 5, 6, 2, 10, 12, 16)
 
 
 def activation(d: ProgramBuilder, x: Value) -> Value:
-    return grow.some(
+    return d.attempt(
         lambda: d.apply(
             d.stream.choose(
                 {
