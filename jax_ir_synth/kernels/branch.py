@@ -3,51 +3,40 @@
 from jax_ir_synth.kernels.builder.ir_size import require_short
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
-from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions import grow
-from jax_ir_synth.kernels.productions.branching import Brancher
+from jax_ir_synth.kernels.builder.values import Value
+from jax_ir_synth.kernels.productions import branching, grow
+from jax_ir_synth.kernels.productions.context import Context
 
 SIGNATURE = Signature(
     requires={"branch"},
     forbids={"nested_branch", "vec3", "several_results", "shrinks", "iteration", "compound"},
 )
-_CONSTRUCTS = (
-    "element_choice",
-    "cond",
-    "switch",
-    "piecewise",
-    "choose",
-    "indexed",
-    "guarded_log",
-    "masked_weights",
-)
-_WEIGHTS = (36, 27, 10, 6, 9, 5, 3, 4)
+_CONSTRUCTS = {
+    branching.element_choice: 36,
+    branching.cond: 27,
+    branching.switch: 10,
+    branching.piecewise: 6,
+    branching.choose: 9,
+    branching.indexed: 5,
+    branching.guarded_log: 3,
+    branching.masked_weights: 4,
+}
 
 
 def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """A branch between arithmetic before and after; at times two branches side by side, joined."""
-    b = Brancher(d, grow.shape(d, 1, 3, limit=512 if d.dtype == "float32" else 128))
-    pool = b.arguments()
+    b = Context(d, grow.shape(d, 1, 3, limit=512 if d.dtype == "float32" else 128))
+    pool = branching.arguments(b)
     if d.stream.chance(20):
-        pool.append(b.expression(pool))
+        pool.append(branching.expression(b, pool))
     value = _branch(b, pool)
     if d.stream.chance(11):
-        value = grow.merge(d, [b.steps(value, pool, 0, 1), _branch(b, pool)])
-    value = b.steps(value, pool)
+        value = grow.merge(d, [branching.steps(b, value, pool, 0, 1), _branch(b, pool)])
+    value = branching.steps(b, value, pool)
     require_short((value,), 16000 if d.stream.chance(25) else 10500)
-    value = b.joined(value)
-    return (b.whole(value),)
+    value = branching.joined(b, value)
+    return (branching.whole(b, value),)
 
 
-def _branch(b: Brancher, pool: list[Value]) -> Value:
-    def attempt():
-        name = b.stream.weighted(_CONSTRUCTS, _WEIGHTS)
-        return getattr(b, name)(pool, b.expression)
-
-    count = len(b.d.arguments)
-    for _ in range(8):
-        try:
-            return attempt()
-        except Rejected:
-            del b.d.arguments[count:]
-    raise Rejected("no branch")
+def _branch(b: Context, pool: list[Value]) -> Value:
+    return b.attempt(lambda: b.stream.choose(_CONSTRUCTS)(b, pool, branching.expression))

@@ -12,12 +12,13 @@ from jax_ir_synth.kernels.productions.stages import LIGHT, SIZES, STAGES, TINY, 
 
 SIGNATURE = Signature(requires={"compound"}, forbids={"vec3"})
 
-_MARKS, _MARK_WEIGHTS = ("linalg", "checkpoint", "threefry", "rbg"), (44, 33, 11, 12)
+# What makes a program a compound one.
+_MARKS = {"linalg": 44, "checkpoint": 33, "threefry": 11, "rbg": 12}
 
 
 def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """A pipeline of stages on a batch of rows: one that marks the category, and two or more others."""
-    mark = d.stream.weighted(_MARKS, _MARK_WEIGHTS)
+    mark = d.stream.choose(_MARKS)
     if mark != "checkpoint":
         d.use("float32")
 
@@ -28,7 +29,7 @@ def draw(d: ProgramBuilder) -> tuple[Value, ...]:
         require_short(outputs)
         return outputs
 
-    return grow.some(attempt, 30)
+    return d.attempt(attempt, 30)
 
 
 def _pipeline(d: ProgramBuilder, mark: str) -> tuple[Value, ...]:
@@ -59,7 +60,7 @@ def _pipeline(d: ProgramBuilder, mark: str) -> tuple[Value, ...]:
 
 def _staged(d: ProgramBuilder, stage, x: Value) -> Value:
     # A stage asks for a matrix or a vector: the value is brought to a rank that it takes.
-    return grow.some(lambda: stage(d, grow.tamed(d, x, 12.0)), 6)
+    return d.attempt(lambda: stage(d, grow.tamed(d, x, 12.0)), 6)
 
 
 # ---------------------------------------------------------------- what marks the category
@@ -67,7 +68,7 @@ def _staged(d: ProgramBuilder, stage, x: Value) -> Value:
 
 def _definite(d: ProgramBuilder, n: int) -> tuple[Value, float]:
     """A symmetric positive definite matrix, and a lower bound of its eigenvalues."""
-    kind = d.stream.weighted(("gram", "kernel", "diagonal"), (6, 2, 2))
+    kind = d.stream.choose({"gram": 6, "kernel": 2, "diagonal": 2})
     ridge = d.stream.choice((1.0, 0.5, 2.0, 1.5))
     eye = d.apply("eye", shape=(n, n), n=n, dtype="float32")
     a = d.argument((n, n), -1.0, 1.0, role="matrix")
@@ -90,21 +91,20 @@ def _linear_algebra(d: ProgramBuilder, x: Value) -> Value:
     matrix, least = _definite(d, n)
     columns = x.bound * math.sqrt(n)
     spread = float(x.samples.std()) / (least + 1.0)
-    kind = d.stream.weighted(
-        (
-            "solve",
-            "cholesky",
-            "inv",
-            "whiten",
-            "logdet",
-            "qr",
-            "eigen",
-            "sample",
-            "cho_solve",
-            "solve_pos",
-            "singular",
-        ),
-        (9, 6, 6, 5, 4, 3, 3, 3, 3, 2, 2),
+    kind = d.stream.choose(
+        {
+            "solve": 9,
+            "cholesky": 6,
+            "inv": 6,
+            "whiten": 5,
+            "logdet": 4,
+            "qr": 3,
+            "eigen": 3,
+            "sample": 3,
+            "cho_solve": 3,
+            "solve_pos": 2,
+            "singular": 2,
+        }
     )
     solved = {"range": (-columns / least, columns / least), "spread": max(spread, 0.05)}
     diagonal = math.sqrt(matrix.high)
@@ -296,7 +296,7 @@ def _ended(d: ProgramBuilder, x: Value) -> tuple[Value, ...]:
     if roll < 40:
         return (x,)
     if roll < 75:
-        name = d.stream.weighted(("sum", "mean", "logsumexp", "max", "norm"), (8, 8, 3, 2, 2))
+        name = d.stream.choose({"sum": 8, "mean": 8, "logsumexp": 3, "max": 2, "norm": 2})
         y = d.apply("square", x) if name in ("sum", "mean") and d.stream.chance(40) else x
         axis = d.stream.choice((None, x.ndim - 1, 0)) if name != "norm" else x.ndim - 1
         return (d.apply(name, y, axis=axis),)

@@ -26,7 +26,7 @@ _INTEGER_FUNCTIONS = drawn_by("integer function")
 def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """Arrays whose shapes broadcast, joined by arithmetic, comparisons and integer work."""
     dims = grow.shape(d, 1, 3)
-    count = d.stream.weighted((2, 3, 4), (5, 5, 3))
+    count = d.stream.choose({2: 5, 3: 5, 4: 3})
     integers = d.stream.chance(22)
     values = []
     for i in range(count):
@@ -85,14 +85,14 @@ def _integers_joined(d: ProgramBuilder, values: list[Value]) -> list[Value]:
     if len(ints) == 1 or d.stream.chance(50):
         value = _integer_step(d, value, d.stream.choice((1, 2, 4, 7, 5, 15, 8)))
     if d.stream.chance(25):
-        value = grow.some(
+        value = d.attempt(
             lambda: d.apply(
                 d.stream.choose(_INTEGER_FUNCTIONS),
                 value,
             )
         )
     if d.stream.chance(40):
-        value = grow.some(
+        value = d.attempt(
             lambda: d.apply(
                 d.stream.choose(grow.INTEGER_COMPARISONS),
                 value,
@@ -104,7 +104,7 @@ def _integers_joined(d: ProgramBuilder, values: list[Value]) -> list[Value]:
 
 
 def _integer_step(d: ProgramBuilder, a: Value, b: Value | int) -> Value:
-    return grow.some(lambda: d.apply(d.stream.choose(grow.INTEGER), a, b), 20)
+    return d.attempt(lambda: d.apply(d.stream.choose(grow.INTEGER), a, b), 20)
 
 
 def _joined(d: ProgramBuilder, a: Value, b: Value) -> Value:

@@ -12,45 +12,44 @@ SIGNATURE = Signature(
     forbids={"vec3", "compound"},
 )
 
-_FAMILIES = (
-    (sequences.recurrent, 9),
-    (sequences.summed, 11),
-    (sequences.averaged, 6),
-    (sequences.filtered, 4),
-    (sequences.running, 4),
-    (sequences.returns, 4),
-    (sequences.attention, 1),
-    (sequences.indexed, 7),
-    (sequences.buffered, 5),
-    (sequences.mapped, 10),
-    (sequences.nested, 6),
-    (sequences.free, 4),
-    (classics.trajectory, 7),
-    (classics.oscillator, 4),
-    (classics.diffusion, 4),
-    (classics.newton, 4),
-    (classics.power_iteration, 3),
-    (classics.descent, 5),
-    (classics.horner, 3),
-    (classics.logistic, 2),
-    (classics.kalman, 2),
-    (classics.markov, 2),
-    (classics.counted, 12),
-    (classics.implicit, 3),
-    (cumulative.prefix, 36),
-    (cumulative.associative, 4),
-    (cumulative.recurrence, 2),
-    (cumulative.statistics, 17),
-    (cumulative.repeated, 14),
-)
-_DRAWERS = tuple(f for f, _ in _FAMILIES)
-_WEIGHTS = tuple(w for _, w in _FAMILIES)
+# How often each family of programs is drawn.
+_FAMILIES = {
+    sequences.recurrent: 9,
+    sequences.summed: 11,
+    sequences.averaged: 6,
+    sequences.filtered: 4,
+    sequences.running: 4,
+    sequences.returns: 4,
+    sequences.attention: 1,
+    sequences.indexed: 7,
+    sequences.buffered: 5,
+    sequences.mapped: 10,
+    sequences.nested: 6,
+    sequences.free: 4,
+    classics.trajectory: 7,
+    classics.oscillator: 4,
+    classics.diffusion: 4,
+    classics.newton: 4,
+    classics.power_iteration: 3,
+    classics.descent: 5,
+    classics.horner: 3,
+    classics.logistic: 2,
+    classics.kalman: 2,
+    classics.markov: 2,
+    classics.counted: 12,
+    classics.implicit: 3,
+    cumulative.prefix: 36,
+    cumulative.associative: 4,
+    cumulative.recurrence: 2,
+    cumulative.statistics: 17,
+    cumulative.repeated: 14,
+}
 _PLAIN = drawn_by("plain")
 
 
 def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """One family's loop, with what comes after it: more steps, a reduction, several outputs."""
-    return finished(d, list(d.stream.weighted(_DRAWERS, _WEIGHTS)(d)))
+    return finished(d, list(d.stream.choose(_FAMILIES)(d)))
 
 
 def finished(d: ProgramBuilder, results: list[Value]) -> tuple[Value, ...]:
@@ -101,7 +100,7 @@ def _after(d: ProgramBuilder, value: Value) -> Value:
             return grow.with_literal(d, light(d, value))
         return mix(d, [value, light(d, value)], 1)
 
-    result = grow.some(attempt)
+    result = d.attempt(attempt)
     if result.op in (
         "maximum",
         "minimum",

@@ -11,35 +11,34 @@ SIGNATURE = Signature(
     forbids={"vec3", "iteration", "compound"},
 )
 
-_FAMILIES = (
-    (pooling.statistics, 20),
-    (pooling.normalised, 9),
-    (pooling.moments, 7),
-    (pooling.picked, 9),
-    (pooling.sorted_part, 6),
-    (pooling.masked, 8),
-    (pooling.attended, 8),
-    (pooling.windows, 6),
-    (pooling.scattered, 10),
-    (pooling.segmented, 6),
-    (contracted.contraction, 16),
-    (contracted.quadratic, 7),
-    (contracted.pairwise, 8),
-    (contracted.covariance, 4),
-    (contracted.layers, 6),
-    (losses.regression, 9),
-    (losses.classification, 10),
-    (losses.divergence, 6),
-    (losses.likelihood, 6),
-    (losses.contrastive, 5),
-)
-_DRAWERS = tuple(f for f, _ in _FAMILIES)
-_WEIGHTS = tuple(w for _, w in _FAMILIES)
+# How often each family of programs is drawn.
+_FAMILIES = {
+    pooling.statistics: 20,
+    pooling.normalised: 9,
+    pooling.moments: 7,
+    pooling.picked: 9,
+    pooling.sorted_part: 6,
+    pooling.masked: 8,
+    pooling.attended: 8,
+    pooling.windows: 6,
+    pooling.scattered: 10,
+    pooling.segmented: 6,
+    contracted.contraction: 16,
+    contracted.quadratic: 7,
+    contracted.pairwise: 8,
+    contracted.covariance: 4,
+    contracted.layers: 6,
+    losses.regression: 9,
+    losses.classification: 10,
+    losses.divergence: 6,
+    losses.likelihood: 6,
+    losses.contrastive: 5,
+}
 
 
 def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """A family's reduction, and what is done with it."""
-    return finished(d, list(d.stream.weighted(_DRAWERS, _WEIGHTS)(d)))
+    return finished(d, list(d.stream.choose(_FAMILIES)(d)))
 
 
 def finished(d: ProgramBuilder, results: list[Value]) -> tuple[Value, ...]:
@@ -78,16 +77,16 @@ def _after(d: ProgramBuilder, value: Value) -> Value:
             ),
         )
 
-    result = grow.some(attempt)
+    result = d.attempt(attempt)
     if d.stream.chance(30):
-        result = grow.some(
+        result = d.attempt(
             lambda: (
                 grow.one_unary(d, result) if d.stream.chance(50) else grow.with_literal(d, result)
             )
         )
     if d.stream.chance(25):
         other = d.argument((), *d.stream.choice(((0.1, 1.0), (0.5, 2.0), (-1.0, 1.0))))
-        result = grow.some(
+        result = d.attempt(
             lambda: d.apply(d.stream.choice(("mul", "mul", "add", "sub", "div")), result, other)
         )
     return result

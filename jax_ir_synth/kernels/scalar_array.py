@@ -3,9 +3,9 @@
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions import grow
-from jax_ir_synth.kernels.productions.scalar_idioms import IDIOMS, WEIGHTS
-from jax_ir_synth.kernels.productions.scalars import Mixer
+from jax_ir_synth.kernels.productions import grow, scalars
+from jax_ir_synth.kernels.productions.context import Context
+from jax_ir_synth.kernels.productions.scalar_idioms import IDIOMS
 from jax_ir_synth.kernels.validation.sensitivity import settle
 
 SIGNATURE = Signature(
@@ -26,10 +26,10 @@ SIGNATURE = Signature(
 def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """One to three idioms that mix scalars and arrays, with arithmetic between them."""
     # A 0-d argument's gradient is a sum over the array: in a narrow dtype a long one stops growing.
-    m = Mixer(d, grow.shape(d, 1, 3, limit=512 if d.dtype == "float32" else 128))
-    value = m.array()
+    m = Context(d, grow.shape(d, 1, 3, limit=512 if d.dtype == "float32" else 128))
+    value = scalars.array(m)
     kept = [value]
-    for i in range(d.stream.weighted((1, 2, 3), (4, 6, 3))):
+    for i in range(d.stream.choose({1: 4, 2: 6, 3: 3})):
         value = _idiom(m, value if i == 0 or d.stream.chance(75) else d.stream.choice(kept))
         kept.append(value)
         if d.stream.chance(45):
@@ -38,7 +38,7 @@ def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     if len(kept) > 2:
         d.doc = ""  # an idiom's own words would no longer say what the whole does
     if d.stream.chance(15) or not _has_scalar(d):
-        value = m.finish_with_scalar(value)
+        value = scalars.finish_with_scalar(m, value)
     if not _has_scalar(d) or not any(a.ndim for a in d.arguments):
         raise Rejected("a 0-d argument and an array are wanted")
     return (settle(d, value, lambda v, argument: m.attempt(lambda: _put_in(m, v, argument))),)
@@ -48,7 +48,7 @@ def _has_scalar(d: ProgramBuilder) -> bool:
     return any(a.ndim == 0 for a in d.arguments)
 
 
-def _put_in(m: Mixer, value: Value, argument: Value) -> Value:
+def _put_in(m: Context, value: Value, argument: Value) -> Value:
     """The value, with an argument that might not matter otherwise."""
     if not argument.is_float:
         high = float(argument.high)
@@ -56,16 +56,16 @@ def _put_in(m: Mixer, value: Value, argument: Value) -> Value:
             m.do("convert", argument, dtype=m.d.dtype) if m.d.dtype != "float32" else argument
         )
         argument = m.div(argument, high) if high > 5 else argument
-    name = m.stream.weighted(("mul", "add", "sub", "div"), (6, 5, 3, 1))
-    return m.tame(grow.meet(m.d, name, value, argument))
+    name = m.stream.choose({"mul": 6, "add": 5, "sub": 3, "div": 1})
+    return scalars.tame(m, grow.meet(m.d, name, value, argument))
 
 
-def _idiom(m: Mixer, x: Value) -> Value:
-    name = m.d.stream.weighted(tuple(IDIOMS), WEIGHTS)
-    return m.attempt(lambda: m.tame(IDIOMS[name](m, x)))
+def _idiom(m: Context, x: Value) -> Value:
+    idiom = m.stream.choose(IDIOMS)
+    return m.attempt(lambda: scalars.tame(m, idiom(m, x)))
 
 
-def _step(m: Mixer, value: Value, kept: list[Value]) -> Value:
+def _step(m: Context, value: Value, kept: list[Value]) -> Value:
     """A unary function, a number, a scalar or an earlier value put to the value."""
     roll = m.d.stream.below(100)
     if roll < 35:
@@ -73,5 +73,7 @@ def _step(m: Mixer, value: Value, kept: list[Value]) -> Value:
     if roll < 60:
         return grow.with_literal(m.d, value)
     if roll < 80:
-        return m.attempt(lambda: grow.one_binary(m.d, value, m.knob(-2.0, 2.0, "gain", numbers=0)))
+        return m.attempt(
+            lambda: grow.one_binary(m.d, value, scalars.knob(m, -2.0, 2.0, "gain", numbers=0))
+        )
     return grow.one_binary(m.d, value, m.d.stream.choice(kept[:-1]))

@@ -23,7 +23,7 @@ def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """A chain of unary functions, at times with a branch of the chain joined in again."""
     x = grow.array(d, grow.shape(d, 0 if d.stream.chance(25) else 1, 3))
     value, kept = x, [x]
-    for _ in range(d.stream.weighted((2, 3, 4, 5, 6), (2, 4, 5, 4, 2))):
+    for _ in range(d.stream.choose({2: 2, 3: 4, 4: 5, 5: 4, 6: 2})):
         step = d.stream.below(100)
         if step < 66:
             value = grow.one_unary(d, value)

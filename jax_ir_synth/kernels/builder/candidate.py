@@ -12,7 +12,7 @@ from jax_ir_synth.kernels.validation.program import require_sound
 
 _ATTEMPTS = 500
 # The program's float type, in percent: people write float32 nearly everywhere.
-_DTYPES, _PERCENT = ("float32", "bfloat16", "float16"), (88, 8, 4)
+_DTYPES = {"float32": 88, "bfloat16": 8, "float16": 4}
 
 
 def draw_candidate(grammar, category: str, seed: int, candidate: int) -> KernelSpec:
@@ -29,7 +29,7 @@ def draw_candidate(grammar, category: str, seed: int, candidate: int) -> KernelS
             builder.may_branch = (
                 "branch" not in grammar.SIGNATURE.requires | grammar.SIGNATURE.forbids
             )
-            builder.use(stream.weighted(_DTYPES, _PERCENT))
+            builder.use(stream.choose(_DTYPES))
             try:
                 outputs = builder.finish(*grammar.draw(builder))
                 if "vec3" in grammar.SIGNATURE.forbids and any(

@@ -1,7 +1,9 @@
 """A program in the making: adds arguments, literals and operations, each checked where it is added."""
 
 import math
+from collections.abc import Callable
 from contextlib import contextmanager
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from jax_ir_synth.kernels.ops import OPS
 from jax_ir_synth.kernels.ops.base import Op
 from jax_ir_synth.kernels.ops.reductions import normalise_axes
 
+T = TypeVar("T")
 _MAX_SIZE = 1024  # elements of one value: a row is run to be proven, by an interpreter
 _MIN_STD = 0.02  # of a float value's samples: below this it is nearly constant
 _MIN_RELATIVE = 0.004  # standard deviation over magnitude, likewise
@@ -259,12 +262,33 @@ class ProgramBuilder:
         elif value.samples.std() < 0.2:
             raise Rejected(f"{value!r} hardly varies")
 
-    def attempt(self, name: str, *operands, **params) -> Value | None:
-        """`apply`, or None where it can't be."""
+    def apply_or_none(self, name: str, *operands, **params) -> Value | None:
+        """`apply`, or None where the operation rejects its operands."""
         try:
             return self.apply(name, *operands, **params)
         except Rejected:
             return None
+
+    def attempt(self, build: Callable[[], T | None], tries: int = 10, undo: bool = False) -> T:
+        """The first result of `build` that is neither None nor rejected.
+
+        Args:
+          build: draws something; each try draws anew.
+          tries: how many, before the attempt itself is rejected.
+          undo: whether a failed try takes back the arguments and the docstring that it set.
+        """
+        count, doc = len(self.arguments), self.doc
+        for _ in range(tries):
+            try:
+                result = build()
+            except Rejected:
+                result = None
+            if result is not None:
+                return result
+            if undo:
+                del self.arguments[count:]
+                self.doc = doc
+        raise Rejected("no attempt succeeded")
 
     # ------------------------------------------------------------ inner functions
 

@@ -58,7 +58,7 @@ def trajectory(d: ProgramBuilder) -> tuple[Value, ...]:
     f = field(d, *_parameters(d, y0.shape))
     dt = _step_size(d)
     n = steps(d, 50)
-    scheme = d.stream.weighted(("euler", "midpoint", "heun", "rk4"), (5, 4, 3, 2))
+    scheme = d.stream.choose({"euler": 5, "midpoint": 4, "heun": 3, "rk4": 2})
     emits = d.stream.chance(50)
     size = dt.high if isinstance(dt, Value) else dt
 
@@ -302,7 +302,7 @@ def descent(d: ProgramBuilder) -> tuple[Value, ...]:
             error = d.apply("sub", w, target)
             return error if f is None else d.apply("add", error, f(w))
 
-    kind = d.stream.weighted(("plain", "momentum", "clipped", "scaled"), (5, 3, 3, 3))
+    kind = d.stream.choose({"plain": 5, "momentum": 3, "clipped": 3, "scaled": 3})
     squasher = d.stream.choice(("tanh", "clip", "soft_sign"))
 
     def direction(w):
@@ -474,7 +474,7 @@ def counted(d: ProgramBuilder) -> tuple[Value, ...]:
         else d.literal(d.stream.choice((10, 20, 5, 8, 16)))
     )
     y = d.apply("stop_gradient", d.apply("square", x) if d.stream.chance(30) else x)
-    kind = d.stream.weighted(("halve", "squash", "fixed_point", "normalise"), (4, 4, 4, 2))
+    kind = d.stream.choose({"halve": 4, "squash": 4, "fixed_point": 4, "normalise": 2})
     factor = d.stream.choice((0.5, 0.9, 0.8, 0.7))
     squasher = d.stream.choice(("tanh", "sin", "cos", "sigmoid"))
     w = like(d, x.shape)

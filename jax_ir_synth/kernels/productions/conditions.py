@@ -101,7 +101,7 @@ def integer_test(d: ProgramBuilder, n: Value) -> Value:
             d.apply("int_mod", n, 2),
             d.stream.choice((0, 1)),
         )
-    return grow.some(
+    return d.attempt(
         lambda: d.apply(
             d.stream.choose(grow.INTEGER_COMPARISONS),
             n,
@@ -151,22 +151,21 @@ def element(d: ProgramBuilder, pool: list[Value], dims: tuple[int, ...], depth: 
 
     def attempt():
         x, y = d.stream.choice(pool), d.stream.choice(pool)
-        kind = d.stream.weighted(
-            (
-                "number",
-                "argument",
-                "two",
-                "between",
-                "derived",
-                "mask",
-                "integers",
-                "positions",
-                "rows",
-                "outliers",
-                "both",
-                "not",
-            ),
-            (20, 8, 10, 6, 5, 9, 4, 4, 3, 3, 8, 2),
+        kind = d.stream.choose(
+            {
+                "number": 20,
+                "argument": 8,
+                "two": 10,
+                "between": 6,
+                "derived": 5,
+                "mask": 9,
+                "integers": 4,
+                "positions": 4,
+                "rows": 3,
+                "outliers": 3,
+                "both": 8,
+                "not": 2,
+            }
         )
         if kind == "number":
             return _against_number(d, x)
@@ -196,12 +195,12 @@ def element(d: ProgramBuilder, pool: list[Value], dims: tuple[int, ...], depth: 
         other = element(d, pool, dims, 1)
         return _both(
             d,
-            d.stream.weighted(("logical_and", "logical_or", "logical_xor"), (5, 4, 1)),
+            d.stream.choose({"logical_and": 5, "logical_or": 4, "logical_xor": 1}),
             one,
             other,
         )
 
-    return rolled_back(d, attempt)
+    return d.attempt(attempt, 14, undo=True)
 
 
 def _both(d: ProgramBuilder, name: str, one: Value, other: Value) -> Value:
@@ -214,18 +213,7 @@ def _both(d: ProgramBuilder, name: str, one: Value, other: Value) -> Value:
 
 def simple(d: ProgramBuilder, x: Value) -> Value:
     """A condition on the elements of x and numbers alone."""
-    return grow.some(lambda: _between(d, x) if d.stream.chance(20) else _against_number(d, x))
-
-
-def rolled_back(d: ProgramBuilder, attempt):
-    """`grow.some`, with the arguments of failed attempts taken back."""
-    count = len(d.arguments)
-
-    def clean():
-        del d.arguments[count:]
-        return attempt()
-
-    return grow.some(clean, 14)
+    return d.attempt(lambda: _between(d, x) if d.stream.chance(20) else _against_number(d, x))
 
 
 # ---------------------------------------------------------------- one condition for the whole
@@ -274,7 +262,7 @@ def about(d: ProgramBuilder, x: Value, whole: bool) -> Value:
         value = _reduced(d, x) if d.stream.chance(80) else None
         return _corner(d, x) if value is None else _compare(d, value, threshold(d, value))
 
-    return grow.some(attempt)
+    return d.attempt(attempt)
 
 
 def scalar(d: ProgramBuilder, pool: list[Value], depth: int = 0) -> Value:
@@ -282,20 +270,19 @@ def scalar(d: ProgramBuilder, pool: list[Value], depth: int = 0) -> Value:
     arrays = [v for v in pool if v.size > 1]
 
     def attempt():
-        kind = d.stream.weighted(
-            (
-                "reduced",
-                "two",
-                "extreme",
-                "flag",
-                "argument",
-                "integer",
-                "corner",
-                "count",
-                "both",
-                "not",
-            ),
-            (20, 8, 8, 8, 6, 5, 6, 4, 6, 2),
+        kind = d.stream.choose(
+            {
+                "reduced": 20,
+                "two": 8,
+                "extreme": 8,
+                "flag": 8,
+                "argument": 6,
+                "integer": 5,
+                "corner": 6,
+                "count": 4,
+                "both": 6,
+                "not": 2,
+            }
         )
         if kind in ("reduced", "two", "corner") and not arrays:
             return None
@@ -339,7 +326,7 @@ def scalar(d: ProgramBuilder, pool: list[Value], depth: int = 0) -> Value:
         if kind == "not":
             return d.apply("logical_not", one)
         return _both(
-            d, d.stream.weighted(("logical_and", "logical_or"), (5, 4)), one, scalar(d, pool, 1)
+            d, d.stream.choose({"logical_and": 5, "logical_or": 4}), one, scalar(d, pool, 1)
         )
 
-    return rolled_back(d, attempt)
+    return d.attempt(attempt, 14, undo=True)

@@ -50,9 +50,17 @@ def _term(d: ProgramBuilder, letters: str, sizes: dict[str, int]) -> Value:
 
 def contraction(d: ProgramBuilder) -> tuple[Value, ...]:
     """dot, matmul, einsum, tensordot, vdot, inner products, traces; then a function or a reduction."""
-    kind = d.stream.weighted(
-        ("einsum", "einsum1", "einsum3", "matmul", "vdot", "tensordot", "outer", "trace"),
-        (9, 3, 3, 7, 3, 3, 2, 3),
+    kind = d.stream.choose(
+        {
+            "einsum": 9,
+            "einsum1": 3,
+            "einsum3": 3,
+            "matmul": 7,
+            "vdot": 3,
+            "tensordot": 3,
+            "outer": 2,
+            "trace": 3,
+        }
     )
     if kind == "einsum":
         equation = d.stream.choice(_EQUATIONS)
@@ -114,8 +122,8 @@ def quadratic(d: ProgramBuilder) -> tuple[Value, ...]:
     """Quadratic and bilinear forms, energies, regularised objectives."""
     n = grow.size(d, small=True)
     matrix, x = grow.array(d, (n, n)), grow.array(d, (n,))
-    kind = d.stream.weighted(
-        ("form", "bilinear", "objective", "residual", "symmetric"), (4, 3, 4, 4, 3)
+    kind = d.stream.choose(
+        {"form": 4, "bilinear": 3, "objective": 4, "residual": 4, "symmetric": 3}
     )
     ax = d.apply("matmul", prepared(d, matrix, 1), light(d, x))
     if kind == "form":
@@ -174,7 +182,7 @@ def pairwise(d: ProgramBuilder) -> tuple[Value, ...]:
             d.apply("mul", 2.0, cross),
             typical=k * abs(x.samples - y.samples[::-1]) ** 2,
         )
-    kind = d.stream.weighted(("rbf", "nearest", "root", "energy", "soft"), (5, 5, 3, 3, 3))
+    kind = d.stream.choose({"rbf": 5, "nearest": 5, "root": 3, "energy": 3, "soft": 3})
     if kind == "rbf":
         scale = (
             d.stream.choice((0.5, 0.1, 0.25, 0.05))
@@ -222,7 +230,7 @@ def covariance(d: ProgramBuilder) -> tuple[Value, ...]:
     """Covariances, correlations, Gram matrices."""
     n, k = d.stream.choice((8, 10, 12, 16, 20, 32)), d.stream.choice((2, 4, 5, 6))
     x = grow.array(d, (n, k))
-    kind = d.stream.weighted(("gram", "covariance", "correlation", "cross"), (3, 4, 4, 3))
+    kind = d.stream.choose({"gram": 3, "covariance": 4, "correlation": 4, "cross": 3})
     if kind == "gram":
         y = light(d, x)
         gram = d.apply("matmul", d.apply("transpose", y, perm=(1, 0)), y)

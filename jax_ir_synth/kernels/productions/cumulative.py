@@ -5,9 +5,10 @@ from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops import drawn_by
 from jax_ir_synth.kernels.productions import grow
-from jax_ir_synth.kernels.productions.recurrences import DECAYS, LENGTH_WEIGHTS, LENGTHS, light, mix
+from jax_ir_synth.kernels.productions.recurrences import DECAYS, LENGTHS, light, mix
 
 _CUMULATIVE = drawn_by("cumulative")
+_SHORT_LENGTHS = {n: weight for n, weight in LENGTHS.items() if n < 50}
 _SHORT = 10  # the gradient of all but sums is written out step by step
 
 
@@ -40,13 +41,13 @@ def accumulate(d: ProgramBuilder, x: Value, axis: int | None = None, sums: bool 
             return None
         return d.apply(name, _near_one(d, x), axis=axis)
 
-    return grow.some(attempt)
+    return d.attempt(attempt)
 
 
 def prefix(d: ProgramBuilder) -> tuple[Value, ...]:
     """Cumulative operations among elementwise steps."""
     arrays = [_operand(d)]
-    for _ in range(d.stream.weighted((0, 1, 2), (5, 6, 2))):
+    for _ in range(d.stream.choose({0: 5, 1: 6, 2: 2})):
         kind = d.stream.below(3)
         dims = arrays[0].shape
         arrays.append(grow.array(d, dims if kind else dims[-1:] if len(dims) > 1 else ()))
@@ -68,7 +69,7 @@ def prefix(d: ProgramBuilder) -> tuple[Value, ...]:
             value = mix(d, [value, before], 1)
         return value
 
-    value = grow.some(attempt)
+    value = d.attempt(attempt)
     return (value, accumulate(d, arrays[0])) if d.stream.chance(14) else (value,)
 
 
@@ -83,13 +84,13 @@ def associative(d: ProgramBuilder) -> tuple[Value, ...]:
         y = mix(d, [x] if other is None else [x, other], d.stream.below(3))
         if y.shape != x.shape:
             return None
-        name = d.stream.weighted(("add", "maximum", "minimum", "mul", "logaddexp"), (6, 4, 3, 3, 2))
+        name = d.stream.choose({"add": 6, "maximum": 4, "minimum": 3, "mul": 3, "logaddexp": 2})
         if name == "mul":
             y = _near_one(d, y)
         scanned = control_flow.associative_scan(d, y, name, reverse=d.stream.chance(25))
         return mix(d, [scanned, x], 1) if d.stream.chance(40) else light(d, scanned)
 
-    return (grow.some(attempt),)
+    return (d.attempt(attempt),)
 
 
 def recurrence(d: ProgramBuilder) -> tuple[Value, ...]:
@@ -115,7 +116,7 @@ def recurrence(d: ProgramBuilder) -> tuple[Value, ...]:
             return d.apply("add", h, d.apply("mul", decay, grow.with_literal(d, x)))
         return mix(d, [h, x], d.stream.below(2)) if d.stream.chance(30) else light(d, h)
 
-    return (grow.some(attempt),)
+    return (d.attempt(attempt),)
 
 
 def _counts(d: ProgramBuilder, x: Value) -> Value:
@@ -127,11 +128,19 @@ def _counts(d: ProgramBuilder, x: Value) -> Value:
 
 def statistics(d: ProgramBuilder) -> tuple[Value, ...]:
     """Statistics of prefixes and windows: running means and variances, drawdowns, survival, blending."""
-    n = d.stream.weighted(LENGTHS[:13], LENGTH_WEIGHTS[:13])
+    n = d.stream.choose(_SHORT_LENGTHS)
     x = grow.array(d, (n,) if d.stream.chance(60) else (n, grow.size(d, small=True)))
-    kind = d.stream.weighted(
-        ("mean", "variance", "window", "drawdown", "survival", "weights", "share", "rank"),
-        (4, 3, 4, 3, 3, 3, 3, 2),
+    kind = d.stream.choose(
+        {
+            "mean": 4,
+            "variance": 3,
+            "window": 4,
+            "drawdown": 3,
+            "survival": 3,
+            "weights": 3,
+            "share": 3,
+            "rank": 2,
+        }
     )
     y = mix(d, [x], d.stream.below(3))
     if kind in ("mean", "variance"):
@@ -189,7 +198,7 @@ def repeated(d: ProgramBuilder) -> tuple[Value, ...]:
         if d.stream.chance(50)
         else None
     )
-    kind = d.stream.weighted(("around", "before", "items"), (6, 4, 5))
+    kind = d.stream.choose({"around": 6, "before": 4, "items": 5})
     items = (
         tuple(d.stream.choice(DECAYS) for _ in range(d.stream.between(2, 4)))
         if kind == "items"
@@ -197,7 +206,7 @@ def repeated(d: ProgramBuilder) -> tuple[Value, ...]:
     )
     if items and len(set(items)) != len(items):
         raise Rejected("the same item twice")
-    count = d.stream.weighted((2, 3, 4), (4, 5, 2))
+    count = d.stream.choose({2: 4, 3: 5, 4: 2})
 
     def attempt():
         axis = d.stream.below(x.ndim)
@@ -225,7 +234,7 @@ def repeated(d: ProgramBuilder) -> tuple[Value, ...]:
             value = accumulate(d, value, axis)
         return mix(d, [value, x], 0) if d.stream.chance(25) else value
 
-    return (grow.some(attempt),)
+    return (d.attempt(attempt),)
 
 
 def _iterates(value: Value) -> bool:

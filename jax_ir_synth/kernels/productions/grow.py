@@ -1,175 +1,100 @@
 """Steps that any category can take on a builder: draw a shape, a range, an argument, one more operation."""
 
-from collections.abc import Callable
-
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops import OPS, drawn_by
 
 # Sizes that people use, and odd ones so that shapes vary. 3 is left to the vector category, whose mark it is.
-SIZES = (
-    4,
-    8,
-    16,
-    32,
-    64,
-    128,
-    5,
-    6,
-    7,
-    10,
-    12,
-    20,
-    2,
-    24,
-    50,
-    100,
-    9,
-    11,
-    14,
-    40,
-    48,
-    256,
-    15,
-    18,
-    25,
-    30,
-    36,
-    60,
-    80,
-    96,
-)
-SIZE_WEIGHTS = (
-    14,
-    16,
-    14,
-    10,
-    7,
-    3,
-    7,
-    7,
-    5,
-    9,
-    7,
-    5,
-    4,
-    3,
-    3,
-    3,
-    3,
-    3,
-    3,
-    2,
-    2,
-    1,
-    2,
-    2,
-    2,
-    2,
-    2,
-    1,
-    1,
-    1,
-)
-SMALL = tuple((s, w) for s, w in zip(SIZES, SIZE_WEIGHTS) if s <= 16)
-RANGES = (
-    (-1.0, 1.0),
-    (-2.0, 2.0),
-    (0.0, 1.0),
-    (-3.0, 3.0),
-    (0.5, 2.0),
-    (0.1, 1.0),
-    (-0.5, 0.5),
-    (1.0, 3.0),
-    (-1.5, 1.5),
-    (0.2, 3.0),
-    (-1.0, 2.0),
-    (0.5, 1.5),
-    (-4.0, 4.0),
-)
-RANGE_WEIGHTS = (22, 18, 8, 10, 8, 5, 4, 3, 5, 4, 4, 4, 3)
+SIZES = {
+    4: 14,
+    8: 16,
+    16: 14,
+    32: 10,
+    64: 7,
+    128: 3,
+    5: 7,
+    6: 7,
+    7: 5,
+    10: 9,
+    12: 7,
+    20: 5,
+    2: 4,
+    24: 3,
+    50: 3,
+    100: 3,
+    9: 3,
+    11: 3,
+    14: 3,
+    40: 2,
+    48: 2,
+    256: 1,
+    15: 2,
+    18: 2,
+    25: 2,
+    30: 2,
+    36: 2,
+    60: 1,
+    80: 1,
+    96: 1,
+}
+SMALL = {size: weight for size, weight in SIZES.items() if size <= 16}
+RANGES = {
+    (-1.0, 1.0): 22,
+    (-2.0, 2.0): 18,
+    (0.0, 1.0): 8,
+    (-3.0, 3.0): 10,
+    (0.5, 2.0): 8,
+    (0.1, 1.0): 5,
+    (-0.5, 0.5): 4,
+    (1.0, 3.0): 3,
+    (-1.5, 1.5): 5,
+    (0.2, 3.0): 4,
+    (-1.0, 2.0): 4,
+    (0.5, 1.5): 4,
+    (-4.0, 4.0): 3,
+}
 # Literals by how often people write them; wide enough that constants tell programs apart.
-LITERALS = (
-    2.0,
-    0.5,
-    1.0,
-    3.0,
-    0.1,
-    0.9,
-    0.25,
-    1.5,
-    4.0,
-    0.2,
-    0.01,
-    5.0,
-    0.3,
-    0.75,
-    0.7,
-    0.8,
-    0.05,
-    10.0,
-    1.2,
-    0.4,
-    2.5,
-    0.6,
-    0.99,
-    1.1,
-    6.0,
-    8.0,
-    0.15,
-    0.35,
-    1.25,
-    0.125,
-    1.702,
-    0.85,
-    0.95,
-    1.3,
-    1.7,
-    0.45,
-    2.2,
-    0.65,
-)
-LITERAL_WEIGHTS = (
-    20,
-    20,
-    14,
-    7,
-    8,
-    6,
-    6,
-    5,
-    4,
-    4,
-    2,
-    3,
-    4,
-    3,
-    3,
-    3,
-    3,
-    2,
-    3,
-    3,
-    3,
-    3,
-    1,
-    2,
-    1,
-    1,
-    2,
-    2,
-    2,
-    1,
-    1,
-    2,
-    2,
-    2,
-    2,
-    2,
-    1,
-    1,
-)
-_TRIES = 10
+LITERALS = {
+    2.0: 20,
+    0.5: 20,
+    1.0: 14,
+    3.0: 7,
+    0.1: 8,
+    0.9: 6,
+    0.25: 6,
+    1.5: 5,
+    4.0: 4,
+    0.2: 4,
+    0.01: 2,
+    5.0: 3,
+    0.3: 4,
+    0.75: 3,
+    0.7: 3,
+    0.8: 3,
+    0.05: 3,
+    10.0: 2,
+    1.2: 3,
+    0.4: 3,
+    2.5: 3,
+    0.6: 3,
+    0.99: 1,
+    1.1: 2,
+    6.0: 1,
+    8.0: 1,
+    0.15: 2,
+    0.35: 2,
+    1.25: 2,
+    0.125: 1,
+    1.702: 1,
+    0.85: 2,
+    0.95: 2,
+    1.3: 2,
+    1.7: 2,
+    0.45: 2,
+    2.2: 1,
+    0.65: 1,
+}
+_RANKS = {0: 2, 1: 9, 2: 8, 3: 3}
 # Functions of one argument, without and with those that JAX writes out with a choice.
 SMOOTH, BLURRED = drawn_by("unary"), drawn_by("unary", branches=True)
 ARITHMETIC, COMPARISONS = drawn_by("arithmetic"), drawn_by("comparison")
@@ -178,48 +103,18 @@ INTEGER, INTEGER_COMPARISONS = drawn_by("integer"), drawn_by("integer comparison
 FLAT = frozenset(op.name for op in OPS.values() if op.flat)
 
 
-def some(attempt: Callable[[], Value | None], tries: int = _TRIES):
-    """The first result of `attempt` that isn't None and raises no Rejected."""
-    for _ in range(tries):
-        try:
-            value = attempt()
-        except Rejected:
-            continue
-        if value is not None:
-            return value
-    raise Rejected("no attempt succeeded")
-
-
-def renewed(d: ProgramBuilder, attempt: Callable, tries: int = _TRIES):
-    """`some`, where each failed attempt takes the arguments that it added with it."""
-    count, doc = len(d.arguments), d.doc
-    for _ in range(tries):
-        try:
-            result = attempt()
-        except Rejected:
-            result = None
-        if result is not None:
-            return result
-        del d.arguments[count:]
-        d.doc = doc
-    raise Rejected("no attempt succeeded")
-
-
 def size(d: ProgramBuilder, small: bool = False) -> int:
     """The length of an axis."""
     if small:
-        return d.stream.weighted(tuple(s for s, _ in SMALL), tuple(w for _, w in SMALL))
-    return d.stream.weighted(SIZES, SIZE_WEIGHTS)
+        return d.stream.choose(SMALL)
+    return d.stream.choose(SIZES)
 
 
 def shape(d: ProgramBuilder, low: int = 1, high: int = 3, limit: int = 512) -> tuple[int, ...]:
     """A shape of rank `low` to `high`, ranks 1 and 2 most often, with at most `limit` elements."""
-    ranks = [r for r in range(low, high + 1)]
-    weights = tuple({0: 2, 1: 9, 2: 8, 3: 3}.get(r, 1) for r in ranks)
+    ranks = {rank: _RANKS[rank] for rank in range(low, high + 1)}
     while True:
-        dims = tuple(
-            size(d, small=r == 3) for r in [d.stream.weighted(ranks, weights)] for _ in range(r)
-        )
+        dims = tuple(size(d, small=r == 3) for r in [d.stream.choose(ranks)] for _ in range(r))
         total = 1
         for n in dims:
             total *= n
@@ -229,12 +124,12 @@ def shape(d: ProgramBuilder, low: int = 1, high: int = 3, limit: int = 512) -> t
 
 def literal(d: ProgramBuilder) -> float:
     """A positive Python number."""
-    return d.stream.weighted(LITERALS, LITERAL_WEIGHTS)
+    return d.stream.choose(LITERALS)
 
 
 def array(d: ProgramBuilder, dims: tuple[int, ...], role: str = "", ranges=None) -> Value:
     """A new float argument of the shape, with a common range of values."""
-    low, high = d.stream.choice(ranges) if ranges else d.stream.weighted(RANGES, RANGE_WEIGHTS)
+    low, high = d.stream.choice(ranges) if ranges else d.stream.choose(RANGES)
     return d.argument(dims, low, high, role=role)
 
 
@@ -246,7 +141,7 @@ def scalar(d: ProgramBuilder, role: str = "") -> Value:
 def one_unary(d: ProgramBuilder, x: Value, functions: dict[str, int] | None = None) -> Value:
     """A unary function of x that its range allows; `functions` gives weights by their names."""
     functions = functions or (BLURRED if d.may_branch else SMOOTH)
-    return some(lambda: _unary(d, x, functions), 14)
+    return d.attempt(lambda: _unary(d, x, functions), 14)
 
 
 def _unary(d, x, functions):
@@ -271,7 +166,7 @@ def one_binary(d: ProgramBuilder, x: Value, y: Value) -> Value:
         with d.trusted(False):
             return meet(d, name, a, b)
 
-    return some(attempt, 14)
+    return d.attempt(attempt, 14)
 
 
 def meet(d: ProgramBuilder, name: str, a: Value, b: Value) -> Value:
@@ -290,9 +185,18 @@ def with_literal(d: ProgramBuilder, x: Value) -> Value:
             return one()
 
     def one():
-        kind = d.stream.weighted(
-            ("mul", "add", "sub", "rsub", "div", "power", "maximum", "minimum", "rdiv"),
-            (10, 7, 6, 5, 4, 3, 3, 2, 1),
+        kind = d.stream.choose(
+            {
+                "mul": 10,
+                "add": 7,
+                "sub": 6,
+                "rsub": 5,
+                "div": 4,
+                "power": 3,
+                "maximum": 3,
+                "minimum": 2,
+                "rdiv": 1,
+            }
         )
         c = literal(d)
         if kind in ("maximum", "minimum"):
@@ -305,7 +209,7 @@ def with_literal(d: ProgramBuilder, x: Value) -> Value:
             return None
         return d.apply(kind, x, c)
 
-    return some(attempt)
+    return d.attempt(attempt)
 
 
 def positive(d: ProgramBuilder, x: Value, least: float = 0.1) -> Value:
@@ -314,9 +218,16 @@ def positive(d: ProgramBuilder, x: Value, least: float = 0.1) -> Value:
         return x
 
     def attempt():
-        kind = d.stream.weighted(
-            ("softplus", "exp", "square", "abs", "sigmoid", "one_square", "sqrt_square"),
-            (4, 4, 5, 4, 3, 4, 2),
+        kind = d.stream.choose(
+            {
+                "softplus": 4,
+                "exp": 4,
+                "square": 5,
+                "abs": 4,
+                "sigmoid": 3,
+                "one_square": 4,
+                "sqrt_square": 2,
+            }
         )
         if kind in ("softplus", "exp", "sigmoid"):
             y = d.apply(kind, x)
@@ -330,7 +241,7 @@ def positive(d: ProgramBuilder, x: Value, least: float = 0.1) -> Value:
             y = d.apply("add", d.apply(kind, x), d.stream.choice((1.0, 0.5, 0.1, 0.2)))
         return y if y.low >= least else d.apply("add", y, d.stream.choice((1.0, 0.5)))
 
-    return some(attempt)
+    return d.attempt(attempt)
 
 
 def bounded(d: ProgramBuilder, x: Value, limit: float = 1.0) -> Value:
@@ -339,13 +250,12 @@ def bounded(d: ProgramBuilder, x: Value, limit: float = 1.0) -> Value:
         return x
 
     def attempt():
-        name = d.stream.weighted(
-            ("tanh", "sin", "cos", "sigmoid", "soft_sign", "erf", "hard_tanh"),
-            (8, 4, 2, 4, 2, 1, 1),
+        name = d.stream.choose(
+            {"tanh": 8, "sin": 4, "cos": 2, "sigmoid": 4, "soft_sign": 2, "erf": 1, "hard_tanh": 1}
         )
         return d.apply(name, x)
 
-    return some(attempt)
+    return d.attempt(attempt)
 
 
 def tamed(d: ProgramBuilder, x: Value, limit: float) -> Value:
@@ -363,7 +273,7 @@ def tamed(d: ProgramBuilder, x: Value, limit: float) -> Value:
             )
         return bounded(d, x, limit)
 
-    return some(attempt)
+    return d.attempt(attempt)
 
 
 def comparison(d: ProgramBuilder, x: Value, y: Value | None = None) -> Value:
@@ -377,7 +287,7 @@ def comparison(d: ProgramBuilder, x: Value, y: Value | None = None) -> Value:
         near = d.stream.choice((0.0, 0.5, 1.0, round(middle, 1), -0.5, round(middle, 2), 0.1, 2.0))
         return d.apply(name, x, near)
 
-    return some(attempt)
+    return d.attempt(attempt)
 
 
 def merge(d: ProgramBuilder, values: list[Value]) -> Value:

@@ -6,7 +6,6 @@ import numpy as np
 
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions.grow import some
 
 _PROPER = {
     "GELU",
@@ -27,8 +26,14 @@ _PROPER = {
     "Euler",
     "Gram-Schmidt",
 }
-EPSILONS = (1e-6, 1e-5, 1e-8, 1e-3, 1e-12, 1.1920928955078125e-07)  # the last is float32's own
-_EPSILON_WEIGHTS = (6, 6, 4, 2, 1, 2)
+EPSILONS = {
+    1e-06: 6,
+    1e-05: 6,
+    1e-08: 4,
+    0.001: 2,
+    1e-12: 1,
+    1.1920928955078125e-07: 2,
+}  # the last is float32's own
 
 
 def describe(d: ProgramBuilder, text: str) -> None:
@@ -42,7 +47,7 @@ def describe(d: ProgramBuilder, text: str) -> None:
 
 def epsilon(d: ProgramBuilder) -> float:
     """A small number that keeps a denominator from zero."""
-    return d.stream.weighted(EPSILONS, _EPSILON_WEIGHTS) if d.dtype == "float32" else 1e-3
+    return d.stream.choose(EPSILONS) if d.dtype == "float32" else 1e-3
 
 
 def named(value: Value, role: str) -> Value:
@@ -255,7 +260,7 @@ def mish_by_hand(d: ProgramBuilder, x: Value) -> Value:
 
 def gate(d: ProgramBuilder, x: Value, g: Value) -> Value:
     """x times an activation of g."""
-    kind = d.stream.weighted(("sigmoid", "silu", "gelu_tanh", "tanh", "relu"), (5, 4, 3, 2, 1))
+    kind = d.stream.choose({"sigmoid": 5, "silu": 4, "gelu_tanh": 3, "tanh": 2, "relu": 1})
     describe(
         d,
         {
@@ -271,19 +276,18 @@ def activation(d: ProgramBuilder, x: Value) -> Value:
     """A common activation, by jax.nn or by hand."""
 
     def attempt():
-        name = d.stream.weighted(
-            (
-                "relu",
-                "gelu_tanh",
-                "silu",
-                "tanh",
-                "sigmoid",
-                "softplus",
-                "elu",
-                "leaky_relu",
-                "hand",
-            ),
-            (6, 5, 5, 6, 3, 3, 2, 2, 8),
+        name = d.stream.choose(
+            {
+                "relu": 6,
+                "gelu_tanh": 5,
+                "silu": 5,
+                "tanh": 6,
+                "sigmoid": 3,
+                "softplus": 3,
+                "elu": 2,
+                "leaky_relu": 2,
+                "hand": 8,
+            }
         )
         if name != "hand":
             return d.apply(name, x)
@@ -291,7 +295,7 @@ def activation(d: ProgramBuilder, x: Value) -> Value:
             (gelu_by_hand, swish, sigmoid_by_hand, softplus_by_hand, mish_by_hand)
         )(d, x)
 
-    return some(attempt)
+    return d.attempt(attempt)
 
 
 # ---------------------------------------------------------------- mixing two values

@@ -12,8 +12,8 @@ from jax_ir_synth.kernels.productions import idioms as f
 def normalised(s):
     """A normalisation, mostly with a gain and a bias."""
     d, x = s.d, s.main()
-    kind = d.stream.weighted(
-        ("layer", "rms", "standardize", "l2", "minmax", "softmax", "lse"), (6, 5, 2, 2, 2, 4, 1)
+    kind = d.stream.choose(
+        {"layer": 6, "rms": 5, "standardize": 2, "l2": 2, "minmax": 2, "softmax": 4, "lse": 1}
     )
     if kind == "softmax":
         return d.apply("mul", f.softmax(d, x), s.main(25))

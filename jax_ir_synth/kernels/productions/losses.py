@@ -31,18 +31,17 @@ def regression(d: ProgramBuilder) -> tuple[Value, ...]:
     """Squared, absolute, Huber, log-cosh, quantile and relative errors; determination; hinge."""
     x, y = _pair(d)
     prediction = prepared(d, x, 1)
-    kind = d.stream.weighted(
-        (
-            "plain",
-            "idiom",
-            "quantile",
-            "relative",
-            "determination",
-            "epsilon",
-            "charbonnier",
-            "log",
-        ),
-        (4, 6, 3, 3, 2, 3, 3, 2),
+    kind = d.stream.choose(
+        {
+            "plain": 4,
+            "idiom": 6,
+            "quantile": 3,
+            "relative": 3,
+            "determination": 2,
+            "epsilon": 3,
+            "charbonnier": 3,
+            "log": 2,
+        }
     )
     error = d.apply("sub", prediction, y) if d.stream.chance(60) else d.apply("sub", y, prediction)
     if kind == "plain":
@@ -110,8 +109,8 @@ def classification(d: ProgramBuilder) -> tuple[Value, ...]:
     n, classes = grow.size(d, small=True), d.stream.choice((4, 5, 6, 8, 10, 12, 16))
     if n < 4:
         raise Rejected("too few")
-    kind = d.stream.weighted(
-        ("one_hot", "picked", "binary", "soft", "margin", "dice", "hinge"), (6, 6, 5, 4, 3, 3, 3)
+    kind = d.stream.choose(
+        {"one_hot": 6, "picked": 6, "binary": 5, "soft": 4, "margin": 3, "dice": 3, "hinge": 3}
     )
     if kind in ("binary", "dice", "hinge"):
         logits = grow.array(
@@ -222,8 +221,8 @@ def _per_row(d: ProgramBuilder, rows: Value) -> Value:
 
 def divergence(d: ProgramBuilder) -> tuple[Value, ...]:
     """Divergences of distributions: Kullback-Leibler, Jensen-Shannon, Hellinger, of Gaussians; entropy bonus."""
-    kind = d.stream.weighted(
-        ("kl", "gaussian", "two", "hellinger", "js", "reverse"), (5, 4, 3, 2, 3, 3)
+    kind = d.stream.choose(
+        {"kl": 5, "gaussian": 4, "two": 3, "hellinger": 2, "js": 3, "reverse": 3}
     )
     if kind in ("gaussian", "two"):
         mean, log_var = _pair(d, ranges=((-1.0, 1.0), (-2.0, 2.0), (-0.5, 0.5)))
@@ -264,8 +263,8 @@ def divergence(d: ProgramBuilder) -> tuple[Value, ...]:
 
 def likelihood(d: ProgramBuilder) -> tuple[Value, ...]:
     """Log likelihoods of normal, Poisson, exponential, gamma-like, Bernoulli and mixture models."""
-    kind = d.stream.weighted(
-        ("normal", "poisson", "exponential", "mixture", "laplace", "student"), (5, 4, 3, 4, 3, 3)
+    kind = d.stream.choose(
+        {"normal": 5, "poisson": 4, "exponential": 3, "mixture": 4, "laplace": 3, "student": 3}
     )
     x, y = _pair(d)
     if kind == "normal":
@@ -323,7 +322,7 @@ def contrastive(d: ProgramBuilder) -> tuple[Value, ...]:
     """Similarities of embeddings: cosine, triplet margins, in-batch cross entropy."""
     n, k = d.stream.choice((4, 5, 6, 8, 10, 16)), d.stream.choice((4, 5, 6, 8, 10, 16))
     a, b = grow.array(d, (n, k)), grow.array(d, (n, k))
-    kind = d.stream.weighted(("cosine", "triplet", "batch", "margin"), (4, 4, 4, 3))
+    kind = d.stream.choose({"cosine": 4, "triplet": 4, "batch": 4, "margin": 3})
     if kind == "cosine":
         rows = idioms.cosine_similarity(d, prepared(d, a, 1), b)
         return (

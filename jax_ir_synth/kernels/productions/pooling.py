@@ -64,7 +64,7 @@ def reduce(
             return d.apply("prod", y, **params)
         return d.apply(name, x, **params)
 
-    return grow.some(attempt, 14)
+    return d.attempt(attempt, 14)
 
 
 def statistics(d: ProgramBuilder) -> tuple[Value, ...]:
@@ -73,7 +73,7 @@ def statistics(d: ProgramBuilder) -> tuple[Value, ...]:
     inputs = [x, also(d, x)] if d.stream.chance(50) else [x]
     y = mix(d, inputs, d.stream.between(0, 3))
     axis = axes(d, y.ndim)
-    kind = d.stream.weighted(("one", "joined", "several", "twice"), (8, 6, 4, 3))
+    kind = d.stream.choose({"one": 8, "joined": 6, "several": 4, "twice": 3})
     value = reduce(d, y, axis)
     if kind == "one":
         return (value,)
@@ -139,7 +139,7 @@ def normalised(d: ProgramBuilder) -> tuple[Value, ...]:
             )
         return reduce(d, z, axes(d, z.ndim))
 
-    return (grow.some(attempt),)
+    return (d.attempt(attempt),)
 
 
 def moments(d: ProgramBuilder) -> tuple[Value, ...]:
@@ -147,19 +147,18 @@ def moments(d: ProgramBuilder) -> tuple[Value, ...]:
     x = operand(d, 1, 2)
     axis = -1 if x.ndim > 1 else None
     y = prepared(d, x, 1)
-    kind = d.stream.weighted(
-        (
-            "both",
-            "variation",
-            "entropy",
-            "rms",
-            "moment",
-            "gini",
-            "peak",
-            "autocorrelation",
-            "zscore",
-        ),
-        (6, 3, 4, 3, 4, 2, 2, 3, 2),
+    kind = d.stream.choose(
+        {
+            "both": 6,
+            "variation": 3,
+            "entropy": 4,
+            "rms": 3,
+            "moment": 4,
+            "gini": 2,
+            "peak": 2,
+            "autocorrelation": 3,
+            "zscore": 2,
+        }
     )
     if kind == "both":
         mean = d.apply("mean", y, axis=axis)
@@ -313,7 +312,7 @@ def sorted_part(d: ProgramBuilder) -> tuple[Value, ...]:
     n = y.shape[-1]
     if n < 5 or y.shape != x.shape:
         raise Rejected("too few to sort")
-    kind = d.stream.weighted(("top", "trimmed", "spread", "weighted", "exceed"), (5, 4, 3, 3, 3))
+    kind = d.stream.choose({"top": 5, "trimmed": 4, "spread": 3, "weighted": 3, "exceed": 3})
     k = d.stream.between(2, min(8, n - 2))
     if kind == "top":
         return (
@@ -370,7 +369,7 @@ def masked(d: ProgramBuilder) -> tuple[Value, ...]:
     if y.shape != x.shape:
         raise Rejected("another shape")
     axis = None if x.ndim == 1 else d.stream.choice((None, -1, 0))
-    source = d.stream.weighted(("argument", "compare"), (6, 4))
+    source = d.stream.choose({"argument": 6, "compare": 4})
     if source == "argument":
         mask = d.argument(
             x.shape if d.stream.chance(70) else x.shape[-1:], 0, 1, dtype="bool", role="mask"
@@ -379,9 +378,7 @@ def masked(d: ProgramBuilder) -> tuple[Value, ...]:
             axis = -1
     else:
         mask = grow.comparison(d, x)
-    kind = d.stream.weighted(
-        ("mean", "where", "sum", "zeroed", "initial", "count"), (6, 4, 4, 3, 2, 2)
-    )
+    kind = d.stream.choose({"mean": 6, "where": 4, "sum": 4, "zeroed": 3, "initial": 2, "count": 2})
     if kind == "count" and source == "compare":
         count = d.apply("convert", d.apply("count_nonzero", mask, axis=axis), dtype=d.dtype)
         return (
@@ -419,7 +416,7 @@ def attended(d: ProgramBuilder) -> tuple[Value, ...]:
     n, k = grow.size(d, small=True), grow.size(d, small=True)
     if n < 4:
         raise Rejected("too few to pool")
-    kind = d.stream.weighted(("query", "gate", "soft_index", "scores", "average"), (6, 4, 3, 4, 4))
+    kind = d.stream.choose({"query": 6, "gate": 4, "soft_index": 3, "scores": 4, "average": 4})
     x = grow.array(d, (n, k))
     if kind == "query":
         query = grow.array(d, (k,), ranges=((-1.0, 1.0), (-0.5, 0.5), (0.0, 1.0)))
@@ -458,7 +455,7 @@ def attended(d: ProgramBuilder) -> tuple[Value, ...]:
 def windows(d: ProgramBuilder) -> tuple[Value, ...]:
     """Pooling: windows of a fixed width by reshape or by `lax.reduce_window`, and correlation with a kernel."""
     k = d.stream.choice((2, 2, 4, 5))
-    kind = d.stream.weighted(("reshape", "reduce_window", "convolve"), (5, 4, 3))
+    kind = d.stream.choose({"reshape": 5, "reduce_window": 4, "convolve": 3})
     if kind == "convolve":
         n = d.stream.choice((16, 20, 24, 32, 40, 50, 64))
         signal, kernel = grow.array(d, (n,)), grow.array(d, (d.stream.choice((2, 4, 5, 7, 8)),))
@@ -517,7 +514,7 @@ def scattered(d: ProgramBuilder) -> tuple[Value, ...]:
             "convert", 0, bins - 1, d.apply("mul", top, float(bins) - 0.5), dtype="int32"
         )
         index = d.apply("clip", index, 0, bins - 1) if d.stream.chance(40) else index
-    kind = d.stream.weighted(("add", "bincount", "one_hot", "max"), (8, 3, 4, 2))
+    kind = d.stream.choose({"add": 8, "bincount": 3, "one_hot": 4, "max": 2})
     base = d.apply("zeros", shape=(bins, *rest), dtype=d.dtype)
     if kind == "bincount" and not rest:
         return (light(d, d.apply("bincount", index, y, n=bins)),)

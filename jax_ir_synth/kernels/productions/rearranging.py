@@ -13,8 +13,8 @@ def updated(s):
     """`.at[…].set`, `.add` or `.multiply` of a row, a slice, or rows by index."""
     d, x = s.d, s.main()
     n = x.shape[0]
-    op = d.stream.weighted(("at_set", "at_add", "at_multiply", "at_max", "at_min"), (6, 6, 4, 1, 1))
-    kind = d.stream.weighted(("row", "slice", "index"), (4, 5, 2))
+    op = d.stream.choose({"at_set": 6, "at_add": 6, "at_multiply": 4, "at_max": 1, "at_min": 1})
+    kind = d.stream.choose({"row": 4, "slice": 5, "index": 2})
     if kind == "index":
         op = "at_add"  # the others' order, where an index comes twice, is nobody's promise
     if kind == "index" and n >= 4:
@@ -111,9 +111,7 @@ def shifted(s):
     n = x.shape[axis]
     if n < 4:
         raise Rejected("too short")
-    kind = d.stream.weighted(
-        ("roll", "flip", "previous", "padded", "edge", "diff"), (5, 3, 4, 2, 2, 2)
-    )
+    kind = d.stream.choose({"roll": 5, "flip": 3, "previous": 4, "padded": 2, "edge": 2, "diff": 2})
     if kind == "diff":
         head = d.apply("slice", x, axis=axis, start=0, stop=1, step=1)
         steps = grow.with_literal(d, d.apply("diff", x, axis=axis))
@@ -137,7 +135,7 @@ def shifted(s):
         pads = tuple((k, 0) if i == axis else (0, 0) for i in range(x.ndim))
         cut = d.apply("slice", x, axis=axis, start=0, stop=n - k, step=1)
         y = d.apply("pad" if kind == "padded" else "pad_edge", cut, pads=pads)
-    return grow.some(lambda: grow.meet(d, d.stream.choice(("add", "sub", "mul", "maximum")), x, y))
+    return d.attempt(lambda: grow.meet(d, d.stream.choice(("add", "sub", "mul", "maximum")), x, y))
 
 
 def pieces(s):
@@ -184,9 +182,7 @@ def row_statistic(s):
     d, x = s.d, s.main()
     if x.ndim < 2:
         raise Rejected("rows are wanted")
-    stat = d.apply(
-        d.stream.weighted(("mean", "max", "sum", "std", "min"), (5, 4, 3, 2, 2)), x, axis=-1
-    )
+    stat = d.apply(d.stream.choose({"mean": 5, "max": 4, "sum": 3, "std": 2, "min": 2}), x, axis=-1)
     if d.stream.chance(30):
         stat = grow.one_unary(d, stat)
     column = d.apply("expand_dims", stat, axis=-1)
@@ -194,7 +190,7 @@ def row_statistic(s):
     if kind >= 3:
         kind = 3
         column = d.apply(
-            d.stream.weighted(("mean", "max", "sum"), (5, 4, 3)), x, axis=-1, keepdims=True
+            d.stream.choose({"mean": 5, "max": 4, "sum": 3}), x, axis=-1, keepdims=True
         )
     if kind == 0:
         column = d.apply("broadcast_to", column, shape=x.shape)
@@ -212,7 +208,7 @@ def row_statistic(s):
 def positions_added(s):
     """Something of the position along the last axis, added or used as a factor."""
     d, x, n = s.d, s.main(), s.width
-    kind = d.stream.weighted(("arange", "linspace", "iota", "wave"), (5, 4, 2, 3))
+    kind = d.stream.choose({"arange": 5, "linspace": 4, "iota": 2, "wave": 3})
     if kind == "wave":
         p = d.apply(
             "linspace", shape=(n,), dtype="float32", start=0.0, stop=d.stream.choice((1.0, 2.0))
@@ -246,11 +242,11 @@ def positions_added(s):
 def reordered(s):
     """Rows picked by an index, by the order of a score, or sorted elements."""
     d, x = s.d, s.main()
-    kind = d.stream.weighted(
-        ("take", "sort", "order", "index", "along", "best", "winner"), (3, 2, 2, 3, 3, 4, 4)
+    kind = d.stream.choose(
+        {"take": 3, "sort": 2, "order": 2, "index": 3, "along": 3, "best": 4, "winner": 4}
     )
     if kind == "winner":
-        best = d.apply(d.stream.weighted(("argmax", "argmin"), (5, 2)), x, axis=-1)
+        best = d.apply(d.stream.choose({"argmax": 5, "argmin": 2}), x, axis=-1)
         picked = (
             d.apply("one_hot", best, n=s.width)
             if d.stream.chance(60)

@@ -6,35 +6,50 @@ from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops import drawn_by
 from jax_ir_synth.kernels.productions import grow
 
-LENGTHS = (8, 10, 16, 5, 6, 4, 12, 20, 7, 24, 32, 9, 15, 50, 64, 100)
-LENGTH_WEIGHTS = (10, 9, 10, 7, 7, 5, 7, 6, 4, 4, 5, 3, 3, 2, 2, 1)
-STEPS = (5, 10, 8, 4, 6, 20, 16, 7, 12, 2, 50, 100, 15)
-STEP_WEIGHTS = (10, 10, 8, 8, 6, 5, 4, 4, 4, 3, 2, 2, 2)
+LENGTHS = {
+    8: 10,
+    10: 9,
+    16: 10,
+    5: 7,
+    6: 7,
+    4: 5,
+    12: 7,
+    20: 6,
+    7: 4,
+    24: 4,
+    32: 5,
+    9: 3,
+    15: 3,
+    50: 2,
+    64: 2,
+    100: 1,
+}
+STEPS = {5: 10, 10: 10, 8: 8, 4: 8, 6: 6, 20: 5, 16: 4, 7: 4, 12: 4, 2: 3, 50: 2, 100: 2, 15: 2}
 SQUASH = drawn_by("squash")
 DECAYS = (0.9, 0.99, 0.5, 0.95, 0.8, 0.7, 0.85, 0.6, 0.75, 0.3, 0.98, 0.97, 0.25)
 
 
 def length(d: ProgramBuilder) -> int:
     """How long a sequence is."""
-    return d.stream.weighted(LENGTHS, LENGTH_WEIGHTS)
+    return d.stream.choose(LENGTHS)
 
 
 def steps(d: ProgramBuilder, most: int = 100) -> int:
     """How often a loop runs."""
-    while (n := d.stream.weighted(STEPS, STEP_WEIGHTS)) > most:
+    while (n := d.stream.choose(STEPS)) > most:
         pass
     return n
 
 
 def dims(d: ProgramBuilder) -> tuple[int, ...]:
     """The shape of one step's value: scalars, vectors, seldom matrices."""
-    rank = d.stream.weighted((0, 1, 2), (3, 7, 2))
+    rank = d.stream.choose({0: 3, 1: 7, 2: 2})
     return tuple(grow.size(d, small=True) for _ in range(rank))
 
 
 def like(d: ProgramBuilder, shape: tuple[int, ...]) -> Value:
     """An argument that broadcasts against the shape: the same, its last axis, or a scalar."""
-    kind = d.stream.weighted(("same", "last", "scalar"), (6, 3, 3))
+    kind = d.stream.choose({"same": 6, "last": 3, "scalar": 3})
     own = shape if kind == "same" else shape[-1:] if kind == "last" else ()
     return grow.array(d, own)
 
@@ -53,10 +68,10 @@ def mix(d: ProgramBuilder, values: list[Value], extra: int = 1) -> Value:
             )
         while len(pool) > 1:
             b, a = pool.pop(), pool.pop()
-            pool.append(grow.some(lambda: _kept(d, grow.one_binary(d, a, b))))
+            pool.append(d.attempt(lambda: _kept(d, grow.one_binary(d, a, b))))
         return pool[0]
 
-    return grow.some(attempt, 6)
+    return d.attempt(attempt, 6)
 
 
 def _kept(d: ProgramBuilder, value: Value) -> Value:
@@ -68,7 +83,7 @@ def _kept(d: ProgramBuilder, value: Value) -> Value:
 
 def squash(d: ProgramBuilder, x: Value) -> Value:
     """A function of x that stays within ±1."""
-    return grow.some(lambda: d.apply(d.stream.choose(SQUASH), grow.tamed(d, x, 40.0)))
+    return d.attempt(lambda: d.apply(d.stream.choose(SQUASH), grow.tamed(d, x, 40.0)))
 
 
 def shaped(value: Value, like_this: Value) -> Value:
@@ -80,7 +95,7 @@ def shaped(value: Value, like_this: Value) -> Value:
 
 def start(d: ProgramBuilder, shape: tuple[int, ...], low: float, high: float) -> Value:
     """What a loop begins with: zeros, ones, a constant or an argument, within the range."""
-    kind = d.stream.weighted(("zeros", "argument", "ones", "full"), (8, 8, 2, 1))
+    kind = d.stream.choose({"zeros": 8, "argument": 8, "ones": 2, "full": 1})
     if kind == "zeros" and low <= 0 <= high:
         return d.apply("zeros", shape=shape, dtype=d.dtype)
     if kind == "ones" and low <= 1 <= high:
@@ -100,7 +115,7 @@ def outs(d: ProgramBuilder, carry: Value, others: list[Value]) -> Value:
             return shaped(grow.one_binary(d, carry, d.stream.choice(others)), carry)
         return grow.one_unary(d, carry)
 
-    return grow.some(attempt)
+    return d.attempt(attempt)
 
 
 # ---------------------------------------------------------------- cells of recurrent networks
@@ -108,7 +123,7 @@ def outs(d: ProgramBuilder, carry: Value, others: list[Value]) -> Value:
 
 def cell(d: ProgramBuilder, shape: tuple[int, ...], weights: list[Value]):
     """`step(h, x)` of a plain, gated or leaky cell, and the range of h."""
-    kind = d.stream.weighted(("plain", "gated", "leaky", "minimal"), (6, 4, 4, 3))
+    kind = d.stream.choose({"plain": 6, "gated": 4, "leaky": 4, "minimal": 3})
     squasher = d.stream.choose(SQUASH)
     decay = d.stream.choice(DECAYS)
 
@@ -250,7 +265,7 @@ def looped(
 ) -> list[Value]:
     """The same body as a `fori_loop`, or as a `scan` that may stack `emit(*carry)`; returns the useful results."""
     if emit is None or d.stream.chance(50):
-        first = d.stream.weighted((0, 1), (9, 1))
+        first = d.stream.choose({0: 9, 1: 1})
         return control_flow.fori_loop(
             d, n, init, ranges, lambda i, *carry: body(*carry), start=first, checked=checked
         )

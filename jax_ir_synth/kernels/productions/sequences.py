@@ -75,17 +75,17 @@ def summed(d: ProgramBuilder) -> tuple[Value, ...]:
     """A sum of bounded terms carried through a scan, with partial sums at times."""
     x, n, shape = _sequence(d)
     xs = [_seen(d, x)]
-    for _ in range(d.stream.weighted((0, 1, 2), (4, 5, 1))):
+    for _ in range(d.stream.choose({0: 4, 1: 5, 2: 1})):
         xs.append(grow.array(d, (n, *shape)))
     outer = [like(d, shape)] if d.stream.chance(45) else []
     most = _room(d, n)
     total = start(d, shape, -2.0, 2.0)
-    emits = d.stream.weighted(("none", "partial", "term"), (4, 4, 3))
+    emits = d.stream.choose({"none": 4, "partial": 4, "term": 3})
 
     def body(carry, inputs):
         step = shaped(term(d, [*inputs, *outer], most), carry[0])
         new = d.apply(
-            "add" if emits == "term" else d.stream.weighted(("add", "sub"), (5, 1)), carry[0], step
+            "add" if emits == "term" else d.stream.choose({"add": 5, "sub": 1}), carry[0], step
         )
         return (new,), () if emits == "none" else (
             outs(d, new, list(inputs)) if emits == "partial" else step,
@@ -194,7 +194,7 @@ def running(d: ProgramBuilder) -> tuple[Value, ...]:
     x, n, shape = _sequence(d)
     if x.low < -4 or x.high > 4:
         raise Rejected("wide exponentials")
-    kind = d.stream.weighted(("extreme", "pair", "online", "weighted"), (4, 3, 3, 3))
+    kind = d.stream.choose({"extreme": 4, "pair": 3, "online": 3, "weighted": 3})
     if kind in ("extreme", "pair"):
         y = _seen(d, x)
         names = (
@@ -380,7 +380,7 @@ def buffered(d: ProgramBuilder) -> tuple[Value, ...]:
             parts.append(w)
         value = shaped(grow.tamed(d, mix(d, parts, d.stream.below(2)), most), parts[0])
         return d.apply(
-            d.stream.weighted(("at_set", "at_add"), (5, 1)) if not backward else "at_set",
+            d.stream.choose({"at_set": 5, "at_add": 1}) if not backward else "at_set",
             carry,
             value,
             i,
@@ -402,9 +402,7 @@ def mapped(d: ProgramBuilder) -> tuple[Value, ...]:
     if d.stream.chance(40):
         xs.append(grow.array(d, (n, *shape)))
     outer = [like(d, shape)] if d.stream.chance(45) else []
-    kind = d.stream.weighted(
-        ("elementwise", "reduce", "softmax", "matvec", "prefix"), (4, 5, 2, 3, 2)
-    )
+    kind = d.stream.choose({"elementwise": 4, "reduce": 5, "softmax": 2, "matvec": 3, "prefix": 2})
     if (
         kind == "matvec"
         and len(shape) != 1
@@ -442,14 +440,19 @@ def mapped(d: ProgramBuilder) -> tuple[Value, ...]:
     def attempt():
         return control_flow.lax_map(d, tuple(xs), row)
 
-    return tuple(grow.some(attempt, 6))
+    return tuple(d.attempt(attempt, 6))
 
 
 def nested(d: ProgramBuilder) -> tuple[Value, ...]:
     """A loop in a loop's body: scan in fori, fori in scan, a cumulative operation in a scan."""
-    kind = d.stream.weighted(
-        ("fori_in_scan", "scan_in_fori", "fori_in_fori", "prefix_in_scan", "fori_in_map"),
-        (4, 4, 3, 3, 3),
+    kind = d.stream.choose(
+        {
+            "fori_in_scan": 4,
+            "scan_in_fori": 4,
+            "fori_in_fori": 3,
+            "prefix_in_scan": 3,
+            "fori_in_map": 3,
+        }
     )
     x, n, shape = _sequence(d, most=20)
     w = like(d, shape)
@@ -506,7 +509,7 @@ def free(d: ProgramBuilder) -> tuple[Value, ...]:
     """A scan with two carries and one to three inputs, each carry squashed."""
     x, n, shape = _sequence(d, most=32)
     xs = [_seen(d, x)]
-    for _ in range(d.stream.weighted((0, 1, 2), (4, 4, 1))):
+    for _ in range(d.stream.choose({0: 4, 1: 4, 2: 1})):
         xs.append(grow.array(d, (n, *shape) if d.stream.chance(70) else (n,) + shape[-1:]))
     init = (start(d, shape, -1.0, 1.0), start(d, shape, -1.0, 1.0))
     crossed = d.stream.chance(60)

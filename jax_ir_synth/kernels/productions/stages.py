@@ -11,22 +11,21 @@ SIZES = (4, 8, 5, 6, 2, 10, 12, 16)
 
 
 def activation(d: ProgramBuilder, x: Value) -> Value:
-    return grow.some(
+    return d.attempt(
         lambda: d.apply(
-            d.stream.weighted(
-                (
-                    "tanh",
-                    "relu",
-                    "sigmoid",
-                    "gelu_tanh",
-                    "silu",
-                    "softplus",
-                    "sin",
-                    "elu",
-                    "leaky_relu",
-                    "log_sigmoid",
-                ),
-                (8, 6, 5, 4, 4, 3, 3, 2, 2, 1),
+            d.stream.choose(
+                {
+                    "tanh": 8,
+                    "relu": 6,
+                    "sigmoid": 5,
+                    "gelu_tanh": 4,
+                    "silu": 4,
+                    "softplus": 3,
+                    "sin": 3,
+                    "elu": 2,
+                    "leaky_relu": 2,
+                    "log_sigmoid": 1,
+                }
             ),
             x,
         )
@@ -56,7 +55,7 @@ def _dense(d: ProgramBuilder, x: Value) -> Value:
 def _normalised(d: ProgramBuilder, x: Value) -> Value:
     """Root-mean-square or layer normalisation with a gain, or a softmax used as weights."""
     axis = x.ndim - 1
-    kind = d.stream.weighted(("rms", "layer", "softmax", "max"), (4, 3, 3, 2))
+    kind = d.stream.choose({"rms": 4, "layer": 3, "softmax": 3, "max": 2})
     if kind == "softmax":
         weights = d.apply("softmax", x, axis=axis)
         return d.apply("mul", weights, _other(d, x))
@@ -96,7 +95,7 @@ def _gated(d: ProgramBuilder, x: Value) -> Value:
 
 def _chosen(d: ProgramBuilder, x: Value) -> Value:
     """One of two values, by a condition on each element or on the whole."""
-    kind = d.stream.weighted(("where", "cond", "mask"), (5, 4, 2))
+    kind = d.stream.choose({"where": 5, "cond": 4, "mask": 2})
     left, right = grow.one_unary(d, x), grow.with_literal(d, x)
     if kind == "where":
         return d.apply("where", grow.comparison(d, x), left, right)

@@ -459,25 +459,21 @@ def stacked_pair(s):
     return y, grow.one_binary(d, a, b)
 
 
-def _weighted(*pairs):
-    return tuple(rule for rule, _ in pairs), tuple(weight for _, weight in pairs)
-
-
-STARTS = _weighted(
-    (momentum, 4),
-    (adam, 6),
-    (rmsprop, 3),
-    (lion, 2),
-    (attention, 8),
-    (rotary, 4),
-    (feed_forward, 6),
-    (recurrent_cell, 4),
-    (embedding, 5),
-    (batch_norm, 4),
-    (stencil, 8),
-    (grid, 4),
-    (gaussian_head, 4),
-    (classifier, 4),
-    (similarity, 3),
-    (stacked_pair, 6),
-)
+STARTS = {
+    momentum: 4,
+    adam: 6,
+    rmsprop: 3,
+    lion: 2,
+    attention: 8,
+    rotary: 4,
+    feed_forward: 6,
+    recurrent_cell: 4,
+    embedding: 5,
+    batch_norm: 4,
+    stencil: 8,
+    grid: 4,
+    gaussian_head: 4,
+    classifier: 4,
+    similarity: 3,
+    stacked_pair: 6,
+}

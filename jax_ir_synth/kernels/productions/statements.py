@@ -38,7 +38,7 @@ from jax_ir_synth.kernels.productions.rearranging import (
 def _condition(s, x: Value) -> Value:
     """A mask of x's shape: by a threshold, positions, or two of them."""
     d, n = s.d, s.width
-    kind = d.stream.weighted(("value", "position", "both", "argument"), (5, 3, 4, 2))
+    kind = d.stream.choose({"value": 5, "position": 3, "both": 4, "argument": 2})
     if kind == "argument":
         return s.argument(x.shape if d.stream.chance(50) else (n,), 0, 1, "mask", "bool")
     value = grow.comparison(d, x)
@@ -52,7 +52,7 @@ def _condition(s, x: Value) -> Value:
     if kind == "position":
         return place
     return d.apply(
-        d.stream.weighted(("logical_and", "logical_or", "logical_xor"), (5, 5, 1)), value, place
+        d.stream.choose({"logical_and": 5, "logical_or": 5, "logical_xor": 1}), value, place
     )
 
 
@@ -115,7 +115,7 @@ def masked_scores(s):
             d.stream.choice((n - 1, n // 2, n * 3 // 4)),
         )
     f.named(mask, "keeps_some")
-    kind = d.stream.weighted(("softmax", "max", "min", "logsumexp", "mean"), (6, 3, 1, 2, 3))
+    kind = d.stream.choose({"softmax": 6, "max": 3, "min": 1, "logsumexp": 2, "mean": 3})
     if kind == "softmax":
         fill = d.stream.choice(
             (-math.inf, -1e9, -3.4028234663852886e38, -1e30)
@@ -208,7 +208,7 @@ def helped(s):
 
     def build(v):
         value = v
-        for _ in range(d.stream.weighted((1, 2, 3), (2, 5, 3))):
+        for _ in range(d.stream.choose({1: 2, 2: 5, 3: 3})):
             roll = d.stream.below(100)
             value = (
                 grow.one_unary(d, value)
@@ -306,44 +306,40 @@ def statistic(s):
     return std, d.apply("add", x, d.apply("mul", d.stream.choice((0.1, 0.5, 2.0)), std))
 
 
-def _weighted(*pairs):
-    return tuple(rule for rule, _ in pairs), tuple(weight for _, weight in pairs)
-
-
 # A rule takes the bench and gives the value (or values) that it made.
-RULES = _weighted(
-    (normalised, 9),
-    (activated, 5),
-    (function_of, 7),
-    (with_number, 5),
-    (combined, 7),
-    (gated, 4),
-    (residual, 5),
-    (mixed, 4),
-    (scaled, 3),
-    (linear, 5),
-    (gram, 4),
-    (column_mixed, 2),
-    (updated, 9),
-    (buffered, 4),
-    (window_updated, 2),
-    (row_updated, 2),
-    (shifted, 6),
-    (pieces, 6),
-    (grouped, 3),
-    (row_statistic, 5),
-    (positions_added, 5),
-    (reordered, 6),
-    (masked, 6),
-    (rows_kept, 2),
-    (masked_scores, 4),
-    (guarded, 2),
-    (clipped, 3),
-    (quantised, 3),
-    (helped, 6),
-    (helped_pair, 3),
-    (vectorised, 2),
-    (loss, 4),
-    (class_loss, 2),
-    (statistic, 4),
-)
+RULES = {
+    normalised: 9,
+    activated: 5,
+    function_of: 7,
+    with_number: 5,
+    combined: 7,
+    gated: 4,
+    residual: 5,
+    mixed: 4,
+    scaled: 3,
+    linear: 5,
+    gram: 4,
+    column_mixed: 2,
+    updated: 9,
+    buffered: 4,
+    window_updated: 2,
+    row_updated: 2,
+    shifted: 6,
+    pieces: 6,
+    grouped: 3,
+    row_statistic: 5,
+    positions_added: 5,
+    reordered: 6,
+    masked: 6,
+    rows_kept: 2,
+    masked_scores: 4,
+    guarded: 2,
+    clipped: 3,
+    quantised: 3,
+    helped: 6,
+    helped_pair: 3,
+    vectorised: 2,
+    loss: 4,
+    class_loss: 2,
+    statistic: 4,
+}

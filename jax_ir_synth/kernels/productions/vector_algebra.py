@@ -3,93 +3,98 @@
 import math
 
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions import grow, several
+from jax_ir_synth.kernels.productions import geometry, grow, several
 from jax_ir_synth.kernels.productions.idioms import describe, epsilon, named
 
 # ---------------------------------------------------------------- vectors from vectors
 
 
 def cross(s):
-    return s.geometry.cross(*s.two_vectors())
+    return geometry.cross(s, *geometry.two_vectors(s))
 
 
 def add(s):
-    return s.geometry.add(*s.two_vectors(), s.d.stream.choice(("add", "sub", "sub")))
+    return geometry.add(s, *geometry.two_vectors(s), s.d.stream.choice(("add", "sub", "sub")))
 
 
 def normalize(s):
-    return s.geometry.normalize(s.vector())
+    return geometry.normalize(s, geometry.vector(s))
 
 
 def midpoint(s):
     describe(s.d, "Midpoint of two points.")
-    return s.geometry.scale(s.geometry.add(*s.two_vectors()), 0.5)
+    return geometry.scale(s, geometry.add(s, *geometry.two_vectors(s)), 0.5)
 
 
 def interpolate(s):
-    a, b = s.two_vectors()
-    g = s.geometry
+    a, b = geometry.two_vectors(s)
     t = (
-        s.fresh_scalar(0.0, 1.0, "unit")
+        geometry.fresh_scalar(s, 0.0, 1.0, "unit")
         if s.d.stream.chance(60)
         else s.d.stream.choice((0.25, 0.3, 0.1, 0.75))
     )
     if s.d.stream.chance(50):
-        return g.add(a, g.scale(g.sub(b, a), t))
+        return geometry.add(s, a, geometry.scale(s, geometry.sub(s, b, a), t))
     rest = s.d.apply("sub", 1.0, t) if isinstance(t, Value) else round(1 - t, 3)
-    return g.add(g.scale(a, rest), g.scale(b, t))
+    return geometry.add(s, geometry.scale(s, a, rest), geometry.scale(s, b, t))
 
 
 def move(s):
     """Position plus velocity times a time step."""
-    x, v = s.two_vectors()
+    x, v = geometry.two_vectors(s)
     describe(s.d, "Moves points along their velocities.")
     step = (
         s.d.stream.choice((0.1, 0.01, 0.05, 0.5))
         if s.d.stream.chance(60)
-        else s.fresh_scalar(0.1, 1.0, "scalar")
+        else geometry.fresh_scalar(s, 0.1, 1.0, "scalar")
     )
-    return s.geometry.add(x, s.geometry.scale(v, step))
+    return geometry.add(s, x, geometry.scale(s, v, step))
 
 
 def scale(s):
-    g, v = s.geometry, s.vector()
+    v = geometry.vector(s)
     if s.d.stream.chance(35):
-        return g.scaled_by_some(v)
+        return geometry.scaled_by_some(s, v)
     if s.d.stream.chance(40):
-        return g.scale(v, s.fresh_scalar(0.5, 2.0, s.d.stream.choice(("mass", "radius", "scalar"))))
-    return g.scale(v, grow.tamed(s.d, s.scalar(), 30.0))
+        return geometry.scale(
+            s,
+            v,
+            geometry.fresh_scalar(s, 0.5, 2.0, s.d.stream.choice(("mass", "radius", "scalar"))),
+        )
+    return geometry.scale(s, v, grow.tamed(s.d, geometry.scalar(s), 30.0))
 
 
 def reflect(s):
-    v = s.vector()
+    v = geometry.vector(s)
     describe(s.d, "Mirrors vectors at a plane.")
-    return s.geometry.reflect(v, s.unit((v,)))
+    return geometry.reflect(s, v, geometry.unit(s, (v,)))
 
 
 def project(s):
-    u, n = s.two_vectors()
-    if s.d.stream.chance(50) and not s.geometry.is_unit(n):
-        n = s.geometry.normalize(n)
+    u, n = geometry.two_vectors(s)
+    if s.d.stream.chance(50) and not geometry.is_unit(s, n):
+        n = geometry.normalize(s, n)
     describe(s.d, "Projects one vector onto another.")
-    return s.geometry.project(u, n)
+    return geometry.project(s, u, n)
 
 
 def reject(s):
-    u = s.vector()
+    u = geometry.vector(s)
     describe(s.d, "The part of a vector that is orthogonal to a direction.")
-    return s.geometry.reject(u, s.unit((u,)))
+    return geometry.reject(s, u, geometry.unit(s, (u,)))
 
 
 def rotate(s):
-    v, g = s.vector(), s.geometry
-    kind = s.d.stream.weighted(("axis", "quaternion", "matrix", "z"), (3, 4, 3, 3))
+    v = geometry.vector(s)
+    kind = s.d.stream.choose({"axis": 3, "quaternion": 4, "matrix": 3, "z": 3})
     if kind == "axis":
         describe(s.d, "Rodrigues' rotation formula.")
-        return g.rotate_about(v, s.unit((v,)), s.fresh_scalar(-3.0, 3.0, "angle"))
+        return geometry.rotate_about(
+            s, v, geometry.unit(s, (v,)), geometry.fresh_scalar(s, -3.0, 3.0, "angle")
+        )
     if kind == "z":
-        return g.rotate_about_z(v, s.fresh_scalar(-3.0, 3.0, "angle"))
-    shape = s.batch if s.d.stream.chance(50) else ()
+        return geometry.rotate_about_z(s, v, geometry.fresh_scalar(s, -3.0, 3.0, "angle"))
+    shape = s.shape if s.d.stream.chance(50) else ()
     if kind == "quaternion":
         q = s.d.argument((*shape, 4), -1.0, 1.0, role="quaternion")
         unit = s.d.stream.chance(50)
@@ -97,13 +102,13 @@ def rotate(s):
         if unit:
             norm = s.d.apply("norm", q, axis=-1, keepdims=True)
             q = s.d.claim("div", -1, 1, q, s.d.apply("add", norm, epsilon(s.d)))
-        return g.rotate_by_quaternion(v, q, unit)
-    return g.rotate_by_matrix(v, s.d.argument((*shape, 3, 3), -1.0, 1.0, role="rotation"))
+        return geometry.rotate_by_quaternion(s, v, q, unit)
+    return geometry.rotate_by_matrix(s, v, s.d.argument((*shape, 3, 3), -1.0, 1.0, role="rotation"))
 
 
 def components_changed(s):
     """The components apart, worked on, and stacked again."""
-    d, v = s.d, s.vector()
+    d, v = s.d, geometry.vector(s)
     x, y, z = (several.components if d.stream.chance(55) else several.unstack)(d, v, -1)
     for i, part in enumerate((x, y, z)):
         part.role = f"comp{i}"
@@ -116,39 +121,39 @@ def components_changed(s):
         parts[2] = grow.with_literal(d, grow.one_binary(d, z, x))
     if len({p.shape for p in parts}) != 1:
         raise Rejected("components of different shapes")
-    return s.geometry.note(d.apply("stack", *d.stream.shuffled(parts), axis=-1))
+    return geometry.note(s, d.apply("stack", *d.stream.shuffled(parts), axis=-1))
 
 
 def squashed(s):
     """A function of each component."""
-    return s.geometry.note(grow.one_unary(s.d, s.vector()))
+    return geometry.note(s, grow.one_unary(s.d, geometry.vector(s)))
 
 
 def clamped(s):
     """A vector shortened to a largest length."""
-    d, v = s.d, s.vector()
-    n = s.geometry.length(v, keepdims=True)
+    d, v = s.d, geometry.vector(s)
+    n = geometry.length(s, v, keepdims=True)
     most = d.stream.choice((1.0, 0.5, 2.0, 1.5))
     factor = d.claim(
         "minimum", 0.1, 1.0, d.claim("div", 0.0, 1e3, most, d.apply("add", n, epsilon(d))), 1.0
     )
     describe(d, "Clips vectors to a largest length.")
-    return s.geometry.same(d.apply("mul", v, factor), v, unit=False)
+    return geometry.same(s, d.apply("mul", v, factor), v, unit=False)
 
 
 def facing(s):
     """A normal turned towards the viewer."""
-    n, v = s.two_vectors()
+    n, v = geometry.two_vectors(s)
     d = s.d
-    cosine = s.geometry.dot(n, v, keepdims=True)
+    cosine = geometry.dot(s, n, v, keepdims=True)
     flipped = d.apply("where", d.apply("less", cosine, 0.0), d.apply("neg", n), n)
     describe(d, "Turns normals to face the viewer.")
-    return s.geometry.same(flipped, n)
+    return geometry.same(s, flipped, n)
 
 
 def moved_to_centre(s):
     """Points about their mean."""
-    v = s.vector()
+    v = geometry.vector(s)
     if v.ndim < 2:
         raise Rejected("points are wanted")
     mean = (
@@ -156,7 +161,7 @@ def moved_to_centre(s):
         if s.d.stream.chance(60)
         else s.d.apply("mean", v, axis=0, keepdims=True)
     )
-    y = s.geometry.note(named(s.d.apply("sub", v, mean), "centered"))
+    y = geometry.note(s, named(s.d.apply("sub", v, mean), "centered"))
     y.centred = True
     return y
 
@@ -165,13 +170,13 @@ def moved_to_centre(s):
 
 
 def spring(s):
-    a, b = s.two_vectors()
-    g, d = s.geometry, s.d
-    delta = named(g.sub(b, a), "diff")
-    dist = g._length(delta, keepdims=True)
+    a, b = geometry.two_vectors(s)
+    d = s.d
+    delta = named(geometry.sub(s, b, a), "diff")
+    dist = geometry._length(s, delta, keepdims=True)
     rest = d.stream.choice((1.0, 0.5, 0.8, 1.5))
     k = (
-        s.fresh_scalar(0.5, 2.0, "scalar")
+        geometry.fresh_scalar(s, 0.5, 2.0, "scalar")
         if d.stream.chance(45)
         else d.stream.choice((2.0, 10.0, 0.5, 1.5))
     )
@@ -180,13 +185,13 @@ def spring(s):
     stretch = d.apply("mul", k, d.apply("sub", dist, rest))
     direction = d.claim("div", -1, 1, delta, d.apply("add", dist, epsilon(d)))
     describe(d, "Force of a spring between two points.")
-    return g.note(named(d.apply("mul", stretch, direction), "force"))
+    return geometry.note(s, named(d.apply("mul", stretch, direction), "force"))
 
 
 def gravity(s):
-    a, b = s.two_vectors()
-    g, d = s.geometry, s.d
-    delta = named(g.sub(b, a), "diff")
+    a, b = geometry.two_vectors(s)
+    d = s.d
+    delta = named(geometry.sub(s, b, a), "diff")
     soft = d.stream.choice((0.1, 0.01, 0.05, 0.25, 1.0))
     r2 = d.apply("add", d.apply("sum", d.apply("square", delta), axis=-1, keepdims=True), soft)
     if d.stream.chance(50):
@@ -211,11 +216,11 @@ def gravity(s):
         )
     describe(d, "Softened gravity between points.")
     if d.stream.chance(50):
-        return g.scale(g.note(pull), s.fresh_scalar(0.5, 2.0, "mass"))
-    return g.note(named(pull, "force"))
+        return geometry.scale(s, geometry.note(s, pull), geometry.fresh_scalar(s, 0.5, 2.0, "mass"))
+    return geometry.note(s, named(pull, "force"))
 
 
 def drag(s):
     """A force less a velocity's share."""
-    f, v = s.two_vectors()
-    return s.geometry.sub(f, s.geometry.scale(v, s.d.stream.choice((0.1, 0.5, 0.2, 0.05))))
+    f, v = geometry.two_vectors(s)
+    return geometry.sub(s, f, geometry.scale(s, v, s.d.stream.choice((0.1, 0.5, 0.2, 0.05))))

@@ -3,32 +3,32 @@
 import math
 
 from jax_ir_synth.kernels.builder.values import Rejected
-from jax_ir_synth.kernels.productions import grow, several
+from jax_ir_synth.kernels.productions import geometry, grow, several
 from jax_ir_synth.kernels.productions.idioms import describe, epsilon, gaussian, named
 
 # ---------------------------------------------------------------- numbers from vectors
 
 
 def dot(s):
-    return s.geometry.dot(*s.two_vectors())
+    return geometry.dot(s, *geometry.two_vectors(s))
 
 
 def length(s):
-    return s.geometry.length(s.vector())
+    return geometry.length(s, geometry.vector(s))
 
 
 def length_squared(s):
-    return s.geometry.length_squared(s.vector())
+    return geometry.length_squared(s, geometry.vector(s))
 
 
 def distance(s):
-    return s.geometry.length(s.geometry.sub(*s.two_vectors()))
+    return geometry.length(s, geometry.sub(s, *geometry.two_vectors(s)))
 
 
 def falloff(s):
     """A function that falls with the squared distance."""
     d = s.d
-    r2 = s.geometry.length_squared(s.geometry.sub(*s.two_vectors()))
+    r2 = geometry.length_squared(s, geometry.sub(s, *geometry.two_vectors(s)))
     kind = d.stream.below(3)
     if kind == 0:
         return d.apply("exp", d.apply("mul", grow.literal(d) * -0.25, grow.tamed(d, r2, 12.0)))
@@ -37,20 +37,20 @@ def falloff(s):
 
 
 def triple(s):
-    a, b = s.two_vectors()
+    a, b = geometry.two_vectors(s)
     describe(s.d, "Scalar triple product.")
-    return s.geometry.dot(s.vector((a, b)), s.geometry.cross(a, b))
+    return geometry.dot(s, geometry.vector(s, (a, b)), geometry.cross(s, a, b))
 
 
 def cosine(s):
     """The cosine of the angle between two vectors, or the angle."""
-    d, g = s.d, s.geometry
-    a, b = s.two_vectors()
+    d = s.d
+    a, b = geometry.two_vectors(s)
     if d.stream.chance(35):
-        a, b = g.normalize_both(a, b)
+        a, b = geometry.normalize_both(s, a, b)
     else:
-        a, b = (v if g.is_unit(v) else g.normalize(v) for v in (a, b))
-    c = g.dot(a, b)
+        a, b = (v if geometry.is_unit(s, v) else geometry.normalize(s, v) for v in (a, b))
+    c = geometry.dot(s, a, b)
     if d.stream.chance(50):
         return c
     describe(d, "Angle between two vectors.")
@@ -63,32 +63,34 @@ def cosine(s):
 
 def angle_by_tangent(s):
     """atan2(|a × b|, a · b)."""
-    d, g = s.d, s.geometry
-    a, b = s.two_vectors()
-    sine = g._length(g.cross(a, b))
+    d = s.d
+    a, b = geometry.two_vectors(s)
+    sine = geometry._length(s, geometry.cross(s, a, b))
     describe(d, "Angle between two vectors by the two-argument arctangent.")
-    return named(d.claim("arctan2", 0.0, math.pi, sine, g.dot(a, b)), "angle")
+    return named(d.claim("arctan2", 0.0, math.pi, sine, geometry.dot(s, a, b)), "angle")
 
 
 def area(s):
     """Area of a triangle."""
-    a, b = s.two_vectors()
-    g, c = s.geometry, s.vector((a, b))
-    normal = g.cross(g.sub(b, a), g.sub(c, a))
+    a, b = geometry.two_vectors(s)
+    c = geometry.vector(s, (a, b))
+    normal = geometry.cross(s, geometry.sub(s, b, a), geometry.sub(s, c, a))
     describe(s.d, "Area of triangles.")
-    return s.d.apply("mul", 0.5, g._length(normal))
+    return s.d.apply("mul", 0.5, geometry._length(s, normal))
 
 
 def triangle_normal(s):
-    a, b = s.two_vectors()
-    g, c = s.geometry, s.vector((a, b))
+    a, b = geometry.two_vectors(s)
+    c = geometry.vector(s, (a, b))
     describe(s.d, "Unit normals of triangles.")
-    return g.normalize(named(g.cross(g.sub(b, a), g.sub(c, a)), "direction"))
+    return geometry.normalize(
+        s, named(geometry.cross(s, geometry.sub(s, b, a), geometry.sub(s, c, a)), "direction")
+    )
 
 
 def coordinates(s):
     """Spherical or cylindrical coordinates, or a polynomial of the components."""
-    d, v = s.d, s.vector()
+    d, v = s.d, geometry.vector(s)
     x, y, z = (several.components if d.stream.chance(60) else several.unstack)(d, v, -1)
     for i, part in enumerate((x, y, z)):
         part.role = f"comp{i}"
@@ -105,9 +107,9 @@ def coordinates(s):
 
 def sphere(s):
     """Signed distance to a sphere."""
-    dist = s.geometry.length(s.geometry.sub(*s.two_vectors()))
+    dist = geometry.length(s, geometry.sub(s, *geometry.two_vectors(s)))
     radius = (
-        s.fresh_scalar(0.5, 1.5, "radius")
+        geometry.fresh_scalar(s, 0.5, 1.5, "radius")
         if s.d.stream.chance(60)
         else s.d.stream.choice((1.0, 0.5, 0.75))
     )
@@ -117,17 +119,19 @@ def sphere(s):
 
 def plane(s):
     """Signed distance to a plane."""
-    p = s.vector()
+    p = geometry.vector(s)
     describe(s.d, "Signed distance to a plane.")
-    height = s.geometry.dot(p, s.unit((p,)))
+    height = geometry.dot(s, p, geometry.unit(s, (p,)))
     return s.d.apply(
-        "add", height, s.fresh_scalar(-1.0, 1.0, "offset") if s.d.stream.chance(50) else 0.5
+        "add",
+        height,
+        geometry.fresh_scalar(s, -1.0, 1.0, "offset") if s.d.stream.chance(50) else 0.5,
     )
 
 
 def box(s):
     """Signed distance to a box."""
-    d, p = s.d, s.vector()
+    d, p = s.d, geometry.vector(s)
     side = d.stream.choice((0.5, 0.75, 0.3, 0.6))
     q = d.apply("sub", d.apply("abs", p), side)
     squares = d.apply("sum", d.apply("square", d.apply("maximum", q, 0.0)), axis=-1)
@@ -141,27 +145,27 @@ def box(s):
 
 def capsule(s):
     """Signed distance to a capsule."""
-    d, g = s.d, s.geometry
-    a, b = s.two_vectors()
-    p = s.vector((a, b))
-    pa, ba = g.sub(p, a), g.sub(b, a)
+    d = s.d
+    a, b = geometry.two_vectors(s)
+    p = geometry.vector(s, (a, b))
+    pa, ba = geometry.sub(s, p, a), geometry.sub(s, b, a)
     ratio = d.claim(
         "div",
         -100,
         100,
-        g.dot(pa, ba, keepdims=True),
-        d.apply("add", g.length_squared(ba, keepdims=True), 0.01),
+        geometry.dot(s, pa, ba, keepdims=True),
+        d.apply("add", geometry.length_squared(s, ba, keepdims=True), 0.01),
     )
     h = d.claim("clip", 0.0, 1.0, ratio, 0.0, 1.0)
     rest = d.apply("sub", pa, d.apply("mul", h, ba))
     describe(d, "Signed distance to a capsule.")
-    return d.apply("sub", g._length(rest), d.stream.choice((0.1, 0.25, 0.5)))
+    return d.apply("sub", geometry._length(s, rest), d.stream.choice((0.1, 0.25, 0.5)))
 
 
 def lambert(s):
     """Diffuse shading."""
-    n = s.unit()
-    cosine = s.geometry.dot(n, s.unit((n,)))
+    n = geometry.unit(s)
+    cosine = geometry.dot(s, n, geometry.unit(s, (n,)))
     describe(s.d, "Lambertian shading.")
     lit = (
         s.d.apply("maximum", cosine, 0.0)
@@ -177,10 +181,10 @@ def lambert(s):
 
 def phong(s):
     """Specular shading: the reflected light against the view."""
-    d, g = s.d, s.geometry
-    light = s.unit()
-    mirrored = g.reflect(light, s.unit((light,)))
-    c = g.dot(mirrored, s.unit((light,)))
+    d = s.d
+    light = geometry.unit(s)
+    mirrored = geometry.reflect(s, light, geometry.unit(s, (light,)))
+    c = geometry.dot(s, mirrored, geometry.unit(s, (light,)))
     describe(d, "Phong highlight.")
     c = (
         d.apply("maximum", c, d.stream.choice((0.1, 0.01, 0.05)))
@@ -198,11 +202,15 @@ def phong(s):
 
 def ray_sphere(s):
     """Half of the discriminant of a ray and a sphere, or where the ray enters it."""
-    d, g = s.d, s.geometry
-    origin, center = s.two_vectors()
-    oc = g.sub(origin, center)
-    b = g.dot(oc, s.unit((origin, center)))
-    c = d.apply("sub", g.length_squared(oc), d.apply("square", s.fresh_scalar(0.5, 2.0, "radius")))
+    d = s.d
+    origin, center = geometry.two_vectors(s)
+    oc = geometry.sub(s, origin, center)
+    b = geometry.dot(s, oc, geometry.unit(s, (origin, center)))
+    c = d.apply(
+        "sub",
+        geometry.length_squared(s, oc),
+        d.apply("square", geometry.fresh_scalar(s, 0.5, 2.0, "radius")),
+    )
     disc = d.apply("sub", d.apply("square", b), c)
     describe(d, "Intersection of rays with a sphere.")
     if d.stream.chance(40):
@@ -214,7 +222,7 @@ def ray_sphere(s):
 
 def lennard_jones(s):
     d = s.d
-    r2 = s.geometry.length_squared(s.geometry.sub(*s.two_vectors()))
+    r2 = geometry.length_squared(s, geometry.sub(s, *geometry.two_vectors(s)))
     least = d.stream.choice((0.64, 0.8, 1.0))
     ratio = d.apply("div", s.d.stream.choice((1.0, 0.81, 1.2)), d.apply("maximum", r2, least))
     sixth = d.apply("cube", ratio)
@@ -223,39 +231,43 @@ def lennard_jones(s):
 
 
 def kinetic(s):
-    m = s.fresh_scalar(0.5, 2.0, "mass")
+    m = geometry.fresh_scalar(s, 0.5, 2.0, "mass")
     describe(s.d, "Kinetic energy.")
     half = s.d.apply("mul", 0.5, m)
-    return named(s.d.apply("mul", half, s.geometry.length_squared(s.vector())), "energy")
+    return named(s.d.apply("mul", half, geometry.length_squared(s, geometry.vector(s))), "energy")
 
 
 def dihedral(s):
     """The dihedral angle of four points, or its cosine."""
-    d, g = s.d, s.geometry
-    p0, p1 = s.two_vectors()
-    p2 = s.vector((p0, p1))
-    p3 = s.vector((p0, p1, p2))
-    b1, b2, b3 = g.sub(p1, p0), g.sub(p2, p1), g.sub(p3, p2)
-    n1, n2 = g.cross(b1, b2), g.cross(b2, b3)
-    x = g.dot(n1, n2)
-    y = g.dot(d_cross(g, n1, g.normalize(b2)), n2)
+    d = s.d
+    p0, p1 = geometry.two_vectors(s)
+    p2 = geometry.vector(s, (p0, p1))
+    p3 = geometry.vector(s, (p0, p1, p2))
+    b1, b2, b3 = geometry.sub(s, p1, p0), geometry.sub(s, p2, p1), geometry.sub(s, p3, p2)
+    n1, n2 = geometry.cross(s, b1, b2), geometry.cross(s, b2, b3)
+    x = geometry.dot(s, n1, n2)
+    y = geometry.dot(s, _crossed(s, n1, geometry.normalize(s, b2)), n2)
     describe(d, "Dihedral angle of four points.")
     return named(d.claim("arctan2", -math.pi, math.pi, y, x), "angle")
 
 
-def d_cross(g, u, w):
+def _crossed(s, u, w):
     """A cross product whose later use the caller vouches for."""
-    return g.note(g.d.apply("cross", u, w))
+    return geometry.note(s, s.d.apply("cross", u, w))
 
 
 def barycentric(s):
     """One barycentric coordinate of a point in a triangle."""
-    d, g = s.d, s.geometry
-    a, b = s.two_vectors()
-    p = s.vector((a, b))
+    d = s.d
+    a, b = geometry.two_vectors(s)
+    p = geometry.vector(s, (a, b))
     v0, v1, v2 = b, a, p
-    d00, d01, d11 = g.length_squared(v0), g.dot(v0, v1), g.length_squared(v1)
-    d20, d21 = g.dot(v2, v0), g.dot(v2, v1)
+    d00, d01, d11 = (
+        geometry.length_squared(s, v0),
+        geometry.dot(s, v0, v1),
+        geometry.length_squared(s, v1),
+    )
+    d20, d21 = geometry.dot(s, v2, v0), geometry.dot(s, v2, v1)
     minor = d.claim(
         "sub", 0.0, d00.high * d11.high, d.apply("mul", d00, d11), d.apply("square", d01)
     )
@@ -268,19 +280,19 @@ def barycentric(s):
 
 
 def function_of(s):
-    return grow.one_unary(s.d, s.scalar())
+    return grow.one_unary(s.d, geometry.scalar(s))
 
 
 def with_number(s):
-    return grow.with_literal(s.d, s.scalar())
+    return grow.with_literal(s.d, geometry.scalar(s))
 
 
 def bell(s):
-    return gaussian(s.d, s.scalar(), s.d.stream.choice((0.5, 1.5, 2.0, None)))
+    return gaussian(s.d, geometry.scalar(s), s.d.stream.choice((0.5, 1.5, 2.0, None)))
 
 
 def together(s):
-    a, b = s.scalar(), s.scalar()
+    a, b = geometry.scalar(s), geometry.scalar(s)
     if a is b:
         raise Rejected("the same number twice")
     return grow.one_binary(s.d, a, b)

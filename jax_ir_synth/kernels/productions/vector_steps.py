@@ -1,7 +1,7 @@
 """The steps of category `vector`: what geometry, mechanics and graphics do with vectors."""
 
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions import grow
+from jax_ir_synth.kernels.productions import geometry, grow
 from jax_ir_synth.kernels.productions.idioms import describe, named
 from jax_ir_synth.kernels.productions.vector_algebra import (
     add,
@@ -57,14 +57,14 @@ from jax_ir_synth.kernels.productions.vector_measures import (
 
 
 def _points(s) -> Value:
-    v = s.vector()
+    v = geometry.vector(s)
     if v.ndim < 2:
         raise Rejected("points are wanted")
     return v
 
 
 def _of_mass(s) -> tuple[Value, Value]:
-    m = s.d.argument(s.batch, 0.5, 2.0, role="mass")
+    m = s.d.argument(s.shape, 0.5, 2.0, role="mass")
     column = s.d.apply("expand_dims", m, axis=-1)
     return m, column
 
@@ -77,20 +77,20 @@ def centre_of_mass(s):
     com = d.claim("div", x.low, x.high, weighted, d.apply("sum", m), typical=x.samples * 0.5)
     if d.stream.chance(40):
         away = d.apply("sub", x, com)
-        return s.geometry.note(away)
-    return s.geometry.note(com)
+        return geometry.note(s, away)
+    return geometry.note(s, com)
 
 
 def angular_momentum(s):
     d, x = s.d, _points(s)
-    spin = s.geometry.cross(x, s.vector((x,)))
+    spin = geometry.cross(s, x, geometry.vector(s, (x,)))
     _, column = _of_mass(s)
     describe(d, "Total angular momentum.")
     each = d.apply("mul", column, spin)
     return (
-        s.geometry.note(d.apply("sum", each, axis=0))
+        geometry.note(s, d.apply("sum", each, axis=0))
         if d.stream.chance(70)
-        else s.geometry.note(each)
+        else geometry.note(s, each)
     )
 
 
@@ -110,12 +110,12 @@ def covariance(s):
 def gathered(s):
     """A mean or a sum over the points."""
     v = s.d.stream.choice(
-        [v for v in s.pending if v.ndim and v.shape[0] == s.batch[0]] or [_points(s)]
+        [v for v in s.pending if v.ndim and v.shape[0] == s.shape[0]] or [_points(s)]
     )
     if v.centred:
         raise Rejected("a sum that vanishes")
-    y = s.d.apply(s.d.stream.weighted(("mean", "sum", "max"), (5, 4, 1)), v, axis=0)
-    return s.geometry.note(y) if s.is_vector(v) else y
+    y = s.d.apply(s.d.stream.choose({"mean": 5, "sum": 4, "max": 1}), v, axis=0)
+    return geometry.note(s, y) if geometry.is_vector(s, v) else y
 
 
 def _displacements(s) -> tuple[Value, Value]:
@@ -161,70 +161,66 @@ def pair_forces(s):
     )
     force = named(d.apply("sum", d.apply("mul", delta, weight), axis=1), "force")
     describe(d, "Accelerations by forces between all pairs.")
-    return s.geometry.note(d.apply("div", force, _of_mass(s)[1]))
-
-
-def _weighted(*pairs):
-    return tuple(rule for rule, _ in pairs), tuple(weight for _, weight in pairs)
+    return geometry.note(s, d.apply("div", force, _of_mass(s)[1]))
 
 
 # A rule takes the scene and gives the value (or values) that it made.
-RULES = _weighted(
-    (cross, 5),
-    (add, 6),
-    (normalize, 4),
-    (midpoint, 1),
-    (interpolate, 3),
-    (move, 3),
-    (scale, 5),
-    (reflect, 3),
-    (project, 3),
-    (reject, 3),
-    (rotate, 9),
-    (components_changed, 3),
-    (squashed, 3),
-    (clamped, 2),
-    (facing, 1),
-    (moved_to_centre, 2),
-    (spring, 3),
-    (gravity, 3),
-    (drag, 1),
-    (dot, 6),
-    (length, 4),
-    (length_squared, 3),
-    (distance, 4),
-    (falloff, 3),
-    (triple, 3),
-    (cosine, 4),
-    (angle_by_tangent, 1),
-    (area, 2),
-    (triangle_normal, 2),
-    (coordinates, 4),
-    (sphere, 2),
-    (plane, 2),
-    (box, 2),
-    (capsule, 2),
-    (lambert, 2),
-    (phong, 2),
-    (ray_sphere, 2),
-    (lennard_jones, 2),
-    (kinetic, 2),
-    (dihedral, 1),
-    (barycentric, 1),
-    (function_of, 8),
-    (with_number, 4),
-    (bell, 1),
-    (together, 4),
-    (centre_of_mass, 1),
-    (angular_momentum, 1),
-    (pair_energy, 1),
-    (pair_forces, 1),
-)
-GATHERING = _weighted(
-    (gathered, 8),
-    (centre_of_mass, 3),
-    (angular_momentum, 2),
-    (covariance, 2),
-    (pair_energy, 3),
-    (pair_forces, 2),
-)
+RULES = {
+    cross: 5,
+    add: 6,
+    normalize: 4,
+    midpoint: 1,
+    interpolate: 3,
+    move: 3,
+    scale: 5,
+    reflect: 3,
+    project: 3,
+    reject: 3,
+    rotate: 9,
+    components_changed: 3,
+    squashed: 3,
+    clamped: 2,
+    facing: 1,
+    moved_to_centre: 2,
+    spring: 3,
+    gravity: 3,
+    drag: 1,
+    dot: 6,
+    length: 4,
+    length_squared: 3,
+    distance: 4,
+    falloff: 3,
+    triple: 3,
+    cosine: 4,
+    angle_by_tangent: 1,
+    area: 2,
+    triangle_normal: 2,
+    coordinates: 4,
+    sphere: 2,
+    plane: 2,
+    box: 2,
+    capsule: 2,
+    lambert: 2,
+    phong: 2,
+    ray_sphere: 2,
+    lennard_jones: 2,
+    kinetic: 2,
+    dihedral: 1,
+    barycentric: 1,
+    function_of: 8,
+    with_number: 4,
+    bell: 1,
+    together: 4,
+    centre_of_mass: 1,
+    angular_momentum: 1,
+    pair_energy: 1,
+    pair_forces: 1,
+}
+GATHERING = {
+    gathered: 8,
+    centre_of_mass: 3,
+    angular_momentum: 2,
+    covariance: 2,
+    pair_energy: 3,
+    pair_forces: 2,
+}
