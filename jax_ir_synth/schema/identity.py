@@ -47,5 +47,7 @@ def hash_program(forward: str, backward: str) -> str:
     Returns:
       32 hex digits.
     """
+    # 128 bits: among n programs, two share a hash by chance with a probability of about
+    # n**2 / 2**129, which is 1.5e-23 for the largest count of 10**8.
     text = canonicalize_module(forward) + "\n\n" + canonicalize_module(backward)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

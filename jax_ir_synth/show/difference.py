@@ -10,7 +10,8 @@ CONTEXT = 3
 # The lines of a larger block aren't compared in pairs, because that wouldn't help a reader.
 _MAX_PAIRED = 60
 _WORDS = re.compile(r"\w+|\s+|[^\w\s]")
-# A pair of lines with a lower similarity ratio isn't one line that changed.
+# A pair of lines with a lower similarity isn't one line that changed. The similarity is 2 M / T: M
+# words match, of T words in both lines.
 _ALIKE = 0.5
 
 
