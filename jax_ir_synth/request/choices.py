@@ -33,10 +33,18 @@ def _all_allowed(names: Sequence[object], allowed: Collection[str]) -> bool:
 
 
 def pack_names(names: Sequence[str]) -> str | tuple[str, ...] | None:
-    """Store names as a request does: None for no name, a string for one, else a tuple."""
+    """Store names as a request does: None for no name, a string for one, else a tuple.
+
+    Args:
+      names: Names in the order given.
+    """
     return tuple(names) if len(names) > 1 else next(iter(names), None)
 
 
 def unpack_names(value: str | Sequence[str] | None) -> tuple[str, ...]:
-    """List the names in a value that `pack_names` returned."""
+    """List the names in a value that `pack_names` returned.
+
+    Args:
+      value: None, a name, or a sequence of names.
+    """
     return (value,) if isinstance(value, str) else tuple(value or ())

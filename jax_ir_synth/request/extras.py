@@ -37,7 +37,11 @@ def describe(what: str, package: str, extra: str) -> str:
 
 
 def is_missing(module: str) -> bool:
-    """Check whether a module is missing, by its full name. Only its parents are imported."""
+    """Check whether a module is missing, by its full name. Only its parents are imported.
+
+    Args:
+      module: The full name of a module.
+    """
     try:
         return importlib.util.find_spec(module) is None
     except (ModuleNotFoundError, ValueError):

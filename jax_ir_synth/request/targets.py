@@ -160,7 +160,11 @@ def select_relevant(
 
 
 def resolve_targets(value: str | Sequence[str] | None) -> dict[str, Target]:
-    """Map each platform to its target, which is the one in `value` or else the default."""
+    """Map each platform to its target, which is the one in `value` or else the default.
+
+    Args:
+      value: The target of a request: None, a name, or a sequence of names.
+    """
     return {
         **{platform: TARGETS[name] for platform, name in DEFAULTS.items()},
         **{TARGETS[name].platform: TARGETS[name] for name in choices.unpack_names(value)},

@@ -40,7 +40,11 @@ class IrSection(NamedTuple):
 
 
 def clean_module(module: str) -> str:
-    """Remove blank space from the end of each line of a module, and around its text."""
+    """Remove blank space from the end of each line of a module, and around its text.
+
+    Args:
+      module: The text of a module.
+    """
     return "\n".join(line.rstrip() for line in module.strip().split("\n"))
 
 
@@ -66,6 +70,9 @@ def _write_section(section: IrSection) -> str:
 
 def read_sections(text: str) -> list[IrSection]:
     """Parse the text of an IR column. This is the inverse of `write_sections`.
+
+    Args:
+      text: The text of the column.
 
     Raises:
       ValueError: The text is no IR column.

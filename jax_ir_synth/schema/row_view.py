@@ -97,6 +97,10 @@ class RowView:
 
 
 def digest(text: str) -> bytes:
-    """Hash a text to 16 bytes, so that many texts can be compared in little memory."""
+    """Hash a text to 16 bytes, so that many texts can be compared in little memory.
+
+    Args:
+      text: Any text.
+    """
     # 128 bits make a collision by chance as improbable as for `identity.hash_program`.
     return hashlib.blake2b(text.encode(), digest_size=16).digest()

@@ -54,7 +54,11 @@ THEME = ANSISyntaxTheme(
 
 @functools.cache
 def get_lexer(language: str) -> Lexer:
-    """Return the lexer of a language. For an unknown one, the lexer leaves all text plain."""
+    """Return the lexer of a language. For an unknown one, the lexer leaves all text plain.
+
+    Args:
+      language: A key of `lexicon.LEXICON`.
+    """
     options = {"stripnl": False, "ensurenl": False}
     if language == "python":
         # The lexer of Pygments is more exact than the few rules of the page.

@@ -104,6 +104,9 @@ def encode_data(data: dict[str, Any]) -> str:
     """Encode data for the page, as compressed JSON in base64.
 
     No text in a row can then end the element that holds the data, and the page is a tenth as large.
+
+    Args:
+      data: What `collect_page_data` has returned.
     """
     text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()

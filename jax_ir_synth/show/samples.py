@@ -18,6 +18,9 @@ OFTEN = 0.1
 def get_file_name(category: str) -> str:
     """Return the file name of a category's sample.
 
+    Args:
+      category: The name of a category.
+
     Raises:
       ValueError: There is no such category.
     """
@@ -28,6 +31,9 @@ def get_file_name(category: str) -> str:
 
 def require_columns(row: dict[str, Any]) -> dict[str, Any]:
     """Return the row, after a check that it has all columns.
+
+    Args:
+      row: A row.
 
     Raises:
       ValueError: A column is missing.
@@ -69,7 +75,11 @@ class Chooser:
         self._best: dict[str, dict[bool, tuple[tuple[bool, int, int], RowView]]] = {}
 
     def add(self, view: RowView) -> None:
-        """Add a row."""
+        """Add a row.
+
+        Args:
+          view: The row.
+        """
         number, category = view.row["id"], view.category
         self._first[category] = min(number, self._first.get(category, number))
         self._counts.setdefault(category, [0, 0])[view.differs] += 1

@@ -143,27 +143,47 @@ def audit(rows: Iterable[Mapping[str, Any] | RowView]) -> list[Fault]:
 
 
 def find_inconsistent(rows: Iterable[Mapping[str, Any] | RowView]) -> list[Fault]:
-    """Run `verify.consistency.ConsistencyCheck`. The other checks need rows that pass it."""
+    """Run `verify.consistency.ConsistencyCheck`. The other checks need rows that pass it.
+
+    Args:
+      rows: Rows in any order, see `audit`.
+    """
     return _run_check("inconsistent", ConsistencyCheck(), rows)
 
 
 def find_too_long(rows: Iterable[Mapping[str, Any] | RowView]) -> list[Fault]:
-    """Run the check `TooLong`."""
+    """Run the check `TooLong`.
+
+    Args:
+      rows: Rows in any order, see `audit`.
+    """
     return _run_check("too_long", TooLong(), rows)
 
 
 def find_duplicates(rows: Iterable[Mapping[str, Any] | RowView]) -> list[Fault]:
-    """Run the check `Duplicates`."""
+    """Run the check `Duplicates`.
+
+    Args:
+      rows: Rows in any order, see `audit`.
+    """
     return _run_check("duplicates", Duplicates(), rows)
 
 
 def find_leaks(rows: Iterable[Mapping[str, Any] | RowView]) -> list[Fault]:
-    """Run the check `Leaks`."""
+    """Run the check `Leaks`.
+
+    Args:
+      rows: Rows in any order, see `audit`.
+    """
     return _run_check("leaks", Leaks(), rows)
 
 
 def find_category_mismatches(rows: Iterable[Mapping[str, Any] | RowView]) -> list[Fault]:
-    """Run the check `CategoryMismatch`."""
+    """Run the check `CategoryMismatch`.
+
+    Args:
+      rows: Rows in any order, see `audit`.
+    """
     return _run_check("category_mismatch", CategoryMismatch(), rows)
 
 

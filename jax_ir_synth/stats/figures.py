@@ -43,7 +43,11 @@ class Figures:
         self._ranks: Counter[int] = Counter()
 
     def add(self, view: RowView) -> None:
-        """Add a row. An inconsistent row is counted only as a fault."""
+        """Add a row. An inconsistent row is counted only as a fault.
+
+        Args:
+          view: The row.
+        """
         faults = self._audit(view)
         self._found.update(fault.check for fault in faults)
         self._faults += faults[: FAULTS_KEPT - len(self._faults)]

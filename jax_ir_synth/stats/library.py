@@ -21,7 +21,11 @@ def select_functions(names: Iterable[str]) -> frozenset[str]:
 
 
 def count_by_library(names: Iterable[str]) -> dict[str, int]:
-    """Count the dotted names in each library. Its submodules belong to it."""
+    """Count the dotted names in each library. Its submodules belong to it.
+
+    Args:
+      names: Names of functions, as `select_functions` returns them.
+    """
     counts = Counter(
         next(library for library in LIBRARIES if f"{name}.".startswith(f"{library}."))
         for name in names

@@ -179,6 +179,11 @@ def _print_names(summary: Mapping[str, Any], console: Console) -> None:
 
 
 def format_share(count: int, total: int) -> str:
-    """Format a share in percent. It is rounded down, so that 2,999 of 3,000 aren't 100 %."""
+    """Format a share in percent. It is rounded down, so that 2,999 of 3,000 aren't 100 %.
+
+    Args:
+      count: The number of cases, from 0 to `total`.
+      total: The number of all cases, at least 1.
+    """
     # Integer division rounds the share down to a tenth of a percent.
     return f"{count * 1000 // total / 10:.1f}%"

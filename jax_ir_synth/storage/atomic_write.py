@@ -34,7 +34,12 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file atomically. Equal values give equal bytes."""
+    """Write a JSON file atomically. Equal values give equal bytes.
+
+    Args:
+      path: The path of the file.
+      value: Anything that JSON can hold.
+    """
     with atomic_write(path) as partial:
         partial.write_text(format_json(value), encoding="utf-8")
 
@@ -43,6 +48,10 @@ def create_json(path: Path, value: Any) -> bool:
     """Create a JSON file atomically, unless `path` exists.
 
     If several processes create the same file at once, on one machine or many, one succeeds.
+
+    Args:
+      path: The path of the file.
+      value: Anything that JSON can hold.
 
     Returns:
       Whether this call created the file.
@@ -61,7 +70,11 @@ def create_json(path: Path, value: Any) -> bool:
 
 
 def read_json(path: Path) -> Any | None:
-    """Read a JSON file. None if the file is missing or damaged."""
+    """Read a JSON file. None if the file is missing or damaged.
+
+    Args:
+      path: The path of the file.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     # UnicodeDecodeError and JSONDecodeError are ValueErrors.
@@ -97,23 +110,38 @@ def make_folder(path: Path) -> None:
     """Create a folder and its missing parents, unless the folder exists.
 
     Links are followed: `Path.mkdir` fails on a link whose target doesn't exist yet.
+
+    Args:
+      path: The path of the folder.
     """
     Path(os.path.realpath(path)).mkdir(parents=True, exist_ok=True)
 
 
 def hash_file(path: Path) -> str:
-    """Compute the SHA-256 digest of a file, in hex."""
+    """Compute the SHA-256 digest of a file, in hex.
+
+    Args:
+      path: The path of the file.
+    """
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def format_json(value: Any) -> str:
-    """Format a value as `write_json` does."""
+    """Format a value as `write_json` does.
+
+    Args:
+      value: Anything that JSON can hold.
+    """
     return json.dumps(value, indent=2, sort_keys=True) + "\n"
 
 
 def sync(path: Path) -> None:
-    """Wait until the contents of a file, or the entries of a folder, are on the disk."""
+    """Wait until the contents of a file, or the entries of a folder, are on the disk.
+
+    Args:
+      path: A file or a folder.
+    """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

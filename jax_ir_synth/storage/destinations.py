@@ -207,13 +207,22 @@ def keep_result(made: Path, folder: Path, name: str) -> Path:
 
 
 def not_placed_error(error: OSError, kept: Path) -> NotPlacedError:
-    """Make the error for a result that was kept because the last step failed."""
+    """Make the error for a result that was kept because the last step failed.
+
+    Args:
+      error: The error of the last step.
+      kept: The path of the result.
+    """
     reason = error.strerror or str(error)
     return NotPlacedError(f"{reason}; the output is kept in {kept}")
 
 
 def is_mount_point(path: Path) -> bool:
-    """Check whether a file system, or a single file, is mounted at a path."""
+    """Check whether a file system, or a single file, is mounted at a path.
+
+    Args:
+      path: A path with all links followed.
+    """
     try:
         lines = _MOUNTS.read_bytes().splitlines()
     except OSError:
@@ -252,7 +261,12 @@ def _check_device(found: os.stat_result, path: Path) -> None:
 
 
 def has_rights(path: Path, rights: int) -> bool:
-    """Check whether this user has the rights, such as `os.W_OK`, at a path."""
+    """Check whether this user has the rights, such as `os.W_OK`, at a path.
+
+    Args:
+      path: The path of a file or folder.
+      rights: Flags for `os.access`.
+    """
     return os.access(path, rights, effective_ids=os.access in os.supports_effective_ids)
 
 

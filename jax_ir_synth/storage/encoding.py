@@ -15,7 +15,11 @@ _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def check_arguments(arguments: Sequence[str]) -> None:
-    """Raise ValueError unless all arguments are UTF-8: our libraries open no other file names."""
+    """Raise ValueError unless all arguments are UTF-8: our libraries open no other file names.
+
+    Args:
+      arguments: The arguments of a command.
+    """
     for argument in arguments:
         if isinstance(argument, str) and (reason := _find_name_fault(argument)):
             raise UsageError(f"argument `{escape_name(argument)}` {reason}")
@@ -34,7 +38,11 @@ def check_folders() -> None:
 
 
 def escape_name(name: str) -> str:
-    r"""Escape a file name of any bytes for a message, with `\xff` for a byte that isn't UTF-8."""
+    r"""Escape a file name of any bytes for a message, with `\xff` for a byte that isn't UTF-8.
+
+    Args:
+      name: A name, as Python decodes it from the file system.
+    """
     try:
         return os.fsencode(name).decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:

@@ -72,12 +72,21 @@ def partial_folder(folder: Path, name: str) -> Iterator[Path]:
 
 
 def is_partial(path: Path) -> bool:
-    """Check whether a path is a partial, of a live or a dead writer."""
+    """Check whether a path is a partial, of a live or a dead writer.
+
+    Args:
+      path: A path.
+    """
     return path.name.startswith(".") and path.name.endswith(SUFFIX)
 
 
 def list_partials(folder: Path, name: str) -> list[Path]:
-    """List the partials of an output in a folder, of live and dead writers."""
+    """List the partials of an output in a folder, of live and dead writers.
+
+    Args:
+      folder: The folder to look in.
+      name: The name of the output.
+    """
     short = shorten_name(name)
     return [
         path
@@ -87,7 +96,12 @@ def list_partials(folder: Path, name: str) -> list[Path]:
 
 
 def remove_dead(folder: Path, name: str) -> None:
-    """Remove the partials of an output that killed writers left in a folder."""
+    """Remove the partials of an output that killed writers left in a folder.
+
+    Args:
+      folder: The folder to look in.
+      name: The name of the output.
+    """
     try:
         left = list_partials(folder, name)
     except OSError:
@@ -104,6 +118,9 @@ def remove_unlocked(folder: Path) -> None:
 
     Unlike `remove_dead`, this also removes recently written partials of other machines. Use it for
     a folder whose writers have all ended, or can start again.
+
+    Args:
+      folder: The folder to look in.
     """
     for path in [path for path in folder.rglob(f".*{SUFFIX}") if is_partial(path)]:
         with contextlib.suppress(FileNotFoundError):
@@ -190,12 +207,20 @@ def _empty(path: Path) -> None:
 
 
 def make_partial_name(name: str) -> str:
-    """Make the name of a partial, which no other writer has, for an output of this name."""
+    """Make the name of a partial, which no other writer has, for an output of this name.
+
+    Args:
+      name: The name of the output.
+    """
     return f".{shorten_name(name)}.{_boot_id()}-{uuid.uuid4().hex}{SUFFIX}"
 
 
 def shorten_name(name: str) -> str:
-    """Shorten a name that is too long for additions to its hash. Return other names unchanged."""
+    """Shorten a name that is too long for additions to its hash. Return other names unchanged.
+
+    Args:
+      name: The name of the output.
+    """
     if len(os.fsencode(name)) <= _NAME_BYTES:
         return name
     return hashlib.sha256(os.fsencode(name)).hexdigest()[:32]

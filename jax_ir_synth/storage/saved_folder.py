@@ -27,7 +27,11 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def is_empty(folder: Path) -> bool:
-    """Check whether a folder holds nothing but partials, of live or dead writers."""
+    """Check whether a folder holds nothing but partials, of live or dead writers.
+
+    Args:
+      folder: An existing folder.
+    """
     return all(map(is_partial, folder.iterdir()))
 
 
@@ -35,6 +39,9 @@ def is_ours(folder: Path) -> bool:
     """Check whether a folder is a dataset of this package, with its splits and columns.
 
     A dataset that a user has derived from one, for example with another column or split, isn't.
+
+    Args:
+      folder: A folder.
     """
     try:
         splits = json.loads((folder / MARK).read_bytes())["splits"]
@@ -44,7 +51,11 @@ def is_ours(folder: Path) -> bool:
 
 
 def was_interrupted(folder: Path) -> bool:
-    """Check whether a writer was killed, or failed, while it was replacing the files."""
+    """Check whether a writer was killed, or failed, while it was replacing the files.
+
+    Args:
+      folder: A folder.
+    """
     return (folder / _PLACING).exists()
 
 
@@ -59,7 +70,11 @@ def may_replace(folder: Path, overwrite: bool) -> bool:
 
 
 def find_not_replaceable(folder: Path) -> Path | None:
-    """Find a part of the dataset that this user may not replace. None if there is none."""
+    """Find a part of the dataset that this user may not replace. None if there is none.
+
+    Args:
+      folder: An existing folder.
+    """
     folders = [folder / split for split in SPLITS if (folder / split).is_dir()]
     rights = dict.fromkeys(folders, os.W_OK | os.X_OK)
     for path in (folder / MARK, *(path for split in folders for path in split.iterdir())):
@@ -72,6 +87,9 @@ def set_fingerprints(folder: Path) -> None:
     """Replace the random fingerprint of each saved split by a hash of its files.
 
     The same rows then give the same bytes, with one version of datasets.
+
+    Args:
+      folder: A folder that `save_to_disk` wrote.
     """
     for split in SPLITS:
         path = folder / split / _STATE

@@ -35,10 +35,19 @@ def data_path(config: str, split: str, number: int, total: int) -> str:
 
 
 def data_pattern(config: str, split: str) -> str:
-    """Make the pattern of a split's files for the card, as `push_to_hub` does."""
+    """Make the pattern of a split's files for the card, as `push_to_hub` does.
+
+    Args:
+      config: The subset.
+      split: One of SPLITS.
+    """
     return f"{config}/{split}-*"
 
 
 def is_ours(path: str) -> bool:
-    """Check whether a push may replace a file, or remove it if it holds no rows any more."""
+    """Check whether a push may replace a file, or remove it if it holds no rows any more.
+
+    Args:
+      path: The path of a file in the repository.
+    """
     return path == README or bool(_DATA.fullmatch(path) or _PICTURE.fullmatch(path))
