@@ -7,7 +7,7 @@ OUTPUT ?= data/rows
 # What the tests and the checks of the sources need.
 EXTRAS := test,lint,docs,asm,cuda-ir,scale,scale-ray,publish,croissant,browser,evaluate
 
-# venv(folder, extras): a fresh environment with this package in it.
+# venv(folder, extras, options of pip): a fresh environment with this package in it.
 define venv
 	@command -v $(PYTHON) >/dev/null || \
 		{ echo "$(PYTHON) was not found; name a Python >= 3.11 with PYTHON=..." >&2; exit 1; }
@@ -15,7 +15,8 @@ define venv
 		and f"$(PYTHON) is Python {v}; name a Python >= 3.11 with PYTHON=...")'
 	rm -rf $(1)
 	$(PYTHON) -m venv $(1)
-	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.$(if $(2),[$(2)])'
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check $(3) \
+		--editable '.$(if $(2),[$(2)])'
 	touch $@
 endef
 
@@ -48,9 +49,9 @@ test: .venv/ready .venv-datasets3/ready
 clean:
 	rm -rf .venv .venv-dataset .venv-datasets3
 
-# What generating rows needs, and no more.
+# What generating rows needs, and no more. Most modules there are never imported, so pip compiles none.
 .venv-dataset/ready: setup.cfg pyproject.toml
-	$(call venv,.venv-dataset,)
+	$(call venv,.venv-dataset,,--no-compile)
 
 # To work on the package, with the newest datasets.
 .venv/ready: setup.cfg pyproject.toml

@@ -53,7 +53,7 @@ class Redrawn:
         }
 
     def _draw(self, category: str, seed: int, number: int) -> Drawn | Defect:
-        candidate = drawn(category, seed, number)
+        candidate: Drawn | Defect = drawn(category, seed, number)
         self._drawn[category].append(candidate)
         return candidate
 

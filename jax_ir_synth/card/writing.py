@@ -178,7 +178,7 @@ def _check_replaceable(folder: Path) -> None:
 
 def _is_our_croissant(path: Path) -> bool:
     try:
-        return json.loads(path.read_bytes())["name"] == TAG
+        return bool(json.loads(path.read_bytes())["name"] == TAG)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

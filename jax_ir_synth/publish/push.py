@@ -3,13 +3,16 @@
 import functools
 import hashlib
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from jax_ir_synth.publish import PublishError
 from jax_ir_synth.publish.client import Client
 from jax_ir_synth.publish.target import File, Published, published
 from jax_ir_synth.storage.repository.layout import is_ours
 from jax_ir_synth.terminal.progress import progress
+
+if TYPE_CHECKING:
+    from huggingface_hub import CommitOperationAdd
 
 # Commits that are tried: the connection may be lost, and others may push meanwhile.
 _ROUNDS = 5
@@ -124,7 +127,7 @@ def _now(client: Client, repo: str, before: Published | None) -> str:
     return f"what is published is revision {str(revision)[:7]}"
 
 
-def _upload(client: Client, repo: str, files: dict[str, Path]) -> list:
+def _upload(client: Client, repo: str, files: dict[str, Path]) -> "list[CommitOperationAdd]":
     """Uploads what is large and isn't in the Hub's storage; the operations for the commit."""
     from huggingface_hub import CommitOperationAdd
 
@@ -141,7 +144,13 @@ def _upload(client: Client, repo: str, files: dict[str, Path]) -> list:
     return additions
 
 
-def _commit(client: Client, repo: str, there: Published, additions: list, gone: list[str]) -> str:
+def _commit(
+    client: Client,
+    repo: str,
+    there: Published,
+    additions: "list[CommitOperationAdd]",
+    gone: list[str],
+) -> str:
     from huggingface_hub import CommitOperationDelete
 
     removals = [CommitOperationDelete(path, is_folder=False) for path in gone]

@@ -131,7 +131,8 @@ def _card_is_ours(client: Client, repo: str, there: Published) -> bool:
         path = client.api.hf_hub_download(
             repo, README, repo_type="dataset", revision=there.revision
         )
-        return DatasetCard.load(path, ignore_metadata_errors=True).data.to_dict()
+        card: dict[str, Any] = DatasetCard.load(path, ignore_metadata_errors=True).data.to_dict()
+        return card
 
     card = client.patiently(f"reading the card of {repo}", ask)
     infos = card.get("dataset_info") or []
