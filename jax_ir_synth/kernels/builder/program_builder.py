@@ -1,7 +1,7 @@
-"""A program in the making: adds arguments, literals and operations, each checked where it is added."""
+"""A program in the making: arguments, literals and operations, each checked as it is added."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -151,7 +151,7 @@ class ProgramBuilder:
 
     @contextmanager
     def inner(self, owned: bool = False):
-        """Inside, values belong to a new inner function; where `owned`, those made of outer values too."""
+        """Inside, values belong to a new inner function; if `owned`, those of outer values too."""
         self.level += 1
         floor = self.floor
         if owned:
@@ -164,7 +164,7 @@ class ProgramBuilder:
 
     @contextmanager
     def trusted(self, trusting: bool = True):
-        """Inside, values may hardly vary: for known formulas of a category that tries its programs out."""
+        """Inside, values may hardly vary, as in known formulas; validation comes later."""
         before, self.trusting = self.trusting, trusting
         try:
             yield
@@ -234,7 +234,7 @@ class ProgramBuilder:
         return result
 
     def claim(self, name: str, low: float, high: float, *operands, typical=None, **params) -> Value:
-        """`apply` where the caller knows a narrower range than intervals give, and vouches for the domain.
+        """`apply` where the caller knows a narrower range, and vouches for the domain.
 
         `typical` replaces the samples, where the operands' tell too little of how they go together.
         """
@@ -300,7 +300,7 @@ class ProgramBuilder:
         results: list[Value],
         bound: list[tuple[Value, Value]],
         params: dict,
-        recurrent: list[tuple[Value, Value]] = (),
+        recurrent: Sequence[tuple[Value, Value]] = (),
         shapes: list[tuple[int, ...]] | None = None,
         ranges=None,
         samples=None,
@@ -308,9 +308,10 @@ class ProgramBuilder:
     ) -> list[Value]:
         """Values of an operation that runs inner functions; one for each of `results`.
 
-        `results` are values of the blocks that stand for what comes out; `bound` pairs each parameter
+        `results` are values of the blocks that give what comes out; `bound` pairs each parameter
         with the operand that it receives; `recurrent` pairs a parameter with the result that it
-        receives in the next iteration; `selectors` are the operands that only choose. Shapes, ranges and samples default to the results' own.
+        receives in the next iteration; `selectors` are the operands that only choose. Shapes,
+        ranges and samples default to the results' own.
         """
         masks = {p.params["marker"]: v for p, v in bound}
         loops = {p.params["marker"]: r for p, r in recurrent}

@@ -23,14 +23,14 @@ LIMITS = {
 
 
 class Rejected(JaxIrSynthError):
-    """The step can't be taken with these operands (domain, shape, size); the drawer tries another."""
+    """An operation rejects its operands (domain, shape, size); the production draws anew."""
 
 
 class Value:
     """One value: an argument, a literal, a function's parameter, or an operation on other values.
 
     `low`, `high` bound every element (whenever the arguments are in their ranges); `samples` are
-    typical elements, computed with the arguments' own samples; `diff` and `deps` are bit sets of the
+    typical elements, computed from the arguments' own; `diff` and `deps` are bit sets of the
     arguments that reach this value with and without a gradient; `level` is the nesting depth of the
     innermost function whose parameter it depends on; `centred` says that its elements sum to a
     constant (so that a gradient of their plain sum is zero).
@@ -91,18 +91,22 @@ class Value:
 
     @property
     def ndim(self) -> int:
+        """The number of axes."""
         return len(self.shape)
 
     @property
     def size(self) -> int:
+        """The number of elements."""
         return math.prod(self.shape)
 
     @property
     def is_float(self) -> bool:
+        """Whether the dtype is a float of any width."""
         return self.dtype in FLOATS
 
     @property
     def is_literal(self) -> bool:
+        """Whether it is a Python number."""
         return self.op == "literal"
 
     @property
@@ -124,9 +128,11 @@ class Block:
     role: str = "fn"
 
     def flat_params(self) -> list[Value]:
+        """The parameters in one list."""
         return flatten(self.params)
 
     def flat_results(self) -> list[Value]:
+        """The results in one list."""
         return flatten(self.results)
 
 

@@ -4,7 +4,7 @@ from jax_ir_synth.kernels.builder.stream import Stream
 from jax_ir_synth.kernels.builder.values import Value
 from jax_ir_synth.kernels.ops import RECORDS
 
-# (name, weight) by role; weights follow the survey of 8,225 public JAX functions (functions using the name).
+# (name, weight) by role; the weights follow a survey of 8,225 public JAX functions.
 ARGUMENTS = {
     "array": (
         ("x", 977),
@@ -896,7 +896,7 @@ def _argument_role(value: Value) -> str:
         return "scalar_index" if value.ndim == 0 else "integer"
     if value.ndim == 0:
         return "scalar"
-    if 0 <= value.low and value.high <= 1:
+    if value.low >= 0 and value.high <= 1:
         return "unit"
     if value.low > 0:
         return "positive"

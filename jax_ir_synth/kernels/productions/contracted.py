@@ -1,4 +1,4 @@
-"""Products that contract: matrices and vectors, einsum, quadratic forms, distances of pairs, covariance."""
+"""Products that contract: matrices, einsum, quadratic forms, distances, covariance."""
 
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
@@ -49,7 +49,7 @@ def _term(d: ProgramBuilder, letters: str, sizes: dict[str, int]) -> Value:
 
 
 def contraction(d: ProgramBuilder) -> tuple[Value, ...]:
-    """dot, matmul, einsum, tensordot, vdot, inner products, traces; then a function or a reduction."""
+    """Dot, matmul, einsum, tensordot, vdot, traces; then a function or a reduction."""
     kind = d.stream.choose(
         {
             "einsum": 9,

@@ -1,4 +1,4 @@
-"""The steps of category `multi_statement`: what layers, losses and array code do to a value of the main shape."""
+"""The productions of `multi_statement`: what layers, losses and array code do to a value."""
 
 import math
 
@@ -57,7 +57,7 @@ def _condition(s, x: Value) -> Value:
 
 
 def masked(s):
-    """x where a mask holds, else something else; or x times the mask."""
+    """X where a mask holds, else something else; or x times the mask."""
     d, x = s.d, s.main()
     mask = _condition(s, x)
     kind = d.stream.below(4)
@@ -147,6 +147,7 @@ def guarded(s):
 
 
 def clipped(s):
+    """A value clipped where some of its elements lie."""
     d, x = s.d, s.main()
     spread = float(x.samples.std())
     limit = d.stream.choice(
