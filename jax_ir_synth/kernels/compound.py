@@ -139,7 +139,8 @@ def _linear_algebra(d: ProgramBuilder, x: Value) -> Value:
         factor = d.apply("cholesky", matrix, **lower)
         entries = d.apply("diagonal", factor)
         # A Cholesky factor's diagonal is at least the root of the least eigenvalue.
-        entries.low, entries.samples = math.sqrt(least), abs(entries.samples) + math.sqrt(least)
+        root = math.sqrt(least)
+        entries = entries.changed(low=root, samples=abs(entries.samples) + root)
         half = d.apply("sum", d.apply("log", entries))
         return (
             d.apply("add", x, d.apply("mul", 2.0, half))
@@ -193,12 +194,10 @@ def _key(d: ProgramBuilder, sources) -> tuple[Value, str]:
         return d.argument((2,), 0, 2**32 - 1, dtype="uint32", role="key"), source
     name = {"rbg": "new_rbg_key", "unsafe_rbg": "new_unsafe_rbg_key"}[source]
     key = d.apply(name, seed=d.stream.below(100))
-    key.role = "key"
     if source == "unsafe_rbg":
         roll = d.stream.below(100)
         if roll < 20:
             key = d.apply("fold_in", key, data=d.stream.below(20))
-            key.role = "key"
         elif roll < 75:
             key = d.stream.choice(control_flow.split_key(d, key))
     return key, source

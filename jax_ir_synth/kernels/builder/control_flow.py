@@ -250,7 +250,8 @@ def _loop(builder, name, block, init, invariants, results, params, checked, opti
         block.params[0],
         params.get("start", 0),
     )
-    parts = builder.control(
+    triples = list(zip(carry, init, results, strict=True))
+    return builder.control(
         name,
         (*selectors, *init),
         (block,),
@@ -261,13 +262,12 @@ def _loop(builder, name, block, init, invariants, results, params, checked, opti
         samples=samples,
         recurrent=list(zip(carry, results, strict=True)),
         ranges=list(invariants),
+        forgotten=_forgotten(block, triples, invariants, [], [], steps),
     )
-    _forget(parts, block, list(zip(carry, init, results, strict=True)), invariants, [], [], steps)
-    return parts
 
 
-def _forget(parts, block, carry, ranges, slices, outs, steps) -> None:
-    """Takes from a loop's end those arguments of its start that it forgets."""
+def _forgotten(block, carry, ranges, slices, outs, steps) -> int:
+    """Bits of the arguments that only a loop's start depends on, and that its end has forgotten."""
     common = _union([*(xs for _, xs in slices), *(end for _, _, end in carry), *outs], "deps")
     kept = lost = 0
     for k, (_, init, _) in enumerate(carry):
@@ -276,9 +276,7 @@ def _forget(parts, block, carry, ranges, slices, outs, steps) -> None:
             lost |= own
         else:
             kept |= own
-    for part in parts[: len(carry)]:
-        part.diff &= ~(lost & ~kept)
-        part.deps &= ~(lost & ~kept)
+    return lost & ~kept
 
 
 def _counter(block):
@@ -330,7 +328,7 @@ def scan(
         list(outs),
         steps,
     )
-    parts = builder.control(
+    return builder.control(
         "scan",
         (*init, *xs),
         (block,),
@@ -341,17 +339,15 @@ def scan(
         recurrent=list(zip(carry, ends, strict=True)),
         shapes=[v.shape for v in ends] + [(steps, *v.shape) for v in outs],
         ranges=list(invariants) + [(v.low, v.high) for v in outs],
+        forgotten=_forgotten(
+            block,
+            list(zip(carry, init, ends, strict=True)),
+            invariants,
+            list(zip(slices, xs, strict=True)),
+            list(outs),
+            steps,
+        ),
     )
-    _forget(
-        parts,
-        block,
-        list(zip(carry, init, ends, strict=True)),
-        invariants,
-        list(zip(slices, xs, strict=True)),
-        list(outs),
-        steps,
-    )
-    return parts
 
 
 def _mapped(builder, name, xs, build, axes, params, role):
@@ -510,7 +506,10 @@ def while_loop(
         )
         if condition.results[0].dtype != "bool" or condition.results[0].ndim:
             raise Rejected("while_loop: the test is no scalar condition")
-        parts[0].operands[0].blocks += (condition,)
+        node = parts[0].operands[0]
+        node = node.changed(blocks=(*node.blocks, condition), params=dict(node.params))
+        parts = [part.changed(operands=(node,)) for part in parts]
+        node.params["parts"] = parts
     return parts
 
 
@@ -641,5 +640,5 @@ def split_key(builder: ProgramBuilder, key: Value) -> list[Value]:
     ]
     parts = builder.control("split_key", (key,), (), halves, [], {})
     for part in parts:
-        part.role = "key"
+        part.named("key")
     return parts

@@ -227,6 +227,7 @@ class ProgramBuilder:
             level=level,
             centred=_is_centred(op, values),
             weak=bool(values) and all(v.weak for v in values),
+            role="key" if op.role == "key" else "",
         )
         if result.centred and op.reduces:
             raise Rejected("a sum of values that cancel")
@@ -305,13 +306,15 @@ class ProgramBuilder:
         ranges=None,
         samples=None,
         selectors=(),
+        forgotten: int = 0,
     ) -> list[Value]:
         """Values of an operation that runs inner functions; one for each of `results`.
 
         `results` are values of the blocks that give what comes out; `bound` pairs each parameter
         with the operand that it receives; `recurrent` pairs a parameter with the result that it
         receives in the next iteration; `selectors` are the operands that only choose. Shapes,
-        ranges and samples default to the results' own.
+        ranges and samples default to the results' own. `forgotten` holds bits of arguments that
+        reach no recurrent result, though they reach its start.
         """
         masks = {p.params["marker"]: v for p, v in bound}
         loops = {p.params["marker"]: r for p, r in recurrent}
@@ -327,6 +330,7 @@ class ProgramBuilder:
         parts = []
         for i, result in enumerate(results):
             low, high = ranges[i] if ranges else (result.low, result.high)
+            lost = forgotten if i < len(recurrent) else 0
             part = Value(
                 "part",
                 (node,),
@@ -337,8 +341,8 @@ class ProgramBuilder:
                 high,
                 result.samples if samples is None else samples[i],
                 level=level,
-                diff=_resolve(result.diff, masks, loops, "diff"),
-                deps=_resolve(result.deps, masks, loops, "deps") | chosen,
+                diff=_resolve(result.diff, masks, loops, "diff") & ~lost,
+                deps=(_resolve(result.deps, masks, loops, "deps") | chosen) & ~lost,
             )
             if part.size > _MAX_SIZE:
                 raise Rejected("too large")

@@ -864,15 +864,12 @@ class NameBook:
             _ARGUMENTS, value.role if value.role in _ARGUMENTS else _argument_role(value)
         )
 
-    def local(self, value: Value) -> str:
-        """A name for a value, by the operation that made it."""
-        role = (
-            "mask"
-            if value.dtype == "bool"
-            else value.role
-            if value.role in _LOCALS
-            else RECORDS[value.op].role
-        )
+    def local(self, value: Value, default: str = "") -> str:
+        """A name for a value: by its role, or else `default`, or else by the operation's role."""
+        known = value.role or default
+        role = known if known in _LOCALS else RECORDS[value.op].role
+        if value.dtype == "bool":
+            role = "mask"
         if role != "any" and self.stream.chance(25) and role not in ("key", "mask"):
             role = "any"
         return self.fresh(_LOCALS, role, "x" if role == "any" else "")

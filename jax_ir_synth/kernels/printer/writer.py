@@ -235,8 +235,7 @@ class _Writer:
             role = "any"
             if node.op == "scan":
                 role = "carry" if part.params["index"] < node.params["carries"] else "stacked"
-            part.role = part.role or role
-            self.names[id(part)] = self.book.local(part)
+            self.names[id(part)] = self.book.local(part, role)
             names.append(self.names[id(part)])
         if node.op == "scan":
             carries = node.params["carries"]

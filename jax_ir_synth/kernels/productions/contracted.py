@@ -257,7 +257,7 @@ def covariance(d: ProgramBuilder) -> tuple[Value, ...]:
                 **({"keepdims": True} if v.ndim > 1 and d.stream.chance(50) else {}),
             ),
         )
-        error.centred = True
+        error = error.changed(centred=True)
         return error
 
     if kind == "correlation":
@@ -276,7 +276,7 @@ def covariance(d: ProgramBuilder) -> tuple[Value, ...]:
         table = d.apply("einsum", centre(y), centre(z), equation="ni,nj->ij")
         return (d.apply("div", table, float(n - 1)),)
     table = d.apply("matmul", d.apply("transpose", centre(y), perm=(1, 0)), centre(z))
-    table.centred = False
+    table = table.changed(centred=False)
     return (d.apply("sum", d.apply("square", d.apply("div", table, float(n))), axis=None),)
 
 

@@ -178,7 +178,7 @@ def meet(d: ProgramBuilder, name: str, a: Value, b: Value) -> Value:
 
 
 def with_literal(d: ProgramBuilder, x: Value) -> Value:
-    """X scaled, shifted, divided or clipped by a Python number."""
+    """Scales, shifts, divides or clips x by a Python number."""
 
     def attempt():
         with d.trusted(False):
@@ -259,7 +259,7 @@ def bounded(d: ProgramBuilder, x: Value, limit: float = 1.0) -> Value:
 
 
 def tamed(d: ProgramBuilder, x: Value, limit: float) -> Value:
-    """X itself where it is within ±limit, else scaled down or squashed."""
+    """Keeps x where it is within ±limit, else scales it down or squashes it."""
     if x.bound <= limit:
         return x
 

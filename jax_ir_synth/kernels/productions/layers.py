@@ -73,7 +73,7 @@ def gated(s):
 
 
 def residual(s):
-    """X plus a function of x, scaled."""
+    """Adds a scaled function of x to x."""
     d, x = s.d, s.main()
     y = f.activation(d, grow.with_literal(d, x) if d.stream.chance(40) else x)
     if d.stream.chance(60):
@@ -92,7 +92,7 @@ def mixed(s):
 
 
 def scaled(s):
-    """X over its largest value, its norm or its mean."""
+    """Divides x by its largest value, its norm or its mean."""
     d, x = s.d, s.main()
     kind = d.stream.below(3)
     if kind == 0:

@@ -33,7 +33,7 @@ def axes(d: ProgramBuilder, ndim: int):
 
 
 def prepared(d: ProgramBuilder, x: Value, steps: int = 2) -> Value:
-    """X after up to `steps` elementwise steps."""
+    """Puts up to `steps` elementwise operations to x."""
     for _ in range(d.stream.below(steps + 1)):
         x = grow.one_unary(d, x) if d.stream.chance(65) else grow.with_literal(d, x)
     return x
@@ -208,7 +208,7 @@ def moments(d: ProgramBuilder) -> tuple[Value, ...]:
             y,
             d.apply("mean", y, axis=axis, **({"keepdims": True} if axis is not None else {})),
         )
-        error.centred = False  # an odd power of it is not
+        error = error.changed(centred=False)  # an odd power of it is not
         z = d.apply(
             "div",
             error,

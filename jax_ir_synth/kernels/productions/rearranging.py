@@ -105,7 +105,7 @@ def row_updated(s):
 
 
 def shifted(s):
-    """X mixed with itself moved along an axis."""
+    """Mixes x with itself, moved along an axis."""
     d, x = s.d, s.main()
     axis = d.stream.below(x.ndim)
     n = x.shape[axis]

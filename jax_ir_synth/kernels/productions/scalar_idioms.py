@@ -6,7 +6,7 @@ from jax_ir_synth.kernels.productions.context import Context
 
 
 def affine(m: Context, x: Value) -> Value:
-    """X scaled and shifted, or centred and scaled."""
+    """Scales and shifts x, or centres and scales it."""
     kind = m.stream.below(4)
     if kind == 0:
         return m.flip(
@@ -75,7 +75,7 @@ def descent(m: Context, x: Value) -> Value:
 
 
 def clipped(m: Context, x: Value) -> Value:
-    """X kept between numbers or 0-d arguments, or above or below one."""
+    """Keeps x between numbers or 0-d arguments, or above or below one."""
     low, high = float(x.samples.min()), float(x.samples.max())
     middle, width = (low + high) / 2, high - low
     kind = m.stream.below(4)

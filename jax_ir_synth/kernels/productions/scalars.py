@@ -56,7 +56,7 @@ def other(c: Context, x: Value, ranges=None, role: str = "") -> Value:
 
 
 def positive(c: Context, x: Value, least: float = 0.1) -> Value:
-    """X where it is positive, else something positive made of it."""
+    """Keeps x where it is positive, else makes something positive of it."""
     return grow.positive(c.d, x, least)
 
 
@@ -105,7 +105,7 @@ def count(c: Context, low: int = 1, high: int = 10) -> Value:
 
 
 def finish_with_scalar(c: Context, x: Value) -> Value:
-    """X times, plus or over a new 0-d argument."""
+    """Multiplies, shifts or divides x by a new 0-d argument."""
 
     def build():
         name = c.stream.choose({"mul": 6, "add": 4, "sub": 2, "div": 3})

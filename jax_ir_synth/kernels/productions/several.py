@@ -162,6 +162,7 @@ def _repeated(d: ProgramBuilder, value: Value, level: int, known: dict[int, Valu
         raise Rejected("helper: an operation with functions of its own")
     operands = [_repeated(d, v, level, known) for v in value.operands]
     again = d.apply(value.op, *operands, **value.params)
-    again.centred = again.centred or value.centred
+    if value.centred and not again.centred:
+        again = again.changed(centred=True)
     known[id(value)] = again
     return again

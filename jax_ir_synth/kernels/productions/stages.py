@@ -66,18 +66,18 @@ def _normalised(d: ProgramBuilder, x: Value) -> Value:
     eps = d.stream.choice((1e-5, 1e-6, 1e-3))
     if kind == "layer":
         x = d.apply("sub", x, d.apply("mean", x, axis=axis, keepdims=True))
-        x.centred = True
+        x = x.changed(centred=True)
     scale = d.apply(
         "rsqrt", _guarded(d, d.apply("mean", d.apply("square", x), axis=axis, keepdims=True), eps)
     )
     y = d.apply("mul", x, scale)
-    y.centred = x.centred
+    y = y.changed(centred=x.centred)
     gain = d.argument((x.shape[-1],), 0.5, 1.5, role="scale")
     return d.apply("mul", y, gain)
 
 
 def _guarded(d: ProgramBuilder, x: Value, eps: float) -> Value:
-    """X + eps, for a mean of squares that is well above zero though its range does not say so."""
+    """Adds eps to x, for a mean of squares that is well above zero though its range does not say so."""
     floor = d.stream.choice((0.1, 0.5, 1.0)) if x.low < 0.05 else eps
     return d.apply("add", x, floor)
 

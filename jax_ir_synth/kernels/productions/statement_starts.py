@@ -151,7 +151,7 @@ def attention(s):
                 (-math.inf, -1e9, -1e30) if d.dtype == "float32" else (-math.inf,)
             ),
         )
-        probs.centred = True
+        probs = probs.changed(centred=True)
         f.describe(d, "Causal attention.")
     else:
         probs = f.softmax(d, scores)

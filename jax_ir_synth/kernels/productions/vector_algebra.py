@@ -121,7 +121,7 @@ def components_changed(s):
     d, v = s.d, geometry.vector(s)
     x, y, z = (several.components if d.stream.chance(55) else several.unstack)(d, v, -1)
     for i, part in enumerate((x, y, z)):
-        part.role = f"comp{i}"
+        part.named(f"comp{i}")
     parts = [
         grow.one_unary(d, x) if d.stream.chance(60) else grow.one_binary(d, x, y),
         d.apply("mul", y, z),
@@ -171,9 +171,8 @@ def moved_to_centre(s):
         if s.d.stream.chance(60)
         else s.d.apply("mean", v, axis=0, keepdims=True)
     )
-    y = geometry.note(s, named(s.d.apply("sub", v, mean), "centered"))
-    y.centred = True
-    return y
+    away = s.d.apply("sub", v, mean).changed(centred=True)
+    return geometry.note(s, named(away, "centered"))
 
 
 # ---------------------------------------------------------------- forces

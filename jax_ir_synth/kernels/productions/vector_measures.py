@@ -99,7 +99,7 @@ def coordinates(s):
     d, v = s.d, geometry.vector(s)
     x, y, z = (several.components if d.stream.chance(60) else several.unstack)(d, v, -1)
     for i, part in enumerate((x, y, z)):
-        part.role = f"comp{i}"
+        part.named(f"comp{i}")
     if d.stream.chance(40):
         return grow.merge(d, [grow.one_binary(d, x, y), grow.one_unary(d, z)])
     squares = d.apply("add", d.apply("square", x), d.apply("square", y))

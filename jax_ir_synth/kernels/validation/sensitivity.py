@@ -193,15 +193,9 @@ class _Run:
 
 def _sampled(op, value: Value, samples: list[np.ndarray]) -> np.ndarray:
     """The operation on other samples than its operands' own."""
-    own = [v.samples for v in value.operands]
-    try:
-        for operand, lent in zip(value.operands, samples, strict=True):
-            operand.samples = lent
-        with np.errstate(all="ignore"):
-            found = np.asarray(op.sample(value.operands, value.params), dtype=np.float64)
-    finally:
-        for operand, kept in zip(value.operands, own, strict=True):
-            operand.samples = kept
+    operands = tuple(v.changed(samples=own) for v, own in zip(value.operands, samples, strict=True))
+    with np.errstate(all="ignore"):
+        found = np.asarray(op.sample(operands, value.params), dtype=np.float64)
     if found.shape != (_SLOTS,):
         return np.tile(value.samples, _SCENARIOS)
     return found if np.isfinite(found).all() else np.nan_to_num(found, posinf=0.0, neginf=0.0)
