@@ -1,14 +1,14 @@
-"""Measures what each operation adds to the length of the IR, and writes it into the operations' records.
+"""Measures what each operation adds to the length of the IR, and writes it into its record.
 
     python benchmarks/fit_costs.py 200     # fit over 200 drawn candidates of each category
     python benchmarks/fit_costs.py 0       # measure alone what has no size yet
 
-The fit is a linear program: a column's bytes are a sum over the program's operations, none negative,
-and 19 programs in 20 are to be shorter than estimated (a quantile regression), since a row that is
-too long is worse than one that is not drawn. An operation that fewer than three programs hold is
-measured alone: the column of a program that applies it once, less what the rest of that program is
-estimated to take; the greatest such difference over the spellings and examples of its record, and
-what the fit gives to others beyond that (300 bytes, in the middle).
+The fit is a linear program: a column's bytes are a sum over the program's operations, none
+negative, and 19 programs in 20 are to be shorter than estimated (a quantile regression), since a
+row that is too long is worse than one that is not drawn. An operation that fewer than three
+programs hold is measured alone: the column of a program that applies it once, less the estimate of
+the rest of that program; the greatest such difference over the spellings and examples of its
+record, and what the fit gives to others beyond that (300 bytes, in the middle).
 """
 
 import ast
@@ -37,7 +37,7 @@ PLATFORMS = ("cpu", "cuda")
 RECORDS_FOLDER = Path(ir_size.__file__).parents[1] / "ops"
 
 
-def draw(count: int) -> tuple[list[Counter], np.ndarray]:
+def draw(count: int) -> tuple[list[dict[str, float]], np.ndarray]:
     """The operations of drawn programs, and the mean bytes of their IR columns."""
     programs, sizes = [], []
     for category in categories.CATEGORIES:
@@ -88,13 +88,13 @@ def _added(call: Call) -> float:
     return (column_bytes(python, "kernel_f", tuple(avals), argnums) - rest) / uses[own]
 
 
-def fit(programs: list[Counter], sizes: np.ndarray) -> dict[str, int]:
+def fit(programs: list[dict[str, float]], sizes: np.ndarray) -> dict[str, int]:
     """Bytes of each operation that is met often enough; "" is the base, "other" the rest."""
     met = Counter(op for program in programs for op in program)
     ops = sorted(op for op in met if met[op] >= RARE)
     matrix = np.array(
         [
-            [1.0, *(p[op] for op in ops), sum(n for op, n in p.items() if met[op] < RARE)]
+            [1.0, *(p.get(op, 0) for op in ops), sum(n for op, n in p.items() if met[op] < RARE)]
             for p in programs
         ]
     )

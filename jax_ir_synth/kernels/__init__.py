@@ -24,7 +24,7 @@ def draw(category: str, seed: int, candidate: int) -> "KernelSpec":
     Raises:
       ValueError: no such category.
     """
-    # Late, here and below: the names of the categories are wanted by command lines that draw nothing.
+    # Late, here and below: command lines that draw nothing want the categories' names alone.
     from jax_ir_synth.kernels.builder.candidate import draw_candidate
 
     return draw_candidate(_module(category), category, seed, candidate)
@@ -47,7 +47,7 @@ def description(category: str) -> str:
     module = _module(category)
     # Python leaves docstrings out where it is started with -OO.
     text = module.__doc__ or ast.get_docstring(ast.parse(inspect.getsource(module)))
-    first = text.splitlines()[0]
+    first = (text or "").partition("\n")[0]
     return first.removeprefix(f"Category `{category}`: ").removesuffix(".")
 
 

@@ -1,4 +1,4 @@
-"""Category `compound`: whole little computations that mix three or more of the other categories' features."""
+"""Category `compound`: little computations that mix three or more categories' features."""
 
 import math
 
@@ -17,13 +17,13 @@ _MARKS = {"linalg": 44, "checkpoint": 33, "threefry": 11, "rbg": 12}
 
 
 def draw(d: ProgramBuilder) -> tuple[Value, ...]:
-    """A pipeline of stages on a batch of rows: one that marks the category, and two or more others."""
+    """A pipeline of stages on rows: one that marks the category, and two or more others."""
     mark = d.stream.choose(_MARKS)
     if mark != "checkpoint":
         d.use("float32")
 
     def attempt():
-        # Factorisations and random bits are long as IR: a mark keeps its share by trying again itself.
+        # Factorisations and random bits are long as IR: a mark keeps its share by trying again.
         d.arguments.clear()
         outputs = _pipeline(d, mark)
         require_short(outputs)
@@ -85,7 +85,7 @@ def _definite(d: ProgramBuilder, n: int) -> tuple[Value, float]:
 
 
 def _linear_algebra(d: ProgramBuilder, x: Value) -> Value:
-    """A factorisation or a solve with a well-conditioned matrix made of an argument, applied to x."""
+    """A factorisation or a solve with a well-conditioned matrix of an argument, applied to x."""
     n = x.shape[0]
     x = grow.tamed(d, x, 4.0)
     matrix, least = _definite(d, n)
@@ -139,7 +139,8 @@ def _linear_algebra(d: ProgramBuilder, x: Value) -> Value:
         factor = d.apply("cholesky", matrix, **lower)
         entries = d.apply("diagonal", factor)
         # A Cholesky factor's diagonal is at least the root of the least eigenvalue.
-        entries.low, entries.samples = math.sqrt(least), abs(entries.samples) + math.sqrt(least)
+        root = math.sqrt(least)
+        entries = entries.changed(low=root, samples=abs(entries.samples) + root)
         half = d.apply("sum", d.apply("log", entries))
         return (
             d.apply("add", x, d.apply("mul", 2.0, half))
@@ -187,25 +188,23 @@ def _checkpointed(d: ProgramBuilder, x: Value) -> Value:
 
 
 def _key(d: ProgramBuilder, sources) -> tuple[Value, str]:
-    """A key, and how its bits are made: one draw of threefry bits is all that a row has room for."""
+    """A key, and how its bits are made: a row has room for one draw of threefry bits."""
     source = d.stream.weighted(*sources)
     if source == "argument":
         return d.argument((2,), 0, 2**32 - 1, dtype="uint32", role="key"), source
     name = {"rbg": "new_rbg_key", "unsafe_rbg": "new_unsafe_rbg_key"}[source]
     key = d.apply(name, seed=d.stream.below(100))
-    key.role = "key"
     if source == "unsafe_rbg":
         roll = d.stream.below(100)
         if roll < 20:
             key = d.apply("fold_in", key, data=d.stream.below(20))
-            key.role = "key"
         elif roll < 75:
             key = d.stream.choice(control_flow.split_key(d, key))
     return key, source
 
 
 def _hashed(d: ProgramBuilder, x: Value) -> Value:
-    """Random numbers from a key argument, by JAX's usual generator (a constant key's text is too long)."""
+    """Random numbers from a key argument, by JAX's generator: a constant key's text is too long."""
     return _random(d, x, (("argument",), (1,)))
 
 

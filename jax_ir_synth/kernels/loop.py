@@ -1,4 +1,4 @@
-"""Category `loop`: scans, fori loops, maps, cumulative operations, while loops, alone and nested."""
+"""Category `loop`: scans, fori and while loops, maps, cumulative operations, alone and nested."""
 
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature

@@ -1,4 +1,6 @@
-"""Category `multi_statement`: several statements and several results, as layers, updates and losses have."""
+"""Category `multi_statement`: statements with several results: layers, updates, losses."""
+
+from functools import partial
 
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
@@ -94,7 +96,7 @@ def _outputs(c: Context) -> tuple[Value, ...]:
         v if v.is_float or v.dtype == "int32" else d.apply("convert", v, dtype="int32")
         for v in waiting
     ]
-    final = [d.attempt(lambda: _uncentred(c, v)) if v.centred else v for v in final]
+    final = [d.attempt(partial(_uncentred, c, v)) if v.centred else v for v in final]
     if sum(v.size for v in final) < max(a.size for a in d.arguments):
         raise Rejected("the results are smaller than an argument")
     return tuple(d.stream.shuffled(final))

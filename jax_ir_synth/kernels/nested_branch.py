@@ -20,7 +20,7 @@ _HOLDING = {
     branching.indexed: 3,
 }
 _INNERMOST = _HOLDING | {branching.piecewise: 3, branching.guarded_log: 2}
-# Whose branches are functions of their own: there a branch may be nested without arithmetic between.
+# Their branches are functions of their own: one may hold another without arithmetic between.
 _REGIONS = {branching.cond, branching.switch}
 
 

@@ -1,5 +1,7 @@
 """Category `scalar_array`: 0-d arguments and Python numbers mixed with arrays."""
 
+from functools import partial
+
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
 from jax_ir_synth.kernels.builder.values import Rejected, Value
@@ -33,7 +35,7 @@ def draw(d: ProgramBuilder) -> tuple[Value, ...]:
         value = _idiom(m, value if i == 0 or d.stream.chance(75) else d.stream.choice(kept))
         kept.append(value)
         if d.stream.chance(45):
-            value = m.attempt(lambda: _step(m, value, kept))
+            value = m.attempt(partial(_step, m, value, kept))
             kept.append(value)
     if len(kept) > 2:
         d.doc = ""  # an idiom's own words would no longer say what the whole does

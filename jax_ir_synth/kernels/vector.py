@@ -41,7 +41,7 @@ def _context(d: ProgramBuilder, points: tuple[int, ...]) -> Context:
 
 
 def draw(d: ProgramBuilder) -> tuple[Value, ...]:
-    """Vectors composed by geometry and mechanics, many at once, one alone, or by `vmap` over points."""
+    """Vectors composed by geometry and mechanics: many, one alone, or by `vmap` over points."""
     if d.dtype == "float16":
         d.use("float32")
     count = d.stream.choose(_COUNTS)

@@ -7,11 +7,11 @@ _GIVEN = {"jax", "jnp", "lax"} | set(dir(builtins))
 
 
 def dead_names(source: str) -> list[str]:
-    """Names that are assigned (or taken as an argument) and never read after, and names read from nowhere.
+    """Names that are assigned (or arguments) and never read after, and names read from nowhere.
 
-    `_` says on purpose that a value is not used, and an inner function may leave a parameter alone that
-    its caller passes anyway (a loop's counter, a branch's operand). Functions are straight-line code: a
-    `for` is read as if its body ran twice.
+    `_` says on purpose that a value is not used, and an inner function may leave a parameter alone
+    that its caller passes anyway (a loop's counter, a branch's operand). Functions are straight
+    code: a `for` is read as if its body ran twice.
     """
     found: list[str] = []
     function = ast.parse(source).body[0]

@@ -54,7 +54,9 @@ class Made:
             ]
 
     def __str__(self) -> str:
-        return f"{self.spec.category} seed {self.spec.seed} candidate {self.spec.candidate}\n{self.source.python}"
+        spec = self.spec
+        where = f"{spec.category} seed {spec.seed} candidate {spec.candidate}"
+        return f"{where}\n{self.source.python}"
 
 
 def make(category: str, seed: int, candidate: int, platforms=PLATFORMS) -> Made:

@@ -1,4 +1,4 @@
-"""Distinct in the plan is distinct in the IR, and nothing of a skeleton crosses a split: over 10,000 rows."""
+"""Distinct in the plan is distinct in the IR, and no skeleton crosses a split: over 10,000 rows."""
 
 import pytest
 
@@ -21,8 +21,8 @@ def planned_rows():
 
 @pytest.mark.slow
 def test_every_promise_is_kept_by_every_row(planned_rows):
-    # Duplicates by program_hash and text, leaks between splits (of skeletons, of masked IR and Python),
-    # programs outside of their category, malformed and over-long rows.
+    # Duplicates by program_hash and text, leaks between splits (of skeletons, of masked IR and
+    # Python), programs outside of their category, malformed and over-long rows.
     assert audit.audit(planned_rows) == []
 
 

@@ -1,8 +1,8 @@
 """Recorded rows, one a category: the same text again, and the same results when it is executed.
 
-`pytest tests/kernels/test_goldens.py --record-goldens` writes them anew, after a change that is meant
-to change rows. A recorded row holds the jax version that lowered it: under another one its IR may
-differ, and then only its source is compared.
+`pytest tests/kernels/test_goldens.py --record-goldens` writes them anew, after a change that is
+meant to change rows. A recorded row holds the jax version that lowered it: under another one its
+IR may differ, and then only its source is compared.
 """
 
 import json

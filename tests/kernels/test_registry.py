@@ -1,4 +1,4 @@
-"""An eleventh category is one new file and one line: the configs, the plan and the command follow."""
+"""An eleventh category is one new file and one line: configs, plan and command follow."""
 
 import json
 import os

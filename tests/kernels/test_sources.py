@@ -1,6 +1,7 @@
-"""Every source text: its form, its arguments, no dead code; for any category, seed and candidate."""
+"""Every source text: form, arguments, no dead code; for any category, seed and candidate."""
 
 import ast
+import itertools
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -45,7 +46,7 @@ def test_a_source_reads_well(program):
     lines = kernels.write(kernels.draw(*program)).python.split("\n")
     assert max(map(len, lines)) <= 120
     assert all(line == line.rstrip() for line in lines)
-    assert not any(a == b == "" for a, b in zip(lines, lines[1:]))
+    assert not any(a == b == "" for a, b in itertools.pairwise(lines))
 
 
 @MANY

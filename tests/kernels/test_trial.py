@@ -141,7 +141,8 @@ PROVEN = {
         "def kernel_f(w, x):\n"
         "    y = jnp.square(w) * x\n"
         "    z = jnp.where(y > 2.0, jnp.exp(y * 0.3), y + 4.0) / 5.0\n"
-        "    return lax.fori_loop(0, 6, lambda i, c: 0.5 * c + 0.5 * jnp.cos(c * z), jnp.tanh(z))\n",
+        "    return lax.fori_loop(\n"
+        "        0, 6, lambda i, c: 0.5 * c + 0.5 * jnp.cos(c * z), jnp.tanh(z))\n",
         [aval("w", (8, 10), 0.2, 3.0), aval("x", (10,), 0.5, 1.5)],
     ),
     "a small difference, and constants of which some are rounded to 8 bits and some aren't": (

@@ -1,1 +1,1 @@
-"""The workbench of program synthesis: values, drafts, control flow, identity and what is checked of a program."""
+"""Program synthesis: values, programs in the making, control flow, identity, IR size, streams."""

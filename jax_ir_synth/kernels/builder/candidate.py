@@ -52,5 +52,6 @@ def draw_candidate(grammar, category: str, seed: int, candidate: int) -> KernelS
                 continue
             return spec
     raise RuntimeError(
-        f"{category}: candidate {candidate} of seed {seed} could not be drawn in {_ATTEMPTS} attempts"
+        f"{category}: candidate {candidate} of seed {seed} could not be drawn "
+        f"in {_ATTEMPTS} attempts"
     )

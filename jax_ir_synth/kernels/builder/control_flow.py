@@ -1,4 +1,4 @@
-"""Control flow and function transforms on a builder: cond, switch, loops, scans, vmap, checkpoint."""
+"""Control flow and function transforms: cond, switch, loops, scans, vmap, checkpoint."""
 
 from collections.abc import Callable
 
@@ -47,7 +47,7 @@ def _agree(blocks: tuple[Block, ...]) -> None:
 
 
 def _branches(builder, name, chooser, operands, builds, weights, optional, role):
-    # What is drawn in a branch is written in it, also where it is made of values from outside alone.
+    # A branch's own values are written in it, also those made of values from outside alone.
     blocks = tuple(
         _function(
             builder, lambda: [builder.parameter_like(v) for v in operands], build, role, owned=True
@@ -55,14 +55,14 @@ def _branches(builder, name, chooser, operands, builds, weights, optional, role)
         for build in builds
     )
     _agree(blocks)
-    for i, operand in enumerate(operands):
+    for i in range(len(operands)):
         used = any(
             v.deps & block.params[i].params["marker"] for block in blocks for v in block.results
         )
         if not used and not optional:
             raise Rejected("an operand of the branches is not used")
     results, ranges, samples, bound = [], [], [], []
-    for values in zip(*(block.results for block in blocks)):
+    for values in zip(*(block.results for block in blocks), strict=True):
         # The merged value carries the bits of every branch.
         first = values[0]
         merged = Value(
@@ -83,7 +83,7 @@ def _branches(builder, name, chooser, operands, builds, weights, optional, role)
             np.select([weights == i for i in range(len(values))], [v.samples for v in values])
         )
     for block in blocks:
-        bound.extend(zip(block.params, operands))
+        bound.extend(zip(block.params, operands, strict=True))
     return builder.control(
         name,
         (chooser, *operands),
@@ -111,7 +111,7 @@ def cond(
     true: Callable,
     false: Callable,
 ) -> list[Value]:
-    """`lax.cond(predicate, true_fn, false_fn, *operands)`; with no operands the branches are closures."""
+    """`lax.cond(predicate, true_fn, false_fn, *operands)`; closures where there are no operands."""
     if predicate.dtype != "bool" or predicate.ndim:
         raise Rejected("cond wants a scalar condition")
     return _branches(
@@ -201,14 +201,14 @@ def fori_loop(
     `invariants` holds a range for each carried value, that the initial value and the body's result
     stay in (`checked=False` where the caller knows better, as for sums of bounded terms).
     """
-    for value, invariant in zip(init, invariants):
+    for value, invariant in zip(init, invariants, strict=True):
         inside(value, invariant)
 
     def parameters():
         i = builder.parameter(
             (), start, start + steps - 1, "int32", np.round(start + _STEPS * (steps - 1)), "counter"
         )
-        return [i, tuple(_carried(builder, v, r) for v, r in zip(init, invariants))]
+        return [i, tuple(_carried(builder, v, r) for v, r in zip(init, invariants, strict=True))]
 
     block = _function(builder, parameters, lambda i, carry: build(i, *carry), "body")
     return _loop(
@@ -233,7 +233,7 @@ def _carried(builder, value, invariant):
 
 def _loop(builder, name, block, init, invariants, results, params, checked, optional, selectors=()):
     carry = block.params[1]
-    for value, result, invariant in zip(init, results, invariants):
+    for value, result, invariant in zip(init, results, invariants, strict=True):
         if value.shape != result.shape or value.dtype != result.dtype or value.weak:
             raise Rejected("a carry changes its shape or dtype")
         if checked:
@@ -242,7 +242,7 @@ def _loop(builder, name, block, init, invariants, results, params, checked, opti
     steps = params.get("steps") or int(selectors[0].samples.mean())
     samples, _ = simulate_loop(
         block.level,
-        list(zip(carry, init, results)),
+        list(zip(carry, init, results, strict=True)),
         list(invariants),
         [],
         [],
@@ -250,24 +250,24 @@ def _loop(builder, name, block, init, invariants, results, params, checked, opti
         block.params[0],
         params.get("start", 0),
     )
-    parts = builder.control(
+    triples = list(zip(carry, init, results, strict=True))
+    return builder.control(
         name,
         (*selectors, *init),
         (block,),
         list(results),
-        list(zip(carry, init)) + _counter(block),
+        list(zip(carry, init, strict=True)) + _counter(block),
         params,
         selectors=selectors,
         samples=samples,
-        recurrent=list(zip(carry, results)),
+        recurrent=list(zip(carry, results, strict=True)),
         ranges=list(invariants),
+        forgotten=_forgotten(block, triples, invariants, [], [], steps),
     )
-    _forget(parts, block, list(zip(carry, init, results)), invariants, [], [], steps)
-    return parts
 
 
-def _forget(parts, block, carry, ranges, slices, outs, steps) -> None:
-    """Takes arguments that only a loop's start depends on from its end, where that doesn't show them any more."""
+def _forgotten(block, carry, ranges, slices, outs, steps) -> int:
+    """Bits of the arguments that only a loop's start depends on, and that its end has forgotten."""
     common = _union([*(xs for _, xs in slices), *(end for _, _, end in carry), *outs], "deps")
     kept = lost = 0
     for k, (_, init, _) in enumerate(carry):
@@ -276,9 +276,7 @@ def _forget(parts, block, carry, ranges, slices, outs, steps) -> None:
             lost |= own
         else:
             kept |= own
-    for part in parts[: len(carry)]:
-        part.diff &= ~(lost & ~kept)
-        part.deps &= ~(lost & ~kept)
+    return lost & ~kept
 
 
 def _counter(block):
@@ -296,18 +294,21 @@ def scan(
     reverse: bool = False,
     length: int | None = None,
 ) -> list[Value]:
-    """`lax.scan(body, init, xs)`; `build(carry, xs)`, both tuples, gives (next carry, stacked outputs).
+    """`lax.scan(body, init, xs)`.
+
+    `build(carry, xs)`, both tuples, gives (next carry, stacked outputs).
+
 
     Returns the final carries, then the stacked outputs. With no xs, `length` says how many steps.
     """
-    steps = xs[0].shape[0] if xs else length
+    steps = xs[0].shape[0] if xs else length or 0
     if any(x.ndim < 1 or x.shape[0] != steps for x in xs):
         raise Rejected("scan: the inputs differ in length")
-    for value, invariant in zip(init, invariants):
+    for value, invariant in zip(init, invariants, strict=True):
         inside(value, invariant)
 
     def parameters():
-        carry = tuple(_carried(builder, v, r) for v, r in zip(init, invariants))
+        carry = tuple(_carried(builder, v, r) for v, r in zip(init, invariants, strict=True))
         return [carry, tuple(builder.parameter_like(x, x.shape[1:], role="step") for x in xs)]
 
     block = _function(builder, parameters, build, "step")
@@ -321,38 +322,36 @@ def scan(
     _require_used(block)
     last, stacked = simulate_loop(
         block.level,
-        list(zip(carry, init, ends)),
+        list(zip(carry, init, ends, strict=True)),
         list(invariants),
-        list(zip(slices, xs)),
+        list(zip(slices, xs, strict=True)),
         list(outs),
         steps,
     )
-    parts = builder.control(
+    return builder.control(
         "scan",
         (*init, *xs),
         (block,),
         [*ends, *outs],
-        [*zip(carry, init), *zip(slices, xs)],
+        [*zip(carry, init, strict=True), *zip(slices, xs, strict=True)],
         {"carries": len(init), "steps": steps, "reverse": reverse, "xs": len(xs)},
         samples=[*last, *stacked],
-        recurrent=list(zip(carry, ends)),
+        recurrent=list(zip(carry, ends, strict=True)),
         shapes=[v.shape for v in ends] + [(steps, *v.shape) for v in outs],
         ranges=list(invariants) + [(v.low, v.high) for v in outs],
+        forgotten=_forgotten(
+            block,
+            list(zip(carry, init, ends, strict=True)),
+            invariants,
+            list(zip(slices, xs, strict=True)),
+            list(outs),
+            steps,
+        ),
     )
-    _forget(
-        parts,
-        block,
-        list(zip(carry, init, ends)),
-        invariants,
-        list(zip(slices, xs)),
-        list(outs),
-        steps,
-    )
-    return parts
 
 
 def _mapped(builder, name, xs, build, axes, params, role):
-    sizes = {x.shape[a] for x, a in zip(xs, axes) if a is not None}
+    sizes = {x.shape[a] for x, a in zip(xs, axes, strict=True) if a is not None}
     if len(sizes) != 1:
         raise Rejected(f"{name}: the mapped axes differ in length")
     size = sizes.pop()
@@ -360,13 +359,14 @@ def _mapped(builder, name, xs, build, axes, params, role):
     def parameters():
         return [
             builder.parameter_like(x, x.shape if a is None else x.shape[:a] + x.shape[a + 1 :])
-            for x, a in zip(xs, axes)
+            for x, a in zip(xs, axes, strict=True)
         ]
 
     block = _function(builder, parameters, build, role)
     _require_used(block)
     if any(
-        not v.deps & _union([p for p, a in zip(block.params, axes) if a is not None], "deps")
+        not v.deps
+        & _union([p for p, a in zip(block.params, axes, strict=True) if a is not None], "deps")
         for v in block.results
     ):
         raise Rejected(f"{name}: a result does not depend on the mapped arguments")
@@ -375,7 +375,7 @@ def _mapped(builder, name, xs, build, axes, params, role):
         xs,
         (block,),
         list(block.results),
-        list(zip(block.params, xs)),
+        list(zip(block.params, xs, strict=True)),
         params,
         shapes=[(size, *v.shape) for v in block.results],
     )
@@ -386,7 +386,7 @@ def vmap(
 ) -> list[Value]:
     """`jax.vmap(fn, in_axes)(*xs)`; an axis of None passes the whole array to each call."""
     axes = in_axes or (0,) * len(xs)
-    if any(a is not None and x.ndim <= a for x, a in zip(xs, axes)):
+    if any(a is not None and x.ndim <= a for x, a in zip(xs, axes, strict=True)):
         raise Rejected("vmap: no such axis")
     return _mapped(builder, "vmap", xs, build, axes, {"in_axes": axes}, "fn")
 
@@ -415,7 +415,10 @@ def associative_scan(builder: ProgramBuilder, xs: Value, name: str, reverse: boo
     n = xs.shape[0] if xs.ndim else 0
     if n < 2 or n > 64:
         raise Rejected("associative_scan: length")
-    low, high = OPS[name].cumulated(xs, n)
+    running = OPS[name].cumulated
+    if running is None:
+        raise ValueError(f"`name` (={name!r}) must be an operation with a `cumulated` rule")
+    low, high = running(xs, n)
 
     def parameters():
         return [
@@ -440,7 +443,7 @@ def associative_scan(builder: ProgramBuilder, xs: Value, name: str, reverse: boo
 
 
 def _unchecked(builder, name, left, right):
-    """The combining operation on running values, whose true range is the scan's, not the operation's."""
+    """The combining operation on running values, whose range is the scan's."""
     return Value(
         name,
         (left, right),
@@ -465,9 +468,9 @@ def while_loop(
     test: Callable | None = None,
     checked: bool = True,
 ) -> list[Value]:
-    """`lax.while_loop` that counts to `limit` (an integer value), with the counter first in its carry.
+    """`lax.while_loop` that counts to `limit`, an integer, with the counter first in its carry.
 
-    `test(*carry)`, a scalar condition, may end it sooner. The carry holds values without a gradient:
+    `test(*carry)`, a scalar condition, may end it sooner. The carry has no gradient, since
     reverse-mode differentiation has no rule for `while`.
     """
     if any(v.diff for v in init) or limit.dtype != "int32" or limit.ndim or limit.low < 1:
@@ -475,7 +478,7 @@ def while_loop(
 
     def parameters():
         i = builder.parameter((), 0, limit.high, "int32", role="counter")
-        return [i, tuple(_carried(builder, v, r) for v, r in zip(init, invariants))]
+        return [i, tuple(_carried(builder, v, r) for v, r in zip(init, invariants, strict=True))]
 
     block = _function(builder, parameters, lambda i, carry: build(i, *carry), "body")
     if any(
@@ -497,13 +500,16 @@ def while_loop(
     if test is not None:
         condition = _function(
             builder,
-            lambda: [_carried(builder, v, r) for v, r in zip(init, invariants)],
+            lambda: [_carried(builder, v, r) for v, r in zip(init, invariants, strict=True)],
             test,
             "condition",
         )
         if condition.results[0].dtype != "bool" or condition.results[0].ndim:
             raise Rejected("while_loop: the test is no scalar condition")
-        parts[0].operands[0].blocks += (condition,)
+        node = parts[0].operands[0]
+        node = node.changed(blocks=(*node.blocks, condition), params=dict(node.params))
+        parts = [part.changed(operands=(node,)) for part in parts]
+        node.params["parts"] = parts
     return parts
 
 
@@ -538,7 +544,7 @@ def linear_recurrence(
         return decay, builder.apply("add", builder.apply("mul", right[0], left[1]), right[1])
 
     block = _function(builder, lambda: [pair(), pair()], combine, "combine")
-    bound = [(p, v) for group in block.params for p, v in zip(group, (a, b))]
+    bound = [(p, v) for group in block.params for p, v in zip(group, (a, b), strict=True)]
     return builder.control(
         "linear_recurrence",
         (a, b),
@@ -558,8 +564,11 @@ def unrolled(
     steps: int = 0,
     items: tuple[float, ...] | None = None,
 ) -> list[Value]:
-    """A Python `for` whose body rebinds the carried names: `build(*carry)`, or `build(*carry, item)` with
-    literal `items` to go over. It is traced as its steps one after another, and its identity is theirs."""
+    """A Python `for` whose body rebinds the carried names.
+
+    `build(*carry)` gives the next carry, or `build(*carry, item)` with literal `items` to go over.
+    It is traced as its steps one after another, and its identity is theirs.
+    """
     steps = len(items) if items is not None else steps
     with builder.inner() as level:
         params = [builder.parameter_like(v, role="carry") for v in init]
@@ -575,7 +584,7 @@ def unrolled(
     carry = tuple(init)
     for k in range(steps):
         given = carry if items is None else (*carry, builder.literal(items[k]))
-        memo = {id(p): v for p, v in zip(params, given)}
+        memo = {id(p): v for p, v in zip(params, given, strict=True)}
         carry = tuple(_replayed(builder, v, level, memo) for v in results)
     node = Value(
         "unrolled",
@@ -631,5 +640,5 @@ def split_key(builder: ProgramBuilder, key: Value) -> list[Value]:
     ]
     parts = builder.control("split_key", (key,), (), halves, [], {})
     for part in parts:
-        part.role = "key"
+        part.named("key")
     return parts

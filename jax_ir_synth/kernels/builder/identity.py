@@ -1,4 +1,4 @@
-"""A program's identity before its spelling, and its skeleton: two hash_program of one canonical walk."""
+"""A program's identity before its spelling, and its skeleton: two hashes of one canonical walk."""
 
 from hashlib import blake2b
 
@@ -9,7 +9,7 @@ from jax_ir_synth.kernels.builder.values import FLOATS, Value, flatten
 from jax_ir_synth.kernels.ops import OPS, named_by_kind
 from jax_ir_synth.kernels.ops.products import canonical_equation
 
-# Parameters that name a structure rather than a size, a position or a constant: kept in the skeleton.
+# Parameters that name a structure, not a size, a position or a constant: kept in the skeleton.
 _STRUCTURE = {"equation", "mode", "reverse", "keepdims", "carries", "xs"}
 _HIDDEN = {"parts", "number", "marker", "range", "spread", "claim", "means", "samples"}
 _BRANCHES, _CALLS = named_by_kind("branch"), named_by_kind("call")
@@ -22,7 +22,7 @@ def hash_program(outputs: tuple[Value, ...]) -> tuple[str, str]:
     Arguments count in the order in which they are first used, values by what they are made of, so
     names, spelling and the order of independent statements play no part. The skeleton leaves out
     every number (sizes, axes, positions, constants) and the width of dtypes, and keeps operations,
-    ranks and how values are shared: two programs whose IR differs in numbers alone have one skeleton.
+    ranks and how values are shared. Programs whose IR differs in numbers alone share a skeleton.
     """
     program, skeleton = _Walk().run(outputs)
     return (
@@ -105,7 +105,7 @@ class _Walk:
             params = {"equation": canonical_equation(equation)}
         mean = op == "mean"
         if mean:
-            # It is lowered as a sum divided by a number, which is another value than the mean itself.
+            # It is lowered as a sum divided by a number, which is a value of its own.
             self.skeleton.append("div (")
             self.numbers[-id(node)] = len(self.numbers)
         self.program.append(op)
@@ -131,13 +131,13 @@ class _Walk:
             self.skeleton.append(f"f{len(node.shape)} = )")
 
     def block(self, node: Value, block) -> None:
-        # A function of plain operands is its body with the operands put in: the same IR as a closure.
+        # A function of plain operands has the IR of a closure: its body with the operands put in.
         if node.op in _BRANCHES:
             for parameter, operand in zip(block.params, node.operands[1:], strict=True):
                 self.received[id(parameter)] = operand
         elif node.op in _CALLS:
             for parameter, operand in zip(
-                block.params, node.operands[len(node.operands) - len(block.params) :]
+                block.params, node.operands[len(node.operands) - len(block.params) :], strict=True
             ):
                 if id(operand) in self.numbers:
                     self.numbers[id(parameter)] = self.numbers[id(operand)]

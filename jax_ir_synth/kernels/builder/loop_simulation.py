@@ -1,4 +1,4 @@
-"""Loops on the samples: what typical elements look like after the steps of a loop, and on the way."""
+"""Loop simulation: what samples look like after the steps of a loop, and on the way."""
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def simulate_loop(
     emitted: list[list[np.ndarray]] = []
     for k in range(taken):
         memo = dict(outer or {})
-        memo.update((id(p), _with(p, s)) for (p, _, _), s in zip(carry, state))
+        memo.update((id(p), _with(p, s)) for (p, _, _), s in zip(carry, state, strict=True))
         for j, (p, xs) in enumerate(slices):
             memo[id(p)] = _with(p, xs.samples[_ORDERS[(k + 5 * j) % _MOST]])
         if counter is not None:
@@ -43,7 +43,7 @@ def simulate_loop(
         with np.errstate(all="ignore"):
             state = [
                 np.clip(_played(after, level, memo).samples, *r)
-                for (_, _, after), r in zip(carry, ranges)
+                for (_, _, after), r in zip(carry, ranges, strict=True)
             ]
             emitted.append([_played(v, level, memo).samples for v in outs])
         trail.append(state)
@@ -51,7 +51,7 @@ def simulate_loop(
         half = taken // 2
         state = [
             np.clip(last + (steps - taken) * (last - before) / half, *r)
-            for last, before, r in zip(state, trail[half - 1], ranges)
+            for last, before, r in zip(state, trail[half - 1], ranges, strict=True)
         ]
     picks = np.arange(SAMPLES) * taken // SAMPLES
     stacked = [np.array([emitted[k][i][j] for j, k in enumerate(picks)]) for i in range(len(outs))]
@@ -68,14 +68,14 @@ def forgets(
     steps: int,
     which: int,
 ) -> bool:
-    """Is the loop's end the same wherever carry number `which` begins (in every digit, as good as)?"""
+    """Whether the loop ends the same, in every digit, wherever carry number `which` begins."""
     parameter, init, after = carry[which]
     other = _with(init, np.roll(init.samples, 5))
     moved = [*carry[:which], (parameter, other, after), *carry[which + 1 :]]
     taken = min(steps, _MOST)
     one, _ = simulate_loop(level, carry, ranges, slices, [], taken)
     two, _ = simulate_loop(level, moved, ranges, slices, [], taken)
-    change = max(float(np.quantile(np.abs(a - b), 0.25)) for a, b in zip(one, two))
+    change = max(float(np.quantile(np.abs(a - b), 0.25)) for a, b in zip(one, two, strict=True))
     began = float(np.abs(init.samples - other.samples).mean()) + 1e-9
     return min(change / began, 1.0) ** (steps / taken) < 5e-3
 
@@ -97,7 +97,7 @@ def _with(value: Value, samples: np.ndarray) -> Value:
 
 
 def _played(value: Value, level: int, memo: dict[int, Value]) -> Value:
-    """The value with the samples that follow from those in `memo`; itself where none of them reaches it."""
+    """The value with the samples that follow from `memo`; itself where none of them reaches it."""
     found = memo.get(id(value))
     if found is not None:
         return found
@@ -110,7 +110,7 @@ def _played(value: Value, level: int, memo: dict[int, Value]) -> Value:
         result = _with(value, _nested(value.operands[0], level, memo)[value.params["index"]])
     elif value.level >= level and value.op in OPS:
         operands = tuple(_played(v, level, memo) for v in value.operands)
-        if any(a is not b for a, b in zip(operands, value.operands)):
+        if any(a is not b for a, b in zip(operands, value.operands, strict=True)):
             samples = np.asarray(OPS[value.op].sample(operands, value.params), dtype=np.float64)
             result = _with(value, samples)
     memo[id(value)] = result
@@ -126,10 +126,10 @@ def _nested(node: Value, level: int, memo: dict[int, Value]) -> list[np.ndarray]
         ends, slices, outs, start = block.results, [], [], node.params["start"]
     else:
         counter, start, (carry, inputs), (ends, outs) = None, 0, block.params, block.results
-        slices = list(zip(inputs, played[len(carry) :]))
+        slices = list(zip(inputs, played[len(carry) :], strict=True))
     last, stacked = simulate_loop(
         level,
-        list(zip(carry, played, ends)),
+        list(zip(carry, played[: len(carry)], ends, strict=True)),
         [(p.low, p.high) for p in carry],
         slices,
         list(outs),

@@ -1,7 +1,7 @@
-"""A program in the making: adds arguments, literals and operations, each checked where it is added."""
+"""A program in the making: arguments, literals and operations, each checked as it is added."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -151,7 +151,7 @@ class ProgramBuilder:
 
     @contextmanager
     def inner(self, owned: bool = False):
-        """Inside, values belong to a new inner function; where `owned`, those made of outer values too."""
+        """Inside, values belong to a new inner function; if `owned`, those of outer values too."""
         self.level += 1
         floor = self.floor
         if owned:
@@ -164,7 +164,7 @@ class ProgramBuilder:
 
     @contextmanager
     def trusted(self, trusting: bool = True):
-        """Inside, values may hardly vary: for known formulas of a category that tries its programs out."""
+        """Inside, values may hardly vary, as in known formulas; validation comes later."""
         before, self.trusting = self.trusting, trusting
         try:
             yield
@@ -227,6 +227,7 @@ class ProgramBuilder:
             level=level,
             centred=_is_centred(op, values),
             weak=bool(values) and all(v.weak for v in values),
+            role="key" if op.role == "key" else "",
         )
         if result.centred and op.reduces:
             raise Rejected("a sum of values that cancel")
@@ -234,7 +235,7 @@ class ProgramBuilder:
         return result
 
     def claim(self, name: str, low: float, high: float, *operands, typical=None, **params) -> Value:
-        """`apply` where the caller knows a narrower range than intervals give, and vouches for the domain.
+        """`apply` where the caller knows a narrower range, and vouches for the domain.
 
         `typical` replaces the samples, where the operands' tell too little of how they go together.
         """
@@ -300,17 +301,20 @@ class ProgramBuilder:
         results: list[Value],
         bound: list[tuple[Value, Value]],
         params: dict,
-        recurrent: list[tuple[Value, Value]] = (),
+        recurrent: Sequence[tuple[Value, Value]] = (),
         shapes: list[tuple[int, ...]] | None = None,
         ranges=None,
         samples=None,
         selectors=(),
+        forgotten: int = 0,
     ) -> list[Value]:
         """Values of an operation that runs inner functions; one for each of `results`.
 
-        `results` are values of the blocks that stand for what comes out; `bound` pairs each parameter
+        `results` are values of the blocks that give what comes out; `bound` pairs each parameter
         with the operand that it receives; `recurrent` pairs a parameter with the result that it
-        receives in the next iteration; `selectors` are the operands that only choose. Shapes, ranges and samples default to the results' own.
+        receives in the next iteration; `selectors` are the operands that only choose. Shapes,
+        ranges and samples default to the results' own. `forgotten` holds bits of arguments that
+        reach no recurrent result, though they reach its start.
         """
         masks = {p.params["marker"]: v for p, v in bound}
         loops = {p.params["marker"]: r for p, r in recurrent}
@@ -326,6 +330,7 @@ class ProgramBuilder:
         parts = []
         for i, result in enumerate(results):
             low, high = ranges[i] if ranges else (result.low, result.high)
+            lost = forgotten if i < len(recurrent) else 0
             part = Value(
                 "part",
                 (node,),
@@ -336,8 +341,8 @@ class ProgramBuilder:
                 high,
                 result.samples if samples is None else samples[i],
                 level=level,
-                diff=_resolve(result.diff, masks, loops, "diff"),
-                deps=_resolve(result.deps, masks, loops, "deps") | chosen,
+                diff=_resolve(result.diff, masks, loops, "diff") & ~lost,
+                deps=(_resolve(result.deps, masks, loops, "deps") | chosen) & ~lost,
             )
             if part.size > _MAX_SIZE:
                 raise Rejected("too large")

@@ -7,7 +7,8 @@ class Signature:
     def __init__(self, requires: set[str], forbids: set[str]):
         if not requires or requires & forbids:
             raise ValueError(
-                f"a signature requires something, and nothing that it forbids: {requires}, {forbids}"
+                f"a signature requires something, and nothing that it forbids: "
+                f"{requires}, {forbids}"
             )
         self.requires = frozenset(requires)
         self.forbids = frozenset(forbids)

@@ -1,4 +1,4 @@
-"""Counter-based random draws: one independent stream for each (seed, category, candidate, purpose)."""
+"""Counter-based random draws: a stream for each (seed, category, candidate, purpose)."""
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ def _cumulative(weights: tuple[int, ...]) -> tuple[int, ...]:
 
 
 class Stream:
-    """Draws from NumPy's Philox, keyed by (seed, category) with (candidate, purpose) in the counter.
+    """Draws from NumPy's Philox; the key is (seed, category), the counter (candidate, purpose).
 
     All draws are made from raw 64-bit words with integer arithmetic or one exact multiplication, so
     they are the same on every platform and NumPy version.

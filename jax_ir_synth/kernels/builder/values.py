@@ -1,7 +1,8 @@
 """The values of a program being drawn: a typed graph, with the range and a sample of each value."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -23,86 +24,77 @@ LIMITS = {
 
 
 class Rejected(JaxIrSynthError):
-    """The step can't be taken with these operands (domain, shape, size); the drawer tries another."""
+    """An operation rejects its operands (domain, shape, size); the production draws anew."""
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Value:
-    """One value: an argument, a literal, a function's parameter, or an operation on other values.
+    """One value: an argument, a literal, a parameter, or an operation on other values.
 
-    `low`, `high` bound every element (whenever the arguments are in their ranges); `samples` are
-    typical elements, computed with the arguments' own samples; `diff` and `deps` are bit sets of the
-    arguments that reach this value with and without a gradient; `level` is the nesting depth of the
-    innermost function whose parameter it depends on; `centred` says that its elements sum to a
-    constant (so that a gradient of their plain sum is zero).
+    A program is a graph of values, known by their identity. They are frozen: a production that
+    knows more about a value than its operation does works on with a changed copy.
+
+    Attributes:
+      op: name of the record that made it (see `kernels.ops`).
+      operands: what it is made of.
+      params: the operation's parameters.
+      shape: lengths of its axes.
+      dtype: its dtype's name; that of a node with several results is "tuple".
+      low: bounds every element from below, whenever the arguments are in their ranges.
+      high: likewise from above.
+      samples: typical elements, computed from the arguments' own samples.
+      blocks: the inner functions that it runs.
+      diff: bit set of the arguments that reach it with a gradient.
+      deps: bit set of the arguments that reach it.
+      level: nesting depth of the innermost function whose parameter it depends on.
+      centred: whether its elements sum to a constant, so that a gradient of their sum is zero.
+      role: what its name may say of it; the one attribute that is set later, by `named`.
+      weak: whether it is weakly typed, as Python numbers are.
     """
 
-    __slots__ = (
-        "op",
-        "operands",
-        "params",
-        "blocks",
-        "shape",
-        "dtype",
-        "low",
-        "high",
-        "samples",
-        "diff",
-        "deps",
-        "level",
-        "centred",
-        "role",
-        "weak",
-    )
+    op: str
+    operands: "tuple[Value, ...]"
+    params: dict[str, Any]
+    shape: tuple[int, ...]
+    dtype: str
+    low: float
+    high: float
+    samples: Any
+    blocks: "tuple[Block, ...]" = field(default=(), kw_only=True)
+    diff: int = field(default=0, kw_only=True)
+    deps: int = field(default=0, kw_only=True)
+    level: int = field(default=0, kw_only=True)
+    centred: bool = field(default=False, kw_only=True)
+    role: str = field(default="", kw_only=True)
+    weak: bool = field(default=False, kw_only=True)
 
-    def __init__(
-        self,
-        op,
-        operands,
-        params,
-        shape,
-        dtype,
-        low,
-        high,
-        samples,
-        *,
-        blocks=(),
-        diff=0,
-        deps=0,
-        level=0,
-        centred=False,
-        role="",
-        weak=False,
-    ):
-        self.op = op
-        self.operands = operands
-        self.params = params
-        self.blocks = blocks
-        self.shape = shape
-        self.dtype = dtype
-        self.low = low
-        self.high = high
-        self.samples = samples
-        self.diff = diff
-        self.deps = deps
-        self.level = level
-        self.centred = centred
-        self.role = role
-        self.weak = weak
+    def changed(self, **changes) -> "Value":
+        """A copy with other attributes: another value of the program."""
+        return replace(self, **changes)
+
+    def named(self, role: str) -> "Value":
+        """The value itself, for which the printer draws a name of this role."""
+        object.__setattr__(self, "role", role)
+        return self
 
     @property
     def ndim(self) -> int:
+        """The number of axes."""
         return len(self.shape)
 
     @property
     def size(self) -> int:
+        """The number of elements."""
         return math.prod(self.shape)
 
     @property
     def is_float(self) -> bool:
+        """Whether the dtype is a float of any width."""
         return self.dtype in FLOATS
 
     @property
     def is_literal(self) -> bool:
+        """Whether it is a Python number."""
         return self.op == "literal"
 
     @property
@@ -124,9 +116,11 @@ class Block:
     role: str = "fn"
 
     def flat_params(self) -> list[Value]:
+        """The parameters in one list."""
         return flatten(self.params)
 
     def flat_results(self) -> list[Value]:
+        """The results in one list."""
         return flatten(self.results)
 
 
@@ -142,7 +136,7 @@ def flatten(groups) -> list[Value]:
 
 
 def collect_values(values) -> dict[int, Value]:
-    """All that the values are made of, by their ids, bodies of inner functions included."""
+    """Collects what the values are made of by id, bodies of inner functions included."""
     seen: dict[int, Value] = {}
     stack = list(values)
     while stack:

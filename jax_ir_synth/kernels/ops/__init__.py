@@ -1,6 +1,6 @@
 """The operator table: every operation that a program can hold, by name.
 
-`OPS` holds the operations on arrays, `CONSTRUCTS` the nodes that run inner functions or have several
+`OPS` holds the operations on arrays, `CONSTRUCTS` the nodes with inner functions or several
 results, `RECORDS` both and the leaves. To add an operation, write its record in the file of its
 kind; the record generates its tests (`tests/kernels/test_operations.py`), and the list in its
 `weights` draws it. The NumPy reference must know each function that a spelling calls.

@@ -85,7 +85,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Construct(Record):
-    """A node that runs inner functions, or has several results; the printer has a function for each.
+    """A node with inner functions or several results, which a function of the printer writes.
 
     Attributes:
       kind: "branch" (its first operand chooses one of its functions), "loop" (it runs its function

@@ -1,5 +1,7 @@
 """Binary elementwise operations: arithmetic, comparisons, integer and bitwise work."""
 
+from typing import Any
+
 import numpy as np
 
 from jax_ir_synth.kernels.builder.values import Rejected, Value
@@ -7,7 +9,7 @@ from jax_ir_synth.kernels.ops.base import ANY, Op, bool_dtype, positive_or_negat
 from jax_ir_synth.kernels.ops.examples import array, example, integers
 
 NUMBERS = ("float32", "float16", "bfloat16", "int32")
-INT = {"dtypes": ("int32",), "smooth": False}
+INT: dict[str, Any] = {"dtypes": ("int32",), "smooth": False}
 
 
 def _corners(fn):
@@ -76,7 +78,7 @@ def _one_away_from_zero(operands, params):
 
 
 def _atan2_accepts(operands, params):
-    # The branch cut runs along the negative second operand: keep it positive, or the first one signed.
+    # The branch cut runs along the negative second operand: it is positive, or the first signed.
     return operands[1].low >= 0.1 or positive_or_negative(operands[0], 0.1)
 
 
@@ -130,7 +132,7 @@ def _running_sum(x, n):
 
 def _running_product(x, n):
     # Powers of what lies farther from 1 leave every range within a few steps.
-    if not (0.4 <= x.low and x.high <= 1.8 and n <= 10):
+    if not (x.low >= 0.4 and x.high <= 1.8 and n <= 10):
         raise Rejected("associative_scan: products of wide range")
     return min(x.low, x.low**n), max(x.high, x.high**n)
 
@@ -157,7 +159,7 @@ def _infix(symbol, precedence, function, lax=None, weight=14):
     return tuple(spelled)
 
 
-_compare = {
+_compare: dict[str, Any] = {
     "dtype": bool_dtype,
     "smooth": False,
     "dtypes": NUMBERS,

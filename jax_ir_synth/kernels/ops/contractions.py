@@ -1,4 +1,4 @@
-"""More ways to contract: sums under a condition, windows, averages, quantiles, einsum of one or three operands."""
+"""More ways to contract: under a condition, in windows, averages, quantiles, einsum."""
 
 import math
 
@@ -92,7 +92,10 @@ def _window_shape(operands, params):
 
 
 def _window(name, start, function, bounds, sample, **options):
-    template = f'lax.reduce_window({{0}}, {start}, {function}, {{window_shape}}, {{window_strides}}, "VALID")'
+    template = (
+        f"lax.reduce_window({{0}}, {start}, {function}, "
+        '{window_shape}, {window_strides}, "VALID")'
+    )
     return Op(
         name,
         ((1, template),),

@@ -1,5 +1,7 @@
 """Arrays from nothing, or from the shape of another."""
 
+from typing import Any
+
 import numpy as np
 
 from jax_ir_synth.kernels.builder.values import SAMPLES
@@ -19,14 +21,14 @@ def _filled(low, high):
     }
 
 
-_new = {
+_new: dict[str, Any] = {
     "shape": of_param("shape"),
     "dtype": of_param("dtype"),
     "checked": False,
     "dtypes": NUMBERS,
     "smooth": False,
 }
-_like = {
+_like: dict[str, Any] = {
     "shape": first_shape,
     "dtype": first_dtype,
     "checked": False,

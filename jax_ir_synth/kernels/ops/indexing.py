@@ -25,7 +25,9 @@ def _in_bounds(operands, params):
 def _along_axis(operands, params):
     x, index = operands
     if x.ndim != index.ndim or any(
-        a != b for i, (a, b) in enumerate(zip(x.shape, index.shape)) if i != params["axis"]
+        a != b
+        for i, (a, b) in enumerate(zip(x.shape, index.shape, strict=True))
+        if i != params["axis"]
     ):
         raise Rejected("take_along_axis: shapes")
     return index.shape
@@ -58,7 +60,9 @@ def _updated_fits(operands, params):
         and axis < x.ndim
         and start.high + update.shape[axis] <= x.shape[axis]
         and update.shape[axis] < x.shape[axis]
-        and all(a == b for i, (a, b) in enumerate(zip(x.shape, update.shape)) if i != axis)
+        and all(
+            a == b for i, (a, b) in enumerate(zip(x.shape, update.shape, strict=True)) if i != axis
+        )
     )
 
 

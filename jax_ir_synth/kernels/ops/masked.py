@@ -1,4 +1,6 @@
-"""Operations under a mask: softmax, extrema and means of what a condition keeps; infinities and NaNs."""
+"""Operations under a mask: softmax, extrema, means of what it keeps; infinities and NaNs."""
+
+from typing import Any
 
 import numpy as np
 
@@ -39,8 +41,13 @@ def _extreme(sign):
     return sample
 
 
-_row = {"shape": _last_reduced, "dtype": first_dtype, "accepts": _masked, "select": (1,)}
-_test = {
+_row: dict[str, Any] = {
+    "shape": _last_reduced,
+    "dtype": first_dtype,
+    "accepts": _masked,
+    "select": (1,),
+}
+_test: dict[str, Any] = {
     "shape": first_shape,
     "dtype": bool_dtype,
     "smooth": False,

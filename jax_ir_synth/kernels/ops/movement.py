@@ -374,7 +374,11 @@ def _concatenated(operands, params):
         if (
             x.ndim != first.ndim
             or axis >= x.ndim
-            or any(a != b for i, (a, b) in enumerate(zip(x.shape, first.shape)) if i != axis)
+            or any(
+                a != b
+                for i, (a, b) in enumerate(zip(x.shape, first.shape, strict=True))
+                if i != axis
+            )
         ):
             raise Rejected("concatenate: shapes")
     return first.shape[:axis] + (sum(x.shape[axis] for x in operands),) + first.shape[axis + 1 :]

@@ -20,7 +20,7 @@ def einsum_shape(equation: str, shapes: list[tuple[int, ...]]) -> tuple[tuple[in
     for letters, shape in zip(inputs.split(","), shapes, strict=True):
         if len(letters) != len(shape):
             raise Rejected("einsum: rank")
-        for letter, n in zip(letters, shape):
+        for letter, n in zip(letters, shape, strict=True):
             if sizes.setdefault(letter, n) != n:
                 raise Rejected("einsum: sizes")
     count = math.prod(n for letter, n in sizes.items() if letter not in output)
@@ -175,7 +175,7 @@ TABLE = (
             for b in (min(0.0, _product_range(*o)[0]), max(0.0, _product_range(*o)[1]))
         ),
         lambda o, p: contraction(o, min(o[1].shape[0], o[0].shape[0]))[1],
-        shape=lambda o, p: _convolved(*o, p["mode"]),
+        shape=lambda o, p: _convolved(o[0], o[1], p["mode"]),
         dtypes=("float32",),
         ir_bytes=3790,
         examples=(

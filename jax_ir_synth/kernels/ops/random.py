@@ -126,7 +126,7 @@ TABLE = (
         ((1, "jax.random.bernoulli({0}, {p}, {shape})"),),
         0.0,
         1.0,
-        lambda p: (_RAMP < p["p"]) * 1.0,
+        lambda p: (p["p"] > _RAMP) * 1.0,
         dtype="bool",
         ir_bytes=3090,
         title="dropout",

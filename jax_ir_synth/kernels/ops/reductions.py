@@ -1,6 +1,7 @@
 """Operations that contract elements: sums, extrema, norms, products of matrices, picks."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +39,7 @@ def reduced_count(x: Value, params: dict) -> int:
 
 
 def reduced_shape(operands, params):
+    """Shape rule of a reduction over the axes in `params`."""
     x = operands[0]
     axes = params["axis"]
     if not axes or any(a >= x.ndim for a in axes):
@@ -164,7 +166,7 @@ def _indexes(name, spellings, **options):
     )
 
 
-_bool = {"dtype": lambda o, p: "bool", "smooth": False, "dtypes": ("bool",)}
+_bool: dict[str, Any] = {"dtype": lambda o, p: "bool", "smooth": False, "dtypes": ("bool",)}
 
 TABLE = (
     _reduction(

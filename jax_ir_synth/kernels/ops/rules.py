@@ -9,6 +9,7 @@ RAMP = np.linspace(0.0, 1.0, SAMPLES)
 
 
 def of_param(name):
+    """A rule that returns a parameter."""
     return lambda operands, params: params[name]
 
 
@@ -28,25 +29,30 @@ def changing_axis(change):
 
 
 def axis_kept(operands, params):
+    """Shape rule of an operation along an axis that keeps its length."""
     if params.get("axis", 0) >= operands[0].ndim:
         raise Rejected("no such axis")
     return operands[0].shape
 
 
 def with_zero(operands, params):
+    """Range of an operation that puts zeros beside its operand's elements."""
     return min(operands[0].low, 0.0), max(operands[0].high, 0.0)
 
 
 def with_ndim(x: Value, ndim: int) -> Value:
+    """Returns x; rejects another number of axes."""
     if x.ndim != ndim:
         raise Rejected(f"{ndim} dimensions are wanted")
     return x
 
 
 def hull(operands, params):
+    """Range of an operation that puts its operands' elements together."""
     return min(x.low for x in operands), max(x.high for x in operands)
 
 
 def interleaved(operands, params):
+    """Samples of an operation that puts its operands' elements together."""
     picks = np.arange(SAMPLES) % len(operands)
     return np.stack([x.samples for x in operands])[picks, np.arange(SAMPLES)]

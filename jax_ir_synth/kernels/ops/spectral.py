@@ -1,5 +1,7 @@
 """Fourier transforms, handed on as real numbers: parts of a spectrum, and filters applied in it."""
 
+from typing import Any
+
 import numpy as np
 
 from jax_ir_synth.kernels.builder.values import Rejected
@@ -46,7 +48,7 @@ def _filtered_bounds(operands, params):
     return -bound, bound
 
 
-_f32 = {"dtype": first_dtype, "dtypes": ("float32",)}
+_f32: dict[str, Any] = {"dtype": first_dtype, "dtypes": ("float32",)}
 TABLE = (
     Op(
         "fft_real",

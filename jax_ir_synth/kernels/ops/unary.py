@@ -1,6 +1,7 @@
 """Unary elementwise functions of jnp, lax, jax.nn and jax.scipy.special."""
 
 import math
+from typing import Any
 
 import numpy as np
 from scipy import special
@@ -99,7 +100,7 @@ def _gelu_tanh(x):
     return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
 
 
-ONLY32 = {"dtypes": ("float32",)}
+ONLY32: dict[str, Any] = {"dtypes": ("float32",)}
 
 TABLE = (
     _unary(

@@ -71,8 +71,6 @@ class _Built:
     def _apply(self, name: str, example: Example) -> tuple[Value, list[Text]]:
         pairs = [self._operand(operand) for operand in example.operands]
         value = self.builder.apply(name, *(value for value, _ in pairs), **example.params)
-        if OPS[name].role == "key":
-            value.role = "key"
         return value, [text for _, text in pairs]
 
     def _operand(self, operand) -> tuple[Value, Text]:

@@ -1,4 +1,4 @@
-"""Control flow, transforms and functions with several results, as Python text: one function for each."""
+"""Constructs as Python text: a function for each."""
 
 import re
 
@@ -11,6 +11,7 @@ _PLAIN_CALL = re.compile(r"(jnp\.\w+)\(\{0\}, \{1\}\)")
 
 
 def write_cond(writer, node: Value, frame: Frame) -> Text:
+    """Writes `lax.cond`."""
     predicate = writer.value(node.operands[0], frame)
     operands = [writer.value(v, frame) for v in node.operands[1:]]
     lambdas = writer.stream.chance(60)
@@ -20,6 +21,7 @@ def write_cond(writer, node: Value, frame: Frame) -> Text:
 
 
 def write_switch(writer, node: Value, frame: Frame) -> Text:
+    """Writes `lax.switch`, with its branches in a list of their own where they are long."""
     index = writer.value(node.operands[0], frame)
     operands = [writer.value(v, frame) for v in node.operands[1:]]
     functions = [writer.function(block, frame) for block in node.blocks]
@@ -34,6 +36,7 @@ def write_switch(writer, node: Value, frame: Frame) -> Text:
 
 
 def write_piecewise(writer, node: Value, frame: Frame) -> Text:
+    """Writes `jnp.piecewise`."""
     x = writer.value(node.operands[0], frame)
     conditions = [writer.value(v, frame) for v in node.operands[1:]]
     functions = [writer.function(block, frame) for block in node.blocks]
@@ -41,6 +44,7 @@ def write_piecewise(writer, node: Value, frame: Frame) -> Text:
 
 
 def write_fori_loop(writer, node: Value, frame: Frame) -> Text:
+    """Writes `lax.fori_loop`."""
     init = [writer.value(v, frame) for v in node.operands]
     body = writer.function(node.blocks[0], frame)
     start, steps = node.params["start"], node.params["steps"]
@@ -48,6 +52,7 @@ def write_fori_loop(writer, node: Value, frame: Frame) -> Text:
 
 
 def write_while_loop(writer, node: Value, frame: Frame) -> Text:
+    """Writes `lax.while_loop`, and its condition and body before it."""
     limit = writer.value(node.operands[0], frame)
     init = [writer.value(v, frame) for v in node.operands[1:]]
     block = node.blocks[0]
@@ -64,7 +69,7 @@ def write_while_loop(writer, node: Value, frame: Frame) -> Text:
 
 
 def _while_condition(writer, node: Value, state: str, limit: str, frame: Frame) -> None:
-    """The lines of a `while_loop`'s condition: its counter below the limit, and a test of its own."""
+    """Writes a `while_loop`'s condition: its counter below the limit, and a test of its own."""
     indent = INDENT * (frame.indent + 1)
     if len(node.blocks) == 1:
         frame.lines.append(f"{indent}return {state}[0] < {limit}")
@@ -77,7 +82,8 @@ def _while_condition(writer, node: Value, state: str, limit: str, frame: Frame) 
     pair = (
         f"jnp.logical_and({counter} < {limit}, {test})"
         if writer.stream.chance(60)
-        else f"({counter} < {limit}) & {test.within(51) if test.precedence == ATOM else f'({test})'}"
+        else f"({counter} < {limit}) & "
+        f"{test.within(51) if test.precedence == ATOM else f'({test})'}"
     )
     inner.add(f"return {pair}")
     writer.frames[block.level :] = saved
@@ -107,6 +113,7 @@ def _while_body(writer, block: Block, frame: Frame) -> str:
 
 
 def write_scan(writer, node: Value, frame: Frame) -> Text:
+    """Writes `lax.scan`."""
     carries = node.params["carries"]
     texts = [writer.value(v, frame) for v in node.operands]
     step = writer.function(node.blocks[0], frame, lambdas=False)
@@ -124,7 +131,7 @@ def write_unrolled(writer, node: Value, frame: Frame) -> None:
     items, parameters = node.params["items"], block.params[: len(inits)]
     inner, saved = writer.enter(block, frame)
     names: list[str] = []
-    for parameter, init, text in zip(parameters, node.operands, inits):
+    for parameter, init, text in zip(parameters, node.operands, inits, strict=True):
         free = (
             writer.names.get(id(init)) == text
             and writer.left[id(init)] == 0
@@ -154,11 +161,12 @@ def write_unrolled(writer, node: Value, frame: Frame) -> None:
     frame.lines.extend(inner.lines)
     frame.lines.append(INDENT * inner.indent + f"{', '.join(names)} = {', '.join(results)}")
     writer.frames[block.level :] = saved
-    for part, name in zip(node.params["parts"], names):
+    for part, name in zip(node.params["parts"], names, strict=True):
         writer.names[id(part)] = name
 
 
 def write_map(writer, node: Value, frame: Frame) -> Text:
+    """Writes `lax.map`."""
     xs = [writer.value(v, frame) for v in node.operands]
     block = node.blocks[0]
     if len(block.params) > 1:
@@ -167,6 +175,7 @@ def write_map(writer, node: Value, frame: Frame) -> Text:
 
 
 def write_vmap(writer, node: Value, frame: Frame) -> Text:
+    """Writes `jax.vmap(fn)(...)`."""
     xs = [writer.value(v, frame) for v in node.operands]
     axes = node.params["in_axes"]
     fn = writer.function(node.blocks[0], frame)
@@ -175,10 +184,12 @@ def write_vmap(writer, node: Value, frame: Frame) -> Text:
 
 
 def write_split_key(writer, node: Value, frame: Frame) -> Text:
+    """Writes `jax.random.split`."""
     return Text(f"jax.random.split({writer.value(node.operands[0], frame)})")
 
 
 def write_helper(writer, node: Value, frame: Frame) -> Text:
+    """Writes a call of an inner function, which is written before its first call."""
     xs = [writer.value(v, frame) for v in node.operands]
     block = node.blocks[0]
     name = writer.helpers.get(id(block))
@@ -194,6 +205,7 @@ def write_helper(writer, node: Value, frame: Frame) -> Text:
 
 
 def write_split(writer, node: Value, frame: Frame) -> Text:
+    """Writes `jnp.split`."""
     x, sizes, axis = node.operands[0], node.params["sizes"], node.params["axis"]
     where = (
         str(len(sizes))
@@ -211,16 +223,19 @@ def write_split(writer, node: Value, frame: Frame) -> Text:
 
 
 def write_unstack(writer, node: Value, frame: Frame) -> Text:
+    """Writes `jnp.unstack`."""
     x, axis = node.operands[0], node.params["axis"]
     last = ", axis=-1" if axis and axis == x.ndim - 1 else f", axis={axis}" if axis else ""
     return Text(f"jnp.unstack({writer.value(x, frame)}{last})")
 
 
 def write_iterate(writer, node: Value, frame: Frame) -> Text:
+    """Writes the array itself: Python takes its rows apart."""
     return writer.value(node.operands[0], frame)
 
 
 def write_components(writer, node: Value, frame: Frame) -> Text:
+    """Writes the components of an array, one index for each."""
     x, axis = node.operands[0], node.params["axis"]
     text = writer.value(x, frame)
     if text.precedence < ATOM or not text.isidentifier():
@@ -236,22 +251,27 @@ def write_components(writer, node: Value, frame: Frame) -> Text:
 
 
 def write_meshgrid(writer, node: Value, frame: Frame) -> Text:
+    """Writes `jnp.meshgrid`."""
     x, y = (writer.value(v, frame) for v in node.operands)
     extra = "" if node.params["indexing"] == "xy" else ', indexing="ij"'
     return Text(f"jnp.meshgrid({x}, {y}{extra})")
 
 
 def write_update_index(writer, node: Value, frame: Frame) -> Text:
+    """Writes `lax.dynamic_update_index_in_dim`."""
     return Text(
-        f"lax.dynamic_update_index_in_dim({', '.join(writer.value(v, frame) for v in node.operands)}, 0)"
+        "lax.dynamic_update_index_in_dim("
+        f"{', '.join(writer.value(v, frame) for v in node.operands)}, 0)"
     )
 
 
 def write_top_k_pair(writer, node: Value, frame: Frame) -> Text:
+    """Writes `lax.top_k`."""
     return Text(f"lax.top_k({writer.value(node.operands[0], frame)}, {node.params['k']})")
 
 
 def write_checkpoint(writer, node: Value, frame: Frame) -> Text:
+    """Writes a rematerialised function, decorated or wrapped where it is called."""
     xs = [writer.value(v, frame) for v in node.operands]
     if writer.stream.chance(50):
         fn = writer.function(node.blocks[0], frame, decorator="@jax.checkpoint")
@@ -260,6 +280,7 @@ def write_checkpoint(writer, node: Value, frame: Frame) -> Text:
 
 
 def write_linear_recurrence(writer, node: Value, frame: Frame) -> Text:
+    """Writes `lax.associative_scan` over pairs."""
     a, b = (writer.value(v, frame) for v in node.operands)
     function = writer.function(node.blocks[0], frame, lambdas=False)
     extra = ", reverse=True" if node.params["reverse"] else ""
@@ -267,6 +288,7 @@ def write_linear_recurrence(writer, node: Value, frame: Frame) -> Text:
 
 
 def write_associative_scan(writer, node: Value, frame: Frame) -> Text:
+    """Writes `lax.associative_scan`."""
     x = writer.value(node.operands[0], frame)
     block = node.blocks[0]
     combine = block.results[0].op

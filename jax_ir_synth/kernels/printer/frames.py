@@ -12,6 +12,7 @@ class Frame:
         self.lines: list[str] = []
 
     def add(self, line: str) -> None:
+        """Adds a line at the frame's indentation."""
         self.lines.append(INDENT * self.indent + line)
 
     def blank(self) -> None:

@@ -102,7 +102,7 @@ def _bracketed(line: str, indent: str) -> list[str]:
 
 
 def _last_bracket(line: str) -> int | None:
-    """Where the bracket opens that the line's last character closes; None where it doesn't end so."""
+    """Where the bracket opens that the line's last character closes, if it closes one."""
     if line[-1] not in _CLOSE:
         return None
     opened: list[int] = []

@@ -4,7 +4,7 @@ from jax_ir_synth.kernels.builder.stream import Stream
 from jax_ir_synth.kernels.builder.values import Value
 from jax_ir_synth.kernels.ops import RECORDS
 
-# (name, weight) by role; weights follow the survey of 8,225 public JAX functions (functions using the name).
+# (name, weight) by role; the weights follow a survey of 8,225 public JAX functions.
 ARGUMENTS = {
     "array": (
         ("x", 977),
@@ -864,15 +864,12 @@ class NameBook:
             _ARGUMENTS, value.role if value.role in _ARGUMENTS else _argument_role(value)
         )
 
-    def local(self, value: Value) -> str:
-        """A name for a value, by the operation that made it."""
-        role = (
-            "mask"
-            if value.dtype == "bool"
-            else value.role
-            if value.role in _LOCALS
-            else RECORDS[value.op].role
-        )
+    def local(self, value: Value, default: str = "") -> str:
+        """A name for a value: by its role, or else `default`, or else by the operation's role."""
+        known = value.role or default
+        role = known if known in _LOCALS else RECORDS[value.op].role
+        if value.dtype == "bool":
+            role = "mask"
         if role != "any" and self.stream.chance(25) and role not in ("key", "mask"):
             role = "any"
         return self.fresh(_LOCALS, role, "x" if role == "any" else "")
@@ -896,7 +893,7 @@ def _argument_role(value: Value) -> str:
         return "scalar_index" if value.ndim == 0 else "integer"
     if value.ndim == 0:
         return "scalar"
-    if 0 <= value.low and value.high <= 1:
+    if value.low >= 0 and value.high <= 1:
         return "unit"
     if value.low > 0:
         return "positive"

@@ -25,8 +25,10 @@ class Text(str):
     """Python text of an expression, and how strongly it binds (100: an atom)."""
 
     __slots__ = ("precedence",)
+    precedence: int
 
     def __new__(cls, text: str, precedence: int = ATOM):
+        """Takes the text, and how strongly it binds."""
         self = super().__new__(cls, text)
         self.precedence = precedence
         return self
@@ -38,7 +40,7 @@ class Text(str):
 
 def number(value: float | int | bool) -> Text:
     """A literal as people write it."""
-    if isinstance(value, bool) or isinstance(value, int):
+    if isinstance(value, (bool, int)):
         return Text(repr(value), ATOM if value >= 0 else 80)
     if abs(value) in _NAMED:
         return Text(_NAMED[value]) if value in _NAMED else Text(f"-{_NAMED[-value]}", 80)
@@ -96,6 +98,7 @@ _CONDITIONS = {
 
 
 def same_dtype(operands) -> bool:
+    """Whether the operands have one dtype."""
     return len({v.dtype for v in operands}) == 1
 
 
@@ -236,7 +239,7 @@ _PARAMETERS = {
     ),
     "n": lambda node, stream, texts: str(node.params["n"] if "n" in node.params else node.shape[0]),
     "swap": lambda node, stream, texts: ", ".join(map(str, _swapped(node.params["perm"]))),
-    "move": lambda node, stream, texts: ", ".join(map(str, _moved(node.params["perm"]))),
+    "move": lambda node, stream, texts: ", ".join(map(str, _moved(node.params["perm"]) or ())),
     "values": lambda node, stream, texts: (
         f"[{', '.join(number(v) for v in node.params['values'])}]"
     ),

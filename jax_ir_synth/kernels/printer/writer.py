@@ -141,7 +141,7 @@ class _Writer:
         return ", ".join(texts)
 
     def value(self, value: Value, frame: Frame) -> Text:
-        """The text that stands for `value` in `frame`, writing statements before it where needed."""
+        """The text for `value` in `frame`; writes statements before it where needed."""
         text = self._text(value, frame)
         self.pending[-1].append(text)
         return text
@@ -178,12 +178,13 @@ class _Writer:
             and isinstance(value, float)
             and value in CONSTANTS
             and len(self.constants) < 2
+            and value not in self.constants
+            and CONSTANTS[value] not in self.book.taken
         ):
-            if value not in self.constants and CONSTANTS[value] not in self.book.taken:
-                key = CONSTANTS[value]
-                self.book.taken.add(key)
-                self.constants[value] = key
-                self.defaults.append(f"{key}={number(value)}")
+            key = CONSTANTS[value]
+            self.book.taken.add(key)
+            self.constants[value] = key
+            self.defaults.append(f"{key}={number(value)}")
         if value in self.constants and isinstance(value, float):
             return Text(self.constants[value])
         return number(value)
@@ -195,7 +196,7 @@ class _Writer:
         return name
 
     def _reused(self, value: Value) -> str | None:
-        """The name of an operand that is not needed any more, where the program re-assigns names."""
+        """The name of an operand that isn't needed any more, where the program reassigns names."""
         if not self.reassigns or value.dtype not in FLOATS:
             return None
         for operand in value.operands[:1]:
@@ -234,8 +235,7 @@ class _Writer:
             role = "any"
             if node.op == "scan":
                 role = "carry" if part.params["index"] < node.params["carries"] else "stacked"
-            part.role = part.role or role
-            self.names[id(part)] = self.book.local(part)
+            self.names[id(part)] = self.book.local(part, role)
             names.append(self.names[id(part)])
         if node.op == "scan":
             carries = node.params["carries"]
@@ -255,7 +255,9 @@ class _Writer:
         if value.op in OPS:
             texts = [self.value(v, frame) for v in value.operands]
             return spell(value, texts, self.stream)
-        return CONSTRUCTS[value.op](self, value, frame)
+        text = CONSTRUCTS[value.op](self, value, frame)
+        assert text is not None  # a `for` statement is unpacked, never written as an expression
+        return text
 
     # ------------------------------------------------------------ inner functions
 
@@ -318,7 +320,7 @@ class _Writer:
         return name
 
     def enter(self, block: Block, frame: Frame) -> tuple[Frame, list[Frame]]:
-        """A frame for an inner function, standing at its level while it is written, and what it displaces."""
+        """Begins an inner function's frame; returns it and the frames that it displaces."""
         inner = Frame(block.level, frame.indent + 1)
         saved = self.frames[block.level :]
         while (

@@ -11,7 +11,7 @@ from jax_ir_synth.kernels.productions import conditions, grow
 from jax_ir_synth.kernels.productions.context import Context
 from jax_ir_synth.kernels.validation.sensitivity import settle
 
-# Branches are long-winded as they are: the functions whose IR is long come less often than elsewhere.
+# Branches are long-winded: functions whose IR is long come less often than elsewhere.
 _SHORT_FIRST = {
     name: max(1, 2 * w if bytes_of(name) < 2000 else w // 2) for name, w in grow.SMOOTH.items()
 }
@@ -210,7 +210,7 @@ def piecewise(c: Context, pool: list[Value], case: Case, inner: Case | None = No
     """`jnp.piecewise` over ranges of one value."""
     x = whole(c, c.stream.choice(pool))
     tests = _ranges(c, x)
-    builds = [expression] * (len(tests) + 1)
+    builds: list[Case] = [expression] * (len(tests) + 1)
     if inner is not None:
         builds[c.stream.below(len(builds))] = inner
     return whole(

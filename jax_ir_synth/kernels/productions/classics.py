@@ -1,4 +1,4 @@
-"""Loops known by name: integrators, diffusion, Newton, power iteration, descent, Horner, Kalman, counting loops."""
+"""Loops known by name: integrators, diffusion, Newton, power iteration, descent, Kalman."""
 
 from jax_ir_synth.kernels.builder import control_flow
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
@@ -153,7 +153,7 @@ def implicit(d: ProgramBuilder) -> tuple[Value, ...]:
 
 
 def diffusion(d: ProgramBuilder) -> tuple[Value, ...]:
-    """Heat or advection on a periodic grid of one or two dimensions, with the maximum principle as its bound."""
+    """Heat or advection on a periodic grid, with the maximum principle as its bound."""
     shape = (
         (grow.size(d),)
         if d.stream.chance(55)

@@ -40,7 +40,7 @@ def _room(d: ProgramBuilder) -> None:
 
 
 def _against_argument(d: ProgramBuilder, x: Value) -> Value:
-    """x compared with a 0-d argument."""
+    """Compares x with a 0-d argument."""
     old = [a for a in d.arguments if a.ndim == 0 and a.is_float and a is not x]
     if old and d.stream.chance(60):
         return _compare(d, x, d.stream.choice(old))
@@ -51,7 +51,7 @@ def _against_argument(d: ProgramBuilder, x: Value) -> Value:
 
 
 def _between(d: ProgramBuilder, x: Value) -> Value:
-    """x in a range, or out of it."""
+    """Tests whether x is in a range, or out of it."""
     low, high = threshold(d, x, 0.55, 0.88), threshold(d, x, 0.12, 0.45)
     if low >= high:
         raise Rejected("an empty range")
@@ -147,7 +147,7 @@ def _outliers(d: ProgramBuilder, x: Value) -> Value:
 
 
 def element(d: ProgramBuilder, pool: list[Value], dims: tuple[int, ...], depth: int = 0) -> Value:
-    """A condition for each element, on values of the pool; it holds for some elements and not for others."""
+    """A condition for each element, which holds for some elements and not for others."""
 
     def attempt():
         x, y = d.stream.choice(pool), d.stream.choice(pool)
@@ -231,7 +231,7 @@ def _reduced(d: ProgramBuilder, x: Value) -> Value:
 
 
 def _extreme(d: ProgramBuilder) -> Value:
-    """any or all elements of an argument beyond a number that about one array in two reaches."""
+    """Tests any or all elements of an argument beyond a number that about one array in two reaches."""
     x = d.stream.choice([a for a in d.arguments if a.is_float and 1 < a.size <= 64] or [None])
     if x is None:
         raise Rejected("no small argument")

@@ -1,4 +1,4 @@
-"""The generation context: what is at hand while one program is drawn, and the steps that add to it."""
+"""The generation context: what is at hand while a program is drawn, and how it is added to."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -87,7 +87,7 @@ class Context:
         return grow.array(self.d, self.shape if shape is None else shape, role)
 
     def main(self, fresh: int = 8) -> Value:
-        """A value of the main shape: a waiting one most often, an earlier one, or a new argument."""
+        """A value of the main shape: a waiting one most often, an earlier one, or an argument."""
         roll = self.stream.below(100)
         waiting = [v for v in self.pending if v.shape == self.shape and v.is_float]
         if waiting and roll < 88 - fresh:

@@ -1,4 +1,4 @@
-"""Products that contract: matrices and vectors, einsum, quadratic forms, distances of pairs, covariance."""
+"""Products that contract: matrices, einsum, quadratic forms, distances, covariance."""
 
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
@@ -49,7 +49,7 @@ def _term(d: ProgramBuilder, letters: str, sizes: dict[str, int]) -> Value:
 
 
 def contraction(d: ProgramBuilder) -> tuple[Value, ...]:
-    """dot, matmul, einsum, tensordot, vdot, inner products, traces; then a function or a reduction."""
+    """Dot, matmul, einsum, tensordot, vdot, traces; then a function or a reduction."""
     kind = d.stream.choose(
         {
             "einsum": 9,
@@ -257,7 +257,7 @@ def covariance(d: ProgramBuilder) -> tuple[Value, ...]:
                 **({"keepdims": True} if v.ndim > 1 and d.stream.chance(50) else {}),
             ),
         )
-        error.centred = True
+        error = error.changed(centred=True)
         return error
 
     if kind == "correlation":
@@ -276,7 +276,7 @@ def covariance(d: ProgramBuilder) -> tuple[Value, ...]:
         table = d.apply("einsum", centre(y), centre(z), equation="ni,nj->ij")
         return (d.apply("div", table, float(n - 1)),)
     table = d.apply("matmul", d.apply("transpose", centre(y), perm=(1, 0)), centre(z))
-    table.centred = False
+    table = table.changed(centred=False)
     return (d.apply("sum", d.apply("square", d.apply("div", table, float(n))), axis=None),)
 
 

@@ -127,7 +127,7 @@ def _counts(d: ProgramBuilder, x: Value) -> Value:
 
 
 def statistics(d: ProgramBuilder) -> tuple[Value, ...]:
-    """Statistics of prefixes and windows: running means and variances, drawdowns, survival, blending."""
+    """Statistics of prefixes and windows: running means and variances, drawdowns, survival."""
     n = d.stream.choose(_SHORT_LENGTHS)
     x = grow.array(d, (n,) if d.stream.chance(60) else (n, grow.size(d, small=True)))
     kind = d.stream.choose(
@@ -247,5 +247,5 @@ def _iterates(value: Value) -> bool:
         seen.add(id(v))
         if v.op.startswith("cum"):
             return True
-        stack.extend(v.params["means"] if "means" in v.params else v.operands)
+        stack.extend(v.params.get("means", v.operands))
     return False

@@ -1,4 +1,4 @@
-"""Vectors of three components on a builder: their algebra, kept clear of identities (a × a = 0, |a/|a|| = 1)."""
+"""The algebra of vectors of three components, clear of identities (a × a = 0, |a/|a|| = 1)."""
 
 import math
 from dataclasses import dataclass
@@ -133,6 +133,7 @@ def same(c: Context, value: Value, like: Value, **changes) -> Value:
 
 
 def is_unit(c: Context, v: Value) -> bool:
+    """Whether a vector's length is known to be one."""
     return c.facts[id(v)].unit
 
 
@@ -147,7 +148,7 @@ def _distinct(c: Context, u: Value, w: Value) -> tuple[Facts, Facts]:
 
 
 def add(c: Context, u: Value, w: Value, op: str = "add") -> Value:
-    """u + w or u - w."""
+    """Adds two vectors, or subtracts them."""
     f, g = _distinct(c, u, w)
     return note(
         c,
@@ -160,11 +161,12 @@ def add(c: Context, u: Value, w: Value, op: str = "add") -> Value:
 
 
 def sub(c: Context, u: Value, w: Value) -> Value:
+    """The difference of two vectors."""
     return add(c, u, w, "sub")
 
 
 def scale(c: Context, u: Value, s: Value | float, op: str = "mul") -> Value:
-    """u times (or over) a number for each vector."""
+    """Multiplies or divides u by a number for each vector."""
     if isinstance(s, Value) and s.ndim:
         s = c.d.apply("expand_dims", s, axis=-1)
     first = op == "mul" and c.d.stream.chance(45)
@@ -330,7 +332,7 @@ def reject(c: Context, u: Value, n: Value) -> Value:
 
 
 def reflect(c: Context, u: Value, n: Value) -> Value:
-    """u mirrored at the plane of unit normal n: u - 2 (u·n) n."""
+    """Mirrors u at the plane of unit normal n: u - 2 (u·n) n."""
     f, g = _distinct(c, u, n)
     if not g.unit:
         raise Rejected("reflect: a unit vector is wanted")
@@ -361,7 +363,7 @@ def rotate_about(c: Context, u: Value, axis: Value, angle: Value) -> Value:
 
 
 def rotate_by_quaternion(c: Context, u: Value, q: Value, unit: bool) -> Value:
-    """u turned by quaternions (scalar first)."""
+    """Turns u by quaternions (scalar first)."""
     d = c.d
     w = d.apply("slice", q, axis=-1, start=0, stop=1, step=1)
     axis = d.apply("slice", q, axis=-1, start=1, stop=4, step=1)
@@ -373,7 +375,7 @@ def rotate_by_quaternion(c: Context, u: Value, q: Value, unit: bool) -> Value:
 
 
 def rotate_by_matrix(c: Context, u: Value, m: Value) -> Value:
-    """u times a 3 by 3 matrix, one for all or one for each."""
+    """Multiplies u by a 3 by 3 matrix, one for all or one for each."""
     d = c.d
     if m.ndim == 2:
         if u.ndim == 1:
@@ -390,7 +392,7 @@ def rotate_by_matrix(c: Context, u: Value, m: Value) -> Value:
 
 
 def rotate_about_z(c: Context, u: Value, angle: Value) -> Value:
-    """u turned about a coordinate axis, component by component."""
+    """Turns u about a coordinate axis, component by component."""
     d = c.d
     parts = (several.components if d.stream.chance(60) else several.unstack)(d, u, -1)
     order = d.stream.below(3)
@@ -400,13 +402,13 @@ def rotate_about_z(c: Context, u: Value, angle: Value) -> Value:
     second = d.apply("add", d.apply("mul", sin, a), d.apply("mul", cos, b))
     if first.shape != fixed.shape:
         raise Rejected("rotation: the angles outnumber the vectors")
-    parts = [None] * 3
+    parts = list(parts)
     parts[order], parts[(order + 1) % 3], parts[(order + 2) % 3] = fixed, first, second
     return note(c, named(d.apply("stack", *parts, axis=-1), "rotated"), rigid=True)
 
 
 def scaled_by_some(c: Context, u: Value, low: float = 0.1) -> Value:
-    """u times a number that people write."""
+    """Multiplies u by a number that people write."""
     return c.d.attempt(
         lambda: scale(
             c, u, c.d.stream.choice((2.0, 0.5, 0.1, 0.25, 1.5, 3.0, 0.8, 0.9, 0.01, 10.0))

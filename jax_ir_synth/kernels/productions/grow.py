@@ -1,10 +1,10 @@
-"""Steps that any category can take on a builder: draw a shape, a range, an argument, one more operation."""
+"""What any category draws: a shape, a range, an argument, one more operation."""
 
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops import OPS, drawn_by
 
-# Sizes that people use, and odd ones so that shapes vary. 3 is left to the vector category, whose mark it is.
+# Sizes that people use, and odd ones so that shapes vary. 3 is the vector category's mark.
 SIZES = {
     4: 14,
     8: 16,
@@ -178,7 +178,7 @@ def meet(d: ProgramBuilder, name: str, a: Value, b: Value) -> Value:
 
 
 def with_literal(d: ProgramBuilder, x: Value) -> Value:
-    """x scaled, shifted, divided or clipped by a Python number."""
+    """Scales, shifts, divides or clips x by a Python number."""
 
     def attempt():
         with d.trusted(False):
@@ -259,7 +259,7 @@ def bounded(d: ProgramBuilder, x: Value, limit: float = 1.0) -> Value:
 
 
 def tamed(d: ProgramBuilder, x: Value, limit: float) -> Value:
-    """x itself where it is within ±limit, else scaled down or squashed."""
+    """Keeps x where it is within ±limit, else scales it down or squashes it."""
     if x.bound <= limit:
         return x
 
@@ -300,7 +300,7 @@ def merge(d: ProgramBuilder, values: list[Value]) -> Value:
 
 
 def telling(value: Value) -> Value:
-    """The value, where it differs visibly from input to input; Rejected for a few elements that hardly do."""
+    """The value; rejects a few elements that hardly differ from input to input."""
     std, size = float(value.samples.std()), float(abs(value.samples).mean())
     if (
         value.size <= 4

@@ -1,4 +1,4 @@
-"""Known formulas, as functions of a builder and values: what people write by hand again and again."""
+"""Known formulas as functions of a builder and values: what people write again and again."""
 
 import math
 
@@ -52,8 +52,7 @@ def epsilon(d: ProgramBuilder) -> float:
 
 def named(value: Value, role: str) -> Value:
     """The value, with a role that its name is chosen by."""
-    value.role = role
-    return value
+    return value.named(role)
 
 
 def rows(x: Value) -> int:
@@ -73,10 +72,10 @@ def spreads(x: Value, least: float = 0.2) -> None:
 
 
 def centred(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
-    """x minus its mean along the axis: sums to zero."""
+    """Subtracts the mean along the axis from x; the result sums to zero."""
     mean = d.apply("mean", x, axis=axis, keepdims=True)
     y = named(d.apply("sub", x, mean), "centered")
-    y.centred = True
+    y = y.changed(centred=True)
     return y
 
 
@@ -103,7 +102,7 @@ def layer_norm(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
         else:
             inverse = _inverse_root(d, var)
             y = d.claim("mul", -bound, bound, dev, inverse, typical=dev.samples / std)
-    y.centred = True
+    y = y.changed(centred=True)
     describe(
         d,
         d.stream.choice(
@@ -118,7 +117,7 @@ def layer_norm(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
 
 
 def rms_norm(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
-    """x / sqrt(mean(x²) + eps)."""
+    """Divides x by its root mean square, sqrt(mean(x²) + eps)."""
     spreads(x)
     bound = math.sqrt(x.shape[axis])
     rms = math.sqrt(float((x.samples**2).mean()))
@@ -132,7 +131,7 @@ def rms_norm(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
 
 
 def _root(d: ProgramBuilder, x: Value) -> Value:
-    """sqrt of a value that is above zero only by its epsilon."""
+    """Sqrt of a value that is above zero only by its epsilon."""
     return d.claim("sqrt", math.sqrt(max(x.low, 0.0)), math.sqrt(x.high), x)
 
 
@@ -171,7 +170,7 @@ def softmax_by_hand(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
     )
     total = d.claim("sum", 1.0, x.shape[axis], e, axis=axis, keepdims=True)
     y = d.claim("div", 0.0, 1.0, e, total, typical=e.samples / e.samples.sum() * 16 / x.shape[axis])
-    y.centred = True
+    y = y.changed(centred=True)
     describe(d, "Numerically stable softmax.")
     return named(y, "softmax")
 
@@ -182,7 +181,7 @@ def softmax(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
 
 
 def logsumexp_by_hand(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
-    """max + log(sum(exp(x - max)))."""
+    """Max + log(sum(exp(x - max)))."""
     spreads(x)
     top = d.apply("max", x, axis=axis, keepdims=True)
     n = math.log(x.shape[axis])
@@ -198,7 +197,7 @@ def logsumexp_by_hand(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
 
 
 def l2_normalize(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
-    """x / (‖x‖ + eps) or x / max(‖x‖, eps): elements in [-1, 1]."""
+    """Divides x by its norm: x / (‖x‖ + eps) or x / max(‖x‖, eps), within [-1, 1]."""
     eps = epsilon(d)
     rms = math.sqrt(float((x.samples**2).mean()) * x.shape[axis]) + 1e-9
     typical = x.samples / rms
@@ -232,7 +231,7 @@ def gelu_by_hand(d: ProgramBuilder, x: Value) -> Value:
 
 
 def swish(d: ProgramBuilder, x: Value) -> Value:
-    """x sigmoid(beta x)."""
+    """The swish, x sigmoid(beta x)."""
     beta = d.stream.choice((None, 1.702, 1.5, 2.0, 0.5))
     describe(d, "Swish activation.")
     return d.apply("mul", x, d.apply("sigmoid", x if beta is None else d.apply("mul", beta, x)))
@@ -254,12 +253,12 @@ def softplus_by_hand(d: ProgramBuilder, x: Value) -> Value:
 
 
 def mish_by_hand(d: ProgramBuilder, x: Value) -> Value:
-    """x tanh(softplus(x))."""
+    """The mish, x tanh(softplus(x))."""
     return d.apply("mul", x, d.apply("tanh", d.apply("softplus", x)))
 
 
 def gate(d: ProgramBuilder, x: Value, g: Value) -> Value:
-    """x times an activation of g."""
+    """Gates x by an activation of g."""
     kind = d.stream.choose({"sigmoid": 5, "silu": 4, "gelu_tanh": 3, "tanh": 2, "relu": 1})
     describe(
         d,
@@ -302,7 +301,7 @@ def activation(d: ProgramBuilder, x: Value) -> Value:
 
 
 def lerp(d: ProgramBuilder, a: Value, b: Value, t: Value | float) -> Value:
-    """a + t (b - a), or (1 - t) a + t b."""
+    """Interpolates: a + t (b - a), or (1 - t) a + t b."""
     describe(d, "Linear interpolation.")
     if d.stream.chance(50):
         return d.apply("add", a, d.apply("mul", t, d.apply("sub", b, a)))
@@ -311,7 +310,7 @@ def lerp(d: ProgramBuilder, a: Value, b: Value, t: Value | float) -> Value:
 
 
 def moving_average(d: ProgramBuilder, old: Value, new: Value) -> Value:
-    """decay * old + (1 - decay) * new."""
+    """Decay * old + (1 - decay) * new."""
     decay = d.stream.choice((0.9, 0.99, 0.95, 0.999, 0.8, 0.5, 0.98))
     rest = round(1 - decay, 6)
     return d.apply("add", d.apply("mul", decay, old), d.apply("mul", rest, new))
@@ -370,7 +369,7 @@ def huber(d: ProgramBuilder, x: Value, y: Value) -> Value:
 
 
 def log_cosh(d: ProgramBuilder, x: Value, y: Value) -> Value:
-    """log cosh of the error, kept from overflow."""
+    """Log cosh of the error, kept from overflow."""
     error = d.apply("sub", x, y)
     describe(d, "Log-cosh loss.")
     return d.apply(

@@ -6,7 +6,7 @@ from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import grow, several
 from jax_ir_synth.kernels.productions import idioms as f
 
-# ---------------------------------------------------------------- normalisations, activations, gates
+# ---------------------------------------------------------------- activations and gates
 
 
 def normalised(s):
@@ -40,22 +40,27 @@ def normalised(s):
 
 
 def activated(s):
+    """An activation of a value."""
     return f.activation(s.d, s.main())
 
 
 def function_of(s):
+    """A function of a value."""
     return grow.one_unary(s.d, s.main())
 
 
 def with_number(s):
+    """A value and a Python number."""
     return grow.with_literal(s.d, s.main())
 
 
 def combined(s):
+    """Two values, combined element by element."""
     return grow.one_binary(s.d, *s.two())
 
 
 def gated(s):
+    """A value times an activation of another."""
     d, x = s.d, s.main()
     kind = d.stream.below(3)
     if kind == 0 and s.width % 2 == 0 and s.width >= 4:
@@ -68,7 +73,7 @@ def gated(s):
 
 
 def residual(s):
-    """x plus a function of x, scaled."""
+    """Adds a scaled function of x to x."""
     d, x = s.d, s.main()
     y = f.activation(d, grow.with_literal(d, x) if d.stream.chance(40) else x)
     if d.stream.chance(60):
@@ -77,6 +82,7 @@ def residual(s):
 
 
 def mixed(s):
+    """A blend of two values."""
     d = s.d
     x, y = s.two()
     if d.stream.chance(40):
@@ -86,7 +92,7 @@ def mixed(s):
 
 
 def scaled(s):
-    """x over its largest value, its norm or its mean."""
+    """Divides x by its largest value, its norm or its mean."""
     d, x = s.d, s.main()
     kind = d.stream.below(3)
     if kind == 0:
@@ -114,6 +120,7 @@ def scaled(s):
 
 
 def linear(s):
+    """Rows times a matrix of weights, with a bias at times."""
     d, x, n = s.d, s.main(), s.width
     y = _times(s, x, s.argument((n, n), -0.5, 0.5, "weight"))
     if d.stream.chance(60):
@@ -122,7 +129,7 @@ def linear(s):
 
 
 def _times(s, x: Value, w: Value) -> Value:
-    equation = {1: "i,ij->j", 2: d_equation(s), 3: "bti,ij->btj"}[x.ndim]
+    equation = {1: "i,ij->j", 2: _equation(s), 3: "bti,ij->btj"}[x.ndim]
     if x.ndim == 2 and s.d.stream.chance(10):
         return s.d.apply("tensordot", x, w, axes=1)
     return (
@@ -132,7 +139,7 @@ def _times(s, x: Value, w: Value) -> Value:
     )
 
 
-def d_equation(s) -> str:
+def _equation(s) -> str:
     return s.d.stream.choice(("bi,ij->bj", "bd,df->bf", "ni,io->no"))
 
 

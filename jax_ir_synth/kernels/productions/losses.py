@@ -220,7 +220,7 @@ def _per_row(d: ProgramBuilder, rows: Value) -> Value:
 
 
 def divergence(d: ProgramBuilder) -> tuple[Value, ...]:
-    """Divergences of distributions: Kullback-Leibler, Jensen-Shannon, Hellinger, of Gaussians; entropy bonus."""
+    """Divergences of distributions: Kullback-Leibler, Jensen-Shannon, Hellinger, of Gaussians."""
     kind = d.stream.choose(
         {"kl": 5, "gaussian": 4, "two": 3, "hellinger": 2, "js": 3, "reverse": 3}
     )

@@ -1,4 +1,4 @@
-"""Reductions over axes: statistics, picks, parts of the sorted, masks, attention, windows, scatters."""
+"""Reductions over axes: statistics, picks, sorted parts, masks, attention, windows."""
 
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
@@ -33,7 +33,7 @@ def axes(d: ProgramBuilder, ndim: int):
 
 
 def prepared(d: ProgramBuilder, x: Value, steps: int = 2) -> Value:
-    """x after up to `steps` elementwise steps."""
+    """Puts up to `steps` elementwise operations to x."""
     for _ in range(d.stream.below(steps + 1)):
         x = grow.one_unary(d, x) if d.stream.chance(65) else grow.with_literal(d, x)
     return x
@@ -143,7 +143,7 @@ def normalised(d: ProgramBuilder) -> tuple[Value, ...]:
 
 
 def moments(d: ProgramBuilder) -> tuple[Value, ...]:
-    """Named statistics: mean with variance, coefficient of variation, entropy, energy, moments, correlation."""
+    """Named statistics: mean with variance, entropy, energy, moments, correlation."""
     x = operand(d, 1, 2)
     axis = -1 if x.ndim > 1 else None
     y = prepared(d, x, 1)
@@ -208,7 +208,7 @@ def moments(d: ProgramBuilder) -> tuple[Value, ...]:
             y,
             d.apply("mean", y, axis=axis, **({"keepdims": True} if axis is not None else {})),
         )
-        error.centred = False  # an odd power of it is not
+        error = error.changed(centred=False)  # an odd power of it is not
         z = d.apply(
             "div",
             error,
@@ -453,7 +453,7 @@ def attended(d: ProgramBuilder) -> tuple[Value, ...]:
 
 
 def windows(d: ProgramBuilder) -> tuple[Value, ...]:
-    """Pooling: windows of a fixed width by reshape or by `lax.reduce_window`, and correlation with a kernel."""
+    """Pooling: windows by reshape or `lax.reduce_window`, and correlation with a kernel."""
     k = d.stream.choice((2, 2, 4, 5))
     kind = d.stream.choose({"reshape": 5, "reduce_window": 4, "convolve": 3})
     if kind == "convolve":
@@ -521,7 +521,7 @@ def scattered(d: ProgramBuilder) -> tuple[Value, ...]:
     if kind == "one_hot":
         rows = d.apply("one_hot", index, n=bins)
         return (prepared(d, d.apply("matmul", d.apply("transpose", rows, perm=(1, 0)), y), 2),)
-    if kind == "max" and not 0.3 <= (y.samples > 0).mean():
+    if kind == "max" and not (y.samples > 0).mean() >= 0.3:
         raise Rejected("nothing is larger than what is there")
     if kind != "max" and d.stream.chance(25):
         base = grow.array(d, (bins, *rest))

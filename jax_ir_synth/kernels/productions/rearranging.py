@@ -105,7 +105,7 @@ def row_updated(s):
 
 
 def shifted(s):
-    """x mixed with itself moved along an axis."""
+    """Mixes x with itself, moved along an axis."""
     d, x = s.d, s.main()
     axis = d.stream.below(x.ndim)
     n = x.shape[axis]
@@ -154,7 +154,7 @@ def pieces(s):
     if d.stream.chance(40):
         done[0] = grow.one_binary(d, done[0], done[1])
     y = d.apply("concatenate", *d.stream.shuffled(done), axis=-1)
-    if all(a is b for a, b in zip(done, cut)):
+    if all(a is b for a, b in zip(done, cut, strict=True)):
         raise Rejected("nothing done")
     return y
 

@@ -1,4 +1,4 @@
-"""Bodies of loops whose carry provably stays in range: recurrences, integrators, filters, iterations."""
+"""Loop bodies whose carry stays in range: recurrences, integrators, filters, iterations."""
 
 from jax_ir_synth.kernels.builder import control_flow
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
@@ -68,14 +68,14 @@ def mix(d: ProgramBuilder, values: list[Value], extra: int = 1) -> Value:
             )
         while len(pool) > 1:
             b, a = pool.pop(), pool.pop()
-            pool.append(d.attempt(lambda: _kept(d, grow.one_binary(d, a, b))))
+            pool.append(d.attempt(lambda a=a, b=b: _kept(d, grow.one_binary(d, a, b))))
         return pool[0]
 
     return d.attempt(attempt, 6)
 
 
 def _kept(d: ProgramBuilder, value: Value) -> Value:
-    """The value, unless it is an extremum in a loop's body: step by step, one of its operands would be lost."""
+    """The value; rejects an extremum, since a loop's steps would lose one of its operands."""
     if d.level and value.op in ("maximum", "minimum"):
         raise Rejected("an extremum in a loop")
     return value
@@ -173,7 +173,7 @@ def blend(d: ProgramBuilder, gate: Value, new: Value, old: Value) -> Value:
 
 
 def field(d: ProgramBuilder, p: Value, q: Value):
-    """A bounded right-hand side `f(y)` with parameters p and q, the same expression at each call."""
+    """A bounded right-hand side `f(y)` with parameters p and q, the same at each call."""
     one, two = (d.stream.choose(SQUASH) for _ in range(2))
     outer = d.stream.choice(("mul", "add", "sub"))
     inner = d.stream.choice(("mul", "add", "sub"))
@@ -263,7 +263,7 @@ def looped(
     checked: bool = False,
     emit=None,
 ) -> list[Value]:
-    """The same body as a `fori_loop`, or as a `scan` that may stack `emit(*carry)`; returns the useful results."""
+    """A body as a `fori_loop`, or as a `scan` that may stack `emit(*carry)`; the useful results."""
     if emit is None or d.stream.chance(50):
         first = d.stream.choose({0: 9, 1: 1})
         return control_flow.fori_loop(

@@ -6,7 +6,7 @@ from jax_ir_synth.kernels.productions.context import Context
 
 
 def affine(m: Context, x: Value) -> Value:
-    """x scaled and shifted, or centred and scaled."""
+    """Scales and shifts x, or centres and scales it."""
     kind = m.stream.below(4)
     if kind == 0:
         return m.flip(
@@ -24,6 +24,7 @@ def affine(m: Context, x: Value) -> Value:
 
 
 def axpy(m: Context, x: Value) -> Value:
+    """A scaled array plus another: BLAS's axpy."""
     y = scalars.other(m, x)
     scaled = m.flip("mul", scalars.knob(m, -3, 3, "gain"), x)
     if m.stream.chance(30):
@@ -32,6 +33,7 @@ def axpy(m: Context, x: Value) -> Value:
 
 
 def lerp(m: Context, x: Value) -> Value:
+    """Linear interpolation between x and another array."""
     y, t = scalars.other(m, x), scalars.knob(m, 0, 1, "blend", numbers=15)
     kind = m.stream.below(3)
     if kind == 0:
@@ -73,7 +75,7 @@ def descent(m: Context, x: Value) -> Value:
 
 
 def clipped(m: Context, x: Value) -> Value:
-    """x kept between numbers or 0-d arguments, or above or below one."""
+    """Keeps x between numbers or 0-d arguments, or above or below one."""
     low, high = float(x.samples.min()), float(x.samples.max())
     middle, width = (low + high) / 2, high - low
     kind = m.stream.below(4)
@@ -93,6 +95,7 @@ def _coefficients(m: Context, count: int) -> list[Value]:
 
 
 def horner(m: Context, x: Value) -> Value:
+    """A polynomial in x by Horner's rule."""
     x = grow.bounded(m.d, x, 2.0)
     first, *rest = _coefficients(m, m.stream.choose({3: 5, 4: 4, 5: 2}))
     value = m.flip("mul", first, x)
@@ -106,6 +109,7 @@ def horner(m: Context, x: Value) -> Value:
 
 
 def powers(m: Context, x: Value) -> Value:
+    """A polynomial in x by its powers."""
     x = grow.bounded(m.d, x, 2.0)
     top = m.stream.choose({2: 5, 3: 4, 4: 2})
     terms = []
@@ -189,6 +193,7 @@ def scalar_gate(m: Context, x: Value) -> Value:
 
 
 def temperature(m: Context, x: Value) -> Value:
+    """A squashing function of x over a temperature."""
     y = m.div(x, scalars.knob(m, 0.3, 3, "spread", numbers=10))
     return m.do(m.stream.choice(("tanh", "sigmoid", "exp", "softplus", "log_sigmoid")), y)
 
@@ -274,6 +279,7 @@ def oscillation(m: Context, x: Value) -> Value:
 
 
 def decay(m: Context, x: Value) -> Value:
+    """Exponential decay of x by a rate and a time."""
     rate = m.flip(
         "mul",
         m.do("neg", scalars.knob(m, 0.1, 2, "rate")),
@@ -283,6 +289,7 @@ def decay(m: Context, x: Value) -> Value:
 
 
 def power_law(m: Context, x: Value) -> Value:
+    """A positive array to a 0-d power."""
     s = scalars.positive(m, x)
     value = m.do("power", s, scalars.knob(m, -2, 2.5, "coefficient", numbers=15))
     return m.flip("mul", scalars.knob(m, 0.5, 3, "gain"), value) if m.stream.chance(55) else value

@@ -56,7 +56,7 @@ def other(c: Context, x: Value, ranges=None, role: str = "") -> Value:
 
 
 def positive(c: Context, x: Value, least: float = 0.1) -> Value:
-    """x where it is positive, else something positive made of it."""
+    """Keeps x where it is positive, else makes something positive of it."""
     return grow.positive(c.d, x, least)
 
 
@@ -78,7 +78,7 @@ def number(c: Context, low: float, high: float) -> float | int:
 
 
 def knob(c: Context, low: float, high: float, role: str = "", numbers: int = 30) -> Value:
-    """A 0-d value in the range: a Python number (in `numbers` of 100 draws), an argument, or part of one."""
+    """A 0-d value in the range: a number (in `numbers` of 100 draws), an argument, or a part."""
     scalars = [a for a in c.d.arguments if a.ndim == 0 and a.is_float]
     if c.stream.chance(numbers if scalars else numbers // 2):
         return c.d.literal(number(c, low, high))
@@ -88,7 +88,8 @@ def knob(c: Context, low: float, high: float, role: str = "", numbers: int = 30)
     if len(scalars) >= _MOST_SCALARS:
         return c.d.literal(number(c, low, high))
     fitting = [r for r in _RANGES if low <= r[0] and r[1] <= high] or [(low, high)]
-    return c.d.argument((), *c.stream.choice(fitting), role=role)
+    least, most = c.stream.choice(fitting)
+    return c.d.argument((), least, most, role=role)
 
 
 def count(c: Context, low: int = 1, high: int = 10) -> Value:
@@ -104,7 +105,7 @@ def count(c: Context, low: int = 1, high: int = 10) -> Value:
 
 
 def finish_with_scalar(c: Context, x: Value) -> Value:
-    """x times, plus or over a new 0-d argument."""
+    """Multiplies, shifts or divides x by a new 0-d argument."""
 
     def build():
         name = c.stream.choose({"mul": 6, "add": 4, "sub": 2, "div": 3})

@@ -1,4 +1,4 @@
-"""Loops over the elements of arrays: recurrent cells, sums, averages, filters, returns, maps, nested loops."""
+"""Loops over arrays' elements: recurrent cells, sums, filters, returns, maps, nested loops."""
 
 from jax_ir_synth.kernels.builder import control_flow
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
@@ -204,7 +204,7 @@ def running(d: ProgramBuilder) -> tuple[Value, ...]:
         other = like(d, shape) if d.stream.chance(40) else None
 
         def body(carry, inputs):
-            new = tuple(d.apply(name, c, inputs[0]) for name, c in zip(names, carry))
+            new = tuple(d.apply(name, c, inputs[0]) for name, c in zip(names, carry, strict=False))
             if other is not None:
                 return new, (shaped(mix(d, [*new, inputs[0], other], 0), new[0]),)
             return new, (d.apply("sub", new[0], new[1] if kind == "pair" else inputs[0]),)

@@ -1,4 +1,4 @@
-"""Several results at once: split, unstacked and paired arrays, and helpers that are called more than once."""
+"""Several results at once: split and unstacked arrays, pairs, helpers called several times."""
 
 from collections.abc import Callable
 
@@ -60,7 +60,7 @@ def iterate(d: ProgramBuilder, x: Value) -> list[Value]:
 
 
 def components(d: ProgramBuilder, x: Value, axis: int = -1) -> list[Value]:
-    """`a, b, c = x[..., 0], x[..., 1], x[..., 2]`, the same operations as indexing where each is used."""
+    """`a, b, c = x[..., 0], x[..., 1], x[..., 2]`: the same operations as indexing in place."""
     axis %= x.ndim
     results = [d.apply("index", x, axis=axis, index=i) for i in range(x.shape[axis])]
     return _parts("components", (x,), results, {"axis": axis, "means": results})
@@ -80,7 +80,7 @@ def meshgrid(d: ProgramBuilder, x: Value, y: Value, indexing: str = "xy") -> lis
 
 
 def update_index(d: ProgramBuilder, x: Value, row: Value, i: Value) -> Value:
-    """`lax.dynamic_update_index_in_dim(x, row, i, 0)`: a dynamic update of a slice of length one."""
+    """`lax.dynamic_update_index_in_dim(x, row, i, 0)`: updates a slice of length one."""
     meant = d.apply("dynamic_update_slice", x, d.apply("expand_dims", row, axis=0), i, axis=0)
     return _parts("update_index", (x, row, i), [meant], {"means": [meant]})[0]
 
@@ -117,10 +117,10 @@ def helper(
     role: str = "helper",
     vectorize: bool = False,
 ) -> list[list[Value]]:
-    """Results of one inner function called with each tuple of operands, all of the same shapes and dtypes.
+    """Results of one inner function, called with each tuple of operands, all of the same types.
 
     The function's body is drawn once, on parameters as wide as all the calls' operands, and then
-    repeated for each call: it may hold plain operations only. `vectorize` writes `jnp.vectorize(fn)`,
+    repeated for each call, so it holds plain operations only. `vectorize` writes `jnp.vectorize`,
     for a body that works element by element.
     """
     kinds = [[(v.shape, v.dtype) for v in operands] for operands in calls]
@@ -130,7 +130,7 @@ def helper(
         raise Rejected("helper: the calls differ in shape or dtype")
     with d.inner() as level:
         parameters = []
-        for same in zip(*calls):
+        for same in zip(*calls, strict=True):
             low, high = min(v.low for v in same), max(v.high for v in same)
             parameters.append(d.parameter(same[0].shape, low, high, same[0].dtype, same[0].samples))
         results = build(*parameters)
@@ -145,7 +145,7 @@ def helper(
     block = Block(tuple(parameters), results, level, role)
     outcomes = []
     for operands in calls:
-        known = {id(p): v for p, v in zip(parameters, operands)}
+        known = {id(p): v for p, v in zip(parameters, operands, strict=True)}
         meant = [_repeated(d, value, level, known) for value in results]
         params = {"means": meant, "vectorize": vectorize}
         outcomes.append(_parts("helper", operands, meant, params, (block,)))
@@ -162,6 +162,7 @@ def _repeated(d: ProgramBuilder, value: Value, level: int, known: dict[int, Valu
         raise Rejected("helper: an operation with functions of its own")
     operands = [_repeated(d, v, level, known) for v in value.operands]
     again = d.apply(value.op, *operands, **value.params)
-    again.centred = again.centred or value.centred
+    if value.centred and not again.centred:
+        again = again.changed(centred=True)
     known[id(value)] = again
     return again

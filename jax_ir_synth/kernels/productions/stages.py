@@ -1,4 +1,4 @@
-"""Stages of pipelines on batches of rows, each (ProgramBuilder, Value) -> Value: layers, choices, loops, maps, filters."""
+"""Stages of pipelines on batches of rows: layers, choices, loops, maps, filters."""
 
 import math
 
@@ -11,6 +11,7 @@ SIZES = (4, 8, 5, 6, 2, 10, 12, 16)
 
 
 def activation(d: ProgramBuilder, x: Value) -> Value:
+    """An activation of x."""
     return d.attempt(
         lambda: d.apply(
             d.stream.choose(
@@ -65,18 +66,18 @@ def _normalised(d: ProgramBuilder, x: Value) -> Value:
     eps = d.stream.choice((1e-5, 1e-6, 1e-3))
     if kind == "layer":
         x = d.apply("sub", x, d.apply("mean", x, axis=axis, keepdims=True))
-        x.centred = True
+        x = x.changed(centred=True)
     scale = d.apply(
         "rsqrt", _guarded(d, d.apply("mean", d.apply("square", x), axis=axis, keepdims=True), eps)
     )
     y = d.apply("mul", x, scale)
-    y.centred = x.centred
+    y = y.changed(centred=x.centred)
     gain = d.argument((x.shape[-1],), 0.5, 1.5, role="scale")
     return d.apply("mul", y, gain)
 
 
 def _guarded(d: ProgramBuilder, x: Value, eps: float) -> Value:
-    """x + eps, for a mean of squares that is well above zero though its range does not say so."""
+    """Adds eps to x, for a mean of squares that is well above zero though its range does not say so."""
     floor = d.stream.choice((0.1, 0.5, 1.0)) if x.low < 0.05 else eps
     return d.apply("add", x, floor)
 
@@ -185,7 +186,7 @@ def _mapped(d: ProgramBuilder, x: Value) -> Value:
         w = d.argument(x.shape[1:], -1.0, 1.0)
         shared = d.stream.chance(60)
 
-        def one(row, v=None):
+        def scored(row, v=None):
             v = v if v is not None else w
             score = d.apply("matmul", row, v)
             return (
@@ -195,8 +196,8 @@ def _mapped(d: ProgramBuilder, x: Value) -> Value:
             )
 
         if shared:
-            return control_flow.vmap(d, (x, w), one, (0, None))[0]
-        return control_flow.vmap(d, (x,), one)[0]
+            return control_flow.vmap(d, (x, w), scored, (0, None))[0]
+        return control_flow.vmap(d, (x,), scored)[0]
 
     def one(row):
         y = grow.one_unary(d, row)

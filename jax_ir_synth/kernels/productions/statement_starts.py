@@ -1,4 +1,4 @@
-"""How programs of category `multi_statement` begin: layers, attention, optimizers, stencils, losses."""
+"""How programs of `multi_statement` begin: layers, attention, optimizers, stencils, losses."""
 
 import math
 
@@ -69,6 +69,7 @@ def adam(s):
 
 
 def rmsprop(s):
+    """A step of RMSProp."""
     d = s.d
     p, g = s.array(role="params"), s.array(role="grad")
     v = f.named(
@@ -150,7 +151,7 @@ def attention(s):
                 (-math.inf, -1e9, -1e30) if d.dtype == "float32" else (-math.inf,)
             ),
         )
-        probs.centred = True
+        probs = probs.changed(centred=True)
         f.describe(d, "Causal attention.")
     else:
         probs = f.softmax(d, scores)
@@ -224,7 +225,7 @@ def feed_forward(s):
 
 def recurrent_cell(s):
     """One step of an LSTM or GRU cell: the new states."""
-    d, n = s.d, d_even(s)
+    d, n = s.d, _even_size(s)
     rows = s.shape[0] if len(s.shape) == 2 else 4
     s.shape = (rows, n)
     if d.stream.chance(55):
@@ -248,7 +249,7 @@ def recurrent_cell(s):
     return f.lerp(d, h, new, f.named(d.apply("sigmoid", z), "gate"))
 
 
-def d_even(s) -> int:
+def _even_size(s) -> int:
     return s.d.stream.choice((4, 8, 6, 16, 10, 5, 12))
 
 
@@ -411,7 +412,7 @@ def grid(s):
 
 
 def gaussian_head(s):
-    """A mean and a logarithm of a spread, in one array; the log density of a value and a divergence."""
+    """A mean and a log spread in one array; the log density of a value and a divergence."""
     d, n = s.d, s.width
     x, both = s.array(), s.array((*s.shape[:-1], 2 * n))
     mean, log_std = several.split(d, both, (n, n))

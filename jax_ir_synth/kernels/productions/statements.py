@@ -1,4 +1,4 @@
-"""The steps of category `multi_statement`: what layers, losses and array code do to a value of the main shape."""
+"""The productions of `multi_statement`: what layers, losses and array code do to a value."""
 
 import math
 
@@ -57,7 +57,7 @@ def _condition(s, x: Value) -> Value:
 
 
 def masked(s):
-    """x where a mask holds, else something else; or x times the mask."""
+    """Keeps x where a mask holds, or multiplies it by the mask."""
     d, x = s.d, s.main()
     mask = _condition(s, x)
     kind = d.stream.below(4)
@@ -123,7 +123,7 @@ def masked_scores(s):
             else (-math.inf,)
         )
         probs = d.apply("kept_softmax", x, mask, instead=fill)
-        probs.centred = True
+        probs = probs.changed(centred=True)
         return d.apply("mul", probs, s.main(20))
     stat = d.apply(f"kept_{kind}", x, mask)
     column = d.apply("expand_dims", stat, axis=-1) if x.ndim > 1 else stat
@@ -147,6 +147,7 @@ def guarded(s):
 
 
 def clipped(s):
+    """A value clipped where some of its elements lie."""
     d, x = s.d, s.main()
     spread = float(x.samples.std())
     limit = d.stream.choice(

@@ -10,23 +10,28 @@ from jax_ir_synth.kernels.productions.idioms import describe, epsilon, named
 
 
 def cross(s):
+    """The cross product of two vectors."""
     return geometry.cross(s, *geometry.two_vectors(s))
 
 
 def add(s):
+    """The sum or difference of two vectors."""
     return geometry.add(s, *geometry.two_vectors(s), s.d.stream.choice(("add", "sub", "sub")))
 
 
 def normalize(s):
+    """The unit vector along a vector."""
     return geometry.normalize(s, geometry.vector(s))
 
 
 def midpoint(s):
+    """The midpoint of two points."""
     describe(s.d, "Midpoint of two points.")
     return geometry.scale(s, geometry.add(s, *geometry.two_vectors(s)), 0.5)
 
 
 def interpolate(s):
+    """Linear interpolation between two vectors."""
     a, b = geometry.two_vectors(s)
     t = (
         geometry.fresh_scalar(s, 0.0, 1.0, "unit")
@@ -52,6 +57,7 @@ def move(s):
 
 
 def scale(s):
+    """A vector times a number."""
     v = geometry.vector(s)
     if s.d.stream.chance(35):
         return geometry.scaled_by_some(s, v)
@@ -65,12 +71,14 @@ def scale(s):
 
 
 def reflect(s):
+    """A vector mirrored at a plane."""
     v = geometry.vector(s)
     describe(s.d, "Mirrors vectors at a plane.")
     return geometry.reflect(s, v, geometry.unit(s, (v,)))
 
 
 def project(s):
+    """A vector's part along another."""
     u, n = geometry.two_vectors(s)
     if s.d.stream.chance(50) and not geometry.is_unit(s, n):
         n = geometry.normalize(s, n)
@@ -79,12 +87,14 @@ def project(s):
 
 
 def reject(s):
+    """A vector's part across another."""
     u = geometry.vector(s)
     describe(s.d, "The part of a vector that is orthogonal to a direction.")
     return geometry.reject(s, u, geometry.unit(s, (u,)))
 
 
 def rotate(s):
+    """A vector turned: about an axis, by a quaternion, by a matrix, or about a coordinate axis."""
     v = geometry.vector(s)
     kind = s.d.stream.choose({"axis": 3, "quaternion": 4, "matrix": 3, "z": 3})
     if kind == "axis":
@@ -111,7 +121,7 @@ def components_changed(s):
     d, v = s.d, geometry.vector(s)
     x, y, z = (several.components if d.stream.chance(55) else several.unstack)(d, v, -1)
     for i, part in enumerate((x, y, z)):
-        part.role = f"comp{i}"
+        part.named(f"comp{i}")
     parts = [
         grow.one_unary(d, x) if d.stream.chance(60) else grow.one_binary(d, x, y),
         d.apply("mul", y, z),
@@ -161,15 +171,15 @@ def moved_to_centre(s):
         if s.d.stream.chance(60)
         else s.d.apply("mean", v, axis=0, keepdims=True)
     )
-    y = geometry.note(s, named(s.d.apply("sub", v, mean), "centered"))
-    y.centred = True
-    return y
+    away = s.d.apply("sub", v, mean).changed(centred=True)
+    return geometry.note(s, named(away, "centered"))
 
 
 # ---------------------------------------------------------------- forces
 
 
 def spring(s):
+    """The force of a spring between two points (Hooke's law)."""
     a, b = geometry.two_vectors(s)
     d = s.d
     delta = named(geometry.sub(s, b, a), "diff")
@@ -189,6 +199,7 @@ def spring(s):
 
 
 def gravity(s):
+    """The attraction of a mass."""
     a, b = geometry.two_vectors(s)
     d = s.d
     delta = named(geometry.sub(s, b, a), "diff")

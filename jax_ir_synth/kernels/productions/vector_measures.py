@@ -10,18 +10,22 @@ from jax_ir_synth.kernels.productions.idioms import describe, epsilon, gaussian,
 
 
 def dot(s):
+    """The dot product of two vectors."""
     return geometry.dot(s, *geometry.two_vectors(s))
 
 
 def length(s):
+    """A vector's length."""
     return geometry.length(s, geometry.vector(s))
 
 
 def length_squared(s):
+    """A vector's squared length."""
     return geometry.length_squared(s, geometry.vector(s))
 
 
 def distance(s):
+    """The distance of two points."""
     return geometry.length(s, geometry.sub(s, *geometry.two_vectors(s)))
 
 
@@ -37,6 +41,7 @@ def falloff(s):
 
 
 def triple(s):
+    """The scalar triple product of three vectors."""
     a, b = geometry.two_vectors(s)
     describe(s.d, "Scalar triple product.")
     return geometry.dot(s, geometry.vector(s, (a, b)), geometry.cross(s, a, b))
@@ -80,6 +85,7 @@ def area(s):
 
 
 def triangle_normal(s):
+    """The normal of a triangle."""
     a, b = geometry.two_vectors(s)
     c = geometry.vector(s, (a, b))
     describe(s.d, "Unit normals of triangles.")
@@ -93,7 +99,7 @@ def coordinates(s):
     d, v = s.d, geometry.vector(s)
     x, y, z = (several.components if d.stream.chance(60) else several.unstack)(d, v, -1)
     for i, part in enumerate((x, y, z)):
-        part.role = f"comp{i}"
+        part.named(f"comp{i}")
     if d.stream.chance(40):
         return grow.merge(d, [grow.one_binary(d, x, y), grow.one_unary(d, z)])
     squares = d.apply("add", d.apply("square", x), d.apply("square", y))
@@ -221,6 +227,7 @@ def ray_sphere(s):
 
 
 def lennard_jones(s):
+    """The Lennard-Jones energy of two particles."""
     d = s.d
     r2 = geometry.length_squared(s, geometry.sub(s, *geometry.two_vectors(s)))
     least = d.stream.choice((0.64, 0.8, 1.0))
@@ -231,6 +238,7 @@ def lennard_jones(s):
 
 
 def kinetic(s):
+    """Kinetic energy."""
     m = geometry.fresh_scalar(s, 0.5, 2.0, "mass")
     describe(s.d, "Kinetic energy.")
     half = s.d.apply("mul", 0.5, m)
@@ -280,18 +288,22 @@ def barycentric(s):
 
 
 def function_of(s):
+    """A function of a number."""
     return grow.one_unary(s.d, geometry.scalar(s))
 
 
 def with_number(s):
+    """A number and a Python number."""
     return grow.with_literal(s.d, geometry.scalar(s))
 
 
 def bell(s):
+    """A bell-shaped function of a number."""
     return gaussian(s.d, geometry.scalar(s), s.d.stream.choice((0.5, 1.5, 2.0, None)))
 
 
 def together(s):
+    """Two numbers, combined."""
     a, b = geometry.scalar(s), geometry.scalar(s)
     if a is b:
         raise Rejected("the same number twice")

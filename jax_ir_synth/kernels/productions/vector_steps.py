@@ -70,6 +70,7 @@ def _of_mass(s) -> tuple[Value, Value]:
 
 
 def centre_of_mass(s):
+    """The centre of mass of the points, or the points seen from there."""
     d, x = s.d, _points(s)
     m, column = _of_mass(s)
     weighted = d.apply("sum", d.apply("mul", column, x), axis=0)
@@ -82,6 +83,7 @@ def centre_of_mass(s):
 
 
 def angular_momentum(s):
+    """The angular momentum of the points."""
     d, x = s.d, _points(s)
     spin = geometry.cross(s, x, geometry.vector(s, (x,)))
     _, column = _of_mass(s)

@@ -1,4 +1,4 @@
-"""Does each argument surely matter? Runs a drawn program on typical elements, under several ways its choices fall."""
+"""Sensitivity: whether each argument surely matters, on typical elements, as choices fall."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ _RISK = 1e-5  # chance that on given inputs an argument reaches none of the elem
 _STEP = 1e-4  # a small change, relative to the argument's range
 _SLIGHT = 1e-3  # a derivative below this is taken for none
 _SCENARIO = np.repeat(np.arange(_SCENARIOS), SAMPLES)
-# Of each argument: where its elements lie in its range, and where the same number for all elements lies.
+# Of each argument: where its elements lie in its range, or the one number for all of them.
 _UNITS = np.array(
     [
         [(k + 0.5) / _SLOTS for k in Stream(0, "reach", row).shuffled(range(_SLOTS))]
@@ -38,7 +38,7 @@ _BRANCHES, _CALLS = named_by_kind("branch"), named_by_kind("call")
 
 
 def find_uncertain(builder, outputs: tuple[Value, ...]) -> list[Value]:
-    """The arguments that on some inputs might not matter to any output, or have a gradient of zero."""
+    """The arguments that on some inputs may matter to no output, or have a gradient of zero."""
     base = _Run()
     values = [base.value(v) for v in outputs]
     doubtful = []
@@ -46,16 +46,16 @@ def find_uncertain(builder, outputs: tuple[Value, ...]) -> list[Value]:
         start = base.value(argument)
         step = _STEP * (argument.high - argument.low) if argument.is_float else 1.0
         run = _Run(base, argument, start + step if argument.is_float else _another(argument, start))
-        moves = [(run.value(v) - old) / step for v, old in zip(outputs, values)]
-        if not any(_sure(argument, v, move) for v, move in zip(outputs, moves)):
+        moves = [(run.value(v) - old) / step for v, old in zip(outputs, values, strict=True)]
+        if not any(_sure(argument, v, move) for v, move in zip(outputs, moves, strict=True)):
             doubtful.append(argument)
     return doubtful
 
 
 def settle(builder, value: Value, put_in: Callable[[Value, Value], Value]) -> Value:
-    """The value, with each argument that might not matter to it put in once more by `put_in(value, argument)`.
+    """The value; `put_in(value, argument)` puts in once more each argument that may not matter.
 
-    Raises Rejected where an argument might still not matter, or the value be nearly zero or constant.
+    Raises Rejected where an argument still may not, or the value is nearly zero or constant.
     """
     for argument in find_uncertain(builder, (value,)):
         if argument.dtype == "bool":
@@ -99,10 +99,12 @@ class _Run:
         argument: Value | None = None,
         given: np.ndarray | None = None,
     ):
-        self.base = base
-        self.slope = base is not None and argument.is_float
-        self.known: dict[int, np.ndarray] = {} if base is None else {id(argument): given}
-        self.bit = 0 if base is None else argument.deps
+        self.base: _Run = self if base is None else base
+        self.slope = base is not None and argument is not None and argument.is_float
+        self.known: dict[int, np.ndarray] = {}
+        if argument is not None and given is not None:
+            self.known[id(argument)] = given
+        self.bit = 0 if argument is None else argument.deps
         self.received: dict[int, Value] = {} if base is None else base.received
         self.places: dict[int, int] = {} if base is None else base.places
 
@@ -110,7 +112,7 @@ class _Run:
         found = self.known.get(id(value))
         if found is None:
             if (
-                self.base is not None
+                self.base is not self
                 and not value.level
                 and not (value.diff if self.slope else value.deps) & self.bit
             ):
@@ -148,7 +150,9 @@ class _Run:
             else node.operands[1 - (len(node.blocks) == 1) :]
         )
         for block in node.blocks:
-            self.received.update((id(p), v) for p, v in zip(flatten(block.params), given))
+            self.received.update(
+                (id(p), v) for p, v in zip(flatten(block.params), given, strict=True)
+            )
         results = [self.value(block.flat_results()[index]) for block in node.blocks]
         if len(results) == 1:
             return results[0]
@@ -188,16 +192,10 @@ class _Run:
 
 
 def _sampled(op, value: Value, samples: list[np.ndarray]) -> np.ndarray:
-    """The operation on other samples than its operands' own, which are lent to them for the time."""
-    own = [v.samples for v in value.operands]
-    try:
-        for operand, lent in zip(value.operands, samples):
-            operand.samples = lent
-        with np.errstate(all="ignore"):
-            found = np.asarray(op.sample(value.operands, value.params), dtype=np.float64)
-    finally:
-        for operand, kept in zip(value.operands, own):
-            operand.samples = kept
+    """The operation on other samples than its operands' own."""
+    operands = tuple(v.changed(samples=own) for v, own in zip(value.operands, samples, strict=True))
+    with np.errstate(all="ignore"):
+        found = np.asarray(op.sample(operands, value.params), dtype=np.float64)
     if found.shape != (_SLOTS,):
         return np.tile(value.samples, _SCENARIOS)
     return found if np.isfinite(found).all() else np.nan_to_num(found, posinf=0.0, neginf=0.0)
