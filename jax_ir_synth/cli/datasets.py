@@ -1,7 +1,9 @@
 """The dataset that a command reads, by its name; rows to be made are made once, by workers."""
 
 import dataclasses
+import shutil
 import tempfile
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,7 +44,7 @@ class MadeDataset:
 
     def __init__(self, request: Request, num_proc: int):
         self._request, self._num_proc = request, num_proc
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._path: Path | None = None
         self.name = f"{request.category}:seed={request.seed},count={request.count}"
 
     def __str__(self) -> str:
@@ -52,14 +54,16 @@ class MadeDataset:
         """The rows."""
         from jax_ir_synth.storage.dataset_reader import open_saved
 
-        if self._folder is None:
-            folder = tempfile.TemporaryDirectory(prefix=".jax_ir_synth.")
-            self._make(Path(folder.name) / "rows.parquet")
-            self._folder = folder
-        path = Path(self._folder.name) / "rows.parquet"
-        reader = open_saved(path)
+        if self._path is None:
+            folder = tempfile.mkdtemp(prefix=".jax_ir_synth.")
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            path = Path(folder) / "rows.parquet"
+            self._make(path)
+            self._path = path
+        name = str(self._path)
+        reader = open_saved(self._path)
         entries = (
-            entry._replace(where=entry.where.replace(str(path), self.name))
+            entry._replace(where=entry.where.replace(name, self.name))
             for entry in reader.entries
         )
         return dataclasses.replace(reader, entries=entries)

@@ -122,8 +122,6 @@ def _checked(
                 raise UsageError(f"`--{name}` is for rows to be made, `--from` has them already")
         if "seed" not in set_:
             raise UsageError("`--from` needs `--seed`, that of its rows: the card proves it")
-    if request.device != "both":
-        raise UsageError(f"`--device` (={request.device}) must be both: the card shows the two")
     if "stablehlo" not in unpack_names(request.dialect):
         raise UsageError(
             f"`--dialect` (={','.join(unpack_names(request.dialect))}) must be stablehlo, alone or "

@@ -29,7 +29,7 @@ def row(id: int) -> dict:
 
 
 def run(request, number, write, left_out):
-    """In place of `generate._run`; after the last row it sends itself the signal CANNED_DEATH."""
+    """In the place of `generate._run`; ends itself by the signal CANNED_DEATH after the last row."""
     from jax_ir_synth.cli import report
 
     summary = report.Summary()

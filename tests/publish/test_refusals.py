@@ -40,7 +40,6 @@ def _refused(done) -> str:
         ((NAME, "--config", "loops"), "'loops'"),
         ((NAME, "--config", "loop", "loops"), "'loops'"),
         ((NAME, "--num-proc", "0"), "`num_proc` (=0)"),
-        ((NAME, "--device", "cpu"), "`--device` (=cpu) must be both"),
         ((NAME, "--dialect", "jaxpr,llvm"), "`--dialect` (=jaxpr,llvm) must be stablehlo, alone"),
         ((NAME, "--from", "rows.jsonl", "--count", "3"), "`--count` is for rows to be made"),
         ((NAME, "--from", "rows.jsonl"), "`--from` needs `--seed`"),
