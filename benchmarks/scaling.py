@@ -20,7 +20,6 @@ from jax_ir_synth.generate.workers import ROWS_A_JOB, workers_for
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.storage.atomic_write import atomic_write
-from jax_ir_synth.verify import xla
 
 TURNS = 3
 RESULT = Path(__file__).parent / "scaling.csv"
@@ -62,7 +61,6 @@ def rate(number: int, count: int) -> float:
 
 def main(count: int, most: int) -> None:
     """Measures and prints."""
-    xla.use_this_process()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     for words in (["--help"], ["--device", "tpu"], ["--count", "1"]):
         print(f"`{' '.join(words)}`: {started(*words):.2f} s")

@@ -4,7 +4,7 @@ import collections
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jax_ir_synth.evaluate.tasks import Task
 from jax_ir_synth.generate.plan import PlannedRow, plan_rows
@@ -30,7 +30,7 @@ class Item(NamedTuple):
     where: str
     id: int
     split: str
-    row: Mapping | None
+    row: Mapping[str, Any] | None
 
 
 # Whether the row of an id and a split is wanted.
@@ -84,7 +84,9 @@ def open_dataset(name: str, config: str | None, task: Task, num_proc: int, **set
         raise DatasetError(f"{error}{configs}") from error
 
 
-def of_rows(rows: Iterable[Mapping] | Mapping[str, Iterable[Mapping]]) -> Dataset:
+def of_rows(
+    rows: Iterable[Mapping[str, Any]] | Mapping[str, Iterable[Mapping[str, Any]]],
+) -> Dataset:
     """Of rows, or of several splits' rows by name; a `datasets.Dataset` or `DatasetDict` too."""
     splits = rows if isinstance(rows, Mapping) else {None: rows}
     splits = {
@@ -116,7 +118,7 @@ def _saved(saved, title: str) -> Dataset:
     return Dataset(title, saved.count, False, items)
 
 
-def _item(where: str, row: Mapping, split: str | None) -> Item:
+def _item(where: str, row: Mapping[str, Any], split: str | None) -> Item:
     missing = [name for name in NEEDED if name not in row]
     if missing:
         raise DatasetError(f"{where} has no column {', '.join(missing)}")
@@ -168,7 +170,7 @@ def _made(request: Request, num_proc: int) -> Dataset:
     return Dataset(title, request.count, True, items)
 
 
-def _unmade(planned: collections.deque, title: str, id: int | None = None) -> Iterator[Item]:
+def _unmade(planned: collections.deque[Any], title: str, id: int | None = None) -> Iterator[Item]:
     """What is planned before the row of this id; what can't be made is as if it weren't."""
     while planned and planned[0][0].id != id:
         place, wanted = planned.popleft()

@@ -61,12 +61,11 @@ class Expectation(NamedTuple):
 
 
 @functools.lru_cache(maxsize=_KEPT)
-def expectation(module: str, platform: str, described: str, rate: float) -> Expectation:
+def expectation(module: str, described: str, rate: float) -> Expectation:
     """What a right module gives.
 
     Args:
       module: the reference's text.
-      platform: for which it is lowered.
       described: the row's `in_avals` as JSON, so that rows can be told apart.
       rate: `tolerance.FORWARD` or `tolerance.BACKWARD`; larger in a program of 16-bit floats.
 
@@ -77,12 +76,12 @@ def expectation(module: str, platform: str, described: str, rate: float) -> Expe
         wide = widened(module)
         points = at.inputs(avals)
         try:
-            exact = execute_exactly(wide, platform, points)
+            exact = execute_exactly(wide, points)
         except ValueError:
-            # Only XLA runs it: in float32, away from the edges.
+            # Of the bits of a float32 no float64 has a part: then in float32, away from the edges.
             points = at.more(avals, len(points))
             exact = None
-        single = execute(wide, platform, points, lambda found: None, ()).results
+        single = execute(wide, points, lambda found: None, ()).results
         results = exact or [[_double(x) for x in each] for each in single]
         masks = [
             [np.isfinite(_double(x)) & np.isfinite(_double(y)) for x, y in zip(*both, strict=True)]
@@ -92,7 +91,7 @@ def expectation(module: str, platform: str, described: str, rate: float) -> Expe
         rate = max(rate, tolerance.CONSTANTS[half]) if half else rate
         here = Expectation(points, results, masks, _largest(results, masks), rate)
         if exact:
-            _mask_jumps(here, avals, wide, platform, single)
+            _mask_jumps(here, avals, wide, single)
     except Unjudgeable:
         raise
     except ValueError as error:
@@ -104,12 +103,12 @@ def expectation(module: str, platform: str, described: str, rate: float) -> Expe
     return here
 
 
-def _mask_jumps(here: Expectation, avals, module: str, platform: str, single) -> None:
+def _mask_jumps(here: Expectation, avals, module: str, single) -> None:
     """Takes out of the masks what a nudge of the inputs changes."""
     for number, point in enumerate(here.inputs):
         others = [single[number]]
         if number >= at.PLAIN:
-            others += execute_exactly(module, platform, at.nudged(avals, point))
+            others += execute_exactly(module, at.nudged(avals, point))
         for other in others:
             for k, (x, y) in enumerate(zip(here.results[number], other, strict=True)):
                 mask = here.looked_at[number][k]

@@ -4,7 +4,7 @@ import atexit
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate import extras, run
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     predictions: Mapping[int, str | Sequence[str]],
-    dataset: Iterable[Mapping],
+    dataset: Iterable[Mapping[str, Any]],
     task: str = "forward",
     k: int | Sequence[int] = (1,),
     num_proc: int = 1,
@@ -59,7 +59,7 @@ def evaluate(
 def compute(
     *,
     predictions: Sequence[str | Sequence[str]],
-    references: Sequence[Mapping],
+    references: Sequence[Mapping[str, Any]],
     task: str = "forward",
     k: int | Sequence[int] = (1,),
     num_proc: int = 1,
@@ -85,7 +85,7 @@ def compute(
             f"`predictions` (={len(predictions)} of them) must be as many as `references` "
             f"(={len(references)})"
         )
-    rows: dict[int, Mapping] = {}
+    rows: dict[int, Mapping[str, Any]] = {}
     by_id: dict[int, list[str]] = {}
     for completions, row in zip(predictions, references, strict=True):
         known = rows.setdefault(row["id"], row)
@@ -105,7 +105,7 @@ def compute(
 
 def judge(
     completion: str,
-    row: Mapping,
+    row: Mapping[str, Any],
     task: str = "forward",
     seconds: float = SECONDS,
     gigabytes: float = GIGABYTES,
@@ -118,7 +118,7 @@ def judge(
 
 
 def judge_all(
-    completions: Iterable[tuple[str, Mapping]],
+    completions: Iterable[tuple[str, Mapping[str, Any]]],
     task: str = "forward",
     num_proc: int = 1,
     seconds: float = SECONDS,

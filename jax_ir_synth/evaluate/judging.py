@@ -8,6 +8,7 @@ import functools
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from jaxlib.mlir import ir
 
@@ -46,7 +47,10 @@ class Failed(JaxIrSynthError, ValueError):
 
 @gc_paused.paused()
 def judge(
-    completion: str, row: Mapping, task: str, reached: Callable[[str], None] = lambda rung: None
+    completion: str,
+    row: Mapping[str, Any],
+    task: str,
+    reached: Callable[[str], None] = lambda rung: None,
 ) -> Judgement:
     """What becomes of a completion.
 
@@ -87,7 +91,7 @@ def judge(
     return make(rung=PASS, reason="", renamed=names.alike(right))
 
 
-def prepare(row: Mapping, task: str) -> None:
+def prepare(row: Mapping[str, Any], task: str) -> None:
     """Does, for several completions of a row that are judged next, what they have in common.
 
     Raises as `judge`.
@@ -100,10 +104,10 @@ def prepare(row: Mapping, task: str) -> None:
 _RATES = tolerance.FORWARD, tolerance.BACKWARD
 
 
-def _expectations(right: Reference, row: Mapping) -> dict[str, Expectation]:
+def _expectations(right: Reference, row: Mapping[str, Any]) -> dict[str, Expectation]:
     described = json.dumps(row["in_avals"])
     return {
-        section: expectation(module, right.platform, described, _RATES[section == BACKWARD])
+        section: expectation(module, described, _RATES[section == BACKWARD])
         for section, module in right.modules.items()
     }
 
@@ -125,7 +129,7 @@ def _climb(
     completion: str,
     found: Sequence[Module],
     right: Reference,
-    row: Mapping,
+    row: Mapping[str, Any],
     task: str,
     reached: Callable[[str], None],
     names: _Names,
@@ -188,7 +192,7 @@ def _run(
     reached("execute")
     _check_calls(text, platform)
     try:
-        got = execute(text, platform, expected.inputs, lambda found: None, expected.largest).results
+        got = execute(text, expected.inputs, lambda found: None, expected.largest).results
     except ValueError as error:
         raise Failed("execute", f"{section}: {error}") from error
     reached("numeric")
@@ -196,7 +200,7 @@ def _run(
     if off > 1 and off <= tolerance.ROUGH:
         # The same in float64 tells rounding from an error.
         try:
-            exact = execute_exactly(widened(text), platform, expected.inputs)
+            exact = execute_exactly(widened(text), expected.inputs)
         except ValueError:
             exact = got
         if exact is not got and expected.off(exact, tolerance.EXACT)[0] <= 1:

@@ -1,12 +1,11 @@
-"""Judges completions in confined processes: a hostile one costs its own row only.
+"""Judges completions in a sandbox: a hostile one costs its own row only.
 
 A completion is IR text, never Python: it is parsed, compared and handed to an interpreter of IR,
 and nothing of it is ever executed as Python or by a shell. What it can do is make that native code
 run for ever, take memory, print, or crash. Each completion is judged in a process of its own, from
-the same state, under the limits of `confined.confinement`, whose first lines say what they keep
-from whom: they hold against faults, waste and known tricks, they are no jail for a stranger who
-finds a way to take over MLIR's parser. What such a one could say to us is plain JSON, which is
-checked.
+the same state, under the limits of `runtime.sandbox.resource_limits`. They hold against faults,
+waste and known tricks; they are no jail for a stranger who finds a way to take over MLIR's parser.
+All that such a one could say to us is plain JSON, which is checked.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,10 +15,10 @@ from jax_ir_synth.evaluate.judgement import LONGEST, RUNGS, Judgement
 from jax_ir_synth.runtime.sandbox.fork_server import Work
 from jax_ir_synth.runtime.sandbox.forked_call import Reply, one_line
 from jax_ir_synth.runtime.sandbox.resource_limits import Limits
-from jax_ir_synth.runtime.sandbox.workers import Question as _Question
-from jax_ir_synth.runtime.sandbox.workers import Workers, WorkersError
+from jax_ir_synth.runtime.sandbox.sandbox import Question as _Question
+from jax_ir_synth.runtime.sandbox.sandbox import Sandbox, SandboxError
 
-__all__ = ["Judges", "Limits", "Question", "WorkersError"]
+__all__ = ["Judges", "Limits", "Question", "SandboxError"]
 
 # Of what fails before a rung is reached: the row's own reference, most likely.
 _UNMARKED = "execute"
@@ -30,7 +29,7 @@ class Question(NamedTuple):
     """A completion, the dataset's row that it answers and the name of the task."""
 
     completion: str
-    row: Mapping
+    row: Mapping[str, Any]
     task: str
 
 
@@ -44,26 +43,26 @@ class Judges:
         function that it is to tell the rung that it is about to try, and returns a Judgement.
 
     Raises:
-      WorkersError: on entry, if none can start, as within too little memory.
+      SandboxError: on entry, if none can start, as within too little memory.
     """
 
     def __init__(
-        self, number: int, limits: Limits, judge: str = "jax_ir_synth.evaluate.confined:judge"
+        self, number: int, limits: Limits, judge: str = "jax_ir_synth.evaluate.sandboxed:judge"
     ):
-        self._workers = Workers(Work(judge, limits), number)
+        self._sandbox = Sandbox(Work(judge, limits), number)
 
     def __enter__(self):
-        self._workers.__enter__()
+        self._sandbox.__enter__()
         return self
 
     def __exit__(self, *error):
-        self._workers.__exit__(*error)
+        self._sandbox.__exit__(*error)
 
     def judgements(
         self, jobs: Iterable[tuple[Label, Question]]
     ) -> Iterator[tuple[Label, Judgement]]:
         """For each label and question, in order, the label and the judgement. Few are held."""
-        for (label, judgement), reply in self._workers.replies(map(_prepared, jobs)):
+        for (label, judgement), reply in self._sandbox.replies(map(_prepared, jobs)):
             yield label, judgement if reply is None else _judgement(reply)
 
 

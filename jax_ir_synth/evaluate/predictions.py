@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from jax_ir_synth.errors import UsageError
 
@@ -189,7 +189,7 @@ def _short(value) -> str:
     return text if len(text) <= 40 else f"{text[:40]}…"
 
 
-def _spooled(records: Iterable) -> IO[bytes]:
+def _spooled(records: Iterable[Any]) -> IO[bytes]:
     """The records as lines of a file without a name, that is gone once it is closed."""
     file = tempfile.TemporaryFile()
     try:
@@ -204,7 +204,7 @@ def _spooled(records: Iterable) -> IO[bytes]:
     return file
 
 
-def _json(path: Path) -> list:
+def _json(path: Path) -> list[Any]:
     try:
         records = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
@@ -214,7 +214,7 @@ def _json(path: Path) -> list:
     return records
 
 
-def _parquet(path: Path) -> Iterator[dict]:
+def _parquet(path: Path) -> Iterator[dict[str, Any]]:
     import pyarrow
     from pyarrow.parquet import ParquetFile
 

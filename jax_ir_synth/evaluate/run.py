@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jax_ir_synth import __version__
 from jax_ir_synth.errors import UsageError
@@ -33,7 +33,7 @@ MakeJudges = Callable[[int, "Limits"], "Judges"]
 # Does what is left to do in the end.
 Finish = Callable[[Report, Iterator[Made]], None]
 # Shows how far a run is: gives back what it is given, of that many.
-Progress = Callable[[Iterable, int, str], Iterable]
+Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
 
 class NotStarted(UsageError, RuntimeError):

@@ -5,7 +5,7 @@ import json
 import pickle
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jax_ir_synth.evaluate.dataset import Dataset, Item
 from jax_ir_synth.evaluate.options import FAIL, LEAVE_OUT
@@ -83,7 +83,7 @@ class Selection:
         """Of each completion, its row's id and its own number from 0."""
         return ((asked.id, sample) for asked in self.asked for sample in range(asked.completions))
 
-    def rows(self) -> Iterator[tuple[Asked, Mapping | None]]:
+    def rows(self) -> Iterator[tuple[Asked, Mapping[str, Any] | None]]:
         """What is scored, with its row: None where there is no completion to judge it by."""
         self._spool.seek(0)
         for asked in self.asked:

@@ -56,7 +56,7 @@ class Defect(NamedTuple):
         """All that is known, as an error's message has it."""
         return f"{self.what}: {self.error}" + (f"\n{self.source}" if self.source else "")
 
-    def described(self) -> dict:
+    def described(self) -> dict[str, Any]:
         """All that is known, for a JSON file."""
         return self._asdict()
 

@@ -45,7 +45,8 @@ class Place(NamedTuple):
 
     id: int
     category: str
-    index: int
+    # A tuple has a method of this name, which a place has no use for.
+    index: int  # type: ignore[assignment]
 
 
 class PlannedRow(NamedTuple):

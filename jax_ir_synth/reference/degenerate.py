@@ -5,6 +5,7 @@ be right.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ _SEED = 1000
 
 
 def defects(
-    avals: Sequence[Mapping],
+    avals: Sequence[Mapping[str, Any]],
     argnums: Sequence[int],
     meaning: Meaning,
     points: Sequence[Point],
@@ -46,11 +47,14 @@ def defects(
             others = [meaning.outputs(random_inputs(avals, _SEED + k)) for k in range(MORE)]
         if reason := _flat([*values, *(other[number] for other in others)], margin):
             found.append(f"output {number} is {reason}")
-    size = max(float(np.abs(np.float64(x)).max(initial=0)) for x in points[0].outputs)
+    size = max(float(np.abs(np.asarray(x, np.float64)).max(initial=0)) for x in points[0].outputs)
     slopes = dict(zip(argnums, zip(*gradients, strict=True), strict=True)) if gradients else {}
     for number, aval in enumerate(avals):
         half = (aval["high"] - aval["low"]) / 2
-        if any(np.abs(np.float64(x)).max() * half > ZERO * size for x in slopes.get(number, ())):
+        if any(
+            np.abs(np.asarray(x, np.float64)).max() * half > ZERO * size
+            for x in slopes.get(number, ())
+        ):
             continue
         if number in argnums and _slopes(avals, number, meaning, points, size):
             continue
@@ -63,14 +67,16 @@ def defects(
 
 def _flat(values: Sequence[np.ndarray], margin: float) -> str | None:
     """In what way an output's values at several inputs are too much alike."""
-    pooled = np.concatenate([np.ravel(np.float64(x)) for x in values])
+    pooled = np.concatenate([np.ravel(np.asarray(x, np.float64)) for x in values])
     largest = np.abs(pooled).max(initial=0)
     if largest <= CONFINED * margin:
         return f"within {CONFINED} of zero"
     return "nearly constant" if np.ptp(pooled) <= CONSTANT * margin * largest else None
 
 
-def _matters(avals: Sequence[Mapping], number: int, meaning: Meaning, point: Point) -> bool:
+def _matters(
+    avals: Sequence[Mapping[str, Any]], number: int, meaning: Meaning, point: Point
+) -> bool:
     """Does some other value of an argument change an output?"""
     for k in range(MORE):
         inputs = list(point.inputs)
@@ -82,7 +88,7 @@ def _matters(avals: Sequence[Mapping], number: int, meaning: Meaning, point: Poi
 
 
 def _slopes(
-    avals: Sequence[Mapping],
+    avals: Sequence[Mapping[str, Any]],
     number: int,
     meaning: Meaning,
     points: Sequence[Point],

@@ -1,7 +1,7 @@
 """What a row's Python text computes: its outputs, and by differences its derivatives."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -58,7 +58,7 @@ class Meaning:
     Raises ValueError where the text is none of a kernel's.
     """
 
-    def __init__(self, python: str, name: str, avals: Sequence[Mapping]):
+    def __init__(self, python: str, name: str, avals: Sequence[Mapping[str, Any]]):
         dtypes = {aval["dtype"] for aval in avals if aval["dtype"] in FLOATS}
         (half,) = dtypes if len(dtypes) == 1 and dtypes < set(HALF) else (None,)
         self._written = python, name, avals
@@ -145,7 +145,9 @@ class Meaning:
         return [np.asarray(array(leaf)) for leaf in leaves(result)]
 
 
-def direction(in_avals: Sequence, argnums: Sequence[int], seed: int) -> list[np.ndarray | None]:
+def direction(
+    in_avals: Sequence[Any], argnums: Sequence[int], seed: int
+) -> list[np.ndarray | None]:
     """A random direction for all arguments of `argnums` at once.
 
     Each element moves by ±½ to ±1 of half its range: none so little that an error in its part of

@@ -3,7 +3,7 @@
 import collections
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow
@@ -78,7 +78,7 @@ class _Programs:
 
 
 def _of_shard(
-    folder: Path, config: dict, request: Request, shard: int, programs: _Programs
+    folder: Path, config: dict[str, Any], request: Request, shard: int, programs: _Programs
 ) -> Iterator[str]:
     path = shards.manifest_path(folder, shard, config["shards"])
     manifest = atomic_write.read_json(path)
@@ -117,7 +117,7 @@ def _of_shard(
     yield from _of_ids(name, ids, [id for id in planned if id not in lacking])
 
 
-def _read(folder: Path, file: str, entry: dict) -> dict[str, list] | str:
+def _read(folder: Path, file: str, entry: dict[str, Any]) -> dict[str, list[Any]] | str:
     """The file's columns, or what is wrong with it."""
     path = folder / file
     if entry.get("rows") == 0:
@@ -140,7 +140,7 @@ def _read(folder: Path, file: str, entry: dict) -> dict[str, list] | str:
     return columns
 
 
-def _of_rows(file: str, split: str, columns: dict[str, list], jax: str) -> Iterator[str]:
+def _of_rows(file: str, split: str, columns: dict[str, list[Any]], jax: str) -> Iterator[str]:
     if columns["id"] != sorted(columns["id"]):
         yield f"{file}: its rows are not in the order of their ids"
     for id, skeleton, version in zip(

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.generate import fingerprint
@@ -45,7 +46,7 @@ class Pin:
                 f"(={self.request.count})"
             )
 
-    def described(self) -> dict:
+    def described(self) -> dict[str, Any]:
         """As it stands in `config.json` and in each shard's manifest."""
         # By way of JSON, which makes lists of tuples.
         return json.loads(json.dumps(dataclasses.asdict(self)))
@@ -61,7 +62,7 @@ def pin_here(request: Request, shards: int) -> Pin:
     return Pin(request, shards, versions_here(request), _sources_here())
 
 
-def read(folder: Path) -> dict | None:
+def read(folder: Path) -> dict[str, Any] | None:
     """The folder's `config.json`, as `Pin.described` gives it; None where there is none."""
     return atomic_write.read_json(folder / _CONFIG)
 
@@ -86,7 +87,7 @@ def settle(folder: Path, pin: Pin) -> None:
     compare(folder, there, pin)
 
 
-def compare(folder: Path, there: dict | None, pin: Pin) -> None:
+def compare(folder: Path, there: dict[str, Any] | None, pin: Pin) -> None:
     """Raise ScaleError, one line that names all differences, unless `there` is this pin's."""
     if there is None:
         raise ScaleError(f"{folder} has no {_CONFIG}")
@@ -153,7 +154,7 @@ def _compiled_for(request: Request) -> str:
     return compile_module(f"module @machine {{ {text} }}", target, ("optimized_hlo",)).target
 
 
-def differences(one: dict, other: dict, here: str, there: str) -> Iterator[str]:
+def differences(one: dict[str, Any], other: dict[str, Any], here: str, there: str) -> Iterator[str]:
     """What differs between two descriptions, `seed is 0 <here>, 1 <there>`."""
     for name in sorted(one.keys() | other.keys()):
         values = one.get(name), other.get(name)

@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from jax_ir_synth.generate.defects import Defect, Tell
 from jax_ir_synth.generate.plan import PlannedRow
@@ -36,7 +37,7 @@ def bounds(shard: int, shards: int, count: int) -> tuple[int, int]:
 
 
 # Makes the rows of what is planned, in order, and tells of each that is left out.
-Rows = Callable[[Iterable[PlannedRow], Tell], Iterable[dict]]
+Rows = Callable[[Iterable[PlannedRow], Tell], Iterable[dict[str, Any]]]
 
 
 def make(folder: Path, pin: Pin, shard: int, rows: Rows) -> None:
@@ -97,7 +98,7 @@ def missing(folder: Path, pin: Pin) -> list[int]:
 
 
 def _write(
-    paths: dict[str, Path], planned: list[PlannedRow], rows: Iterable[dict]
+    paths: dict[str, Path], planned: list[PlannedRow], rows: Iterable[dict[str, Any]]
 ) -> dict[str, int]:
     # Late: a driver writes no rows.
     from jax_ir_synth.storage.writers import open_parquet
@@ -125,7 +126,7 @@ def _size(path: Path) -> int | None:
     return path.stat().st_size if path.exists() else None
 
 
-def _described(path: Path, rows: int) -> dict:
+def _described(path: Path, rows: int) -> dict[str, Any]:
     if not rows:
         return {"rows": 0}
     return {"rows": rows, "bytes": path.stat().st_size, "sha256": atomic_write.hash_file(path)}

@@ -12,6 +12,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import dill
 from datatrove.executor import SlurmPipelineExecutor
@@ -41,7 +42,7 @@ class SlurmExecutor(SlurmPipelineExecutor):
             **kwargs,
         )
 
-    def get_sbatch_args(self, max_array: int = 1) -> dict:
+    def get_sbatch_args(self, max_array: int = 1) -> dict[str, Any]:
         """datatrove's, whatever characters they have."""
         directives = super().get_sbatch_args(max_array)
         # Slurm puts something in the place of other signs behind a %.

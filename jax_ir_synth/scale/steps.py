@@ -65,10 +65,7 @@ class ShardStep(PipelineStep):
         # No device is needed; without this each process would take its share of a GPU.
         os.environ["JAX_PLATFORMS"] = "cpu"
         from jax_ir_synth.generate.rows import rows
-        from jax_ir_synth.verify import xla
 
-        # None of this package's executors forks a process that makes rows.
-        xla.use_this_process()
         number, request = self.numbers[rank], self.pinned.request
         if not shards.is_whole(self.folder, self.pinned, number):
             shards.make(

@@ -1,5 +1,8 @@
 """Proves rows: the IR text in a row, parsed and run, computes what the row's Python means."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.runtime.isolation import isolated
 
@@ -11,13 +14,13 @@ class NotProven(JaxIrSynthError, ValueError):
     Python, as nested lists.
     """
 
-    def __init__(self, reason: str, values: dict | None = None):
+    def __init__(self, reason: str, values: dict[str, Any] | None = None):
         super().__init__(reason)
         self.values = values
 
 
 @isolated
-def prove(row) -> str:
+def prove(row: Mapping[str, Any]) -> str:
     """How a row was proven, from its own columns alone: one of `STATUSES`.
 
     Only StableHLO is run. Where a row has other dialects too, what is proven is its StableHLO, and

@@ -119,8 +119,8 @@ class _Reading:
         count, depth, name = 0, 0, None
         # Most of what a module's look costs is here: no call for each operation.
         tensors = self._tensors
-        for op in block.operations:
-            op = op.operation
+        for view in block.operations:
+            op = view.operation
             name = op.name
             self.operations.append((name, op))
             elements = _RUN.get(name)

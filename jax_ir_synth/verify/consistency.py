@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pyarrow
 
@@ -77,7 +78,7 @@ class ConsistencyCheck:
                 yield f"its {name} (={row[name]!r}) is not 32 hex digits"
 
 
-def _fits(row: Mapping, schema: pyarrow.Schema) -> bool:
+def _fits(row: Mapping[str, Any], schema: pyarrow.Schema) -> bool:
     try:
         (taken,) = pyarrow.RecordBatch.from_pylist([row], schema).to_pylist()
     except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, OverflowError):
@@ -157,7 +158,7 @@ def _ir(view: RowView) -> Iterator[str]:
         if None in mains:
             yield f"its {name} has a module whose main returns nothing"
             continue
-        taken = [_TENSOR.findall(main[1]) for main in mains]
+        taken = [_TENSOR.findall(main[1]) for main in mains if main is not None]
         if taken != [expected, expected]:
             yield f"its {name} takes {taken}, its in_avals are {expected}"
 
@@ -173,9 +174,9 @@ def _hash(view: RowView) -> Iterator[str]:
         yield f"its program_hash (={given!r}) is not that of its IR"
 
 
-def _tensor(aval: Mapping) -> str:
+def _tensor(aval: Mapping[str, Any]) -> str:
     return "x".join([*map(str, aval["shape"]), _ELEMENTS[aval["dtype"]]])
 
 
-def _aval(aval: Mapping) -> str:
+def _aval(aval: Mapping[str, Any]) -> str:
     return f"{aval['name']}: {aval['dtype']}[{','.join(map(str, aval['shape']))}]"

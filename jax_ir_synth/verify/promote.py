@@ -34,7 +34,7 @@ def doubled(module: str) -> str:
     return _FROM_BITS.sub(_cast, _replaced(module, _SINGLE, "f64", np.float64))
 
 
-def _cast(match: re.Match) -> str:
+def _cast(match: re.Match[str]) -> str:
     short, long = (f"tensor<{match['shape']}{dtype}>" for dtype in ("f32", "f64"))
     value = f"%short_{match['result'][1:]}"
     return (
@@ -46,13 +46,15 @@ def _cast(match: re.Match) -> str:
 def _replaced(module: str, short: Mapping[str, type], long: str, dtype: type) -> str:
     names = "|".join(short)
 
-    def constant(match: re.Match) -> str:
+    def constant(match: re.Match[str]) -> str:
         elements, kind, name = match.groups()
         width = np.dtype(short[name]).itemsize
         words = np.dtype(f"u{width}"), np.dtype(f"u{np.dtype(dtype).itemsize}")
 
-        def bits(found: re.Match) -> str:
-            value = np.array(int(found[1], 16), words[0]).view(short[name]).astype(dtype)
+        def bits(found: re.Match[str]) -> str:
+            value: np.ndarray = (
+                np.array(int(found[1], 16), words[0]).view(short[name]).astype(dtype)
+            )
             return f"0x{value.view(words[1]):0{2 * words[1].itemsize}X}"
 
         digits = rf"0x([0-9A-Fa-f]{{{2 * width}}})\b"

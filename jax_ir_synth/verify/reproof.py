@@ -1,6 +1,7 @@
 """The rows of a saved dataset, each proven anew in a helper process."""
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from jax_ir_synth.schema.read_result import ReadResult
 from jax_ir_synth.verify.sandbox import Limits, Outcome, Sandbox
@@ -16,7 +17,7 @@ def prove_each(
     number: int,
     limits: Limits,
     settle: Callable[[ReadResult, Outcome], None],
-    progress: Callable[[Iterator, int], Iterator],
+    progress: Callable[[Iterator[Any], int], Iterator[Any]],
 ) -> None:
     """Call `settle` with each entry and what became of it, in order, and show the progress.
 
@@ -37,7 +38,9 @@ def prove_each(
             settle(entry, Outcome(False, reason) if outcome is None else outcome)
 
 
-def _jobs(entries) -> Iterator:
+def _jobs(
+    entries: Iterable[ReadResult],
+) -> Iterator[Any]:
     """For each entry: it and why it is not looked at, if so; and the row for a helper."""
     # What a row can't tell of itself; all else about it is a helper's to find out.
     ids: dict[int, str] = {}

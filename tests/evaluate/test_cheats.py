@@ -56,7 +56,7 @@ def _gives_ones(row, right) -> bool:
     return all(
         (result == np.ones_like(result)).all()
         for text in right.modules.values()
-        for results in execute_exactly(widened(text), right.platform, points)
+        for results in execute_exactly(widened(text), points)
         for result in results
     )
 

@@ -321,7 +321,7 @@ def test_a_disk_that_is_full(files, capsys, monkeypatch):
 
 
 def test_help_and_wrong_arguments_load_nothing_heavy():
-    heavy = {"jax", "numpy", "datasets", "pyarrow", "rich", "pebble", "matplotlib", "rapidfuzz"}
+    heavy = {"jax", "numpy", "datasets", "pyarrow", "rich", "matplotlib", "rapidfuzz"}
     known = ["--predictions", "x", "--dataset", "y"]
     for module, arguments, code in (
         ("evaluate", ["--help"], 0),

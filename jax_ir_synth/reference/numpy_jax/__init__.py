@@ -5,6 +5,7 @@ checked against it. A name that it lacks is an error.
 """
 
 import functools
+from typing import Any
 
 from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.reference.numpy_jax import control, jnp, lax, nn, random
@@ -17,7 +18,7 @@ class UnknownName(JaxIrSynthError, AttributeError):
 class Library:
     """A module as programs see it: the names in a table, and nothing else of Python's."""
 
-    def __init__(self, path: str, names: dict):
+    def __init__(self, path: str, names: dict[str, Any]):
         self._path = path
         self._names = names
 

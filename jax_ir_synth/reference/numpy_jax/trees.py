@@ -1,9 +1,11 @@
 """Nested tuples, lists and dicts of arrays, as the arguments and results of loops and branches."""
 
+from typing import Any
+
 import numpy as np
 
 
-def leaves(tree) -> list:
+def leaves(tree) -> list[Any]:
     """The arrays in a tree, in order; None holds none."""
     if tree is None:
         return []
@@ -26,6 +28,6 @@ def map_leaves(function, tree, *others):
     return function(tree, *others)
 
 
-def stack(trees: list, axis=0):
+def stack(trees: list[Any], axis=0):
     """One tree of the leaves' stacks."""
     return map_leaves(lambda *each: np.stack(each, axis), trees[0], *trees[1:])
