@@ -4,12 +4,14 @@
 `compute` is a metric in the calling convention of the package `evaluate`. The import is light.
 """
 
+from typing import Any
+
 __all__ = ["Judgement", "Report", "compute", "evaluate", "judge", "judge_all"]
 
 _HOMES = {"Judgement": "judgement", "Report": "report"}
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

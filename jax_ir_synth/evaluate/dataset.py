@@ -2,9 +2,9 @@
 
 import collections
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from jax_ir_synth.evaluate.tasks import Task
 from jax_ir_synth.generate.plan import PlannedRow, plan_rows
@@ -12,6 +12,9 @@ from jax_ir_synth.request.config import CONFIGS, Request
 from jax_ir_synth.schema.splits import split_of
 from jax_ir_synth.storage.dataset_names import Made, parse
 from jax_ir_synth.storage.dataset_reader import DatasetError
+
+if TYPE_CHECKING:
+    from jax_ir_synth.storage.dataset_reader import DatasetReader
 
 # What a row must have to be asked of a model.
 NEEDED = ("id", "python", "cpp", "cuda", "type", "in_avals", "argnums", "skeleton_hash")
@@ -49,12 +52,15 @@ class Dataset(NamedTuple):
     """
 
     title: str
-    count: int
+    # A tuple has a method of this name, which a dataset has no use for.
+    count: int  # type: ignore[assignment]
     made: bool
-    items: Callable[[Wanted], Iterator[Item]]
+    items: Callable[[Wanted], Generator[Item]]
 
 
-def open_dataset(name: str, config: str | None, task: Task, num_proc: int, **settings) -> Dataset:
+def open_dataset(
+    name: str, config: str | None, task: Task, num_proc: int, **settings: int | None
+) -> Dataset:
     """The dataset of a name, see `storage.dataset_names`.
 
     Args:
@@ -88,12 +94,13 @@ def of_rows(
     rows: Iterable[Mapping[str, Any]] | Mapping[str, Iterable[Mapping[str, Any]]],
 ) -> Dataset:
     """Of rows, or of several splits' rows by name; a `datasets.Dataset` or `DatasetDict` too."""
-    splits = rows if isinstance(rows, Mapping) else {None: rows}
-    splits = {
-        name: part if hasattr(part, "__len__") else list(part) for name, part in splits.items()
+    by_split = rows if isinstance(rows, Mapping) else {None: rows}
+    splits: dict[str | None, Collection[Mapping[str, Any]]] = {
+        name: part if isinstance(part, Collection) else list(part)
+        for name, part in by_split.items()
     }
 
-    def items(_: Wanted):
+    def items(_: Wanted) -> Generator[Item]:
         for name, part in splits.items():
             for number, row in enumerate(part, start=1):
                 yield _item(f"row {number} of {name or 'the dataset'}", row, name)
@@ -101,7 +108,7 @@ def of_rows(
     return Dataset("rows", sum(map(len, splits.values())), False, items)
 
 
-def _saved(saved, title: str) -> Dataset:
+def _saved(saved: "DatasetReader", title: str) -> Dataset:
     columns = saved.columns
     missing = [] if columns is None else [name for name in NEEDED if name not in columns]
     if missing:
@@ -109,7 +116,7 @@ def _saved(saved, title: str) -> Dataset:
     if not saved.count:
         raise DatasetError(f"`DATASET` (={title}) holds no row")
 
-    def items(_: Wanted):
+    def items(_: Wanted) -> Generator[Item]:
         for entry in saved.entries:
             if entry.row is None:
                 raise DatasetError(f"{entry.where} {entry.fault}")
@@ -144,7 +151,7 @@ def _request(name: str, found: Made, given: dict[str, int], task: Task) -> Reque
 def _made(request: Request, num_proc: int) -> Dataset:
     title = f"{request.category}:seed={request.seed},count={request.count}"
 
-    def items(wanted: Wanted):
+    def items(wanted: Wanted) -> Generator[Item]:
         # Late: they bring jax.
         from jax_ir_synth.generate.rows import rows
         from jax_ir_synth.generate.workers import Workers
@@ -152,7 +159,7 @@ def _made(request: Request, num_proc: int) -> Dataset:
         # What was planned and isn't taken yet: those that aren't made have no row to wait for.
         planned: collections.deque[tuple[PlannedRow, bool]] = collections.deque()
 
-        def making(plan):
+        def making(plan: Iterable[PlannedRow]) -> Iterator[PlannedRow]:
             for place in plan:
                 planned.append((place, wanted(place.id, place.split)))
                 if planned[-1][1]:
@@ -160,7 +167,7 @@ def _made(request: Request, num_proc: int) -> Dataset:
 
         with Workers(num_proc, request.count) as workers:
             made = rows(request, making(plan_rows(request, draw=workers.draw)), workers)
-            with contextlib.closing(made):
+            with contextlib.closing(cast(Generator[dict[str, Any]], made)):
                 for row in made:
                     yield from _unmade(planned, title, row["id"])
                     place, _ = planned.popleft()

@@ -8,8 +8,8 @@ off, as the gradient at a kink, it is convention or rounding that decides.
 
 import functools
 import json
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -103,7 +103,12 @@ def expectation(module: str, described: str, rate: float) -> Expectation:
     return here
 
 
-def _mask_jumps(here: Expectation, avals, module: str, single) -> None:
+def _mask_jumps(
+    here: Expectation,
+    avals: Sequence[Mapping[str, Any]],
+    module: str,
+    single: Sequence[Sequence[np.ndarray]],
+) -> None:
     """Takes out of the masks what a nudge of the inputs changes."""
     for number, point in enumerate(here.inputs):
         others = [single[number]]
@@ -117,7 +122,9 @@ def _mask_jumps(here: Expectation, avals, module: str, single) -> None:
                 mask &= ~_differ(y, x, mask, rate, here.largest[k])
 
 
-def _largest(results, masks) -> list[float]:
+def _largest(
+    results: Sequence[Sequence[np.ndarray]], masks: Sequence[Sequence[np.ndarray]]
+) -> list[float]:
     return [
         max(_size(x, mask) for x, mask in zip(*each, strict=True))
         for each in zip(zip(*results, strict=True), zip(*masks, strict=True), strict=True)
@@ -136,15 +143,17 @@ def _allowed(right: np.ndarray, mask: np.ndarray, rate: float, largest: float) -
     return rate * _size(right, mask) + tolerance.ELSEWHERE * largest
 
 
-def _differ(x, right, mask, rate: float, largest: float) -> np.ndarray:
+def _differ(
+    x: np.ndarray, right: np.ndarray, mask: np.ndarray, rate: float, largest: float
+) -> np.ndarray:
     """Where an element is off by more than is allowed."""
     if right.dtype.kind != "f":
-        return _double(x) != _double(right)
+        return np.asarray(_double(x) != _double(right))
     with np.errstate(invalid="ignore"):
-        return ~(np.abs(_double(x) - right) <= _allowed(right, mask, rate, largest))
+        return np.asarray(~(np.abs(_double(x) - right) <= _allowed(right, mask, rate, largest)))
 
 
-def _off(x, right, mask, rate: float, largest: float) -> float:
+def _off(x: np.ndarray, right: np.ndarray, mask: np.ndarray, rate: float, largest: float) -> float:
     if not mask.any():
         return 0.0
     if right.dtype.kind != "f":

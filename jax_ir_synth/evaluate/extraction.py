@@ -151,7 +151,8 @@ def _functions(text: str, area: _Area) -> Iterator[tuple[int, int, str]]:
     first = _FUNCTION.search(text, area.start, area.stop)
     if first is None:
         return
-    last, end = first, area.stop
+    last: re.Match[str] | None = first
+    end = area.stop
     while last:
         end = _function_end(text, last.end(), area.stop)
         last = _FUNCTION.search(text, end, area.stop)

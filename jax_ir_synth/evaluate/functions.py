@@ -63,7 +63,7 @@ def compute(
     task: str = "forward",
     k: int | Sequence[int] = (1,),
     num_proc: int = 1,
-    **options,
+    **options: Any,
 ) -> dict[str, float]:
     """The metric: like `evaluate.Metric.compute`, with no dependency on that package.
 
@@ -91,7 +91,9 @@ def compute(
         known = rows.setdefault(row["id"], row)
         if known["program_hash"] != row["program_hash"]:
             raise UsageError(f"`references` has two rows with the id {row['id']}")
-        several = completions if isinstance(completions, list | tuple) else [completions]
+        several: Sequence[Any] = (
+            completions if isinstance(completions, list | tuple) else [completions]
+        )
         by_id.setdefault(row["id"], []).extend(several)
     overall = evaluate(by_id, rows.values(), task, k, num_proc, **options).overall
     figures = overall.to_json()
@@ -157,24 +159,24 @@ def judge_all(
 class _Kept:
     """The helpers of this process that stay from one call to the next."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.lock = threading.Lock()
-        self._key, self._judges = None, None
+        self._key: tuple[int, int, float, float] | None = None
+        self._judges: Judges | None = None
 
     def judges(self, number: int, seconds: float, gigabytes: float) -> "Judges":
         from jax_ir_synth.evaluate.pool import Judges, Limits
 
         # A process that was forked has its parent's objects, but not its parent's helpers.
         key = (os.getpid(), number, seconds, gigabytes)
-        if key != self._key:
+        if self._judges is None or key != self._key:
             self.close()
-            judges = Judges(number, Limits(seconds, gigabytes))
-            self._judges = judges.__enter__()
+            self._judges = Judges(number, Limits(seconds, gigabytes)).__enter__()
             self._key = key
         return self._judges
 
     def close(self) -> None:
-        if self._judges is not None and self._key[0] == os.getpid():
+        if self._judges is not None and self._key is not None and self._key[0] == os.getpid():
             self._judges.__exit__(None, None, None)
         self._key, self._judges = None, None
 

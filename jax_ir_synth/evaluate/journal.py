@@ -45,7 +45,7 @@ class Journal:
         self.path = path
         self._head = json.dumps({"form": _FORM, "key": key}).encode() + b"\n"
 
-    def __enter__(self):
+    def __enter__(self) -> "Journal":
         try:
             self._file = open(self.path, "a+b")
         except OSError as error:
@@ -62,7 +62,7 @@ class Journal:
             raise
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if os.fstat(self._file.fileno()).st_size <= len(self._head):
             self.remove()
         # The lock goes with it.

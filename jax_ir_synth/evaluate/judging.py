@@ -115,7 +115,7 @@ def _expectations(right: Reference, row: Mapping[str, Any]) -> dict[str, Expecta
 class _Names:
     """The completion's modules as MLIR prints them."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.printed: list[str] = []
 
     def alike(self, right: Reference) -> bool:

@@ -51,22 +51,25 @@ class Judges:
     ):
         self._sandbox = Sandbox(Work(judge, limits), number)
 
-    def __enter__(self):
+    def __enter__(self) -> "Judges":
         self._sandbox.__enter__()
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: object) -> None:
         self._sandbox.__exit__(*error)
 
     def judgements(
         self, jobs: Iterable[tuple[Label, Question]]
     ) -> Iterator[tuple[Label, Judgement]]:
         """For each label and question, in order, the label and the judgement. Few are held."""
-        for (label, judgement), reply in self._sandbox.replies(map(_prepared, jobs)):
-            yield label, judgement if reply is None else _judgement(reply)
+        for (label, unasked), reply in self._sandbox.replies(map(_prepare, jobs)):
+            if reply is not None:
+                yield label, _judgement(reply)
+            elif unasked is not None:
+                yield label, unasked
 
 
-def _prepared(
+def _prepare(
     job: tuple[Label, Question],
 ) -> tuple[tuple[Label, Judgement | None], _Question | None]:
     label, (completion, row, task) = job

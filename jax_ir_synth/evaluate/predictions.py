@@ -32,7 +32,7 @@ class _Place(NamedTuple):
 
     line: int
     start: int
-    count: int
+    completions: int
 
 
 class Predictions:
@@ -71,13 +71,13 @@ class Predictions:
             raise PredictionsError([f"{name} holds no predictions: a line must be {_RIGHT}"])
         self.digest = digest.hexdigest()
         self.counts = {
-            id: sum(place.count for place in places) for id, places in self._places.items()
+            id: sum(place.completions for place in places) for id, places in self._places.items()
         }
 
-    def __enter__(self):
+    def __enter__(self) -> "Predictions":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
     def completions(self, id: int) -> Iterator[str]:
@@ -115,7 +115,7 @@ def open_predictions(path: Path) -> Predictions:
 def from_mapping(predictions: Mapping[int, str | Sequence[str]]) -> Predictions:
     """The same of a mapping from ids to a completion or several. Raises PredictionsError."""
 
-    def records():
+    def records() -> Iterator[dict[str, Any]]:
         for id, completions in predictions.items():
             # An array's integer is one too, but not to JSON.
             id = int(id) if hasattr(id, "__index__") and not isinstance(id, bool) else id
@@ -184,7 +184,7 @@ def _read(line: bytes) -> tuple[int, list[str]]:
     return id, completions
 
 
-def _short(value) -> str:
+def _short(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= 40 else f"{text[:40]}…"
 

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jax_ir_synth import __version__
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate import estimates
-from jax_ir_synth.evaluate.dataset import Dataset
+from jax_ir_synth.evaluate.dataset import Dataset, Item
 from jax_ir_synth.evaluate.journal import Journal, Made
 from jax_ir_synth.evaluate.options import Options
 from jax_ir_synth.evaluate.predictions import Predictions, PredictionsError
@@ -69,11 +69,12 @@ def evaluate(
     with contextlib.ExitStack() as stack:
         items = dataset.items(wanted(predictions, task, options.split, options.missing))
         # What makes rows anew ends here, also if one is wrong.
-        shown = stack.enter_context(contextlib.closing(items))
+        stack.enter_context(contextlib.closing(items))
+        looked_at: Iterable[Item] = items
         if dataset.made:
-            shown = progress(shown, dataset.count, "rows")
+            looked_at = progress(items, dataset.count, "rows")
         selection = stack.enter_context(
-            select(dataset, shown, predictions, task, options.split, options.missing)
+            select(dataset, looked_at, predictions, task, options.split, options.missing)
         )
         _check_k(selection, predictions, options.k)
         setting = _setting(dataset, selection, options)
@@ -108,7 +109,7 @@ def _judged(
     options: Options,
     make_judges: MakeJudges | None,
     journal: Journal | None,
-) -> Iterator[Made]:
+) -> Generator[Made]:
     """Each judgement, in order: those in the journal, then those that are missing."""
     done = 0
     if journal is not None:
@@ -120,14 +121,14 @@ def _judged(
     # Late: they load the judge.
     from jax_ir_synth.evaluate.pool import Judges, Limits, Question
 
-    def jobs():
+    def jobs() -> Iterator[tuple[tuple[int, int], Question]]:
         number = 0
         for asked, row in selection.rows():
             if number + asked.completions <= done:
                 number += asked.completions
                 continue
             for sample, completion in enumerate(predictions.completions(asked.id)):
-                if number >= done:
+                if number >= done and row is not None:
                     yield (asked.id, sample), Question(completion, row, options.task)
                 number += 1
 

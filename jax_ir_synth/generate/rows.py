@@ -17,8 +17,8 @@ from jax_ir_synth.schema.verification import OF_STABLEHLO, UNVERIFIED
 from jax_ir_synth.verify import prove
 
 if TYPE_CHECKING:
-    from jax_ir_synth.kernels.builder.values import KernelSource
     from jax_ir_synth.generate.workers import Workers
+    from jax_ir_synth.kernels.builder.values import KernelSource
     from jax_ir_synth.lowering.lower import LoweredKernel
 
 # The platform for which each IR column is lowered.

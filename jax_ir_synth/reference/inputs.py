@@ -65,12 +65,12 @@ def _rounded(x: np.ndarray, aval: Mapping[str, Any]) -> np.ndarray:
     dtype = DTYPES[aval["dtype"]]
     # Rounding to a short float can step over an end of the range.
     ends = _within(aval["low"], dtype, 1), _within(aval["high"], dtype, -1)
-    return np.clip(x.astype(dtype), *ends).astype(dtype)
+    return np.asarray(np.clip(x.astype(dtype), *ends)).astype(dtype)
 
 
 def _within(end: float, dtype: np.dtype, inwards: int) -> np.generic:
     """The float nearest to an end of a range that does not lie outside."""
-    near = dtype.type(end)
+    near: np.generic = dtype.type(end)
     if (float(near) - end) * inwards < 0:
         near = np.nextafter(near, dtype.type(inwards * np.inf), dtype=dtype)
     return near

@@ -58,7 +58,7 @@ class Meaning:
     Raises ValueError where the text is none of a kernel's.
     """
 
-    def __init__(self, python: str, name: str, avals: Sequence[Mapping[str, Any]]):
+    def __init__(self, python: str, name: str, avals: Sequence[Mapping[str, Any]]) -> None:
         dtypes = {aval["dtype"] for aval in avals if aval["dtype"] in FLOATS}
         (half,) = dtypes if len(dtypes) == 1 and dtypes < set(HALF) else (None,)
         self._written = python, name, avals
@@ -111,7 +111,9 @@ class Meaning:
             return None
         return first if abs(second.value - first.value) <= _STRAIGHT * first.scale else None
 
-    def _differences(self, inputs, outputs, direction, step: float) -> Derivative | None:
+    def _differences(
+        self, inputs: Any, outputs: Any, direction: Any, step: float
+    ) -> Derivative | None:
         sides = []
         for move in (step, -step):
             nudged = [

@@ -2,8 +2,9 @@
 
 import ast
 import builtins
+from typing import Any
 
-from jax_ir_synth.reference.literals import rounded_literals
+from jax_ir_synth.reference.literals import round_literals
 from jax_ir_synth.reference.numpy_jax import JAX, JNP, LAX, bounds, standin_names
 
 # What a kernel may use of Python itself. Everything else of Python is out of its reach: no other
@@ -35,7 +36,7 @@ _FORBIDDEN = (
 )  # fmt: skip
 
 
-def load(python: str, name: str, half: str | None = None):
+def load(python: str, name: str, half: str | None = None) -> Any:
     """The function `name` that the text defines, to be called with NumPy arrays.
 
     Args:
@@ -66,9 +67,15 @@ def load(python: str, name: str, half: str | None = None):
             if word.startswith("__"):
                 raise ValueError(f"its python uses a name that no kernel has: {word}")
     if half is not None:
-        tree = rounded_literals(tree, half)
+        tree = round_literals(tree, half)
     tree = ast.fix_missing_locations(_Bounded().visit(tree))
-    space = {"jax": JAX, "jnp": JNP, "lax": LAX, **_HOOKS, "__builtins__": _BUILTINS}
+    space: dict[str, Any] = {
+        "jax": JAX,
+        "jnp": JNP,
+        "lax": LAX,
+        **_HOOKS,
+        "__builtins__": _BUILTINS,
+    }
     # Not as optimized as the caller's Python may be. Its arguments' defaults are evaluated here.
     with bounds.counted():
         exec(compile(tree, f"<{name}>", "exec", optimize=0), space)
@@ -86,7 +93,8 @@ class _Bounded(ast.NodeTransformer):
             raise ValueError(f"its python assigns to an item of an array: {_shown(node)}")
         read = ast.Name(node.target.id, ast.Load())
         changed = ast.Assign([node.target], ast.BinOp(read, node.op, node.value))
-        return self.visit(ast.copy_location(changed, node))
+        visited: ast.AST = self.visit(ast.copy_location(changed, node))
+        return visited
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)

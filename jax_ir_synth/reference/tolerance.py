@@ -90,7 +90,7 @@ def mostly_agree(rounded: np.ndarray, exact: np.ndarray, size: float, rate: floa
       size: how much the result moves when the arguments cross half their ranges.
     """
     near = np.abs(rounded - exact) <= rate * (np.abs(exact).max(initial=0.0) + size)
-    return near.mean() >= MOST
+    return bool(near.mean() >= MOST)
 
 
 def _ratio(error: float, allowed: float) -> float:

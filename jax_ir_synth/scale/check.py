@@ -31,6 +31,9 @@ class Result(NamedTuple):
 def check(folder: Path) -> Result:
     """Read all of a folder's shards, and compare them with what they should be."""
     config = run_manifest.read(folder)
+    damaged = Result(0, 0, [f"config.json in {folder} is missing or damaged"])
+    if config is None:
+        return damaged
     try:
         # The rest says how a row is made, not which; it may need what isn't installed here.
         request = Request(*(config["request"][name] for name in ("category", "seed", "count")))
@@ -39,9 +42,9 @@ def check(folder: Path) -> Result:
         ).shards
         config["versions"]["jax"]
     except (KeyError, TypeError, ValueError):
-        return Result(0, 0, [f"config.json in {folder} is missing or damaged"])
+        return damaged
     programs = _Programs()
-    faults = []
+    faults: list[str] = []
     for shard in range(number):
         faults += _of_shard(folder, config, request, shard, programs)
     faults += programs.faults()
@@ -52,7 +55,7 @@ def check(folder: Path) -> Result:
 class _Programs:
     """The programs of all rows: 24 bytes for each, so that a million take little."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._ids: list[np.ndarray] = []
         self._hashes: list[np.ndarray] = []
 
@@ -132,7 +135,7 @@ def _read(folder: Path, file: str, entry: dict[str, Any]) -> dict[str, list[Any]
         with ParquetFile(path) as opened:
             if not opened.schema_arrow.equals(SCHEMA):
                 return f"has the columns {', '.join(opened.schema_arrow.names)}"
-            columns = opened.read(_COLUMNS).to_pydict()
+            columns: dict[str, list[Any]] = opened.read(_COLUMNS).to_pydict()
     except (pyarrow.ArrowException, OSError) as error:
         return f"is no whole Parquet file: {' '.join(str(error).split())}"
     if len(columns["id"]) != entry.get("rows"):

@@ -1,6 +1,7 @@
 """A whole run that waits for its tasks: finds what is missing in a folder and has it done."""
 
 import itertools
+import logging
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -65,7 +66,7 @@ def on_ray(address: str | None, workers: int, cpus: int, gigabytes: float) -> La
         # Ray itself tries for minutes.
         if port.isdecimal() and "/" not in host:
             socket.create_connection((host, int(port)), _SECONDS_TO_CONNECT).close()
-        ray.init(address, log_to_driver=False, logging_level="ERROR")
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, OverflowError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise ScaleError(f"`--ray-address` (={address}) can't be reached: {reason}") from error
@@ -95,6 +96,7 @@ def logs(folder: Path, stage: str) -> Path:
         except FileExistsError:
             continue
         return path
+    raise AssertionError("there are numbers without end")
 
 
 def quiet() -> None:

@@ -38,7 +38,7 @@ class Pin:
     versions: dict[str, str]
     sources: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         most = min(self.request.count, MAX_SHARDS)
         if not 1 <= self.shards <= most:
             raise UsageError(
@@ -49,7 +49,8 @@ class Pin:
     def described(self) -> dict[str, Any]:
         """As it stands in `config.json` and in each shard's manifest."""
         # By way of JSON, which makes lists of tuples.
-        return json.loads(json.dumps(dataclasses.asdict(self)))
+        described: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        return described
 
 
 def pin_here(request: Request, shards: int) -> Pin:
@@ -157,13 +158,13 @@ def _compiled_for(request: Request) -> str:
 def differences(one: dict[str, Any], other: dict[str, Any], here: str, there: str) -> Iterator[str]:
     """What differs between two descriptions, `seed is 0 <here>, 1 <there>`."""
     for name in sorted(one.keys() | other.keys()):
-        values = one.get(name), other.get(name)
-        if isinstance(values[0], dict) and isinstance(values[1], dict):
-            yield from differences(*values, here, there)
-        elif values[0] != values[1]:
-            yield f"{name} is {_shown(values[0])} {here}, {_shown(values[1])} {there}"
+        mine, theirs = one.get(name), other.get(name)
+        if isinstance(mine, dict) and isinstance(theirs, dict):
+            yield from differences(mine, theirs, here, there)
+        elif mine != theirs:
+            yield f"{name} is {_shown(mine)} {here}, {_shown(theirs)} {there}"
 
 
-def _shown(value) -> str:
+def _shown(value: object) -> str:
     # A digest's beginning tells it from another.
     return value[:12] if isinstance(value, str) and len(value) == 64 else str(value)

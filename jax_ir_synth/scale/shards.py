@@ -81,7 +81,7 @@ def is_whole(folder: Path, pin: Pin, shard: int) -> bool:
     manifest = atomic_write.read_json(manifest_path(folder, shard, pin.shards))
     if not isinstance(manifest, dict) or not manifest.items() >= pin.described().items():
         return False
-    entries = manifest.get("files")
+    entries: Any = manifest.get("files")
     for path in split_files(shard, pin.shards).values():
         try:
             if _size(folder / path) != (entries[path]["bytes"] if entries[path]["rows"] else None):

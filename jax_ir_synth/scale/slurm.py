@@ -33,7 +33,7 @@ class SlurmExecutor(SlurmPipelineExecutor):
     `tasks_per_job` is chosen here.
     """
 
-    def __init__(self, *args, tasks: int, **kwargs):
+    def __init__(self, *args: Any, tasks: int, **kwargs: Any):
         super().__init__(
             *args,
             tasks=tasks,

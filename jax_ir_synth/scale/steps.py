@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from datatrove.pipeline.base import PipelineStep
 
@@ -21,7 +22,8 @@ class DrawStep(PipelineStep):
         super().__init__()
         self.folder, self.pinned, self.ranges = folder, pinned, ranges
 
-    def run(self, data=None, rank: int = 0, world_size: int = 1) -> None:
+    def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> None:
+        """Do rank `rank`'s part; see datatrove's `PipelineStep.run`."""
         run_manifest.check_here(self.folder, self.pinned)
         part = self.ranges[rank]
         # A task that comes late finds nothing to do: what was drawn goes once there is a plan.
@@ -38,7 +40,8 @@ class PlanStep(PipelineStep):
         super().__init__()
         self.folder, self.pinned, self.workers, self.logs = folder, pinned, workers, logs
 
-    def run(self, data=None, rank: int = 0, world_size: int = 1) -> None:
+    def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> None:
+        """Do rank `rank`'s part; see datatrove's `PipelineStep.run`."""
         run_manifest.check_here(self.folder, self.pinned)
         planning.plan(self.folder, self.pinned.request, self._draw)
 
@@ -60,7 +63,8 @@ class ShardStep(PipelineStep):
         super().__init__()
         self.folder, self.pinned, self.numbers = folder, pinned, numbers
 
-    def run(self, data=None, rank: int = 0, world_size: int = 1) -> None:
+    def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> None:
+        """Do rank `rank`'s part; see datatrove's `PipelineStep.run`."""
         run_manifest.check_here(self.folder, self.pinned)
         # No device is needed; without this each process would take its share of a GPU.
         os.environ["JAX_PLATFORMS"] = "cpu"

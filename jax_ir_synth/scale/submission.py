@@ -39,7 +39,7 @@ def write(folder: Path, pinned: Pin, options: Options, workers: int) -> list[Job
     Raises ScaleError where what was drawn so far shows that a grammar is exhausted.
     """
     quiet()
-    jobs = []
+    jobs: list[Job] = []
 
     def job(step: PipelineStep, tasks: int, folder: Path, after: str | None) -> None:
         executor = SlurmExecutor(

@@ -5,6 +5,7 @@ checked against it. A name that it lacks is an error.
 """
 
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 from jax_ir_synth.errors import JaxIrSynthError
@@ -18,11 +19,11 @@ class UnknownName(JaxIrSynthError, AttributeError):
 class Library:
     """A module as programs see it: the names in a table, and nothing else of Python's."""
 
-    def __init__(self, path: str, names: dict[str, Any]):
+    def __init__(self, path: str, names: dict[str, Any]) -> None:
         self._path = path
         self._names = names
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> Any:
         try:
             return self._names[name]
         except KeyError:
@@ -70,7 +71,7 @@ def standin_names() -> frozenset[str]:
     return frozenset(_names(JAX))
 
 
-def _names(library: Library):
+def _names(library: Library) -> Iterator[Any]:
     for name, value in library._names.items():
         yield name
         if isinstance(value, Library):

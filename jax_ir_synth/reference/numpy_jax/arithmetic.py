@@ -10,6 +10,8 @@ that what only selects or moves values changes none, and what is equal stays equ
 import contextlib
 import contextvars
 import functools
+from collections.abc import Iterator
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -41,7 +43,7 @@ class Noise:
       dtype: whose rounding is meant.
     """
 
-    def __init__(self, seed: int, sign: int, dtype: str = "float32"):
+    def __init__(self, seed: int, sign: int, dtype: str = "float32") -> None:
         self._dtype = _DTYPES[dtype]
         self._factors = _factors(seed, sign, dtype)
         self._next = 0
@@ -78,7 +80,7 @@ _noise: contextvars.ContextVar[Noise | None] = contextvars.ContextVar("noise", d
 
 
 @contextlib.contextmanager
-def of(half: str | None, noise: Noise | None = None):
+def of(half: str | None, noise: Noise | None = None) -> Iterator[Any]:
     """The arithmetic of a run.
 
     Args:
@@ -86,7 +88,7 @@ def of(half: str | None, noise: Noise | None = None):
         as JAX makes them where they meet such floats; None leaves them exact.
       noise: the errors of results; None: there are none.
     """
-    tokens = _half.set(_HALF.get(half)), _noise.set(noise)
+    tokens = _half.set(_HALF[half] if half is not None else None), _noise.set(noise)
     try:
         yield
     finally:

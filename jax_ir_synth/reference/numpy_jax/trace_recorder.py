@@ -7,6 +7,8 @@ and the runs at nudged arguments are given them again.
 
 import contextlib
 import contextvars
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -33,20 +35,20 @@ class Tape:
     and the branch.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.branches: set[tuple[int, int]] = set()
         self._values: list[np.ndarray] = []
         self._next: int | None = None
 
     @contextlib.contextmanager
-    def recording(self):
+    def recording(self) -> Iterator[Any]:
         """The program run inside writes the tape."""
         self.branches, self._values, self._next = set(), [], None
         with self._running():
             yield
 
     @contextlib.contextmanager
-    def replaying(self):
+    def replaying(self) -> Iterator[Any]:
         """The program run inside is given what is on the tape."""
         self._next = 0
         with self._running():
@@ -55,7 +57,7 @@ class Tape:
             raise Diverged
 
     @contextlib.contextmanager
-    def _running(self):
+    def _running(self) -> Iterator[Any]:
         token = _tape.set(self)
         try:
             yield
@@ -79,7 +81,7 @@ class Tape:
             raise Diverged
 
 
-def held(value):
+def held(value: Any) -> Any:
     """`stop_gradient` of one array."""
     tape = _tape.get()
     return value if tape is None else tape.held(value)
