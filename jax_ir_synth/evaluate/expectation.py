@@ -17,7 +17,7 @@ from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.evaluate import inputs as at
 from jax_ir_synth.reference import tolerance
 from jax_ir_synth.verify.execution import execute, execute_exactly, shortest
-from jax_ir_synth.verify.promote import widened
+from jax_ir_synth.verify.promote import promote_half
 
 # Rows whose expectation is kept: several completions of a row are judged one after the other.
 _KEPT = 16
@@ -73,7 +73,7 @@ def expectation(module: str, described: str, rate: float) -> Expectation:
     """
     avals = json.loads(described)
     try:
-        wide = widened(module)
+        wide = promote_half(module)
         points = at.inputs(avals)
         try:
             exact = execute_exactly(wide, points)

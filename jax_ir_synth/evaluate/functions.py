@@ -38,7 +38,14 @@ def evaluate(
       predictions: a row's id → its completion, or several.
       dataset: rows; a `datasets.Dataset` or `DatasetDict` too.
       make_judges: what judges, `pool.Judges` by default.
-      task, k, num_proc, split, missing, seconds, gigabytes, seed: see `options.Options`.
+      task: see `options.Options`, as for all that follow.
+      k: of pass@k; one number or several.
+      num_proc: helper processes.
+      split: the only one to be scored, None: all.
+      missing: what becomes of rows without a prediction.
+      seconds: what one completion may take, of wall and of CPU time.
+      gigabytes: of memory, likewise.
+      seed: of the bootstrap.
 
     Raises ValueError for arguments, predictions or rows that are wrong, before anything is judged.
     """
@@ -70,7 +77,10 @@ def compute(
     Args:
       predictions: for each reference its completion, or several.
       references: rows. One that comes twice is one row, with the completions of both.
-      task, k, num_proc, options: as `evaluate` takes them.
+      task: as `evaluate` takes it.
+      k: as `evaluate` takes it.
+      num_proc: as `evaluate` takes it.
+      **options: further arguments of `evaluate`.
 
     Returns:
       `pass@1` and so on; the ends of their intervals, `pass@1_low` and `pass@1_high`; the share of

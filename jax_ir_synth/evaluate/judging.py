@@ -27,7 +27,7 @@ from jax_ir_synth.schema.identity import canonicalize_module
 from jax_ir_synth.schema.ir_section import BACKENDS, clean_module
 from jax_ir_synth.verify import fallback_kernels
 from jax_ir_synth.verify.execution import execute, execute_exactly
-from jax_ir_synth.verify.promote import widened
+from jax_ir_synth.verify.promote import promote_half
 from jax_ir_synth.verify.signature import Signature, signature
 
 # Told as reached before the reference is run, whose failure is not the answer's.
@@ -200,7 +200,7 @@ def _run(
     if off > 1 and off <= tolerance.ROUGH:
         # The same in float64 tells rounding from an error.
         try:
-            exact = execute_exactly(widened(text), expected.inputs)
+            exact = execute_exactly(promote_half(text), expected.inputs)
         except ValueError:
             exact = got
         if exact is not got and expected.off(exact, tolerance.EXACT)[0] <= 1:

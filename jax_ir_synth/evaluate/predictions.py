@@ -191,7 +191,8 @@ def _short(value: Any) -> str:
 
 def _spooled(records: Iterable[Any]) -> IO[bytes]:
     """The records as lines of a file without a name, that is gone once it is closed."""
-    file = tempfile.TemporaryFile()
+    # Open for as long as the predictions are read.
+    file = tempfile.TemporaryFile()  # noqa: SIM115
     try:
         for record in records:
             # What JSON has no word for is no text either, and must not become one.

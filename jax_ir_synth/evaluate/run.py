@@ -49,9 +49,12 @@ def evaluate(
     beside: Path | None = None,
     finish: Finish = lambda report, made: None,
 ) -> Report:
-    """Scores predictions.
+    """Score predictions.
 
     Args:
+      dataset: what they are about.
+      predictions: the completions by id.
+      options: how to score them.
       make_judges: what judges, `pool.Judges` by default.
       progress: shows how far it is.
       beside: judgements are kept in a journal beside this file while it runs, so that the same run,

@@ -62,7 +62,8 @@ class Selection:
         self.asked: list[Asked] = []
         self.counts = Counts(0, 0, 0, 0)
         self._digest = hashlib.sha256()
-        self._spool = tempfile.TemporaryFile()
+        # `__exit__` closes it.
+        self._spool = tempfile.TemporaryFile()  # noqa: SIM115
 
     def __enter__(self) -> "Selection":
         return self
@@ -72,6 +73,7 @@ class Selection:
 
     @property
     def digest(self) -> str:
+        """See the class."""
         return self._digest.hexdigest()
 
     @property

@@ -74,7 +74,7 @@ Tell = Callable[[Defect], None]
 
 
 def log(defect: Defect) -> None:
-    """Tell the log `jax_ir_synth` all that is known of a defect; without handlers that is stderr."""
+    """Log a defect in full to `jax_ir_synth`, which is stderr if the log has no handlers."""
     values = "".join(f"\n{name}: {value}" for name, value in (defect.values or {}).items())
     rest = defect.error.split("\n", 1)[1:]
     LOGGER.warning("%s", "\n".join([defect.line, *rest, defect.source]).rstrip() + values)

@@ -1,7 +1,8 @@
 """Which candidate program each row is: distinct ones only, each in its split. No jax, no datasets.
 
-A category's candidates 0, 1, 2, ... are drawn in turn; one that repeats a standing program, or
-whose skeleton stands often enough already, or that can't be drawn (see `defects`), is dropped. So a category's k-th row depends on the
+A category's candidates 0, 1, 2, ... are drawn in turn. A candidate is dropped if it repeats a
+planned program, if its skeleton is planned often enough already, or if it can't be drawn (see
+`defects`). So a category's k-th row depends on the
 seed and the category alone: a larger count extends a smaller one, and a category's own config
 holds the very rows that `all` holds.
 """
@@ -113,6 +114,7 @@ class CategoryPlan:
         """Draw until `length` rows stand. Raises GrammarExhausted when nothing new turns up.
 
         Args:
+          length: how many rows to plan, in all.
           draw: gives the candidates, whose numbers go up by one. What it raises ends this, which
             may be called again then: nothing is lost.
         """
@@ -143,7 +145,7 @@ class CategoryPlan:
         return program in self._programs or self._skeletons[skeleton] >= MAX_PER_SKELETON
 
     def defects(self, index: int) -> list[Defect]:
-        """The candidates that could not be drawn, of those between row `index` and the one before."""
+        """The candidates that can't be drawn between row `index` and the row before it."""
         return self._defects.get(index, [])
 
     def row(self, index: int, draw: Draw = drawn) -> tuple[int, str]:
@@ -182,6 +184,9 @@ def plan_rows(
     """Rows number `start` to `stop` (see `places`), planned as they are taken.
 
     Args:
+      request: what was asked for.
+      start: the first row's number.
+      stop: the number after the last row's; None for all rows.
       draw: gives the candidates that aren't known yet: `drawn`, or where others draw them.
       tell: is told of each candidate on the way that can't be drawn.
 

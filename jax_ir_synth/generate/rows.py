@@ -33,7 +33,7 @@ class Program(NamedTuple):
 
 
 @isolated
-def program_of(category: str, seed: int, candidate: int) -> Program:
+def draw_program(category: str, seed: int, candidate: int) -> Program:
     """A candidate's program; free where it is what was drawn last, as a plan has done."""
     spec = kernels.draw(category, seed, candidate)
     return Program(kernels.write(spec), spec.skeleton_hash)
@@ -49,7 +49,7 @@ def make_row(
     Args:
       request: what was asked for.
       planned: the entry.
-      program: what `program_of` gives for them, if it is at hand.
+      program: what `draw_program` gives for them, if it is at hand.
 
     IR columns of devices that were not asked for are None.
 
@@ -66,7 +66,7 @@ def make_row(
     text = ""
     try:
         if program is None:
-            program = program_of(planned.category, request.seed, planned.candidate)
+            program = draw_program(planned.category, request.seed, planned.candidate)
         source, skeleton_hash = program
         text = source.python
         lowered = lower_source(
@@ -154,6 +154,8 @@ def rows(
     """The rows of `planned`, in its order, but for those that can't be made or proven.
 
     Args:
+      request: what was asked for.
+      planned: the entries of its plan.
       workers: makes them (`workers.Workers`), where given.
       tell: is told of each row that is left out.
 

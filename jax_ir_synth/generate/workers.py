@@ -15,7 +15,7 @@ from jax_ir_synth.generate import defects
 from jax_ir_synth.generate.defects import Defect, RowError
 from jax_ir_synth.generate.fingerprint import check_sources_unchanged
 from jax_ir_synth.generate.plan import Drawn, PlannedRow, drawn
-from jax_ir_synth.generate.rows import Program, make_or_leave_out, program_of
+from jax_ir_synth.generate.rows import Program, draw_program, make_or_leave_out
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.runtime.helper import Helper, HelperDied, answer_questions
 from jax_ir_synth.runtime.pool import Pool
@@ -207,7 +207,7 @@ def _answer(question: _Row | _Candidate) -> dict[str, Any] | Defect | _Found:
         return _Found(found, None)
     try:
         # The program of what was drawn last is at hand.
-        return _Found(found, program_of(*question))
+        return _Found(found, draw_program(*question))
     except Exception as error:
         # Its row will say so, if the candidate stands: whoever draws for a plan writes nothing.
         if defects.is_of_the_machine(error):

@@ -122,7 +122,7 @@ class _Program:
             self.found.add("shrinks")
 
     def _own_function(self, name: str, arguments: list[int], within: bool) -> list[int]:
-        return self._block(entry(self.by_name[name]), dict(), arguments, within)
+        return self._block(entry(self.by_name[name]), {}, arguments, within)
 
     def _block(
         self, block: ir.Block, marks: dict[Value, int], arguments: list[int], within: bool
@@ -207,6 +207,8 @@ class _Program:
             self.found.add("iteration")
         elif is_linalg(op):
             self.found.add("linalg")
-        elif op.name == "stablehlo.custom_call":
-            if "threefry" in ir.StringAttr(op.attributes["call_target_name"]).value:
-                self.found.add("random")
+        elif (
+            op.name == "stablehlo.custom_call"
+            and "threefry" in ir.StringAttr(op.attributes["call_target_name"]).value
+        ):
+            self.found.add("random")

@@ -108,7 +108,8 @@ def lower_source(
       in_avals: for each argument something with `.shape` and `.dtype` (a name of a dtype).
       argnums: the differentiable arguments.
       platforms: "cpu", "cuda" or both.
-      dialect, target: as for `lower`.
+      dialect: as for `lower`.
+      target: as for `lower`.
 
     Raises:
       ValueError: unknown platform, dialect or target, the text doesn't define `name`, or it has

@@ -45,7 +45,7 @@ def check_platforms(platforms: Iterable[str]) -> tuple[str, ...]:
 
 
 def _rule_tables() -> dict[str, Any] | None:
-    """jax's lowering rules by platform, or None where this jax keeps them elsewhere."""
+    """The lowering rules of jax by platform, or None where this jax keeps them elsewhere."""
     from jax._src.interpreters import mlir
 
     return getattr(mlir, "_platform_specific_lowerings", None)

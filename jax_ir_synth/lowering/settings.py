@@ -56,7 +56,7 @@ _lowerings = itertools.count()
 
 
 def _by_name() -> dict[str, Any]:
-    """jax's table of settings by name, empty where this jax keeps it elsewhere."""
+    """The table of jax's settings by name, empty where this jax keeps it elsewhere."""
     from jax._src import config
 
     return getattr(config, "config_states", {})

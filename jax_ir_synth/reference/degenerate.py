@@ -1,7 +1,7 @@
-"""The rule "no degenerate rows": results vary, are no zeros, and hang on every argument.
+"""The rule "no degenerate rows": results vary, aren't zero, and depend on every argument.
 
-Models and scorers are misled by rows whose right answer is a constant: one that prints zeros would
-be right.
+Rows whose right answer is a constant mislead models and scorers: one that prints zeros would be
+right.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 
 from jax_ir_synth.reference.inputs import random_input, random_inputs, wide
 from jax_ir_synth.reference.points import Point
-from jax_ir_synth.reference.program import Meaning, direction
+from jax_ir_synth.reference.program import ReferenceProgram, direction
 
 # An output is confined where all of it is within this of zero, nearly constant where all of it is
 # within this part of its size; a gradient is zero where crossing half the argument's range would
@@ -22,20 +22,23 @@ MORE = 16
 _SEED = 1000
 
 
-def defects(
+def find_degenerate(
     avals: Sequence[Mapping[str, Any]],
     argnums: Sequence[int],
-    meaning: Meaning,
+    meaning: ReferenceProgram,
     points: Sequence[Point],
     gradients: Sequence[Sequence[np.ndarray]] | None = None,
     margin: float = 1.0,
 ) -> list[str]:
-    """What is degenerate about a program; nothing about a good one.
+    """Say what is degenerate about a program, in a line for each fault; a good one has none.
 
     Args:
+      avals: the program's arguments, as in `in_avals`.
+      argnums: the differentiable ones.
+      meaning: the program, run by NumPy.
       points: where it was run.
       gradients: at each point, by each argument of `argnums`, where they are known; otherwise
-        derivatives are made of the meaning.
+        derivatives are taken by differences.
       margin: how much more than the least an output must vary.
     """
     found = []
@@ -75,7 +78,7 @@ def _flat(values: Sequence[np.ndarray], margin: float) -> str | None:
 
 
 def _matters(
-    avals: Sequence[Mapping[str, Any]], number: int, meaning: Meaning, point: Point
+    avals: Sequence[Mapping[str, Any]], number: int, meaning: ReferenceProgram, point: Point
 ) -> bool:
     """Does some other value of an argument change an output?"""
     for k in range(MORE):
@@ -90,7 +93,7 @@ def _matters(
 def _slopes(
     avals: Sequence[Mapping[str, Any]],
     number: int,
-    meaning: Meaning,
+    meaning: ReferenceProgram,
     points: Sequence[Point],
     size: float,
 ) -> bool:

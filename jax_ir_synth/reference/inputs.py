@@ -46,7 +46,7 @@ def opposite(aval: Mapping[str, Any], drawn: np.ndarray) -> np.ndarray:
 
 
 def nearest(aval: Mapping[str, Any], value: float) -> np.ndarray:
-    """What an argument can be that is nearest to a value; infinity stands for an end of its range."""
+    """The value of an argument that is nearest to `value`; infinity means an end of its range."""
     within = np.asarray(np.clip(value, aval["low"], aval["high"]))
     if aval["dtype"] in FLOATS:
         return _rounded(within, aval)

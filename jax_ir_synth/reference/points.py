@@ -11,7 +11,7 @@ from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.reference.inputs import opposite, random_inputs, wide
 from jax_ir_synth.reference.numpy_jax.arithmetic import Noise
 from jax_ir_synth.reference.numpy_jax.trace_recorder import Singular
-from jax_ir_synth.reference.program import Derivative, Meaning, direction
+from jax_ir_synth.reference.program import Derivative, ReferenceProgram, direction
 from jax_ir_synth.reference.tolerance import FORWARD, outputs_differ
 
 # Inputs that a program is run on. One of few numbers shows little at each, and costs little.
@@ -59,10 +59,10 @@ class Point(NamedTuple):
         return slopes_of(self.outputs, self.derivative)
 
 
-def understood(
+def evaluate_reference(
     python: str, name: str, avals: Sequence[Mapping[str, Any]], argnums: Sequence[int]
-) -> tuple[Meaning, list[Point]]:
-    """A program's meaning, and the points to look at it: see `Meaning` and `points`.
+) -> tuple[ReferenceProgram, list[Point]]:
+    """A program's meaning, and the points to look at it: see `ReferenceProgram` and `points`.
 
     The last program's are kept: a row is tried when it is written, and proven right after.
     """
@@ -70,22 +70,22 @@ def understood(
         (aval["name"], tuple(aval["shape"]), aval["dtype"], aval["low"], aval["high"])
         for aval in avals
     )
-    meaning, found = _understood(python, name, described, tuple(argnums))
+    meaning, found = _evaluate_reference(python, name, described, tuple(argnums))
     return meaning, list(found)
 
 
 @functools.lru_cache(maxsize=1)
-def _understood(
+def _evaluate_reference(
     python: str, name: str, described: tuple[tuple[Any, ...], ...], argnums: tuple[int, ...]
-) -> tuple[Meaning, list[Point]]:
+) -> tuple[ReferenceProgram, list[Point]]:
     keys = ("name", "shape", "dtype", "low", "high")
     avals = [dict(zip(keys, aval, strict=True)) for aval in described]
-    meaning = Meaning(python, name, avals)
+    meaning = ReferenceProgram(python, name, avals)
     return meaning, points(meaning, avals, argnums)
 
 
 def points(
-    meaning: Meaning, avals: Sequence[Mapping[str, Any]], argnums: Sequence[int]
+    meaning: ReferenceProgram, avals: Sequence[Mapping[str, Any]], argnums: Sequence[int]
 ) -> list[Point]:
     """Points at which the outputs are finite, smooth and steady, the same for a row every time.
 
@@ -136,7 +136,7 @@ def points(
 
 
 def unsteadiness(
-    meaning: Meaning,
+    meaning: ReferenceProgram,
     inputs: Sequence[np.ndarray],
     outputs: Sequence[np.ndarray],
     slopes: Sequence[np.ndarray | None],

@@ -1,11 +1,11 @@
-"""A row's Python text → the function that it defines under the stand-in, if it is only a kernel."""
+"""Loads a row's Python text as a function under the NumPy reference, if it is only a kernel."""
 
 import ast
 import builtins
 from typing import Any
 
 from jax_ir_synth.reference.literals import round_literals
-from jax_ir_synth.reference.numpy_jax import JAX, JNP, LAX, bounds, standin_names
+from jax_ir_synth.reference.numpy_jax import JAX, JNP, LAX, bounds, list_names
 
 # What a kernel may use of Python itself. Everything else of Python is out of its reach: no other
 # builtin, no import, no name or attribute with a leading underscore, no attribute but the library's
@@ -40,11 +40,13 @@ def load(python: str, name: str, half: str | None = None) -> Any:
     """The function `name` that the text defines, to be called with NumPy arrays.
 
     Args:
+      python: the text.
+      name: of the function.
       half: where the program's numbers are of 16 bits, their dtype: its literals are rounded to it.
 
     Raises:
       ValueError: the text is no Python, does more than define that function, or uses what kernels
-        don't; a name that the stand-in lacks is an error when it is called.
+        don't; a name that the NumPy reference lacks is an error when it is called.
     """
     try:
         tree = ast.parse(python)
@@ -54,7 +56,7 @@ def load(python: str, name: str, half: str | None = None) -> Any:
         raise ValueError("its python is not one function")
     if tree.body[0].name != name:
         raise ValueError(f"its python defines {tree.body[0].name}, its kernel_name is {name}")
-    allowed = _ARRAY_ATTRIBUTES | standin_names()
+    allowed = _ARRAY_ATTRIBUTES | list_names()
     for node in ast.walk(tree):
         if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
             raise ValueError(f"its python assigns to an item of an array: {_shown(node)}")

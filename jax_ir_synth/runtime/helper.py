@@ -56,7 +56,7 @@ class HelperDied(JaxIrSynthError, RuntimeError):
 
     @property
     def crashed(self) -> bool:
-        """Whether it ended of itself; otherwise somebody killed it, the system for its memory too."""
+        """Whether it ended by itself. Otherwise it was killed, as the system does for memory."""
         return -self.status in _CRASHES
 
 

@@ -24,14 +24,14 @@ class Pool(Generic[Question, Answer]):
     """A context manager that holds helpers.
 
     Several questions go to a helper in one message, a batch, and their answers come back in one. If
-    the helper dies over a batch, each of its questions is asked again by itself, `attempts` times at
-    most. What a question then gets in the place of an answer is the `HelperDied` of the last time.
+    the helper dies over a batch, the pool asks each of its questions again by itself, at most
+    `attempts` times, and then gives the last `HelperDied` in the place of an answer.
 
     Args:
       start: starts a helper, which answers a list of questions with a list as long.
       number: of helpers at work at once.
-      begin: is called with each new helper before its first question; may raise, which ends
-        `__enter__`, or the question that the helper was started for.
+      begin: is called with each new helper before its first question. What it raises comes out of
+        `__enter__`, or of the question that the helper was started for.
       attempts: how often a question is asked whose helper dies.
       renewal: the questions after which a helper is replaced; None keeps it for good.
     """
@@ -136,7 +136,7 @@ class Pool(Generic[Question, Answer]):
         with self._lock:
             self._closed = True
             for helper in self.helpers:
-                # It holds nothing that would have to be saved; the threads that wait for it wake up.
+                # It holds nothing that must be saved, and the threads that wait for it wake up.
                 helper.kill()
         self._threads.shutdown(wait=True, cancel_futures=True)
         for seat in self._seats:

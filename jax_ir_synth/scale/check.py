@@ -37,7 +37,7 @@ def check(folder: Path) -> Result:
     try:
         # The rest says how a row is made, not which; it may need what isn't installed here.
         request = Request(*(config["request"][name] for name in ("category", "seed", "count")))
-        number = run_manifest.Pin(
+        number = run_manifest.RunManifest(
             request, config["shards"], config["versions"], config["sources"]
         ).shards
         config["versions"]["jax"]

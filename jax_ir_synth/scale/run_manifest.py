@@ -20,7 +20,7 @@ _CONFIG, _CPU = "config.json", "cpu.json"
 
 
 @dataclasses.dataclass(frozen=True)
-class Pin:
+class RunManifest:
     """What decides each byte of a folder's shards.
 
     Attributes:
@@ -53,22 +53,22 @@ class Pin:
         return described
 
 
-def pin_here(request: Request, shards: int) -> Pin:
+def make_run_manifest(request: Request, shards: int) -> RunManifest:
     """The pin for a request by what is installed here.
 
     Raises:
       ValueError: `shards` is out of range.
       ScaleError: a source was edited since it was imported.
     """
-    return Pin(request, shards, versions_here(request), _sources_here())
+    return RunManifest(request, shards, versions_here(request), _sources_here())
 
 
 def read(folder: Path) -> dict[str, Any] | None:
-    """The folder's `config.json`, as `Pin.described` gives it; None where there is none."""
+    """The folder's `config.json`, as `RunManifest.described` gives it; None where there is none."""
     return atomic_write.read_json(folder / _CONFIG)
 
 
-def settle(folder: Path, pin: Pin) -> None:
+def settle(folder: Path, pin: RunManifest) -> None:
     """Make the folder this pin's, or find that it is.
 
     Raises:
@@ -88,7 +88,7 @@ def settle(folder: Path, pin: Pin) -> None:
     compare(folder, there, pin)
 
 
-def compare(folder: Path, there: dict[str, Any] | None, pin: Pin) -> None:
+def compare(folder: Path, there: dict[str, Any] | None, pin: RunManifest) -> None:
     """Raise ScaleError, one line that names all differences, unless `there` is this pin's."""
     if there is None:
         raise ScaleError(f"{folder} has no {_CONFIG}")
@@ -99,7 +99,7 @@ def compare(folder: Path, there: dict[str, Any] | None, pin: Pin) -> None:
         )
 
 
-def check_here(folder: Path, pin: Pin) -> None:
+def check_here(folder: Path, pin: RunManifest) -> None:
     """Raise ScaleError, one line, unless what is installed here makes this pin's bytes.
 
     Each task asks: a node of a cluster may have other versions than the one that launched it.

@@ -9,7 +9,7 @@ from typing import Any
 from jax_ir_synth.generate.defects import Defect, Tell
 from jax_ir_synth.generate.plan import PlannedRow
 from jax_ir_synth.scale import ScaleError, planning, records
-from jax_ir_synth.scale.run_manifest import Pin
+from jax_ir_synth.scale.run_manifest import RunManifest
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.storage import atomic_write
 
@@ -40,7 +40,7 @@ def bounds(shard: int, shards: int, count: int) -> tuple[int, int]:
 Rows = Callable[[Iterable[PlannedRow], Tell], Iterable[dict[str, Any]]]
 
 
-def make(folder: Path, pin: Pin, shard: int, rows: Rows) -> None:
+def make(folder: Path, pin: RunManifest, shard: int, rows: Rows) -> None:
     """Make a shard: its files, the record of what it lacks, then its manifest.
 
     A split without rows has no file: datasets can't load a split all of whose files are empty.
@@ -76,7 +76,7 @@ def make(folder: Path, pin: Pin, shard: int, rows: Rows) -> None:
         ) from error
 
 
-def is_whole(folder: Path, pin: Pin, shard: int) -> bool:
+def is_whole(folder: Path, pin: RunManifest, shard: int) -> bool:
     """Whether the shard is made, by its manifest and its files' sizes; `--check` reads them too."""
     manifest = atomic_write.read_json(manifest_path(folder, shard, pin.shards))
     if not isinstance(manifest, dict) or not manifest.items() >= pin.described().items():
@@ -92,7 +92,7 @@ def is_whole(folder: Path, pin: Pin, shard: int) -> bool:
     return True
 
 
-def missing(folder: Path, pin: Pin) -> list[int]:
+def missing(folder: Path, pin: RunManifest) -> list[int]:
     """The shards that are still to be made, or to be made again."""
     return [shard for shard in range(pin.shards) if not is_whole(folder, pin, shard)]
 

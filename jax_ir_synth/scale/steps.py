@@ -8,7 +8,7 @@ from datatrove.pipeline.base import PipelineStep
 
 from jax_ir_synth.scale import draws, planning, run_manifest, shards
 from jax_ir_synth.scale.draws import Range
-from jax_ir_synth.scale.run_manifest import Pin
+from jax_ir_synth.scale.run_manifest import RunManifest
 
 _TYPE = "jax_ir_synth"
 
@@ -18,7 +18,7 @@ class DrawStep(PipelineStep):
 
     type, name = _TYPE, "draw candidates"
 
-    def __init__(self, folder: Path, pinned: Pin, ranges: list[Range]):
+    def __init__(self, folder: Path, pinned: RunManifest, ranges: list[Range]):
         super().__init__()
         self.folder, self.pinned, self.ranges = folder, pinned, ranges
 
@@ -36,7 +36,7 @@ class PlanStep(PipelineStep):
 
     type, name = _TYPE, "plan"
 
-    def __init__(self, folder: Path, pinned: Pin, workers: int, logs: Path):
+    def __init__(self, folder: Path, pinned: RunManifest, workers: int, logs: Path):
         super().__init__()
         self.folder, self.pinned, self.workers, self.logs = folder, pinned, workers, logs
 
@@ -59,7 +59,7 @@ class ShardStep(PipelineStep):
 
     type, name = _TYPE, "make rows"
 
-    def __init__(self, folder: Path, pinned: Pin, numbers: list[int]):
+    def __init__(self, folder: Path, pinned: RunManifest, numbers: list[int]):
         super().__init__()
         self.folder, self.pinned, self.numbers = folder, pinned, numbers
 

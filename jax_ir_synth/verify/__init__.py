@@ -1,4 +1,15 @@
-"""Proves rows: the IR text in a row, parsed and run, computes what the row's Python means."""
+"""Proves rows: the IR text in a row, parsed and run, computes what the row's Python means.
+
+`proof` compares what the IR computes (`execution`) with the NumPy reference. `interpreter` runs a
+module by StableHLO's reference interpreter, once `admission` has found that it may be run and
+`preparing` has made it what the interpreter expects; `partition` cuts it at the operations that the
+interpreter lacks, which `fallback_kernels` does. `promote` reads short floats as longer ones.
+`check` does all this for rows of a saved dataset, in a `sandbox`, and `consistency` checks their
+columns.
+
+In: a row, as a mapping. Out: its verification status, or `NotProven` with the reason. This room
+never knows categories, containers, or how a row was made.
+"""
 
 from collections.abc import Mapping
 from typing import Any

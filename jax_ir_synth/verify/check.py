@@ -1,4 +1,4 @@
-"""What a sandboxed process does with a row of a saved dataset: is it consistent, and is it right?"""
+"""Checks a row of a saved dataset, in a sandboxed process: is it consistent, and is it right?"""
 
 import importlib
 import pkgutil

@@ -1,4 +1,4 @@
-"""Whether a row is whole: every column there, of its type, and in accord with the others."""
+"""Checks a row's columns: each is there, of its type, and consistent with the others."""
 
 import math
 import re
@@ -24,7 +24,7 @@ _ELEMENTS = _FLOATS | {"int32": "i32", "uint32": "ui32", "int8": "i8", "uint8": 
 
 
 class ConsistencyCheck:
-    """A check (see `audit`): rows that are not whole.
+    """A check (see `audit`) for rows that are incomplete or inconsistent.
 
     Args:
       filled: the IR columns that must not be null; by default those that the first row has.
@@ -35,6 +35,7 @@ class ConsistencyCheck:
         self._ids: set[int] = set()
 
     def __call__(self, view: RowView) -> Iterator[str]:
+        """What is wrong with a row, a reason at a time."""
         # Each step builds on those before it, so the first that finds something is the last.
         for step in (self._columns, self._identity, _arguments, _source, _ir, _hash):
             reasons = list(step(view))

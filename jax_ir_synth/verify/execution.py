@@ -9,7 +9,7 @@ from jax_ir_synth.lowering.parsing import parse, parsed
 from jax_ir_synth.reference import tolerance
 from jax_ir_synth.reference.inputs import DTYPES, HALF
 from jax_ir_synth.verify.interpreter import Program
-from jax_ir_synth.verify.promote import doubled, widened
+from jax_ir_synth.verify.promote import promote_half, promote_single
 from jax_ir_synth.verify.signature import Signature, signature
 
 Results = list[np.ndarray]
@@ -32,7 +32,7 @@ def execute(
 ) -> Execution:
     """Runs the module on each of the inputs.
 
-    A module with 16-bit floats is run as float32 (see `widening`). As it stands it is run too,
+    A module with 16-bit floats is run as float32 (see `promote`). As it stands it is run too,
     until most of what it computes is near that on one of the inputs.
 
     Args:
@@ -46,7 +46,7 @@ def execute(
         computes in float32.
       interpreter.CannotRun: there is no way to run it here.
     """
-    wide = widened(text)
+    wide = promote_half(text)
     with parsed(text) as module:
         found = signature(module)
         check(found)
@@ -80,7 +80,7 @@ def execute_exactly(text: str, inputs: Sequence[Sequence[np.ndarray]]) -> list[R
 
     Raises ValueError where it can't be run so.
     """
-    with parsed(doubled(text)) as module:
+    with parsed(promote_single(text)) as module:
         program = Program(module)
         return [
             program([x.astype(np.float64) if x.dtype == np.float32 else x for x in each])
@@ -100,4 +100,4 @@ def shortest(text: str) -> str | None:
     """The dtype of the shortest floats that a text rounds to, None where all are float32."""
     if "bf16" in text or "e8m7" in text:
         return "bfloat16"
-    return "float16" if widened(text) != text else None
+    return "float16" if promote_half(text) != text else None

@@ -3,7 +3,7 @@
 A custom call of JAX's linear algebra is a call of the LAPACK routine in its name, on the CPU that
 of SciPy's library, which is called here as well. cuSOLVER's routines are documented as LAPACK's;
 they are done by LAPACK here. Fourier transforms are NumPy's. Random bits are Philox's, whose
-layout StableHLO leaves to the implementation; `standin.random` writes XLA's down. The tests
+layout StableHLO leaves to the implementation; `numpy_jax.random` writes XLA's down. The tests
 compare each with XLA's CPU client.
 """
 
@@ -78,7 +78,7 @@ _DTYPES = {
     "ui32": np.uint32,
     "ui64": np.uint64,
     "complex<f32>": np.complex64,
-    # Of a text that is read as float64, see `widening.doubled`.
+    # Of a text that is read as float64, see `widening.promote_single`.
     "f64": np.float64,
     "complex<f64>": np.complex128,
 }
@@ -197,7 +197,8 @@ def _decompose(a: np.ndarray, vectors: bool) -> tuple[np.ndarray, np.ndarray, np
 def _trsm(a: np.ndarray, b: np.ndarray, side: int, uplo: int, trans_x: int, diag: int) -> Results:
     solved = _routine("trsm", a)(
         1.0, a, b,
-        side=side == ord("R"), lower=_LOWER[uplo], trans_a=trans_x != ord("N"), diag=diag == ord("U"),
+        side=side == ord("R"), lower=_LOWER[uplo],
+        trans_a=trans_x != ord("N"), diag=diag == ord("U"),
     )  # fmt: skip
     return (solved,)
 

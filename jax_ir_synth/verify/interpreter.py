@@ -13,7 +13,7 @@ from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.verify import fallback_kernels
 from jax_ir_synth.verify.admission import Refused, admit
 from jax_ir_synth.verify.loops import went_on
-from jax_ir_synth.verify.partition import Stage, Step, cut, main_of
+from jax_ir_synth.verify.partition import Stage, Step, main_of, partition
 from jax_ir_synth.verify.preparing import legalize, prepare, widen_results
 
 __all__ = ["CannotRun", "Program", "Refused"]
@@ -59,7 +59,7 @@ class Program:
                 self._whole = _Interpreted(module, admitted.turns)
                 return
             try:
-                parts, self._results = cut(module)
+                parts, self._results = partition(module)
                 self.how = "interpreter+numpy"
             except fallback_kernels.Undefined as error:
                 raise CannotRun(str(error)) from None

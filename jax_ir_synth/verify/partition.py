@@ -23,7 +23,7 @@ class Stage(NamedTuple):
 
 
 class Step(NamedTuple):
-    """An operation for `foreign`, likewise."""
+    """An operation for `fallback_kernels`, likewise."""
 
     name: str
     function: fallback_kernels.Function
@@ -31,10 +31,10 @@ class Step(NamedTuple):
     given: list[int]
 
 
-def cut(module: ir.Module) -> tuple[list[Stage | Step], list[int]]:
+def partition(module: ir.Module) -> tuple[list[Stage | Step], list[int]]:
     """Stages and steps in their order, and the numbers of main's results. The module is changed.
 
-    Raises `foreign.Undefined`.
+    Raises `fallback_kernels.Undefined`.
     """
     # Once all calls are inlined, each of these operations stands in main, and runs once.
     _inline(module)

@@ -24,12 +24,12 @@ _FROM_BITS = re.compile(
 )
 
 
-def widened(module: str) -> str:
+def promote_half(module: str) -> str:
     """The module's text with float32 for each 16-bit float, and nothing rounded to fewer bits."""
     return _ROUNDING.sub(r"\1e8m23", _replaced(module, _HALF, "f32", np.float32))
 
 
-def doubled(module: str) -> str:
+def promote_single(module: str) -> str:
     """The module's text with float64 for each float32."""
     return _FROM_BITS.sub(_cast, _replaced(module, _SINGLE, "f64", np.float64))
 

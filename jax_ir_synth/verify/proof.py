@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jax_ir_synth.reference import tolerance
-from jax_ir_synth.reference.degenerate import defects
+from jax_ir_synth.reference.degenerate import find_degenerate
 from jax_ir_synth.reference.inputs import DTYPES, FLOATS
 from jax_ir_synth.reference.numpy_jax.bounds import MAX_ELEMENTS
-from jax_ir_synth.reference.points import Point, understood
-from jax_ir_synth.reference.program import Meaning
+from jax_ir_synth.reference.points import Point, evaluate_reference
+from jax_ir_synth.reference.program import ReferenceProgram
 from jax_ir_synth.runtime import gc_paused
 from jax_ir_synth.schema.ir_section import BACKENDS, read_section, read_sections
 from jax_ir_synth.schema.verification import CUDA_PARSED, OF_STABLEHLO, PARSED, RUN_BY
@@ -41,7 +41,7 @@ def prove(row: Mapping[str, Any]) -> str:
 def _prove(row: Mapping[str, Any]) -> str:
     avals, argnums = row["in_avals"], list(row["argnums"])
     _check_avals(avals)
-    meaning, where = understood(row["python"], row["kernel_name"], avals, argnums)
+    meaning, where = evaluate_reference(row["python"], row["kernel_name"], avals, argnums)
     ways: dict[tuple[str, str], str] = {}
     mixed = False
     for name, platform in PLATFORMS.items():
@@ -82,7 +82,8 @@ def _check_avals(avals: Sequence[Mapping[str, Any]]) -> None:
             )
         if not aval["low"] <= aval["high"]:
             raise ValueError(
-                f"its in_avals give {name} the range {aval['low']} to {aval['high']}, which is empty"
+                f"its in_avals give {name} the range {aval['low']} to {aval['high']}, "
+                f"which is empty"
             )
 
 
@@ -92,7 +93,7 @@ def _prove_modules(
     modules: tuple[str, str],
     avals: Sequence[Mapping[str, Any]],
     argnums: Sequence[int],
-    meaning: Meaning,
+    meaning: ReferenceProgram,
     where: Sequence[Point],
 ) -> str:
     """Proves a column's forward and backward module; returns what ran them."""
@@ -135,7 +136,7 @@ def _prove_modules(
             if close:
                 continue
         raise NotProven(fault.reason, fault.values)
-    found = defects(avals, argnums, meaning, where, gradients.results)
+    found = find_degenerate(avals, argnums, meaning, where, gradients.results)
     if found:
         raise ValueError(f"{name} is degenerate: {'; '.join(found)}")
     return max(outputs.how, gradients.how, key=RUN_BY.index)
@@ -185,6 +186,9 @@ def _fault(
     """The worst of what is wrong at a point; None where the outputs and the gradient are right.
 
     Args:
+      name: of the column.
+      point: where the modules were run.
+      argnums: the differentiable arguments.
       got: the outputs, and the gradients by each argument of `argnums`.
       rates: for the forward and for the backward pass, see `tolerance`.
     """
@@ -235,7 +239,7 @@ def _is_constants(
     name: str,
     point: Point,
     argnums: Sequence[int],
-    meaning: Meaning,
+    meaning: ReferenceProgram,
     got: Sequence[Results],
     rates: tuple[float, float],
 ) -> bool:
@@ -286,4 +290,5 @@ def _shown(x: np.ndarray, other: np.ndarray) -> str:
         -np.abs(np.asarray(x, np.float64) - np.asarray(other, np.float64)), axis=None
     )[:_SHOWN]
     more = ", ..." if x.size > _SHOWN else ""
-    return f"[{', '.join(f'{value:.6g}' for value in np.ravel(np.asarray(x, np.float64))[order])}{more}]"
+    values = np.ravel(np.asarray(x, np.float64))[order]
+    return f"[{', '.join(f'{value:.6g}' for value in values)}{more}]"

@@ -1,4 +1,4 @@
-"""The rows of a saved dataset, each proven anew in a helper process."""
+"""Proves each row of a saved dataset anew, in a sandbox."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from jax_ir_synth.schema.read_result import ReadResult
 from jax_ir_synth.verify.sandbox import Limits, Outcome, Sandbox
 
-# What a helper calls with each row; tests put others in its place.
+# What is called with each row; tests put others in its place.
 CHECK = "jax_ir_synth.verify.check:check"
 
 
@@ -22,7 +22,8 @@ def prove_each(
     """Call `settle` with each entry and what became of it, in order, and show the progress.
 
     Args:
-      entries, count: gone through once; not empty.
+      entries: the rows as they are read, gone through once; not empty.
+      count: how many there are.
       check: see `Sandbox`.
       number: helper processes at most.
       limits: for each row.

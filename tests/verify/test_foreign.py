@@ -28,7 +28,7 @@ def run(text, inputs):
 
 def assert_near(ours, theirs):
     assert len(ours) == len(theirs)
-    for mine, other in zip(ours, theirs):
+    for mine, other in zip(ours, theirs, strict=False):
         assert (mine.shape, mine.dtype) == (other.shape, other.dtype)
         if other.dtype.kind == "f":
             np.testing.assert_allclose(mine, other, 0, NEAR * np.abs(other).max(initial=1e-30))

@@ -78,11 +78,11 @@ def test_a_python_callback_cannot_run():
         return jax.pure_callback(np.sin, jax.ShapeDtypeStruct((3,), np.float32), x)
 
     text = lowered(callback, np.ones(3, np.float32))
-    with parsed(text) as module:
-        with pytest.raises(
-            CannotRun, match="custom_call @xla_ffi_python_cpu_callback is not known"
-        ):
-            Program(module)
+    with (
+        parsed(text) as module,
+        pytest.raises(CannotRun, match="custom_call @xla_ffi_python_cpu_callback is not known"),
+    ):
+        Program(module)
 
 
 IN_LOOPS = {

@@ -6,7 +6,7 @@ from rowmaking import aval, edited, expression, row
 
 from jax_ir_synth.reference import tolerance
 from jax_ir_synth.reference.points import points
-from jax_ir_synth.reference.program import Meaning
+from jax_ir_synth.reference.program import ReferenceProgram
 from jax_ir_synth.schema.ir_section import read_section
 from jax_ir_synth.verify import NotProven, prove
 from jax_ir_synth.verify.execution import execute_exactly
@@ -85,7 +85,7 @@ def test_what_rounding_does_is_told_from_an_error_by_64_bits(monkeypatch):
 @pytest.mark.parametrize("column", ["cpp", "cuda"])
 def test_a_text_read_as_64_bits_computes_the_same_to_more_digits(text, shape, column):
     sound = expression(text, aval("x", shape))
-    meaning = Meaning(sound["python"], sound["kernel_name"], sound["in_avals"])
+    meaning = ReferenceProgram(sound["python"], sound["kernel_name"], sound["in_avals"])
     (point, *_) = points(meaning, sound["in_avals"], sound["argnums"])
     forward, backward = read_section(sound[column])[3:5]
     ((got,),) = execute_exactly(forward, [point.inputs])

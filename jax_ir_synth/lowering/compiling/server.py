@@ -110,7 +110,7 @@ def _device(target: Target) -> "xla_client.Device":
 
 @functools.cache
 def _host(target: Target) -> str:
-    """A CPU's target, and what this CPU adds: instructions behind a +, its own name behind a colon."""
+    """A CPU's target, with this CPU's further instructions after a + and its name after a colon."""
     import jax
 
     compiled = jax.jit(lambda x: x).lower(cast(Any, jax.ShapeDtypeStruct)((), "float32")).compile()

@@ -1,4 +1,4 @@
-"""A stand-in for the parts of JAX that programs use: NumPy in float64, with no JAX inside.
+"""The parts of JAX that programs use, in NumPy and float64, with no JAX inside.
 
 It gives a program's Python text a meaning that owes nothing to the compiler whose output is
 checked against it. A name that it lacks is an error.
@@ -13,7 +13,7 @@ from jax_ir_synth.reference.numpy_jax import control, jnp, lax, nn, random
 
 
 class UnknownName(JaxIrSynthError, AttributeError):
-    """A program uses a name of the library that the stand-in lacks."""
+    """A program uses a name of the library that the NumPy reference lacks."""
 
 
 class Library:
@@ -27,7 +27,7 @@ class Library:
         try:
             return self._names[name]
         except KeyError:
-            raise UnknownName(f"the stand-in has no {self._path}.{name}") from None
+            raise UnknownName(f"the NumPy reference has no {self._path}.{name}") from None
 
 
 JNP = Library(
@@ -66,7 +66,7 @@ JAX = Library(
 
 
 @functools.cache
-def standin_names() -> frozenset[str]:
+def list_names() -> frozenset[str]:
     """Every name of the library that a program can spell."""
     return frozenset(_names(JAX))
 

@@ -1,7 +1,7 @@
 """How a run computes: which constants are rounded to 16 bits, and whether results have noise.
 
-A program is run once exactly, in float64, and again as Monte Carlo arithmetic does it (D. S. Parker,
-"Monte Carlo Arithmetic", 1997; Verificarlo and Verrou are tools for it): each result that the
+A program is run once exactly, in float64, and again in Monte Carlo arithmetic (D. S. Parker, "Monte
+Carlo Arithmetic", 1997; Verificarlo and Verrou are tools for it). There each result that the
 program's own floats can't hold is off by a random error of the size of their rounding. What then
 comes out far from the exact run hangs on rounding. A result that they can hold keeps its value, so
 that what only selects or moves values changes none, and what is equal stays equal.
@@ -28,7 +28,7 @@ _FACTORS = 4096
 
 @functools.cache
 def _factors(seed: int, sign: int, dtype: str) -> np.ndarray:
-    """1 and an error each, for all runs with these arguments: drawing them takes as long as a run."""
+    """Factors near 1, kept for all runs like this one: to draw them takes as long as a run."""
     draws = np.random.Generator(np.random.Philox(key=[seed, 0]))
     return 1.0 + sign * _SIZES[dtype] * draws.uniform(-1.0, 1.0, _FACTORS)
 

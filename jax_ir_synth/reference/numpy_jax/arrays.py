@@ -1,4 +1,4 @@
-"""The stand-in's arrays: NumPy's, with float64 for every float, and the methods that JAX's have."""
+"""NumPy's arrays with float64 for every float, and with the methods that JAX's arrays have."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -202,7 +202,7 @@ def _reshape(x: Operand, *shape: Any) -> Any:
 
 
 def root_of_zero_is_singular(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, whose result is a root: see `tape.regular`."""
+    """The function, whose result is a root: see `trace_recorder.regular`."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
         return trace_recorder.regular(function(*args, **kwargs))
@@ -211,7 +211,7 @@ def root_of_zero_is_singular(function: Callable[..., Any]) -> Callable[..., Any]
 
 
 def sign(x: Operand) -> Any:
-    """See `tape.jumps_at_zero`."""
+    """See `trace_recorder.jumps_at_zero`."""
     return np.sign(trace_recorder.jumps_at_zero(x))
 
 

@@ -93,6 +93,7 @@ def sized(
     """A function whose arguments are sizes, or shapes, with the elements that they ask for bounded.
 
     Args:
+      function: of `jax.numpy`.
       last: only so many of the arguments are; by default all.
       dimensions: of an array that a single number is the size of.
     """

@@ -32,8 +32,8 @@ diag diagonal diff divide dot einsum equal exp expand_dims expm1 eye flip floor
 floor_divide fmod full full_like greater greater_equal hstack hypot identity imag invert isfinite
 isinf isnan left_shift less less_equal linspace log log1p logaddexp
 logical_and logical_not logical_or logical_xor matmul max maximum mean median min minimum mod
-moveaxis multiply nanmax nanmean nanmin nansum nanvar negative not_equal ones ones_like outer pad power
-prod ptp quantile ravel real remainder repeat reshape right_shift rint roll round sin
+moveaxis multiply nanmax nanmean nanmin nansum nanvar negative not_equal ones ones_like outer pad
+power prod ptp quantile ravel real remainder repeat reshape right_shift rint roll round sin
 sinh sort square squeeze stack subtract sum swapaxes take_along_axis tan tanh
 tensordot tile trace transpose trapezoid tril triu true_divide trunc var vdot vecdot vstack zeros
 zeros_like

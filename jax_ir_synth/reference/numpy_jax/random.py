@@ -22,6 +22,8 @@ from jax_ir_synth.reference.numpy_jax.arrays import Array, Operand, Shape, array
 from jax_ir_synth.reference.numpy_jax.bounds import check_elements
 
 _MASK = 0xFFFFFFFF
+# By which Philox changes its two key words from one round to the next.
+_BUMPS = (0x9E3779B9, 0xBB67AE85)
 _WORDS = {"threefry2x32": 2, "rbg": 4, "unsafe_rbg": 4}  # of 32 bits, in a key
 _TINY = np.finfo(np.float32).tiny
 _ALMOST_MINUS_ONE = np.nextafter(np.float32(-1), np.float32(0))
@@ -40,10 +42,12 @@ class Key:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Of the array of keys, `()` of a single one."""
         return self.data.shape[:-1]
 
     @property
     def ndim(self) -> int:
+        """The number of dimensions of that shape."""
         return len(self.shape)
 
     def __getitem__(self, index: Operand) -> "Key":
@@ -63,7 +67,7 @@ def _philox4x32(counter: list[np.ndarray], key: tuple[int, int]) -> list[np.ndar
     """Philox4x32-10: four words of each block's counter → four random words, all in uint64."""
     a, b, c, d = counter
     for turn in range(10):
-        key0, key1 = ((k + turn * bump) & _MASK for k, bump in zip(key, (0x9E3779B9, 0xBB67AE85)))
+        key0, key1 = ((k + turn * bump) & _MASK for k, bump in zip(key, _BUMPS, strict=True))
         left, right = a * 0xD2511F53, c * 0xCD9E8D57
         a, b, c, d = (right >> 32) ^ b ^ key0, right & _MASK, (left >> 32) ^ d ^ key1, left & _MASK
     return [a, b, c, d]
@@ -166,8 +170,8 @@ def _uniform(key: Key, shape: tuple[int, ...], low: Operand, high: Operand) -> n
 def _from_normal(u: np.ndarray) -> np.ndarray:
     """√2 erf⁻¹(u), with u² rounded to float32 as a part of the meaning.
 
-    XLA computes the function from log(1 - u²) (M. Giles, "Approximating the erfinv
-    function", 2010), where that rounding is all that moves a result by more than 1e-6: by 2e-5, from 3 on.
+    XLA computes the function from log(1 - u²) (M. Giles, "Approximating the erfinv function",
+    2010). That rounding is all that moves a result by more than 1e-6: from 3 on it does so by 2e-5.
     """
     root: np.ndarray = special.erfinv(np.sqrt(np.float64(u * u)))
     normal: np.ndarray = math.sqrt(2.0) * np.sign(u) * root
@@ -240,7 +244,7 @@ def normal(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
 def truncated_normal(
     key: Key, lower: Operand, upper: Operand, shape: Shape | None = None, dtype: Any = None
 ) -> Array:
-    """`jax.random.truncated_normal`: √2 erf⁻¹(u), u uniform from erf(lower / √2) to erf(upper / √2)."""
+    """`jax.random.truncated_normal`: √2 erf⁻¹(u), u uniform on [erf(lower/√2), erf(upper/√2))."""
     _check_dtype(dtype, "float32", "float")
     lower, upper = (np.asarray(x, np.float32) for x in (lower, upper))
     shape = np.broadcast_shapes(lower.shape, upper.shape) if shape is None else _sizes(shape)
@@ -358,7 +362,7 @@ def categorical(key: Key, logits: Operand, axis: int = -1, shape: Shape | None =
 RANDOM = {
     function.__name__: function
     for function in (
-        key, split, fold_in, bits, uniform, normal, truncated_normal, bernoulli, randint, exponential,
-        gumbel, laplace, rademacher, permutation, choice, categorical,
+        key, split, fold_in, bits, uniform, normal, truncated_normal, bernoulli, randint,
+        exponential, gumbel, laplace, rademacher, permutation, choice, categorical,
     )
 }  # fmt: skip

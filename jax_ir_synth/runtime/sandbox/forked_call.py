@@ -1,8 +1,9 @@
 """Calls in forks, within limits and watched, whatever becomes of them.
 
-What a fork says comes as JSON lines, so that one that was taken over can't have them executed:
-`["mark", word]`, and for each question `["answer", value]` or, as its last line, `["failure", why]`.
-The process that forks must have one thread and must not have run anything through XLA.
+A fork talks in lines of JSON, so that one that was taken over can't have them executed:
+`["mark", word]`, for each question `["answer", value]`, and as its last line `["failure", why]`
+where a question fails. The process that forks must have one thread and must not have run anything
+through XLA.
 """
 
 import json

@@ -30,7 +30,7 @@ from jax_ir_synth.generate.rows import make_row
 from jax_ir_synth.lowering.compiling import code, hlo, server
 from jax_ir_synth.lowering.parsing import parsed
 from jax_ir_synth.reference import tolerance
-from jax_ir_synth.reference.points import Point, understood
+from jax_ir_synth.reference.points import Point, evaluate_reference
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.request.targets import TARGETS
 from jax_ir_synth.schema.ir_section import read_section
@@ -178,7 +178,9 @@ def main(mode: str, count: int) -> dict:
             found["same_ptx"] += one["asm"] == other["asm"]
             if one["optimized_hlo"] != other["optimized_hlo"]:
                 kinds.update(differences(one, other))
-        _, points = understood(row["python"], row["kernel_name"], row["in_avals"], row["argnums"])
+        _, points = evaluate_reference(
+            row["python"], row["kernel_name"], row["in_avals"], row["argnums"]
+        )
         try:
             ratio = off(row, points, tuple(map(here, modules)), rates)
         except (XlaRuntimeError, xla_oracle.XlaError) as error:
