@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from jax_ir_synth.generate.plan import CategoryPlan, category_plan, drawn, plan_rows
+from jax_ir_synth.generate.plan import CategoryPlan, category_plan, draw_candidate, plan_rows
 from jax_ir_synth.generate.rows import rows
 from jax_ir_synth.generate.workers import ROWS_A_JOB, workers_for
 from jax_ir_synth.request.categories import CATEGORIES
@@ -51,7 +51,7 @@ def rate(number: int, count: int) -> float:
     warm = 4 * ROWS_A_JOB * number
     request = Request(seed=8, count=count + warm)
     with workers_for(number, request.count) as workers:
-        draw = drawn if workers is None else workers.draw
+        draw = draw_candidate if workers is None else workers.draw
         made = rows(request, plan_rows(request, draw=draw), workers)
         for _ in range(warm):
             next(made)

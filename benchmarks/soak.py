@@ -27,7 +27,7 @@ from rich.table import Table
 
 from jax_ir_synth.generate.defects import Defect
 from jax_ir_synth.generate.fingerprint import sources_digest
-from jax_ir_synth.generate.plan import CategoryPlan, PlannedRow, drawn, places
+from jax_ir_synth.generate.plan import CategoryPlan, PlannedRow, draw_candidate, places
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.runtime.helper import Helper, HelperDied, answer_questions
@@ -116,7 +116,7 @@ def _draw(seed: int, count: int) -> Outcome:
     """The first candidates, as many as rows are asked for, in equal parts of all categories."""
     started, defects = time.process_time(), []
     for candidate in range(count // len(CATEGORIES)):
-        found = [drawn(category, seed, candidate) for category in CATEGORIES]
+        found = [draw_candidate(category, seed, candidate) for category in CATEGORIES]
         defects += [each for each in found if isinstance(each, Defect)]
     return Outcome(seed, 0, count, time.process_time() - started, defects)
 

@@ -76,14 +76,14 @@ def open_dataset(
     given = {key: value for key, value in settings.items() if value is not None}
     found = parse(name, config)
     if isinstance(found, Made):
-        return _made(_request(name, found, given, task), num_proc)
+        return _make_dataset(_request(name, found, given, task), num_proc)
     for key in given:
         raise DatasetError(
             f"`--{key}` is for rows to be made, and `DATASET` (={name}) is none of their configs: "
             f"{', '.join(CONFIGS)}"
         )
     try:
-        return _saved(found.open(), name)
+        return _read_dataset(found.open(), name)
     except DatasetError as error:
         known = Path(name).exists() or found.is_on_hub
         configs = "" if known else f", and is none of the configs {', '.join(CONFIGS)}"
@@ -108,7 +108,7 @@ def of_rows(
     return Dataset("rows", sum(map(len, splits.values())), False, items)
 
 
-def _saved(saved: "DatasetReader", title: str) -> Dataset:
+def _read_dataset(saved: "DatasetReader", title: str) -> Dataset:
     columns = saved.columns
     missing = [] if columns is None else [name for name in NEEDED if name not in columns]
     if missing:
@@ -148,7 +148,7 @@ def _request(name: str, found: Made, given: dict[str, int], task: Task) -> Reque
     return found.request(device=device, verify=False, **given)
 
 
-def _made(request: Request, num_proc: int) -> Dataset:
+def _make_dataset(request: Request, num_proc: int) -> Dataset:
     title = f"{request.category}:seed={request.seed},count={request.count}"
 
     def items(wanted: Wanted) -> Generator[Item]:
@@ -169,15 +169,17 @@ def _made(request: Request, num_proc: int) -> Dataset:
             made = rows(request, making(plan_rows(request, draw=workers.draw)), workers)
             with contextlib.closing(cast(Generator[dict[str, Any]], made)):
                 for row in made:
-                    yield from _unmade(planned, title, row["id"])
+                    yield from _skip_unwanted(planned, title, row["id"])
                     place, _ = planned.popleft()
                     yield Item(f"row {place.id} of {title}", place.id, place.split, row)
-        yield from _unmade(planned, title)
+        yield from _skip_unwanted(planned, title)
 
     return Dataset(title, request.count, True, items)
 
 
-def _unmade(planned: collections.deque[Any], title: str, id: int | None = None) -> Iterator[Item]:
+def _skip_unwanted(
+    planned: collections.deque[Any], title: str, id: int | None = None
+) -> Iterator[Item]:
     """What is planned before the row of this id; what can't be made is as if it weren't."""
     while planned and planned[0][0].id != id:
         place, wanted = planned.popleft()

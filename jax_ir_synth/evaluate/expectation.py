@@ -56,7 +56,7 @@ class Expectation(NamedTuple):
             for k, (x, y, mask) in enumerate(zip(mine, right, masks, strict=True)):
                 off = _off(x, y, mask, rate, self.largest[k])
                 if off > worst[0]:
-                    worst = off, f"result {k} on input {number} {_shown(x, y, mask)}"
+                    worst = off, f"result {k} on input {number} {_show(x, y, mask)}"
         return worst
 
 
@@ -166,7 +166,7 @@ def _off(x: np.ndarray, right: np.ndarray, mask: np.ndarray, rate: float, larges
     return error / allowed if allowed else (np.inf if error else 0.0)
 
 
-def _shown(x: np.ndarray, right: np.ndarray, mask: np.ndarray) -> str:
+def _show(x: np.ndarray, right: np.ndarray, mask: np.ndarray) -> str:
     """The element that is off most."""
     mine, theirs = _double(x)[mask], _double(right)[mask]
     with np.errstate(invalid="ignore"):

@@ -69,7 +69,7 @@ class _Area(NamedTuple):
     place: str
 
 
-def taken(completion: str, wanted: Sequence[str]) -> list[Module]:
+def extract_modules(completion: str, wanted: Sequence[str]) -> list[Module]:
     """The module for each of the wanted sections; fewer where a completion has too few.
 
     Of several, the first under the section's heading, else the first whose name says the section

@@ -58,7 +58,7 @@ def evaluate(
     extras.need("scoring", extras.DISTANCES)
     ks = (k,) if isinstance(k, int) else tuple(k)
     number = parse_num_proc(num_proc)
-    options = Options(task, split, ks, missing, number, seconds, gigabytes, seed).checked()
+    options = Options(task, split, ks, missing, number, seconds, gigabytes, seed).check()
     with from_mapping(predictions) as given:
         return run.evaluate(of_rows(dataset), given, options, make_judges)
 
@@ -144,7 +144,7 @@ def judge_all(
     from jax_ir_synth.evaluate.tasks import TASKS, reference
 
     extras.need("scoring", extras.DISTANCES)
-    Options(task).checked()
+    Options(task).check()
     questions = []
     for completion, row in completions:
         if not isinstance(completion, str):

@@ -29,7 +29,7 @@ def inputs(avals: Sequence[Mapping[str, Any]]) -> list[list[np.ndarray]]:
     first = random_inputs(avals, _SEED)
     second = [opposite(aval, x) for aval, x in zip(avals, first, strict=True)]
     edges = [
-        [_edged(aval, x, end, draws) for aval, x in zip(avals, drawn, strict=True)]
+        [_draw_edge(aval, x, end, draws) for aval, x in zip(avals, drawn, strict=True)]
         for number, end in enumerate((0.0, -np.inf, np.inf), start=1)
         for drawn in (random_inputs(avals, _SEED + number),)
         for draws in (np.random.Generator(np.random.Philox(key=[_SEED, number])),)
@@ -60,7 +60,7 @@ def nudged(
     ]
 
 
-def _edged(
+def _draw_edge(
     aval: Mapping[str, Any], drawn: np.ndarray, end: float, draws: np.random.Generator
 ) -> np.ndarray:
     at_the_edge = draws.random(drawn.shape) < _AT_THE_EDGE

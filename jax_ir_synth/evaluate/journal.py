@@ -68,7 +68,7 @@ class Journal:
         # The lock goes with it.
         self._file.close()
 
-    def replayed(self, labels: Iterable[tuple[int, int]]) -> Iterator[Made]:
+    def replay(self, labels: Iterable[tuple[int, int]]) -> Iterator[Made]:
         """What was judged before, in order, as long as it is of these ids and samples.
 
         What follows, as a line that was not finished, is cut off; then `add` goes on.

@@ -14,7 +14,7 @@ from jaxlib.mlir import ir
 
 from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.evaluate.expectation import Expectation, expectation
-from jax_ir_synth.evaluate.extraction import Module, taken
+from jax_ir_synth.evaluate.extraction import Module, extract_modules
 from jax_ir_synth.evaluate.judgement import LONGEST, PASS, Judgement
 from jax_ir_synth.evaluate.similarity import similarity
 from jax_ir_synth.evaluate.tasks import BACKWARD, TASKS, Reference, reference
@@ -73,7 +73,7 @@ def judge(
             f"{TASKS[task].title} asks nothing of row {row['id']}: the texts are alike"
         )
     reached("no_code")
-    found = taken(completion, list(right.modules)) if len(completion) <= LONGEST else []
+    found = extract_modules(completion, list(right.modules)) if len(completion) <= LONGEST else []
     text = "\n\n".join(module.text for module in found) or completion[:LONGEST]
     meant = "\n\n".join(right.modules.values())
     make = functools.partial(
@@ -142,7 +142,7 @@ def _climb(
         raise Failed("no_code", f"it holds {have}")
     reached("parse")
     for module in found:
-        names.printed.append(_printed(module.text))
+        names.printed.append(_print_module(module.text))
     reached("signature")
     if TASKS[task].translates:
         _check_translated(found, right, names)
@@ -155,7 +155,7 @@ def _climb(
         _run(text, section, right.platform, expected[section], reached)
 
 
-def _printed(text: str) -> str:
+def _print_module(text: str) -> str:
     """The module as MLIR prints it. Raises Failed."""
     try:
         check_text(text)

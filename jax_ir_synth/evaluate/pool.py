@@ -75,27 +75,27 @@ def _prepare(
     label, (completion, row, task) = job
     if len(completion) > LONGEST:
         reason = f"it is {len(completion):,} characters long, above {LONGEST:,}"
-        return (label, _failed("no_code", reason)), None
+        return (label, _fail("no_code", reason)), None
     return (label, None), _Question((completion,), (dict(row), task))
 
 
 def _judgement(reply: Reply) -> Judgement:
     judgement = None
     if reply.failure is None:
-        judgement = _checked(reply.answer)
+        judgement = _check_answer(reply.answer)
     if judgement is not None:
         return judgement
     failure = reply.failure or "its answer is malformed"
     if reply.mark in RUNGS[:-1]:
-        return _failed(reply.mark, failure)
-    return _failed(_UNMARKED, f"before it was looked at: {failure}")
+        return _fail(reply.mark, failure)
+    return _fail(_UNMARKED, f"before it was looked at: {failure}")
 
 
-def _failed(rung: str, reason: str) -> Judgement:
+def _fail(rung: str, reason: str) -> Judgement:
     return Judgement(rung, reason, "", False, False, 0.0)
 
 
-def _checked(answer: Any) -> Judgement | None:
+def _check_answer(answer: Any) -> Judgement | None:
     """The judgement that an answer is; None where it isn't one."""
     kinds = str, str, str, bool, bool
     if type(answer) is not list or len(answer) != len(kinds) + 1:

@@ -109,7 +109,7 @@ def open_predictions(path: Path) -> Predictions:
     if suffix == ".jsonl":
         return _closed_on_error(str(path), open(path, "rb"), "line")
     records = _json(path) if suffix == ".json" else _parquet(path)
-    return _closed_on_error(str(path), _spooled(records), "row")
+    return _closed_on_error(str(path), _spool(records), "row")
 
 
 def from_mapping(predictions: Mapping[int, str | Sequence[str]]) -> Predictions:
@@ -124,7 +124,7 @@ def from_mapping(predictions: Mapping[int, str | Sequence[str]]) -> Predictions:
             else:
                 yield {"id": id, "completion": completions}
 
-    return _closed_on_error("the predictions", _spooled(records()), "entry")
+    return _closed_on_error("the predictions", _spool(records()), "entry")
 
 
 def _closed_on_error(name: str, file: IO[bytes], noun: str) -> Predictions:
@@ -189,7 +189,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:40]}…"
 
 
-def _spooled(records: Iterable[Any]) -> IO[bytes]:
+def _spool(records: Iterable[Any]) -> IO[bytes]:
     """The records as lines of a file without a name, that is gone once it is closed."""
     # Open for as long as the predictions are read.
     file = tempfile.TemporaryFile()  # noqa: SIM115

@@ -86,17 +86,17 @@ def evaluate(
             key = _key(predictions, setting)
             path = beside.with_name(f".{beside.name}.{key[:16]}.journal")
             journal = stack.enter_context(Journal(path, key))
-        made = _judged(selection, predictions, options, make_judges, journal)
+        made = _judge_all(selection, predictions, options, make_judges, journal)
         stack.enter_context(contextlib.closing(made))
         shown = progress(made, selection.completions, "completions")
-        report = _summed(selection, shown, options).report(setting)
-        finish(report, iter(()) if journal is None else journal.replayed(selection.labels()))
+        report = _sum_up(selection, shown, options).report(setting)
+        finish(report, iter(()) if journal is None else journal.replay(selection.labels()))
         if journal is not None:
             journal.remove()
     return report
 
 
-def _summed(selection: Selection, made: Iterable[Made], options: Options) -> Tally:
+def _sum_up(selection: Selection, made: Iterable[Made], options: Options) -> Tally:
     tally = Tally(options.k, options.seed)
     judgements = (each.judgement for each in made)
     for asked in selection.asked:
@@ -106,7 +106,7 @@ def _summed(selection: Selection, made: Iterable[Made], options: Options) -> Tal
     return tally
 
 
-def _judged(
+def _judge_all(
     selection: Selection,
     predictions: Predictions,
     options: Options,
@@ -116,7 +116,7 @@ def _judged(
     """Each judgement, in order: those in the journal, then those that are missing."""
     done = 0
     if journal is not None:
-        for made in journal.replayed(selection.labels()):
+        for made in journal.replay(selection.labels()):
             done += 1
             yield made
     if done == selection.completions:

@@ -60,7 +60,7 @@ class PlannedRow(NamedTuple):
 
 
 @isolated
-def drawn(category: str, seed: int, candidate: int) -> Drawn | Defect:
+def draw_candidate(category: str, seed: int, candidate: int) -> Drawn | Defect:
     """Draws a candidate, and keeps the first 16 hex digits of its hashes.
 
     Two hashes that agree in 64 bits only cost a candidate, and so does one that can't be drawn.
@@ -110,7 +110,7 @@ class CategoryPlan:
         """How many candidates were looked at so far."""
         return self._next
 
-    def extend(self, length: int, draw: Draw = drawn) -> None:
+    def extend(self, length: int, draw: Draw = draw_candidate) -> None:
         """Draw until `length` rows stand. Raises GrammarExhausted when nothing new turns up.
 
         Args:
@@ -148,7 +148,7 @@ class CategoryPlan:
         """The candidates that can't be drawn between row `index` and the row before it."""
         return self._defects.get(index, [])
 
-    def row(self, index: int, draw: Draw = drawn) -> tuple[int, str]:
+    def row(self, index: int, draw: Draw = draw_candidate) -> tuple[int, str]:
         """Candidate and split of the category's row number `index`; `draw` as for `extend`."""
         self.extend(index + 1, draw)
         return self._candidates[index], SPLITS[self._splits[index]]
@@ -178,7 +178,7 @@ def plan_rows(
     request: Request,
     start: int = 0,
     stop: int | None = None,
-    draw: Draw = drawn,
+    draw: Draw = draw_candidate,
     tell: Tell = defects.log,
 ) -> Iterator[PlannedRow]:
     """Rows number `start` to `stop` (see `places`), planned as they are taken.
@@ -187,7 +187,7 @@ def plan_rows(
       request: what was asked for.
       start: the first row's number.
       stop: the number after the last row's; None for all rows.
-      draw: gives the candidates that aren't known yet: `drawn`, or where others draw them.
+      draw: gives the candidates that aren't known yet: `draw_candidate`, or where others draw them.
       tell: is told of each candidate on the way that can't be drawn.
 
     Raises RowError for the first such, where the request is strict.

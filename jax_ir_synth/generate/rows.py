@@ -165,7 +165,7 @@ def rows(
     if workers is None:
         made = (make_or_leave_out(request, row) for row in planned)
     else:
-        made = workers.made(request, planned)
+        made = workers.make_rows(request, planned)
     for row in made:
         if isinstance(row, Defect):
             defects.handle(row, request.strict, tell)

@@ -14,7 +14,7 @@ from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.generate import defects
 from jax_ir_synth.generate.defects import Defect, RowError
 from jax_ir_synth.generate.fingerprint import check_sources_unchanged
-from jax_ir_synth.generate.plan import Drawn, PlannedRow, drawn
+from jax_ir_synth.generate.plan import Drawn, PlannedRow, draw_candidate
 from jax_ir_synth.generate.rows import Program, draw_program, make_or_leave_out
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.runtime.helper import Helper, HelperDied, answer_questions
@@ -67,7 +67,7 @@ class WorkerTraceback(JaxIrSynthError):
 
 
 class Workers:
-    """A context manager that holds worker processes; `made` hands them work.
+    """A context manager that holds worker processes; `make_rows` hands them work.
 
     One that dies is replaced, and what it was at is asked again, one row at a time: a row whose
     process crashes twice is left out, any other death comes from outside and is an error then.
@@ -97,7 +97,7 @@ class Workers:
     def __exit__(self, *_: object) -> None:
         self._pool.close()
 
-    def made(
+    def make_rows(
         self, request: Request, planned: Iterable[PlannedRow]
     ) -> Iterator[dict[str, Any] | Defect]:
         """What `rows.make_or_leave_out` gives for each of `planned`, in its order.
@@ -112,7 +112,7 @@ class Workers:
             for (_, row, _), answer in zip(batch, answers, strict=True):
                 if isinstance(answer, HelperDied):
                     unmade = Defect(row.id, row.category, request.seed, row.candidate, "")
-                    yield _crashed(answer, unmade)
+                    yield _describe_crash(answer, unmade)
                 else:
                     made = _check(answer)
                     assert isinstance(made, dict | Defect)
@@ -132,7 +132,7 @@ class Workers:
     def draw(self, category: str, seed: int, candidate: int) -> Drawn | Defect:
         """A candidate for a plan (see `plan.plan_rows`), drawn by a worker, the next ones too.
 
-        For the plan of what `made` was asked for. Raises RowError where this machine fails.
+        For the plan of what `make_rows` was asked for. Raises RowError where this machine fails.
         """
         number = candidate // _CANDIDATES_A_JOB
         batches = self._batches.setdefault((category, seed), {})
@@ -148,7 +148,7 @@ class Workers:
                 )
         answer = batches[number].result()[candidate % _CANDIDATES_A_JOB]
         if isinstance(answer, HelperDied):
-            return _crashed(answer, Defect(None, category, seed, candidate, ""))
+            return _describe_crash(answer, Defect(None, category, seed, candidate, ""))
         found = _check(answer)
         assert isinstance(found, _Found)
         # Its row is asked for next, if it stands.
@@ -164,7 +164,7 @@ def _check(answer: _Answer) -> dict[str, Any] | Defect | _Found:
     return answer
 
 
-def _crashed(error: HelperDied, defect: Defect) -> Defect:
+def _describe_crash(error: HelperDied, defect: Defect) -> Defect:
     """The defect at which a process has crashed twice. Raises RowError where it was killed."""
     defect = defect._replace(error=f"its process died twice: {error}")
     if not error.crashed:
@@ -202,7 +202,7 @@ def _answer_each(questions: list[_Row | _Candidate]) -> list[_Answer]:
 def _answer(question: _Row | _Candidate) -> dict[str, Any] | Defect | _Found:
     if isinstance(question, _Row):
         return make_or_leave_out(*question)
-    found = drawn(*question)
+    found = draw_candidate(*question)
     if isinstance(found, Defect):
         return _Found(found, None)
     try:

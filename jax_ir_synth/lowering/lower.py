@@ -152,7 +152,7 @@ def _lower(
     by_platform: dict[str, targets.Target],
 ) -> LoweredKernel:
     """Traces both passes once and lowers each trace, for the CPU always (the hash is its)."""
-    named = fn if getattr(fn, "__name__", None) == name else _renamed(fn, name)
+    named = fn if getattr(fn, "__name__", None) == name else _rename(fn, name)
     forward = Pass(named, args)
     backward = Pass(jax.grad(_loss_of(forward, name), argnums=argnums), args)
 
@@ -192,10 +192,10 @@ def _loss_of(forward: Pass, name: str) -> Callable[..., Any]:
         sums = [jnp.sum(out.real if jnp.iscomplexobj(out) else out) for out in outputs]
         return functools.reduce(jnp.add, sums)
 
-    return _renamed(loss, f"{name}_loss")
+    return _rename(loss, f"{name}_loss")
 
 
-def _renamed(fn: Callable[..., Any], name: str) -> Callable[..., Any]:
+def _rename(fn: Callable[..., Any], name: str) -> Callable[..., Any]:
     def call(*args: Any) -> Any:
         return fn(*args)
 

@@ -30,7 +30,7 @@ def random_input(aval: Mapping[str, Any], seed: int, position: int) -> np.ndarra
     draws = np.random.Generator(np.random.Philox(key=[seed, position]))
     shape, dtype = tuple(aval["shape"]), DTYPES[aval["dtype"]]
     if aval["dtype"] in FLOATS:
-        return _rounded(draws.uniform(aval["low"], aval["high"], shape), aval)
+        return _round(draws.uniform(aval["low"], aval["high"], shape), aval)
     return draws.integers(int(aval["low"]), int(aval["high"]), shape, endpoint=True).astype(dtype)
 
 
@@ -39,7 +39,7 @@ def opposite(aval: Mapping[str, Any], drawn: np.ndarray) -> np.ndarray:
     low, high = aval["low"], aval["high"]
     if aval["dtype"] in FLOATS:
         half, x = (high - low) / 2, drawn.astype(np.float64)
-        return _rounded(np.where(x + half > high, x - half, x + half), aval)
+        return _round(np.where(x + half > high, x - half, x + half), aval)
     low, number = int(low), int(high) - int(low) + 1
     moved = low + (drawn.astype(np.int64) - low + number // 2) % number
     return moved.astype(drawn.dtype)
@@ -49,7 +49,7 @@ def nearest(aval: Mapping[str, Any], value: float) -> np.ndarray:
     """The value of an argument that is nearest to `value`; infinity means an end of its range."""
     within = np.asarray(np.clip(value, aval["low"], aval["high"]))
     if aval["dtype"] in FLOATS:
-        return _rounded(within, aval)
+        return _round(within, aval)
     return within.astype(DTYPES[aval["dtype"]])
 
 
@@ -61,7 +61,7 @@ def wide(avals: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [{**aval, "dtype": "float32"} if aval["dtype"] in HALF else aval for aval in avals]
 
 
-def _rounded(x: np.ndarray, aval: Mapping[str, Any]) -> np.ndarray:
+def _round(x: np.ndarray, aval: Mapping[str, Any]) -> np.ndarray:
     dtype = DTYPES[aval["dtype"]]
     # Rounding to a short float can step over an end of the range.
     ends = _within(aval["low"], dtype, 1), _within(aval["high"], dtype, -1)

@@ -59,11 +59,11 @@ def load(python: str, name: str, half: str | None = None) -> Any:
     allowed = _ARRAY_ATTRIBUTES | list_names()
     for node in ast.walk(tree):
         if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
-            raise ValueError(f"its python assigns to an item of an array: {_shown(node)}")
+            raise ValueError(f"its python assigns to an item of an array: {_show(node)}")
         if isinstance(node, _FORBIDDEN):
-            raise ValueError(f"its python has a statement that no kernel has: {_shown(node)}")
+            raise ValueError(f"its python has a statement that no kernel has: {_show(node)}")
         if isinstance(node, ast.Attribute) and node.attr not in allowed:
-            raise ValueError(f"its python uses an attribute that no kernel has: {_shown(node)}")
+            raise ValueError(f"its python uses an attribute that no kernel has: {_show(node)}")
         if isinstance(node, (ast.Name, ast.arg)):
             word = node.id if isinstance(node, ast.Name) else node.arg
             if word.startswith("__"):
@@ -92,7 +92,7 @@ class _Bounded(ast.NodeTransformer):
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         if not isinstance(node.target, ast.Name):
-            raise ValueError(f"its python assigns to an item of an array: {_shown(node)}")
+            raise ValueError(f"its python assigns to an item of an array: {_show(node)}")
         read = ast.Name(node.target.id, ast.Load())
         changed = ast.Assign([node.target], ast.BinOp(read, node.op, node.value))
         visited: ast.AST = self.visit(ast.copy_location(changed, node))
@@ -129,5 +129,5 @@ def _call(name: str, *arguments: ast.expr) -> ast.Call:
     return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
 
 
-def _shown(node: ast.AST) -> str:
+def _show(node: ast.AST) -> str:
     return ast.unparse(node).split("\n")[0][:60]

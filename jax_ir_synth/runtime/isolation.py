@@ -63,7 +63,7 @@ def isolated(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         thread = _take()
         outcome = thread.call(functools.partial(function, *args, **kwargs), _idle.append)
-        return cast(R, _settled(outcome))
+        return cast(R, _settle(outcome))
 
     return call
 
@@ -78,7 +78,7 @@ def isolated_once(function: Callable[P, R]) -> Callable[P, R]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         thread = _Thread(isolated=False)
         outcome = thread.call(functools.partial(function, *args, **kwargs), _Thread.end)
-        return cast(R, _settled(outcome))
+        return cast(R, _settle(outcome))
 
     return call
 
@@ -193,7 +193,7 @@ def _outcome(call: Callable[[], Any]) -> _Outcome:
         return _Outcome(None, error)
 
 
-def _settled(outcome: _Outcome) -> Any:
+def _settle(outcome: _Outcome) -> Any:
     if outcome.error is None:
         return outcome.value
     try:

@@ -162,9 +162,9 @@ def differences(one: dict[str, Any], other: dict[str, Any], here: str, there: st
         if isinstance(mine, dict) and isinstance(theirs, dict):
             yield from differences(mine, theirs, here, there)
         elif mine != theirs:
-            yield f"{name} is {_shown(mine)} {here}, {_shown(theirs)} {there}"
+            yield f"{name} is {_show(mine)} {here}, {_show(theirs)} {there}"
 
 
-def _shown(value: object) -> str:
+def _show(value: object) -> str:
     # A digest's beginning tells it from another.
     return value[:12] if isinstance(value, str) and len(value) == 64 else str(value)

@@ -48,7 +48,7 @@ class SlurmExecutor(SlurmPipelineExecutor):
         # Slurm puts something in the place of other signs behind a %.
         log = os.path.join(self.slurm_logs_folder.replace("%", "%%"), "%A_%a.out")
         return {
-            name: _quoted(str(value))
+            name: _quote(str(value))
             for name, value in {**directives, "output": log, "error": log}.items()
         }
 
@@ -79,7 +79,7 @@ def check_folder(folder: Path) -> None:
             )
 
 
-def _quoted(value: str) -> str:
+def _quote(value: str) -> str:
     """A value of an #SBATCH line, which sbatch reads much as a shell does."""
     if _PLAIN.fullmatch(value):
         return value

@@ -48,7 +48,9 @@ def partition(module: ir.Module) -> tuple[list[Stage | Step], list[int]]:
     parts: list[Stage | Step] = []
     run: list[ir.Operation] = []
     last_use = {
-        value: position for position, op in enumerate((*operations, final)) for value in _read(op)
+        value: position
+        for position, op in enumerate((*operations, final))
+        for value in _list_operands(op)
     }
     for position, op in enumerate((*operations, final)):
         if op.name in fallback_kernels.OPERATIONS or op == final:
@@ -109,16 +111,16 @@ def _stage(
     module: ir.Module, run: Sequence[ir.Operation], kept: Sequence[Value], numbers: _Numbers
 ) -> Stage:
     """The operations of `run` as a module that returns the values `kept`."""
-    read = dict.fromkeys(value for op in run for value in _read(op) if value in numbers)
+    read = dict.fromkeys(value for op in run for value in _list_operands(op) if value in numbers)
     stage = ir.Module.create()
     with ir.InsertionPoint(stage.body):
         main = func.FuncOp("main", ([], []))
         block = cast(Any, main).add_entry_block()
-        called = {name for op in run for name in _called(op)}
-        for name in _reached(module, called):
+        called = {name for op in run for name in _find_callees(op)}
+        for name in _find_reachable(module, called):
             functions(module)[name].clone()
     with ir.InsertionPoint(block):
-        values = {value: _taken(block, value.type) for value in read}
+        values = {value: _add_argument(block, value.type) for value in read}
         for op in run:
             _copy(op, values)
         func.ReturnOp(_given([values[value] for value in kept]))
@@ -136,7 +138,7 @@ def _copy(op: ir.Operation, values: dict[Value, Value]) -> None:
     values.update(zip(op.results, copy.results, strict=True))
 
 
-def _read(op: ir.Operation) -> Iterable[Value]:
+def _list_operands(op: ir.Operation) -> Iterable[Value]:
     """The values that an operation reads, those inside of its regions too."""
     for inner in (op, *walk(op)):
         yield from inner.operands
@@ -164,22 +166,22 @@ def _inline(module: ir.Module) -> None:
             for result, returned in zip(call.results, final.operands, strict=True):
                 result.replace_all_uses_with(values[returned])
             call.erase()
-    for name in known.keys() - _reached(module, {"main"}):
+    for name in known.keys() - _find_reachable(module, {"main"}):
         known[name].erase()
 
 
-def _reached(module: ir.Module, names: set[str]) -> set[str]:
+def _find_reachable(module: ir.Module, names: set[str]) -> set[str]:
     """The functions of these names, and those that they call."""
     known = functions(module)
     reached, todo = set(names), list(names)
     while todo:
-        for name in _called(known[todo.pop()]) - reached:
+        for name in _find_callees(known[todo.pop()]) - reached:
             reached.add(name)
             todo.append(name)
     return reached
 
 
-def _called(op: ir.Operation) -> set[str]:
+def _find_callees(op: ir.Operation) -> set[str]:
     return {_callee(inner) for inner in (op, *walk(op)) if inner.name == "func.call"}
 
 
@@ -191,7 +193,7 @@ def _is_complex(value: Value) -> bool:
     return isinstance(ir.RankedTensorType(value.type).element_type, ir.ComplexType)
 
 
-def _taken(block: ir.Block, kind: ir.Type) -> Value:
+def _add_argument(block: ir.Block, kind: ir.Type) -> Value:
     """A tensor of this type that the block gets as one or two new arguments."""
     tensor = ir.RankedTensorType(kind)
     if not isinstance(tensor.element_type, ir.ComplexType):

@@ -26,12 +26,12 @@ _FROM_BITS = re.compile(
 
 def promote_half(module: str) -> str:
     """The module's text with float32 for each 16-bit float, and nothing rounded to fewer bits."""
-    return _ROUNDING.sub(r"\1e8m23", _replaced(module, _HALF, "f32", np.float32))
+    return _ROUNDING.sub(r"\1e8m23", _replace_dtype(module, _HALF, "f32", np.float32))
 
 
 def promote_single(module: str) -> str:
     """The module's text with float64 for each float32."""
-    return _FROM_BITS.sub(_cast, _replaced(module, _SINGLE, "f64", np.float64))
+    return _FROM_BITS.sub(_cast, _replace_dtype(module, _SINGLE, "f64", np.float64))
 
 
 def _cast(match: re.Match[str]) -> str:
@@ -43,7 +43,7 @@ def _cast(match: re.Match[str]) -> str:
     )
 
 
-def _replaced(module: str, short: Mapping[str, type], long: str, dtype: type) -> str:
+def _replace_dtype(module: str, short: Mapping[str, type], long: str, dtype: type) -> str:
     names = "|".join(short)
 
     def constant(match: re.Match[str]) -> str:

@@ -148,10 +148,10 @@ def _half_range(aval: Mapping[str, Any]) -> float:
 
 def _check(what: str, found: Sequence[Tensor], wanted: Sequence[Tensor]) -> None:
     if list(found) != list(wanted):
-        raise ValueError(f"{what} are {_listed(found)}, they must be {_listed(wanted)}")
+        raise ValueError(f"{what} are {_list_tensors(found)}, they must be {_list_tensors(wanted)}")
 
 
-def _listed(tensors_: Sequence[Tensor]) -> str:
+def _list_tensors(tensors_: Sequence[Tensor]) -> str:
     return f"({', '.join(map(str, tensors_))})"
 
 
@@ -162,7 +162,7 @@ def _check_results(what: str, found: Sequence[Tensor], outputs: Sequence[np.ndar
         tensor.dtype not in kind for tensor, kind in zip(found, kinds, strict=True)
     ):
         meant = [f"{kind[0]}{list(x.shape)}" for x, kind in zip(outputs, kinds, strict=True)]
-        raise ValueError(f"{what}: its results are {_listed(found)}, its python's {meant}")
+        raise ValueError(f"{what}: its results are {_list_tensors(found)}, its python's {meant}")
 
 
 _KINDS = {"f": FLOATS, "i": ("int32", "int8"), "u": ("uint32", "uint8"), "b": ("bool",)}
@@ -202,7 +202,7 @@ def _fault(
         if not off <= 1:
             reason = (
                 f"{name}, forward: output {number} is off by {off:.3g} times what is allowed: "
-                f"it is {_shown(x, meant)}, its python's {_shown(meant, x)}"
+                f"it is {_show(x, meant)}, its python's {_show(meant, x)}"
             )
             faults.append(_Fault(off, reason, _values(x, meant)))
     parts = _parts(gradients, point, argnums)
@@ -284,7 +284,7 @@ def _parts(
     ]
 
 
-def _shown(x: np.ndarray, other: np.ndarray) -> str:
+def _show(x: np.ndarray, other: np.ndarray) -> str:
     """The elements where the two differ most."""
     order = np.argsort(
         -np.abs(np.asarray(x, np.float64) - np.asarray(other, np.float64)), axis=None

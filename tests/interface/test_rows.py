@@ -11,7 +11,7 @@ import pytest
 
 from jax_ir_synth.generate import rows as rows_module
 from jax_ir_synth.generate.defects import Defect
-from jax_ir_synth.generate.plan import PlannedRow, category_plan, drawn, plan_rows
+from jax_ir_synth.generate.plan import PlannedRow, category_plan, draw_candidate, plan_rows
 from jax_ir_synth.generate.rows import RowError, make_row, rows
 from jax_ir_synth.generate.workers import Workers
 from jax_ir_synth.lowering import lower_source
@@ -187,7 +187,7 @@ def test_a_candidate_that_cant_be_drawn_is_a_defect_with_its_coordinates(wanted)
         assert found[:4] == (None, "no_such_category", 3, 5)
         assert found.error.startswith("ValueError: ")
         # The workers go on.
-        assert workers.draw("unary", 3, 5) == drawn("unary", 3, 5)
+        assert workers.draw("unary", 3, 5) == draw_candidate("unary", 3, 5)
 
 
 def test_a_row_that_cant_be_made_by_a_worker_is_left_out(wanted):

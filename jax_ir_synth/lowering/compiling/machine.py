@@ -16,7 +16,7 @@ _R_X86_64_64, _R_X86_64_PC32, _R_X86_64_PLT32 = 1, 2, 4
 _BYTES_A_LINE = 16
 
 
-def disassembled(content: bytes) -> str:
+def disassemble(content: bytes) -> str:
     """The code and the constants of a relocatable object file.
 
     Addresses are symbols: a function's name, a label for where a jump goes, a section and an
@@ -65,7 +65,7 @@ def _code(file: ELFFile, section: Section, number: int, symbols: SymbolTableSect
     for instruction in instructions:
         if instruction.address in labels:
             lines.append(f"{labels[instruction.address]}:")
-        lines.append("\t" + _written(instruction, labels, relocations))
+        lines.append("\t" + _write_instruction(instruction, labels, relocations))
     return "\n".join(lines)
 
 
@@ -93,7 +93,7 @@ def _relocations(
         yield relocation["r_offset"], name + (f"+{addend}" if addend else "")
 
 
-def _written(
+def _write_instruction(
     instruction: capstone.CsInsn, labels: dict[int, str], relocations: dict[int, str]
 ) -> str:
     span = range(instruction.address, instruction.address + instruction.size)

@@ -51,14 +51,14 @@ def _answer(folder: Path, text: str, target: str, dialects: tuple[str, ...]) -> 
 
     dump = Path(tempfile.mkdtemp(dir=folder))
     try:
-        return Compiled(*compiled(text, TARGETS[target], dialects, dump))
+        return Compiled(*compile_text(text, TARGETS[target], dialects, dump))
     except (ValueError, XlaRuntimeError) as error:
         return str(error).strip().split("\n")[0]
     finally:
         shutil.rmtree(dump)
 
 
-def compiled(
+def compile_text(
     text: str, target: Target, dialects: Sequence[str], dump: Path
 ) -> tuple[dict[str, str], str]:
     """The texts by dialect, and the target's name with what XLA couldn't be kept from using.

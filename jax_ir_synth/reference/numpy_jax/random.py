@@ -118,7 +118,7 @@ def _threefry_fold_in(data: np.ndarray, number: int) -> np.ndarray:
     )
 
 
-def _seeded(impl: str, seed: int) -> np.ndarray:
+def _seed_words(impl: str, seed: int) -> np.ndarray:
     """A key's words for a seed: 32 bits of it below a word of zeros, twice over for Philox."""
     return np.array([0, seed & _MASK] * (_WORDS[impl] // 2), np.uint32)
 
@@ -183,7 +183,7 @@ def key(seed: Any, *, impl: str | None = None) -> Key:
     impl = "threefry2x32" if impl is None else impl
     if impl not in _WORDS:
         raise NotImplementedError(f"`impl` (={impl!r}) must be one of {', '.join(_WORDS)}")
-    return Key(impl, _seeded(impl, int(np.int64(operator.index(seed)))))
+    return Key(impl, _seed_words(impl, int(np.int64(operator.index(seed)))))
 
 
 def split(key: Key, num: int = 2) -> Key:
@@ -213,7 +213,7 @@ def fold_in(key: Key, data: Operand) -> Key:
     if isinstance(data, int) and not 0 <= number <= _MASK:
         raise OverflowError(f"`data` (={number}) must be a number of 32 bits without a sign")
     if key.impl == "unsafe_rbg":
-        return Key(key.impl, key.data ^ philox_words(_seeded(key.impl, number), 40)[-4:])
+        return Key(key.impl, key.data ^ philox_words(_seed_words(key.impl, number), 40)[-4:])
     halves = key.data.reshape(-1, 2)
     return Key(
         key.impl, np.concatenate([_threefry_fold_in(half, number & _MASK) for half in halves])
@@ -307,7 +307,7 @@ def rademacher(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
     return array(2 * np.asarray(bernoulli(key, 0.5, _sizes(shape))).astype(np.int32) - 1)
 
 
-def _shuffled(key: Key, x: np.ndarray, axis: int) -> np.ndarray:
+def _shuffle(key: Key, x: np.ndarray, axis: int) -> np.ndarray:
     """`x` sorted along `axis` by random words, as often as makes ties improbable."""
     rounds = math.ceil(3 * math.log(max(1, x.size)) / math.log(_MASK))
     for _ in range(rounds):
@@ -321,10 +321,10 @@ def permutation(key: Key, x: Operand, axis: int = 0, independent: bool = False) 
     """`jax.random.permutation` of an array along an axis, or of the integers below `x`."""
     key, x = _single(key), np.asarray(x)
     if not x.ndim:
-        return array(_shuffled(key, np.arange(operator.index(x), dtype=np.int32), axis))
+        return array(_shuffle(key, np.arange(operator.index(x), dtype=np.int32), axis))
     if independent or x.ndim == 1:
-        return array(_shuffled(key, x, axis))
-    return array(np.take(x, _shuffled(key, np.arange(x.shape[axis]), 0), axis))
+        return array(_shuffle(key, x, axis))
+    return array(np.take(x, _shuffle(key, np.arange(x.shape[axis]), 0), axis))
 
 
 def choice(
