@@ -12,7 +12,6 @@ from jax_ir_synth.generate.plan import plan_rows
 from jax_ir_synth.generate.rows import make_row
 from jax_ir_synth.lowering import compiling
 from jax_ir_synth.request.config import Request
-from jax_ir_synth.verify import xla
 
 EVERY = 250
 REQUESTS = {
@@ -31,8 +30,6 @@ def megabytes(pid: int | str) -> float:
 
 def main(kind: str, count: int) -> None:
     """Makes the rows and prints."""
-    if kind == "lowered":
-        xla.use_this_process()
     request = Request(count=count, **REQUESTS[kind])
     most = 0.0
     print("rows,process,helper")

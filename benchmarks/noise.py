@@ -34,7 +34,11 @@ def main(candidates: int, seed: int) -> None:
         "ms of the check",
     ):
         table.add_column(name, justify="right")
-    unsteadiness, keeps, understood = points.unsteadiness, program._keeps, program.understood
+    unsteadiness, keeps, evaluate_reference = (
+        points.unsteadiness,
+        program._keeps,
+        program.evaluate_reference,
+    )
     for category in categories.CATEGORIES:
         kernels.draw(category, seed, candidates)
         count = counts[category] = collections.Counter()
@@ -56,7 +60,7 @@ def main(candidates: int, seed: int) -> None:
         def counted(*arguments, count=count):
             before = count["unsteady"]
             try:
-                found = understood(*arguments)
+                found = evaluate_reference(*arguments)
             except points.NoPoints:
                 # Not steady, rather than not smooth or not finite.
                 count["refused"] += count["unsteady"] > before
@@ -64,7 +68,7 @@ def main(candidates: int, seed: int) -> None:
             count["passed"] += count["unsteady"] - before
             return found
 
-        points.unsteadiness, program._keeps, program.understood = timed, timed_half, counted
+        points.unsteadiness, program._keeps, program.evaluate_reference = timed, timed_half, counted
         started = time.process_time()
         for candidate in range(candidates):
             kernels.draw(category, seed, candidate)

@@ -14,13 +14,12 @@ import sys
 import time
 from pathlib import Path
 
-from jax_ir_synth.generate.plan import CategoryPlan, category_plan, drawn, plan_rows
+from jax_ir_synth.generate.plan import CategoryPlan, category_plan, draw_candidate, plan_rows
 from jax_ir_synth.generate.rows import rows
 from jax_ir_synth.generate.workers import ROWS_A_JOB, workers_for
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.storage.atomic_write import atomic_write
-from jax_ir_synth.verify import xla
 
 TURNS = 3
 RESULT = Path(__file__).parent / "scaling.csv"
@@ -52,7 +51,7 @@ def rate(number: int, count: int) -> float:
     warm = 4 * ROWS_A_JOB * number
     request = Request(seed=8, count=count + warm)
     with workers_for(number, request.count) as workers:
-        draw = drawn if workers is None else workers.draw
+        draw = draw_candidate if workers is None else workers.draw
         made = rows(request, plan_rows(request, draw=draw), workers)
         for _ in range(warm):
             next(made)
@@ -62,7 +61,6 @@ def rate(number: int, count: int) -> float:
 
 def main(count: int, most: int) -> None:
     """Measures and prints."""
-    xla.use_this_process()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     for words in (["--help"], ["--device", "tpu"], ["--count", "1"]):
         print(f"`{' '.join(words)}`: {started(*words):.2f} s")

@@ -11,8 +11,8 @@ import argparse
 import collections
 import concurrent.futures
 import csv
+import functools
 import json
-import multiprocessing
 import os
 import random
 import re
@@ -21,16 +21,17 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-import pebble
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from jax_ir_synth.generate.defects import Defect
 from jax_ir_synth.generate.fingerprint import sources_digest
-from jax_ir_synth.generate.plan import CategoryPlan, PlannedRow, drawn, places
+from jax_ir_synth.generate.plan import CategoryPlan, PlannedRow, draw_candidate, places
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import Request
+from jax_ir_synth.runtime.helper import Helper, HelperDied, answer_questions
+from jax_ir_synth.runtime.pool import Pool
 
 _FIELDS = ("kind", "seed", "rows", "candidates", "undrawn", "left_out", "cpu_seconds", "sources")
 
@@ -53,16 +54,15 @@ def main(argv: list[str] | None = None) -> int:
     seeds = arguments.seed or [
         random.SystemRandom().getrandbits(64) for _ in range(arguments.seeds)
     ]
-    work = _draw if arguments.draw_only else _make
     outcomes, found = [], []
     started = time.monotonic()
-    # Of the processes: one thread each, and no device.
-    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "JAX_PLATFORMS": "cpu"}
-    # Never fork: a process forked after its parent used jax hangs. pebble's pool, unlike Python's
-    # own, goes on where one of them dies.
-    context = multiprocessing.get_context("spawn")
-    with pebble.ProcessPool(arguments.num_proc, context=context, initializer=_begin) as pool:
-        waiting = {pool.schedule(work, (seed, arguments.rows)): seed for seed in seeds}
+    # A process imports this file by its name.
+    sys.path.insert(0, str(Path(__file__).parent))
+    pool = Pool(functools.partial(Helper, "soak"), arguments.num_proc, attempts=1)
+    with pool:
+        waiting = {
+            pool.submit([(arguments.draw_only, seed, arguments.rows)]): seed for seed in seeds
+        }
         done = concurrent.futures.as_completed(waiting)
         for future in track(done, "seeds", len(seeds), console=Console(stderr=True)):
             outcome = _outcome(future, waiting[future])
@@ -73,24 +73,25 @@ def main(argv: list[str] | None = None) -> int:
             if arguments.log is not None:
                 _log(arguments.log, outcomes[-1], outcome.defects)
             if arguments.minutes and time.monotonic() - started > 60 * arguments.minutes:
-                pool.stop()
                 break
     return _report(outcomes, found)
 
 
-def _begin() -> None:
-    from jax_ir_synth.verify import xla
-
-    # Nobody forks this process.
-    xla.use_this_process()
-
-
 def _outcome(future: concurrent.futures.Future, seed: int) -> Outcome:
-    try:
-        return future.result()
-    except pebble.ProcessExpired as error:
-        died = Defect(None, "a category", seed, 0, f"its process died: exit code {error.exitcode}")
+    (answer,) = future.result()
+    if isinstance(answer, HelperDied):
+        died = Defect(None, "a category", seed, 0, f"its process died: {answer}")
         return Outcome(seed, 0, 0, 0.0, [died])
+    return answer
+
+
+def serve() -> None:
+    """Run a process."""
+    answer_questions(lambda questions: [_answer(*each) for each in questions], lambda: None)
+
+
+def _answer(draw_only: bool, seed: int, count: int) -> Outcome:
+    return (_draw if draw_only else _make)(seed, count)
 
 
 def _make(seed: int, count: int) -> Outcome:
@@ -115,7 +116,7 @@ def _draw(seed: int, count: int) -> Outcome:
     """The first candidates, as many as rows are asked for, in equal parts of all categories."""
     started, defects = time.process_time(), []
     for candidate in range(count // len(CATEGORIES)):
-        found = [drawn(category, seed, candidate) for category in CATEGORIES]
+        found = [draw_candidate(category, seed, candidate) for category in CATEGORIES]
         defects += [each for each in found if isinstance(each, Defect)]
     return Outcome(seed, 0, count, time.process_time() - started, defects)
 

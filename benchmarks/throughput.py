@@ -22,7 +22,7 @@ from jax_ir_synth.generate.plan import plan_rows
 from jax_ir_synth.lowering import lower_source
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.runtime import gc_paused
-from jax_ir_synth.verify import prove, xla
+from jax_ir_synth.verify import prove
 
 SEED, BLOCK = 4, 10
 WAYS = (("both", False), ("both", True), ("cpu", False), ("cpu", True))
@@ -75,7 +75,6 @@ def main(count: int) -> None:
     """Measures and prints."""
     if count < 2 * BLOCK:
         sys.exit(f"KERNELS (={count}) must be {2 * BLOCK} or more: blocks of {BLOCK} are compared")
-    xla.use_this_process()
     # Kernels of their own for each measurement: jax keeps what it has traced.
     request = Request(seed=SEED, count=len(WAYS) * count, device="cpu", verify=False)
     drawn = []

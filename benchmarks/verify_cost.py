@@ -14,14 +14,12 @@ import time
 from jax_ir_synth.generate.plan import plan_rows
 from jax_ir_synth.generate.rows import make_row
 from jax_ir_synth.request.config import Request
-from jax_ir_synth.verify import xla
 
 SEED, TURN = 3, 10
 
 
 def main(count: int) -> None:
     """Measures and prints."""
-    xla.use_this_process()
     ways = {verify: Request(seed=SEED, count=count, verify=verify) for verify in (False, True)}
     started = time.process_time()
     planned = list(plan_rows(ways[True]))

@@ -21,9 +21,9 @@ from jax_ir_synth import __version__
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.generate.defects import LOGGER, Defect, log
 from jax_ir_synth.generate.fingerprint import cache_fingerprint
-from jax_ir_synth.generate.plan import drawn, plan_rows
+from jax_ir_synth.generate.plan import draw_candidate, plan_rows
 from jax_ir_synth.generate.rows import rows
-from jax_ir_synth.generate.workers import workers_for
+from jax_ir_synth.generate.workers import Workers, workers_for
 from jax_ir_synth.request.config import ALL, CONFIGS, DEFAULTS, Request, parse_num_proc
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.storage.dataset_info import dataset_info
@@ -93,7 +93,7 @@ class JaxIrSynth(datasets.GeneratorBasedBuilder):
         **kwargs: Any,
     ):
         kwargs = _canonical(config_name, kwargs)
-        self._workers = None
+        self._workers: Workers | None = None
         self._told: list[Defect] = []
         self._told_of_cached = False
         # Always our own hash: None (built directly) or a hash of this one file (3.6.0's own way
@@ -124,7 +124,7 @@ class JaxIrSynth(datasets.GeneratorBasedBuilder):
         request = self.config.request
         # Planned as they are taken: the first row doesn't wait for the plan of the last, and
         # workers make rows meanwhile. The splits of a request share the plan.
-        draw = drawn if self._workers is None else self._workers.draw
+        draw = draw_candidate if self._workers is None else self._workers.draw
         planned = (
             row
             for start in starts

@@ -6,7 +6,14 @@ from typing import Any, NamedTuple
 
 from jax_ir_synth.card.errors import CardError
 from jax_ir_synth.generate.defects import Defect
-from jax_ir_synth.generate.plan import CategoryPlan, Drawn, Place, PlannedRow, drawn, places
+from jax_ir_synth.generate.plan import (
+    CategoryPlan,
+    Drawn,
+    Place,
+    PlannedRow,
+    draw_candidate,
+    places,
+)
 from jax_ir_synth.request.config import Request
 
 # Of a skeleton's hash, as the plan keeps it.
@@ -53,7 +60,7 @@ class Redrawn:
         }
 
     def _draw(self, category: str, seed: int, number: int) -> Drawn | Defect:
-        candidate: Drawn | Defect = drawn(category, seed, number)
+        candidate: Drawn | Defect = draw_candidate(category, seed, number)
         self._drawn[category].append(candidate)
         return candidate
 

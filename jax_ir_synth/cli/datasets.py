@@ -63,8 +63,7 @@ class MadeDataset:
         name = str(self._path)
         reader = open_saved(self._path)
         entries = (
-            entry._replace(where=entry.where.replace(name, self.name))
-            for entry in reader.entries
+            entry._replace(where=entry.where.replace(name, self.name)) for entry in reader.entries
         )
         return dataclasses.replace(reader, entries=entries)
 

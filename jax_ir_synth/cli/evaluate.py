@@ -133,7 +133,7 @@ def command(
             raise UsageError(f"`--plot` (={plot}) must end in {', '.join(PICTURES)}")
         extras.need("`--plot`", extras.PICTURES)
     extras.need("scoring", extras.DISTANCES)
-    asked = Options(task, split, k, missing, num_proc, timeout, memory).checked()
+    asked = Options(task, split, k, missing, num_proc, timeout, memory).check()
     with unfinished(_STATE, _RESUME):
         opened = open_dataset(name, config, TASKS[task], num_proc, seed=seed, count=count)
         # Late: --help or a wrong argument must not wait for them.

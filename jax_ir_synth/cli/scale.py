@@ -25,7 +25,7 @@ class _Job(NamedTuple):
     """What to make, where and by what; see the flags."""
 
     folder: Path
-    pinned: run_manifest.Pin
+    pinned: run_manifest.RunManifest
     executor: str
     num_proc: int
     cpus_per_task: int
@@ -143,7 +143,7 @@ def command(
         raise UsageError(f"`--dry-run` needs `--executor` slurm, not {executor}")
     number = -(-request.count // _ROWS_A_SHARD) if shards is None else shards
     try:
-        pinned = run_manifest.pin_here(request, number)
+        pinned = run_manifest.make_run_manifest(request, number)
         folder = _settle(output, pinned, executor)
     except ScaleError as error:
         raise UsageError(str(error)) from error
@@ -155,7 +155,7 @@ def command(
         return _run(job)
 
 
-def _settle(output: Path, pinned: run_manifest.Pin, executor: str) -> Path:
+def _settle(output: Path, pinned: run_manifest.RunManifest, executor: str) -> Path:
     """Makes the folder this run's, or finds that it is; its complete path."""
     # Complete, since tasks run in other folders.
     folder = output.absolute()

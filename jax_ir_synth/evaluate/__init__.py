@@ -1,15 +1,22 @@
 """Scores the IR that a model wrote: does it compute the right thing?
 
-`evaluate` scores predictions against a dataset, `judge` and `judge_all` single completions, and
-`compute` is a metric in the calling convention of the package `evaluate`. The import is light.
+`evaluate` scores predictions against a dataset, `judge` and `judge_all` judge single completions,
+and `compute` is a metric in the calling convention of the package `evaluate`. `prompts` writes what
+a model is asked; `extraction` finds the modules in its answer; `judging` climbs the ladder of rungs
+that a completion must pass, in a sandbox (`pool`); `tally`, `estimates` and `report` sum up.
+
+In: predictions by a row's id, and the rows. Out: a `Judgement` for each completion, and a `Report`.
+This room never knows how rows are made, or the command line. The import is light.
 """
+
+from typing import Any
 
 __all__ = ["Judgement", "Report", "compute", "evaluate", "judge", "judge_all"]
 
 _HOMES = {"Judgement": "judgement", "Report": "report"}
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -2,9 +2,9 @@
 
 import collections
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from jax_ir_synth.evaluate.tasks import Task
 from jax_ir_synth.generate.plan import PlannedRow, plan_rows
@@ -12,6 +12,9 @@ from jax_ir_synth.request.config import CONFIGS, Request
 from jax_ir_synth.schema.splits import split_of
 from jax_ir_synth.storage.dataset_names import Made, parse
 from jax_ir_synth.storage.dataset_reader import DatasetError
+
+if TYPE_CHECKING:
+    from jax_ir_synth.storage.dataset_reader import DatasetReader
 
 # What a row must have to be asked of a model.
 NEEDED = ("id", "python", "cpp", "cuda", "type", "in_avals", "argnums", "skeleton_hash")
@@ -30,7 +33,7 @@ class Item(NamedTuple):
     where: str
     id: int
     split: str
-    row: Mapping | None
+    row: Mapping[str, Any] | None
 
 
 # Whether the row of an id and a split is wanted.
@@ -49,12 +52,15 @@ class Dataset(NamedTuple):
     """
 
     title: str
-    count: int
+    # A tuple has a method of this name, which a dataset has no use for.
+    count: int  # type: ignore[assignment]
     made: bool
-    items: Callable[[Wanted], Iterator[Item]]
+    items: Callable[[Wanted], Generator[Item]]
 
 
-def open_dataset(name: str, config: str | None, task: Task, num_proc: int, **settings) -> Dataset:
+def open_dataset(
+    name: str, config: str | None, task: Task, num_proc: int, **settings: int | None
+) -> Dataset:
     """The dataset of a name, see `storage.dataset_names`.
 
     Args:
@@ -70,28 +76,31 @@ def open_dataset(name: str, config: str | None, task: Task, num_proc: int, **set
     given = {key: value for key, value in settings.items() if value is not None}
     found = parse(name, config)
     if isinstance(found, Made):
-        return _made(_request(name, found, given, task), num_proc)
+        return _make_dataset(_request(name, found, given, task), num_proc)
     for key in given:
         raise DatasetError(
             f"`--{key}` is for rows to be made, and `DATASET` (={name}) is none of their configs: "
             f"{', '.join(CONFIGS)}"
         )
     try:
-        return _saved(found.open(), name)
+        return _read_dataset(found.open(), name)
     except DatasetError as error:
         known = Path(name).exists() or found.is_on_hub
         configs = "" if known else f", and is none of the configs {', '.join(CONFIGS)}"
         raise DatasetError(f"{error}{configs}") from error
 
 
-def of_rows(rows: Iterable[Mapping] | Mapping[str, Iterable[Mapping]]) -> Dataset:
+def of_rows(
+    rows: Iterable[Mapping[str, Any]] | Mapping[str, Iterable[Mapping[str, Any]]],
+) -> Dataset:
     """Of rows, or of several splits' rows by name; a `datasets.Dataset` or `DatasetDict` too."""
-    splits = rows if isinstance(rows, Mapping) else {None: rows}
-    splits = {
-        name: part if hasattr(part, "__len__") else list(part) for name, part in splits.items()
+    by_split = rows if isinstance(rows, Mapping) else {None: rows}
+    splits: dict[str | None, Collection[Mapping[str, Any]]] = {
+        name: part if isinstance(part, Collection) else list(part)
+        for name, part in by_split.items()
     }
 
-    def items(_: Wanted):
+    def items(_: Wanted) -> Generator[Item]:
         for name, part in splits.items():
             for number, row in enumerate(part, start=1):
                 yield _item(f"row {number} of {name or 'the dataset'}", row, name)
@@ -99,7 +108,7 @@ def of_rows(rows: Iterable[Mapping] | Mapping[str, Iterable[Mapping]]) -> Datase
     return Dataset("rows", sum(map(len, splits.values())), False, items)
 
 
-def _saved(saved, title: str) -> Dataset:
+def _read_dataset(saved: "DatasetReader", title: str) -> Dataset:
     columns = saved.columns
     missing = [] if columns is None else [name for name in NEEDED if name not in columns]
     if missing:
@@ -107,7 +116,7 @@ def _saved(saved, title: str) -> Dataset:
     if not saved.count:
         raise DatasetError(f"`DATASET` (={title}) holds no row")
 
-    def items(_: Wanted):
+    def items(_: Wanted) -> Generator[Item]:
         for entry in saved.entries:
             if entry.row is None:
                 raise DatasetError(f"{entry.where} {entry.fault}")
@@ -116,7 +125,7 @@ def _saved(saved, title: str) -> Dataset:
     return Dataset(title, saved.count, False, items)
 
 
-def _item(where: str, row: Mapping, split: str | None) -> Item:
+def _item(where: str, row: Mapping[str, Any], split: str | None) -> Item:
     missing = [name for name in NEEDED if name not in row]
     if missing:
         raise DatasetError(f"{where} has no column {', '.join(missing)}")
@@ -139,10 +148,10 @@ def _request(name: str, found: Made, given: dict[str, int], task: Task) -> Reque
     return found.request(device=device, verify=False, **given)
 
 
-def _made(request: Request, num_proc: int) -> Dataset:
+def _make_dataset(request: Request, num_proc: int) -> Dataset:
     title = f"{request.category}:seed={request.seed},count={request.count}"
 
-    def items(wanted: Wanted):
+    def items(wanted: Wanted) -> Generator[Item]:
         # Late: they bring jax.
         from jax_ir_synth.generate.rows import rows
         from jax_ir_synth.generate.workers import Workers
@@ -150,7 +159,7 @@ def _made(request: Request, num_proc: int) -> Dataset:
         # What was planned and isn't taken yet: those that aren't made have no row to wait for.
         planned: collections.deque[tuple[PlannedRow, bool]] = collections.deque()
 
-        def making(plan):
+        def making(plan: Iterable[PlannedRow]) -> Iterator[PlannedRow]:
             for place in plan:
                 planned.append((place, wanted(place.id, place.split)))
                 if planned[-1][1]:
@@ -158,17 +167,19 @@ def _made(request: Request, num_proc: int) -> Dataset:
 
         with Workers(num_proc, request.count) as workers:
             made = rows(request, making(plan_rows(request, draw=workers.draw)), workers)
-            with contextlib.closing(made):
+            with contextlib.closing(cast(Generator[dict[str, Any]], made)):
                 for row in made:
-                    yield from _unmade(planned, title, row["id"])
+                    yield from _skip_unwanted(planned, title, row["id"])
                     place, _ = planned.popleft()
                     yield Item(f"row {place.id} of {title}", place.id, place.split, row)
-        yield from _unmade(planned, title)
+        yield from _skip_unwanted(planned, title)
 
     return Dataset(title, request.count, True, items)
 
 
-def _unmade(planned: collections.deque, title: str, id: int | None = None) -> Iterator[Item]:
+def _skip_unwanted(
+    planned: collections.deque[Any], title: str, id: int | None = None
+) -> Iterator[Item]:
     """What is planned before the row of this id; what can't be made is as if it weren't."""
     while planned and planned[0][0].id != id:
         place, wanted = planned.popleft()

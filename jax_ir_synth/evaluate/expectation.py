@@ -8,8 +8,8 @@ off, as the gradient at a kink, it is convention or rounding that decides.
 
 import functools
 import json
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.evaluate import inputs as at
 from jax_ir_synth.reference import tolerance
 from jax_ir_synth.verify.execution import execute, execute_exactly, shortest
-from jax_ir_synth.verify.promote import widened
+from jax_ir_synth.verify.promote import promote_half
 
 # Rows whose expectation is kept: several completions of a row are judged one after the other.
 _KEPT = 16
@@ -56,17 +56,16 @@ class Expectation(NamedTuple):
             for k, (x, y, mask) in enumerate(zip(mine, right, masks, strict=True)):
                 off = _off(x, y, mask, rate, self.largest[k])
                 if off > worst[0]:
-                    worst = off, f"result {k} on input {number} {_shown(x, y, mask)}"
+                    worst = off, f"result {k} on input {number} {_show(x, y, mask)}"
         return worst
 
 
 @functools.lru_cache(maxsize=_KEPT)
-def expectation(module: str, platform: str, described: str, rate: float) -> Expectation:
+def expectation(module: str, described: str, rate: float) -> Expectation:
     """What a right module gives.
 
     Args:
       module: the reference's text.
-      platform: for which it is lowered.
       described: the row's `in_avals` as JSON, so that rows can be told apart.
       rate: `tolerance.FORWARD` or `tolerance.BACKWARD`; larger in a program of 16-bit floats.
 
@@ -74,15 +73,15 @@ def expectation(module: str, platform: str, described: str, rate: float) -> Expe
     """
     avals = json.loads(described)
     try:
-        wide = widened(module)
+        wide = promote_half(module)
         points = at.inputs(avals)
         try:
-            exact = execute_exactly(wide, platform, points)
+            exact = execute_exactly(wide, points)
         except ValueError:
-            # Only XLA runs it: in float32, away from the edges.
+            # Of the bits of a float32 no float64 has a part: then in float32, away from the edges.
             points = at.more(avals, len(points))
             exact = None
-        single = execute(wide, platform, points, lambda found: None, ()).results
+        single = execute(wide, points, lambda found: None, ()).results
         results = exact or [[_double(x) for x in each] for each in single]
         masks = [
             [np.isfinite(_double(x)) & np.isfinite(_double(y)) for x, y in zip(*both, strict=True)]
@@ -92,7 +91,7 @@ def expectation(module: str, platform: str, described: str, rate: float) -> Expe
         rate = max(rate, tolerance.CONSTANTS[half]) if half else rate
         here = Expectation(points, results, masks, _largest(results, masks), rate)
         if exact:
-            _mask_jumps(here, avals, wide, platform, single)
+            _mask_jumps(here, avals, wide, single)
     except Unjudgeable:
         raise
     except ValueError as error:
@@ -104,12 +103,17 @@ def expectation(module: str, platform: str, described: str, rate: float) -> Expe
     return here
 
 
-def _mask_jumps(here: Expectation, avals, module: str, platform: str, single) -> None:
+def _mask_jumps(
+    here: Expectation,
+    avals: Sequence[Mapping[str, Any]],
+    module: str,
+    single: Sequence[Sequence[np.ndarray]],
+) -> None:
     """Takes out of the masks what a nudge of the inputs changes."""
     for number, point in enumerate(here.inputs):
         others = [single[number]]
         if number >= at.PLAIN:
-            others += execute_exactly(module, platform, at.nudged(avals, point))
+            others += execute_exactly(module, at.nudged(avals, point))
         for other in others:
             for k, (x, y) in enumerate(zip(here.results[number], other, strict=True)):
                 mask = here.looked_at[number][k]
@@ -118,7 +122,9 @@ def _mask_jumps(here: Expectation, avals, module: str, platform: str, single) ->
                 mask &= ~_differ(y, x, mask, rate, here.largest[k])
 
 
-def _largest(results, masks) -> list[float]:
+def _largest(
+    results: Sequence[Sequence[np.ndarray]], masks: Sequence[Sequence[np.ndarray]]
+) -> list[float]:
     return [
         max(_size(x, mask) for x, mask in zip(*each, strict=True))
         for each in zip(zip(*results, strict=True), zip(*masks, strict=True), strict=True)
@@ -137,15 +143,17 @@ def _allowed(right: np.ndarray, mask: np.ndarray, rate: float, largest: float) -
     return rate * _size(right, mask) + tolerance.ELSEWHERE * largest
 
 
-def _differ(x, right, mask, rate: float, largest: float) -> np.ndarray:
+def _differ(
+    x: np.ndarray, right: np.ndarray, mask: np.ndarray, rate: float, largest: float
+) -> np.ndarray:
     """Where an element is off by more than is allowed."""
     if right.dtype.kind != "f":
-        return _double(x) != _double(right)
+        return np.asarray(_double(x) != _double(right))
     with np.errstate(invalid="ignore"):
-        return ~(np.abs(_double(x) - right) <= _allowed(right, mask, rate, largest))
+        return np.asarray(~(np.abs(_double(x) - right) <= _allowed(right, mask, rate, largest)))
 
 
-def _off(x, right, mask, rate: float, largest: float) -> float:
+def _off(x: np.ndarray, right: np.ndarray, mask: np.ndarray, rate: float, largest: float) -> float:
     if not mask.any():
         return 0.0
     if right.dtype.kind != "f":
@@ -158,7 +166,7 @@ def _off(x, right, mask, rate: float, largest: float) -> float:
     return error / allowed if allowed else (np.inf if error else 0.0)
 
 
-def _shown(x: np.ndarray, right: np.ndarray, mask: np.ndarray) -> str:
+def _show(x: np.ndarray, right: np.ndarray, mask: np.ndarray) -> str:
     """The element that is off most."""
     mine, theirs = _double(x)[mask], _double(right)[mask]
     with np.errstate(invalid="ignore"):

@@ -69,7 +69,7 @@ class _Area(NamedTuple):
     place: str
 
 
-def taken(completion: str, wanted: Sequence[str]) -> list[Module]:
+def extract_modules(completion: str, wanted: Sequence[str]) -> list[Module]:
     """The module for each of the wanted sections; fewer where a completion has too few.
 
     Of several, the first under the section's heading, else the first whose name says the section
@@ -151,7 +151,8 @@ def _functions(text: str, area: _Area) -> Iterator[tuple[int, int, str]]:
     first = _FUNCTION.search(text, area.start, area.stop)
     if first is None:
         return
-    last, end = first, area.stop
+    last: re.Match[str] | None = first
+    end = area.stop
     while last:
         end = _function_end(text, last.end(), area.stop)
         last = _FUNCTION.search(text, end, area.stop)

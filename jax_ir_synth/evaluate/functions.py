@@ -4,7 +4,7 @@ import atexit
 import os
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate import extras, run
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     predictions: Mapping[int, str | Sequence[str]],
-    dataset: Iterable[Mapping],
+    dataset: Iterable[Mapping[str, Any]],
     task: str = "forward",
     k: int | Sequence[int] = (1,),
     num_proc: int = 1,
@@ -38,7 +38,14 @@ def evaluate(
       predictions: a row's id → its completion, or several.
       dataset: rows; a `datasets.Dataset` or `DatasetDict` too.
       make_judges: what judges, `pool.Judges` by default.
-      task, k, num_proc, split, missing, seconds, gigabytes, seed: see `options.Options`.
+      task: see `options.Options`, as for all that follow.
+      k: of pass@k; one number or several.
+      num_proc: helper processes.
+      split: the only one to be scored, None: all.
+      missing: what becomes of rows without a prediction.
+      seconds: what one completion may take, of wall and of CPU time.
+      gigabytes: of memory, likewise.
+      seed: of the bootstrap.
 
     Raises ValueError for arguments, predictions or rows that are wrong, before anything is judged.
     """
@@ -51,7 +58,7 @@ def evaluate(
     extras.need("scoring", extras.DISTANCES)
     ks = (k,) if isinstance(k, int) else tuple(k)
     number = parse_num_proc(num_proc)
-    options = Options(task, split, ks, missing, number, seconds, gigabytes, seed).checked()
+    options = Options(task, split, ks, missing, number, seconds, gigabytes, seed).check()
     with from_mapping(predictions) as given:
         return run.evaluate(of_rows(dataset), given, options, make_judges)
 
@@ -59,18 +66,21 @@ def evaluate(
 def compute(
     *,
     predictions: Sequence[str | Sequence[str]],
-    references: Sequence[Mapping],
+    references: Sequence[Mapping[str, Any]],
     task: str = "forward",
     k: int | Sequence[int] = (1,),
     num_proc: int = 1,
-    **options,
+    **options: Any,
 ) -> dict[str, float]:
     """The metric: like `evaluate.Metric.compute`, with no dependency on that package.
 
     Args:
       predictions: for each reference its completion, or several.
       references: rows. One that comes twice is one row, with the completions of both.
-      task, k, num_proc, options: as `evaluate` takes them.
+      task: as `evaluate` takes it.
+      k: as `evaluate` takes it.
+      num_proc: as `evaluate` takes it.
+      **options: further arguments of `evaluate`.
 
     Returns:
       `pass@1` and so on; the ends of their intervals, `pass@1_low` and `pass@1_high`; the share of
@@ -85,13 +95,15 @@ def compute(
             f"`predictions` (={len(predictions)} of them) must be as many as `references` "
             f"(={len(references)})"
         )
-    rows: dict[int, Mapping] = {}
+    rows: dict[int, Mapping[str, Any]] = {}
     by_id: dict[int, list[str]] = {}
     for completions, row in zip(predictions, references, strict=True):
         known = rows.setdefault(row["id"], row)
         if known["program_hash"] != row["program_hash"]:
             raise UsageError(f"`references` has two rows with the id {row['id']}")
-        several = completions if isinstance(completions, list | tuple) else [completions]
+        several: Sequence[Any] = (
+            completions if isinstance(completions, list | tuple) else [completions]
+        )
         by_id.setdefault(row["id"], []).extend(several)
     overall = evaluate(by_id, rows.values(), task, k, num_proc, **options).overall
     figures = overall.to_json()
@@ -105,7 +117,7 @@ def compute(
 
 def judge(
     completion: str,
-    row: Mapping,
+    row: Mapping[str, Any],
     task: str = "forward",
     seconds: float = SECONDS,
     gigabytes: float = GIGABYTES,
@@ -118,7 +130,7 @@ def judge(
 
 
 def judge_all(
-    completions: Iterable[tuple[str, Mapping]],
+    completions: Iterable[tuple[str, Mapping[str, Any]]],
     task: str = "forward",
     num_proc: int = 1,
     seconds: float = SECONDS,
@@ -132,7 +144,7 @@ def judge_all(
     from jax_ir_synth.evaluate.tasks import TASKS, reference
 
     extras.need("scoring", extras.DISTANCES)
-    Options(task).checked()
+    Options(task).check()
     questions = []
     for completion, row in completions:
         if not isinstance(completion, str):
@@ -157,24 +169,24 @@ def judge_all(
 class _Kept:
     """The helpers of this process that stay from one call to the next."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.lock = threading.Lock()
-        self._key, self._judges = None, None
+        self._key: tuple[int, int, float, float] | None = None
+        self._judges: Judges | None = None
 
     def judges(self, number: int, seconds: float, gigabytes: float) -> "Judges":
         from jax_ir_synth.evaluate.pool import Judges, Limits
 
         # A process that was forked has its parent's objects, but not its parent's helpers.
         key = (os.getpid(), number, seconds, gigabytes)
-        if key != self._key:
+        if self._judges is None or key != self._key:
             self.close()
-            judges = Judges(number, Limits(seconds, gigabytes))
-            self._judges = judges.__enter__()
+            self._judges = Judges(number, Limits(seconds, gigabytes)).__enter__()
             self._key = key
         return self._judges
 
     def close(self) -> None:
-        if self._judges is not None and self._key[0] == os.getpid():
+        if self._judges is not None and self._key is not None and self._key[0] == os.getpid():
             self._judges.__exit__(None, None, None)
         self._key, self._judges = None, None
 

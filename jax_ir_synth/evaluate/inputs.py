@@ -1,6 +1,7 @@
 """The five inputs that a completion is run on, from a row's ranges, edge values among them."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ _STEP = 1e-6
 PLAIN = 2
 
 
-def inputs(avals: Sequence[Mapping]) -> list[list[np.ndarray]]:
+def inputs(avals: Sequence[Mapping[str, Any]]) -> list[list[np.ndarray]]:
     """Five times an array for each argument, the same for a row every time.
 
     The first two, `PLAIN`, are random, in the two halves of each range. Then half of the elements,
@@ -28,7 +29,7 @@ def inputs(avals: Sequence[Mapping]) -> list[list[np.ndarray]]:
     first = random_inputs(avals, _SEED)
     second = [opposite(aval, x) for aval, x in zip(avals, first, strict=True)]
     edges = [
-        [_edged(aval, x, end, draws) for aval, x in zip(avals, drawn, strict=True)]
+        [_draw_edge(aval, x, end, draws) for aval, x in zip(avals, drawn, strict=True)]
         for number, end in enumerate((0.0, -np.inf, np.inf), start=1)
         for drawn in (random_inputs(avals, _SEED + number),)
         for draws in (np.random.Generator(np.random.Philox(key=[_SEED, number])),)
@@ -36,12 +37,14 @@ def inputs(avals: Sequence[Mapping]) -> list[list[np.ndarray]]:
     return [first, second, *edges]
 
 
-def more(avals: Sequence[Mapping], number: int) -> list[list[np.ndarray]]:
+def more(avals: Sequence[Mapping[str, Any]], number: int) -> list[list[np.ndarray]]:
     """So many random inputs, for programs that edges say nothing about."""
     return [random_inputs(wide(avals), _SEED + 10 + k) for k in range(number)]
 
 
-def nudged(avals: Sequence[Mapping], arrays: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
+def nudged(
+    avals: Sequence[Mapping[str, Any]], arrays: Sequence[np.ndarray]
+) -> list[list[np.ndarray]]:
     """Two inputs beside one, opposite each other, as float64 where they are floats."""
     draws = np.random.Generator(np.random.Philox(key=[_SEED, len(avals)]))
     moves = [
@@ -57,7 +60,9 @@ def nudged(avals: Sequence[Mapping], arrays: Sequence[np.ndarray]) -> list[list[
     ]
 
 
-def _edged(aval: Mapping, drawn: np.ndarray, end: float, draws: np.random.Generator) -> np.ndarray:
+def _draw_edge(
+    aval: Mapping[str, Any], drawn: np.ndarray, end: float, draws: np.random.Generator
+) -> np.ndarray:
     at_the_edge = draws.random(drawn.shape) < _AT_THE_EDGE
     # A number by itself is at the edge.
     return np.where(at_the_edge | (drawn.ndim == 0), nearest(aval, end), drawn)

@@ -45,7 +45,7 @@ class Journal:
         self.path = path
         self._head = json.dumps({"form": _FORM, "key": key}).encode() + b"\n"
 
-    def __enter__(self):
+    def __enter__(self) -> "Journal":
         try:
             self._file = open(self.path, "a+b")
         except OSError as error:
@@ -62,13 +62,13 @@ class Journal:
             raise
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if os.fstat(self._file.fileno()).st_size <= len(self._head):
             self.remove()
         # The lock goes with it.
         self._file.close()
 
-    def replayed(self, labels: Iterable[tuple[int, int]]) -> Iterator[Made]:
+    def replay(self, labels: Iterable[tuple[int, int]]) -> Iterator[Made]:
         """What was judged before, in order, as long as it is of these ids and samples.
 
         What follows, as a line that was not finished, is cut off; then `add` goes on.

@@ -8,12 +8,13 @@ import functools
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from jaxlib.mlir import ir
 
 from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.evaluate.expectation import Expectation, expectation
-from jax_ir_synth.evaluate.extraction import Module, taken
+from jax_ir_synth.evaluate.extraction import Module, extract_modules
 from jax_ir_synth.evaluate.judgement import LONGEST, PASS, Judgement
 from jax_ir_synth.evaluate.similarity import similarity
 from jax_ir_synth.evaluate.tasks import BACKWARD, TASKS, Reference, reference
@@ -26,7 +27,7 @@ from jax_ir_synth.schema.identity import canonicalize_module
 from jax_ir_synth.schema.ir_section import BACKENDS, clean_module
 from jax_ir_synth.verify import fallback_kernels
 from jax_ir_synth.verify.execution import execute, execute_exactly
-from jax_ir_synth.verify.promote import widened
+from jax_ir_synth.verify.promote import promote_half
 from jax_ir_synth.verify.signature import Signature, signature
 
 # Told as reached before the reference is run, whose failure is not the answer's.
@@ -46,7 +47,10 @@ class Failed(JaxIrSynthError, ValueError):
 
 @gc_paused.paused()
 def judge(
-    completion: str, row: Mapping, task: str, reached: Callable[[str], None] = lambda rung: None
+    completion: str,
+    row: Mapping[str, Any],
+    task: str,
+    reached: Callable[[str], None] = lambda rung: None,
 ) -> Judgement:
     """What becomes of a completion.
 
@@ -69,7 +73,7 @@ def judge(
             f"{TASKS[task].title} asks nothing of row {row['id']}: the texts are alike"
         )
     reached("no_code")
-    found = taken(completion, list(right.modules)) if len(completion) <= LONGEST else []
+    found = extract_modules(completion, list(right.modules)) if len(completion) <= LONGEST else []
     text = "\n\n".join(module.text for module in found) or completion[:LONGEST]
     meant = "\n\n".join(right.modules.values())
     make = functools.partial(
@@ -87,7 +91,7 @@ def judge(
     return make(rung=PASS, reason="", renamed=names.alike(right))
 
 
-def prepare(row: Mapping, task: str) -> None:
+def prepare(row: Mapping[str, Any], task: str) -> None:
     """Does, for several completions of a row that are judged next, what they have in common.
 
     Raises as `judge`.
@@ -100,10 +104,10 @@ def prepare(row: Mapping, task: str) -> None:
 _RATES = tolerance.FORWARD, tolerance.BACKWARD
 
 
-def _expectations(right: Reference, row: Mapping) -> dict[str, Expectation]:
+def _expectations(right: Reference, row: Mapping[str, Any]) -> dict[str, Expectation]:
     described = json.dumps(row["in_avals"])
     return {
-        section: expectation(module, right.platform, described, _RATES[section == BACKWARD])
+        section: expectation(module, described, _RATES[section == BACKWARD])
         for section, module in right.modules.items()
     }
 
@@ -111,7 +115,7 @@ def _expectations(right: Reference, row: Mapping) -> dict[str, Expectation]:
 class _Names:
     """The completion's modules as MLIR prints them."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.printed: list[str] = []
 
     def alike(self, right: Reference) -> bool:
@@ -125,7 +129,7 @@ def _climb(
     completion: str,
     found: Sequence[Module],
     right: Reference,
-    row: Mapping,
+    row: Mapping[str, Any],
     task: str,
     reached: Callable[[str], None],
     names: _Names,
@@ -138,7 +142,7 @@ def _climb(
         raise Failed("no_code", f"it holds {have}")
     reached("parse")
     for module in found:
-        names.printed.append(_printed(module.text))
+        names.printed.append(_print_module(module.text))
     reached("signature")
     if TASKS[task].translates:
         _check_translated(found, right, names)
@@ -151,7 +155,7 @@ def _climb(
         _run(text, section, right.platform, expected[section], reached)
 
 
-def _printed(text: str) -> str:
+def _print_module(text: str) -> str:
     """The module as MLIR prints it. Raises Failed."""
     try:
         check_text(text)
@@ -188,7 +192,7 @@ def _run(
     reached("execute")
     _check_calls(text, platform)
     try:
-        got = execute(text, platform, expected.inputs, lambda found: None, expected.largest).results
+        got = execute(text, expected.inputs, lambda found: None, expected.largest).results
     except ValueError as error:
         raise Failed("execute", f"{section}: {error}") from error
     reached("numeric")
@@ -196,7 +200,7 @@ def _run(
     if off > 1 and off <= tolerance.ROUGH:
         # The same in float64 tells rounding from an error.
         try:
-            exact = execute_exactly(widened(text), platform, expected.inputs)
+            exact = execute_exactly(promote_half(text), expected.inputs)
         except ValueError:
             exact = got
         if exact is not got and expected.off(exact, tolerance.EXACT)[0] <= 1:

@@ -35,7 +35,7 @@ class Options(NamedTuple):
     gigabytes: float = GIGABYTES
     seed: int = 0
 
-    def checked(self) -> "Options":
+    def check(self) -> "Options":
         """Itself. Raises ValueError, a line that names the value given and what is allowed."""
         for name, value, allowed in (
             ("task", self.task, tuple(TASKS)),

@@ -1,6 +1,7 @@
 """The report as a picture: the ladder and pass@k by category (matplotlib, the extra `evaluate`)."""
 
 from pathlib import Path
+from typing import Any
 
 from jax_ir_synth.evaluate.judgement import RUNGS
 from jax_ir_synth.evaluate.report import Figures, Report
@@ -38,7 +39,7 @@ def draw(report: Report, path: Path, format: str) -> None:
         figure.savefig(path, format=format, transparent=True, metadata=undated, dpi=150)
 
 
-def _ladder(axes, parts: dict[str, Figures]) -> None:
+def _ladder(axes: Any, parts: dict[str, Figures]) -> None:
     reached = [0.0] * len(parts)
     for rung, colour in _RUNG_COLOURS.items():
         shares = [figures.ladder[rung] for figures in parts.values()]
@@ -48,7 +49,7 @@ def _ladder(axes, parts: dict[str, Figures]) -> None:
     _style(axes, "share of completions, by the first rung they fail at")
 
 
-def _pass_at(axes, parts: dict[str, Figures]) -> None:
+def _pass_at(axes: Any, parts: dict[str, Figures]) -> None:
     found = next(iter(parts.values())).pass_at
     for number, k in enumerate(found):
         # Beside each other, in the order of k.
@@ -68,7 +69,7 @@ def _pass_at(axes, parts: dict[str, Figures]) -> None:
     _style(axes, "pass@k with 95 % intervals over rows")
 
 
-def _style(axes, title: str) -> None:
+def _style(axes: Any, title: str) -> None:
     axes.set_xlim(-0.02, 1.02)
     axes.set_xlabel(title, color=_INK)
     axes.tick_params(colors=_INK)

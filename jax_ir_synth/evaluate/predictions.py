@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from jax_ir_synth.errors import UsageError
 
@@ -32,7 +32,7 @@ class _Place(NamedTuple):
 
     line: int
     start: int
-    count: int
+    completions: int
 
 
 class Predictions:
@@ -71,13 +71,13 @@ class Predictions:
             raise PredictionsError([f"{name} holds no predictions: a line must be {_RIGHT}"])
         self.digest = digest.hexdigest()
         self.counts = {
-            id: sum(place.count for place in places) for id, places in self._places.items()
+            id: sum(place.completions for place in places) for id, places in self._places.items()
         }
 
-    def __enter__(self):
+    def __enter__(self) -> "Predictions":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
     def completions(self, id: int) -> Iterator[str]:
@@ -109,13 +109,13 @@ def open_predictions(path: Path) -> Predictions:
     if suffix == ".jsonl":
         return _closed_on_error(str(path), open(path, "rb"), "line")
     records = _json(path) if suffix == ".json" else _parquet(path)
-    return _closed_on_error(str(path), _spooled(records), "row")
+    return _closed_on_error(str(path), _spool(records), "row")
 
 
 def from_mapping(predictions: Mapping[int, str | Sequence[str]]) -> Predictions:
     """The same of a mapping from ids to a completion or several. Raises PredictionsError."""
 
-    def records():
+    def records() -> Iterator[dict[str, Any]]:
         for id, completions in predictions.items():
             # An array's integer is one too, but not to JSON.
             id = int(id) if hasattr(id, "__index__") and not isinstance(id, bool) else id
@@ -124,7 +124,7 @@ def from_mapping(predictions: Mapping[int, str | Sequence[str]]) -> Predictions:
             else:
                 yield {"id": id, "completion": completions}
 
-    return _closed_on_error("the predictions", _spooled(records()), "entry")
+    return _closed_on_error("the predictions", _spool(records()), "entry")
 
 
 def _closed_on_error(name: str, file: IO[bytes], noun: str) -> Predictions:
@@ -184,14 +184,15 @@ def _read(line: bytes) -> tuple[int, list[str]]:
     return id, completions
 
 
-def _short(value) -> str:
+def _short(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= 40 else f"{text[:40]}…"
 
 
-def _spooled(records: Iterable) -> IO[bytes]:
+def _spool(records: Iterable[Any]) -> IO[bytes]:
     """The records as lines of a file without a name, that is gone once it is closed."""
-    file = tempfile.TemporaryFile()
+    # Open for as long as the predictions are read.
+    file = tempfile.TemporaryFile()  # noqa: SIM115
     try:
         for record in records:
             # What JSON has no word for is no text either, and must not become one.
@@ -204,7 +205,7 @@ def _spooled(records: Iterable) -> IO[bytes]:
     return file
 
 
-def _json(path: Path) -> list:
+def _json(path: Path) -> list[Any]:
     try:
         records = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
@@ -214,7 +215,7 @@ def _json(path: Path) -> list:
     return records
 
 
-def _parquet(path: Path) -> Iterator[dict]:
+def _parquet(path: Path) -> Iterator[dict[str, Any]]:
     import pyarrow
     from pyarrow.parquet import ParquetFile
 

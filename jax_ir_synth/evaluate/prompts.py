@@ -8,7 +8,7 @@ import bisect
 import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate.tasks import BACKWARD, FORWARD, TASKS, Reference, Task, reference
@@ -44,7 +44,7 @@ _SECTIONS = {FORWARD: "The function's module", BACKWARD: "The gradient's module"
 
 
 # Of rows, or of several splits' rows by name, as a DatasetDict has them.
-Rows = Iterable[Mapping] | Mapping[str, Iterable[Mapping]]
+Rows = Iterable[Mapping[str, Any]] | Mapping[str, Iterable[Mapping[str, Any]]]
 
 
 class Shots(NamedTuple):
@@ -55,10 +55,10 @@ class Shots(NamedTuple):
       number: how many are shown.
     """
 
-    rows: tuple[Mapping, ...]
+    rows: tuple[Mapping[str, Any], ...]
     number: int
 
-    def but(self, row: Mapping) -> tuple[Mapping, ...]:
+    def but(self, row: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
         """Those to show with a row: the first ones, the row itself left out."""
         others = (shot for shot in self.rows if shot["program_hash"] != row["program_hash"])
         return tuple(others)[: self.number]
@@ -92,7 +92,7 @@ def draw_shots(
     if isinstance(rows, Mapping):
         rows = itertools.chain.from_iterable(rows.values())
     # Of each category, those that a shuffling puts first: no more than could be shown.
-    first: dict[str, list[tuple[str, int, Mapping]]] = {}
+    first: dict[str, list[tuple[str, int, Mapping[str, Any]]]] = {}
     for row in rows:
         if split_of(row["skeleton_hash"]) != _TRAIN or reference(row, asked) is None:
             continue
@@ -118,7 +118,7 @@ def draw_shots(
 
 
 def messages(
-    row: Mapping, task: str, shots: Shots | Sequence[Mapping] = NO_SHOTS
+    row: Mapping[str, Any], task: str, shots: Shots | Sequence[Mapping[str, Any]] = NO_SHOTS
 ) -> list[dict[str, str]]:
     """The chat that asks for a row's answer: `role` (system, user, assistant) and `content`.
 
@@ -138,7 +138,9 @@ def messages(
     return [{"role": role, "content": content} for role, content in chat]
 
 
-def completion_prompt(row: Mapping, task: str, shots: Shots | Sequence[Mapping] = NO_SHOTS) -> str:
+def completion_prompt(
+    row: Mapping[str, Any], task: str, shots: Shots | Sequence[Mapping[str, Any]] = NO_SHOTS
+) -> str:
     """The text that a base model continues with `completion_target`, and then with `STOP`.
 
     Takes and raises what `messages` does.
@@ -151,7 +153,7 @@ def completion_prompt(row: Mapping, task: str, shots: Shots | Sequence[Mapping] 
     return "\n\n".join(parts)
 
 
-def completion_target(row: Mapping, task: str) -> str:
+def completion_target(row: Mapping[str, Any], task: str) -> str:
     """The right answer as a model should write it, ended by a newline.
 
     Raises ValueError for a row that the task has nothing to ask of.
@@ -159,7 +161,7 @@ def completion_target(row: Mapping, task: str) -> str:
     return fenced("mlir", "\n\n".join(_reference(row, _task(task)).modules.values())) + "\n"
 
 
-def given(row: Mapping, task: str) -> str:
+def given(row: Mapping[str, Any], task: str) -> str:
     """What a model is given of a row, without a word around it: its Python, or its modules.
 
     Raises ValueError for a row that the task has nothing to ask of.
@@ -174,7 +176,7 @@ def instruction(task: str) -> str:
     return f"{_COMMON}\n\n{_INSTRUCTIONS[_task(task).name]}"
 
 
-def _shots(given: Shots | Sequence[Mapping]) -> Shots:
+def _shots(given: Shots | Sequence[Mapping[str, Any]]) -> Shots:
     if isinstance(given, Shots):
         return given
     for row in given:
@@ -183,15 +185,15 @@ def _shots(given: Shots | Sequence[Mapping]) -> Shots:
     return Shots(tuple(given), len(given))
 
 
-def _plain(row: Mapping, task: Task) -> str:
+def _plain(row: Mapping[str, Any], task: Task) -> str:
     return f"### Question\n\n{_question(row, task)}\n\n### Answer\n\n"
 
 
-def _question(row: Mapping, task: Task) -> str:
+def _question(row: Mapping[str, Any], task: Task) -> str:
     return "\n\n".join(_told(row, task))
 
 
-def _told(row: Mapping, task: Task) -> Iterator[str]:
+def _told(row: Mapping[str, Any], task: Task) -> Iterator[str]:
     shown = _reference(row, task).shown
     if not task.shown:
         yield fenced("python", row["python"])
@@ -208,7 +210,7 @@ def _told(row: Mapping, task: Task) -> Iterator[str]:
         yield f"Gradient by the arguments, counted from 0: {', '.join(names)}"
 
 
-def _reference(row: Mapping, task: Task) -> Reference:
+def _reference(row: Mapping[str, Any], task: Task) -> Reference:
     right = reference(row, task)
     if right is None:
         raise UsageError(f"row {row['id']} has nothing to ask for the task {task.name!r}")
@@ -225,5 +227,5 @@ def _shuffled(seed: int, name: str) -> str:
     return hashlib.sha256(f"{seed}\0{name}".encode()).hexdigest()
 
 
-def _place(entry: tuple[str, int, Mapping]) -> tuple[str, int]:
+def _place(entry: tuple[str, int, Mapping[str, Any]]) -> tuple[str, int]:
     return entry[:2]

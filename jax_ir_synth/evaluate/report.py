@@ -88,7 +88,7 @@ class Report:
 
     def __getitem__(self, name: str) -> float:
         """`report["pass@1"]`, and any other number of all rows that `to_json` has."""
-        return self.overall.to_json()[name]
+        return float(self.overall.to_json()[name])
 
     def to_json(self) -> dict[str, Any]:
         """As plain values, fit for JSON.

@@ -4,15 +4,15 @@ import contextlib
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jax_ir_synth import __version__
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate import estimates
-from jax_ir_synth.evaluate.dataset import Dataset
+from jax_ir_synth.evaluate.dataset import Dataset, Item
 from jax_ir_synth.evaluate.journal import Journal, Made
 from jax_ir_synth.evaluate.options import Options
 from jax_ir_synth.evaluate.predictions import Predictions, PredictionsError
@@ -33,7 +33,7 @@ MakeJudges = Callable[[int, "Limits"], "Judges"]
 # Does what is left to do in the end.
 Finish = Callable[[Report, Iterator[Made]], None]
 # Shows how far a run is: gives back what it is given, of that many.
-Progress = Callable[[Iterable, int, str], Iterable]
+Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
 
 class NotStarted(UsageError, RuntimeError):
@@ -49,9 +49,12 @@ def evaluate(
     beside: Path | None = None,
     finish: Finish = lambda report, made: None,
 ) -> Report:
-    """Scores predictions.
+    """Score predictions.
 
     Args:
+      dataset: what they are about.
+      predictions: the completions by id.
+      options: how to score them.
       make_judges: what judges, `pool.Judges` by default.
       progress: shows how far it is.
       beside: judgements are kept in a journal beside this file while it runs, so that the same run,
@@ -69,11 +72,12 @@ def evaluate(
     with contextlib.ExitStack() as stack:
         items = dataset.items(wanted(predictions, task, options.split, options.missing))
         # What makes rows anew ends here, also if one is wrong.
-        shown = stack.enter_context(contextlib.closing(items))
+        stack.enter_context(contextlib.closing(items))
+        looked_at: Iterable[Item] = items
         if dataset.made:
-            shown = progress(shown, dataset.count, "rows")
+            looked_at = progress(items, dataset.count, "rows")
         selection = stack.enter_context(
-            select(dataset, shown, predictions, task, options.split, options.missing)
+            select(dataset, looked_at, predictions, task, options.split, options.missing)
         )
         _check_k(selection, predictions, options.k)
         setting = _setting(dataset, selection, options)
@@ -82,17 +86,17 @@ def evaluate(
             key = _key(predictions, setting)
             path = beside.with_name(f".{beside.name}.{key[:16]}.journal")
             journal = stack.enter_context(Journal(path, key))
-        made = _judged(selection, predictions, options, make_judges, journal)
+        made = _judge_all(selection, predictions, options, make_judges, journal)
         stack.enter_context(contextlib.closing(made))
         shown = progress(made, selection.completions, "completions")
-        report = _summed(selection, shown, options).report(setting)
-        finish(report, iter(()) if journal is None else journal.replayed(selection.labels()))
+        report = _sum_up(selection, shown, options).report(setting)
+        finish(report, iter(()) if journal is None else journal.replay(selection.labels()))
         if journal is not None:
             journal.remove()
     return report
 
 
-def _summed(selection: Selection, made: Iterable[Made], options: Options) -> Tally:
+def _sum_up(selection: Selection, made: Iterable[Made], options: Options) -> Tally:
     tally = Tally(options.k, options.seed)
     judgements = (each.judgement for each in made)
     for asked in selection.asked:
@@ -102,17 +106,17 @@ def _summed(selection: Selection, made: Iterable[Made], options: Options) -> Tal
     return tally
 
 
-def _judged(
+def _judge_all(
     selection: Selection,
     predictions: Predictions,
     options: Options,
     make_judges: MakeJudges | None,
     journal: Journal | None,
-) -> Iterator[Made]:
+) -> Generator[Made]:
     """Each judgement, in order: those in the journal, then those that are missing."""
     done = 0
     if journal is not None:
-        for made in journal.replayed(selection.labels()):
+        for made in journal.replay(selection.labels()):
             done += 1
             yield made
     if done == selection.completions:
@@ -120,14 +124,14 @@ def _judged(
     # Late: they load the judge.
     from jax_ir_synth.evaluate.pool import Judges, Limits, Question
 
-    def jobs():
+    def jobs() -> Iterator[tuple[tuple[int, int], Question]]:
         number = 0
         for asked, row in selection.rows():
             if number + asked.completions <= done:
                 number += asked.completions
                 continue
             for sample, completion in enumerate(predictions.completions(asked.id)):
-                if number >= done:
+                if number >= done and row is not None:
                     yield (asked.id, sample), Question(completion, row, options.task)
                 number += 1
 

@@ -5,9 +5,9 @@ import json
 import pickle
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from jax_ir_synth.evaluate.dataset import Dataset, Item
+from jax_ir_synth.evaluate.dataset import Dataset, Item, Wanted
 from jax_ir_synth.evaluate.options import FAIL, LEAVE_OUT
 from jax_ir_synth.evaluate.predictions import Predictions, PredictionsError
 from jax_ir_synth.evaluate.tasks import Reference, Task, reference
@@ -58,20 +58,22 @@ class Selection:
         rows, whatever container they came from.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.asked: list[Asked] = []
         self.counts = Counts(0, 0, 0, 0)
         self._digest = hashlib.sha256()
-        self._spool = tempfile.TemporaryFile()
+        # `__exit__` closes it.
+        self._spool = tempfile.TemporaryFile()  # noqa: SIM115
 
-    def __enter__(self):
+    def __enter__(self) -> "Selection":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._spool.close()
 
     @property
     def digest(self) -> str:
+        """See the class."""
         return self._digest.hexdigest()
 
     @property
@@ -83,14 +85,13 @@ class Selection:
         """Of each completion, its row's id and its own number from 0."""
         return ((asked.id, sample) for asked in self.asked for sample in range(asked.completions))
 
-    def rows(self) -> Iterator[tuple[Asked, Mapping | None]]:
+    def rows(self) -> Iterator[tuple[Asked, Mapping[str, Any] | None]]:
         """What is scored, with its row: None where there is no completion to judge it by."""
         self._spool.seek(0)
         for asked in self.asked:
             yield asked, pickle.load(self._spool) if asked.completions else None
 
-    def _add(self, item: Item, right: Reference, completions: int) -> None:
-        row = item.row
+    def _add(self, item: Item, row: Mapping[str, Any], right: Reference, completions: int) -> None:
         lines = sum(bool(line.strip()) for line in row["python"].splitlines())
         category = row["type"].removeprefix("generate_")
         self.asked.append(Asked(item.id, category, item.split, lines, completions))
@@ -135,7 +136,7 @@ def select(
     return selection
 
 
-def wanted(predictions: Predictions, task: Task, split: str | None, missing: str):
+def wanted(predictions: Predictions, task: Task, split: str | None, missing: str) -> Wanted:
     """Which rows `select` must see whole, see `dataset.Wanted`."""
 
     def answer(id: int, here: str) -> bool:
@@ -147,7 +148,15 @@ def wanted(predictions: Predictions, task: Task, split: str | None, missing: str
     return answer
 
 
-def _fill(selection, dataset, items, predictions, task, split, missing) -> None:
+def _fill(
+    selection: Selection,
+    dataset: Dataset,
+    items: Iterable[Item],
+    predictions: Predictions,
+    task: Task,
+    split: str | None,
+    missing: str,
+) -> None:
     ids: dict[int, str] = {}
     rows = left = nothing = 0
     for item in items:
@@ -159,30 +168,36 @@ def _fill(selection, dataset, items, predictions, task, split, missing) -> None:
         rows += 1
         right = None
         if item.row is not None:
-            right = _right(item, task)
+            right = _right(item.where, item.row, task)
             if right is None:
                 nothing += 1
                 continue
         completions = predictions.counts.get(item.id, 0)
         left += not completions
-        if completions or missing == FAIL:
-            selection._add(item, right, completions)
+        # A row that isn't wanted is neither there nor scored.
+        if item.row is not None and right is not None and (completions or missing == FAIL):
+            selection._add(item, item.row, right, completions)
     selection.counts = Counts(rows, len(selection.asked), left, nothing)
     _check(selection, dataset, ids, predictions, split)
 
 
-def _right(item: Item, task: Task) -> Reference | None:
-    row = item.row
+def _right(where: str, row: Mapping[str, Any], task: Task) -> Reference | None:
     for name in ("python", "type"):
         if not isinstance(row[name], str):
-            raise DatasetError(f"{item.where} has a {name} (={row[name]!r}) that must be a string")
+            raise DatasetError(f"{where} has a {name} (={row[name]!r}) that must be a string")
     try:
         return reference(row, task)
     except (TypeError, ValueError) as error:
-        raise DatasetError(f"{item.where}: {error}") from error
+        raise DatasetError(f"{where}: {error}") from error
 
 
-def _check(selection, dataset, ids, predictions, split) -> None:
+def _check(
+    selection: Selection,
+    dataset: Dataset,
+    ids: Mapping[int, str],
+    predictions: Predictions,
+    split: str | None,
+) -> None:
     unknown = [id for id in predictions.counts if id not in ids]
     if unknown:
         have = f"{min(ids)} to {max(ids)}" if ids else "none"

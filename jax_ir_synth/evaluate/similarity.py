@@ -4,11 +4,12 @@ It is rapidfuzz's; whoever comes here has asked `extras.need` for it.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 
 def similarity(text: str, reference: str) -> float:
     """1 less the Levenshtein distance in characters over the longer text's length, 0 to 1."""
-    return _levenshtein().normalized_similarity(text, reference)
+    return float(_levenshtein().normalized_similarity(text, reference))
 
 
 def nearest(text: str, candidates: Sequence[str]) -> int:
@@ -23,7 +24,7 @@ def nearest(text: str, candidates: Sequence[str]) -> int:
     return best
 
 
-def _levenshtein():
+def _levenshtein() -> Any:
     # Late: not every task of this package needs it.
     from rapidfuzz.distance import Levenshtein
 

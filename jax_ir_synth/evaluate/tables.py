@@ -1,7 +1,7 @@
 """The report as tables for people."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from rich.console import Console
 from rich.table import Table
@@ -30,7 +30,9 @@ def show(report: Report, console: Console | None = None) -> None:
         console.print(line, soft_wrap=True)
 
 
-def _table(report: Report, title: str, columns: Iterable[str], cells) -> Table:
+def _table(
+    report: Report, title: str, columns: Iterable[str], cells: Callable[[Figures], Iterable[str]]
+) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("")
     for column in columns:

@@ -68,8 +68,8 @@ class Tally:
         )
 
     def _figures(self, chosen: np.ndarray, means: np.ndarray, pass_at: np.ndarray) -> Figures:
-        *ladder, exact, renamed, similarity = map(estimates.mean, means.T)
-        ladder = dict(zip(RUNGS, ladder, strict=True))
+        *shares, exact, renamed, similarity = map(estimates.mean, means.T)
+        ladder = dict(zip(RUNGS, shares, strict=True))
         found = dict(zip(self._k, map(estimates.mean, pass_at.T), strict=True))
         if 1 in found:
             # The same number, told twice; the estimator's 1 - (1 - c/n) may end in another digit.

@@ -1,7 +1,7 @@
 """The four tasks: what a model is given of a row, and which modules it is to write."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from jax_ir_synth.schema.ir_section import IrSection
@@ -56,7 +56,7 @@ class Reference(NamedTuple):
     modules: dict[str, str]
 
 
-def reference(row: Mapping, task: Task) -> Reference | None:
+def reference(row: Mapping[str, Any], task: Task) -> Reference | None:
     """The right answer to a row; None where the task has nothing to ask of it.
 
     CPU → CUDA asks only where the two texts differ: elsewhere the input would be the answer. The

@@ -56,7 +56,7 @@ class Defect(NamedTuple):
         """All that is known, as an error's message has it."""
         return f"{self.what}: {self.error}" + (f"\n{self.source}" if self.source else "")
 
-    def described(self) -> dict:
+    def described(self) -> dict[str, Any]:
         """All that is known, for a JSON file."""
         return self._asdict()
 
@@ -74,7 +74,7 @@ Tell = Callable[[Defect], None]
 
 
 def log(defect: Defect) -> None:
-    """Tell the log `jax_ir_synth` all that is known of a defect; without handlers that is stderr."""
+    """Log a defect in full to `jax_ir_synth`, which is stderr if the log has no handlers."""
     values = "".join(f"\n{name}: {value}" for name, value in (defect.values or {}).items())
     rest = defect.error.split("\n", 1)[1:]
     LOGGER.warning("%s", "\n".join([defect.line, *rest, defect.source]).rstrip() + values)

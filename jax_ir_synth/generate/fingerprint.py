@@ -85,7 +85,7 @@ def check_sources_unchanged() -> None:
 
 def versions(request: Request) -> dict[str, str]:
     """The installed version of each package that decides the bytes of a request's rows."""
-    names = VERSIONED
+    names: tuple[str, ...] = VERSIONED
     if "cpu" in request.platforms and "asm" in choices.unpack_names(request.dialect):
         names += (DISASSEMBLER,)
     return {name: version(name) for name in names}

@@ -1,7 +1,8 @@
 """Which candidate program each row is: distinct ones only, each in its split. No jax, no datasets.
 
-A category's candidates 0, 1, 2, ... are drawn in turn; one that repeats a standing program, or
-whose skeleton stands often enough already, or that can't be drawn (see `defects`), is dropped. So a category's k-th row depends on the
+A category's candidates 0, 1, 2, ... are drawn in turn. A candidate is dropped if it repeats a
+planned program, if its skeleton is planned often enough already, or if it can't be drawn (see
+`defects`). So a category's k-th row depends on the
 seed and the category alone: a larger count extends a smaller one, and a category's own config
 holds the very rows that `all` holds.
 """
@@ -45,7 +46,8 @@ class Place(NamedTuple):
 
     id: int
     category: str
-    index: int
+    # A tuple has a method of this name, which a place has no use for.
+    index: int  # type: ignore[assignment]
 
 
 class PlannedRow(NamedTuple):
@@ -58,7 +60,7 @@ class PlannedRow(NamedTuple):
 
 
 @isolated
-def drawn(category: str, seed: int, candidate: int) -> Drawn | Defect:
+def draw_candidate(category: str, seed: int, candidate: int) -> Drawn | Defect:
     """Draws a candidate, and keeps the first 16 hex digits of its hashes.
 
     Two hashes that agree in 64 bits only cost a candidate, and so does one that can't be drawn.
@@ -108,10 +110,11 @@ class CategoryPlan:
         """How many candidates were looked at so far."""
         return self._next
 
-    def extend(self, length: int, draw: Draw = drawn) -> None:
+    def extend(self, length: int, draw: Draw = draw_candidate) -> None:
         """Draw until `length` rows stand. Raises GrammarExhausted when nothing new turns up.
 
         Args:
+          length: how many rows to plan, in all.
           draw: gives the candidates, whose numbers go up by one. What it raises ends this, which
             may be called again then: nothing is lost.
         """
@@ -142,10 +145,10 @@ class CategoryPlan:
         return program in self._programs or self._skeletons[skeleton] >= MAX_PER_SKELETON
 
     def defects(self, index: int) -> list[Defect]:
-        """The candidates that could not be drawn, of those between row `index` and the one before."""
+        """The candidates that can't be drawn between row `index` and the row before it."""
         return self._defects.get(index, [])
 
-    def row(self, index: int, draw: Draw = drawn) -> tuple[int, str]:
+    def row(self, index: int, draw: Draw = draw_candidate) -> tuple[int, str]:
         """Candidate and split of the category's row number `index`; `draw` as for `extend`."""
         self.extend(index + 1, draw)
         return self._candidates[index], SPLITS[self._splits[index]]
@@ -175,13 +178,16 @@ def plan_rows(
     request: Request,
     start: int = 0,
     stop: int | None = None,
-    draw: Draw = drawn,
+    draw: Draw = draw_candidate,
     tell: Tell = defects.log,
 ) -> Iterator[PlannedRow]:
     """Rows number `start` to `stop` (see `places`), planned as they are taken.
 
     Args:
-      draw: gives the candidates that aren't known yet: `drawn`, or where others draw them.
+      request: what was asked for.
+      start: the first row's number.
+      stop: the number after the last row's; None for all rows.
+      draw: gives the candidates that aren't known yet: `draw_candidate`, or where others draw them.
       tell: is told of each candidate on the way that can't be drawn.
 
     Raises RowError for the first such, where the request is strict.

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jax_ir_synth import kernels
 from jax_ir_synth.generate import defects
@@ -16,6 +16,11 @@ from jax_ir_synth.runtime.isolation import isolated
 from jax_ir_synth.schema.verification import OF_STABLEHLO, UNVERIFIED
 from jax_ir_synth.verify import prove
 
+if TYPE_CHECKING:
+    from jax_ir_synth.generate.workers import Workers
+    from jax_ir_synth.kernels.builder.values import KernelSource
+    from jax_ir_synth.lowering.lower import LoweredKernel
+
 # The platform for which each IR column is lowered.
 _PLATFORMS = {"cpp": "cpu", "cuda": "cuda"}
 
@@ -23,12 +28,12 @@ _PLATFORMS = {"cpp": "cpu", "cuda": "cuda"}
 class Program(NamedTuple):
     """What a row is made of: its source, and the hash by which it is in its split."""
 
-    source: "kernels.KernelSource"
+    source: "KernelSource"
     skeleton_hash: str
 
 
 @isolated
-def program_of(category: str, seed: int, candidate: int) -> Program:
+def draw_program(category: str, seed: int, candidate: int) -> Program:
     """A candidate's program; free where it is what was drawn last, as a plan has done."""
     spec = kernels.draw(category, seed, candidate)
     return Program(kernels.write(spec), spec.skeleton_hash)
@@ -36,13 +41,15 @@ def program_of(category: str, seed: int, candidate: int) -> Program:
 
 @isolated
 @gc_paused.paused()
-def make_row(request: Request, planned: PlannedRow, program: Program | None = None) -> dict:
+def make_row(
+    request: Request, planned: PlannedRow, program: Program | None = None
+) -> dict[str, Any]:
     """The row for one entry of the plan, as a dict in column order (see `columns.SCHEMA`).
 
     Args:
       request: what was asked for.
       planned: the entry.
-      program: what `program_of` gives for them, if it is at hand.
+      program: what `draw_program` gives for them, if it is at hand.
 
     IR columns of devices that were not asked for are None.
 
@@ -59,7 +66,7 @@ def make_row(request: Request, planned: PlannedRow, program: Program | None = No
     text = ""
     try:
         if program is None:
-            program = program_of(planned.category, request.seed, planned.candidate)
+            program = draw_program(planned.category, request.seed, planned.candidate)
         source, skeleton_hash = program
         text = source.python
         lowered = lower_source(
@@ -82,7 +89,7 @@ def make_row(request: Request, planned: PlannedRow, program: Program | None = No
 
 def make_or_leave_out(
     request: Request, planned: PlannedRow, program: Program | None = None
-) -> dict | Defect:
+) -> dict[str, Any] | Defect:
     """What `make_row` gives, or why there is no such row.
 
     Raises RowError where the reason is this machine and not the row.
@@ -91,6 +98,8 @@ def make_or_leave_out(
         return make_row(request, planned, program)
     except RowError as error:
         if defects.is_of_the_machine(error.__cause__):
+            raise
+        if error.defect is None:
             raise
         return error.defect
 
@@ -107,7 +116,7 @@ def _defect(request: Request, planned: PlannedRow, error: Exception, source: str
     )
 
 
-def _proven(request: Request, row: dict, lowered) -> str:
+def _proven(request: Request, row: dict[str, Any], lowered: "LoweredKernel") -> str:
     """What proves the row: its own StableHLO; where it has none, that which it was made of."""
     if "stablehlo" in choices.unpack_names(request.dialect):
         return prove(row)
@@ -115,7 +124,12 @@ def _proven(request: Request, row: dict, lowered) -> str:
     return OF_STABLEHLO + prove({**row, **stablehlo})
 
 
-def _row(planned: PlannedRow, skeleton_hash: str, source, lowered) -> dict:
+def _row(
+    planned: PlannedRow,
+    skeleton_hash: str,
+    source: "KernelSource",
+    lowered: "LoweredKernel",
+) -> dict[str, Any]:
     return {
         "id": planned.id,
         "kernel_name": source.name,
@@ -132,20 +146,26 @@ def _row(planned: PlannedRow, skeleton_hash: str, source, lowered) -> dict:
 
 
 def rows(
-    request: Request, planned: Iterable[PlannedRow], workers=None, tell: Tell = defects.log
-) -> Iterator[dict]:
+    request: Request,
+    planned: Iterable[PlannedRow],
+    workers: "Workers | None" = None,
+    tell: Tell = defects.log,
+) -> Iterator[dict[str, Any]]:
     """The rows of `planned`, in its order, but for those that can't be made or proven.
 
     Args:
+      request: what was asked for.
+      planned: the entries of its plan.
       workers: makes them (`workers.Workers`), where given.
       tell: is told of each row that is left out.
 
     Raises RowError for the first such, where the request is strict.
     """
+    made: Iterator[dict[str, Any] | Defect]
     if workers is None:
         made = (make_or_leave_out(request, row) for row in planned)
     else:
-        made = workers.made(request, planned)
+        made = workers.make_rows(request, planned)
     for row in made:
         if isinstance(row, Defect):
             defects.handle(row, request.strict, tell)

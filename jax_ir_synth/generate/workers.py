@@ -1,26 +1,24 @@
-"""Worker processes that make rows, in order, each a helper (see `helper`) of this file alone."""
+"""Worker processes that make rows, in order, and draw the candidates that a plan will ask for."""
 
-import collections
 import concurrent.futures
 import contextlib
+import functools
 import gc
 import importlib
 import itertools
-import queue
-import threading
 import traceback
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.generate import defects
 from jax_ir_synth.generate.defects import Defect, RowError
 from jax_ir_synth.generate.fingerprint import check_sources_unchanged
-from jax_ir_synth.generate.plan import Drawn, PlannedRow, drawn
-from jax_ir_synth.generate.rows import Program, make_or_leave_out, program_of
+from jax_ir_synth.generate.plan import Drawn, PlannedRow, draw_candidate
+from jax_ir_synth.generate.rows import Program, draw_program, make_or_leave_out
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.runtime.helper import Helper, HelperDied, answer_questions
-from jax_ir_synth.verify import xla
+from jax_ir_synth.runtime.pool import Pool
 
 # Rows in one message: enough to hide the pipe's delay, few enough to keep all workers busy.
 ROWS_A_JOB = 8
@@ -30,25 +28,38 @@ _QUEUED = 2
 # Candidates that are drawn at once.
 _CANDIDATES_A_JOB = 4
 
-# A worker draws a program itself where it isn't at hand.
-_Job = list[tuple[PlannedRow, Program | None]]
+
+class _Row(NamedTuple):
+    """A question: the row to make, and its program, which a worker draws where it isn't at hand."""
+
+    request: Request
+    planned: PlannedRow
+    program: Program | None
 
 
-class _Candidates(NamedTuple):
-    """A question: candidates to draw. The answer has each one's hashes and program."""
+class _Candidate(NamedTuple):
+    """A question: the candidate to draw. The answer has its hashes and its program."""
 
     category: str
     seed: int
-    first: int
-    stop: int
+    number: int
 
-    @property
-    def numbers(self) -> range:
-        return range(self.first, self.stop)
 
-    def singly(self) -> Iterator["_Candidates"]:
-        """The same, each asked for alone."""
-        return (self._replace(first=number, stop=number + 1) for number in self.numbers)
+class _Found(NamedTuple):
+    """An answer: what became of a candidate, and its program where it was drawn."""
+
+    candidate: Drawn | Defect
+    program: Program | None
+
+
+class _Failure(NamedTuple):
+    """An answer: the error that ends the run, and its traceback, as text."""
+
+    message: str
+    trace: str
+
+
+_Answer = dict[str, Any] | Defect | _Found | _Failure
 
 
 class WorkerTraceback(JaxIrSynthError):
@@ -56,7 +67,7 @@ class WorkerTraceback(JaxIrSynthError):
 
 
 class Workers:
-    """A context manager that holds worker processes; `made` hands them work.
+    """A context manager that holds worker processes; `make_rows` hands them work.
 
     One that dies is replaced, and what it was at is asked again, one row at a time: a row whose
     process crashes twice is left out, any other death comes from outside and is an error then.
@@ -70,50 +81,25 @@ class Workers:
         self._number = min(number, -(-count // ROWS_A_JOB))
         # Of each category: how many batches are drawn ahead, and how many rows there are.
         self._ahead, self._needed = 0, 0
-        self._batches: dict[tuple[str, int], dict[int, concurrent.futures.Future]] = {}
+        self._batches: dict[
+            tuple[str, int], dict[int, concurrent.futures.Future[list[_Answer | HelperDied]]]
+        ] = {}
         self._programs: dict[tuple[str, int], Program] = {}
 
-    def __enter__(self):
+    def __enter__(self) -> "Workers":
         # They import the sources as they are now; this process has them as they were.
         check_sources_unchanged()
-        self._helpers = []
-        self._idle = queue.SimpleQueue()
-        self._lock = threading.Lock()
-        self._ended = False
-        self._threads = concurrent.futures.ThreadPoolExecutor(self._number)
-        try:
-            for _ in range(self._number):
-                self._idle.put(self._start())
-        except BaseException:
-            self.__exit__()
-            raise
+        start = functools.partial(Helper, __name__)
+        self._pool: Pool[_Row | _Candidate, _Answer] = Pool(start, self._number)
+        self._pool.__enter__()
         return self
 
-    def _start(self) -> Helper:
-        with self._lock:
-            if self._ended:
-                raise concurrent.futures.CancelledError
-            self._helpers.append(Helper(__name__))
-            return self._helpers[-1]
+    def __exit__(self, *_: object) -> None:
+        self._pool.close()
 
-    def _replaced(self, dead: Helper) -> Helper:
-        with self._lock:
-            self._helpers.remove(dead)
-        dead.close()
-        return self._start()
-
-    def __exit__(self, *_):
-        with self._lock:
-            self._ended = True
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        # They hold nothing that would have to be saved; the threads that wait for them wake up.
-        for helper in self._helpers:
-            helper.kill()
-        self._threads.shutdown(wait=True)
-        for helper in self._helpers:
-            helper.close()
-
-    def made(self, request: Request, planned: Iterable[PlannedRow]) -> Iterator[dict | Defect]:
+    def make_rows(
+        self, request: Request, planned: Iterable[PlannedRow]
+    ) -> Iterator[dict[str, Any] | Defect]:
         """What `rows.make_or_leave_out` gives for each of `planned`, in its order.
 
         Few are held at once, however many there are. Raises RowError where this machine fails.
@@ -122,23 +108,31 @@ class Workers:
         self._needed = -(-request.count // kinds)
         # What is under way is drawn before it is asked for, or all would wait for what comes next.
         self._ahead = 1 + _QUEUED * self._number * ROWS_A_JOB // (kinds * _CANDIDATES_A_JOB)
+        for batch, answers in self._pool.map(self._jobs(request, planned), _QUEUED * ROWS_A_JOB):
+            for (_, row, _), answer in zip(batch, answers, strict=True):
+                if isinstance(answer, HelperDied):
+                    unmade = Defect(row.id, row.category, request.seed, row.candidate, "")
+                    yield _describe_crash(answer, unmade)
+                else:
+                    made = _check(answer)
+                    assert isinstance(made, dict | Defect)
+                    yield made
+
+    def _jobs(
+        self, request: Request, planned: Iterable[PlannedRow]
+    ) -> Iterator[tuple[list[_Row], list[_Row]]]:
         # Who draws for the plan has written the program as well, so it goes along.
-        entries = (
-            (row, self._programs.pop((row.category, row.candidate), None)) for row in planned
+        questions = (
+            _Row(request, row, self._programs.pop((row.category, row.candidate), None))
+            for row in planned
         )
-        jobs = iter(lambda: list(itertools.islice(entries, ROWS_A_JOB)), [])
-        under_way = collections.deque()
-        for job in jobs:
-            under_way.append(self._threads.submit(self._make, request, job))
-            if len(under_way) >= _QUEUED * self._number:
-                yield from under_way.popleft().result()
-        while under_way:
-            yield from under_way.popleft().result()
+        while batch := list(itertools.islice(questions, ROWS_A_JOB)):
+            yield batch, batch
 
     def draw(self, category: str, seed: int, candidate: int) -> Drawn | Defect:
         """A candidate for a plan (see `plan.plan_rows`), drawn by a worker, the next ones too.
 
-        For the plan of what `made` was asked for. Raises RowError where this machine fails.
+        For the plan of what `make_rows` was asked for. Raises RowError where this machine fails.
         """
         number = candidate // _CANDIDATES_A_JOB
         batches = self._batches.setdefault((category, seed), {})
@@ -148,56 +142,29 @@ class Workers:
             first = ahead * _CANDIDATES_A_JOB
             # At the end no more than are needed, but for the few that won't stand.
             if ahead not in batches and (ahead == number or first < self._needed):
-                question = _Candidates(category, seed, first, first + _CANDIDATES_A_JOB)
-                batches[ahead] = self._threads.submit(self._draw, question)
-        found, program = batches[number].result()[candidate % _CANDIDATES_A_JOB]
+                numbers = range(first, first + _CANDIDATES_A_JOB)
+                batches[ahead] = self._pool.submit(
+                    [_Candidate(category, seed, each) for each in numbers]
+                )
+        answer = batches[number].result()[candidate % _CANDIDATES_A_JOB]
+        if isinstance(answer, HelperDied):
+            return _describe_crash(answer, Defect(None, category, seed, candidate, ""))
+        found = _check(answer)
+        assert isinstance(found, _Found)
         # Its row is asked for next, if it stands.
-        self._programs = {} if program is None else {(category, candidate): program}
-        return found
-
-    def _make(self, request: Request, job: _Job) -> list[dict | Defect]:
-        try:
-            return self._ask((request, job))
-        except HelperDied:
-            if len(job) > 1:
-                # One of them may have been its end: the others are right.
-                return [made for each in job for made in self._make(request, [each])]
-        try:
-            return self._ask((request, job))
-        except HelperDied as error:
-            ((row, _),) = job
-            unmade = Defect(row.id, row.category, request.seed, row.candidate, "")
-            return [_crashed(error, unmade)]
-
-    def _draw(self, question: _Candidates) -> list["_Found"]:
-        try:
-            return self._ask(question)
-        except HelperDied:
-            if question.stop - question.first > 1:
-                return [found for each in question.singly() for found in self._draw(each)]
-        try:
-            return self._ask(question)
-        except HelperDied as error:
-            undrawn = Defect(None, question.category, question.seed, question.first, "")
-            return [(_crashed(error, undrawn), None)]
-
-    def _ask(self, question) -> list:
-        """A worker's answer. Raises HelperDied, when another has taken the worker's place."""
-        helper = self._idle.get()
-        try:
-            made, failure = helper.ask(question)
-        except HelperDied:
-            helper = self._replaced(helper)
-            raise
-        finally:
-            self._idle.put(helper)
-        if failure is not None:
-            message, trace = failure
-            raise RowError(message) from WorkerTraceback(trace)
-        return made
+        key = category, candidate
+        self._programs = {} if found.program is None else {key: found.program}
+        return found.candidate
 
 
-def _crashed(error: HelperDied, defect: Defect) -> Defect:
+def _check(answer: _Answer) -> dict[str, Any] | Defect | _Found:
+    """The answer, unless it is a failure; that is raised as a RowError."""
+    if isinstance(answer, _Failure):
+        raise RowError(answer.message) from WorkerTraceback(answer.trace)
+    return answer
+
+
+def _describe_crash(error: HelperDied, defect: Defect) -> Defect:
     """The defect at which a process has crashed twice. Raises RowError where it was killed."""
     defect = defect._replace(error=f"its process died twice: {error}")
     if not error.crashed:
@@ -205,48 +172,44 @@ def _crashed(error: HelperDied, defect: Defect) -> Defect:
     return defect
 
 
-# What became of a candidate: its program too, where it was drawn.
-_Found = tuple[Drawn | Defect, Program | None]
-
-
-def workers_for(number: int, count: int):
+def workers_for(number: int, count: int) -> contextlib.AbstractContextManager[Workers | None]:
     """A context manager: the workers for `number` processes, or None where this process does."""
     return Workers(number, count) if number > 1 else contextlib.nullcontext()
 
 
 def serve() -> None:
-    """A worker's whole life."""
-    answer_questions(_answer, _ready)
+    """Run a worker's process."""
+    answer_questions(_answer_each, _get_ready)
 
 
-def _ready() -> None:
+def _get_ready() -> None:
     # Loads jax now, and not only when the first job is here.
     importlib.import_module("jax_ir_synth.verify.proof")
     # What stays is nothing for the collector to look at.
     gc.freeze()
-    # Nobody forks this process.
-    xla.use_this_process()
 
 
-def _answer(question: tuple[Request, _Job] | _Candidates) -> tuple:
-    try:
-        if isinstance(question, _Candidates):
-            return [_found(question, number) for number in question.numbers], None
-        request, job = question
-        return [make_or_leave_out(request, *each) for each in job], None
-    except Exception as error:
-        return None, (str(error), traceback.format_exc())
+def _answer_each(questions: list[_Row | _Candidate]) -> list[_Answer]:
+    answers: list[_Answer] = []
+    for question in questions:
+        try:
+            answers.append(_answer(question))
+        except Exception as error:
+            answers.append(_Failure(str(error), traceback.format_exc()))
+    return answers
 
 
-def _found(question: _Candidates, number: int) -> _Found:
-    found = drawn(question.category, question.seed, number)
+def _answer(question: _Row | _Candidate) -> dict[str, Any] | Defect | _Found:
+    if isinstance(question, _Row):
+        return make_or_leave_out(*question)
+    found = draw_candidate(*question)
     if isinstance(found, Defect):
-        return found, None
+        return _Found(found, None)
     try:
         # The program of what was drawn last is at hand.
-        return found, program_of(question.category, question.seed, number)
+        return _Found(found, draw_program(*question))
     except Exception as error:
         # Its row will say so, if the candidate stands: whoever draws for a plan writes nothing.
         if defects.is_of_the_machine(error):
             raise
-        return found, None
+        return _Found(found, None)

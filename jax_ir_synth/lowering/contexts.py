@@ -4,10 +4,14 @@ import contextlib
 import functools
 import threading
 from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any, cast
 
 from jax.interpreters import mlir
 from jaxlib.mlir import ir
 
+# The name of what makes a context, in jax.
+_MAKER = "make_ir_context"
 # A context keeps every type and attribute it has seen, so it is replaced now and then.
 _USES = 100
 
@@ -15,14 +19,14 @@ _USES = 100
 class _Contexts(threading.local):
     """This thread's context. `sharing`: whether jax is to take it."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.sharing = False
         self._left = 0
-        self._context = None
+        self._context: ir.Context | None = None
 
     def take(self, make: Callable[[], ir.Context]) -> ir.Context:
         """The context, made anew when it has been used often enough."""
-        if self._left == 0:
+        if self._context is None or self._left == 0:
             self._context, self._left = make(), _USES
             # jax's contexts share a pool of threads, which a process forked off inherits without
             # its threads: it would wait for them for ever.
@@ -57,20 +61,20 @@ def shared() -> Iterator[None]:
 def _install() -> None:
     """Once for a process, and for good: outside of `shared` jax gets what it had."""
     private = _home()
-    make = getattr(private, "make_ir_context", None)
+    make = getattr(private, _MAKER, None)
     if make is None:
         return
 
     @functools.wraps(make)
-    def make_or_share(*args, **kwargs):
+    def make_or_share(*args: Any, **kwargs: Any) -> ir.Context:
         if _for_jax.sharing and not args and not kwargs:
             return _for_jax.take(make)
-        return make(*args, **kwargs)
+        return cast(ir.Context, make(*args, **kwargs))
 
-    private.make_ir_context = make_or_share
+    setattr(private, _MAKER, make_or_share)
 
 
-def _home():
+def _home() -> ModuleType:
     """Where this jax looks up what makes a context for each lowering."""
     from jax._src.interpreters import mlir as private
 

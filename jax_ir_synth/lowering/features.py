@@ -5,7 +5,7 @@ import math
 
 from jaxlib.mlir import ir
 
-from jax_ir_synth.lowering.parsing import functions, parsed, walk
+from jax_ir_synth.lowering.parsing import Value, functions, integers, parsed, walk
 from jax_ir_synth.lowering.recognise import (
     UNCHANGED,
     contracts,
@@ -95,7 +95,7 @@ class _Program:
 
     def read(self) -> set[str]:
         main = self.by_name["main"]
-        self._signature(ir.FunctionType(main.attributes["function_type"].value))
+        self._signature(ir.FunctionType(ir.TypeAttr(main.attributes["function_type"]).value))
         everything = (op for function in self.by_name.values() for op in walk(function))
         if any(name.startswith("threefry") for name in self.by_name) or any(
             op.name.startswith("stablehlo.rng") for op in everything
@@ -122,14 +122,16 @@ class _Program:
             self.found.add("shrinks")
 
     def _own_function(self, name: str, arguments: list[int], within: bool) -> list[int]:
-        return self._block(entry(self.by_name[name]), dict(), arguments, within)
+        return self._block(entry(self.by_name[name]), {}, arguments, within)
 
-    def _block(self, block: ir.Block, marks: dict, arguments: list[int], within: bool) -> list[int]:
+    def _block(
+        self, block: ir.Block, marks: dict[Value, int], arguments: list[int], within: bool
+    ) -> list[int]:
         """Reads a block; returns the marks of what its terminator hands on."""
         marks.update(zip(block.arguments, arguments, strict=True))
         handed = []
-        for op in block.operations:
-            op = op.operation
+        for view in block.operations:
+            op = view.operation
             operands = [marks.get(value, _FREE) for value in op.operands]
             if op.name.endswith(".return"):
                 return operands
@@ -137,7 +139,9 @@ class _Program:
             marks.update(zip(op.results, handed, strict=True))
         return handed
 
-    def _operation(self, op: ir.Operation, operands: list[int], marks: dict, within: bool) -> list:
+    def _operation(
+        self, op: ir.Operation, operands: list[int], marks: dict[Value, int], within: bool
+    ) -> list[int]:
         furthest = max(operands, default=_FREE)
         results = len(op.results)
         if op.name == "func.call":
@@ -162,7 +166,7 @@ class _Program:
         return [_DERIVED if furthest else _FREE] * results
 
     def _call(self, op: ir.Operation, operands: list[int], within: bool) -> list[int]:
-        name = op.attributes["callee"].value
+        name = ir.FlatSymbolRefAttr(op.attributes["callee"]).value
         furthest = max(operands, default=_FREE)
         if is_branch_wrapper(name):
             self._branch(furthest, within)
@@ -182,7 +186,7 @@ class _Program:
         self.library_seen.add(name)
         for op in walk(self.by_name[name]):
             if op.name == "func.call":
-                callee = op.attributes["callee"].value
+                callee = ir.FlatSymbolRefAttr(op.attributes["callee"]).value
                 if not is_branch_wrapper(callee):
                     self._library_function(callee)
             else:
@@ -199,10 +203,12 @@ class _Program:
             self.found.add("iteration" if is_cumulative(op) else "reduction")
         elif contracts(op):
             self.found.add("reduction")
-        elif op.name == "stablehlo.pad" and 1 in op.attributes["interior_padding"]:
+        elif op.name == "stablehlo.pad" and 1 in integers(op.attributes["interior_padding"]):
             self.found.add("iteration")
         elif is_linalg(op):
             self.found.add("linalg")
-        elif op.name == "stablehlo.custom_call":
-            if "threefry" in op.attributes["call_target_name"].value:
-                self.found.add("random")
+        elif (
+            op.name == "stablehlo.custom_call"
+            and "threefry" in ir.StringAttr(op.attributes["call_target_name"]).value
+        ):
+            self.found.add("random")

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,9 @@ from jax_ir_synth.runtime.isolation import isolated, isolated_once
 from jax_ir_synth.schema.identity import hash_program
 from jax_ir_synth.schema.ir_section import BACKENDS, IrSection, write_sections
 
+# jax annotates no arguments of it.
+_abstract_array = cast(Callable[..., jax.ShapeDtypeStruct], jax.ShapeDtypeStruct)
+
 
 class LoweredKernel(NamedTuple):
     """A kernel's IR column for each platform asked for, and its identity.
@@ -35,7 +38,7 @@ class LoweredKernel(NamedTuple):
 
 @isolated_once
 def lower(
-    fn: Callable,
+    fn: Callable[..., Any],
     *example_args: Any,
     platforms: Iterable[str] = ("cpu", "cuda"),
     dialect: str | Sequence[str] = dialects.DEFAULT,
@@ -105,7 +108,8 @@ def lower_source(
       in_avals: for each argument something with `.shape` and `.dtype` (a name of a dtype).
       argnums: the differentiable arguments.
       platforms: "cpu", "cuda" or both.
-      dialect, target: as for `lower`.
+      dialect: as for `lower`.
+      target: as for `lower`.
 
     Raises:
       ValueError: unknown platform, dialect or target, the text doesn't define `name`, or it has
@@ -124,12 +128,12 @@ def lower_source(
         raise UsageError(f"`python` (={python[:40]!r}…) must define a function `{name}`")
     bounded_memory()
     with gc_paused.paused(), pinned_settings(), contexts.shared():
-        args = [jax.ShapeDtypeStruct(tuple(aval.shape), aval.dtype) for aval in in_avals]
+        args = [_abstract_array(tuple(aval.shape), aval.dtype) for aval in in_avals]
         return _lower(fn, name, args, tuple(argnums), platforms, *chosen)
 
 
 def _choices(
-    dialect, target, platforms: tuple[str, ...]
+    dialect: str | Sequence[str], target: str | Sequence[str] | None, platforms: tuple[str, ...]
 ) -> tuple[tuple[str, ...], dict[str, targets.Target]]:
     """The dialects, and for each platform its target; ValueError where they can't be had."""
     names = choices.unpack_names(dialects.parse_dialects(dialect))
@@ -139,7 +143,7 @@ def _choices(
 
 
 def _lower(
-    fn: Callable,
+    fn: Callable[..., Any],
     name: str,
     args: Sequence[Any],
     argnums: tuple[int, ...],
@@ -148,7 +152,7 @@ def _lower(
     by_platform: dict[str, targets.Target],
 ) -> LoweredKernel:
     """Traces both passes once and lowers each trace, for the CPU always (the hash is its)."""
-    named = fn if getattr(fn, "__name__", None) == name else _renamed(fn, name)
+    named = fn if getattr(fn, "__name__", None) == name else _rename(fn, name)
     forward = Pass(named, args)
     backward = Pass(jax.grad(_loss_of(forward, name), argnums=argnums), args)
 
@@ -171,14 +175,14 @@ def _lower(
     return LoweredKernel(columns, identity, stablehlo)
 
 
-def _loss_of(forward: Pass, name: str) -> Callable:
+def _loss_of(forward: Pass, name: str) -> Callable[..., Any]:
     """The scalar that is differentiated: the sum of all inexact outputs.
 
     It runs the forward pass's jaxpr: the Python function isn't traced again.
     """
     run = jaxpr_as_fun(forward.jaxpr)
 
-    def loss(*args):
+    def loss(*args: Any) -> Any:
         outputs = [out for out in run(*jax.tree.leaves(args)) if _is_inexact(out)]
         if not outputs:
             raise UsageError(
@@ -188,11 +192,11 @@ def _loss_of(forward: Pass, name: str) -> Callable:
         sums = [jnp.sum(out.real if jnp.iscomplexobj(out) else out) for out in outputs]
         return functools.reduce(jnp.add, sums)
 
-    return _renamed(loss, f"{name}_loss")
+    return _rename(loss, f"{name}_loss")
 
 
-def _renamed(fn: Callable, name: str) -> Callable:
-    def call(*args):
+def _rename(fn: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def call(*args: Any) -> Any:
         return fn(*args)
 
     # jax names a module after the function that is jitted.
@@ -200,7 +204,7 @@ def _renamed(fn: Callable, name: str) -> Callable:
     return call
 
 
-def _name_of(fn: Callable) -> str:
+def _name_of(fn: Callable[..., Any]) -> str:
     while isinstance(fn, functools.partial):
         fn = fn.func
     return getattr(fn, "__name__", type(fn).__name__)
@@ -214,7 +218,7 @@ def _abstract(leaf: Any) -> Any:
     if not jnp.issubdtype(dtype, jax.dtypes.extended):
         dtype = jax.dtypes.canonicalize_dtype(dtype)
     weak_type = getattr(leaf, "weak_type", False)
-    return jax.ShapeDtypeStruct(leaf.shape, dtype, weak_type=weak_type)
+    return _abstract_array(leaf.shape, dtype, weak_type=weak_type)
 
 
 def _is_inexact(leaf: Any) -> bool:

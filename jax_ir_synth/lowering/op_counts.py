@@ -14,7 +14,7 @@ _OPERATION = re.compile(
 )
 
 
-def operations(text: str) -> Counter:
+def operations(text: str) -> Counter[str]:
     """How often each kind of `stablehlo` and `chlo` operation stands in the text of a module.
 
     Counts what walking the parsed module counts, all regions included, at a fraction of the time;

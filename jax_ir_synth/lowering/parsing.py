@@ -1,12 +1,19 @@
 """IR text → MLIR module, in a context that is used again for many texts."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from jaxlib.mlir import ir
 
 from jax_ir_synth.lowering import contexts
 from jax_ir_synth.lowering.plain import check_text
+
+if TYPE_CHECKING:
+    # It has a parameter in MLIR's stubs alone.
+    Value: TypeAlias = ir.Value[Any]
+else:
+    Value = ir.Value
 
 _SHOWN = 60
 # JAX names the device of a callback by a mesh.
@@ -53,7 +60,7 @@ def _check_functions(module: ir.Module) -> None:
 def functions(module: ir.Module) -> dict[str, ir.Operation]:
     """The module's functions by symbol name."""
     return {
-        op.attributes["sym_name"].value: op.operation
+        ir.StringAttr(op.attributes["sym_name"]).value: op.operation
         for op in module.body.operations
         if op.operation.name == "func.func"
     }
@@ -66,3 +73,8 @@ def walk(operation: ir.Operation) -> Iterator[ir.Operation]:
             for op in block.operations:
                 yield op.operation
                 yield from walk(op.operation)
+
+
+def integers(attribute: ir.Attribute) -> list[int]:
+    """The elements of an array of integers; MLIR's stubs don't say that it can be iterated."""
+    return [int(number) for number in cast(Iterable[Any], attribute)]

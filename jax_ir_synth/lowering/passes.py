@@ -2,9 +2,10 @@
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
+from jax.extend.core import ClosedJaxpr
 
 from jax_ir_synth.lowering.compiling import compile_module, hlo
 from jax_ir_synth.lowering.jaxprs import jaxpr_text
@@ -29,16 +30,16 @@ class Pass:
       args: abstract arguments.
     """
 
-    def __init__(self, fn: Callable, args: Sequence[Any]):
+    def __init__(self, fn: Callable[..., Any], args: Sequence[Any]):
         # Unused arguments stay, so that the module's signature is the Python function's.
         self._traced = jax.jit(fn, keep_unused=True).trace(*args)
         self._lowered: dict[str, jax.stages.Lowered] = {}
         self._stablehlo: dict[str, str] = {}
 
     @property
-    def jaxpr(self):
+    def jaxpr(self) -> ClosedJaxpr:
         """The closed jaxpr."""
-        return self._traced.jaxpr
+        return cast(ClosedJaxpr, self._traced.jaxpr)
 
     def stablehlo(self, platform: str) -> str:
         """The module as StableHLO."""
@@ -67,7 +68,7 @@ class Pass:
 
     def _hlo(self, platform: str) -> str:
         lowered = self._lower(self._platform(platform))
-        return hlo.text(lowered.compiler_ir("hlo").get_hlo_module())
+        return hlo.text(cast(Any, lowered.compiler_ir("hlo")).get_hlo_module())
 
     def _platform(self, platform: str) -> str:
         """The platform whose lowering is this one's."""

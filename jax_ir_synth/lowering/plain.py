@@ -54,7 +54,7 @@ def check_text(text: str) -> None:
     _check_depth(plain)
 
 
-def _without(match: re.Match) -> str:
+def _without(match: re.Match[str]) -> str:
     """In the place of a comment nothing, in that of a string an empty one."""
     literal = match[0]
     if literal[0] != '"':
@@ -130,7 +130,7 @@ def _dialects(plain: str) -> set[str]:
         for piece, after in itertools.pairwise(plain.split("."))
         if piece and not piece[-1].isspace() and (after[:1].isalpha() or after[:1] == "_")
     }
-    names = {_BEFORE_A_DOT.search(piece)[0] for piece in before}
+    names = {match[0] for piece in before if (match := _BEFORE_A_DOT.search(piece))}
     return {name for name in names if not name.isdigit()}
 
 

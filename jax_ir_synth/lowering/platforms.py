@@ -1,6 +1,10 @@
 """Which platforms are lowered for, and when one platform's text is also another's."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any, cast
+
+from jax.core import ShapedArray
+from jax.extend.core import ClosedJaxpr, JaxprEqn
 
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.schema.ir_section import BACKENDS
@@ -40,14 +44,14 @@ def check_platforms(platforms: Iterable[str]) -> tuple[str, ...]:
     return platforms
 
 
-def _rule_tables() -> dict | None:
-    """jax's lowering rules by platform, or None where this jax keeps them elsewhere."""
+def _rule_tables() -> dict[str, Any] | None:
+    """The lowering rules of jax by platform, or None where this jax keeps them elsewhere."""
     from jax._src.interpreters import mlir
 
     return getattr(mlir, "_platform_specific_lowerings", None)
 
 
-def _inner_jaxprs(value: object) -> Iterator:
+def _inner_jaxprs(value: object) -> Iterator[Any]:
     if isinstance(value, (tuple, list)):
         for item in value:
             yield from _inner_jaxprs(item)
@@ -57,7 +61,7 @@ def _inner_jaxprs(value: object) -> Iterator:
         yield value
 
 
-def _same_rule_for_these_operands(eqn) -> bool:
+def _same_rule_for_these_operands(eqn: JaxprEqn) -> bool:
     """Whether a primitive with a platform's own rule still lowers alike here.
 
     The CPU's rule for `dot_general` differs only in refusing some algorithms, and CUDA's for
@@ -68,11 +72,11 @@ def _same_rule_for_these_operands(eqn) -> bool:
         precision = eqn.params.get("precision")
         return precision is None or isinstance(precision, tuple)
     if name in ("scatter-add", "scatter-sub"):
-        return eqn.invars[0].aval.dtype.kind != "c"
+        return bool(cast(ShapedArray, eqn.invars[0].aval).dtype.kind != "c")
     return False
 
 
-def same_on_every_platform(jaxpr) -> bool:
+def same_on_every_platform(jaxpr: ClosedJaxpr) -> bool:
     """Whether the CPU's lowering of this jaxpr is every platform's (False where it isn't known)."""
     tables = _rule_tables()
     if tables is None:

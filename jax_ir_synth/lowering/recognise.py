@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxlib.mlir import ir
 
+from jax_ir_synth.lowering.parsing import Value, integers
+
 _BRANCH_WRAPPER = re.compile(r"_?where|_piecewise|_select")
 _NUMBER = re.compile(r"_\d+$")
 _LINALG_OPS = {"stablehlo.cholesky", "stablehlo.triangular_solve"}
@@ -29,13 +31,17 @@ def is_branch_wrapper(name: str) -> bool:
 def is_linalg(op: ir.Operation) -> bool:
     """Whether this factorises a matrix or solves with it."""
     if op.name == "stablehlo.custom_call":
-        return _LINALG_TARGET.search(op.attributes["call_target_name"].value) is not None
+        return (
+            _LINALG_TARGET.search(ir.StringAttr(op.attributes["call_target_name"]).value)
+            is not None
+        )
     return op.name in _LINALG_OPS
 
 
 def entry(function: ir.Operation) -> ir.Block:
     """A function's only block."""
-    return function.regions[0].blocks[0]
+    block: ir.Block = function.regions[0].blocks[0]
+    return block
 
 
 def is_boolean(kind: ir.RankedTensorType) -> bool:
@@ -51,14 +57,14 @@ def is_inexact(kind: ir.RankedTensorType) -> bool:
 def starts_branch(op: ir.Operation) -> bool:
     """Whether a branch begins here, other than by a bare `select`."""
     if op.name == "func.call":
-        return is_branch_wrapper(op.attributes["callee"].value)
+        return is_branch_wrapper(ir.FlatSymbolRefAttr(op.attributes["callee"]).value)
     return op.name in ("stablehlo.case", "stablehlo.if")
 
 
-def _source(value: ir.Value) -> ir.Operation | None:
+def _source(value: Value) -> ir.Operation | None:
     """The operation that made a value, behind broadcasts and conversions; None for an argument."""
     while not isinstance(value.owner, ir.Block):
-        owner = value.owner.operation if hasattr(value.owner, "operation") else value.owner
+        owner = value.owner.operation
         if owner.name not in UNCHANGED:
             return owner
         value = owner.operands[0]
@@ -97,7 +103,7 @@ def _is_nan(op: ir.Operation) -> bool:
 def contracts(op: ir.Operation) -> bool:
     """Whether several elements become one."""
     if op.name == "stablehlo.reduce":
-        return len(op.attributes["dimensions"]) > 0
+        return len(integers(op.attributes["dimensions"])) > 0
     if op.name == "stablehlo.dot_general":
         return "contracting" in str(op.attributes["dot_dimension_numbers"])
     if op.name == "stablehlo.scatter":
@@ -109,9 +115,10 @@ def contracts(op: ir.Operation) -> bool:
 def is_cumulative(op: ir.Operation) -> bool:
     """Whether a window covers all before (or after) each element, as the cumulative ones' do."""
     shape = ir.RankedTensorType(op.operands[0].type).shape
-    window = list(op.attributes["window_dimensions"])
-    padding = op.attributes["padding"] if "padding" in op.attributes else None
-    edges = [int(edge) for edge in padding] if padding is not None else [0] * 2 * len(shape)
+    window = integers(op.attributes["window_dimensions"])
+    edges = [0] * 2 * len(shape)
+    if "padding" in op.attributes:
+        edges = integers(op.attributes["padding"])
     return any(
         size == length and sorted(edges[2 * axis : 2 * axis + 2]) == [0, length - 1]
         for axis, (size, length) in enumerate(zip(window, shape, strict=True))
@@ -121,7 +128,7 @@ def is_cumulative(op: ir.Operation) -> bool:
 
 def finds_case(call: ir.Operation) -> bool:
     """Whether this is the `argmax` over stacked conditions that `jnp.select` begins with."""
-    if _NUMBER.sub("", call.attributes["callee"].value) != "argmax":
+    if _NUMBER.sub("", ir.FlatSymbolRefAttr(call.attributes["callee"]).value) != "argmax":
         return False
     operand = call.operands[0]
     made_by = _source(operand)

@@ -4,8 +4,9 @@ import contextlib
 import functools
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import jax
 
@@ -50,19 +51,19 @@ _LOWERINGS_PER_EPOCH = 64
 # jax keeps the traces of its own library functions for ever, about 0.3 MB for each kernel.
 _KERNELS_PER_CLEARING = 512
 _kernels = itertools.count(1)
-_epoch = jax.make_user_context(None)
+_epoch = cast(Callable[[object], Any], jax.make_user_context)(None)
 _lowerings = itertools.count()
 
 
-def _by_name() -> dict:
-    """jax's table of settings by name, empty where this jax keeps it elsewhere."""
+def _by_name() -> dict[str, Any]:
+    """The table of jax's settings by name, empty where this jax keeps it elsewhere."""
     from jax._src import config
 
     return getattr(config, "config_states", {})
 
 
 @functools.cache
-def _pins() -> tuple[tuple, ...]:
+def _pins() -> tuple[tuple[Any, ...], ...]:
     """Each setting that is pinned, with its value; what this jax doesn't have is passed over."""
     declared = json.loads(RECORD.read_text(encoding="utf-8")) | _OURS
     states = _by_name()
@@ -95,4 +96,4 @@ def bounded_memory() -> None:
     Functions that the caller has jitted stay valid; their next call compiles again.
     """
     if next(_kernels) % _KERNELS_PER_CLEARING == 0:
-        jax.clear_caches()
+        cast(Callable[[], None], jax.clear_caches)()

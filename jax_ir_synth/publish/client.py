@@ -37,7 +37,7 @@ class Client:
 
     def __init__(self, token: str, say: Callable[[str], None]):
         from huggingface_hub import HfApi, constants
-        from huggingface_hub.utils import disable_progress_bars
+        from huggingface_hub.utils.tqdm import disable_progress_bars
 
         from jax_ir_synth import __version__
 

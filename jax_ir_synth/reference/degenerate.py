@@ -1,16 +1,17 @@
-"""The rule "no degenerate rows": results vary, are no zeros, and hang on every argument.
+"""The rule "no degenerate rows": results vary, aren't zero, and depend on every argument.
 
-Models and scorers are misled by rows whose right answer is a constant: one that prints zeros would
-be right.
+Rows whose right answer is a constant mislead models and scorers: one that prints zeros would be
+right.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from jax_ir_synth.reference.inputs import random_input, random_inputs, wide
 from jax_ir_synth.reference.points import Point
-from jax_ir_synth.reference.program import Meaning, direction
+from jax_ir_synth.reference.program import ReferenceProgram, direction
 
 # An output is confined where all of it is within this of zero, nearly constant where all of it is
 # within this part of its size; a gradient is zero where crossing half the argument's range would
@@ -21,20 +22,23 @@ MORE = 16
 _SEED = 1000
 
 
-def defects(
-    avals: Sequence[Mapping],
+def find_degenerate(
+    avals: Sequence[Mapping[str, Any]],
     argnums: Sequence[int],
-    meaning: Meaning,
+    meaning: ReferenceProgram,
     points: Sequence[Point],
     gradients: Sequence[Sequence[np.ndarray]] | None = None,
     margin: float = 1.0,
 ) -> list[str]:
-    """What is degenerate about a program; nothing about a good one.
+    """Say what is degenerate about a program, in a line for each fault; a good one has none.
 
     Args:
+      avals: the program's arguments, as in `in_avals`.
+      argnums: the differentiable ones.
+      meaning: the program, run by NumPy.
       points: where it was run.
       gradients: at each point, by each argument of `argnums`, where they are known; otherwise
-        derivatives are made of the meaning.
+        derivatives are taken by differences.
       margin: how much more than the least an output must vary.
     """
     found = []
@@ -46,11 +50,14 @@ def defects(
             others = [meaning.outputs(random_inputs(avals, _SEED + k)) for k in range(MORE)]
         if reason := _flat([*values, *(other[number] for other in others)], margin):
             found.append(f"output {number} is {reason}")
-    size = max(float(np.abs(np.float64(x)).max(initial=0)) for x in points[0].outputs)
+    size = max(float(np.abs(np.asarray(x, np.float64)).max(initial=0)) for x in points[0].outputs)
     slopes = dict(zip(argnums, zip(*gradients, strict=True), strict=True)) if gradients else {}
     for number, aval in enumerate(avals):
         half = (aval["high"] - aval["low"]) / 2
-        if any(np.abs(np.float64(x)).max() * half > ZERO * size for x in slopes.get(number, ())):
+        if any(
+            np.abs(np.asarray(x, np.float64)).max() * half > ZERO * size
+            for x in slopes.get(number, ())
+        ):
             continue
         if number in argnums and _slopes(avals, number, meaning, points, size):
             continue
@@ -63,14 +70,16 @@ def defects(
 
 def _flat(values: Sequence[np.ndarray], margin: float) -> str | None:
     """In what way an output's values at several inputs are too much alike."""
-    pooled = np.concatenate([np.ravel(np.float64(x)) for x in values])
+    pooled = np.concatenate([np.ravel(np.asarray(x, np.float64)) for x in values])
     largest = np.abs(pooled).max(initial=0)
     if largest <= CONFINED * margin:
         return f"within {CONFINED} of zero"
     return "nearly constant" if np.ptp(pooled) <= CONSTANT * margin * largest else None
 
 
-def _matters(avals: Sequence[Mapping], number: int, meaning: Meaning, point: Point) -> bool:
+def _matters(
+    avals: Sequence[Mapping[str, Any]], number: int, meaning: ReferenceProgram, point: Point
+) -> bool:
     """Does some other value of an argument change an output?"""
     for k in range(MORE):
         inputs = list(point.inputs)
@@ -82,9 +91,9 @@ def _matters(avals: Sequence[Mapping], number: int, meaning: Meaning, point: Poi
 
 
 def _slopes(
-    avals: Sequence[Mapping],
+    avals: Sequence[Mapping[str, Any]],
     number: int,
-    meaning: Meaning,
+    meaning: ReferenceProgram,
     points: Sequence[Point],
     size: float,
 ) -> bool:

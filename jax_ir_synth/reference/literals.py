@@ -8,13 +8,14 @@ import numpy as np
 _DTYPES = {"bfloat16": ml_dtypes.bfloat16, "float16": np.float16}
 
 
-def rounded_literals(tree: ast.AST, dtype: str) -> ast.AST:
+def round_literals(tree: ast.Module, dtype: str) -> ast.Module:
     """The source's tree with each float literal rounded to a dtype of 16 bits."""
-    return _Rounded(_DTYPES[dtype]).visit(tree)
+    rounded: ast.Module = _Rounded(_DTYPES[dtype]).visit(tree)
+    return rounded
 
 
 class _Rounded(ast.NodeTransformer):
-    def __init__(self, dtype: type):
+    def __init__(self, dtype: type) -> None:
         self._dtype = dtype
 
     def visit_Constant(self, node: ast.Constant) -> ast.Constant:

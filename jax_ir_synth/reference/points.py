@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.reference.inputs import opposite, random_inputs, wide
 from jax_ir_synth.reference.numpy_jax.arithmetic import Noise
 from jax_ir_synth.reference.numpy_jax.trace_recorder import Singular
-from jax_ir_synth.reference.program import Derivative, Meaning, direction
+from jax_ir_synth.reference.program import Derivative, ReferenceProgram, direction
 from jax_ir_synth.reference.tolerance import FORWARD, outputs_differ
 
 # Inputs that a program is run on. One of few numbers shows little at each, and costs little.
@@ -44,14 +44,14 @@ class Point(NamedTuple):
       move: a direction, with an array for each argument, None where it is not one to differentiate
         by.
       derivative: of the sum of the outputs along it.
-      largest: of all the points, once they are found.
+      largest: of all the points.
     """
 
     inputs: list[np.ndarray]
     outputs: list[np.ndarray]
     move: list[np.ndarray | None]
     derivative: Derivative
-    largest: Largest | None = None
+    largest: Largest
 
     @property
     def slopes(self) -> list[np.ndarray | None]:
@@ -59,10 +59,10 @@ class Point(NamedTuple):
         return slopes_of(self.outputs, self.derivative)
 
 
-def understood(
-    python: str, name: str, avals: Sequence[Mapping], argnums: Sequence[int]
-) -> tuple[Meaning, list[Point]]:
-    """A program's meaning, and the points to look at it: see `Meaning` and `points`.
+def evaluate_reference(
+    python: str, name: str, avals: Sequence[Mapping[str, Any]], argnums: Sequence[int]
+) -> tuple[ReferenceProgram, list[Point]]:
+    """A program's meaning, and the points to look at it: see `ReferenceProgram` and `points`.
 
     The last program's are kept: a row is tried when it is written, and proven right after.
     """
@@ -70,21 +70,23 @@ def understood(
         (aval["name"], tuple(aval["shape"]), aval["dtype"], aval["low"], aval["high"])
         for aval in avals
     )
-    meaning, found = _understood(python, name, described, tuple(argnums))
+    meaning, found = _evaluate_reference(python, name, described, tuple(argnums))
     return meaning, list(found)
 
 
 @functools.lru_cache(maxsize=1)
-def _understood(
-    python: str, name: str, described: tuple[tuple, ...], argnums: tuple[int, ...]
-) -> tuple[Meaning, list[Point]]:
+def _evaluate_reference(
+    python: str, name: str, described: tuple[tuple[Any, ...], ...], argnums: tuple[int, ...]
+) -> tuple[ReferenceProgram, list[Point]]:
     keys = ("name", "shape", "dtype", "low", "high")
     avals = [dict(zip(keys, aval, strict=True)) for aval in described]
-    meaning = Meaning(python, name, avals)
+    meaning = ReferenceProgram(python, name, avals)
     return meaning, points(meaning, avals, argnums)
 
 
-def points(meaning: Meaning, avals: Sequence[Mapping], argnums: Sequence[int]) -> list[Point]:
+def points(
+    meaning: ReferenceProgram, avals: Sequence[Mapping[str, Any]], argnums: Sequence[int]
+) -> list[Point]:
     """Points at which the outputs are finite, smooth and steady, the same for a row every time.
 
     Two or three, and more that take branches which those leave untaken: an error in a branch that
@@ -92,7 +94,8 @@ def points(meaning: Meaning, avals: Sequence[Mapping], argnums: Sequence[int]) -
 
     Raises NoPoints where there are not so many.
     """
-    found, taken = [], set()
+    found: list[tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray | None], Derivative]] = []
+    taken: set[tuple[int, int]] = set()
     few = sum(math.prod(aval["shape"]) for aval in avals) <= FEW
     wanted = INPUTS_OF_FEW if few else INPUTS
     for seed, inputs in enumerate(_inputs(wide(avals)), start=1):
@@ -113,7 +116,7 @@ def points(meaning: Meaning, avals: Sequence[Mapping], argnums: Sequence[int]) -
         # Rounding decides: which of two values that are both 1.0 in float32 is the greater.
         if unsteadiness(meaning, inputs, outputs, slopes, seed) > _STEADY:
             continue
-        found.append(Point(inputs, outputs, move, derivative))
+        found.append((inputs, outputs, move, derivative))
         taken |= branches
         if len(found) == wanted + (MORE_FOR_BRANCHES if taken else 0):
             break
@@ -121,16 +124,19 @@ def points(meaning: Meaning, avals: Sequence[Mapping], argnums: Sequence[int]) -
         raise NoPoints(
             f"its python is smooth and steady at {len(found)} of {TRIED} inputs from its ranges"
         )
-    outputs = zip(*(point.outputs for point in found), strict=True)
+    by_output = zip(*(outputs for _, outputs, _, _ in found), strict=True)
     largest = Largest(
-        [max(float(np.abs(np.float64(x)).max(initial=0.0)) for x in each) for each in outputs],
-        max(point.derivative.scale for point in found),
+        [
+            max(float(np.abs(np.asarray(x, np.float64)).max(initial=0.0)) for x in each)
+            for each in by_output
+        ],
+        max(derivative.scale for *_, derivative in found),
     )
-    return [point._replace(largest=largest) for point in found]
+    return [Point(*each, largest) for each in found]
 
 
 def unsteadiness(
-    meaning: Meaning,
+    meaning: ReferenceProgram,
     inputs: Sequence[np.ndarray],
     outputs: Sequence[np.ndarray],
     slopes: Sequence[np.ndarray | None],
@@ -152,7 +158,7 @@ def unsteadiness(
     return moved
 
 
-def _inputs(avals: Sequence[Mapping]) -> Iterator[list[np.ndarray]]:
+def _inputs(avals: Sequence[Mapping[str, Any]]) -> Iterator[list[np.ndarray]]:
     """Random inputs by pairs that lie opposite in their ranges, so that two show much."""
     for seed in range(TRIED // 2):
         inputs = random_inputs(avals, seed)

@@ -1,7 +1,7 @@
 """What a row's Python text computes: its outputs, and by differences its derivatives."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from jax_ir_synth.reference.inputs import FLOATS, HALF, wide
 from jax_ir_synth.reference.numpy_jax import arithmetic, bounds
 from jax_ir_synth.reference.numpy_jax.arithmetic import Noise
 from jax_ir_synth.reference.numpy_jax.arrays import array
-from jax_ir_synth.reference.numpy_jax.trace_recorder import Diverged, Singular, Tape
+from jax_ir_synth.reference.numpy_jax.trace_recorder import Diverged, Singular, TraceRecorder
 from jax_ir_synth.reference.numpy_jax.trees import leaves
 
 # The step of the differences, as a part of each argument's own: in float64 both the truncation's
@@ -46,8 +46,8 @@ class Derivative(NamedTuple):
         return sum(float(np.abs(slope).sum()) for slope in self.slopes)
 
 
-class Meaning:
-    """A row's Python, run with the stand-in.
+class ReferenceProgram:
+    """A row's Python, run with the NumPy reference.
 
     Args:
       python: its text.
@@ -58,31 +58,31 @@ class Meaning:
     Raises ValueError where the text is none of a kernel's.
     """
 
-    def __init__(self, python: str, name: str, avals: Sequence[Mapping]):
+    def __init__(self, python: str, name: str, avals: Sequence[Mapping[str, Any]]) -> None:
         dtypes = {aval["dtype"] for aval in avals if aval["dtype"] in FLOATS}
         (half,) = dtypes if len(dtypes) == 1 and dtypes < set(HALF) else (None,)
         self._written = python, name, avals
         self._half = half
         self._function = source.load(python, name, half)
-        self._tape = Tape()
+        self._recorder = TraceRecorder()
 
     def outputs(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Every output, in the order in which JAX flattens them; floats are float64.
 
         The run is recorded: see `derivative`.
         """
-        with self._tape.recording():
+        with self._recorder.recording():
             return self._run(inputs)
 
-    def unrounded(self) -> "Meaning":
+    def unrounded(self) -> "ReferenceProgram":
         """The same program with its literals as they are written."""
         python, name, avals = self._written
-        return Meaning(python, name, wide(avals))
+        return ReferenceProgram(python, name, wide(avals))
 
     @property
     def branches(self) -> frozenset[tuple[int, int]]:
-        """The branches that the last run of `outputs` took, see `tape.Tape`."""
-        return frozenset(self._tape.branches)
+        """The branches that the last run of `outputs` took, see `trace_recorder.TraceRecorder`."""
+        return frozenset(self._recorder.branches)
 
     def derivative(
         self,
@@ -111,7 +111,9 @@ class Meaning:
             return None
         return first if abs(second.value - first.value) <= _STRAIGHT * first.scale else None
 
-    def _differences(self, inputs, outputs, direction, step: float) -> Derivative | None:
+    def _differences(
+        self, inputs: Any, outputs: Any, direction: Any, step: float
+    ) -> Derivative | None:
         sides = []
         for move in (step, -step):
             nudged = [
@@ -119,7 +121,7 @@ class Meaning:
                 for x, along in zip(inputs, direction, strict=True)
             ]
             try:
-                with self._tape.replaying():
+                with self._recorder.replaying():
                     sides.append(self._run(nudged))
             except (Diverged, Singular):
                 return None
@@ -145,7 +147,9 @@ class Meaning:
         return [np.asarray(array(leaf)) for leaf in leaves(result)]
 
 
-def direction(in_avals: Sequence, argnums: Sequence[int], seed: int) -> list[np.ndarray | None]:
+def direction(
+    in_avals: Sequence[Any], argnums: Sequence[int], seed: int
+) -> list[np.ndarray | None]:
     """A random direction for all arguments of `argnums` at once.
 
     Each element moves by ±½ to ±1 of half its range: none so little that an error in its part of

@@ -1,10 +1,11 @@
-"""A row's Python text → the function that it defines under the stand-in, if it is only a kernel."""
+"""Loads a row's Python text as a function under the NumPy reference, if it is only a kernel."""
 
 import ast
 import builtins
+from typing import Any
 
-from jax_ir_synth.reference.literals import rounded_literals
-from jax_ir_synth.reference.numpy_jax import JAX, JNP, LAX, bounds, standin_names
+from jax_ir_synth.reference.literals import round_literals
+from jax_ir_synth.reference.numpy_jax import JAX, JNP, LAX, bounds, list_names
 
 # What a kernel may use of Python itself. Everything else of Python is out of its reach: no other
 # builtin, no import, no name or attribute with a leading underscore, no attribute but the library's
@@ -35,15 +36,17 @@ _FORBIDDEN = (
 )  # fmt: skip
 
 
-def load(python: str, name: str, half: str | None = None):
+def load(python: str, name: str, half: str | None = None) -> Any:
     """The function `name` that the text defines, to be called with NumPy arrays.
 
     Args:
+      python: the text.
+      name: of the function.
       half: where the program's numbers are of 16 bits, their dtype: its literals are rounded to it.
 
     Raises:
       ValueError: the text is no Python, does more than define that function, or uses what kernels
-        don't; a name that the stand-in lacks is an error when it is called.
+        don't; a name that the NumPy reference lacks is an error when it is called.
     """
     try:
         tree = ast.parse(python)
@@ -53,22 +56,28 @@ def load(python: str, name: str, half: str | None = None):
         raise ValueError("its python is not one function")
     if tree.body[0].name != name:
         raise ValueError(f"its python defines {tree.body[0].name}, its kernel_name is {name}")
-    allowed = _ARRAY_ATTRIBUTES | standin_names()
+    allowed = _ARRAY_ATTRIBUTES | list_names()
     for node in ast.walk(tree):
         if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
-            raise ValueError(f"its python assigns to an item of an array: {_shown(node)}")
+            raise ValueError(f"its python assigns to an item of an array: {_show(node)}")
         if isinstance(node, _FORBIDDEN):
-            raise ValueError(f"its python has a statement that no kernel has: {_shown(node)}")
+            raise ValueError(f"its python has a statement that no kernel has: {_show(node)}")
         if isinstance(node, ast.Attribute) and node.attr not in allowed:
-            raise ValueError(f"its python uses an attribute that no kernel has: {_shown(node)}")
+            raise ValueError(f"its python uses an attribute that no kernel has: {_show(node)}")
         if isinstance(node, (ast.Name, ast.arg)):
             word = node.id if isinstance(node, ast.Name) else node.arg
             if word.startswith("__"):
                 raise ValueError(f"its python uses a name that no kernel has: {word}")
     if half is not None:
-        tree = rounded_literals(tree, half)
+        tree = round_literals(tree, half)
     tree = ast.fix_missing_locations(_Bounded().visit(tree))
-    space = {"jax": JAX, "jnp": JNP, "lax": LAX, **_HOOKS, "__builtins__": _BUILTINS}
+    space: dict[str, Any] = {
+        "jax": JAX,
+        "jnp": JNP,
+        "lax": LAX,
+        **_HOOKS,
+        "__builtins__": _BUILTINS,
+    }
     # Not as optimized as the caller's Python may be. Its arguments' defaults are evaluated here.
     with bounds.counted():
         exec(compile(tree, f"<{name}>", "exec", optimize=0), space)
@@ -83,10 +92,11 @@ class _Bounded(ast.NodeTransformer):
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         if not isinstance(node.target, ast.Name):
-            raise ValueError(f"its python assigns to an item of an array: {_shown(node)}")
+            raise ValueError(f"its python assigns to an item of an array: {_show(node)}")
         read = ast.Name(node.target.id, ast.Load())
         changed = ast.Assign([node.target], ast.BinOp(read, node.op, node.value))
-        return self.visit(ast.copy_location(changed, node))
+        visited: ast.AST = self.visit(ast.copy_location(changed, node))
+        return visited
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
@@ -119,5 +129,5 @@ def _call(name: str, *arguments: ast.expr) -> ast.Call:
     return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
 
 
-def _shown(node: ast.AST) -> str:
+def _show(node: ast.AST) -> str:
     return ast.unparse(node).split("\n")[0][:60]

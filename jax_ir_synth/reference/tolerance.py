@@ -28,7 +28,7 @@ ELSEWHERE = 1e-6
 # has to 24 bits let it. Further off than so many times what is allowed, a result is of no use.
 EXACT = 1e-6
 ROUGH = 100.0
-# A program of 16-bit floats, read as float32 (see `widening`): its constants are still rounded to
+# A program of 16-bit floats, read as float32 (see `promote`): its constants are still rounded to
 # 8 or 11 bits, and those inside of a library's function are not the source's to round.
 CONSTANTS = {"bfloat16": 2**-7, "float16": 2**-10}
 # The same program as it stands, against itself in float32. Each operation is rounded to 8 or 11
@@ -48,7 +48,8 @@ def outputs_differ(
     """How far an output is off, in units of what is allowed: above 1 it is wrong.
 
     Args:
-      got, meant: arrays of one shape; integers and booleans must be equal.
+      got: an array of what the text computes; integers and booleans must be equal.
+      meant: an array of the same shape, of what the Python means.
       slope: how the output's elements change along a random direction, None for integers.
       rate: one of the figures above.
       largest: element of the output on any of the inputs that it is compared on.
@@ -74,6 +75,7 @@ def gradients_differ(
       parts: the gradient times the direction, element by element, for each argument.
       derivative: of the sum of the outputs, along the direction.
       outputs: the sum of the outputs' absolute values.
+      rate: one of the figures above.
       largest: `derivative.scale` on any of the inputs that it is compared on.
     """
     got = sum(float(part.sum()) for part in parts)
@@ -87,10 +89,13 @@ def mostly_agree(rounded: np.ndarray, exact: np.ndarray, size: float, rate: floa
     """Are most elements of a 16-bit result near the float32 one's?
 
     Args:
+      rounded: the result as the program rounds it.
+      exact: the same result in float32.
+      rate: one of the figures above.
       size: how much the result moves when the arguments cross half their ranges.
     """
     near = np.abs(rounded - exact) <= rate * (np.abs(exact).max(initial=0.0) + size)
-    return near.mean() >= MOST
+    return bool(near.mean() >= MOST)
 
 
 def _ratio(error: float, allowed: float) -> float:

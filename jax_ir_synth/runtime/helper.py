@@ -15,12 +15,20 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Hashable
-from typing import Any, Generic, TypeVar
+from typing import IO, Any, Generic, Protocol, TypeVar, cast
 
 from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.runtime.orphans import start_for_good
 
-T = TypeVar("T")
+
+class Closable(Protocol):
+    """What has an end."""
+
+    def close(self) -> None:
+        """End it and give back what it holds."""
+
+
+T = TypeVar("T", bound=Closable)
 
 # What the caller's environment says to jax, XLA and Python is not for a helper: it could end it
 # (flags that XLA doesn't know), or have it read commands after its work (PYTHONINSPECT).
@@ -48,7 +56,7 @@ class HelperDied(JaxIrSynthError, RuntimeError):
 
     @property
     def crashed(self) -> bool:
-        """Whether it ended of itself; otherwise somebody killed it, the system for its memory too."""
+        """Whether it ended by itself. Otherwise it was killed, as the system does for memory."""
         return -self.status in _CRASHES
 
 
@@ -67,18 +75,17 @@ class Helper:
         )
         # No device is needed; without the first each helper would take its share of a GPU.
         variables = {**inherited(), "JAX_PLATFORMS": "cpu", **_ONE_THREAD, **environment}
-        environment = {name: value for name, value in variables.items() if value is not None}
+        given = {name: value for name, value in variables.items() if value is not None}
         # One question at a time, also where several threads ask.
         self._asking = threading.Lock()
-        self._process = start_for_good(lambda: _started(start, environment), _discard)
+        self._process = start_for_good(lambda: _start(start, given), _discard)
+        self._questions = cast(IO[bytes], self._process.stdin)
+        self._answers = cast(IO[bytes], self._process.stdout)
 
     @property
     def pid(self) -> int:
+        """The process's id."""
         return self._process.pid
-
-    @property
-    def alive(self) -> bool:
-        return self._process.poll() is None
 
     def ask(self, question: Any) -> Any:
         """The answer. Raises HelperDied."""
@@ -87,9 +94,9 @@ class Helper:
 
     def _ask(self, question: Any) -> Any:
         try:
-            pickle.dump(question, self._process.stdin)
-            self._process.stdin.flush()
-            return pickle.load(self._process.stdout)
+            pickle.dump(question, self._questions)
+            self._questions.flush()
+            return pickle.load(self._answers)
         except (EOFError, OSError, pickle.UnpicklingError):
             raise HelperDied(self._process.wait()) from None
         except BaseException:
@@ -118,7 +125,7 @@ def inherited() -> dict[str, str]:
     }
 
 
-def _started(code: str, environment: dict[str, str]) -> subprocess.Popen:
+def _start(code: str, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-c", code],
         stdin=subprocess.PIPE,
@@ -129,7 +136,7 @@ def _started(code: str, environment: dict[str, str]) -> subprocess.Popen:
     )
 
 
-def _discard(process: subprocess.Popen) -> None:
+def _discard(process: subprocess.Popen[bytes]) -> None:
     process.kill()
     with process:
         pass
@@ -141,16 +148,16 @@ class OfThisProcess(Generic[T]):
     What a process made is closed when it ends.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._made: dict[tuple[int, Hashable], T] = {}
         atexit.register(self.close)
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """This process's, made now if there is none."""
-        key = os.getpid(), key
-        if key not in self._made:
-            self._made[key] = make()
-        return self._made[key]
+        own = os.getpid(), key
+        if own not in self._made:
+            self._made[own] = make()
+        return self._made[own]
 
     def all(self) -> list[T]:
         """This process's."""

@@ -17,7 +17,10 @@ import queue
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # Of a stack's memory, what is never used costs nothing. The caller's `threading.stack_size` may be
 # too small for LLVM.
@@ -48,32 +51,34 @@ _here = _Here()
 _starting = threading.Lock()
 
 
-def isolated(function: Callable) -> Callable:
+def isolated(function: Callable[P, R]) -> Callable[P, R]:
     """Decorates a function of this project: its calls run in a thread that is kept for them.
 
     Called from such a thread, it runs where it is.
     """
 
     @functools.wraps(function)
-    def call(*args, **kwargs):
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
         if _here.isolated:
             return function(*args, **kwargs)
         thread = _take()
-        return _settled(thread.call(functools.partial(function, *args, **kwargs), _idle.append))
+        outcome = thread.call(functools.partial(function, *args, **kwargs), _idle.append)
+        return cast(R, _settle(outcome))
 
     return call
 
 
-def isolated_once(function: Callable) -> Callable:
+def isolated_once(function: Callable[P, R]) -> Callable[P, R]:
     """Decorates a function that runs code of others: each call has a new thread.
 
     What that code leaves behind ends with the thread, and a call from within begins anew too.
     """
 
     @functools.wraps(function)
-    def call(*args, **kwargs):
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
         thread = _Thread(isolated=False)
-        return _settled(thread.call(functools.partial(function, *args, **kwargs), _Thread.end))
+        outcome = thread.call(functools.partial(function, *args, **kwargs), _Thread.end)
+        return cast(R, _settle(outcome))
 
     return call
 
@@ -82,8 +87,8 @@ class _Thread:
     """A thread that makes one call after the other."""
 
     def __init__(self, isolated: bool):
-        self._calls = queue.SimpleQueue()
-        self._outcomes = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[Callable[[], Any] | None] = queue.SimpleQueue()
+        self._outcomes: queue.SimpleQueue[_Outcome] = queue.SimpleQueue()
         # A daemon: one that waits for its next call keeps no process from ending.
         self._thread = threading.Thread(
             target=self._serve, args=(isolated,), name="jax_ir_synth", daemon=True
@@ -124,7 +129,7 @@ class _Thread:
         """End the call under way, and the thread."""
         self.end()
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(self._thread.ident), ctypes.py_object(_Interrupted)
+            ctypes.c_ulong(self._thread.ident or 0), ctypes.py_object(_Interrupted)
         )
         self._thread.join(_PATIENCE_SECONDS)
 
@@ -153,7 +158,7 @@ def _plain_numbers() -> int:
     """The process's locale, but for numbers, which C and C++ write as Python does."""
     # LC_GLOBAL_LOCALE and LC_NUMERIC_MASK of locale.h.
     base = _libc().duplocale(ctypes.c_void_p(-1))
-    return _libc().newlocale(1 << locale.LC_NUMERIC, b"C", base)
+    return int(_libc().newlocale(1 << locale.LC_NUMERIC, b"C", base))
 
 
 # Those of this process that wait for a call.
@@ -188,7 +193,7 @@ def _outcome(call: Callable[[], Any]) -> _Outcome:
         return _Outcome(None, error)
 
 
-def _settled(outcome: _Outcome) -> Any:
+def _settle(outcome: _Outcome) -> Any:
     if outcome.error is None:
         return outcome.value
     try:

@@ -15,14 +15,14 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 _PR_SET_PDEATHSIG = 1
 _SECONDS_BETWEEN_LOOKS = 0.25
 
-_starts: queue.SimpleQueue | None = None
+_starts: queue.SimpleQueue[Any] | None = None
 _lock = threading.Lock()
 
 
@@ -69,11 +69,16 @@ def start_for_good(start: Callable[[], T], undo: Callable[[T], None]) -> T:
     try:
         return future.result()
     except BaseException:
-        future.add_done_callback(lambda done: done.exception() or undo(done.result()))
+
+        def undo_late(done: Future[T]) -> None:
+            if done.exception() is None:
+                undo(done.result())
+
+        future.add_done_callback(undo_late)
         raise
 
 
-def _starter() -> queue.SimpleQueue:
+def _starter() -> queue.SimpleQueue[Any]:
     """The queue of the thread that starts processes."""
     global _starts
     with _lock:
@@ -84,7 +89,7 @@ def _starter() -> queue.SimpleQueue:
         return _starts
 
 
-def _start_each(starts: queue.SimpleQueue) -> None:
+def _start_each(starts: queue.SimpleQueue[Any]) -> None:
     # What is started inherits it.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     while True:
@@ -108,7 +113,7 @@ def _set_death_signal(number: int) -> bool:
     """Ask the kernel for a signal when the parent ends, 0: none; False where it can't be asked."""
     if sys.platform != "linux":
         return False
-    return ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0) == 0
+    return bool(ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0) == 0)
 
 
 def _look_often(parent: int) -> None:

@@ -3,7 +3,7 @@
 import collections
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow
@@ -31,17 +31,20 @@ class Result(NamedTuple):
 def check(folder: Path) -> Result:
     """Read all of a folder's shards, and compare them with what they should be."""
     config = run_manifest.read(folder)
+    damaged = Result(0, 0, [f"config.json in {folder} is missing or damaged"])
+    if config is None:
+        return damaged
     try:
         # The rest says how a row is made, not which; it may need what isn't installed here.
         request = Request(*(config["request"][name] for name in ("category", "seed", "count")))
-        number = run_manifest.Pin(
+        number = run_manifest.RunManifest(
             request, config["shards"], config["versions"], config["sources"]
         ).shards
         config["versions"]["jax"]
     except (KeyError, TypeError, ValueError):
-        return Result(0, 0, [f"config.json in {folder} is missing or damaged"])
+        return damaged
     programs = _Programs()
-    faults = []
+    faults: list[str] = []
     for shard in range(number):
         faults += _of_shard(folder, config, request, shard, programs)
     faults += programs.faults()
@@ -52,7 +55,7 @@ def check(folder: Path) -> Result:
 class _Programs:
     """The programs of all rows: 24 bytes for each, so that a million take little."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._ids: list[np.ndarray] = []
         self._hashes: list[np.ndarray] = []
 
@@ -78,7 +81,7 @@ class _Programs:
 
 
 def _of_shard(
-    folder: Path, config: dict, request: Request, shard: int, programs: _Programs
+    folder: Path, config: dict[str, Any], request: Request, shard: int, programs: _Programs
 ) -> Iterator[str]:
     path = shards.manifest_path(folder, shard, config["shards"])
     manifest = atomic_write.read_json(path)
@@ -117,7 +120,7 @@ def _of_shard(
     yield from _of_ids(name, ids, [id for id in planned if id not in lacking])
 
 
-def _read(folder: Path, file: str, entry: dict) -> dict[str, list] | str:
+def _read(folder: Path, file: str, entry: dict[str, Any]) -> dict[str, list[Any]] | str:
     """The file's columns, or what is wrong with it."""
     path = folder / file
     if entry.get("rows") == 0:
@@ -132,7 +135,7 @@ def _read(folder: Path, file: str, entry: dict) -> dict[str, list] | str:
         with ParquetFile(path) as opened:
             if not opened.schema_arrow.equals(SCHEMA):
                 return f"has the columns {', '.join(opened.schema_arrow.names)}"
-            columns = opened.read(_COLUMNS).to_pydict()
+            columns: dict[str, list[Any]] = opened.read(_COLUMNS).to_pydict()
     except (pyarrow.ArrowException, OSError) as error:
         return f"is no whole Parquet file: {' '.join(str(error).split())}"
     if len(columns["id"]) != entry.get("rows"):
@@ -140,7 +143,7 @@ def _read(folder: Path, file: str, entry: dict) -> dict[str, list] | str:
     return columns
 
 
-def _of_rows(file: str, split: str, columns: dict[str, list], jax: str) -> Iterator[str]:
+def _of_rows(file: str, split: str, columns: dict[str, list[Any]], jax: str) -> Iterator[str]:
     if columns["id"] != sorted(columns["id"]):
         yield f"{file}: its rows are not in the order of their ids"
     for id, skeleton, version in zip(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jax_ir_synth.generate.defects import Defect
-from jax_ir_synth.generate.plan import Drawn, drawn
+from jax_ir_synth.generate.plan import Drawn, draw_candidate
 from jax_ir_synth.scale import records
 from jax_ir_synth.storage import atomic_write
 
@@ -33,7 +33,9 @@ def draw(folder: Path, seed: int, part: Range) -> None:
 
     What can't be drawn is recorded first, in a file beside it.
     """
-    found = [drawn(part.category, seed, candidate) for candidate in range(part.start, part.stop)]
+    found = [
+        draw_candidate(part.category, seed, candidate) for candidate in range(part.start, part.stop)
+    ]
     records.write(_record(folder, part), [each for each in found if isinstance(each, Defect)])
     hashes = [_UNDRAWN if isinstance(each, Defect) else each for each in found]
     with atomic_write.atomic_write(path(folder, part)) as partial, open(partial, "wb") as file:

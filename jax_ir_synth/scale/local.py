@@ -1,22 +1,21 @@
 """datatrove's local executor, by processes that may be killed."""
 
 import concurrent.futures
-import contextlib
+import functools
 import os
-import queue
 import sys
-import threading
 
 from datatrove.executor import LocalPipelineExecutor
 from datatrove.utils.logging import setup_default_logger
 
 from jax_ir_synth.runtime.helper import Helper, HelperDied, answer_questions
+from jax_ir_synth.runtime.pool import Pool
 from jax_ir_synth.scale import ScaleError
 from jax_ir_synth.scale.ranks import TRIES, run_rank
 
 
 class LocalExecutor(LocalPipelineExecutor):
-    """Its ranks run in helpers (see `helper`): a rank whose process is killed is run again.
+    """Its ranks run in a pool of helpers: a rank whose process is killed is run again.
 
     datatrove's own `run` keeps a multiprocessing pool, which waits for ever for what a killed
     process was at.
@@ -25,90 +24,35 @@ class LocalExecutor(LocalPipelineExecutor):
     def run(self) -> None:
         """Run all ranks that aren't completed. Raises ScaleError at the first that fails."""
         self.save_executor_as_json()
-        ranks = queue.SimpleQueue()
         incomplete = self.get_incomplete_ranks()
-        for rank in incomplete:
-            ranks.put(rank)
+        if not incomplete:
+            return
+        start = functools.partial(Helper, __name__)
         number = min(self.workers, len(incomplete))
-        with contextlib.ExitStack() as stack:
-            lanes = [stack.enter_context(contextlib.closing(_Lane())) for _ in range(number)]
-            threads = stack.enter_context(concurrent.futures.ThreadPoolExecutor(max(1, number)))
-            try:
-                working = [threads.submit(self._work, lane, ranks) for lane in lanes]
-                for future in concurrent.futures.as_completed(working):
-                    future.result()
-            finally:
-                for lane in lanes:
-                    lane.end()
-
-    def _work(self, lane: "_Lane", ranks: queue.SimpleQueue) -> None:
-        while True:
-            try:
-                rank = ranks.get_nowait()
-            except queue.Empty:
-                return
-            failure = self._ask(lane, rank)
-            if failure is not None:
-                raise ScaleError(failure)
-
-    def _ask(self, lane: "_Lane", rank: int) -> str | None:
-        for _ in range(TRIES):
-            try:
-                return lane.ask((self, rank))
-            except HelperDied as error:
-                status = error.status
-        return (
-            f"the process of task {rank} died {TRIES} times, at last with exit status {status}: "
-            "is there enough memory?"
-        )
-
-
-class _Lane:
-    """One helper at a time, a new one where the last one died. `end` is for another thread."""
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._helper: Helper | None = None
-        self._ended = False
-
-    def ask(self, question):
-        """The answer. Raises HelperDied; where the lane has ended, that is the last."""
-        with self._lock:
-            if self._ended:
-                raise concurrent.futures.CancelledError
-            if self._helper is None:
-                self._helper = Helper(__name__)
-        try:
-            return self._helper.ask(question)
-        except HelperDied:
-            with self._lock:
-                self._helper.close()
-                self._helper = None
-            raise
-
-    def end(self) -> None:
-        """Kill the helper, and start none any more."""
-        with self._lock:
-            self._ended = True
-            if self._helper is not None:
-                self._helper.kill()
-
-    def close(self) -> None:
-        """Give back what the helper held, once nobody waits for it."""
-        if self._helper is not None:
-            self._helper.close()
+        pool: Pool[tuple[LocalExecutor, int], str | None] = Pool(start, number, attempts=TRIES)
+        with pool:
+            running = {pool.submit([(self, rank)]): rank for rank in incomplete}
+            for done in concurrent.futures.as_completed(running):
+                (failure,) = done.result()
+                if isinstance(failure, HelperDied):
+                    raise ScaleError(
+                        f"the process of task {running[done]} died {TRIES} times, at last with "
+                        f"{failure}: is there enough memory?"
+                    )
+                if failure is not None:
+                    raise ScaleError(failure)
 
 
 def serve() -> None:
-    """A helper's whole life."""
-    answer_questions(_answer, _ready)
+    """Run a helper's process."""
+    answer_questions(_answer_each, _get_ready)
 
 
-def _answer(question: tuple[LocalExecutor, int]) -> str | None:
-    return run_rank(*question)
+def _answer_each(questions: list[tuple[LocalExecutor, int]]) -> list[str | None]:
+    return [run_rank(executor, rank) for executor, rank in questions]
 
 
-def _ready() -> None:
+def _get_ready() -> None:
     # datatrove's log goes into its files; what a library prints by itself is still seen.
-    sys.stderr = open(os.devnull, "w", encoding="utf-8")
+    sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     setup_default_logger()

@@ -2,6 +2,8 @@
 
 import itertools
 import sys
+from collections.abc import Callable
+from typing import Any, cast
 
 import ray
 from datatrove.executor import RayPipelineExecutor
@@ -43,7 +45,11 @@ class RayExecutor(RayPipelineExecutor):
     def _warn_if_no_node_has(self, memory: int) -> None:
         """Not an error: a cluster may start nodes when they are asked for."""
         wanted = {"CPU": self.cpus_per_task, "memory": memory}
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        nodes = [
+            node["Resources"]
+            for node in cast(Callable[[], list[Any]], ray.nodes)()
+            if node["Alive"]
+        ]
         if not any(all(node.get(name, 0) >= wanted[name] for name in wanted) for node in nodes):
             print(
                 f"waiting: no node of the cluster has {self.cpus_per_task} CPUs and "
@@ -53,9 +59,10 @@ class RayExecutor(RayPipelineExecutor):
             )
 
 
-def _result(done) -> str | None:
+def _result(done: Any) -> str | None:
     try:
-        return ray.get(done)
+        failure: str | None = ray.get(done)
+        return failure
     except RayError as error:
         # Several lines, of which the first has the reason.
         return f"Ray gave a task up: {str(error).strip().splitlines()[0]}"

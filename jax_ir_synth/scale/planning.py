@@ -39,9 +39,11 @@ class _NotDrawn(JaxIrSynthError):
 
 
 def plan(folder: Path, request: Request, draw: Callable[[list[Range]], None]) -> None:
-    """Write the folder's plan, unless it stands.
+    """Write the folder's plan, unless it is there.
 
     Args:
+      folder: of the run.
+      request: what was asked for.
       draw: has ranges drawn (`draws.draw`), by whoever does that, and returns when they are.
 
     Raises ScaleError when a category has fewer distinct programs than rows are asked for.

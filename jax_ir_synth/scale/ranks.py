@@ -2,7 +2,7 @@
 
 from datatrove.executor.base import PipelineExecutor
 
-from jax_ir_synth.generate.rows import RowError
+from jax_ir_synth.generate.defects import RowError
 from jax_ir_synth.scale import ScaleError
 
 # How often a rank is begun whose process dies (is killed, loses its machine) under it.

@@ -56,7 +56,7 @@ class Watch:
 
 
 def summary(folder: Path) -> str:
-    """What all records of a folder come to, in words for a line's end; empty where there are none."""
+    """All records of a folder summed up, for the end of a line; empty where there are none."""
     found = [defect for path in (folder / FOLDER).glob("*.jsonl") for defect in read(path)]
     if not found:
         return ""

@@ -1,6 +1,7 @@
 """A whole run that waits for its tasks: finds what is missing in a folder and has it done."""
 
 import itertools
+import logging
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from loguru import logger
 
 from jax_ir_synth.scale import PROGRAM, draws, planning, progress, records, shards
 from jax_ir_synth.scale.draws import Range
-from jax_ir_synth.scale.run_manifest import Pin
+from jax_ir_synth.scale.run_manifest import RunManifest
 from jax_ir_synth.scale.steps import DrawStep, ShardStep
 from jax_ir_synth.storage import partials
 
@@ -21,7 +22,7 @@ _SECONDS_TO_CONNECT = 10
 Launch = Callable[[PipelineStep, int, Path], None]
 
 
-def run(folder: Path, pinned: Pin, launch: Launch) -> int:
+def run(folder: Path, pinned: RunManifest, launch: Launch) -> int:
     """Do what is missing; returns how many shards were.
 
     Raises ScaleError at the first failure; what was done by then stays.
@@ -65,7 +66,7 @@ def on_ray(address: str | None, workers: int, cpus: int, gigabytes: float) -> La
         # Ray itself tries for minutes.
         if port.isdecimal() and "/" not in host:
             socket.create_connection((host, int(port)), _SECONDS_TO_CONNECT).close()
-        ray.init(address, log_to_driver=False, logging_level="ERROR")
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
     except (OSError, OverflowError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise ScaleError(f"`--ray-address` (={address}) can't be reached: {reason}") from error
@@ -95,6 +96,7 @@ def logs(folder: Path, stage: str) -> Path:
         except FileExistsError:
             continue
         return path
+    raise AssertionError("there are numbers without end")
 
 
 def quiet() -> None:
@@ -102,7 +104,7 @@ def quiet() -> None:
     logger.remove()
 
 
-def _run(folder: Path, pinned: Pin, launch: Launch) -> int:
+def _run(folder: Path, pinned: RunManifest, launch: Launch) -> int:
     watch = records.Watch(folder, PROGRAM)
     planning.plan(folder, pinned.request, lambda ranges: _draw(folder, pinned, launch, ranges))
     watch.look()
@@ -124,7 +126,7 @@ def _run(folder: Path, pinned: Pin, launch: Launch) -> int:
     return len(missing)
 
 
-def _draw(folder: Path, pinned: Pin, launch: Launch, ranges: list[Range]) -> None:
+def _draw(folder: Path, pinned: RunManifest, launch: Launch, ranges: list[Range]) -> None:
     paths = [draws.path(folder, part) for part in ranges]
     with progress.shown("plan", len(ranges), lambda: _existing(paths)):
         launch(DrawStep(folder, pinned, ranges), len(ranges), logs(folder, "draws"))

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.generate import fingerprint
@@ -19,7 +20,7 @@ _CONFIG, _CPU = "config.json", "cpu.json"
 
 
 @dataclasses.dataclass(frozen=True)
-class Pin:
+class RunManifest:
     """What decides each byte of a folder's shards.
 
     Attributes:
@@ -37,7 +38,7 @@ class Pin:
     versions: dict[str, str]
     sources: str
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         most = min(self.request.count, MAX_SHARDS)
         if not 1 <= self.shards <= most:
             raise UsageError(
@@ -45,28 +46,29 @@ class Pin:
                 f"(={self.request.count})"
             )
 
-    def described(self) -> dict:
+    def described(self) -> dict[str, Any]:
         """As it stands in `config.json` and in each shard's manifest."""
         # By way of JSON, which makes lists of tuples.
-        return json.loads(json.dumps(dataclasses.asdict(self)))
+        described: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        return described
 
 
-def pin_here(request: Request, shards: int) -> Pin:
+def make_run_manifest(request: Request, shards: int) -> RunManifest:
     """The pin for a request by what is installed here.
 
     Raises:
       ValueError: `shards` is out of range.
       ScaleError: a source was edited since it was imported.
     """
-    return Pin(request, shards, versions_here(request), _sources_here())
+    return RunManifest(request, shards, versions_here(request), _sources_here())
 
 
-def read(folder: Path) -> dict | None:
-    """The folder's `config.json`, as `Pin.described` gives it; None where there is none."""
+def read(folder: Path) -> dict[str, Any] | None:
+    """The folder's `config.json`, as `RunManifest.described` gives it; None where there is none."""
     return atomic_write.read_json(folder / _CONFIG)
 
 
-def settle(folder: Path, pin: Pin) -> None:
+def settle(folder: Path, pin: RunManifest) -> None:
     """Make the folder this pin's, or find that it is.
 
     Raises:
@@ -86,7 +88,7 @@ def settle(folder: Path, pin: Pin) -> None:
     compare(folder, there, pin)
 
 
-def compare(folder: Path, there: dict | None, pin: Pin) -> None:
+def compare(folder: Path, there: dict[str, Any] | None, pin: RunManifest) -> None:
     """Raise ScaleError, one line that names all differences, unless `there` is this pin's."""
     if there is None:
         raise ScaleError(f"{folder} has no {_CONFIG}")
@@ -97,7 +99,7 @@ def compare(folder: Path, there: dict | None, pin: Pin) -> None:
         )
 
 
-def check_here(folder: Path, pin: Pin) -> None:
+def check_here(folder: Path, pin: RunManifest) -> None:
     """Raise ScaleError, one line, unless what is installed here makes this pin's bytes.
 
     Each task asks: a node of a cluster may have other versions than the one that launched it.
@@ -153,16 +155,16 @@ def _compiled_for(request: Request) -> str:
     return compile_module(f"module @machine {{ {text} }}", target, ("optimized_hlo",)).target
 
 
-def differences(one: dict, other: dict, here: str, there: str) -> Iterator[str]:
+def differences(one: dict[str, Any], other: dict[str, Any], here: str, there: str) -> Iterator[str]:
     """What differs between two descriptions, `seed is 0 <here>, 1 <there>`."""
     for name in sorted(one.keys() | other.keys()):
-        values = one.get(name), other.get(name)
-        if isinstance(values[0], dict) and isinstance(values[1], dict):
-            yield from differences(*values, here, there)
-        elif values[0] != values[1]:
-            yield f"{name} is {_shown(values[0])} {here}, {_shown(values[1])} {there}"
+        mine, theirs = one.get(name), other.get(name)
+        if isinstance(mine, dict) and isinstance(theirs, dict):
+            yield from differences(mine, theirs, here, there)
+        elif mine != theirs:
+            yield f"{name} is {_show(mine)} {here}, {_show(theirs)} {there}"
 
 
-def _shown(value) -> str:
+def _show(value: object) -> str:
     # A digest's beginning tells it from another.
     return value[:12] if isinstance(value, str) and len(value) == 64 else str(value)

@@ -4,11 +4,12 @@ import contextlib
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from jax_ir_synth.generate.defects import Defect, Tell
 from jax_ir_synth.generate.plan import PlannedRow
 from jax_ir_synth.scale import ScaleError, planning, records
-from jax_ir_synth.scale.run_manifest import Pin
+from jax_ir_synth.scale.run_manifest import RunManifest
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.storage import atomic_write
 
@@ -36,10 +37,10 @@ def bounds(shard: int, shards: int, count: int) -> tuple[int, int]:
 
 
 # Makes the rows of what is planned, in order, and tells of each that is left out.
-Rows = Callable[[Iterable[PlannedRow], Tell], Iterable[dict]]
+Rows = Callable[[Iterable[PlannedRow], Tell], Iterable[dict[str, Any]]]
 
 
-def make(folder: Path, pin: Pin, shard: int, rows: Rows) -> None:
+def make(folder: Path, pin: RunManifest, shard: int, rows: Rows) -> None:
     """Make a shard: its files, the record of what it lacks, then its manifest.
 
     A split without rows has no file: datasets can't load a split all of whose files are empty.
@@ -75,12 +76,12 @@ def make(folder: Path, pin: Pin, shard: int, rows: Rows) -> None:
         ) from error
 
 
-def is_whole(folder: Path, pin: Pin, shard: int) -> bool:
+def is_whole(folder: Path, pin: RunManifest, shard: int) -> bool:
     """Whether the shard is made, by its manifest and its files' sizes; `--check` reads them too."""
     manifest = atomic_write.read_json(manifest_path(folder, shard, pin.shards))
     if not isinstance(manifest, dict) or not manifest.items() >= pin.described().items():
         return False
-    entries = manifest.get("files")
+    entries: Any = manifest.get("files")
     for path in split_files(shard, pin.shards).values():
         try:
             if _size(folder / path) != (entries[path]["bytes"] if entries[path]["rows"] else None):
@@ -91,13 +92,13 @@ def is_whole(folder: Path, pin: Pin, shard: int) -> bool:
     return True
 
 
-def missing(folder: Path, pin: Pin) -> list[int]:
+def missing(folder: Path, pin: RunManifest) -> list[int]:
     """The shards that are still to be made, or to be made again."""
     return [shard for shard in range(pin.shards) if not is_whole(folder, pin, shard)]
 
 
 def _write(
-    paths: dict[str, Path], planned: list[PlannedRow], rows: Iterable[dict]
+    paths: dict[str, Path], planned: list[PlannedRow], rows: Iterable[dict[str, Any]]
 ) -> dict[str, int]:
     # Late: a driver writes no rows.
     from jax_ir_synth.storage.writers import open_parquet
@@ -125,7 +126,7 @@ def _size(path: Path) -> int | None:
     return path.stat().st_size if path.exists() else None
 
 
-def _described(path: Path, rows: int) -> dict:
+def _described(path: Path, rows: int) -> dict[str, Any]:
     if not rows:
         return {"rows": 0}
     return {"rows": rows, "bytes": path.stat().st_size, "sha256": atomic_write.hash_file(path)}

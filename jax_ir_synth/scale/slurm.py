@@ -12,6 +12,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import dill
 from datatrove.executor import SlurmPipelineExecutor
@@ -32,7 +33,7 @@ class SlurmExecutor(SlurmPipelineExecutor):
     `tasks_per_job` is chosen here.
     """
 
-    def __init__(self, *args, tasks: int, **kwargs):
+    def __init__(self, *args: Any, tasks: int, **kwargs: Any):
         super().__init__(
             *args,
             tasks=tasks,
@@ -41,13 +42,13 @@ class SlurmExecutor(SlurmPipelineExecutor):
             **kwargs,
         )
 
-    def get_sbatch_args(self, max_array: int = 1) -> dict:
+    def get_sbatch_args(self, max_array: int = 1) -> dict[str, Any]:
         """datatrove's, whatever characters they have."""
         directives = super().get_sbatch_args(max_array)
         # Slurm puts something in the place of other signs behind a %.
         log = os.path.join(self.slurm_logs_folder.replace("%", "%%"), "%A_%a.out")
         return {
-            name: _quoted(str(value))
+            name: _quote(str(value))
             for name, value in {**directives, "output": log, "error": log}.items()
         }
 
@@ -78,7 +79,7 @@ def check_folder(folder: Path) -> None:
             )
 
 
-def _quoted(value: str) -> str:
+def _quote(value: str) -> str:
     """A value of an #SBATCH line, which sbatch reads much as a shell does."""
     if _PLAIN.fullmatch(value):
         return value

@@ -2,12 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from datatrove.pipeline.base import PipelineStep
 
 from jax_ir_synth.scale import draws, planning, run_manifest, shards
 from jax_ir_synth.scale.draws import Range
-from jax_ir_synth.scale.run_manifest import Pin
+from jax_ir_synth.scale.run_manifest import RunManifest
 
 _TYPE = "jax_ir_synth"
 
@@ -17,11 +18,12 @@ class DrawStep(PipelineStep):
 
     type, name = _TYPE, "draw candidates"
 
-    def __init__(self, folder: Path, pinned: Pin, ranges: list[Range]):
+    def __init__(self, folder: Path, pinned: RunManifest, ranges: list[Range]):
         super().__init__()
         self.folder, self.pinned, self.ranges = folder, pinned, ranges
 
-    def run(self, data=None, rank: int = 0, world_size: int = 1) -> None:
+    def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> None:
+        """Do rank `rank`'s part; see datatrove's `PipelineStep.run`."""
         run_manifest.check_here(self.folder, self.pinned)
         part = self.ranges[rank]
         # A task that comes late finds nothing to do: what was drawn goes once there is a plan.
@@ -34,11 +36,12 @@ class PlanStep(PipelineStep):
 
     type, name = _TYPE, "plan"
 
-    def __init__(self, folder: Path, pinned: Pin, workers: int, logs: Path):
+    def __init__(self, folder: Path, pinned: RunManifest, workers: int, logs: Path):
         super().__init__()
         self.folder, self.pinned, self.workers, self.logs = folder, pinned, workers, logs
 
-    def run(self, data=None, rank: int = 0, world_size: int = 1) -> None:
+    def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> None:
+        """Do rank `rank`'s part; see datatrove's `PipelineStep.run`."""
         run_manifest.check_here(self.folder, self.pinned)
         planning.plan(self.folder, self.pinned.request, self._draw)
 
@@ -56,19 +59,17 @@ class ShardStep(PipelineStep):
 
     type, name = _TYPE, "make rows"
 
-    def __init__(self, folder: Path, pinned: Pin, numbers: list[int]):
+    def __init__(self, folder: Path, pinned: RunManifest, numbers: list[int]):
         super().__init__()
         self.folder, self.pinned, self.numbers = folder, pinned, numbers
 
-    def run(self, data=None, rank: int = 0, world_size: int = 1) -> None:
+    def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> None:
+        """Do rank `rank`'s part; see datatrove's `PipelineStep.run`."""
         run_manifest.check_here(self.folder, self.pinned)
         # No device is needed; without this each process would take its share of a GPU.
         os.environ["JAX_PLATFORMS"] = "cpu"
         from jax_ir_synth.generate.rows import rows
-        from jax_ir_synth.verify import xla
 
-        # None of this package's executors forks a process that makes rows.
-        xla.use_this_process()
         number, request = self.numbers[rank], self.pinned.request
         if not shards.is_whole(self.folder, self.pinned, number):
             shards.make(

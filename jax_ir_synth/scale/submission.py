@@ -8,7 +8,7 @@ from datatrove.pipeline.base import PipelineStep
 
 from jax_ir_synth.scale import planning, shards
 from jax_ir_synth.scale.run import logs, quiet
-from jax_ir_synth.scale.run_manifest import Pin
+from jax_ir_synth.scale.run_manifest import RunManifest
 from jax_ir_synth.scale.slurm import SlurmExecutor, submit
 from jax_ir_synth.scale.steps import DrawStep, PlanStep, ShardStep
 
@@ -33,13 +33,13 @@ class Job(NamedTuple):
     after: str | None
 
 
-def write(folder: Path, pinned: Pin, options: Options, workers: int) -> list[Job]:
+def write(folder: Path, pinned: RunManifest, options: Options, workers: int) -> list[Job]:
     """Write the scripts for what is missing, none if nothing is; `workers` tasks run at a time.
 
     Raises ScaleError where what was drawn so far shows that a grammar is exhausted.
     """
     quiet()
-    jobs = []
+    jobs: list[Job] = []
 
     def job(step: PipelineStep, tasks: int, folder: Path, after: str | None) -> None:
         executor = SlurmExecutor(

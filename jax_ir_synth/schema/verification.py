@@ -1,8 +1,8 @@
 """The verification status: the values of the column `verified`."""
 
 # The row's texts were executed. From the strongest proof to the weakest: by StableHLO's reference
-# interpreter; by it, with NumPy and SciPy for the operations that it lacks; by XLA's CPU client.
-RUN_BY = ("interpreter", "interpreter+numpy", "xla")
+# interpreter; by it, with NumPy and SciPy for the operations that it lacks.
+RUN_BY = ("interpreter", "interpreter+numpy")
 # A suffix: the CUDA text was only parsed and verified, and its signature was compared.
 CUDA_PARSED = ", cuda parsed"
 # No text could be executed. Each was parsed and verified, and its signature was compared.

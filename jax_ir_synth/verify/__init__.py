@@ -1,4 +1,18 @@
-"""Proves rows: the IR text in a row, parsed and run, computes what the row's Python means."""
+"""Proves rows: the IR text in a row, parsed and run, computes what the row's Python means.
+
+`proof` compares what the IR computes (`execution`) with the NumPy reference. `interpreter` runs a
+module by StableHLO's reference interpreter, once `admission` has found that it may be run and
+`preparing` has made it what the interpreter expects; `partition` cuts it at the operations that the
+interpreter lacks, which `fallback_kernels` does. `promote` reads short floats as longer ones.
+`check` does all this for rows of a saved dataset, in a `sandbox`, and `consistency` checks their
+columns.
+
+In: a row, as a mapping. Out: its verification status, or `NotProven` with the reason. This room
+never knows categories, containers, or how a row was made.
+"""
+
+from collections.abc import Mapping
+from typing import Any
 
 from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.runtime.isolation import isolated
@@ -11,13 +25,13 @@ class NotProven(JaxIrSynthError, ValueError):
     Python, as nested lists.
     """
 
-    def __init__(self, reason: str, values: dict | None = None):
+    def __init__(self, reason: str, values: dict[str, Any] | None = None):
         super().__init__(reason)
         self.values = values
 
 
 @isolated
-def prove(row) -> str:
+def prove(row: Mapping[str, Any]) -> str:
     """How a row was proven, from its own columns alone: one of `STATUSES`.
 
     Only StableHLO is run. Where a row has other dialects too, what is proven is its StableHLO, and

@@ -21,7 +21,7 @@ from jax_ir_synth.verify.work import APPLICATIONS, OWN, applications
 # In steps, of which the interpreter does one or two million in a second. The largest row of this
 # project takes some one million.
 MAX_STEPS = 20_000_000
-# Operations once all functions are inlined, as `cutting` does it.
+# Operations once all functions are inlined, as `partition` does it.
 MAX_OPERATIONS = 50_000
 # Functions and regions within each other: the interpreter is recursive, as MLIR's parser is.
 MAX_DEPTH = 100
@@ -119,8 +119,8 @@ class _Reading:
         count, depth, name = 0, 0, None
         # Most of what a module's look costs is here: no call for each operation.
         tensors = self._tensors
-        for op in block.operations:
-            op = op.operation
+        for view in block.operations:
+            op = view.operation
             name = op.name
             self.operations.append((name, op))
             elements = _RUN.get(name)

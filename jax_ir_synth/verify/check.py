@@ -1,23 +1,62 @@
-"""What a helper does with a row of a saved dataset: is it whole, and then, is it right?"""
+"""Checks a row of a saved dataset, in a sandboxed process: is it consistent, and is it right?"""
 
-from collections.abc import Mapping
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from jax_ir_synth.schema.columns import OPTIONAL_COLUMNS
+import pyarrow
+from jaxlib.mlir import dialects
+
+from jax_ir_synth.lowering.parsing import parsed
+from jax_ir_synth.schema.columns import OPTIONAL_COLUMNS, SCHEMA
 from jax_ir_synth.schema.row_view import RowView
 from jax_ir_synth.schema.verification import UNVERIFIED
-from jax_ir_synth.verify import NotProven, xla
+from jax_ir_synth.verify import NotProven
 from jax_ir_synth.verify.consistency import ConsistencyCheck
+from jax_ir_synth.verify.interpreter import Program
 from jax_ir_synth.verify.proof import prove
+from jax_ir_synth.verify.sandbox import Outcome
 
 # In the place of what a row says of its own proof, and also if it says nothing.
 _CLAIMED = dict.fromkeys(OPTIONAL_COLUMNS, UNVERIFIED)
+# Characters of a reason, which has the row's Python in it.
+_LONGEST_REASON = 20_000
+# Uses what is made once for a process: a context with its dialects, the passes.
+_SMALLEST = """module @smallest {
+  func.func public @main() -> tensor<f32> {
+    %0 = stablehlo.constant dense<0.0> : tensor<f32>
+    %1 = chlo.square %0 : tensor<f32> -> tensor<f32>
+    return %1 : tensor<f32>
+  }
+}"""
 
 
-def check(row: Mapping) -> str:
-    """How the row was proven, from its own columns alone. Raises NotProven."""
-    # A helper is never forked, and it, not a child of it, is what the limits are set for. So the
-    # proof needs no thread of its own either.
-    xla.use_this_process()
+def load_interpreter() -> None:
+    """Import and make what running a module would: a sandboxed process can open no file for it."""
+    # Those of operations that a text holds are imported when these are met.
+    for found in pkgutil.iter_modules(dialects.__path__):
+        if not found.name.startswith("_"):
+            importlib.import_module(f"{dialects.__name__}.{found.name}")
+    with parsed(_SMALLEST) as module:
+        Program(module)([])
+
+
+def ready() -> None:
+    """Import and make what `check` would."""
+    load_interpreter()
+    pyarrow.RecordBatch.from_pylist([], SCHEMA)
+
+
+def check(row: Mapping[str, Any], mark: Callable[[str], None]) -> Outcome:
+    """How the row was proven, from its own columns alone; or why it wasn't."""
+    try:
+        return Outcome(True, _check(row))
+    except NotProven as error:
+        return Outcome(False, str(error)[:_LONGEST_REASON])
+
+
+def _check(row: Mapping[str, Any]) -> str:
     reasons = list(ConsistencyCheck()(RowView({**row, **_CLAIMED})))
     if reasons:
         raise NotProven("\n".join(reasons))

@@ -1,8 +1,9 @@
-"""Whether a row is whole: every column there, of its type, and in accord with the others."""
+"""Checks a row's columns: each is there, of its type, and consistent with the others."""
 
 import math
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pyarrow
 
@@ -23,7 +24,7 @@ _ELEMENTS = _FLOATS | {"int32": "i32", "uint32": "ui32", "int8": "i8", "uint8": 
 
 
 class ConsistencyCheck:
-    """A check (see `audit`): rows that are not whole.
+    """A check (see `audit`) for rows that are incomplete or inconsistent.
 
     Args:
       filled: the IR columns that must not be null; by default those that the first row has.
@@ -34,6 +35,7 @@ class ConsistencyCheck:
         self._ids: set[int] = set()
 
     def __call__(self, view: RowView) -> Iterator[str]:
+        """What is wrong with a row, a reason at a time."""
         # Each step builds on those before it, so the first that finds something is the last.
         for step in (self._columns, self._identity, _arguments, _source, _ir, _hash):
             reasons = list(step(view))
@@ -77,7 +79,7 @@ class ConsistencyCheck:
                 yield f"its {name} (={row[name]!r}) is not 32 hex digits"
 
 
-def _fits(row: Mapping, schema: pyarrow.Schema) -> bool:
+def _fits(row: Mapping[str, Any], schema: pyarrow.Schema) -> bool:
     try:
         (taken,) = pyarrow.RecordBatch.from_pylist([row], schema).to_pylist()
     except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, OverflowError):
@@ -157,7 +159,7 @@ def _ir(view: RowView) -> Iterator[str]:
         if None in mains:
             yield f"its {name} has a module whose main returns nothing"
             continue
-        taken = [_TENSOR.findall(main[1]) for main in mains]
+        taken = [_TENSOR.findall(main[1]) for main in mains if main is not None]
         if taken != [expected, expected]:
             yield f"its {name} takes {taken}, its in_avals are {expected}"
 
@@ -173,9 +175,9 @@ def _hash(view: RowView) -> Iterator[str]:
         yield f"its program_hash (={given!r}) is not that of its IR"
 
 
-def _tensor(aval: Mapping) -> str:
+def _tensor(aval: Mapping[str, Any]) -> str:
     return "x".join([*map(str, aval["shape"]), _ELEMENTS[aval["dtype"]]])
 
 
-def _aval(aval: Mapping) -> str:
+def _aval(aval: Mapping[str, Any]) -> str:
     return f"{aval['name']}: {aval['dtype']}[{','.join(map(str, aval['shape']))}]"

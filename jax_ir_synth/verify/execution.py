@@ -8,8 +8,8 @@ import numpy as np
 from jax_ir_synth.lowering.parsing import parse, parsed
 from jax_ir_synth.reference import tolerance
 from jax_ir_synth.reference.inputs import DTYPES, HALF
-from jax_ir_synth.verify.interpreter import CannotRun, Program
-from jax_ir_synth.verify.promote import doubled, widened
+from jax_ir_synth.verify.interpreter import Program
+from jax_ir_synth.verify.promote import promote_half, promote_single
 from jax_ir_synth.verify.signature import Signature, signature
 
 Results = list[np.ndarray]
@@ -26,19 +26,17 @@ class Execution(NamedTuple):
 
 def execute(
     text: str,
-    platform: str,
     inputs: Sequence[Sequence[np.ndarray]],
     check: Callable[[Signature], None],
     sizes: Sequence[float],
 ) -> Execution:
     """Runs the module on each of the inputs.
 
-    A module with 16-bit floats is run as float32 (see `widening`). As it stands it is run too,
+    A module with 16-bit floats is run as float32 (see `promote`). As it stands it is run too,
     until most of what it computes is near that on one of the inputs.
 
     Args:
       text: of the module.
-      platform: `"cpu"` or `"cuda"`.
       inputs: arrays for the arguments, of float32 where the module takes 16-bit floats.
       check: is called with the module's signature, before anything runs.
       sizes: for each result how much it moves when the arguments cross half their ranges.
@@ -48,14 +46,16 @@ def execute(
         computes in float32.
       interpreter.CannotRun: there is no way to run it here.
     """
-    wide = widened(text)
+    wide = promote_half(text)
     with parsed(text) as module:
         found = signature(module)
         check(found)
         if wide == text:
-            program = Program(module, platform)
+            program = Program(module)
             return Execution([program(x) for x in inputs], program.how)
-        program, wide_program = Program(module, platform), Program(parse(wide), platform)
+        half = shortest(text)
+        assert half is not None
+        program, wide_program = Program(module), Program(parse(wide))
         for each in inputs:
             # Both get rounded inputs, or the step between these would seem an error.
             given = [
@@ -65,7 +65,7 @@ def execute(
             exact = wide_program(
                 [x.astype(np.float32) if str(x.dtype) in HALF else x for x in given]
             )
-            if _near(rounded, exact, sizes, tolerance.ROUNDED[shortest(text)]):
+            if _near(rounded, exact, sizes, tolerance.ROUNDED[half]):
                 break
         else:
             short, long = (" ".join(str(results).split()) for results in (rounded, exact))
@@ -75,17 +75,13 @@ def execute(
         return Execution([wide_program(x) for x in inputs], wide_program.how)
 
 
-def execute_exactly(
-    text: str, platform: str, inputs: Sequence[Sequence[np.ndarray]]
-) -> list[Results]:
+def execute_exactly(text: str, inputs: Sequence[Sequence[np.ndarray]]) -> list[Results]:
     """The results of the module read as float64, so that rounding is none of their error.
 
     Raises ValueError where it can't be run so.
     """
-    with parsed(doubled(text)) as module:
-        program = Program(module, platform)
-        if program.how == "xla":
-            raise CannotRun("XLA's custom calls are of float32")
+    with parsed(promote_single(text)) as module:
+        program = Program(module)
         return [
             program([x.astype(np.float64) if x.dtype == np.float32 else x for x in each])
             for each in inputs
@@ -94,7 +90,7 @@ def execute_exactly(
 
 def _near(rounded: Results, exact: Results, sizes: Sequence[float], rate: float) -> bool:
     return all(
-        tolerance.mostly_agree(np.float64(x), np.float64(y), size, rate)
+        tolerance.mostly_agree(np.asarray(x, np.float64), np.asarray(y, np.float64), size, rate)
         for x, y, size in zip(rounded, exact, sizes, strict=True)
         if y.dtype.kind == "f"
     )
@@ -104,4 +100,4 @@ def shortest(text: str) -> str | None:
     """The dtype of the shortest floats that a text rounds to, None where all are float32."""
     if "bf16" in text or "e8m7" in text:
         return "bfloat16"
-    return "float16" if widened(text) != text else None
+    return "float16" if promote_half(text) != text else None

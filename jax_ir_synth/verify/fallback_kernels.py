@@ -3,24 +3,29 @@
 A custom call of JAX's linear algebra is a call of the LAPACK routine in its name, on the CPU that
 of SciPy's library, which is called here as well. cuSOLVER's routines are documented as LAPACK's;
 they are done by LAPACK here. Fourier transforms are NumPy's. Random bits are Philox's, whose
-layout StableHLO leaves to the implementation; `standin.random` writes XLA's down. The tests
+layout StableHLO leaves to the implementation; `numpy_jax.random` writes XLA's down. The tests
 compare each with XLA's CPU client.
 """
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, cast
 
 import numpy as np
 from jaxlib.mlir import ir
 from scipy.linalg import blas, lapack
 
 from jax_ir_synth.errors import JaxIrSynthError
+from jax_ir_synth.lowering.parsing import Value
 from jax_ir_synth.reference.numpy_jax.random import philox_words
 
 # The operations that JAX prints for the programs of this project and the interpreter lacks.
 OPERATIONS = frozenset(
     f"stablehlo.{name}" for name in ("custom_call", "fft", "rng_bit_generator", "triangular_solve")
 )
-Function = Callable[..., Sequence[np.ndarray]]
+# Arrays, and LAPACK's `info`, a number.
+Results = Sequence[Any]
+Function = Callable[..., Results]
 _OF_CPU = "lapack_"
 
 
@@ -28,7 +33,7 @@ class Undefined(JaxIrSynthError, ValueError):
     """An operation, or a form of one, that is not known here; the message names it."""
 
 
-def meaning(op: ir.Operation) -> Function:
+def kernel_for(op: ir.Operation) -> Function:
     """What the operation computes: arrays of the operands' dtypes → arrays of the results'.
 
     A complex operand is taken, and a complex result given, as two arrays: its real and its
@@ -73,7 +78,7 @@ _DTYPES = {
     "ui32": np.uint32,
     "ui64": np.uint64,
     "complex<f32>": np.complex64,
-    # Of a text that is read as float64, see `widening.doubled`.
+    # Of a text that is read as float64, see `widening.promote_single`.
     "f64": np.float64,
     "complex<f64>": np.complex128,
 }
@@ -87,7 +92,7 @@ def platform_of(target: str) -> str | None:
     return "cpu" if target.startswith(_OF_CPU) else "cuda"
 
 
-def _tensor(value: ir.Value) -> ir.RankedTensorType:
+def _tensor(value: Value) -> ir.RankedTensorType:
     return ir.RankedTensorType(value.type)
 
 
@@ -97,7 +102,7 @@ def _custom_call(op: ir.Operation) -> Function:
         raise Undefined(f"custom_call @{target} is not known")
     config = {}
     if "mhlo.backend_config" in op.attributes:
-        for entry in ir.DictAttr(op.attributes["mhlo.backend_config"]):
+        for entry in cast(Iterable[Any], op.attributes["mhlo.backend_config"]):
             config[entry.name] = entry.attr.value
     for value, layout in zip(
         (*op.operands, *op.results),
@@ -114,7 +119,7 @@ def _custom_call(op: ir.Operation) -> Function:
     return lambda *operands: routine(*operands, **config)
 
 
-def _layouts(op: ir.Operation, which: str) -> list:
+def _layouts(op: ir.Operation, which: str) -> list[Any]:
     if f"{which}_layouts" not in op.attributes:
         raise Undefined(f"custom_call without {which}_layouts is not known")
     return [
@@ -123,25 +128,25 @@ def _layouts(op: ir.Operation, which: str) -> list:
     ]
 
 
-def _routine(name: str, a: np.ndarray) -> Callable:
+def _routine(name: str, a: np.ndarray) -> Callable[..., Any]:
     """LAPACK's or BLAS's routine for the matrix's dtype."""
     name = ("d" if a.dtype == np.float64 else "s") + name
-    return getattr(lapack, name, None) or getattr(blas, name)
+    return cast(Callable[..., Any], getattr(lapack, name, None) or getattr(blas, name))
 
 
-def _potrf(a, uplo=None, lower=None):
+def _potrf(a: np.ndarray, uplo: int = 0, lower: bool | None = None) -> Results:
     """Only one triangle is written; the other stays as it was."""
     c, info = _routine("potrf", a)(a, lower=_LOWER[uplo] if lower is None else lower, clean=0)
     return c, info
 
 
-def _getrf(a):
+def _getrf(a: np.ndarray) -> Results:
     lu, pivots, info = _routine("getrf", a)(a)
     # SciPy counts them from 0, LAPACK from 1.
     return lu, pivots + 1, info
 
 
-def _permutation(pivots):
+def _permutation(pivots: np.ndarray) -> Results:
     """Of rows, as LAPACK's swaps make it; the pivots are counted from 0."""
     permutation = np.arange(len(pivots))
     for i, pivot in enumerate(pivots):
@@ -149,33 +154,39 @@ def _permutation(pivots):
     return (permutation,)
 
 
-def _geqrf(a):
+def _geqrf(a: np.ndarray) -> Results:
     qr, tau, _, _ = _routine("geqrf", a)(a)
     return qr, tau
 
 
-def _orgqr(a, tau):
+def _orgqr(a: np.ndarray, tau: np.ndarray) -> Results:
     q, _, _ = _routine("orgqr", a)(a, tau)
     return (q,)
 
 
-def _syevd(a, uplo=None, lower=None, mode=ord("V"), algorithm=0):
+def _syevd(
+    a: np.ndarray,
+    uplo: int = 0,
+    lower: bool | None = None,
+    mode: int = ord("V"),
+    algorithm: int = 0,
+) -> Results:
     w, v, info = _routine("syevd", a)(a, lower=_LOWER[uplo] if lower is None else lower)
     return v, w, info
 
 
-def _gesdd(a, mode):
-    u, s, vt, info = _decomposed(a, mode != ord("N"))
+def _gesdd(a: np.ndarray, mode: int) -> Results:
+    u, s, vt, info = _decompose(a, mode != ord("N"))
     return a, s, u, vt, info
 
 
-def _gesvdj(a, compute_uv, full_matrices):
+def _gesvdj(a: np.ndarray, compute_uv: bool, full_matrices: bool) -> Results:
     """It gives V, not its transpose."""
-    u, s, vt, info = _decomposed(a, compute_uv)
+    u, s, vt, info = _decompose(a, compute_uv)
     return a, s, u, vt.T, info
 
 
-def _decomposed(a, vectors):
+def _decompose(a: np.ndarray, vectors: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
     """The singular value decomposition of a square matrix; what isn't computed is left as zeros."""
     if a.shape[0] != a.shape[1]:
         raise Undefined("a singular value decomposition of a matrix that is not square")
@@ -183,10 +194,11 @@ def _decomposed(a, vectors):
     return (u, s, vt, info) if vectors else (np.zeros_like(a), s, np.zeros_like(a), info)
 
 
-def _trsm(a, b, side, uplo, trans_x, diag):
+def _trsm(a: np.ndarray, b: np.ndarray, side: int, uplo: int, trans_x: int, diag: int) -> Results:
     solved = _routine("trsm", a)(
         1.0, a, b,
-        side=side == ord("R"), lower=_LOWER[uplo], trans_a=trans_x != ord("N"), diag=diag == ord("U"),
+        side=side == ord("R"), lower=_LOWER[uplo],
+        trans_a=trans_x != ord("N"), diag=diag == ord("U"),
     )  # fmt: skip
     return (solved,)
 
@@ -195,7 +207,7 @@ _LOWER = {ord("L"): 1, ord("U"): 0}
 _BOTH = (False, True)
 _UPLO = {"uplo": tuple(_LOWER)}
 # Each routine, and the values that its attributes may have.
-_ROUTINES: dict[str, tuple[Function, dict]] = {
+_ROUTINES: dict[str, tuple[Function, dict[str, Any]]] = {
     "lapack_spotrf_ffi": (_potrf, _UPLO),
     "lapack_sgetrf_ffi": (_getrf, {}),
     "lapack_sgeqrf_ffi": (_geqrf, {}),
@@ -230,7 +242,7 @@ def _triangular_solve(op: ir.Operation) -> Function:
     if any(_tensor(operand).rank != 2 for operand in op.operands):
         raise Undefined("triangular_solve of batches is not known")
 
-    def call(a, b):
+    def call(a: np.ndarray, b: np.ndarray) -> Results:
         side, lower, unit = not flag["left_side"], flag["lower"], flag["unit_diagonal"]
         return (_routine("trsm", a)(1.0, a, b, side=side, lower=lower, trans_a=turned, diag=unit),)
 
@@ -244,11 +256,20 @@ def _fft(op: ir.Operation) -> Function:
         raise Undefined("fft of several dimensions is not known")
     for name, function in _FFT.items():
         if kind == f"#stablehlo<fft_type {name}>":
-            return lambda x: (function(x, length[0]),)
+            return functools.partial(_transform, function, length[0])
     raise Undefined(f"fft of type {kind} is not known")
 
 
-_FFT = {"FFT": np.fft.fft, "IFFT": np.fft.ifft, "RFFT": np.fft.rfft, "IRFFT": np.fft.irfft}
+def _transform(function: Callable[..., np.ndarray], length: int, x: np.ndarray) -> Results:
+    return (function(x, length),)
+
+
+_FFT: dict[str, Callable[..., np.ndarray]] = {
+    "FFT": np.fft.fft,
+    "IFFT": np.fft.ifft,
+    "RFFT": np.fft.rfft,
+    "IRFFT": np.fft.irfft,
+}
 
 
 def _rng_bit_generator(op: ir.Operation) -> Function:
@@ -259,7 +280,7 @@ def _rng_bit_generator(op: ir.Operation) -> Function:
         raise Undefined("rng_bit_generator of another state or width is not known")
     count = int(np.prod(bits.shape))
 
-    def call(state):
+    def call(state: np.ndarray) -> Results:
         drawn = philox_words(state.view(np.uint32), count).reshape(bits.shape)
         after = state.copy()
         after[1:] += np.uint64(-(-count // 4))

@@ -8,6 +8,8 @@ constant that no memory holds, since that is an error which the interpreter give
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
 
+from jax_ir_synth.lowering.parsing import Value
+
 # Elements of the constant; the number is looked for in the error's text.
 _NEVER = 4_611_686_018_427_387_847
 _SMALLER = {"LT": 0, "LE": 1}
@@ -48,18 +50,18 @@ def _step(body: ir.Block, position: int) -> int | None:
     return None
 
 
-def _made_by(value: ir.Value) -> ir.Operation | None:
+def _made_by(value: Value) -> ir.Operation | None:
     return None if isinstance(value.owner, ir.Block) else value.owner.operation
 
 
-def _position(value: ir.Value, block: ir.Block) -> int | None:
+def _position(value: Value, block: ir.Block) -> int | None:
     """At which position a value is a block's argument."""
     if _made_by(value) is not None or value.owner != block:
         return None
     return ir.BlockArgument(value).arg_number
 
 
-def _integer(value: ir.Value) -> int | None:
+def _integer(value: Value) -> int | None:
     """The number that a constant scalar is."""
     made_by = _made_by(value)
     if made_by is None or made_by.name != "stablehlo.constant" or value.type.rank:
@@ -86,8 +88,8 @@ def bound(loop: ir.Operation, turns: int) -> ir.Operation:
         more = stablehlo.add(body.arguments[len(kinds) - 1], _scalar(1))
         stablehlo.return_([*final.operands, more])
     final.operation.erase()
-    for old, new in zip(loop.results, counting.operation.results):
-        old.replace_all_uses_with(new)
+    for result, counted in zip(loop.results, counting.operation.results[:-1], strict=True):
+        result.replace_all_uses_with(counted)
     loop.erase()
     return counting.operation
 
@@ -113,7 +115,7 @@ def _fail_beyond(condition: ir.Block, turns: int) -> None:
     final.operation.operands[0] = choice.operation.results[0]
 
 
-def _scalar(number: int) -> ir.Value:
+def _scalar(number: int) -> Value:
     kind = ir.RankedTensorType.get([], ir.IntegerType.get_signless(64))
     value = ir.IntegerAttr.get(kind.element_type, number)
     return stablehlo.constant(ir.DenseElementsAttr.get_splat(kind, value))

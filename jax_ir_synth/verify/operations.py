@@ -49,7 +49,7 @@ _RUN = {
         stablehlo: scatter select select_and_scatter slice sort transpose while
         chlo: constant constant_like
         """
-    # These the interpreter lacks, see `foreign`.
+    # These the interpreter lacks, see `fallback_kernels`.
     + "stablehlo: custom_call fft rng_bit_generator triangular_solve",
 }
 

@@ -1,12 +1,12 @@
 """Cuts a module at the operations that the interpreter lacks; between them are stages."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import func, stablehlo
 
-from jax_ir_synth.lowering.parsing import functions, walk
+from jax_ir_synth.lowering.parsing import Value, functions, walk
 from jax_ir_synth.verify import fallback_kernels
 
 
@@ -23,7 +23,7 @@ class Stage(NamedTuple):
 
 
 class Step(NamedTuple):
-    """An operation for `foreign`, likewise."""
+    """An operation for `fallback_kernels`, likewise."""
 
     name: str
     function: fallback_kernels.Function
@@ -31,10 +31,10 @@ class Step(NamedTuple):
     given: list[int]
 
 
-def cut(module: ir.Module) -> tuple[list[Stage | Step], list[int]]:
+def partition(module: ir.Module) -> tuple[list[Stage | Step], list[int]]:
     """Stages and steps in their order, and the numbers of main's results. The module is changed.
 
-    Raises `foreign.Undefined`.
+    Raises `fallback_kernels.Undefined`.
     """
     # Once all calls are inlined, each of these operations stands in main, and runs once.
     _inline(module)
@@ -45,9 +45,12 @@ def cut(module: ir.Module) -> tuple[list[Stage | Step], list[int]]:
             "an operation that the interpreter lacks is in a loop or a branch"
         )
     numbers = _Numbers(main_of(module).regions[0].blocks[0].arguments)
-    parts, run = [], []
+    parts: list[Stage | Step] = []
+    run: list[ir.Operation] = []
     last_use = {
-        value: position for position, op in enumerate((*operations, final)) for value in _read(op)
+        value: position
+        for position, op in enumerate((*operations, final))
+        for value in _list_operands(op)
     }
     for position, op in enumerate((*operations, final)):
         if op.name in fallback_kernels.OPERATIONS or op == final:
@@ -59,7 +62,7 @@ def cut(module: ir.Module) -> tuple[list[Stage | Step], list[int]]:
             if op != final:
                 taken = numbers.of(op.operands)
                 parts.append(
-                    Step(op.name, fallback_kernels.meaning(op), taken, numbers.new(op.results))
+                    Step(op.name, fallback_kernels.kernel_for(op), taken, numbers.new(op.results))
                 )
         else:
             run.append(op)
@@ -85,39 +88,39 @@ def retype(main: ir.Operation) -> None:
 class _Numbers:
     """The numbers of values: one each, and two of a complex value."""
 
-    def __init__(self, arguments: Iterable[ir.Value]):
-        self._known: dict[ir.Value, list[int]] = {}
+    def __init__(self, arguments: Iterable[Value]):
+        self._known: dict[Value, list[int]] = {}
         self._next = 0
         self.new(arguments)
 
-    def new(self, values: Iterable[ir.Value]) -> list[int]:
+    def new(self, values: Iterable[Value]) -> list[int]:
         for value in values:
             width = 2 if _is_complex(value) else 1
             self._known[value] = list(range(self._next, self._next + width))
             self._next += width
         return self.of(values)
 
-    def of(self, values: Iterable[ir.Value]) -> list[int]:
+    def of(self, values: Iterable[Value]) -> list[int]:
         return [number for value in values for number in self._known[value]]
 
-    def __contains__(self, value: ir.Value) -> bool:
+    def __contains__(self, value: Value) -> bool:
         return value in self._known
 
 
 def _stage(
-    module: ir.Module, run: Sequence[ir.Operation], kept: Sequence[ir.Value], numbers: _Numbers
+    module: ir.Module, run: Sequence[ir.Operation], kept: Sequence[Value], numbers: _Numbers
 ) -> Stage:
     """The operations of `run` as a module that returns the values `kept`."""
-    read = dict.fromkeys(value for op in run for value in _read(op) if value in numbers)
+    read = dict.fromkeys(value for op in run for value in _list_operands(op) if value in numbers)
     stage = ir.Module.create()
     with ir.InsertionPoint(stage.body):
         main = func.FuncOp("main", ([], []))
-        block = main.add_entry_block()
-        called = {name for op in run for name in _called(op)}
-        for name in _reached(module, called):
+        block = cast(Any, main).add_entry_block()
+        called = {name for op in run for name in _find_callees(op)}
+        for name in _find_reachable(module, called):
             functions(module)[name].clone()
     with ir.InsertionPoint(block):
-        values = {value: _taken(block, value.type) for value in read}
+        values = {value: _add_argument(block, value.type) for value in read}
         for op in run:
             _copy(op, values)
         func.ReturnOp(_given([values[value] for value in kept]))
@@ -125,7 +128,7 @@ def _stage(
     return Stage(stage, numbers.of(read), numbers.new(kept))
 
 
-def _copy(op: ir.Operation, values: dict[ir.Value, ir.Value]) -> None:
+def _copy(op: ir.Operation, values: dict[Value, Value]) -> None:
     """A copy of the operation, of other operands; its results are noted among the values."""
     copy = op.clone().operation
     for inner in (copy, *walk(copy)):
@@ -135,7 +138,7 @@ def _copy(op: ir.Operation, values: dict[ir.Value, ir.Value]) -> None:
     values.update(zip(op.results, copy.results, strict=True))
 
 
-def _read(op: ir.Operation) -> Iterable[ir.Value]:
+def _list_operands(op: ir.Operation) -> Iterable[Value]:
     """The values that an operation reads, those inside of its regions too."""
     for inner in (op, *walk(op)):
         yield from inner.operands
@@ -163,22 +166,22 @@ def _inline(module: ir.Module) -> None:
             for result, returned in zip(call.results, final.operands, strict=True):
                 result.replace_all_uses_with(values[returned])
             call.erase()
-    for name in known.keys() - _reached(module, {"main"}):
+    for name in known.keys() - _find_reachable(module, {"main"}):
         known[name].erase()
 
 
-def _reached(module: ir.Module, names: set[str]) -> set[str]:
+def _find_reachable(module: ir.Module, names: set[str]) -> set[str]:
     """The functions of these names, and those that they call."""
     known = functions(module)
     reached, todo = set(names), list(names)
     while todo:
-        for name in _called(known[todo.pop()]) - reached:
+        for name in _find_callees(known[todo.pop()]) - reached:
             reached.add(name)
             todo.append(name)
     return reached
 
 
-def _called(op: ir.Operation) -> set[str]:
+def _find_callees(op: ir.Operation) -> set[str]:
     return {_callee(inner) for inner in (op, *walk(op)) if inner.name == "func.call"}
 
 
@@ -186,11 +189,11 @@ def _callee(call: ir.Operation) -> str:
     return ir.FlatSymbolRefAttr(call.attributes["callee"]).value
 
 
-def _is_complex(value: ir.Value) -> bool:
+def _is_complex(value: Value) -> bool:
     return isinstance(ir.RankedTensorType(value.type).element_type, ir.ComplexType)
 
 
-def _taken(block: ir.Block, kind: ir.Type) -> ir.Value:
+def _add_argument(block: ir.Block, kind: ir.Type) -> Value:
     """A tensor of this type that the block gets as one or two new arguments."""
     tensor = ir.RankedTensorType(kind)
     if not isinstance(tensor.element_type, ir.ComplexType):
@@ -199,8 +202,8 @@ def _taken(block: ir.Block, kind: ir.Type) -> ir.Value:
     return stablehlo.complex(*(block.add_argument(part, ir.Location.current) for _ in range(2)))
 
 
-def _given(values: Sequence[ir.Value]) -> list[ir.Value]:
-    parts = []
+def _given(values: Sequence[Value]) -> list[Value]:
+    parts: list[Value] = []
     for value in values:
         if _is_complex(value):
             parts += [stablehlo.real(value), stablehlo.imag(value)]

@@ -11,6 +11,7 @@ from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
 from jaxlib.mlir.passmanager import PassManager
 
+from jax_ir_synth.lowering.parsing import Value, integers
 from jax_ir_synth.verify.admission import Admitted, Refused
 from jax_ir_synth.verify.loops import bound
 from jax_ir_synth.verify.partition import main_of, retype
@@ -88,12 +89,12 @@ def _divide(op: ir.Operation) -> None:
     result.replace_all_uses_except(chosen, chosen.owner.operation)
 
 
-def _is_never_zero(value: ir.Value) -> bool:
+def _is_never_zero(value: Value) -> bool:
     """Is it a constant, or one broadcast, in which there is no zero?"""
     while not isinstance(value.owner, ir.Block):
         op = value.owner.operation
         if op.name == "stablehlo.constant":
-            return all(ir.DenseIntElementsAttr(op.attributes["value"]))
+            return 0 not in integers(op.attributes["value"])
         if op.name != "stablehlo.broadcast_in_dim":
             return False
         value = op.operands[0]
@@ -109,7 +110,7 @@ def _drop_empty_product(op: ir.Operation) -> None:
     op.erase()
 
 
-def _splat(kind: ir.RankedTensorType, number: int) -> ir.Value:
+def _splat(kind: ir.RankedTensorType, number: int) -> Value:
     element = kind.element_type
     if isinstance(element, ir.ComplexType):
         part = _splat(ir.RankedTensorType.get(kind.shape, element.element_type), number)

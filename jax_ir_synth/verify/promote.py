@@ -24,17 +24,17 @@ _FROM_BITS = re.compile(
 )
 
 
-def widened(module: str) -> str:
+def promote_half(module: str) -> str:
     """The module's text with float32 for each 16-bit float, and nothing rounded to fewer bits."""
-    return _ROUNDING.sub(r"\1e8m23", _replaced(module, _HALF, "f32", np.float32))
+    return _ROUNDING.sub(r"\1e8m23", _replace_dtype(module, _HALF, "f32", np.float32))
 
 
-def doubled(module: str) -> str:
+def promote_single(module: str) -> str:
     """The module's text with float64 for each float32."""
-    return _FROM_BITS.sub(_cast, _replaced(module, _SINGLE, "f64", np.float64))
+    return _FROM_BITS.sub(_cast, _replace_dtype(module, _SINGLE, "f64", np.float64))
 
 
-def _cast(match: re.Match) -> str:
+def _cast(match: re.Match[str]) -> str:
     short, long = (f"tensor<{match['shape']}{dtype}>" for dtype in ("f32", "f64"))
     value = f"%short_{match['result'][1:]}"
     return (
@@ -43,16 +43,18 @@ def _cast(match: re.Match) -> str:
     )
 
 
-def _replaced(module: str, short: Mapping[str, type], long: str, dtype: type) -> str:
+def _replace_dtype(module: str, short: Mapping[str, type], long: str, dtype: type) -> str:
     names = "|".join(short)
 
-    def constant(match: re.Match) -> str:
+    def constant(match: re.Match[str]) -> str:
         elements, kind, name = match.groups()
         width = np.dtype(short[name]).itemsize
         words = np.dtype(f"u{width}"), np.dtype(f"u{np.dtype(dtype).itemsize}")
 
-        def bits(found: re.Match) -> str:
-            value = np.array(int(found[1], 16), words[0]).view(short[name]).astype(dtype)
+        def bits(found: re.Match[str]) -> str:
+            value: np.ndarray = (
+                np.array(int(found[1], 16), words[0]).view(short[name]).astype(dtype)
+            )
             return f"0x{value.view(words[1]):0{2 * words[1].itemsize}X}"
 
         digits = rf"0x([0-9A-Fa-f]{{{2 * width}}})\b"

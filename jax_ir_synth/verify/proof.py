@@ -2,16 +2,16 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jax_ir_synth.reference import tolerance
-from jax_ir_synth.reference.degenerate import defects
+from jax_ir_synth.reference.degenerate import find_degenerate
 from jax_ir_synth.reference.inputs import DTYPES, FLOATS
 from jax_ir_synth.reference.numpy_jax.bounds import MAX_ELEMENTS
-from jax_ir_synth.reference.points import Point, understood
-from jax_ir_synth.reference.program import Meaning
+from jax_ir_synth.reference.points import Point, evaluate_reference
+from jax_ir_synth.reference.program import ReferenceProgram
 from jax_ir_synth.runtime import gc_paused
 from jax_ir_synth.schema.ir_section import BACKENDS, read_section, read_sections
 from jax_ir_synth.schema.verification import CUDA_PARSED, OF_STABLEHLO, PARSED, RUN_BY
@@ -27,7 +27,7 @@ _SHOWN = 6
 
 
 @gc_paused.paused()
-def prove(row: Mapping) -> str:
+def prove(row: Mapping[str, Any]) -> str:
     """See `verify.prove`."""
     try:
         return _prove(row)
@@ -38,10 +38,10 @@ def prove(row: Mapping) -> str:
         raise NotProven(" ".join(reason.split()), values) from error
 
 
-def _prove(row: Mapping) -> str:
+def _prove(row: Mapping[str, Any]) -> str:
     avals, argnums = row["in_avals"], list(row["argnums"])
     _check_avals(avals)
-    meaning, where = understood(row["python"], row["kernel_name"], avals, argnums)
+    meaning, where = evaluate_reference(row["python"], row["kernel_name"], avals, argnums)
     ways: dict[tuple[str, str], str] = {}
     mixed = False
     for name, platform in PLATFORMS.items():
@@ -68,7 +68,7 @@ def _prove(row: Mapping) -> str:
     return prefix + max(run, key=RUN_BY.index) + (CUDA_PARSED if len(run) < len(ways) else "")
 
 
-def _check_avals(avals: Sequence[Mapping]) -> None:
+def _check_avals(avals: Sequence[Mapping[str, Any]]) -> None:
     """Raises ValueError unless each argument is one that inputs can be drawn for."""
     for aval in avals:
         name, shape, dtype = aval["name"], aval["shape"], aval["dtype"]
@@ -82,7 +82,8 @@ def _check_avals(avals: Sequence[Mapping]) -> None:
             )
         if not aval["low"] <= aval["high"]:
             raise ValueError(
-                f"its in_avals give {name} the range {aval['low']} to {aval['high']}, which is empty"
+                f"its in_avals give {name} the range {aval['low']} to {aval['high']}, "
+                f"which is empty"
             )
 
 
@@ -90,9 +91,9 @@ def _prove_modules(
     name: str,
     platform: str,
     modules: tuple[str, str],
-    avals: Sequence[Mapping],
+    avals: Sequence[Mapping[str, Any]],
     argnums: Sequence[int],
-    meaning: Meaning,
+    meaning: ReferenceProgram,
     where: Sequence[Point],
 ) -> str:
     """Proves a column's forward and backward module; returns what ran them."""
@@ -112,15 +113,15 @@ def _prove_modules(
     moves = [0.0 if x is None else float(np.abs(x).max(initial=0)) for x in where[0].slopes]
     along = [where[0].derivative.scale / _half_range(avals[number]) for number in argnums]
     try:
-        outputs = execute(forward, platform, inputs, check_forward, moves)
-        gradients = execute(backward, platform, inputs, check_backward, along)
+        outputs = execute(forward, inputs, check_forward, moves)
+        gradients = execute(backward, inputs, check_backward, along)
     except CannotRun as error:
         if platform == "cpu":
             raise ValueError(f"{name} can't be run: {error}") from None
         return PARSED
     except Refused as error:
         raise ValueError(f"{name} can't be run: {error}") from None
-    dtypes = [shortest(text) for text in modules if "f16" in text]
+    dtypes = [dtype for text in modules if "f16" in text and (dtype := shortest(text))]
     rate = max((tolerance.CONSTANTS[dtype] for dtype in dtypes), default=0.0)
     for point, *got in zip(where, outputs.results, gradients.results, strict=True):
         rates = max(rate, tolerance.FORWARD), max(rate, tolerance.BACKWARD)
@@ -131,26 +132,26 @@ def _prove_modules(
             if rate:
                 close = _is_constants(name, point, argnums, meaning, got, rates)
             else:
-                close = _is_rounding(name, platform, modules, point, argnums)
+                close = _is_rounding(name, modules, point, argnums)
             if close:
                 continue
         raise NotProven(fault.reason, fault.values)
-    found = defects(avals, argnums, meaning, where, gradients.results)
+    found = find_degenerate(avals, argnums, meaning, where, gradients.results)
     if found:
         raise ValueError(f"{name} is degenerate: {'; '.join(found)}")
     return max(outputs.how, gradients.how, key=RUN_BY.index)
 
 
-def _half_range(aval: Mapping) -> float:
+def _half_range(aval: Mapping[str, Any]) -> float:
     return (aval["high"] - aval["low"]) / 2 or 1.0
 
 
 def _check(what: str, found: Sequence[Tensor], wanted: Sequence[Tensor]) -> None:
     if list(found) != list(wanted):
-        raise ValueError(f"{what} are {_listed(found)}, they must be {_listed(wanted)}")
+        raise ValueError(f"{what} are {_list_tensors(found)}, they must be {_list_tensors(wanted)}")
 
 
-def _listed(tensors_: Sequence[Tensor]) -> str:
+def _list_tensors(tensors_: Sequence[Tensor]) -> str:
     return f"({', '.join(map(str, tensors_))})"
 
 
@@ -161,7 +162,7 @@ def _check_results(what: str, found: Sequence[Tensor], outputs: Sequence[np.ndar
         tensor.dtype not in kind for tensor, kind in zip(found, kinds, strict=True)
     ):
         meant = [f"{kind[0]}{list(x.shape)}" for x, kind in zip(outputs, kinds, strict=True)]
-        raise ValueError(f"{what}: its results are {_listed(found)}, its python's {meant}")
+        raise ValueError(f"{what}: its results are {_list_tensors(found)}, its python's {meant}")
 
 
 _KINDS = {"f": FLOATS, "i": ("int32", "int8"), "u": ("uint32", "uint8"), "b": ("bool",)}
@@ -172,7 +173,7 @@ class _Fault(NamedTuple):
 
     off: float
     reason: str
-    values: dict
+    values: dict[str, Any]
 
 
 def _fault(
@@ -185,6 +186,9 @@ def _fault(
     """The worst of what is wrong at a point; None where the outputs and the gradient are right.
 
     Args:
+      name: of the column.
+      point: where the modules were run.
+      argnums: the differentiable arguments.
       got: the outputs, and the gradients by each argument of `argnums`.
       rates: for the forward and for the backward pass, see `tolerance`.
     """
@@ -198,7 +202,7 @@ def _fault(
         if not off <= 1:
             reason = (
                 f"{name}, forward: output {number} is off by {off:.3g} times what is allowed: "
-                f"it is {_shown(x, meant)}, its python's {_shown(meant, x)}"
+                f"it is {_show(x, meant)}, its python's {_show(meant, x)}"
             )
             faults.append(_Fault(off, reason, _values(x, meant)))
     parts = _parts(gradients, point, argnums)
@@ -217,16 +221,14 @@ def _fault(
     return max(faults, key=lambda fault: fault.off, default=None)
 
 
-def _values(got: np.ndarray, meant: np.ndarray | float) -> dict:
+def _values(got: np.ndarray, meant: np.ndarray | float) -> dict[str, Any]:
     return {"got": np.asarray(got).tolist(), "meant": np.asarray(meant).tolist()}
 
 
-def _is_rounding(
-    name: str, platform: str, modules: tuple[str, str], point: Point, argnums: Sequence[int]
-) -> bool:
+def _is_rounding(name: str, modules: tuple[str, str], point: Point, argnums: Sequence[int]) -> bool:
     """Is nothing wrong where the same texts are read as float64?"""
     try:
-        exact = [execute_exactly(text, platform, [point.inputs])[0] for text in modules]
+        exact = [execute_exactly(text, [point.inputs])[0] for text in modules]
     except ValueError:
         # Nothing shows that it was rounding.
         return False
@@ -237,7 +239,7 @@ def _is_constants(
     name: str,
     point: Point,
     argnums: Sequence[int],
-    meaning: Meaning,
+    meaning: ReferenceProgram,
     got: Sequence[Results],
     rates: tuple[float, float],
 ) -> bool:
@@ -257,7 +259,9 @@ def _is_constants(
             _between(x, *ends) for x, *ends in zip(results, point.outputs, outputs, strict=True)
         ],
         derivative=point.derivative._replace(
-            value=float(_between(along, point.derivative.value, derivative.value))
+            value=float(
+                _between(*map(np.asarray, (along, point.derivative.value, derivative.value)))
+            )
         ),
     )
     return _fault(name, between, argnums, got, rates) is None
@@ -267,7 +271,7 @@ def _between(x: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """What lies between two arrays, where they are floats, and is nearest to x."""
     if np.asarray(one).dtype.kind != "f":
         return one
-    return np.clip(np.float64(x), np.minimum(one, other), np.maximum(one, other))
+    return np.clip(np.asarray(x, np.float64), np.minimum(one, other), np.maximum(one, other))
 
 
 def _parts(
@@ -275,12 +279,16 @@ def _parts(
 ) -> list[np.ndarray]:
     """The gradient times the point's direction, element by element."""
     return [
-        np.float64(x) * point.move[number] for x, number in zip(gradients, argnums, strict=True)
+        np.asarray(x, np.float64) * np.asarray(point.move[number])
+        for x, number in zip(gradients, argnums, strict=True)
     ]
 
 
-def _shown(x: np.ndarray, other: np.ndarray) -> str:
+def _show(x: np.ndarray, other: np.ndarray) -> str:
     """The elements where the two differ most."""
-    order = np.argsort(-np.abs(np.float64(x) - np.float64(other)), axis=None)[:_SHOWN]
+    order = np.argsort(
+        -np.abs(np.asarray(x, np.float64) - np.asarray(other, np.float64)), axis=None
+    )[:_SHOWN]
     more = ", ..." if x.size > _SHOWN else ""
-    return f"[{', '.join(f'{value:.6g}' for value in np.ravel(np.float64(x))[order])}{more}]"
+    values = np.ravel(np.asarray(x, np.float64))[order]
+    return f"[{', '.join(f'{value:.6g}' for value in values)}{more}]"

@@ -1,11 +1,12 @@
-"""The rows of a saved dataset, each proven anew in a helper process."""
+"""Proves each row of a saved dataset anew, in a sandbox."""
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from jax_ir_synth.schema.read_result import ReadResult
 from jax_ir_synth.verify.sandbox import Limits, Outcome, Sandbox
 
-# What a helper calls with each row; tests put others in its place.
+# What is called with each row; tests put others in its place.
 CHECK = "jax_ir_synth.verify.check:check"
 
 
@@ -16,12 +17,13 @@ def prove_each(
     number: int,
     limits: Limits,
     settle: Callable[[ReadResult, Outcome], None],
-    progress: Callable[[Iterator, int], Iterator],
+    progress: Callable[[Iterator[Any], int], Iterator[Any]],
 ) -> None:
     """Call `settle` with each entry and what became of it, in order, and show the progress.
 
     Args:
-      entries, count: gone through once; not empty.
+      entries: the rows as they are read, gone through once; not empty.
+      count: how many there are.
       check: see `Sandbox`.
       number: helper processes at most.
       limits: for each row.
@@ -37,7 +39,9 @@ def prove_each(
             settle(entry, Outcome(False, reason) if outcome is None else outcome)
 
 
-def _jobs(entries) -> Iterator:
+def _jobs(
+    entries: Iterable[ReadResult],
+) -> Iterator[Any]:
     """For each entry: it and why it is not looked at, if so; and the row for a helper."""
     # What a row can't tell of itself; all else about it is a helper's to find out.
     ids: dict[int, str] = {}

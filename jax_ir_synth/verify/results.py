@@ -2,7 +2,7 @@
 
 import collections
 import sys
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rich.table import Table
 
@@ -38,12 +38,12 @@ class Results:
         self._proven: collections.Counter[tuple[str, str]] = collections.Counter()
         self._failed: collections.Counter[str] = collections.Counter()
 
-    def proven(self, row: dict, way: str) -> None:
+    def proven(self, row: dict[str, Any], way: str) -> None:
         """Count a row that was proven in the way of that name."""
         self.rows += 1
         self._proven[category_of(row), way] += 1
 
-    def failed(self, where: str, row: dict | None, reason: str) -> None:
+    def failed(self, where: str, row: dict[str, Any] | None, reason: str) -> None:
         """Count a row that was not, and tell it on stderr, if there were few so far."""
         self.rows += 1
         category = category_of(row)
@@ -70,7 +70,7 @@ class Results:
         table.add_row("all", *self._counts(self._categories(), ways))
         plain_console().print(table)
 
-    def figures(self) -> dict:
+    def figures(self) -> dict[str, Any]:
         """All counts and failures, as plain values."""
         return {
             "rows": self.rows,
@@ -108,7 +108,7 @@ class Results:
             print(printable(line), file=sys.stderr)
 
 
-def category_of(row: dict | None) -> str:
+def category_of(row: dict[str, Any] | None) -> str:
     """The category that a row's type names, or `unknown`, whatever the row holds there."""
     kind = row.get("type") if row is not None else None
     category = kind.removeprefix(_PREFIX) if isinstance(kind, str) else None

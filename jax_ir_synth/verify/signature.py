@@ -1,7 +1,7 @@
 """What a module's main takes and returns, and whether that is what the row's columns say."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxlib.mlir import ir
 
@@ -50,7 +50,7 @@ def signature(module: ir.Module) -> Signature:
     return Signature([_tensor(x) for x in kind.inputs], [_tensor(x) for x in kind.results])
 
 
-def tensors(avals: Sequence[Mapping]) -> list[Tensor]:
+def tensors(avals: Sequence[Mapping[str, Any]]) -> list[Tensor]:
     """The arguments that `in_avals` describes."""
     return [Tensor(tuple(aval["shape"]), aval["dtype"]) for aval in avals]
 

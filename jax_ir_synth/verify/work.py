@@ -10,6 +10,8 @@ from collections.abc import Callable
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
 
+from jax_ir_synth.lowering.parsing import integers
+
 Size = Callable[[ir.Type], int]
 # The interpreter looks at windows and indices element by element.
 _INDEXED = 4
@@ -55,7 +57,7 @@ def _convolved(op: ir.Operation, size: int, sizes: Size) -> float:
         _padding(op, len(spatial)),
     )
     around = math.prod(n for k, n in enumerate(operand) if k not in spatial)
-    return 2 * size * taps + padded * around
+    return float(2 * size * taps + padded * around)
 
 
 def _padded(shape: list[int], dilations: list[int], padding: list[int]) -> float:
@@ -82,13 +84,13 @@ def _window(op: ir.Operation) -> float:
 def _padding(op: ir.Operation, rank: int) -> list[int]:
     if "padding" not in op.attributes:
         return [0] * (2 * rank)
-    return [int(n) for n in ir.DenseIntElementsAttr(op.attributes["padding"])]
+    return integers(op.attributes["padding"])
 
 
 def _integers(op: ir.Operation, name: str, rank: int, otherwise: int) -> list[int]:
     if name not in op.attributes:
         return [otherwise] * rank
-    return [int(n) for n in ir.DenseI64ArrayAttr(op.attributes[name])]
+    return integers(op.attributes[name])
 
 
 def _factorized(op: ir.Operation, size: int, sizes: Size) -> float:

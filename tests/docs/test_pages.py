@@ -137,7 +137,7 @@ CHECKS = {
 
 
 class contextlib_exit:
-    """`--help` ends a command; that is as good as being understood."""
+    """`--help` ends a command; that is as good as being evaluate_reference."""
 
     def __enter__(self):
         return self

@@ -2,15 +2,15 @@
 
 import os
 
-from jax_ir_synth.evaluate import confined
-from jax_ir_synth.evaluate.confined import prepare, ready
+from jax_ir_synth.evaluate import sandboxed
+from jax_ir_synth.evaluate.sandboxed import prepare, ready
 
 __all__ = ["CRASH", "judge", "prepare", "ready"]
 CRASH = "crash"
 
 
 def judge(completion, row, task, reached):
-    """As `confined.judge`."""
+    """As `sandboxed.judge`."""
     if completion == CRASH:
         os.abort()
-    return confined.judge(completion, row, task, reached)
+    return sandboxed.judge(completion, row, task, reached)

@@ -30,7 +30,7 @@ def children(pid: int) -> list[int]:
     return [child for child, stat in stats.items() if int(stat[1]) == pid]
 
 
-def zygotes_here() -> list[int]:
+def fork_servers_here() -> list[int]:
     """Those of this process; other tests may have started other processes."""
     return [
         pid

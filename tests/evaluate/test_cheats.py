@@ -12,7 +12,7 @@ from jax_ir_synth.generate.rows import make_row
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.verify.execution import execute_exactly
-from jax_ir_synth.verify.promote import widened
+from jax_ir_synth.verify.promote import promote_half
 
 KINDS = {
     *("zeros", "ones", "a constant", "its arguments", "its Python", "what it was shown"),
@@ -56,7 +56,7 @@ def _gives_ones(row, right) -> bool:
     return all(
         (result == np.ones_like(result)).all()
         for text in right.modules.values()
-        for results in execute_exactly(widened(text), right.platform, points)
+        for results in execute_exactly(promote_half(text), points)
         for result in results
     )
 

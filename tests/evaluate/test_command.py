@@ -238,7 +238,10 @@ def test_datasets_that_are_wrong(files, capsys):
         ),
         (["--dataset", "all:count=0"], "`count` (=0) must be an integer from 1 to"),
         (["--dataset", "all", "--config", "loop"], "`--config` is for a Hub dataset"),
-        (["--config", "loop"], "`--config` (=loop) is for a Hub dataset (user/name) or a folder of publish"),
+        (
+            ["--config", "loop"],
+            "`--config` (=loop) is for a Hub dataset (user/name) or a folder of publish",
+        ),
         (["--seed", "1"], "`--seed` is for rows to be made, and `DATASET` (=d.jsonl) is none of"),
         (["--predictions", "q.jsonl"], "`--predictions` (=q.jsonl) doesn't exist"),
         (["--task", "sideways"], "`--task` (=sideways) must be one of: forward, backward"),
@@ -321,7 +324,7 @@ def test_a_disk_that_is_full(files, capsys, monkeypatch):
 
 
 def test_help_and_wrong_arguments_load_nothing_heavy():
-    heavy = {"jax", "numpy", "datasets", "pyarrow", "rich", "pebble", "matplotlib", "rapidfuzz"}
+    heavy = {"jax", "numpy", "datasets", "pyarrow", "rich", "matplotlib", "rapidfuzz"}
     known = ["--predictions", "x", "--dataset", "y"]
     for module, arguments, code in (
         ("evaluate", ["--help"], 0),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jax_ir_synth.evaluate.extraction import modules, taken
+from jax_ir_synth.evaluate.extraction import extract_modules, modules
 
 FORWARD = """\
 module @jit_f attributes {mhlo.num_partitions = 1 : i32} {
@@ -40,7 +40,7 @@ COLUMN = f"""\
 
 
 def texts(completion: str, *wanted: str) -> list[str]:
-    return [module.text for module in taken(completion, wanted)]
+    return [module.text for module in extract_modules(completion, wanted)]
 
 
 WRAPPINGS = {
@@ -106,7 +106,7 @@ def test_functions_without_a_module_are_one():
 
 def test_what_was_taken_is_told():
     completion = f"```\nnothing\n```\n```mlir\n{FORWARD}\n{BACKWARD}\n```"
-    (module,) = taken(completion, ["backward"])
+    (module,) = extract_modules(completion, ["backward"])
     assert module.place == "block 2 of 2, module 2 of 2"
 
 

@@ -7,7 +7,7 @@ import pytest
 from processes import FINE, OBEY, judged
 
 from jax_ir_synth.evaluate.judgement import LONGEST, Judgement
-from jax_ir_synth.evaluate.pool import Judges, Limits, Question, WorkersError
+from jax_ir_synth.evaluate.pool import Judges, Limits, Question, SandboxError
 
 _BEFORE = "before it was looked at: "
 
@@ -211,13 +211,13 @@ def test_text_that_is_no_text():
     ],
 )
 def test_judges_that_cant_start(judge, said):
-    with pytest.raises(WorkersError) as raised, Judges(2, Limits(20, 1), judge):
+    with pytest.raises(SandboxError) as raised, Judges(2, Limits(20, 1), judge):
         pass
     assert str(raised.value) == f"a helper can't start within 1 GB: {said}"
 
 
 def test_judges_without_memory():
-    with pytest.raises(WorkersError) as raised, Judges(1, Limits(20, 0.001), OBEY):
+    with pytest.raises(SandboxError) as raised, Judges(1, Limits(20, 0.001), OBEY):
         pass
     assert "a helper can't start within 0.001 GB: " in str(raised.value)
     assert "\n" not in str(raised.value)

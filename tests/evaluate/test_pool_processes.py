@@ -16,11 +16,11 @@ from processes import (
     OBEY,
     children,
     exists,
+    fork_servers_here,
     grandchildren,
     judged,
     megabytes,
     wait_until,
-    zygotes_here,
 )
 
 from jax_ir_synth.evaluate.pool import Judges, Limits, Question
@@ -32,37 +32,37 @@ def test_leaving_ends_what_is_under_way():
         orders = "fine", "loop", "sleep"
         jobs = ((k, Question(order, {"id": k}, "forward")) for k, order in enumerate(orders))
         assert next(judges.judgements(jobs)) == (0, FINE)
-        zygotes = zygotes_here()
-        assert len(zygotes) == 2
-        everyone = [*zygotes, *itertools.chain.from_iterable(map(children, zygotes))]
+        servers = fork_servers_here()
+        assert len(servers) == 2
+        everyone = [*servers, *itertools.chain.from_iterable(map(children, servers))]
     assert time.perf_counter() - started < 15
     wait_until(lambda: not any(map(exists, everyone)))
 
 
-@pytest.mark.parametrize("whom", ["the one that judges", "its zygote"])
+@pytest.mark.parametrize("whom", ["the one that judges", "its fork server"])
 def test_somebody_kills_one_in_the_middle(whom):
     with Judges(1, Limits(20, 1), OBEY) as judges:
         jobs = ((k, Question("slow", {"id": k}, "forward")) for k in range(3))
         found = judges.judgements(jobs)
         first = next(found)
-        (zygote,) = zygotes_here()
-        wait_until(lambda: children(zygote))
-        os.kill(zygote if whom == "its zygote" else children(zygote)[0], signal.SIGKILL)
+        (server,) = fork_servers_here()
+        wait_until(lambda: children(server))
+        os.kill(server if whom == "its fork server" else children(server)[0], signal.SIGKILL)
         everything = [first, *found]
     assert everything == [(k, FINE._replace(taken=f"{k} forward")) for k in range(3)]
-    assert not zygotes_here()
+    assert not fork_servers_here()
 
 
-def test_a_zygotes_memory_stays_as_it_is():
+def test_a_fork_servers_memory_stays_as_it_is():
     with Judges(1, Limits(20, 1), OBEY) as judges:
         orders = itertools.cycle(["fine", "abort", "fail"])
         jobs = ((k, Question(next(orders), {"id": 0}, "forward")) for k in range(2000))
-        (zygote,) = zygotes_here()
+        (server,) = fork_servers_here()
         sizes = []
         for k, _ in judges.judgements(jobs):
             if k in (200, 1999):
-                sizes.append(megabytes(zygote))
-        descriptors = len(list(Path(f"/proc/{zygote}/fd").iterdir()))
+                sizes.append(megabytes(server))
+        descriptors = len(list(Path(f"/proc/{server}/fd").iterdir()))
     assert sizes[1] < sizes[0] + 1
     assert descriptors < 16
 
@@ -141,9 +141,9 @@ def test_the_caller_is_ended(started_python, number):
     assert process.stdout.readline() == "begins\n"
     assert process.stdout.readline() == "0 pass\n"
     wait_until(lambda: len(grandchildren(process.pid)) == 2)
-    zygotes = [pid for pid in children(process.pid) if children(pid)]
-    everyone = [*zygotes, *grandchildren(process.pid)]
-    (held,) = set(children(process.pid)) - set(zygotes)
+    servers = [pid for pid in children(process.pid) if children(pid)]
+    everyone = [*servers, *grandchildren(process.pid)]
+    (held,) = set(children(process.pid)) - set(servers)
     assert len(everyone) == 4
     try:
         process.send_signal(number)

@@ -8,7 +8,7 @@ import pytest
 from scored_rows import row, rows
 
 from jax_ir_synth.evaluate import prompts
-from jax_ir_synth.evaluate.extraction import taken
+from jax_ir_synth.evaluate.extraction import extract_modules
 from jax_ir_synth.evaluate.judging import judge
 from jax_ir_synth.evaluate.prompts import (
     STOP,
@@ -117,11 +117,11 @@ def test_the_target_extracts_back_to_the_reference(made, task):
     for each in asked:
         right = reference(each, TASKS[task])
         target = completion_target(each, task)
-        found = taken(target, TASKS[task].wanted)
+        found = extract_modules(target, TASKS[task].wanted)
         assert [module.text for module in found] == list(right.modules.values())
         # A base model goes on with the next question, or is stopped before it.
         for text in (target + STOP + " …\n\n" + target[:60], target.rstrip("\n")):
-            again = taken(text, TASKS[task].wanted)
+            again = extract_modules(text, TASKS[task].wanted)
             assert [module.text for module in again] == list(right.modules.values())
 
 

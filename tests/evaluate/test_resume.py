@@ -138,7 +138,7 @@ def _made(id, sample=0, rung="pass") -> Made:
 
 def _replayed(path, key="key", labels=((0, 0), (0, 1), (1, 0))) -> list[Made]:
     with Journal(path, key) as journal:
-        return list(journal.replayed(labels))
+        return list(journal.replay(labels))
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def kept(tmp_path) -> Path:
     """A journal of three judgements."""
     path = tmp_path / "j.journal"
     with Journal(path, "key") as journal:
-        assert list(journal.replayed([(0, 0)])) == []
+        assert list(journal.replay([(0, 0)])) == []
         for made in (_made(0), _made(0, 1, "parse"), _made(1)):
             journal.add(made)
     return path
@@ -174,7 +174,7 @@ def test_what_is_damaged_is_cut_off_and_written_anew(kept, end):
     lines = kept.read_bytes().splitlines(keepends=True)
     kept.write_bytes(b"".join(lines[:-1]) + end)
     with Journal(kept, "key") as journal:
-        assert list(journal.replayed([(0, 0), (0, 1), (1, 0)])) == [_made(0), _made(0, 1, "parse")]
+        assert list(journal.replay([(0, 0), (0, 1), (1, 0)])) == [_made(0), _made(0, 1, "parse")]
         journal.add(_made(1))
     assert kept.read_bytes() == b"".join(lines)
 

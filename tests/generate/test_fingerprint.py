@@ -206,15 +206,15 @@ from jax_ir_synth.registration import is_ours
 from jax_ir_synth.scale import run_manifest
 before = cache_fingerprint()
 request = Request(count=4)
-run_manifest.settle(Path("data"), run_manifest.pin_here(request, 1))
+run_manifest.settle(Path("data"), run_manifest.make_run_manifest(request, 1))
 for name in {FOREIGN!r}:
     Path({str(copy)!r}, name).write_bytes(b"foreign")
 assert cache_fingerprint() == before
 assert is_ours({str(PACKAGE)!r})
-run_manifest.settle(Path("data"), run_manifest.pin_here(request, 1))
+run_manifest.settle(Path("data"), run_manifest.make_run_manifest(request, 1))
 Path("other").mkdir()
 Path("other", ".DS_Store").touch()
-run_manifest.settle(Path("other"), run_manifest.pin_here(request, 1))
+run_manifest.settle(Path("other"), run_manifest.make_run_manifest(request, 1))
 """
     done = python("-c", code, cwd=tmp_path, env={"PYTHONPATH": str(copy.parent)})
     assert done.returncode == 0, done.stderr

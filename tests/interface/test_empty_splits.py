@@ -26,14 +26,14 @@ def made() -> list[dict]:
     return list(rows(WANTED, plan_rows(WANTED)))
 
 
-def _planned(folder: Path, number: int) -> run_manifest.Pin:
+def _planned(folder: Path, number: int) -> run_manifest.RunManifest:
     """Plan a folder for the given number of shards of WANTED."""
 
     def draw(ranges) -> None:
         for part in ranges:
             draws.draw(folder, WANTED.seed, part)
 
-    pinned = run_manifest.pin_here(WANTED, number)
+    pinned = run_manifest.make_run_manifest(WANTED, number)
     run_manifest.settle(folder, pinned)
     planning.plan(folder, WANTED, draw)
     return pinned

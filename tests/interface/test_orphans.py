@@ -24,28 +24,22 @@ def stay():
 """
 BUSY = "stay()"
 IN_A_QUESTION = """
-def check(row): stay()
+def answer(question): stay()
 def serve():
     from jax_ir_synth.runtime.helper import answer_questions
-    answer_questions(check, lambda: None)
+    answer_questions(answer, lambda: None)
 """
 # What the caller does, by who starts the process.
 HELPER = """
 from jax_ir_synth.runtime.helper import Helper
 Helper("stuck").ask(0)
 """
-SANDBOX = """
+FORK_SERVER = """
 from jax_ir_synth.runtime.sandbox.resource_limits import Limits
-from jax_ir_synth.verify.sandbox import Sandbox
-with Sandbox("stuck:check", 1, Limits(600, 4)) as sandbox:
-    list(sandbox.outcomes([(0, {})]))
-"""
-ZYGOTE = """
-from jax_ir_synth.runtime.sandbox.resource_limits import Limits
-from jax_ir_synth.runtime.sandbox.workers import Question, Workers
+from jax_ir_synth.runtime.sandbox.sandbox import Question, Sandbox
 from jax_ir_synth.runtime.sandbox.fork_server import Work
-with Workers(Work("stuck:work", Limits(600, 4)), 1) as workers:
-    list(workers.replies([(0, Question((), ()))]))
+with Sandbox(Work("stuck:check", Limits(600, 4)), 1) as sandbox:
+    list(sandbox.replies([(0, Question(({},)))]))
 """
 # Where the kernel can't be asked, a process that is not stuck notices by itself.
 ELSEWHERE = """
@@ -102,10 +96,8 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel is asked 
     [
         pytest.param(HELPER, BUSY, id="a helper, importing"),
         pytest.param(HELPER, IN_A_QUESTION, id="a helper, at work"),
-        pytest.param(SANDBOX, BUSY, id="a sandbox's, importing"),
-        pytest.param(SANDBOX, IN_A_QUESTION, id="a sandbox's, at work"),
         # What it forks is in tests/evaluate: that can't say where it is.
-        pytest.param(ZYGOTE, BUSY, id="a zygote, importing"),
+        pytest.param(FORK_SERVER, BUSY, id="a fork server, importing"),
     ],
 )
 def test_one_that_is_stuck_ends_with_its_parent(tmp_path, code, when):

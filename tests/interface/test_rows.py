@@ -11,7 +11,7 @@ import pytest
 
 from jax_ir_synth.generate import rows as rows_module
 from jax_ir_synth.generate.defects import Defect
-from jax_ir_synth.generate.plan import PlannedRow, category_plan, drawn, plan_rows
+from jax_ir_synth.generate.plan import PlannedRow, category_plan, draw_candidate, plan_rows
 from jax_ir_synth.generate.rows import RowError, make_row, rows
 from jax_ir_synth.generate.workers import Workers
 from jax_ir_synth.lowering import lower_source
@@ -187,7 +187,7 @@ def test_a_candidate_that_cant_be_drawn_is_a_defect_with_its_coordinates(wanted)
         assert found[:4] == (None, "no_such_category", 3, 5)
         assert found.error.startswith("ValueError: ")
         # The workers go on.
-        assert workers.draw("unary", 3, 5) == drawn("unary", 3, 5)
+        assert workers.draw("unary", 3, 5) == draw_candidate("unary", 3, 5)
 
 
 def test_a_row_that_cant_be_made_by_a_worker_is_left_out(wanted):
@@ -209,7 +209,7 @@ def test_a_worker_that_is_killed_is_replaced(wanted, reference):
     with Workers(2, wanted.count) as workers:
         made = rows(wanted, plan_rows(wanted), workers)
         first = next(made)
-        for helper in list(workers._helpers):
+        for helper in workers._pool.helpers:
             os.kill(helper.pid, signal.SIGKILL)
         assert [first, *made] == reference
 
@@ -271,7 +271,7 @@ def test_what_is_wrong_with_the_machine_leaves_no_row_out(wanted, monkeypatch, e
 
 def test_workers_are_gone_afterwards(wanted):
     with Workers(2, wanted.count) as workers:
-        processes = [helper._process for helper in workers._helpers]
+        processes = [helper._process for helper in workers._pool.helpers]
         next(rows(wanted, plan_rows(wanted), workers))
     assert all(process.returncode is not None for process in processes)
     assert all(process.stdin.closed and process.stdout.closed for process in processes)
@@ -279,5 +279,5 @@ def test_workers_are_gone_afterwards(wanted):
 
 def test_few_rows_start_few_workers(wanted):
     with Workers(64, 9) as workers:
-        assert len(workers._helpers) == 2
+        assert len(workers._pool.helpers) == 2
         assert len(list(rows(wanted, plan_rows(wanted, 0, 9), workers))) == 9

@@ -39,7 +39,7 @@ def ours(source) -> dict[str, tuple[str, str]]:
 
 @pytest.fixture
 def not_installed(monkeypatch):
-    """jax as it comes, and the shortcut not there yet; afterwards all as it was."""
+    """Jax as it comes, and the shortcut not there yet; afterwards all as it was."""
     home = contexts._home()
     made = home.make_ir_context
     monkeypatch.setattr(home, "make_ir_context", getattr(made, "__wrapped__", made))

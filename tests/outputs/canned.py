@@ -29,7 +29,7 @@ def row(id: int) -> dict:
 
 
 def run(request, number, write, left_out):
-    """In the place of `generate._run`; ends itself by the signal CANNED_DEATH after the last row."""
+    """In place of `generate._run`; ends itself by the signal CANNED_DEATH after the last row."""
     from jax_ir_synth.cli import report
 
     summary = report.Summary()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jax_ir_synth.reference.numpy_jax.arithmetic import Noise
-from jax_ir_synth.reference.program import Meaning
+from jax_ir_synth.reference.program import ReferenceProgram
 from jax_ir_synth.verify import NotProven, prove
 
 X = np.linspace(0.1, 1.0, 4, dtype=np.float32)
@@ -82,7 +82,7 @@ def test_it_is_refused_in_one_line(python):
 
 @pytest.mark.parametrize("body", TAKEN)
 def test_what_programs_take_is_taken(body):
-    meaning = Meaning(of(body), "kernel", [{"dtype": "float32"}])
+    meaning = ReferenceProgram(of(body), "kernel", [{"dtype": "float32"}])
     (output,) = meaning.outputs([X])
     assert np.isfinite(output).all()
     # Each run counts from zero.

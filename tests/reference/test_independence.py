@@ -9,10 +9,10 @@ RUN = """
 import sys
 import numpy as np
 from jax_ir_synth.reference.points import points
-from jax_ir_synth.reference.program import Meaning
+from jax_ir_synth.reference.program import ReferenceProgram
 avals = [{"name": "x", "shape": [3], "dtype": "float32", "low": 0.5, "high": 2.0}]
 python = "def kernel_f(x):\\n    return jnp.sin(x) + jax.nn.gelu(lax.exp(x))\\n"
-assert len(points(Meaning(python, "kernel_f", avals), avals, [0])) >= 2
+assert len(points(ReferenceProgram(python, "kernel_f", avals), avals, [0])) >= 2
 assert not [name for name in sys.modules if name.split(".")[0] in ("jax", "jaxlib")]
 """
 

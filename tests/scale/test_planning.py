@@ -67,7 +67,9 @@ def test_a_damaged_range_is_drawn_again(tmp_path):
 
 def _planted(monkeypatch, programs):
     """Candidate n of each category is the program, and the skeleton, that `programs` gives."""
-    monkeypatch.setattr(draws, "drawn", lambda category, seed, n: Drawn(programs(n), programs(n)))
+    monkeypatch.setattr(
+        draws, "draw_candidate", lambda category, seed, n: Drawn(programs(n), programs(n))
+    )
 
 
 def test_duplicates_are_dropped_across_ranges(tmp_path, monkeypatch):

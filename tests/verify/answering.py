@@ -127,11 +127,9 @@ def _verify(text: str) -> str:
 
     from jax_ir_synth.lowering.parsing import parsed
     from jax_ir_synth.reference.inputs import DTYPES, HALF
-    from jax_ir_synth.verify import xla
     from jax_ir_synth.verify.execution import execute, execute_exactly
     from jax_ir_synth.verify.signature import signature
 
-    xla.refuse("XLA is not asked")
     with parsed(text) as module:
         found = signature(module)
     if max((np.prod(tensor.shape) for tensor in found.taken), default=0) > 10**6:
@@ -144,8 +142,8 @@ def _verify(text: str) -> str:
         for tensor in found.taken
     ]  # fmt: skip
     sizes = [1.0] * len(found.returned)
-    results = execute(text, "cpu", [inputs], lambda _: None, sizes).results[0]
-    execute_exactly(text, "cpu", [inputs])
+    results = execute(text, [inputs], lambda _: None, sizes).results[0]
+    execute_exactly(text, [inputs])
     return ", ".join(f"{x.dtype}{list(x.shape)}" for x in results)
 
 

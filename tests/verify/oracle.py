@@ -10,27 +10,29 @@ from mutants import Mutant
 from jax_ir_synth.lowering.parsing import parsed
 from jax_ir_synth.reference.inputs import random_inputs
 from jax_ir_synth.schema.ir_section import read_section
-from jax_ir_synth.verify import xla
-from jax_ir_synth.verify.interpreter import CannotRun, Program
+from jax_ir_synth.verify.check import load_interpreter
+from jax_ir_synth.verify.interpreter import Program
+from jax_ir_synth.verify.sandbox import Outcome
+
+ready = load_interpreter
 
 # Far from the small numbers that the verifier may draw its own arguments with.
 SEEDS = range(9_000_000, 9_000_004)
 
 
-def judge(question: dict) -> str:
+def judge(question: dict, mark) -> Outcome:
     """A sandboxed answer about a mutant: `ask` is `"verdict"`, `"differs"` or `"largest"`."""
-    # Nothing forks this process.
-    xla.use_this_process()
     if question["ask"] == "verdict":
         # Late: what only compares meanings needs no verifier.
-        from jax_ir_synth.verify import prove
+        from jax_ir_synth.verify import NotProven
+        from jax_ir_synth.verify.proof import prove
 
-        return prove(question["row"])
-    return str(
-        (differs if question["ask"] == "differs" else largest_difference)(
-            question["row"], question["mutant"]
-        )
-    )
+        try:
+            return Outcome(True, prove(question["row"]))
+        except NotProven as error:
+            return Outcome(False, str(error))
+    answer = differs if question["ask"] == "differs" else largest_difference
+    return Outcome(True, str(answer(question["row"], question["mutant"])))
 
 
 def differs(row: dict, mutant: Mutant) -> bool:
@@ -81,8 +83,5 @@ def _array_difference(x: np.ndarray, y: np.ndarray) -> float:
 @functools.lru_cache(maxsize=64)
 def _results(module: str, in_avals: str, seed: int) -> list[np.ndarray]:
     inputs = random_inputs(json.loads(in_avals), seed)
-    try:
-        with parsed(module) as op:
-            return Program(op)(inputs)
-    except CannotRun:  # what the interpreter lacks stands in a loop or a branch
-        return xla.run(module, inputs)
+    with parsed(module) as op:
+        return Program(op)(inputs)

@@ -9,10 +9,13 @@ import sys
 import time
 
 
-def obey(row) -> str:
+def obey(row, mark):
     """`python` is a word of `_ORDERS`, or how the row is to be proven."""
     order = row["python"]
-    return _ORDERS[order]() if order in _ORDERS else order
+    try:
+        return True, _ORDERS[order]() if order in _ORDERS else order
+    except ValueError as error:
+        return False, str(error)
 
 
 def _loop():

@@ -54,7 +54,7 @@ do { %j = stablehlo.add %i, %i : tensor<i32>
 stablehlo.return %j : tensor<i32> }
 return %k : tensor<i32>"""
     function = f"func.func private @f(%n: tensor<i32>) -> tensor<i32> {{ {inner} }}"
-    # 1 doubled is zero after 32 turns, and zero stays zero.
+    # 1 promote_single is zero after 32 turns, and zero stays zero.
     body = "%q = func.call @f(%i) : (tensor<i32>) -> tensor<i32>\n%j = stablehlo.add %q, %one : tensor<i32>"
     text = loop(until(5), body)
     with pytest.raises(Refused, match="^a loop of it takes more than 1,000 turns$"):

@@ -66,7 +66,7 @@ def _refused(capsys, *arguments) -> str:
 
 
 def test_all_rows_proven(tmp_path, capsys):
-    rows = [_row(0), _row(1, "xla"), _row(2, "xla", "loop")]
+    rows = [_row(0), _row(1, "interpreter+numpy"), _row(2, "interpreter+numpy", "loop")]
     for path in (_lines(tmp_path / "a.jsonl", *rows), _parquet(tmp_path / "a.parquet", rows)):
         assert _verify([path]) == 0
         shown = capsys.readouterr()
@@ -160,14 +160,14 @@ def test_a_rows_text_cant_steer_the_terminal(tmp_path, capsys):
 
 
 def test_text_in_parquet_that_is_not_utf8(tmp_path, capsys):
-    bad = pyarrow.array([b"interpreter", b"\xff", b"xla"]).cast("binary").view(pyarrow.string())
+    bad = pyarrow.array([b"interpreter", b"\xff", b"parsed"]).cast("binary").view(pyarrow.string())
     table = pyarrow.Table.from_pylist([_row(number) for number in range(3)], SCHEMA)
     table = table.set_column(SCHEMA.get_field_index("python"), "python", bad)
     parquet.write_table(table, tmp_path / "a.parquet")
     assert _verify([str(tmp_path / "a.parquet")]) == 1
     shown = capsys.readouterr()
     assert f"row 2 of {tmp_path}/a.parquet: unknown: has text that is not UTF-8" in shown.err
-    assert "interpreter" in shown.out and "xla" in shown.out
+    assert "interpreter" in shown.out and "parsed" in shown.out
 
 
 def test_a_parquet_file_that_breaks_off_inside(tmp_path, capsys):
@@ -232,9 +232,11 @@ def _started(path, *arguments) -> subprocess.Popen:
 
 
 def test_ctrl_c(tmp_path):
-    path = _lines(tmp_path / "a.jsonl", _row(0), _row(1, "loop"))
+    # The first eight go together, and are told of when all are done.
+    path = _lines(tmp_path / "a.jsonl", *map(_row, range(8)), _row(8, "loop"))
     with _started(path) as process:
-        assert process.stderr.readline() == "1/2 rows\n"
+        for number in range(1, 9):
+            assert process.stderr.readline() == f"{number}/9 rows\n"
         time.sleep(0.2)
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=30)
@@ -252,4 +254,4 @@ def test_help_and_wrong_arguments_load_nothing_heavy():
         )  # fmt: skip
         assert done.returncode == code
         loaded = {line.rsplit("|")[-1].strip() for line in done.stderr.splitlines()}
-        assert not loaded & {"jax", "numpy", "datasets", "pyarrow", "rich", "pebble"}
+        assert not loaded & {"jax", "numpy", "datasets", "pyarrow", "rich"}

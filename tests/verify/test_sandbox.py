@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from jax_ir_synth.verify import sandbox
 from jax_ir_synth.verify.sandbox import Limits, Outcome, Sandbox, SandboxError
 
 CHECK = "stub_checks:obey"
@@ -30,15 +29,16 @@ def _outcomes(orders, number=1, seconds=20.0, gigabytes=1.0) -> list[Outcome]:
 @pytest.mark.parametrize("number", [1, 2])
 def test_each_hostile_row_fails_alone(number):
     hostile = {
-        "exit": "its helper process died: exit code 3",
-        "abort": "its helper process died: SIGABRT: LLVM ERROR: a plan failed",
-        "recurse": "its helper process died: SIGSEGV",
+        "exit": "its process died: exit code 3",
+        "abort": "its process died: SIGABRT: LLVM ERROR: a plan failed",
+        "recurse": "its process died: SIGSEGV",
         "allocate": "it takes more memory than it may: MemoryError",
         "allocate slowly": "it takes more memory than it may: MemoryError",
         "raise exit": "SystemExit: 4",
         "disagree": "it differs\nat 3: 1.0 is not 2.0",
         "fail": "TypeError: no such thing",
-        "write": "OSError: [Errno 27] File too large",
+        "write": "OSError: [Errno 24] Too many open files",
+        "unsayable": "TypeError: Object of type object is not JSON serializable",
     }
     orders = [*itertools.chain.from_iterable((order, f"after {order}") for order in hostile)]
     found = dict(zip(orders, _outcomes(orders, number), strict=True))
@@ -61,13 +61,18 @@ def test_rows_stay_in_order():
     ]  # fmt: skip
 
 
-def test_a_helper_does_many_rows_and_not_too_many(monkeypatch):
-    monkeypatch.setattr(sandbox, "_ROWS_A_HELPER", 4)
-    processes = [said for _, said in _outcomes(["process"] * 7)]
-    # The first does one thing more: to show that it started.
-    assert len(set(processes[:3])) == len(set(processes[3:])) == 1
-    assert len(set(processes)) == 2
+def test_a_fork_does_several_rows_up_to_the_first_that_fails():
+    orders = ["process"] * 3 + ["abort"] + ["process"] * 12
+    found = _outcomes(orders)
+    processes = [said for passed, said in found if passed]
+    # Eight rows go together: to one fork, and after the failure to another.
+    assert len(set(processes[:3])) == len(set(processes[3:7])) == len(set(processes[7:])) == 1
+    assert len(set(processes)) == 3
     assert str(os.getpid()) not in processes
+
+
+def test_the_time_is_for_each_row_of_a_fork():
+    assert _outcomes(["slow"] * 8, seconds=1) == [(True, "slow")] * 8
 
 
 def test_few_rows_are_held_at_once():
@@ -80,7 +85,7 @@ def test_few_rows_are_held_at_once():
 
     with Sandbox(CHECK, 1, Limits(20, 1)) as helpers:
         assert next(helpers.outcomes(jobs())) == (1, (True, "fine"))
-        assert taken <= 32
+        assert taken <= 40
 
 
 def test_a_job_without_a_row():
@@ -128,6 +133,8 @@ def test_a_helper_that_cant_start(check, said):
 def test_leaving_ends_a_row_that_is_under_way():
     started = time.perf_counter()
     with Sandbox(CHECK, 2, Limits(600, 1)) as helpers:
-        jobs = ((order, {"python": order}) for order in ("fine", "loop", "deaf loop"))
+        # The first eight go together.
+        orders = *["fine"] * 8, *["loop"] * 8, *["deaf loop"] * 8
+        jobs = ((order, {"python": order}) for order in orders)
         assert next(helpers.outcomes(jobs)) == ("fine", (True, "fine"))
     assert time.perf_counter() - started < 15

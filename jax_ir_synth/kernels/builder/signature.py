@@ -2,7 +2,7 @@
 
 
 class Signature:
-    """Features (names in `lowering.census`) that every program's IR has, and that none has."""
+    """Features (names in `lowering.features`) that every program's IR has, and that none has."""
 
     def __init__(self, requires: set[str], forbids: set[str]):
         if not requires or requires & forbids:

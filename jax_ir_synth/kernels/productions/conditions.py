@@ -231,7 +231,7 @@ def _reduced(d: ProgramBuilder, x: Value) -> Value:
 
 
 def _extreme(d: ProgramBuilder) -> Value:
-    """Tests any or all elements of an argument beyond a number that about one array in two reaches."""
+    """Tests any or all elements of an argument against a number that every second array reaches."""
     x = d.stream.choice([a for a in d.arguments if a.is_float and 1 < a.size <= 64] or [None])
     if x is None:
         raise Rejected("no small argument")

@@ -77,7 +77,7 @@ def _normalised(d: ProgramBuilder, x: Value) -> Value:
 
 
 def _guarded(d: ProgramBuilder, x: Value, eps: float) -> Value:
-    """Adds eps to x, for a mean of squares that is well above zero though its range does not say so."""
+    """Adds eps to x, a mean of squares well above zero though its range doesn't say so."""
     floor = d.stream.choice((0.1, 0.5, 1.0)) if x.low < 0.05 else eps
     return d.apply("add", x, floor)
 

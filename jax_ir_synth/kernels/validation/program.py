@@ -7,12 +7,12 @@ vectors vanishes, that a clip always clips, or that rounding decides a compariso
 import numpy as np
 
 from jax_ir_synth.kernels.builder.values import KernelSource, Rejected
-from jax_ir_synth.reference.degenerate import defects
+from jax_ir_synth.reference.degenerate import find_degenerate
 from jax_ir_synth.reference.inputs import DTYPES, HALF
 from jax_ir_synth.reference.numpy_jax.arithmetic import Noise
 from jax_ir_synth.reference.numpy_jax.trace_recorder import Singular
-from jax_ir_synth.reference.points import NoPoints, Point, understood
-from jax_ir_synth.reference.program import Meaning
+from jax_ir_synth.reference.points import NoPoints, Point, evaluate_reference
+from jax_ir_synth.reference.program import ReferenceProgram
 from jax_ir_synth.reference.tolerance import ROUNDED, mostly_agree
 
 # Results beyond this are of no use to anyone who compares them.
@@ -29,7 +29,7 @@ def require_sound(source: KernelSource) -> None:
     avals = [aval.described() for aval in source.in_avals]
     argnums = list(source.argnums)
     try:
-        meaning, where = understood(source.python, source.name, avals, argnums)
+        meaning, where = evaluate_reference(source.python, source.name, avals, argnums)
     except (NoPoints, np.linalg.LinAlgError) as error:
         raise Rejected(f"validation: {error}") from error
     for point in where:
@@ -40,14 +40,14 @@ def require_sound(source: KernelSource) -> None:
         raise Rejected(f"validation: at no input its results survive the rounding of {half}")
     margin = _MARGIN if half is None else _MARGIN_OF_HALF
     try:
-        found = defects(avals, argnums, meaning, where, margin=margin)
+        found = find_degenerate(avals, argnums, meaning, where, margin=margin)
     except Singular as error:
         raise Rejected(f"validation: {error}") from error
     if found:
         raise Rejected(f"validation: {'; '.join(found)}")
 
 
-def _keeps(meaning: Meaning, point: Point, avals: list[dict], half: str) -> bool:
+def _keeps(meaning: ReferenceProgram, point: Point, avals: list[dict], half: str) -> bool:
     """Does rounding to 16 bits leave an output its values, and let it be seen to change?
 
     Most elements must stay near what they are, as in the proof of such a row, which compares its

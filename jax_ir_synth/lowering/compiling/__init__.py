@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import functools
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.request import targets
 from jax_ir_synth.request.targets import Target
 from jax_ir_synth.runtime.helper import Helper, HelperDied, OfThisProcess
+from jax_ir_synth.runtime.pool import Pool
 
 # XLA keeps something of every module: so a helper is replaced after so many.
 MODULES_A_HELPER = 500
@@ -36,6 +38,11 @@ class Compiled(NamedTuple):
     target: str
 
 
+# A module's text, the target's name and the dialects; what it became, or in one line why nothing.
+Question = tuple[str, str, tuple[str, ...]]
+Answer = Compiled | str
+
+
 def compile_module(text: str, target: Target, dialects: Sequence[str]) -> Compiled:
     """The module in dialects of `dialects.COMPILED`.
 
@@ -46,53 +53,32 @@ def compile_module(text: str, target: Target, dialects: Sequence[str]) -> Compil
 
     Raises CompileError.
     """
-    return _compiler(target).compile(text, target, dialects)
+    (answer,) = _compilers_for(target).ask([(text, target.name, tuple(dialects))])
+    if isinstance(answer, HelperDied):
+        raise CompileError(f"the process that compiles for {target.name} died twice ({answer})")
+    if isinstance(answer, str):
+        raise CompileError(f"XLA doesn't compile it for {target.name}: {answer}")
+    return answer
 
 
-class _Compiler:
-    """A helper, and the next one when it dies or has done enough."""
+class _CompilingHelper(Helper):
+    """A helper, and the folder for its compiler's files."""
 
     def __init__(self, cpu: Target):
-        self._cpu = cpu
-        self.helper: Helper | None = None
-        self._folder: _Folder | None = None
-        self._left = 0
-
-    def compile(self, text: str, target: Target, dialects: Sequence[str]) -> Compiled:
-        for _ in range(2):
-            if self._left == 0:
-                self.close()
-                self._start()
-            self._left -= 1
-            try:
-                texts, name, failure = self.helper.ask((text, target.name, tuple(dialects)))
-            except HelperDied as error:
-                self._left = 0
-                died = error
-                continue
-            if failure is not None:
-                raise CompileError(f"XLA doesn't compile it for {target.name}: {failure}")
-            return Compiled(texts, name)
-        raise CompileError(f"the process that compiles for {target.name} died twice ({died})")
-
-    def _start(self) -> None:
         self._folder = _Folder()
-        self.helper = Helper(
+        super().__init__(
             "jax_ir_synth.lowering.compiling.server",
             JAX_IR_SYNTH_FOLDER=str(self._folder.path),
-            XLA_FLAGS=_xla_flags(self._cpu),
+            XLA_FLAGS=_xla_flags(cpu),
             # XLA would take another number of threads from it.
             NPROC=None,
             # Its remarks on a missing GPU are nobody's concern.
             TF_CPP_MIN_LOG_LEVEL="3",
         )
-        self._left = MODULES_A_HELPER
 
     def close(self) -> None:
-        if self.helper is not None:
-            self.helper.close()
-            self._folder.close()
-            self.helper, self._left = None, 0
+        super().close()
+        self._folder.close()
 
 
 def _xla_flags(cpu: Target) -> str:
@@ -113,7 +99,7 @@ class _Folder:
 
     _LOCK = "held"
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix=_PREFIX))
         self._held = open(self.path / self._LOCK, "w")  # noqa: SIM115
         fcntl.flock(self._held, fcntl.LOCK_EX)
@@ -131,25 +117,26 @@ class _Folder:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-# By the CPU's target, which a helper has for good.
-_compilers: OfThisProcess[_Compiler] = OfThisProcess()
+# A helper and its successors, by the CPU's target, which a helper has for good.
+_pools: OfThisProcess[Pool[Question, Answer]] = OfThisProcess()
 
 
-def _compiler(target: Target) -> _Compiler:
+def _compilers_for(target: Target) -> "Pool[Question, Answer]":
     cpu = target if target.platform == "cpu" else targets.resolve_targets(None)["cpu"]
 
-    def new() -> _Compiler:
+    def make() -> "Pool[Question, Answer]":
         _Folder.remove_leftovers()
-        return _Compiler(cpu)
+        start = functools.partial(_CompilingHelper, cpu)
+        return Pool(start, 1, renewal=MODULES_A_HELPER)
 
-    return _compilers.get(cpu.name, new)
+    return _pools.get(cpu.name, make)
 
 
 def pids() -> list[int]:
     """Of this process's helpers that are running."""
-    return [made.helper.pid for made in _compilers.all() if made.helper is not None]
+    return [helper.pid for pool in _pools.all() for helper in pool.helpers]
 
 
 def close() -> None:
-    """Ends this process's helpers; the next module starts another."""
-    _compilers.close()
+    """End this process's helpers; the next module starts another."""
+    _pools.close()

@@ -20,23 +20,23 @@ _DEFINED = re.compile(
 def llvm(folder: Path) -> str:
     """The LLVM IR after optimization, one module after the other."""
     texts = [path.read_text(encoding="utf-8") for path in folder.glob("*.ir-with-opt.ll")]
-    return _joined((_LLVM_NAMES.sub("", text) for text in texts), "llvm")
+    return _join((_LLVM_NAMES.sub("", text) for text in texts), "llvm")
 
 
 def ptx(folder: Path) -> str:
     """The PTX, likewise."""
-    return _joined((p.read_text(encoding="utf-8") for p in folder.glob("*.ptx")), "asm")
+    return _join((p.read_text(encoding="utf-8") for p in folder.glob("*.ptx")), "asm")
 
 
 def machine_code(folder: Path) -> str:
     """The CPU's machine code, disassembled, one object file after the other."""
     # Late: it needs the extra `asm`, as no other text here does.
-    from jax_ir_synth.lowering.compiling.machine import disassembled
+    from jax_ir_synth.lowering.compiling.machine import disassemble
 
-    return _joined((disassembled(path.read_bytes()) for path in folder.glob("*.o")), "asm")
+    return _join((disassemble(path.read_bytes()) for path in folder.glob("*.o")), "asm")
 
 
-def _joined(texts: Iterable[str], dialect: str) -> str:
+def _join(texts: Iterable[str], dialect: str) -> str:
     # By the names: the files' order is that in which the compiler's threads were done. A file
     # without any is what the CUDA compiler makes of no constants.
     named = sorted((_DEFINED.findall(text), text.strip()) for text in texts)

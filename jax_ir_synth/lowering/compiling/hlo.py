@@ -1,8 +1,9 @@
 """The text of an HLO module, without what is of no use to a reader or isn't the program's own."""
 
 import re
+from typing import Any
 
-from jaxlib import _hlo
+from jaxlib import _hlo  # type: ignore[attr-defined]
 
 # XLA's name for an instruction in its schedule, which is the name before it once more.
 _SCHEDULING = re.compile(r' ?scheduling_name="(?:[^"\\]|\\.)*"')
@@ -11,7 +12,7 @@ _EMPTY = re.compile(r", metadata=\{\}")
 _FINGERPRINT = re.compile(r', frontend_attributes=\{fingerprint_before_lhs="\w*"\}')
 
 
-def text(module) -> str:
+def text(module: Any) -> str:
     """All of an `HloModule`, its constants too, as XLA's own parser reads it."""
     options = _hlo.HloPrintOptions()
     options.print_large_constants = True

@@ -2,19 +2,21 @@
 
 import io
 from collections.abc import Iterator
+from typing import cast
 
 # Brought by the extra `asm`, see `targets.check_compilers`.
 import capstone
 from capstone import x86
 from elftools.common.exceptions import ELFError, ELFParseError
 from elftools.elf.elffile import ELFFile
+from elftools.elf.relocation import RelocationSection
 from elftools.elf.sections import Section, SymbolTableSection
 
 _R_X86_64_64, _R_X86_64_PC32, _R_X86_64_PLT32 = 1, 2, 4
 _BYTES_A_LINE = 16
 
 
-def disassembled(content: bytes) -> str:
+def disassemble(content: bytes) -> str:
     """The code and the constants of a relocatable object file.
 
     Addresses are symbols: a function's name, a label for where a jump goes, a section and an
@@ -29,7 +31,7 @@ def disassembled(content: bytes) -> str:
         raise ValueError(f"content (={content[:16]!r}) is no object file: {error}") from None
     if file["e_type"] != "ET_REL" or file["e_machine"] != "EM_X86_64":
         raise ValueError(f"an object file of {file['e_machine']}, {file['e_type']} is not known")
-    symbols = file.get_section_by_name(".symtab")
+    symbols = cast(SymbolTableSection, file.get_section_by_name(".symtab"))
     parts = []
     for number, section in enumerate(file.iter_sections()):
         if not section["sh_size"] or section["sh_type"] != "SHT_PROGBITS":
@@ -63,19 +65,19 @@ def _code(file: ELFFile, section: Section, number: int, symbols: SymbolTableSect
     for instruction in instructions:
         if instruction.address in labels:
             lines.append(f"{labels[instruction.address]}:")
-        lines.append("\t" + _written(instruction, labels, relocations))
+        lines.append("\t" + _write_instruction(instruction, labels, relocations))
     return "\n".join(lines)
 
 
 def _is_jump(instruction: capstone.CsInsn) -> bool:
-    return instruction.group(x86.X86_GRP_BRANCH_RELATIVE)
+    return bool(instruction.group(x86.X86_GRP_BRANCH_RELATIVE))
 
 
 def _relocations(
     file: ELFFile, section: Section, symbols: SymbolTableSection
 ) -> Iterator[tuple[int, str]]:
     """Where in the section the linker writes an address, and of what."""
-    table = file.get_section_by_name(f".rela{section.name}")
+    table = cast(RelocationSection | None, file.get_section_by_name(f".rela{section.name}"))
     for relocation in table.iter_relocations() if table is not None else ():
         symbol = symbols.get_symbol(relocation["r_info_sym"])
         if symbol["st_info"].type == "STT_SECTION":
@@ -91,7 +93,9 @@ def _relocations(
         yield relocation["r_offset"], name + (f"+{addend}" if addend else "")
 
 
-def _written(instruction, labels: dict[int, str], relocations: dict[int, str]) -> str:
+def _write_instruction(
+    instruction: capstone.CsInsn, labels: dict[int, str], relocations: dict[int, str]
+) -> str:
     span = range(instruction.address, instruction.address + instruction.size)
     symbols = [relocations[offset] for offset in span if offset in relocations]
     operands = instruction.op_str

@@ -8,10 +8,15 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
+from jax_ir_synth.lowering.compiling import Answer, Compiled
 from jax_ir_synth.request.targets import TARGETS, Target
 from jax_ir_synth.runtime.helper import answer_questions
 from jax_ir_synth.runtime.orphans import clean_up_after_parent
+
+if TYPE_CHECKING:
+    from jaxlib import xla_client
 
 # In a compiled CPU program, see `TargetMachineOptionsProto`: the triple, then the processor.
 _PROCESSOR = re.compile(rb"x86_64-[\w-]+\x12.([\w-]+)\x1a..?([\w.,+-]+)", re.DOTALL)
@@ -25,33 +30,35 @@ def serve() -> None:
     """A helper's whole life. Its folder for the compiler's files goes when it does."""
     folder = Path(os.environ["JAX_IR_SYNTH_FOLDER"])
     try:
-        answer_questions(functools.partial(_answer, folder), functools.partial(_ready, folder))
+        answer_questions(
+            lambda questions: [_answer(folder, *question) for question in questions],
+            functools.partial(_get_ready, folder),
+        )
     finally:
         # Also where the caller is gone: then no more questions come.
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _ready(folder: Path) -> None:
+def _get_ready(folder: Path) -> None:
     importlib.import_module("jax_ir_synth.lowering.parsing")
     # Somebody whom the caller forked may still hold the end that questions come from.
     clean_up_after_parent(functools.partial(shutil.rmtree, folder, ignore_errors=True))
 
 
-def _answer(folder: Path, question: tuple[str, str, Sequence[str]]) -> tuple:
-    """The texts, what machine they are for (see `compiled`) and None; or None, None and why not."""
+def _answer(folder: Path, text: str, target: str, dialects: tuple[str, ...]) -> Answer:
+    """What the module became, or in one line why nothing."""
     from jaxlib.xla_client import XlaRuntimeError
 
-    text, target, dialects = question
     dump = Path(tempfile.mkdtemp(dir=folder))
     try:
-        return *compiled(text, TARGETS[target], dialects, dump), None
+        return Compiled(*compile_text(text, TARGETS[target], dialects, dump))
     except (ValueError, XlaRuntimeError) as error:
-        return None, None, str(error).strip().split("\n")[0]
+        return str(error).strip().split("\n")[0]
     finally:
         shutil.rmtree(dump)
 
 
-def compiled(
+def compile_text(
     text: str, target: Target, dialects: Sequence[str], dump: Path
 ) -> tuple[dict[str, str], str]:
     """The texts by dialect, and the target's name with what XLA couldn't be kept from using.
@@ -88,7 +95,7 @@ def compiled(
 
 
 @functools.cache
-def _device(target: Target):
+def _device(target: Target) -> "xla_client.Device":
     import jax
     from jax.experimental import topologies
 
@@ -103,13 +110,16 @@ def _device(target: Target):
 
 @functools.cache
 def _host(target: Target) -> str:
-    """A CPU's target, and what this CPU adds: instructions behind a +, its own name behind a colon."""
+    """A CPU's target, with this CPU's further instructions after a + and its name after a colon."""
     import jax
 
-    compiled = jax.jit(lambda x: x).lower(jax.ShapeDtypeStruct((), "float32")).compile()
+    compiled = jax.jit(lambda x: x).lower(cast(Any, jax.ShapeDtypeStruct)((), "float32")).compile()
     client = jax.devices("cpu")[0].client
     content = client.serialize_executable(compiled.runtime_executable())
-    processor, features = (found.decode() for found in _PROCESSOR.search(content).groups())
+    match = _PROCESSOR.search(content)
+    if match is None:
+        raise ValueError("a compiled program doesn't name its processor")
+    processor, features = (found.decode() for found in match.groups())
     more = _BEYOND_LEVELS & {name[1:] for name in features.split(",") if name.startswith("+")}
     added = "".join(f"+{name}" for name in sorted(more))
     return target.name + added + ("" if processor == target.processor else f":{processor}")

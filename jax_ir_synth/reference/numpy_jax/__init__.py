@@ -1,31 +1,33 @@
-"""A stand-in for the parts of JAX that programs use: NumPy in float64, with no JAX inside.
+"""The parts of JAX that programs use, in NumPy and float64, with no JAX inside.
 
 It gives a program's Python text a meaning that owes nothing to the compiler whose output is
 checked against it. A name that it lacks is an error.
 """
 
 import functools
+from collections.abc import Iterator
+from typing import Any
 
 from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.reference.numpy_jax import control, jnp, lax, nn, random
 
 
 class UnknownName(JaxIrSynthError, AttributeError):
-    """A program uses a name of the library that the stand-in lacks."""
+    """A program uses a name of the library that the NumPy reference lacks."""
 
 
 class Library:
     """A module as programs see it: the names in a table, and nothing else of Python's."""
 
-    def __init__(self, path: str, names: dict):
+    def __init__(self, path: str, names: dict[str, Any]) -> None:
         self._path = path
         self._names = names
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> Any:
         try:
             return self._names[name]
         except KeyError:
-            raise UnknownName(f"the stand-in has no {self._path}.{name}") from None
+            raise UnknownName(f"the NumPy reference has no {self._path}.{name}") from None
 
 
 JNP = Library(
@@ -64,12 +66,12 @@ JAX = Library(
 
 
 @functools.cache
-def standin_names() -> frozenset[str]:
+def list_names() -> frozenset[str]:
     """Every name of the library that a program can spell."""
     return frozenset(_names(JAX))
 
 
-def _names(library: Library):
+def _names(library: Library) -> Iterator[Any]:
     for name, value in library._names.items():
         yield name
         if isinstance(value, Library):

@@ -1,7 +1,7 @@
 """How a run computes: which constants are rounded to 16 bits, and whether results have noise.
 
-A program is run once exactly, in float64, and again as Monte Carlo arithmetic does it (D. S. Parker,
-"Monte Carlo Arithmetic", 1997; Verificarlo and Verrou are tools for it): each result that the
+A program is run once exactly, in float64, and again in Monte Carlo arithmetic (D. S. Parker, "Monte
+Carlo Arithmetic", 1997; Verificarlo and Verrou are tools for it). There each result that the
 program's own floats can't hold is off by a random error of the size of their rounding. What then
 comes out far from the exact run hangs on rounding. A result that they can hold keeps its value, so
 that what only selects or moves values changes none, and what is equal stays equal.
@@ -10,6 +10,8 @@ that what only selects or moves values changes none, and what is equal stays equ
 import contextlib
 import contextvars
 import functools
+from collections.abc import Iterator
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -26,7 +28,7 @@ _FACTORS = 4096
 
 @functools.cache
 def _factors(seed: int, sign: int, dtype: str) -> np.ndarray:
-    """1 and an error each, for all runs with these arguments: drawing them takes as long as a run."""
+    """Factors near 1, kept for all runs like this one: to draw them takes as long as a run."""
     draws = np.random.Generator(np.random.Philox(key=[seed, 0]))
     return 1.0 + sign * _SIZES[dtype] * draws.uniform(-1.0, 1.0, _FACTORS)
 
@@ -41,7 +43,7 @@ class Noise:
       dtype: whose rounding is meant.
     """
 
-    def __init__(self, seed: int, sign: int, dtype: str = "float32"):
+    def __init__(self, seed: int, sign: int, dtype: str = "float32") -> None:
         self._dtype = _DTYPES[dtype]
         self._factors = _factors(seed, sign, dtype)
         self._next = 0
@@ -78,7 +80,7 @@ _noise: contextvars.ContextVar[Noise | None] = contextvars.ContextVar("noise", d
 
 
 @contextlib.contextmanager
-def of(half: str | None, noise: Noise | None = None):
+def of(half: str | None, noise: Noise | None = None) -> Iterator[Any]:
     """The arithmetic of a run.
 
     Args:
@@ -86,7 +88,7 @@ def of(half: str | None, noise: Noise | None = None):
         as JAX makes them where they meet such floats; None leaves them exact.
       noise: the errors of results; None: there are none.
     """
-    tokens = _half.set(_HALF.get(half)), _noise.set(noise)
+    tokens = _half.set(_HALF[half] if half is not None else None), _noise.set(noise)
     try:
         yield
     finally:

@@ -7,6 +7,8 @@ fill the memory, is refused. Programs of this project stay far below each bound.
 import contextlib
 import contextvars
 import math
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from jax_ir_synth.errors import JaxIrSynthError
 
@@ -24,7 +26,7 @@ _steps: contextvars.ContextVar[list[int] | None] = contextvars.ContextVar("steps
 
 
 @contextlib.contextmanager
-def counted():
+def counted() -> Iterator[Any]:
     """Inside, steps are counted from zero."""
     token = _steps.set([0])
     try:
@@ -52,14 +54,14 @@ def bounded_range(*arguments: int) -> range:
     return made
 
 
-def add(x, y):
+def add(x: Any, y: Any) -> Any:
     """`x + y`."""
     if type(x) in _SEQUENCES and type(x) is type(y):
         _check_length(len(x) + len(y))
     return x + y
 
 
-def multiply(x, y):
+def multiply(x: Any, y: Any) -> Any:
     """`x * y`."""
     if type(x) is int:
         if type(y) is int:
@@ -71,29 +73,32 @@ def multiply(x, y):
     return x * y
 
 
-def power(x, y):
+def power(x: Any, y: Any) -> Any:
     """`x ** y`."""
     if type(x) is int and type(y) is int and y > 0:
         _check_bits(x.bit_length() * y)
     return x**y
 
 
-def shift(x, y):
+def shift(x: Any, y: Any) -> Any:
     """`x << y`."""
     if type(x) is int and type(y) is int and y > 0:
         _check_bits(x.bit_length() + y)
     return x << y
 
 
-def sized(function, last: int | None = None, dimensions: int = 1):
+def sized(
+    function: Callable[..., Any], last: int | None = None, dimensions: int = 1
+) -> Callable[..., Any]:
     """A function whose arguments are sizes, or shapes, with the elements that they ask for bounded.
 
     Args:
+      function: of `jax.numpy`.
       last: only so many of the arguments are; by default all.
       dimensions: of an array that a single number is the size of.
     """
 
-    def call(*arguments, **named):
+    def call(*arguments: Any, **named: Any) -> Any:
         for argument in [*arguments, *named.values()][:last]:
             if type(argument) is int:
                 check_elements(abs(argument) ** dimensions)

@@ -1,22 +1,27 @@
 """`jax.lax`'s loops and branches, `jax.vmap` and others that take functions, as plain Python."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 
 from jax_ir_synth.reference.numpy_jax import trace_recorder, trees
-from jax_ir_synth.reference.numpy_jax.arrays import array
+from jax_ir_synth.reference.numpy_jax.arrays import Array, Operand, array
 from jax_ir_synth.reference.numpy_jax.bounds import step
 
 
-def cond(pred, true_fun, false_fun, *operands):
+def cond(
+    pred: Operand, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any
+) -> Any:
     return (true_fun if trace_recorder.took(int(bool(pred))) else false_fun)(*operands)
 
 
-def switch(index, branches, *operands):
+def switch(index: Operand, branches: Sequence[Any], *operands: Any) -> Any:
     """An index outside of the branches is moved to the nearest."""
     return branches[trace_recorder.took(min(max(int(index), 0), len(branches) - 1))](*operands)
 
 
-def fori_loop(lower, upper, body_fun, init_val):
+def fori_loop(lower: Operand, upper: Operand, body_fun: Callable[..., Any], init_val: Any) -> Any:
     value = trees.map_leaves(array, init_val)
     for i in range(int(lower), int(upper)):
         step()
@@ -24,7 +29,7 @@ def fori_loop(lower, upper, body_fun, init_val):
     return value
 
 
-def while_loop(cond_fun, body_fun, init_val):
+def while_loop(cond_fun: Callable[..., Any], body_fun: Callable[..., Any], init_val: Any) -> Any:
     value = trees.map_leaves(array, init_val)
     while cond_fun(value):
         step()
@@ -32,7 +37,14 @@ def while_loop(cond_fun, body_fun, init_val):
     return value
 
 
-def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
+def scan(
+    f: Callable[..., Any],
+    init: Any,
+    xs: Any = None,
+    length: Any = None,
+    reverse: bool = False,
+    unroll: int = 1,
+) -> Any:
     carry = trees.map_leaves(array, init)
     steps = range(length if xs is None else len(trees.leaves(xs)[0]))
     outputs = []
@@ -43,12 +55,14 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
     return carry, _together(outputs[::-1] if reverse else outputs)
 
 
-def map_(f, xs, batch_size=None):
+def map_(f: Callable[..., Any], xs: Any, batch_size: Any = None) -> Any:
     size = len(trees.leaves(xs)[0])
     return _together([f(_item(xs, position, 0)) for position in range(size) if step()])
 
 
-def associative_scan(fn, elems, reverse=False, axis=0):
+def associative_scan(
+    fn: Callable[..., Any], elems: Any, reverse: bool = False, axis: int = 0
+) -> Any:
     """As if one after the other, which is what an associative function makes of any order."""
     steps = range(np.shape(trees.leaves(elems)[0])[axis])
     steps = steps[::-1] if reverse else steps
@@ -61,10 +75,10 @@ def associative_scan(fn, elems, reverse=False, axis=0):
     return trees.map_leaves(lambda *x: array(np.concatenate(x, axis)), sofar[0], *sofar[1:])
 
 
-def vmap(fun, in_axes=0, out_axes=0):
+def vmap(fun: Callable[..., Any], in_axes: int = 0, out_axes: int = 0) -> Callable[..., Any]:
     """One call for each position along the mapped axes, the results stacked."""
 
-    def call(*args):
+    def call(*args: Any) -> Any:
         axes = in_axes if isinstance(in_axes, (tuple, list)) else [in_axes] * len(args)
         (size,) = {
             np.shape(leaf)[axis]
@@ -92,20 +106,20 @@ def vmap(fun, in_axes=0, out_axes=0):
     return call
 
 
-def same(fun, **_):
+def same(fun: Callable[..., Any], **_: Any) -> Any:
     """`jit` and `checkpoint`: how a function is computed, not what."""
     return fun
 
 
-def _item(tree, index, axis):
-    def of(leaf):
+def _item(tree: Any, index: Operand, axis: int) -> Any:
+    def of(leaf: Any) -> Array:
         leaf = np.asarray(leaf)
         return array(leaf[(slice(None),) * (axis % leaf.ndim) + (index,)])
 
     return trees.map_leaves(of, tree)
 
 
-def _together(outputs, axis=0):
+def _together(outputs: Any, axis: int = 0) -> Any:
     return trees.map_leaves(lambda *x: array(np.stack(x, axis)), outputs[0], *outputs[1:])
 
 

@@ -1,5 +1,8 @@
 """`jax.numpy` as NumPy computes it: what both spell alike is NumPy's, the rest is written here."""
 
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
 import numpy as np
 from scipy import special
 
@@ -7,7 +10,10 @@ from jax_ir_synth.reference.numpy_jax import trace_recorder
 from jax_ir_synth.reference.numpy_jax.arithmetic import constant
 from jax_ir_synth.reference.numpy_jax.arrays import (
     DTYPES,
+    Array,
     DType,
+    Operand,
+    Shape,
     array,
     convert,
     dtype_of,
@@ -26,8 +32,8 @@ diag diagonal diff divide dot einsum equal exp expand_dims expm1 eye flip floor
 floor_divide fmod full full_like greater greater_equal hstack hypot identity imag invert isfinite
 isinf isnan left_shift less less_equal linspace log log1p logaddexp
 logical_and logical_not logical_or logical_xor matmul max maximum mean median min minimum mod
-moveaxis multiply nanmax nanmean nanmin nansum nanvar negative not_equal ones ones_like outer pad power
-prod ptp quantile ravel real remainder repeat reshape right_shift rint roll round sin
+moveaxis multiply nanmax nanmean nanmin nansum nanvar negative not_equal ones ones_like outer pad
+power prod ptp quantile ravel real remainder repeat reshape right_shift rint roll round sin
 sinh sort square squeeze stack subtract sum swapaxes take_along_axis tan tanh
 tensordot tile trace transpose trapezoid tril triu true_divide trunc var vdot vecdot vstack zeros
 zeros_like
@@ -39,7 +45,7 @@ class FInfo:
 
     _BITS = {"float32": (8, 23), "float16": (5, 10), "bfloat16": (8, 7)}
 
-    def __init__(self, dtype: DType):
+    def __init__(self, dtype: DType) -> None:
         exponent, mantissa = self._BITS[dtype.name]
         self.eps = 2.0**-mantissa
         self.max = (2.0 - self.eps) * 2.0 ** (2 ** (exponent - 1) - 1)
@@ -47,25 +53,25 @@ class FInfo:
         self.tiny = 2.0 ** (2 - 2 ** (exponent - 1))
 
 
-def argsort(x, axis=-1):
+def argsort(x: Operand, axis: int = -1) -> Array:
     return array(np.argsort(x, axis=axis, kind="stable"))
 
 
-def asarray(x, dtype=None):
+def asarray(x: Operand, dtype: Any = None) -> Any:
     return array(x) if dtype is None else convert(x, dtype)
 
 
-def bincount(x, weights=None, minlength=0, length=None):
+def bincount(x: Operand, weights: Operand = None, minlength: int = 0, length: Any = None) -> Array:
     counts = np.bincount(np.asarray(x), weights, minlength if length is None else length)
     return array(counts if length is None else counts[:length])
 
 
-def convolve(a, v, mode="full"):
+def convolve(a: Operand, v: Operand, mode: Literal["full", "same", "valid"] = "full") -> Array:
     """Of floats, whatever is given."""
     return array(np.convolve(np.asarray(a, np.float64), np.asarray(v, np.float64), mode))
 
 
-def cross(a, b, axis=-1):
+def cross(a: Operand, b: Operand, axis: int = -1) -> Array:
     """The cross product of 3-vectors along `axis`; of 2-vectors, its one component."""
     a, b = (np.moveaxis(np.asarray(x), axis, 0) for x in (a, b))
     if len(a) == len(b) == 2:
@@ -74,16 +80,16 @@ def cross(a, b, axis=-1):
     return array(np.moveaxis(np.stack(turned), 0, axis))
 
 
-def empty(shape, dtype=float):
+def empty(shape: Shape, dtype: Any = float) -> Array:
     """JAX's is filled with zeros."""
     return array(np.zeros(shape, dtype_of(dtype)))
 
 
-def meshgrid(*xs, indexing="xy"):
+def meshgrid(*xs: Any, indexing: Literal["xy", "ij"] = "xy") -> list[Array]:
     return [array(x) for x in np.meshgrid(*xs, indexing=indexing)]
 
 
-def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
+def nan_to_num(x: Operand, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Array:
     # Infinity becomes the largest float32, as it does in a float32 program.
     big = FInfo(DTYPES["float32"]).max
     return array(
@@ -96,7 +102,7 @@ def nan_to_num(x, nan=0.0, posinf=None, neginf=None):
     )
 
 
-def piecewise(x, condlist, funclist):
+def piecewise(x: Operand, condlist: Any, funclist: Sequence[Any]) -> Any:
     """Each function is applied to the whole of x; the last condition that holds chooses."""
     x = array(x)
     values = [f(x) if callable(f) else f for f in funclist]
@@ -104,63 +110,65 @@ def piecewise(x, condlist, funclist):
     return select(condlist[::-1], values[::-1], default)
 
 
-def deg2rad(x):
+def deg2rad(x: Operand) -> Array:
     return array(np.asarray(x) * constant(np.pi / 180))
 
 
-def exp2(x):
+def exp2(x: Operand) -> Array:
     return array(np.exp(np.asarray(x) * constant(np.log(2))))
 
 
-def log10(x):
+def log10(x: Operand) -> Array:
     return array(np.log(x) / constant(np.log(10)))
 
 
-def log2(x):
+def log2(x: Operand) -> Array:
     return array(np.log(x) / constant(np.log(2)))
 
 
-def logaddexp2(x1, x2):
+def logaddexp2(x1: Operand, x2: Operand) -> Array:
     two = constant(np.log(2))
     apart = np.abs(np.subtract(x1, x2))
     return array(np.maximum(x1, x2) + np.log1p(np.exp(-apart * two)) / two)
 
 
-def rad2deg(x):
+def rad2deg(x: Operand) -> Array:
     return array(np.asarray(x) * constant(180 / np.pi))
 
 
-def reciprocal(x):
+def reciprocal(x: Operand) -> Array:
     return array(1.0 / np.asarray(x, np.float64))
 
 
-def select(condlist, choicelist, default=0):
+def select(
+    condlist: Sequence[Operand], choicelist: Sequence[Operand], default: Operand = 0
+) -> Array:
     result = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         result = np.where(condition, choice, result)
     return array(result)
 
 
-def sinc(x):
+def sinc(x: Operand) -> Array:
     return array(np.sinc(np.asarray(x) * (constant(np.pi) / np.pi)))
 
 
-def split(x, parts, axis=0):
+def split(x: Operand, parts: Any, axis: int = 0) -> Any:
     return [array(part) for part in np.split(np.asarray(x), parts, axis)]
 
 
-def take(x, indices, axis=None):
+def take(x: Operand, indices: Operand, axis: int | None = None) -> Array:
     return array(np.take(np.asarray(x), np.asarray(indices), axis))
 
 
-def unstack(x, axis=0):
+def unstack(x: Operand, axis: int = 0) -> Any:
     return tuple(array(part) for part in np.moveaxis(np.asarray(x), axis, 0))
 
 
-def vectorize(function):
+def vectorize(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, which takes and returns scalars, over the elements of broadcast arguments."""
 
-    def call(*args):
+    def call(*args: Any) -> Array:
         args = np.broadcast_arrays(*args)
         flat = [function(*each) for each in zip(*(a.ravel() for a in args), strict=True)]
         return array(np.stack(flat).reshape(args[0].shape))
@@ -168,42 +176,44 @@ def vectorize(function):
     return call
 
 
-def where(condition, x, y):
+def where(condition: Operand, x: Operand, y: Operand) -> Array:
     if np.ndim(condition) == 0:
         trace_recorder.took(int(bool(condition)))
     return array(np.where(condition, x, y))
 
 
-def fft_of(function):
-    def call(x, n=None, axis=-1):
+def fft_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(x: Operand, n: int | None = None, axis: int = -1) -> Any:
         return np.asarray(function(np.asarray(x), n, axis))
 
     return call
 
 
-def _linalg_solve(a, b):
+def _linalg_solve(a: Operand, b: Operand) -> Array:
     """Of vectors b where b has one dimension, as JAX has it; of matrices otherwise."""
     return array(np.linalg.solve(np.asarray(a), np.asarray(b)))
 
 
-def _qr(a, mode="reduced"):
+def _qr(a: Operand, mode: Literal["reduced", "complete", "r"] = "reduced") -> Any:
     result = np.linalg.qr(np.asarray(a), mode)
     return array(result) if mode == "r" else tuple(map(array, result))
 
 
-def _svd(a, full_matrices=True, compute_uv=True):
-    result = np.linalg.svd(np.asarray(a), full_matrices, compute_uv)
+def _svd(a: Operand, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+    result: Any = np.linalg.svd(  # type: ignore[call-overload]
+        np.asarray(a), full_matrices, compute_uv
+    )
     return tuple(map(array, result)) if compute_uv else array(result)
 
 
-def _tuple_of_arrays(function):
+def _tuple_of_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda a: tuple(array(part) for part in function(np.asarray(a)))
 
 
-def _of_symmetric(function):
+def _of_symmetric(function: Callable[..., Any]) -> Callable[..., Any]:
     """JAX takes the mean of such a matrix and its transpose first."""
 
-    def call(a):
+    def call(a: Operand) -> Any:
         a = np.asarray(a)
         result = function((a + np.swapaxes(a, -1, -2)) / 2)
         return result if isinstance(result, tuple) else array(result)
@@ -211,7 +221,9 @@ def _of_symmetric(function):
     return call
 
 
-def norm(x, ord=None, axis=None, keepdims=False):
+def norm(
+    x: Operand, ord: int | None = None, axis: int | None = None, keepdims: bool = False
+) -> Any:
     sizes = array(np.linalg.norm(np.asarray(x), ord, axis, keepdims))
     return trace_recorder.regular(sizes) if ord in (None, 2) else sizes
 

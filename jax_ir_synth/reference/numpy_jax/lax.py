@@ -1,19 +1,30 @@
 """`jax.lax` in NumPy: elementwise operations, and those that take arrays apart and together."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 from scipy import special
 
 from jax_ir_synth.reference.numpy_jax import control, trace_recorder, trees
-from jax_ir_synth.reference.numpy_jax.arrays import array, convert, dtype_of, library, sign
+from jax_ir_synth.reference.numpy_jax.arrays import (
+    Array,
+    Operand,
+    array,
+    convert,
+    dtype_of,
+    library,
+    sign,
+)
 from jax_ir_synth.reference.numpy_jax.bounds import sized
 from jax_ir_synth.reference.numpy_jax.jnp import SQRT, exp2, where
 
 
-def integer_pow(x, y):
+def integer_pow(x: Operand, y: Operand) -> Array:
     return array(np.asarray(x) ** y)
 
 
-def div(x, y):
+def div(x: Operand, y: Operand) -> Array:
     """Integers are divided towards zero."""
     x, y = np.asarray(x), np.asarray(y)
     if x.dtype.kind in "iu":
@@ -21,25 +32,25 @@ def div(x, y):
     return array(x / y)
 
 
-def clz(x):
+def clz(x: Operand) -> Array:
     """Leading zeros of 32-bit integers."""
     bits = np.asarray(x).astype(np.int64) & 0xFFFFFFFF
     return array((32 - np.ceil(np.log2(bits + 1.0))).astype(np.int32))
 
 
-def population_count(x):
+def population_count(x: Operand) -> Array:
     return array(np.bitwise_count(np.asarray(x).view(np.uint32)).astype(np.int32))
 
 
-def clamp(low, x, high):
+def clamp(low: Operand, x: Operand, high: Operand) -> Array:
     return array(np.minimum(np.maximum(x, low), high))
 
 
-def select(pred, on_true, on_false):
+def select(pred: Operand, on_true: Operand, on_false: Operand) -> Any:
     return where(pred, on_true, on_false)
 
 
-def select_n(which, *cases):
+def select_n(which: Operand, *cases: Any) -> Array:
     which = np.asarray(which).astype(int)
     if which.ndim == 0:
         trace_recorder.took(int(which))
@@ -47,15 +58,15 @@ def select_n(which, *cases):
     return array(np.choose(which, cases))
 
 
-def iota(dtype, size):
+def iota(dtype: Any, size: Any) -> Array:
     return array(np.arange(size, dtype=dtype_of(dtype)))
 
 
-def broadcasted_iota(dtype, shape, dimension):
+def broadcasted_iota(dtype: Any, shape: Sequence[int], dimension: int) -> Array:
     return array(np.indices(shape)[dimension].astype(dtype_of(dtype)))
 
 
-def dot_general(lhs, rhs, dimension_numbers):
+def dot_general(lhs: Operand, rhs: Operand, dimension_numbers: Any) -> Array:
     """Batch dimensions first, then those of lhs and rhs that are left, in their order."""
     (lhs_contract, rhs_contract), (lhs_batch, rhs_batch) = dimension_numbers
     letters = iter("abcdefghijklmnopqrstuvwxyz")
@@ -71,12 +82,19 @@ def dot_general(lhs, rhs, dimension_numbers):
     return array(np.einsum(equation, np.asarray(lhs), np.asarray(rhs)))
 
 
-def reduce_precision(operand, exponent_bits, mantissa_bits):
+def reduce_precision(operand: Operand, exponent_bits: Any, mantissa_bits: Any) -> Array:
     """Exact numbers have no precision to reduce: like a conversion to a shorter float."""
     return array(np.asarray(operand, np.float64))
 
 
-def reduce_window(operand, init_value, computation, window_dimensions, window_strides, padding):
+def reduce_window(
+    operand: Operand,
+    init_value: Operand,
+    computation: Callable[..., Any],
+    window_dimensions: Any,
+    window_strides: Any,
+    padding: Any,
+) -> Array:
     """Windows that lie inside the operand (`"VALID"`), reduced by one of this library's."""
     how = _REDUCERS.get(computation)
     if padding != "VALID" or how is None:
@@ -87,13 +105,13 @@ def reduce_window(operand, init_value, computation, window_dimensions, window_st
     return array(how.reduce(windows, axes, initial=init_value))
 
 
-def top_k(operand, k):
+def top_k(operand: Operand, k: Any) -> Any:
     order = np.argsort(-np.asarray(operand), -1, kind="stable")[..., :k]
     return array(np.take_along_axis(np.asarray(operand), order, -1)), array(order)
 
 
-def _cumulative(ufunc):
-    def call(operand, axis=0, reverse=False):
+def _cumulative(ufunc: np.ufunc) -> Callable[..., Any]:
+    def call(operand: Operand, axis: int = 0, reverse: bool = False) -> Array:
         x = np.asarray(operand)
         turned = np.flip(x, axis) if reverse else x
         result = ufunc.accumulate(turned, axis)
@@ -102,7 +120,7 @@ def _cumulative(ufunc):
     return call
 
 
-def _starts(operand, starts, sizes):
+def _starts(operand: Operand, starts: Any, sizes: Any) -> Any:
     """An index; a start below 0 counts from the end, and is moved until the slice lies inside."""
     inside = [
         min(max(int(start) + full * bool(start < 0), 0), full - size)
@@ -111,47 +129,53 @@ def _starts(operand, starts, sizes):
     return tuple(slice(start, start + size) for start, size in zip(inside, sizes, strict=True))
 
 
-def _along(operand, start, size, axis):
+def _along(operand: Operand, start: Any, size: Any, axis: int) -> Any:
     starts, sizes = [0] * np.ndim(operand), list(np.shape(operand))
     starts[axis], sizes[axis] = start, size
     return starts, sizes
 
 
-def dynamic_slice(operand, start_indices, slice_sizes):
+def dynamic_slice(operand: Operand, start_indices: Any, slice_sizes: Any) -> Array:
     return array(np.asarray(operand)[_starts(operand, start_indices, slice_sizes)])
 
 
-def dynamic_slice_in_dim(operand, start_index, slice_size, axis=0):
+def dynamic_slice_in_dim(operand: Operand, start_index: Any, slice_size: Any, axis: int = 0) -> Any:
     return dynamic_slice(operand, *_along(operand, start_index, slice_size, axis))
 
 
-def dynamic_index_in_dim(operand, index, axis=0, keepdims=True):
+def dynamic_index_in_dim(
+    operand: Operand, index: Operand, axis: int = 0, keepdims: bool = True
+) -> Any:
     item = dynamic_slice_in_dim(operand, index, 1, axis)
     return item if keepdims else array(item.squeeze(axis))
 
 
-def dynamic_update_slice(operand, update, start_indices):
+def dynamic_update_slice(operand: Operand, update: Operand, start_indices: Any) -> Array:
     result = np.array(operand)
     result[_starts(operand, start_indices, np.shape(update))] = update
     return array(result)
 
 
-def dynamic_update_slice_in_dim(operand, update, start_index, axis):
+def dynamic_update_slice_in_dim(
+    operand: Operand, update: Operand, start_index: Any, axis: int
+) -> Any:
     starts, _ = _along(operand, start_index, 1, axis)
     return dynamic_update_slice(operand, update, starts)
 
 
-def dynamic_update_index_in_dim(operand, update, index, axis):
+def dynamic_update_index_in_dim(
+    operand: Operand, update: Operand, index: Operand, axis: int
+) -> Any:
     if np.ndim(update) < np.ndim(operand):
         update = np.expand_dims(update, axis)
     return dynamic_update_slice_in_dim(operand, update, index, axis)
 
 
-def rev(operand, dimensions):
+def rev(operand: Operand, dimensions: Any) -> Array:
     return array(np.flip(np.asarray(operand), dimensions))
 
 
-def stop_gradient(x):
+def stop_gradient(x: Operand) -> Any:
     return trees.map_leaves(lambda leaf: array(trace_recorder.held(np.asarray(leaf))), x)
 
 

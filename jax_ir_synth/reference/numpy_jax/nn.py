@@ -1,28 +1,30 @@
 """`jax.nn`, `jax.scipy` and `jax.ops` in NumPy, each by the formula in JAX's documentation."""
 
+from typing import Any
+
 import numpy as np
 from scipy import linalg, special
 
 from jax_ir_synth.reference.numpy_jax.arithmetic import constant, result
-from jax_ir_synth.reference.numpy_jax.arrays import array, dtype_of, library
+from jax_ir_synth.reference.numpy_jax.arrays import Array, Operand, array, dtype_of, library
 from jax_ir_synth.reference.numpy_jax.bounds import check_elements
 
 
-def _float(x):
+def _float(x: Operand) -> Any:
     return np.asarray(x, np.float64)
 
 
-def celu(x, alpha=1.0):
+def celu(x: Operand, alpha: float = 1.0) -> Array:
     x = _float(x)
     return array(np.maximum(x, 0) + alpha * np.expm1(np.minimum(x, 0) / alpha))
 
 
-def elu(x, alpha=1.0):
+def elu(x: Operand, alpha: float = 1.0) -> Array:
     x = _float(x)
     return array(np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))))
 
 
-def gelu(x, approximate=True):
+def gelu(x: Operand, approximate: bool = True) -> Array:
     x = _float(x)
     if not approximate:
         return array(x * special.ndtr(x))
@@ -31,101 +33,103 @@ def gelu(x, approximate=True):
     return array(0.5 * x * (1 + result(np.tanh(inner))))
 
 
-def glu(x, axis=-1):
+def glu(x: Operand, axis: int = -1) -> Array:
     a, b = np.split(_float(x), 2, axis)
     return array(a * special.expit(b))
 
 
-def hard_sigmoid(x):
+def hard_sigmoid(x: Operand) -> Array:
     return array(np.clip(_float(x) + 3, 0, 6) / 6)
 
 
-def hard_silu(x):
+def hard_silu(x: Operand) -> Array:
     return array(_float(x) * hard_sigmoid(x))
 
 
-def hard_tanh(x):
+def hard_tanh(x: Operand) -> Array:
     return array(np.clip(_float(x), -1, 1))
 
 
-def leaky_relu(x, negative_slope=0.01):
+def leaky_relu(x: Operand, negative_slope: float = 0.01) -> Array:
     x = _float(x)
     return array(np.where(x >= 0, x, constant(negative_slope) * x))
 
 
-def log_sigmoid(x):
+def log_sigmoid(x: Operand) -> Array:
     return array(special.log_expit(_float(x)))
 
 
-def log_softmax(x, axis=-1):
+def log_softmax(x: Operand, axis: int = -1) -> Array:
     return array(special.log_softmax(_float(x), axis))
 
 
-def logsumexp(a, axis=None, b=None, keepdims=False):
+def logsumexp(
+    a: Operand, axis: int | None = None, b: Operand = None, keepdims: bool = False
+) -> Array:
     if b is not None:
         raise TypeError("logsumexp's b is not known here")
     return array(special.logsumexp(_float(a), axis, keepdims=keepdims))
 
 
-def mish(x):
+def mish(x: Operand) -> Array:
     return array(_float(x) * np.tanh(softplus(x)))
 
 
-def one_hot(x, num_classes, dtype=float, axis=-1):
+def one_hot(x: Operand, num_classes: Any, dtype: Any = float, axis: int = -1) -> Array:
     check_elements(num_classes * np.size(x))
     hot = np.asarray(x)[..., None] == np.arange(num_classes)
     return array(np.moveaxis(hot, -1, axis).astype(dtype_of(dtype)))
 
 
-def relu(x):
+def relu(x: Operand) -> Array:
     return array(np.maximum(x, 0))
 
 
-def relu6(x):
+def relu6(x: Operand) -> Array:
     return array(np.clip(x, 0, 6))
 
 
-def selu(x):
+def selu(x: Operand) -> Array:
     # The constants of Klambauer et al., "Self-Normalizing Neural Networks" (2017).
     return array(constant(1.0507009873554805) * elu(x, constant(1.6732632423543772)))
 
 
-def silu(x):
+def silu(x: Operand) -> Array:
     return array(_float(x) * special.expit(_float(x)))
 
 
-def soft_sign(x):
+def soft_sign(x: Operand) -> Array:
     return array(_float(x) / (1 + np.abs(_float(x))))
 
 
-def softmax(x, axis=-1):
+def softmax(x: Operand, axis: int = -1) -> Array:
     return array(special.softmax(_float(x), axis))
 
 
-def softplus(x):
+def softplus(x: Operand) -> Array:
     return array(np.logaddexp(_float(x), 0))
 
 
-def sparse_plus(x):
+def sparse_plus(x: Operand) -> Array:
     x = _float(x)
     return array(np.where(x <= -1, 0, np.where(x >= 1, x, (x + 1) ** 2 / 4)))
 
 
-def sparse_sigmoid(x):
+def sparse_sigmoid(x: Operand) -> Array:
     return array(np.clip((_float(x) + 1) / 2, 0, 1))
 
 
-def squareplus(x, b=4):
+def squareplus(x: Operand, b: Operand = 4) -> Array:
     return array((_float(x) + result(np.sqrt(_float(x) ** 2 + b))) / 2)
 
 
-def standardize(x, axis=-1, epsilon=1e-5):
+def standardize(x: Operand, axis: int = -1, epsilon: float = 1e-5) -> Array:
     x = _float(x)
     mean, variance = x.mean(axis, keepdims=True), x.var(axis, keepdims=True)
     return array((x - mean) / np.sqrt(variance + epsilon))
 
 
-def segment_sum(data, segment_ids, num_segments=None):
+def segment_sum(data: Operand, segment_ids: Operand, num_segments: Any = None) -> Array:
     data, ids = np.asarray(data), np.asarray(segment_ids)
     number = int(ids.max()) + 1 if num_segments is None else num_segments
     check_elements(number)
@@ -136,24 +140,24 @@ def segment_sum(data, segment_ids, num_segments=None):
     return array(sums)
 
 
-def cho_solve(c_and_lower, b):
+def cho_solve(c_and_lower: Any, b: Operand) -> Array:
     c, lower = c_and_lower
     return array(linalg.cho_solve((np.asarray(c), lower), np.asarray(b)))
 
 
-def cholesky(a, lower=False):
+def cholesky(a: Operand, lower: Operand = False) -> Array:
     """Reads one triangle of `a`, the one that it returns."""
     if lower:
         return array(np.linalg.cholesky(np.asarray(a)))
     return array(np.swapaxes(np.linalg.cholesky(np.swapaxes(np.asarray(a), -1, -2)), -1, -2))
 
 
-def solve(a, b, assume_a="gen"):
+def solve(a: Operand, b: Operand, assume_a: str = "gen") -> Array:
     """What is assumed of `a` says how it is solved, not what the solution is."""
     return array(np.linalg.solve(np.asarray(a), np.asarray(b)))
 
 
-def solve_triangular(a, b, trans=0, lower=False):
+def solve_triangular(a: Operand, b: Operand, trans: int = 0, lower: Operand = False) -> Array:
     return array(linalg.solve_triangular(np.asarray(a), np.asarray(b), trans, lower))
 
 
@@ -183,7 +187,7 @@ SPECIAL = {
 }
 
 
-def _logpdf(x):
+def _logpdf(x: Operand) -> Array:
     return array(-(_float(x) ** 2 + constant(np.log(2 * np.pi))) / 2)
 
 

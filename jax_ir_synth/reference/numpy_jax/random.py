@@ -13,14 +13,17 @@ and so is an argument that isn't in the signature.
 
 import math
 import operator
+from typing import Any
 
 import numpy as np
 from scipy import special
 
-from jax_ir_synth.reference.numpy_jax.arrays import array
+from jax_ir_synth.reference.numpy_jax.arrays import Array, Operand, Shape, array
 from jax_ir_synth.reference.numpy_jax.bounds import check_elements
 
 _MASK = 0xFFFFFFFF
+# By which Philox changes its two key words from one round to the next.
+_BUMPS = (0x9E3779B9, 0xBB67AE85)
 _WORDS = {"threefry2x32": 2, "rbg": 4, "unsafe_rbg": 4}  # of 32 bits, in a key
 _TINY = np.finfo(np.float32).tiny
 _ALMOST_MINUS_ONE = np.nextafter(np.float32(-1), np.float32(0))
@@ -29,7 +32,7 @@ _ALMOST_MINUS_ONE = np.nextafter(np.float32(-1), np.float32(0))
 class Key:
     """A key, or an array of keys: `data` holds its 32-bit words along a last axis of its own."""
 
-    def __init__(self, impl: str, data: np.ndarray):
+    def __init__(self, impl: str, data: np.ndarray) -> None:
         self.impl = impl
         self.data = np.asarray(data, np.uint32)
         if self.data.shape[-1:] != (_WORDS[impl],):
@@ -39,13 +42,15 @@ class Key:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Of the array of keys, `()` of a single one."""
         return self.data.shape[:-1]
 
     @property
     def ndim(self) -> int:
+        """The number of dimensions of that shape."""
         return len(self.shape)
 
-    def __getitem__(self, index) -> "Key":
+    def __getitem__(self, index: Operand) -> "Key":
         index = index if isinstance(index, tuple) else (index,)
         return Key(self.impl, self.data[(*index, slice(None))])
 
@@ -54,7 +59,7 @@ class Key:
             raise TypeError("a single key has no length")
         return self.shape[0]
 
-    def __iter__(self):
+    def __iter__(self) -> Any:
         return (self[i] for i in range(len(self)))
 
 
@@ -62,7 +67,7 @@ def _philox4x32(counter: list[np.ndarray], key: tuple[int, int]) -> list[np.ndar
     """Philox4x32-10: four words of each block's counter → four random words, all in uint64."""
     a, b, c, d = counter
     for turn in range(10):
-        key0, key1 = ((k + turn * bump) & _MASK for k, bump in zip(key, (0x9E3779B9, 0xBB67AE85)))
+        key0, key1 = ((k + turn * bump) & _MASK for k, bump in zip(key, _BUMPS, strict=True))
         left, right = a * 0xD2511F53, c * 0xCD9E8D57
         a, b, c, d = (right >> 32) ^ b ^ key0, right & _MASK, (left >> 32) ^ d ^ key1, left & _MASK
     return [a, b, c, d]
@@ -113,12 +118,12 @@ def _threefry_fold_in(data: np.ndarray, number: int) -> np.ndarray:
     )
 
 
-def _seeded(impl: str, seed: int) -> np.ndarray:
+def _seed_words(impl: str, seed: int) -> np.ndarray:
     """A key's words for a seed: 32 bits of it below a word of zeros, twice over for Philox."""
     return np.array([0, seed & _MASK] * (_WORDS[impl] // 2), np.uint32)
 
 
-def _single(key) -> Key:
+def _single(key: Any) -> Key:
     if isinstance(key, np.ndarray) and key.dtype == np.uint32 and key.shape == (2,):
         # The older form of a key: its words, of the default kind.
         return Key("threefry2x32", key)
@@ -129,7 +134,7 @@ def _single(key) -> Key:
     return key
 
 
-def _sizes(shape) -> tuple[int, ...]:
+def _sizes(shape: Shape) -> tuple[int, ...]:
     shape = tuple(
         operator.index(n) for n in (shape if isinstance(shape, (tuple, list)) else (shape,))
     )
@@ -139,7 +144,7 @@ def _sizes(shape) -> tuple[int, ...]:
     return shape
 
 
-def _check_dtype(dtype, *accepted: str) -> None:
+def _check_dtype(dtype: Any, *accepted: str) -> None:
     name = getattr(dtype, "name", None) or getattr(dtype, "__name__", dtype)
     if dtype is not None and name not in accepted:
         raise NotImplementedError(
@@ -151,11 +156,11 @@ def _words(key: Key, shape: tuple[int, ...]) -> np.ndarray:
     count = math.prod(shape)
     if key.impl == "threefry2x32":
         a, b = _threefry_pairs(key.data, count)
-        return (a ^ b).reshape(shape)
+        return np.asarray(a ^ b).reshape(shape)
     return philox_words(key.data, count).reshape(shape)
 
 
-def _uniform(key: Key, shape: tuple[int, ...], low, high) -> np.ndarray:
+def _uniform(key: Key, shape: tuple[int, ...], low: Operand, high: Operand) -> np.ndarray:
     """Float32 draws: the mantissa is a word's upper 23 bits; scaled and moved with one rounding."""
     low, high = (np.broadcast_to(np.asarray(x, np.float32), shape) for x in (low, high))
     fraction = (_words(_single(key), shape) >> np.uint32(9)) * 2.0**-23
@@ -165,21 +170,23 @@ def _uniform(key: Key, shape: tuple[int, ...], low, high) -> np.ndarray:
 def _from_normal(u: np.ndarray) -> np.ndarray:
     """√2 erf⁻¹(u), with u² rounded to float32 as a part of the meaning.
 
-    XLA computes the function from log(1 - u²) (M. Giles, "Approximating the erfinv
-    function", 2010), where that rounding is all that moves a result by more than 1e-6: by 2e-5, from 3 on.
+    XLA computes the function from log(1 - u²) (M. Giles, "Approximating the erfinv function",
+    2010). That rounding is all that moves a result by more than 1e-6: from 3 on it does so by 2e-5.
     """
-    return math.sqrt(2.0) * np.sign(u) * special.erfinv(np.sqrt(np.float64(u * u)))
+    root: np.ndarray = special.erfinv(np.sqrt(np.float64(u * u)))
+    normal: np.ndarray = math.sqrt(2.0) * np.sign(u) * root
+    return normal
 
 
-def key(seed, *, impl: str | None = None) -> Key:
+def key(seed: Any, *, impl: str | None = None) -> Key:
     """`jax.random.key`: for a seed of up to 64 bits, the lower 32 count."""
     impl = "threefry2x32" if impl is None else impl
     if impl not in _WORDS:
         raise NotImplementedError(f"`impl` (={impl!r}) must be one of {', '.join(_WORDS)}")
-    return Key(impl, _seeded(impl, int(np.int64(operator.index(seed)))))
+    return Key(impl, _seed_words(impl, int(np.int64(operator.index(seed)))))
 
 
-def split(key: Key, num=2) -> Key:
+def split(key: Key, num: int = 2) -> Key:
     """`jax.random.split`: `num` new keys, or an array of them of shape `num`.
 
     rbg splits its halves as Threefry keys; unsafe_rbg takes every tenth block of Philox.
@@ -196,7 +203,7 @@ def split(key: Key, num=2) -> Key:
     )
 
 
-def fold_in(key: Key, data) -> Key:
+def fold_in(key: Key, data: Operand) -> Key:
     """`jax.random.fold_in`: a new key for a key and a number.
 
     rbg folds into its halves as Threefry keys; unsafe_rbg takes the exclusive or with the tenth
@@ -206,34 +213,38 @@ def fold_in(key: Key, data) -> Key:
     if isinstance(data, int) and not 0 <= number <= _MASK:
         raise OverflowError(f"`data` (={number}) must be a number of 32 bits without a sign")
     if key.impl == "unsafe_rbg":
-        return Key(key.impl, key.data ^ philox_words(_seeded(key.impl, number), 40)[-4:])
+        return Key(key.impl, key.data ^ philox_words(_seed_words(key.impl, number), 40)[-4:])
     halves = key.data.reshape(-1, 2)
     return Key(
         key.impl, np.concatenate([_threefry_fold_in(half, number & _MASK) for half in halves])
     )
 
 
-def bits(key: Key, shape=(), dtype=None):
+def bits(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
     """`jax.random.bits`: words of 32 bits, or of their lower 16 or 8."""
     _check_dtype(dtype, "uint32", "uint16", "uint8")
     words = _words(_single(key), _sizes(shape))
     return array(words if dtype is None else words.astype(getattr(dtype, "dtype", dtype)))
 
 
-def uniform(key: Key, shape=(), dtype=None, minval=0.0, maxval=1.0):
+def uniform(
+    key: Key, shape: Shape = (), dtype: Any = None, minval: Operand = 0.0, maxval: Operand = 1.0
+) -> Array:
     """`jax.random.uniform`."""
     _check_dtype(dtype, "float32", "float")
     return array(_uniform(key, _sizes(shape), minval, maxval))
 
 
-def normal(key: Key, shape=(), dtype=None):
+def normal(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
     """`jax.random.normal`: √2 erf⁻¹(u), u uniform on (-1, 1)."""
     _check_dtype(dtype, "float32", "float")
     return array(_from_normal(_uniform(key, _sizes(shape), _ALMOST_MINUS_ONE, 1.0)))
 
 
-def truncated_normal(key: Key, lower, upper, shape=None, dtype=None):
-    """`jax.random.truncated_normal`: √2 erf⁻¹(u), u uniform from erf(lower / √2) to erf(upper / √2)."""
+def truncated_normal(
+    key: Key, lower: Operand, upper: Operand, shape: Shape | None = None, dtype: Any = None
+) -> Array:
+    """`jax.random.truncated_normal`: √2 erf⁻¹(u), u uniform on [erf(lower/√2), erf(upper/√2))."""
     _check_dtype(dtype, "float32", "float")
     lower, upper = (np.asarray(x, np.float32) for x in (lower, upper))
     shape = np.broadcast_shapes(lower.shape, upper.shape) if shape is None else _sizes(shape)
@@ -242,7 +253,7 @@ def truncated_normal(key: Key, lower, upper, shape=None, dtype=None):
     return array(np.clip(_from_normal(_uniform(key, shape, low, high)), *inside))
 
 
-def bernoulli(key: Key, p=0.5, shape=None):
+def bernoulli(key: Key, p: Operand = 0.5, shape: Shape | None = None) -> Array:
     """`jax.random.bernoulli`: whether a uniform draw is less than `p`, both in float32."""
     p = np.asarray(p)
     if p.dtype.kind != "f":
@@ -251,7 +262,7 @@ def bernoulli(key: Key, p=0.5, shape=None):
     return array(_uniform(key, p.shape if shape is None else _sizes(shape), 0.0, 1.0) < p)
 
 
-def randint(key: Key, shape, minval, maxval, dtype=None):
+def randint(key: Key, shape: Shape, minval: Operand, maxval: Operand, dtype: Any = None) -> Array:
     """`jax.random.randint`: 64 bits modulo the range, in the 32-bit arithmetic that JAX documents.
 
     With words h and l from the two halves of the split key, (h m + l) mod r, where m is the square
@@ -271,32 +282,32 @@ def randint(key: Key, shape, minval, maxval, dtype=None):
     return array((low + offset.astype(np.int64)).astype(np.int32))
 
 
-def exponential(key: Key, shape=(), dtype=None):
+def exponential(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
     """`jax.random.exponential`: -log(1 - u)."""
     _check_dtype(dtype, "float32", "float")
     return array(-np.log1p(-np.float64(_uniform(key, _sizes(shape), 0.0, 1.0))))
 
 
-def gumbel(key: Key, shape=(), dtype=None):
+def gumbel(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
     """`jax.random.gumbel`: -log(-log u), where u is no less than the smallest normal float32."""
     _check_dtype(dtype, "float32", "float")
     return array(-np.log(-np.log(np.float64(_uniform(key, _sizes(shape), _TINY, 1.0)))))
 
 
-def laplace(key: Key, shape=(), dtype=None):
+def laplace(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
     """`jax.random.laplace`: sign(u) log(1 - |u|), u uniform on (-1, 1)."""
     _check_dtype(dtype, "float32", "float")
     u = np.float64(_uniform(key, _sizes(shape), _ALMOST_MINUS_ONE, 1.0))
     return array(np.sign(u) * np.log1p(-np.abs(u)))
 
 
-def rademacher(key: Key, shape=(), dtype=None):
+def rademacher(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
     """`jax.random.rademacher`: 1 where a fair Bernoulli draw is true, -1 elsewhere."""
     _check_dtype(dtype, "int32", "int")
     return array(2 * np.asarray(bernoulli(key, 0.5, _sizes(shape))).astype(np.int32) - 1)
 
 
-def _shuffled(key: Key, x: np.ndarray, axis: int) -> np.ndarray:
+def _shuffle(key: Key, x: np.ndarray, axis: int) -> np.ndarray:
     """`x` sorted along `axis` by random words, as often as makes ties improbable."""
     rounds = math.ceil(3 * math.log(max(1, x.size)) / math.log(_MASK))
     for _ in range(rounds):
@@ -306,17 +317,19 @@ def _shuffled(key: Key, x: np.ndarray, axis: int) -> np.ndarray:
     return x
 
 
-def permutation(key: Key, x, axis: int = 0, independent: bool = False):
+def permutation(key: Key, x: Operand, axis: int = 0, independent: bool = False) -> Array:
     """`jax.random.permutation` of an array along an axis, or of the integers below `x`."""
     key, x = _single(key), np.asarray(x)
     if not x.ndim:
-        return array(_shuffled(key, np.arange(operator.index(x), dtype=np.int32), axis))
+        return array(_shuffle(key, np.arange(operator.index(x), dtype=np.int32), axis))
     if independent or x.ndim == 1:
-        return array(_shuffled(key, x, axis))
-    return array(np.take(x, _shuffled(key, np.arange(x.shape[axis]), 0), axis))
+        return array(_shuffle(key, x, axis))
+    return array(np.take(x, _shuffle(key, np.arange(x.shape[axis]), 0), axis))
 
 
-def choice(key: Key, a, shape=(), replace: bool = True, *, axis: int = 0):
+def choice(
+    key: Key, a: Operand, shape: Shape = (), replace: bool = True, *, axis: int = 0
+) -> Array:
     """`jax.random.choice`, of equal probabilities, from an array or from the integers below `a`."""
     shape, a = _sizes(shape), np.asarray(a)
     a = a if a.ndim else np.arange(operator.index(a), dtype=np.int32)
@@ -332,7 +345,7 @@ def choice(key: Key, a, shape=(), replace: bool = True, *, axis: int = 0):
     return array(drawn.reshape(a.shape[:axis] + shape + a.shape[axis + 1 :]))
 
 
-def categorical(key: Key, logits, axis: int = -1, shape=None):
+def categorical(key: Key, logits: Operand, axis: int = -1, shape: Shape | None = None) -> Array:
     """`jax.random.categorical`: where logits and Gumbel draws of float32 are greatest together."""
     logits = np.asarray(logits)
     if logits.dtype.kind != "f":
@@ -349,7 +362,7 @@ def categorical(key: Key, logits, axis: int = -1, shape=None):
 RANDOM = {
     function.__name__: function
     for function in (
-        key, split, fold_in, bits, uniform, normal, truncated_normal, bernoulli, randint, exponential,
-        gumbel, laplace, rademacher, permutation, choice, categorical,
+        key, split, fold_in, bits, uniform, normal, truncated_normal, bernoulli, randint,
+        exponential, gumbel, laplace, rademacher, permutation, choice, categorical,
     )
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What is noted of a run: values that gradients don't pass, and which branches were taken.
+"""Records a run: the values that gradients don't pass, and the branches that were taken.
 
 Central differences of a program see every way in which an argument reaches a result; JAX's
 gradient doesn't look through `stop_gradient`. So a first run records the values at these places,
@@ -7,12 +7,16 @@ and the runs at nudged arguments are given them again.
 
 import contextlib
 import contextvars
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from jax_ir_synth.errors import JaxIrSynthError
 
-_tape: contextvars.ContextVar["Tape | None"] = contextvars.ContextVar("tape", default=None)
+_recorder: contextvars.ContextVar["TraceRecorder | None"] = contextvars.ContextVar(
+    "recorder", default=None
+)
 
 
 class Diverged(JaxIrSynthError, ArithmeticError):
@@ -26,28 +30,31 @@ class Singular(JaxIrSynthError, ArithmeticError):
     """
 
 
-class Tape:
+class TraceRecorder:
     """One run's values, in the order in which the program met them.
 
     `branches` are the branches it took: pairs of a number, counted as the program came to them,
     and the branch.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.branches: set[tuple[int, int]] = set()
         self._values: list[np.ndarray] = []
         self._next: int | None = None
 
     @contextlib.contextmanager
-    def recording(self):
-        """The program run inside writes the tape."""
+    def recording(self) -> Iterator[Any]:
+        """Record the program that runs inside."""
         self.branches, self._values, self._next = set(), [], None
         with self._running():
             yield
 
     @contextlib.contextmanager
-    def replaying(self):
-        """The program run inside is given what is on the tape."""
+    def replaying(self) -> Iterator[Any]:
+        """Give the program that runs inside what was recorded.
+
+        Raises Diverged where it takes another way.
+        """
         self._next = 0
         with self._running():
             yield
@@ -55,12 +62,12 @@ class Tape:
             raise Diverged
 
     @contextlib.contextmanager
-    def _running(self):
-        token = _tape.set(self)
+    def _running(self) -> Iterator[Any]:
+        token = _recorder.set(self)
         try:
             yield
         finally:
-            _tape.reset(token)
+            _recorder.reset(token)
 
     def held(self, value: np.ndarray) -> np.ndarray:
         """The value, or in a replay what it was in the recorded run."""
@@ -79,30 +86,30 @@ class Tape:
             raise Diverged
 
 
-def held(value):
+def held(value: Any) -> Any:
     """`stop_gradient` of one array."""
-    tape = _tape.get()
-    return value if tape is None else tape.held(value)
+    recorder = _recorder.get()
+    return value if recorder is None else recorder.held(value)
 
 
 def jumps_at_zero(x: np.ndarray) -> np.ndarray:
     """`x`, whose sign is to be taken: a jump that differences to both sides don't show at zero."""
-    tape = _tape.get()
-    if tape is not None:
-        tape.zeros(x)
+    recorder = _recorder.get()
+    if recorder is not None:
+        recorder.zeros(x)
     return x
 
 
 def took(branch: int) -> int:
     """Notes the branch that a program takes, and returns it."""
-    tape = _tape.get()
-    if tape is not None:
-        tape.branches.add((len(tape.branches), branch))
+    recorder = _recorder.get()
+    if recorder is not None:
+        recorder.branches.add((len(recorder.branches), branch))
     return branch
 
 
 def regular(x: np.ndarray) -> np.ndarray:
     """`x`, of which a root is to be taken. Raises Singular where it is zero, in a noted run."""
-    if _tape.get() is not None and np.any(np.asarray(x) == 0):
+    if _recorder.get() is not None and np.any(np.asarray(x) == 0):
         raise Singular("a root of zero is taken")
     return x

@@ -1,9 +1,12 @@
 """Nested tuples, lists and dicts of arrays, as the arguments and results of loops and branches."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 
-def leaves(tree) -> list:
+def leaves(tree: Any) -> list[Any]:
     """The arrays in a tree, in order; None holds none."""
     if tree is None:
         return []
@@ -14,7 +17,7 @@ def leaves(tree) -> list:
     return [tree]
 
 
-def map_leaves(function, tree, *others):
+def map_leaves(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
     """The tree with each leaf replaced by `function(leaf, *the others' leaves)`."""
     if tree is None:
         return None
@@ -26,6 +29,6 @@ def map_leaves(function, tree, *others):
     return function(tree, *others)
 
 
-def stack(trees: list, axis=0):
+def stack(trees: list[Any], axis: int = 0) -> Any:
     """One tree of the leaves' stacks."""
     return map_leaves(lambda *each: np.stack(each, axis), trees[0], *trees[1:])

@@ -1,7 +1,9 @@
-"""One call in a fork of its own, confined and watched, whatever becomes of it.
+"""Calls in forks, within limits and watched, whatever becomes of them.
 
-What a fork says comes as JSON, so that one that was taken over can't have its words executed. The
-process that forks must have one thread and must not have run anything through XLA.
+A fork talks in lines of JSON, so that one that was taken over can't have them executed:
+`["mark", word]`, for each question `["answer", value]`, and as its last line `["failure", why]`
+where a question fails. The process that forks must have one thread and must not have run anything
+through XLA.
 """
 
 import json
@@ -11,14 +13,14 @@ import re
 import select
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from jax_ir_synth.runtime.orphans import end_with_parent
 from jax_ir_synth.runtime.sandbox.resource_limits import Limits, confine
-from jax_ir_synth.runtime.sandbox.stderr_tail import last_words
+from jax_ir_synth.runtime.sandbox.stderr_tail import stderr_tail
 
-# Bytes that a fork may send in all, and that are kept of what it prints.
+# Bytes that a fork may send for a question, and that are kept of what it prints.
 _MAX_MESSAGE = 4 * 2**20
 _MAX_OUTPUT = 64 * 1024
 _MAX_LINE = 200
@@ -31,6 +33,8 @@ _KILLED = f"{_DIED}: SIGKILL"
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 _SIGNALS = {number.value: number.name for number in signal.Signals}
 Confine = Callable[[Limits, int], None]
+# Marks how far a function got, by a word.
+Mark = Callable[[str], None]
 
 
 class Reply(NamedTuple):
@@ -55,53 +59,77 @@ def one_line(text: str) -> str:
 
 
 def call(
-    function: Callable, messages: tuple[bytes, ...], limits: Limits, confine: Confine = confine
-) -> Reply:
-    """Calls a function in a fork; once more if somebody else killed that.
+    function: Callable[..., Any],
+    questions: Sequence[tuple[bytes, ...]],
+    limits: Limits,
+    confine: Confine = confine,
+) -> list[Reply]:
+    """Call a function on each question, one after the other, in a fork and the next ones.
+
+    A fork ends with the first question that fails, and the next fork goes on with the one after
+    that. A question whose fork somebody else killed is asked once more.
 
     Args:
-      function: is called with values and a function that marks how far it got, by a word. What it
-        returns must be JSON.
-      messages: the values: pickled tuples, one after the other.
-      limits: kept by whoever watches the fork, too.
-      confine: is called in the fork first.
+      function: is called with a question's values and a `Mark`. What it returns must be JSON.
+      questions: each some pickled tuples, whose values are taken one after the other.
+      limits: for each question; kept by whoever watches the fork, too.
+      confine: is called in the fork first, with the limits of all its questions together.
     """
-    reply = _tried(function, messages, limits, confine)
-    return _tried(function, messages, limits, confine) if reply.failure == _KILLED else reply
+    replies: list[Reply] = []
+    killed_at = None
+    while len(replies) < len(questions):
+        replies += _try(function, questions[len(replies) :], limits, confine)
+        if replies[-1].failure == _KILLED and killed_at != len(replies):
+            killed_at = len(replies)
+            replies.pop()
+    return replies
 
 
-def _tried(function: Callable, messages, limits: Limits, confine: Confine) -> Reply:
+def _try(
+    function: Callable[..., Any],
+    questions: Sequence[tuple[bytes, ...]],
+    limits: Limits,
+    confine: Confine,
+) -> list[Reply]:
+    """The replies of one fork, at least one: to the questions that it came to."""
     heard, mouth = os.pipe()
     printed, voice = os.pipe()
     parent = os.getpid()
     child = os.fork()
     if child == 0:
-        _live(lambda: _worked(function, messages, limits, confine), parent, mouth, voice)
+        _live(lambda: _answer(function, questions, limits, confine), parent, mouth, voice)
     os.close(mouth)
     os.close(voice)
-    fork = _Fork(heard, printed)
+    fork = _Fork(heard, printed, limits, len(questions))
     try:
-        in_time = fork.watch(time.monotonic() + limits.seconds)
+        fork.watch()
     finally:
         # It may be dead by now; then this changes nothing about what it died of.
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         fork.close()
-    return fork.reply(status if in_time else None, limits)
+    return fork.settle(status)
 
 
 class _Fork:
     """What is heard from a fork, by the one that watches it."""
 
-    def __init__(self, heard: int, printed: int):
+    def __init__(self, heard: int, printed: int, limits: Limits, questions: int):
         self._heard, self._printed = heard, printed
-        self._said, self._output = b"", b""
+        self._limits, self._questions = limits, questions
+        self._replies: list[Reply] = []
+        self._mark: str | None = None
+        self._late = self._failed = False
+        # What has come of the question under way, and of the line that isn't at its end yet.
+        self._length, self._begun = 0, b""
+        self._output = b""
 
-    def watch(self, deadline: float) -> bool:
-        """Until it has no more to say: True; or False, it is the deadline."""
+    def watch(self) -> None:
+        """Listen until it has no more to say, or nothing that counts, or the time is over."""
         poll = select.poll()
         poll.register(self._heard, select.POLLIN)
         poll.register(self._printed, select.POLLIN)
+        deadline = time.monotonic() + self._limits.seconds
         while (left := deadline - time.monotonic()) > 0:
             # It must not wait for ever to print more.
             ready = [number for number, _ in poll.poll(left * 1000)]
@@ -111,56 +139,75 @@ class _Fork:
                 self._output = (self._output + output)[-_MAX_OUTPUT:]
             if self._heard in ready:
                 said = os.read(self._heard, _MAX_OUTPUT)
-                self._said += said
-                if not said or len(self._said) > _MAX_MESSAGE:
-                    return True
-        return False
+                before = len(self._replies)
+                self._hear(said)
+                if not said or self._failed or len(self._replies) == self._questions:
+                    return
+                if len(self._replies) > before:
+                    deadline = time.monotonic() + self._limits.seconds
+        self._late = True
 
     def close(self) -> None:
-        """Takes what it printed last: it is dead."""
+        """Take what it printed last: it is dead."""
         while output := os.read(self._printed, _MAX_OUTPUT):
             self._output = (self._output + output)[-_MAX_OUTPUT:]
         os.close(self._heard)
         os.close(self._printed)
 
-    def reply(self, status: int | None, limits: Limits) -> Reply:
-        """What became of it; `status` is None where it was late."""
-        mark = None
-        # Without what it was about to say when it died.
-        *lines, _ = self._said.split(b"\n")
+    def settle(self, status: int) -> list[Reply]:
+        """All replies; the last one is what it died of where it said none."""
+        if not self._failed and len(self._replies) < self._questions:
+            self._fail(self._describe_death(status))
+        return self._replies
+
+    def _hear(self, said: bytes) -> None:
+        *lines, self._begun = (self._begun + said).split(b"\n")
         for line in lines:
-            try:
-                word, value = json.loads(line)
-            except (ValueError, TypeError, RecursionError):
-                word, value = None, None
-            if word == "answer":
-                return Reply(value, None, mark)
-            if word not in ("failure", "mark") or type(value) is not str:
-                return Reply(None, "its answer is malformed", mark)
-            if word == "failure":
-                return Reply(None, one_line(value), mark)
-            mark = value
-        if len(self._said) > _MAX_MESSAGE:
-            return Reply(None, "its answer is too long", mark)
-        late = f"it was not done after {limits.seconds:g} s"
-        if status is None:
-            return Reply(None, late, mark)
+            if self._failed or len(self._replies) == self._questions:
+                return
+            self._length += len(line) + 1
+            self._read_line(line)
+        if self._length + len(self._begun) > _MAX_MESSAGE:
+            self._fail("its answer is too long")
+
+    def _read_line(self, line: bytes) -> None:
+        try:
+            word, value = json.loads(line)
+        except (ValueError, TypeError, RecursionError):
+            word, value = None, None
+        if word == "answer":
+            self._replies.append(Reply(value, None, self._mark))
+            self._mark, self._length = None, 0
+        elif word not in ("failure", "mark") or type(value) is not str:
+            self._fail("its answer is malformed")
+        elif word == "failure":
+            self._fail(one_line(value))
+        else:
+            self._mark = value
+
+    def _fail(self, why: str) -> None:
+        if not self._failed and len(self._replies) < self._questions:
+            self._replies.append(Reply(None, why, self._mark))
+            self._failed = True
+
+    def _describe_death(self, status: int) -> str:
+        late = f"it was not done after {self._limits.seconds:g} s"
+        if self._late:
+            return late
         if not os.WIFSIGNALED(status):
-            return Reply(None, self._death(f"exit code {os.WEXITSTATUS(status)}"), mark)
-        number = os.WTERMSIG(status)
-        if number == signal.SIGXCPU:
-            return Reply(None, late, mark)
-        return Reply(None, self._death(_SIGNALS.get(number, f"signal {number}")), mark)
-
-    def _death(self, how: str) -> str:
-        words = last_words(self._output)
-        if _MEMORY.search(words):
-            return one_line(f"it takes more memory than it may: {words}")
-        return one_line(": ".join(filter(None, (_DIED, how, words))))
+            how = f"exit code {os.WEXITSTATUS(status)}"
+        elif (number := os.WTERMSIG(status)) == signal.SIGXCPU:
+            return late
+        else:
+            how = _SIGNALS.get(number, f"signal {number}")
+        tail = stderr_tail(self._output)
+        if _MEMORY.search(tail):
+            return one_line(f"it takes more memory than it may: {tail}")
+        return one_line(": ".join(filter(None, (_DIED, how, tail))))
 
 
-def _live(work: Callable[[], str], parent: int, mouth: int, voice: int) -> NoReturn:
-    """A fork's whole life."""
+def _live(work: Callable[[], None], parent: int, mouth: int, voice: int) -> NoReturn:
+    """Do a fork's work, and end it."""
     status = 1
     try:
         end_with_parent(parent)
@@ -169,28 +216,36 @@ def _live(work: Callable[[], str], parent: int, mouth: int, voice: int) -> NoRet
         mouth, voice, silence = (os.dup(number) for number in (mouth, voice, silence))
         for number, end in enumerate((silence, voice, voice, mouth)):
             os.dup2(end, number)
-        _say(work())
+        work()
         status = 0
     finally:
         # Never back into the parent's code, and nothing of its is flushed or run twice.
         os._exit(status)
 
 
-def _worked(function: Callable, messages, limits: Limits, confine: Confine) -> str:
-    """The line to say in the end."""
+def _answer(
+    function: Callable[..., Any],
+    questions: Sequence[tuple[bytes, ...]],
+    limits: Limits,
+    confine: Confine,
+) -> None:
+    """Answer the questions up to the first that fails."""
     try:
-        confine(limits, _MOUTH + 1)
-        values = [value for message in messages for value in pickle.loads(message)]
-        answer = function(*values, lambda mark: _say(json.dumps(["mark", mark])))
-        return json.dumps(["answer", answer])
+        confine(limits._replace(seconds=limits.seconds * len(questions)), _MOUTH + 1)
+        for question in questions:
+            values = [value for part in question for value in pickle.loads(part)]
+            answer = function(*values, lambda mark: _say("mark", mark))
+            _say("answer", answer)
+            del values, answer
+        return
     except MemoryError:
         failure = "it takes more memory than it may: MemoryError"
     except BaseException as error:
         failure = f"{type(error).__name__}: {error}"[:_MAX_OUTPUT]
-    return json.dumps(["failure", failure])
+    _say("failure", failure)
 
 
-def _say(line: str) -> None:
-    rest = line.encode("ascii") + b"\n"
+def _say(word: str, value: Any) -> None:
+    rest = json.dumps([word, value]).encode("ascii") + b"\n"
     while rest:
         rest = rest[os.write(_MOUTH, rest) :]

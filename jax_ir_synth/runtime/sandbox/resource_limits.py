@@ -16,7 +16,7 @@ import os
 import resource
 import signal
 import sys
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 # Deep recursion of native code ends at the same depth for everybody.
 _STACK = 8 * 2**20
@@ -78,7 +78,7 @@ def lower(limit: int, soft: int, hard: int | None = None) -> None:
     resource.setrlimit(limit, (soft, hard))
 
 
-def _refuse(event: str, arguments: tuple) -> None:
+def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
     if event.startswith(_REFUSED):
         raise PermissionError(f"{event} is refused here")
     if event == "open" and isinstance(arguments[2], int) and arguments[2] & _WRITING:

@@ -1,4 +1,4 @@
-"""What a process said before it died, as far as it is worth telling."""
+"""The line of a process's output that tells what it died of."""
 
 import re
 
@@ -8,8 +8,8 @@ _LOG_PREFIX = re.compile(r"^[IWEF]\d{4} [\d:. ]+(?=\S+:\d+\])")
 _MAX_LENGTH = 200
 
 
-def last_words(output: bytes) -> str:
-    """Of what it printed, the last line that tells what went wrong, else the last; or nothing."""
+def stderr_tail(output: bytes) -> str:
+    """The last line that tells what went wrong, else the last; empty where nothing was printed."""
     lines = [line.strip() for line in output.decode(errors="replace").splitlines()]
     lines = [_LOG_PREFIX.sub("", line) for line in lines if line]
     telling = [line for line in lines if _TELLING.search(line)] or lines

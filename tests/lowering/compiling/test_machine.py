@@ -80,4 +80,4 @@ def test_an_address_that_has_no_place_in_its_instruction_is_refused():
 @pytest.mark.parametrize("content", [b"", b"\x7fELF", b"not an object file at all"])
 def test_what_is_no_object_file_is_refused(content):
     with pytest.raises(ValueError, match="is no object file"):
-        machine.disassembled(content)
+        machine.disassemble(content)

@@ -25,38 +25,40 @@ TEXT = jax.jit(lambda x: x * 2.0).lower(X).as_text(debug_info=True)
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def helper() -> compiling._Compiler:
-    return compiling._compiler(CPU)
+def helper() -> compiling.Helper:
+    """The one that compiles for the target now."""
+    (found,) = compiling._compilers_for(CPU).helpers
+    return found
 
 
 @pytest.fixture
 def own_folder(monkeypatch, tmp_path):
     """Folders of this test alone."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    helper().close()
+    compiling.close()
     yield tmp_path
-    helper().close()
+    compiling.close()
 
 
 def test_a_helper_that_dies_is_replaced_and_the_module_compiled(own_folder):
     first = compile_module(TEXT, CPU, ["llvm"])
-    killed = helper().helper
+    killed = helper()
     os.kill(killed.pid, signal.SIGKILL)
     assert compile_module(TEXT, CPU, ["llvm"]) == first
-    assert helper().helper is not killed
+    assert helper() is not killed
     assert len(list(own_folder.iterdir())) == 1
 
 
 def test_one_that_dies_twice_stops_the_run_with_the_rows_coordinates(own_folder, monkeypatch):
     started = []
 
-    class Dying(compiling.Helper):
+    class Dying(compiling._CompilingHelper):
         def ask(self, question):
             started.append(self.pid)
             os.kill(self.pid, signal.SIGKILL)
             return super().ask(question)
 
-    monkeypatch.setattr(compiling, "Helper", Dying)
+    monkeypatch.setattr(compiling, "_CompilingHelper", Dying)
     with pytest.raises(CompileError, match=r"for x86-64-v3 died twice \(exit status -9\)"):
         compile_module(TEXT, CPU, ["asm"])
     assert len(set(started)) == 2
@@ -73,9 +75,9 @@ def test_what_xla_refuses_is_one_line_and_the_helper_goes_on(own_folder):
     with pytest.raises(CompileError, match="XLA doesn't compile it for x86-64-v3: ") as caught:
         compile_module(wrong, CPU, ["llvm"])
     assert "\n" not in str(caught.value)
-    before = helper().helper
+    before = helper()
     assert compile_module(TEXT, CPU, ["llvm"]).texts["llvm"]
-    assert helper().helper is before
+    assert helper() is before
 
 
 def test_a_helper_is_replaced_after_so_many_modules(own_folder, monkeypatch):
@@ -83,7 +85,7 @@ def test_a_helper_is_replaced_after_so_many_modules(own_folder, monkeypatch):
     used = []
     for _ in range(5):
         compile_module(TEXT, CPU, ["optimized_hlo"])
-        used.append(helper().helper.pid)
+        used.append(helper().pid)
     assert [used.count(pid) for pid in dict.fromkeys(used)] == [2, 2, 1]
     assert len(list(own_folder.iterdir())) == 1
 
@@ -95,7 +97,7 @@ def test_an_interrupted_question_is_not_answered_in_the_place_of_the_next(own_fo
     other = TEXT.replace("jit__lambda", "jit_other")
     assert other != TEXT
     wanted = compile_module(other, CPU, ["optimized_hlo"])
-    helper().close()
+    compiling.close()
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
         # It starts for longer than this.
@@ -112,7 +114,7 @@ def test_the_compilers_files_are_gone_after_each_module(own_folder):
     compile_module(TEXT, CPU, ["llvm", "asm"])
     (folder,) = own_folder.iterdir()
     assert [path.name for path in folder.iterdir()] == ["held"]
-    helper().close()
+    compiling.close()
     assert not list(own_folder.iterdir())
 
 

@@ -1,4 +1,4 @@
-"""Branches, loops and what else takes functions, as programs spell them; see `standin_cases`."""
+"""Branches, loops and what else takes functions, as programs spell them; see `cases`."""
 
 CONTROL = """
 lax.cond(s > 0, lambda z: z * 2.0, lambda z: -z, x), lax.cond(s < 0, lambda z: z * 2.0, lambda z: -z, x),

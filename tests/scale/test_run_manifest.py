@@ -25,7 +25,7 @@ from jax_ir_synth.scale.steps import DrawStep, ShardStep  # noqa: E402
 @pytest.fixture
 def folder(tmp_path):
     """A folder of WANTED's, with nothing made yet."""
-    run_manifest.settle(tmp_path / "data", run_manifest.pin_here(WANTED, SHARDS))
+    run_manifest.settle(tmp_path / "data", run_manifest.make_run_manifest(WANTED, SHARDS))
     return tmp_path / "data"
 
 
@@ -106,7 +106,7 @@ def test_what_a_run_killed_at_once_left_is_no_obstacle(tmp_path, folder):
     left = tmp_path / "left"
     left.mkdir()
     (left / ".config.json.0123456789abcdef.partial").write_text("{")
-    run_manifest.settle(left, run_manifest.pin_here(WANTED, SHARDS))
+    run_manifest.settle(left, run_manifest.make_run_manifest(WANTED, SHARDS))
     assert run_manifest.read(left) == run_manifest.read(folder)
 
 
@@ -119,7 +119,7 @@ def test_of_two_at_once_one_is_first(tmp_path):
 
 def _of_another_node(folder):
     """The launcher has another jax than this process, which is a node's."""
-    here = run_manifest.pin_here(WANTED, SHARDS)
+    here = run_manifest.make_run_manifest(WANTED, SHARDS)
     pinned = dataclasses.replace(here, versions=here.versions | {"jax": "0.10.99"})
     atomic_write.write_json(folder / "config.json", pinned.described())
     return pinned
@@ -139,7 +139,7 @@ def test_a_node_with_another_jax_makes_nothing(folder, step):
 
 
 def test_a_folder_that_became_anothers_while_a_task_waited(folder):
-    pinned = run_manifest.pin_here(WANTED, SHARDS)
+    pinned = run_manifest.make_run_manifest(WANTED, SHARDS)
     config = run_manifest.read(folder)
     config["request"]["seed"] = 99
     atomic_write.write_json(folder / "config.json", config)
@@ -148,7 +148,7 @@ def test_a_folder_that_became_anothers_while_a_task_waited(folder):
 
 
 def test_a_shard_by_other_versions_counts_as_missing(undisturbed):
-    pinned = run_manifest.pin_here(WANTED, SHARDS)
+    pinned = run_manifest.make_run_manifest(WANTED, SHARDS)
     assert shards.missing(undisturbed, pinned) == []
     other = dataclasses.replace(pinned, versions=pinned.versions | {"jax": "0.10.99"})
     assert shards.missing(undisturbed, other) == list(range(SHARDS))
@@ -157,7 +157,7 @@ def test_a_shard_by_other_versions_counts_as_missing(undisturbed):
 def test_cpus_whose_code_differs_are_not_mixed(tmp_path, monkeypatch):
     """The first machine that makes rows with code for a CPU says for which kind."""
     request = Request(count=4, device="cpu", dialect="llvm")
-    pinned = run_manifest.pin_here(request, 1)
+    pinned = run_manifest.make_run_manifest(request, 1)
     run_manifest.settle(tmp_path, pinned)
     run_manifest.check_here(tmp_path, pinned)
     first = atomic_write.read_json(tmp_path / "cpu.json")["target"]
@@ -188,7 +188,7 @@ def test_shards_cover_all_rows():
 
 def test_what_is_gone_or_cut_off_is_missing(undisturbed, tmp_path):
     folder = shutil.copytree(undisturbed, tmp_path / "data")
-    pinned = run_manifest.pin_here(WANTED, SHARDS)
+    pinned = run_manifest.make_run_manifest(WANTED, SHARDS)
     (folder / f"train/{shards.name(1, SHARDS)}.parquet").unlink()
     cut = folder / f"train/{shards.name(2, SHARDS)}.parquet"
     cut.write_bytes(cut.read_bytes()[:-1])

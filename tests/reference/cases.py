@@ -1,4 +1,4 @@
-"""Calls of the stand-in's names as programs spell them: expressions, and the arrays that they are of.
+"""Calls of the NumPy reference's names as programs spell them: expressions, and the arrays that they are of.
 
 Whatever an expression is of lies inside the functions' domains: nothing here is undefined in JAX.
 """
@@ -61,7 +61,7 @@ ARRAYS = {
 }  # fmt: skip
 
 # Functions of one number, for all ranks of the arrays on which they are defined, where the records of
-# `standin_cases_records` don't say so already.
+# `cases_records` don't say so already.
 UNARY = {
     "signed": """
         jnp.cbrt jnp.ceil jnp.i0 jnp.imag jnp.isfinite jnp.isinf jnp.isnan jnp.real jnp.reciprocal jnp.sinc

@@ -1,12 +1,12 @@
 """Calls of every operation that a program can hold, as the operations' records spell them.
 
 Each spelling of an operation is a case on one of the record's examples at least, whose arguments
-lie in the operation's domain; see `standin_cases`.
+lie in the operation's domain; see `cases`.
 """
 
 from jax_ir_synth.kernels.printer.calls import all_calls, argument_array
 
-# The reference leaves numbers unrounded, of which `standin_cases` has cases that rounding keeps.
+# The reference leaves numbers unrounded, of which `cases` has cases that rounding keeps.
 _ROUNDED = {"reduce_precision"}
 _CALLS = [call for call in all_calls() if call.op.name not in _ROUNDED]
 RECORDS = list(dict.fromkeys(call.text for call in _CALLS))

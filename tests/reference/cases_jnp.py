@@ -1,4 +1,4 @@
-"""Calls of `jax.numpy` as programs spell them; see `standin_cases`."""
+"""Calls of `jax.numpy` as programs spell them; see `cases`."""
 
 JNP = """
 jnp.round(x, 2),

@@ -10,7 +10,7 @@ from jax_ir_synth.reference import source
 from jax_ir_synth.reference.numpy_jax import JAX, JNP, LAX, UnknownName
 from jax_ir_synth.reference.numpy_jax.arrays import array
 from jax_ir_synth.reference.numpy_jax.trace_recorder import Singular
-from jax_ir_synth.reference.program import Meaning
+from jax_ir_synth.reference.program import ReferenceProgram
 
 FLOAT = {"dtype": "float32"}
 draws = np.random.default_rng(3)
@@ -21,7 +21,7 @@ ALONG = [draws.uniform(0.5, 1, X.shape), draws.uniform(-1, -0.5, Y.shape)]
 
 def derivative(body, inputs, along):
     """Of the kernel with this body, by differences."""
-    meaning = Meaning(
+    meaning = ReferenceProgram(
         f"def kernel({', '.join('xyz'[: len(inputs)])}):\n    {body}\n",
         "kernel",
         [FLOAT] * len(inputs),
@@ -47,7 +47,7 @@ def by_jax(body, inputs, along):
     with jax.enable_x64(True):
         gradients = jax.jit(jax.grad(loss, argnums=tuple(range(len(inputs)))))(*inputs)
         _, slopes = jax.jit(lambda p, t: jax.jvp(floats, p, t))(tuple(inputs), tuple(along))
-    return sum(np.sum(np.asarray(g) * a) for g, a in zip(gradients, along)), slopes
+    return sum(np.sum(np.asarray(g) * a) for g, a in zip(gradients, along, strict=False)), slopes
 
 
 COMPOSED = """
@@ -75,7 +75,7 @@ def test_differences_are_jaxs_gradient(text):
     total, slopes = by_jax(text, [X, Y], ALONG)
     assert abs(ours.value - total) <= 1e-8 * ours.scale
     assert len(ours.slopes) == len(slopes)
-    for mine, theirs in zip(ours.slopes, slopes):
+    for mine, theirs in zip(ours.slopes, slopes, strict=False):
         np.testing.assert_allclose(mine, theirs, 0, 1e-8 * ours.scale)
 
 
@@ -105,7 +105,9 @@ def test_stop_gradient_is_held(body, slope):
 
 def test_outputs_are_not_held():
     """What a run records is its own: later inputs get their own values."""
-    meaning = Meaning("def kernel(x):\n    return x * lax.stop_gradient(x)\n", "kernel", [FLOAT])
+    meaning = ReferenceProgram(
+        "def kernel(x):\n    return x * lax.stop_gradient(x)\n", "kernel", [FLOAT]
+    )
     for x in (X, 2 * X):
         np.testing.assert_allclose(meaning.outputs([x])[0], x * x, 1e-12)
         np.testing.assert_allclose(
@@ -180,7 +182,7 @@ def test_steep_and_curved_is_no_kink(body, at):
     (JNP.linalg, "pinv", "jax.numpy.linalg.pinv"), (JAX.scipy.stats.norm, "sf", "jax.scipy.stats.norm.sf"),
 ])  # fmt: skip
 def test_an_unknown_name_is_told(library, name, told):
-    with pytest.raises(UnknownName, match=f"^the stand-in has no {told}$"):
+    with pytest.raises(UnknownName, match=f"^the NumPy reference has no {told}$"):
         getattr(library, name)
 
 
