@@ -1,7 +1,7 @@
 """Measures what each operation adds to the length of the IR, and writes it into its record.
 
     python benchmarks/fit_costs.py 200     # fit over 200 drawn candidates of each category
-    python benchmarks/fit_costs.py 0       # measure alone what has no size yet
+    python benchmarks/fit_costs.py         # measure alone what has no size yet
 
 The fit is a linear program: a column's bytes are a sum over the program's operations, none
 negative, and 19 programs in 20 are to be shorter than estimated (a quantile regression), since a
@@ -201,7 +201,7 @@ def _place(call: ast.Call, source: bytes, lines: list[int]) -> tuple[int, int, s
 
 def main() -> None:
     """Fits or measures, and writes the records."""
-    count = int(sys.argv[1])
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 0
     sizes: dict[str, int] = {}
     if count:
         sizes = fit(*draw(count))

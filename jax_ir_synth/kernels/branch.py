@@ -4,7 +4,7 @@ from jax_ir_synth.kernels.builder.ir_size import require_short
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
 from jax_ir_synth.kernels.builder.values import Value
-from jax_ir_synth.kernels.productions import branching, grow
+from jax_ir_synth.kernels.productions import branching, common
 from jax_ir_synth.kernels.productions.context import Context
 
 SIGNATURE = Signature(
@@ -25,13 +25,13 @@ _CONSTRUCTS = {
 
 def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """A branch between arithmetic before and after; at times two branches side by side, joined."""
-    b = Context(d, grow.shape(d, 1, 3, limit=512 if d.dtype == "float32" else 128))
+    b = Context(d, common.shape(d, 1, 3, limit=512 if d.dtype == "float32" else 128))
     pool = branching.arguments(b)
     if d.stream.chance(20):
         pool.append(branching.expression(b, pool))
     value = _branch(b, pool)
     if d.stream.chance(11):
-        value = grow.merge(d, [branching.steps(b, value, pool, 0, 1), _branch(b, pool)])
+        value = common.merge(d, [branching.steps(b, value, pool, 0, 1), _branch(b, pool)])
     value = branching.steps(b, value, pool)
     require_short((value,), 16000 if d.stream.chance(25) else 10500)
     value = branching.joined(b, value)

@@ -7,7 +7,7 @@ from jax_ir_synth.kernels.builder.ir_size import require_short
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions import grow
+from jax_ir_synth.kernels.productions import common
 from jax_ir_synth.kernels.productions.stages import LIGHT, SIZES, STAGES, TINY, activation
 
 SIGNATURE = Signature(requires={"compound"}, forbids={"vec3"})
@@ -34,7 +34,7 @@ def draw(d: ProgramBuilder) -> tuple[Value, ...]:
 
 def _pipeline(d: ProgramBuilder, mark: str) -> tuple[Value, ...]:
     n, width = d.stream.choice(SIZES), d.stream.choice(SIZES)
-    x = grow.array(d, (n, width), role="matrix" if d.stream.chance(50) else "")
+    x = common.array(d, (n, width), role="matrix" if d.stream.chance(50) else "")
     pool, count = {
         "linalg": (STAGES, (1, 1)),
         "checkpoint": (STAGES, (2, 3)),
@@ -60,7 +60,7 @@ def _pipeline(d: ProgramBuilder, mark: str) -> tuple[Value, ...]:
 
 def _staged(d: ProgramBuilder, stage, x: Value) -> Value:
     # A stage asks for a matrix or a vector: the value is brought to a rank that it takes.
-    return d.attempt(lambda: stage(d, grow.tamed(d, x, 12.0)), 6)
+    return d.attempt(lambda: stage(d, common.tamed(d, x, 12.0)), 6)
 
 
 # ---------------------------------------------------------------- what marks the category
@@ -87,7 +87,7 @@ def _definite(d: ProgramBuilder, n: int) -> tuple[Value, float]:
 def _linear_algebra(d: ProgramBuilder, x: Value) -> Value:
     """A factorisation or a solve with a well-conditioned matrix of an argument, applied to x."""
     n = x.shape[0]
-    x = grow.tamed(d, x, 4.0)
+    x = common.tamed(d, x, 4.0)
     matrix, least = _definite(d, n)
     columns = x.bound * math.sqrt(n)
     spread = float(x.samples.std()) / (least + 1.0)
@@ -149,12 +149,12 @@ def _linear_algebra(d: ProgramBuilder, x: Value) -> Value:
         )
     if kind == "qr":
         r = d.apply("qr_r", matrix, range=(-matrix.high * n, matrix.high * n), spread=1.0)
-        return d.apply("matmul", grow.tamed(d, r, 10.0), x)
+        return d.apply("matmul", common.tamed(d, r, 10.0), x)
     if kind == "singular":
         values = d.apply("singular_values", matrix, range=(least, matrix.bound * n), spread=1.0)
     else:
         values = d.apply("eigvalsh", matrix, range=(least, matrix.bound * n), spread=1.0)
-    values = grow.one_unary(d, values) if d.stream.chance(50) else d.apply("log", values)
+    values = common.one_unary(d, values) if d.stream.chance(50) else d.apply("log", values)
     return (
         d.apply("mul", values, x)
         if x.ndim == 1
@@ -166,13 +166,13 @@ def _checkpointed(d: ProgramBuilder, x: Value) -> Value:
     """A block of a few steps, rematerialised in the backward pass."""
 
     def block(v, *rest):
-        y = grow.one_unary(d, v)
+        y = common.one_unary(d, v)
         for w in rest:
             y = d.apply("matmul", y, w) if w.ndim == 2 else d.apply("mul", y, w)
             y = activation(d, y) if d.stream.chance(80) else y
         if not rest or d.stream.chance(50):
-            y = grow.one_binary(d, y, v) if y.shape == v.shape else grow.one_unary(d, y)
-        return y if d.stream.chance(60) else grow.with_literal(d, y)
+            y = common.one_binary(d, y, v) if y.shape == v.shape else common.one_unary(d, y)
+        return y if d.stream.chance(60) else common.with_literal(d, y)
 
     rest = []
     if d.stream.chance(65):
@@ -183,7 +183,7 @@ def _checkpointed(d: ProgramBuilder, x: Value) -> Value:
             if d.stream.chance(70)
             else d.argument((width,), 0.5, 1.5, role="scale")
         )
-    x = grow.tamed(d, x, 12.0)
+    x = common.tamed(d, x, 12.0)
     return control_flow.checkpoint(d, (x, *rest), block)[0]
 
 
@@ -243,7 +243,7 @@ def _random(d: ProgramBuilder, x: Value, sources) -> Value:
         return d.apply("where", mask, d.apply("div", x, keep), 0.0)
     if kind == "bernoulli":
         mask = d.apply("random_bernoulli", key, p=d.stream.choice((0.5, 0.3, 0.7)), shape=shape)
-        return d.apply("where", mask, x, grow.with_literal(d, x))
+        return d.apply("where", mask, x, common.with_literal(d, x))
     if kind == "permutation":
         return d.apply("mul", d.apply("random_permutation", key, x), x)
     if kind == "choice":
@@ -262,7 +262,7 @@ def _random(d: ProgramBuilder, x: Value, sources) -> Value:
             high=x.shape[0] - 1,
             above=x.shape[0],
         )
-        return grow.one_unary(d, d.apply("take", x, index, axis=0))
+        return common.one_unary(d, d.apply("take", x, index, axis=0))
     if kind == "rademacher":
         return d.apply(
             "mul",

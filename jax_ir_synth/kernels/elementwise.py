@@ -4,7 +4,7 @@ from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops import drawn_by
-from jax_ir_synth.kernels.productions import grow
+from jax_ir_synth.kernels.productions import common
 
 SIGNATURE = Signature(
     requires={"several_arrays"},
@@ -25,7 +25,7 @@ _INTEGER_FUNCTIONS = drawn_by("integer function")
 
 def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """Arrays whose shapes broadcast, joined by arithmetic, comparisons and integer work."""
-    dims = grow.shape(d, 1, 3)
+    dims = common.shape(d, 1, 3)
     count = d.stream.choose({2: 5, 3: 5, 4: 3})
     integers = d.stream.chance(22)
     values = []
@@ -34,7 +34,7 @@ def draw(d: ProgramBuilder) -> tuple[Value, ...]:
         if integers and i >= 1 and (i < count - 1 or count == 2 or d.stream.chance(50)):
             values.append(_integer(d, own))
         else:
-            values.append(grow.array(d, own))
+            values.append(common.array(d, own))
     values = _integers_joined(d, values)
     pending = d.stream.shuffled(values)
     made: list[Value] = []
@@ -45,11 +45,11 @@ def draw(d: ProgramBuilder) -> tuple[Value, ...]:
             a, b = pending.pop(), pending.pop()
             pending.append(_joined(d, a, b))
         elif roll < 80:
-            pending.append(grow.one_unary(d, pending.pop()))
+            pending.append(common.one_unary(d, pending.pop()))
         elif made and roll < 92:
             pending.append(_joined(d, pending.pop(), d.stream.choice(made)))
         else:
-            pending.append(grow.with_literal(d, pending.pop()))
+            pending.append(common.with_literal(d, pending.pop()))
         made.append(pending[-1])
     while len(pending) > 1:
         a, b = pending.pop(), pending.pop()
@@ -94,25 +94,25 @@ def _integers_joined(d: ProgramBuilder, values: list[Value]) -> list[Value]:
     if d.stream.chance(40):
         value = d.attempt(
             lambda: d.apply(
-                d.stream.choose(grow.INTEGER_COMPARISONS),
+                d.stream.choose(common.INTEGER_COMPARISONS),
                 value,
                 d.stream.choice((0, 1, 2, 3, 4, 8, int(value.samples.mean()))),
             )
         )
     value = d.apply("convert", value, dtype=d.dtype)
-    return [*floats, value if value.bound <= 50 else grow.tamed(d, value, 50)]
+    return [*floats, value if value.bound <= 50 else common.tamed(d, value, 50)]
 
 
 def _integer_step(d: ProgramBuilder, a: Value, b: Value | int) -> Value:
-    return d.attempt(lambda: d.apply(d.stream.choose(grow.INTEGER), a, b), 20)
+    return d.attempt(lambda: d.apply(d.stream.choose(common.INTEGER), a, b), 20)
 
 
 def _joined(d: ProgramBuilder, a: Value, b: Value) -> Value:
     """Arithmetic, or a comparison turned into a number and used as a factor."""
     if d.stream.chance(14):
         try:
-            mask = d.apply("convert", grow.comparison(d, a, b), dtype=d.dtype)
+            mask = d.apply("convert", common.comparison(d, a, b), dtype=d.dtype)
             return d.apply("mul", mask, d.stream.choice((a, b)))
         except Rejected:
             pass
-    return grow.one_binary(d, a, b)
+    return common.one_binary(d, a, b)

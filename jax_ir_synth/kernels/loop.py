@@ -4,7 +4,7 @@ from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops import drawn_by
-from jax_ir_synth.kernels.productions import classics, cumulative, grow, sequences
+from jax_ir_synth.kernels.productions import classics, common, cumulative, sequences
 from jax_ir_synth.kernels.productions.recurrences import light, mix
 
 SIGNATURE = Signature(
@@ -65,10 +65,12 @@ def _chosen(d: ProgramBuilder, results: list[Value]) -> tuple[Value, ...]:
         kept = results
     if len(kept) > 1:  # nothing that could cancel in the sum of the outputs
         return tuple(
-            grow.telling(v if d.stream.chance(60) or v.centred else grow.one_unary(d, v, _PLAIN))
+            common.telling(
+                v if d.stream.chance(60) or v.centred else common.one_unary(d, v, _PLAIN)
+            )
             for v in kept
         )
-    return (grow.telling(_after(d, kept[0])),)
+    return (common.telling(_after(d, kept[0])),)
 
 
 def _after(d: ProgramBuilder, value: Value) -> Value:
@@ -79,7 +81,9 @@ def _after(d: ProgramBuilder, value: Value) -> Value:
 
     def attempt():
         if roll < 62:
-            return grow.one_unary(d, value) if d.stream.chance(60) else grow.with_literal(d, value)
+            return (
+                common.one_unary(d, value) if d.stream.chance(60) else common.with_literal(d, value)
+            )
         if roll < 76 and value.ndim:
             y = light(d, value)
             axis = None if value.ndim == 1 or d.stream.chance(50) else d.stream.below(value.ndim)
@@ -97,7 +101,7 @@ def _after(d: ProgramBuilder, value: Value) -> Value:
                 ),
             )
         if roll < 88:
-            return grow.with_literal(d, light(d, value))
+            return common.with_literal(d, light(d, value))
         return mix(d, [value, light(d, value)], 1)
 
     result = d.attempt(attempt)

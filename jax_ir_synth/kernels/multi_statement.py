@@ -5,7 +5,7 @@ from functools import partial
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
 from jax_ir_synth.kernels.builder.values import Rejected, Value, collect_values
-from jax_ir_synth.kernels.productions import grow, statement_starts, statements
+from jax_ir_synth.kernels.productions import common, statement_starts, statements
 from jax_ir_synth.kernels.productions.context import Context
 from jax_ir_synth.kernels.productions.idioms import spreads
 
@@ -63,7 +63,7 @@ def _shape(d: ProgramBuilder) -> tuple[int, ...]:
     rank = d.stream.choose({1: 3, 2: 8, 3: 2})
     width = d.stream.choose(_WIDTHS)
     if rank == 1:
-        return (width if d.stream.chance(60) else grow.size(d),)
+        return (width if d.stream.chance(60) else common.size(d),)
     if rank == 2:
         return d.stream.choose(_WIDTHS), width
     return d.stream.choice((2, 4, 2, 5, 6)), d.stream.choice((4, 5, 6, 8, 7, 10)), min(width, 16)
@@ -76,7 +76,7 @@ def _outputs(c: Context) -> tuple[Value, ...]:
     left = [v for v in c.pending if v.op == "argument"]
     for value in left:
         partner = d.stream.choice([v for v in waiting if v.shape == value.shape] or [c.main(0)])
-        joined = grow.one_binary(d, partner, value)
+        joined = common.one_binary(d, partner, value)
         waiting = [v for v in waiting if v is not partner] + [joined]
     most = d.stream.choose({2: 6, 3: 4, 4: 1})
     while len(waiting) > most:
@@ -89,7 +89,7 @@ def _outputs(c: Context) -> tuple[Value, ...]:
         if not same:
             raise Rejected("too many results")
         a, b = d.stream.choice(same)
-        waiting = [v for v in waiting if v is not a and v is not b] + [grow.one_binary(d, a, b)]
+        waiting = [v for v in waiting if v is not a and v is not b] + [common.one_binary(d, a, b)]
     if len(waiting) == 1:
         waiting.append(d.attempt(lambda: _another(c, waiting[0])))
     final = [
@@ -113,7 +113,7 @@ def _another(c: Context, first: Value) -> Value:
         {"mean": 4, "max": 3, "norm": 3, "sum": 2, "std": 2, "loss": 3, "unary": 4, "logsumexp": 1}
     )
     if kind == "unary" or not x.ndim:
-        return grow.one_unary(d, x)
+        return common.one_unary(d, x)
     if kind == "loss":
         return d.apply("mean", d.apply("square", x))
     if kind in ("std", "norm"):
@@ -130,4 +130,4 @@ def _uncentred(c: Context, value: Value) -> Value:
         return d.apply("square", value)
     if kind == 1:
         return d.apply("mul", value, c.argument((value.shape[-1],), 0.5, 1.5, "gain"))
-    return d.apply("mul", value, c.main()) if kind == 2 else grow.one_unary(d, value)
+    return d.apply("mul", value, c.main()) if kind == 2 else common.one_unary(d, value)

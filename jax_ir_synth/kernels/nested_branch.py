@@ -4,7 +4,7 @@ from jax_ir_synth.kernels.builder.ir_size import require_short
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions import branching, conditions, grow
+from jax_ir_synth.kernels.productions import branching, common, conditions
 from jax_ir_synth.kernels.productions.context import Context
 
 SIGNATURE = Signature(
@@ -26,7 +26,7 @@ _REGIONS = {branching.cond, branching.switch}
 
 def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """A nest of branches, with arithmetic before, between and after."""
-    b = Context(d, grow.shape(d, 1, 3, limit=512 if d.dtype == "float32" else 128), brief=True)
+    b = Context(d, common.shape(d, 1, 3, limit=512 if d.dtype == "float32" else 128), brief=True)
     pool = branching.arguments(b)
     if d.stream.chance(12):
         pool.append(branching.expression(b, pool))
@@ -119,7 +119,9 @@ def _double_where(b: Context, pool: list[Value], depth: int) -> Value:
     )
     value = d.apply(b.stream.choice(names), safe)
     if b.stream.chance(40):
-        value = grow.one_binary(d, value, b.stream.choice([v for v in pool if v.shape == b.shape]))
+        value = common.one_binary(
+            d, value, b.stream.choice([v for v in pool if v.shape == b.shape])
+        )
     other = (
         d.literal(b.stream.choice((0.0, 0.0, -1.0, 1.0)))
         if b.stream.chance(55)

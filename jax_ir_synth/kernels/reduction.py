@@ -3,7 +3,7 @@
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions import contracted, grow, losses, pooling
+from jax_ir_synth.kernels.productions import common, contracted, losses, pooling
 from jax_ir_synth.kernels.productions.pooling import light
 
 SIGNATURE = Signature(
@@ -46,7 +46,7 @@ def finished(d: ProgramBuilder, results: list[Value]) -> tuple[Value, ...]:
     if d.stream.chance(62) or results[0].centred:
         results[0] = _after(d, results[0])
     for value in results:
-        grow.telling(value)
+        common.telling(value)
     if sum(v.size for v in results) >= max(v.size for v in d.arguments):
         raise Rejected("nothing shrinks")
     return tuple(results)
@@ -57,20 +57,20 @@ def _after(d: ProgramBuilder, value: Value) -> Value:
         roll = d.stream.below(100)
         if roll < 45:
             return (
-                light(d, grow.with_literal(d, value))
+                light(d, common.with_literal(d, value))
                 if d.stream.chance(40)
-                else grow.with_literal(d, value)
+                else common.with_literal(d, value)
             )
         if roll < 75:
-            return grow.one_unary(d, value)
+            return common.one_unary(d, value)
         if value.ndim and max(value.shape) > 1:
             return d.apply(
                 d.stream.choice(("sum", "mean", "max", "logsumexp", "norm")), value, axis=-1
             )
-        return grow.one_binary(
+        return common.one_binary(
             d,
             value,
-            grow.one_unary(
+            common.one_unary(
                 d,
                 value,
                 {"tanh": 4, "exp": 3, "sin": 3, "sigmoid": 3, "arctan": 2, "softplus": 2},
@@ -81,7 +81,9 @@ def _after(d: ProgramBuilder, value: Value) -> Value:
     if d.stream.chance(30):
         result = d.attempt(
             lambda: (
-                grow.one_unary(d, result) if d.stream.chance(50) else grow.with_literal(d, result)
+                common.one_unary(d, result)
+                if d.stream.chance(50)
+                else common.with_literal(d, result)
             )
         )
     if d.stream.chance(25):

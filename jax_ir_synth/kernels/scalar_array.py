@@ -5,7 +5,7 @@ from functools import partial
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions import grow, scalars
+from jax_ir_synth.kernels.productions import common, scalars
 from jax_ir_synth.kernels.productions.context import Context
 from jax_ir_synth.kernels.productions.scalar_idioms import IDIOMS
 from jax_ir_synth.kernels.validation.sensitivity import settle
@@ -28,7 +28,7 @@ SIGNATURE = Signature(
 def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """One to three idioms that mix scalars and arrays, with arithmetic between them."""
     # A 0-d argument's gradient is a sum over the array: in a narrow dtype a long one stops growing.
-    m = Context(d, grow.shape(d, 1, 3, limit=512 if d.dtype == "float32" else 128))
+    m = Context(d, common.shape(d, 1, 3, limit=512 if d.dtype == "float32" else 128))
     value = scalars.array(m)
     kept = [value]
     for i in range(d.stream.choose({1: 4, 2: 6, 3: 3})):
@@ -59,7 +59,7 @@ def _put_in(m: Context, value: Value, argument: Value) -> Value:
         )
         argument = m.div(argument, high) if high > 5 else argument
     name = m.stream.choose({"mul": 6, "add": 5, "sub": 3, "div": 1})
-    return scalars.tame(m, grow.meet(m.d, name, value, argument))
+    return scalars.tame(m, common.meet(m.d, name, value, argument))
 
 
 def _idiom(m: Context, x: Value) -> Value:
@@ -71,11 +71,11 @@ def _step(m: Context, value: Value, kept: list[Value]) -> Value:
     """A unary function, a number, a scalar or an earlier value put to the value."""
     roll = m.d.stream.below(100)
     if roll < 35:
-        return grow.one_unary(m.d, value)
+        return common.one_unary(m.d, value)
     if roll < 60:
-        return grow.with_literal(m.d, value)
+        return common.with_literal(m.d, value)
     if roll < 80:
         return m.attempt(
-            lambda: grow.one_binary(m.d, value, scalars.knob(m, -2.0, 2.0, "gain", numbers=0))
+            lambda: common.one_binary(m.d, value, scalars.knob(m, -2.0, 2.0, "gain", numbers=0))
         )
-    return grow.one_binary(m.d, value, m.d.stream.choice(kept[:-1]))
+    return common.one_binary(m.d, value, m.d.stream.choice(kept[:-1]))

@@ -3,7 +3,7 @@
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
 from jax_ir_synth.kernels.builder.values import Value
-from jax_ir_synth.kernels.productions import grow
+from jax_ir_synth.kernels.productions import common
 
 SIGNATURE = Signature(
     requires={"single_argument"},
@@ -21,15 +21,15 @@ SIGNATURE = Signature(
 
 def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """A chain of unary functions, at times with a branch of the chain joined in again."""
-    x = grow.array(d, grow.shape(d, 0 if d.stream.chance(25) else 1, 3))
+    x = common.array(d, common.shape(d, 0 if d.stream.chance(25) else 1, 3))
     value, kept = x, [x]
     for _ in range(d.stream.choose({2: 2, 3: 4, 4: 5, 5: 4, 6: 2})):
         step = d.stream.below(100)
         if step < 66:
-            value = grow.one_unary(d, value)
+            value = common.one_unary(d, value)
         elif step < 84:
-            value = grow.with_literal(d, value)
+            value = common.with_literal(d, value)
         else:
-            value = grow.one_binary(d, value, d.stream.choice(kept))
+            value = common.one_binary(d, value, d.stream.choice(kept))
         kept.append(value)
     return (value,)

@@ -5,7 +5,7 @@ from jax_ir_synth.kernels.builder.ir_size import estimate_ir_bytes
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
 from jax_ir_synth.kernels.builder.values import Value, collect_values
-from jax_ir_synth.kernels.productions import geometry, grow, vector_steps
+from jax_ir_synth.kernels.productions import common, geometry, vector_steps
 from jax_ir_synth.kernels.productions.context import Context
 
 SIGNATURE = Signature(requires={"vec3"}, forbids={"compound"})
@@ -49,7 +49,7 @@ def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     if style == "vmap":
         count = d.stream.choice(
             (4, 5, 6, 8, 8, 10, 10, 12, 16, 16, 20, 24, 7, 9)
-        )  # a trial runs each of them
+        )  # validation runs each of them
     scene = _context(d, () if style == "single" else (count,))
     for _ in range(d.stream.choose({1: 2, 2: 5, 3: 2})):
         scene.pending.append(geometry.fresh_vector(scene))
@@ -120,8 +120,8 @@ def _join(scene: Context, a: Value, b: Value) -> Value:
     if geometry.is_vector(scene, b):
         a, b = b, a
     if geometry.is_vector(scene, a):
-        return geometry.scale(scene, a, grow.tamed(scene.d, b, 20.0))
-    return grow.one_binary(scene.d, a, b)
+        return geometry.scale(scene, a, common.tamed(scene.d, b, 20.0))
+    return common.one_binary(scene.d, a, b)
 
 
 def _outputs(scene: Context) -> tuple[Value, ...]:

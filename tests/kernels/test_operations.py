@@ -146,7 +146,7 @@ def test_platforms_differ_where_the_record_says_so(name):
 
 
 def test_every_operation_has_a_size():
-    """`benchmarks/fit_costs.py 0` measures what has none."""
+    """`benchmarks/fit_costs.py` measures what has none."""
     unsized = [r.name for r in RECORDS.values() if r.ir_bytes is None and not r.sized_as]
     assert not unsized
 

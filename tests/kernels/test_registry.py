@@ -12,14 +12,14 @@ import jax_ir_synth
 GRAMMAR = '''"""Category `halves`: a value and its half."""
 
 from jax_ir_synth.kernels.builder.signature import Signature
-from jax_ir_synth.kernels.productions import grow
+from jax_ir_synth.kernels.productions import common
 
 SIGNATURE = Signature(requires={"several_results"}, forbids={"vec3", "iteration", "compound"})
 
 
 def draw(d):
-    x = grow.array(d, grow.shape(d, 1, 2))
-    y = grow.one_unary(d, grow.one_unary(d, x))
+    x = common.array(d, common.shape(d, 1, 2))
+    y = common.one_unary(d, common.one_unary(d, x))
     return y, d.apply("mul", 0.5, y)
 '''
 

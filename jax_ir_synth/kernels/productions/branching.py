@@ -7,13 +7,13 @@ import numpy as np
 from jax_ir_synth.kernels.builder import control_flow
 from jax_ir_synth.kernels.builder.ir_size import bytes_of
 from jax_ir_synth.kernels.builder.values import SAMPLES, Rejected, Value
-from jax_ir_synth.kernels.productions import conditions, grow
+from jax_ir_synth.kernels.productions import common, conditions
 from jax_ir_synth.kernels.productions.context import Context
 from jax_ir_synth.kernels.validation.sensitivity import settle
 
 # Branches are long-winded: functions whose IR is long come less often than elsewhere.
 _SHORT_FIRST = {
-    name: max(1, 2 * w if bytes_of(name) < 2000 else w // 2) for name, w in grow.SMOOTH.items()
+    name: max(1, 2 * w if bytes_of(name) < 2000 else w // 2) for name, w in common.SMOOTH.items()
 }
 # How many cases a switch has, and how many steps more than the least an expression has.
 _CASES, _FEW_CASES = {2: 2, 3: 7, 4: 2, 5: 1}, {2: 4, 3: 7, 4: 1}
@@ -28,12 +28,12 @@ Case = Callable[[Context, list[Value]], Value]
 def arguments(c: Context) -> list[Value]:
     """One to three new array arguments, the first of the whole shape, and a 0-d one at times."""
     d, dims = c.d, c.shape
-    pool = [grow.array(d, dims)]
+    pool = [common.array(d, dims)]
     for _ in range(c.stream.choose({0: 6, 1: 7, 2: 1})):
         own = dims[1:] if len(dims) > 1 and c.stream.chance(12) else dims
-        pool.append(grow.array(d, own))
+        pool.append(common.array(d, own))
     if c.stream.chance(25):
-        pool.append(grow.scalar(d))
+        pool.append(common.scalar(d))
     return pool
 
 
@@ -45,7 +45,7 @@ def expression(c: Context, pool: list[Value], least: int = 1) -> Value:
         more = c.stream.choose(_FEW_MORE if c.brief else _MORE)
         for _ in range(least + more):
             value, numbered = _step(c, value, pool, numbered)
-        return whole(c, grow.tamed(c.d, value, 30.0 if c.d.dtype == "float32" else 8.0))
+        return whole(c, common.tamed(c.d, value, 30.0 if c.d.dtype == "float32" else 8.0))
 
     return c.d.attempt(attempt, 16)
 
@@ -55,10 +55,10 @@ def _step(c: Context, value: Value, pool: list[Value], numbered: bool) -> tuple[
     roll = c.stream.below(100)
     others = [v for v in pool if v is not value]
     if roll < 33 or numbered and (roll < 55 or not others):
-        return grow.one_unary(c.d, value, _SHORT_FIRST), False
+        return common.one_unary(c.d, value, _SHORT_FIRST), False
     if others and roll >= 62:
-        return grow.one_binary(c.d, value, c.stream.choice(others)), False
-    return grow.with_literal(c.d, value), True
+        return common.one_binary(c.d, value, c.stream.choice(others)), False
+    return common.with_literal(c.d, value), True
 
 
 def whole(c: Context, value: Value) -> Value:
@@ -76,7 +76,7 @@ def steps(c: Context, value: Value, pool: list[Value], least: int = 0, most: int
             return whole(c, _step(c, value, pool, False)[0])
 
         value = c.d.attempt(step, 14)
-    return grow.tamed(c.d, value, 30.0 if c.d.dtype == "float32" else 8.0)
+    return common.tamed(c.d, value, 30.0 if c.d.dtype == "float32" else 8.0)
 
 
 def joined(c: Context, value: Value) -> Value:
@@ -93,9 +93,9 @@ def _put_in(c: Context, value: Value, argument: Value) -> Value:
         argument = c.d.apply("div", argument, high) if high > 9 else argument
     return whole(
         c,
-        grow.tamed(
+        common.tamed(
             c.d,
-            grow.meet(c.d, name, value, argument),
+            common.meet(c.d, name, value, argument),
             30.0 if c.d.dtype == "float32" else 8.0,
         ),
     )
@@ -203,7 +203,7 @@ def _build(c: Context, case: Case, pool: list[Value], operands, two: bool) -> Ca
 def _one(c: Context, results: list[Value]) -> Value:
     for value in results:
         whole(c, value)
-    return grow.merge(c.d, list(results))
+    return common.merge(c.d, list(results))
 
 
 def piecewise(c: Context, pool: list[Value], case: Case, inner: Case | None = None) -> Value:

@@ -3,7 +3,7 @@
 from jax_ir_synth.kernels.builder import control_flow
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions import grow
+from jax_ir_synth.kernels.productions import common
 from jax_ir_synth.kernels.productions.recurrences import (
     bounded,
     dims,
@@ -26,7 +26,7 @@ _BOUNDS = (1.0, 2.0, 4.0, 8.0)
 
 def _state(d: ProgramBuilder) -> Value:
     shape = dims(d)
-    return grow.array(d, shape, ranges=((-1.0, 1.0), (-2.0, 2.0), (0.0, 1.0), (0.5, 1.5)))
+    return common.array(d, shape, ranges=((-1.0, 1.0), (-2.0, 2.0), (0.0, 1.0), (0.5, 1.5)))
 
 
 def _step_size(d: ProgramBuilder):
@@ -47,8 +47,8 @@ def _within(build):
 
 def _parameters(d: ProgramBuilder, shape: tuple[int, ...]) -> tuple[Value, Value]:
     kind = d.stream.below(3)
-    p = like(d, shape) if kind else d.literal(grow.literal(d))
-    q = like(d, shape) if kind != 1 else d.literal(grow.literal(d))
+    p = like(d, shape) if kind else d.literal(common.literal(d))
+    q = like(d, shape) if kind != 1 else d.literal(common.literal(d))
     return p, q
 
 
@@ -79,7 +79,7 @@ def oscillator(d: ProgramBuilder) -> tuple[Value, ...]:
     """Position and velocity under a bounded force: leapfrog, symplectic Euler, momentum."""
     x0 = _state(d)
     v0 = (
-        grow.array(d, x0.shape, ranges=((-1.0, 1.0), (-0.5, 0.5)))
+        common.array(d, x0.shape, ranges=((-1.0, 1.0), (-0.5, 0.5)))
         if d.stream.chance(60)
         else d.apply("zeros_like", x0)
     )
@@ -132,7 +132,7 @@ def implicit(d: ProgramBuilder) -> tuple[Value, ...]:
     y0 = _state(d)
     f = field(d, *_parameters(d, y0.shape))
     dt = d.stream.choice((0.1, 0.05, 0.2, 0.5, 0.25))
-    rate = grow.array(d, y0.shape[-1:], ranges=((0.1, 1.0), (0.5, 2.0), (0.2, 3.0)))
+    rate = common.array(d, y0.shape[-1:], ranges=((0.1, 1.0), (0.5, 2.0), (0.2, 3.0)))
     n = steps(d, 20)
 
     def build(most):
@@ -155,13 +155,13 @@ def implicit(d: ProgramBuilder) -> tuple[Value, ...]:
 def diffusion(d: ProgramBuilder) -> tuple[Value, ...]:
     """Heat or advection on a periodic grid, with the maximum principle as its bound."""
     shape = (
-        (grow.size(d),)
+        (common.size(d),)
         if d.stream.chance(55)
-        else (grow.size(d, small=True), grow.size(d, small=True))
+        else (common.size(d, small=True), common.size(d, small=True))
     )
     if min(shape) < 4:
         raise Rejected("a small grid")
-    u0 = grow.array(d, shape)
+    u0 = common.array(d, shape)
     alpha = (
         d.stream.choice((0.1, 0.2, 0.25, 0.05, 0.15))
         if len(shape) == 2 or d.stream.chance(70)
@@ -191,14 +191,14 @@ def diffusion(d: ProgramBuilder) -> tuple[Value, ...]:
 
     widened = swept(u0, rate, n) if kind == "reaction" else (u0.low, u0.high)
     (*_, u) = looped(d, n, (u0,), [widened], body)
-    weight = grow.array(d, shape) if d.stream.chance(35) else None
+    weight = common.array(d, shape) if d.stream.chance(35) else None
     return (u,) if weight is None else (d.apply("mul", u, weight),)
 
 
 def newton(d: ProgramBuilder) -> tuple[Value, ...]:
     """Newton's iteration for a root, a reciprocal or a reciprocal root of a positive operand."""
     shape = dims(d)
-    a0 = grow.array(d, shape, ranges=((0.5, 2.0), (1.0, 3.0), (0.5, 1.5), (0.2, 3.0)))
+    a0 = common.array(d, shape, ranges=((0.5, 2.0), (1.0, 3.0), (0.5, 1.5), (0.2, 3.0)))
     other = like(d, shape) if d.stream.chance(50) else None
     a = (
         a0
@@ -249,7 +249,7 @@ def newton(d: ProgramBuilder) -> tuple[Value, ...]:
 
 def power_iteration(d: ProgramBuilder) -> tuple[Value, ...]:
     """The dominant vector of a positive matrix, normalised at each step."""
-    k = grow.size(d, small=True)
+    k = common.size(d, small=True)
     low, high = d.stream.choice(((0.1, 1.0), (0.5, 1.5), (0.5, 2.0), (0.2, 1.0)))
     matrix = d.argument((k, k), low, high)
     n = steps(d, 20)
@@ -270,7 +270,7 @@ def power_iteration(d: ProgramBuilder) -> tuple[Value, ...]:
     quotient = d.apply("matmul", v, d.apply("matmul", matrix, v))
     if k * least * least > 0.2:
         quotient = d.apply("div", quotient, d.apply("matmul", v, v))
-    weight = grow.array(d, (k,)) if d.stream.chance(30) else None
+    weight = common.array(d, (k,)) if d.stream.chance(30) else None
     if weight is not None:
         return quotient, d.apply("mul", v, weight)
     return (light(d, quotient),) if d.stream.chance(60) else (quotient, v)
@@ -281,9 +281,9 @@ def descent(d: ProgramBuilder) -> tuple[Value, ...]:
     n = steps(d, 10)
     rate = d.stream.choice((0.1, 0.05, 0.01, 0.2))
     if d.stream.chance(50):
-        rows, columns = grow.size(d, small=True), grow.size(d, small=True)
-        features = grow.array(d, (rows, columns), ranges=((-1.0, 1.0), (-0.5, 0.5)))
-        targets = grow.array(d, (rows,), ranges=((-1.0, 1.0), (-2.0, 2.0)))
+        rows, columns = common.size(d, small=True), common.size(d, small=True)
+        features = common.array(d, (rows, columns), ranges=((-1.0, 1.0), (-0.5, 0.5)))
+        targets = common.array(d, (rows,), ranges=((-1.0, 1.0), (-2.0, 2.0)))
         w0 = start(d, (columns,), -1.0, 1.0)
 
         def slope(w):
@@ -295,7 +295,7 @@ def descent(d: ProgramBuilder) -> tuple[Value, ...]:
             )
     else:
         w0 = _state(d)
-        target = grow.array(d, w0.shape)
+        target = common.array(d, w0.shape)
         f = field(d, *_parameters(d, w0.shape)) if d.stream.chance(50) else None
 
         def slope(w):
@@ -352,9 +352,9 @@ def descent(d: ProgramBuilder) -> tuple[Value, ...]:
 def horner(d: ProgramBuilder) -> tuple[Value, ...]:
     """A polynomial or a continued product, its coefficients scanned over."""
     n = d.stream.choice((4, 5, 6, 7, 8))
-    coefficients = grow.array(d, (n,))
-    x0 = grow.array(d, dims(d), ranges=((-1.0, 1.0), (-0.5, 0.5), (0.0, 1.0)))
-    x = grow.bounded(d, light(d, x0))
+    coefficients = common.array(d, (n,))
+    x0 = common.array(d, dims(d), ranges=((-1.0, 1.0), (-0.5, 0.5), (0.0, 1.0)))
+    x = common.bounded(d, light(d, x0))
     kind = d.stream.choice(("horner", "horner", "clenshaw"))
     zeros = d.apply("zeros_like", x)
     if kind == "horner":
@@ -389,7 +389,7 @@ def horner(d: ProgramBuilder) -> tuple[Value, ...]:
 
 def logistic(d: ProgramBuilder) -> tuple[Value, ...]:
     """Iterates of the logistic map or of a circle map."""
-    x0 = grow.array(d, dims(d), ranges=((0.1, 0.9), (0.2, 0.8)))
+    x0 = common.array(d, dims(d), ranges=((0.1, 0.9), (0.2, 0.8)))
     r = (
         d.argument((), *d.stream.choice(((1.0, 3.0), (2.0, 3.5))))
         if d.stream.chance(60)
@@ -408,8 +408,8 @@ def logistic(d: ProgramBuilder) -> tuple[Value, ...]:
 def kalman(d: ProgramBuilder) -> tuple[Value, ...]:
     """A scalar Kalman filter over measurements."""
     n = length(d)
-    shape = () if d.stream.chance(60) else (grow.size(d, small=True),)
-    z = grow.array(d, (n, *shape))
+    shape = () if d.stream.chance(60) else (common.size(d, small=True),)
+    z = common.array(d, (n, *shape))
     q, r = (
         d.argument((), 0.1, 1.0) if d.stream.chance(40) else d.stream.choice((0.1, 0.5, 0.25, 1.0))
         for _ in range(2)
@@ -437,12 +437,14 @@ def kalman(d: ProgramBuilder) -> tuple[Value, ...]:
 
 def markov(d: ProgramBuilder) -> tuple[Value, ...]:
     """The forward recursion of a hidden Markov model in logarithms, or Viterbi's."""
-    n, k = d.stream.choice((4, 5, 6, 8, 10, 12)), grow.size(d, small=True)
-    scores = grow.array(d, (n, k), ranges=((-2.0, 2.0), (-3.0, 3.0), (-1.0, 1.0)))
-    jumps = grow.array(d, (k, k), ranges=((-1.0, 1.0), (-2.0, 2.0)))
+    n, k = d.stream.choice((4, 5, 6, 8, 10, 12)), common.size(d, small=True)
+    scores = common.array(d, (n, k), ranges=((-2.0, 2.0), (-3.0, 3.0), (-1.0, 1.0)))
+    jumps = common.array(d, (k, k), ranges=((-1.0, 1.0), (-2.0, 2.0)))
     step = scores.bound + jumps.bound + 3.0
     begin = (
-        grow.array(d, (k,)) if d.stream.chance(50) else d.apply("zeros", shape=(k,), dtype=d.dtype)
+        common.array(d, (k,))
+        if d.stream.chance(50)
+        else d.apply("zeros", shape=(k,), dtype=d.dtype)
     )
     how = d.stream.choice(("logsumexp", "logsumexp", "max"))
     log = d.apply("log_softmax", jumps, axis=-1) if d.stream.chance(40) else jumps

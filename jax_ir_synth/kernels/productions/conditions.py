@@ -3,7 +3,7 @@
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import SAMPLES, Rejected, Value
 from jax_ir_synth.kernels.ops import drawn_by
-from jax_ir_synth.kernels.productions import grow
+from jax_ir_synth.kernels.productions import common
 
 _ROUND_NUMBERS = (0.0, 0.0, 0.0, 0.5, 1.0, -0.5, -1.0, 2.0, 0.1, 0.25, 1.5)
 _HALF = [1.0 if k % 2 else 0.0 for k in range(SAMPLES)]
@@ -25,7 +25,7 @@ def threshold(d: ProgramBuilder, value: Value, low: float = 0.25, high: float = 
 
 
 def _compare(d: ProgramBuilder, x: Value, y: Value | float) -> Value:
-    return d.apply(d.stream.choose(grow.COMPARISONS), x, y)
+    return d.apply(d.stream.choose(common.COMPARISONS), x, y)
 
 
 def _against_number(d: ProgramBuilder, x: Value) -> Value:
@@ -65,7 +65,9 @@ def _between(d: ProgramBuilder, x: Value) -> Value:
 
 
 def _derived(d: ProgramBuilder, x: Value, y: Value) -> Value:
-    value = grow.one_binary(d, x, y) if x is not y and d.stream.chance(60) else grow.one_unary(d, x)
+    value = (
+        common.one_binary(d, x, y) if x is not y and d.stream.chance(60) else common.one_unary(d, x)
+    )
     return _compare(d, value, threshold(d, value))
 
 
@@ -103,7 +105,7 @@ def integer_test(d: ProgramBuilder, n: Value) -> Value:
         )
     return d.attempt(
         lambda: d.apply(
-            d.stream.choose(grow.INTEGER_COMPARISONS),
+            d.stream.choose(common.INTEGER_COMPARISONS),
             n,
             int(n.low) + d.stream.below(int(n.high - n.low)),
         )
@@ -308,7 +310,7 @@ def scalar(d: ProgramBuilder, pool: list[Value], depth: int = 0) -> Value:
             old = [a for a in d.arguments if a.is_float and a.ndim == 0]
             if not old:
                 _room(d)
-            a = d.stream.choice(old) if old else grow.scalar(d)
+            a = d.stream.choice(old) if old else common.scalar(d)
             return _compare(d, a, threshold(d, a))
         if kind == "integer":
             _room(d)

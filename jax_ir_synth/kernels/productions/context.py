@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from jax_ir_synth.kernels.builder.ir_size import estimate_ir_bytes
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value, collect_values
-from jax_ir_synth.kernels.productions import grow
+from jax_ir_synth.kernels.productions import common
 
 if TYPE_CHECKING:
     from jax_ir_synth.kernels.productions.geometry import Facts
@@ -84,7 +84,7 @@ class Context:
     def array(self, shape: tuple[int, ...] | None = None, role: str = "") -> Value:
         """A new float argument with one of the common ranges."""
         self.require_room()
-        return grow.array(self.d, self.shape if shape is None else shape, role)
+        return common.array(self.d, self.shape if shape is None else shape, role)
 
     def main(self, fresh: int = 8) -> Value:
         """A value of the main shape: a waiting one most often, an earlier one, or an argument."""

@@ -2,7 +2,7 @@
 
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions import grow
+from jax_ir_synth.kernels.productions import common
 from jax_ir_synth.kernels.productions.pooling import light, prepared, reduce
 from jax_ir_synth.kernels.productions.recurrences import mix
 
@@ -39,13 +39,13 @@ _TRIPLE = ("i,ij,j->", "bi,ij,bj->b", "ij,j,j->i", "i,i,i->", "ij,ij,j->i", "bi,
 
 def _sizes(d: ProgramBuilder, letters: str) -> dict[str, int]:
     sizes = {
-        letter: grow.size(d, small=True) for letter in dict.fromkeys(letters) if letter.isalpha()
+        letter: common.size(d, small=True) for letter in dict.fromkeys(letters) if letter.isalpha()
     }
     return sizes
 
 
 def _term(d: ProgramBuilder, letters: str, sizes: dict[str, int]) -> Value:
-    return grow.array(d, tuple(sizes[c] for c in letters))
+    return common.array(d, tuple(sizes[c] for c in letters))
 
 
 def contraction(d: ProgramBuilder) -> tuple[Value, ...]:
@@ -72,7 +72,7 @@ def contraction(d: ProgramBuilder) -> tuple[Value, ...]:
         equation = d.stream.choice(_SINGLE)
         sizes = _sizes(d, equation)
         x = _term(d, equation.split("->")[0], sizes)
-        extra = [grow.array(d, x.shape)] if d.stream.chance(50) else []
+        extra = [common.array(d, x.shape)] if d.stream.chance(50) else []
         value = d.apply("einsum1", mix(d, [x, *extra], d.stream.below(2)), equation=equation)
     elif kind == "einsum3":
         equation = d.stream.choice(_TRIPLE)
@@ -83,19 +83,19 @@ def contraction(d: ProgramBuilder) -> tuple[Value, ...]:
             equation=equation,
         )
     elif kind == "matmul":
-        n, k, m = (grow.size(d, small=True) for _ in range(3))
+        n, k, m = (common.size(d, small=True) for _ in range(3))
         shapes = d.stream.choice(
             (((n, k), (k,)), ((k,), (k,)), ((k,), (k, m)), ((n, k), (k, m)), ((2, n, k), (k,)))
         )
-        a, b = (grow.array(d, s) for s in shapes)
+        a, b = (common.array(d, s) for s in shapes)
         value = d.apply("matmul", prepared(d, a, 2), prepared(d, b, 1))
     elif kind in ("vdot", "tensordot"):
         shape = (
-            (grow.size(d, small=True), grow.size(d, small=True))
+            (common.size(d, small=True), common.size(d, small=True))
             if kind == "tensordot" or d.stream.chance(50)
-            else (grow.size(d),)
+            else (common.size(d),)
         )
-        a, b = grow.array(d, shape), grow.array(d, shape)
+        a, b = common.array(d, shape), common.array(d, shape)
         a = prepared(d, a, 1)
         value = (
             d.apply("vdot", a, light(d, b))
@@ -104,24 +104,26 @@ def contraction(d: ProgramBuilder) -> tuple[Value, ...]:
         )
     elif kind == "outer":
         a, b = (
-            grow.array(d, (grow.size(d, small=True),)),
-            grow.array(d, (grow.size(d, small=True),)),
+            common.array(d, (common.size(d, small=True),)),
+            common.array(d, (common.size(d, small=True),)),
         )
-        value = reduce(d, grow.one_unary(d, d.apply("outer", a, b)), d.stream.choice((0, 1, None)))
+        value = reduce(
+            d, common.one_unary(d, d.apply("outer", a, b)), d.stream.choice((0, 1, None))
+        )
     else:
-        n, k = grow.size(d, small=True), grow.size(d, small=True)
-        a = grow.array(d, (n, k))
-        b = grow.array(d, (k, n))
+        n, k = common.size(d, small=True), common.size(d, small=True)
+        a = common.array(d, (n, k))
+        b = common.array(d, (k, n))
         value = d.apply("trace", light(d, d.apply("matmul", prepared(d, a, 1), b)))
     if value.ndim and d.stream.chance(50) or value.size >= max(v.size for v in d.arguments):
         return (reduce(d, prepared(d, value, 2), None if d.stream.chance(50) else -1),)
-    return (grow.one_unary(d, value),) if d.stream.chance(35) else (value,)
+    return (common.one_unary(d, value),) if d.stream.chance(35) else (value,)
 
 
 def quadratic(d: ProgramBuilder) -> tuple[Value, ...]:
     """Quadratic and bilinear forms, energies, regularised objectives."""
-    n = grow.size(d, small=True)
-    matrix, x = grow.array(d, (n, n)), grow.array(d, (n,))
+    n = common.size(d, small=True)
+    matrix, x = common.array(d, (n, n)), common.array(d, (n,))
     kind = d.stream.choose(
         {"form": 4, "bilinear": 3, "objective": 4, "residual": 4, "symmetric": 3}
     )
@@ -129,13 +131,13 @@ def quadratic(d: ProgramBuilder) -> tuple[Value, ...]:
     if kind == "form":
         return (d.apply(d.stream.choice(("matmul", "vdot")), x, ax),)
     if kind == "bilinear":
-        return (d.apply(d.stream.choice(("matmul", "vdot")), light(d, grow.array(d, (n,))), ax),)
+        return (d.apply(d.stream.choice(("matmul", "vdot")), light(d, common.array(d, (n,))), ax),)
     if kind == "symmetric":
         half = d.apply(
             "mul", 0.5, d.apply("add", matrix, d.apply("transpose", matrix, perm=(1, 0)))
         )
         return (d.apply("matmul", x, d.apply("matmul", half, light(d, x))),)
-    b = grow.array(d, (n,))
+    b = common.array(d, (n,))
     if kind == "objective":
         return (d.apply("sub", d.apply("mul", 0.5, d.apply("vdot", x, ax)), d.apply("vdot", b, x)),)
     error = d.apply("sub", ax, b)
@@ -158,7 +160,7 @@ def pairwise(d: ProgramBuilder) -> tuple[Value, ...]:
         d.stream.choice((4, 5, 6, 8, 10)),
         d.stream.choice((2, 4, 5, 6, 8)),
     )
-    x, y = grow.array(d, (n, k)), grow.array(d, (m, k))
+    x, y = common.array(d, (n, k)), common.array(d, (m, k))
     how = d.stream.below(3)
     if how < 2:
         left, right = d.apply("expand_dims", x, axis=1), d.apply("expand_dims", y, axis=0)
@@ -189,8 +191,8 @@ def pairwise(d: ProgramBuilder) -> tuple[Value, ...]:
             if d.stream.chance(60)
             else d.argument((), 0.05, 0.5)
         )
-        table = d.apply("exp", d.apply("mul", d.apply("neg", grow.tamed(d, square, 50.0)), scale))
-        weights = grow.array(d, (m,)) if d.stream.chance(40) else None
+        table = d.apply("exp", d.apply("mul", d.apply("neg", common.tamed(d, square, 50.0)), scale))
+        weights = common.array(d, (m,)) if d.stream.chance(40) else None
         if weights is not None:
             return (d.apply("matmul", table, weights),)
         return (reduce(d, table, d.stream.choice((None, 0, 1)), statistics={"mean": 1, "sum": 1}),)
@@ -229,7 +231,7 @@ def pairwise(d: ProgramBuilder) -> tuple[Value, ...]:
 def covariance(d: ProgramBuilder) -> tuple[Value, ...]:
     """Covariances, correlations, Gram matrices."""
     n, k = d.stream.choice((8, 10, 12, 16, 20, 32)), d.stream.choice((2, 4, 5, 6))
-    x = grow.array(d, (n, k))
+    x = common.array(d, (n, k))
     kind = d.stream.choose({"gram": 3, "covariance": 4, "correlation": 4, "cross": 3})
     if kind == "gram":
         y = light(d, x)
@@ -240,9 +242,9 @@ def covariance(d: ProgramBuilder) -> tuple[Value, ...]:
             else d.apply("div", gram, float(n)),
         )
     z = (
-        grow.array(d, (n,))
+        common.array(d, (n,))
         if kind == "correlation"
-        else grow.array(d, (n, d.stream.choice((2, 4, 5))))
+        else common.array(d, (n, d.stream.choice((2, 4, 5))))
     )
     y = light(d, x)
 
@@ -282,12 +284,12 @@ def covariance(d: ProgramBuilder) -> tuple[Value, ...]:
 
 def layers(d: ProgramBuilder) -> tuple[Value, ...]:
     """A layer or two, pooled: affine maps, activations and a reduction."""
-    n, k, h = grow.size(d, small=True), grow.size(d, small=True), d.stream.choice((4, 5, 6, 8))
-    x, w = grow.array(d, (n, k)), grow.array(d, (k, h), ranges=((-1.0, 1.0), (-0.5, 0.5)))
+    n, k, h = common.size(d, small=True), common.size(d, small=True), d.stream.choice((4, 5, 6, 8))
+    x, w = common.array(d, (n, k)), common.array(d, (k, h), ranges=((-1.0, 1.0), (-0.5, 0.5)))
     y = d.apply("matmul", x, w)
     if d.stream.chance(55):
-        y = d.apply("add", y, grow.array(d, (h,), ranges=((-0.5, 0.5), (-1.0, 1.0))))
-    y = grow.one_unary(
+        y = d.apply("add", y, common.array(d, (h,), ranges=((-0.5, 0.5), (-1.0, 1.0))))
+    y = common.one_unary(
         d,
         y,
         {
@@ -302,7 +304,7 @@ def layers(d: ProgramBuilder) -> tuple[Value, ...]:
         },
     )
     if d.stream.chance(50):
-        return (d.apply("matmul", y, grow.array(d, (h,), ranges=((-1.0, 1.0), (-2.0, 2.0)))),)
+        return (d.apply("matmul", y, common.array(d, (h,), ranges=((-1.0, 1.0), (-2.0, 2.0)))),)
     value = reduce(
         d,
         y,

@@ -4,7 +4,7 @@ from jax_ir_synth.kernels.builder import control_flow
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops import drawn_by
-from jax_ir_synth.kernels.productions import grow
+from jax_ir_synth.kernels.productions import common
 from jax_ir_synth.kernels.productions.recurrences import DECAYS, LENGTHS, light, mix
 
 _CUMULATIVE = drawn_by("cumulative")
@@ -13,7 +13,7 @@ _SHORT = 10  # the gradient of all but sums is written out step by step
 
 
 def _operand(d: ProgramBuilder) -> Value:
-    return grow.array(d, grow.shape(d, 1, 3, limit=256))
+    return common.array(d, common.shape(d, 1, 3, limit=256))
 
 
 def _near_one(d: ProgramBuilder, x: Value) -> Value:
@@ -21,7 +21,7 @@ def _near_one(d: ProgramBuilder, x: Value) -> Value:
     if x.low >= 0.4 and x.high <= 1.8:
         return x
     kind = d.stream.choice(("add", "sub", "exp"))
-    y = grow.bounded(d, x)
+    y = common.bounded(d, x)
     if kind == "exp":
         return d.apply("exp", d.apply("mul", d.stream.choice((0.5, 0.1, 0.25)), y))
     return d.apply(kind, 1.0, d.apply("mul", d.stream.choice((0.5, 0.1, 0.25, 0.2)), y))
@@ -50,7 +50,7 @@ def prefix(d: ProgramBuilder) -> tuple[Value, ...]:
     for _ in range(d.stream.choose({0: 5, 1: 6, 2: 2})):
         kind = d.stream.below(3)
         dims = arrays[0].shape
-        arrays.append(grow.array(d, dims if kind else dims[-1:] if len(dims) > 1 else ()))
+        arrays.append(common.array(d, dims if kind else dims[-1:] if len(dims) > 1 else ()))
 
     def attempt():
         before = mix(
@@ -62,7 +62,7 @@ def prefix(d: ProgramBuilder) -> tuple[Value, ...]:
         value = accumulate(d, before)
         for other in arrays:
             if not value.deps & other.deps:
-                value = grow.one_binary(d, value, light(d, other))
+                value = common.one_binary(d, value, light(d, other))
         if d.stream.chance(35):  # an extremum of what only grows would be a copy of it
             value = accumulate(d, light(d, value), sums=True)
         elif d.stream.chance(30):
@@ -76,9 +76,11 @@ def prefix(d: ProgramBuilder) -> tuple[Value, ...]:
 def associative(d: ProgramBuilder) -> tuple[Value, ...]:
     """`lax.associative_scan` with a binary function of jnp."""
     n = d.stream.choice((4, 4, 5, 5, 6, 6, 7, 8, 10, 12))
-    rest = () if d.stream.chance(50) else (grow.size(d, small=True),)
-    x = grow.array(d, (n, *rest))
-    other = grow.array(d, x.shape if d.stream.chance(50) else rest) if d.stream.chance(50) else None
+    rest = () if d.stream.chance(50) else (common.size(d, small=True),)
+    x = common.array(d, (n, *rest))
+    other = (
+        common.array(d, x.shape if d.stream.chance(50) else rest) if d.stream.chance(50) else None
+    )
 
     def attempt():
         y = mix(d, [x] if other is None else [x, other], d.stream.below(3))
@@ -96,8 +98,8 @@ def associative(d: ProgramBuilder) -> tuple[Value, ...]:
 def recurrence(d: ProgramBuilder) -> tuple[Value, ...]:
     """A linear recurrence h[t] = a[t] h[t-1] + b[t] as an associative scan over pairs."""
     n = d.stream.choice((4, 4, 5, 6))
-    rest = () if d.stream.chance(40) else (grow.size(d, small=True),)
-    gate, x = grow.array(d, (n, *rest)), grow.array(d, (n, *rest))
+    rest = () if d.stream.chance(40) else (common.size(d, small=True),)
+    gate, x = common.array(d, (n, *rest)), common.array(d, (n, *rest))
 
     def attempt():
         if gate.low >= 0 and gate.high <= 1 and d.stream.chance(60):
@@ -113,7 +115,7 @@ def recurrence(d: ProgramBuilder) -> tuple[Value, ...]:
             b = d.apply("mul", d.apply("sub", 1.0, a), b)
         decay, h = control_flow.linear_recurrence(d, a, b, reverse=d.stream.chance(15))
         if d.stream.chance(30):
-            return d.apply("add", h, d.apply("mul", decay, grow.with_literal(d, x)))
+            return d.apply("add", h, d.apply("mul", decay, common.with_literal(d, x)))
         return mix(d, [h, x], d.stream.below(2)) if d.stream.chance(30) else light(d, h)
 
     return (d.attempt(attempt),)
@@ -129,7 +131,7 @@ def _counts(d: ProgramBuilder, x: Value) -> Value:
 def statistics(d: ProgramBuilder) -> tuple[Value, ...]:
     """Statistics of prefixes and windows: running means and variances, drawdowns, survival."""
     n = d.stream.choose(_SHORT_LENGTHS)
-    x = grow.array(d, (n,) if d.stream.chance(60) else (n, grow.size(d, small=True)))
+    x = common.array(d, (n,) if d.stream.chance(60) else (n, common.size(d, small=True)))
     kind = d.stream.choose(
         {
             "mean": 4,
@@ -176,13 +178,13 @@ def statistics(d: ProgramBuilder) -> tuple[Value, ...]:
             else (mix(d, [alive, y], 1),)
         )
     if kind == "weights":
-        density = grow.positive(d, y, 0.05)
+        density = common.positive(d, y, 0.05)
         passed = d.apply("sub", d.apply("cumsum", density, axis=0), density)
-        through = d.apply("exp", d.apply("neg", grow.tamed(d, passed, 8.0)))
+        through = d.apply("exp", d.apply("neg", common.tamed(d, passed, 8.0)))
         return (
             d.apply("mul", through, d.apply("sub", 1.0, d.apply("exp", d.apply("neg", density)))),
         )
-    total = d.apply("cumsum", grow.positive(d, y), axis=0)
+    total = d.apply("cumsum", common.positive(d, y), axis=0)
     if kind == "share":
         whole = d.apply("index", total, axis=0, index=n - 1)
         return (light(d, d.apply("div", total, whole)),)
@@ -192,9 +194,13 @@ def statistics(d: ProgramBuilder) -> tuple[Value, ...]:
 
 def repeated(d: ProgramBuilder) -> tuple[Value, ...]:
     """A Python loop that unrolls, around a cumulative operation or beside one."""
-    x = _operand(d) if d.stream.chance(60) else grow.array(d, (d.stream.choice((4, 6, 8, 10, 16)),))
+    x = (
+        _operand(d)
+        if d.stream.chance(60)
+        else common.array(d, (d.stream.choice((4, 6, 8, 10, 16)),))
+    )
     other = (
-        grow.array(d, x.shape if d.stream.chance(60) else x.shape[-1:])
+        common.array(d, x.shape if d.stream.chance(60) else x.shape[-1:])
         if d.stream.chance(50)
         else None
     )
@@ -221,11 +227,11 @@ def repeated(d: ProgramBuilder) -> tuple[Value, ...]:
                 )
             )
             if other is not None:
-                y = grow.one_binary(d, y, other)
+                y = common.one_binary(d, y, other)
             if kind == "around" or item and d.stream.chance(40):
-                y = grow.bounded(d, accumulate(d, y, axis, sums=True), 1.0)
+                y = common.bounded(d, accumulate(d, y, axis, sums=True), 1.0)
                 return (d.apply("add", h, y) if d.stream.chance(30) else y,)
-            y = grow.bounded(d, light(d, y), 2.0)
+            y = common.bounded(d, light(d, y), 2.0)
             return (d.apply(d.stream.choice(("add", "sub")), h, y) if d.stream.chance(40) else y,)
 
         h = x if not d.stream.chance(25) else light(d, x)

@@ -1,9 +1,9 @@
-"""Steps that layers take: normalisation, activation, gates, weights; on a bench."""
+"""Productions of layers: normalisation, activation, gates, weights."""
 
 import math
 
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions import grow, several
+from jax_ir_synth.kernels.productions import common, several
 from jax_ir_synth.kernels.productions import idioms as f
 
 # ---------------------------------------------------------------- activations and gates
@@ -46,17 +46,17 @@ def activated(s):
 
 def function_of(s):
     """A function of a value."""
-    return grow.one_unary(s.d, s.main())
+    return common.one_unary(s.d, s.main())
 
 
 def with_number(s):
     """A value and a Python number."""
-    return grow.with_literal(s.d, s.main())
+    return common.with_literal(s.d, s.main())
 
 
 def combined(s):
     """Two values, combined element by element."""
-    return grow.one_binary(s.d, *s.two())
+    return common.one_binary(s.d, *s.two())
 
 
 def gated(s):
@@ -75,7 +75,7 @@ def gated(s):
 def residual(s):
     """Adds a scaled function of x to x."""
     d, x = s.d, s.main()
-    y = f.activation(d, grow.with_literal(d, x) if d.stream.chance(40) else x)
+    y = f.activation(d, common.with_literal(d, x) if d.stream.chance(40) else x)
     if d.stream.chance(60):
         y = d.apply("mul", d.stream.choice((0.1, 0.5, 0.2, 0.7071, 0.25)), y)
     return f.named(d.apply("add", x, y), "residual")

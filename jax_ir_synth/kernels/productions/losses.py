@@ -2,16 +2,16 @@
 
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions import grow, idioms
+from jax_ir_synth.kernels.productions import common, idioms
 from jax_ir_synth.kernels.productions.pooling import light, prepared, reduce
 from jax_ir_synth.kernels.productions.recurrences import mix
 
 
 def _pair(d: ProgramBuilder, ranges=None) -> tuple[Value, Value]:
-    shape = grow.shape(d, 1, 2, limit=512)
+    shape = common.shape(d, 1, 2, limit=512)
     if max(shape) < 4:
         raise Rejected("too few")
-    return grow.array(d, shape, ranges=ranges), grow.array(d, shape, ranges=ranges)
+    return common.array(d, shape, ranges=ranges), common.array(d, shape, ranges=ranges)
 
 
 def _mean(d: ProgramBuilder, loss: Value, axes=(None, None, None, -1, 0)) -> Value:
@@ -106,14 +106,14 @@ def regression(d: ProgramBuilder) -> tuple[Value, ...]:
 
 def classification(d: ProgramBuilder) -> tuple[Value, ...]:
     """Cross entropy with integer labels or soft ones, binary ones, margins, hits."""
-    n, classes = grow.size(d, small=True), d.stream.choice((4, 5, 6, 8, 10, 12, 16))
+    n, classes = common.size(d, small=True), d.stream.choice((4, 5, 6, 8, 10, 12, 16))
     if n < 4:
         raise Rejected("too few")
     kind = d.stream.choose(
         {"one_hot": 6, "picked": 6, "binary": 5, "soft": 4, "margin": 3, "dice": 3, "hinge": 3}
     )
     if kind in ("binary", "dice", "hinge"):
-        logits = grow.array(
+        logits = common.array(
             d,
             (n,) if d.stream.chance(50) else (n, classes),
             ranges=((-2.0, 2.0), (-3.0, 3.0), (-1.0, 1.0)),
@@ -163,12 +163,12 @@ def classification(d: ProgramBuilder) -> tuple[Value, ...]:
                 ),
             ),
         )
-    logits = grow.array(d, (n, classes))
+    logits = common.array(d, (n, classes))
     scores = prepared(d, logits, 1)
     if d.stream.chance(35):
-        scores = mix(d, [scores, grow.array(d, (classes,))], 0)
+        scores = mix(d, [scores, common.array(d, (classes,))], 0)
     if kind == "soft":
-        q = d.apply("softmax", grow.array(d, (n, classes)), axis=-1)
+        q = d.apply("softmax", common.array(d, (n, classes)), axis=-1)
         return (
             _per_row(
                 d,
@@ -235,7 +235,7 @@ def divergence(d: ProgramBuilder) -> tuple[Value, ...]:
                     statistics={"sum": 4, "mean": 2},
                 ),
             )
-        other = grow.array(d, mean.shape)
+        other = common.array(d, mean.shape)
         term = d.apply(
             "div", d.apply("square", d.apply("sub", mean, other)), d.apply("exp", log_var)
         )
@@ -269,7 +269,7 @@ def likelihood(d: ProgramBuilder) -> tuple[Value, ...]:
     x, y = _pair(d)
     if kind == "normal":
         shared = d.stream.chance(50)
-        log_std = grow.array(d, () if shared else x.shape[-1:], ranges=((-1.0, 1.0), (-0.5, 0.5)))
+        log_std = common.array(d, () if shared else x.shape[-1:], ranges=((-1.0, 1.0), (-0.5, 0.5)))
         return (_mean(d, idioms.gaussian_logpdf(d, x, light(d, y), log_std)),)
     if kind == "poisson":
         counts = d.apply(
@@ -282,17 +282,17 @@ def likelihood(d: ProgramBuilder) -> tuple[Value, ...]:
             _mean(
                 d,
                 d.apply(
-                    "sub", d.apply("exp", grow.tamed(d, rate, 3.0)), d.apply("mul", counts, rate)
+                    "sub", d.apply("exp", common.tamed(d, rate, 3.0)), d.apply("mul", counts, rate)
                 ),
             ),
         )
     if kind == "exponential":
-        rate = grow.positive(d, x, 0.1)
+        rate = common.positive(d, x, 0.1)
         return (
             _mean(
                 d,
                 d.apply(
-                    "sub", d.apply("log", rate), d.apply("mul", rate, grow.positive(d, y, 0.0))
+                    "sub", d.apply("log", rate), d.apply("mul", rate, common.positive(d, y, 0.0))
                 ),
             ),
         )
@@ -309,8 +309,8 @@ def likelihood(d: ProgramBuilder) -> tuple[Value, ...]:
         )
         return (d.apply("mul", d.stream.choice((-1.5, -2.5, -3.0)), _mean(d, d.apply("log1p", z))),)
     k = d.stream.choice((2, 4, 5))
-    points = grow.array(d, (x.shape[-1],))
-    means, logits = grow.array(d, (k,)), grow.array(d, (k,))
+    points = common.array(d, (x.shape[-1],))
+    means, logits = common.array(d, (k,)), common.array(d, (k,))
     gap = d.apply("sub", d.apply("expand_dims", points, axis=1), means)
     parts = d.apply("add", logits, d.apply("mul", -0.5, d.apply("square", gap)))
     total = reduce(d, d.apply("logsumexp", parts, axis=1), None, statistics={"mean": 1, "sum": 1})
@@ -321,7 +321,7 @@ def likelihood(d: ProgramBuilder) -> tuple[Value, ...]:
 def contrastive(d: ProgramBuilder) -> tuple[Value, ...]:
     """Similarities of embeddings: cosine, triplet margins, in-batch cross entropy."""
     n, k = d.stream.choice((4, 5, 6, 8, 10, 16)), d.stream.choice((4, 5, 6, 8, 10, 16))
-    a, b = grow.array(d, (n, k)), grow.array(d, (n, k))
+    a, b = common.array(d, (n, k)), common.array(d, (n, k))
     kind = d.stream.choose({"cosine": 4, "triplet": 4, "batch": 4, "margin": 3})
     if kind == "cosine":
         rows = idioms.cosine_similarity(d, prepared(d, a, 1), b)
@@ -331,7 +331,7 @@ def contrastive(d: ProgramBuilder) -> tuple[Value, ...]:
             else (d.apply("sub", 1.0, d.apply("mean", rows, axis=None)),)
         )
     if kind == "triplet":
-        c = grow.array(d, (n, k))
+        c = common.array(d, (n, k))
         near = d.apply("sum", d.apply("square", d.apply("sub", a, b)), axis=-1)
         far = d.apply("sum", d.apply("square", d.apply("sub", a, c)), axis=-1)
         slack = d.apply("add", d.apply("sub", near, far), d.stream.choice((1.0, 0.5, 0.2)))

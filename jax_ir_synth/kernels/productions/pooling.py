@@ -3,7 +3,7 @@
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops import OPS, drawn_by
-from jax_ir_synth.kernels.productions import grow
+from jax_ir_synth.kernels.productions import common
 from jax_ir_synth.kernels.productions.recurrences import light, mix
 
 _STATISTICS = drawn_by("statistic")
@@ -12,15 +12,15 @@ _DECIDED_BY_FEW = frozenset(op.name for op in OPS.values() if op.decided_by_few)
 
 def operand(d: ProgramBuilder, low: int = 1, high: int = 3) -> Value:
     """An array argument large enough to reduce."""
-    dims = grow.shape(d, low, high, limit=512)
+    dims = common.shape(d, low, high, limit=512)
     if max(dims) < 4:
         raise Rejected("too small to reduce")
-    return grow.array(d, dims)
+    return common.array(d, dims)
 
 
 def also(d: ProgramBuilder, x: Value) -> Value:
     """A second argument that goes with x element by element, or along its last axis."""
-    return grow.array(d, x.shape if x.ndim == 1 or d.stream.chance(60) else x.shape[-1:])
+    return common.array(d, x.shape if x.ndim == 1 or d.stream.chance(60) else x.shape[-1:])
 
 
 def axes(d: ProgramBuilder, ndim: int):
@@ -35,7 +35,7 @@ def axes(d: ProgramBuilder, ndim: int):
 def prepared(d: ProgramBuilder, x: Value, steps: int = 2) -> Value:
     """Puts up to `steps` elementwise operations to x."""
     for _ in range(d.stream.below(steps + 1)):
-        x = grow.one_unary(d, x) if d.stream.chance(65) else grow.with_literal(d, x)
+        x = common.one_unary(d, x) if d.stream.chance(65) else common.with_literal(d, x)
     return x
 
 
@@ -47,7 +47,7 @@ def reduce(
     def attempt():
         name = d.stream.choose(statistics)
         params = {"axis": axis, **({"keepdims": True} if keepdims else {})}
-        if x.op in grow.FLAT and name in _DECIDED_BY_FEW:
+        if x.op in common.FLAT and name in _DECIDED_BY_FEW:
             return None  # the flat part is what it would find
         if name == "trapezoid":
             params.pop("keepdims", None)
@@ -57,7 +57,7 @@ def reduce(
             params["q"] = d.stream.choice((0.25, 0.75, 0.9, 0.1, 0.5))
         if name == "prod":
             y = (
-                d.apply("exp", d.apply("mul", 0.1, grow.bounded(d, x)))
+                d.apply("exp", d.apply("mul", 0.1, common.bounded(d, x)))
                 if not (x.low >= 0.4 and x.high <= 1.8)
                 else x
             )
@@ -84,7 +84,7 @@ def statistics(d: ProgramBuilder) -> tuple[Value, ...]:
         return value, other
     if {value.op, other.op} <= _DECIDED_BY_FEW | {"norm_inf"}:  # often the same element
         raise Rejected("two extrema")
-    return (grow.one_binary(d, value, other),)
+    return (common.one_binary(d, value, other),)
 
 
 def normalised(d: ProgramBuilder) -> tuple[Value, ...]:
@@ -119,11 +119,11 @@ def normalised(d: ProgramBuilder) -> tuple[Value, ...]:
                 y,
                 first
                 if first.low >= 0.2
-                else d.apply("add", d.stream.choice((1.0, 0.5)), grow.positive(d, first, 0.0)),
+                else d.apply("add", d.stream.choice((1.0, 0.5)), common.positive(d, first, 0.0)),
             )
         else:
-            z = d.apply("sub", y, first) if kind != 2 else grow.one_binary(d, y, first)
-        z = grow.one_unary(
+            z = d.apply("sub", y, first) if kind != 2 else common.one_binary(d, y, first)
+        z = common.one_unary(
             d,
             z,
             {"square": 8, "exp": 5, "abs": 4, "tanh": 3, "sigmoid": 3, "cube": 1, "softplus": 2},
@@ -168,7 +168,7 @@ def moments(d: ProgramBuilder) -> tuple[Value, ...]:
             "sub", d.apply("mean", d.apply("square", y), axis=axis), d.apply("square", mean)
         )
     if kind == "variation":
-        p = grow.positive(d, y, 0.3)
+        p = common.positive(d, y, 0.3)
         return (d.apply("div", d.apply("std", p, axis=axis), d.apply("mean", p, axis=axis)),)
     if kind == "entropy":
         w = also(d, x)
@@ -183,7 +183,7 @@ def moments(d: ProgramBuilder) -> tuple[Value, ...]:
                     ),
                 ),
             )
-        p = grow.positive(d, logits, 0.2)
+        p = common.positive(d, logits, 0.2)
         p = d.apply("div", p, d.apply("sum", p, axis=-1, keepdims=True))
         return (
             d.apply(
@@ -273,9 +273,9 @@ def picked(d: ProgramBuilder) -> tuple[Value, ...]:
     """Elements chosen by an argmax or argmin, and what is made of them."""
     x = operand(d, 1, 2)
     y = prepared(d, x, 1)
-    if y.op in grow.FLAT:
+    if y.op in common.FLAT:
         raise Rejected("the flat part would be picked")
-    scores = grow.array(d, x.shape) if d.stream.chance(40) else y
+    scores = common.array(d, x.shape) if d.stream.chance(40) else y
     name = d.stream.choice(("argmax", "argmax", "argmin"))
     if x.ndim == 1:
         index = d.apply(name, scores, axis=None)
@@ -377,7 +377,7 @@ def masked(d: ProgramBuilder) -> tuple[Value, ...]:
         if mask.shape != x.shape and axis == 0:
             axis = -1
     else:
-        mask = grow.comparison(d, x)
+        mask = common.comparison(d, x)
     kind = d.stream.choose({"mean": 6, "where": 4, "sum": 4, "zeroed": 3, "initial": 2, "count": 2})
     if kind == "count" and source == "compare":
         count = d.apply("convert", d.apply("count_nonzero", mask, axis=axis), dtype=d.dtype)
@@ -413,25 +413,25 @@ def masked(d: ProgramBuilder) -> tuple[Value, ...]:
 
 def attended(d: ProgramBuilder) -> tuple[Value, ...]:
     """Softmax-weighted sums: attention pooling, soft argmax, gated averages."""
-    n, k = grow.size(d, small=True), grow.size(d, small=True)
+    n, k = common.size(d, small=True), common.size(d, small=True)
     if n < 4:
         raise Rejected("too few to pool")
     kind = d.stream.choose({"query": 6, "gate": 4, "soft_index": 3, "scores": 4, "average": 4})
-    x = grow.array(d, (n, k))
+    x = common.array(d, (n, k))
     if kind == "query":
-        query = grow.array(d, (k,), ranges=((-1.0, 1.0), (-0.5, 0.5), (0.0, 1.0)))
+        query = common.array(d, (k,), ranges=((-1.0, 1.0), (-0.5, 0.5), (0.0, 1.0)))
         scores = d.apply("matmul", x, query)
         scores = d.apply("mul", scores, round(k**-0.5, 4)) if d.stream.chance(50) else scores
         weights = d.apply("softmax", scores, axis=-1)
         values = (
-            grow.array(d, (n, grow.size(d, small=True))) if d.stream.chance(45) else light(d, x)
+            common.array(d, (n, common.size(d, small=True))) if d.stream.chance(45) else light(d, x)
         )
         return (d.apply("matmul", weights, values),)
     if kind == "gate":
-        gates = d.apply("sigmoid", mix(d, [x, grow.array(d, (k,))], 0))
+        gates = d.apply("sigmoid", mix(d, [x, common.array(d, (k,))], 0))
         return (reduce(d, d.apply("mul", gates, light(d, x)), 0, statistics={"sum": 1, "mean": 1}),)
     if kind == "soft_index":
-        weights = d.apply("softmax", d.apply("mul", grow.literal(d), x), axis=-1)
+        weights = d.apply("softmax", d.apply("mul", common.literal(d), x), axis=-1)
         places = (
             d.apply("linspace", shape=(k,), dtype="float32", start=0.0, stop=1.0)
             if d.stream.chance(40)
@@ -439,14 +439,14 @@ def attended(d: ProgramBuilder) -> tuple[Value, ...]:
         )
         return (d.apply("sum", d.apply("mul", weights, places), axis=-1),)
     if kind == "average":
-        weights = grow.array(d, (n, k), ranges=((0.1, 1.0), (0.2, 3.0), (0.5, 2.0)))
+        weights = common.array(d, (n, k), ranges=((0.1, 1.0), (0.2, 3.0), (0.5, 2.0)))
         axis = d.stream.choice((0, -1, None))
         y = light(d, x)
         if d.stream.chance(60):
             return (d.apply("average", y, weights, axis=axis),)
         total = d.apply("sum", d.apply("mul", weights, y), axis=axis)
         return (d.apply("div", total, d.apply("sum", weights, axis=axis)),)
-    scores = grow.array(d, (n,))
+    scores = common.array(d, (n,))
     weights = d.apply("softmax", prepared(d, scores, 1), axis=-1)
     column = d.apply("expand_dims", weights, axis=1)
     return (d.apply("sum", d.apply("mul", column, prepared(d, x, 2)), axis=0),)
@@ -458,16 +458,16 @@ def windows(d: ProgramBuilder) -> tuple[Value, ...]:
     kind = d.stream.choose({"reshape": 5, "reduce_window": 4, "convolve": 3})
     if kind == "convolve":
         n = d.stream.choice((16, 20, 24, 32, 40, 50, 64))
-        signal, kernel = grow.array(d, (n,)), grow.array(d, (d.stream.choice((2, 4, 5, 7, 8)),))
+        signal, kernel = common.array(d, (n,)), common.array(d, (d.stream.choice((2, 4, 5, 7, 8)),))
         y = d.apply("convolve", prepared(d, signal, 1), light(d, kernel), mode="valid")
         return (
-            (grow.one_unary(d, y),)
+            (common.one_unary(d, y),)
             if d.stream.chance(40)
             else (reduce(d, prepared(d, y, 1), None),)
         )
     if kind == "reduce_window":
         n, m = d.stream.choice((8, 10, 12, 16, 20, 32)), d.stream.choice((4, 6, 8, 10, 12))
-        x = grow.array(d, (n,) if d.stream.chance(50) else (n, m))
+        x = common.array(d, (n,) if d.stream.chance(50) else (n, m))
         y = prepared(d, x, 1)
         window = min(k, min(x.shape))
         pooled = d.apply(
@@ -483,7 +483,7 @@ def windows(d: ProgramBuilder) -> tuple[Value, ...]:
         )
         return (scale,)
     groups, rest = d.stream.choice((4, 5, 6, 8, 10)), d.stream.choice(((), (4,), (6,), (8,), (5,)))
-    x = grow.array(d, (groups * k, *rest))
+    x = common.array(d, (groups * k, *rest))
     shaped = d.apply("reshape", prepared(d, x, 1), shape=(groups, k, *rest))
     value = reduce(
         d,
@@ -492,7 +492,7 @@ def windows(d: ProgramBuilder) -> tuple[Value, ...]:
         statistics={"max": 6, "mean": 6, "sum": 3, "min": 1, "logsumexp": 1, "norm": 1},
     )
     if d.stream.chance(30):
-        value = d.apply("mul", value, grow.array(d, value.shape[-1:]))
+        value = d.apply("mul", value, common.array(d, value.shape[-1:]))
     return (light(d, value),)
 
 
@@ -503,8 +503,8 @@ def scattered(d: ProgramBuilder) -> tuple[Value, ...]:
         d.stream.choice((4, 5, 6, 8, 10, 12)),
     )
     rest = () if d.stream.chance(65) else (d.stream.choice((2, 4, 5)),)
-    x = grow.array(d, (n, *rest))
-    w = grow.array(d, (n, *rest)) if d.stream.chance(40) else None
+    x = common.array(d, (n, *rest))
+    w = common.array(d, (n, *rest)) if d.stream.chance(40) else None
     y = mix(d, [x] if w is None else [x, w], d.stream.between(0, 2))
     if d.stream.chance(70) or rest:
         index = d.argument((n,), 0, bins - 1, dtype="int32", role="index")
@@ -524,7 +524,7 @@ def scattered(d: ProgramBuilder) -> tuple[Value, ...]:
     if kind == "max" and not (y.samples > 0).mean() >= 0.3:
         raise Rejected("nothing is larger than what is there")
     if kind != "max" and d.stream.chance(25):
-        base = grow.array(d, (bins, *rest))
+        base = common.array(d, (bins, *rest))
     value = d.apply("at_max" if kind == "max" else "at_add", base, y, index)
     if kind != "max" and d.stream.chance(25) and not rest:
         counts = d.claim(
@@ -540,9 +540,9 @@ def segmented(d: ProgramBuilder) -> tuple[Value, ...]:
         d.stream.choice((12, 16, 20, 24, 32, 48, 64, 100)),
         d.stream.choice((4, 5, 6, 8, 10)),
     )
-    rest = () if d.stream.chance(55) else (grow.size(d, small=True),)
-    x = grow.array(d, (n, *rest))
-    w = grow.array(d, (n,) if rest else (n,)) if d.stream.chance(35) else None
+    rest = () if d.stream.chance(55) else (common.size(d, small=True),)
+    x = common.array(d, (n, *rest))
+    w = common.array(d, (n,) if rest else (n,)) if d.stream.chance(35) else None
     y = prepared(d, x, 2)
     if w is not None:
         y = d.apply("mul", y, d.apply("expand_dims", w, axis=1) if rest else w)

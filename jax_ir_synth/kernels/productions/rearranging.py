@@ -1,9 +1,9 @@
-"""Steps that update parts of an array, or take it apart and put it together; on a bench."""
+"""Productions that update parts of an array, or take it apart and put it together."""
 
 import math
 
 from jax_ir_synth.kernels.builder.values import Rejected
-from jax_ir_synth.kernels.productions import grow, several
+from jax_ir_synth.kernels.productions import common, several
 from jax_ir_synth.kernels.productions import idioms as f
 
 # ---------------------------------------------------------------- updates of parts
@@ -46,7 +46,7 @@ def updated(s):
                 "slice", other, axis=0, start=where["slice"][0], stop=where["slice"][1], step=1
             )
         )
-        value = grow.one_unary(d, piece)
+        value = common.one_unary(d, piece)
     else:
         value = s.array(part) if part else s.argument((), -1.0, 1.0, "scalar")
     return d.apply(op, x, value, **where)
@@ -71,7 +71,7 @@ def buffered(s):
         else d.apply("full_like", x, value=d.stream.choice((0.5, 2.0, -1.0)))
     )
     half = n // 2
-    first = grow.one_unary(d, d.apply("slice", x, axis=0, start=0, stop=half, step=1))
+    first = common.one_unary(d, d.apply("slice", x, axis=0, start=0, stop=half, step=1))
     y = d.apply("at_set", buffer, first, slice=(0, half))
     rest = d.apply("slice", s.main(25), axis=0, start=half, stop=n, step=1)
     return d.apply("at_add", y, rest, slice=(half, n))
@@ -85,7 +85,7 @@ def window_updated(s):
     if n < 4:
         raise Rejected("too short")
     start = s.argument((), 0, n - length, "scalar_index", "int32")
-    piece = grow.one_unary(d, d.apply("dynamic_slice", x, start, axis=0, length=length))
+    piece = common.one_unary(d, d.apply("dynamic_slice", x, start, axis=0, length=length))
     return d.apply("dynamic_update_slice", x, piece, start, axis=0)
 
 
@@ -95,7 +95,7 @@ def row_updated(s):
     if x.ndim < 2:
         raise Rejected("rows are wanted")
     i = s.argument((), 0, x.shape[0] - 1, "scalar_index", "int32")
-    row = grow.one_unary(d, d.apply("dynamic_index", x, i, axis=0))
+    row = common.one_unary(d, d.apply("dynamic_index", x, i, axis=0))
     if d.stream.chance(50):
         return several.update_index(d, x, row, i)
     return d.apply("dynamic_update_slice", x, d.apply("expand_dims", row, axis=0), i, axis=0)
@@ -114,7 +114,7 @@ def shifted(s):
     kind = d.stream.choose({"roll": 5, "flip": 3, "previous": 4, "padded": 2, "edge": 2, "diff": 2})
     if kind == "diff":
         head = d.apply("slice", x, axis=axis, start=0, stop=1, step=1)
-        steps = grow.with_literal(d, d.apply("diff", x, axis=axis))
+        steps = common.with_literal(d, d.apply("diff", x, axis=axis))
         return d.apply("concatenate", head, steps, axis=axis)
     if kind == "roll":
         y = d.apply("roll", x, shift=d.stream.choice((1, -1, 2, n // 2)), axis=axis)
@@ -135,7 +135,9 @@ def shifted(s):
         pads = tuple((k, 0) if i == axis else (0, 0) for i in range(x.ndim))
         cut = d.apply("slice", x, axis=axis, start=0, stop=n - k, step=1)
         y = d.apply("pad" if kind == "padded" else "pad_edge", cut, pads=pads)
-    return d.attempt(lambda: grow.meet(d, d.stream.choice(("add", "sub", "mul", "maximum")), x, y))
+    return d.attempt(
+        lambda: common.meet(d, d.stream.choice(("add", "sub", "mul", "maximum")), x, y)
+    )
 
 
 def pieces(s):
@@ -150,9 +152,9 @@ def pieces(s):
         if d.stream.chance(75)
         else several.unstack(d, d.apply("reshape", x, shape=(*x.shape[:-1], parts, n // parts)), -2)
     )
-    done = [grow.one_unary(d, p) if d.stream.chance(65) else p for p in cut]
+    done = [common.one_unary(d, p) if d.stream.chance(65) else p for p in cut]
     if d.stream.chance(40):
-        done[0] = grow.one_binary(d, done[0], done[1])
+        done[0] = common.one_binary(d, done[0], done[1])
     y = d.apply("concatenate", *d.stream.shuffled(done), axis=-1)
     if all(a is b for a, b in zip(done, cut, strict=True)):
         raise Rejected("nothing done")
@@ -172,7 +174,7 @@ def grouped(s):
         y = f.layer_norm(d, y)
     else:
         stat = d.apply("mean" if kind == 1 else "max", y, axis=-1, keepdims=True)
-        y = grow.meet(d, d.stream.choice(("add", "mul")), y, d.apply("sigmoid", stat))
+        y = common.meet(d, d.stream.choice(("add", "mul")), y, d.apply("sigmoid", stat))
     y = d.apply("reshape", y, shape=x.shape)
     return d.apply("mul", y, s.argument((n,), 0.5, 1.5, "gain")) if y.centred else y
 
@@ -184,7 +186,7 @@ def row_statistic(s):
         raise Rejected("rows are wanted")
     stat = d.apply(d.stream.choose({"mean": 5, "max": 4, "sum": 3, "std": 2, "min": 2}), x, axis=-1)
     if d.stream.chance(30):
-        stat = grow.one_unary(d, stat)
+        stat = common.one_unary(d, stat)
     column = d.apply("expand_dims", stat, axis=-1)
     kind = d.stream.below(5)
     if kind >= 3:
@@ -198,7 +200,7 @@ def row_statistic(s):
         column = d.apply("repeat", column, repeats=x.shape[-1], axis=-1)
     elif kind == 2:
         column = d.apply("tile", column, reps=(1,) * (x.ndim - 1) + (x.shape[-1],))
-    y = grow.one_binary(d, x, column)
+    y = common.one_binary(d, x, column)
     roll = d.stream.below(100)
     if roll < 15:
         return y, stat

@@ -4,7 +4,7 @@ from jax_ir_synth.kernels.builder import control_flow
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops import drawn_by
-from jax_ir_synth.kernels.productions import grow
+from jax_ir_synth.kernels.productions import common
 
 LENGTHS = {
     8: 10,
@@ -44,14 +44,14 @@ def steps(d: ProgramBuilder, most: int = 100) -> int:
 def dims(d: ProgramBuilder) -> tuple[int, ...]:
     """The shape of one step's value: scalars, vectors, seldom matrices."""
     rank = d.stream.choose({0: 3, 1: 7, 2: 2})
-    return tuple(grow.size(d, small=True) for _ in range(rank))
+    return tuple(common.size(d, small=True) for _ in range(rank))
 
 
 def like(d: ProgramBuilder, shape: tuple[int, ...]) -> Value:
     """An argument that broadcasts against the shape: the same, its last axis, or a scalar."""
     kind = d.stream.choose({"same": 6, "last": 3, "scalar": 3})
     own = shape if kind == "same" else shape[-1:] if kind == "last" else ()
-    return grow.array(d, own)
+    return common.array(d, own)
 
 
 def mix(d: ProgramBuilder, values: list[Value], extra: int = 1) -> Value:
@@ -62,13 +62,13 @@ def mix(d: ProgramBuilder, values: list[Value], extra: int = 1) -> Value:
         for _ in range(extra):
             i = d.stream.below(len(pool))
             pool[i] = (
-                grow.one_unary(d, pool[i])
+                common.one_unary(d, pool[i])
                 if d.stream.chance(60)
-                else _kept(d, grow.with_literal(d, pool[i]))
+                else _kept(d, common.with_literal(d, pool[i]))
             )
         while len(pool) > 1:
             b, a = pool.pop(), pool.pop()
-            pool.append(d.attempt(lambda a=a, b=b: _kept(d, grow.one_binary(d, a, b))))
+            pool.append(d.attempt(lambda a=a, b=b: _kept(d, common.one_binary(d, a, b))))
         return pool[0]
 
     return d.attempt(attempt, 6)
@@ -83,7 +83,7 @@ def _kept(d: ProgramBuilder, value: Value) -> Value:
 
 def squash(d: ProgramBuilder, x: Value) -> Value:
     """A function of x that stays within ±1."""
-    return d.attempt(lambda: d.apply(d.stream.choose(SQUASH), grow.tamed(d, x, 40.0)))
+    return d.attempt(lambda: d.apply(d.stream.choose(SQUASH), common.tamed(d, x, 40.0)))
 
 
 def shaped(value: Value, like_this: Value) -> Value:
@@ -112,8 +112,8 @@ def outs(d: ProgramBuilder, carry: Value, others: list[Value]) -> Value:
 
     def attempt():
         if others and d.stream.chance(60):
-            return shaped(grow.one_binary(d, carry, d.stream.choice(others)), carry)
-        return grow.one_unary(d, carry)
+            return shaped(common.one_binary(d, carry, d.stream.choice(others)), carry)
+        return common.one_unary(d, carry)
 
     return d.attempt(attempt)
 
@@ -140,21 +140,21 @@ def cell(d: ProgramBuilder, shape: tuple[int, ...], weights: list[Value]):
         inputs = [product(h), *x, *(w for w in weights if w.ndim < 2 or len(shape) == 2)]
         if kind == "plain":
             return shaped(
-                d.apply(squasher, grow.tamed(d, mix(d, inputs, d.stream.below(2)), 40.0)), h
+                d.apply(squasher, common.tamed(d, mix(d, inputs, d.stream.below(2)), 40.0)), h
             )
         if kind == "leaky":
-            new = d.apply(squasher, grow.tamed(d, mix(d, inputs, d.stream.below(2)), 40.0))
+            new = d.apply(squasher, common.tamed(d, mix(d, inputs, d.stream.below(2)), 40.0))
             return shaped(
                 d.apply("add", d.apply("mul", decay, h), d.apply("mul", round(1 - decay, 4), new)),
                 h,
             )
         gate = shaped(
             d.apply(
-                "sigmoid", grow.tamed(d, mix(d, [h if kind == "gated" else x[0], *x], 1), 40.0)
+                "sigmoid", common.tamed(d, mix(d, [h if kind == "gated" else x[0], *x], 1), 40.0)
             ),
             h,
         )
-        new = shaped(d.apply(squasher, grow.tamed(d, mix(d, inputs, 0), 40.0)), h)
+        new = shaped(d.apply(squasher, common.tamed(d, mix(d, inputs, 0), 40.0)), h)
         return blend(d, gate, new, h)
 
     return step, (-1.0, 1.0)
@@ -244,14 +244,14 @@ def swept(value: Value, step: float, n: int) -> tuple[float, float]:
 
 def term(d: ProgramBuilder, values: list[Value], most: float) -> Value:
     """A random expression of the values within ±most."""
-    return grow.tamed(d, mix(d, values, d.stream.below(2)), most)
+    return common.tamed(d, mix(d, values, d.stream.below(2)), most)
 
 
 def light(d: ProgramBuilder, x: Value) -> Value:
     """x, or a plain function of it."""
     if d.stream.chance(65):
         return x
-    return grow.one_unary(d, x, grow.SMOOTH)
+    return common.one_unary(d, x, common.SMOOTH)
 
 
 def looped(

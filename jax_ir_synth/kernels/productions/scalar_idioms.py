@@ -1,7 +1,7 @@
 """Idioms that mix 0-d values with arrays: steps, blends, polynomials, profiles, rescalings."""
 
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions import grow, scalars
+from jax_ir_synth.kernels.productions import common, scalars
 from jax_ir_synth.kernels.productions.context import Context
 
 
@@ -96,7 +96,7 @@ def _coefficients(m: Context, count: int) -> list[Value]:
 
 def horner(m: Context, x: Value) -> Value:
     """A polynomial in x by Horner's rule."""
-    x = grow.bounded(m.d, x, 2.0)
+    x = common.bounded(m.d, x, 2.0)
     first, *rest = _coefficients(m, m.stream.choose({3: 5, 4: 4, 5: 2}))
     value = m.flip("mul", first, x)
     for i, c in enumerate(rest):
@@ -110,7 +110,7 @@ def horner(m: Context, x: Value) -> Value:
 
 def powers(m: Context, x: Value) -> Value:
     """A polynomial in x by its powers."""
-    x = grow.bounded(m.d, x, 2.0)
+    x = common.bounded(m.d, x, 2.0)
     top = m.stream.choose({2: 5, 3: 4, 4: 2})
     terms = []
     for degree in range(top, -1, -1):

@@ -1,7 +1,7 @@
 """Scalars for array programs: Python numbers, 0-d arguments old and new, within wanted ranges."""
 
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions import grow
+from jax_ir_synth.kernels.productions import common
 from jax_ir_synth.kernels.productions.context import Context
 
 # Ranges of 0-d arguments; those that fit what an idiom wants are drawn from.
@@ -30,7 +30,7 @@ _RANGES = (
     (-1.0, -0.2),
     (-3.0, -1.0),
 )
-_NUMBERS = tuple(sorted({*grow.LITERALS, 0.0, *(-c for c in grow.LITERALS if c <= 5.0)}))
+_NUMBERS = tuple(sorted({*common.LITERALS, 0.0, *(-c for c in common.LITERALS if c <= 5.0)}))
 _MOST_ARRAYS, _MOST_SCALARS = 3, 4
 
 
@@ -42,7 +42,7 @@ def array(c: Context, ranges=None, role: str = "") -> Value:
     dims = c.shape
     if c.d.arguments and len(dims) > 1 and c.stream.chance(20):
         dims = dims[c.stream.between(1, len(dims) - 1) :]
-    return grow.array(c.d, dims, role, ranges)
+    return common.array(c.d, dims, role, ranges)
 
 
 def other(c: Context, x: Value, ranges=None, role: str = "") -> Value:
@@ -57,12 +57,12 @@ def other(c: Context, x: Value, ranges=None, role: str = "") -> Value:
 
 def positive(c: Context, x: Value, least: float = 0.1) -> Value:
     """Keeps x where it is positive, else makes something positive of it."""
-    return grow.positive(c.d, x, least)
+    return common.positive(c.d, x, least)
 
 
 def tame(c: Context, x: Value) -> Value:
     """x, scaled down where it has grown large."""
-    return grow.tamed(c.d, x, 20.0 if c.d.dtype == "float32" else 8.0)
+    return common.tamed(c.d, x, 20.0 if c.d.dtype == "float32" else 8.0)
 
 
 # ---------------------------------------------------------------- scalars

@@ -3,7 +3,7 @@
 from jax_ir_synth.kernels.builder import control_flow
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import LIMITS, Rejected, Value
-from jax_ir_synth.kernels.productions import grow
+from jax_ir_synth.kernels.productions import common
 from jax_ir_synth.kernels.productions.cumulative import accumulate
 from jax_ir_synth.kernels.productions.recurrences import (
     DECAYS,
@@ -30,7 +30,7 @@ def _sequence(d: ProgramBuilder, most: int = 64) -> tuple[Value, int, tuple[int,
     shape = dims(d)
     if n > most:
         raise Rejected("a long sequence")
-    return grow.array(d, (n, *shape)), n, shape
+    return common.array(d, (n, *shape)), n, shape
 
 
 def _seen(d: ProgramBuilder, x: Value) -> Value:
@@ -49,10 +49,10 @@ def recurrent(d: ProgramBuilder) -> tuple[Value, ...]:
     x, n, shape = _sequence(d)
     xs = [_seen(d, x)]
     if d.stream.chance(25):
-        xs.append(grow.array(d, (n, *shape)))
+        xs.append(common.array(d, (n, *shape)))
     weights = []
     if len(shape) == 1 and shape[0] <= 16 and d.stream.chance(45):
-        weights.append(grow.array(d, (shape[0], shape[0]), ranges=((-1.0, 1.0), (-0.5, 0.5))))
+        weights.append(common.array(d, (shape[0], shape[0]), ranges=((-1.0, 1.0), (-0.5, 0.5))))
     elif d.stream.chance(55):
         weights.append(like(d, shape))
     if weights and d.stream.chance(35):
@@ -76,7 +76,7 @@ def summed(d: ProgramBuilder) -> tuple[Value, ...]:
     x, n, shape = _sequence(d)
     xs = [_seen(d, x)]
     for _ in range(d.stream.choose({0: 4, 1: 5, 2: 1})):
-        xs.append(grow.array(d, (n, *shape)))
+        xs.append(common.array(d, (n, *shape)))
     outer = [like(d, shape)] if d.stream.chance(45) else []
     most = _room(d, n)
     total = start(d, shape, -2.0, 2.0)
@@ -114,8 +114,8 @@ def _rate(d: ProgramBuilder):
 def averaged(d: ProgramBuilder) -> tuple[Value, ...]:
     """Moving averages: of values, of their squares, gated by a second sequence."""
     x, n, shape = _sequence(d)
-    y = grow.tamed(d, _seen(d, x), 8.0)
-    gate = grow.array(d, (n, *shape)) if d.stream.chance(30) else None
+    y = common.tamed(d, _seen(d, x), 8.0)
+    gate = common.array(d, (n, *shape)) if d.stream.chance(30) else None
     rate = None if gate is not None else _rate(d)
     low, high = min(0.0, y.low), max(0.0, y.high)
     m0 = start(d, shape, low, high)
@@ -181,7 +181,7 @@ def filtered(d: ProgramBuilder) -> tuple[Value, ...]:
         )
         if order == 2:
             value = d.apply("add" if a2 > 0 else "sub", value, d.apply("mul", abs(a2), carry[1]))
-        value = shaped(value if not squashes else grow.bounded(d, value, 1.0), carry[0])
+        value = shaped(value if not squashes else common.bounded(d, value, 1.0), carry[0])
         new = (value, carry[0]) if order == 2 else (value,)
         return new, (d.apply("sub", value, carry[1]) if feeds else outs(d, value, [inputs[0]]),)
 
@@ -221,7 +221,7 @@ def running(d: ProgramBuilder) -> tuple[Value, ...]:
             )
         )[len(names) - 1 :]
     values = (
-        grow.array(d, (n, *shape), ranges=((-1.0, 1.0), (-2.0, 2.0)))
+        common.array(d, (n, *shape), ranges=((-1.0, 1.0), (-2.0, 2.0)))
         if kind == "weighted"
         else None
     )
@@ -259,10 +259,10 @@ def running(d: ProgramBuilder) -> tuple[Value, ...]:
 def returns(d: ProgramBuilder) -> tuple[Value, ...]:
     """Discounted returns and advantages, from the last step to the first."""
     n = length(d)
-    shape = (n,) if d.stream.chance(55) else (n, grow.size(d, small=True))
-    rewards = grow.array(d, shape, role="array")
+    shape = (n,) if d.stream.chance(55) else (n, common.size(d, small=True))
+    rewards = common.array(d, shape, role="array")
     gamma = d.stream.choice((0.9, 0.95, 0.8, 0.7, 0.6, 0.5, 0.97))
-    values = grow.array(d, shape) if d.stream.chance(50) else None
+    values = common.array(d, shape) if d.stream.chance(50) else None
     discounts = d.argument(shape, 0.0, 1.0) if d.stream.chance(35) else None
     g0 = start(d, shape[1:], -1.0, 1.0)
     top = rewards.bound + (values.bound * 2 if values is not None else 0.0)
@@ -291,13 +291,13 @@ def returns(d: ProgramBuilder) -> tuple[Value, ...]:
 
 def attention(d: ProgramBuilder) -> tuple[Value, ...]:
     """Linear attention: a matrix state fed with outer products, read by queries."""
-    n, k, v = length(d), grow.size(d, small=True), grow.size(d, small=True)
+    n, k, v = length(d), common.size(d, small=True), common.size(d, small=True)
     if n > 32 or k * v > 128:
         raise Rejected("a large state")
     queries, keys = (
-        grow.array(d, (n, k), ranges=((-1.0, 1.0), (-0.5, 0.5), (0.0, 1.0))) for _ in range(2)
+        common.array(d, (n, k), ranges=((-1.0, 1.0), (-0.5, 0.5), (0.0, 1.0))) for _ in range(2)
     )
-    values = grow.array(d, (n, v), ranges=((-1.0, 1.0), (-2.0, 2.0)))
+    values = common.array(d, (n, v), ranges=((-1.0, 1.0), (-2.0, 2.0)))
     decay = d.stream.choice((None, 0.9, 0.95, 0.5, 0.8))
     maps = [d.stream.chance(35) for _ in range(2)]
     feature = d.stream.choice(("sigmoid", "tanh", "relu", "softplus", "elu"))
@@ -323,7 +323,7 @@ def indexed(d: ProgramBuilder) -> tuple[Value, ...]:
     x, n, shape = _sequence(d)
     arrays = [_seen(d, x)]
     if d.stream.chance(45):
-        arrays.append(grow.array(d, (n, *shape)))
+        arrays.append(common.array(d, (n, *shape)))
     outer = [like(d, shape)] if d.stream.chance(35) else []
     kind = d.stream.weighted(("sum", "squash", "extreme"), (6, 6, 2 if shape else 0))
     most = _room(d, n)
@@ -342,14 +342,14 @@ def indexed(d: ProgramBuilder) -> tuple[Value, ...]:
             return shaped(
                 d.apply(
                     squasher,
-                    grow.tamed(d, mix(d, [carry, *parts, *outer], d.stream.below(2)), 40.0),
+                    common.tamed(d, mix(d, [carry, *parts, *outer], d.stream.below(2)), 40.0),
                 ),
                 carry,
             )
         return d.apply(
             d.stream.choice(("maximum", "minimum")),
             carry,
-            shaped(grow.bounded(d, mix(d, parts + outer, 0)), carry),
+            shaped(common.bounded(d, mix(d, parts + outer, 0)), carry),
         )
 
     invariant = swept(init, most, n) if kind == "sum" else (-1.0, 1.0)
@@ -378,7 +378,7 @@ def buffered(d: ProgramBuilder) -> tuple[Value, ...]:
             parts.append(d.apply("dynamic_index", carry, d.apply("sub", i, 1), axis=0))
         if w is not None:
             parts.append(w)
-        value = shaped(grow.tamed(d, mix(d, parts, d.stream.below(2)), most), parts[0])
+        value = shaped(common.tamed(d, mix(d, parts, d.stream.below(2)), most), parts[0])
         return d.apply(
             d.stream.choose({"at_set": 5, "at_add": 1}) if not backward else "at_set",
             carry,
@@ -398,9 +398,9 @@ def mapped(d: ProgramBuilder) -> tuple[Value, ...]:
     """`lax.map` of a function of one row, or of the rows of two arrays."""
     n = length(d)
     shape = dims(d)
-    xs = [grow.array(d, (n, *shape))]
+    xs = [common.array(d, (n, *shape))]
     if d.stream.chance(40):
-        xs.append(grow.array(d, (n, *shape)))
+        xs.append(common.array(d, (n, *shape)))
     outer = [like(d, shape)] if d.stream.chance(45) else []
     kind = d.stream.choose({"elementwise": 4, "reduce": 5, "softmax": 2, "matvec": 3, "prefix": 2})
     if (
@@ -411,7 +411,7 @@ def mapped(d: ProgramBuilder) -> tuple[Value, ...]:
     ):
         kind = "reduce"  # a softmax does not see what all its elements share
     if kind == "matvec":
-        outer = [grow.array(d, (grow.size(d, small=True), shape[0]))]
+        outer = [common.array(d, (common.size(d, small=True), shape[0]))]
 
     def row(*values):
         y = mix(d, [*values, *(w for w in outer if w.ndim <= len(shape))], 1)
@@ -475,13 +475,13 @@ def nested(d: ProgramBuilder) -> tuple[Value, ...]:
 
         return tuple(control_flow.scan(d, (h0,), (x,), [(-1.0, 1.0)], step, checked=False))
     if kind == "fori_in_map":
-        return tuple(control_flow.lax_map(d, (x,), lambda row: relax(grow.bounded(d, row), [w])))
+        return tuple(control_flow.lax_map(d, (x,), lambda row: relax(common.bounded(d, row), [w])))
     if kind == "prefix_in_scan":
         if not shape:
             raise Rejected("a scalar has no prefixes")
 
         def step(carry, inputs):
-            y = grow.bounded(d, accumulate(d, mix(d, [inputs[0], w], 0), sums=True))
+            y = common.bounded(d, accumulate(d, mix(d, [inputs[0], w], 0), sums=True))
             h = d.apply("tanh", d.apply("add", carry[0], shaped(y, carry[0])))
             return (h,), (outs(d, h, list(inputs)),)
 
@@ -510,7 +510,7 @@ def free(d: ProgramBuilder) -> tuple[Value, ...]:
     x, n, shape = _sequence(d, most=32)
     xs = [_seen(d, x)]
     for _ in range(d.stream.choose({0: 4, 1: 4, 2: 1})):
-        xs.append(grow.array(d, (n, *shape) if d.stream.chance(70) else (n,) + shape[-1:]))
+        xs.append(common.array(d, (n, *shape) if d.stream.chance(70) else (n,) + shape[-1:]))
     init = (start(d, shape, -1.0, 1.0), start(d, shape, -1.0, 1.0))
     crossed = d.stream.chance(60)
 

@@ -5,7 +5,7 @@ import math
 from jax_ir_synth.kernels.builder import control_flow
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions import grow
+from jax_ir_synth.kernels.productions import common
 
 SIZES = (4, 8, 5, 6, 2, 10, 12, 16)
 
@@ -62,7 +62,7 @@ def _normalised(d: ProgramBuilder, x: Value) -> Value:
         return d.apply("mul", weights, _other(d, x))
     if kind == "max":
         shifted = d.apply("sub", x, d.apply("max", x, axis=axis, keepdims=True))
-        return d.apply("exp", grow.tamed(d, shifted, 4.0))
+        return d.apply("exp", common.tamed(d, shifted, 4.0))
     eps = d.stream.choice((1e-5, 1e-6, 1e-3))
     if kind == "layer":
         x = d.apply("sub", x, d.apply("mean", x, axis=axis, keepdims=True))
@@ -89,7 +89,7 @@ def _other(d: ProgramBuilder, x: Value) -> Value:
 def _gated(d: ProgramBuilder, x: Value) -> Value:
     """A value times a gate of itself or of another argument."""
     other = _other(d, x) if d.stream.chance(40) else x
-    gate = d.apply("sigmoid", grow.with_literal(d, other) if d.stream.chance(40) else other)
+    gate = d.apply("sigmoid", common.with_literal(d, other) if d.stream.chance(40) else other)
     y = activation(d, x) if d.stream.chance(50) else x
     return d.apply("mul", gate, y)
 
@@ -97,16 +97,16 @@ def _gated(d: ProgramBuilder, x: Value) -> Value:
 def _chosen(d: ProgramBuilder, x: Value) -> Value:
     """One of two values, by a condition on each element or on the whole."""
     kind = d.stream.choose({"where": 5, "cond": 4, "mask": 2})
-    left, right = grow.one_unary(d, x), grow.with_literal(d, x)
+    left, right = common.one_unary(d, x), common.with_literal(d, x)
     if kind == "where":
-        return d.apply("where", grow.comparison(d, x), left, right)
+        return d.apply("where", common.comparison(d, x), left, right)
     if kind == "mask":
         mask = d.argument(x.shape[-1:], 0, 1, dtype="bool", role="mask")
         return d.apply("where", mask, left, d.stream.choice((0.0, right)))
     if d.stream.chance(40):
         flag = d.argument((), 0, 1, dtype="bool", role="flag")
         return control_flow.cond(
-            d, flag, (x,), lambda v: grow.one_unary(d, v), lambda v: grow.with_literal(d, v)
+            d, flag, (x,), lambda v: common.one_unary(d, v), lambda v: common.with_literal(d, v)
         )[0]
     t = d.argument((), -1.0, 1.0, role="scalar")
     flag = d.apply(d.stream.choice(("greater", "less")), t, 0.0)
@@ -114,8 +114,8 @@ def _chosen(d: ProgramBuilder, x: Value) -> Value:
         d,
         flag,
         (x, t),
-        lambda v, s: d.apply("mul", grow.one_unary(d, v), s),
-        lambda v, s: d.apply("add", grow.with_literal(d, v), s),
+        lambda v, s: d.apply("mul", common.one_unary(d, v), s),
+        lambda v, s: d.apply("add", common.with_literal(d, v), s),
     )[0]
 
 
@@ -137,7 +137,7 @@ def _scanned(d: ProgramBuilder, x: Value) -> Value:
             h = d.apply(
                 "add", d.apply("mul", decay, carry[0]), d.apply("mul", round(1 - decay, 2), xs[0])
             )
-            out = grow.one_unary(d, h) if d.stream.chance(50) else d.apply("mul", h, xs[0])
+            out = common.one_unary(d, h) if d.stream.chance(50) else d.apply("mul", h, xs[0])
             return ((h,), (out,))
 
         invariant = (-limit - 1e-6, limit + 1e-6)
@@ -150,7 +150,9 @@ def _scanned(d: ProgramBuilder, x: Value) -> Value:
             h = d.apply(name, d.apply("add", d.apply("mul", scale, carry[0]), xs[0]))
             return (
                 (h,),
-                (grow.with_literal(d, h),) if d.stream.chance(50) else (d.apply("mul", h, xs[0]),),
+                (common.with_literal(d, h),)
+                if d.stream.chance(50)
+                else (d.apply("mul", h, xs[0]),),
             )
 
         ends = control_flow.scan(d, (init,), (x,), [(-1.0, 1.0)], step, reverse=d.stream.chance(15))
@@ -190,9 +192,9 @@ def _mapped(d: ProgramBuilder, x: Value) -> Value:
             v = v if v is not None else w
             score = d.apply("matmul", row, v)
             return (
-                d.apply("mul", row, grow.bounded(d, score))
+                d.apply("mul", row, common.bounded(d, score))
                 if d.stream.chance(60)
-                else grow.one_unary(d, score)
+                else common.one_unary(d, score)
             )
 
         if shared:
@@ -200,9 +202,9 @@ def _mapped(d: ProgramBuilder, x: Value) -> Value:
         return control_flow.vmap(d, (x,), scored)[0]
 
     def one(row):
-        y = grow.one_unary(d, row)
+        y = common.one_unary(d, row)
         return (
-            d.apply("div", y, _guarded(d, d.apply("sum", grow.positive(d, y)), 1e-6))
+            d.apply("div", y, _guarded(d, d.apply("sum", common.positive(d, y)), 1e-6))
             if d.stream.chance(50)
             else d.apply("mul", y, d.apply("max", row))
         )
@@ -230,7 +232,7 @@ def _attended(d: ProgramBuilder, x: Value) -> Value:
         if d.stream.chance(60)
         else d.apply("mul", scores, d.stream.choice((0.5, 0.25, 0.1)))
     )
-    weights = d.apply("softmax", grow.tamed(d, scores, 30.0), axis=1)
+    weights = d.apply("softmax", common.tamed(d, scores, 30.0), axis=1)
     return d.apply(
         "matmul", weights, d.argument((n, width), -1.0, 1.0) if d.stream.chance(60) else keys
     )
@@ -244,13 +246,13 @@ def _accumulated(d: ProgramBuilder, x: Value) -> Value:
         ids = d.argument((n,), 0, groups - 1, dtype="int32", role="index")
         totals = d.apply("segment_sum", x, ids, n=groups)
         return (
-            d.apply("add", x, d.apply("take", grow.bounded(d, totals), ids, axis=0))
+            d.apply("add", x, d.apply("take", common.bounded(d, totals), ids, axis=0))
             if d.stream.chance(60)
             else totals
         )
     ids = d.argument((d.stream.choice(SIZES),), 0, n - 1, dtype="int32", role="index")
     picked = d.apply("take", x, ids, axis=0)
-    return grow.one_unary(d, picked)
+    return common.one_unary(d, picked)
 
 
 def _spectral(d: ProgramBuilder, x: Value) -> Value:
@@ -260,8 +262,8 @@ def _spectral(d: ProgramBuilder, x: Value) -> Value:
         d.stream.chance(55) and n % 2 == 0 and n != 4
     ):  # three gains would look like a vector in space
         gains = d.argument((n // 2 + 1,), 0.2, 1.5, role="scale")
-        return grow.tamed(d, d.apply("fft_filter", x, gains, length=n), 12.0)
-    return grow.tamed(d, d.apply(d.stream.choice(("fft_real", "fft_imag")), x), 12.0)
+        return common.tamed(d, d.apply("fft_filter", x, gains, length=n), 12.0)
+    return common.tamed(d, d.apply(d.stream.choice(("fft_real", "fft_imag")), x), 12.0)
 
 
 def _smoothed(d: ProgramBuilder, x: Value) -> Value:
@@ -281,13 +283,13 @@ def _cumulated(d: ProgramBuilder, x: Value) -> Value:
     name = d.stream.choice(("cumsum", "cummax", "cumlogsumexp", "cumsum"))
     if x.dtype != "float32":
         name = "cumsum"
-    return grow.tamed(d, d.apply(name, x, axis=d.stream.below(x.ndim)), 12.0)
+    return common.tamed(d, d.apply(name, x, axis=d.stream.below(x.ndim)), 12.0)
 
 
 def _stepped(d: ProgramBuilder, x: Value) -> Value:
     """One or two ordinary elementwise steps."""
-    y = grow.one_unary(d, x)
-    return grow.one_binary(d, y, x) if d.stream.chance(60) else grow.with_literal(d, y)
+    y = common.one_unary(d, x)
+    return common.one_binary(d, y, x) if d.stream.chance(60) else common.with_literal(d, y)
 
 
 STAGES = (

@@ -3,7 +3,7 @@
 import math
 
 from jax_ir_synth.kernels.builder.values import Rejected
-from jax_ir_synth.kernels.productions import grow, several
+from jax_ir_synth.kernels.productions import common, several
 from jax_ir_synth.kernels.productions import idioms as f
 
 # ---------------------------------------------------------------- optimizers
@@ -403,9 +403,9 @@ def grid(s):
     z = (
         f.gaussian(d, d.apply("sqrt", d.apply("add", r2, 0.1)))
         if d.stream.chance(50)
-        else grow.one_binary(d, x, grow.one_unary(d, y))
+        else common.one_binary(d, x, common.one_unary(d, y))
     )
-    return (z, r2) if d.stream.chance(50) else (z, grow.one_unary(d, x))
+    return (z, r2) if d.stream.chance(50) else (z, common.one_unary(d, x))
 
 
 # ---------------------------------------------------------------- probabilities
@@ -454,10 +454,10 @@ def stacked_pair(s):
     d = s.d
     both = s.array((2, *s.shape))
     a, b = (several.iterate if d.stream.chance(40) else several.unstack)(d, both)
-    y = grow.one_binary(d, a, grow.one_unary(d, b))
+    y = common.one_binary(d, a, common.one_unary(d, b))
     if d.stream.chance(45):
-        return d.apply("stack", y, grow.one_binary(d, a, b), axis=d.stream.choice((0, -1)))
-    return y, grow.one_binary(d, a, b)
+        return d.apply("stack", y, common.one_binary(d, a, b), axis=d.stream.choice((0, -1)))
+    return y, common.one_binary(d, a, b)
 
 
 STARTS = {

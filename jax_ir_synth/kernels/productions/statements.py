@@ -3,7 +3,7 @@
 import math
 
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions import grow, several
+from jax_ir_synth.kernels.productions import common, several
 from jax_ir_synth.kernels.productions import idioms as f
 from jax_ir_synth.kernels.productions.layers import (
     activated,
@@ -41,7 +41,7 @@ def _condition(s, x: Value) -> Value:
     kind = d.stream.choose({"value": 5, "position": 3, "both": 4, "argument": 2})
     if kind == "argument":
         return s.argument(x.shape if d.stream.chance(50) else (n,), 0, 1, "mask", "bool")
-    value = grow.comparison(d, x)
+    value = common.comparison(d, x)
     if kind == "value":
         return d.apply("logical_not", value) if d.stream.chance(15) else value
     place = d.apply(
@@ -66,7 +66,7 @@ def masked(s):
     if kind == 1:
         return d.apply("where", mask, x, d.stream.choice((0.0, 0.0, -1.0, 0.5, 0.1)))
     if kind == 2:
-        other = grow.one_unary(d, x) if d.stream.chance(50) else s.main(30)
+        other = common.one_unary(d, x) if d.stream.chance(50) else s.main(30)
         exact = mask.shape == x.shape and d.stream.chance(50)
         return d.apply("select" if exact else "where", mask, x, other)
     share = d.apply("mul", x, d.apply("convert", mask, dtype=d.dtype))
@@ -212,9 +212,9 @@ def helped(s):
         for _ in range(d.stream.choose({1: 2, 2: 5, 3: 3})):
             roll = d.stream.below(100)
             value = (
-                grow.one_unary(d, value)
+                common.one_unary(d, value)
                 if roll < 45
-                else grow.with_literal(d, value)
+                else common.with_literal(d, value)
                 if roll < 75
                 else f.activation(d, value)
                 if roll < 88
@@ -223,7 +223,7 @@ def helped(s):
         return value
 
     (a,), (b,) = several.helper(d, [(x,), (y,)], build, vectorize=False)
-    return (a, b) if d.stream.chance(55) else grow.one_binary(d, a, b)
+    return (a, b) if d.stream.chance(55) else common.one_binary(d, a, b)
 
 
 def vectorised(s):
@@ -233,7 +233,7 @@ def vectorised(s):
     ((z,),) = several.helper(
         d,
         [(x, y)],
-        lambda a, b: grow.one_binary(d, grow.one_unary(d, a), grow.with_literal(d, b)),
+        lambda a, b: common.one_binary(d, common.one_unary(d, a), common.with_literal(d, b)),
         "fn",
         vectorize=True,
     )
@@ -249,8 +249,8 @@ def helped_pair(s):
     def build(a, b):
         if d.stream.chance(40):
             return f.gate(d, a, b)
-        inner = grow.one_binary(d, a, grow.one_unary(d, b))
-        return grow.one_unary(d, inner)
+        inner = common.one_binary(d, a, common.one_unary(d, b))
+        return common.one_unary(d, inner)
 
     (a,), (b,) = several.helper(d, pair, build)
     return a, b
@@ -302,12 +302,12 @@ def statistic(s):
     f.spreads(x)
     mean = d.apply("mean", x, axis=axis, keepdims=axis is not None)
     if d.stream.chance(50):
-        return mean, grow.meet(d, "mul", x, d.apply("sigmoid", d.apply("sub", x, mean)))
+        return mean, common.meet(d, "mul", x, d.apply("sigmoid", d.apply("sub", x, mean)))
     std = d.apply("std", x, axis=axis, keepdims=axis is not None)
     return std, d.apply("add", x, d.apply("mul", d.stream.choice((0.1, 0.5, 2.0)), std))
 
 
-# A rule takes the bench and gives the value (or values) that it made.
+# A production takes the context and gives the value (or values) that it made.
 RULES = {
     normalised: 9,
     activated: 5,

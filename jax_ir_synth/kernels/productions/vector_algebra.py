@@ -3,7 +3,7 @@
 import math
 
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions import geometry, grow, several
+from jax_ir_synth.kernels.productions import common, geometry, several
 from jax_ir_synth.kernels.productions.idioms import describe, epsilon, named
 
 # ---------------------------------------------------------------- vectors from vectors
@@ -67,7 +67,7 @@ def scale(s):
             v,
             geometry.fresh_scalar(s, 0.5, 2.0, s.d.stream.choice(("mass", "radius", "scalar"))),
         )
-    return geometry.scale(s, v, grow.tamed(s.d, geometry.scalar(s), 30.0))
+    return geometry.scale(s, v, common.tamed(s.d, geometry.scalar(s), 30.0))
 
 
 def reflect(s):
@@ -123,12 +123,12 @@ def components_changed(s):
     for i, part in enumerate((x, y, z)):
         part.named(f"comp{i}")
     parts = [
-        grow.one_unary(d, x) if d.stream.chance(60) else grow.one_binary(d, x, y),
+        common.one_unary(d, x) if d.stream.chance(60) else common.one_binary(d, x, y),
         d.apply("mul", y, z),
         z,
     ]
     if d.stream.chance(50):
-        parts[2] = grow.with_literal(d, grow.one_binary(d, z, x))
+        parts[2] = common.with_literal(d, common.one_binary(d, z, x))
     if len({p.shape for p in parts}) != 1:
         raise Rejected("components of different shapes")
     return geometry.note(s, d.apply("stack", *d.stream.shuffled(parts), axis=-1))
@@ -136,7 +136,7 @@ def components_changed(s):
 
 def squashed(s):
     """A function of each component."""
-    return geometry.note(s, grow.one_unary(s.d, geometry.vector(s)))
+    return geometry.note(s, common.one_unary(s.d, geometry.vector(s)))
 
 
 def clamped(s):

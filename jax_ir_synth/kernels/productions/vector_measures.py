@@ -3,7 +3,7 @@
 import math
 
 from jax_ir_synth.kernels.builder.values import Rejected
-from jax_ir_synth.kernels.productions import geometry, grow, several
+from jax_ir_synth.kernels.productions import common, geometry, several
 from jax_ir_synth.kernels.productions.idioms import describe, epsilon, gaussian, named
 
 # ---------------------------------------------------------------- numbers from vectors
@@ -35,7 +35,7 @@ def falloff(s):
     r2 = geometry.length_squared(s, geometry.sub(s, *geometry.two_vectors(s)))
     kind = d.stream.below(3)
     if kind == 0:
-        return d.apply("exp", d.apply("mul", grow.literal(d) * -0.25, grow.tamed(d, r2, 12.0)))
+        return d.apply("exp", d.apply("mul", common.literal(d) * -0.25, common.tamed(d, r2, 12.0)))
     denominator = d.apply("add", d.stream.choice((1.0, 0.5, 0.25)), r2)
     return d.apply("reciprocal", denominator) if kind == 1 else d.apply("rsqrt", denominator)
 
@@ -101,14 +101,14 @@ def coordinates(s):
     for i, part in enumerate((x, y, z)):
         part.named(f"comp{i}")
     if d.stream.chance(40):
-        return grow.merge(d, [grow.one_binary(d, x, y), grow.one_unary(d, z)])
+        return common.merge(d, [common.one_binary(d, x, y), common.one_unary(d, z)])
     squares = d.apply("add", d.apply("square", x), d.apply("square", y))
     if d.stream.chance(50):
         squares = d.apply("add", squares, d.apply("square", z))
     r = named(
         d.claim("sqrt", 0.0, math.sqrt(squares.high), d.apply("add", squares, epsilon(d))), "norm"
     )
-    return grow.one_binary(d, d.claim("arctan2", -math.pi, math.pi, z, r), r)
+    return common.one_binary(d, d.claim("arctan2", -math.pi, math.pi, z, r), r)
 
 
 def sphere(s):
@@ -289,12 +289,12 @@ def barycentric(s):
 
 def function_of(s):
     """A function of a number."""
-    return grow.one_unary(s.d, geometry.scalar(s))
+    return common.one_unary(s.d, geometry.scalar(s))
 
 
 def with_number(s):
     """A number and a Python number."""
-    return grow.with_literal(s.d, geometry.scalar(s))
+    return common.with_literal(s.d, geometry.scalar(s))
 
 
 def bell(s):
@@ -307,4 +307,4 @@ def together(s):
     a, b = geometry.scalar(s), geometry.scalar(s)
     if a is b:
         raise Rejected("the same number twice")
-    return grow.one_binary(s.d, a, b)
+    return common.one_binary(s.d, a, b)

@@ -1,7 +1,7 @@
 """The steps of category `vector`: what geometry, mechanics and graphics do with vectors."""
 
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions import geometry, grow
+from jax_ir_synth.kernels.productions import common, geometry
 from jax_ir_synth.kernels.productions.idioms import describe, named
 from jax_ir_synth.kernels.productions.vector_algebra import (
     add,
@@ -139,7 +139,7 @@ def pair_energy(s):
         k = d.apply(
             "exp",
             d.apply(
-                "neg", d.apply("div", grow.tamed(d, r2, 12.0), d.stream.choice((2.0, 0.5, 1.5)))
+                "neg", d.apply("div", common.tamed(d, r2, 12.0), d.stream.choice((2.0, 0.5, 1.5)))
             ),
         )
     elif kind == 1:
@@ -159,14 +159,14 @@ def pair_forces(s):
     weight = (
         d.apply("reciprocal", d.apply("add", r2, 0.2))
         if d.stream.chance(50)
-        else d.apply("exp", d.apply("neg", grow.tamed(d, r2, 12.0)))
+        else d.apply("exp", d.apply("neg", common.tamed(d, r2, 12.0)))
     )
     force = named(d.apply("sum", d.apply("mul", delta, weight), axis=1), "force")
     describe(d, "Accelerations by forces between all pairs.")
     return geometry.note(s, d.apply("div", force, _of_mass(s)[1]))
 
 
-# A rule takes the scene and gives the value (or values) that it made.
+# A production takes the context and gives the value (or values) that it made.
 RULES = {
     cross: 5,
     add: 6,

@@ -1,4 +1,4 @@
-"""The trial refuses what verification once stopped at: each program here was drawn by a sweep.
+"""Validation rejects what verification once stopped at: a sweep drew each program here.
 
 Beside them, rows that were right and stopped all the same, and are proven now.
 """
