@@ -14,6 +14,7 @@ from jax_ir_synth.kernels.ops.rules import (
 
 
 def _scan_bounds(operands, params):
+    # Prefixes have 1 to n elements.
     x, n = operands[0], operands[0].shape[params["axis"]]
     return min(x.low, n * x.low), max(x.high, n * x.high)
 
@@ -208,6 +209,7 @@ TABLE = (
             example(array(6), axis=0),
         ),
     ),
+    # A z-score of n elements is at most (n - 1) / sqrt(n) in size (Samuelson).
     _softmax_like(
         "standardize",
         lambda o, p: (-math.sqrt(o[0].shape[p["axis"]]), math.sqrt(o[0].shape[p["axis"]])),

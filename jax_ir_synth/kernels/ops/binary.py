@@ -53,6 +53,7 @@ def _integer_pow_bounds(operands, params):
 
 
 def _mod_bounds(operands, params):
+    # A floored remainder has the divisor's sign and is smaller; a truncated one has the dividend's.
     return 0.0, operands[1].high
 
 
@@ -61,6 +62,7 @@ def _rem_bounds(operands, params):
 
 
 def _bit_bounds(operands, params):
+    # No bit is set above the highest one of either operand.
     top = max(operands[0].high, operands[1].high, 1)
     return 0.0, float(2 ** int(np.ceil(np.log2(top + 1))) - 1)
 

@@ -18,6 +18,7 @@ def _known_range(operands, params):
 
 
 def _known_samples(operands, params):
+    # About the middle of a positive range, such as eigenvalues have, and about zero otherwise.
     low, high = params["range"]
     return around((low + high) / 2 if low >= 0 else 0.0, params["spread"])
 

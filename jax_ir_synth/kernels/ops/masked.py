@@ -28,6 +28,7 @@ def _last_reduced(operands, params):
 
 
 def _softmax_sample(operands, params):
+    # As if half of the elements were kept: the weights' mean is 2 / n.
     x = operands[0]
     e = np.exp(x.samples - x.samples.mean())
     return np.clip(e / e.mean() * 2 / x.shape[-1], 0, 1)

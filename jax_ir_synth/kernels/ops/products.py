@@ -34,6 +34,7 @@ def _product_range(x: Value, y: Value) -> tuple[float, float]:
 
 def contraction(operands: tuple[Value, ...], count: int) -> tuple[tuple[float, float], np.ndarray]:
     """Range and samples of a sum of `count` products."""
+    # A bilinear function of two intervals has its extrema at the corners; n such products add up.
     x, y = operands
     low, high = _product_range(x, y)
     product = x.samples * y.samples

@@ -55,7 +55,11 @@ def spread(value: Value) -> tuple[float, float]:
 
 
 def summed(mean: float, std: float, n: int) -> np.ndarray:
-    """Samples of a sum of n elements."""
+    """Samples of a sum of n elements.
+
+    As if the elements were independent: means add, and so do variances, so that the standard
+    deviation grows as sqrt(n).
+    """
     return n * mean + math.sqrt(n) * std * _Z
 
 
@@ -98,16 +102,24 @@ def _same(operands, params):
     return operands[0].low, operands[0].high
 
 
+# A product of n factors in [a, b], a > 0, lies between aⁿ and bⁿ. Its logarithm is a sum, so that
+# its samples are log-normal.
 def _power_bounds(operands, params):
     x, n = operands[0], reduced_count(operands[0], params)
     return min(x.low**n, x.low), max(x.high**n, x.high)
 
 
 def _tail(n):
-    """Expected maximum of n standard normal values, roughly."""
+    """Expected maximum of n standard normal values, roughly.
+
+    Its leading term is sqrt(2 log n); for the 4 to 500 elements that are reduced here, three
+    quarters of it are nearer.
+    """
     return math.sqrt(2 * math.log(n)) * 0.75
 
 
+# Values in [a, b] have a variance of at most (b - a)² / 4 (Popoviciu), that of half of them at
+# each end; the rest is for rounding.
 def _std_bounds(operands, params):
     return 0.0, (operands[0].high - operands[0].low) / 2 + 1e-3
 
@@ -116,6 +128,8 @@ def _var_bounds(operands, params):
     return 0.0, ((operands[0].high - operands[0].low) / 2 + 1e-3) ** 2
 
 
+# The norm of n elements of sizes in [a, b] lies between a sqrt(n) and b sqrt(n), their sum of
+# sizes between a n and b n; a is zero where the range holds zero.
 def _norm_bounds(operands, params):
     x, n = operands[0], reduced_count(operands[0], params)
     low = 0.0 if x.low < 0 < x.high else min(abs(x.low), abs(x.high))
@@ -128,6 +142,7 @@ def _l1_bounds(operands, params):
     return low * n, x.bound * n
 
 
+# log(sum(exp(x))) of n elements lies between min(x) + log(n) and max(x) + log(n).
 def _lse_bounds(operands, params):
     n = math.log(reduced_count(operands[0], params))
     return operands[0].low + n, operands[0].high + n

@@ -17,11 +17,14 @@ def _length(operands) -> int:
 
 
 def _summed_bounds(operands, params):
+    # A coefficient is a sum of n elements times numbers of size one.
     n = _length(operands)
     return -n * operands[0].bound, n * operands[0].bound
 
 
 def _spectrum_sample(operands, params):
+    # Each part of a coefficient is a sum of n elements times cosines (or sines), whose mean square
+    # is a half: for independent elements its variance is n / 2 of theirs.
     mean, std = spread(operands[0])
     return around(0.0, float(np.sqrt(_length(operands) / 2)) * max(std, 0.3 * abs(mean)))
 
