@@ -227,4 +227,4 @@ def _parquet(path: Path) -> Iterator[dict[str, Any]]:
                     yield {name: value for name, value in record.items() if value is not None}
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
         why = " ".join(str(error).split())
-        raise PredictionsError([f"{path} is no whole Parquet file: {why}"]) from None
+        raise PredictionsError([f"{path} is not a complete Parquet file: {why}"]) from None

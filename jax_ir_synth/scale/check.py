@@ -137,7 +137,7 @@ def _read(folder: Path, file: str, entry: dict[str, Any]) -> dict[str, list[Any]
                 return f"has the columns {', '.join(opened.schema_arrow.names)}"
             columns: dict[str, list[Any]] = opened.read(_COLUMNS).to_pydict()
     except (pyarrow.ArrowException, OSError) as error:
-        return f"is no whole Parquet file: {' '.join(str(error).split())}"
+        return f"is not a complete Parquet file: {' '.join(str(error).split())}"
     if len(columns["id"]) != entry.get("rows"):
         return f"has {len(columns['id'])} rows, its manifest says {entry.get('rows')}"
     return columns

@@ -10,7 +10,7 @@ class ReadResult(NamedTuple):
       where: The place of the row, for a message, such as `line 17 of rows.jsonl`.
       row: All columns of the row. None if no complete row was read.
       split: The split that the row is stored in. None if it is stored in none.
-      fault: What is wrong there, such as `is no whole row: …`. Empty if a row was read.
+      fault: What is wrong there, such as `is not a complete row: …`. Empty if a row was read.
     """
 
     where: str

@@ -220,13 +220,13 @@ def _parse_line(line: bytes) -> tuple[dict[str, Any] | None, str]:
     try:
         row = json.loads(text)
     except json.JSONDecodeError as error:
-        return None, f"is no whole row: {error.msg} (character {error.colno} of {len(text)})"
+        return None, f"is not a complete row: {error.msg} (character {error.colno} of {len(text)})"
     except RecursionError:
-        return None, "is no row: its values are nested too deeply"
+        return None, "is not a row: its values are nested too deeply"
     except ValueError as error:
-        return None, f"is no whole row: {_join_lines(error)}"
+        return None, f"is not a complete row: {_join_lines(error)}"
     if not isinstance(row, dict):
-        return None, f"is no row: {text[:40]!r}"
+        return None, f"is not a row: {text[:40]!r}"
     fault = find_fault(row, line)
     return (None if fault else row), fault
 
@@ -257,7 +257,7 @@ def _open_parquet(path: Path) -> DatasetReader:
         file = ParquetFile(path)
     except (pyarrow.ArrowException, OSError) as error:
         raise DatasetError(
-            f"`DATASET` (={path}) is no whole Parquet file: {_join_lines(error)}"
+            f"`DATASET` (={path}) is not a complete Parquet file: {_join_lines(error)}"
         ) from error
 
     count, names = file.metadata.num_rows, tuple(file.schema_arrow.names)

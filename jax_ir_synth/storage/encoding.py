@@ -69,7 +69,7 @@ def find_fault(row: dict[str, Any], line: bytes) -> str:
             half = ord(error.object[error.start])
             column = name.encode("ascii", "backslashreplace").decode()
             return (
-                f"has text that is no Unicode: its `{column}` holds U+{half:04X}, half of a "
+                f"has text that is not Unicode: its `{column}` holds U+{half:04X}, half of a "
                 "surrogate pair"
             )
     return ""

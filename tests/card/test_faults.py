@@ -134,7 +134,7 @@ def test_a_row_that_breaks_a_promise(good, refused):
 def test_a_broken_line(good, tmp_path, lines):
     path = lines(tmp_path / "rows.jsonl", good)
     path.write_text(path.read_text()[:-20])
-    with pytest.raises(DatasetError, match="line 30 of .* is no whole row"):
+    with pytest.raises(DatasetError, match="line 30 of .* is not a complete row"):
         gather(path, 7)
 
 

@@ -198,7 +198,9 @@ def test_datasets_that_are_wrong(files, capsys):
         "line 3 of twice.jsonl has the id (=0) of line 1 of twice.jsonl"
     ]
     write(files / "torn.jsonl", [row(0), '{"id": 1'])
-    assert _refused(capsys, dataset="torn.jsonl")[0].startswith("line 2 of torn.jsonl is no whole")
+    assert _refused(capsys, dataset="torn.jsonl")[0].startswith(
+        "line 2 of torn.jsonl is not a complete"
+    )
     bad = row(0)
     del bad["argnums"]
     write(files / "short.jsonl", [bad])

@@ -119,7 +119,7 @@ def test_nesting_that_python_cant_follow(tmp_path):
         ("p.jsonl", b"\n", "{} holds no predictions: a line must be "),
         ("p.json", b"[", "{} is no JSON: "),
         ("p.json", b"{}", "{} must hold a list of "),
-        ("p.parquet", b"PAR1", "{} is no whole Parquet file: "),
+        ("p.parquet", b"PAR1", "{} is not a complete Parquet file: "),
     ],
 )
 def test_what_is_no_file_of_predictions(tmp_path, name, content, said):

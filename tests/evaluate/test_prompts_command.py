@@ -84,7 +84,7 @@ def test_predictions_of_the_answers_pass(here):
         (["d.jsonl", "--output", "p.txt"], "`--output` (=p.txt) must be a .jsonl file"),
         (["d.jsonl", "--output", "d.jsonl"], "must be another file than `DATASET`"),
         (["short.jsonl"], "line 2 of short.jsonl has no column argnums"),
-        (["torn.jsonl"], "line 2 of torn.jsonl is no whole row"),
+        (["torn.jsonl"], "line 2 of torn.jsonl is not a complete row"),
         (["bad.jsonl"], "row 1 is malformed: "),
         (["same.jsonl", "--task", "cuda"], "`DATASET` (=same.jsonl) has no row to ask"),
     ],

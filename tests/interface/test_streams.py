@@ -217,7 +217,7 @@ def test_rows_with_half_a_character(run, rows, tmp_path, module):
     assert done.returncode in (1, 2)
     said = done.stderr.decode() + done.stdout.decode()
     told = (
-        r"line 1 of \S+broken.jsonl(: unknown:| is not proven:|) has text that is no Unicode: its "
+        r"line 1 of \S+broken.jsonl(: unknown:| is not proven:|) has text that is not Unicode: its "
         "`kernel_name` holds U\\+D800, half of a surrogate pair"
     )
     assert re.search(told, said), said
@@ -232,7 +232,7 @@ def test_a_whole_character_of_two_escapes_is_right(tmp_path):
         {"python": "\U0001f600"}, None, {"a": [{"b": "\\ud800"}]}
     ]  # fmt: skip
     assert entries[1].fault == (
-        r"has text that is no Unicode: its `\udc80` holds U+DC80, half of a surrogate pair"
+        r"has text that is not Unicode: its `\udc80` holds U+DC80, half of a surrogate pair"
     )
 
 

@@ -90,7 +90,7 @@ def test_a_file_that_is_no_parquet_though_its_manifest_agrees(folder):
     entry = {"rows": 1, "bytes": 4, "sha256": atomic_write.hash_file(folder / FILE)}
     _edit(folder / MANIFEST, lambda manifest: manifest["files"].update({FILE: entry}))
     (fault,) = _faults(folder)
-    assert fault.startswith(f"{FILE} is no whole Parquet file: ")
+    assert fault.startswith(f"{FILE} is not a complete Parquet file: ")
 
 
 def test_a_damaged_manifest(folder):

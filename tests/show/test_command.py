@@ -78,7 +78,7 @@ def test_a_path_named_as_a_config(here, capsys):
         (("none.jsonl",), f"{WHAT}, a Hub dataset (user/name), or one of: {', '.join(CONFIGS)}"),
         (("loops",), "`DATASET` (=loops) doesn't exist, nor is it a config's name"),
         (("folder",), "(=folder) is a folder, but none of save_to_disk"),
-        (("cut_off.jsonl",), "line 1 of cut_off.jsonl is no whole row"),
+        (("cut_off.jsonl",), "line 1 of cut_off.jsonl is not a complete row"),
         (("others.jsonl",), "(=others.jsonl) has a malformed row: it has no column id, "),
         (("cut.jsonl",), "(=cut.jsonl) has a malformed row: text (='# JAX"),
         (("loop", "--id", "5"), "`--id` (=5) must be one of the ids 4, 14, 24, ... 14994"),
@@ -100,7 +100,7 @@ def test_a_path_named_as_a_config(here, capsys):
         (("a.jsonl", "--html", "none/a.html"), "`--html` (=none/a.html) must be a file in"),
         (("empty.jsonl", "--html", "a.html"), "`DATASET` (=empty.jsonl) holds no row"),
         (("cut.jsonl", "--html", "a.html"), "(=cut.jsonl) has a malformed row: text (='# JAX"),
-        (("cut_off.jsonl", "--html", "a.html"), "line 1 of cut_off.jsonl is no whole row"),
+        (("cut_off.jsonl", "--html", "a.html"), "line 1 of cut_off.jsonl is not a complete row"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_one_line_and_exit_code_2(here, capsys, arguments, said):

@@ -191,13 +191,13 @@ def test_a_malformed_row_counts_as_a_fault_alone(good):
         ("rows.csv", "id\n1\n", "must be a .jsonl or .parquet file, or a folder of save_to_disk"),
         ("empty.jsonl", "", "has no complete row"),
         ("words.jsonl", "hello\n", "line 1 of "),
-        ("number.jsonl", "3\n", "is no row: '3\\n'"),
+        ("number.jsonl", "3\n", "is not a row: '3\\n'"),
         (
             "others.jsonl",
             '{"text": "x"}\n',
             "has no complete row: it has no column id, kernel_name",
         ),
-        ("rows.parquet", "PAR1", "is no whole Parquet file"),
+        ("rows.parquet", "PAR1", "is not a complete Parquet file"),
         ("folder/file", "", "is a folder, but none of save_to_disk"),
     ],
 )
@@ -221,7 +221,7 @@ def test_a_cut_off_file(good, save, capsys):
     path.write_bytes(path.read_bytes()[:-50])
     code = main(["stats", str(path)])
     assert code == 2
-    assert f"line 4 of {path} is no whole row" in capsys.readouterr().err.splitlines()[-1]
+    assert f"line 4 of {path} is not a complete row" in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_figures_that_cant_be_written(good, save, capsys, tmp_path):

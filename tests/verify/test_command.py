@@ -103,14 +103,14 @@ def test_bad_lines_are_named_and_the_others_proven(tmp_path, capsys):
     assert _verify([str(path), "--json", str(tmp_path / "out.json")]) == 1
     told = [line for line in capsys.readouterr().err.splitlines() if not line.endswith(" rows")]
     expected = [
-        "line 2 of {}: unknown: is no whole row: ",
-        "line 3 of {}: unknown: is no row: '[1]",
-        "line 4 of {}: unknown: is no whole row: Expecting value",
-        "line 5 of {}: unknown: is no row: its values are nested too deeply",
+        "line 2 of {}: unknown: is not a complete row: ",
+        "line 3 of {}: unknown: is not a row: '[1]",
+        "line 4 of {}: unknown: is not a complete row: Expecting value",
+        "line 5 of {}: unknown: is not a row: its values are nested too deeply",
         "line 6 of {}: id 0, unary: its id (=0) is that of line 1 of {} too",
         "line 7 of {}: id 1, unary: it differs",
         "line 8 of {}: unknown: is not UTF-8: byte 9 is 0xff",
-        "line 10 of {}: unknown: is no whole row: ",
+        "line 10 of {}: unknown: is not a complete row: ",
     ]
     for line, start in zip(told, expected, strict=True):
         assert line.startswith(start.replace("{}", str(path)))

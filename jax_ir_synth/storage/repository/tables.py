@@ -104,7 +104,7 @@ def read_existing(folder: Path, written: Sequence[Subset], beside: Path) -> list
 
     Raises:
       ValueError: The files of a split hold other rows. The message is the pattern of the files.
-      DatasetError: A file is no complete Parquet file.
+      DatasetError: A file is not a complete Parquet file.
     """
     subsets = []
     for subset in written:
