@@ -20,8 +20,16 @@ INPUTS, INPUTS_OF_FEW, FEW = 2, 3, 64
 MORE_FOR_BRANCHES = 2
 # What rounding may change of an output, as a part of what is allowed to be wrong.
 _STEADY = 0.5
+# A gradient that is so much smaller than elsewhere is the small difference of larger parts. In a
+# program of 16-bit floats, the constants of JAX's derivatives are rounded to 8 or 11 bits (the 2/√π of
+# erf), and decide it.
+_SMALL_DIFFERENCE = 1 / 8
 # How many inputs are tried to find these.
 TRIED = 12
+
+
+# Inputs, outputs, a direction, and the derivative along it.
+_Found = tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray | None], Derivative]
 
 
 class NoPoints(JaxIrSynthError, ValueError):
@@ -94,7 +102,7 @@ def points(
 
     Raises NoPoints where there are not so many.
     """
-    found: list[tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray | None], Derivative]] = []
+    found: list[_Found] = []
     taken: set[tuple[int, int]] = set()
     few = sum(math.prod(aval["shape"]) for aval in avals) <= FEW
     wanted = INPUTS_OF_FEW if few else INPUTS
@@ -116,7 +124,7 @@ def points(
         # Rounding decides: which of two values that are both 1.0 in float32 is the greater.
         if unsteadiness(meaning, inputs, outputs, slopes, seed) > _STEADY:
             continue
-        found.append((inputs, outputs, move, derivative))
+        found = _without_small_differences(meaning, [*found, (inputs, outputs, move, derivative)])
         taken |= branches
         if len(found) == wanted + (MORE_FOR_BRANCHES if taken else 0):
             break
@@ -135,6 +143,14 @@ def points(
     return [Point(*each, largest) for each in found]
 
 
+def _without_small_differences(meaning: ReferenceProgram, found: list[_Found]) -> list[_Found]:
+    """Those at which constants of 16 bits don't decide the gradient."""
+    if not meaning.is_half:
+        return found
+    largest = max(derivative.scale for *_, derivative in found)
+    return [each for each in found if each[-1].scale >= _SMALL_DIFFERENCE * largest]
+
+
 def unsteadiness(
     meaning: ReferenceProgram,
     inputs: Sequence[np.ndarray],
@@ -150,8 +166,8 @@ def unsteadiness(
     for sign in (1, -1):
         try:
             noisy = meaning.with_noise(inputs, Noise(seed, sign))
-        except np.linalg.LinAlgError:
-            # A matrix is singular, or has no root, by rounding alone.
+        except (np.linalg.LinAlgError, Singular):
+            # A matrix is singular or has no root, or a root is zero, by rounding alone.
             return math.inf
         for x, output, slope in zip(noisy, outputs, slopes, strict=True):
             moved = max(moved, outputs_differ(x, output, slope, FORWARD))

@@ -20,6 +20,11 @@ STEP = 1e-6
 _STRAIGHT = 1e-6
 
 
+# How much the rounding of a dtype may change a root, as a part of it: its derivative, one over twice
+# the root, changes as much. In 16 bits a root is nothing but rounding where it is off by half.
+_STEADY_ROOTS = {"float32": 0.05, "bfloat16": 0.5, "float16": 0.5}
+
+
 class Derivative(NamedTuple):
     """How the sum of the outputs changes along one direction.
 
@@ -80,6 +85,11 @@ class ReferenceProgram:
         return ReferenceProgram(python, name, wide(avals))
 
     @property
+    def is_half(self) -> bool:
+        """Whether all its floats have 16 bits."""
+        return self._half is not None
+
+    @property
     def branches(self) -> frozenset[tuple[int, int]]:
         """The branches that the last run of `outputs` took, see `trace_recorder.TraceRecorder`."""
         return frozenset(self._recorder.branches)
@@ -137,8 +147,18 @@ class ReferenceProgram:
         return Derivative(value, slopes, bend, step) if np.isfinite([value, bend]).all() else None
 
     def with_noise(self, inputs: Sequence[np.ndarray], noise: Noise) -> list[np.ndarray]:
-        """The outputs where each operation's result is off by a random error: see `arithmetic`."""
-        return self._run(inputs, noise)
+        """The outputs where each operation's result is off by a random error: see `arithmetic`.
+
+        Args:
+          inputs: where.
+          noise: the errors.
+
+        Raises:
+          Singular: a root is taken that the errors decide. It is compared with that of the last
+            call of `outputs`, where that was with inputs of these shapes.
+        """
+        with self._recorder.comparing_roots(_STEADY_ROOTS[noise.dtype]):
+            return self._run(inputs, noise)
 
     def _run(self, inputs: Sequence[np.ndarray], noise: Noise | None = None) -> list[np.ndarray]:
         # A program may well meet a division by zero in a branch that it doesn't take.

@@ -65,7 +65,7 @@ def _keeps(meaning: ReferenceProgram, point: Point, avals: list[dict], half: str
     for sign in (1, -1):
         try:
             noisy = meaning.with_noise(inputs, Noise(0, sign, half))
-        except np.linalg.LinAlgError:
+        except (np.linalg.LinAlgError, Singular):
             return False
         for x, y, size in zip(noisy, exact, sizes, strict=True):
             if y.dtype.kind != "f":

@@ -44,6 +44,7 @@ class Noise:
     """
 
     def __init__(self, seed: int, sign: int, dtype: str = "float32") -> None:
+        self.dtype = dtype
         self._dtype = _DTYPES[dtype]
         self._factors = _factors(seed, sign, dtype)
         self._next = 0
