@@ -71,11 +71,11 @@ def command(
         opened = open_dataset(name, config, TASKS[task], num_proc, seed=seed, count=count)
         rows = _rows(opened, task, split, baseline)
         with (
-            outputs.written(output, overwrite) as partial,
+            outputs.write_output(output, overwrite) as partial,
             open(partial, "w", encoding="utf-8") as file,
         ):
             number = _write(rows, baseline, split, opened.title, file.write)
-    with outputs.talking(output):
+    with outputs.divert_stdout(output):
         print(f"{output}: {number} predictions of the baseline {baseline}")
     return 0
 

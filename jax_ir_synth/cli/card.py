@@ -58,7 +58,7 @@ def command(
     remade: int,
     num_proc: int,
 ) -> int:
-    """Writes the card; what was in the folder stays as it was after anything but success."""
+    """Writes the card. Unless it succeeds, the folder's content doesn't change."""
     place = options.one_output(output, folder)
     Request(seed=seed)
     files = files_of(place, parquet)

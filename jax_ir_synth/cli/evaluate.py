@@ -147,15 +147,15 @@ def command(
         with open_predictions(predictions) as given:
             beside = _beside(predictions, judgements, json, plot)
             found = run.evaluate(opened, given, asked, None, progress, beside, finish)
-    with outputs.talking(*written.values()):
+    with outputs.divert_stdout(*written.values()):
         tables.show(found)
     return 0
 
 
 def _beside(predictions: Path, *written: Path | None) -> Path:
-    """What the journal is beside: what is written, if something is that has a place."""
+    """The file that the journal is beside: the first output with a place, or else the input."""
     for path in written:
-        if path is not None and outputs.beside(path, "") is not None:
+        if path is not None and outputs.path_beside(path, "") is not None:
             return path
     return predictions
 
@@ -169,7 +169,7 @@ def _write(
 
     with contextlib.ExitStack() as stack:
         partials = {
-            name: stack.enter_context(outputs.written(path, overwrite))
+            name: stack.enter_context(outputs.write_output(path, overwrite))
             for name, path in written.items()
             if path is not None
         }

@@ -44,7 +44,7 @@ class CommandError(JaxIrSynthError, RuntimeError):
 
 @contextlib.contextmanager
 def unfinished(state: str, resume: str = "") -> Iterator[None]:
-    """Adds to what ends the command within it what became of the result.
+    """Adds the state of the result to the error or signal that ends the command.
 
     An error that isn't the user's mistake becomes a CommandError, `<state>: <error>`. A signal is
     raised again with the state as its message.
@@ -85,8 +85,8 @@ def unreadable(what: str = "") -> Iterator[None]:
 def run(application: click.Group, words: Sequence[str]) -> int:
     """Runs a command line to its end, and returns the exit code.
 
-    What a user should know about an error or a signal is one line on stderr (one for each wrong
-    record of a file). Defects of this package come through as they are raised.
+    An error or a signal is one line on stderr, or one line for each wrong record of a file. A
+    defect of this package is raised.
     """
     program = _Program(application)
     try:
@@ -95,17 +95,17 @@ def run(application: click.Group, words: Sequence[str]) -> int:
     except streams.StreamLost as lost:
         if lost.reader_left:
             return READER_LEFT
-        # Where stderr is what was lost, this goes nowhere.
+        # If stderr is lost, this goes nowhere.
         with contextlib.suppress(OSError):
             print(f"{program}: {lost}", file=sys.stderr)
         return STREAM_LOST
     except (KeyboardInterrupt, Terminated) as stop:
-        # Another one, while the first was being reported.
+        # A second signal, while the first was reported.
         return INTERRUPTED if isinstance(stop, KeyboardInterrupt) else TERMINATED
 
 
 class _Program:
-    """The application, and the name by which messages call what it is running."""
+    """The application, and the name of the running command for messages."""
 
     def __init__(self, application: click.Group):
         self.application = application
@@ -130,20 +130,20 @@ def _run(program: _Program, words: Sequence[str]) -> int:
         print(error.format_message(), file=sys.stderr)
         return USAGE
     except click.UsageError as error:
-        return _tell(program, f"error: {describe(error)}", USAGE)
+        return _report(program, f"error: {describe(error)}", USAGE)
     except UsageError as error:
         for line in str(error).splitlines():
-            _tell(program, f"error: {line}", USAGE)
+            _report(program, f"error: {line}", USAGE)
         return USAGE
     except (JaxIrSynthError, OSError) as error:
-        return _tell(program, str(error), FAILURE)
+        return _report(program, str(error), FAILURE)
     except KeyboardInterrupt as stop:
-        return _tell(program, ", ".join(filter(None, ("interrupted", str(stop)))), INTERRUPTED)
+        return _report(program, ", ".join(filter(None, ("interrupted", str(stop)))), INTERRUPTED)
     except Terminated as stop:
-        return _tell(program, ", ".join(filter(None, ("terminated", str(stop)))), TERMINATED)
+        return _report(program, ", ".join(filter(None, ("terminated", str(stop)))), TERMINATED)
 
 
-def _tell(program: _Program, message: str, code: int) -> int:
+def _report(program: _Program, message: str, code: int) -> int:
     print(f"{program}: {message}", file=sys.stderr)
     return code
 
@@ -154,7 +154,7 @@ def _signals_raise() -> Iterator[None]:
 
     Not SIGHUP where it is ignored, as by `nohup`.
     """
-    # Signals can only be handled in the main thread; a caller elsewhere keeps what it has.
+    # Only the main thread can handle signals.
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -55,7 +55,7 @@ def command(
         left_out.record(path, overwrite)
     from jax_ir_synth.cli import report
 
-    with outputs.talking(path):
+    with outputs.divert_stdout(path):
         report.show(summary, request, path, time.perf_counter() - started, left_out)
     return 0
 

@@ -10,12 +10,12 @@ from jax_ir_synth.storage import outputs
 
 
 def path_beside(output: Path) -> Path | None:
-    """The file that says what was left out of the rows at `output`; None beside a stream."""
-    return outputs.beside(output, ".defects.jsonl")
+    """The path of the record of rows left out of `output`; None for a stream."""
+    return outputs.path_beside(output, ".defects.jsonl")
 
 
 class LeftOut:
-    """What was left out of a run so far; to be called with each defect, as a `defects.Tell`.
+    """The defects of a run so far. It is a `defects.Tell`: call it with each defect.
 
     Attributes:
       rows, candidates: for each category how many rows were left out, candidates dropped.

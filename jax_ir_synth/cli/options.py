@@ -24,7 +24,7 @@ from jax_ir_synth.request.targets import DEFAULTS as MACHINES
 from jax_ir_synth.request.targets import TARGETS
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.storage import outputs
-from jax_ir_synth.storage.paths import local_path, no_url
+from jax_ir_synth.storage.paths import parse_path, refuse_url
 
 # The most that a flag for a helper's limits may ask for.
 MAX_SECONDS = 24 * 60 * 60
@@ -44,7 +44,7 @@ class Type(click.ParamType[Any]):
     completion = ""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The value of a word; a default stays as it is."""
+        """The value of a word; a default is the value already."""
         if not isinstance(value, str):
             return value
         name = name_of(param) if param is not None else "value"
@@ -72,8 +72,8 @@ class OutputPath(Type):
     name, completion = "path", "file"
 
     def read(self, text: str, name: str) -> Path:
-        """The path, see `outputs.path`."""
-        return outputs.path(text)
+        """The path, see `outputs.parse_output`."""
+        return outputs.parse_output(text)
 
 
 class InputPath(Type):
@@ -83,7 +83,7 @@ class InputPath(Type):
 
     def read(self, text: str, name: str) -> Path:
         """The path, no URL."""
-        return local_path(text)
+        return parse_path(text)
 
 
 class DatasetName(Type):
@@ -93,7 +93,7 @@ class DatasetName(Type):
 
     def read(self, text: str, name: str) -> str:
         """The name, no URL."""
-        return no_url(text)
+        return refuse_url(text)
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
@@ -104,7 +104,7 @@ class DatasetName(Type):
 
 
 class Integer(Type):
-    """A whole number; from `low` on, if there is one."""
+    """An integer; from `low` on, if there is a lower bound."""
 
     name = "integer"
 
@@ -189,7 +189,7 @@ def flag(*declarations: str, **settings: Any) -> Decorator:
 
 
 overwrite = flag(OVERWRITE, help="replace an output that is there already")
-verbose = flag("-v", "--verbose", help="tell everything")
+verbose = flag("-v", "--verbose", help="print each failure in full")
 strict = flag(
     "--strict",
     help="stop at the first row that can't be made or proven, instead of leaving it out",

@@ -104,7 +104,7 @@ def command(
         asked = _Asked(task, split, form, answers, drawn)
         written = skipped = 0
         with (
-            outputs.written(path, overwrite) as partial,
+            outputs.write_output(path, overwrite) as partial,
             open(partial, "w", encoding="utf-8") as file,
         ):
             for line in _lines(source, asked):
@@ -121,7 +121,7 @@ def command(
 
 
 def _rows(source: "Path | Source") -> Iterator[Mapping[str, Any]]:
-    """The rows of a dataset. Raises UsageError for one that lacks what is asked of."""
+    """The rows of a dataset. Raises DatasetError for a row that lacks a needed column."""
     from jax_ir_synth.evaluate.dataset import NEEDED
     from jax_ir_synth.storage.dataset_reader import DatasetError, open_saved
 
@@ -134,7 +134,7 @@ def _rows(source: "Path | Source") -> Iterator[Mapping[str, Any]]:
 
 
 def _lines(source: "Path | Source", asked: _Asked) -> Iterator[dict[str, Any] | None]:
-    """For each row of the split what is written of it; None where there is nothing to ask."""
+    """The line for each row of the split; None where the task asks nothing."""
     for row in _rows(source):
         try:
             of = split_of(row["skeleton_hash"])

@@ -149,32 +149,32 @@ def _publish(job: _Job) -> int:
             configs = rows_file.take(rows, job.source, job.configs, job.num_proc, reproof.CHECK)
         else:
             configs = rows_file.make(rows, job.request, job.configs, job.num_proc, left_out)
-        told = _write(job, configs, rows, folder)
+        counts = _write(job, configs, rows, folder)
         if left_out:
-            told += f" ({left_out}, as said above)"
+            counts += f" ({left_out}, as said above)"
         if job.dry_run is not None:
             left_out.record(job.dry_run, overwrite=False)
             done = f"{job.dry_run}: written, not published"
         else:
             assert client is not None
             done = _push(job, client, folder, before)
-    print(f"{done}; {told}, {time.perf_counter() - started:.1f} s")
+    print(f"{done}; {counts}, {time.perf_counter() - started:.1f} s")
     return 0
 
 
 @contextlib.contextmanager
 def _scratch(folder: Path | None) -> Iterator[Path]:
-    """A folder to work in; what is in its `made` in the end becomes `folder`, if there is one."""
+    """A folder to work in. On success its `made` becomes `folder`, if there is one."""
     if folder is None:
         with tempfile.TemporaryDirectory(prefix=".jax_ir_synth.") as name:
             yield Path(name)
     else:
-        with outputs.new_folder(folder) as partial:
+        with outputs.write_folder(folder) as partial:
             yield partial
 
 
 def _ready(job: _Job) -> "tuple[Client, Published | None]":
-    """A client for the Hub, and what is there; raises NotReady unless this user may publish."""
+    """A client for the Hub, and the published revision. Raises NotReady: the user can't publish."""
     from jax_ir_synth.publish import target
     from jax_ir_synth.publish.client import Client, to_stderr
 

@@ -41,7 +41,7 @@ class Summary:
 def show(
     summary: Summary, request: Request, output: Path, seconds: float, left_out: LeftOut
 ) -> None:
-    """Print the table, the totals and one row. `seconds` is the whole run's time."""
+    """Prints the table, the totals and one row. `seconds` is the time of the run."""
     console = plain_console()
     # No lines between the columns, which would not fit into 80 characters.
     table = Table(

@@ -166,7 +166,7 @@ def _settle(output: Path, pinned: run_manifest.RunManifest, executor: str) -> Pa
     destination = outputs.locate("--output", output)
     if destination.is_stream or (destination.exists and not destination.is_folder):
         raise UsageError(f"`--output` (={output}) must be a folder, or new")
-    with outputs.told("--output", output):
+    with outputs.name_output("--output", output):
         run_manifest.settle(folder, pinned)
     return folder
 
@@ -217,12 +217,12 @@ def _submit(job: _Job) -> int:
         print("\n".join(submission.commands(jobs)))
     else:
         numbers = submission.launch(jobs)
-        told = (
+        parts = (
             f"{number} ({stage.stage}, {stage.tasks} tasks)"
             for number, stage in zip(numbers, jobs, strict=True)
         )
         print(
-            f"{job.folder}: submitted {', '.join(told)}; once they ended, the same command finds "
+            f"{job.folder}: submitted {', '.join(parts)}; once they ended, the same command finds "
             f"what is missing, and {job.folder / run.LOGS} says why"
         )
     return 0

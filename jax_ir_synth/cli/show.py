@@ -124,10 +124,10 @@ def _print(
 def _write(source: "GeneratedRows | SavedRows", path: Path, overwrite: bool, number: int) -> None:
     from jax_ir_synth.show.page import write_page
 
-    with outputs.written(path, overwrite) as partial:
+    with outputs.write_output(path, overwrite) as partial:
         shown, total = write_page(partial, source, number)
         size = partial.stat().st_size
-    with outputs.talking(path):
+    with outputs.divert_stdout(path):
         print(f"{path}: {shown} of {total} rows, {size / 1e6:.1f} MB")
 
 

@@ -49,7 +49,7 @@ def command(
     if json is not None:
         with unfinished(f"{json} was not written"):
             _write(json, summaries, overwrite)
-    with outputs.talking(json):
+    with outputs.divert_stdout(json):
         _show(summaries, markdown, verbose)
     return int(any(summary["faults"] for summary in summaries.values()))
 

@@ -57,7 +57,7 @@ def command(
     if json is not None:
         with unfinished(f"{json} was not written"):
             _write(json, dataset, results, overwrite)
-    with outputs.talking(json):
+    with outputs.divert_stdout(json):
         results.show(dataset)
     return int(bool(results.failures))
 

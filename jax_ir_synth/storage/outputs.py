@@ -1,7 +1,7 @@
-"""The outputs of every command: checked before any work, and written whole or not at all.
+"""The outputs of all commands: checked before any work, and complete or not there at all.
 
-The value of a flag that names an output is read by `path`; its command calls `check` first and
-writes by `written`. `tests/outputs` finds a flag that doesn't.
+`parse_output` reads the value of a flag that names an output. Its command calls `check` first, and
+writes by `write_output`. `tests/outputs` finds a flag that doesn't.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from jax_ir_synth.storage.destinations import (
     put_file,
 )
 from jax_ir_synth.storage.partials import partial_file, partial_folder, remove_dead
-from jax_ir_synth.storage.paths import local_path
+from jax_ir_synth.storage.paths import parse_path
 
 OVERWRITE = "--overwrite"
 # Only rows are written compressed.
@@ -33,7 +33,7 @@ class OutputError(UsageError):
     """An output that can't be written, or must not be; the message is one line."""
 
 
-def path(text: str) -> Path:
+def parse_output(text: str) -> Path:
     """The path that a flag names an output by; `-` is the standard output.
 
     Raises UsageError for a URL or no text.
@@ -43,7 +43,7 @@ def path(text: str) -> Path:
     if Path(text) == STDOUT and text != str(STDOUT):
         # `./-`, a file of that name.
         return Path.cwd() / text
-    return local_path(text)
+    return parse_path(text)
 
 
 def check(
@@ -66,7 +66,7 @@ def check(
     for flag, path in given.items():
         destination = locate(flag, path)
         check_new(flag, destination, overwrite)
-        with told(flag, path), destination.partial():
+        with name_output(flag, path), destination.partial():
             pass
 
 
@@ -109,7 +109,7 @@ def check_files(
             raise OutputError(f"`{flag}` (={folder}) has a folder {name} where a file must be")
         check_new(flag, there, overwrite)
     existing = next(path for path in (destination.real, *destination.real.parents) if path.exists())
-    with told(flag, folder), partial_file(existing, destination.real.name):
+    with name_output(flag, folder), partial_file(existing, destination.real.name):
         pass
 
 
@@ -119,12 +119,12 @@ def check_new_folder(flag: str, folder: Path, inputs: Mapping[str, Path | None])
     if destination.exists or destination.is_stream or not destination.beside.is_dir():
         raise OutputError(f"`{flag}` (={folder}) must be a new folder in one that exists")
     check_apart({flag: folder}, inputs)
-    with told(flag, folder), destination.partial():
+    with name_output(flag, folder), destination.partial():
         pass
 
 
 def check_new(flag: str, destination: Destination, overwrite: bool) -> None:
-    """Raises OutputError for what is there already, unless it may be replaced, and can be."""
+    """Raises OutputError if there is something that may not, or can't, be replaced."""
     if destination.exists and not overwrite:
         # A writer may have been killed right after it had put it there.
         destination.sweep()
@@ -138,13 +138,13 @@ def check_new(flag: str, destination: Destination, overwrite: bool) -> None:
 
 
 def locate(flag: str, path: Path) -> Destination:
-    """What a path stands for. Raises OutputError where nothing can be written there."""
-    with told(flag, path):
+    """The destination of a path. Raises OutputError if nothing can be written there."""
+    with name_output(flag, path):
         return find_destination(path)
 
 
 def check_apart(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:
-    """Raises OutputError where what is written would replace what is read, or another output.
+    """Raises OutputError if an output would replace an input or another output.
 
     Also by way of links, and where one is a folder that the other is in.
 
@@ -175,8 +175,8 @@ def is_stdout(path: Path | None) -> bool:
 
 
 @contextlib.contextmanager
-def talking(*paths: Path | None) -> Iterator[None]:
-    """Within it what is printed goes to stderr where one of the outputs is the standard output."""
+def divert_stdout(*paths: Path | None) -> Iterator[None]:
+    """Sends printed text to stderr if one of the outputs is the standard output."""
     if any(map(is_stdout, paths)):
         with contextlib.redirect_stdout(sys.stderr):
             yield
@@ -185,7 +185,7 @@ def talking(*paths: Path | None) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def written(path: Path, overwrite: bool) -> Iterator[Path]:
+def write_output(path: Path, overwrite: bool) -> Iterator[Path]:
     """Yield a file to write to; on a clean exit it is put at `path`, else it is gone.
 
     What dead runs left beside `path` is removed.
@@ -205,10 +205,10 @@ def written(path: Path, overwrite: bool) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """Yield a folder to write in; on a clean exit what is in its `made` is the new folder `path`.
+def write_folder(path: Path) -> Iterator[Path]:
+    """Yields a folder to write in. On a clean exit its `made` becomes the new folder `path`.
 
-    Raises NotPlacedError, as `written` does.
+    Raises NotPlacedError, as `write_output` does.
     """
     real = find_destination(path).real
     remove_dead(real.parent, real.name)
@@ -222,13 +222,13 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str, overwrite: bool) -> None:
-    """A text, as UTF-8, by `written`."""
-    with written(path, overwrite) as partial:
+    """A text, as UTF-8, by `write_output`."""
+    with write_output(path, overwrite) as partial:
         # Bytes, so that lines end alike everywhere.
         partial.write_bytes(text.encode())
 
 
-def beside(output: Path, ending: str) -> Path | None:
+def path_beside(output: Path, ending: str) -> Path | None:
     """The path of a further file of an output, `rows.jsonl.defects.jsonl` for `.defects.jsonl`.
 
     None for a stream, which has no place beside it.
@@ -274,7 +274,7 @@ def _is_in(path: Path, folder: os.stat_result | None) -> bool:
 
 
 @contextlib.contextmanager
-def told(flag: str, path: Path) -> Iterator[None]:
+def name_output(flag: str, path: Path) -> Iterator[None]:
     """Within it an OSError becomes an OutputError that names the flag and the path."""
     try:
         yield

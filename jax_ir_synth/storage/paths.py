@@ -11,7 +11,7 @@ from jax_ir_synth.errors import UsageError
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
-def no_url(text: str) -> str:
+def refuse_url(text: str) -> str:
     """The text itself, which may name something else than a path: a config, a Hub dataset.
 
     Raises UsageError for a URL.
@@ -21,6 +21,6 @@ def no_url(text: str) -> str:
     return text
 
 
-def local_path(text: str) -> Path:
+def parse_path(text: str) -> Path:
     """The path. Raises UsageError for a URL."""
-    return Path(no_url(text))
+    return Path(refuse_url(text))

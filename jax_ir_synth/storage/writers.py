@@ -11,7 +11,7 @@ from typing import IO, Any
 from jax_ir_synth.schema.splits import SPLITS, split_of
 from jax_ir_synth.storage import destinations, saved_folder
 from jax_ir_synth.storage.destinations import Destination
-from jax_ir_synth.storage.outputs import OutputError, check_new, locate, told
+from jax_ir_synth.storage.outputs import OutputError, check_new, locate, name_output
 from jax_ir_synth.storage.partials import partial_folder
 
 JSONL, PARQUET, FOLDER = "jsonl", "parquet", "folder"
@@ -106,7 +106,7 @@ def open_output(
             yield write
         return
     with contextlib.ExitStack() as stack:
-        with told(flag, path):
+        with name_output(flag, path):
             destination.beside.mkdir(parents=True, exist_ok=True)
             partial = stack.enter_context(destination.partial())
         with _WRITERS[kind](partial, _find_compression(path)) as write:
@@ -131,7 +131,7 @@ def _open_folder(destination: Destination, overwrite: bool, flag: str) -> Iterat
         reason = os.strerror(errno.EACCES)
         raise OutputError(f"`{flag}` (={path}) can't be written: {part}: {reason}")
     with contextlib.ExitStack() as stack:
-        with told(flag, path):
+        with name_output(flag, path):
             destination.beside.mkdir(parents=True, exist_ok=True)
             destination.sweep()
             partial = stack.enter_context(partial_folder(destination.beside, folder.name))

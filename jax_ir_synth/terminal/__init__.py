@@ -1,7 +1,7 @@
-"""What a command says: streams that can be lost, consoles without markup, progress.
+"""Text for people: streams that can be lost, consoles without markup, progress.
 
-`streams` guards stdout, stderr and pipes; `console` prints text as it is; `progress` shows how far
-a run is; `markdown` writes pieces of pages.
+`streams` guards stdout, stderr and pipes; `console` prints text without markup; `progress` shows
+how far a run is; `markdown` writes pieces of pages.
 
-In: text. Out: the same text on a stream. This room never knows what is printed.
+In: text. Out: the same text on a stream. This room never knows the content.
 """

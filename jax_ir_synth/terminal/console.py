@@ -1,4 +1,4 @@
-"""The consoles of all commands: what they print is text as it is, never rich's markup.
+"""The consoles of all commands. They print plain text, and rich's markup has no effect.
 
 Paths, rows and reasons hold `[/a]` and `:x:`, which a console of rich's defaults takes for its own.
 """

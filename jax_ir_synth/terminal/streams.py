@@ -118,9 +118,9 @@ def _guarded(stream: TextIO | None, original: TextIO | None, number: int) -> Any
 class _Raw(io.FileIO):
     """An open file by its number, and what to call it."""
 
-    def __init__(self, number: int, told: str, closefd: bool = False):
+    def __init__(self, number: int, shown: str, closefd: bool = False):
         super().__init__(number, "wb", closefd=closefd)
-        self._told = told
+        self._shown = shown
 
     def write(self, data: Any) -> int:
         try:
@@ -129,4 +129,4 @@ class _Raw(io.FileIO):
             # What is still in a buffer is written when the process ends.
             with open(os.devnull, "wb") as nowhere:
                 os.dup2(nowhere.fileno(), self.fileno())
-            raise StreamLost(self._told, error) from None
+            raise StreamLost(self._shown, error) from None

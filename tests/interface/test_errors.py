@@ -35,7 +35,6 @@ BUILT_IN = {
     "ScaleError": RuntimeError,
     "ShowError": ValueError,
     "UnknownName": AttributeError,
-    "WorkersError": RuntimeError,
 }
 
 

@@ -100,8 +100,9 @@ def _reads(call) -> bool:
 
 
 def _is_path(call) -> bool:
-    # `str.replace` takes two texts.
-    return not (getattr(call.func, "attr", "") == "replace" and len(call.args) == 2)
+    # `str.replace` takes two texts, and `dataclasses.replace` is of no file.
+    text = ast.unparse(call.func)
+    return text != "dataclasses.replace" and not (text.endswith(".replace") and len(call.args) == 2)
 
 
 @pytest.fixture

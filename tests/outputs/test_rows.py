@@ -218,9 +218,9 @@ def test_a_file_beside_an_output(tmp_path):
     from jax_ir_synth.storage import outputs
 
     for name in ("a.jsonl", "a"):
-        found = outputs.beside(tmp_path / name, ".defects.jsonl")
+        found = outputs.path_beside(tmp_path / name, ".defects.jsonl")
         assert found == tmp_path / f"{name}.defects.jsonl"
-    assert outputs.beside(type(tmp_path)("-"), ".defects.jsonl") is None
+    assert outputs.path_beside(type(tmp_path)("-"), ".defects.jsonl") is None
     outputs.write_text(tmp_path / "a.jsonl.defects.jsonl", json.dumps({}), overwrite=False)
     assert [path.name for path in tmp_path.iterdir()] == ["a.jsonl.defects.jsonl"]
 
