@@ -72,9 +72,9 @@ def test_an_address_that_has_no_place_in_its_instruction_is_refused():
     engine = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64)
     engine.detail = True
     (instruction,) = engine.disasm(b"\xb8\0\0\0\0", 0)
-    assert machine._written(instruction, {}, {}) == "mov eax, 0"
+    assert machine._write_instruction(instruction, {}, {}) == "mov eax, 0"
     with pytest.raises(ValueError, match="mov eax, 0 has no place for .rodata"):
-        machine._written(instruction, {}, {1: ".rodata"})
+        machine._write_instruction(instruction, {}, {1: ".rodata"})
 
 
 @pytest.mark.parametrize("content", [b"", b"\x7fELF", b"not an object file at all"])
