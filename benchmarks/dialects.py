@@ -36,6 +36,7 @@ KINDS = {
 
 
 def cpu_seconds() -> float:
+    """CPU seconds of this process and of its helpers that have ended."""
     return sum(
         usage.ru_utime + usage.ru_stime
         for usage in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
@@ -55,6 +56,7 @@ def made(dialect: str, count: int) -> tuple[list[dict], float]:
 
 
 def main(count: int) -> None:
+    """Prints the tables for so many rows."""
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("jax", "jaxlib"))
     print(f"{count} rows of all, seed 0, {versions}, {os.cpu_count()} cores\n")
     print("| dialect | CPU and CUDA differ | bytes, CPU: median, 95 % | CUDA | ms a row |")

@@ -1,12 +1,12 @@
-"""Runs that are killed with SIGKILL at random moments and started again: bytes, leftovers, processes.
+"""Kills runs with SIGKILL at random moments and starts them again: bytes, leftovers, processes.
 
     python benchmarks/kills.py [--ways scale builder ...] [--kills 30] [--rows 40] [--seed 0]
 
-For each way of making rows: one run that nothing disturbs, and then, as often as is asked, one whose
-process is killed after a random part of that time and looked at two seconds later, and started
-again in the same place. (One that was done by then is no kill, but must be the same after all.) The
-same must come out, to the byte, and nothing else; no process of the killed run may be left. Prints a
-table; the exit code is 1 where something is not so.
+For each way to make rows, one run is left alone. Then, as often as is asked, the process of another
+run is killed after a random part of that time. Two seconds later no process of it may be left. The
+run is started again in the same place, and must give the same files, to the byte, and no others. (A
+run that was done before it could be killed doesn't count, but must give the same.) Prints a table;
+the exit code is 1 where one of this fails.
 """
 
 import argparse

@@ -254,9 +254,11 @@ def test_a_row_at_which_workers_crash_is_left_out(wanted, reference, dying):
 
 def test_workers_that_are_killed_again_are_an_error_and_not_a_hang(wanted, dying):
     dying("SIGKILL")
-    with Workers(2, wanted.count) as workers:
-        with pytest.raises(RowError, match=r"row 2 .*died twice: exit status -9"):
-            list(rows(wanted, plan_rows(wanted), workers))
+    with (
+        Workers(2, wanted.count) as workers,
+        pytest.raises(RowError, match=r"row 2 .*died twice: exit status -9"),
+    ):
+        list(rows(wanted, plan_rows(wanted), workers))
 
 
 @pytest.mark.parametrize("error", [MemoryError, OSError(28, "No space left")])

@@ -114,7 +114,7 @@ def test_the_working_folder(tmp_path, write, monkeypatch, capsys, ids):
         for name in kept:
             (here / name).write_text("years of work")
         # `write` goes to tmp_path itself.
-        monkeypatch.setattr("os.getcwd", lambda: str(here))
+        monkeypatch.setattr("os.getcwd", lambda here=here: str(here))
         monkeypatch.chdir(here)
         try:
             with open_output(type(tmp_path)("."), FOLDER) as add:
@@ -138,7 +138,7 @@ def test_a_failing_last_step_keeps_all_rows(tmp_path, write, monkeypatch, capsys
         real(source, target)
 
     monkeypatch.setattr(saved_folder, "_replace_file", failing)
-    for after in range(0, 10, 3):
+    for after in range(0, 10, 3):  # noqa: B007, as `failing` reads it
         (tmp_path / "rows").mkdir()
         steps = 0
         assert write("--output", "rows") == 1
@@ -152,7 +152,7 @@ def test_a_failing_last_step_keeps_all_rows(tmp_path, write, monkeypatch, capsys
             raise ZeroDivisionError
         assert write("--output", "rows", "--seed", 10) == 0
         assert ids(tmp_path / "rows") == list(range(10, 16))
-        assert not [path for path in tmp_path.rglob(".*")]
+        assert not list(tmp_path.rglob(".*"))
         shutil.rmtree(kept)
         shutil.rmtree(tmp_path / "rows")
 
@@ -196,7 +196,7 @@ sys.exit(main(["generate", "--count", "6", *sys.argv[2:]]))
     for left in (0, 4, 9):
         done = subprocess.run(
             [sys.executable, "-c", code.format(here=str(here)), str(left), "--output", "rows"],
-            cwd=tmp_path, env=dict(PYTHONPATH=str(here.parents[1])), capture_output=True,
+            cwd=tmp_path, env={"PYTHONPATH": str(here.parents[1])}, capture_output=True,
         )  # fmt: skip
         assert done.returncode == -9, done.stderr
         assert not (tmp_path / "rows" / "dataset_dict.json").exists()
@@ -204,4 +204,4 @@ sys.exit(main(["generate", "--count", "6", *sys.argv[2:]]))
     _, shown = process.communicate(timeout=120)
     assert process.returncode == 0, shown
     assert ids(tmp_path / "rows") == list(range(6))
-    assert not [path for path in tmp_path.rglob(".*")]
+    assert not list(tmp_path.rglob(".*"))

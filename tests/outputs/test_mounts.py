@@ -45,7 +45,7 @@ def test_a_mount_point_as_the_folder(mounted, tmp_path, ids, source):
     done = mounted(setup, "--output", "rows", after="cp -r rows taken")
     assert done.returncode == 0, done.stderr
     assert ids(tmp_path / "taken") == list(range(6))
-    assert not [path for path in tmp_path.rglob(".*")]
+    assert not list(tmp_path.rglob(".*"))
 
 
 def test_a_mount_point_for_a_split(mounted, write, tmp_path, ids):
@@ -58,7 +58,7 @@ mkdir -p disk; mount -t tmpfs none disk; cp -r rows/train disk; mount --bind dis
     done = mounted(setup, *flags, after="cp -r rows taken")
     assert done.returncode == 0, done.stderr
     assert ids(tmp_path / "taken") == list(range(10, 16))
-    assert not [path for path in tmp_path.rglob(".*")]
+    assert not list(tmp_path.rglob(".*"))
 
 
 @pytest.mark.parametrize("name", ["made/rows.jsonl", "made/new/rows.parquet", "made/rows", "made"])
@@ -90,7 +90,7 @@ mount -t overlay -o lowerdir=lower,upperdir=layers/upper,workdir=layers/work non
         done = mounted(setup, *flags, after="rm -rf taken; cp -r over taken")
         assert done.returncode == 0, done.stderr
         assert ids(tmp_path / "taken" / name) == list(range(10, 16))
-        assert not [path for path in (tmp_path / "taken").rglob(".*")]
+        assert not list((tmp_path / "taken").rglob(".*"))
     assert (tmp_path / "taken" / "rows" / "notes.md").read_text() == "mine"
 
 

@@ -84,10 +84,12 @@ def test_a_name_is_never_met_twice_and_never_too_long(tmp_path):
     # As after SIGKILL in a container, where the next run has the same process id.
     (tmp_path / f".rows.jsonl.{os.getpid()}.partial").mkdir()
     for name in ("rows.jsonl", "ü" * 120 + ".jsonl"):
-        with partials.partial_file(tmp_path, name) as one:
-            with partials.partial_file(tmp_path, name) as other:
-                assert one != other and one.exists() and other.exists()
-                assert set(partials.list_partials(tmp_path, name)) == {one, other}
+        with (
+            partials.partial_file(tmp_path, name) as one,
+            partials.partial_file(tmp_path, name) as other,
+        ):
+            assert one != other and one.exists() and other.exists()
+            assert set(partials.list_partials(tmp_path, name)) == {one, other}
     assert len(list(tmp_path.iterdir())) == 1
 
 
@@ -104,7 +106,7 @@ def test_a_killed_run_leaves_nothing_after_the_next(tmp_path, started, listed, n
         assert process.returncode == 0, shown
         assert ids(tmp_path / name) == list(range(6))
         assert [path.name for path in tmp_path.iterdir()] == [name]
-        assert not [path for path in tmp_path.rglob(".*")]
+        assert not list(tmp_path.rglob(".*"))
         subprocess.run(["rm", "-r", tmp_path / name], check=True)
 
 

@@ -52,14 +52,13 @@ def test_each_split_has_a_fingerprint_of_its_own(tmp_path, write):
 @pytest.mark.parametrize("to", ["pipe", "file"])
 def test_the_standard_output_streams_json_lines(tmp_path, started, jsonl, name, to):
     (tmp_path / "link").symlink_to("/dev/stdout")
-    target = subprocess.PIPE if to == "pipe" else open(tmp_path / "taken", "w")
-    process = started("--output", name, stdout=target)
-    out, err = process.communicate(timeout=120)
+    with open(tmp_path / "taken", "w") as taken:
+        process = started("--output", name, stdout=subprocess.PIPE if to == "pipe" else taken)
+        out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     if to == "file":
-        target.close()
         out = (tmp_path / "taken").read_text()
-        (tmp_path / "taken").unlink()
+    (tmp_path / "taken").unlink()
     assert jsonl(out) == list(range(6))
     # The table is for people.
     assert "6 rows" in err
@@ -228,8 +227,10 @@ def test_a_file_beside_an_output(tmp_path):
 def test_a_failure_in_the_middle_leaves_what_was_there(tmp_path, write, listed):
     assert write("--output", "rows.jsonl") == 0
     before = listed()
-    with pytest.raises(ZeroDivisionError):
-        with open_output(tmp_path / "rows.jsonl", JSONL, overwrite=True) as add:
-            add(canned.row(1))
-            raise ZeroDivisionError
+    with (
+        pytest.raises(ZeroDivisionError),
+        open_output(tmp_path / "rows.jsonl", JSONL, overwrite=True) as add,
+    ):
+        add(canned.row(1))
+        raise ZeroDivisionError
     assert listed() == before

@@ -93,7 +93,16 @@ def test_the_wheel_works_in_an_environment_of_its_own(wheel, tmp_path):
     """Installed with what it asks for, and nothing else."""
     folder = tmp_path / "venv"
     venv.create(folder, with_pip=True)
-    run(folder / "bin" / "python", "-m", "pip", "install", "--quiet", wheel, cwd=tmp_path)
+    run(
+        folder / "bin" / "python",
+        "-m",
+        "pip",
+        "install",
+        "--no-compile",
+        "--quiet",
+        wheel,
+        cwd=tmp_path,
+    )
     made = run(
         folder / "bin" / "jax-ir-synth",
         *("--count", 2, "--output", "-", "--jsonl"),
@@ -105,7 +114,8 @@ def test_the_wheel_works_in_an_environment_of_its_own(wheel, tmp_path):
     assert all(row["verified"] != "none" for row in rows)
 
 
-@pytest.mark.parametrize("minor", range(11, 15))
+# The oldest is the one that the tests run with, most often.
+@pytest.mark.parametrize("minor", range(12, 15))
 def test_each_python_has_what_the_package_asks_for(wheel, tmp_path, minor):
     report = tmp_path / "report.json"
     run(
@@ -122,16 +132,19 @@ def test_each_python_has_what_the_package_asks_for(wheel, tmp_path, minor):
     assert installed["jax"] == installed["jaxlib"]
 
 
-@pytest.mark.parametrize("major", [4, 5])
-def test_it_installs_beside_transformers(wheel, tmp_path, major):
+def test_it_installs_beside_transformers_4(wheel, tmp_path):
+    """Its huggingface_hub is older than the one that publishing needs."""
     report = tmp_path / "report.json"
     run(
         *(sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"),
-        *("--report", report, wheel, f"transformers=={major}.*"),
+        *("--report", report, wheel, "transformers==4.*"),
         cwd=tmp_path,
     )
-    names = {item["metadata"]["name"] for item in json.loads(report.read_text())["install"]}
-    assert {"jax_ir_synth", "transformers"} <= names
+    installed = {
+        item["metadata"]["name"]: item["metadata"]["version"]
+        for item in json.loads(report.read_text())["install"]
+    }
+    assert "jax_ir_synth" in installed and installed["huggingface_hub"].startswith("0.")
 
 
 def test_every_place_that_names_the_version_names_this_one():
