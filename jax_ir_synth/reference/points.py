@@ -21,8 +21,8 @@ MORE_FOR_BRANCHES = 2
 # What rounding may change of an output, as a part of what is allowed to be wrong.
 _STEADY = 0.5
 # A gradient that is so much smaller than elsewhere is the small difference of larger parts. In a
-# program of 16-bit floats, the constants of JAX's derivatives are rounded to 8 or 11 bits (the 2/√π of
-# erf), and decide it.
+# program of 16-bit floats it depends on the constants of JAX's derivatives (2/√π in that of erf),
+# which are rounded to 8 or 11 bits.
 _SMALL_DIFFERENCE = 1 / 8
 # How many inputs are tried to find these.
 TRIED = 12

@@ -18,10 +18,8 @@ from jax_ir_synth.reference.numpy_jax.trees import leaves
 STEP = 1e-6
 # How far the slopes to both sides may differ, by curvature and rounding, without a second look.
 _STRAIGHT = 1e-6
-
-
-# How much the rounding of a dtype may change a root, as a part of it: its derivative, one over twice
-# the root, changes as much. In 16 bits a root is nothing but rounding where it is off by half.
+# How much the rounding of a dtype may change a root, relative to it. The derivative, one over twice
+# the root, changes as much. In 16 bits, a root that is off by half is nothing but rounding.
 _STEADY_ROOTS = {"float32": 0.05, "bfloat16": 0.5, "float16": 0.5}
 
 

@@ -8,8 +8,10 @@ from jax import lax
 
 from jax_ir_synth.reference import source
 from jax_ir_synth.reference.numpy_jax import JAX, JNP, LAX, UnknownName
+from jax_ir_synth.reference.numpy_jax.arithmetic import Noise
 from jax_ir_synth.reference.numpy_jax.arrays import array
 from jax_ir_synth.reference.numpy_jax.trace_recorder import Singular
+from jax_ir_synth.reference.points import evaluate_reference
 from jax_ir_synth.reference.program import ReferenceProgram
 
 FLOAT = {"dtype": "float32"}
@@ -146,6 +148,64 @@ def test_no_derivative_at_a_jump_or_a_kink(body, at):
 def test_where_a_root_of_zero_is_taken_nothing_is_said(body):
     with pytest.raises(Singular):
         derivative(body, [np.zeros(3)], [np.ones(3)])
+
+
+def with_noise(body, inputs, dtype="float32"):
+    aval = {"dtype": dtype}
+    meaning = ReferenceProgram(f"def kernel(x):\n    {body}\n", "kernel", [aval])
+    meaning.outputs(inputs)
+    return [meaning.with_noise(inputs, Noise(1, sign, dtype)) for sign in (1, -1)]
+
+
+# In float32 each of these is the root of zero, or of the rounding of what cancels.
+@pytest.mark.parametrize("body", [
+    "return jnp.std(jnp.tanh(x + 12))",
+    "return jnp.std(jax.nn.sigmoid(20 + x))",
+    "return jnp.linalg.norm(jnp.tanh(x + 12) - 1 + 1e-12 * x)",
+    "return jnp.sqrt(jnp.var(1 + 1e-9 * x))",
+])  # fmt: skip
+def test_a_root_that_rounding_decides_is_singular(body):
+    with pytest.raises(Singular, match="rounding decides"):
+        with_noise(body, [draws.uniform(0.1, 2.0, 16)])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("body", [
+    "return jnp.std(x)",
+    "return jnp.sqrt(x * x + 0.1)",
+    "return jnp.linalg.norm(x) + jnp.std(jnp.tanh(x))",
+    "return jnp.sqrt(x[:3]), lax.cond(x[0] > 0.05, lambda: jnp.sqrt(x), lambda: x)",
+])  # fmt: skip
+def test_other_roots_are_regular_with_noise(body, dtype):
+    assert all(
+        np.isfinite(out).all() for outs in with_noise(body, [X.ravel()], dtype) for out in outs
+    )
+
+
+def test_a_run_with_noise_records_nothing():
+    """The derivative after it is that of the exact run, its branches too."""
+    body = "return lax.cond(x > 1, lambda: jnp.sqrt(x), lambda: jnp.abs(x))"
+    meaning = ReferenceProgram(f"def kernel(x):\n    {body}\n", "kernel", [FLOAT])
+    at = [np.float64(1.3)]
+    outputs = meaning.outputs(at)
+    branches = meaning.branches
+    meaning.with_noise([np.float64(0.3)], Noise(1, 1))
+    assert meaning.branches == branches
+    along = [np.float64(1)]
+    assert meaning.derivative(at, outputs, along).value == pytest.approx(0.5 / np.sqrt(1.3))
+
+
+def test_a_gradient_that_16_bit_constants_decide_is_no_point():
+    """Near the minimum of gelu, whose derivative cancels there; in float32 it is one."""
+    python = (
+        "def kernel(x):\n    return jax.nn.softplus(jax.nn.gelu(lax.sin(x), approximate=False))\n"
+    )
+    ratios = {}
+    for dtype in ("float16", "float32"):
+        aval = {"name": "x", "shape": (), "dtype": dtype, "low": -1.0, "high": 1.0}
+        _, found = evaluate_reference(python, "kernel", [aval], [0])
+        ratios[dtype] = min(p.derivative.scale / p.largest.derivative for p in found)
+    assert ratios["float32"] < 1 / 8 <= ratios["float16"]
 
 
 @pytest.mark.parametrize("body", [
