@@ -34,7 +34,6 @@ TRAINING = """
 import json
 import sys
 import jax
-import numpy as np
 import jax_ir_synth
 from datasets import load_dataset
 from torch.utils.data import DataLoader
@@ -69,7 +68,6 @@ def test_the_rows_are_the_reference_rows(python, reference, wanted, tmp_path):
     done = python(script, wanted.seed, wanted.count, tmp_path / "cache", output, timeout=220)
     assert done.returncode == 0, done.stderr
     made = json.loads(output.read_text())
-    assert {row.pop("sum") for row in made["fork"]} == {6.0}
     train = {row.id for row in plan_rows(wanted) if row.split == "train"}
     expected = [row for row in reference if row["id"] in train]
     for way, rows in made.items():
