@@ -199,12 +199,14 @@ TABLE = (
     ),
     _softmax_like(
         "log_softmax",
-        lambda o, p: (2 * o[0].low - o[0].high - math.log(o[0].shape[p["axis"]]) - 1e-3, 0.0),
+        # x - log(Σ exp), and the sum of n terms is at most n times the largest.
+        lambda o, p: (o[0].low - o[0].high - math.log(o[0].shape[p["axis"]]) - 1e-3, 0.0),
         lambda o, p: o[0].samples - math.log(np.exp(o[0].samples).mean() * o[0].shape[p["axis"]]),
         ir_bytes=3130,
         role="log",
         examples=(
             example(array(4, 5), axis=1),
+            example(array(3, 5, low=1.0, high=2.0), axis=1),
             example(array(5, 3), axis=0),
             example(array(6), axis=0),
         ),
