@@ -134,7 +134,7 @@ def command(
         extras.need("`--plot`", extras.PICTURES)
     extras.need("scoring", extras.DISTANCES)
     asked = Options(task, split, k, missing, num_proc, timeout, memory).check()
-    with unfinished(_STATE, _RESUME):
+    with unfinished(_STATE, _RESUME, always=True):
         opened = open_dataset(name, config, TASKS[task], num_proc, seed=seed, count=count)
         # Late: --help or a wrong argument must not wait for them.
         from jax_ir_synth.evaluate import run, tables

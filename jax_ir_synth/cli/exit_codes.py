@@ -43,7 +43,7 @@ class CommandError(JaxIrSynthError, RuntimeError):
 
 
 @contextlib.contextmanager
-def unfinished(state: str, resume: str = "") -> Iterator[None]:
+def unfinished(state: str, resume: str = "", always: bool = False) -> Iterator[None]:
     """Adds the state of the result to the error or signal that ends the command.
 
     An error that isn't the user's mistake becomes a CommandError, `<state>: <error>`. A signal is
@@ -51,7 +51,8 @@ def unfinished(state: str, resume: str = "") -> Iterator[None]:
 
     Args:
       state: `data.jsonl was not written`, for instance.
-      resume: how to go on, if there is a way.
+      resume: how to go on after a signal, if there is a way.
+      always: whether that is the way after an error too.
     """
     try:
         yield
@@ -61,7 +62,7 @@ def unfinished(state: str, resume: str = "") -> Iterator[None]:
         message = f"{state}: {resume}" if resume else state
         raise type(stop)("; ".join((message, *getattr(stop, "__notes__", ())))) from stop
     except (JaxIrSynthError, RuntimeError, OSError) as error:
-        ending = f" ({resume})" if resume else ""
+        ending = f" ({resume})" if always else ""
         raise CommandError(f"{state}: {error}{ending}") from error
 
 
