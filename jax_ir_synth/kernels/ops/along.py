@@ -65,6 +65,20 @@ def _softmax_like(name, bounds, sample, **options):
     )
 
 
+# Along the last axis, and along the only one.
+ALONG_AN_AXIS = (example(array(4, 6), axis=1), example(array(6), axis=0))
+# The same, for what multiplies up.
+POSITIVE_ALONG_AN_AXIS = (
+    example(array(4, 6, low=0.5, high=1.5), axis=1),
+    example(array(6, low=0.5, high=1.5), axis=0),
+)
+# Along the last axis, the first, and the only one.
+ALONG_EACH_AXIS = (
+    example(array(4, 5), axis=1),
+    example(array(5, 3), axis=0),
+    example(array(6), axis=0),
+)
+
 TABLE = (
     _cum(
         "cumsum",
@@ -72,10 +86,7 @@ TABLE = (
         lambda o, p: o[0].samples * (1 + RAMP * 0.5 * o[0].shape[p["axis"]]),
         linear=True,
         ir_bytes=2630,
-        examples=(
-            example(array(4, 6), axis=1),
-            example(array(6), axis=0),
-        ),
+        examples=ALONG_AN_AXIS,
         weights={"cumulative": 40},
     ),
     _cum(
@@ -85,10 +96,7 @@ TABLE = (
         accepts=_cumprod_ok,
         sized_as="cummax",
         doubles=True,
-        examples=(
-            example(array(4, 6, low=0.5, high=1.5), axis=1),
-            example(array(6, low=0.5, high=1.5), axis=0),
-        ),
+        examples=POSITIVE_ALONG_AN_AXIS,
         weights={"cumulative": 5},
     ),
     _cum(
@@ -100,10 +108,7 @@ TABLE = (
         ),
         ir_bytes=8100,
         doubles=True,
-        examples=(
-            example(array(4, 6), axis=1),
-            example(array(6), axis=0),
-        ),
+        examples=ALONG_AN_AXIS,
         weights={"cumulative": 4},
     ),
     _cum(
@@ -115,10 +120,7 @@ TABLE = (
         ),
         sized_as="cummax",
         doubles=True,
-        examples=(
-            example(array(4, 6), axis=1),
-            example(array(6), axis=0),
-        ),
+        examples=ALONG_AN_AXIS,
         weights={"cumulative": 3},
     ),
     _cum(
@@ -127,10 +129,7 @@ TABLE = (
         lambda o, p: o[0].samples * 0.5 + np.log(1 + RAMP * o[0].shape[p["axis"]]),
         sized_as="cummax",
         doubles=True,
-        examples=(
-            example(array(4, 6), axis=1),
-            example(array(6), axis=0),
-        ),
+        examples=ALONG_AN_AXIS,
         weights={"cumulative": 3},
     ),
     _cum(
@@ -139,10 +138,7 @@ TABLE = (
         lambda o, p: o[0].samples * (1 + RAMP * 0.5 * o[0].shape[p["axis"]]),
         linear=True,
         sized_as="cumsum",
-        examples=(
-            example(array(4, 6), axis=1),
-            example(array(6), axis=0),
-        ),
+        examples=ALONG_AN_AXIS,
         weights={"cumulative": 12},
     ),
     _cum(
@@ -152,10 +148,7 @@ TABLE = (
         accepts=_cumprod_ok,
         sized_as="cummax",
         doubles=True,
-        examples=(
-            example(array(4, 6, low=0.5, high=1.5), axis=1),
-            example(array(6, low=0.5, high=1.5), axis=0),
-        ),
+        examples=POSITIVE_ALONG_AN_AXIS,
         weights={"cumulative": 1},
     ),
     _cum(
@@ -164,10 +157,7 @@ TABLE = (
         lambda o, p: np.maximum(o[0].samples, np.roll(o[0].samples, 1)) * 0.5 + 0.5 * o[0].samples,
         sized_as="cummax",
         doubles=True,
-        examples=(
-            example(array(4, 6), axis=1),
-            example(array(6), axis=0),
-        ),
+        examples=ALONG_AN_AXIS,
         weights={"cumulative": 1},
     ),
     _cum(
@@ -176,10 +166,7 @@ TABLE = (
         lambda o, p: o[0].samples * 0.5 + np.log(1 + RAMP * o[0].shape[p["axis"]]),
         sized_as="cummax",
         doubles=True,
-        examples=(
-            example(array(4, 6), axis=1),
-            example(array(6), axis=0),
-        ),
+        examples=ALONG_AN_AXIS,
         weights={"cumulative": 1},
     ),
     _softmax_like(
@@ -191,11 +178,7 @@ TABLE = (
         ir_bytes=4820,
         role="softmax",
         centred=True,
-        examples=(
-            example(array(4, 5), axis=1),
-            example(array(5, 3), axis=0),
-            example(array(6), axis=0),
-        ),
+        examples=ALONG_EACH_AXIS,
     ),
     _softmax_like(
         "log_softmax",
@@ -217,11 +200,7 @@ TABLE = (
         lambda o, p: (-math.sqrt(o[0].shape[p["axis"]]), math.sqrt(o[0].shape[p["axis"]])),
         lambda o, p: (o[0].samples - o[0].samples.mean()) / (o[0].samples.std() + 1e-3),
         centred=True,
-        examples=(
-            example(array(4, 5), axis=1),
-            example(array(5, 3), axis=0),
-            example(array(6), axis=0),
-        ),
+        examples=ALONG_EACH_AXIS,
         ir_bytes=9960,
     ),
     Op(
@@ -233,10 +212,7 @@ TABLE = (
         dtype=first_dtype,
         linear=True,
         role="diff",
-        examples=(
-            example(array(4, 6), axis=1),
-            example(array(6), axis=0),
-        ),
+        examples=ALONG_AN_AXIS,
         ir_bytes=1500,
     ),
     Op(

@@ -168,6 +168,11 @@ _compare: dict[str, Any] = {
     "bounds": lambda o, p: (0.0, 1.0),
 }
 
+INTEGERS_BY_POSITIVE = (
+    example(integers(4, 3), integers(4, 3, low=1, high=5)),
+    example(integers(4, 3), integers(3, low=1, high=5)),
+)
+
 TABLE = (
     _binary(
         "add",
@@ -451,10 +456,7 @@ TABLE = (
         **INT,
         ir_bytes=3470,
         title="",
-        examples=(
-            example(integers(4, 3), integers(4, 3, low=1, high=5)),
-            example(integers(4, 3), integers(3, low=1, high=5)),
-        ),
+        examples=INTEGERS_BY_POSITIVE,
         weights={"integer": 4},
     ),
     _binary(
@@ -464,10 +466,7 @@ TABLE = (
         accepts=_int_away_from_zero,
         **INT,
         ir_bytes=2580,
-        examples=(
-            example(integers(4, 3), integers(4, 3, low=1, high=5)),
-            example(integers(4, 3), integers(3, low=1, high=5)),
-        ),
+        examples=INTEGERS_BY_POSITIVE,
         weights={"integer": 3},
     ),
     _binary(

@@ -159,6 +159,9 @@ def _counts(operands, params):
     )
 
 
+# Windows that overlap.
+WINDOWS = (example(array(6, 5), window=2, stride=1), example(array(8), window=3, stride=2))
+
 TABLE = (
     _reduced(
         "nansum",
@@ -272,10 +275,7 @@ TABLE = (
         _window_sum_bounds,
         lambda o, p: summed(*spread(o[0]), _window_count(o, p)),
         linear=True,
-        examples=(
-            example(array(6, 5), window=2, stride=1),
-            example(array(8), window=3, stride=2),
-        ),
+        examples=WINDOWS,
         role="sum",
         ir_bytes=2010,
     ),
@@ -285,10 +285,7 @@ TABLE = (
         "lax.max",
         lambda o, p: (o[0].low, o[0].high),
         _extreme,
-        examples=(
-            example(array(6, 5), window=2, stride=1),
-            example(array(8), window=3, stride=2),
-        ),
+        examples=WINDOWS,
         role="max",
         ir_bytes=2160,
     ),

@@ -151,6 +151,13 @@ def _segment_sample(operands, params):
     return summed(*spread(x), max(1, x.shape[0] // params["n"]))
 
 
+# At an index, in a slice, and at an array of indices.
+UPDATES = (
+    example(array(6, 3), array(3), index=2),
+    example(array(8), array(4), slice=(2, 6)),
+    example(array(6), array(4), integers(4, low=0, high=5)),
+)
+
 TABLE = (
     Op(
         "take",
@@ -263,11 +270,7 @@ TABLE = (
         _accumulated_sample,
         linear=True,
         ir_bytes=2940,
-        examples=(
-            example(array(6, 3), array(3), index=2),
-            example(array(8), array(4), slice=(2, 6)),
-            example(array(6), array(4), integers(4, low=0, high=5)),
-        ),
+        examples=UPDATES,
     ),
     _at(
         "multiply",
@@ -284,22 +287,14 @@ TABLE = (
         "max",
         _first_two_hull,
         lambda o, p: np.where(RAMP > 0.5, np.maximum(o[0].samples, o[1].samples), o[0].samples),
-        examples=(
-            example(array(6, 3), array(3), index=2),
-            example(array(8), array(4), slice=(2, 6)),
-            example(array(6), array(4), integers(4, low=0, high=5)),
-        ),
+        examples=UPDATES,
         ir_bytes=8540,
     ),
     _at(
         "min",
         _first_two_hull,
         lambda o, p: np.where(RAMP > 0.5, np.minimum(o[0].samples, o[1].samples), o[0].samples),
-        examples=(
-            example(array(6, 3), array(3), index=2),
-            example(array(8), array(4), slice=(2, 6)),
-            example(array(6), array(4), integers(4, low=0, high=5)),
-        ),
+        examples=UPDATES,
         ir_bytes=8540,
     ),
     Op(

@@ -49,6 +49,14 @@ def _op(name, *spellings, shape=first_shape, **options):
     )
 
 
+OF_A_DEFINITE_MATRIX = (example(definite(4), range=(-40.0, 40.0), spread=1.0),)
+# A vector and a matrix on the right.
+SOLVES = (
+    example(definite(4), array(4), range=(-40.0, 40.0), spread=1.0),
+    example(definite(4), array(4, 2), range=(-40.0, 40.0), spread=1.0),
+)
+SOLVES_BY_A_FACTOR = (example(FACTOR, array(4, 2), range=(-40.0, 40.0), spread=1.0),)
+
 TABLE = (
     _op(
         "cholesky",
@@ -64,19 +72,13 @@ TABLE = (
         (4, "jnp.linalg.solve({0}, {1})"),
         shape=_solved,
         ir_bytes=8510,
-        examples=(
-            example(definite(4), array(4), range=(-40.0, 40.0), spread=1.0),
-            example(definite(4), array(4, 2), range=(-40.0, 40.0), spread=1.0),
-        ),
+        examples=SOLVES,
     ),
     _op(
         "solve_pos",
         (1, 'jax.scipy.linalg.solve({0}, {1}, assume_a="pos")'),
         shape=_solved,
-        examples=(
-            example(definite(4), array(4), range=(-40.0, 40.0), spread=1.0),
-            example(definite(4), array(4, 2), range=(-40.0, 40.0), spread=1.0),
-        ),
+        examples=SOLVES,
         ir_bytes=10310,
     ),
     _op(
@@ -85,14 +87,14 @@ TABLE = (
         shape=_solved,
         ir_bytes=600,
         title="triangular solve",
-        examples=(example(FACTOR, array(4, 2), range=(-40.0, 40.0), spread=1.0),),
+        examples=SOLVES_BY_A_FACTOR,
     ),
     _op(
         "cho_solve",
         (1, "jax.scipy.linalg.cho_solve(({0}, True), {1})"),
         shape=_solved,
         ir_bytes=5150,
-        examples=(example(FACTOR, array(4, 2), range=(-40.0, 40.0), spread=1.0),),
+        examples=SOLVES_BY_A_FACTOR,
     ),
     _op(
         "inv",
@@ -101,7 +103,7 @@ TABLE = (
         shape=_square,
         ir_bytes=10080,
         title="inverse",
-        examples=(example(definite(4), range=(-40.0, 40.0), spread=1.0),),
+        examples=OF_A_DEFINITE_MATRIX,
     ),
     _op(
         "qr_r",
@@ -109,7 +111,7 @@ TABLE = (
         (1, 'jnp.linalg.qr({0}, mode="r")'),
         shape=_square,
         ir_bytes=600,
-        examples=(example(definite(4), range=(-40.0, 40.0), spread=1.0),),
+        examples=OF_A_DEFINITE_MATRIX,
     ),
     _op(
         "eigvalsh",
@@ -117,13 +119,13 @@ TABLE = (
         (1, "jnp.linalg.eigh({0})[0]"),
         shape=lambda o, p: _square(o, p)[:-1],
         ir_bytes=600,
-        examples=(example(definite(4), range=(-40.0, 40.0), spread=1.0),),
+        examples=OF_A_DEFINITE_MATRIX,
     ),
     _op(
         "singular_values",
         (1, "jnp.linalg.svd({0}, compute_uv=False)"),
         shape=lambda o, p: _square(o, p)[:-1],
-        examples=(example(definite(4), range=(-40.0, 40.0), spread=1.0),),
+        examples=OF_A_DEFINITE_MATRIX,
         ir_bytes=7100,
     ),
 )

@@ -57,6 +57,9 @@ _test: dict[str, Any] = {
 }
 _ALL, _NONE = np.ones(SAMPLES), np.zeros(SAMPLES)
 
+# A mask that keeps something in each row.
+UNDER_A_MASK = (example(array(4, 5), booleans(4, 5, role="keeps_some")),)
+
 TABLE = (
     Op(
         "kept_softmax",
@@ -81,7 +84,7 @@ TABLE = (
         keep_bounds,
         _extreme(1),
         **_row,
-        examples=(example(array(4, 5), booleans(4, 5, role="keeps_some")),),
+        examples=UNDER_A_MASK,
         role="max",
         ir_bytes=2710,
     ),
@@ -91,7 +94,7 @@ TABLE = (
         keep_bounds,
         _extreme(-1),
         **_row,
-        examples=(example(array(4, 5), booleans(4, 5, role="keeps_some")),),
+        examples=UNDER_A_MASK,
         role="max",
         ir_bytes=2710,
     ),
@@ -104,7 +107,7 @@ TABLE = (
         lambda o, p: (o[0].low, o[0].high + float(np.log(o[0].shape[-1]))),
         _extreme(1),
         **_row,
-        examples=(example(array(4, 5), booleans(4, 5, role="keeps_some")),),
+        examples=UNDER_A_MASK,
         role="log",
         ir_bytes=7010,
     ),
@@ -114,7 +117,7 @@ TABLE = (
         keep_bounds,
         lambda o, p: around(spread(o[0])[0], 0.5 * spread(o[0])[1]),
         **(_row | {"dtypes": ("float32",)}),
-        examples=(example(array(4, 5), booleans(4, 5, role="keeps_some")),),
+        examples=UNDER_A_MASK,
         role="mean",
         ir_bytes=6640,
     ),

@@ -104,6 +104,9 @@ def _square(operands, params):
     return x.shape
 
 
+PADDED = (example(array(4, 3), pads=((1, 0), (0, 2))), example(array(5), pads=((2, 1),)))
+ALONG_AN_AXIS = (example(array(4, 3), axis=0), example(array(6), axis=0))
+
 _MOVES = (
     _move(
         "reshape",
@@ -210,10 +213,7 @@ _MOVES = (
         axis_kept,
         sample=lambda o, p: o[0].samples[::-1],
         ir_bytes=810,
-        examples=(
-            example(array(4, 3), axis=0),
-            example(array(6), axis=0),
-        ),
+        examples=ALONG_AN_AXIS,
         role="shaped",
     ),
     _move(
@@ -233,10 +233,7 @@ _MOVES = (
         ((1, "jnp.pad({0}, {pads})"),),
         lambda o, p: tuple(n + sum(pair) for n, pair in zip(o[0].shape, p["pads"], strict=True)),
         bounds=with_zero,
-        examples=(
-            example(array(4, 3), pads=((1, 0), (0, 2))),
-            example(array(5), pads=((2, 1),)),
-        ),
+        examples=PADDED,
         role="shaped",
         ir_bytes=1580,
     ),
@@ -244,10 +241,7 @@ _MOVES = (
         "pad_edge",
         ((1, 'jnp.pad({0}, {pads}, mode="edge")'),),
         lambda o, p: tuple(n + sum(pair) for n, pair in zip(o[0].shape, p["pads"], strict=True)),
-        examples=(
-            example(array(4, 3), pads=((1, 0), (0, 2))),
-            example(array(5), pads=((2, 1),)),
-        ),
+        examples=PADDED,
         ir_bytes=6210,
     ),
     _move(
@@ -310,10 +304,7 @@ _MOVES = (
         axis_kept,
         linear=False,
         ir_bytes=3810,
-        examples=(
-            example(array(4, 3), axis=0),
-            example(array(6), axis=0),
-        ),
+        examples=ALONG_AN_AXIS,
     ),
     Op(
         "argsort",
@@ -324,10 +315,7 @@ _MOVES = (
         dtype=lambda o, p: "int32",
         smooth=False,
         role="index",
-        examples=(
-            example(array(4, 3), axis=0),
-            example(array(6), axis=0),
-        ),
+        examples=ALONG_AN_AXIS,
         ir_bytes=3620,
     ),
 )

@@ -63,6 +63,9 @@ def _integer_samples(params):
     return np.floor(params["low"] + (params["high"] + 1 - params["low"]) * _RAMP)
 
 
+# From a key that is an argument, and from one that the program makes.
+FROM_A_KEY = (example(key(), shape=(4, 3)), example(KEY, shape=(5,)))
+
 # Extremes in float32: a normal draw is sqrt(2) erf_inv(u) with |u| < 1 - 2^-24, an exponential one
 # -log1p(-u) with u <= 1 - 2^-23, and so on.
 TABLE = (
@@ -92,10 +95,7 @@ TABLE = (
         _NORMAL,
         ir_bytes=2450,
         title="noise",
-        examples=(
-            example(key(), shape=(4, 3)),
-            example(KEY, shape=(5,)),
-        ),
+        examples=FROM_A_KEY,
         role="random",
     ),
     _draw(
@@ -105,10 +105,7 @@ TABLE = (
         1.0,
         _uniform_samples,
         sized_as="random_normal",
-        examples=(
-            example(key(), shape=(4, 3)),
-            example(KEY, shape=(5,)),
-        ),
+        examples=FROM_A_KEY,
         role="random",
     ),
     _draw(
@@ -152,10 +149,7 @@ TABLE = (
         17.0,
         -np.log(1 - _RAMP),
         sized_as="random_normal",
-        examples=(
-            example(key(), shape=(4, 3)),
-            example(KEY, shape=(5,)),
-        ),
+        examples=FROM_A_KEY,
         role="random",
     ),
     _draw(
@@ -165,10 +159,7 @@ TABLE = (
         17.0,
         -np.log(-np.log(_RAMP)),
         sized_as="random_normal",
-        examples=(
-            example(key(), shape=(4, 3)),
-            example(KEY, shape=(5,)),
-        ),
+        examples=FROM_A_KEY,
         role="random",
     ),
     _draw(
@@ -178,10 +169,7 @@ TABLE = (
         17.0,
         _NORMAL * 1.4,
         sized_as="random_normal",
-        examples=(
-            example(key(), shape=(4, 3)),
-            example(KEY, shape=(5,)),
-        ),
+        examples=FROM_A_KEY,
         role="random",
     ),
     _draw(
@@ -202,10 +190,7 @@ TABLE = (
         np.where(_RAMP > 0.5, 1.0, -1.0),
         dtype="int32",
         sized_as="random_normal",
-        examples=(
-            example(key(), shape=(4, 3)),
-            example(KEY, shape=(5,)),
-        ),
+        examples=FROM_A_KEY,
     ),
     Op(
         "random_permutation",

@@ -183,6 +183,15 @@ def _indexes(name, spellings, **options):
 
 _bool: dict[str, Any] = {"dtype": lambda o, p: "bool", "smooth": False, "dtypes": ("bool",)}
 
+# As REDUCED, of conditions.
+REDUCED_FLAGS = (
+    example(booleans(4, 5), axis=-1),
+    example(booleans(6)),
+    example(booleans(4, 5), axis=0, keepdims=True),
+)
+# Floats and integers, whose place is looked for.
+POSITIONS = (example(array(4, 5), axis=-1), example(array(6)), example(integers(4, 5), axis=0))
+
 TABLE = (
     _reduction(
         "sum",
@@ -384,11 +393,7 @@ TABLE = (
         checked=False,
         **_bool,
         ir_bytes=1000,
-        examples=(
-            example(booleans(4, 5), axis=-1),
-            example(booleans(6)),
-            example(booleans(4, 5), axis=0, keepdims=True),
-        ),
+        examples=REDUCED_FLAGS,
     ),
     _reduction(
         "all",
@@ -398,11 +403,7 @@ TABLE = (
         checked=False,
         **_bool,
         ir_bytes=600,
-        examples=(
-            example(booleans(4, 5), axis=-1),
-            example(booleans(6)),
-            example(booleans(4, 5), axis=0, keepdims=True),
-        ),
+        examples=REDUCED_FLAGS,
     ),
     _reduction(
         "count_nonzero",
@@ -411,11 +412,7 @@ TABLE = (
         lambda x, n, m, s: np.round(summed(m, s, n)),
         **(_bool | {"dtype": lambda o, p: "int32"}),
         ir_bytes=600,
-        examples=(
-            example(booleans(4, 5), axis=-1),
-            example(booleans(6)),
-            example(booleans(4, 5), axis=0, keepdims=True),
-        ),
+        examples=REDUCED_FLAGS,
     ),
     _indexes(
         "argmax",
@@ -423,21 +420,13 @@ TABLE = (
         ir_bytes=2000,
         role="index",
         title="best index",
-        examples=(
-            example(array(4, 5), axis=-1),
-            example(array(6)),
-            example(integers(4, 5), axis=0),
-        ),
+        examples=POSITIONS,
     ),
     _indexes(
         "argmin",
         ((5, "jnp.argmin({0}{axis:second})"),),
         ir_bytes=1090,
         role="index",
-        examples=(
-            example(array(4, 5), axis=-1),
-            example(array(6)),
-            example(integers(4, 5), axis=0),
-        ),
+        examples=POSITIONS,
     ),
 )

@@ -52,6 +52,9 @@ def _filtered_bounds(operands, params):
 
 
 _f32: dict[str, Any] = {"dtype": first_dtype, "dtypes": ("float32",)}
+# One signal, and one in each row.
+SIGNALS = (example(array(8)), example(array(4, 6)))
+
 TABLE = (
     Op(
         "fft_real",
@@ -61,10 +64,7 @@ TABLE = (
         shape=_whole,
         **_f32,
         ir_bytes=1400,
-        examples=(
-            example(array(8)),
-            example(array(4, 6)),
-        ),
+        examples=SIGNALS,
     ),
     Op(
         "fft_imag",
@@ -74,10 +74,7 @@ TABLE = (
         shape=_halved,
         **_f32,
         ir_bytes=3610,
-        examples=(
-            example(array(8)),
-            example(array(4, 6)),
-        ),
+        examples=SIGNALS,
     ),
     Op(
         "fft_filter",
