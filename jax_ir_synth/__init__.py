@@ -1,4 +1,4 @@
-"""Python -> compiler IR pairs from JAX; importing this makes `load_dataset("./jax_ir_synth")` work.
+"""Python -> compiler IR pairs from JAX; importing this makes `load_dataset("jax_ir_synth")` work.
 
 The import is light: neither jax nor datasets is loaded until a row or a builder is asked for.
 """

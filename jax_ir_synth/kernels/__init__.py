@@ -1,4 +1,4 @@
-"""Program synthesis: the categories, and how a program of one is drawn and write_source."""
+"""Program synthesis: the categories, and how a program of one is drawn and written."""
 
 import ast
 import functools

@@ -8,7 +8,10 @@ import click
 import pytest
 from pages import DOCS, PAGES, README, ROOT, blocks, first_column
 
+import jax_ir_synth
+from jax_ir_synth import evaluate, kernels, lowering, verify
 from jax_ir_synth.cli.application import COMMANDS, PROGRAM, application
+from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import CONFIGS, DEFAULTS
 from jax_ir_synth.request.dialects import DIALECTS
 from jax_ir_synth.schema.columns import SCHEMA
@@ -50,6 +53,24 @@ def test_the_extras_are_those_that_there_are():
     # The rest is for work on the package itself.
     assert set(EXTRAS) - set(told) == {"browser", "datasets3", "docs", "lint", "plots", "test"}
     assert set(told) <= set(EXTRAS)
+
+
+def test_the_reference_has_all_public_names():
+    page = (DOCS / "reference.md").read_text(encoding="utf-8")
+    for module in (jax_ir_synth, evaluate, lowering, verify):
+        for name in set(getattr(module, "__all__", ())) - {"__version__"}:
+            assert re.search(rf"^::: jax_ir_synth\S*\.{name}$", page, re.MULTILINE), name
+
+
+def test_the_table_of_signatures_is_that_of_the_categories():
+    page = ROOT / "CONTRIBUTING.md"
+    lines = [
+        f"| `{name}` | {', '.join(sorted(signature.requires))} | "
+        f"{', '.join(sorted(signature.forbids))} |"
+        for name in CATEGORIES
+        if (signature := kernels.signature(name))
+    ]
+    assert "\n".join(lines) in page.read_text(encoding="utf-8")
 
 
 def test_the_dialects_are_those_that_there_are():

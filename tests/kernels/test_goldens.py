@@ -44,6 +44,7 @@ def test_a_recorded_row_comes_out_the_same(category, request):
     if request.config.getoption("--record-goldens"):
         FOLDER.mkdir(exist_ok=True)
         path.write_text(json.dumps({"row": row, "results": results(row)}, indent=1) + "\n")
+    assert path.exists(), f"no golden for {category}: record it by --record-goldens"
     recorded = json.loads(path.read_text())["row"]
     if recorded["jax_version"] == version("jax"):
         assert row == recorded

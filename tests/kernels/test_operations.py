@@ -1,8 +1,10 @@
 """Every operation's record, held against what JAX makes of its examples."""
 
 import ast
+import dataclasses
 import functools
 import math
+import re
 from pathlib import Path
 
 import jax
@@ -13,7 +15,8 @@ from jax import lax
 
 from jax_ir_synth.kernels.builder import control_flow
 from jax_ir_synth.kernels.builder.values import FLOATS, InAval
-from jax_ir_synth.kernels.ops import CONSTRUCTS, OPS, RECORDS
+from jax_ir_synth.kernels.ops import CONSTRUCTS, OPS, RECORDS, index_by_name
+from jax_ir_synth.kernels.ops.base import LISTS
 from jax_ir_synth.kernels.ops.examples import array
 from jax_ir_synth.kernels.printer import names
 from jax_ir_synth.kernels.printer.calls import all_calls, argument_array
@@ -196,3 +199,13 @@ def test_spellings_weigh_something():
     for op in OPS.values():
         assert op.spellings
         assert all(math.floor(weight) == weight > 0 for weight, *_ in op.spellings), op.name
+
+
+def test_lists_are_those_that_operations_are_drawn_from():
+    """Each is drawn from, or its weights would say nothing; and no record names another."""
+    texts = [path.read_text(encoding="utf-8") for path in KERNELS.rglob("*.py")]
+    drawn = {name for text in texts for name in re.findall(r'drawn_by\("([\w ]+)"', text)}
+    assert drawn == LISTS
+    op = dataclasses.replace(OPS["mean"], weights={"statistics": 1})
+    with pytest.raises(ValueError, match=r"`weights` of 'mean' \(=\{'statistics'\}\)"):
+        index_by_name([op])

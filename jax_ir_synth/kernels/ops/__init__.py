@@ -27,7 +27,7 @@ from jax_ir_synth.kernels.ops import (
     ternary,
     unary,
 )
-from jax_ir_synth.kernels.ops.base import Construct, Op, Record
+from jax_ir_synth.kernels.ops.base import LISTS, Construct, Op, Record
 
 _MODULES = (
     unary,
@@ -49,25 +49,32 @@ _MODULES = (
 )
 
 
-def _by_name(records: Iterable[Record]) -> dict:
+def index_by_name(records: Iterable[Record]) -> dict:
+    """The records by their names. Raises ValueError for a record that can't be right."""
     table: dict = {}
     for record in records:
         if record.name in table:
             raise ValueError(f"operation {record.name!r} is declared twice")
+        if isinstance(record, Op) and (unknown := record.weights.keys() - LISTS):
+            raise ValueError(
+                f"`weights` of {record.name!r} (={unknown}) must be of {sorted(LISTS)}"
+            )
         table[record.name] = record
     return table
 
 
-OPS: dict[str, Op] = _by_name(op for module in _MODULES for op in module.TABLE)
-CONSTRUCTS: dict[str, Construct] = _by_name(constructs.TABLE)
-RECORDS: dict[str, Record] = _by_name((*OPS.values(), *CONSTRUCTS.values(), *constructs.LEAVES))
+OPS: dict[str, Op] = index_by_name(op for module in _MODULES for op in module.TABLE)
+CONSTRUCTS: dict[str, Construct] = index_by_name(constructs.TABLE)
+RECORDS: dict[str, Record] = index_by_name(
+    (*OPS.values(), *CONSTRUCTS.values(), *constructs.LEAVES)
+)
 
 
 def drawn_by(name: str, branches: bool = False) -> dict[str, int]:
     """Weights of the operations in a list of draws, by their names.
 
     Args:
-      name: the list, a key of the records' `weights`.
+      name: the list, one of `base.LISTS`.
       branches: whether operations that JAX writes out with a choice of its own are among them.
     """
     found = {
@@ -76,7 +83,7 @@ def drawn_by(name: str, branches: bool = False) -> dict[str, int]:
         if name in op.weights and (branches or not op.branches)
     }
     if not found:
-        raise ValueError(f"`name` (={name!r}) must be a key of some record's `weights`")
+        raise ValueError(f"`name` (={name!r}) must be one of {sorted(LISTS)}")
     return found
 
 

@@ -21,6 +21,23 @@ import numpy as np
 from jax_ir_synth.kernels.builder.values import Rejected, Value, broadcast, promote
 from jax_ir_synth.kernels.ops.examples import Example
 
+# The lists that operations are drawn from, by the names in `Op.weights`.
+LISTS = frozenset(
+    {
+        "arithmetic",
+        "comparison",
+        "cumulative",
+        "integer",
+        "integer comparison",
+        "integer function",
+        "plain",
+        "squash",
+        "statistic",
+        "threshold",
+        "unary",
+    }
+)
+
 ANY = (-np.inf, np.inf)
 
 
@@ -133,7 +150,7 @@ class Op(Record):
       meets: of (first, second, dtype), raises Rejected where one operand would not matter.
       uniform: whether CPU and CUDA StableHLO are the same text, whatever the operands are.
       decided_by_few: whether a few elements decide the result and its gradient, as the greatest do.
-      weights: how often the operation is drawn, by the list that draws it (`ops.drawn_by`).
+      weights: how often the operation is drawn, by the list that draws it (one of `LISTS`).
       examples: calls on parts of the domain; without any, `default_examples` derives them.
     """
 

@@ -423,7 +423,6 @@ TABLE = (
         smooth=False,
         ir_bytes=600,
         title="",
-        weights={"logical": 5},
     ),
     _binary(
         "logical_or",
@@ -433,7 +432,6 @@ TABLE = (
         smooth=False,
         ir_bytes=0,
         title="",
-        weights={"logical": 4},
     ),
     _binary(
         "logical_xor",
@@ -443,7 +441,6 @@ TABLE = (
         dtypes=("bool",),
         smooth=False,
         title="",
-        weights={"logical": 1},
         ir_bytes=300,
     ),
     # integers
