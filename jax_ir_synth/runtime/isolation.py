@@ -62,8 +62,9 @@ def isolated(function: Callable[P, R]) -> Callable[P, R]:
         if _here.isolated:
             return function(*args, **kwargs)
         thread = _take()
-        outcome = thread.call(functools.partial(function, *args, **kwargs), _idle.append)
-        return cast(R, _settle(outcome))
+        work = functools.partial(function, *args, **kwargs)
+        # No name for the outcome: its error's traceback would hold this frame, and this frame it.
+        return cast(R, _settle(thread.call(work, _idle.append)))
 
     return call
 
@@ -77,8 +78,9 @@ def isolated_once(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         thread = _Thread(isolated=False)
-        outcome = thread.call(functools.partial(function, *args, **kwargs), _Thread.end)
-        return cast(R, _settle(outcome))
+        work = functools.partial(function, *args, **kwargs)
+        # No name for the outcome: its error's traceback would hold this frame, and this frame it.
+        return cast(R, _settle(thread.call(work, _Thread.end)))
 
     return call
 

@@ -7,7 +7,7 @@ import re
 
 import jax
 import pytest
-from pages import PAGES, README, blocks
+from docs_pages import PAGES, README, blocks
 
 from jax_ir_synth.lowering import lower_source
 from jax_ir_synth.request import targets

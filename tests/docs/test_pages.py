@@ -6,7 +6,7 @@ import shlex
 
 import click
 import pytest
-from pages import DOCS, PAGES, README, ROOT, blocks, first_column
+from docs_pages import DOCS, PAGES, README, ROOT, blocks, first_column
 
 import jax_ir_synth
 from jax_ir_synth import evaluate, kernels, lowering, verify

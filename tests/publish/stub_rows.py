@@ -36,6 +36,6 @@ def write_stubs(path: Path, text: str = "") -> Path:
     return path
 
 
-def believe(row) -> str:
+def believe(row, mark) -> tuple[bool, str]:
     """What a helper calls in the place of the proof."""
-    return row["verified"]
+    return True, row["verified"]
