@@ -164,11 +164,13 @@ def main(mode: str, count: int) -> dict:
         (without, there), rates = compilers(mode), GPU_RATES
         here = there.run
     found = {"modules": 0, "same_hlo": 0, "same_ptx": 0, "wrong": [], "fails": [], "kinds": {}}
+    found |= {"rows": [], "halves": []}
     kinds = collections.Counter()
     for planned in plan_rows(request):
         row = make_row(request, planned)
         column = read_section(row["cpp"] or row["cuda"])
         modules = column.forward, column.backward
+        found["halves" if shortest(column.forward) else "rows"].append(row["id"])
         for text in modules:
             found["modules"] += 1
             if mode == "cpu":
