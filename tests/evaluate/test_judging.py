@@ -82,7 +82,7 @@ _WRONG = {
                "(tensor<4x3xf32>) -> tensor<4x3xf32>\n" + _RETURN, _BOTH),
         "custom_call @anything is not known",
     ),
-    "numeric": (module(_RETURN, _BOTH), "times what is allowed"),
+    "numeric": (module(_RETURN, _BOTH), "times the tolerance (2e-05 of the result's size)"),
 }  # fmt: skip
 
 
