@@ -1,5 +1,7 @@
 """A right row is proven, and says how; each planted fault is refused, with its reason."""
 
+import re
+
 import numpy as np
 import pytest
 from rowmaking import aval, edited, expression, row
@@ -67,6 +69,75 @@ def test_what_rounding_does_is_told_from_an_error_by_64_bits(monkeypatch):
     assert "forward: output 0 is wrong" in refused(wrong)
     monkeypatch.setattr(tolerance, "ROUGH_FACTOR", 2.0)
     assert "forward: output 0 is wrong" in refused(sound)
+
+
+def backward_scaled(factor: float) -> dict:
+    """The row of `1.25 * x` with the gradient's constant off by a factor."""
+    sound = expression("1.25 * x", aval("x", low=-1.0, high=1.0), platforms=("cpu",))
+    # The last one is the gradient's, those before are the output's.
+    head, constant, tail = sound["cpp"].rpartition("1.250000e+00")
+    assert constant and "## Backward" in head
+    return {**sound, "cpp": f"{head}{1.25 * factor:.12e}{tail}"}
+
+
+def forward_scaled(factor: float) -> dict:
+    """The row of `1.25 * x` around 100, where the output hardly moves, with another constant."""
+    sound = expression("1.25 * x", aval("x", low=100.0, high=102.0), platforms=("cpu",))
+    return edited(sound, "1.250000e+00", f"{1.25 * factor:.12e}", columns=("cpp",))
+
+
+def test_an_output_may_be_off_by_two_parts_in_100000():
+    # And by ELSEWHERE, 1e-6 of it, and by 2e-5 of what it moves, at most a hundredth of it.
+    assert prove(forward_scaled(1 + 1.9e-5)) == "interpreter"
+    assert "forward: output 0 is wrong, the error is 1." in refused(forward_scaled(1 + 2.4e-5))
+
+
+def test_a_gradient_may_be_off_by_a_part_in_10000():
+    # Of what it is by differences and of what it is itself, so twice that; the other terms, 1e-6 of
+    # the output and of the largest derivative, are a hundredth of that.
+    assert prove(backward_scaled(1 + 1.9e-4)) == "interpreter"
+    message = refused(backward_scaled(1 + 2.3e-4))
+    assert "backward: the gradient along a random direction is wrong, the error is 1." in message
+    assert "times the tolerance (0.0001 of its size); read as float64 it is " in message
+
+
+def test_read_as_float64_a_gradient_may_be_off_by_a_part_in_1000000(monkeypatch):
+    # Nothing but EXACT_RATE decides: what is allowed at first is below both errors.
+    for name in ("SATURATED", "ELSEWHERE"):
+        monkeypatch.setattr(tolerance, name, 0.0)
+    monkeypatch.setattr(tolerance, "BACKWARD", 1e-7)
+    assert prove(backward_scaled(1 + 1.8e-6)) == "interpreter"
+    message = refused(backward_scaled(1 + 2.2e-6))
+    assert "the error is 11 times the tolerance (1e-07 of its size); " in message
+    assert "read as float64 it is 1.1 times (1e-06)" in message
+
+
+@pytest.mark.parametrize(("factor", "again"), [(1.018, True), (1.022, False)])
+def test_beyond_a_hundred_tolerances_nothing_is_read_again(factor, again, monkeypatch):
+    for name in ("SATURATED", "ELSEWHERE"):
+        monkeypatch.setattr(tolerance, name, 0.0)
+    with pytest.raises(NotProven) as caught:
+        prove(backward_scaled(factor))
+    # In units of 1e-4 of twice the gradient, in float64 of 1e-6.
+    assert caught.value.values["ratio"] == pytest.approx(1e4 * (factor - 1) / 2, rel=0.02)
+    assert ("read as float64" in str(caught.value)) is again
+    exact = pytest.approx(1e6 * (factor - 1) / 2, rel=0.02) if again else None
+    assert caught.value.values["ratio_again"] == exact
+
+
+def test_a_text_that_float64_cannot_read_says_so():
+    wrong = forward_scaled(1 + 1e-4)
+    # The bits of a float32 are no float64's.
+    bits = (
+        "    %bits = stablehlo.bitcast_convert {x} : (tensor<f32>) -> tensor<i32>\n"
+        "    %same = stablehlo.bitcast_convert %bits : (tensor<i32>) -> tensor<f32>\n"
+        "    return %same"
+    )
+    there = re.search(r"    return (%\w+)", wrong["cpp"])
+    wrong = edited(wrong, there[0], bits.format(x=there[1]), columns=("cpp",))
+    with pytest.raises(NotProven, match="; read as float64 it can't be judged \\(") as caught:
+        prove(wrong)
+    assert caught.value.values["ratio"] > 1 and caught.value.values["ratio_again"] is None
 
 
 @pytest.mark.parametrize(
