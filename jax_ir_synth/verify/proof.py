@@ -132,7 +132,7 @@ def _prove_modules(
             continue
         if not fault.ratio <= tolerance.ROUGH_FACTOR:
             raise fault.refusal(name)
-        how = "with its constants unrounded" if rate else "read as float64"
+        how = "with any of its constants unrounded" if rate else "read as float64"
         try:
             if rate:
                 again = _judge_constants(point, argnums, reference, got, rates)
@@ -197,24 +197,29 @@ class _Fault(NamedTuple):
     got: np.ndarray | float
     meant: np.ndarray | float
 
-    def refusal(self, name: str, second: str = "", ratio_again: float | None = None) -> NotProven:
+    def refusal(self, name: str, second: str = "", ratio_again: float = math.inf) -> NotProven:
         """The error that names the fault.
 
         Args:
           name: of the column.
           second: what the second judgement found, in words.
-          ratio_again: the error by that judgement, in units of its tolerance.
+          ratio_again: the error by that judgement, in units of its tolerance; infinite without one.
         """
         values = {
             "got": np.asarray(self.got).tolist(),
             "meant": np.asarray(self.meant).tolist(),
-            "ratio": self.ratio,
-            "ratio_again": ratio_again,
+            # JSON has no infinity.
+            "ratio": None if math.isinf(self.ratio) else self.ratio,
+            "ratio_again": None if math.isinf(ratio_again) else ratio_again,
         }
+        if np.asarray(self.meant).dtype.kind == "f":
+            error = (
+                f"the error is {self.ratio:.3g} times the tolerance ({self.rate:.3g} of its size)"
+            )
+        else:
+            error = "integers and booleans must be equal"
         return NotProven(
-            f"{name}, {self.section}: {self.what} is wrong, the error is {self.ratio:.3g} times "
-            f"the tolerance ({self.rate:.3g} of its size){second}: {self.shown}",
-            values,
+            f"{name}, {self.section}: {self.what} is wrong, {error}{second}: {self.shown}", values
         )
 
 
