@@ -45,7 +45,7 @@ class Expectation(NamedTuple):
     rate: float
 
     def off(self, got: Sequence[Sequence[np.ndarray]], rate: float) -> tuple[float, str]:
-        """How far results are off, in units of what `rate` allows; and what is worst, in words.
+        """How far results are off, in units of the tolerance by `rate`; what is worst, in words.
 
         Above 1 they are wrong.
         """
@@ -118,7 +118,7 @@ def _mask_jumps(
             for k, (x, y) in enumerate(zip(here.results[number], other, strict=True)):
                 mask = here.looked_at[number][k]
                 # Rounding alone may take a result of 32 bits so far; a jump goes further.
-                rate = here.rate * (tolerance.ROUGH if other is single[number] else 1.0)
+                rate = here.rate * (tolerance.ROUGH_FACTOR if other is single[number] else 1.0)
                 mask &= ~_differ(y, x, mask, rate, here.largest[k])
 
 

@@ -196,17 +196,26 @@ def _run(
     except ValueError as error:
         raise Failed("execute", f"{section}: {error}") from error
     reached("numeric")
-    off, worst = expected.off(got, expected.rate)
-    if off > 1 and off <= tolerance.ROUGH:
+    ratio, worst = expected.off(got, expected.rate)
+    if ratio <= 1:
+        return
+    again = ""
+    if ratio <= tolerance.ROUGH_FACTOR:
         # The same in float64 tells rounding from an error.
         try:
             exact = execute_exactly(promote_half(text), expected.inputs)
-        except ValueError:
-            exact = got
-        if exact is not got and expected.off(exact, tolerance.EXACT)[0] <= 1:
-            return
-    if not off <= 1:
-        raise Failed("numeric", f"{section}: {worst}, {off:.3g} times what is allowed")
+        except ValueError as error:
+            again = f"; it can't be read as float64 ({error})"
+        else:
+            exact_ratio, _ = expected.off(exact, tolerance.EXACT_RATE)
+            if exact_ratio <= 1:
+                return
+            again = f"; read as float64 it is {exact_ratio:.3g} times ({tolerance.EXACT_RATE:.3g})"
+    raise Failed(
+        "numeric",
+        f"{section}: {worst}, the error is {ratio:.3g} times the tolerance "
+        f"({expected.rate:.3g} of the result's size){again}",
+    )
 
 
 def _check_signature(text: str, section: str, meant: str) -> None:

@@ -27,8 +27,7 @@ class Defect(NamedTuple):
       category, seed, candidate: its coordinates.
       error: the exception's type and message.
       source: the row's Python, empty where it isn't written.
-      values: what was compared where values differ, else None: `got` of the IR, `meant` by the
-        Python, as nested lists.
+      values: what was compared where values differ, see `verify.NotProven`; else None.
     """
 
     id: int | None

@@ -12,7 +12,7 @@ from jax_ir_synth.reference.inputs import opposite, random_inputs, wide
 from jax_ir_synth.reference.numpy_jax.arithmetic import Noise
 from jax_ir_synth.reference.numpy_jax.trace_recorder import Singular
 from jax_ir_synth.reference.program import Derivative, ReferenceProgram, direction
-from jax_ir_synth.reference.tolerance import FORWARD, outputs_differ
+from jax_ir_synth.reference.tolerance import FORWARD, measure_output_error
 
 # Inputs that a program is run on. One of few numbers shows little at each, and costs little.
 INPUTS, INPUTS_OF_FEW, FEW = 2, 3, 64
@@ -70,7 +70,7 @@ class Point(NamedTuple):
 def evaluate_reference(
     python: str, name: str, avals: Sequence[Mapping[str, Any]], argnums: Sequence[int]
 ) -> tuple[ReferenceProgram, list[Point]]:
-    """A program's meaning, and the points to look at it: see `ReferenceProgram` and `points`.
+    """A program's reference, and the points to run it at: see `find_points`.
 
     The last program's are kept: a row is tried when it is written, and proven right after.
     """
@@ -78,8 +78,8 @@ def evaluate_reference(
         (aval["name"], tuple(aval["shape"]), aval["dtype"], aval["low"], aval["high"])
         for aval in avals
     )
-    meaning, found = _evaluate_reference(python, name, described, tuple(argnums))
-    return meaning, list(found)
+    reference, found_points = _evaluate_reference(python, name, described, tuple(argnums))
+    return reference, list(found_points)
 
 
 @functools.lru_cache(maxsize=1)
@@ -88,12 +88,12 @@ def _evaluate_reference(
 ) -> tuple[ReferenceProgram, list[Point]]:
     keys = ("name", "shape", "dtype", "low", "high")
     avals = [dict(zip(keys, aval, strict=True)) for aval in described]
-    meaning = ReferenceProgram(python, name, avals)
-    return meaning, points(meaning, avals, argnums)
+    reference = ReferenceProgram(python, name, avals)
+    return reference, find_points(reference, avals, argnums)
 
 
-def points(
-    meaning: ReferenceProgram, avals: Sequence[Mapping[str, Any]], argnums: Sequence[int]
+def find_points(
+    reference: ReferenceProgram, avals: Sequence[Mapping[str, Any]], argnums: Sequence[int]
 ) -> list[Point]:
     """Points at which the outputs are finite, smooth and steady, the same for a row every time.
 
@@ -108,23 +108,23 @@ def points(
     wanted = INPUTS_OF_FEW if few else INPUTS
     for seed, inputs in enumerate(_inputs(wide(avals)), start=1):
         try:
-            outputs = meaning.outputs(inputs)
+            outputs = reference.outputs(inputs)
         except Singular as error:
             raise NoPoints(f"its gradient is not finite: {error} (seed {seed})") from None
-        branches = meaning.branches
+        branches = reference.branches
         if not all(np.isfinite(x).all() for x in outputs):
             raise NoPoints(f"its python is not finite on inputs from its ranges (seed {seed})")
         if len(found) >= wanted and branches <= taken:
             continue
         move = direction(avals, argnums, seed)
-        derivative = meaning.derivative(inputs, outputs, move)
+        derivative = reference.derivative(inputs, outputs, move)
         if derivative is None:
             continue
         slopes = slopes_of(outputs, derivative)
         # Rounding decides: which of two values that are both 1.0 in float32 is the greater.
-        if unsteadiness(meaning, inputs, outputs, slopes, seed) > _STEADY:
+        if unsteadiness(reference, inputs, outputs, slopes, seed) > _STEADY:
             continue
-        found = _without_small_differences(meaning, [*found, (inputs, outputs, move, derivative)])
+        found = _without_small_differences(reference, [*found, (inputs, outputs, move, derivative)])
         taken |= branches
         if len(found) == wanted + (MORE_FOR_BRANCHES if taken else 0):
             break
@@ -143,16 +143,16 @@ def points(
     return [Point(*each, largest) for each in found]
 
 
-def _without_small_differences(meaning: ReferenceProgram, found: list[_Found]) -> list[_Found]:
+def _without_small_differences(reference: ReferenceProgram, found: list[_Found]) -> list[_Found]:
     """Those at which constants of 16 bits don't decide the gradient."""
-    if not meaning.is_half:
+    if not reference.is_half:
         return found
     largest = max(derivative.scale for *_, derivative in found)
     return [each for each in found if each[-1].scale >= _SMALL_DIFFERENCE * largest]
 
 
 def unsteadiness(
-    meaning: ReferenceProgram,
+    reference: ReferenceProgram,
     inputs: Sequence[np.ndarray],
     outputs: Sequence[np.ndarray],
     slopes: Sequence[np.ndarray | None],
@@ -165,12 +165,12 @@ def unsteadiness(
     moved = 0.0
     for sign in (1, -1):
         try:
-            noisy = meaning.with_noise(inputs, Noise(seed, sign))
+            noisy = reference.with_noise(inputs, Noise(seed, sign))
         except (np.linalg.LinAlgError, Singular):
             # A matrix is singular or has no root, or a root is zero, by rounding alone.
             return math.inf
         for x, output, slope in zip(noisy, outputs, slopes, strict=True):
-            moved = max(moved, outputs_differ(x, output, slope, FORWARD))
+            moved = max(moved, measure_output_error(x, output, slope, FORWARD))
     return moved
 
 

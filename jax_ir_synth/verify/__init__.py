@@ -22,7 +22,10 @@ class NotProven(JaxIrSynthError, ValueError):
     """A row that isn't right, or can't be shown to be; the message says why.
 
     `values` are those that differ, where that is the reason: `got` of the IR and `meant` by the
-    Python, as nested lists.
+    Python, as nested lists; `ratio`, the error in units of its tolerance; `ratio_again`, likewise
+    where it was judged a second time, in float64 or, in a program of 16-bit floats, with the
+    constants as they are written. Either is None where it is infinite, as for integers that differ,
+    and the second where there was none.
     """
 
     def __init__(self, reason: str, values: dict[str, Any] | None = None):

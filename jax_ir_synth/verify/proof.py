@@ -41,7 +41,7 @@ def prove(row: Mapping[str, Any]) -> str:
 def _prove(row: Mapping[str, Any]) -> str:
     avals, argnums = row["in_avals"], list(row["argnums"])
     _check_avals(avals)
-    meaning, where = evaluate_reference(row["python"], row["kernel_name"], avals, argnums)
+    reference, points = evaluate_reference(row["python"], row["kernel_name"], avals, argnums)
     ways: dict[tuple[str, str], str] = {}
     mixed = False
     for name, platform in PLATFORMS.items():
@@ -58,7 +58,9 @@ def _prove(row: Mapping[str, Any]) -> str:
         modules = column.forward, column.backward
         # CUDA's text is nearly always the CPU's, and proven with it.
         if modules not in ways:
-            ways[modules] = _prove_modules(name, platform, modules, avals, argnums, meaning, where)
+            ways[modules] = _prove_modules(
+                name, platform, modules, avals, argnums, reference, points
+            )
     if not ways:
         raise ValueError("it has no IR column that is filled")
     prefix = OF_STABLEHLO if mixed else ""
@@ -93,28 +95,28 @@ def _prove_modules(
     modules: tuple[str, str],
     avals: Sequence[Mapping[str, Any]],
     argnums: Sequence[int],
-    meaning: ReferenceProgram,
-    where: Sequence[Point],
+    reference: ReferenceProgram,
+    points: Sequence[Point],
 ) -> str:
     """Proves a column's forward and backward module; returns what ran them."""
     taken = tensors(avals)
-    inputs = [point.inputs for point in where]
+    inputs = [point.inputs for point in points]
     wanted = [taken[number] for number in argnums]
 
     def check_forward(found: Signature) -> None:
         _check(f"{name}, forward: its arguments", found.taken, taken)
-        _check_results(f"{name}, forward", found.returned, where[0].outputs)
+        _check_results(f"{name}, forward", found.returned, points[0].outputs)
 
     def check_backward(found: Signature) -> None:
         _check(f"{name}, backward: its arguments", found.taken, taken)
         _check(f"{name}, backward: its results", found.returned, wanted)
 
     forward, backward = modules
-    moves = [0.0 if x is None else float(np.abs(x).max(initial=0)) for x in where[0].slopes]
-    along = [where[0].derivative.scale / _half_range(avals[number]) for number in argnums]
+    output_sizes = [0.0 if x is None else float(np.abs(x).max(initial=0)) for x in points[0].slopes]
+    gradient_sizes = [points[0].derivative.scale / _half_range(avals[number]) for number in argnums]
     try:
-        outputs = execute(forward, inputs, check_forward, moves)
-        gradients = execute(backward, inputs, check_backward, along)
+        outputs = execute(forward, inputs, check_forward, output_sizes)
+        gradients = execute(backward, inputs, check_backward, gradient_sizes)
     except CannotRun as error:
         if platform == "cpu":
             raise ValueError(f"{name} can't be run: {error}") from None
@@ -123,20 +125,26 @@ def _prove_modules(
         raise ValueError(f"{name} can't be run: {error}") from None
     dtypes = [dtype for text in modules if "f16" in text and (dtype := shortest(text))]
     rate = max((tolerance.CONSTANTS[dtype] for dtype in dtypes), default=0.0)
-    for point, *got in zip(where, outputs.results, gradients.results, strict=True):
+    for point, *got in zip(points, outputs.results, gradients.results, strict=True):
         rates = max(rate, tolerance.FORWARD), max(rate, tolerance.BACKWARD)
-        fault = _fault(name, point, argnums, got, rates)
+        fault = _find_fault(point, argnums, got, rates)
         if fault is None:
             continue
-        if fault.off <= tolerance.ROUGH:
+        if not fault.ratio <= tolerance.ROUGH_FACTOR:
+            raise fault.refusal(name)
+        how = "with any of its constants unrounded" if rate else "read as float64"
+        try:
             if rate:
-                close = _is_constants(name, point, argnums, meaning, got, rates)
+                again = _judge_constants(point, argnums, reference, got, rates)
             else:
-                close = _is_rounding(name, modules, point, argnums)
-            if close:
-                continue
-        raise NotProven(fault.reason, fault.values)
-    found = find_degenerate(avals, argnums, meaning, where, gradients.results)
+                again = _judge_in_float64(modules, point, argnums)
+        except ValueError as error:
+            raise fault.refusal(name, f"; {how} it can't be judged ({error})") from error
+        if again is not None:
+            whose = "it" if again.what == fault.what else f"that of {again.what}"
+            second = f"; {how} {whose} is {again.ratio:.3g} times ({again.rate:.3g})"
+            raise fault.refusal(name, second, again.ratio)
+    found = find_degenerate(avals, argnums, reference, points, gradients.results)
     if found:
         raise ValueError(f"{name} is degenerate: {'; '.join(found)}")
     return max(outputs.how, gradients.how, key=RUN_BY.index)
@@ -169,15 +177,53 @@ _KINDS = {"f": FLOATS, "i": ("int32", "int8"), "u": ("uint32", "uint8"), "b": ("
 
 
 class _Fault(NamedTuple):
-    """What a text computes wrongly, how far off that is in units of what is allowed, and values."""
+    """An error beyond its tolerance.
 
-    off: float
-    reason: str
-    values: dict[str, Any]
+    Attributes:
+      section: forward or backward.
+      what: is wrong.
+      ratio: the error in units of its tolerance.
+      rate: the tolerance's part of the size of what is wrong.
+      shown: both values, in words.
+      got: what the text computes.
+      meant: what its Python means.
+    """
+
+    section: str
+    what: str
+    ratio: float
+    rate: float
+    shown: str
+    got: np.ndarray | float
+    meant: np.ndarray | float
+
+    def refusal(self, name: str, second: str = "", ratio_again: float = math.inf) -> NotProven:
+        """The error that names the fault.
+
+        Args:
+          name: of the column.
+          second: what the second judgement found, in words.
+          ratio_again: the error by that judgement, in units of its tolerance; infinite without one.
+        """
+        values = {
+            "got": np.asarray(self.got).tolist(),
+            "meant": np.asarray(self.meant).tolist(),
+            # JSON has no infinity.
+            "ratio": None if math.isinf(self.ratio) else self.ratio,
+            "ratio_again": None if math.isinf(ratio_again) else ratio_again,
+        }
+        if np.asarray(self.meant).dtype.kind == "f":
+            error = (
+                f"the error is {self.ratio:.3g} times the tolerance ({self.rate:.3g} of its size)"
+            )
+        else:
+            error = "integers and booleans must be equal"
+        return NotProven(
+            f"{name}, {self.section}: {self.what} is wrong, {error}{second}: {self.shown}", values
+        )
 
 
-def _fault(
-    name: str,
+def _find_fault(
     point: Point,
     argnums: Sequence[int],
     got: Sequence[Results],
@@ -186,7 +232,6 @@ def _fault(
     """The worst of what is wrong at a point; None where the outputs and the gradient are right.
 
     Args:
-      name: of the column.
       point: where the modules were run.
       argnums: the differentiable arguments.
       got: the outputs, and the gradients by each argument of `argnums`.
@@ -198,60 +243,55 @@ def _fault(
         zip(outputs, point.outputs, point.slopes, point.largest.outputs, strict=True)
     ):
         x = x.astype(meant.dtype)
-        off = tolerance.outputs_differ(x, meant, slope, forward, largest)
-        if not off <= 1:
-            reason = (
-                f"{name}, forward: output {number} is off by {off:.3g} times what is allowed: "
-                f"it is {_show(x, meant)}, its python's {_show(meant, x)}"
-            )
-            faults.append(_Fault(off, reason, _values(x, meant)))
+        ratio = float(tolerance.measure_output_error(x, meant, slope, forward, largest))
+        if not ratio <= 1:
+            shown = f"it is {_show(x, meant)}, its python's {_show(meant, x)}"
+            what = f"output {number}"
+            faults.append(_Fault("forward", what, ratio, forward, shown, x, meant))
     parts = _parts(gradients, point, argnums)
     size = sum(float(np.abs(x).sum()) for x in point.outputs if x.dtype.kind == "f")
-    off = tolerance.gradients_differ(
-        parts, point.derivative, size, backward, point.largest.derivative
-    )
-    if not off <= 1:
-        along = sum(float(part.sum()) for part in parts)
-        reason = (
-            f"{name}, backward: the gradient along a random direction is off by {off:.3g} times "
-            f"what is allowed: it is {along:.9g}, by differences of its python "
-            f"{point.derivative.value:.9g}"
+    ratio = float(
+        tolerance.measure_gradient_error(
+            parts, point.derivative, size, backward, point.largest.derivative
         )
-        faults.append(_Fault(off, reason, _values(np.array(along), point.derivative.value)))
-    return max(faults, key=lambda fault: fault.off, default=None)
+    )
+    if not ratio <= 1:
+        along, differences = sum(float(part.sum()) for part in parts), point.derivative.value
+        shown = f"it is {along:.9g}, by differences of its python {differences:.9g}"
+        what = "the gradient along a random direction"
+        faults.append(_Fault("backward", what, ratio, backward, shown, along, differences))
+    return max(faults, key=lambda fault: fault.ratio, default=None)
 
 
-def _values(got: np.ndarray, meant: np.ndarray | float) -> dict[str, Any]:
-    return {"got": np.asarray(got).tolist(), "meant": np.asarray(meant).tolist()}
+def _judge_in_float64(
+    modules: tuple[str, str], point: Point, argnums: Sequence[int]
+) -> _Fault | None:
+    """What is wrong where the same texts are read as float64: then it isn't rounding.
+
+    Raises ValueError where they can't be run so, and nothing shows that it was rounding.
+    """
+    exact = [execute_exactly(text, [point.inputs])[0] for text in modules]
+    return _find_fault(point, argnums, exact, (tolerance.EXACT_RATE, tolerance.EXACT_RATE))
 
 
-def _is_rounding(name: str, modules: tuple[str, str], point: Point, argnums: Sequence[int]) -> bool:
-    """Is nothing wrong where the same texts are read as float64?"""
-    try:
-        exact = [execute_exactly(text, [point.inputs])[0] for text in modules]
-    except ValueError:
-        # Nothing shows that it was rounding.
-        return False
-    return _fault(name, point, argnums, exact, (tolerance.EXACT, tolerance.EXACT)) is None
-
-
-def _is_constants(
-    name: str,
+def _judge_constants(
     point: Point,
     argnums: Sequence[int],
-    meaning: ReferenceProgram,
+    reference: ReferenceProgram,
     got: Sequence[Results],
     rates: tuple[float, float],
-) -> bool:
-    """Is nothing wrong but that some of a program's constants are rounded to 16 bits, some not?
+) -> _Fault | None:
+    """What is wrong even if some of a program's constants are rounded to 16 bits, some not.
 
-    They are all rounded in its meaning, but JAX leaves those that meet a float32 on the way.
+    The reference rounds them all, but JAX leaves those that meet a float32 on the way.
+
+    Raises ValueError where the unrounded program has no derivative at the point.
     """
-    exact = meaning.unrounded()
+    exact = reference.unrounded()
     outputs = exact.outputs(point.inputs)
     derivative = exact.derivative(point.inputs, outputs, point.move)
     if derivative is None:
-        return False
+        raise ValueError("its python has no derivative then")
     results, gradients = got
     along = sum(float(part.sum()) for part in _parts(gradients, point, argnums))
     between = point._replace(
@@ -264,7 +304,7 @@ def _is_constants(
             )
         ),
     )
-    return _fault(name, between, argnums, got, rates) is None
+    return _find_fault(between, argnums, got, rates)
 
 
 def _between(x: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -82,7 +82,7 @@ _WRONG = {
                "(tensor<4x3xf32>) -> tensor<4x3xf32>\n" + _RETURN, _BOTH),
         "custom_call @anything is not known",
     ),
-    "numeric": (module(_RETURN, _BOTH), "times what is allowed"),
+    "numeric": (module(_RETURN, _BOTH), "times the tolerance (2e-05 of the result's size)"),
 }  # fmt: skip
 
 
@@ -104,6 +104,17 @@ def test_a_module_that_has_no_main_fails_by_its_signature():
     completion = module(_RETURN, _BOTH).replace("@main", "@kernel")
     judged = judge(completion, row(), "forward")
     assert (judged.rung, judged.reason) == ("signature", "forward: it has no function main")
+
+
+def test_a_small_error_is_judged_again_in_float64_and_both_ratios_are_given():
+    made = row("1.25 * x", _X)
+    # 2e-5 of the largest element and ELSEWHERE, 1e-6 of it: 2.1e-5 in all, in float64 2e-6.
+    for factor, passed in ((1 + 1.9e-5, True), (1 + 2.4e-5, False)):
+        text = answer(made).replace("1.250000e+00", f"{1.25 * factor:.12e}")
+        judged = judge(text, made, "forward")
+        assert judged.passed is passed, judged
+    assert "the error is 1.14 times the tolerance (2e-05 of the result's size)" in judged.reason
+    assert judged.reason.endswith("; read as float64 it is 12 times (1e-06)")
 
 
 def test_what_is_too_long_is_not_looked_at():

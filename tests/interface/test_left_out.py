@@ -293,7 +293,10 @@ def test_what_was_compared_is_recorded(monkeypatch):
     told: list[defects.Defect] = []
     assert list(rows(request, [planned], tell=told.append)) == []
     values = told[0].values
-    assert "off by" in told[0].error
-    assert values.keys() == {"got", "meant"} and values["got"] != values["meant"]
+    assert "times the tolerance" in told[0].error
+    assert (
+        values.keys() == {"got", "meant", "ratio", "ratio_again"}
+        and values["got"] != values["meant"]
+    )
     # It goes through JSON.
     assert json.loads(json.dumps(told[0].described()))["values"] == values

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from jax import lax
 
-from jax_ir_synth.reference import source
+from jax_ir_synth.reference import points, source
 from jax_ir_synth.reference.numpy_jax import JAX, JNP, LAX, UnknownName
 from jax_ir_synth.reference.numpy_jax.arithmetic import Noise
 from jax_ir_synth.reference.numpy_jax.arrays import array
 from jax_ir_synth.reference.numpy_jax.trace_recorder import Singular
 from jax_ir_synth.reference.points import evaluate_reference
-from jax_ir_synth.reference.program import ReferenceProgram
+from jax_ir_synth.reference.program import Derivative, ReferenceProgram
 
 FLOAT = {"dtype": "float32"}
 draws = np.random.default_rng(3)
@@ -193,6 +193,47 @@ def test_a_run_with_noise_records_nothing():
     assert meaning.branches == branches
     along = [np.float64(1)]
     assert meaning.derivative(at, outputs, along).value == pytest.approx(0.5 / np.sqrt(1.3))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "steady"), [("float32", 0.05), ("bfloat16", 0.5), ("float16", 0.5)]
+)
+def test_noise_may_change_a_root_by_a_part_of_it(dtype, steady):
+    """Just below that part the run goes on, just above it the root is refused."""
+
+    def run(body, size):
+        meaning = ReferenceProgram(
+            f"def kernel(x, size):\n    {body}\n", "kernel", [{"dtype": dtype}] * 2
+        )
+        inputs = [np.float64(1.37), np.float64(size)]
+        meaning.outputs(inputs)
+        return float(meaning.with_noise(inputs, Noise(2, 1, dtype))[0])
+
+    # The sum is zero without noise, and as large as its errors with it.
+    zero, little = "(x * 3.0 - x * 2.0 - x)", 1e-5
+    moved = run(f"return {zero} + size", little) - little
+    assert moved
+
+    def size(share):
+        """Of the number whose root the errors change by this share of what they may."""
+        return moved / ((1 + np.copysign(share * steady, moved)) ** 2 - 1)
+
+    assert np.isfinite(run(f"return jnp.sqrt({zero} + size)", size(0.9)))
+    with pytest.raises(Singular):
+        run(f"return jnp.sqrt({zero} + size)", size(1.1))
+
+
+def test_a_16_bit_gradient_below_an_eighth_of_the_largest_is_no_point():
+    aval = {"name": "x", "shape": (), "dtype": "float16", "low": -1.0, "high": 1.0}
+    python = "def kernel(x):\n    return x\n"
+    found = [
+        ([], [], [], Derivative(slope, [np.array(slope)], 0.0, 1e-6))
+        for slope in (8.0, 1.1, 0.9, -1.1, -0.9)
+    ]
+    for dtype, kept in (("float16", [8.0, 1.1, -1.1]), ("float32", [8.0, 1.1, 0.9, -1.1, -0.9])):
+        meaning = ReferenceProgram(python, "kernel", [{**aval, "dtype": dtype}])
+        left = points._without_small_differences(meaning, found)
+        assert [derivative.value for *_, derivative in left] == kept
 
 
 def test_a_gradient_that_16_bit_constants_decide_is_no_point():

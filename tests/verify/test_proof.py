@@ -1,11 +1,13 @@
 """A right row is proven, and says how; each planted fault is refused, with its reason."""
 
+import re
+
 import numpy as np
 import pytest
 from rowmaking import aval, edited, expression, row
 
 from jax_ir_synth.reference import tolerance
-from jax_ir_synth.reference.points import points
+from jax_ir_synth.reference.points import find_points
 from jax_ir_synth.reference.program import ReferenceProgram
 from jax_ir_synth.schema.ir_section import read_section
 from jax_ir_synth.verify import NotProven, prove
@@ -54,19 +56,91 @@ def test_sixteen_bits_are_proven_as_sharply_as_thirty_two(dtype):
     assert prove(sound) == "interpreter"
     # Off by less than a bfloat16 result is by rounding.
     literal = "1.000980e-01" if dtype == "bfloat16" else "9.997550e-02"
-    assert "off by" in refused(edited(sound, literal, "1.300000e-01"))
+    message = refused(edited(sound, literal, "1.300000e-01"))
+    rate = "0.00781" if dtype == "bfloat16" else "0.000977"
+    assert f"times the tolerance ({rate} of its size); with any of its constants unro" in message
+    assert f" times ({rate}): it is [" in message
 
 
 def test_what_rounding_does_is_told_from_an_error_by_64_bits(monkeypatch):
     sound = expression(SOUND, X, Y)
     wrong = edited(expression("jnp.sin(x) * 1.25", X), "1.250000e+00", "1.250002e+00")
-    # Float32 is off by more than this, and neither is it on what the row is proven with otherwise.
+    # Float32 is wrong more than this, and neither is it on what the row is proven with otherwise.
     monkeypatch.setattr(tolerance, "FORWARD", 1e-9)
     monkeypatch.setattr(tolerance, "ELSEWHERE", 0.0)
     assert prove(sound) == "interpreter"
-    assert "forward: output 0 is off by" in refused(wrong)
-    monkeypatch.setattr(tolerance, "ROUGH", 2.0)
-    assert "forward: output 0 is off by" in refused(sound)
+    assert "forward: output 0 is wrong" in refused(wrong)
+    monkeypatch.setattr(tolerance, "ROUGH_FACTOR", 2.0)
+    assert "forward: output 0 is wrong" in refused(sound)
+
+
+def backward_scaled(factor: float) -> dict:
+    """The row of `1.25 * x` with the gradient's constant off by a factor."""
+    sound = expression("1.25 * x", aval("x", low=-1.0, high=1.0), platforms=("cpu",))
+    # The last one is the gradient's, those before are the output's.
+    head, constant, tail = sound["cpp"].rpartition("1.250000e+00")
+    assert constant and "## Backward" in head
+    return {**sound, "cpp": f"{head}{1.25 * factor:.12e}{tail}"}
+
+
+def forward_scaled(factor: float) -> dict:
+    """The row of `1.25 * x` around 100, where the output hardly moves, with another constant."""
+    sound = expression("1.25 * x", aval("x", low=100.0, high=102.0), platforms=("cpu",))
+    return edited(sound, "1.250000e+00", f"{1.25 * factor:.12e}", columns=("cpp",))
+
+
+def test_an_output_may_be_off_by_two_parts_in_100000():
+    # And by ELSEWHERE, 1e-6 of it, and by 2e-5 of what it moves, at most a hundredth of it.
+    assert prove(forward_scaled(1 + 1.9e-5)) == "interpreter"
+    assert "forward: output 0 is wrong, the error is 1." in refused(forward_scaled(1 + 2.4e-5))
+
+
+def test_a_gradient_may_be_off_by_a_part_in_10000():
+    # Of what it is by differences and of what it is itself, so twice that; the other terms, 1e-6 of
+    # the output and of the largest derivative, are a hundredth of that.
+    assert prove(backward_scaled(1 + 1.9e-4)) == "interpreter"
+    message = refused(backward_scaled(1 + 2.3e-4))
+    assert "backward: the gradient along a random direction is wrong, the error is 1." in message
+    assert "times the tolerance (0.0001 of its size); read as float64 it is " in message
+
+
+def test_read_as_float64_a_gradient_may_be_off_by_a_part_in_1000000(monkeypatch):
+    # Nothing but EXACT_RATE decides: what is allowed at first is below both errors.
+    for name in ("SATURATED", "ELSEWHERE"):
+        monkeypatch.setattr(tolerance, name, 0.0)
+    monkeypatch.setattr(tolerance, "BACKWARD", 1e-7)
+    assert prove(backward_scaled(1 + 1.8e-6)) == "interpreter"
+    message = refused(backward_scaled(1 + 2.2e-6))
+    assert "the error is 11 times the tolerance (1e-07 of its size); " in message
+    assert "read as float64 it is 1.1 times (1e-06)" in message
+
+
+@pytest.mark.parametrize(("factor", "again"), [(1.018, True), (1.022, False)])
+def test_beyond_a_hundred_tolerances_nothing_is_read_again(factor, again, monkeypatch):
+    for name in ("SATURATED", "ELSEWHERE"):
+        monkeypatch.setattr(tolerance, name, 0.0)
+    with pytest.raises(NotProven) as caught:
+        prove(backward_scaled(factor))
+    # In units of 1e-4 of twice the gradient, in float64 of 1e-6.
+    assert caught.value.values["ratio"] == pytest.approx(1e4 * (factor - 1) / 2, rel=0.02)
+    assert ("read as float64" in str(caught.value)) is again
+    exact = pytest.approx(1e6 * (factor - 1) / 2, rel=0.02) if again else None
+    assert caught.value.values["ratio_again"] == exact
+
+
+def test_a_text_that_float64_cannot_read_says_so():
+    wrong = forward_scaled(1 + 1e-4)
+    # The bits of a float32 are no float64's.
+    bits = (
+        "    %bits = stablehlo.bitcast_convert {x} : (tensor<f32>) -> tensor<i32>\n"
+        "    %same = stablehlo.bitcast_convert %bits : (tensor<i32>) -> tensor<f32>\n"
+        "    return %same"
+    )
+    there = re.search(r"    return (%\w+)", wrong["cpp"])
+    wrong = edited(wrong, there[0], bits.format(x=there[1]), columns=("cpp",))
+    with pytest.raises(NotProven, match="; read as float64 it can't be judged \\(") as caught:
+        prove(wrong)
+    assert caught.value.values["ratio"] > 1 and caught.value.values["ratio_again"] is None
 
 
 @pytest.mark.parametrize(
@@ -86,7 +160,7 @@ def test_what_rounding_does_is_told_from_an_error_by_64_bits(monkeypatch):
 def test_a_text_read_as_64_bits_computes_the_same_to_more_digits(text, shape, column):
     sound = expression(text, aval("x", shape))
     meaning = ReferenceProgram(sound["python"], sound["kernel_name"], sound["in_avals"])
-    (point, *_) = points(meaning, sound["in_avals"], sound["argnums"])
+    (point, *_) = find_points(meaning, sound["in_avals"], sound["argnums"])
     forward, backward = read_section(sound[column])[3:5]
     ((got,),) = execute_exactly(forward, [point.inputs])
     np.testing.assert_allclose(got, point.outputs[0], rtol=0, atol=2e-6 * np.abs(got).max())
@@ -108,7 +182,15 @@ def test_a_wrong_forward_is_refused(old, new):
     sound = expression(
         "jnp.sin(x) + jnp.exp(x - jnp.cos(x)) * y", aval("x", (3, 3), low=-1.0), aval("y", (3,))
     )
-    assert "forward: output 0 is off by" in refused(edited(sound, old, new))
+    assert "forward: output 0 is wrong" in refused(edited(sound, old, new))
+
+
+def test_integers_that_differ_are_refused_by_name():
+    text = "(x * 2.0, (x * 100.0).astype(jnp.int32) + 3)"
+    sound = expression(text, X, platforms=("cpu",))
+    with pytest.raises(NotProven, match="output 1 is wrong, integers and booleans must") as caught:
+        prove(edited(sound, "dense<3>", "dense<4>", columns=("cpp",)))
+    assert caught.value.values["ratio"] is None and caught.value.values["ratio_again"] is None
 
 
 def test_a_wrong_backward_is_refused():
@@ -116,7 +198,7 @@ def test_a_wrong_backward_is_refused():
     forward, backward = sound["cpp"].split("## Backward")
     assert "stablehlo.cosine" in backward
     wrong = forward + "## Backward" + backward.replace("stablehlo.cosine", "stablehlo.sine")
-    assert "backward: the gradient along a random direction is off by" in refused(
+    assert "backward: the gradient along a random direction is wrong" in refused(
         {**sound, "cpp": wrong, "cuda": None}
     )
 

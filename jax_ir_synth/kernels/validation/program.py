@@ -29,25 +29,25 @@ def require_sound(source: KernelSource) -> None:
     avals = [aval.described() for aval in source.in_avals]
     argnums = list(source.argnums)
     try:
-        meaning, where = evaluate_reference(source.python, source.name, avals, argnums)
+        reference, points = evaluate_reference(source.python, source.name, avals, argnums)
     except (NoPoints, np.linalg.LinAlgError) as error:
         raise Rejected(f"validation: {error}") from error
-    for point in where:
+    for point in points:
         if any(np.abs(x).max(initial=0) > _LARGEST for x in point.outputs if x.dtype.kind == "f"):
             raise Rejected("validation: a result is too large")
     half = next((aval.dtype for aval in source.in_avals if aval.dtype in HALF), None)
-    if half is not None and not any(_keeps(meaning, point, avals, half) for point in where):
+    if half is not None and not any(_keeps(reference, point, avals, half) for point in points):
         raise Rejected(f"validation: at no input its results survive the rounding of {half}")
     margin = _MARGIN if half is None else _MARGIN_OF_HALF
     try:
-        found = find_degenerate(avals, argnums, meaning, where, margin=margin)
+        found = find_degenerate(avals, argnums, reference, points, margin=margin)
     except Singular as error:
         raise Rejected(f"validation: {error}") from error
     if found:
         raise Rejected(f"validation: {'; '.join(found)}")
 
 
-def _keeps(meaning: ReferenceProgram, point: Point, avals: list[dict], half: str) -> bool:
+def _keeps(reference: ReferenceProgram, point: Point, avals: list[dict], half: str) -> bool:
     """Does rounding to 16 bits leave an output its values, and let it be seen to change?
 
     Most elements must stay near what they are, as in the proof of such a row, which compares its
@@ -60,11 +60,11 @@ def _keeps(meaning: ReferenceProgram, point: Point, avals: list[dict], half: str
         x.astype(DTYPES[half]).astype(np.float32) if aval["dtype"] == half else x
         for x, aval in zip(point.inputs, avals, strict=True)
     ]
-    exact = meaning.outputs(inputs)
+    exact = reference.outputs(inputs)
     sizes = [0.0 if x is None else float(np.abs(x).max(initial=0)) for x in point.slopes]
     for sign in (1, -1):
         try:
-            noisy = meaning.with_noise(inputs, Noise(0, sign, half))
+            noisy = reference.with_noise(inputs, Noise(0, sign, half))
         except (np.linalg.LinAlgError, Singular):
             return False
         for x, y, size in zip(noisy, exact, sizes, strict=True):

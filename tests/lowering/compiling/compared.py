@@ -139,12 +139,14 @@ def off(
         for x, meant, slope, most in zip(
             outputs, point.outputs, slopes, largest.outputs, strict=True
         ):
-            worst = max(worst, tolerance.outputs_differ(x, meant, slope, rates[0], most))
+            worst = max(worst, tolerance.measure_output_error(x, meant, slope, rates[0], most))
         parts = [x * point.move[k] for x, k in zip(gradients, row["argnums"], strict=True)]
         size = sum(float(np.abs(x).sum()) for x in point.outputs if x.dtype.kind == "f")
         worst = max(
             worst,
-            tolerance.gradients_differ(parts, point.derivative, size, rates[1], largest.derivative),
+            tolerance.measure_gradient_error(
+                parts, point.derivative, size, rates[1], largest.derivative
+            ),
         )
     return worst
 
