@@ -104,6 +104,12 @@ def test_a_file(made, tmp_path, kind, packaged):
 @pytest.mark.parametrize("streaming", [False, True])
 def test_the_builder(tmp_path, streaming):
     assert jax_ir_synth.__version__
-    arguments = {"seed": 4, "count": 5, "verify": False, "cache_dir": str(tmp_path), "streaming": streaming}
+    arguments = {
+        "seed": 4,
+        "count": 5,
+        "verify": False,
+        "cache_dir": str(tmp_path),
+        "streaming": streaming,
+    }
     assert _ids(datasets.load_dataset("jax_ir_synth", **arguments)) == IDS
     assert set(IDS) == set(SPLITS)
