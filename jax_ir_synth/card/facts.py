@@ -11,6 +11,7 @@ from jax_ir_synth.generate.plan import places
 from jax_ir_synth.request import choices, targets
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import ALL, Request
+from jax_ir_synth.schema.ir_section import describe_missing_stablehlo
 from jax_ir_synth.schema.row_view import IR_COLUMNS, RowView
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.schema.verification import UNVERIFIED
@@ -108,9 +109,9 @@ class _Gathered:
         if not view.texts:
             raise CardError(f"row {number} has neither {' nor '.join(IR_COLUMNS)}")
         if len(view.columns) < len(view.texts):
-            raise CardError(
-                f"row {number} has no StableHLO: a card needs it, alone or among others"
-            )
+            lacking = next(name for name in view.texts if name not in view.columns)
+            have = (section.dialect for section in view.sections[lacking])
+            raise CardError(describe_missing_stablehlo(have))
         kind = _kind(view)
         if kind != (self._kind or kind):
             raise CardError(

@@ -1,10 +1,15 @@
 """The text of an IR column: write it from modules, and parse it again (no jax here)."""
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
+
+from jax_ir_synth.errors import UsageError
 
 # The backend in a section's header, for each lowering platform of jax.
 BACKENDS = {"cpu": "cpu", "cuda": "gpu"}
+
+STABLEHLO = "stablehlo"
 
 _SECTION = re.compile(
     r"# JAX compiler IR \(backend=(?P<backend>\w+), dialect=(?P<dialect>\w+)"
@@ -96,14 +101,30 @@ def read_section(text: str, dialect: str | None = None) -> IrSection:
 
     Raises:
       ValueError: The text is no IR column, or doesn't have exactly one such section.
+      UsageError: The dialect is StableHLO and the column has none. UsageError is a ValueError.
     """
     sections = read_sections(text)
     wanted = [section for section in sections if dialect in (None, section.dialect)]
+    if not wanted and dialect == STABLEHLO:
+        raise UsageError(describe_missing_stablehlo(section.dialect for section in sections))
     if len(wanted) != 1:
         have = ", ".join(section.dialect for section in sections)
         what = dialect or "any dialect"
         raise ValueError(f"text (={text[:60]!r}…) must have one section of {what}, has {have}")
     return wanted[0]
+
+
+def describe_missing_stablehlo(dialects: Iterable[str]) -> str:
+    """Make the error message for rows without StableHLO, which all that executes rows needs.
+
+    Args:
+      dialects: The dialects that the rows have.
+    """
+    have = list(dict.fromkeys(dialects))
+    return (
+        f"the rows have no StableHLO (they have {', '.join(have)}): make them with "
+        f"--dialect {','.join([STABLEHLO, *have])}"
+    )
 
 
 def _parse_section(text: str) -> IrSection:

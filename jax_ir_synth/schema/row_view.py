@@ -5,7 +5,13 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from jax_ir_synth.schema.ir_section import IrSection, read_sections
+from jax_ir_synth.errors import UsageError
+from jax_ir_synth.schema.ir_section import (
+    STABLEHLO,
+    IrSection,
+    describe_missing_stablehlo,
+    read_sections,
+)
 from jax_ir_synth.schema.masking import mask_module, mask_python
 from jax_ir_synth.schema.source_facts import SourceFacts, read_source
 from jax_ir_synth.schema.splits import split_of
@@ -59,6 +65,12 @@ class RowView:
         """The sections of each IR column that isn't null."""
         return {name: read_sections(text) for name, text in self.texts.items()}
 
+    @property
+    def dialects(self) -> list[str]:
+        """The dialects of the sections, each once."""
+        sections = (section for column in self.sections.values() for section in column)
+        return list(dict.fromkeys(section.dialect for section in sections))
+
     @functools.cached_property
     def columns(self) -> dict[str, IrSection]:
         """The StableHLO section of each IR column that has one."""
@@ -66,12 +78,18 @@ class RowView:
             name: section
             for name, sections in self.sections.items()
             for section in sections
-            if section.dialect == "stablehlo"
+            if section.dialect == STABLEHLO
         }
 
     @property
     def ir(self) -> IrSection:
-        """The StableHLO section of the CPU, or of CUDA in a row without the CPU's."""
+        """The StableHLO section of the CPU, or of CUDA in a row without the CPU's.
+
+        Raises:
+          UsageError: The row has no StableHLO. The message says how to make rows that have it.
+        """
+        if not self.columns:
+            raise UsageError(describe_missing_stablehlo(self.dialects))
         return next(iter(self.columns.values()))
 
     @property

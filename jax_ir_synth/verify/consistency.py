@@ -12,7 +12,7 @@ from jax_ir_synth.lowering.parsing import parsed
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.dialects import COMPILED, DIALECTS
 from jax_ir_synth.schema.columns import SCHEMA
-from jax_ir_synth.schema.ir_section import IrSection
+from jax_ir_synth.schema.ir_section import IrSection, describe_missing_stablehlo
 from jax_ir_synth.schema.row_view import IR_COLUMNS, PREFIX, RowView
 from jax_ir_synth.schema.verification import STATUSES
 
@@ -135,7 +135,7 @@ def _ir(view: RowView) -> Iterator[str]:
         yield f"its IR can't be read: {error}"
         return
     if not stablehlo:
-        yield "it has no StableHLO, by which alone a row can be checked (a list of dialects has it)"
+        yield describe_missing_stablehlo(view.dialects)
     for name, columns in sections.items():
         for column in columns:
             if column.backend != IR_COLUMNS[name]:

@@ -110,7 +110,7 @@ def test_no_rows(refused):
             lambda rows: [
                 row | {"cpp": row["cpp"].replace("stablehlo", "jaxpr", 1)} for row in rows
             ],
-            "row 0 has no StableHLO: a card needs it, alone or among others",
+            "the rows have no StableHLO (they have jaxpr): make them with --dialect stablehlo,jaxpr",
         ),
         (
             lambda rows: [*rows[:9], rows[9] | {"verified": "none"}, *rows[10:]],

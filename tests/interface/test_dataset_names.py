@@ -231,3 +231,33 @@ def test_a_made_dataset_is_made_once(tmp_path, monkeypatch):
     assert first == list(rows(request, plan_rows(request)))
     where = [entry.where for entry in open_saved(dataset).entries]
     assert where == [f"row {number} of unary:seed=7,count=3" for number in (1, 2, 3)]
+
+
+_NEED_STABLEHLO = {
+    "verify": (),
+    "stats": (),
+    "samples": ("--output", "out"),
+    "card": ("--seed", "7", "--output", "out"),
+    "evaluate": ("--predictions", "p.jsonl"),
+    "baselines": ("--baseline", "references", "--output", "out.jsonl"),
+    "prompts": (),
+}
+
+
+@pytest.mark.parametrize("command", _NEED_STABLEHLO)
+def test_rows_without_stablehlo(made_once, tmp_path, monkeypatch, capsys, command):
+    def make(folder: Path) -> None:
+        words = ["--dialect", "jaxpr", "--no-verify", "--output", str(folder / "rows.jsonl")]
+        assert main(["generate", "--count", "10", "--seed", "7", *words]) == 0
+
+    rows = made_once("without_stablehlo", make) / "rows.jsonl"
+    monkeypatch.chdir(tmp_path)
+    Path("p.jsonl").write_text('{"id": 0, "completion": ""}\n')
+    capsys.readouterr()
+    code = main([command, str(rows), *_NEED_STABLEHLO[command]])
+    shown = capsys.readouterr()
+    said = "the rows have no StableHLO (they have jaxpr): make them with --dialect stablehlo,jaxpr"
+    # `verify` checks each row, and so has a verdict instead of an error.
+    assert code == (1 if command == "verify" else 2)
+    assert said in " ".join((shown.out + shown.err).split())
+    assert sum("error" in line for line in shown.err.splitlines()) == (command != "verify")

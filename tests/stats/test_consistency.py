@@ -158,7 +158,9 @@ def test_a_row_without_stablehlo(make):
     row = make("def kernel_a(x):\n    return jnp.tanh(x) * 2.0\n", (4, 5))
     for name in ("cpp", "cuda"):
         _sections(row, name, _replaced(0, dialect="jaxpr"))
-    assert find_inconsistent([row])[0].reason.startswith("it has no StableHLO")
+    assert find_inconsistent([row])[0].reason == (
+        "the rows have no StableHLO (they have jaxpr): make them with --dialect stablehlo,jaxpr"
+    )
 
 
 def test_a_parameter_with_a_default_is_no_argument(make):
