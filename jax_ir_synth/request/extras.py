@@ -33,7 +33,7 @@ def describe(what: str, package: str, extra: str) -> str:
       package: The name of the package.
       extra: The extra that installs it.
     """
-    return f"{what} needs {package}: pip install 'jax_ir_synth[{extra}]'"
+    return f"{what} needs {package}: pip install 'jax_ir_synth[{extra}]' (in a clone: '.[{extra}]')"
 
 
 def is_missing(module: str) -> bool:

@@ -13,6 +13,8 @@ from jax_ir_synth.storage.dataset_reader import DatasetError, DatasetReader, ope
 _HUB = re.compile(r"[\w.-]+/[\w.-]+")
 _MADE = re.compile(r"(?P<config>\w+)(?::(?P<settings>.*))?", re.DOTALL)
 _SETTINGS = ("seed", "count")
+_DOTS = (".", "..")
+_EXAMPLE = f"{ALL}:seed=7,count=1500"
 
 
 class Made(NamedTuple):
@@ -49,7 +51,12 @@ class Saved(NamedTuple):
     def is_on_hub(self) -> bool:
         """Whether the name is that of a dataset on the Hub, not a path."""
         path = Path(self.name)
-        return not path.exists() and not path.suffix and bool(_HUB.fullmatch(self.name))
+        if path.exists() or path.suffix or not _HUB.fullmatch(self.name):
+            return False
+        user, _, name = self.name.partition("/")
+        # `./rows` and, where there is a folder `data`, `data/rows` are mistyped paths. The network
+        # must not be asked for them.
+        return user not in _DOTS and name not in _DOTS and not Path(user).is_dir()
 
     def open(self) -> DatasetReader:
         """Open the dataset. Raises DatasetError."""
@@ -77,9 +84,18 @@ def parse(name: str, config: str | None = None, flag: str = "DATASET") -> Made |
         raise DatasetError(f"`--config` is for a Hub dataset (user/name), not for {name}")
     settings: dict[str, int] = {}
     for setting in match["settings"].split(",") if match["settings"] is not None else ():
-        key, _, value = setting.partition("=")
-        if key not in _SETTINGS or not re.fullmatch(r"[0-9]+", value):
-            raise DatasetError(f"`{flag}` (={name}) must be like {ALL}:seed=7,count=1500")
+        key, equals, value = setting.partition("=")
+        if equals and key not in _SETTINGS:
+            raise DatasetError(
+                f"`{flag}` (={name}) has no setting `{key}`; there are {' and '.join(_SETTINGS)}, "
+                f"as in {_EXAMPLE}"
+            )
+        if key in _SETTINGS and equals and not re.fullmatch(r"[0-9]+", value):
+            raise DatasetError(
+                f"`{flag}` (={name}): `{key}` (={value}) must be an integer, as in {_EXAMPLE}"
+            )
+        if not equals:
+            raise DatasetError(f"`{flag}` (={name}) must be like {_EXAMPLE}")
         if key in settings:
             raise DatasetError(f"`{flag}` (={name}) gives the {key} twice")
         settings[key] = int(value)

@@ -116,6 +116,21 @@ def test_commands_are_understood(page, line):
     CHECKS[program](words)
 
 
+def test_the_readmes_commands_read_what_those_before_wrote():
+    written = set()
+    for block in blocks("sh", README):
+        for line in block.text.splitlines():
+            words = shlex.split(line, comments=True)
+            for flag, word in zip(words, words[1:], strict=False):
+                if not word.endswith((".jsonl", ".parquet")):
+                    continue
+                if flag == "--output":
+                    written.add(word)
+                else:
+                    assert word in written, line
+    assert written
+
+
 def test_each_command_has_an_example():
     used = {shlex.split(line)[1] for _, line in COMMAND_LINES if line.startswith(PROGRAM)}
     assert set(COMMANDS) - used == {"lower"}

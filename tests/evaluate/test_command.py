@@ -273,7 +273,7 @@ def test_a_missing_extra_is_one_line(files, capsys, monkeypatch):
     for module, what in (("rapidfuzz", "scoring"), ("matplotlib", "`--plot`")):
         monkeypatch.setattr(extras, "is_missing", lambda name, lost=module: name == lost)
         assert _refused(capsys, "--plot", "x.svg") == [
-            f"{what} needs {module}: pip install 'jax_ir_synth[evaluate]'"
+            f"{what} needs {module}: pip install 'jax_ir_synth[evaluate]' (in a clone: '.[evaluate]')"
         ]
 
 

@@ -140,8 +140,11 @@ def test_a_path_goes_before_a_config_and_the_hub(tmp_path, monkeypatch):
     [
         ("all:", "must be like all:seed=7,count=1500"),
         ("all:seed", "must be like"),
-        ("all:seed=-1", "must be like"),
-        ("all:seed=7,dialect=hlo", "must be like"),
+        ("all:seed=-1", "`seed` (=-1) must be an integer, as in all:seed=7,count=1500"),
+        ("all:seed=", "`seed` (=) must be an integer"),
+        ("loop:sed=7", "has no setting `sed`; there are seed and count"),
+        ("all:seed=7,device=cpu", "has no setting `device`; there are seed and count"),
+        ("all: seed=7", "has no setting ` seed`; there are seed and count"),
         ("all:seed=7,seed=8", "gives the seed twice"),
         ("loop:count=0", "`count` (=0) must be an integer from 1"),
     ],
@@ -152,6 +155,26 @@ def test_settings_that_are_none(tmp_path, monkeypatch, capsys, command, name, sa
     assert main([command, name]) == 2
     shown = capsys.readouterr()
     assert said in shown.err and shown.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["verify", "stats", "show", "prompts"])
+@pytest.mark.parametrize("name", ["data/foldr", "./nofolder", "../nofolder", "data/..."])
+def test_a_mistyped_path_never_asks_the_network(tmp_path, monkeypatch, capsys, command, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_: pytest.fail("the Hub was asked"))
+    assert main([command, name]) == 2
+    shown = capsys.readouterr()
+    assert f"(={Path(name)}) doesn't exist" in shown.err and shown.err.count("\n") == 1
+
+
+def test_what_is_on_the_hub(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert Saved("data/rows").is_on_hub
+    Path("data").mkdir()
+    assert not Saved("data/rows").is_on_hub
+    assert Saved("user/rows").is_on_hub
+    assert not Saved("user/..").is_on_hub
 
 
 # Each command that reads a dataset, and the file to which it writes what it found.

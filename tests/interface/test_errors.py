@@ -113,7 +113,7 @@ def test_every_missing_extra_has_the_one_message():
 def test_a_missing_extra():
     extras.require("this", "evaluate", "json", "email.mime")
     for module in ("no_such_module", "no_such_parent.module", "json.none"):
-        line = f"^this needs {module}: pip install 'jax_ir_synth\\[evaluate\\]'$"
+        line = f"^this needs {module}: pip install 'jax_ir_synth\\[evaluate\\]' \\(in a clone: '.\\[evaluate\\]'\\)$"
         with pytest.raises(extras.MissingExtraError, match=line):
             extras.require("this", "evaluate", "json", module)
 

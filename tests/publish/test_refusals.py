@@ -193,7 +193,8 @@ def test_a_missing_extra(python, surroundings, hub, module):
     )
     done = python("-c", script, NAME, "--count", 10, env=surroundings)
     assert done.returncode == 2 and done.stderr == (
-        f"jax-ir-synth publish: error: a card needs {module}: pip install 'jax_ir_synth[publish]'\n"
+        f"jax-ir-synth publish: error: a card needs {module}: "
+        "pip install 'jax_ir_synth[publish]' (in a clone: '.[publish]')\n"
     )
     assert hub.requests == []
 
@@ -208,6 +209,6 @@ def test_a_client_of_the_hub_that_is_too_old(python, surroundings, hub):
     done = python("-c", script, NAME, "--count", 10, env=surroundings)
     assert done.returncode == 2 and done.stderr == (
         "jax-ir-synth publish: error: a card needs huggingface_hub 1.0 or newer (0.36.2 is "
-        "installed): pip install 'jax_ir_synth[publish]'\n"
+        "installed): pip install 'jax_ir_synth[publish]' (in a clone: '.[publish]')\n"
     )
     assert hub.requests == []

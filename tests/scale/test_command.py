@@ -74,7 +74,8 @@ def test_a_missing_extra(monkeypatch, tmp_path, capsys, missing, executor, extra
     code = main(["scale", "--output", str(tmp_path / "data"), "--executor", executor])
     assert code == 2
     assert capsys.readouterr().err == (
-        f"jax-ir-synth scale: error: {what} needs {missing}: pip install 'jax_ir_synth[{extra}]'\n"
+        f"jax-ir-synth scale: error: {what} needs {missing}: "
+        f"pip install 'jax_ir_synth[{extra}]' (in a clone: '.[{extra}]')\n"
     )
     assert list(tmp_path.iterdir()) == []
 
