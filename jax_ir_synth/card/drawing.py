@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from jax_ir_synth.card.errors import CardError
+from jax_ir_synth.card.errors import SeedMismatch
 from jax_ir_synth.generate.defects import Defect
 from jax_ir_synth.generate.plan import (
     CategoryPlan,
@@ -70,7 +70,7 @@ class Redrawn:
         A row that has none must be one that is left out, see `defects`; that is tried.
 
         Raises:
-          CardError: one of them is another, or a row is missing.
+          SeedMismatch: one of them is another, or a row is missing.
         """
         for number, place in sorted(self.places.items()):
             candidate, _ = self._plans[place.category].row(place.index)
@@ -82,7 +82,7 @@ class Redrawn:
             assert isinstance(found, Drawn)
             planned = f"{found.skeleton:0{_DIGITS}x}"
             if skeletons[number][:_DIGITS] != planned:
-                raise CardError(
+                raise SeedMismatch(
                     f"row {number} is not that of seed {self._request.seed}: its skeleton_hash "
                     f"begins with {skeletons[number][:_DIGITS]}, not {planned}; {_WHY}"
                 )
@@ -91,17 +91,17 @@ class Redrawn:
         """Makes each row anew, and compares it; returns how many they were.
 
         Raises:
-          CardError: one differs in a byte.
+          SeedMismatch: one differs in a byte.
         """
         number = 0
         for row in saved:
             place = self.places[row["id"]]
             made = self._remake(place)
             if isinstance(made, Defect):
-                raise CardError(f"row {place.id} can't be made anew: {made.line}")
+                raise SeedMismatch(f"row {place.id} can't be made anew: {made.line}")
             differ = [name for name in made if _bytes(made[name]) != _bytes(row.get(name))]
             if differ:
-                raise CardError(
+                raise SeedMismatch(
                     f"row {place.id}, made anew from seed {self._request.seed}, is not the saved "
                     f"one: {', '.join(differ)} differ{'s' if len(differ) == 1 else ''}; {_WHY}"
                 )
@@ -119,7 +119,7 @@ class Redrawn:
     def _check_left_out(self, place: Place) -> None:
         if not isinstance(self._remake(place), Defect):
             request = self._request
-            raise CardError(
+            raise SeedMismatch(
                 f"the rows are not the first {request.count} of the config {request.category}: "
                 f"row {place.id} should be of {place.category}, and is missing"
             )

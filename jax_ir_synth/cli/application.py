@@ -31,7 +31,7 @@ COMMANDS = {
     "prompts": "write what a model is asked, row by row",
     "lower": "print the IR of a function of your own",
 }
-_SHELLS = ("bash", "zsh", "fish")
+_SHELLS = ("bash", "zsh", "fish", "powershell")
 _COMPLETE = "_JAX_IR_SYNTH_COMPLETE"
 _WITHOUT_A_COMMAND = "generate"
 

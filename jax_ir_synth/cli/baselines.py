@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     help=", ".join(BASELINES),
 )
 @task_option
-@options.split("only for its rows (all, if not given)")
+@options.split("only for its rows  [default: all]")
 @options.output("a .jsonl file, for evaluate --predictions", "FILE", required=True)
 @options.overwrite
 @options.num_proc("worker processes, for rows to be made")

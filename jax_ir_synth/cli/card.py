@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
+from jax_ir_synth.card.errors import SeedMismatch
 from jax_ir_synth.card.writing import CROISSANT, REMADE, files_of, write_card
 from jax_ir_synth.cli import options
 from jax_ir_synth.cli.command import Command
 from jax_ir_synth.cli.datasets import find_dataset
-from jax_ir_synth.cli.exit_codes import unfinished
+from jax_ir_synth.cli.exit_codes import CommandError, unfinished
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.storage import outputs
 
@@ -17,8 +18,9 @@ from jax_ir_synth.storage import outputs
     "card",
     cls=Command,
     help="Write a dataset's card for the Hub: README.md and its pictures, with figures from the "
-    "rows themselves. The dataset must hold all rows of a config, for both devices. Some rows are "
-    "made anew from the seed, and must be the saved ones. Other files in the folder stay.",
+    "rows themselves. The dataset must hold all rows of a config, for the same device or devices. "
+    "Some rows are made anew from the seed, and must be the saved ones; the exit code is 1 if they "
+    "aren't. Other files in the folder stay.",
     epilog="Example: jax-ir-synth card data/large.jsonl --seed 12345 --output card",
 )
 @options.dataset()
@@ -63,15 +65,19 @@ def command(
     Request(seed=seed)
     files = files_of(place, parquet)
     outputs.check_files("--output", place, files, {"DATASET": Path(dataset)}, overwrite)
-    with unfinished(f"{place} is not complete"):
-        written = write_card(
-            place,
-            find_dataset(dataset, config, num_proc),
-            seed=seed,
-            repo=repo,
-            parquet=parquet,
-            remade=remade,
-        )
+    try:
+        with unfinished(f"{place} is not complete"):
+            written = write_card(
+                place,
+                find_dataset(dataset, config, num_proc),
+                seed=seed,
+                repo=repo,
+                parquet=parquet,
+                remade=remade,
+            )
+    # No wrong argument: that only shows when the rows are read and some are made anew.
+    except SeedMismatch as error:
+        raise CommandError(f"no card was written: {error}") from error
     for name in written.files:
         print(place / name)
     print(f"{written.rows:,} rows described, {written.remade:,} made anew and the same")

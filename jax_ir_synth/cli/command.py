@@ -98,7 +98,7 @@ class Command(click.Command):
             for param in params
             if isinstance(param, Option) and param.required
         ]
-        return [*(param.make_metavar(ctx) for param in _arguments(params)), *required, "[OPTIONS]"]
+        return [*map(_show_usage, _arguments(params)), *required, "[OPTIONS]"]
 
     def format_arguments(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The positional arguments, but for old ones."""
@@ -175,6 +175,13 @@ def _arguments(params: Iterable[click.Parameter]) -> list[click.Argument]:
         for param in params
         if isinstance(param, click.Argument) and not isinstance(param, OldArgument)
     ]
+
+
+def _show_usage(argument: click.Argument) -> str:
+    """How the usage line shows a positional argument: `NAME`, `NAME...`, or `[NAME]`."""
+    name = f"{argument.metavar}{'...' if argument.nargs == -1 else ''}"
+    # Without a default it must be given, perhaps in an old way that a command still reads.
+    return name if argument.required or not isinstance(argument.default, str) else f"[{name}]"
 
 
 def _is_flag(word: str) -> bool:

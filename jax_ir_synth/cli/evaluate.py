@@ -72,10 +72,11 @@ def one_dataset(named: str | None, old: str | None) -> str:
     required=True,
     metavar="P",
     help='a .jsonl with lines {"id": 17, "completion": "..."} or {"id": 17, "completions": '
-    "[...]}, an id's in one line or several; the same records as a .json list or a .parquet",
+    "[...]}; an id's completions may be on several lines; the same records as a .json list or a "
+    ".parquet",
 )
 @task
-@options.split("score only its rows (all, and each by itself, if not given)")
+@options.split("score only its rows  [default: all, and each by itself]")
 @options.option(
     "--missing",
     type=options.OneOf(MISSING),

@@ -111,9 +111,9 @@ class Shape(options.Type):
     type=options.Integer(low=0),
     several=True,
     metavar="N [N...]",
-    help="the arguments to differentiate by, counted from 0 (all floating-point ones)",
+    help="the arguments to differentiate by, counted from 0  [default: all floating-point ones]",
 )
-@options.option("--name", metavar="NAME", help="the module's name (the function's own)")
+@options.option("--name", metavar="NAME", help="the module's name  [default: the function's own]")
 @options.output("a file, or - for the standard output  [default: -]", "FILE")
 @options.overwrite
 @options.flag("-v", "--verbose", help="print the traceback of an error in the function too")

@@ -245,11 +245,13 @@ def dataset(name: str = "dataset", required: bool = True, **settings: Any) -> De
             "--config",
             type=Name(CONFIGS),
             metavar="NAME",
-            help="of a Hub dataset, or of a folder of publish --dry-run: its config "
-            f"({ALL}, if not given)",
+            help="of a Hub dataset, or of a folder of publish --dry-run: its config  "
+            f"[default: {ALL}]",
         )
+        default = settings.get("default")
+        shown = DATASET_HELP if default is None else f"{DATASET_HELP}  [default: {default}]"
         named = argument(
-            name, "DATASET", type=DatasetName(), required=required, help=DATASET_HELP, **settings
+            name, "DATASET", type=DatasetName(), required=required, help=shown, **settings
         )
         return named(config(function))
 

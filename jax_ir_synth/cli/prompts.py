@@ -47,7 +47,7 @@ class _Asked(NamedTuple):
 )
 @options.dataset()
 @task_option
-@options.split("only its rows (all, if not given)")
+@options.split("only its rows  [default: all]")
 @options.option(
     "--form",
     type=options.OneOf(FORMS),
@@ -67,13 +67,13 @@ class _Asked(NamedTuple):
     type=options.Integer(),
     default=0,
     metavar="N",
-    help="which examples: those of another seed are others",
+    help="which examples: another seed picks other examples",
 )
 @options.option(
     "--longest",
     type=options.Integer(low=1),
     metavar="N",
-    help="characters of an example's answer at most (any number, if not given)",
+    help="characters of an example's answer at most  [default: any number]",
 )
 @options.flag("--answers", help="write the right answer too, under `answer`")
 @options.output("a .jsonl file, or - for the standard output  [default: -]", "FILE")

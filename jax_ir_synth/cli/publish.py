@@ -71,15 +71,15 @@ class _Job(NamedTuple):
     type=options.DatasetName(),
     metavar="DATASET",
     help="take the rows of this dataset instead, and prove them anew; needs the --seed that they "
-    f"were made with. {options.DATASET_HELP}",
+    f"were made with. The dataset is {options.DATASET_HELP}",
 )
 @options.option(
     "--config",
     type=options.Name(CONFIGS),
     several=True,
     metavar="NAME",
-    help=f"the subsets to publish, of {', '.join(CONFIGS)} (each that has rows, if none is named); "
-    "several are cuts of the same --count rows of all categories",
+    help=f"the subsets to publish, of {', '.join(CONFIGS)}; "
+    "several are cuts of the same --count rows of all categories  [default: each that has rows]",
 )
 @options.num_proc()
 @options.flag("--private", help="create the repository for you alone")

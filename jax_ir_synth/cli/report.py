@@ -13,7 +13,7 @@ from jax_ir_synth.cli.left_out import LeftOut, path_beside
 from jax_ir_synth.request.choices import unpack_names
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.schema.splits import SPLITS, split_of
-from jax_ir_synth.terminal.console import plain_console, printable
+from jax_ir_synth.terminal.console import format_size, plain_console, printable
 
 # Lines of the shown row's IR: enough to see the header and how the module begins.
 _IR_LINES = 14
@@ -75,9 +75,9 @@ def show(
         console.print(f"{left_out}: {where} says which and why", soft_wrap=True)
     size = sum(path.stat().st_size for path in (output, *output.rglob("*")) if path.is_file())
     # A stream has none.
-    written = f" {size / 1e6:.1f} MB," if size else ""
+    place, written = (f"{printable(str(output))}: ", f" {format_size(size)},") if size else ("", "")
     console.print(
-        f"{sum(in_splits)} rows,{written} {seconds:.1f} s, "
+        f"{place}{sum(in_splits)} rows,{written} {seconds:.1f} s, "
         f"{sum(in_splits) / seconds:.1f} rows/s; config={request.category} seed={request.seed} "
         f"device={request.device} dialect={','.join(unpack_names(request.dialect))}",
         soft_wrap=True,

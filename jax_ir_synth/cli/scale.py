@@ -60,7 +60,7 @@ class _Job(NamedTuple):
     "--shards",
     type=options.Integer(),
     metavar="N",
-    help=f"files for each split (one for {_ROWS_A_SHARD} rows, if not given)",
+    help=f"files for each split  [default: one per {_ROWS_A_SHARD:,} rows]",
 )
 @options.option(
     "--executor",
@@ -94,7 +94,7 @@ class _Job(NamedTuple):
 @options.option(
     "--ray-address",
     metavar="ADDRESS",
-    help="of ray: the cluster's (RAY_ADDRESS, or else this machine alone, if not given)",
+    help="of ray: the cluster's  [default: RAY_ADDRESS, or else this machine alone]",
 )
 @options.option("--partition", metavar="NAME", help="of slurm: the partition, must be given")
 @options.option(
@@ -104,8 +104,8 @@ class _Job(NamedTuple):
 @options.option(
     "--setup",
     metavar="COMMAND",
-    help="of slurm: what a job does first, to have the same Python (puts this Python's folder in "
-    "front of PATH, if not given)",
+    help="of slurm: what a job does first, to have the same Python  [default: puts this "
+    "Python's folder in front of PATH]",
 )
 @options.flag(
     "--dry-run",

@@ -28,19 +28,21 @@ _MAKING = {"seed": "--seed", "count": "--count", "target": "--target", "no_verif
     "show",
     cls=Command,
     help="Print a row: its source beside its IR, forward and backward, and what differs between "
-    "CPU and CUDA; or write a page to browse many rows, which needs no network. Of rows to be "
-    "made, those alone are made that are shown.",
+    "CPU and CUDA; or write a page to browse many rows, which needs no network. If the "
+    "dataset is a config, only the rows shown are made.",
     epilog="Examples: jax-ir-synth show data/large.jsonl --id 42; "
     "jax-ir-synth show loop:seed=7 --id 24",
 )
 @options.dataset(required=False, default=ALL)
-@options.option("--id", type=options.Integer(), metavar="N", help="the row's id (the first)")
+@options.option(
+    "--id", type=options.Integer(), metavar="N", help="the row's id  [default: the first]"
+)
 @options.option(
     "--pass",
     "passes",
     type=options.OneOf(PASSES),
     metavar="NAME",
-    help=f"{', '.join(PASSES)} (both)",
+    help=f"{', '.join(PASSES)}  [default: both]",
 )
 @options.output("write a page instead", "FILE", "--html")
 @options.overwrite
@@ -48,7 +50,7 @@ _MAKING = {"seed": "--seed", "count": "--count", "target": "--target", "no_verif
     "--rows",
     type=options.Integer(low=1),
     metavar="N",
-    help=f"rows of a page, as many of each category and split as can be ({ROWS})",
+    help=f"rows of a page, as many of each category and split as can be  [default: {ROWS}]",
 )
 @options.rows(defaults=False)
 @options.no_verify
@@ -123,12 +125,13 @@ def _print(
 
 def _write(source: "GeneratedRows | SavedRows", path: Path, overwrite: bool, number: int) -> None:
     from jax_ir_synth.show.page import write_page
+    from jax_ir_synth.terminal.console import format_size
 
     with outputs.write_output(path, overwrite) as partial:
         shown, total = write_page(partial, source, number)
         size = partial.stat().st_size
     with outputs.divert_stdout(path):
-        print(f"{path}: {shown} of {total} rows, {size / 1e6:.1f} MB")
+        print(f"{path}: {shown} of {total} rows, {format_size(size)}")
 
 
 def _check_flags(html: Path | None, id: int | None, passes: str | None, rows: int | None) -> None:

@@ -3,6 +3,7 @@
 import collections
 import hashlib
 import json
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,16 +15,27 @@ from jax_ir_synth.errors import UsageError
 _MAX_LINE_BYTES = 2 * 2**30
 _BLOCK_BYTES = 2**20
 _ERRORS_TOLD = 10
+_ID = re.compile(r"^\(id -?[0-9]+\) ")
 _RIGHT = '{"id": 17, "completion": "…"} or {"id": 17, "completions": ["…", "…"]}'
 
 
 class PredictionsError(UsageError):
-    """The predictions can't be scored as they are; the message has a line for each error."""
+    """The predictions can't be scored as they are.
 
-    def __init__(self, errors: list[str]):
-        told = errors[:_ERRORS_TOLD]
-        if len(errors) > len(told):
-            told.append(f"... and {len(errors) - len(told):,} more errors in the predictions")
+    The message has a line for the first error of each kind, so that a wrong file is described once.
+
+    Args:
+      errors: One line each.
+      kinds: The kind of each error. By default each is of a kind of its own.
+    """
+
+    def __init__(self, errors: list[str], kinds: list[str] | None = None):
+        first: dict[str, str] = {}
+        for kind, error in zip(kinds or errors, errors, strict=True):
+            first.setdefault(kind, error)
+        told = list(first.values())[:_ERRORS_TOLD]
+        if more := len(errors) - len(told):
+            told.append(f"... and {more:,} more error{'s' * (more > 1)} in the predictions")
         super().__init__("\n".join(told))
 
 
@@ -55,7 +67,8 @@ class Predictions:
         self.name = name
         self._file, self._noun = file, noun
         self._places: dict[int, list[_Place]] = collections.defaultdict(list)
-        digest, errors = hashlib.sha256(), []
+        digest = hashlib.sha256()
+        errors, kinds = [], []
         for number, (start, line) in enumerate(_lines(file), start=1):
             digest.update(line)
             if not line.strip():
@@ -65,8 +78,10 @@ class Predictions:
                 self._places[id].append(_Place(number, start, len(completions)))
             except ValueError as error:
                 errors.append(f"{self.place(number)} {error}")
+                # What follows a colon is about this line alone, such as a position in it.
+                kinds.append(_ID.sub("", str(error)).partition(":")[0])
         if errors:
-            raise PredictionsError(errors)
+            raise PredictionsError(errors, kinds)
         if not self._places:
             raise PredictionsError([f"{name} holds no predictions: a line must be {_RIGHT}"])
         self.digest = digest.hexdigest()

@@ -206,7 +206,8 @@ def _check(
                 f"{predictions.of_id(id)} has an id (={id}) that is not in the dataset "
                 f"{dataset.title}: its ids are {have}"
                 for id in unknown
-            ]
+            ],
+            ["unknown id"] * len(unknown),
         )
     if not selection.asked:
         where = f"split {split}" if split else "all splits"

@@ -14,6 +14,15 @@ def plain_console(stderr: bool = False, width: int | None = None) -> Console:
     return Console(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
 
 
+def format_size(size: int) -> str:
+    """Format a number of bytes in KB (1,000 bytes) or, from 1,000,000 bytes on, in MB.
+
+    Args:
+      size: A number of bytes.
+    """
+    return f"{size / 1e3:.1f} KB" if size < 1e6 else f"{size / 1e6:.1f} MB"
+
+
 def printable(text: str) -> str:
     """A text that isn't ours, such that no part of it can steer the terminal."""
     return "".join(

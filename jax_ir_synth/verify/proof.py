@@ -22,6 +22,8 @@ from jax_ir_synth.verify.signature import Signature, Tensor, tensors
 
 # The platform for which each column's text was lowered.
 PLATFORMS = {"cpp": "cpu", "cuda": "cuda"}
+# The columns that a proof needs.
+NEEDED = ("python", "kernel_name", "in_avals", "argnums", *PLATFORMS)
 # Elements of an array that are shown where it is wrong.
 _SHOWN = 6
 
@@ -29,6 +31,9 @@ _SHOWN = 6
 @gc_paused.paused()
 def prove(row: Mapping[str, Any]) -> str:
     """See `verify.prove`."""
+    missing = [name for name in NEEDED if not isinstance(row, Mapping) or name not in row]
+    if missing:
+        raise NotProven(f"a row must be a mapping with the column {missing[0]}")
     try:
         return _prove(row)
     # Whatever its Python raises when it is run, an AssertionError of its own too.

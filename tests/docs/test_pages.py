@@ -131,6 +131,20 @@ def test_the_readmes_commands_read_what_those_before_wrote():
     assert written
 
 
+def test_the_modules_that_are_commands():
+    text = (DOCS / "commands.md").read_text(encoding="utf-8")
+    (told,) = re.findall(
+        r"`python -m jax_ir_synth\.NAME` is its command `NAME`, for\s(.*?)\.", text, re.S
+    )
+    package = ROOT / "jax_ir_synth"
+    there = [
+        name
+        for name in COMMANDS
+        if (package / name / "__main__.py").exists() or (package / f"{name}.py").exists()
+    ]
+    assert re.findall(r"`(\w+)`", told) == there
+
+
 def test_each_command_has_an_example():
     used = {shlex.split(line)[1] for _, line in COMMAND_LINES if line.startswith(PROGRAM)}
     assert set(COMMANDS) - used == {"lower"}

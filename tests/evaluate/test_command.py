@@ -179,7 +179,7 @@ def test_ids_that_the_dataset_hasnt(files, capsys):
     write(files / "p.jsonl", records)
     assert _refused(capsys) == [
         "line 2 of p.jsonl has an id (=99) that is not in the dataset d.jsonl: its ids are 0 to 11",
-        "line 4 of p.jsonl has an id (=-1) that is not in the dataset d.jsonl: its ids are 0 to 11",
+        "... and 1 more error in the predictions",
     ]
 
 
@@ -232,7 +232,7 @@ def test_datasets_that_are_wrong(files, capsys):
             ["--dataset", "none.jsonl"],
             "`DATASET` (=none.jsonl) doesn't exist, and is none of the configs",
         ),
-        (["--dataset", "all:seed=x"], "`DATASET` (=all:seed=x) must be like all:seed=7,count="),
+        (["--dataset", "all:seed=x"], "`DATASET` (=all:seed=x): `seed` (=x) must be an integer"),
         (["--dataset", "all:"], "`DATASET` (=all:) must be like all:seed=7,count=1500"),
         (
             ["--dataset", "all:seed=1", "--seed", "2"],

@@ -103,7 +103,19 @@ def test_each_error_is_a_line_that_names_the_place(tmp_path):
     path.write_bytes(b'{"id": "\xff"}\n' * 12)
     lines = _errors(path)
     assert lines[0].startswith(f"line 1 of {path} is no JSON: 'utf-8' codec can't decode")
-    assert lines[-1] == "... and 2 more errors in the predictions"
+    assert lines[1:] == ["... and 11 more errors in the predictions"]
+    write(path, [{"id": 0, "completion": number} for number in range(12)])
+    lines = _errors(path)
+    assert len(lines) == 11 and lines[-1] == "... and 2 more errors in the predictions"
+
+
+def test_a_wrong_file_is_described_once(tmp_path):
+    path = write(tmp_path / "rows.jsonl", [{"id": id, "python": "…"} for id in range(12)])
+    assert _errors(path) == [
+        f"line 1 of {path} (id 0) must have one of completion and completions: "
+        f"{predictions._RIGHT}",
+        "... and 11 more errors in the predictions",
+    ]
 
 
 def test_nesting_that_python_cant_follow(tmp_path):

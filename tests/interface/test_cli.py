@@ -69,7 +69,7 @@ def test_summary_and_one_row_are_shown(command, wanted, reference):
     assert done.returncode == 0, done.stderr
     for category in CONFIGS:
         assert category in done.stdout
-    assert f"{wanted.count} rows, " in done.stdout and " rows/s" in done.stdout
+    assert f"\nout.jsonl: {wanted.count} rows, " in done.stdout and " rows/s" in done.stdout
     assert reference[0]["python"].strip() in done.stdout
     assert reference[0]["cpp"].splitlines()[0] in done.stdout
     # Sober where no terminal is: no colours, no cursor movements.
@@ -224,7 +224,7 @@ def test_what_was_meant(capsys, words, line):
     assert shown.err.startswith(line)
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "powershell"])
 def test_a_shell_completes_commands_flags_and_values(python, capsys, shell):
     assert main(["--completion", shell]) == 0
     assert "_JAX_IR_SYNTH_COMPLETE" in capsys.readouterr().out
@@ -244,7 +244,36 @@ def test_a_shell_completes_commands_flags_and_values(python, capsys, shell):
 
 def test_a_shell_that_is_unknown(capsys):
     assert main(["--completion", "cmd"]) == 2
-    assert "`--completion` (=cmd) must be one of: bash, zsh, fish" in capsys.readouterr().err
+    assert (
+        "`--completion` (=cmd) must be one of: bash, zsh, fish, powershell"
+        in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "usage"),
+    [
+        ("show", "show [DATASET] [OPTIONS]"),
+        ("stats", "stats DATASET... [OPTIONS]"),
+        ("lower", "lower FUNCTION SHAPE... [OPTIONS]"),
+        ("evaluate", "evaluate DATASET --predictions P [OPTIONS]"),
+        ("verify", "verify DATASET [OPTIONS]"),
+    ],
+)
+def test_usage(capsys, command, usage):
+    assert main([command, "--help"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == f"Usage: jax-ir-synth {usage}"
+
+
+def test_defaults_are_shown_in_one_way(capsys):
+    for command in application.COMMANDS:
+        assert main([command, "--help"]) == 0
+        text = " ".join(capsys.readouterr().out.split())
+        assert "if not given" not in text and "if none is" not in text, command
+        if command == "show":
+            assert "all:seed=7,count=1500 [default: all]" in text
+            for default in ("the first", "both", "300"):
+                assert f"[default: {default}]" in text
 
 
 def test_flags_with_several_values():

@@ -143,7 +143,9 @@ def test_the_command_says_how_many_of_how_many(tmp_path, capsys):
     assert len({(view["category"], view["split"]) for view in data["views"]}) == 9
     ids = [made["id"] for made in data["rows"]]
     assert ids == sorted(ids)
-    assert f"{tmp_path / 'a.html'}: 9 of 40 rows, 0.0 MB\n" == capsys.readouterr().out
+    said = re.fullmatch(r"(\S+): 9 of 40 rows, ([\d.]+) KB\n", capsys.readouterr().out)
+    size = (tmp_path / "a.html").stat().st_size
+    assert said[1] == str(tmp_path / "a.html") and float(said[2]) == round(size / 1e3, 1)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.html", "a.jsonl"]
 
 

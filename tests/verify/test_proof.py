@@ -324,3 +324,12 @@ def test_arguments_that_no_input_can_be_drawn_for(change, said):
     candidate = expression(SOUND, X, Y)
     candidate["in_avals"][0] = candidate["in_avals"][0] | change
     assert f"its in_avals give {said}" in refused(candidate)
+
+
+@pytest.mark.parametrize(
+    ("row", "column"),
+    [({"python": "x"}, "kernel_name"), ("x", "python"), (None, "python"), ({}, "python")],
+)
+def test_what_is_no_row(row, column):
+    with pytest.raises(NotProven, match=f"^a row must be a mapping with the column {column}$"):
+        prove(row)
