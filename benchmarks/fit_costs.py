@@ -3,6 +3,9 @@
     python benchmarks/fit_costs.py 200     # fit over 200 drawn candidates of each category
     python benchmarks/fit_costs.py         # measure alone what has no size yet
 
+Run `ruff format jax_ir_synth/kernels/ops` afterwards: the sizes are put in without regard to
+layout.
+
 The fit is a linear program: a column's bytes are a sum over the program's operations, none
 negative, and 19 programs in 20 are to be shorter than estimated (a quantile regression), since a
 row that is too long is worse than one that is not drawn. An operation that fewer than three
@@ -35,6 +38,8 @@ from jax_ir_synth.storage.atomic_write import atomic_write
 SEED, QUANTILE, PRIOR, PULL, RARE, ALLOWANCE = 5, 0.95, 600.0, 3e-5, 3, 300
 PLATFORMS = ("cpu", "cuda")
 RECORDS_FOLDER = Path(ir_size.__file__).parents[1] / "ops"
+# The package that this script may edit.
+PACKAGE = Path(__file__).resolve().parents[1] / "jax_ir_synth"
 
 
 def draw(count: int) -> tuple[list[dict[str, float]], np.ndarray]:
@@ -147,10 +152,20 @@ def fit(programs: list[dict[str, float]], sizes: np.ndarray) -> dict[str, int]:
     return {name: int(value) for name, value in zip(["", *ops, "other"], found, strict=True)}
 
 
-def write_sizes(sizes: dict[str, int]) -> None:
-    """Puts the sizes into the calls that make the records."""
+def check_package() -> None:
+    """Exits unless the imported package is the one beside this script, whose records it edits."""
+    imported = Path(kernels.__file__).resolve().parents[1]
+    if imported != PACKAGE:
+        sys.exit(
+            f"this would edit {imported}: run it with PYTHONPATH={PACKAGE.parent}, so that the "
+            "package beside this script is imported"
+        )
+
+
+def write_sizes(sizes: dict[str, int], folder: Path = RECORDS_FOLDER) -> None:
+    """Puts the sizes into the calls that make the records. Files without such a call stay."""
     missing = set(sizes)
-    for path in sorted(RECORDS_FOLDER.glob("*.py")):
+    for path in sorted(folder.glob("*.py")):
         source = path.read_bytes()
         lines = [0]
         for line in source.splitlines(keepends=True):
@@ -161,12 +176,14 @@ def write_sizes(sizes: dict[str, int]) -> None:
                 continue
             missing.discard(name)
             edits.append((*_place(call, source, lines), sizes[name]))
+        if not edits:
+            continue
         for start, end, text, size in sorted(edits, reverse=True):
             source = source[:start] + text.replace("?", str(size)).encode() + source[end:]
         with atomic_write(path) as partial:
             partial.write_bytes(source)
     if missing:
-        print(f"no record in {RECORDS_FOLDER}: {', '.join(sorted(missing))}", file=sys.stderr)
+        print(f"no record in {folder}: {', '.join(sorted(missing))}", file=sys.stderr)
 
 
 def _record_calls(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
@@ -201,6 +218,7 @@ def _place(call: ast.Call, source: bytes, lines: list[int]) -> tuple[int, int, s
 
 def main() -> None:
     """Fits or measures, and writes the records."""
+    check_package()
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 0
     sizes: dict[str, int] = {}
     if count:
@@ -215,6 +233,9 @@ def main() -> None:
     for construct in CONSTRUCTS.values():
         if construct.ir_bytes is None and construct.name not in sizes:
             print(f"no program holds {construct.name!r}: measure it by hand", file=sys.stderr)
+    if not sizes:
+        print("nothing to measure: each record has its size")
+        return
     write_sizes(sizes)
 
 

@@ -145,6 +145,19 @@ def test_the_modules_that_are_commands():
     assert re.findall(r"`(\w+)`", told) == there
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_follows_code_is_a_sentence_of_its_own(page):
+    text = page.read_text(encoding="utf-8")
+    # A line after the end of a block that begins with a small letter goes on with the code.
+    assert not re.findall(r"^```\n\n([a-z].*)", text, re.MULTILINE)
+
+
+def test_the_kinds_of_hostile_answers_are_counted():
+    text = (DOCS / "evaluate.md").read_text(encoding="utf-8")
+    (told,) = re.findall(r"benchmarks/hostile\.md\) lists (\d+) kinds", text)
+    assert int(told) == len(first_column(ROOT / "benchmarks" / "hostile.md", "completion"))
+
+
 def test_each_command_has_an_example():
     used = {shlex.split(line)[1] for _, line in COMMAND_LINES if line.startswith(PROGRAM)}
     assert set(COMMANDS) - used == {"lower"}

@@ -1,5 +1,7 @@
 """The hostile set before the real judge: each kind costs its own row only."""
 
+from pathlib import Path
+
 import hostile
 import pytest
 from rowmaking import aval, expression
@@ -43,6 +45,13 @@ def _jobs(row, kinds):
 
 def test_the_set_has_no_name_twice():
     assert len({kind.name for kind in hostile.HOSTILE}) == len(hostile.HOSTILE)
+
+
+def test_the_recorded_table_is_of_this_set():
+    table = Path(__file__).parents[2] / "benchmarks" / "hostile.md"
+    lines = [line for line in table.read_text(encoding="utf-8").splitlines() if line[:2] == "| "]
+    names = [line.split("|")[1].strip() for line in lines[1:]]
+    assert names == [kind.name for kind in hostile.HOSTILE]
 
 
 @pytest.mark.parametrize(
