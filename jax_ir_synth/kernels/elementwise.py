@@ -1,5 +1,7 @@
 """Category `elementwise`: two to four arrays, combined element by element."""
 
+import contextlib
+
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
 from jax_ir_synth.kernels.builder.values import Rejected, Value
@@ -110,9 +112,8 @@ def _integer_step(d: ProgramBuilder, a: Value, b: Value | int) -> Value:
 def _joined(d: ProgramBuilder, a: Value, b: Value) -> Value:
     """Arithmetic, or a comparison turned into a number and used as a factor."""
     if d.stream.chance(14):
-        try:
+        # Where the comparison would say nothing, arithmetic it is.
+        with contextlib.suppress(Rejected):
             mask = d.apply("convert", common.comparison(d, a, b), dtype=d.dtype)
             return d.apply("mul", mask, d.stream.choice((a, b)))
-        except Rejected:
-            pass
     return common.one_binary(d, a, b)

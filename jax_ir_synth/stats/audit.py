@@ -142,57 +142,19 @@ def audit(rows: Iterable[Mapping[str, Any] | RowView]) -> list[Fault]:
     return [fault for view in _wrap_rows(rows) for fault in run(view)]
 
 
-def find_inconsistent(rows: Iterable[Mapping[str, Any] | RowView]) -> list[Fault]:
-    """Run `verify.consistency.ConsistencyCheck`. The other checks need rows that pass it.
+def find_faults(name: str, rows: Iterable[Mapping[str, Any] | RowView]) -> list[Fault]:
+    """Run one check alone.
 
     Args:
+      name: One of `CHECKS`. All but `inconsistent` need rows that pass that one.
       rows: Rows in any order, see `audit`.
     """
-    return _run_check("inconsistent", ConsistencyCheck(), rows)
-
-
-def find_too_long(rows: Iterable[Mapping[str, Any] | RowView]) -> list[Fault]:
-    """Run the check `TooLong`.
-
-    Args:
-      rows: Rows in any order, see `audit`.
-    """
-    return _run_check("too_long", TooLong(), rows)
-
-
-def find_duplicates(rows: Iterable[Mapping[str, Any] | RowView]) -> list[Fault]:
-    """Run the check `Duplicates`.
-
-    Args:
-      rows: Rows in any order, see `audit`.
-    """
-    return _run_check("duplicates", Duplicates(), rows)
-
-
-def find_leaks(rows: Iterable[Mapping[str, Any] | RowView]) -> list[Fault]:
-    """Run the check `Leaks`.
-
-    Args:
-      rows: Rows in any order, see `audit`.
-    """
-    return _run_check("leaks", Leaks(), rows)
-
-
-def find_category_mismatches(rows: Iterable[Mapping[str, Any] | RowView]) -> list[Fault]:
-    """Run the check `CategoryMismatch`.
-
-    Args:
-      rows: Rows in any order, see `audit`.
-    """
-    return _run_check("category_mismatch", CategoryMismatch(), rows)
+    check = {"inconsistent": ConsistencyCheck, **OTHERS}[name]()
+    return [fault for view in _wrap_rows(rows) for fault in _check_row(name, check, view)]
 
 
 def _wrap_rows(rows: Iterable[Mapping[str, Any] | RowView]) -> Iterator[RowView]:
     return (row if isinstance(row, RowView) else RowView(row) for row in rows)
-
-
-def _run_check(name: str, check: Check, rows: Iterable[Mapping[str, Any] | RowView]) -> list[Fault]:
-    return [fault for view in _wrap_rows(rows) for fault in _check_row(name, check, view)]
 
 
 def _check_row(name: str, check: Check, view: RowView) -> list[Fault]:

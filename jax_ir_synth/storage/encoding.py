@@ -1,5 +1,6 @@
 """Checks for what UTF-8 can't encode: file names of other bytes, and halves of surrogate pairs."""
 
+import contextlib
 import json
 import os
 import re
@@ -80,11 +81,9 @@ def _find_name_fault(name: str) -> str:
         raw = os.fsencode(name)
     except UnicodeEncodeError:
         raw = None
-    try:
+    with contextlib.suppress(UnicodeEncodeError):
         if name.encode() == raw:
             return ""
-    except UnicodeEncodeError:
-        pass
     encoding = sys.getfilesystemencoding()
     if encoding == "utf-8":
         return "is not UTF-8"

@@ -23,7 +23,7 @@ def test_every_category_has_been_audited(good):
 
 def test_a_repeated_program(good):
     copy = good[3] | {"id": 1000, "python": good[3]["python"] + "\n"}
-    assert audit.find_duplicates([*good, copy]) == [
+    assert audit.find_faults("duplicates", [*good, copy]) == [
         ("duplicates", 1000, f"its program_hash is that of row {good[3]['id']}")
     ]
 
@@ -31,14 +31,16 @@ def test_a_repeated_program(good):
 def test_a_repeated_text(make):
     python = "def kernel_a(x):\n    return jnp.sin(x)\n"
     rows = [make(python, (4,), id=1), make(python, (5,), id=2)]
-    assert audit.find_duplicates(rows) == [("duplicates", 2, "its python is that of row 1")]
+    assert audit.find_faults("duplicates", rows) == [
+        ("duplicates", 2, "its python is that of row 1")
+    ]
 
 
 def test_a_skeleton_in_two_splits(good):
     # The container ignores the skeleton: it stores the row in another split than its skeleton's.
     here = RowView(good[0])
     there = next(split for split in ("train", "test") if split != here.split)
-    faults = audit.find_leaks([here, RowView(good[0] | {"id": 1000}, split=there)])
+    faults = audit.find_faults("leaks", [here, RowView(good[0] | {"id": 1000}, split=there)])
     assert {fault.id for fault in faults} == {1000}
     reasons = " ".join(fault.reason for fault in faults)
     assert f"it is in {there}, its skeleton belongs to {here.split}" in reasons
@@ -51,12 +53,12 @@ def test_a_program_with_other_names_and_numbers_in_another_split(make):
         "def kernel_b(rate, bias):\n    return jnp.exp(rate * 0.5) - bias\n",
         (16, 7), (7,), id=2, split="test",
     )  # fmt: skip
-    assert audit.find_leaks([one, other]) == [
+    assert audit.find_faults("leaks", [one, other]) == [
         ("leaks", 2, f"its {what} without names and numbers (test) is that of row 1 (train)")
         for what in ("IR", "Python")
     ]
     # In the same split, the two rows are near-duplicates, but no leak.
-    assert audit.find_leaks([one, other | {"skeleton_hash": one["skeleton_hash"]}]) == []
+    assert audit.find_faults("leaks", [one, other | {"skeleton_hash": one["skeleton_hash"]}]) == []
 
 
 def test_a_program_spelled_otherwise_in_another_split(make):
@@ -65,7 +67,7 @@ def test_a_program_spelled_otherwise_in_another_split(make):
         "def kernel_a(x):\n    y = jnp.multiply(x, x)\n    return jnp.add(y, 2.0)\n",
         (4,), id=2, split="validation",
     )  # fmt: skip
-    assert audit.find_leaks([one, other]) == [
+    assert audit.find_faults("leaks", [one, other]) == [
         ("leaks", 2, "its IR without names and numbers (validation) is that of row 1 (train)")
     ]
 
@@ -74,7 +76,7 @@ def test_a_text_on_other_sizes_in_another_split(make):
     # The size 1 is broadcast, so the IR differs in more than numbers. The Python doesn't differ.
     python = "def kernel_a(x, y):\n    return x * y\n"
     rows = [make(python, (4, 5), (4, 5), id=1), make(python, (4, 5), (1, 5), id=2, split="test")]
-    assert audit.find_leaks(rows) == [
+    assert audit.find_faults("leaks", rows) == [
         ("leaks", 2, "its Python without names and numbers (test) is that of row 1 (train)")
     ]
 
@@ -86,7 +88,7 @@ def test_a_text_on_other_sizes_in_another_split(make):
 def test_another_structure_is_no_leak(make, returned):
     one = make("def kernel_a(x, y):\n    return jnp.exp(x * 2.0) - y\n", (4,), (4,), id=1)
     other = make(f"def kernel_a(x, y):\n    return {returned}\n", (4,), (4,), id=2, split="test")
-    assert audit.find_leaks([one, other]) == []
+    assert audit.find_faults("leaks", [one, other]) == []
 
 
 @pytest.mark.parametrize(
@@ -103,7 +105,7 @@ def test_another_structure_is_no_leak(make, returned):
 )  # fmt: skip
 def test_an_operation_of_another_category(make, category, python):
     row = make(python, (4,), category=category, id=7)
-    (fault,) = audit.find_category_mismatches([row])
+    (fault,) = audit.find_faults("category_mismatch", [row])
     assert fault[:2] == ("category_mismatch", 7)
     assert f"its type is generate_{category}, its IR is of" in fault.reason
 
@@ -112,14 +114,14 @@ def test_a_row_of_another_category(good):
     for row in good:
         others = [other for other in good if other["type"] != row["type"]]
         taken = row | {"type": others[row["id"] % len(others)]["type"]}
-        assert _checks(audit.find_category_mismatches([taken])) == [
+        assert _checks(audit.find_faults("category_mismatch", [taken])) == [
             ("category_mismatch", row["id"])
         ]
 
 
 def test_a_row_that_is_too_long(good):
     row = good[0] | {"python": good[0]["python"] + "# " + "é" * 32 * 1024 + "\n"}
-    (fault,) = audit.find_too_long([*good[1:3], row])
+    (fault,) = audit.find_faults("too_long", [*good[1:3], row])
     assert fault[:2] == ("too_long", row["id"])
     assert f"is {RowView(row).size} bytes, more than 65536" in fault.reason
 
@@ -128,7 +130,7 @@ def test_a_row_in_several_dialects_may_be_longer(good):
     row = good[0]
     (own,) = read_sections(row["cpp"])
     optimized = own._replace(dialect="optimized_hlo", forward="x" * 2**17, target="x86-64-v3")
-    assert audit.find_too_long([row | {"cpp": write_sections(own, optimized)}]) == []
+    assert audit.find_faults("too_long", [row | {"cpp": write_sections(own, optimized)}]) == []
 
 
 def test_a_malformed_row_goes_no_further(good):

@@ -6,11 +6,11 @@ import pytest
 
 from jax_ir_synth.schema.columns import SCHEMA
 from jax_ir_synth.schema.ir_section import read_sections, write_sections
-from jax_ir_synth.stats.audit import find_inconsistent
+from jax_ir_synth.stats.audit import find_faults
 
 
 def _one_reason(rows):
-    (fault,) = find_inconsistent(rows)
+    (fault,) = find_faults("inconsistent", rows)
     return fault.reason
 
 
@@ -41,11 +41,11 @@ def test_a_wrong_type(good, column, value):
 def test_a_device_that_was_not_requested_is_no_fault(good):
     for row in good:
         row["cuda"] = None
-    assert find_inconsistent(good) == []
+    assert find_faults("inconsistent", good) == []
     good[1]["cuda"] = good[1]["cpp"]
     assert _one_reason(good) == "its cuda is filled, the first row's is null"
     good[1]["cpp"] = good[1]["cuda"] = None
-    reasons = [fault.reason for fault in find_inconsistent(good)]
+    reasons = [fault.reason for fault in find_faults("inconsistent", good)]
     assert reasons == ["its cpp is null", "it has no IR column that is filled"]
 
 
@@ -104,9 +104,9 @@ def _aval(**changes):
 )  # fmt: skip
 def test_columns_that_contradict_each_other(make, change, reason):
     row = make("def kernel_a(x):\n    return jnp.tanh(x) * 2.0\n", (4, 5))
-    assert find_inconsistent([copy.deepcopy(row)]) == []
+    assert find_faults("inconsistent", [copy.deepcopy(row)]) == []
     change(row)
-    assert reason in find_inconsistent([row])[0].reason
+    assert reason in find_faults("inconsistent", [row])[0].reason
 
 
 @pytest.mark.parametrize("column", ["cpp", "cuda"])
@@ -149,16 +149,16 @@ def test_sections_that_contradict_each_other(make, column, change, reason):
         jaxpr = own._replace(dialect="jaxpr", forward="{ lambda }", backward="{ lambda }")
         asm = own._replace(dialect="asm", forward="ret", backward="ret", target=target)
         row[name] = write_sections(jaxpr, own, asm)
-    assert find_inconsistent([copy.deepcopy(row)]) == []
+    assert find_faults("inconsistent", [copy.deepcopy(row)]) == []
     _sections(row, column, change)
-    assert reason in find_inconsistent([row])[0].reason
+    assert reason in find_faults("inconsistent", [row])[0].reason
 
 
 def test_a_row_without_stablehlo(make):
     row = make("def kernel_a(x):\n    return jnp.tanh(x) * 2.0\n", (4, 5))
     for name in ("cpp", "cuda"):
         _sections(row, name, _replaced(0, dialect="jaxpr"))
-    assert find_inconsistent([row])[0].reason == (
+    assert find_faults("inconsistent", [row])[0].reason == (
         "the rows have no StableHLO (they have jaxpr): make them with --dialect stablehlo,jaxpr"
     )
 
@@ -166,7 +166,7 @@ def test_a_row_without_stablehlo(make):
 def test_a_parameter_with_a_default_is_no_argument(make):
     row = make("def kernel_a(x):\n    return x * 2.0\n", (4,))
     row["python"] = "def kernel_a(x, scale=2.0):\n    return x * scale\n"
-    assert find_inconsistent([row]) == []
+    assert find_faults("inconsistent", [row]) == []
 
 
 def test_a_main_that_returns_nothing(good):
@@ -175,5 +175,6 @@ def test_a_main_that_returns_nothing(good):
     module = f"module @m {{\n  {main}\n}}\n"
     good[1]["cpp"] = write_sections(section._replace(forward=module))
     assert any(
-        "a module whose main returns nothing" in fault.reason for fault in find_inconsistent(good)
+        "a module whose main returns nothing" in fault.reason
+        for fault in find_faults("inconsistent", good)
     )
