@@ -25,7 +25,7 @@ from jax_ir_synth.storage import outputs
 )
 @options.dataset()
 @options.old_output("folder", "FOLDER")
-@options.output("the folder to write to", "FOLDER")
+@options.output("the folder to write to", "FOLDER", needed=True)
 @options.overwrite
 @options.option(
     "--seed",

@@ -21,6 +21,8 @@ class Option(click.Option):
     Attributes:
       old_names: earlier spellings, which go on working and aren't shown.
       several: whether it takes one value or more, up to the next flag; it may be repeated too.
+      needed: whether it must be given, unless an old argument says the same. Click requires it only
+        where it has no such argument.
     """
 
     def __init__(
@@ -28,9 +30,11 @@ class Option(click.Option):
         declarations: Sequence[str],
         old_names: Sequence[str] = (),
         several: bool = False,
+        needed: bool = False,
         **settings: Any,
     ):
         super().__init__([*declarations, *old_names], multiple=several, **settings)
+        self.needed = needed or self.required
         self.old_names = tuple(old_names)
         self.several = several
 
@@ -96,7 +100,7 @@ class Command(click.Command):
         required = [
             f"{param.flag} {param.make_metavar(ctx)}"
             for param in params
-            if isinstance(param, Option) and param.required
+            if isinstance(param, Option) and param.needed
         ]
         return [*map(_show_usage, _arguments(params)), *required, "[OPTIONS]"]
 

@@ -19,7 +19,7 @@ from jax_ir_synth.storage import outputs
     epilog="Example: jax-ir-synth levels --output levels.md",
 )
 @options.old_output("file", "FILE")
-@options.output("the page", "FILE")
+@options.output("the page", "FILE", needed=True)
 @options.overwrite
 def command(file: Path | None, output: Path | None, overwrite: bool) -> int:
     """Writes the page."""

@@ -30,7 +30,7 @@ from jax_ir_synth.storage import outputs
 )
 @options.dataset()
 @options.old_output("folder", "FOLDER")
-@options.output("the folder to write the files to", "FOLDER")
+@options.output("the folder to write the files to", "FOLDER", needed=True)
 @options.overwrite
 @options.num_proc("worker processes, for rows to be made")
 def command(

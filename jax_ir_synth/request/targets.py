@@ -202,12 +202,12 @@ def check_compilers(
         if "asm" in compiled:
             for module in filter(extras.is_missing, _DISASSEMBLERS):
                 line = extras.describe("`dialect` (=asm) for the CPU", module, _ASM_EXTRA)
-                raise extras.MissingExtraError(f"{line} (or device='cuda')")
+                raise extras.MissingExtraError(f"{line}; or device='cuda'")
     if "cuda" in platforms:
         installed, needed = _find_version(_PLUGIN), version("jaxlib")
         if installed is None or extras.is_missing(_PLUGIN_MODULE):
             line = extras.describe(f"{what} for CUDA", _PLUGIN, _EXTRA)
-            raise extras.MissingExtraError(f"{line} (or device='cpu')")
+            raise extras.MissingExtraError(f"{line}; or device='cpu'")
         if installed != needed:
             version_needed = f"{_PLUGIN} {needed} (jaxlib's version, {installed} is installed)"
             raise extras.MissingExtraError(

@@ -258,6 +258,9 @@ def test_a_shell_that_is_unknown(capsys):
         ("lower", "lower FUNCTION SHAPE... [OPTIONS]"),
         ("evaluate", "evaluate DATASET --predictions P [OPTIONS]"),
         ("verify", "verify DATASET [OPTIONS]"),
+        ("card", "card DATASET --output FOLDER --seed N [OPTIONS]"),
+        ("samples", "samples DATASET --output FOLDER [OPTIONS]"),
+        ("levels", "levels --output FILE [OPTIONS]"),
     ],
 )
 def test_usage(capsys, command, usage):
