@@ -1,10 +1,16 @@
 """Loop bodies whose carry stays in range: recurrences, integrators, filters, iterations."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
 from jax_ir_synth.kernels.builder import control_flow
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops import drawn_by
 from jax_ir_synth.kernels.productions import common
+
+Function = Callable[[Value], Value]
 
 LENGTHS = {
     8: 10,
@@ -49,33 +55,35 @@ def dims(d: ProgramBuilder) -> tuple[int, ...]:
 
 def like(d: ProgramBuilder, shape: tuple[int, ...]) -> Value:
     """An argument that broadcasts against the shape: the same, its last axis, or a scalar."""
-    kind = d.stream.choose({"same": 6, "last": 3, "scalar": 3})
-    own = shape if kind == "same" else shape[-1:] if kind == "last" else ()
-    return common.array(d, own)
+    return common.array(d, d.stream.weighted((shape, shape[-1:], ()), (6, 3, 3)))
 
 
 def mix(d: ProgramBuilder, values: list[Value], extra: int = 1) -> Value:
     """An expression of all the values, with some functions and numbers on the way."""
 
-    def attempt():
+    def attempt() -> Value:
         pool = d.stream.shuffled(values)
         for _ in range(extra):
             i = d.stream.below(len(pool))
             pool[i] = (
                 common.one_unary(d, pool[i])
                 if d.stream.chance(60)
-                else _kept(d, common.with_literal(d, pool[i]))
+                else _reject_extremum(d, common.with_literal(d, pool[i]))
             )
         while len(pool) > 1:
             b, a = pool.pop(), pool.pop()
-            pool.append(d.attempt(lambda a=a, b=b: _kept(d, common.one_binary(d, a, b))))
+            pool.append(d.attempt(partial(_combine, d, a, b)))
         return pool[0]
 
     return d.attempt(attempt, 6)
 
 
-def _kept(d: ProgramBuilder, value: Value) -> Value:
-    """The value; rejects an extremum, since a loop's steps would lose one of its operands."""
+def _combine(d: ProgramBuilder, a: Value, b: Value) -> Value:
+    return _reject_extremum(d, common.one_binary(d, a, b))
+
+
+def _reject_extremum(d: ProgramBuilder, value: Value) -> Value:
+    """The value; in a loop rejects an extremum, as the steps would lose one of its operands."""
     if d.level and value.op in ("maximum", "minimum"):
         raise Rejected("an extremum in a loop")
     return value
@@ -93,15 +101,28 @@ def shaped(value: Value, like_this: Value) -> Value:
     return value
 
 
+def _zeros(d: ProgramBuilder, shape: tuple[int, ...]) -> Value:
+    return d.apply("zeros", shape=shape, dtype=d.dtype)
+
+
+def _ones(d: ProgramBuilder, shape: tuple[int, ...]) -> Value:
+    return d.apply("ones", shape=shape, dtype=d.dtype)
+
+
+def _halves(d: ProgramBuilder, shape: tuple[int, ...]) -> Value:
+    return d.apply("full", shape=shape, value=0.5, dtype=d.dtype)
+
+
+_STARTS = {_zeros: 8, None: 8, _ones: 2, _halves: 1}  # None: an argument
+
+
 def start(d: ProgramBuilder, shape: tuple[int, ...], low: float, high: float) -> Value:
-    """What a loop begins with: zeros, ones, a constant or an argument, within the range."""
-    kind = d.stream.choose({"zeros": 8, "argument": 8, "ones": 2, "full": 1})
-    if kind == "zeros" and low <= 0 <= high:
-        return d.apply("zeros", shape=shape, dtype=d.dtype)
-    if kind == "ones" and low <= 1 <= high:
-        return d.apply("ones", shape=shape, dtype=d.dtype)
-    if kind == "full" and low <= 0.5 <= high:
-        return d.apply("full", shape=shape, value=0.5, dtype=d.dtype)
+    """A loop's initial value within the range: zeros, ones, another constant or an argument."""
+    make_constant = d.stream.choose(_STARTS)
+    if make_constant is not None:
+        constant = make_constant(d, shape)
+        if low <= constant.low <= high:
+            return constant
     return d.argument(shape, max(low, -2.0), min(high, 2.0))
 
 
@@ -110,7 +131,7 @@ def outs(d: ProgramBuilder, carry: Value, others: list[Value]) -> Value:
     if d.stream.chance(50):
         return carry
 
-    def attempt():
+    def attempt() -> Value:
         if others and d.stream.chance(60):
             return shaped(common.one_binary(d, carry, d.stream.choice(others)), carry)
         return common.one_unary(d, carry)
@@ -121,41 +142,73 @@ def outs(d: ProgramBuilder, carry: Value, others: list[Value]) -> Value:
 # ---------------------------------------------------------------- cells of recurrent networks
 
 
-def cell(d: ProgramBuilder, shape: tuple[int, ...], weights: list[Value]):
+@dataclass(frozen=True)
+class _Step:
+    """One step of a cell.
+
+    Attributes:
+      squasher: a function onto ±1, the same at each step.
+      decay: the share of the carry that a leaky cell keeps, the same at each step.
+      h: the carry.
+      x: the elements of the sequences.
+      inputs: the values that the next carry depends on.
+    """
+
+    squasher: str
+    decay: float
+    h: Value
+    x: Sequence[Value]
+    inputs: list[Value]
+
+
+def _step_plain(d: ProgramBuilder, step: _Step) -> Value:
+    return _squash_mix(d, step.squasher, step.inputs, d.stream.below(2))
+
+
+def _step_gated(d: ProgramBuilder, step: _Step) -> Value:
+    return _pass_gate(d, step, [step.h, *step.x])
+
+
+def _step_leaky(d: ProgramBuilder, step: _Step) -> Value:
+    new = d.apply("mul", round(1 - step.decay, 4), _step_plain(d, step))
+    return d.apply("add", d.apply("mul", step.decay, step.h), new)
+
+
+def _step_minimal(d: ProgramBuilder, step: _Step) -> Value:
+    return _pass_gate(d, step, [step.x[0], *step.x])
+
+
+_CELLS = {_step_plain: 6, _step_gated: 4, _step_leaky: 4, _step_minimal: 3}
+
+
+def _squash_mix(d: ProgramBuilder, squasher: str, values: list[Value], extra: int) -> Value:
+    return d.apply(squasher, common.tamed(d, mix(d, values, extra), 40.0))
+
+
+def _pass_gate(d: ProgramBuilder, step: _Step, openers: list[Value]) -> Value:
+    gate = shaped(_squash_mix(d, "sigmoid", openers, 1), step.h)
+    new = shaped(_squash_mix(d, step.squasher, step.inputs, 0), step.h)
+    return blend(d, gate, new, step.h)
+
+
+def cell(
+    d: ProgramBuilder, shape: tuple[int, ...], weights: list[Value]
+) -> tuple[Callable[[Value, Sequence[Value]], Value], tuple[float, float]]:
     """`step(h, x)` of a plain, gated or leaky cell, and the range of h."""
-    kind = d.stream.choose({"plain": 6, "gated": 4, "leaky": 4, "minimal": 3})
+    advance = d.stream.choose(_CELLS)
     squasher = d.stream.choose(SQUASH)
     decay = d.stream.choice(DECAYS)
+    has_matrix = len(shape) == 1 and bool(weights) and weights[0].ndim == 2
+    others = [w for w in weights if w.ndim < 2 or len(shape) == 2]
 
-    def product(h):
-        if len(shape) == 1 and weights and weights[0].ndim == 2:
-            return (
-                d.apply("matmul", weights[0], h)
-                if d.stream.chance(50)
-                else d.apply("matmul", h, weights[0])
-            )
-        return h
+    def multiply(h: Value) -> Value:
+        if not has_matrix:
+            return h
+        return d.apply("matmul", *((weights[0], h) if d.stream.chance(50) else (h, weights[0])))
 
-    def step(h, x):
-        inputs = [product(h), *x, *(w for w in weights if w.ndim < 2 or len(shape) == 2)]
-        if kind == "plain":
-            return shaped(
-                d.apply(squasher, common.tamed(d, mix(d, inputs, d.stream.below(2)), 40.0)), h
-            )
-        if kind == "leaky":
-            new = d.apply(squasher, common.tamed(d, mix(d, inputs, d.stream.below(2)), 40.0))
-            return shaped(
-                d.apply("add", d.apply("mul", decay, h), d.apply("mul", round(1 - decay, 4), new)),
-                h,
-            )
-        gate = shaped(
-            d.apply(
-                "sigmoid", common.tamed(d, mix(d, [h if kind == "gated" else x[0], *x], 1), 40.0)
-            ),
-            h,
-        )
-        new = shaped(d.apply(squasher, common.tamed(d, mix(d, inputs, 0), 40.0)), h)
-        return blend(d, gate, new, h)
+    def step(h: Value, x: Sequence[Value]) -> Value:
+        inputs = [multiply(h), *x, *others]
+        return shaped(advance(d, _Step(squasher, decay, h, x, inputs)), h)
 
     return step, (-1.0, 1.0)
 
@@ -172,33 +225,20 @@ def blend(d: ProgramBuilder, gate: Value, new: Value, old: Value) -> Value:
 # ---------------------------------------------------------------- differential equations
 
 
-def field(d: ProgramBuilder, p: Value, q: Value):
+def field(d: ProgramBuilder, p: Value, q: Value) -> Function:
     """A bounded right-hand side `f(y)` with parameters p and q, the same at each call."""
-    one, two = (d.stream.choose(SQUASH) for _ in range(2))
-    outer = d.stream.choice(("mul", "add", "sub"))
-    inner = d.stream.choice(("mul", "add", "sub"))
-    form = d.stream.below(6)
-
-    def f(y):
-        if form == 0:
-            return d.apply(outer, d.apply(one, d.apply(inner, y, q)), p)
-        if form == 1:
-            return d.apply(
-                "sub", d.apply("mul", p, d.apply(one, y)), d.apply("mul", q, d.apply(two, y))
-            )
-        if form == 2:
-            return d.apply("mul", p, d.apply(one, d.apply(inner, q, y)))
-        if form == 3:
-            return d.apply("neg", d.apply(outer, d.apply(one, d.apply("mul", p, y)), q))
-        if form == 4:
-            return d.apply(
-                one, d.apply(outer, d.apply("mul", p, y), d.apply("mul", q, d.apply(two, y)))
-            )
-        return d.apply(
-            "mul", d.apply("sub", q, d.apply(one, y)), d.apply(outer, p, d.apply(two, y))
-        )
-
-    return f
+    one, two = (partial(d.apply, d.stream.choose(SQUASH)) for _ in range(2))
+    outer, inner = (partial(d.apply, d.stream.choice(("mul", "add", "sub"))) for _ in range(2))
+    mul, sub, neg = (partial(d.apply, name) for name in ("mul", "sub", "neg"))
+    forms: tuple[Function, ...] = (
+        lambda y: outer(one(inner(y, q)), p),
+        lambda y: sub(mul(p, one(y)), mul(q, two(y))),
+        lambda y: mul(p, one(inner(q, y))),
+        lambda y: neg(outer(one(mul(p, y)), q)),
+        lambda y: one(outer(mul(p, y), mul(q, two(y)))),
+        lambda y: mul(sub(q, one(y)), outer(p, two(y))),
+    )
+    return d.stream.choice(forms)
 
 
 def bounded(value: Value, most: float) -> Value:
@@ -208,32 +248,49 @@ def bounded(value: Value, most: float) -> Value:
     return value
 
 
-def integrate(d: ProgramBuilder, f, dt: float | Value, y: Value, scheme: str, most: float) -> Value:
-    """One step of `y' = f(y)` with |f| <= most."""
-    k1 = bounded(f(y), most)
-    if scheme == "euler":
-        return d.apply("add", y, d.apply("mul", dt, k1))
-    if scheme == "midpoint":
-        k2 = bounded(f(d.apply("add", y, d.apply("mul", _part(d, 0.5, dt), k1))), most)
-        return d.apply("add", y, d.apply("mul", dt, k2))
-    if scheme == "heun":
-        k2 = bounded(f(d.apply("add", y, d.apply("mul", dt, k1))), most)
-        return d.apply("add", y, d.apply("mul", _part(d, 0.5, dt), d.apply("add", k1, k2)))
-    half = _part(d, 0.5, dt)
-    k2 = bounded(f(d.apply("add", y, d.apply("mul", half, k1))), most)
-    k3 = bounded(f(d.apply("add", y, d.apply("mul", half, k2))), most)
-    k4 = bounded(f(d.apply("add", y, d.apply("mul", dt, k3))), most)
+def _step_euler(d: ProgramBuilder, f: Function, dt: float | Value, y: Value) -> Value:
+    return d.apply("add", y, d.apply("mul", dt, f(y)))
+
+
+def _step_midpoint(d: ProgramBuilder, f: Function, dt: float | Value, y: Value) -> Value:
+    k1 = f(y)
+    k2 = f(d.apply("add", y, d.apply("mul", _scale_step(d, 0.5, dt), k1)))
+    return d.apply("add", y, d.apply("mul", dt, k2))
+
+
+def _step_heun(d: ProgramBuilder, f: Function, dt: float | Value, y: Value) -> Value:
+    k1 = f(y)
+    k2 = f(d.apply("add", y, d.apply("mul", dt, k1)))
+    return d.apply("add", y, d.apply("mul", _scale_step(d, 0.5, dt), d.apply("add", k1, k2)))
+
+
+def _step_runge_kutta(d: ProgramBuilder, f: Function, dt: float | Value, y: Value) -> Value:
+    k1 = f(y)
+    half = _scale_step(d, 0.5, dt)
+    k2 = f(d.apply("add", y, d.apply("mul", half, k1)))
+    k3 = f(d.apply("add", y, d.apply("mul", half, k2)))
+    k4 = f(d.apply("add", y, d.apply("mul", dt, k3)))
     total = d.apply("add", d.apply("add", k1, d.apply("mul", 2.0, d.apply("add", k2, k3))), k4)
-    return d.apply(
-        "add",
-        y,
-        d.apply(
-            "mul", d.apply("div", dt, 6.0) if isinstance(dt, Value) else round(dt / 6, 6), total
-        ),
-    )
+    sixth = d.apply("div", dt, 6.0) if isinstance(dt, Value) else round(dt / 6, 6)
+    return d.apply("add", y, d.apply("mul", sixth, total))
 
 
-def _part(d: ProgramBuilder, share: float, dt: float | Value):
+_SCHEMES = {
+    "euler": _step_euler,
+    "midpoint": _step_midpoint,
+    "heun": _step_heun,
+    "rk4": _step_runge_kutta,
+}
+
+
+def integrate(
+    d: ProgramBuilder, f: Function, dt: float | Value, y: Value, scheme: str, most: float
+) -> Value:
+    """One step of `y' = f(y)` with |f| <= most."""
+    return _SCHEMES[scheme](d, lambda at: bounded(f(at), most), dt, y)
+
+
+def _scale_step(d: ProgramBuilder, share: float, dt: float | Value) -> float | Value:
     return d.apply("mul", share, dt) if isinstance(dt, Value) else round(share * dt, 6)
 
 
@@ -248,7 +305,7 @@ def term(d: ProgramBuilder, values: list[Value], most: float) -> Value:
 
 
 def light(d: ProgramBuilder, x: Value) -> Value:
-    """x, or a plain function of it."""
+    """Returns x, or a plain function of it."""
     if d.stream.chance(65):
         return x
     return common.one_unary(d, x, common.SMOOTH)
@@ -258,10 +315,10 @@ def looped(
     d: ProgramBuilder,
     n: int,
     init: tuple[Value, ...],
-    ranges,
-    body,
+    ranges: list[tuple[float, float]],
+    body: Callable[..., tuple[Value, ...]],
     checked: bool = False,
-    emit=None,
+    emit: Callable[..., Value] | None = None,
 ) -> list[Value]:
     """A body as a `fori_loop`, or as a `scan` that may stack `emit(*carry)`; the useful results."""
     if emit is None or d.stream.chance(50):
@@ -270,7 +327,9 @@ def looped(
             d, n, init, ranges, lambda i, *carry: body(*carry), start=first, checked=checked
         )
 
-    def step(carry, xs):
+    def step(
+        carry: tuple[Value, ...], xs: tuple[Value, ...]
+    ) -> tuple[tuple[Value, ...], tuple[Value]]:
         results = body(*carry)
         return results, (emit(*results),)
 
