@@ -4,7 +4,7 @@ from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import common, contracted, losses, pooling
-from jax_ir_synth.kernels.productions.pooling import light
+from jax_ir_synth.kernels.productions.recurrences import light
 
 SIGNATURE = Signature(
     requires={"reduction", "shrinks"},
@@ -14,15 +14,15 @@ SIGNATURE = Signature(
 # How often each family of programs is drawn.
 _FAMILIES = {
     pooling.statistics: 20,
-    pooling.normalised: 9,
+    pooling.normalisation: 9,
     pooling.moments: 7,
-    pooling.picked: 9,
-    pooling.sorted_part: 6,
-    pooling.masked: 8,
-    pooling.attended: 8,
+    pooling.picks: 9,
+    pooling.sorted_parts: 6,
+    pooling.masked_statistics: 8,
+    pooling.weighted_sums: 8,
     pooling.windows: 6,
-    pooling.scattered: 10,
-    pooling.segmented: 6,
+    pooling.scatters: 10,
+    pooling.segment_sums: 6,
     contracted.contraction: 16,
     contracted.quadratic: 7,
     contracted.pairwise: 8,
