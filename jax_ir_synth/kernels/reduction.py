@@ -3,7 +3,14 @@
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions import common, contracted, losses, pooling
+from jax_ir_synth.kernels.productions import (
+    common,
+    contracted,
+    losses,
+    pooling,
+    selections,
+    weighted_sums,
+)
 from jax_ir_synth.kernels.productions.recurrences import light
 
 SIGNATURE = Signature(
@@ -16,13 +23,13 @@ _FAMILIES = {
     pooling.statistics: 20,
     pooling.normalisation: 9,
     pooling.moments: 7,
-    pooling.picks: 9,
-    pooling.sorted_parts: 6,
-    pooling.masked_statistics: 8,
-    pooling.weighted_sums: 8,
-    pooling.windows: 6,
-    pooling.scatters: 10,
-    pooling.segment_sums: 6,
+    selections.picks: 9,
+    selections.sorted_parts: 6,
+    selections.masked_statistics: 8,
+    weighted_sums.weighted_rows: 8,
+    weighted_sums.windows: 6,
+    weighted_sums.scatters: 10,
+    weighted_sums.segment_sums: 6,
     contracted.contraction: 16,
     contracted.quadratic: 7,
     contracted.pairwise: 8,

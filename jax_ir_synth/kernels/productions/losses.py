@@ -3,8 +3,8 @@
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import common, idioms
-from jax_ir_synth.kernels.productions.pooling import light, prepared, reduce
-from jax_ir_synth.kernels.productions.recurrences import mix
+from jax_ir_synth.kernels.productions.pooling import prepared, reduce
+from jax_ir_synth.kernels.productions.recurrences import light, mix
 
 
 def _pair(d: ProgramBuilder, ranges=None) -> tuple[Value, Value]:
