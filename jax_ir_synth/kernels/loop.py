@@ -1,5 +1,7 @@
 """Category `loop`: scans, fori and while loops, maps, cumulative operations, alone and nested."""
 
+from functools import partial
+
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
 from jax_ir_synth.kernels.builder.values import Rejected, Value
@@ -48,67 +50,71 @@ _PLAIN = drawn_by("plain")
 
 
 def draw(d: ProgramBuilder) -> tuple[Value, ...]:
-    """One family's loop, with what comes after it: more steps, a reduction, several outputs."""
-    return finished(d, list(d.stream.choose(_FAMILIES)(d)))
+    """A family's loop, with what comes after it: more steps, a reduction, several outputs."""
+    results = list(d.stream.choose(_FAMILIES)(d))
+    if len(results) > 1 and d.stream.chance(55) and d.stream.chance(70):
+        results = [d.stream.choice(results)]
+    if len(results) == 1:
+        return (common.telling(_continue(d, results[0])),)
+    return tuple(common.telling(_vary(d, value)) for value in results)
 
 
-def finished(d: ProgramBuilder, results: list[Value]) -> tuple[Value, ...]:
-    """What is returned of a loop's results; not too long as IR."""
-    outputs = _chosen(d, results)
-    return outputs
-
-
-def _chosen(d: ProgramBuilder, results: list[Value]) -> tuple[Value, ...]:
-    if len(results) > 1 and d.stream.chance(55):
-        kept = [results.pop(d.stream.below(len(results)))] if d.stream.chance(70) else results
-    else:
-        kept = results
-    if len(kept) > 1:  # nothing that could cancel in the sum of the outputs
-        return tuple(
-            common.telling(
-                v if d.stream.chance(60) or v.centred else common.one_unary(d, v, _PLAIN)
-            )
-            for v in kept
-        )
-    return (common.telling(_after(d, kept[0])),)
-
-
-def _after(d: ProgramBuilder, value: Value) -> Value:
-    """The result itself, or something made of it."""
-    roll = d.stream.below(100)
-    if roll < 42 and not value.centred:
+def _vary(d: ProgramBuilder, value: Value) -> Value:
+    """One of several outputs, which may not cancel in their sum."""
+    if d.stream.chance(60) or value.centred:
         return value
+    return common.one_unary(d, value, _PLAIN)
 
-    def attempt():
-        if roll < 62:
-            return (
-                common.one_unary(d, value) if d.stream.chance(60) else common.with_literal(d, value)
-            )
-        if roll < 76 and value.ndim:
-            y = light(d, value)
-            axis = None if value.ndim == 1 or d.stream.chance(50) else d.stream.below(value.ndim)
-            return d.apply(
-                d.stream.choice(("sum", "mean", "mean", "max", "var", "norm", "logsumexp")),
-                y,
-                axis=axis,
-            )
-        if roll < 82 and value.ndim and value.shape[0] > 4:
-            # not the last: what a loop began with is forgotten there
-            return light(
-                d,
-                d.apply(
-                    "index", value, axis=0, index=d.stream.between(1, min(4, value.shape[0] - 1))
-                ),
-            )
-        if roll < 88:
-            return common.with_literal(d, light(d, value))
-        return mix(d, [value, light(d, value)], 1)
 
-    result = d.attempt(attempt)
-    if result.op in (
-        "maximum",
-        "minimum",
-    ):  # what is carried or summed up tends to lie on one side of a number
+def _keep(d: ProgramBuilder, value: Value) -> Value:
+    return _apply_one(d, value) if value.centred else value
+
+
+def _apply_one(d: ProgramBuilder, value: Value) -> Value:
+    return common.one_unary(d, value) if d.stream.chance(60) else common.with_literal(d, value)
+
+
+def _reduce(d: ProgramBuilder, value: Value) -> Value:
+    if not value.ndim:
+        return _use_literal(d, value)
+    y = light(d, value)
+    axis = None if value.ndim == 1 or d.stream.chance(50) else d.stream.below(value.ndim)
+    names = ("sum", "mean", "mean", "max", "var", "norm", "logsumexp")
+    return d.apply(d.stream.choice(names), y, axis=axis)
+
+
+def _take_one(d: ProgramBuilder, value: Value) -> Value:
+    """A step's element; not the last, where a loop has forgotten what it began with."""
+    if not value.ndim or value.shape[0] <= 4:
+        return _use_literal(d, value)
+    return light(d, d.apply("index", value, axis=0, index=d.stream.between(1, 4)))
+
+
+def _use_literal(d: ProgramBuilder, value: Value) -> Value:
+    return common.with_literal(d, light(d, value))
+
+
+def _join_itself(d: ProgramBuilder, value: Value) -> Value:
+    return mix(d, [value, light(d, value)], 1)
+
+
+_STEPS = {
+    _keep: 42,
+    _apply_one: 20,
+    _reduce: 14,
+    _take_one: 6,
+    _use_literal: 6,
+    _join_itself: 12,
+}
+
+
+def _continue(d: ProgramBuilder, value: Value) -> Value:
+    """The result itself, or something made of it."""
+    result = d.attempt(partial(d.stream.choose(_STEPS), d, value))
+    if result is value:
+        return value
+    # What is carried or summed up tends to lie on one side of a number.
+    if result.op in ("maximum", "minimum"):
         raise Rejected("an extremum of a loop's result")
     if result.is_literal or result.centred:
         raise Rejected("no result")
