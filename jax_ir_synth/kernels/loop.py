@@ -40,11 +40,11 @@ _FAMILIES = {
     classics.markov: 2,
     classics.counted: 12,
     classics.implicit: 3,
-    cumulative.prefix: 36,
-    cumulative.associative: 4,
+    cumulative.prefixes: 36,
+    cumulative.associative_scan: 4,
     cumulative.recurrence: 2,
     cumulative.statistics: 17,
-    cumulative.repeated: 14,
+    cumulative.python_loop: 14,
 }
 _PLAIN = drawn_by("plain")
 

@@ -168,7 +168,7 @@ _FORMS = {
 }
 
 
-def quadratic(d: ProgramBuilder) -> tuple[Value, ...]:
+def quadratic_forms(d: ProgramBuilder) -> tuple[Value, ...]:
     """Quadratic and bilinear forms, energies, regularised objectives."""
     n = common.size(d, small=True)
     matrix, x = common.array(d, (n, n)), common.array(d, (n,))
@@ -256,7 +256,7 @@ def _reduce_pairs(d: ProgramBuilder, table: Value) -> Value:
 _PAIRWISE = {_gaussian: 5, _nearest: 5, _root: 3, _energy: 3, _soft_nearest: 3}
 
 
-def pairwise(d: ProgramBuilder) -> tuple[Value, ...]:
+def pairwise_distances(d: ProgramBuilder) -> tuple[Value, ...]:
     """Distances or kernels of all pairs of rows, reduced."""
     n = d.stream.choice((4, 5, 6, 8, 10, 12, 16))
     m = d.stream.choice((4, 5, 6, 8, 10))

@@ -49,7 +49,7 @@ def accumulate(d: ProgramBuilder, x: Value, axis: int | None = None, sums: bool 
     return d.attempt(attempt)
 
 
-def prefix(d: ProgramBuilder) -> tuple[Value, ...]:
+def prefixes(d: ProgramBuilder) -> tuple[Value, ...]:
     """Cumulative operations among elementwise steps."""
     x = _operand(d)
     last_axis = x.shape[-1:] if x.ndim > 1 else ()
@@ -78,7 +78,7 @@ def prefix(d: ProgramBuilder) -> tuple[Value, ...]:
     return (value, accumulate(d, x)) if d.stream.chance(14) else (value,)
 
 
-def associative(d: ProgramBuilder) -> tuple[Value, ...]:
+def associative_scan(d: ProgramBuilder) -> tuple[Value, ...]:
     """`lax.associative_scan` with a binary function of jnp."""
     n = d.stream.choice((4, 4, 5, 5, 6, 6, 7, 8, 10, 12))
     rest = () if d.stream.chance(50) else (common.size(d, small=True),)
@@ -254,7 +254,7 @@ def _use_item(d: ProgramBuilder, h: Value, item: Value) -> Value:
     return d.apply(name, *((h, item) if d.stream.chance(60) else (item, h)))
 
 
-def repeated(d: ProgramBuilder) -> tuple[Value, ...]:
+def python_loop(d: ProgramBuilder) -> tuple[Value, ...]:
     """A Python loop that unrolls, around a cumulative operation or beside one."""
     x = (
         _operand(d)
