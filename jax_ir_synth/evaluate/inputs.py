@@ -5,7 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from jax_ir_synth.reference.inputs import FLOATS, nearest, opposite, random_inputs, wide
+from jax_ir_synth.reference.inputs import (
+    FLOATS,
+    draw_inputs,
+    move_half_range,
+    promote_avals,
+    round_into_range,
+)
 
 # Away from what programs are drawn and rows are proven with.
 _SEED = 2_000_000
@@ -25,13 +31,13 @@ def inputs(avals: Sequence[Mapping[str, Any]]) -> list[list[np.ndarray]]:
     lower end, where it goes below zero a negative one, and its upper end; the rest are random.
     16-bit floats are given as float32.
     """
-    avals = wide(avals)
-    first = random_inputs(avals, _SEED)
-    second = [opposite(aval, x) for aval, x in zip(avals, first, strict=True)]
+    avals = promote_avals(avals)
+    first = draw_inputs(avals, _SEED)
+    second = [move_half_range(aval, x) for aval, x in zip(avals, first, strict=True)]
     edges = [
         [_draw_edge(aval, x, end, draws) for aval, x in zip(avals, drawn, strict=True)]
         for number, end in enumerate((0.0, -np.inf, np.inf), start=1)
-        for drawn in (random_inputs(avals, _SEED + number),)
+        for drawn in (draw_inputs(avals, _SEED + number),)
         for draws in (np.random.Generator(np.random.Philox(key=[_SEED, number])),)
     ]
     return [first, second, *edges]
@@ -39,7 +45,7 @@ def inputs(avals: Sequence[Mapping[str, Any]]) -> list[list[np.ndarray]]:
 
 def more(avals: Sequence[Mapping[str, Any]], number: int) -> list[list[np.ndarray]]:
     """So many random inputs, for programs that edges say nothing about."""
-    return [random_inputs(wide(avals), _SEED + 10 + k) for k in range(number)]
+    return [draw_inputs(promote_avals(avals), _SEED + 10 + k) for k in range(number)]
 
 
 def nudged(
@@ -65,4 +71,4 @@ def _draw_edge(
 ) -> np.ndarray:
     at_the_edge = draws.random(drawn.shape) < _AT_THE_EDGE
     # A number by itself is at the edge.
-    return np.where(at_the_edge | (drawn.ndim == 0), nearest(aval, end), drawn)
+    return np.where(at_the_edge | (drawn.ndim == 0), round_into_range(aval, end), drawn)

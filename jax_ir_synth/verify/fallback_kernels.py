@@ -17,7 +17,7 @@ from scipy.linalg import blas, lapack
 
 from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.lowering.parsing import Value
-from jax_ir_synth.reference.numpy_jax.random import philox_words
+from jax_ir_synth.reference.numpy_jax.random import draw_philox_words
 
 # The operations that JAX prints for the programs of this project and the interpreter lacks.
 OPERATIONS = frozenset(
@@ -281,7 +281,7 @@ def _rng_bit_generator(op: ir.Operation) -> Function:
     count = int(np.prod(bits.shape))
 
     def call(state: np.ndarray) -> Results:
-        drawn = philox_words(state.view(np.uint32), count).reshape(bits.shape)
+        drawn = draw_philox_words(state.view(np.uint32), count).reshape(bits.shape)
         after = state.copy()
         after[1:] += np.uint64(-(-count // 4))
         return after, drawn

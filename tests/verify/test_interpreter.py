@@ -11,7 +11,7 @@ import xla_oracle
 from jax import lax
 
 from jax_ir_synth.lowering.parsing import parsed
-from jax_ir_synth.reference.inputs import DTYPES, opposite, random_input, random_inputs
+from jax_ir_synth.reference.inputs import DTYPES, draw_input, draw_inputs, move_half_range
 from jax_ir_synth.verify.interpreter import Program, Refused
 from jax_ir_synth.verify.promote import promote_half
 
@@ -220,14 +220,14 @@ AVALS = [
 def test_inputs_lie_in_their_ranges():
     """Also after rounding: neither 0.1 nor 0.3 is a bfloat16."""
     for seed in range(3):
-        for aval, x in zip(AVALS, random_inputs(AVALS, seed), strict=True):
+        for aval, x in zip(AVALS, draw_inputs(AVALS, seed), strict=True):
             assert x.shape == tuple(aval["shape"]) and x.dtype == DTYPES[aval["dtype"]]
             wide = x.astype(np.float64)
             assert ((aval["low"] <= wide) & (wide <= aval["high"])).all()
 
 
 def test_inputs_reach_both_ends():
-    for aval, x in zip(AVALS, random_inputs(AVALS, 0), strict=True):
+    for aval, x in zip(AVALS, draw_inputs(AVALS, 0), strict=True):
         low, high = aval["low"], aval["high"]
         if x.dtype.kind in "iub" and x.size > 50 and high - low < 10:
             assert set(x.astype(int).tolist()) == set(range(low, high + 1))
@@ -238,7 +238,7 @@ def test_inputs_reach_both_ends():
 
 
 def test_a_seed_gives_the_same_inputs_and_another_others():
-    first, again, other = (random_inputs(AVALS, seed) for seed in (3, 3, 4))
+    first, again, other = (draw_inputs(AVALS, seed) for seed in (3, 3, 4))
     for aval, x, same, different in zip(AVALS, first, again, other, strict=True):
         np.testing.assert_array_equal(x, same, strict=True)
         if x.size and aval["low"] < aval["high"]:
@@ -246,18 +246,18 @@ def test_a_seed_gives_the_same_inputs_and_another_others():
 
 
 def test_an_input_alone_is_the_one_among_all():
-    for position, (aval, x) in enumerate(zip(AVALS, random_inputs(AVALS, 11), strict=True)):
-        np.testing.assert_array_equal(random_input(aval, 11, position), x, strict=True)
+    for position, (aval, x) in enumerate(zip(AVALS, draw_inputs(AVALS, 11), strict=True)):
+        np.testing.assert_array_equal(draw_input(aval, 11, position), x, strict=True)
 
 
 def test_equal_avals_get_different_inputs():
-    x, y = random_inputs([AVALS[0], AVALS[0]], 0)
+    x, y = draw_inputs([AVALS[0], AVALS[0]], 0)
     assert not np.isin(x, y).all()
 
 
 def test_the_opposite_input_lies_in_the_other_half_of_its_range():
-    for aval, x in zip(AVALS, random_inputs(AVALS, 2), strict=True):
-        y = opposite(aval, x)
+    for aval, x in zip(AVALS, draw_inputs(AVALS, 2), strict=True):
+        y = move_half_range(aval, x)
         assert y.shape == x.shape and y.dtype == x.dtype
         low, high, wide = aval["low"], aval["high"], y.astype(np.float64)
         assert ((low <= wide) & (wide <= high)).all()
