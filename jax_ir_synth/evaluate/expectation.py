@@ -16,7 +16,7 @@ import numpy as np
 from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.evaluate import inputs as at
 from jax_ir_synth.reference import tolerance
-from jax_ir_synth.verify.execution import execute, execute_exactly, shortest
+from jax_ir_synth.verify.execution import execute, execute_exactly, find_shortest_float
 from jax_ir_synth.verify.promote import promote_half
 
 # Rows whose expectation is kept: several completions of a row are judged one after the other.
@@ -87,7 +87,7 @@ def expectation(module: str, described: str, rate: float) -> Expectation:
             [np.isfinite(_double(x)) & np.isfinite(_double(y)) for x, y in zip(*both, strict=True)]
             for both in zip(results, single, strict=True)
         ]
-        half = shortest(module)
+        half = find_shortest_float(module)
         rate = max(rate, tolerance.CONSTANTS[half]) if half else rate
         here = Expectation(points, results, masks, _largest(results, masks), rate)
         if exact:

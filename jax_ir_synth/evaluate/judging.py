@@ -19,16 +19,16 @@ from jax_ir_synth.evaluate.judgement import LONGEST, PASS, Judgement
 from jax_ir_synth.evaluate.similarity import similarity
 from jax_ir_synth.evaluate.tasks import BACKWARD, TASKS, Reference, reference
 from jax_ir_synth.lowering import contexts
-from jax_ir_synth.lowering.parsing import parsed, walk
+from jax_ir_synth.lowering.parsing import open_module, walk
 from jax_ir_synth.lowering.plain import check_text
 from jax_ir_synth.reference import tolerance
-from jax_ir_synth.runtime import gc_paused
+from jax_ir_synth.runtime.gc_paused import pause_gc
 from jax_ir_synth.schema.identity import canonicalize_module
 from jax_ir_synth.schema.ir_section import BACKENDS, clean_module
 from jax_ir_synth.verify import fallback_kernels
 from jax_ir_synth.verify.execution import execute, execute_exactly
 from jax_ir_synth.verify.promote import promote_half
-from jax_ir_synth.verify.signature import Signature, signature
+from jax_ir_synth.verify.signature import Signature, read_signature
 
 # Told as reached before the reference is run, whose failure is not the answer's.
 REFERENCE = "reference"
@@ -45,7 +45,7 @@ class Failed(JaxIrSynthError, ValueError):
         self.rung = rung
 
 
-@gc_paused.paused()
+@pause_gc()
 def judge(
     completion: str,
     row: Mapping[str, Any],
@@ -161,7 +161,7 @@ def _print_module(text: str) -> str:
         check_text(text)
     except ValueError as error:
         raise Failed("parse", str(error)) from error
-    with contexts.for_a_text():
+    with contexts.get_context():
         try:
             return str(ir.Module.parse(text))
         except ir.MLIRError as error:
@@ -230,18 +230,18 @@ def _check_signature(text: str, section: str, meant: str) -> None:
 
 
 def _signature(text: str) -> Signature:
-    with parsed(text) as module:
-        return signature(module)
+    with open_module(text) as module:
+        return read_signature(module)
 
 
 def _check_calls(text: str, platform: str) -> None:
     """Raises Failed for a call of what this platform doesn't have, or nothing here runs."""
-    with contexts.for_a_text():
+    with contexts.get_context():
         for op in walk(ir.Module.parse(text).operation):
             if op.name != "stablehlo.custom_call":
                 continue
             target = ir.StringAttr(op.attributes["call_target_name"]).value
-            home = fallback_kernels.platform_of(target)
+            home = fallback_kernels.find_platform(target)
             if home != platform:
                 whose = f"is one of {home}, not of {platform}" if home else "is not known"
                 raise Failed("execute", f"custom_call @{target} {whose}")

@@ -11,7 +11,7 @@ from jax_ir_synth.generate.defects import Defect, RowError, Tell
 from jax_ir_synth.generate.plan import PlannedRow
 from jax_ir_synth.request import choices
 from jax_ir_synth.request.config import Request
-from jax_ir_synth.runtime import gc_paused
+from jax_ir_synth.runtime.gc_paused import pause_gc
 from jax_ir_synth.runtime.isolation import isolated
 from jax_ir_synth.schema.verification import OF_STABLEHLO, UNVERIFIED
 from jax_ir_synth.verify import prove
@@ -40,7 +40,7 @@ def draw_program(category: str, seed: int, candidate: int) -> Program:
 
 
 @isolated
-@gc_paused.paused()
+@pause_gc()
 def make_row(
     request: Request, planned: PlannedRow, program: Program | None = None
 ) -> dict[str, Any]:

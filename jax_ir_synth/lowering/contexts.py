@@ -38,13 +38,13 @@ class _Contexts(threading.local):
 _for_jax, _for_texts = _Contexts(), _Contexts()
 
 
-def for_a_text() -> ir.Context:
+def get_context() -> ir.Context:
     """A context to parse a module's text in."""
     return _for_texts.take(mlir.make_ir_context)
 
 
 @contextlib.contextmanager
-def shared() -> Iterator[None]:
+def share_context() -> Iterator[None]:
     """What jax lowers inside, in this thread, it lowers in one context; the text is the same.
 
     Where this jax makes its contexts elsewhere than is known here, each lowering has its own.
@@ -59,7 +59,7 @@ def shared() -> Iterator[None]:
 
 @functools.cache
 def _install() -> None:
-    """Once for a process, and for good: outside of `shared` jax gets what it had."""
+    """Once for a process, and for good: outside of `share_context` jax gets what it had."""
     private = _home()
     make = getattr(private, _MAKER, None)
     if make is None:

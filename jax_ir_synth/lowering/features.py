@@ -5,7 +5,7 @@ import math
 
 from jaxlib.mlir import ir
 
-from jax_ir_synth.lowering.parsing import Value, functions, integers, parsed, walk
+from jax_ir_synth.lowering.parsing import Value, list_functions, open_module, read_integers, walk
 from jax_ir_synth.lowering.recognise import (
     UNCHANGED,
     contracts,
@@ -76,8 +76,8 @@ def features(forward: str, backward: str) -> frozenset[str]:
 
     Raises ValueError where a text isn't a StableHLO module.
     """
-    with parsed(forward) as module:
-        found = _Program(functions(module)).read()
+    with open_module(forward) as module:
+        found = _Program(list_functions(module)).read()
     if "stablehlo.optimization_barrier" in backward:
         found.add("checkpoint")
     if found & {"linalg", "random", "checkpoint"}:
@@ -203,7 +203,7 @@ class _Program:
             self.found.add("iteration" if is_cumulative(op) else "reduction")
         elif contracts(op):
             self.found.add("reduction")
-        elif op.name == "stablehlo.pad" and 1 in integers(op.attributes["interior_padding"]):
+        elif op.name == "stablehlo.pad" and 1 in read_integers(op.attributes["interior_padding"]):
             self.found.add("iteration")
         elif is_linalg(op):
             self.found.add("linalg")

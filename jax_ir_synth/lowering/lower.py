@@ -13,9 +13,9 @@ from jax_ir_synth.errors import UsageError
 from jax_ir_synth.lowering import contexts
 from jax_ir_synth.lowering.passes import Pass
 from jax_ir_synth.lowering.platforms import check_platforms
-from jax_ir_synth.lowering.settings import bounded_memory, pinned_settings
+from jax_ir_synth.lowering.settings import bound_memory, pin_settings
 from jax_ir_synth.request import choices, dialects, targets
-from jax_ir_synth.runtime import gc_paused
+from jax_ir_synth.runtime.gc_paused import pause_gc
 from jax_ir_synth.runtime.isolation import isolated, isolated_once
 from jax_ir_synth.schema.identity import hash_program
 from jax_ir_synth.schema.ir_section import BACKENDS, IrSection, write_sections
@@ -83,7 +83,7 @@ def lower(
     chosen = _choices(dialect, target, platforms)
     if not callable(fn):
         raise UsageError(f"`fn` (={fn!r}) must be callable")
-    with gc_paused.paused(), pinned_settings(), contexts.shared():
+    with pause_gc(), pin_settings(), contexts.share_context():
         argnums = _checked_argnums(example_args, argnums)
         name = _name_of(fn) if name is None else name
         args = jax.tree.map(_abstract, example_args)
@@ -116,7 +116,7 @@ def lower_source(
         nothing to differentiate. What the source itself raises comes through unchanged.
 
     Made for thousands of kernels in one process: jax's caches, which would grow with every one,
-    are cleared now and then (`settings.bounded_memory`).
+    are cleared now and then (`settings.bound_memory`).
     """
     platforms = check_platforms(platforms)
     chosen = _choices(dialect, target, platforms)
@@ -126,8 +126,8 @@ def lower_source(
     fn = namespace.get(name)
     if not callable(fn):
         raise UsageError(f"`python` (={python[:40]!r}…) must define a function `{name}`")
-    bounded_memory()
-    with gc_paused.paused(), pinned_settings(), contexts.shared():
+    bound_memory()
+    with pause_gc(), pin_settings(), contexts.share_context():
         args = [_abstract_array(tuple(aval.shape), aval.dtype) for aval in in_avals]
         return _lower(fn, name, args, tuple(argnums), platforms, *chosen)
 

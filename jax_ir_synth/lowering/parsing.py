@@ -21,21 +21,21 @@ _OUTERMOST = ("func.func", "sdy.mesh")
 
 
 @contextlib.contextmanager
-def parsed(text: str) -> Iterator[ir.Module]:
+def open_module(text: str) -> Iterator[ir.Module]:
     """The module that the text is, for use inside the `with` block only.
 
     Raises ValueError when the text isn't a valid module of functions, or holds what the parser
     can't be trusted with (see `plain`).
     """
-    with contexts.for_a_text():
-        yield parse(text)
+    with contexts.get_context():
+        yield parse_module(text)
 
 
-def parse(text: str) -> ir.Module:
+def parse_module(text: str) -> ir.Module:
     """Likewise, inside the `with` of another text, in its context."""
     try:
         check_text(text)
-        module = parse_ours(text)
+        module = parse_trusted(text)
         _check_functions(module)
         return module
     except ValueError as error:
@@ -43,7 +43,7 @@ def parse(text: str) -> ir.Module:
         raise ValueError(message) from None
 
 
-def parse_ours(text: str) -> ir.Module:
+def parse_trusted(text: str) -> ir.Module:
     """Likewise, of a text that JAX printed just now: all that MLIR knows is let through."""
     try:
         return ir.Module.parse(text)
@@ -57,7 +57,7 @@ def _check_functions(module: ir.Module) -> None:
             raise ValueError(f"it must hold functions alone, it holds {op.operation.name}")
 
 
-def functions(module: ir.Module) -> dict[str, ir.Operation]:
+def list_functions(module: ir.Module) -> dict[str, ir.Operation]:
     """The module's functions by symbol name."""
     return {
         ir.StringAttr(op.attributes["sym_name"]).value: op.operation
@@ -75,6 +75,6 @@ def walk(operation: ir.Operation) -> Iterator[ir.Operation]:
                 yield from walk(op.operation)
 
 
-def integers(attribute: ir.Attribute) -> list[int]:
+def read_integers(attribute: ir.Attribute) -> list[int]:
     """The elements of an array of integers; MLIR's stubs don't say that it can be iterated."""
     return [int(number) for number in cast(Iterable[Any], attribute)]

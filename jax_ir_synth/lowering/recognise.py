@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxlib.mlir import ir
 
-from jax_ir_synth.lowering.parsing import Value, integers
+from jax_ir_synth.lowering.parsing import Value, read_integers
 
 _BRANCH_WRAPPER = re.compile(r"_?where|_piecewise|_select")
 _NUMBER = re.compile(r"_\d+$")
@@ -103,7 +103,7 @@ def _is_nan(op: ir.Operation) -> bool:
 def contracts(op: ir.Operation) -> bool:
     """Whether several elements become one."""
     if op.name == "stablehlo.reduce":
-        return len(integers(op.attributes["dimensions"])) > 0
+        return len(read_integers(op.attributes["dimensions"])) > 0
     if op.name == "stablehlo.dot_general":
         return "contracting" in str(op.attributes["dot_dimension_numbers"])
     if op.name == "stablehlo.scatter":
@@ -115,10 +115,10 @@ def contracts(op: ir.Operation) -> bool:
 def is_cumulative(op: ir.Operation) -> bool:
     """Whether a window covers all before (or after) each element, as the cumulative ones' do."""
     shape = ir.RankedTensorType(op.operands[0].type).shape
-    window = integers(op.attributes["window_dimensions"])
+    window = read_integers(op.attributes["window_dimensions"])
     edges = [0] * 2 * len(shape)
     if "padding" in op.attributes:
-        edges = integers(op.attributes["padding"])
+        edges = read_integers(op.attributes["padding"])
     return any(
         size == length and sorted(edges[2 * axis : 2 * axis + 2]) == [0, length - 1]
         for axis, (size, length) in enumerate(zip(window, shape, strict=True))

@@ -75,7 +75,7 @@ def _pins() -> tuple[tuple[Any, ...], ...]:
 
 
 @contextlib.contextmanager
-def pinned_settings() -> Iterator[None]:
+def pin_settings() -> Iterator[None]:
     """Trace and lower inside this: jax's defaults for this thread, and caches of its own.
 
     The caller's settings stand again on leaving, and other threads never see a change. A context
@@ -90,7 +90,7 @@ def pinned_settings() -> Iterator[None]:
         yield
 
 
-def bounded_memory() -> None:
+def bound_memory() -> None:
     """To be called for each kernel of many: clears jax's caches every 512th time.
 
     Functions that the caller has jitted stay valid; their next call compiles again.

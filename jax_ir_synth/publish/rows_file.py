@@ -48,7 +48,7 @@ def make(
     from jax_ir_synth.generate.rows import rows
     from jax_ir_synth.generate.workers import Workers
     from jax_ir_synth.terminal.progress import progress
-    from jax_ir_synth.verify.results import category_of
+    from jax_ir_synth.verify.results import find_category
 
     # Their first places: after one turn no category is new.
     planned_for = {place.category for place in places(request, 0, len(CATEGORIES))}
@@ -60,7 +60,7 @@ def make(
         planned = plan_rows(request, draw=workers.draw, tell=tell)
         for row in progress(rows(request, planned, workers, tell), request.count):
             write(row)
-            present.add(category_of(row))
+            present.add(find_category(row))
     return _subsets(configs, present, source)
 
 
@@ -116,7 +116,7 @@ def take(
     from jax_ir_synth.terminal.console import printable
     from jax_ir_synth.terminal.progress import progress
     from jax_ir_synth.verify.reproof import prove_each
-    from jax_ir_synth.verify.results import category_of
+    from jax_ir_synth.verify.results import find_category
     from jax_ir_synth.verify.sandbox import Limits
 
     config = config_of(configs)
@@ -126,7 +126,7 @@ def take(
         if not outcome.passed or entry.row is None:
             first = (outcome.said.splitlines() or [""])[0]
             raise PublishError(printable(f"{entry.where} is not proven: {first}"))
-        category = category_of(entry.row)
+        category = find_category(entry.row)
         if category not in CATEGORIES:
             raise PublishError(printable(f"{entry.where} is of no category: {entry.row['type']}"))
         if config in (ALL, category):

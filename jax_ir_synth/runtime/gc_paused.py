@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def paused() -> Iterator[None]:
+def pause_gc() -> Iterator[None]:
     """No collection inside; the first after it takes all that the work has left.
 
     jax makes some hundred thousand objects for a kernel, most of which live until it is done. The

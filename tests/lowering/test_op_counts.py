@@ -7,12 +7,12 @@ from lowering_probes import PROBES
 
 from jax_ir_synth.lowering import lower_source
 from jax_ir_synth.lowering.op_counts import operations
-from jax_ir_synth.lowering.parsing import parsed, walk
+from jax_ir_synth.lowering.parsing import open_module, walk
 from jax_ir_synth.schema.ir_section import read_section
 
 
 def _walked(text: str) -> Counter:
-    with parsed(text) as module:
+    with open_module(text) as module:
         names = [op.name for op in walk(module.operation)]
     kept = (name for name in names if name.startswith(("stablehlo.", "chlo.")))
     return Counter(name for name in kept if name != "stablehlo.return")
@@ -50,7 +50,7 @@ def test_attributes_types_and_strings_are_no_operations():
 def test_a_text_that_is_no_module_is_refused_in_one_line():
     with (
         pytest.raises(ValueError, match="must be a StableHLO module") as caught,
-        parsed("module {"),
+        open_module("module {"),
     ):
         pytest.fail("an unfinished module was parsed")
     assert "\n" not in str(caught.value)

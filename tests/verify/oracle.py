@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from mutants import Mutant
 
-from jax_ir_synth.lowering.parsing import parsed
+from jax_ir_synth.lowering.parsing import open_module
 from jax_ir_synth.reference.inputs import draw_inputs
 from jax_ir_synth.schema.ir_section import read_section
 from jax_ir_synth.verify.check import load_interpreter
@@ -83,5 +83,5 @@ def _array_difference(x: np.ndarray, y: np.ndarray) -> float:
 @functools.lru_cache(maxsize=64)
 def _results(module: str, in_avals: str, seed: int) -> list[np.ndarray]:
     inputs = draw_inputs(json.loads(in_avals), seed)
-    with parsed(module) as op:
+    with open_module(module) as op:
         return Program(op)(inputs)

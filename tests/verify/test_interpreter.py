@@ -10,7 +10,7 @@ import pytest
 import xla_oracle
 from jax import lax
 
-from jax_ir_synth.lowering.parsing import parsed
+from jax_ir_synth.lowering.parsing import open_module
 from jax_ir_synth.reference.inputs import DTYPES, draw_input, draw_inputs, move_half_range
 from jax_ir_synth.verify.interpreter import Program, Refused
 from jax_ir_synth.verify.promote import promote_half
@@ -119,7 +119,7 @@ def assert_same(ours, theirs):
 def test_a_program_does_what_xla_does(name):
     function, *inputs = {**MODULES, **CUT}[name]
     text = lowered(function, *inputs)
-    with parsed(text) as module:
+    with open_module(text) as module:
         program = Program(module)
         assert program.how == ("interpreter" if name in MODULES else "interpreter+numpy")
         before = [x.copy() for x in inputs]
@@ -132,7 +132,7 @@ def test_a_program_does_what_xla_does(name):
 
 
 def test_inputs_that_do_not_fit_are_refused():
-    with parsed(lowered(jnp.sin, X)) as module:
+    with open_module(lowered(jnp.sin, X)) as module:
         program = Program(module)
         for wrong in ([], [X, X]):
             with pytest.raises(Refused, match="the interpreter refuses it"):
@@ -166,7 +166,7 @@ def test_widened_is_the_program_of_float32(kernel, dtype):
     assert re.search(r"b?f16|e5m10|e8m7", short) and not re.search(r"f16|e5m10|e8m7", wide)
     results = []
     for text in (wide, promote_half(full)):
-        with parsed(text) as module:
+        with open_module(text) as module:
             results.append(Program(module)([x]))
     for mine, other in zip(*results, strict=True):
         np.testing.assert_allclose(mine, other, 1e-6, 1e-6)

@@ -69,7 +69,7 @@ def compile_text(
 
     from jax_ir_synth.lowering import contexts
     from jax_ir_synth.lowering.compiling import code, hlo
-    from jax_ir_synth.lowering.parsing import parse_ours
+    from jax_ir_synth.lowering.parsing import parse_trusted
 
     options = xla_client.CompileOptions()
     options.num_replicas = options.num_partitions = 1
@@ -77,8 +77,8 @@ def compile_text(
         options.env_option_overrides = [("xla_dump_to", str(dump))]
     device = _device(target)
     devices = xla_client.DeviceList((device,))
-    with contexts.for_a_text():
-        module = parse_ours(text)
+    with contexts.get_context():
+        module = parse_trusted(text)
         if target.platform == "cpu":
             executable = device.client.compile_and_load(module, devices, options, [])
             name = _host(target)
