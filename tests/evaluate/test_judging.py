@@ -247,7 +247,7 @@ def test_a_reference_that_tells_nothing_is_said_to():
 def test_inputs_lie_in_their_ranges_and_meet_the_edges(rows):
     for made in rows:
         avals = made["in_avals"]
-        points = inputs.inputs(avals)
+        points = inputs.draw_edge_inputs(avals)
         assert len(points) == 5
         for number, described in enumerate(avals):
             low, high = described["low"], described["high"]
