@@ -165,9 +165,9 @@ def _print_module(text: str) -> str:
         try:
             return str(ir.Module.parse(text))
         except ir.MLIRError as error:
-            told = [diagnostic.message for diagnostic in error.error_diagnostics]
-            said = told[0] if told else str(error)
-            rung = "verify" if any(_VERIFIER.search(line) for line in told) else "parse"
+            messages = [diagnostic.message for diagnostic in error.error_diagnostics]
+            said = messages[0] if messages else str(error)
+            rung = "verify" if any(_VERIFIER.search(line) for line in messages) else "parse"
             raise Failed(rung, said) from None
 
 

@@ -14,7 +14,7 @@ from jax_ir_synth.errors import UsageError
 # Far more than ten completions of 100 MB. A line without an end must not fill the memory.
 _MAX_LINE_BYTES = 2 * 2**30
 _BLOCK_BYTES = 2**20
-_ERRORS_TOLD = 10
+_ERRORS_SHOWN = 10
 _ID = re.compile(r"^\(id -?[0-9]+\) ")
 _RIGHT = '{"id": 17, "completion": "…"} or {"id": 17, "completions": ["…", "…"]}'
 
@@ -34,10 +34,10 @@ class PredictionsError(UsageError):
         first: dict[str, str] = {}
         for kind, error in zip(kinds or errors, errors, strict=True):
             first.setdefault(kind, error)
-        told = list(first.values())[:_ERRORS_TOLD]
-        if more := len(errors) - len(told):
-            told.append(f"... and {more:,} more error{'s' * (more > 1)} in the predictions")
-        super().__init__("\n".join(told))
+        shown = list(first.values())[:_ERRORS_SHOWN]
+        if more := len(errors) - len(shown):
+            shown.append(f"... and {more:,} more error{'s' * (more > 1)} in the predictions")
+        super().__init__("\n".join(shown))
 
 
 class _Place(NamedTuple):
