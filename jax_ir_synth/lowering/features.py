@@ -1,4 +1,4 @@
-"""Which of the features that tell the categories apart a lowered program has."""
+"""Finds the features of a lowered program that tell the categories apart."""
 
 import functools
 import math
@@ -40,41 +40,41 @@ FEATURES = frozenset(
     }
 )
 
-# How far a value is from a branch's result.
+# A value's distance from a branch's result.
 _FREE, _RESULT, _DERIVED = 0, 1, 2
 
 
 @functools.lru_cache(maxsize=2)
 def features(forward: str, backward: str) -> frozenset[str]:
-    """The features of a program, from the texts of its forward and backward module.
+    """Find the features of a program, from the texts of its forward and backward module.
 
-    - single_argument, several_results: of `@main`.
+    - single_argument, several_results: the signature of `@main`.
     - scalar_argument: a rank-0 argument of integer or floating-point type.
     - several_arrays: two or more arguments, none of rank 0.
     - vec3: an argument whose last dimension is 3.
     - shrinks: all results together have fewer elements than the largest argument.
-    - reduction: something contracts elements: a reduce over at least one dimension, a contracting
-      dot_general, a convolution, a pooling window, a scatter that accumulates. Looked for in jnp's
-      own functions too, but not in those that stand for a branch, in random numbers' or in the
-      argmax by which `jnp.select` finds its case.
+    - reduction: an operation that contracts elements: a reduce over at least one dimension, a
+      contracting dot_general, a convolution, a pooling window, or a scatter that accumulates. It
+      may be in jnp's own functions, except those for a branch or for random numbers, and except
+      the argmax by which `jnp.select` finds its case.
     - iteration: a `while` of the program's own (not one inside a jnp function, such as the pivots
       of `solve`), a cumulative operation, or the interleaving pads of an associative scan.
-    - branch: a `case`, an `if`, a call of `@_where…`, `@_piecewise…` or a `select` of
-      floating-point values of the program's own; not one that guards (an infinite maximum in a
-      logsumexp, a NaN in a logaddexp, an index out of bounds, a failed factorisation). Functions
-      of jax.scipy.special that aren't jitted (`entr`, `xlogy`, …) write their cases into the
-      program, and are branches then: the text doesn't tell them from the user's.
-    - nested_branch: a branch inside another's region, or one of whose operands comes from another
-      branch's result with at least one operation between that computes something.
+    - branch: a `case`, an `if`, a call of `@_where…` or `@_piecewise…`, or a `select` of
+      floating-point values, of the program's own. A `select` that only guards doesn't count (an
+      infinite maximum in a logsumexp, a NaN in a logaddexp, an index out of bounds, a failed
+      factorisation). Functions of jax.scipy.special that aren't jitted (`entr`, `xlogy`, …) count,
+      since they write their cases into the program and the text doesn't tell them from the user's.
+    - nested_branch: a branch inside another's region, or a branch with an operand that is computed
+      (by at least one operation) from another branch's result.
     - linalg: a factorisation or a triangular solve. random: random bits are drawn.
     - checkpoint: the backward pass has an optimization barrier.
     - compound: one of linalg, random and checkpoint.
 
-    "The program's own" is `@main`, the functions that jax makes for loop bodies, and inner jitted
-    functions of the user's; not the functions that jnp, jax.nn, … are jitted as. Those are known
-    by a public name of theirs or by a leading underscore.
+    "The program's own" operations are those of `@main`, of the functions that jax makes for loop
+    bodies, and of the user's inner jitted functions. The jitted functions of jnp, jax.nn, … are
+    recognised by their public names, or by a leading underscore, and don't belong to them.
 
-    Raises ValueError where a text isn't a StableHLO module.
+    Raises ValueError if a text isn't a StableHLO module.
     """
     with open_module(forward) as module:
         found = _Program(list_functions(module)).read()
@@ -86,7 +86,7 @@ def features(forward: str, backward: str) -> frozenset[str]:
 
 
 class _Program:
-    """One reading of a forward module; `found` collects the features."""
+    """One pass over a forward module; `found` collects the features."""
 
     def __init__(self, by_name: dict[str, ir.Operation]):
         self.by_name = by_name
@@ -127,7 +127,7 @@ class _Program:
     def _block(
         self, block: ir.Block, marks: dict[Value, int], arguments: list[int], within: bool
     ) -> list[int]:
-        """Reads a block; returns the marks of what its terminator hands on."""
+        """Read a block, and return the marks of its terminator's operands."""
         marks.update(zip(block.arguments, arguments, strict=True))
         handed = []
         for view in block.operations:
@@ -198,7 +198,7 @@ class _Program:
             self.found.add("nested_branch")
 
     def _plain(self, op: ir.Operation) -> None:
-        """What an operation says by itself, wherever it stands."""
+        """Add the feature that an operation shows by itself, wherever it is."""
         if op.name == "stablehlo.reduce_window":
             self.found.add("iteration" if is_cumulative(op) else "reduction")
         elif contracts(op):

@@ -1,4 +1,4 @@
-"""What a single operation, or a call of a function by its name, stands for in a program."""
+"""Recognises what a single operation, or a call of a function by its name, does in a program."""
 
 import functools
 import inspect
@@ -14,7 +14,7 @@ _BRANCH_WRAPPER = re.compile(r"_?where|_piecewise|_select")
 _NUMBER = re.compile(r"_\d+$")
 _LINALG_OPS = {"stablehlo.cholesky", "stablehlo.triangular_solve"}
 _LINALG_TARGET = re.compile(r"lapack|cusolver|cublas|magma|householder|^(lu|qr|eigh|svd)", re.I)
-# What leaves a branch's result as it is, for telling one branch's result in another's operand.
+# The operations that pass a branch's result on unchanged, by which it is traced to another branch.
 UNCHANGED = {
     "stablehlo.broadcast_in_dim",
     "stablehlo.convert",
@@ -39,7 +39,7 @@ def is_linalg(op: ir.Operation) -> bool:
 
 
 def entry(function: ir.Operation) -> ir.Block:
-    """A function's only block."""
+    """Return a function's only block."""
     block: ir.Block = function.regions[0].blocks[0]
     return block
 
@@ -62,7 +62,7 @@ def starts_branch(op: ir.Operation) -> bool:
 
 
 def _source(value: Value) -> ir.Operation | None:
-    """The operation that made a value, behind broadcasts and conversions; None for an argument."""
+    """Find the operation that made a value, ignoring conversions and such; None for an argument."""
     while not isinstance(value.owner, ir.Block):
         owner = value.owner.operation
         if owner.name not in UNCHANGED:
@@ -138,7 +138,7 @@ def finds_case(call: ir.Operation) -> bool:
 
 @functools.cache
 def _public_names() -> tuple[frozenset[str], frozenset[str]]:
-    """Names of jax's own functions: of all, and of those that draw random numbers."""
+    """List the names of all of jax's own functions, and of those that draw random numbers."""
     from jax.scipy import linalg, special
 
     libraries = (jnp, jnp.linalg, jnp.fft, jax.nn, jax.lax, jax.random, jax.image, linalg, special)
