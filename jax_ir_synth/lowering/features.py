@@ -9,8 +9,8 @@ from jax_ir_synth.lowering.parsing import Value, list_functions, open_module, re
 from jax_ir_synth.lowering.recognise import (
     UNCHANGED,
     contracts,
-    entry,
     finds_case,
+    get_entry,
     is_boolean,
     is_branch,
     is_branch_wrapper,
@@ -45,7 +45,7 @@ _FREE, _RESULT, _DERIVED = 0, 1, 2
 
 
 @functools.lru_cache(maxsize=2)
-def features(forward: str, backward: str) -> frozenset[str]:
+def find_features(forward: str, backward: str) -> frozenset[str]:
     """Find the features of a program, from the texts of its forward and backward module.
 
     - single_argument, several_results: the signature of `@main`.
@@ -95,16 +95,16 @@ class _Program:
 
     def read(self) -> set[str]:
         main = self.by_name["main"]
-        self._signature(ir.FunctionType(ir.TypeAttr(main.attributes["function_type"]).value))
+        self._read_signature(ir.FunctionType(ir.TypeAttr(main.attributes["function_type"]).value))
         everything = (op for function in self.by_name.values() for op in walk(function))
         if any(name.startswith("threefry") for name in self.by_name) or any(
             op.name.startswith("stablehlo.rng") for op in everything
         ):
             self.found.add("random")
-        self._own_function("main", [_FREE] * len(entry(main).arguments), within=False)
+        self._read_function("main", [_FREE] * len(get_entry(main).arguments), within=False)
         return self.found
 
-    def _signature(self, type_: ir.FunctionType) -> None:
+    def _read_signature(self, type_: ir.FunctionType) -> None:
         arguments = [ir.RankedTensorType(kind) for kind in type_.inputs]
         results = [ir.RankedTensorType(kind) for kind in type_.results]
         if len(arguments) == 1:
@@ -121,10 +121,10 @@ class _Program:
         if sum(math.prod(kind.shape) for kind in results) < max(sizes, default=0):
             self.found.add("shrinks")
 
-    def _own_function(self, name: str, arguments: list[int], within: bool) -> list[int]:
-        return self._block(entry(self.by_name[name]), {}, arguments, within)
+    def _read_function(self, name: str, arguments: list[int], within: bool) -> list[int]:
+        return self._read_block(get_entry(self.by_name[name]), {}, arguments, within)
 
-    def _block(
+    def _read_block(
         self, block: ir.Block, marks: dict[Value, int], arguments: list[int], within: bool
     ) -> list[int]:
         """Read a block, and return the marks of its terminator's operands."""
@@ -135,52 +135,52 @@ class _Program:
             operands = [marks.get(value, _FREE) for value in op.operands]
             if op.name.endswith(".return"):
                 return operands
-            handed = self._operation(op, operands, marks, within)
+            handed = self._read_operation(op, operands, marks, within)
             marks.update(zip(op.results, handed, strict=True))
         return handed
 
-    def _operation(
+    def _read_operation(
         self, op: ir.Operation, operands: list[int], marks: dict[Value, int], within: bool
     ) -> list[int]:
         furthest = max(operands, default=_FREE)
         results = len(op.results)
         if op.name == "func.call":
-            return self._call(op, operands, within)
+            return self._read_call(op, operands, within)
         if op.name in ("stablehlo.case", "stablehlo.if"):
-            self._branch(furthest, within)
+            self._add_branch(furthest, within)
             for region in op.regions:
-                self._block(region.blocks[0], marks, [], within=True)
+                self._read_block(region.blocks[0], marks, [], within=True)
             return [_RESULT] * results
         if op.name == "stablehlo.while":
             self.found.add("iteration")
             condition, body = (region.blocks[0] for region in op.regions)
-            self._block(condition, marks, operands, within)
-            handed = self._block(body, marks, operands, within)
+            self._read_block(condition, marks, operands, within)
+            handed = self._read_block(body, marks, operands, within)
             return [max(pair) for pair in zip(operands, handed, strict=True)]
         if op.name == "stablehlo.select" and is_branch(op):
-            self._branch(furthest, within)
+            self._add_branch(furthest, within)
             return [_RESULT] * results
-        self._plain(op)
+        self._add_own_feature(op)
         if op.name in UNCHANGED:
             return [furthest] * results
         return [_DERIVED if furthest else _FREE] * results
 
-    def _call(self, op: ir.Operation, operands: list[int], within: bool) -> list[int]:
+    def _read_call(self, op: ir.Operation, operands: list[int], within: bool) -> list[int]:
         name = ir.FlatSymbolRefAttr(op.attributes["callee"]).value
         furthest = max(operands, default=_FREE)
         if is_branch_wrapper(name):
-            self._branch(furthest, within)
+            self._add_branch(furthest, within)
             inner = (each for each in walk(self.by_name[name]) if starts_branch(each))
             if next(inner, None) is not None:
                 self.found.add("nested_branch")
             return [_RESULT] * len(op.results)
         if not is_library(name):
-            return self._own_function(name, operands, within)
+            return self._read_function(name, operands, within)
         if not finds_case(op):
-            self._library_function(name)
+            self._read_library_function(name)
         return [_DERIVED if furthest else _FREE] * len(op.results)
 
-    def _library_function(self, name: str) -> None:
+    def _read_library_function(self, name: str) -> None:
         if name in self.library_seen or name.startswith("threefry") or is_random(name):
             return
         self.library_seen.add(name)
@@ -188,16 +188,16 @@ class _Program:
             if op.name == "func.call":
                 callee = ir.FlatSymbolRefAttr(op.attributes["callee"]).value
                 if not is_branch_wrapper(callee):
-                    self._library_function(callee)
+                    self._read_library_function(callee)
             else:
-                self._plain(op)
+                self._add_own_feature(op)
 
-    def _branch(self, furthest: int, within: bool) -> None:
+    def _add_branch(self, furthest: int, within: bool) -> None:
         self.found.add("branch")
         if within or furthest == _DERIVED:
             self.found.add("nested_branch")
 
-    def _plain(self, op: ir.Operation) -> None:
+    def _add_own_feature(self, op: ir.Operation) -> None:
         """Add the feature that an operation shows by itself, wherever it is."""
         if op.name == "stablehlo.reduce_window":
             self.found.add("iteration" if is_cumulative(op) else "reduction")

@@ -10,7 +10,7 @@ from jax.extend.core import ClosedJaxpr
 _ADDRESS = re.compile(r" at 0xX+")
 
 
-def jaxpr_text(closed: ClosedJaxpr) -> str:
+def format_jaxpr(closed: ClosedJaxpr) -> str:
     """Write a jaxpr as jax prints it, followed by a line for each constant, if it has any."""
     text = _ADDRESS.sub("", str(closed))
     if not closed.consts:

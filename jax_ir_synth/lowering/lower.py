@@ -80,13 +80,13 @@ def lower(
         inexact output, so nothing to differentiate.
     """
     platforms = check_platforms(platforms)
-    chosen = _choices(dialect, target, platforms)
+    chosen = _resolve_choices(dialect, target, platforms)
     if not callable(fn):
         raise UsageError(f"`fn` (={fn!r}) must be callable")
     with pause_gc(), pin_settings(), contexts.share_context():
-        argnums = _checked_argnums(example_args, argnums)
-        name = _name_of(fn) if name is None else name
-        args = jax.tree.map(_abstract, example_args)
+        argnums = _resolve_argnums(example_args, argnums)
+        name = _find_name(fn) if name is None else name
+        args = jax.tree.map(_make_abstract, example_args)
         return _lower(fn, name, args, argnums, platforms, *chosen).columns
 
 
@@ -119,7 +119,7 @@ def lower_source(
         has nothing to differentiate. Errors that the source itself raises pass through unchanged.
     """
     platforms = check_platforms(platforms)
-    chosen = _choices(dialect, target, platforms)
+    chosen = _resolve_choices(dialect, target, platforms)
     namespace = {"__name__": "kernel", "jax": jax, "jnp": jnp, "lax": lax}
     # `optimize=0` whatever the caller's Python runs with.
     exec(compile(python, "<kernel>", "exec", dont_inherit=True, optimize=0), namespace)
@@ -132,7 +132,7 @@ def lower_source(
         return _lower(fn, name, args, tuple(argnums), platforms, *chosen)
 
 
-def _choices(
+def _resolve_choices(
     dialect: str | Sequence[str], target: str | Sequence[str] | None, platforms: tuple[str, ...]
 ) -> tuple[tuple[str, ...], dict[str, targets.Target]]:
     """Resolve the dialects and the target of each platform.
@@ -157,7 +157,7 @@ def _lower(
     """Trace both passes once and lower each trace; always for the CPU, which the hash is of."""
     named = fn if getattr(fn, "__name__", None) == name else _rename(fn, name)
     forward = Pass(named, args)
-    backward = Pass(jax.grad(_loss_of(forward, name), argnums=argnums), args)
+    backward = Pass(jax.grad(_make_loss(forward, name), argnums=argnums), args)
 
     def column(platform: str, wanted: tuple[str, ...]) -> str:
         target = by_platform[platform]
@@ -178,7 +178,7 @@ def _lower(
     return LoweredKernel(columns, identity, stablehlo)
 
 
-def _loss_of(forward: Pass, name: str) -> Callable[..., Any]:
+def _make_loss(forward: Pass, name: str) -> Callable[..., Any]:
     """Make the function to differentiate: the sum of all inexact outputs.
 
     It runs the forward pass's jaxpr, so that the Python function isn't traced again.
@@ -207,13 +207,13 @@ def _rename(fn: Callable[..., Any], name: str) -> Callable[..., Any]:
     return call
 
 
-def _name_of(fn: Callable[..., Any]) -> str:
+def _find_name(fn: Callable[..., Any]) -> str:
     while isinstance(fn, functools.partial):
         fn = fn.func
     return getattr(fn, "__name__", type(fn).__name__)
 
 
-def _abstract(leaf: Any) -> Any:
+def _make_abstract(leaf: Any) -> Any:
     """Strip an example of its values and device; keep Python numbers, which are weakly typed."""
     if not hasattr(leaf, "dtype"):
         return leaf
@@ -228,7 +228,7 @@ def _is_inexact(leaf: Any) -> bool:
     return jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)
 
 
-def _checked_argnums(args: Sequence[Any], argnums: int | Sequence[int] | None) -> tuple[int, ...]:
+def _resolve_argnums(args: Sequence[Any], argnums: int | Sequence[int] | None) -> tuple[int, ...]:
     """Resolve the arguments to differentiate by; ValueError says which can't be."""
     inexact = []
     for position, arg in enumerate(args):

@@ -3,9 +3,9 @@
 import re
 from collections import Counter
 
-from jax_ir_synth.lowering.features import FEATURES, features
+from jax_ir_synth.lowering.features import FEATURES, find_features
 
-__all__ = ["FEATURES", "features", "operations"]
+__all__ = ["FEATURES", "count_operations", "find_features"]
 
 # `stablehlo.add %0`, `applies stablehlo.add across`, and the generic form `"stablehlo.sort"(`; not
 # `#stablehlo.scatter<…>` (an attribute), `!stablehlo.token` (a type) or a name inside a string.
@@ -14,7 +14,7 @@ _OPERATION = re.compile(
 )
 
 
-def operations(text: str) -> Counter[str]:
+def count_operations(text: str) -> Counter[str]:
     """Count each kind of `stablehlo` and `chlo` operation in the text of a module.
 
     The counts equal those of a walk over the parsed module and all its regions, in a fraction of

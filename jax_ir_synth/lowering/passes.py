@@ -8,7 +8,7 @@ import jax
 from jax.extend.core import ClosedJaxpr
 
 from jax_ir_synth.lowering.compiling import compile_module, hlo
-from jax_ir_synth.lowering.jaxprs import jaxpr_text
+from jax_ir_synth.lowering.jaxprs import format_jaxpr
 from jax_ir_synth.lowering.platforms import same_on_every_platform
 from jax_ir_synth.request.dialects import COMPILED
 from jax_ir_synth.request.targets import Target
@@ -59,7 +59,7 @@ class Pass:
             if dialect in wanted:
                 written.append(Written(compiled.texts[dialect], compiled.target))
             elif dialect == "jaxpr":
-                written.append(Written(jaxpr_text(self.jaxpr), ""))
+                written.append(Written(format_jaxpr(self.jaxpr), ""))
             elif dialect == "hlo":
                 written.append(Written(self._hlo(platform), ""))
             else:
@@ -68,7 +68,7 @@ class Pass:
 
     def _hlo(self, platform: str) -> str:
         lowered = self._lower(self._platform(platform))
-        return hlo.text(cast(Any, lowered.compiler_ir("hlo")).get_hlo_module())
+        return hlo.format_module(cast(Any, lowered.compiler_ir("hlo")).get_hlo_module())
 
     def _platform(self, platform: str) -> str:
         """Find the platform whose lowering this platform shares."""

@@ -49,12 +49,12 @@ def check_text(text: str) -> None:
         raise ValueError(f"it holds {text[error.start]!a}, which is no character") from None
     if len(encoded.translate(None, _CONTROL)) < len(encoded):
         raise ValueError("it holds control characters")
-    plain = _SKIPPED.sub(_without, text)
+    plain = _SKIPPED.sub(_drop_literal, text)
     _check_words(plain)
     _check_depth(plain)
 
 
-def _without(match: re.Match[str]) -> str:
+def _drop_literal(match: re.Match[str]) -> str:
     """Replace a comment by nothing, and a string by an empty one."""
     literal = match[0]
     if literal[0] != '"':
@@ -82,15 +82,15 @@ def _check_words(plain: str) -> None:
             raise ValueError(f"{word} is not read here")
     # Names of values and functions may contain dots too. Removing them takes time, so this is done
     # only if needed.
-    if _dialects(plain) - DIALECTS:
+    if _find_dialects(plain) - DIALECTS:
         plain = _NAME.sub("", plain)
-    for name in _dialects(plain) - DIALECTS:
+    for name in _find_dialects(plain) - DIALECTS:
         raise ValueError(f"{name[:40]} is no dialect that is read here")
-    if aliases := _aliases(plain):
+    if aliases := _find_aliases(plain):
         _check_aliases(plain, aliases)
 
 
-def _aliases(plain: str) -> set[str]:
+def _find_aliases(plain: str) -> set[str]:
     """Find the names of attributes and types that belong to no accepted dialect."""
     return {*_MARKED.findall(plain)} - DIALECTS
 
@@ -120,11 +120,11 @@ def _check_aliases(plain: str, aliases: set[str]) -> None:
 
 
 def _is_flat(meaning: str) -> bool:
-    brackets = _steps(meaning)
-    return bool(meaning.strip()) and not _aliases(meaning) and not brackets.sum()
+    brackets = _count_brackets(meaning)
+    return bool(meaning.strip()) and not _find_aliases(meaning) and not brackets.sum()
 
 
-def _dialects(plain: str) -> set[str]:
+def _find_dialects(plain: str) -> set[str]:
     """Find the names before a dot that a word follows, except numbers."""
     before = {
         piece.rsplit(None, 1)[-1]
@@ -136,14 +136,14 @@ def _dialects(plain: str) -> set[str]:
 
 
 def _check_depth(plain: str) -> None:
-    depths = np.cumsum(_steps(plain), dtype=np.int64)
+    depths = np.cumsum(_count_brackets(plain), dtype=np.int64)
     if depths.max(initial=0) > MAX_DEPTH:
         raise ValueError(f"its brackets are {depths.max():,} deep, above {MAX_DEPTH}")
     if depths.min(initial=0) < 0:
         raise ValueError("it closes a bracket that it doesn't open")
 
 
-def _steps(plain: str) -> np.ndarray:
+def _count_brackets(plain: str) -> np.ndarray:
     """Return 1 for each opening bracket, and -1 for each closing one."""
     brackets = plain.replace("->", "").encode().translate(_STEPS, _NO_BRACKET)
     return np.frombuffer(brackets, np.int8)

@@ -38,7 +38,7 @@ def is_linalg(op: ir.Operation) -> bool:
     return op.name in _LINALG_OPS
 
 
-def entry(function: ir.Operation) -> ir.Block:
+def get_entry(function: ir.Operation) -> ir.Block:
     """Return a function's only block."""
     block: ir.Block = function.regions[0].blocks[0]
     return block
@@ -61,7 +61,7 @@ def starts_branch(op: ir.Operation) -> bool:
     return op.name in ("stablehlo.case", "stablehlo.if")
 
 
-def _source(value: Value) -> ir.Operation | None:
+def _find_source(value: Value) -> ir.Operation | None:
     """Find the operation that made a value, ignoring conversions and such; None for an argument."""
     while not isinstance(value.owner, ir.Block):
         owner = value.owner.operation
@@ -77,7 +77,7 @@ def is_branch(select: ir.Operation) -> bool:
         return False
     if select.operands[1] == select.operands[2]:  # how vmap hands a cond's operands to each case
         return False
-    predicate, *cases = (_source(value) for value in select.operands)
+    predicate, *cases = (_find_source(value) for value in select.operands)
     if predicate is not None and _is_guard(predicate):
         return False
     return not any(case is not None and _is_nan(case) for case in cases)
@@ -131,7 +131,7 @@ def finds_case(call: ir.Operation) -> bool:
     if _NUMBER.sub("", ir.FlatSymbolRefAttr(call.attributes["callee"]).value) != "argmax":
         return False
     operand = call.operands[0]
-    made_by = _source(operand)
+    made_by = _find_source(operand)
     stacked = made_by is not None and made_by.name == "stablehlo.concatenate"
     return stacked and is_boolean(ir.RankedTensorType(operand.type))
 

@@ -53,7 +53,7 @@ def compile_module(text: str, target: Target, dialects: Sequence[str]) -> Compil
 
     Raises CompileError.
     """
-    (answer,) = _compilers_for(target).ask([(text, target.name, tuple(dialects))])
+    (answer,) = _find_pool(target).ask([(text, target.name, tuple(dialects))])
     if isinstance(answer, HelperDied):
         raise CompileError(f"the process that compiles for {target.name} died twice ({answer})")
     if isinstance(answer, str):
@@ -121,7 +121,7 @@ class _Folder:
 _pools: OfThisProcess[Pool[Question, Answer]] = OfThisProcess()
 
 
-def _compilers_for(target: Target) -> "Pool[Question, Answer]":
+def _find_pool(target: Target) -> "Pool[Question, Answer]":
     cpu = target if target.platform == "cpu" else targets.resolve_targets(None)["cpu"]
 
     def make() -> "Pool[Question, Answer]":
@@ -132,7 +132,7 @@ def _compilers_for(target: Target) -> "Pool[Question, Answer]":
     return _pools.get(cpu.name, make)
 
 
-def pids() -> list[int]:
+def list_pids() -> list[int]:
     """List the process ids of this process's running helpers."""
     return [helper.pid for pool in _pools.all() for helper in pool.helpers]
 

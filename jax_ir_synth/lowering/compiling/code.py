@@ -17,18 +17,18 @@ _DEFINED = re.compile(
 )
 
 
-def llvm(folder: Path) -> str:
+def read_llvm(folder: Path) -> str:
     """Read the LLVM IR after optimization, one module after the other."""
     texts = [path.read_text(encoding="utf-8") for path in folder.glob("*.ir-with-opt.ll")]
     return _join((_LLVM_NAMES.sub("", text) for text in texts), "llvm")
 
 
-def ptx(folder: Path) -> str:
+def read_ptx(folder: Path) -> str:
     """Read the PTX, one module after the other."""
     return _join((p.read_text(encoding="utf-8") for p in folder.glob("*.ptx")), "asm")
 
 
-def machine_code(folder: Path) -> str:
+def read_machine_code(folder: Path) -> str:
     """Read and disassemble the CPU's machine code, one object file after the other."""
     # Imported late, since only this needs the extra `asm`.
     from jax_ir_synth.lowering.compiling.machine import disassemble

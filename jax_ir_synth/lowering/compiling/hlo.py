@@ -12,7 +12,7 @@ _EMPTY = re.compile(r", metadata=\{\}")
 _FINGERPRINT = re.compile(r', frontend_attributes=\{fingerprint_before_lhs="\w*"\}')
 
 
-def text(module: Any) -> str:
+def format_module(module: Any) -> str:
     """Write an `HloModule` with all its constants, as XLA's own parser reads it."""
     options = _hlo.HloPrintOptions()
     options.print_large_constants = True

@@ -82,15 +82,17 @@ def compile_text(
         module = parse_trusted(text)
         if target.platform == "cpu":
             executable = device.client.compile_and_load(module, devices, options, [])
-            name = _host(target)
+            name = _name_host(target)
         else:
             executable = device.client.compile(module, devices, options)
             name = target.name
     (module,) = executable.hlo_modules()
     write = {
-        "optimized_hlo": lambda: hlo.text(module),
-        "llvm": lambda: code.llvm(dump),
-        "asm": lambda: code.machine_code(dump) if target.platform == "cpu" else code.ptx(dump),
+        "optimized_hlo": lambda: hlo.format_module(module),
+        "llvm": lambda: code.read_llvm(dump),
+        "asm": lambda: (
+            code.read_machine_code(dump) if target.platform == "cpu" else code.read_ptx(dump)
+        ),
     }
     return {dialect: write[dialect]() for dialect in dialects}, name
 
@@ -110,7 +112,7 @@ def _device(target: Target) -> "xla_client.Device":
 
 
 @functools.cache
-def _host(target: Target) -> str:
+def _name_host(target: Target) -> str:
     """Name a CPU's target, with this CPU's further instructions and its name (see `Compiled`)."""
     import jax
 

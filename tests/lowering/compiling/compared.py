@@ -69,7 +69,10 @@ def _compiled(text: str, device, load: bool):
         else:
             executable = device.client.compile(module, devices, options)
         (optimized,) = executable.hlo_modules()
-        return {"optimized_hlo": hlo.text(optimized), "asm": code.ptx(Path(dump))}, executable
+        return {
+            "optimized_hlo": hlo.format_module(optimized),
+            "asm": code.read_ptx(Path(dump)),
+        }, executable
 
 
 def _run(device, text: str) -> Run:
