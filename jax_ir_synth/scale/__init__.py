@@ -7,7 +7,7 @@ compares a folder with it. What is missing is found from the files alone: each h
 once it is complete.
 
 In: a request, a folder and an executor. Out: shards whose rows are those that the builder gives for
-the same request. This room never knows how a row is made or proven.
+the same request. This package never knows how a row is made or proven.
 """
 
 from jax_ir_synth.errors import JaxIrSynthError
