@@ -35,7 +35,7 @@ def main(kind: str, count: int) -> None:
     print("rows,process,helper")
     for done, planned in enumerate(plan_rows(request), start=1):
         make_row(request, planned)
-        most = max([most, *map(megabytes, compiling.pids())])
+        most = max([most, *map(megabytes, compiling.list_pids())])
         if done % EVERY == 0:
             print(f"{done},{megabytes('self'):.0f},{most:.0f}", flush=True)
             most = 0.0

@@ -34,8 +34,8 @@ def main(candidates: int, seed: int) -> None:
         "ms of the check",
     ):
         table.add_column(name, justify="right")
-    unsteadiness, keeps, evaluate_reference = (
-        points.unsteadiness,
+    measure, keeps, evaluate_reference = (
+        points.measure_unsteadiness,
         program._keeps,
         program.evaluate_reference,
     )
@@ -45,7 +45,7 @@ def main(candidates: int, seed: int) -> None:
 
         def timed(*arguments, count=count):
             started = time.process_time()
-            moved = unsteadiness(*arguments)
+            moved = measure(*arguments)
             count["check"] += time.process_time() - started
             count["unsteady"] += moved > points._STEADY
             return moved
@@ -68,7 +68,11 @@ def main(candidates: int, seed: int) -> None:
             count["passed"] += count["unsteady"] - before
             return found
 
-        points.unsteadiness, program._keeps, program.evaluate_reference = timed, timed_half, counted
+        points.measure_unsteadiness, program._keeps, program.evaluate_reference = (
+            timed,
+            timed_half,
+            counted,
+        )
         started = time.process_time()
         for candidate in range(candidates):
             kernels.draw(category, seed, candidate)

@@ -21,7 +21,7 @@ from jax_ir_synth import kernels
 from jax_ir_synth.generate.plan import plan_rows
 from jax_ir_synth.lowering import lower_source
 from jax_ir_synth.request.config import Request
-from jax_ir_synth.runtime import gc_paused
+from jax_ir_synth.runtime.gc_paused import pause_gc
 from jax_ir_synth.verify import prove
 
 SEED, BLOCK = 4, 10
@@ -29,7 +29,7 @@ WAYS = (("both", False), ("both", True), ("cpu", False), ("cpu", True))
 PLATFORMS = {"both": ("cpu", "cuda"), "cpu": ("cpu",)}
 
 
-@gc_paused.paused()
+@pause_gc()
 def ours(source, row: dict, platforms: tuple[str, ...], verify: bool) -> None:
     """What a row costs once it is drawn."""
     lowered = lower_source(source.python, source.name, source.in_avals, source.argnums, platforms)

@@ -19,7 +19,7 @@ from jax_ir_synth.generate.rows import make_row
 from jax_ir_synth.reference.points import evaluate_reference
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.schema.ir_section import read_section
-from jax_ir_synth.verify.execution import execute, shortest
+from jax_ir_synth.verify.execution import execute, find_shortest_float
 
 
 def measure_row(row: dict) -> tuple[str, list[float], list[float]]:
@@ -52,7 +52,7 @@ def measure_row(row: dict) -> tuple[str, list[float], list[float]]:
         size = point.derivative.scale + np.sqrt(sum(np.square(part).sum() for part in moved))
         error = abs(sum(part.sum() for part in moved) - point.derivative.value)
         backward.append(_part(error, size))
-    half = shortest(column.forward) or shortest(column.backward)
+    half = find_shortest_float(column.forward) or find_shortest_float(column.backward)
     return half or "float32", forward, backward
 
 

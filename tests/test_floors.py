@@ -1,4 +1,4 @@
-"""The house's floors: a module imports only what stands on a lower one (see CONTRIBUTING.md)."""
+"""The floors of the package: a module imports only from lower ones (see CONTRIBUTING.md)."""
 
 import ast
 from pathlib import Path
@@ -16,14 +16,14 @@ FLOORS = (
     ("cli", "jax_ir_synth", "registration"),
     ("", "__main__", "samples", "levels"),
 )
-FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}
+FLOOR = {package: number for number, floor in enumerate(FLOORS) for package in floor}
 # On the same floor, the one way that is open.
 OPEN = {("card", "show"), ("card", "stats"), ("jax_ir_synth", "registration")}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
 def _imported(module: Path) -> set[str]:
-    """The rooms that a module imports from, wherever in its text."""
+    """The packages that a module imports from, wherever in its text."""
     names = []
     for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
@@ -40,8 +40,8 @@ def test_imports_go_down(module):
     own = place.parts[0] if place.name != "__init__" or len(place.parts) > 1 else ""
     # `python -m jax_ir_synth.X` is the command's name for X, on the top floor.
     floor = FLOOR["__main__" if place.name == "__main__" else own]
-    for room in _imported(module) - {own}:
-        assert FLOOR[room] < floor or (own, room) in OPEN, f"{own} imports {room}"
+    for package in _imported(module) - {own}:
+        assert FLOOR[package] < floor or (own, package) in OPEN, f"{own} imports {package}"
 
 
 def test_every_room_has_a_floor_and_says_what_it_is_for():

@@ -146,7 +146,9 @@ class _Gathered:
         for name, column in view.columns.items():
             text = f"{column.forward}\n{column.backward}"
             called = {f"custom_call @{target}" for target in _CALLED.findall(text)}
-            found[name] = op_counts.operations(text).keys() - {"stablehlo.custom_call"} | called
+            found[name] = (
+                op_counts.count_operations(text).keys() - {"stablehlo.custom_call"} | called
+            )
         for name, other in (("cpp", "cuda"), ("cuda", "cpp")):
             for operation in found[name] - found[other]:
                 self._sides[operation][name] += 1

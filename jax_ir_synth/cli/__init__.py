@@ -5,6 +5,6 @@ asked for. `command` and `options` read the words: the grammar, and the flags th
 have. `datasets` finds the dataset that a command reads. `exit_codes` turns errors and signals into
 one line and an exit code, and nothing else does.
 
-In: words. Out: text on the streams, files, an exit code. Only the entry points import this room,
+In: words. Out: text on the streams, files, an exit code. only the entry points import this package,
 and it never knows how a row is made, proven or judged.
 """

@@ -15,14 +15,14 @@ from jax_ir_synth.cli.evaluate import task as task_option
 from jax_ir_synth.cli.exit_codes import unfinished
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate import extras
-from jax_ir_synth.evaluate.baselines import BASELINES, RETRIEVAL, answered, predictions
+from jax_ir_synth.evaluate.baselines import BASELINES, RETRIEVAL, answer_rows, predict
 from jax_ir_synth.evaluate.dataset import open_dataset
 from jax_ir_synth.evaluate.tasks import TASKS
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.storage import outputs
 
 if TYPE_CHECKING:
-    from jax_ir_synth.evaluate.baselines import Answered
+    from jax_ir_synth.evaluate.baselines import AnsweredRow
     from jax_ir_synth.evaluate.dataset import Dataset
 
 
@@ -80,7 +80,7 @@ def command(
     return 0
 
 
-def _rows(opened: "Dataset", task: str, split: str | None, baseline: str) -> "list[Answered]":
+def _rows(opened: "Dataset", task: str, split: str | None, baseline: str) -> "list[AnsweredRow]":
     from jax_ir_synth.terminal.progress import progress
 
     def wanted(_: int, of: str) -> bool:
@@ -90,11 +90,11 @@ def _rows(opened: "Dataset", task: str, split: str | None, baseline: str) -> "li
     items: Any = opened.items(wanted)
     with contextlib.closing(items):
         shown = progress(items, opened.count) if opened.made else items
-        return list(answered(shown, TASKS[task], wanted))
+        return list(answer_rows(shown, TASKS[task], wanted))
 
 
 def _write(
-    rows: "list[Answered]",
+    rows: "list[AnsweredRow]",
     baseline: str,
     split: str | None,
     title: str,
@@ -106,7 +106,7 @@ def _write(
     splits = {row.id: row.split for row in rows}
     number = 0
     try:
-        for prediction in progress(predictions(rows, baseline), len(rows), "predictions"):
+        for prediction in progress(predict(rows, baseline), len(rows), "predictions"):
             if split in (None, splits[prediction.id]):
                 write(json.dumps(prediction._asdict(), ensure_ascii=False) + "\n")
                 number += 1

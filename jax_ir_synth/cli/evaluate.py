@@ -18,7 +18,7 @@ from jax_ir_synth.evaluate.tasks import TASKS
 from jax_ir_synth.storage import outputs
 
 if TYPE_CHECKING:
-    from jax_ir_synth.evaluate.journal import Made
+    from jax_ir_synth.evaluate.journal import Judged
     from jax_ir_synth.evaluate.report import Report
 
 PICTURES = (".svg", ".png", ".pdf")
@@ -142,7 +142,7 @@ def command(
         from jax_ir_synth.evaluate.predictions import open_predictions
         from jax_ir_synth.terminal.progress import progress
 
-        def finish(report: "Report", made: "Iterable[Made]") -> None:
+        def finish(report: "Report", made: "Iterable[Judged]") -> None:
             _write(written, report, made, overwrite)
 
         with open_predictions(predictions) as given:
@@ -162,7 +162,7 @@ def _beside(predictions: Path, *written: Path | None) -> Path:
 
 
 def _write(
-    written: dict[str, Path | None], found: "Report", made: "Iterable[Made]", overwrite: bool
+    written: dict[str, Path | None], found: "Report", made: "Iterable[Judged]", overwrite: bool
 ) -> None:
     """Whatever files are asked for, each complete or not at all; none before all are made."""
     from jax_ir_synth.evaluate import plot

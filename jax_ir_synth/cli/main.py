@@ -1,4 +1,4 @@
-"""The entry point of `jax-ir-synth`, of `python -m jax_ir_synth` and of each room's `-m`."""
+"""The entry point of `jax-ir-synth`, of `python -m jax_ir_synth` and of each package's `-m`."""
 
 import sys
 from collections.abc import Sequence

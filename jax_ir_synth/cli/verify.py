@@ -76,8 +76,8 @@ def _prove(saved: "DatasetReader", number: int, limits: "Limits", results: "Resu
     def settle(entry: ReadResult, outcome: Outcome) -> None:
         if outcome.passed:
             assert entry.row is not None, "only a row can be proven"
-            results.proven(entry.row, outcome.said)
+            results.count_proven(entry.row, outcome.said)
         else:
-            results.failed(entry.where, entry.row, outcome.said)
+            results.count_failed(entry.where, entry.row, outcome.said)
 
     reproof.prove_each(saved.entries, saved.count, reproof.CHECK, number, limits, settle, progress)

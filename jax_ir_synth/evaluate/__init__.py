@@ -1,12 +1,12 @@
-"""Scores the IR that a model wrote: does it compute the right thing?
+"""Scores the IR that a model wrote by whether it computes the right results.
 
 `evaluate` scores predictions against a dataset, `judge` and `judge_all` judge single completions,
-and `compute` is a metric in the calling convention of the package `evaluate`. `prompts` writes what
-a model is asked; `extraction` finds the modules in its answer; `judging` climbs the ladder of rungs
-that a completion must pass, in a sandbox (`pool`); `tally`, `estimates` and `report` sum up.
+and `compute` is a metric in the calling convention of the library `evaluate`. `prompts` writes the
+prompts, `extraction` finds the modules in an answer, and `judging` climbs the ladder of rungs that
+a completion must pass, in a sandbox (`pool`). `tally`, `estimates` and `report` sum up.
 
 In: predictions by a row's id, and the rows. Out: a `Judgement` for each completion, and a `Report`.
-This room never knows how rows are made, or the command line. The import is light.
+This package never knows how rows are made, or the command line. Importing it is cheap.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""The dataset that predictions are about: saved, on the Hub, or made anew from config and seed."""
+"""Opens the dataset that predictions are for: saved, on the Hub, or made from config and seed."""
 
 import collections
 import contextlib
@@ -16,17 +16,17 @@ from jax_ir_synth.storage.dataset_reader import DatasetError
 if TYPE_CHECKING:
     from jax_ir_synth.storage.dataset_reader import DatasetReader
 
-# What a row must have to be asked of a model.
+# The columns that a row needs for a task.
 NEEDED = ("id", "python", "cpp", "cuda", "type", "in_avals", "argnums", "skeleton_hash")
 
 
 class Item(NamedTuple):
-    """A row of a dataset, or its id and split alone where the row wasn't wanted.
+    """A row of a dataset, or only its id and split if the row wasn't wanted.
 
     Attributes:
-      where: its place, for a message.
+      where: its place, for messages.
       id: its column `id`.
-      split: where it stands.
+      split: its split.
       row: all columns, or None.
     """
 
@@ -36,7 +36,7 @@ class Item(NamedTuple):
     row: Mapping[str, Any] | None
 
 
-# Whether the row of an id and a split is wanted.
+# Says whether the row of an id and a split is wanted.
 Wanted = Callable[[int, str], bool]
 
 
@@ -44,11 +44,11 @@ class Dataset(NamedTuple):
     """A dataset, opened.
 
     Attributes:
-      title: its name, for people and for the report.
-      count: how many rows there are, in all splits.
-      made: whether its rows are made anew, which takes time.
-      items: gives all items, in the dataset's order; of rows that aren't wanted, `Wanted` false,
-        those are left out that cost something to get. Raises DatasetError.
+      title: its name, for messages and the report.
+      count: the number of rows in all splits.
+      made: whether its rows are generated, which takes time.
+      items: returns all items in the dataset's order. For a row that isn't wanted (`Wanted` is
+        false), `Item.row` may be None if the row is expensive to get. Raises DatasetError.
     """
 
     title: str
@@ -61,22 +61,23 @@ class Dataset(NamedTuple):
 def open_dataset(
     name: str, config: str | None, task: Task, num_proc: int, **settings: int | None
 ) -> Dataset:
-    """The dataset of a name, see `storage.dataset_names`.
+    """Open a dataset by name; see `storage.dataset_names`.
 
     Args:
-      name: of the dataset.
-      config: of a dataset on the Hub or in a folder.
-      task: says what is asked of the rows, and so what is made of rows to be made.
-      num_proc: worker processes, for rows to be made.
-      **settings: `seed` and `count` of rows to be made, beside those in the name; None: not given.
+      name: the dataset's name.
+      config: the config, for a dataset on the Hub or in a folder.
+      task: the task, which decides which columns are generated.
+      num_proc: the number of worker processes that generate rows.
+      **settings: `seed` and `count` of rows to generate, unless the name has them; None if not
+        given.
 
     Raises:
-      UsageError: one line; DatasetError is one.
+      UsageError: the message is one line. DatasetError is a subclass.
     """
     given = {key: value for key, value in settings.items() if value is not None}
     found = parse(name, config)
     if isinstance(found, Made):
-        return _make_dataset(_request(name, found, given, task), num_proc)
+        return _make_dataset(_make_request(name, found, given, task), num_proc)
     for key in given:
         raise DatasetError(
             f"`--{key}` is for rows to be made, and `DATASET` (={name}) is none of their configs: "
@@ -90,10 +91,10 @@ def open_dataset(
         raise DatasetError(f"{error}{configs}") from error
 
 
-def of_rows(
+def wrap_rows(
     rows: Iterable[Mapping[str, Any]] | Mapping[str, Iterable[Mapping[str, Any]]],
 ) -> Dataset:
-    """Of rows, or of several splits' rows by name; a `datasets.Dataset` or `DatasetDict` too."""
+    """Wrap rows, or several splits' rows by name; also a `datasets.Dataset` or `DatasetDict`."""
     by_split = rows if isinstance(rows, Mapping) else {None: rows}
     splits: dict[str | None, Collection[Mapping[str, Any]]] = {
         name: part if isinstance(part, Collection) else list(part)
@@ -103,7 +104,7 @@ def of_rows(
     def items(_: Wanted) -> Generator[Item]:
         for name, part in splits.items():
             for number, row in enumerate(part, start=1):
-                yield _item(f"row {number} of {name or 'the dataset'}", row, name)
+                yield _make_item(f"row {number} of {name or 'the dataset'}", row, name)
 
     return Dataset("rows", sum(map(len, splits.values())), False, items)
 
@@ -120,12 +121,12 @@ def _read_dataset(saved: "DatasetReader", title: str) -> Dataset:
         for entry in saved.entries:
             if entry.row is None:
                 raise DatasetError(f"{entry.where} {entry.fault}")
-            yield _item(entry.where, entry.row, entry.split)
+            yield _make_item(entry.where, entry.row, entry.split)
 
     return Dataset(title, saved.count, False, items)
 
 
-def _item(where: str, row: Mapping[str, Any], split: str | None) -> Item:
+def _make_item(where: str, row: Mapping[str, Any], split: str | None) -> Item:
     missing = [name for name in NEEDED if name not in row]
     if missing:
         raise DatasetError(f"{where} has no column {', '.join(missing)}")
@@ -139,11 +140,11 @@ def _item(where: str, row: Mapping[str, Any], split: str | None) -> Item:
         ) from None
 
 
-def _request(name: str, found: Made, given: dict[str, int], task: Task) -> Request:
+def _make_request(name: str, found: Made, given: dict[str, int], task: Task) -> Request:
     for key in found.settings.keys() & given.keys():
         raise DatasetError(f"the {key} is given twice: `DATASET` (={name}) has it as well")
-    # Not proven again: that costs more than the rows, and doesn't change a byte of what a model is
-    # asked. CUDA's texts are made only where they are asked for.
+    # The rows are not proven: a proof costs more than the row, and no prompt depends on it. CUDA's
+    # texts are generated only for the task that needs them.
     device = "both" if task.translates else "cpu"
     return found.request(device=device, verify=False, **given)
 
@@ -152,21 +153,21 @@ def _make_dataset(request: Request, num_proc: int) -> Dataset:
     title = f"{request.category}:seed={request.seed},count={request.count}"
 
     def items(wanted: Wanted) -> Generator[Item]:
-        # Late: they bring jax.
+        # Imported late, since they import jax.
         from jax_ir_synth.generate.rows import rows
         from jax_ir_synth.generate.workers import Workers
 
-        # What was planned and isn't taken yet: those that aren't made have no row to wait for.
+        # The planned rows that `items` hasn't given yet, and whether each is wanted.
         planned: collections.deque[tuple[PlannedRow, bool]] = collections.deque()
 
-        def making(plan: Iterable[PlannedRow]) -> Iterator[PlannedRow]:
+        def record_plan(plan: Iterable[PlannedRow]) -> Iterator[PlannedRow]:
             for place in plan:
                 planned.append((place, wanted(place.id, place.split)))
                 if planned[-1][1]:
                     yield place
 
         with Workers(num_proc, request.count) as workers:
-            made = rows(request, making(plan_rows(request, draw=workers.draw)), workers)
+            made = rows(request, record_plan(plan_rows(request, draw=workers.draw)), workers)
             with contextlib.closing(cast(Generator[dict[str, Any]], made)):
                 for row in made:
                     yield from _skip_unwanted(planned, title, row["id"])
@@ -180,7 +181,7 @@ def _make_dataset(request: Request, num_proc: int) -> Dataset:
 def _skip_unwanted(
     planned: collections.deque[Any], title: str, id: int | None = None
 ) -> Iterator[Item]:
-    """What is planned before the row of this id; what can't be made is as if it weren't."""
+    """Give the unwanted rows before the row of this id; rows that couldn't be made are dropped."""
     while planned and planned[0][0].id != id:
         place, wanted = planned.popleft()
         if not wanted:

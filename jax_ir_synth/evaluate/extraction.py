@@ -1,9 +1,9 @@
-"""Finds the modules that a completion holds, however a model wrapped them (no jax here).
+"""Finds the modules in a completion, however a model wrapped them (no jax here).
 
-Taken are modules as MLIR prints them, in its generic form too, or functions without a module; from
-code blocks where one of them holds such, else from the whole text. Around them there may be prose,
-the header lines of this project's columns, and other modules. What is said in `<think>` doesn't
-count.
+It accepts modules as MLIR prints them, also in MLIR's generic form, or functions without a module.
+It searches the code blocks if one of them holds such text, and the entire completion otherwise.
+Around the modules there may be prose, the header lines of this project's columns, and other
+modules. Text inside `<think>` is ignored.
 """
 
 import bisect
@@ -14,7 +14,8 @@ from typing import NamedTuple
 from jax_ir_synth.evaluate.tasks import BACKWARD, FORWARD
 
 _THOUGHTS = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
-# Of Markdown: three or more of one sign open a block, as many of it at least close it, or the end.
+# A Markdown code block: three or more of one character open it; at least as many, or the end of the
+# text, close it.
 _BLOCK = re.compile(
     r"^[ ]{0,3}(?P<fence>`{3,}|~{3,})[^\n`]*\n(?P<code>.*?)(?:^[ ]{0,3}(?P=fence)[`~]*[ \t]*$|\Z)",
     re.DOTALL | re.MULTILINE,
@@ -34,10 +35,11 @@ _HEADER = re.compile(
     r"^# JAX compiler IR \(backend=(\w+), dialect=\w+[^\n]*\)[ \t]*$", re.MULTILINE
 )
 _HEADING = re.compile(r"^[^\w\n]{0,6}(forward|backward)\b", re.MULTILINE | re.IGNORECASE)
-# What matters to nesting: strings and comments hide brackets; arrows and comparisons are none.
+# The tokens that matter to nesting: brackets, strings and comments, which hide brackets, and arrows
+# and comparisons, which only look like brackets.
 _BRACKET = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|->|[<>]=|[(){}\[\]<>]')
 _CLOSES = {")": "(", "}": "{", "]": "[", ">": "<"}
-# A module in generic form ends by its type.
+# A module in generic form ends with its type.
 _TYPE = re.compile(r"\s*:\s*\(\s*\)\s*->\s*\(\s*\)")
 _ATTRIBUTES = re.compile(r"\s*attributes\s*(?=\{)")
 _LOSS = "_loss"
@@ -47,11 +49,11 @@ class Module(NamedTuple):
     """A module found in a completion.
 
     Attributes:
-      text: of the module, with the aliases that are defined beside it.
-      section: of the heading it stands under, None where there is none.
-      backend: of the header line it stands under, None where there is none.
-      name: its symbol, empty where it has none.
-      place: where it was, in words.
+      text: the module's text, with the aliases that are defined beside it.
+      section: the section of the heading above it; None without one.
+      backend: the backend of the header line above it; None without one.
+      name: its symbol; empty without one.
+      place: its place in the completion, in words.
     """
 
     text: str
@@ -62,7 +64,7 @@ class Module(NamedTuple):
 
 
 class _Area(NamedTuple):
-    """A part of a completion in which code is looked for, from `start` to `stop`."""
+    """A part of a completion that is searched for code, from `start` to `stop`."""
 
     start: int
     stop: int
@@ -70,12 +72,13 @@ class _Area(NamedTuple):
 
 
 def extract_modules(completion: str, wanted: Sequence[str]) -> list[Module]:
-    """The module for each of the wanted sections; fewer where a completion has too few.
+    """Extract the module for each of the wanted sections; fewer if the completion has too few.
 
-    Of several, the first under the section's heading, else the first whose name says the section
-    (`…_loss` is the backward pass's), else the first that no other section takes.
+    Of several modules it takes the first one under the section's heading. Without such a heading,
+    it takes the first one whose name says the section (`…_loss` is a backward pass), and otherwise
+    the first one that no other section has.
     """
-    found = list(modules(completion))
+    found = list(find_modules(completion))
     chosen: list[Module] = []
     for section in wanted:
         others = [module for module in found if module not in chosen]
@@ -87,18 +90,18 @@ def extract_modules(completion: str, wanted: Sequence[str]) -> list[Module]:
     return chosen
 
 
-def modules(completion: str) -> Iterator[Module]:
-    """Every module of a completion, in order."""
+def find_modules(completion: str) -> Iterator[Module]:
+    """Find all modules of a completion, in order."""
     text = _THOUGHTS.sub("", completion.replace("\r\n", "\n"))
     headings = [(m.start(), m[1].lower()) for m in _HEADING.finditer(text)]
     headers = [(m.start(), m[1]) for m in _HEADER.finditer(text)]
-    for area in _areas(text):
-        spans = list(_spans(text, area)) or list(_functions(text, area))
-        aliases = _aliases(text, area, spans)
+    for area in _find_areas(text):
+        spans = list(_find_module_spans(text, area)) or list(_find_functions_span(text, area))
+        aliases = _collect_aliases(text, area, spans)
         for number, (start, stop, name) in enumerate(spans, start=1):
-            header = _before(headers, start)
-            heading = _before(headings, start)
-            # A heading of an earlier column doesn't count.
+            header = _find_before(headers, start)
+            heading = _find_before(headings, start)
+            # A heading above the column's header line belongs to an earlier column.
             section = heading[1] if heading and (not header or heading > header) else None
             body = text[start:stop].strip()
             yield Module(
@@ -110,12 +113,12 @@ def modules(completion: str) -> Iterator[Module]:
             )
 
 
-def _before(places: list[tuple[int, str]], position: int) -> tuple[int, str] | None:
+def _find_before(places: list[tuple[int, str]], position: int) -> tuple[int, str] | None:
     at = bisect.bisect_left(places, (position, ""))
     return places[at - 1] if at else None
 
 
-def _areas(text: str) -> list[_Area]:
+def _find_areas(text: str) -> list[_Area]:
     blocks = [match.span("code") for match in _BLOCK.finditer(text)]
     areas = [
         _Area(start, stop, f"block {number} of {len(blocks)}")
@@ -125,20 +128,20 @@ def _areas(text: str) -> list[_Area]:
     return areas or [_Area(0, len(text), "the text")]
 
 
-def _spans(text: str, area: _Area) -> Iterator[tuple[int, int, str]]:
-    """Start and end of each module, and its name; a module that isn't closed ends with the area."""
+def _find_module_spans(text: str, area: _Area) -> Iterator[tuple[int, int, str]]:
+    """Find each module's start, end and name; a module that isn't closed ends with the area."""
     at = area.start
     while match := _MODULE.search(text, at, area.stop):
         end = match.end()
         if match["name"] is None and '"' in match[0]:
-            while (closed := _group(text, end, area.stop)) is not None:
+            while (closed := _find_group_end(text, end, area.stop)) is not None:
                 end = closed
             kind = _TYPE.match(text, end, area.stop)
             end = kind.end() if kind else area.stop
         else:
             if attributes := _ATTRIBUTES.match(text, end, area.stop):
-                end = _group(text, attributes.end(), area.stop) or area.stop
-            end = _group(text, end, area.stop) or area.stop
+                end = _find_group_end(text, attributes.end(), area.stop) or area.stop
+            end = _find_group_end(text, end, area.stop) or area.stop
         name = match["name"] or ""
         if not name and (symbol := _SYMBOL.search(text[match.start() : end].partition("({")[0])):
             name = symbol[1]
@@ -146,23 +149,23 @@ def _spans(text: str, area: _Area) -> Iterator[tuple[int, int, str]]:
         at = end
 
 
-def _functions(text: str, area: _Area) -> Iterator[tuple[int, int, str]]:
-    """Functions without a module are one module: from the first one on to the end of the last."""
+def _find_functions_span(text: str, area: _Area) -> Iterator[tuple[int, int, str]]:
+    """Find functions without a module: the span from the first one to the end of the last."""
     first = _FUNCTION.search(text, area.start, area.stop)
     if first is None:
         return
     last: re.Match[str] | None = first
     end = area.stop
     while last:
-        end = _function_end(text, last.end(), area.stop)
+        end = _find_function_end(text, last.end(), area.stop)
         last = _FUNCTION.search(text, end, area.stop)
     yield first.start(), end, ""
 
 
-def _function_end(text: str, at: int, stop: int) -> int:
-    """After its body: the first group of braces that ends its line."""
+def _find_function_end(text: str, at: int, stop: int) -> int:
+    """Find the end of a function: that of its body, whose opening brace is the last on its line."""
     for match in re.compile(r"\{[ \t]*(?://[^\n]*)?$", re.MULTILINE).finditer(text, at, stop):
-        end = _group(text, match.start(), stop)
+        end = _find_group_end(text, match.start(), stop)
         if end is None:
             return stop
         rest = text.find("\n", end, stop)
@@ -170,25 +173,25 @@ def _function_end(text: str, at: int, stop: int) -> int:
     return stop
 
 
-def _group(text: str, at: int, stop: int) -> int | None:
-    """The end of the bracketed group that follows, None where none does or it isn't closed."""
-    open_: list[str] = []
+def _find_group_end(text: str, at: int, stop: int) -> int | None:
+    """Find the end of the bracketed group that follows; None without one, or if it isn't closed."""
+    brackets: list[str] = []
     for match in _BRACKET.finditer(text, at, stop):
         sign = match[0]
-        if not open_ and text[at : match.start()].strip():
+        if not brackets and text[at : match.start()].strip():
             return None
         if len(sign) == 1 and sign in "({[<":
-            open_.append(sign)
+            brackets.append(sign)
         elif sign in _CLOSES:
-            if not open_ or open_.pop() != _CLOSES[sign]:
+            if not brackets or brackets.pop() != _CLOSES[sign]:
                 return None
-            if not open_:
+            if not brackets:
                 return match.end()
     return None
 
 
-def _aliases(text: str, area: _Area, spans: Sequence[tuple[int, int, str]]) -> str:
-    """Lines that define names for attributes and types, beside the modules of an area."""
+def _collect_aliases(text: str, area: _Area, spans: Sequence[tuple[int, int, str]]) -> str:
+    """Collect the lines outside modules that define names for attributes and types."""
     lines = (
         match
         for match in _ALIAS.finditer(text, area.start, area.stop)

@@ -1,12 +1,12 @@
-"""What the package doesn't bring by itself: one clear line where it is missing."""
+"""Checks for the optional dependencies of `evaluate`, with a one-line error if one is missing."""
 
 from jax_ir_synth.request.extras import require
 
 EXTRA = "evaluate"
-# Its modules: that for edit distances, without which nothing is judged, and that for pictures.
+# The extra's modules. Judging needs the one for edit distances, plots need the one for pictures.
 DISTANCES, PICTURES = "rapidfuzz", "matplotlib"
 
 
 def need(what: str, module: str) -> None:
-    """Raises UsageError, a line that names the extra, if a module that `what` needs isn't there."""
+    """Raise UsageError, a line that names the extra, if the module that `what` needs is missing."""
     require(what, EXTRA, module)

@@ -1,4 +1,4 @@
-"""Evaluation as functions: of many rows, of single completions, and as a metric."""
+"""Functions that score many rows, judge single completions, and compute a metric."""
 
 import atexit
 import os
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate import extras, run
-from jax_ir_synth.evaluate.dataset import NEEDED, of_rows
+from jax_ir_synth.evaluate.dataset import NEEDED, wrap_rows
 from jax_ir_synth.evaluate.judgement import Judgement
 from jax_ir_synth.evaluate.options import GIGABYTES, LEAVE_OUT, SECONDS, Options
 from jax_ir_synth.evaluate.predictions import from_mapping
@@ -32,22 +32,22 @@ def evaluate(
     seed: int = 0,
     make_judges: run.MakeJudges | None = None,
 ) -> Report:
-    """Scores predictions.
+    """Score predictions.
 
     Args:
       predictions: a row's id → its completion, or several.
       dataset: rows; a `datasets.Dataset` or `DatasetDict` too.
-      make_judges: what judges, `pool.Judges` by default.
-      task: see `options.Options`, as for all that follow.
-      k: of pass@k; one number or several.
-      num_proc: helper processes.
-      split: the only one to be scored, None: all.
-      missing: what becomes of rows without a prediction.
-      seconds: what one completion may take, of wall and of CPU time.
-      gigabytes: of memory, likewise.
-      seed: of the bootstrap.
+      task: one of `tasks.TASKS`.
+      k: the k of pass@k; one number or several.
+      num_proc: the number of helper processes.
+      split: the only split to be scored; None for all.
+      missing: how to treat rows without a prediction, one of `options.MISSING`.
+      seconds: the wall time, and the CPU time, that one completion may take.
+      gigabytes: the memory that one completion may take.
+      seed: the seed of the bootstrap.
+      make_judges: makes the helpers that judge, `pool.Judges` by default.
 
-    Raises ValueError for arguments, predictions or rows that are wrong, before anything is judged.
+    Raises ValueError for wrong arguments, predictions or rows, before anything is judged.
     """
     if not isinstance(predictions, Mapping):
         raise UsageError(
@@ -60,7 +60,7 @@ def evaluate(
     number = parse_num_proc(num_proc)
     options = Options(task, split, ks, missing, number, seconds, gigabytes, seed).check()
     with from_mapping(predictions) as given:
-        return run.evaluate(of_rows(dataset), given, options, make_judges)
+        return run.evaluate(wrap_rows(dataset), given, options, make_judges)
 
 
 def compute(
@@ -72,19 +72,19 @@ def compute(
     num_proc: int = 1,
     **options: Any,
 ) -> dict[str, float]:
-    """The metric: like `evaluate.Metric.compute`, with no dependency on that package.
+    """Compute the metric, like `evaluate.Metric.compute` but without that library.
 
     Args:
-      predictions: for each reference its completion, or several.
-      references: rows. One that comes twice is one row, with the completions of both.
+      predictions: for each reference, its completion, or several.
+      references: rows. A row that occurs twice counts as one row, with both rows' completions.
       task: as `evaluate` takes it.
       k: as `evaluate` takes it.
       num_proc: as `evaluate` takes it.
       **options: further arguments of `evaluate`.
 
     Returns:
-      `pass@1` and so on; the ends of their intervals, `pass@1_low` and `pass@1_high`; the share of
-      each rung by its name; `exact`, `renamed`, `similarity`, `rows`, `completions`.
+      `pass@1` and so on; the ends of their intervals, as `pass@1_low` and `pass@1_high`; each
+      rung's share by its name; `exact`, `renamed`, `similarity`, `rows`, `completions`.
 
     Raises ValueError, as `evaluate` does.
     """
@@ -122,9 +122,9 @@ def judge(
     seconds: float = SECONDS,
     gigabytes: float = GIGABYTES,
 ) -> Judgement:
-    """Judges one completion: cheap, since the helper that does it is kept for the next one.
+    """Judge one completion. It is cheap, since the helper process is kept for the next call.
 
-    Raises ValueError for another task, and for a row that has nothing to ask.
+    Raises ValueError for an unknown task, and for a row that the task doesn't ask.
     """
     return judge_all([(completion, row)], task, 1, seconds, gigabytes)[0]
 
@@ -136,9 +136,9 @@ def judge_all(
     seconds: float = SECONDS,
     gigabytes: float = GIGABYTES,
 ) -> list[Judgement]:
-    """Judges completions, each given with its row, in order; by as many kept helpers at once.
+    """Judge completions, each with its row, in order, by `num_proc` helpers kept between calls.
 
-    Raises ValueError for another task, and for a row that has nothing to ask.
+    Raises ValueError for an unknown task, and for a row that the task doesn't ask.
     """
     from jax_ir_synth.evaluate.pool import Question
     from jax_ir_synth.evaluate.tasks import TASKS, reference
@@ -155,19 +155,19 @@ def judge_all(
         if reference(row, TASKS[task]) is None:
             raise UsageError(f"row {row['id']} has nothing to ask for the task {task!r}")
         questions.append((None, Question(completion, row, task)))
-    # One at a time: the helpers of a call are not another's.
+    # One call at a time, since two can't share the helpers.
     with _kept.lock:
         judges = _kept.judges(parse_num_proc(num_proc), seconds, gigabytes)
         try:
             return [judgement for _, judgement in judges.judgements(questions)]
         except BaseException:
-            # They may be at what nobody waits for any more.
+            # The helpers may be working on completions that nobody waits for any more.
             _kept.close()
             raise
 
 
 class _Kept:
-    """The helpers of this process that stay from one call to the next."""
+    """The helpers of this process, kept from one call to the next."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -177,7 +177,7 @@ class _Kept:
     def judges(self, number: int, seconds: float, gigabytes: float) -> "Judges":
         from jax_ir_synth.evaluate.pool import Judges, Limits
 
-        # A process that was forked has its parent's objects, but not its parent's helpers.
+        # A forked process inherits its parent's objects, but can't use its parent's helpers.
         key = (os.getpid(), number, seconds, gigabytes)
         if self._judges is None or key != self._key:
             self.close()

@@ -1,4 +1,4 @@
-"""Judgements on disk as they are made, so that a run that was killed goes on where it stopped."""
+"""Writes judgements to disk as they are made, so that a killed run can resume where it stopped."""
 
 import fcntl
 import json
@@ -10,23 +10,23 @@ from typing import NamedTuple
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate.judgement import RUNGS, Judgement
 
-# A form of the file that is read no more must not be taken for one that is.
+# The version of the file's format, so that an older journal isn't misread.
 _FORM = 1
 
 
 class JournalError(UsageError, RuntimeError):
-    """There can be no journal there, or another process is at the same run."""
+    """The journal can't be written, or another process is doing the same run."""
 
 
-class Made(NamedTuple):
-    """A judgement, and what it is of: a row's id, and the number of its completion from 0."""
+class Judged(NamedTuple):
+    """A judgement, with the row's id and the number of its completion, from 0."""
 
     id: int
     sample: int
     judgement: Judgement
 
     def line(self) -> str:
-        """As a line of JSON, with its end."""
+        """Format as a line of JSON, with its newline."""
         return json.dumps({"id": self.id, "sample": self.sample} | self.judgement._asdict()) + "\n"
 
 
@@ -34,11 +34,12 @@ class Journal:
     """A context manager that holds the file.
 
     Args:
-      path: of the file; it is removed by `remove`, and where it holds no judgement in the end.
-      key: what the judgements depend on. A file with another key is begun anew.
+      path: the file's path. The file is deleted by `remove`, and on exit if it has no judgement.
+      key: a digest of everything that the judgements depend on. A file with another key is started
+        afresh.
 
     Raises:
-      JournalError: on entry, if another process has it, or it can't be written.
+      JournalError: on entry, if another process has the file open, or it can't be written.
     """
 
     def __init__(self, path: Path, key: str):
@@ -65,13 +66,13 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         if os.fstat(self._file.fileno()).st_size <= len(self._head):
             self.remove()
-        # The lock goes with it.
+        # This also releases the lock.
         self._file.close()
 
-    def replay(self, labels: Iterable[tuple[int, int]]) -> Iterator[Made]:
-        """What was judged before, in order, as long as it is of these ids and samples.
+    def replay(self, labels: Iterable[tuple[int, int]]) -> Iterator[Judged]:
+        """Replay earlier judgements in order, as long as they are for these ids and samples.
 
-        What follows, as a line that was not finished, is cut off; then `add` goes on.
+        Whatever follows, such as an unfinished line, is cut off, and `add` continues there.
         """
         self._file.seek(0)
         if self._file.readline() != self._head:
@@ -82,30 +83,30 @@ class Journal:
         good = self._file.tell()
         for label in labels:
             self._file.seek(good)
-            made = _made(self._file.readline())
-            if made is None or (made.id, made.sample) != label:
+            judged = _parse_line(self._file.readline())
+            if judged is None or (judged.id, judged.sample) != label:
                 break
             good = self._file.tell()
-            yield made
+            yield judged
         self._file.truncate(good)
 
-    def add(self, made: Made) -> None:
-        """Keep a judgement, also if this process is killed right after."""
-        self._file.write(made.line().encode())
+    def add(self, judged: Judged) -> None:
+        """Write a judgement, so that it survives if this process is killed right after."""
+        self._file.write(judged.line().encode())
         self._file.flush()
 
     def remove(self) -> None:
-        """Once all is done and written elsewhere."""
+        """Delete the file, once all judgements are written elsewhere."""
         self.path.unlink(missing_ok=True)
 
 
-def _made(line: bytes) -> Made | None:
-    """A whole line's, None of anything else."""
+def _parse_line(line: bytes) -> Judged | None:
+    """Parse a line; None unless it is complete and valid."""
     if not line.endswith(b"\n"):
         return None
     try:
         record = json.loads(line)
-        made = Made(record.pop("id"), record.pop("sample"), Judgement(**record))
+        judged = Judged(record.pop("id"), record.pop("sample"), Judgement(**record))
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    return made if made.judgement.rung in RUNGS else None
+    return judged if judged.judgement.rung in RUNGS else None

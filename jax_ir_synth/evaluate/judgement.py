@@ -1,11 +1,11 @@
-"""What became of a completion: the rung of the ladder that it reached, and how near its text is."""
+"""Defines a completion's judgement: the rung that it reached, and its text's similarity."""
 
 from typing import NamedTuple
 
-# A completion has the name of the first rung that it fails at, or of the last.
+# A completion's rung is the first one that it fails at, or the last.
 RUNGS = ("no_code", "parse", "verify", "signature", "execute", "numeric", "pass")
 PASS = RUNGS[-1]
-# Characters of a completion that is looked at; a reference has some thousands.
+# The length in characters up to which a completion is judged; a reference has some thousands.
 LONGEST = 2**20
 
 
@@ -14,12 +14,12 @@ class Judgement(NamedTuple):
 
     Attributes:
       rung: one of `RUNGS`.
-      reason: why it got no further, one line; empty for `pass`.
-      taken: what was taken of the completion, in words: `block 2 of 3, module 1 of 1`.
-      exact: whether its modules are the right ones to the byte, but for blanks at line ends.
-      renamed: whether they are once modules and private functions have the same names.
-      similarity: of the texts, 0 to 1: 1 less the edit distance (Levenshtein, in characters) as a
-        part of the longer one's length.
+      reason: one line that says why it got no further; empty for `pass`.
+      taken: the part of the completion that was judged: `block 2 of 3, module 1 of 1`.
+      exact: whether its modules equal the right ones byte for byte, except for blanks at line ends.
+      renamed: whether they do once modules and private functions have the same names.
+      similarity: the similarity of the texts, 0 to 1: 1 minus the edit distance (Levenshtein, in
+        characters) divided by the longer text's length.
     """
 
     rung: str

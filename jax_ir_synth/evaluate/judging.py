@@ -1,7 +1,7 @@
-"""Judges one completion in this process: the first rung of the ladder that it fails at.
+"""Judges one completion in this process: finds the first rung of the ladder that it fails at.
 
-It parses and runs what a model wrote; what may come from anyone is for `pool.Judges`, which does so
-within limits.
+It parses and runs the model's text. For text from untrusted sources use `pool.Judges`, which does
+the same within limits.
 """
 
 import functools
@@ -13,27 +13,27 @@ from typing import Any
 from jaxlib.mlir import ir
 
 from jax_ir_synth.errors import JaxIrSynthError
-from jax_ir_synth.evaluate.expectation import Expectation, expectation
+from jax_ir_synth.evaluate.expectation import Expectation, compute_expectation
 from jax_ir_synth.evaluate.extraction import Module, extract_modules
 from jax_ir_synth.evaluate.judgement import LONGEST, PASS, Judgement
 from jax_ir_synth.evaluate.similarity import similarity
 from jax_ir_synth.evaluate.tasks import BACKWARD, TASKS, Reference, reference
 from jax_ir_synth.lowering import contexts
-from jax_ir_synth.lowering.parsing import parsed, walk
+from jax_ir_synth.lowering.parsing import open_module, walk
 from jax_ir_synth.lowering.plain import check_text
 from jax_ir_synth.reference import tolerance
-from jax_ir_synth.runtime import gc_paused
+from jax_ir_synth.runtime.gc_paused import pause_gc
 from jax_ir_synth.schema.identity import canonicalize_module
 from jax_ir_synth.schema.ir_section import BACKENDS, clean_module
 from jax_ir_synth.verify import fallback_kernels
 from jax_ir_synth.verify.execution import execute, execute_exactly
 from jax_ir_synth.verify.promote import promote_half
-from jax_ir_synth.verify.signature import Signature, signature
+from jax_ir_synth.verify.signature import Signature, read_signature
 
-# Told as reached before the reference is run, whose failure is not the answer's.
+# The mark set before the reference is run, since its failure isn't the answer's fault.
 REFERENCE = "reference"
 _REASON = 300
-# MLIR's verifier begins with the operation that it finds fault with, its parser doesn't.
+# Messages of MLIR's verifier begin with the faulty operation, those of its parser don't.
 _VERIFIER = re.compile(r"'[\w.$]+' op |region control flow edge|operand #\d+ does not dominate")
 
 
@@ -45,24 +45,24 @@ class Failed(JaxIrSynthError, ValueError):
         self.rung = rung
 
 
-@gc_paused.paused()
+@pause_gc()
 def judge(
     completion: str,
     row: Mapping[str, Any],
     task: str,
     reached: Callable[[str], None] = lambda rung: None,
 ) -> Judgement:
-    """What becomes of a completion.
+    """Judge a completion.
 
     Args:
-      completion: what a model wrote.
-      row: of the dataset, all columns.
+      completion: the model's text.
+      row: the dataset's row, with all columns.
       task: one of `tasks.TASKS`.
-      reached: is called with a rung before what might fail at it is tried, and with `REFERENCE`
-        before the reference is run, so that whoever watches knows what a process died of.
+      reached: called with a rung before that rung is tried, and with `REFERENCE` before the
+        reference is run, so that a watching process knows where this one died.
 
     Raises:
-      ValueError: the task has nothing to ask of the row, or there is no such task.
+      ValueError: the task asks nothing of the row, or there is no such task.
       expectation.Unjudgeable: the row's own reference can't be run.
     """
     if task not in TASKS:
@@ -82,44 +82,44 @@ def judge(
         exact=clean_module(text) == clean_module(meant),
         similarity=similarity(text, meant),
     )
-    names = _Names()
+    names = _PrintedModules()
     try:
         _climb(completion, found, right, row, task, reached, names)
     except Failed as failure:
         reason = " ".join(str(failure).split())[:_REASON]
-        return make(rung=failure.rung, reason=reason, renamed=names.alike(right))
-    return make(rung=PASS, reason="", renamed=names.alike(right))
+        return make(rung=failure.rung, reason=reason, renamed=names.match(right))
+    return make(rung=PASS, reason="", renamed=names.match(right))
 
 
 def prepare(row: Mapping[str, Any], task: str) -> None:
-    """Does, for several completions of a row that are judged next, what they have in common.
+    """Do the work that several completions of a row share, before they are judged.
 
-    Raises as `judge`.
+    Raises the same errors as `judge`.
     """
     right = reference(row, TASKS[task])
     if right is not None:
-        _expectations(right, row)
+        _compute_expectations(right, row)
 
 
 _RATES = tolerance.FORWARD, tolerance.BACKWARD
 
 
-def _expectations(right: Reference, row: Mapping[str, Any]) -> dict[str, Expectation]:
-    described = json.dumps(row["in_avals"])
+def _compute_expectations(right: Reference, row: Mapping[str, Any]) -> dict[str, Expectation]:
+    avals_json = json.dumps(row["in_avals"])
     return {
-        section: expectation(module, described, _RATES[section == BACKWARD])
+        section: compute_expectation(module, avals_json, _RATES[section == BACKWARD])
         for section, module in right.modules.items()
     }
 
 
-class _Names:
+class _PrintedModules:
     """The completion's modules as MLIR prints them."""
 
     def __init__(self) -> None:
         self.printed: list[str] = []
 
-    def alike(self, right: Reference) -> bool:
-        """Are they the reference's once names are the same?"""
+    def match(self, right: Reference) -> bool:
+        """Whether they equal the reference's modules, apart from names."""
         return [canonicalize_module(text) for text in self.printed] == [
             canonicalize_module(text) for text in right.modules.values()
         ]
@@ -132,9 +132,9 @@ def _climb(
     row: Mapping[str, Any],
     task: str,
     reached: Callable[[str], None],
-    names: _Names,
+    names: _PrintedModules,
 ) -> None:
-    """Goes up the ladder, all modules together. Raises Failed."""
+    """Climb the ladder with all modules together. Raises Failed."""
     if len(completion) > LONGEST:
         raise Failed("no_code", f"it is {len(completion):,} characters long, above {LONGEST:,}")
     if len(found) < len(right.modules):
@@ -148,30 +148,30 @@ def _climb(
         _check_translated(found, right, names)
     for text, (section, meant) in zip(names.printed, right.modules.items(), strict=True):
         _check_signature(text, section, meant)
-    # Only now: most of what fails does so before, and then the reference needn't be run.
+    # Only now, since most wrong completions fail earlier and don't need the reference.
     reached(REFERENCE)
-    expected = _expectations(right, row)
+    expected = _compute_expectations(right, row)
     for text, section in zip(names.printed, right.modules, strict=True):
         _run(text, section, right.platform, expected[section], reached)
 
 
 def _print_module(text: str) -> str:
-    """The module as MLIR prints it. Raises Failed."""
+    """Parse the module and print it with MLIR. Raises Failed."""
     try:
         check_text(text)
     except ValueError as error:
         raise Failed("parse", str(error)) from error
-    with contexts.for_a_text():
+    with contexts.get_context():
         try:
             return str(ir.Module.parse(text))
         except ir.MLIRError as error:
-            told = [diagnostic.message for diagnostic in error.error_diagnostics]
-            said = told[0] if told else str(error)
-            rung = "verify" if any(_VERIFIER.search(line) for line in told) else "parse"
+            messages = [diagnostic.message for diagnostic in error.error_diagnostics]
+            said = messages[0] if messages else str(error)
+            rung = "verify" if any(_VERIFIER.search(line) for line in messages) else "parse"
             raise Failed(rung, said) from None
 
 
-def _check_translated(found: Sequence[Module], right: Reference, names: _Names) -> None:
+def _check_translated(found: Sequence[Module], right: Reference, names: _PrintedModules) -> None:
     backend = BACKENDS[right.platform]
     for module in found:
         if module.backend not in (None, backend):
@@ -188,7 +188,7 @@ def _run(
     expected: Expectation,
     reached: Callable[[str], None],
 ) -> None:
-    """Runs a module and compares what it computes. Raises Failed."""
+    """Run a module and compare its results. Raises Failed."""
     reached("execute")
     _check_calls(text, platform)
     try:
@@ -196,18 +196,18 @@ def _run(
     except ValueError as error:
         raise Failed("execute", f"{section}: {error}") from error
     reached("numeric")
-    ratio, worst = expected.off(got, expected.rate)
+    ratio, worst = expected.measure_error(got, expected.rate)
     if ratio <= 1:
         return
     again = ""
     if ratio <= tolerance.ROUGH_FACTOR:
-        # The same in float64 tells rounding from an error.
+        # A run in float64 tells rounding from an error.
         try:
             exact = execute_exactly(promote_half(text), expected.inputs)
         except ValueError as error:
             again = f"; it can't be read as float64 ({error})"
         else:
-            exact_ratio, _ = expected.off(exact, tolerance.EXACT_RATE)
+            exact_ratio, _ = expected.measure_error(exact, tolerance.EXACT_RATE)
             if exact_ratio <= 1:
                 return
             again = f"; read as float64 it is {exact_ratio:.3g} times ({tolerance.EXACT_RATE:.3g})"
@@ -219,36 +219,36 @@ def _run(
 
 
 def _check_signature(text: str, section: str, meant: str) -> None:
-    """Raises Failed unless a module takes and returns what the right one does."""
+    """Raise Failed unless a module has the signature of the right one."""
     try:
         found, wanted = _signature(text), _signature(meant)
-    # Also that it holds something else than functions.
+    # A module that holds anything but functions is an error, too.
     except ValueError as error:
         raise Failed("signature", f"{section}: {error}") from error
     if found != wanted:
-        raise Failed("signature", f"{section}: {_differs(found, wanted)}")
+        raise Failed("signature", f"{section}: {_describe_difference(found, wanted)}")
 
 
 def _signature(text: str) -> Signature:
-    with parsed(text) as module:
-        return signature(module)
+    with open_module(text) as module:
+        return read_signature(module)
 
 
 def _check_calls(text: str, platform: str) -> None:
-    """Raises Failed for a call of what this platform doesn't have, or nothing here runs."""
-    with contexts.for_a_text():
+    """Raise Failed for a custom call that this platform lacks, or that nothing here can run."""
+    with contexts.get_context():
         for op in walk(ir.Module.parse(text).operation):
             if op.name != "stablehlo.custom_call":
                 continue
             target = ir.StringAttr(op.attributes["call_target_name"]).value
-            home = fallback_kernels.platform_of(target)
+            home = fallback_kernels.find_platform(target)
             if home != platform:
                 whose = f"is one of {home}, not of {platform}" if home else "is not known"
                 raise Failed("execute", f"custom_call @{target} {whose}")
 
 
-def _differs(found: Signature, wanted: Signature) -> str:
-    """The first way in which a signature is not the one that is wanted."""
+def _describe_difference(found: Signature, wanted: Signature) -> str:
+    """Describe the first difference of a signature from the wanted one."""
     for what, mine, theirs in (
         ("takes", found.taken, wanted.taken),
         ("returns", found.returned, wanted.returned),

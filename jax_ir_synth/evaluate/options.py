@@ -1,4 +1,4 @@
-"""How to evaluate: what a command's flags and a function's arguments may ask for."""
+"""Defines the options of an evaluation, for the command's flags and the functions' arguments."""
 
 from typing import NamedTuple
 
@@ -6,24 +6,24 @@ from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate.tasks import TASKS
 from jax_ir_synth.schema.splits import SPLITS
 
-# What becomes of rows without a prediction: they aren't scored, or have failed.
+# How rows without a prediction are treated: they aren't scored, or count as failures.
 LEAVE_OUT, FAIL = MISSING = ("leave-out", "fail")
-# What one completion may take: a reference takes a twentieth of a second, and a helper with jax
-# in it half a gigabyte.
+# The limits for one completion. A reference takes a twentieth of a second, and a helper that has
+# imported jax half a gigabyte.
 SECONDS, GIGABYTES = 10.0, 4.0
 
 
 class Options(NamedTuple):
-    """How to evaluate; see the command's flags.
+    """The options of an evaluation; see the command's flags.
 
     Attributes:
       task: one of `tasks.TASKS`.
-      split: the only one to be scored, None: all.
-      k: of pass@k.
-      missing: what becomes of rows without a prediction, one of `MISSING`.
-      num_proc: helper processes; no result depends on it.
-      seconds, gigabytes: what one completion may take, of wall and CPU time and of memory.
-      seed: of the bootstrap.
+      split: the only split to be scored; None for all.
+      k: the values of k for pass@k.
+      missing: how to treat rows without a prediction, one of `MISSING`.
+      num_proc: the number of helper processes; no result depends on it.
+      seconds, gigabytes: the limits for one completion: wall time and CPU time, and memory.
+      seed: the seed of the bootstrap.
     """
 
     task: str = "forward"
@@ -36,7 +36,10 @@ class Options(NamedTuple):
     seed: int = 0
 
     def check(self) -> "Options":
-        """Itself. Raises ValueError, a line that names the value given and what is allowed."""
+        """Check all options, and return them.
+
+        Raises ValueError, with a line that names the value given and the allowed ones.
+        """
         for name, value, allowed in (
             ("task", self.task, tuple(TASKS)),
             ("split", self.split, (None, *SPLITS)),

@@ -1,4 +1,4 @@
-"""The report as a picture: the ladder and pass@k by category (matplotlib, the extra `evaluate`)."""
+"""Draws the report: the ladder and pass@k by category (matplotlib, the extra `evaluate`)."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from jax_ir_synth.evaluate.tasks import TASKS
 
 # Readable on a light and on a dark page.
 _INK = "#808890"
-# From red, failed at once, to blue, the right thing; told apart by the colour-blind too.
+# From red (failed at once) to blue (passed); colour-blind readers can tell them apart too.
 _RUNG_COLOURS = dict(
     zip(
         RUNGS,
@@ -21,7 +21,7 @@ _K_COLOURS = ("#3b82d6", "#e0812c", "#3ca06b", "#9467bd", "#c05070")
 
 
 def draw(report: Report, path: Path, format: str) -> None:
-    """Writes the picture; equal reports give equal SVG. Raises OSError."""
+    """Write the picture; equal reports give equal SVG. Raises OSError."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -31,15 +31,15 @@ def draw(report: Report, path: Path, format: str) -> None:
         figure = Figure(figsize=(10, 1.6 + 0.36 * len(parts)), layout="constrained")
         FigureCanvasAgg(figure)
         left, right = figure.subplots(1, 2, sharey=True)
-        _ladder(left, parts)
-        _pass_at(right, parts)
+        _draw_ladder(left, parts)
+        _draw_pass_at(right, parts)
         figure.suptitle(TASKS[report.setting.task].title, color=_INK)
-        # The time of drawing is no part of the picture.
+        # Leave the time of drawing out of the file.
         undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(format)
         figure.savefig(path, format=format, transparent=True, metadata=undated, dpi=150)
 
 
-def _ladder(axes: Any, parts: dict[str, Figures]) -> None:
+def _draw_ladder(axes: Any, parts: dict[str, Figures]) -> None:
     reached = [0.0] * len(parts)
     for rung, colour in _RUNG_COLOURS.items():
         shares = [figures.ladder[rung] for figures in parts.values()]
@@ -49,10 +49,10 @@ def _ladder(axes: Any, parts: dict[str, Figures]) -> None:
     _style(axes, "share of completions, by the first rung they fail at")
 
 
-def _pass_at(axes: Any, parts: dict[str, Figures]) -> None:
+def _draw_pass_at(axes: Any, parts: dict[str, Figures]) -> None:
     found = next(iter(parts.values())).pass_at
     for number, k in enumerate(found):
-        # Beside each other, in the order of k.
+        # Side by side, in the order of k.
         shift = 0.6 * ((number + 0.5) / len(found) - 0.5)
         for place, figures in enumerate(parts.values()):
             value, (low, high) = figures.pass_at[k], figures.intervals[k]

@@ -1,11 +1,11 @@
-"""Judges completions in a sandbox: a hostile one costs its own row only.
+"""Judges completions in a sandbox, so that a hostile one affects only its own row.
 
-A completion is IR text, never Python: it is parsed, compared and handed to an interpreter of IR,
-and nothing of it is ever executed as Python or by a shell. What it can do is make that native code
-run for ever, take memory, print, or crash. Each completion is judged in a process of its own, from
-the same state, under the limits of `runtime.sandbox.resource_limits`. They hold against faults,
-waste and known tricks; they are no jail for a stranger who finds a way to take over MLIR's parser.
-All that such a one could say to us is plain JSON, which is checked.
+A completion is IR text, never Python. It is parsed, compared and run by an interpreter of IR, and
+no part of it is ever executed as Python or by a shell. But it can make that native code run
+forever, take memory, print, or crash. So each completion is judged in a process of its own, which
+starts from the same state, under the limits of `runtime.sandbox.resource_limits`. The limits
+protect against faults, waste and known tricks, but not against an attacker who manages to take over
+MLIR's parser. Such a process could only answer in plain JSON, which is checked.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,13 +20,14 @@ from jax_ir_synth.runtime.sandbox.sandbox import Sandbox, SandboxError
 
 __all__ = ["Judges", "Limits", "Question", "SandboxError"]
 
-# Of what fails before a rung is reached: the row's own reference, most likely.
+# The rung of a completion whose process fails outside any rung, most likely in the row's own
+# reference.
 _UNMARKED = "execute"
 Label = TypeVar("Label")
 
 
 class Question(NamedTuple):
-    """A completion, the dataset's row that it answers and the name of the task."""
+    """A completion, the dataset's row that it answers, and the task's name."""
 
     completion: str
     row: Mapping[str, Any]
@@ -37,13 +38,13 @@ class Judges:
     """A context manager that holds the processes.
 
     Args:
-      number: how many work at once; nothing else depends on it.
-      limits: for each completion.
-      judge: `module:function`; the function is called with a question's three values and with a
-        function that it is to tell the rung that it is about to try, and returns a Judgement.
+      number: how many work at once; no judgement depends on it.
+      limits: the limits for each completion.
+      judge: `module:function`. The function is called with a question's three values and with a
+        callback, to which it passes each rung before trying it. It returns a Judgement.
 
     Raises:
-      SandboxError: on entry, if none can start, as within too little memory.
+      SandboxError: on entry, if no process can start, as with too little memory.
     """
 
     def __init__(
@@ -61,10 +62,13 @@ class Judges:
     def judgements(
         self, jobs: Iterable[tuple[Label, Question]]
     ) -> Iterator[tuple[Label, Judgement]]:
-        """For each label and question, in order, the label and the judgement. Few are held."""
+        """For each label and question, in order, give the label and the judgement.
+
+        Only a few jobs are held at once.
+        """
         for (label, unasked), reply in self._sandbox.replies(map(_prepare, jobs)):
             if reply is not None:
-                yield label, _judgement(reply)
+                yield label, _read_judgement(reply)
             elif unasked is not None:
                 yield label, unasked
 
@@ -79,7 +83,7 @@ def _prepare(
     return (label, None), _Question((completion,), (dict(row), task))
 
 
-def _judgement(reply: Reply) -> Judgement:
+def _read_judgement(reply: Reply) -> Judgement:
     judgement = None
     if reply.failure is None:
         judgement = _check_answer(reply.answer)
@@ -96,7 +100,7 @@ def _fail(rung: str, reason: str) -> Judgement:
 
 
 def _check_answer(answer: Any) -> Judgement | None:
-    """The judgement that an answer is; None where it isn't one."""
+    """Convert an answer to a judgement; None if it is malformed."""
     kinds = str, str, str, bool, bool
     if type(answer) is not list or len(answer) != len(kinds) + 1:
         return None

@@ -1,4 +1,4 @@
-"""What a model wrote: a file of completions by id, checked as a whole, then read piece by piece."""
+"""Reads a model's completions by id from a file, which is checked in full before it is used."""
 
 import collections
 import hashlib
@@ -11,36 +11,37 @@ from typing import IO, Any, NamedTuple
 
 from jax_ir_synth.errors import UsageError
 
-# Far above a completion of 100 MB, or ten of them; a line without an end must not fill the memory.
+# Far more than ten completions of 100 MB. A line without an end must not fill the memory.
 _MAX_LINE_BYTES = 2 * 2**30
 _BLOCK_BYTES = 2**20
-_ERRORS_TOLD = 10
+_ERRORS_SHOWN = 10
 _ID = re.compile(r"^\(id -?[0-9]+\) ")
 _RIGHT = '{"id": 17, "completion": "…"} or {"id": 17, "completions": ["…", "…"]}'
 
 
 class PredictionsError(UsageError):
-    """The predictions can't be scored as they are.
+    """The predictions can't be scored.
 
-    The message has a line for the first error of each kind, so that a wrong file is described once.
+    The message has a line for the first error of each kind, so that a mistake made in every line is
+    reported once.
 
     Args:
-      errors: One line each.
-      kinds: The kind of each error. By default each is of a kind of its own.
+      errors: the errors, one line each.
+      kinds: the kind of each error. By default, each error is of its own kind.
     """
 
     def __init__(self, errors: list[str], kinds: list[str] | None = None):
         first: dict[str, str] = {}
         for kind, error in zip(kinds or errors, errors, strict=True):
             first.setdefault(kind, error)
-        told = list(first.values())[:_ERRORS_TOLD]
-        if more := len(errors) - len(told):
-            told.append(f"... and {more:,} more error{'s' * (more > 1)} in the predictions")
-        super().__init__("\n".join(told))
+        shown = list(first.values())[:_ERRORS_SHOWN]
+        if more := len(errors) - len(shown):
+            shown.append(f"... and {more:,} more error{'s' * (more > 1)} in the predictions")
+        super().__init__("\n".join(shown))
 
 
 class _Place(NamedTuple):
-    """Where some completions of an id are: a line's number, its first byte, and their number."""
+    """The place of some completions of an id: a line, its first byte, and how many it has."""
 
     line: int
     start: int
@@ -48,15 +49,15 @@ class _Place(NamedTuple):
 
 
 class Predictions:
-    """Completions by id. Only where they are is held in memory.
+    """Completions by id. Only their places in the file are held in memory.
 
     Args:
-      name: of the file, for messages.
-      file: the lines.
-      noun: what a message calls a line: `line`, or `row` of a file that has no lines.
+      name: the file's name, for messages.
+      file: the file, with a record in each line.
+      noun: the word for a line in messages: `line`, or `row` for a file that has no lines.
 
     Attributes:
-      counts: id → number of its completions, in the order of the ids' first lines.
+      counts: id → the number of its completions, in the order of the ids' first lines.
       digest: SHA-256 (hex) of the lines.
 
     Raises:
@@ -69,16 +70,16 @@ class Predictions:
         self._places: dict[int, list[_Place]] = collections.defaultdict(list)
         digest = hashlib.sha256()
         errors, kinds = [], []
-        for number, (start, line) in enumerate(_lines(file), start=1):
+        for number, (start, line) in enumerate(_split_lines(file), start=1):
             digest.update(line)
             if not line.strip():
                 continue
             try:
-                id, completions = _read(line)
+                id, completions = _parse_line(line)
                 self._places[id].append(_Place(number, start, len(completions)))
             except ValueError as error:
-                errors.append(f"{self.place(number)} {error}")
-                # What follows a colon is about this line alone, such as a position in it.
+                errors.append(f"{self.locate_line(number)} {error}")
+                # The part after a colon concerns only this line, such as a position in it.
                 kinds.append(_ID.sub("", str(error)).partition(":")[0])
         if errors:
             raise PredictionsError(errors, kinds)
@@ -96,24 +97,24 @@ class Predictions:
         self._file.close()
 
     def completions(self, id: int) -> Iterator[str]:
-        """Those of an id, one by one, in the file's order."""
+        """Read an id's completions one by one, in the file's order."""
         for place in self._places[id]:
             self._file.seek(place.start)
-            yield from _read(self._file.readline())[1]
+            yield from _parse_line(self._file.readline())[1]
 
-    def place(self, line: int) -> str:
-        """For a message: `line 17 of predictions.jsonl`."""
+    def locate_line(self, line: int) -> str:
+        """Describe a line for a message: `line 17 of predictions.jsonl`."""
         return f"{self._noun} {line} of {self.name}"
 
-    def of_id(self, id: int) -> str:
-        """For a message: where an id is first."""
-        return self.place(self._places[id][0].line)
+    def locate_id(self, id: int) -> str:
+        """Describe the first line of an id, for a message."""
+        return self.locate_line(self._places[id][0].line)
 
 
 def open_predictions(path: Path) -> Predictions:
-    """Opens a `.jsonl` file, a `.json` list or a `.parquet` of the same records, and checks it.
+    """Open and check a `.jsonl` file, or a `.json` list or `.parquet` file of the same records.
 
-    A record has an `id` and either its `completion` or a list of `completions`; an id may have
+    A record has an `id` and either its `completion` or a list of `completions`. An id may have
     several records. Raises PredictionsError, OSError.
     """
     suffix = path.suffix.lower()
@@ -122,27 +123,30 @@ def open_predictions(path: Path) -> Predictions:
     if not path.exists():
         raise PredictionsError([f"`--predictions` (={path}) doesn't exist"])
     if suffix == ".jsonl":
-        return _closed_on_error(str(path), open(path, "rb"), "line")
-    records = _json(path) if suffix == ".json" else _parquet(path)
-    return _closed_on_error(str(path), _spool(records), "row")
+        return _index_file(str(path), open(path, "rb"), "line")
+    records = _read_json(path) if suffix == ".json" else _read_parquet(path)
+    return _index_file(str(path), _spool(records), "row")
 
 
 def from_mapping(predictions: Mapping[int, str | Sequence[str]]) -> Predictions:
-    """The same of a mapping from ids to a completion or several. Raises PredictionsError."""
+    """Make predictions of a mapping from ids to one or several completions.
+
+    Raises PredictionsError.
+    """
 
     def records() -> Iterator[dict[str, Any]]:
         for id, completions in predictions.items():
-            # An array's integer is one too, but not to JSON.
+            # NumPy's integers are valid ids, but JSON can't write them.
             id = int(id) if hasattr(id, "__index__") and not isinstance(id, bool) else id
             if isinstance(completions, list | tuple):
                 yield {"id": id, "completions": completions}
             else:
                 yield {"id": id, "completion": completions}
 
-    return _closed_on_error("the predictions", _spool(records()), "entry")
+    return _index_file("the predictions", _spool(records()), "entry")
 
 
-def _closed_on_error(name: str, file: IO[bytes], noun: str) -> Predictions:
+def _index_file(name: str, file: IO[bytes], noun: str) -> Predictions:
     try:
         return Predictions(name, file, noun)
     except BaseException:
@@ -150,7 +154,7 @@ def _closed_on_error(name: str, file: IO[bytes], noun: str) -> Predictions:
         raise
 
 
-def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+def _split_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     while True:
         start = file.tell()
         line = file.readline(_MAX_LINE_BYTES + 1)
@@ -158,13 +162,13 @@ def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
             return
         yield start, line
         if len(line) > _MAX_LINE_BYTES:
-            # The rest of it is no line of its own.
+            # Skip the rest of the line.
             while line and not line.endswith(b"\n"):
                 line = file.readline(_BLOCK_BYTES)
 
 
-def _read(line: bytes) -> tuple[int, list[str]]:
-    """An id and its completions. Raises ValueError: what is wrong, to follow the line's place."""
+def _parse_line(line: bytes) -> tuple[int, list[str]]:
+    """Parse an id and its completions. Raises ValueError; its message follows the line's place."""
     if len(line) > _MAX_LINE_BYTES:
         raise ValueError(f"is longer than {_MAX_LINE_BYTES} bytes")
     try:
@@ -181,7 +185,7 @@ def _read(line: bytes) -> tuple[int, list[str]]:
         raise ValueError(f"has no id; it must be {_RIGHT}")
     id = record["id"]
     if type(id) is not int:
-        raise ValueError(f"has an id (={_short(id)}) that must be an integer, a row's `id`")
+        raise ValueError(f"has an id (={_shorten(id)}) that must be an integer, a row's `id`")
     if ("completion" in record) == ("completions" in record):
         raise ValueError(f"(id {id}) must have one of completion and completions: {_RIGHT}")
     if "completion" in record:
@@ -190,27 +194,29 @@ def _read(line: bytes) -> tuple[int, list[str]]:
         name, completions = "completions", record["completions"]
     if not isinstance(completions, list) or not completions:
         raise ValueError(
-            f"(id {id}) has completions (={_short(completions)}) that must be a list of strings, "
+            f"(id {id}) has completions (={_shorten(completions)}) that must be a list of strings, "
             f"one at least"
         )
     for completion in completions:
         if not isinstance(completion, str):
-            raise ValueError(f"(id {id}) has {name} (={_short(completion)}) that must be a string")
+            raise ValueError(
+                f"(id {id}) has {name} (={_shorten(completion)}) that must be a string"
+            )
     return id, completions
 
 
-def _short(value: Any) -> str:
+def _shorten(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= 40 else f"{text[:40]}…"
 
 
 def _spool(records: Iterable[Any]) -> IO[bytes]:
-    """The records as lines of a file without a name, that is gone once it is closed."""
+    """Write the records as lines of an anonymous file, which vanishes when it is closed."""
     # Open for as long as the predictions are read.
     file = tempfile.TemporaryFile()  # noqa: SIM115
     try:
         for record in records:
-            # What JSON has no word for is no text either, and must not become one.
+            # A value that JSON can't write isn't text, and must not pass for text.
             line = json.dumps(record, default=lambda value: {type(value).__name__: "…"})
             file.write(line.encode() + b"\n")
         file.seek(0)
@@ -220,7 +226,7 @@ def _spool(records: Iterable[Any]) -> IO[bytes]:
     return file
 
 
-def _json(path: Path) -> list[Any]:
+def _read_json(path: Path) -> list[Any]:
     try:
         records = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
@@ -230,13 +236,13 @@ def _json(path: Path) -> list[Any]:
     return records
 
 
-def _parquet(path: Path) -> Iterator[dict[str, Any]]:
+def _read_parquet(path: Path) -> Iterator[dict[str, Any]]:
     import pyarrow
     from pyarrow.parquet import ParquetFile
 
     try:
         with ParquetFile(path) as file:
-            # Of two columns for completions the one that is null in a row isn't there.
+            # If the file has both columns for completions, a row lacks the one that is null.
             for batch in file.iter_batches(batch_size=16):
                 for record in batch.to_pylist():
                     yield {name: value for name, value in record.items() if value is not None}

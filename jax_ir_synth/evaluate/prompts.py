@@ -1,7 +1,7 @@
-"""A row as a prompt: chat messages, and the plain text that a base model continues.
+"""Writes a row as a prompt: chat messages, or the plain text that a base model continues.
 
-The one place that says how a model is asked, so that results can be compared: name `FORMAT` beside
-them. An answer is a fenced block of MLIR, in both forms.
+All prompts come from here, so that results can be compared; report `FORMAT` with them. In both
+forms, an answer is a fenced block of MLIR.
 """
 
 import bisect
@@ -15,9 +15,9 @@ from jax_ir_synth.evaluate.tasks import BACKWARD, FORWARD, TASKS, Reference, Tas
 from jax_ir_synth.schema.splits import SPLITS, split_of
 from jax_ir_synth.terminal.markdown import fenced
 
-# Changes with any byte of what follows.
+# Must change with any byte of the prompts.
 FORMAT = "jax_ir_synth prompts 1"
-# Ends a base model's answer: what it writes next is another question.
+# Ends a base model's answer, since it would write another question next.
 STOP = "\n### Question"
 _TRAIN = SPLITS[0]
 
@@ -43,15 +43,15 @@ _INSTRUCTIONS = {
 _SECTIONS = {FORWARD: "The function's module", BACKWARD: "The gradient's module"}
 
 
-# Of rows, or of several splits' rows by name, as a DatasetDict has them.
+# Rows, or the rows of several splits by name, as in a DatasetDict.
 Rows = Iterable[Mapping[str, Any]] | Mapping[str, Iterable[Mapping[str, Any]]]
 
 
 class Shots(NamedTuple):
-    """Examples, all of them rows of train; see `draw_shots`.
+    """Examples, all from the train split; see `draw_shots`.
 
     Attributes:
-      rows: one more than are shown.
+      rows: the examples, one more than are shown.
       number: how many are shown.
     """
 
@@ -59,7 +59,7 @@ class Shots(NamedTuple):
     number: int
 
     def but(self, row: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
-        """Those to show with a row: the first ones, the row itself left out."""
+        """Return the examples to show with a row: the first ones, without the row itself."""
         others = (shot for shot in self.rows if shot["program_hash"] != row["program_hash"])
         return tuple(others)[: self.number]
 
@@ -70,28 +70,28 @@ NO_SHOTS = Shots((), 0)
 def draw_shots(
     rows: Rows, task: str, number: int, seed: int = 0, longest: int | None = None
 ) -> Shots:
-    """Examples for all prompts of a dataset: the categories in turn, from train alone.
+    """Draw the examples for all prompts of a dataset, from train only, with categories in turn.
 
-    Equal for equal rows, in whatever order they come, and for each row to be asked.
+    Equal rows give equal examples, whatever the rows' order. All prompts share the examples.
 
     Args:
-      rows: of the dataset, or its splits; those that aren't of train, by their `skeleton_hash`, are
-        passed by.
+      rows: the dataset's rows, or its splits. Rows outside train, by their `skeleton_hash`, are
+        skipped.
       task: one of `evaluate.tasks.TASKS`.
-      number: how many are to be shown with each row.
-      seed: of the drawing.
-      longest: characters of an answer; rows with a longer one are passed by. None: any.
+      number: how many examples each prompt shows.
+      seed: the seed of the drawing.
+      longest: the length of an answer in characters up to which a row is used; None for any.
 
-    Raises ValueError if train hasn't enough rows that the task asks for.
+    Raises ValueError if train hasn't enough rows for the task.
     """
-    asked = _task(task)
+    asked = _find_task(task)
     if type(number) is not int or number < 0:
         raise UsageError(f"`number` (={number!r}) must be a whole number, 0 or more")
     if number == 0:
         return NO_SHOTS
     if isinstance(rows, Mapping):
         rows = itertools.chain.from_iterable(rows.values())
-    # Of each category, those that a shuffling puts first: no more than could be shown.
+    # For each category, the first rows in shuffled order, no more than could be shown.
     first: dict[str, list[tuple[str, int, Mapping[str, Any]]]] = {}
     for row in rows:
         if split_of(row["skeleton_hash"]) != _TRAIN or reference(row, asked) is None:
@@ -99,9 +99,9 @@ def draw_shots(
         if longest is not None and len(completion_target(row, task)) > longest:
             continue
         best = first.setdefault(row["type"], [])
-        bisect.insort(best, (_shuffled(seed, row["program_hash"]), row["id"], row), key=_place)
+        bisect.insort(best, (_shuffle_key(seed, row["program_hash"]), row["id"], row), key=_order)
         del best[number + 1 :]
-    categories = sorted(first, key=lambda name: _shuffled(seed, name))
+    categories = sorted(first, key=lambda name: _shuffle_key(seed, name))
     drawn = [
         first[category][turn][2]
         for turn in range(number + 1)
@@ -120,63 +120,67 @@ def draw_shots(
 def messages(
     row: Mapping[str, Any], task: str, shots: Shots | Sequence[Mapping[str, Any]] = NO_SHOTS
 ) -> list[dict[str, str]]:
-    """The chat that asks for a row's answer: `role` (system, user, assistant) and `content`.
+    """Write the chat that asks for a row's answer: `role` (system, user, assistant) and `content`.
 
     Args:
-      row: of the dataset.
+      row: a row of the dataset.
       task: one of `evaluate.tasks.TASKS`.
-      shots: as `draw_shots` gives them, or rows of train, of which the row itself isn't shown.
+      shots: the result of `draw_shots`, or rows of train; the row itself isn't shown.
 
-    Raises ValueError for a row that the task has nothing to ask of, and for one of another split
-    among the shots.
+    Raises ValueError if the task asks nothing of the row, or if a shot is of another split.
     """
-    asked = _task(task)
+    asked = _find_task(task)
     chat = [("system", instruction(task))]
-    for shot in _shots(shots).but(row):
-        chat += [("user", _question(shot, asked)), ("assistant", completion_target(shot, task))]
-    chat.append(("user", _question(row, asked)))
+    for shot in _check_shots(shots).but(row):
+        chat += [
+            ("user", _format_question(shot, asked)),
+            ("assistant", completion_target(shot, task)),
+        ]
+    chat.append(("user", _format_question(row, asked)))
     return [{"role": role, "content": content} for role, content in chat]
 
 
 def completion_prompt(
     row: Mapping[str, Any], task: str, shots: Shots | Sequence[Mapping[str, Any]] = NO_SHOTS
 ) -> str:
-    """The text that a base model continues with `completion_target`, and then with `STOP`.
+    """Write the text that a base model continues with `completion_target`, and then with `STOP`.
 
-    Takes and raises what `messages` does.
+    Takes the same arguments as `messages`, and raises the same errors.
     """
-    asked = _task(task)
+    asked = _find_task(task)
     parts = [instruction(task)]
-    for shot in _shots(shots).but(row):
-        parts.append(_plain(shot, asked) + completion_target(shot, task).rstrip("\n"))
-    parts.append(_plain(row, asked))
+    for shot in _check_shots(shots).but(row):
+        parts.append(_format_plain(shot, asked) + completion_target(shot, task).rstrip("\n"))
+    parts.append(_format_plain(row, asked))
     return "\n\n".join(parts)
 
 
 def completion_target(row: Mapping[str, Any], task: str) -> str:
-    """The right answer as a model should write it, ended by a newline.
+    """Write the right answer in the form that a model should use, with a final newline.
 
-    Raises ValueError for a row that the task has nothing to ask of.
+    Raises ValueError if the task asks nothing of the row.
     """
-    return fenced("mlir", "\n\n".join(_reference(row, _task(task)).modules.values())) + "\n"
+    return (
+        fenced("mlir", "\n\n".join(_find_reference(row, _find_task(task)).modules.values())) + "\n"
+    )
 
 
 def given(row: Mapping[str, Any], task: str) -> str:
-    """What a model is given of a row, without a word around it: its Python, or its modules.
+    """Return the part of a row that a model sees, with no text around: its Python, or its modules.
 
-    Raises ValueError for a row that the task has nothing to ask of.
+    Raises ValueError if the task asks nothing of the row.
     """
-    asked = _task(task)
-    shown = _reference(row, asked).shown
+    asked = _find_task(task)
+    shown = _find_reference(row, asked).shown
     return "\n\n".join(shown[section] for section in asked.shown) or row["python"]
 
 
 def instruction(task: str) -> str:
-    """What a model is told before any row: the chat's system message, the plain text's head."""
-    return f"{_COMMON}\n\n{_INSTRUCTIONS[_task(task).name]}"
+    """Return the instruction before any row: the chat's system message, the plain text's start."""
+    return f"{_COMMON}\n\n{_INSTRUCTIONS[_find_task(task).name]}"
 
 
-def _shots(given: Shots | Sequence[Mapping[str, Any]]) -> Shots:
+def _check_shots(given: Shots | Sequence[Mapping[str, Any]]) -> Shots:
     if isinstance(given, Shots):
         return given
     for row in given:
@@ -185,16 +189,16 @@ def _shots(given: Shots | Sequence[Mapping[str, Any]]) -> Shots:
     return Shots(tuple(given), len(given))
 
 
-def _plain(row: Mapping[str, Any], task: Task) -> str:
-    return f"### Question\n\n{_question(row, task)}\n\n### Answer\n\n"
+def _format_plain(row: Mapping[str, Any], task: Task) -> str:
+    return f"### Question\n\n{_format_question(row, task)}\n\n### Answer\n\n"
 
 
-def _question(row: Mapping[str, Any], task: Task) -> str:
-    return "\n\n".join(_told(row, task))
+def _format_question(row: Mapping[str, Any], task: Task) -> str:
+    return "\n\n".join(_list_question_parts(row, task))
 
 
-def _told(row: Mapping[str, Any], task: Task) -> Iterator[str]:
-    shown = _reference(row, task).shown
+def _list_question_parts(row: Mapping[str, Any], task: Task) -> Iterator[str]:
+    shown = _find_reference(row, task).shown
     if not task.shown:
         yield fenced("python", row["python"])
         avals = (
@@ -210,22 +214,22 @@ def _told(row: Mapping[str, Any], task: Task) -> Iterator[str]:
         yield f"Gradient by the arguments, counted from 0: {', '.join(names)}"
 
 
-def _reference(row: Mapping[str, Any], task: Task) -> Reference:
+def _find_reference(row: Mapping[str, Any], task: Task) -> Reference:
     right = reference(row, task)
     if right is None:
         raise UsageError(f"row {row['id']} has nothing to ask for the task {task.name!r}")
     return right
 
 
-def _task(name: str) -> Task:
+def _find_task(name: str) -> Task:
     if name not in TASKS:
         raise UsageError(f"`task` (={name!r}) must be one of: {', '.join(TASKS)}")
     return TASKS[name]
 
 
-def _shuffled(seed: int, name: str) -> str:
+def _shuffle_key(seed: int, name: str) -> str:
     return hashlib.sha256(f"{seed}\0{name}".encode()).hexdigest()
 
 
-def _place(entry: tuple[str, int, Mapping[str, Any]]) -> tuple[str, int]:
+def _order(entry: tuple[str, int, Mapping[str, Any]]) -> tuple[str, int]:
     return entry[:2]

@@ -1,27 +1,27 @@
-"""The result of an evaluation: typed figures of all rows and of each part of them."""
+"""Defines the result of an evaluation: typed figures for all rows and for parts of them."""
 
 import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-# Lines of Python (those that aren't blank) of the bins, first and last. Fixed, and not a dataset's
-# quantiles, so that a bin is the same in every report; half of the rows have up to 5 lines.
+# The bins by nonblank lines of Python, with first and last. They are fixed rather than quantiles of
+# a dataset, so that a bin is the same in every report. Half of the rows have up to 5 lines.
 LINE_BINS = ((1, 4), (5, 8), (9, 12), (13, 16), (17, None))
 
 
 class Figures(NamedTuple):
-    """Of some rows. A row counts as one, however many completions it has.
+    """The figures for some rows. Each row counts once, however many completions it has.
 
     Attributes:
-      rows: how many.
-      completions: how many they have together.
-      ladder: each rung's share, by `judgement.RUNGS`: the mean over rows of the share of a row's
-        completions. So that of `pass` is pass@1. A row that has failed for want of a completion is
-        at the first, `no_code`.
-      exact, renamed: likewise the shares that match, see `judgement.Judgement`.
-      similarity: likewise the mean of the texts' similarity.
-      pass_at: k → pass@k, see `estimates.pass_at_k`.
-      intervals: k → the 95 % interval of pass@k, see `estimates.interval`.
+      rows: the number of rows.
+      completions: the number of their completions.
+      ladder: each rung's share, by `judgement.RUNGS`: the mean over rows of the share of the row's
+        completions. So the share of `pass` is pass@1. A row that counts as a failure because it
+        has no completion is at the first rung, `no_code`.
+      exact, renamed: the shares that match, averaged likewise; see `judgement.Judgement`.
+      similarity: the texts' similarity, averaged likewise.
+      pass_at: k → pass@k; see `estimates.pass_at_k`.
+      intervals: k → the 95 % interval of pass@k; see `estimates.interval`.
     """
 
     rows: int
@@ -34,7 +34,7 @@ class Figures(NamedTuple):
     intervals: dict[int, tuple[float, float]]
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values; see `Report.to_json`."""
+        """Convert to plain values; see `Report.to_json`."""
         return {
             **{f"pass@{k}": value for k, value in self.pass_at.items()},
             "intervals": {f"pass@{k}": list(ends) for k, ends in self.intervals.items()},
@@ -49,16 +49,19 @@ class Figures(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """All that a result depends on beside the completions; equal settings can be compared.
+    """Everything except the completions on which a result depends.
+
+    Results with equal settings can be compared.
 
     Attributes:
-      task: its name.
-      dataset: its title, the split asked for (None: all), the numbers of `selection.Counts`, and
-        `digest`, the SHA-256 of what was asked: equal for the same rows in another container.
-      missing: what became of rows without a prediction, `leave-out` or `fail`.
-      limits: `seconds` and `gigabytes` of one completion.
+      task: the task's name.
+      dataset: the dataset's title, the split (None for all), the numbers of `selection.Counts`, and
+        `digest`, the SHA-256 of the rows as asked, which is the same in any container.
+      missing: how rows without a prediction were treated, `leave-out` or `fail`.
+      limits: `seconds` and `gigabytes` for one completion.
       bootstrap: `seed`, `resamples` and `confidence` of the intervals.
-      versions: of this package, by `sources` the SHA-256 of its files, and of what judges.
+      versions: the versions of this package and of the libraries that judge, and as `sources` the
+        SHA-256 of this package's files.
     """
 
     task: str
@@ -74,10 +77,10 @@ class Report:
     """The result of an evaluation.
 
     Attributes:
-      overall: of all rows that are scored.
-      by_category, by_split, by_lines: of those of each category, split, and bin of source length
-        (`LINE_BINS`, as `5-8`), where there are any.
-      setting: what it was measured by.
+      overall: the figures for all scored rows.
+      by_category, by_split, by_lines: the figures for each category, split, and bin of source
+        length (`LINE_BINS`, as `5-8`) that has rows.
+      setting: the setting of the evaluation.
     """
 
     overall: Figures
@@ -87,16 +90,16 @@ class Report:
     setting: Setting
 
     def __getitem__(self, name: str) -> float:
-        """`report["pass@1"]`, and any other number of all rows that `to_json` has."""
+        """`report["pass@1"]`, or any other number for all rows that `to_json` has."""
         return float(self.overall.to_json()[name])
 
     def to_json(self) -> dict[str, Any]:
-        """As plain values, fit for JSON.
+        """Convert to plain values that JSON can write.
 
-        At the top level, of all rows: `pass@1` and so on (a number each), `intervals` (`pass@1` →
-        [low, high]), `ladder` (rung → share), `exact`, `renamed`, `similarity`, `rows`,
-        `completions`. Under `by_category`, `by_split` and `by_lines` the same again by name. Under
-        `setting` what `Setting` has.
+        The top level has the figures for all rows: `pass@1` and so on (a number each), `intervals`
+        (`pass@1` → [low, high]), `ladder` (rung → share), `exact`, `renamed`, `similarity`, `rows`,
+        `completions`. `by_category`, `by_split` and `by_lines` have the same by name. `setting` has
+        the fields of `Setting`.
         """
         parts = {
             name: {key: figures.to_json() for key, figures in getattr(self, name).items()}
@@ -105,11 +108,11 @@ class Report:
         return self.overall.to_json() | parts | {"setting": dataclasses.asdict(self.setting)}
 
 
-def bin_of(lines: int) -> str:
-    """The name of the bin that a source of so many lines is in."""
-    return next(bin_name(low, high) for low, high in LINE_BINS if high is None or lines <= high)
+def find_bin(lines: int) -> str:
+    """Find the name of the bin for a source of so many lines."""
+    return next(name_bin(low, high) for low, high in LINE_BINS if high is None or lines <= high)
 
 
-def bin_name(low: int, high: int | None) -> str:
-    """The name of one of `LINE_BINS`."""
+def name_bin(low: int, high: int | None) -> str:
+    """Name one of `LINE_BINS`."""
     return f"{low}+" if high is None else f"{low}-{high}"

@@ -1,4 +1,4 @@
-"""An evaluation from end to end: what to score, judged by helpers, summed up."""
+"""Runs an evaluation: selects the rows, has the helpers judge them, and sums up."""
 
 import contextlib
 import hashlib
@@ -13,11 +13,11 @@ from jax_ir_synth import __version__
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate import estimates
 from jax_ir_synth.evaluate.dataset import Dataset, Item
-from jax_ir_synth.evaluate.journal import Journal, Made
+from jax_ir_synth.evaluate.journal import Journal, Judged
 from jax_ir_synth.evaluate.options import Options
 from jax_ir_synth.evaluate.predictions import Predictions, PredictionsError
 from jax_ir_synth.evaluate.report import Report, Setting
-from jax_ir_synth.evaluate.selection import Selection, select, wanted
+from jax_ir_synth.evaluate.selection import Selection, make_filter, select
 from jax_ir_synth.evaluate.tally import Tally
 from jax_ir_synth.evaluate.tasks import TASKS
 from jax_ir_synth.generate import fingerprint
@@ -25,19 +25,19 @@ from jax_ir_synth.generate import fingerprint
 if TYPE_CHECKING:
     from jax_ir_synth.evaluate.pool import Judges, Limits
 
-# What judges: it lowers nothing, but parses, runs and compares.
+# The libraries that judging depends on; it parses, runs and compares, and lowers nothing.
 _VERSIONED = ("jax", "jaxlib", "numpy", "scipy", "ml_dtypes")
 
-# Makes the helpers of a number and limits: `pool.Judges`, or what a test has in its place.
+# Makes helpers from their number and limits: `pool.Judges`, or a test's replacement.
 MakeJudges = Callable[[int, "Limits"], "Judges"]
-# Does what is left to do in the end.
-Finish = Callable[[Report, Iterator[Made]], None]
-# Shows how far a run is: gives back what it is given, of that many.
+# Called at the end with the report and all judgements.
+Finish = Callable[[Report, Iterator[Judged]], None]
+# Shows the progress of an iteration over so many things, and passes the things on.
 Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
 
 class NotStarted(UsageError, RuntimeError):
-    """Nothing can be judged, as within too little memory; the message is one line."""
+    """The helpers can't start, as with too little memory; the message is one line."""
 
 
 def evaluate(
@@ -47,31 +47,31 @@ def evaluate(
     make_judges: MakeJudges | None = None,
     progress: Progress = lambda things, total, what: things,
     beside: Path | None = None,
-    finish: Finish = lambda report, made: None,
+    finish: Finish = lambda report, judged: None,
 ) -> Report:
     """Score predictions.
 
     Args:
-      dataset: what they are about.
+      dataset: the dataset that the predictions are for.
       predictions: the completions by id.
       options: how to score them.
-      make_judges: what judges, `pool.Judges` by default.
-      progress: shows how far it is.
-      beside: judgements are kept in a journal beside this file while it runs, so that the same run,
-        started again after it was killed, goes on where it stopped. None: nowhere.
-      finish: is called in the end, while the journal is still there, with the report and with all
-        judgements, in the order of rows and completions (none without a journal).
+      make_judges: makes the helpers, `pool.Judges` by default.
+      progress: shows the progress.
+      beside: judgements are kept in a journal beside this file during the run, so that the same
+        run can resume after it was killed. None for no journal.
+      finish: called at the end, while the journal still exists, with the report and with all
+        judgements in the order of rows and completions (none without a journal).
 
     Raises:
-      PredictionsError, DatasetError: what was given is wrong; nothing was judged.
-      JournalError: there can be no journal there, or another process is at the same run.
+      PredictionsError, DatasetError: the input is wrong; nothing was judged.
+      JournalError: the journal can't be written, or another process is doing the same run.
       NotStarted: the helpers can't start.
-      OSError, RuntimeError: the judging failed; what was judged is in the journal.
+      OSError, RuntimeError: the judging failed; the journal has the judgements so far.
     """
     task = TASKS[options.task]
     with contextlib.ExitStack() as stack:
-        items = dataset.items(wanted(predictions, task, options.split, options.missing))
-        # What makes rows anew ends here, also if one is wrong.
+        items = dataset.items(make_filter(predictions, task, options.split, options.missing))
+        # Stops generating rows on exit, also after an error.
         stack.enter_context(contextlib.closing(items))
         looked_at: Iterable[Item] = items
         if dataset.made:
@@ -80,15 +80,15 @@ def evaluate(
             select(dataset, looked_at, predictions, task, options.split, options.missing)
         )
         _check_k(selection, predictions, options.k)
-        setting = _setting(dataset, selection, options)
+        setting = _make_setting(dataset, selection, options)
         journal = None
         if beside is not None:
-            key = _key(predictions, setting)
+            key = _hash_key(predictions, setting)
             path = beside.with_name(f".{beside.name}.{key[:16]}.journal")
             journal = stack.enter_context(Journal(path, key))
-        made = _judge_all(selection, predictions, options, make_judges, journal)
-        stack.enter_context(contextlib.closing(made))
-        shown = progress(made, selection.completions, "completions")
+        judged = _judge_all(selection, predictions, options, make_judges, journal)
+        stack.enter_context(contextlib.closing(judged))
+        shown = progress(judged, selection.completions, "completions")
         report = _sum_up(selection, shown, options).report(setting)
         finish(report, iter(()) if journal is None else journal.replay(selection.labels()))
         if journal is not None:
@@ -96,12 +96,12 @@ def evaluate(
     return report
 
 
-def _sum_up(selection: Selection, made: Iterable[Made], options: Options) -> Tally:
+def _sum_up(selection: Selection, judged: Iterable[Judged], options: Options) -> Tally:
     tally = Tally(options.k, options.seed)
-    judgements = (each.judgement for each in made)
+    judgements = (each.judgement for each in judged)
     for asked in selection.asked:
         tally.add(asked, list(itertools.islice(judgements, asked.completions)))
-    # So that who shows the progress comes to its end.
+    # Exhausts the iterator, so that the progress display ends.
     next(judgements, None)
     return tally
 
@@ -112,16 +112,16 @@ def _judge_all(
     options: Options,
     make_judges: MakeJudges | None,
     journal: Journal | None,
-) -> Generator[Made]:
-    """Each judgement, in order: those in the journal, then those that are missing."""
+) -> Generator[Judged]:
+    """Give all judgements in order: first those in the journal, then new ones."""
     done = 0
     if journal is not None:
-        for made in journal.replay(selection.labels()):
+        for judged in journal.replay(selection.labels()):
             done += 1
-            yield made
+            yield judged
     if done == selection.completions:
         return
-    # Late: they load the judge.
+    # Imported late, since they load the judge.
     from jax_ir_synth.evaluate.pool import Judges, Limits, Question
 
     def jobs() -> Iterator[tuple[tuple[int, int], Question]]:
@@ -143,10 +143,10 @@ def _judge_all(
         except (RuntimeError, OSError) as error:
             raise NotStarted(str(error)) from error
         for (id, sample), judgement in judges.judgements(jobs()):
-            made = Made(id, sample, judgement)
+            judged = Judged(id, sample, judgement)
             if journal is not None:
-                journal.add(made)
-            yield made
+                journal.add(judged)
+            yield judged
 
 
 def _check_k(selection: Selection, predictions: Predictions, k: tuple[int, ...]) -> None:
@@ -155,12 +155,12 @@ def _check_k(selection: Selection, predictions: Predictions, k: tuple[int, ...])
             raise PredictionsError(
                 [
                     f"`k` (={max(k)}) must be at most the number of each id's completions: "
-                    f"{predictions.of_id(asked.id)}, id {asked.id}, has {asked.completions}"
+                    f"{predictions.locate_id(asked.id)}, id {asked.id}, has {asked.completions}"
                 ]
             )
 
 
-def _setting(dataset: Dataset, selection: Selection, options: Options) -> Setting:
+def _make_setting(dataset: Dataset, selection: Selection, options: Options) -> Setting:
     return Setting(
         options.task,
         {
@@ -184,8 +184,8 @@ def _setting(dataset: Dataset, selection: Selection, options: Options) -> Settin
     )
 
 
-def _key(predictions: Predictions, setting: Setting) -> str:
-    """What the judgements depend on; not what is made of them, as by `k`."""
+def _hash_key(predictions: Predictions, setting: Setting) -> str:
+    """Hash everything that the judgements depend on, but not how they are summed up, as by `k`."""
     parts = (
         predictions.digest, setting.dataset["digest"], setting.task, setting.limits,
         setting.versions,

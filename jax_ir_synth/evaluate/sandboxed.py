@@ -1,6 +1,6 @@
-"""What a sandboxed process does with a completion, and what is done before there are any.
+"""The functions that a sandboxed process calls to judge completions, and to get ready for them.
 
-`pool.Judges` has it done; see `runtime.sandbox.fork_server.Work` for who calls what when.
+`pool.Judges` names them; `runtime.sandbox.fork_server.Work` says when each is called.
 """
 
 from jax_ir_synth.evaluate.judging import judge, prepare
@@ -11,6 +11,6 @@ __all__ = ["judge", "prepare", "ready"]
 
 
 def ready() -> None:
-    """Import and make what judging would."""
+    """Import and initialize all that judging needs."""
     similarity("", "")
     load_interpreter()

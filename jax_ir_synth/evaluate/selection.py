@@ -1,4 +1,4 @@
-"""Which rows are scored: the dataset and the predictions brought together, before any is judged."""
+"""Selects the rows to be scored: matches the dataset with the predictions, before any judging."""
 
 import hashlib
 import json
@@ -15,14 +15,14 @@ from jax_ir_synth.storage.dataset_reader import DatasetError
 
 
 class Asked(NamedTuple):
-    """What the figures need to know of a row that a model was asked.
+    """What the figures need to know about a row that a model was asked.
 
     Attributes:
-      id: the row's.
-      category: of its column `type`.
-      split: where it stands.
-      lines: of its Python that aren't blank.
-      completions: how many there are; 0 of a row that has failed for want of one.
+      id: the row's id.
+      category: its category.
+      split: its split.
+      lines: the number of nonblank lines of its Python.
+      completions: the number of its completions; 0 for a row that counts as a failure without any.
     """
 
     id: int
@@ -33,13 +33,13 @@ class Asked(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """How many rows of the dataset's split went which way.
+    """Counts of the rows in the dataset's split.
 
     Attributes:
-      rows: all of them; of them
-      scored: those in the figures,
-      missing: those without a prediction, in the figures as failures or not at all,
-      nothing_to_ask: those with nothing to ask, see `tasks.reference`.
+      rows: all rows.
+      scored: the rows in the figures.
+      missing: the rows without a prediction, which count as failures or not at all.
+      nothing_to_ask: the rows of which the task asks nothing; see `tasks.reference`.
     """
 
     rows: int
@@ -49,13 +49,13 @@ class Counts(NamedTuple):
 
 
 class Selection:
-    """A context manager: the rows to be scored, with `rows` on disk, not in memory.
+    """The rows to be scored, a context manager that keeps `rows` on disk instead of in memory.
 
     Attributes:
-      asked: what is scored, in the dataset's order.
+      asked: the scored rows, in the dataset's order.
       counts: see `Counts`.
-      digest: SHA-256 (hex) of all that a judgement can depend on of these rows: equal for equal
-        rows, whatever container they came from.
+      digest: SHA-256 (hex) of everything in these rows that a judgement can depend on. Equal rows
+        from different containers have the same digest.
     """
 
     def __init__(self) -> None:
@@ -73,20 +73,20 @@ class Selection:
 
     @property
     def digest(self) -> str:
-        """See the class."""
+        """See the class docstring."""
         return self._digest.hexdigest()
 
     @property
     def completions(self) -> int:
-        """How many there are to judge."""
+        """The number of completions to judge."""
         return sum(asked.completions for asked in self.asked)
 
     def labels(self) -> Iterator[tuple[int, int]]:
-        """Of each completion, its row's id and its own number from 0."""
+        """Give, for each completion, its row's id and its own number from 0."""
         return ((asked.id, sample) for asked in self.asked for sample in range(asked.completions))
 
     def rows(self) -> Iterator[tuple[Asked, Mapping[str, Any] | None]]:
-        """What is scored, with its row: None where there is no completion to judge it by."""
+        """Give each scored row with its columns; None instead of these if it has no completion."""
         self._spool.seek(0)
         for asked in self.asked:
             yield asked, pickle.load(self._spool) if asked.completions else None
@@ -100,7 +100,7 @@ class Selection:
         parts = (
             item.id, item.split, row["type"], row["python"], row["in_avals"], row["argnums"], right
         )  # fmt: skip
-        # The bounds of an array that a row came in are Python's own numbers here.
+        # `default=list`, since some containers give sequences as arrays.
         self._digest.update(json.dumps(parts, default=list).encode() + b"\n")
 
 
@@ -112,19 +112,19 @@ def select(
     split: str | None = None,
     missing: str = LEAVE_OUT,
 ) -> Selection:
-    """The rows to be scored.
+    """Select the rows to be scored.
 
     Args:
-      dataset: for its title.
-      items: the dataset's, got with `wanted` of the arguments that follow.
-      predictions: for ids of the dataset; those of other splits, and of rows with nothing to ask,
-        aren't looked at.
-      task: what was asked.
-      split: the only one to be scored, None: all.
-      missing: what becomes of rows without a prediction, one of `options.MISSING`.
+      dataset: the dataset, for its title.
+      items: the dataset's items, filtered by `make_filter` with the arguments that follow.
+      predictions: the predictions for ids of the dataset. Those for other splits, and for rows with
+        nothing to ask, are ignored.
+      task: the task that the model was asked.
+      split: the only split to be scored; None for all.
+      missing: how to treat rows without a prediction, one of `options.MISSING`.
 
     Raises:
-      PredictionsError: ids that the dataset hasn't, or nothing is left to be scored.
+      PredictionsError: an id isn't in the dataset, or nothing is left to be scored.
       DatasetError: a row is wrong or lacks a text that the task needs, or two have the same id.
     """
     selection = Selection()
@@ -136,13 +136,14 @@ def select(
     return selection
 
 
-def wanted(predictions: Predictions, task: Task, split: str | None, missing: str) -> Wanted:
-    """Which rows `select` must see whole, see `dataset.Wanted`."""
+def make_filter(predictions: Predictions, task: Task, split: str | None, missing: str) -> Wanted:
+    """Make the filter of the rows that `select` needs with all columns; see `dataset.Wanted`."""
 
     def answer(id: int, here: str) -> bool:
         if split not in (None, here):
             return False
-        # Whether CPU → CUDA asks anything of a row only its texts tell, and it is counted.
+        # CPU → CUDA needs all rows: only a row's texts tell whether it is asked, and this is
+        # counted.
         return id in predictions.counts or missing == FAIL or task.translates
 
     return answer
@@ -168,20 +169,20 @@ def _fill(
         rows += 1
         right = None
         if item.row is not None:
-            right = _right(item.where, item.row, task)
+            right = _find_reference(item.where, item.row, task)
             if right is None:
                 nothing += 1
                 continue
         completions = predictions.counts.get(item.id, 0)
         left += not completions
-        # A row that isn't wanted is neither there nor scored.
+        # A row that isn't wanted has no columns here, and isn't scored.
         if item.row is not None and right is not None and (completions or missing == FAIL):
             selection._add(item, item.row, right, completions)
     selection.counts = Counts(rows, len(selection.asked), left, nothing)
-    _check(selection, dataset, ids, predictions, split)
+    _check_selection(selection, dataset, ids, predictions, split)
 
 
-def _right(where: str, row: Mapping[str, Any], task: Task) -> Reference | None:
+def _find_reference(where: str, row: Mapping[str, Any], task: Task) -> Reference | None:
     for name in ("python", "type"):
         if not isinstance(row[name], str):
             raise DatasetError(f"{where} has a {name} (={row[name]!r}) that must be a string")
@@ -191,7 +192,7 @@ def _right(where: str, row: Mapping[str, Any], task: Task) -> Reference | None:
         raise DatasetError(f"{where}: {error}") from error
 
 
-def _check(
+def _check_selection(
     selection: Selection,
     dataset: Dataset,
     ids: Mapping[int, str],
@@ -203,7 +204,7 @@ def _check(
         have = f"{min(ids)} to {max(ids)}" if ids else "none"
         raise PredictionsError(
             [
-                f"{predictions.of_id(id)} has an id (={id}) that is not in the dataset "
+                f"{predictions.locate_id(id)} has an id (={id}) that is not in the dataset "
                 f"{dataset.title}: its ids are {have}"
                 for id in unknown
             ],

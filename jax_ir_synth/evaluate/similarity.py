@@ -1,6 +1,6 @@
-"""How near a text is to another, by edit distance (no jax here).
+"""Measures the similarity of texts by edit distance (no jax here).
 
-It is rapidfuzz's; whoever comes here has asked `extras.need` for it.
+The distance is rapidfuzz's. Callers have checked with `extras.need` that it is installed.
 """
 
 from collections.abc import Sequence
@@ -8,16 +8,16 @@ from typing import Any
 
 
 def similarity(text: str, reference: str) -> float:
-    """1 less the Levenshtein distance in characters over the longer text's length, 0 to 1."""
+    """Compute 1 - (Levenshtein distance in characters) / (longer text's length), 0 to 1."""
     return float(_levenshtein().normalized_similarity(text, reference))
 
 
 def nearest(text: str, candidates: Sequence[str]) -> int:
-    """The index of the candidate of the least Levenshtein distance, the first of several."""
+    """Find the index of the candidate with the least Levenshtein distance, the first on a tie."""
     levenshtein = _levenshtein()
     best, least = 0, None
     for number, candidate in enumerate(candidates):
-        # Beyond the least so far the distance isn't worked out.
+        # rapidfuzz stops computing a distance once it exceeds the least so far.
         distance = levenshtein.distance(text, candidate, score_cutoff=least)
         if least is None or distance < least:
             best, least = number, distance
@@ -25,7 +25,7 @@ def nearest(text: str, candidates: Sequence[str]) -> int:
 
 
 def _levenshtein() -> Any:
-    # Late: not every task of this package needs it.
+    # Imported late, since only some uses of this package need it.
     from rapidfuzz.distance import Levenshtein
 
     return Levenshtein

@@ -1,4 +1,4 @@
-"""The report as tables for people."""
+"""Prints the report as tables."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -12,25 +12,29 @@ from jax_ir_synth.evaluate.report import Figures, Report
 from jax_ir_synth.evaluate.tasks import TASKS
 from jax_ir_synth.terminal.console import plain_console, printable
 
-# What precedes a part's names, where they don't say what they are.
+# A prefix for a part's names if these don't explain themselves.
 _PARTS = {"by_category": "", "by_split": "", "by_lines": "lines "}
 
 
 def show(report: Report, console: Console | None = None) -> None:
-    """Print all figures, and what was not scored. Each table fits 80 columns with two k."""
+    """Print all figures, and how many rows weren't scored. Tables fit 80 columns with two k."""
     console = console or plain_console()
     title = f"{printable(report.setting.dataset['name'])}: {TASKS[report.setting.task].title}"
     ks = report.overall.pass_at
     console.print(
-        _table(report, title, ("rows", *(f"pass@{k} % (95 %)" for k in ks)), _passed),
-        _table(report, "failed at, %", [rung for rung in RUNGS if rung != PASS], _failed),
-        _table(report, "texts", ("completions", "exact %", "renamed %", "similarity"), _texts),
+        _make_table(report, title, ("rows", *(f"pass@{k} % (95 %)" for k in ks)), _format_passes),
+        _make_table(
+            report, "failed at, %", [rung for rung in RUNGS if rung != PASS], _format_failures
+        ),
+        _make_table(
+            report, "texts", ("completions", "exact %", "renamed %", "similarity"), _format_texts
+        ),
     )
-    for line in _left_out(report):
+    for line in _describe_left_out(report):
         console.print(line, soft_wrap=True)
 
 
-def _table(
+def _make_table(
     report: Report, title: str, columns: Iterable[str], cells: Callable[[Figures], Iterable[str]]
 ) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
@@ -45,29 +49,29 @@ def _table(
     return table
 
 
-def _passed(figures: Figures) -> Iterator[str]:
+def _format_passes(figures: Figures) -> Iterator[str]:
     yield f"{figures.rows:,}"
     for k, value in figures.pass_at.items():
-        low, high = map(_percent, figures.intervals[k])
-        yield f"{_percent(value)} ({low}–{high})"
+        low, high = map(_format_percent, figures.intervals[k])
+        yield f"{_format_percent(value)} ({low}–{high})"
 
 
-def _failed(figures: Figures) -> Iterator[str]:
-    return (_percent(value) for rung, value in figures.ladder.items() if rung != PASS)
+def _format_failures(figures: Figures) -> Iterator[str]:
+    return (_format_percent(value) for rung, value in figures.ladder.items() if rung != PASS)
 
 
-def _texts(figures: Figures) -> Iterator[str]:
+def _format_texts(figures: Figures) -> Iterator[str]:
     yield f"{figures.completions:,}"
-    yield from map(_percent, (figures.exact, figures.renamed))
+    yield from map(_format_percent, (figures.exact, figures.renamed))
     yield f"{figures.similarity:.3f}"
 
 
-def _percent(share: float) -> str:
-    # Rounded down, for all that float arithmetic lost: 2,999 of 3,000 are not 100 %.
+def _format_percent(share: float) -> str:
+    # Rounded down, since 2,999 of 3,000 are not 100 %; 1e-9 makes up for lost digits.
     return f"{math.floor(share * 1000 + 1e-9) / 10:.1f}"
 
 
-def _left_out(report: Report) -> Iterator[str]:
+def _describe_left_out(report: Report) -> Iterator[str]:
     counts = report.setting.dataset
     split = f"split {counts['split']}" if counts["split"] else "all splits"
     of = f"of {counts['rows']:,} rows ({split})"

@@ -1,4 +1,4 @@
-"""The four tasks: what a model is given of a row, and which modules it is to write."""
+"""Defines the four tasks: what a model sees of a row, and which modules it has to write."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -7,20 +7,20 @@ if TYPE_CHECKING:
     from jax_ir_synth.schema.ir_section import IrSection
 
 FORWARD, BACKWARD = "forward", "backward"
-# Only this dialect is executed.
+# The only dialect that is executed.
 _DIALECT = "stablehlo"
 
 
 class Task(NamedTuple):
-    """What a model is to do with a row.
+    """A model's task for a row.
 
     Attributes:
-      name: of the task.
-      title: for people: `Python → forward IR`.
+      name: the task's name.
+      title: its title, as `Python → forward IR`.
       given: the column that the model sees, `"python"` or `"cpp"`.
-      shown: which sections of an IR column it sees; empty for Python.
-      wanted: which modules it is to write, in this order.
-      translates: whether it goes from the CPU's text to CUDA's.
+      shown: the sections of an IR column that the model sees; empty for Python.
+      wanted: the modules that the model has to write, in this order.
+      translates: whether the task goes from the CPU's text to CUDA's.
     """
 
     name: str
@@ -43,12 +43,12 @@ TASKS = {
 
 
 class Reference(NamedTuple):
-    """What a row's right answer is.
+    """A row's right answer.
 
     Attributes:
-      platform: for which it is lowered, `"cpu"` or `"cuda"`.
+      platform: the platform for which it is lowered, `"cpu"` or `"cuda"`.
       shown: the modules that the model sees, by section.
-      modules: the right ones, by section, in the task's order.
+      modules: the right modules, by section, in the task's order.
     """
 
     platform: str
@@ -57,14 +57,14 @@ class Reference(NamedTuple):
 
 
 def reference(row: Mapping[str, Any], task: Task) -> Reference | None:
-    """The right answer to a row; None where the task has nothing to ask of it.
+    """Find the right answer to a row; None if the task asks nothing of it.
 
-    CPU → CUDA asks only where the two texts differ: elsewhere the input would be the answer. The
-    other tasks ask for the CPU's text, or for CUDA's in a row that has no other.
+    CPU → CUDA asks only if the two texts differ, since otherwise the input would be the answer. The
+    other tasks ask for the CPU's text, or for CUDA's if the row has no other.
 
-    Raises ValueError where the row has no such text.
+    Raises ValueError if the row lacks the text.
     """
-    # Late, since it brings jax: a command line's help needs the tasks' names alone.
+    # Imported late, since it imports jax, and the command line's help needs only the tasks' names.
     from jax_ir_synth.schema.ir_section import read_section
 
     columns = {
@@ -78,16 +78,20 @@ def reference(row: Mapping[str, Any], task: Task) -> Reference | None:
         if len(columns) < 2:
             raise ValueError(f"row {row['id']} has one IR column, {task.title} needs both")
         here, there = columns["cpu"], columns["cuda"]
-        if _modules(here) == _modules(there):
+        if _list_modules(here) == _list_modules(there):
             return None
-        return Reference("cuda", _of(here, task.shown), _of(there, task.wanted))
+        return Reference(
+            "cuda", _take_sections(here, task.shown), _take_sections(there, task.wanted)
+        )
     platform, column = next(iter(columns.items()))
-    return Reference(platform, _of(column, task.shown), _of(column, task.wanted))
+    return Reference(
+        platform, _take_sections(column, task.shown), _take_sections(column, task.wanted)
+    )
 
 
-def _modules(column: "IrSection") -> tuple[str, str]:
+def _list_modules(column: "IrSection") -> tuple[str, str]:
     return column.forward, column.backward
 
 
-def _of(column: "IrSection", sections: tuple[str, ...]) -> dict[str, str]:
+def _take_sections(column: "IrSection", sections: tuple[str, ...]) -> dict[str, str]:
     return {section: getattr(column, section) for section in sections}

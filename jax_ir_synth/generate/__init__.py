@@ -1,9 +1,9 @@
-"""From a request and a number to a row: the one way in which all rows are made.
+"""Makes rows from a request and their numbers. All rows are made here.
 
-`plan` says which candidate each row is: distinct ones, in their splits; `rows` draws, lowers and
-proves a planned row; `workers` does so in processes; `defects` says what is left out and why;
-`fingerprint` is the key under which the results may be cached.
+`plan` assigns a distinct candidate to each row, and a split. `rows` draws, lowers and proves a
+planned row, and `workers` does so in other processes. `defects` describes what is left out, and
+why. `fingerprint` computes the key under which rows may be cached.
 
-In: a `Request`. Out: rows in order, the same from any number of workers. This room never knows a
+In: a `Request`. Out: rows in order, the same from any number of workers. This package never knows a
 container or a command line.
 """

@@ -1,8 +1,8 @@
-"""What costs itself alone: a candidate that can't be drawn, a planned row that can't be made.
+"""Defects: candidates that can't be drawn, and planned rows that can't be made or proven.
 
-Both are defects of this project. The first is dropped, and the next candidate takes its place; the
-second is left out, and the other rows keep their ids. Neither is silent: whoever makes rows says
-who is told (`Tell`); where nobody is, the log is.
+Both are faults of this project, and affect no other row. Such a candidate is dropped, and the next
+one takes its place. Such a row is left out, and the other rows keep their ids. Neither is silent:
+each defect is reported to a function that the caller gives (`Tell`), or else to the log.
 """
 
 import logging
@@ -14,7 +14,7 @@ from jax_ir_synth.runtime.helper import HelperDied
 
 LOGGER = logging.getLogger("jax_ir_synth")
 
-# What happens to a process and not to a program: a run ends with it, since the same row is right
+# Errors of the machine rather than of a program. They end a run, since the row may be right
 # elsewhere.
 _OF_THE_MACHINE = (MemoryError, OSError, ImportError)
 
@@ -23,11 +23,11 @@ class Defect(NamedTuple):
     """A candidate that was dropped, or a planned row that was left out.
 
     Attributes:
-      id: the row's, None for a candidate that could not be drawn.
+      id: the row's id; None for a candidate that can't be drawn.
       category, seed, candidate: its coordinates.
       error: the exception's type and message.
-      source: the row's Python, empty where it isn't written.
-      values: what was compared where values differ, see `verify.NotProven`; else None.
+      source: the row's Python; empty if it isn't written yet.
+      values: the compared values if they differ, see `verify.NotProven`; otherwise None.
     """
 
     id: int | None
@@ -40,35 +40,35 @@ class Defect(NamedTuple):
 
     @property
     def what(self) -> str:
-        """What it is, by its coordinates."""
+        """The candidate or the row, with its coordinates."""
         place = f"category={self.category!r}, seed={self.seed}, candidate={self.candidate}"
         return f"candidate ({place})" if self.id is None else f"row {self.id} ({place})"
 
     @property
     def line(self) -> str:
-        """What happened, in one line."""
+        """The defect in one line."""
         first = " ".join(self.error.split("\n", 1)[0].split())
         return f"{self.what} is {'dropped' if self.id is None else 'left out'}: {first}"
 
     @property
     def message(self) -> str:
-        """All that is known, as an error's message has it."""
+        """The full description, for the message of an error."""
         return f"{self.what}: {self.error}" + (f"\n{self.source}" if self.source else "")
 
     def described(self) -> dict[str, Any]:
-        """All that is known, for a JSON file."""
+        """Return the full description, for a JSON file."""
         return self._asdict()
 
 
 class RowError(JaxIrSynthError, RuntimeError):
-    """A row that could not be made. The message holds its coordinates; `defect` is it, if known."""
+    """A row can't be made. The message has its coordinates; `defect` describes it, if known."""
 
     def __init__(self, message: str, defect: Defect | None = None):
         super().__init__(message)
         self.defect = defect
 
 
-# Is told of each defect at once.
+# Called with each defect as soon as it occurs.
 Tell = Callable[[Defect], None]
 
 
@@ -80,16 +80,16 @@ def log(defect: Defect) -> None:
 
 
 def handle(defect: Defect, strict: bool, tell: Tell) -> None:
-    """Tell of a defect; in a `strict` request raise RowError instead."""
+    """Report a defect to `tell`; for a `strict` request, raise RowError instead."""
     if strict:
         raise RowError(defect.message, defect)
     tell(defect)
 
 
 def is_of_the_machine(error: BaseException | None) -> bool:
-    """Whether an error, or what it was raised from or while, says nothing about a program.
+    """Whether an error, or one of its causes, comes from the machine and not from a program.
 
-    A helper process that somebody else ended is such, one that crashed is not.
+    The death of a helper process that somebody killed is such an error, a helper's crash isn't.
     """
     while error is not None:
         if isinstance(error, HelperDied):
@@ -101,7 +101,7 @@ def is_of_the_machine(error: BaseException | None) -> bool:
 
 
 def count_words(rows: int, candidates: int) -> str:
-    """`2 rows left out, 1 candidate dropped`; what is zero isn't named."""
+    """Format counts as `2 rows left out, 1 candidate dropped`, without those that are zero."""
     counts = ((rows, "row", "left out"), (candidates, "candidate", "dropped"))
     return ", ".join(
         f"{count} {noun}{'s' if count > 1 else ''} {verb}" for count, noun, verb in counts if count
@@ -109,5 +109,5 @@ def count_words(rows: int, candidates: int) -> str:
 
 
 def describe(error: BaseException) -> str:
-    """An exception as `Defect.error` has it."""
+    """Format an exception for `Defect.error`."""
     return f"{type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""The key under which datasets caches our rows: everything their bytes depend on."""
+"""Computes the key under which datasets caches rows, from everything that their bytes depend on."""
 
 import contextlib
 import hashlib
@@ -11,24 +11,24 @@ from jax_ir_synth.request import choices
 from jax_ir_synth.request.config import Request
 
 PACKAGE = Path(__file__).resolve().parents[1]
-# numpy draws the random numbers, scipy evaluates special functions while a program is written.
+# numpy draws the random numbers, and scipy evaluates special functions while a program is drawn.
 VERSIONED = ("jax", "jaxlib", "numpy", "scipy")
-# It writes what a CPU's machine code says; the extra `asm` installs it.
+# It writes the text of a CPU's machine code; the extra `asm` installs it.
 DISASSEMBLER = "capstone"
 
 
-# What makes a folder a package.
+# The file that makes a folder a package.
 _MARK = "__init__.py"
 # The kinds of files that the package ships: modules, and `package_data` of setup.cfg.
 SUFFIXES = frozenset({".py", ".csv", ".json", ".md", ".html", ".css", ".js", ".typed"})
 
 
 def sources(folder: Path) -> Iterator[str]:
-    """The names of a package's sources, relative to its folder, in order.
+    """List the names of a package's sources in order, relative to its folder.
 
-    A source is a file of a kind that the package ships, in the folder of a package. What editors,
-    file managers and file systems leave there (hidden files, copies, caches) is none: neither a
-    hidden name nor a module that can't be imported.
+    A source is a file of a kind that the package ships, in the folder of a package. Leftovers of
+    editors, file managers and file systems (hidden files, copies, caches) don't count: a source
+    isn't hidden, and a module's name can be imported.
     """
     found = []
     for place, folders, names in os.walk(folder):
@@ -49,7 +49,7 @@ def _is_source(name: str) -> bool:
 
 
 def sources_digest(folder: Path) -> str:
-    """SHA-256 (hex) of the names and bytes of all sources (see `sources`) of a package's folder."""
+    """Hash the names and bytes of all sources (see `sources`) of a package: SHA-256, in hex."""
     digest = hashlib.sha256()
     for name in sources(folder):
         content = _content(folder / name)
@@ -61,9 +61,9 @@ def sources_digest(folder: Path) -> str:
 
 
 def _content(path: Path) -> bytes | None:
-    """None for what Python can't import either: it is gone, can't be read or is no file."""
+    """Read a source; None if it is gone, unreadable or no file, so that Python can't import it."""
     try:
-        # Not read where that would wait for ever, as a FIFO lets one.
+        # Reading a FIFO would wait forever.
         return path.read_bytes() if path.is_file() else None
     except OSError:
         return None
@@ -75,7 +75,7 @@ _IMPORTED = sources_digest(PACKAGE)
 def check_sources_unchanged() -> None:
     """Raise RuntimeError if a source was edited since this process imported the package.
 
-    The rows would come from the old sources, or from both, and be cached as the new ones'.
+    Rows would then come from the old sources, or from both, but be cached under the new ones' key.
     """
     if sources_digest(PACKAGE) != _IMPORTED:
         raise RuntimeError(
@@ -84,7 +84,7 @@ def check_sources_unchanged() -> None:
 
 
 def versions(request: Request) -> dict[str, str]:
-    """The installed version of each package that decides the bytes of a request's rows."""
+    """Find the installed versions of the packages that decide the bytes of a request's rows."""
     names: tuple[str, ...] = VERSIONED
     if "cpu" in request.platforms and "asm" in choices.unpack_names(request.dialect):
         names += (DISASSEMBLER,)
@@ -92,10 +92,13 @@ def versions(request: Request) -> dict[str, str]:
 
 
 def cache_fingerprint() -> str:
-    """32 hex digits: our sources, the versions of what makes the rows, datasets' major version.
+    """Hash this package's sources, the versions of `VERSIONED`, and datasets' major version.
 
-    datasets' own major version is part of it because 3.6.0 cannot read the list features that
-    later lines write into a cache.
+    datasets' major version is included because 3.6.0 can't read the list features that later
+    versions write into a cache.
+
+    Returns:
+      32 hex digits.
 
     Raises:
       RuntimeError: a source was edited since it was imported.

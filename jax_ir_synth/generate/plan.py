@@ -1,10 +1,9 @@
-"""Which candidate program each row is: distinct ones only, each in its split. No jax, no datasets.
+"""Plans rows: assigns a distinct candidate to each row, and a split (no jax, no datasets here).
 
 A category's candidates 0, 1, 2, ... are drawn in turn. A candidate is dropped if it repeats a
-planned program, if its skeleton is planned often enough already, or if it can't be drawn (see
-`defects`). So a category's k-th row depends on the
-seed and the category alone: a larger count extends a smaller one, and a category's own config
-holds the very rows that `all` holds.
+planned program, if its skeleton is already planned often enough, or if it can't be drawn (see
+`defects`). So a category's k-th row depends only on the seed and the category. A larger count
+extends a smaller one, and a category's own config has the same rows as `all`.
 """
 
 import array
@@ -22,11 +21,11 @@ from jax_ir_synth.request.config import Request
 from jax_ir_synth.runtime.isolation import isolated
 from jax_ir_synth.schema.splits import SPLITS, split_of
 
-# How many rows of a category may share a skeleton. Programs that differ in constants, sizes or
-# names alone are near-duplicates: they inflate a dataset and teach a model nothing new.
+# How many rows of a category may share a skeleton. Programs that differ only in constants, sizes or
+# names are near-duplicates. They inflate a dataset and teach a model nothing new.
 MAX_PER_SKELETON = 1
 
-# A grammar that yields nothing new this many times in a row has nothing more to give.
+# A grammar counts as exhausted once it yields nothing new this many times in a row.
 MAX_DROPPED_IN_A_ROW = 10_000
 
 
@@ -35,14 +34,14 @@ class GrammarExhausted(JaxIrSynthError, RuntimeError):
 
 
 class Drawn(NamedTuple):
-    """What the plan needs to know of a candidate: 64 bits of each of its two hashes."""
+    """The part of a candidate that the plan needs: 64 bits of each of its two hashes."""
 
     program: int
     skeleton: int
 
 
 class Place(NamedTuple):
-    """Where a row belongs: its `id`, its category, and which of the category's rows it is."""
+    """A row's place: its `id`, its category, and its number among the category's rows."""
 
     id: int
     category: str
@@ -51,7 +50,7 @@ class Place(NamedTuple):
 
 
 class PlannedRow(NamedTuple):
-    """One row to be made: its `id`, and the coordinates of its program beside the seed."""
+    """A row to be made: its `id`, its program's coordinates (without the seed), and its split."""
 
     id: int
     category: str
@@ -61,9 +60,9 @@ class PlannedRow(NamedTuple):
 
 @isolated
 def draw_candidate(category: str, seed: int, candidate: int) -> Drawn | Defect:
-    """Draws a candidate, and keeps the first 16 hex digits of its hashes.
+    """Draw a candidate, and keep the first 16 hex digits of its hashes.
 
-    Two hashes that agree in 64 bits only cost a candidate, and so does one that can't be drawn.
+    If two hashes agree in 64 bits by chance, this only costs a candidate.
     """
     try:
         spec = kernels.draw(category, seed, candidate)
@@ -75,12 +74,12 @@ def draw_candidate(category: str, seed: int, candidate: int) -> Drawn | Defect:
     return Drawn(int(spec.program_key[:16], 16), int(spec.skeleton_hash[:16], 16))
 
 
-# Gives a candidate by its category, seed and number.
+# Draws a candidate by its category, seed and number.
 Draw = Callable[[str, int, int], Drawn | Defect]
 
 
 class CategoryPlan:
-    """The candidates that stand for one category and seed, found as far as they are asked for.
+    """The plan of one category and seed, extended as far as it is needed.
 
     Args:
       category: one of `categories.CATEGORIES`.
@@ -90,33 +89,33 @@ class CategoryPlan:
     def __init__(self, category: str, seed: int):
         self._category = category
         self._seed = seed
-        # A plan of a million rows must stay small: 9 bytes a row, and 64 bits for each hash.
+        # A plan of a million rows must stay small: 9 bytes for a row, and 64 bits for each hash.
         self._candidates = array.array("Q")
         self._splits = array.array("B")
         self._programs: set[int] = set()
         self._skeletons: collections.Counter[int] = collections.Counter()
-        # By the number of the row that stands in their place.
+        # The defects by the number of the row that takes their place.
         self._defects: dict[int, list[Defect]] = {}
         self._next = 0
-        # How many candidates in a row were dropped.
+        # How many candidates in succession were dropped.
         self._dropped = 0
 
     def __len__(self) -> int:
-        """How many rows stand so far."""
+        """The number of rows planned so far."""
         return len(self._candidates)
 
     @property
     def candidates(self) -> int:
-        """How many candidates were looked at so far."""
+        """The number of candidates drawn so far."""
         return self._next
 
     def extend(self, length: int, draw: Draw = draw_candidate) -> None:
-        """Draw until `length` rows stand. Raises GrammarExhausted when nothing new turns up.
+        """Draw until `length` rows are planned. Raises GrammarExhausted if nothing new turns up.
 
         Args:
-          length: how many rows to plan, in all.
-          draw: gives the candidates, whose numbers go up by one. What it raises ends this, which
-            may be called again then: nothing is lost.
+          length: the total number of rows to plan.
+          draw: draws the candidates, by successive numbers. An error that it raises ends the call,
+            which may then be repeated; nothing is lost.
         """
         while len(self) < length:
             found = draw(self._category, self._seed, self._next)
@@ -145,26 +144,26 @@ class CategoryPlan:
         return program in self._programs or self._skeletons[skeleton] >= MAX_PER_SKELETON
 
     def defects(self, index: int) -> list[Defect]:
-        """The candidates that can't be drawn between row `index` and the row before it."""
+        """Return the candidates between row `index` and the row before it that can't be drawn."""
         return self._defects.get(index, [])
 
     def row(self, index: int, draw: Draw = draw_candidate) -> tuple[int, str]:
-        """Candidate and split of the category's row number `index`; `draw` as for `extend`."""
+        """Return candidate and split of the category's row `index`; for `draw` see `extend`."""
         self.extend(index + 1, draw)
         return self._candidates[index], SPLITS[self._splits[index]]
 
 
 @functools.lru_cache(maxsize=64)
 def category_plan(category: str, seed: int) -> CategoryPlan:
-    """The one plan of this process for a category and seed, so that shards don't plan anew."""
+    """Return this process's only plan for a category and seed, so that shards share it."""
     return CategoryPlan(category, seed)
 
 
 def places(request: Request, start: int = 0, stop: int | None = None) -> Iterator[Place]:
-    """Where rows number `start` to `stop` (the request's count by default) belong.
+    """List the places of the rows with numbers from `start` to before `stop` (default: the count).
 
-    Row number r is of category r % n, where n is the number of categories asked for; its id is
-    its number in the order of `all`, whatever was asked for, so that subsets join on it.
+    Row number r is of category r % n, where n is the number of requested categories. Its id is its
+    number in the order of `all`, whatever the request, so that subsets join on it.
     """
     number_of_kinds = len(categories.CATEGORIES)
     wanted = [(categories.CATEGORIES.index(category), category) for category in request.categories]
@@ -181,16 +180,16 @@ def plan_rows(
     draw: Draw = draw_candidate,
     tell: Tell = defects.log,
 ) -> Iterator[PlannedRow]:
-    """Rows number `start` to `stop` (see `places`), planned as they are taken.
+    """Plan the rows with numbers from `start` to before `stop` (see `places`), lazily.
 
     Args:
-      request: what was asked for.
+      request: the request.
       start: the first row's number.
       stop: the number after the last row's; None for all rows.
-      draw: gives the candidates that aren't known yet: `draw_candidate`, or where others draw them.
-      tell: is told of each candidate on the way that can't be drawn.
+      draw: draws candidates that aren't known yet: `draw_candidate`, or the method of workers.
+      tell: called with each candidate that can't be drawn.
 
-    Raises RowError for the first such, where the request is strict.
+    Raises RowError for the first such candidate if the request is strict.
     """
     plans = {category: category_plan(category, request.seed) for category in request.categories}
     for id, category, index in places(request, start, stop):

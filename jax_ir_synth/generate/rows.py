@@ -1,4 +1,4 @@
-"""Planned row -> row: the one way in which every adapter's rows are made."""
+"""Makes rows from planned rows. All adapters get their rows from here."""
 
 import functools
 from collections.abc import Iterable, Iterator
@@ -11,7 +11,7 @@ from jax_ir_synth.generate.defects import Defect, RowError, Tell
 from jax_ir_synth.generate.plan import PlannedRow
 from jax_ir_synth.request import choices
 from jax_ir_synth.request.config import Request
-from jax_ir_synth.runtime import gc_paused
+from jax_ir_synth.runtime.gc_paused import pause_gc
 from jax_ir_synth.runtime.isolation import isolated
 from jax_ir_synth.schema.verification import OF_STABLEHLO, UNVERIFIED
 from jax_ir_synth.verify import prove
@@ -26,7 +26,7 @@ _PLATFORMS = {"cpp": "cpu", "cuda": "cuda"}
 
 
 class Program(NamedTuple):
-    """What a row is made of: its source, and the hash by which it is in its split."""
+    """A row's source, and the hash that decides its split."""
 
     source: "KernelSource"
     skeleton_hash: str
@@ -34,33 +34,31 @@ class Program(NamedTuple):
 
 @isolated
 def draw_program(category: str, seed: int, candidate: int) -> Program:
-    """A candidate's program; free where it is what was drawn last, as a plan has done."""
+    """Draw and write a candidate's program; free if a plan has just drawn the same candidate."""
     spec = kernels.draw(category, seed, candidate)
     return Program(kernels.write(spec), spec.skeleton_hash)
 
 
 @isolated
-@gc_paused.paused()
+@pause_gc()
 def make_row(
     request: Request, planned: PlannedRow, program: Program | None = None
 ) -> dict[str, Any]:
-    """The row for one entry of the plan, as a dict in column order (see `columns.SCHEMA`).
+    """Make the row for one entry of the plan, as a dict in column order (see `columns.SCHEMA`).
+
+    IR columns of devices that were not requested are None. If the request says so, the row is
+    proven (see `verify.prove`), and its column `verified` says how.
 
     Args:
-      request: what was asked for.
+      request: the request.
       planned: the entry.
-      program: what `draw_program` gives for them, if it is at hand.
-
-    IR columns of devices that were not asked for are None.
-
-    Where the request says so, it is proven first (see `verify.prove`), and its column `verified`
-    says how.
+      program: the result of `draw_program` for them, if it is already known.
 
     Raises:
-      RowError: with the row's coordinates and, where it was written already, its source; the
-        reason is chained.
+      RowError: the row can't be made or proven. The message has its coordinates and, if it is
+        already written, its source. The reason is chained.
     """
-    # Late, since it brings jax: a plan, a command line's help or a bad argument needs none.
+    # Imported late, since it imports jax, and a plan, the help or a wrong argument needs none.
     from jax_ir_synth.lowering import lower_source
 
     text = ""
@@ -90,9 +88,9 @@ def make_row(
 def make_or_leave_out(
     request: Request, planned: PlannedRow, program: Program | None = None
 ) -> dict[str, Any] | Defect:
-    """What `make_row` gives, or why there is no such row.
+    """Make a row with `make_row`, or return the defect that prevents it.
 
-    Raises RowError where the reason is this machine and not the row.
+    Raises RowError if the reason is this machine and not the row.
     """
     try:
         return make_row(request, planned, program)
@@ -117,7 +115,7 @@ def _defect(request: Request, planned: PlannedRow, error: Exception, source: str
 
 
 def _proven(request: Request, row: dict[str, Any], lowered: "LoweredKernel") -> str:
-    """What proves the row: its own StableHLO; where it has none, that which it was made of."""
+    """Prove a row by its own StableHLO, or if it has none, by that from which it was made."""
     if "stablehlo" in choices.unpack_names(request.dialect):
         return prove(row)
     stablehlo = {name: lowered.stablehlo.get(platform) for name, platform in _PLATFORMS.items()}
@@ -151,15 +149,15 @@ def rows(
     workers: "Workers | None" = None,
     tell: Tell = defects.log,
 ) -> Iterator[dict[str, Any]]:
-    """The rows of `planned`, in its order, but for those that can't be made or proven.
+    """Make the rows of `planned` in order, except those that can't be made or proven.
 
     Args:
-      request: what was asked for.
+      request: the request.
       planned: the entries of its plan.
-      workers: makes them (`workers.Workers`), where given.
-      tell: is told of each row that is left out.
+      workers: the workers that make them (`workers.Workers`); None to make them in this process.
+      tell: called with the defect of each row that is left out.
 
-    Raises RowError for the first such, where the request is strict.
+    Raises RowError for the first such row if the request is strict.
     """
     made: Iterator[dict[str, Any] | Defect]
     if workers is None:

@@ -1,4 +1,4 @@
-"""Worker processes that make rows, in order, and draw the candidates that a plan will ask for."""
+"""Makes rows in worker processes, in order, and draws a plan's candidates there ahead of time."""
 
 import concurrent.futures
 import contextlib
@@ -23,14 +23,14 @@ from jax_ir_synth.runtime.pool import Pool
 # Rows in one message: enough to hide the pipe's delay, few enough to keep all workers busy.
 ROWS_A_JOB = 8
 
-# Jobs under way or waiting, for each worker.
+# The number of jobs running or waiting, for each worker.
 _QUEUED = 2
-# Candidates that are drawn at once.
+# The number of candidates that are drawn in one job.
 _CANDIDATES_A_JOB = 4
 
 
 class _Row(NamedTuple):
-    """A question: the row to make, and its program, which a worker draws where it isn't at hand."""
+    """A question: the row to make, and its program if known; otherwise the worker draws it."""
 
     request: Request
     planned: PlannedRow
@@ -46,7 +46,7 @@ class _Candidate(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """An answer: what became of a candidate, and its program where it was drawn."""
+    """An answer: the candidate or its defect, and its program if it was drawn."""
 
     candidate: Drawn | Defect
     program: Program | None
@@ -63,23 +63,23 @@ _Answer = dict[str, Any] | Defect | _Found | _Failure
 
 
 class WorkerTraceback(JaxIrSynthError):
-    """The traceback of an error in a worker, as text; the cause of the error raised here."""
+    """The traceback of an error in a worker, as text; it is the cause of the error raised here."""
 
 
 class Workers:
-    """A context manager that holds worker processes; `make_rows` hands them work.
+    """A context manager that holds worker processes; `make_rows` gives them work.
 
-    One that dies is replaced, and what it was at is asked again, one row at a time: a row whose
-    process crashes twice is left out, any other death comes from outside and is an error then.
+    A worker that dies is replaced, and its questions are asked again, one row at a time. A row
+    whose process crashes twice is left out. Any other death comes from outside, and is an error.
 
     Args:
-      number: how many at most.
-      count: how many rows there will be: no more are started than these can keep busy.
+      number: the number of workers at most.
+      count: the number of rows; no more workers are started than these can keep busy.
     """
 
     def __init__(self, number: int, count: int):
         self._number = min(number, -(-count // ROWS_A_JOB))
-        # Of each category: how many batches are drawn ahead, and how many rows there are.
+        # For each category: how many batches are drawn ahead, and how many rows there are.
         self._ahead, self._needed = 0, 0
         self._batches: dict[
             tuple[str, int], dict[int, concurrent.futures.Future[list[_Answer | HelperDied]]]
@@ -87,7 +87,7 @@ class Workers:
         self._programs: dict[tuple[str, int], Program] = {}
 
     def __enter__(self) -> "Workers":
-        # They import the sources as they are now; this process has them as they were.
+        # Workers import the current sources; this process may have imported older ones.
         check_sources_unchanged()
         start = functools.partial(Helper, __name__)
         self._pool: Pool[_Row | _Candidate, _Answer] = Pool(start, self._number)
@@ -100,13 +100,13 @@ class Workers:
     def make_rows(
         self, request: Request, planned: Iterable[PlannedRow]
     ) -> Iterator[dict[str, Any] | Defect]:
-        """What `rows.make_or_leave_out` gives for each of `planned`, in its order.
+        """Make the rows of `planned` with `rows.make_or_leave_out`, in order.
 
-        Few are held at once, however many there are. Raises RowError where this machine fails.
+        Only a few are held at once, however many there are. Raises RowError if this machine fails.
         """
         kinds = len(request.categories)
         self._needed = -(-request.count // kinds)
-        # What is under way is drawn before it is asked for, or all would wait for what comes next.
+        # Candidates are drawn before the plan asks for them, or the workers would wait for it.
         self._ahead = 1 + _QUEUED * self._number * ROWS_A_JOB // (kinds * _CANDIDATES_A_JOB)
         for batch, answers in self._pool.map(self._jobs(request, planned), _QUEUED * ROWS_A_JOB):
             for (_, row, _), answer in zip(batch, answers, strict=True):
@@ -121,7 +121,7 @@ class Workers:
     def _jobs(
         self, request: Request, planned: Iterable[PlannedRow]
     ) -> Iterator[tuple[list[_Row], list[_Row]]]:
-        # Who draws for the plan has written the program as well, so it goes along.
+        # The worker that drew for the plan has also written the program, so it is passed along.
         questions = (
             _Row(request, row, self._programs.pop((row.category, row.candidate), None))
             for row in planned
@@ -130,9 +130,10 @@ class Workers:
             yield batch, batch
 
     def draw(self, category: str, seed: int, candidate: int) -> Drawn | Defect:
-        """A candidate for a plan (see `plan.plan_rows`), drawn by a worker, the next ones too.
+        """Draw a candidate for a plan (see `plan.plan_rows`) in a worker, and the next ones ahead.
 
-        For the plan of what `make_rows` was asked for. Raises RowError where this machine fails.
+        It is meant for the plan of the request given to `make_rows`. Raises RowError if this
+        machine fails.
         """
         number = candidate // _CANDIDATES_A_JOB
         batches = self._batches.setdefault((category, seed), {})
@@ -140,7 +141,7 @@ class Workers:
             del batches[past]
         for ahead in range(number, number + 1 + self._ahead):
             first = ahead * _CANDIDATES_A_JOB
-            # At the end no more than are needed, but for the few that won't stand.
+            # No more than the plan needs; the few for dropped candidates are drawn on demand.
             if ahead not in batches and (ahead == number or first < self._needed):
                 numbers = range(first, first + _CANDIDATES_A_JOB)
                 batches[ahead] = self._pool.submit(
@@ -151,21 +152,21 @@ class Workers:
             return _describe_crash(answer, Defect(None, category, seed, candidate, ""))
         found = _check(answer)
         assert isinstance(found, _Found)
-        # Its row is asked for next, if it stands.
+        # The plan asks for its row next, unless it drops the candidate.
         key = category, candidate
         self._programs = {} if found.program is None else {key: found.program}
         return found.candidate
 
 
 def _check(answer: _Answer) -> dict[str, Any] | Defect | _Found:
-    """The answer, unless it is a failure; that is raised as a RowError."""
+    """Return the answer; raise a RowError if it is a failure."""
     if isinstance(answer, _Failure):
         raise RowError(answer.message) from WorkerTraceback(answer.trace)
     return answer
 
 
 def _describe_crash(error: HelperDied, defect: Defect) -> Defect:
-    """The defect at which a process has crashed twice. Raises RowError where it was killed."""
+    """Describe a defect that has crashed a process twice. Raises RowError if it was killed."""
     defect = defect._replace(error=f"its process died twice: {error}")
     if not error.crashed:
         raise RowError(defect.message) from error
@@ -173,7 +174,7 @@ def _describe_crash(error: HelperDied, defect: Defect) -> Defect:
 
 
 def workers_for(number: int, count: int) -> contextlib.AbstractContextManager[Workers | None]:
-    """A context manager: the workers for `number` processes, or None where this process does."""
+    """Return a context manager of the workers; it gives None if one process is enough."""
     return Workers(number, count) if number > 1 else contextlib.nullcontext()
 
 
@@ -183,9 +184,9 @@ def serve() -> None:
 
 
 def _get_ready() -> None:
-    # Loads jax now, and not only when the first job is here.
+    # Import jax now, rather than with the first job.
     importlib.import_module("jax_ir_synth.verify.proof")
-    # What stays is nothing for the collector to look at.
+    # The collector needn't look at objects that are never freed.
     gc.freeze()
 
 
@@ -206,10 +207,10 @@ def _answer(question: _Row | _Candidate) -> dict[str, Any] | Defect | _Found:
     if isinstance(found, Defect):
         return _Found(found, None)
     try:
-        # The program of what was drawn last is at hand.
+        # The candidate was just drawn, so its program costs nothing.
         return _Found(found, draw_program(*question))
     except Exception as error:
-        # Its row will say so, if the candidate stands: whoever draws for a plan writes nothing.
+        # If the candidate becomes a row, making that row fails likewise, and is reported then.
         if defects.is_of_the_machine(error):
             raise
         return _Found(found, None)

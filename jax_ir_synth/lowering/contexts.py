@@ -1,4 +1,4 @@
-"""An MLIR context that many lowerings share: to make one costs as much as a small lowering."""
+"""Shares an MLIR context among lowerings, since making one costs as much as a small lowering."""
 
 import contextlib
 import functools
@@ -10,14 +10,14 @@ from typing import Any, cast
 from jax.interpreters import mlir
 from jaxlib.mlir import ir
 
-# The name of what makes a context, in jax.
+# The name of jax's function that makes a context.
 _MAKER = "make_ir_context"
 # A context keeps every type and attribute it has seen, so it is replaced now and then.
 _USES = 100
 
 
 class _Contexts(threading.local):
-    """This thread's context. `sharing`: whether jax is to take it."""
+    """This thread's context; `sharing` says whether jax uses it."""
 
     def __init__(self) -> None:
         self.sharing = False
@@ -25,11 +25,11 @@ class _Contexts(threading.local):
         self._context: ir.Context | None = None
 
     def take(self, make: Callable[[], ir.Context]) -> ir.Context:
-        """The context, made anew when it has been used often enough."""
+        """Return the context; a new one once it has been used often enough."""
         if self._context is None or self._left == 0:
             self._context, self._left = make(), _USES
-            # jax's contexts share a pool of threads, which a process forked off inherits without
-            # its threads: it would wait for them for ever.
+            # jax's contexts share a thread pool. A forked process inherits the pool without its
+            # threads, and would wait for them forever.
             self._context.enable_multithreading(False)
         self._left -= 1
         return self._context
@@ -38,16 +38,16 @@ class _Contexts(threading.local):
 _for_jax, _for_texts = _Contexts(), _Contexts()
 
 
-def for_a_text() -> ir.Context:
-    """A context to parse a module's text in."""
+def get_context() -> ir.Context:
+    """Return a context in which to parse a module's text."""
     return _for_texts.take(mlir.make_ir_context)
 
 
 @contextlib.contextmanager
-def shared() -> Iterator[None]:
-    """What jax lowers inside, in this thread, it lowers in one context; the text is the same.
+def share_context() -> Iterator[None]:
+    """Make jax share one context for all lowerings inside, in this thread; the text is unaffected.
 
-    Where this jax makes its contexts elsewhere than is known here, each lowering has its own.
+    If this version of jax makes its contexts in another place, each lowering has its own.
     """
     _install()
     before, _for_jax.sharing = _for_jax.sharing, True
@@ -59,7 +59,7 @@ def shared() -> Iterator[None]:
 
 @functools.cache
 def _install() -> None:
-    """Once for a process, and for good: outside of `shared` jax gets what it had."""
+    """Patch jax once for this process; outside `share_context` it makes contexts as before."""
     private = _home()
     make = getattr(private, _MAKER, None)
     if make is None:
@@ -75,7 +75,7 @@ def _install() -> None:
 
 
 def _home() -> ModuleType:
-    """Where this jax looks up what makes a context for each lowering."""
+    """Return the module in which jax looks up the function that makes contexts."""
     from jax._src.interpreters import mlir as private
 
     return private

@@ -1,8 +1,8 @@
-"""A CPU device of this project's own, so that the caller's jax isn't made to look for devices.
+"""Provides a CPU device of this project's own, so that jax needn't look for devices.
 
-jax looks for devices once for a process: it loads each plugin (that for CUDA logs a traceback where
-CUDA's libraries are missing), takes its share of a GPU, and refuses afterwards what has to be set
-before, as `jax.distributed.initialize` and `jax_num_cpu_devices` do.
+jax looks for devices once in a process. It then loads each plugin (CUDA's logs a traceback if
+CUDA's libraries are missing) and takes its share of a GPU. Afterwards it refuses settings that must
+come first, such as `jax.distributed.initialize` and `jax_num_cpu_devices`.
 """
 
 import functools
@@ -12,9 +12,9 @@ from jaxlib import xla_client
 
 
 def cpu() -> xla_client.Device:
-    """The device. A process forked off gets its own.
+    """Return the device; a forked process gets its own.
 
-    The first one has XLA read `XLA_FLAGS`, as jax's own would.
+    The first device makes XLA read `XLA_FLAGS`, as jax's own would.
     """
     return _client(os.getpid()).devices()[0]
 

@@ -1,17 +1,17 @@
-"""A closed jaxpr → text, with the values of its constants."""
+"""Writes a closed jaxpr as text, with the values of its constants."""
 
 import re
 
 import numpy as np
 from jax.extend.core import ClosedJaxpr
 
-# Where a function that is a parameter stands in memory: jax prints an X for each digit, and how
-# many those are depends on the process.
+# The address of a function that is a parameter. jax prints an X for each digit, and their number
+# depends on the process.
 _ADDRESS = re.compile(r" at 0xX+")
 
 
-def jaxpr_text(closed: ClosedJaxpr) -> str:
-    """As jax prints it; then, where it has constants, a line for each of its constant variables."""
+def format_jaxpr(closed: ClosedJaxpr) -> str:
+    """Write a jaxpr as jax prints it, followed by a line for each constant, if it has any."""
     text = _ADDRESS.sub("", str(closed))
     if not closed.consts:
         return text

@@ -1,4 +1,4 @@
-"""JAX function or kernel source → IR text: one trace of each pass, lowered for each platform."""
+"""Lowers a JAX function or a kernel's source to IR text, with one trace of each pass."""
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
@@ -13,22 +13,22 @@ from jax_ir_synth.errors import UsageError
 from jax_ir_synth.lowering import contexts
 from jax_ir_synth.lowering.passes import Pass
 from jax_ir_synth.lowering.platforms import check_platforms
-from jax_ir_synth.lowering.settings import bounded_memory, pinned_settings
+from jax_ir_synth.lowering.settings import bound_memory, pin_settings
 from jax_ir_synth.request import choices, dialects, targets
-from jax_ir_synth.runtime import gc_paused
+from jax_ir_synth.runtime.gc_paused import pause_gc
 from jax_ir_synth.runtime.isolation import isolated, isolated_once
 from jax_ir_synth.schema.identity import hash_program
 from jax_ir_synth.schema.ir_section import BACKENDS, IrSection, write_sections
 
-# jax annotates no arguments of it.
+# jax doesn't annotate its arguments.
 _abstract_array = cast(Callable[..., jax.ShapeDtypeStruct], jax.ShapeDtypeStruct)
 
 
 class LoweredKernel(NamedTuple):
-    """A kernel's IR column for each platform asked for, and its identity.
+    """A kernel's IR column for each requested platform, and its hash.
 
-    `stablehlo` are the same columns in StableHLO, whatever dialects `columns` are in: what the
-    others are made of, and what can be executed to prove them.
+    `stablehlo` has the same columns in StableHLO, whatever the dialects of `columns`. The other
+    dialects are made from it, and it can be executed to prove them.
     """
 
     columns: dict[str, str]
@@ -46,47 +46,47 @@ def lower(
     argnums: int | Sequence[int] | None = None,
     name: str | None = None,
 ) -> dict[str, str]:
-    """Lowers any JAX function and its gradient to compiler IR text, for each platform.
+    """Lower a JAX function and its gradient to compiler IR text, for each platform.
 
-    No device of a platform is needed, and nothing is executed. The text depends on the function
-    and the arguments' shapes and dtypes alone, not on jax's settings in this process (64-bit
-    types are off, as by default) nor on what the caller is in (a mesh, a trace): `fn` is called in
-    a thread of its own.
+    No device of the platforms is needed, and nothing is executed. The text depends only on the
+    function and on the arguments' shapes and dtypes. It doesn't depend on jax's settings in this
+    process (64-bit types are off, as by default), or on the caller's context (a mesh, a trace),
+    since `fn` is called in a thread of its own.
 
     Args:
       fn: a function of JAX arrays that returns arrays (or a pytree of them). Arguments that must
         stay Python values (axes, flags, functions) are closed over: pass
         `lambda x: fn(x, axis=0)` or `functools.partial(fn, axis=0)`.
-      *example_args: one for each argument: an array, a `jax.ShapeDtypeStruct`, a Python scalar or
-        a pytree of these. Only shapes and dtypes are used.
+      *example_args: an example for each argument: an array, a `jax.ShapeDtypeStruct`, a Python
+        scalar or a pytree of these. Only shapes and dtypes are used.
       platforms: "cpu", "cuda" or both.
-      dialect: one of `dialects.DIALECTS`, or several: then each text holds one section for each.
-      target: one of `targets.TARGETS`, or one for each platform: what the dialects from
-        "optimized_hlo" on are compiled for; by default "x86-64-v3" and "sm_90".
+      dialect: one of `dialects.DIALECTS`, or several; then each text has a section for each.
+      target: one of `targets.TARGETS`, or one for each platform. The dialects from "optimized_hlo"
+        on are compiled for it; by default it is "x86-64-v3" and "sm_90".
       argnums: the arguments to differentiate by; by default all whose leaves are all inexact.
-        The loss is the sum of `jnp.sum(output)` over all inexact outputs (of the real part,
-        where they're complex), so the cotangents are ones.
+        The loss is the sum of `jnp.sum(output)` over all inexact outputs (of the real part of
+        complex ones), so the cotangents are ones.
       name: the module's name; by default the function's own.
 
     Returns:
-      For each platform its text: a header, `## Forward` with the module `@jit_<name>`, and
+      The text for each platform: a header, `## Forward` with the module `@jit_<name>`, and
       `## Backward (…)` with `@jit_<name>_loss`, whose results are the gradients in the order of
       `argnums`.
 
     Raises:
-      ValueError: unknown platform, dialect or target, or one that can't be compiled for here (for
-        CUDA the extra `cuda-ir` is needed); `fn` not callable, an example argument that isn't
-        an array or a scalar, `argnums` out of range or not inexact, no inexact argument, or no
-        inexact output: then there is nothing to differentiate.
+      ValueError: a platform, dialect or target is unknown, or can't be compiled for here (CUDA
+        needs the extra `cuda-ir`). `fn` isn't callable, an example argument isn't an array or a
+        scalar, or `argnums` are out of range or not inexact. There is no inexact argument or no
+        inexact output, so nothing to differentiate.
     """
     platforms = check_platforms(platforms)
-    chosen = _choices(dialect, target, platforms)
+    chosen = _resolve_choices(dialect, target, platforms)
     if not callable(fn):
         raise UsageError(f"`fn` (={fn!r}) must be callable")
-    with gc_paused.paused(), pinned_settings(), contexts.shared():
-        argnums = _checked_argnums(example_args, argnums)
-        name = _name_of(fn) if name is None else name
-        args = jax.tree.map(_abstract, example_args)
+    with pause_gc(), pin_settings(), contexts.share_context():
+        argnums = _resolve_argnums(example_args, argnums)
+        name = _find_name(fn) if name is None else name
+        args = jax.tree.map(_make_abstract, example_args)
         return _lower(fn, name, args, argnums, platforms, *chosen).columns
 
 
@@ -100,42 +100,45 @@ def lower_source(
     dialect: str | Sequence[str] = dialects.DEFAULT,
     target: str | Sequence[str] | None = None,
 ) -> LoweredKernel:
-    """Lowers a kernel's source text, executed with only `jax`, `jnp` and `lax` in reach.
+    """Lower a kernel's source text, which is executed with only `jax`, `jnp` and `lax` in reach.
+
+    It is made for thousands of kernels in one process: jax's caches, which would grow with every
+    kernel, are cleared from time to time (`settings.bound_memory`).
 
     Args:
       python: source text that defines a function `name`.
       name: the kernel's name.
-      in_avals: for each argument something with `.shape` and `.dtype` (a name of a dtype).
+      in_avals: for each argument, an object with `.shape` and `.dtype` (the dtype's name).
       argnums: the differentiable arguments.
       platforms: "cpu", "cuda" or both.
       dialect: as for `lower`.
       target: as for `lower`.
 
     Raises:
-      ValueError: unknown platform, dialect or target, the text doesn't define `name`, or it has
-        nothing to differentiate. What the source itself raises comes through unchanged.
-
-    Made for thousands of kernels in one process: jax's caches, which would grow with every one,
-    are cleared now and then (`settings.bounded_memory`).
+      ValueError: a platform, dialect or target is unknown, the text doesn't define `name`, or it
+        has nothing to differentiate. Errors that the source itself raises pass through unchanged.
     """
     platforms = check_platforms(platforms)
-    chosen = _choices(dialect, target, platforms)
+    chosen = _resolve_choices(dialect, target, platforms)
     namespace = {"__name__": "kernel", "jax": jax, "jnp": jnp, "lax": lax}
-    # Not as optimized as the caller's Python may be.
+    # `optimize=0` whatever the caller's Python runs with.
     exec(compile(python, "<kernel>", "exec", dont_inherit=True, optimize=0), namespace)
     fn = namespace.get(name)
     if not callable(fn):
         raise UsageError(f"`python` (={python[:40]!r}…) must define a function `{name}`")
-    bounded_memory()
-    with gc_paused.paused(), pinned_settings(), contexts.shared():
+    bound_memory()
+    with pause_gc(), pin_settings(), contexts.share_context():
         args = [_abstract_array(tuple(aval.shape), aval.dtype) for aval in in_avals]
         return _lower(fn, name, args, tuple(argnums), platforms, *chosen)
 
 
-def _choices(
+def _resolve_choices(
     dialect: str | Sequence[str], target: str | Sequence[str] | None, platforms: tuple[str, ...]
 ) -> tuple[tuple[str, ...], dict[str, targets.Target]]:
-    """The dialects, and for each platform its target; ValueError where they can't be had."""
+    """Resolve the dialects and the target of each platform.
+
+    Raises ValueError if they can't be compiled for here.
+    """
     names = choices.unpack_names(dialects.parse_dialects(dialect))
     target = targets.parse_targets(target)
     targets.check_compilers(names, platforms, target)
@@ -151,10 +154,10 @@ def _lower(
     dialects: tuple[str, ...],
     by_platform: dict[str, targets.Target],
 ) -> LoweredKernel:
-    """Traces both passes once and lowers each trace, for the CPU always (the hash is its)."""
+    """Trace both passes once and lower each trace; always for the CPU, which the hash is of."""
     named = fn if getattr(fn, "__name__", None) == name else _rename(fn, name)
     forward = Pass(named, args)
-    backward = Pass(jax.grad(_loss_of(forward, name), argnums=argnums), args)
+    backward = Pass(jax.grad(_make_loss(forward, name), argnums=argnums), args)
 
     def column(platform: str, wanted: tuple[str, ...]) -> str:
         target = by_platform[platform]
@@ -175,10 +178,10 @@ def _lower(
     return LoweredKernel(columns, identity, stablehlo)
 
 
-def _loss_of(forward: Pass, name: str) -> Callable[..., Any]:
-    """The scalar that is differentiated: the sum of all inexact outputs.
+def _make_loss(forward: Pass, name: str) -> Callable[..., Any]:
+    """Make the function to differentiate: the sum of all inexact outputs.
 
-    It runs the forward pass's jaxpr: the Python function isn't traced again.
+    It runs the forward pass's jaxpr, so that the Python function isn't traced again.
     """
     run = jaxpr_as_fun(forward.jaxpr)
 
@@ -199,19 +202,19 @@ def _rename(fn: Callable[..., Any], name: str) -> Callable[..., Any]:
     def call(*args: Any) -> Any:
         return fn(*args)
 
-    # jax names a module after the function that is jitted.
+    # jax names a module after the jitted function.
     call.__name__ = call.__qualname__ = name
     return call
 
 
-def _name_of(fn: Callable[..., Any]) -> str:
+def _find_name(fn: Callable[..., Any]) -> str:
     while isinstance(fn, functools.partial):
         fn = fn.func
     return getattr(fn, "__name__", type(fn).__name__)
 
 
-def _abstract(leaf: Any) -> Any:
-    """An example without its values and its device; a Python number stays (it is weakly typed)."""
+def _make_abstract(leaf: Any) -> Any:
+    """Strip an example of its values and device; keep Python numbers, which are weakly typed."""
     if not hasattr(leaf, "dtype"):
         return leaf
     dtype = leaf.dtype
@@ -225,8 +228,8 @@ def _is_inexact(leaf: Any) -> bool:
     return jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)
 
 
-def _checked_argnums(args: Sequence[Any], argnums: int | Sequence[int] | None) -> tuple[int, ...]:
-    """The arguments to differentiate by, as a tuple; ValueError says what can't be."""
+def _resolve_argnums(args: Sequence[Any], argnums: int | Sequence[int] | None) -> tuple[int, ...]:
+    """Resolve the arguments to differentiate by; ValueError says which can't be."""
     inexact = []
     for position, arg in enumerate(args):
         leaves = jax.tree.leaves(arg)

@@ -1,11 +1,11 @@
-"""What a lowered program is made of: kinds of operations, and the features categories go by."""
+"""Counts the operations of a lowered program by kind; re-exports its features."""
 
 import re
 from collections import Counter
 
-from jax_ir_synth.lowering.features import FEATURES, features
+from jax_ir_synth.lowering.features import FEATURES, find_features
 
-__all__ = ["FEATURES", "features", "operations"]
+__all__ = ["FEATURES", "count_operations", "find_features"]
 
 # `stablehlo.add %0`, `applies stablehlo.add across`, and the generic form `"stablehlo.sort"(`; not
 # `#stablehlo.scatter<…>` (an attribute), `!stablehlo.token` (a type) or a name inside a string.
@@ -14,12 +14,12 @@ _OPERATION = re.compile(
 )
 
 
-def operations(text: str) -> Counter[str]:
-    """How often each kind of `stablehlo` and `chlo` operation stands in the text of a module.
+def count_operations(text: str) -> Counter[str]:
+    """Count each kind of `stablehlo` and `chlo` operation in the text of a module.
 
-    Counts what walking the parsed module counts, all regions included, at a fraction of the time;
-    `stablehlo.return` is left out: it closes a region, computes nothing, and is not always printed.
-    The text may also be a whole IR column.
+    The counts equal those of a walk over the parsed module and all its regions, in a fraction of
+    the time. `stablehlo.return` is left out, since it computes nothing and is not always printed.
+    The text may also be an entire IR column.
     """
     found = Counter(generic or plain for generic, plain in _OPERATION.findall(text))
     del found[""], found["stablehlo.return"]

@@ -1,4 +1,4 @@
-"""IR text → MLIR module, in a context that is used again for many texts."""
+"""Parses IR text as an MLIR module, in a context that is reused for many texts."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
@@ -10,32 +10,32 @@ from jax_ir_synth.lowering import contexts
 from jax_ir_synth.lowering.plain import check_text
 
 if TYPE_CHECKING:
-    # It has a parameter in MLIR's stubs alone.
+    # It is generic in MLIR's stubs only.
     Value: TypeAlias = ir.Value[Any]
 else:
     Value = ir.Value
 
 _SHOWN = 60
-# JAX names the device of a callback by a mesh.
+# JAX writes a mesh for the device of a callback.
 _OUTERMOST = ("func.func", "sdy.mesh")
 
 
 @contextlib.contextmanager
-def parsed(text: str) -> Iterator[ir.Module]:
-    """The module that the text is, for use inside the `with` block only.
+def open_module(text: str) -> Iterator[ir.Module]:
+    """Parse a text as a module, for use inside the `with` block only.
 
-    Raises ValueError when the text isn't a valid module of functions, or holds what the parser
-    can't be trusted with (see `plain`).
+    Raises ValueError if the text isn't a valid module of functions, or isn't safe to parse (see
+    `plain`).
     """
-    with contexts.for_a_text():
-        yield parse(text)
+    with contexts.get_context():
+        yield parse_module(text)
 
 
-def parse(text: str) -> ir.Module:
-    """Likewise, inside the `with` of another text, in its context."""
+def parse_module(text: str) -> ir.Module:
+    """Parse a text likewise, inside the `with` of another text, in its context."""
     try:
         check_text(text)
-        module = parse_ours(text)
+        module = parse_trusted(text)
         _check_functions(module)
         return module
     except ValueError as error:
@@ -43,8 +43,8 @@ def parse(text: str) -> ir.Module:
         raise ValueError(message) from None
 
 
-def parse_ours(text: str) -> ir.Module:
-    """Likewise, of a text that JAX printed just now: all that MLIR knows is let through."""
+def parse_trusted(text: str) -> ir.Module:
+    """Parse a text that JAX has just printed, without any checks of its content."""
     try:
         return ir.Module.parse(text)
     except ir.MLIRError as error:
@@ -57,8 +57,8 @@ def _check_functions(module: ir.Module) -> None:
             raise ValueError(f"it must hold functions alone, it holds {op.operation.name}")
 
 
-def functions(module: ir.Module) -> dict[str, ir.Operation]:
-    """The module's functions by symbol name."""
+def list_functions(module: ir.Module) -> dict[str, ir.Operation]:
+    """List the module's functions by symbol name."""
     return {
         ir.StringAttr(op.attributes["sym_name"]).value: op.operation
         for op in module.body.operations
@@ -67,7 +67,7 @@ def functions(module: ir.Module) -> dict[str, ir.Operation]:
 
 
 def walk(operation: ir.Operation) -> Iterator[ir.Operation]:
-    """Every operation nested in this one, outermost first, without this one."""
+    """Walk all operations nested in this one, outermost first, without this one."""
     for region in operation.regions:
         for block in region.blocks:
             for op in block.operations:
@@ -75,6 +75,6 @@ def walk(operation: ir.Operation) -> Iterator[ir.Operation]:
                 yield from walk(op.operation)
 
 
-def integers(attribute: ir.Attribute) -> list[int]:
-    """The elements of an array of integers; MLIR's stubs don't say that it can be iterated."""
+def read_integers(attribute: ir.Attribute) -> list[int]:
+    """Read an array of integers; MLIR's stubs don't declare that the attribute is iterable."""
     return [int(number) for number in cast(Iterable[Any], attribute)]

@@ -1,4 +1,4 @@
-"""One pass of a kernel, traced once: its text in any dialect, for any platform."""
+"""Traces one pass of a kernel once, and writes it in any dialect, for any platform."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ import jax
 from jax.extend.core import ClosedJaxpr
 
 from jax_ir_synth.lowering.compiling import compile_module, hlo
-from jax_ir_synth.lowering.jaxprs import jaxpr_text
+from jax_ir_synth.lowering.jaxprs import format_jaxpr
 from jax_ir_synth.lowering.platforms import same_on_every_platform
 from jax_ir_synth.request.dialects import COMPILED
 from jax_ir_synth.request.targets import Target
@@ -16,7 +16,7 @@ from jax_ir_synth.schema.ir_section import clean_module
 
 
 class Written(NamedTuple):
-    """A text, and what it was compiled for: empty where it wasn't."""
+    """A text, and the target that it was compiled for; empty if it wasn't compiled."""
 
     text: str
     target: str
@@ -26,12 +26,12 @@ class Pass:
     """The forward or the backward pass.
 
     Args:
-      fn: the function, after which the module is named.
+      fn: the function; the module is named after it.
       args: abstract arguments.
     """
 
     def __init__(self, fn: Callable[..., Any], args: Sequence[Any]):
-        # Unused arguments stay, so that the module's signature is the Python function's.
+        # Unused arguments are kept, so that the module has the Python function's signature.
         self._traced = jax.jit(fn, keep_unused=True).trace(*args)
         self._lowered: dict[str, jax.stages.Lowered] = {}
         self._stablehlo: dict[str, str] = {}
@@ -42,14 +42,14 @@ class Pass:
         return cast(ClosedJaxpr, self._traced.jaxpr)
 
     def stablehlo(self, platform: str) -> str:
-        """The module as StableHLO."""
+        """Return the module as StableHLO."""
         lowering = self._platform(platform)
         if lowering not in self._stablehlo:
             self._stablehlo[lowering] = clean_module(self._lower(lowering).as_text())
         return self._stablehlo[lowering]
 
     def texts(self, platform: str, dialects: Sequence[str], target: Target) -> list[Written]:
-        """The pass in each of the dialects; those of `COMPILED` for the target."""
+        """Write the pass in each of the dialects; those of `COMPILED` are for the target."""
         wanted = [dialect for dialect in dialects if dialect in COMPILED]
         if wanted:
             located = self._lower(self._platform(platform)).as_text(debug_info=True)
@@ -59,7 +59,7 @@ class Pass:
             if dialect in wanted:
                 written.append(Written(compiled.texts[dialect], compiled.target))
             elif dialect == "jaxpr":
-                written.append(Written(jaxpr_text(self.jaxpr), ""))
+                written.append(Written(format_jaxpr(self.jaxpr), ""))
             elif dialect == "hlo":
                 written.append(Written(self._hlo(platform), ""))
             else:
@@ -68,10 +68,10 @@ class Pass:
 
     def _hlo(self, platform: str) -> str:
         lowered = self._lower(self._platform(platform))
-        return hlo.text(cast(Any, lowered.compiler_ir("hlo")).get_hlo_module())
+        return hlo.format_module(cast(Any, lowered.compiler_ir("hlo")).get_hlo_module())
 
     def _platform(self, platform: str) -> str:
-        """The platform whose lowering is this one's."""
+        """Find the platform whose lowering this platform shares."""
         if platform == "cpu" or self._lowers_alike:
             return "cpu"
         return platform

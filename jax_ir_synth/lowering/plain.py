@@ -1,8 +1,8 @@
-"""What a text must keep to before MLIR's parser sees it: nothing there may end this process.
+"""Checks that a text is safe for MLIR's parser, so that nothing in it can end this process.
 
-MLIR's parser is recursive and trusts its caller: brackets within brackets overrun its stack, a
-resource of few bytes makes it read what lies behind them, and each dialect brings parsers of its
-own. JAX prints modules of few dialects and few forms; those are let through.
+MLIR's parser is recursive and trusts its caller. Deeply nested brackets overflow its stack, a
+truncated resource makes it read beyond the end, and each dialect brings parsers of its own. JAX
+prints modules of a few dialects and forms, and only those are accepted.
 """
 
 import itertools
@@ -11,11 +11,11 @@ import re
 import numpy as np
 
 MAX_CHARACTERS = 4 * 2**20
-# JAX's own modules have some 20. A parser on a stack of 8 MiB ends at some 12,000.
+# JAX's own modules have about 20. A parser with a stack of 8 MiB crashes at about 12,000.
 MAX_DEPTH = 200
-# Those of JAX's modules, and of the attributes in them.
+# The dialects of JAX's modules, and of the attributes in them.
 DIALECTS = frozenset({"builtin", "chlo", "func", "jax", "mhlo", "sdy", "stablehlo", "tf"})
-# What these never hold, and what makes something without end of a short text.
+# Words that JAX's modules never have, and that can make a short text expand without end.
 _REFUSED = {
     word: re.compile(rf"(?<![\w$.\-%@]){word}\b")
     for word in (
@@ -35,12 +35,12 @@ _OF_LOCATION = re.compile(r"loc\s*\(\s*$")
 _CONTROL = bytes({*range(32), 127} - set(b"\t\n\r"))
 _OPENING, _CLOSING = b"([{<", b")]}>"
 _NO_BRACKET = bytes(set(range(256)) - set(_OPENING + _CLOSING))
-# As bytes of 8-bit integers: 1 and -1.
+# The bytes of the 8-bit integers 1 and -1.
 _STEPS = bytes.maketrans(_OPENING + _CLOSING, b"\x01" * 4 + b"\xff" * 4)
 
 
 def check_text(text: str) -> None:
-    """Raises ValueError, in one line, unless MLIR's parser can be trusted with a text."""
+    """Raise ValueError, with a one-line message, unless a text is safe for MLIR's parser."""
     if len(text) > MAX_CHARACTERS:
         raise ValueError(f"it is {len(text):,} characters long, above {MAX_CHARACTERS:,}")
     try:
@@ -49,13 +49,13 @@ def check_text(text: str) -> None:
         raise ValueError(f"it holds {text[error.start]!a}, which is no character") from None
     if len(encoded.translate(None, _CONTROL)) < len(encoded):
         raise ValueError("it holds control characters")
-    plain = _SKIPPED.sub(_without, text)
+    plain = _SKIPPED.sub(_drop_literal, text)
     _check_words(plain)
     _check_depth(plain)
 
 
-def _without(match: re.Match[str]) -> str:
-    """In the place of a comment nothing, in that of a string an empty one."""
+def _drop_literal(match: re.Match[str]) -> str:
+    """Replace a comment by nothing, and a string by an empty one."""
     literal = match[0]
     if literal[0] != '"':
         return ""
@@ -67,7 +67,7 @@ def _without(match: re.Match[str]) -> str:
 
 
 def _check_operation(name: str) -> None:
-    """Raises ValueError for the name of an operation of another dialect."""
+    """Raise ValueError for the name of an operation of another dialect."""
     if "\\" in name:
         raise ValueError(f'an operation\'s name (="{name:.40}") must be written without escapes')
     if name.partition(".")[0] not in DIALECTS:
@@ -80,25 +80,26 @@ def _check_words(plain: str) -> None:
     for word, standing_alone in _REFUSED.items():
         if word in plain and standing_alone.search(plain):
             raise ValueError(f"{word} is not read here")
-    # Names of values and functions may hold dots too; to look at all of them takes time.
-    if _dialects(plain) - DIALECTS:
+    # Names of values and functions may contain dots too. Removing them takes time, so this is done
+    # only if needed.
+    if _find_dialects(plain) - DIALECTS:
         plain = _NAME.sub("", plain)
-    for name in _dialects(plain) - DIALECTS:
+    for name in _find_dialects(plain) - DIALECTS:
         raise ValueError(f"{name[:40]} is no dialect that is read here")
-    if aliases := _aliases(plain):
+    if aliases := _find_aliases(plain):
         _check_aliases(plain, aliases)
 
 
-def _aliases(plain: str) -> set[str]:
-    """The names of attributes and types that are of no dialect that is read."""
+def _find_aliases(plain: str) -> set[str]:
+    """Find the names of attributes and types that belong to no accepted dialect."""
     return {*_MARKED.findall(plain)} - DIALECTS
 
 
 def _check_aliases(plain: str, aliases: set[str]) -> None:
-    """Raises ValueError unless each is defined by a line that refers to no other.
+    """Raise ValueError unless each alias is defined by a line that refers to no other alias.
 
-    One that refers to two others makes of some lines a text without end. A location may be within
-    one other.
+    If aliases could refer to two others, a few lines could expand without end. A location may refer
+    to one other.
     """
     if _GOES_ON.search(plain):
         raise ValueError("a definition that goes on in another line is not read here")
@@ -119,12 +120,12 @@ def _check_aliases(plain: str, aliases: set[str]) -> None:
 
 
 def _is_flat(meaning: str) -> bool:
-    brackets = _steps(meaning)
-    return bool(meaning.strip()) and not _aliases(meaning) and not brackets.sum()
+    brackets = _count_brackets(meaning)
+    return bool(meaning.strip()) and not _find_aliases(meaning) and not brackets.sum()
 
 
-def _dialects(plain: str) -> set[str]:
-    """What stands before a dot that a word follows, but in numbers."""
+def _find_dialects(plain: str) -> set[str]:
+    """Find the names before a dot that a word follows, except numbers."""
     before = {
         piece.rsplit(None, 1)[-1]
         for piece, after in itertools.pairwise(plain.split("."))
@@ -135,14 +136,14 @@ def _dialects(plain: str) -> set[str]:
 
 
 def _check_depth(plain: str) -> None:
-    depths = np.cumsum(_steps(plain), dtype=np.int64)
+    depths = np.cumsum(_count_brackets(plain), dtype=np.int64)
     if depths.max(initial=0) > MAX_DEPTH:
         raise ValueError(f"its brackets are {depths.max():,} deep, above {MAX_DEPTH}")
     if depths.min(initial=0) < 0:
         raise ValueError("it closes a bracket that it doesn't open")
 
 
-def _steps(plain: str) -> np.ndarray:
-    """1 for each bracket that opens, -1 for each that closes."""
+def _count_brackets(plain: str) -> np.ndarray:
+    """Return 1 for each opening bracket, and -1 for each closing one."""
     brackets = plain.replace("->", "").encode().translate(_STEPS, _NO_BRACKET)
     return np.frombuffer(brackets, np.int8)

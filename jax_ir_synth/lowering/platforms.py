@@ -1,4 +1,4 @@
-"""Which platforms are lowered for, and when one platform's text is also another's."""
+"""Checks platforms' names, and finds out whether two platforms share a lowering."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
@@ -9,9 +9,9 @@ from jax.extend.core import ClosedJaxpr, JaxprEqn
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.schema.ir_section import BACKENDS
 
-# Primitives with one lowering rule for every platform, whose rule brings in no other primitive
-# with a rule of its own for a platform. Anything absent here (linear algebra, random numbers,
-# callbacks, `platform_index`, what a later jax adds) is lowered for each platform separately.
+# Primitives with a single lowering rule for all platforms, which introduces no other primitive
+# that has a platform's own rule. All other primitives (linear algebra, random numbers, callbacks,
+# `platform_index`, those of later versions of jax) are lowered for each platform separately.
 UNIFORM = frozenset(
     """
     abs acos acosh add add_any and argmax argmin asin asinh atan atan2 atanh bessel_i0e bessel_i1e
@@ -31,7 +31,7 @@ UNIFORM = frozenset(
 
 
 def check_platforms(platforms: Iterable[str]) -> tuple[str, ...]:
-    """The platforms as a tuple, or ValueError when one is unknown or there are none."""
+    """Return the platforms as a tuple. Raises ValueError if one is unknown or there are none."""
     if isinstance(platforms, str):
         raise UsageError(f"`platforms` (={platforms!r}) must be a tuple such as ({platforms!r},)")
     platforms = tuple(platforms)
@@ -45,7 +45,7 @@ def check_platforms(platforms: Iterable[str]) -> tuple[str, ...]:
 
 
 def _rule_tables() -> dict[str, Any] | None:
-    """The lowering rules of jax by platform, or None where this jax keeps them elsewhere."""
+    """Return jax's lowering rules by platform; None if this version of jax keeps them elsewhere."""
     from jax._src.interpreters import mlir
 
     return getattr(mlir, "_platform_specific_lowerings", None)
@@ -62,10 +62,10 @@ def _inner_jaxprs(value: object) -> Iterator[Any]:
 
 
 def _same_rule_for_these_operands(eqn: JaxprEqn) -> bool:
-    """Whether a primitive with a platform's own rule still lowers alike here.
+    """Whether an equation lowers alike although its primitive has a platform's own rule.
 
-    The CPU's rule for `dot_general` differs only in refusing some algorithms, and CUDA's for
-    `scatter-add` and `scatter-sub` only for complex numbers.
+    The CPU's rule for `dot_general` only refuses some algorithms. CUDA's rules for `scatter-add`
+    and `scatter-sub` differ only for complex numbers.
     """
     name = eqn.primitive.name
     if name == "dot_general":
@@ -77,7 +77,7 @@ def _same_rule_for_these_operands(eqn: JaxprEqn) -> bool:
 
 
 def same_on_every_platform(jaxpr: ClosedJaxpr) -> bool:
-    """Whether the CPU's lowering of this jaxpr is every platform's (False where it isn't known)."""
+    """Whether all platforms share the CPU's lowering of this jaxpr (False if this isn't known)."""
     tables = _rule_tables()
     if tables is None:
         return False

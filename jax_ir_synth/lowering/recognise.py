@@ -1,4 +1,4 @@
-"""What a single operation, or a call of a function by its name, stands for in a program."""
+"""Recognises what a single operation, or a call of a function by its name, does in a program."""
 
 import functools
 import inspect
@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 from jaxlib.mlir import ir
 
-from jax_ir_synth.lowering.parsing import Value, integers
+from jax_ir_synth.lowering.parsing import Value, read_integers
 
 _BRANCH_WRAPPER = re.compile(r"_?where|_piecewise|_select")
 _NUMBER = re.compile(r"_\d+$")
 _LINALG_OPS = {"stablehlo.cholesky", "stablehlo.triangular_solve"}
 _LINALG_TARGET = re.compile(r"lapack|cusolver|cublas|magma|householder|^(lu|qr|eigh|svd)", re.I)
-# What leaves a branch's result as it is, for telling one branch's result in another's operand.
+# The operations that pass a branch's result on unchanged, by which it is traced to another branch.
 UNCHANGED = {
     "stablehlo.broadcast_in_dim",
     "stablehlo.convert",
@@ -38,8 +38,8 @@ def is_linalg(op: ir.Operation) -> bool:
     return op.name in _LINALG_OPS
 
 
-def entry(function: ir.Operation) -> ir.Block:
-    """A function's only block."""
+def get_entry(function: ir.Operation) -> ir.Block:
+    """Return a function's only block."""
     block: ir.Block = function.regions[0].blocks[0]
     return block
 
@@ -61,8 +61,8 @@ def starts_branch(op: ir.Operation) -> bool:
     return op.name in ("stablehlo.case", "stablehlo.if")
 
 
-def _source(value: Value) -> ir.Operation | None:
-    """The operation that made a value, behind broadcasts and conversions; None for an argument."""
+def _find_source(value: Value) -> ir.Operation | None:
+    """Find the operation that made a value, ignoring conversions and such; None for an argument."""
     while not isinstance(value.owner, ir.Block):
         owner = value.owner.operation
         if owner.name not in UNCHANGED:
@@ -77,7 +77,7 @@ def is_branch(select: ir.Operation) -> bool:
         return False
     if select.operands[1] == select.operands[2]:  # how vmap hands a cond's operands to each case
         return False
-    predicate, *cases = (_source(value) for value in select.operands)
+    predicate, *cases = (_find_source(value) for value in select.operands)
     if predicate is not None and _is_guard(predicate):
         return False
     return not any(case is not None and _is_nan(case) for case in cases)
@@ -103,7 +103,7 @@ def _is_nan(op: ir.Operation) -> bool:
 def contracts(op: ir.Operation) -> bool:
     """Whether several elements become one."""
     if op.name == "stablehlo.reduce":
-        return len(integers(op.attributes["dimensions"])) > 0
+        return len(read_integers(op.attributes["dimensions"])) > 0
     if op.name == "stablehlo.dot_general":
         return "contracting" in str(op.attributes["dot_dimension_numbers"])
     if op.name == "stablehlo.scatter":
@@ -115,10 +115,10 @@ def contracts(op: ir.Operation) -> bool:
 def is_cumulative(op: ir.Operation) -> bool:
     """Whether a window covers all before (or after) each element, as the cumulative ones' do."""
     shape = ir.RankedTensorType(op.operands[0].type).shape
-    window = integers(op.attributes["window_dimensions"])
+    window = read_integers(op.attributes["window_dimensions"])
     edges = [0] * 2 * len(shape)
     if "padding" in op.attributes:
-        edges = integers(op.attributes["padding"])
+        edges = read_integers(op.attributes["padding"])
     return any(
         size == length and sorted(edges[2 * axis : 2 * axis + 2]) == [0, length - 1]
         for axis, (size, length) in enumerate(zip(window, shape, strict=True))
@@ -131,14 +131,14 @@ def finds_case(call: ir.Operation) -> bool:
     if _NUMBER.sub("", ir.FlatSymbolRefAttr(call.attributes["callee"]).value) != "argmax":
         return False
     operand = call.operands[0]
-    made_by = _source(operand)
+    made_by = _find_source(operand)
     stacked = made_by is not None and made_by.name == "stablehlo.concatenate"
     return stacked and is_boolean(ir.RankedTensorType(operand.type))
 
 
 @functools.cache
 def _public_names() -> tuple[frozenset[str], frozenset[str]]:
-    """Names of jax's own functions: of all, and of those that draw random numbers."""
+    """List the names of all of jax's own functions, and of those that draw random numbers."""
     from jax.scipy import linalg, special
 
     libraries = (jnp, jnp.linalg, jnp.fft, jax.nn, jax.lax, jax.random, jax.image, linalg, special)

@@ -1,4 +1,4 @@
-"""The jax settings that a lowering runs under, whatever the caller or the environment has set."""
+"""Pins jax's settings for a lowering, whatever the caller or the environment has set."""
 
 import contextlib
 import functools
@@ -12,13 +12,12 @@ import jax
 
 from jax_ir_synth.lowering.device import cpu
 
-# All of jax's settings with the values that it declares for them. Recorded in a process without
-# environment variables, since jax keeps what it reads there as the default.
+# All of jax's settings with their declared values, recorded in a process without environment
+# variables, since jax takes those as defaults.
 RECORD = Path(__file__).with_name("jax_settings.json")
 
-# What these decide belongs to the process, and is no part of a text: which devices there are, what
-# is kept of compiled programs, what is logged. What reads them for the first time, settles them
-# for the caller too.
+# These settings concern the process, not a text: its devices, the cache of compiled programs, the
+# log. They are not pinned, since their first use settles them for the caller too.
 OF_THE_PROCESS = frozenset(
     """
     jax_compilation_cache_check_contents jax_compilation_cache_dir
@@ -35,20 +34,20 @@ OF_THE_PROCESS = frozenset(
     """.split()
 )
 
-# Where another value than jax's own is better.
+# Values of this project's own.
 _OURS = {
-    # The text has no locations, and collecting Python frames for them costs time.
+    # The text has no locations, so collecting Python frames for them would waste time.
     "jax_traceback_in_locations_limit": 0,
-    # In a terminal or a notebook jax prints jaxprs in colours.
+    # In a terminal or a notebook, jax would print jaxprs in colours.
     "jax_pprint_use_color": False,
 }
 
-# jax merges equal inner functions of a module by the identity of cached objects, and its caches
-# drop the oldest of 2048 entries each: what the process traced before can then change the text
-# (jax-ml/jax#40312). Traces made under another value of this context never share cache entries,
-# and a value is used for so few lowerings that none of its own entries is dropped meanwhile.
+# jax merges equal inner functions of a module by the identity of cached objects, and each of its
+# caches drops the oldest of 2048 entries. So whatever the process traced before could change the
+# text (jax-ml/jax#40312). Traces under different values of this context never share cache entries,
+# and each value is used for so few lowerings that none of its entries is dropped meanwhile.
 _LOWERINGS_PER_EPOCH = 64
-# jax keeps the traces of its own library functions for ever, about 0.3 MB for each kernel.
+# jax keeps the traces of its own library functions forever, about 0.3 MB for each kernel.
 _KERNELS_PER_CLEARING = 512
 _kernels = itertools.count(1)
 _epoch = cast(Callable[[object], Any], jax.make_user_context)(None)
@@ -56,7 +55,7 @@ _lowerings = itertools.count()
 
 
 def _by_name() -> dict[str, Any]:
-    """The table of jax's settings by name, empty where this jax keeps it elsewhere."""
+    """Return the table of jax's settings; empty if this version of jax keeps it elsewhere."""
     from jax._src import config
 
     return getattr(config, "config_states", {})
@@ -64,7 +63,7 @@ def _by_name() -> dict[str, Any]:
 
 @functools.cache
 def _pins() -> tuple[tuple[Any, ...], ...]:
-    """Each setting that is pinned, with its value; what this jax doesn't have is passed over."""
+    """List the pinned settings with their values; those that this jax lacks are skipped."""
     declared = json.loads(RECORD.read_text(encoding="utf-8")) | _OURS
     states = _by_name()
     return tuple(
@@ -75,25 +74,25 @@ def _pins() -> tuple[tuple[Any, ...], ...]:
 
 
 @contextlib.contextmanager
-def pinned_settings() -> Iterator[None]:
-    """Trace and lower inside this: jax's defaults for this thread, and caches of its own.
+def pin_settings() -> Iterator[None]:
+    """Set jax's defaults for this thread inside the `with` block, with caches of their own.
 
-    The caller's settings stand again on leaving, and other threads never see a change. A context
-    that the caller is in (a mesh, a trace) is another matter: see `isolation`.
+    On leaving, the caller's settings are restored. Other threads never see a change. For contexts
+    of the caller (a mesh, a trace) see `isolation`.
     """
     with contextlib.ExitStack() as stack:
         for state, value in _pins():
             stack.enter_context(state(value))
-        # Else jax would look for all devices there are, for good and for the caller as well.
+        # Otherwise jax would look for all devices, which affects the caller too (see `device`).
         stack.enter_context(jax.default_device(cpu()))
         stack.enter_context(_epoch(("jax_ir_synth", next(_lowerings) // _LOWERINGS_PER_EPOCH)))
         yield
 
 
-def bounded_memory() -> None:
-    """To be called for each kernel of many: clears jax's caches every 512th time.
+def bound_memory() -> None:
+    """Clear jax's caches at every 512th call; call it once for each of many kernels.
 
-    Functions that the caller has jitted stay valid; their next call compiles again.
+    The caller's jitted functions remain valid, but compile again at their next call.
     """
     if next(_kernels) % _KERNELS_PER_CLEARING == 0:
         cast(Callable[[], None], jax.clear_caches)()

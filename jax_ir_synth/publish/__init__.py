@@ -1,11 +1,11 @@
-"""Publishes rows on the Hugging Face Hub: Parquet files and a card, all by one commit."""
+"""Publishes rows on the Hugging Face Hub: Parquet files and a card, in a single commit."""
 
 from jax_ir_synth.errors import JaxIrSynthError, UsageError
 
 
 class PublishError(JaxIrSynthError, RuntimeError):
-    """It could not be published; the message is one line that says why."""
+    """Publishing failed; the message is one line that says why."""
 
 
 class NotReady(UsageError, PublishError):
-    """Found out before any work: something has to be set up or asked for otherwise."""
+    """Publishing can't start: the setup or the request must change first."""

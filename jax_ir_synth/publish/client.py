@@ -1,4 +1,4 @@
-"""How we talk to the Hub: huggingface_hub's client with limits, and words for what it waits for."""
+"""Talks to the Hub: huggingface_hub's client with time limits, which reports its waits."""
 
 import logging
 import os
@@ -17,11 +17,11 @@ from jax_ir_synth.publish.trouble import (
     trouble,
 )
 
-# Beside what huggingface_hub repeats by itself, in its `http_backoff` (up to five times, after 1 to
-# 8 seconds or as long as the Hub asks): with 2.4 all of an upload, with 1.0 less.
+# In addition to huggingface_hub's own repetitions, in its `http_backoff` (up to five times, after 1
+# to 8 seconds or as long as the Hub asks). Its 2.4 repeats all requests of an upload, 1.0 fewer.
 _TRIES = 5
-# Seconds without a byte. huggingface_hub has no limit: a connection that went silent would be
-# waited for for ever.
+# Seconds without a byte. huggingface_hub has no limit, so it would wait forever for a silent
+# connection.
 _TIMEOUTS = {"connect": 30, "write": 60, "read": 300, "pool": None}
 
 _T = TypeVar("_T")
@@ -31,8 +31,8 @@ class Client:
     """An `HfApi` with a token.
 
     Args:
-      token: never part of what is said or raised here.
-      say: gets a line for the user.
+      token: the user's token; no message or error contains it.
+      say: called with each line for the user.
     """
 
     def __init__(self, token: str, say: Callable[[str], None]):
@@ -46,26 +46,26 @@ class Client:
         self._token, self._say = token, say
         self._last_status = 0
         self._limit()
-        # Its lines name addresses that grant an upload, so only who asks for them gets them.
+        # Its log has addresses that grant an upload, so it is shown only if the user asks for it.
         if not os.environ.get("HF_HUB_VERBOSITY") and not constants.HF_DEBUG:
             logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-        # One for each small file; ours tells how many files are left.
+        # It would show a bar for each small file; this project's own bar counts the files.
         if constants.HF_HUB_DISABLE_PROGRESS_BARS is None:
             disable_progress_bars()
 
     def scrubbed(self, text: str) -> str:
-        """The text without the token, should a library have put it there."""
+        """Remove the token from a text, in case a library has put it there."""
         return text.replace(self._token, "<token>")
 
     def say(self, text: str) -> None:
-        """Tell the user a line."""
+        """Show the user a line."""
         self._say(self.scrubbed(text))
 
     def trouble(self, error: Exception) -> Trouble:
-        """See `trouble.trouble`; anything else is told as it is, and doesn't pass."""
+        """Classify an error, see `trouble.trouble`; any other error counts as permanent."""
         found = trouble(error, self.endpoint)
         if found is None and self._last_status >= 500:
-            # huggingface_hub read an answer of which only the status makes sense.
+            # huggingface_hub couldn't read the answer, so only its status counts.
             status = self._last_status
             found = Trouble(f"the Hub answered {status}", passing=True, status=status)
         if found is None:
@@ -74,14 +74,14 @@ class Client:
         return found._replace(message=self.scrubbed(found.message))
 
     def patiently(self, what: str, call: Callable[[], _T]) -> _T:
-        """The call's result; it is tried again where the trouble may pass.
+        """Make a call, and repeat it after a fault that may pass; return its result.
 
         Args:
-          what: for the message, as in "what failed".
-          call: must do no harm when called twice.
+          what: the action, for the message "... failed".
+          call: the call, which must do no harm when repeated.
 
         Raises:
-          PublishError: one line.
+          PublishError: the call failed; the message is one line.
         """
         for attempt in range(1, _TRIES + 1):
             try:
@@ -96,7 +96,7 @@ class Client:
         raise AssertionError("unreachable")
 
     def pause(self, found: Trouble, attempt: int, tries: int) -> None:
-        """Say what the trouble is and wait. Raises PublishError where the Hub asks for too long."""
+        """Report a fault and wait. Raises PublishError if the Hub asks for too long a wait."""
         wait = 2 ** (attempt - 1) if found.wait is None else found.wait
         if wait > MAX_WAIT:
             raise PublishError(f"{found.message}, and asks to wait {wait} s")
@@ -104,7 +104,7 @@ class Client:
         time.sleep(wait)
 
     def _limit(self) -> None:
-        """Have huggingface_hub use a client with timeouts that looks at each answer."""
+        """Make huggingface_hub use a client that has timeouts and checks each answer."""
         from huggingface_hub import get_session, set_client_factory
 
         library, theirs = http_library(), get_session().event_hooks["request"]
@@ -122,12 +122,12 @@ class Client:
         status = self._last_status = response.status_code
         if status not in (429, 503) or (wait := asked_wait(response.headers)) is None:
             return
-        # Here, since http_backoff would sleep however long it is told to, and say nothing.
+        # Checked here, since http_backoff would sleep for any time without a message.
         if wait > MAX_WAIT:
             raise AskedToWait(wait)
         self.say(f"the Hub asks to wait {wait} s ({status})")
 
 
 def to_stderr(program: str) -> Callable[[str], None]:
-    """A `say` for the command of that name."""
+    """Make a `say` for the command of that name, which prints lines on stderr."""
     return lambda text: print(f"{program}: {text}", file=sys.stderr, flush=True)

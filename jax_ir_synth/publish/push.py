@@ -1,4 +1,4 @@
-"""A folder -> the Hub, by one commit: the published revision changes as a whole or not at all."""
+"""Pushes a folder to the Hub in one commit, so that either everything changes or nothing."""
 
 import functools
 import hashlib
@@ -14,12 +14,12 @@ from jax_ir_synth.terminal.progress import progress
 if TYPE_CHECKING:
     from huggingface_hub import CommitOperationAdd
 
-# Commits that are tried: the connection may be lost, and others may push meanwhile.
+# How often the commit is tried, since the connection may be lost, and others may push meanwhile.
 _ROUNDS = 5
 
 
 class Pushed(NamedTuple):
-    """What a push did: the published revision, and how many files it changed and removed there."""
+    """The result of a push: the published revision, and how many files it changed and removed."""
 
     revision: str
     changed: int
@@ -27,13 +27,13 @@ class Pushed(NamedTuple):
 
 
 def files_of(folder: Path) -> dict[str, Path]:
-    """All files of a folder by their paths in it. Raises PublishError for one that isn't ours."""
+    """List a folder's files by their paths in it. Raises PublishError for foreign files."""
     found = {
         path.relative_to(folder).as_posix(): path
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-    # Above all no script: with one of the repository's name datasets 4 and later don't load it.
+    # In particular no script, since datasets 4 and later don't load a repository that has one.
     if strange := [path for path in found if not is_ours(path)]:
         raise PublishError(f"{', '.join(strange)} must not be published")
     return found
@@ -42,21 +42,21 @@ def files_of(folder: Path) -> dict[str, Path]:
 def push(
     client: Client, repo: str, folder: Path, before: Published | None, private: bool
 ) -> Pushed:
-    """Make the repository's files those of the folder; others' files there stay.
+    """Replace this project's files in the repository by those of the folder; other files stay.
 
-    Large files go first, one by one, and are kept by the Hub even if no commit follows: so the same
-    push, started again, goes on where it was. The commit is made on the very revision that was
-    looked at. Where its answer is lost, the next look tells whether it was made.
+    Large files are sent first, one by one. The Hub keeps them even if no commit follows, so a push
+    that is started again continues where it stopped. The commit is based on the revision that was
+    inspected. If the answer to it is lost, the next inspection shows whether it was made.
 
     Args:
-      client: for the Hub.
+      client: the client for the Hub.
       repo: `user/name`.
-      folder: what to publish.
-      before: what `target.look` found.
-      private: for a repository that isn't there yet.
+      folder: the folder to publish.
+      before: the result of `target.look`.
+      private: whether a repository that doesn't exist yet is created as private.
 
     Raises:
-      PublishError: one line, which says what is published now.
+      PublishError: the push failed. The message is one line, which says what is published now.
     """
     files = files_of(folder)
     try:
@@ -70,7 +70,7 @@ def push(
 def _pushed(client: Client, repo: str, files: dict[str, Path], private: bool) -> Pushed:
     changed = removed = 0
     failure = ""
-    # Once more than is tried: to see what became of the last one.
+    # One round more than commits, to see whether the last one was made.
     for attempt in range(1, _ROUNDS + 2):
         there = published(client, repo) or _created(client, repo, private)
         added = [path for path in files if not _is_there(files[path], there.files.get(path))]
@@ -110,7 +110,7 @@ def _created(client: Client, repo: str, private: bool) -> Published:
 
 
 def _now(client: Client, repo: str, before: Published | None) -> str:
-    """What is published after a push that failed, as far as it can be told."""
+    """Describe what is published after a failed push, as far as that is known."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
     try:
@@ -118,7 +118,7 @@ def _now(client: Client, repo: str, before: Published | None) -> str:
     except RepositoryNotFoundError:
         return "nothing is published"
     except Exception:
-        # Of any kind: it fails again, and why was told.
+        # Any error, since the reason was already reported.
         return "at most the last step, the commit, was made, which changes all or nothing"
     if before is None:
         return "the repository was created, and no row is published"
@@ -128,11 +128,11 @@ def _now(client: Client, repo: str, before: Published | None) -> str:
 
 
 def _upload(client: Client, repo: str, files: dict[str, Path]) -> "list[CommitOperationAdd]":
-    """Uploads what is large and isn't in the Hub's storage; the operations for the commit."""
+    """Upload large files that the Hub's storage lacks; return the operations for the commit."""
     from huggingface_hub import CommitOperationAdd
 
     additions = [CommitOperationAdd(path, str(file)) for path, file in files.items()]
-    # One at a time, in this thread: Ctrl-C then needn't wait for a connection that went silent.
+    # One at a time, in this thread, so that Ctrl-C needn't wait for a silent connection.
     for addition in progress(additions, len(additions), "files"):
         upload = functools.partial(
             client.api.preupload_lfs_files,

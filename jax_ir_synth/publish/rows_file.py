@@ -1,4 +1,4 @@
-"""The rows to publish in one Parquet file: made and proven, or taken from a dataset and proven."""
+"""Writes the rows to publish to one Parquet file: new rows, or those of a dataset, all proven."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -15,52 +15,52 @@ if TYPE_CHECKING:
     from jax_ir_synth.schema.read_result import ReadResult
     from jax_ir_synth.verify.sandbox import Outcome
 
-# For a row that is proven anew, as `jax-ir-synth verify` has it by default.
+# The limits for the proof of a row, the same as the defaults of `jax-ir-synth verify`.
 _SECONDS, _GIGABYTES = 60, 4
 
 
 def config_of(configs: Collection[str]) -> str:
-    """The config whose rows are needed to publish these subsets; for none named, all."""
+    """Find the config whose rows are needed to publish these subsets; `all` if none is named."""
     return next(iter(configs)) if len(configs) == 1 else ALL
 
 
 def make(
     path: Path, request: Request, configs: Collection[str], number: int, tell: Tell
 ) -> list[str]:
-    """Makes the request's rows.
+    """Make the request's rows.
 
     Args:
       path: the Parquet file to write.
-      request: which rows.
-      configs: the subsets that are asked for; if none is named, all that have rows.
-      number: of processes.
-      tell: called for each row that is left out.
+      request: the request for the rows.
+      configs: the requested subsets; if empty, all subsets that have rows.
+      number: the number of processes.
+      tell: called with each row that is left out.
 
     Returns:
       The subsets to publish.
 
     Raises:
-      RowError: the request is strict, and a row could not be made or proven.
+      RowError: the request is strict, and a row can't be made or proven.
       NotReady: the subsets have no rows.
     """
-    # Late: a wrong argument or --help must not wait for these.
+    # Imported late, since a wrong argument or --help must not wait for them.
     from jax_ir_synth.generate.plan import places, plan_rows
     from jax_ir_synth.generate.rows import rows
     from jax_ir_synth.generate.workers import Workers
     from jax_ir_synth.terminal.progress import progress
-    from jax_ir_synth.verify.results import category_of
+    from jax_ir_synth.verify.results import find_category
 
-    # Their first places: after one turn no category is new.
+    # The places of the first rows are enough: each category has one of them.
     planned_for = {place.category for place in places(request, 0, len(CATEGORIES))}
     source = f"`--count` (={request.count})"
-    # Before the work, though a category may yet have all its rows left out.
+    # Checked before the work, and again afterwards, since all rows of a category may be left out.
     _subsets(configs, planned_for, source)
     present: set[str] = set()
     with open_output(path, PARQUET) as write, Workers(number, request.count) as workers:
         planned = plan_rows(request, draw=workers.draw, tell=tell)
         for row in progress(rows(request, planned, workers, tell), request.count):
             write(row)
-            present.add(category_of(row))
+            present.add(find_category(row))
     return _subsets(configs, present, source)
 
 
@@ -77,10 +77,10 @@ def _subsets(configs: Collection[str], present: Collection[str], source: str) ->
 
 
 def opened(path: Path | Source) -> DatasetReader:
-    """The dataset at `path`, see `dataset_reader.open_saved`.
+    """Open the dataset at `path`; see `dataset_reader.open_saved`.
 
     Raises:
-      NotReady: there is none, or it lacks a column.
+      NotReady: there is no dataset, or it lacks a column.
     """
     from jax_ir_synth.storage.dataset_reader import DatasetError, check_columns, open_saved
 
@@ -95,20 +95,20 @@ def opened(path: Path | Source) -> DatasetReader:
 def take(
     path: Path, source: Path | Source, configs: Collection[str], number: int, check: str
 ) -> list[str]:
-    """Takes the rows of `config_of(configs)` from a dataset, and proves each anew.
+    """Take the rows of `config_of(configs)` from a dataset, and prove each again.
 
     Args:
-      path: the Parquet file to write; its column `verified` says how the rows were proven now.
+      path: the Parquet file to write; its column `verified` gives the status of the new proof.
       source: the dataset.
       configs: as for `make`.
-      number: of processes.
-      check: what proves a row, see `reproof.prove_each`.
+      number: the number of processes.
+      check: the function that proves a row; see `reproof.prove_each`.
 
     Returns:
       The subsets to publish.
 
     Raises:
-      PublishError: one is not proven.
+      PublishError: a row is not proven.
       NotReady: the subsets have no rows.
     """
     import pyarrow
@@ -116,7 +116,7 @@ def take(
     from jax_ir_synth.terminal.console import printable
     from jax_ir_synth.terminal.progress import progress
     from jax_ir_synth.verify.reproof import prove_each
-    from jax_ir_synth.verify.results import category_of
+    from jax_ir_synth.verify.results import find_category
     from jax_ir_synth.verify.sandbox import Limits
 
     config = config_of(configs)
@@ -126,7 +126,7 @@ def take(
         if not outcome.passed or entry.row is None:
             first = (outcome.said.splitlines() or [""])[0]
             raise PublishError(printable(f"{entry.where} is not proven: {first}"))
-        category = category_of(entry.row)
+        category = find_category(entry.row)
         if category not in CATEGORIES:
             raise PublishError(printable(f"{entry.where} is of no category: {entry.row['type']}"))
         if config in (ALL, category):

@@ -1,4 +1,4 @@
-"""The repository to publish to: what can't be done there is known before any work."""
+"""Inspects the repository to publish to, so that problems are known before any work."""
 
 import re
 from typing import Any, NamedTuple
@@ -12,34 +12,34 @@ _HOW = "run `hf auth login`, or set HF_TOKEN to a token that may write"
 
 
 class File(NamedTuple):
-    """A file in the repository: git's hash of it, and the SHA-256 of a large one, else None."""
+    """A file in the repository: git's hash, and the SHA-256 if it is large, otherwise None."""
 
     blob: str
     sha256: str | None
 
 
 class Published(NamedTuple):
-    """A repository's branch main: its revision and the files there by their paths."""
+    """A repository's branch main: its revision, and its files by their paths."""
 
     revision: str
     files: dict[str, File]
 
 
 def token() -> str:
-    """The user's token. Raises NotReady where there is none."""
+    """Return the user's token. Raises NotReady if there is none."""
     from huggingface_hub import get_token
 
     found = get_token()
     if not found:
         raise NotReady(f"there is no token for the Hub: {_HOW}")
-    # Else the HTTP library refuses it, and shows it when it does.
+    # Otherwise the HTTP library would refuse it with a message that shows it.
     if not re.fullmatch(r"[!-~]+", found):
         raise NotReady(f"the token for the Hub has letters that no token has: {_HOW}")
     return found
 
 
 def look(client: Client, repo: str, private: bool) -> Published | None:
-    """What is published under the name; None: nothing yet, and the user may create it.
+    """Inspect what is published under the name; None if nothing is, and the user may create it.
 
     Raises:
       NotReady: the token is wrong or may not write, the name is another's, the repository holds
@@ -56,7 +56,7 @@ def look(client: Client, repo: str, private: bool) -> Published | None:
 
 
 def published(client: Client, repo: str) -> Published | None:
-    """What is in the repository now; None where there is none. Raises PublishError."""
+    """Read what is in the repository now; None if there is no repository. Raises PublishError."""
     from huggingface_hub.errors import RepositoryNotFoundError
     from huggingface_hub.hf_api import RepoFile
 
@@ -121,7 +121,7 @@ def _check_repository(client: Client, repo: str, there: Published, private: bool
 
 
 def _card_is_ours(client: Client, repo: str, there: Published) -> bool:
-    """Whether the card there is one of ours, of `push_to_hub` with our rows, or of no data yet."""
+    """Whether a card is ours, from `push_to_hub` of our rows, or describes no data yet."""
     from huggingface_hub import DatasetCard
 
     if README not in there.files:

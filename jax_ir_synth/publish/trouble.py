@@ -1,4 +1,4 @@
-"""What went wrong between us and the Hub: in a line, and whether it may pass by itself."""
+"""Classifies errors of requests to the Hub: a one-line message, and whether they may pass."""
 
 import importlib
 import re
@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 from jax_ir_synth.errors import JaxIrSynthError
 
-# A wait that the Hub asks for is kept up to here; beyond, the user is told to come back.
+# The longest wait, in seconds, that is accepted if the Hub asks for it; longer ones are errors.
 MAX_WAIT = 600
 _MAX_TOLD = 300
 
 
 class AskedToWait(JaxIrSynthError):
-    """The Hub won't answer before so many seconds, more than `MAX_WAIT`."""
+    """The Hub asks to wait longer than `MAX_WAIT`."""
 
     def __init__(self, seconds: int):
         super().__init__(f"the Hub asks to wait {seconds} s (429 or 503 with Retry-After)")
@@ -23,10 +23,10 @@ class Trouble(NamedTuple):
     """Why a request failed.
 
     Attributes:
-      message: one line.
-      passing: whether the same may work in a moment.
-      status: of the Hub's answer, 0 where there was none.
-      wait: how many seconds the Hub asked to wait; None: it didn't say.
+      message: the reason in one line.
+      passing: whether the same request may soon succeed.
+      status: the status of the Hub's answer, 0 if there was none.
+      wait: how many seconds the Hub asked to wait; None if it didn't.
     """
 
     message: str
@@ -36,7 +36,7 @@ class Trouble(NamedTuple):
 
 
 def trouble(error: BaseException, endpoint: str) -> Trouble | None:
-    """What an error of huggingface_hub means; None if it comes from neither Hub nor network."""
+    """Classify an error of huggingface_hub; None if it comes from neither Hub nor network."""
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
     for link in _chain(error):
@@ -57,16 +57,16 @@ def trouble(error: BaseException, endpoint: str) -> Trouble | None:
 
 
 def asked_wait(headers: Mapping[str, str]) -> int | None:
-    """The seconds that an answer's headers ask to wait, None if they don't."""
+    """Read from an answer's headers how many seconds to wait; None if they don't say."""
     if (after := headers.get("Retry-After", "").strip()).isdigit():
         return int(after)
-    # The Hub's own form, of a draft of the IETF: "api";r=0;t=55.
+    # The Hub's own form, from a draft of the IETF: "api";r=0;t=55.
     found = re.search(r"\br=0\b.*\bt=(\d+)", headers.get("RateLimit", "").replace(" ", ""))
     return int(found[1]) if found else None
 
 
 def http_library() -> Any:
-    """The library by which this version of huggingface_hub talks: httpx, or one with its names."""
+    """Find the HTTP library of this version of huggingface_hub: httpx, or one with its names."""
     from huggingface_hub import get_session
 
     return importlib.import_module(type(get_session()).__module__.partition(".")[0])

@@ -1,7 +1,7 @@
-"""The rule "no degenerate rows": results vary, aren't zero, and depend on every argument.
+"""Checks the rule "no degenerate rows": results vary, aren't zero, and depend on every argument.
 
-Rows whose right answer is a constant mislead models and scorers: one that prints zeros would be
-right.
+A row whose right answer is a constant misleads models and scorers, since a model that prints zeros
+would be right.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from jax_ir_synth.reference.inputs import random_input, random_inputs, wide
+from jax_ir_synth.reference.inputs import draw_input, draw_inputs, promote_avals
 from jax_ir_synth.reference.points import Point
 from jax_ir_synth.reference.program import ReferenceProgram, direction
 
-# An output is confined where all of it is within this of zero, nearly constant where all of it is
-# within this part of its size; a gradient is zero where crossing half the argument's range would
-# change the outputs by less than this part of their size.
+# An output is confined if no element is farther than CONFINED from zero. It is nearly constant if
+# its elements differ by at most CONSTANT times its size. A gradient is zero if crossing half the
+# argument's range would change the outputs by less than ZERO times their size.
 CONFINED, CONSTANT, ZERO = 0.01, 1e-3, 1e-7
-# What two inputs show may be chance: a flag that is off, a clip that cuts. So many more are tried.
+# Two inputs may look degenerate by chance, as with a flag that is off. So many more are tried then.
 MORE = 16
 _SEED = 1000
 
@@ -25,30 +25,33 @@ _SEED = 1000
 def find_degenerate(
     avals: Sequence[Mapping[str, Any]],
     argnums: Sequence[int],
-    meaning: ReferenceProgram,
+    reference: ReferenceProgram,
     points: Sequence[Point],
     gradients: Sequence[Sequence[np.ndarray]] | None = None,
     margin: float = 1.0,
 ) -> list[str]:
-    """Say what is degenerate about a program, in a line for each fault; a good one has none.
+    """Find what is degenerate about a program.
 
     Args:
       avals: the program's arguments, as in `in_avals`.
       argnums: the differentiable ones.
-      meaning: the program, run by NumPy.
-      points: where it was run.
-      gradients: at each point, by each argument of `argnums`, where they are known; otherwise
-        derivatives are taken by differences.
-      margin: how much more than the least an output must vary.
+      reference: the program, run by NumPy.
+      points: the points at which it was run.
+      gradients: for each point, the gradients by the arguments of `argnums`. Without them,
+        derivatives are taken by finite differences.
+      margin: the factor by which an output must vary more than the minimum.
+
+    Returns:
+      One line for each fault; an empty list for a sound program.
     """
     found = []
     others = None
     for number, values in enumerate(zip(*(point.outputs for point in points), strict=True)):
-        if not _flat(values, margin):
+        if not _describe_flatness(values, margin):
             continue
         if others is None:
-            others = [meaning.outputs(random_inputs(avals, _SEED + k)) for k in range(MORE)]
-        if reason := _flat([*values, *(other[number] for other in others)], margin):
+            others = [reference.outputs(draw_inputs(avals, _SEED + k)) for k in range(MORE)]
+        if reason := _describe_flatness([*values, *(other[number] for other in others)], margin):
             found.append(f"output {number} is {reason}")
     size = max(float(np.abs(np.asarray(x, np.float64)).max(initial=0)) for x in points[0].outputs)
     slopes = dict(zip(argnums, zip(*gradients, strict=True), strict=True)) if gradients else {}
@@ -59,17 +62,17 @@ def find_degenerate(
             for x in slopes.get(number, ())
         ):
             continue
-        if number in argnums and _slopes(avals, number, meaning, points, size):
+        if number in argnums and _has_slope(avals, number, reference, points, size):
             continue
-        if not _matters(avals, number, meaning, points[0]):
+        if not _has_effect(avals, number, reference, points[0]):
             found.append(f"no output depends on {aval['name']}")
         elif number in argnums:
             found.append(f"the gradient by {aval['name']} is zero")
     return found
 
 
-def _flat(values: Sequence[np.ndarray], margin: float) -> str | None:
-    """In what way an output's values at several inputs are too much alike."""
+def _describe_flatness(values: Sequence[np.ndarray], margin: float) -> str | None:
+    """Say in what way an output's values at several inputs are too much alike, if they are."""
     pooled = np.concatenate([np.ravel(np.asarray(x, np.float64)) for x in values])
     largest = np.abs(pooled).max(initial=0)
     if largest <= CONFINED * margin:
@@ -77,32 +80,32 @@ def _flat(values: Sequence[np.ndarray], margin: float) -> str | None:
     return "nearly constant" if np.ptp(pooled) <= CONSTANT * margin * largest else None
 
 
-def _matters(
-    avals: Sequence[Mapping[str, Any]], number: int, meaning: ReferenceProgram, point: Point
+def _has_effect(
+    avals: Sequence[Mapping[str, Any]], number: int, reference: ReferenceProgram, point: Point
 ) -> bool:
-    """Does some other value of an argument change an output?"""
+    """Whether some other value of the argument changes an output."""
     for k in range(MORE):
         inputs = list(point.inputs)
-        inputs[number] = random_input(avals[number], _SEED + k, number)
-        changed = meaning.outputs(inputs)
+        inputs[number] = draw_input(avals[number], _SEED + k, number)
+        changed = reference.outputs(inputs)
         if any(not np.array_equal(x, y) for x, y in zip(point.outputs, changed, strict=True)):
             return True
     return False
 
 
-def _slopes(
+def _has_slope(
     avals: Sequence[Mapping[str, Any]],
     number: int,
-    meaning: ReferenceProgram,
+    reference: ReferenceProgram,
     points: Sequence[Point],
     size: float,
 ) -> bool:
-    """Is the derivative by an argument of floats more than zero somewhere?"""
+    """Whether the derivative by a floating-point argument is nonzero somewhere."""
     tried = [point.inputs for point in points]
     for k in range(len(tried) + MORE):
-        inputs = tried[k] if k < len(tried) else random_inputs(wide(avals), _SEED + k)
-        outputs = meaning.outputs(inputs)
-        derivative = meaning.derivative(inputs, outputs, direction(avals, [number], _SEED + k))
+        inputs = tried[k] if k < len(tried) else draw_inputs(promote_avals(avals), _SEED + k)
+        outputs = reference.outputs(inputs)
+        derivative = reference.derivative(inputs, outputs, direction(avals, [number], _SEED + k))
         if derivative is not None and abs(derivative.value) > ZERO * size:
             return True
     return False

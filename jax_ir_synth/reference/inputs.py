@@ -1,4 +1,4 @@
-"""Random arguments from a row's `in_avals`, the same from the same seed."""
+"""Draws random arguments from a row's `in_avals`; equal seeds give equal arguments."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,56 +20,57 @@ FLOATS = ("float32", "float16", "bfloat16")
 HALF = ("float16", "bfloat16")
 
 
-def random_inputs(in_avals: Sequence[Mapping[str, Any]], seed: int) -> list[np.ndarray]:
-    """One array for each argument, uniform over its range; integers include both ends."""
-    return [random_input(aval, seed, position) for position, aval in enumerate(in_avals)]
+def draw_inputs(in_avals: Sequence[Mapping[str, Any]], seed: int) -> list[np.ndarray]:
+    """Draw one array for each argument, uniform over its range; integers include both ends."""
+    return [draw_input(aval, seed, position) for position, aval in enumerate(in_avals)]
 
 
-def random_input(aval: Mapping[str, Any], seed: int, position: int) -> np.ndarray:
-    """The argument at `position` alone, as `random_inputs` of the same seed draws it."""
+def draw_input(aval: Mapping[str, Any], seed: int, position: int) -> np.ndarray:
+    """Draw only the argument at `position`, as `draw_inputs` draws it from the same seed."""
     draws = np.random.Generator(np.random.Philox(key=[seed, position]))
     shape, dtype = tuple(aval["shape"]), DTYPES[aval["dtype"]]
     if aval["dtype"] in FLOATS:
-        return _round(draws.uniform(aval["low"], aval["high"], shape), aval)
+        return _round_to_dtype(draws.uniform(aval["low"], aval["high"], shape), aval)
     return draws.integers(int(aval["low"]), int(aval["high"]), shape, endpoint=True).astype(dtype)
 
 
-def opposite(aval: Mapping[str, Any], drawn: np.ndarray) -> np.ndarray:
-    """Each element half a range on: in the other half of it, a flag the other way."""
+def move_half_range(aval: Mapping[str, Any], drawn: np.ndarray) -> np.ndarray:
+    """Move each element by half the range, into its other half; a flag becomes its opposite."""
     low, high = aval["low"], aval["high"]
     if aval["dtype"] in FLOATS:
         half, x = (high - low) / 2, drawn.astype(np.float64)
-        return _round(np.where(x + half > high, x - half, x + half), aval)
+        return _round_to_dtype(np.where(x + half > high, x - half, x + half), aval)
     low, number = int(low), int(high) - int(low) + 1
     moved = low + (drawn.astype(np.int64) - low + number // 2) % number
     return moved.astype(drawn.dtype)
 
 
-def nearest(aval: Mapping[str, Any], value: float) -> np.ndarray:
-    """The value of an argument that is nearest to `value`; infinity means an end of its range."""
+def round_into_range(aval: Mapping[str, Any], value: float) -> np.ndarray:
+    """Return the argument's value nearest to `value`; infinity means an end of its range."""
     within = np.asarray(np.clip(value, aval["low"], aval["high"]))
     if aval["dtype"] in FLOATS:
-        return _round(within, aval)
+        return _round_to_dtype(within, aval)
     return within.astype(DTYPES[aval["dtype"]])
 
 
-def wide(avals: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The arguments with float32 for each 16-bit float.
+def promote_avals(avals: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the arguments with float32 in place of each 16-bit float.
 
-    Its values are so many that none of a few draws lies on a jump; 1.0 is one bfloat16 of 256.
+    A few float32 draws practically never lie on a jump of the program. 16-bit draws do: of 256
+    bfloat16 values, one is 1.0.
     """
     return [{**aval, "dtype": "float32"} if aval["dtype"] in HALF else aval for aval in avals]
 
 
-def _round(x: np.ndarray, aval: Mapping[str, Any]) -> np.ndarray:
+def _round_to_dtype(x: np.ndarray, aval: Mapping[str, Any]) -> np.ndarray:
     dtype = DTYPES[aval["dtype"]]
-    # Rounding to a short float can step over an end of the range.
-    ends = _within(aval["low"], dtype, 1), _within(aval["high"], dtype, -1)
+    # Rounding to a short float can cross an end of the range.
+    ends = _round_inwards(aval["low"], dtype, 1), _round_inwards(aval["high"], dtype, -1)
     return np.asarray(np.clip(x.astype(dtype), *ends)).astype(dtype)
 
 
-def _within(end: float, dtype: np.dtype, inwards: int) -> np.generic:
-    """The float nearest to an end of a range that does not lie outside."""
+def _round_inwards(end: float, dtype: np.dtype, inwards: int) -> np.generic:
+    """Return the float inside the range that is nearest to one of its ends."""
     near: np.generic = dtype.type(end)
     if (float(near) - end) * inwards < 0:
         near = np.nextafter(near, dtype.type(inwards * np.inf), dtype=dtype)

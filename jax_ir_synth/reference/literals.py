@@ -1,4 +1,4 @@
-"""Float literals of a source, as JAX makes them where they meet 16-bit floats."""
+"""Rounds a source's float literals as JAX does where they meet 16-bit floats."""
 
 import ast
 
@@ -9,12 +9,12 @@ _DTYPES = {"bfloat16": ml_dtypes.bfloat16, "float16": np.float16}
 
 
 def round_literals(tree: ast.Module, dtype: str) -> ast.Module:
-    """The source's tree with each float literal rounded to a dtype of 16 bits."""
-    rounded: ast.Module = _Rounded(_DTYPES[dtype]).visit(tree)
+    """Return the source's tree with each float literal rounded to a 16-bit dtype."""
+    rounded: ast.Module = _LiteralRounder(_DTYPES[dtype]).visit(tree)
     return rounded
 
 
-class _Rounded(ast.NodeTransformer):
+class _LiteralRounder(ast.NodeTransformer):
     def __init__(self, dtype: type) -> None:
         self._dtype = dtype
 

@@ -1,4 +1,4 @@
-"""Where a row is run: random inputs from its ranges, and what its Python means there."""
+"""Chooses the points at which a row is run: random inputs and the reference's results for them."""
 
 import functools
 import math
@@ -8,23 +8,24 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jax_ir_synth.errors import JaxIrSynthError
-from jax_ir_synth.reference.inputs import opposite, random_inputs, wide
+from jax_ir_synth.reference.inputs import draw_inputs, move_half_range, promote_avals
 from jax_ir_synth.reference.numpy_jax.arithmetic import Noise
 from jax_ir_synth.reference.numpy_jax.trace_recorder import Singular
 from jax_ir_synth.reference.program import Derivative, ReferenceProgram, direction
 from jax_ir_synth.reference.tolerance import FORWARD, measure_output_error
 
-# Inputs that a program is run on. One of few numbers shows little at each, and costs little.
+# The number of inputs that a program is run on. A program whose arguments have at most FEW elements
+# gets one more: each input shows little of it, and costs little.
 INPUTS, INPUTS_OF_FEW, FEW = 2, 3, 64
-# Where they leave a branch untaken, so many more at most.
+# At most so many more inputs are added to reach branches that the first ones don't take.
 MORE_FOR_BRANCHES = 2
-# What rounding may change of an output, as a part of what is allowed to be wrong.
+# How much rounding may change an output, as a fraction of the tolerance.
 _STEADY = 0.5
-# A gradient that is so much smaller than elsewhere is the small difference of larger parts. In a
-# program of 16-bit floats it depends on the constants of JAX's derivatives (2/√π in that of erf),
-# which are rounded to 8 or 11 bits.
+# A gradient so much smaller than at other points is the small difference of larger parts. In a
+# program of 16-bit floats such a gradient depends on the constants of JAX's derivatives (2/√π in
+# that of erf), which are rounded to 8 or 11 bits.
 _SMALL_DIFFERENCE = 1 / 8
-# How many inputs are tried to find these.
+# The number of inputs that are tried to find the points.
 TRIED = 12
 
 
@@ -33,26 +34,25 @@ _Found = tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray | None], Deri
 
 
 class NoPoints(JaxIrSynthError, ValueError):
-    """The program is not finite, or not smooth, where it would be run."""
+    """The program is not finite, smooth and steady at enough inputs from its ranges."""
 
 
 class Largest(NamedTuple):
-    """What the outputs and the derivative come to at the point where they are largest."""
+    """The largest absolute values over all points: of each output, and of the derivative."""
 
     outputs: list[float]
     derivative: float
 
 
 class Point(NamedTuple):
-    """Inputs, and what the program means there.
+    """Inputs, and the reference's results for them.
 
     Attributes:
-      inputs: an array for each argument; of float32 where the program takes 16-bit floats.
-      outputs: of the program, floats of float64.
-      move: a direction, with an array for each argument, None where it is not one to differentiate
-        by.
-      derivative: of the sum of the outputs along it.
-      largest: of all the points.
+      inputs: an array for each argument; float32 where the program takes 16-bit floats.
+      outputs: the program's outputs; floats are float64.
+      move: a direction: an array for each differentiable argument, None for the others.
+      derivative: the derivative of the sum of the outputs along that direction.
+      largest: the largest values over all points of the program.
     """
 
     inputs: list[np.ndarray]
@@ -63,31 +63,32 @@ class Point(NamedTuple):
 
     @property
     def slopes(self) -> list[np.ndarray | None]:
-        """For each output how its elements change along the direction; None for integers."""
-        return slopes_of(self.outputs, self.derivative)
+        """How each output's elements change along the direction; None for integer outputs."""
+        return list_slopes(self.outputs, self.derivative)
 
 
 def evaluate_reference(
     python: str, name: str, avals: Sequence[Mapping[str, Any]], argnums: Sequence[int]
 ) -> tuple[ReferenceProgram, list[Point]]:
-    """A program's reference, and the points to run it at: see `find_points`.
+    """Return a program's reference and the points to run it at; see `find_points`.
 
-    The last program's are kept: a row is tried when it is written, and proven right after.
+    The last program's result is cached, since a row is validated and proven one right after the
+    other.
     """
-    described = tuple(
+    frozen_avals = tuple(
         (aval["name"], tuple(aval["shape"]), aval["dtype"], aval["low"], aval["high"])
         for aval in avals
     )
-    reference, found_points = _evaluate_reference(python, name, described, tuple(argnums))
+    reference, found_points = _evaluate_reference(python, name, frozen_avals, tuple(argnums))
     return reference, list(found_points)
 
 
 @functools.lru_cache(maxsize=1)
 def _evaluate_reference(
-    python: str, name: str, described: tuple[tuple[Any, ...], ...], argnums: tuple[int, ...]
+    python: str, name: str, frozen_avals: tuple[tuple[Any, ...], ...], argnums: tuple[int, ...]
 ) -> tuple[ReferenceProgram, list[Point]]:
     keys = ("name", "shape", "dtype", "low", "high")
-    avals = [dict(zip(keys, aval, strict=True)) for aval in described]
+    avals = [dict(zip(keys, aval, strict=True)) for aval in frozen_avals]
     reference = ReferenceProgram(python, name, avals)
     return reference, find_points(reference, avals, argnums)
 
@@ -95,18 +96,18 @@ def _evaluate_reference(
 def find_points(
     reference: ReferenceProgram, avals: Sequence[Mapping[str, Any]], argnums: Sequence[int]
 ) -> list[Point]:
-    """Points at which the outputs are finite, smooth and steady, the same for a row every time.
+    """Find points at which the outputs are finite, smooth and steady.
 
-    Two or three, and more that take branches which those leave untaken: an error in a branch that
-    no point takes would not be seen.
+    There are two or three points, and more if these leave a branch untaken: an error in a branch
+    that no point takes would go unnoticed. A row always gets the same points.
 
-    Raises NoPoints where there are not so many.
+    Raises NoPoints if too few of the inputs qualify.
     """
     found: list[_Found] = []
     taken: set[tuple[int, int]] = set()
     few = sum(math.prod(aval["shape"]) for aval in avals) <= FEW
     wanted = INPUTS_OF_FEW if few else INPUTS
-    for seed, inputs in enumerate(_inputs(wide(avals)), start=1):
+    for seed, inputs in enumerate(_draw_pairs(promote_avals(avals)), start=1):
         try:
             outputs = reference.outputs(inputs)
         except Singular as error:
@@ -120,11 +121,12 @@ def find_points(
         derivative = reference.derivative(inputs, outputs, move)
         if derivative is None:
             continue
-        slopes = slopes_of(outputs, derivative)
-        # Rounding decides: which of two values that are both 1.0 in float32 is the greater.
-        if unsteadiness(reference, inputs, outputs, slopes, seed) > _STEADY:
+        slopes = list_slopes(outputs, derivative)
+        # Rounding decides something here, such as which of two values that are both 1.0 in float32
+        # is the greater one.
+        if measure_unsteadiness(reference, inputs, outputs, slopes, seed) > _STEADY:
             continue
-        found = _without_small_differences(reference, [*found, (inputs, outputs, move, derivative)])
+        found = _drop_small_differences(reference, [*found, (inputs, outputs, move, derivative)])
         taken |= branches
         if len(found) == wanted + (MORE_FOR_BRANCHES if taken else 0):
             break
@@ -143,46 +145,47 @@ def find_points(
     return [Point(*each, largest) for each in found]
 
 
-def _without_small_differences(reference: ReferenceProgram, found: list[_Found]) -> list[_Found]:
-    """Those at which constants of 16 bits don't decide the gradient."""
+def _drop_small_differences(reference: ReferenceProgram, found: list[_Found]) -> list[_Found]:
+    """Keep the points at which the rounding of 16-bit constants doesn't decide the gradient."""
     if not reference.is_half:
         return found
     largest = max(derivative.scale for *_, derivative in found)
     return [each for each in found if each[-1].scale >= _SMALL_DIFFERENCE * largest]
 
 
-def unsteadiness(
+def measure_unsteadiness(
     reference: ReferenceProgram,
     inputs: Sequence[np.ndarray],
     outputs: Sequence[np.ndarray],
     slopes: Sequence[np.ndarray | None],
     seed: int,
 ) -> float:
-    """How far rounding may move an output, in units of what is allowed to be wrong.
+    """Measure how far rounding may move an output, in units of its tolerance.
 
-    Of two runs with opposite noise: what one operation's error decides differs in one of them.
+    The program runs twice, with opposite noise: whatever an operation's error decides comes out
+    differently in one of the runs.
     """
     moved = 0.0
     for sign in (1, -1):
         try:
             noisy = reference.with_noise(inputs, Noise(seed, sign))
         except (np.linalg.LinAlgError, Singular):
-            # A matrix is singular or has no root, or a root is zero, by rounding alone.
+            # Rounding alone makes a matrix singular or indefinite, or a root zero.
             return math.inf
         for x, output, slope in zip(noisy, outputs, slopes, strict=True):
             moved = max(moved, measure_output_error(x, output, slope, FORWARD))
     return moved
 
 
-def _inputs(avals: Sequence[Mapping[str, Any]]) -> Iterator[list[np.ndarray]]:
-    """Random inputs by pairs that lie opposite in their ranges, so that two show much."""
+def _draw_pairs(avals: Sequence[Mapping[str, Any]]) -> Iterator[list[np.ndarray]]:
+    """Draw inputs in pairs from opposite halves of their ranges, so that two already show much."""
     for seed in range(TRIED // 2):
-        inputs = random_inputs(avals, seed)
+        inputs = draw_inputs(avals, seed)
         yield inputs
-        yield [opposite(aval, x) for aval, x in zip(avals, inputs, strict=True)]
+        yield [move_half_range(aval, x) for aval, x in zip(avals, inputs, strict=True)]
 
 
-def slopes_of(outputs: Sequence[np.ndarray], derivative: Derivative) -> list[np.ndarray | None]:
-    """A derivative's slopes with None in the places of outputs that are integers."""
+def list_slopes(outputs: Sequence[np.ndarray], derivative: Derivative) -> list[np.ndarray | None]:
+    """List a derivative's slopes by output, with None for integer outputs."""
     slopes = iter(derivative.slopes)
     return [next(slopes) if x.dtype.kind == "f" else None for x in outputs]

@@ -1,4 +1,4 @@
-"""What a row's Python text computes: its outputs, and by differences its derivatives."""
+"""Runs a row's Python text: its outputs, and its derivatives by finite differences."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -6,20 +6,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jax_ir_synth.reference import source
-from jax_ir_synth.reference.inputs import FLOATS, HALF, wide
+from jax_ir_synth.reference.inputs import FLOATS, HALF, promote_avals
 from jax_ir_synth.reference.numpy_jax import arithmetic, bounds
 from jax_ir_synth.reference.numpy_jax.arithmetic import Noise
 from jax_ir_synth.reference.numpy_jax.arrays import array
 from jax_ir_synth.reference.numpy_jax.trace_recorder import Diverged, Singular, TraceRecorder
 from jax_ir_synth.reference.numpy_jax.trees import leaves
 
-# The step of the differences, as a part of each argument's own: in float64 both the truncation's
-# and the rounding's error are then some 1e-10 of the outputs.
+# The step of the finite differences, as a fraction of the direction. In float64 the truncation
+# error and the rounding error are then each about 1e-10 of the outputs.
 STEP = 1e-6
-# How far the slopes to both sides may differ, by curvature and rounding, without a second look.
+# How far the slopes to both sides may differ, by curvature and rounding, before a smaller step is
+# tried.
 _STRAIGHT = 1e-6
-# How much the rounding of a dtype may change a root, relative to it. The derivative, one over twice
-# the root, changes as much. In 16 bits, a root that is off by half is nothing but rounding.
+# How much the rounding of a dtype may change a root, as a fraction of the root. The derivative, one
+# over twice the root, changes by the same fraction. In 16 bits, a root that is off by more than
+# half is rounding only.
 _STEADY_ROOTS = {"float32": 0.05, "bfloat16": 0.5, "float16": 0.5}
 
 
@@ -29,8 +31,8 @@ class Derivative(NamedTuple):
     Attributes:
       value: the derivative, by central differences.
       slopes: the derivative of each float output along the direction, in the outputs' order.
-      bend: how far the slopes to the one and to the other side differ, summed over all elements.
-      step: of the differences.
+      bend: the difference between the slopes to the two sides, summed over all elements.
+      step: the step of the differences.
     """
 
     value: float
@@ -45,7 +47,7 @@ class Derivative(NamedTuple):
 
     @property
     def scale(self) -> float:
-        """The sum of the elements' absolute changes, some of which may cancel."""
+        """The sum of the elements' absolute slopes, which may cancel in `value`."""
         return sum(float(np.abs(slope).sum()) for slope in self.slopes)
 
 
@@ -54,11 +56,11 @@ class ReferenceProgram:
 
     Args:
       python: its text.
-      name: of the function that it defines.
-      avals: its arguments, as `in_avals` describes them. Where the floats among them are all of one
-        dtype of 16 bits, the literals in the text are rounded to it, as JAX does.
+      name: the name of the function that it defines.
+      avals: its arguments, as `in_avals` describes them. If all floats among them have the same
+        16-bit dtype, the literals in the text are rounded to it, as JAX does.
 
-    Raises ValueError where the text is none of a kernel's.
+    Raises ValueError if the text is not that of a kernel.
     """
 
     def __init__(self, python: str, name: str, avals: Sequence[Mapping[str, Any]]) -> None:
@@ -70,17 +72,17 @@ class ReferenceProgram:
         self._recorder = TraceRecorder()
 
     def outputs(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Every output, in the order in which JAX flattens them; floats are float64.
+        """Compute all outputs, in the order in which JAX flattens them; floats are float64.
 
-        The run is recorded: see `derivative`.
+        The run is recorded for `derivative`.
         """
-        with self._recorder.recording():
+        with self._recorder.record():
             return self._run(inputs)
 
     def unrounded(self) -> "ReferenceProgram":
-        """The same program with its literals as they are written."""
+        """Return the same program with its literals not rounded."""
         python, name, avals = self._written
-        return ReferenceProgram(python, name, wide(avals))
+        return ReferenceProgram(python, name, promote_avals(avals))
 
     @property
     def is_half(self) -> bool:
@@ -89,7 +91,7 @@ class ReferenceProgram:
 
     @property
     def branches(self) -> frozenset[tuple[int, int]]:
-        """The branches that the last run of `outputs` took, see `trace_recorder.TraceRecorder`."""
+        """The branches that the last run of `outputs` took; see `trace_recorder.TraceRecorder`."""
         return frozenset(self._recorder.branches)
 
     def derivative(
@@ -98,14 +100,14 @@ class ReferenceProgram:
         outputs: Sequence[np.ndarray],
         direction: Sequence[np.ndarray | None],
     ) -> Derivative | None:
-        """The derivative of the sum of all float outputs along a direction.
+        """Compute the derivative of the sum of all float outputs along a direction.
 
         Args:
-          inputs: where.
-          outputs: those of the last call of `outputs`, which was with these inputs.
-          direction: for each argument how it moves, None where it doesn't.
+          inputs: the point at which to differentiate.
+          outputs: the result of the last call of `outputs`, which must have been for these inputs.
+          direction: how each argument moves, None for those that don't.
 
-        Returns None where there is a jump or a kink so near that differences don't tell it.
+        Returns None if a jump or a kink is too near for finite differences.
         """
         first = self._differences(inputs, outputs, direction, STEP)
         if first is None:
@@ -113,7 +115,7 @@ class ReferenceProgram:
         size = sum(float(np.abs(x).sum()) for x in outputs if x.dtype.kind == "f")
         if first.bend <= _STRAIGHT * (first.scale + size):
             return first
-        # The sides differ. Where that is curvature, a smaller step makes the difference smaller.
+        # The sides differ. If curvature is the reason, a smaller step makes the difference smaller.
         second = self._differences(inputs, outputs, direction, STEP / 4)
         if second is None or second.bend > first.bend / 2:
             return None
@@ -129,7 +131,7 @@ class ReferenceProgram:
                 for x, along in zip(inputs, direction, strict=True)
             ]
             try:
-                with self._recorder.replaying():
+                with self._recorder.replay():
                     sides.append(self._run(nudged))
             except (Diverged, Singular):
                 return None
@@ -145,22 +147,22 @@ class ReferenceProgram:
         return Derivative(value, slopes, bend, step) if np.isfinite([value, bend]).all() else None
 
     def with_noise(self, inputs: Sequence[np.ndarray], noise: Noise) -> list[np.ndarray]:
-        """The outputs where each operation's result is off by a random error: see `arithmetic`.
+        """Compute the outputs with a random error on each operation's result; see `arithmetic`.
 
         Args:
-          inputs: where.
+          inputs: the point at which to run the program.
           noise: the errors.
 
         Raises:
-          Singular: a root is taken that the errors decide. It is compared with that of the last
-            call of `outputs`, where that was with inputs of these shapes.
+          Singular: the errors decide a root. Roots are compared with those of the last call of
+            `outputs`, as long as the shapes agree.
         """
-        with self._recorder.comparing_roots(_STEADY_ROOTS[noise.dtype]):
+        with self._recorder.compare_roots(_STEADY_ROOTS[noise.dtype]):
             return self._run(inputs, noise)
 
     def _run(self, inputs: Sequence[np.ndarray], noise: Noise | None = None) -> list[np.ndarray]:
-        # A program may well meet a division by zero in a branch that it doesn't take.
-        with np.errstate(all="ignore"), arithmetic.of(self._half, noise), bounds.counted():
+        # A program may divide by zero in a branch that it doesn't take.
+        with np.errstate(all="ignore"), arithmetic.use(self._half, noise), bounds.count_steps():
             result = self._function(*(array(x) for x in inputs))
         return [np.asarray(array(leaf)) for leaf in leaves(result)]
 
@@ -168,10 +170,10 @@ class ReferenceProgram:
 def direction(
     in_avals: Sequence[Any], argnums: Sequence[int], seed: int
 ) -> list[np.ndarray | None]:
-    """A random direction for all arguments of `argnums` at once.
+    """Draw a random direction for all arguments of `argnums` at once.
 
-    Each element moves by ±½ to ±1 of half its range: none so little that an error in its part of
-    the gradient would be lost.
+    Each element moves by ±½ to ±1 of half its range. If one moved by less, an error in its part of
+    the gradient could go unnoticed.
     """
     draws = np.random.Generator(np.random.Philox(key=[seed, len(in_avals)]))
     moves: list[np.ndarray | None] = [None] * len(in_avals)

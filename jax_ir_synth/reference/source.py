@@ -1,4 +1,4 @@
-"""Loads a row's Python text as a function under the NumPy reference, if it is only a kernel."""
+"""Loads a row's Python text as a function of the NumPy reference; refuses all but kernels."""
 
 import ast
 import builtins
@@ -7,15 +7,14 @@ from typing import Any
 from jax_ir_synth.reference.literals import round_literals
 from jax_ir_synth.reference.numpy_jax import JAX, JNP, LAX, bounds, list_names
 
-# What a kernel may use of Python itself. Everything else of Python is out of its reach: no other
-# builtin, no import, no name or attribute with a leading underscore, no attribute but the library's
-# and an array's.
+# The builtins that a kernel may use. The rest of Python is out of its reach: other builtins,
+# imports, names with leading underscores, and attributes other than the library's and an array's.
 _BUILTINS = {
     name: getattr(builtins, name)
     for name in "abs bool dict enumerate float int len list max min range reversed round "
     "sum tuple zip".split()
 } | {"range": bounds.bounded_range}
-# What keeps a program's own Python within bounds. Their names are none that a program can spell.
+# The functions that bound a program's own Python, by names that a program can't use.
 _HOOKS = {
     "__step": bounds.step,
     "__add": bounds.add,
@@ -37,16 +36,17 @@ _FORBIDDEN = (
 
 
 def load(python: str, name: str, half: str | None = None) -> Any:
-    """The function `name` that the text defines, to be called with NumPy arrays.
+    """Load the function `name` that the text defines; it takes NumPy arrays.
 
     Args:
       python: the text.
-      name: of the function.
-      half: where the program's numbers are of 16 bits, their dtype: its literals are rounded to it.
+      name: the function's name.
+      half: the dtype of a program of 16-bit floats, to which its literals are rounded.
 
     Raises:
-      ValueError: the text is no Python, does more than define that function, or uses what kernels
-        don't; a name that the NumPy reference lacks is an error when it is called.
+      ValueError: the text isn't valid Python, does more than define that function, or uses
+        something that kernels don't. A name that the NumPy reference lacks is an error only when
+        the function is called.
     """
     try:
         tree = ast.parse(python)
@@ -78,16 +78,17 @@ def load(python: str, name: str, half: str | None = None) -> Any:
         **_HOOKS,
         "__builtins__": _BUILTINS,
     }
-    # Not as optimized as the caller's Python may be. Its arguments' defaults are evaluated here.
-    with bounds.counted():
+    # `optimize=0` whatever the caller's Python runs with. The arguments' defaults are evaluated
+    # here, so they count as steps too.
+    with bounds.count_steps():
         exec(compile(tree, f"<{name}>", "exec", optimize=0), space)
     return space[name]
 
 
 class _Bounded(ast.NodeTransformer):
-    """Has loops, functions and what makes large numbers and lists call `bounds`.
+    """Makes loops, functions, and operators that can give large numbers or lists call `bounds`.
 
-    `x += y` becomes `x = x + y`: NumPy would change the array that other names mean as well.
+    It turns `x += y` into `x = x + y`, since NumPy would change an array that has other names too.
     """
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
@@ -115,7 +116,7 @@ class _Bounded(ast.NodeTransformer):
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
         self.generic_visit(node)
-        # `step` is true.
+        # `step` returns True.
         node.body = ast.IfExp(_call("__step"), node.body, ast.Constant(None))
         return node
 

@@ -1,11 +1,11 @@
-"""How far what a text computes may be from what its source means, and why that far.
+"""Defines how far an IR text's results may be from the reference, with the measurements behind it.
 
-A float32 program rounds each operation to 24 bits, one part in 1.7e7, and its errors add up with
-the operations that it makes. So an error is measured against the size of the result: the largest
-element of an output, or, where that is small because its parts cancel, how much the output moves
-when the arguments cross half their ranges.
+A float32 program rounds each operation to 24 bits, one part in 1.7e7, and the errors of its
+operations add up. So an error is measured against the size of the result: the largest element of an
+output plus the amount by which the output moves when the arguments cross half their ranges. The
+latter counts where the output itself is small because its parts cancel.
 
-These figures decide which rows are proven and which completions pass; FORWARD and ROUNDED also
+These figures decide which rows are proven and which completions pass. FORWARD and ROUNDED also
 decide which programs are drawn. CONTRIBUTING.md, "Change a tolerance", says what a change entails.
 """
 
@@ -17,29 +17,31 @@ from jax_ir_synth.reference.program import Derivative
 # within 3.2e-8 of their size, 999 of 1,000 within 1.1e-6, all within 6e-6.
 FORWARD = 2e-5
 # Of 3,420 gradients of the same programs, along a direction, half are within 9e-9, and 999 of 1,000
-# within 1.5e-6. One is beyond the tolerance: that of a saturated sigmoid, zero but for rounding.
+# within 1.5e-6. One is beyond the tolerance: that of a saturated sigmoid, which is zero but for
+# rounding.
 BACKWARD = 1e-4
-# And of what the outputs are in all: a function that saturates has a gradient that is the small
-# difference of numbers of the outputs' size.
+# A gradient's tolerance has more terms. This one is a fraction of the sum of the outputs: a
+# saturated function has a gradient that is the small difference of numbers of the outputs' size.
 SATURATED = 1e-6
-# And of the second derivative: rounding moves the place where a gradient is taken by some parts in
-# 1.7e7, which matters where the gradient changes as fast as that of a chaotic iteration.
+# This one is a fraction of the second derivative. Rounding moves the point at which a gradient is
+# taken by some parts in 1.7e7, which matters if the gradient changes as fast as that of a chaotic
+# iteration.
 MOVED = 5e-7
-# And of what the result is on other inputs: the variance of equal numbers is zero, and in float32
-# what rounding them leaves.
+# This term, for outputs and gradients, is a fraction of the result's size at other inputs: the
+# variance of equal numbers is zero, but in float32 rounding leaves a remainder of it.
 ELSEWHERE = 1e-6
-# Rounding alone takes a small difference of large numbers beyond these. Such a result is recomputed
-# in float64 and must then be within EXACT_RATE; the rest is what 24-bit constants leave. Beyond
-# ROUGH_FACTOR times the tolerance it is refused at once.
+# Rounding alone can take a small difference of large numbers beyond the tolerance. Such a result is
+# recomputed in float64 and must then be within EXACT_RATE, which allows for 24-bit constants. A
+# result beyond ROUGH_FACTOR times the tolerance is refused at once.
 EXACT_RATE = 1e-6
 ROUGH_FACTOR = 100.0
-# A program of 16-bit floats, read as float32 (see `promote`): its constants are still rounded to
-# 8 or 11 bits, and those inside of a library's function are not the source's to round.
+# For a program of 16-bit floats that is read as float32 (see `promote`). Its constants are still
+# rounded to 8 or 11 bits, and those inside library functions are not part of the source.
 CONSTANTS = {"bfloat16": 2**-7, "float16": 2**-10}
-# The same program as it stands, against itself in float32. Each operation is rounded to 8 or 11
-# bits, a sum of hundreds loses its last terms whole, and near a jump some elements differ wholly:
-# this shows that the program works with 16 bits, the run in float32 that it is right. LEAST_SHARE
-# of the elements must be within ROUNDED.
+# For the same program run with its 16-bit floats, compared with its run in float32. Each operation
+# is rounded to 8 or 11 bits, a sum of hundreds of terms loses its last ones, and near a jump some
+# elements differ completely. So this run shows only that the program works with 16 bits; the run in
+# float32 shows that it is right. LEAST_SHARE of the elements must be within ROUNDED.
 ROUNDED = {"bfloat16": 0.5, "float16": 0.25}
 LEAST_SHARE = 0.75
 
@@ -51,16 +53,16 @@ def measure_output_error(
     rate: float,
     largest: float = 0.0,
 ) -> float:
-    """Measure the error of an output in units of its tolerance: above 1 it is wrong.
+    """Measure the error of an output in units of its tolerance; above 1, the output is wrong.
 
     The tolerance is `rate * (max|meant| + max|slope|) + ELSEWHERE * largest`.
 
     Args:
-      got: an array of what the text computes; integers and booleans must be equal.
-      meant: an array of the same shape, of what the Python means.
+      got: the array that the IR text computes; integers and booleans must be equal.
+      meant: the reference's array, of the same shape.
       slope: how the output's elements change along a random direction, None for integers.
       rate: one of the figures above.
-      largest: element of the output on any of the inputs that it is compared on.
+      largest: the output's largest element over all inputs on which it is compared.
     """
     if meant.dtype.kind != "f":
         return 0.0 if np.array_equal(got, meant) else np.inf
@@ -77,33 +79,33 @@ def measure_gradient_error(
     rate: float,
     largest: float = 0.0,
 ) -> float:
-    """Measure the error of a gradient in units of its tolerance: above 1 it is wrong.
+    """Measure the error of a gradient in units of its tolerance; above 1, the gradient is wrong.
 
     The tolerance is `rate * (derivative.scale + root of the sum of squares of parts) + SATURATED *
     outputs + MOVED * derivative.curvature + ELSEWHERE * largest`.
 
     Args:
       parts: the gradient times the direction, element by element, for each argument.
-      derivative: of the sum of the outputs, along the direction.
+      derivative: the derivative of the sum of the outputs along the direction.
       outputs: the sum of the outputs' absolute values.
       rate: one of the figures above.
-      largest: `derivative.scale` on any of the inputs that it is compared on.
+      largest: the largest `derivative.scale` over all inputs on which it is compared.
     """
     got = sum(float(part.sum()) for part in parts)
-    # Each element's error is its own: together they are as their root of squares.
+    # The elements' errors are independent, so they add up as the root of the sum of squares.
     size = np.sqrt(sum(float(np.square(part).sum()) for part in parts))
     allowed = rate * (derivative.scale + size) + SATURATED * outputs + MOVED * derivative.curvature
     return _ratio(abs(got - derivative.value), allowed + ELSEWHERE * largest)
 
 
 def mostly_agree(rounded: np.ndarray, exact: np.ndarray, size: float, rate: float) -> bool:
-    """Are most elements of a 16-bit result near the float32 one's?
+    """Whether most elements of a 16-bit result are near those of the float32 result.
 
     Args:
-      rounded: the result as the program rounds it.
-      exact: the same result in float32.
-      rate: one of the figures above.
+      rounded: the result of the run with 16-bit floats.
+      exact: the result of the run in float32.
       size: how much the result moves when the arguments cross half their ranges.
+      rate: one of the figures above.
     """
     near = np.abs(rounded - exact) <= rate * (np.abs(exact).max(initial=0.0) + size)
     return bool(near.mean() >= LEAST_SHARE)

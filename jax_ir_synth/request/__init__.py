@@ -5,6 +5,6 @@ verified. `categories`, `dialects` and `targets` list the allowed names, and `ch
 name or several. A wrong value raises a ValueError before any work; its message is one line that
 gives the value and the allowed ones.
 
-In: the values that a user wrote. Out: a frozen `Request`. This room imports only the standard
+In: the values that a user wrote. Out: a frozen `Request`. This package imports only the standard
 library. It knows nothing about jax, datasets, or how a row is made.
 """

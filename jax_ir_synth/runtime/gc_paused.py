@@ -1,4 +1,4 @@
-"""Keeps Python's garbage collector away from work that makes many objects at once."""
+"""Pauses Python's garbage collector during work that makes many objects at once."""
 
 import contextlib
 import gc
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def paused() -> Iterator[None]:
-    """No collection inside; the first after it takes all that the work has left.
+def pause_gc() -> Iterator[None]:
+    """Pause the collector inside the `with` block; its next run collects what the work has left.
 
-    jax makes some hundred thousand objects for a kernel, most of which live until it is done. The
-    collector would look at them time and again meanwhile: a fifth of a lowering's time.
+    jax makes some hundred thousand objects for a kernel, most of which live until it is lowered.
+    The collector would visit them again and again, which takes a fifth of a lowering's time.
     """
     if not gc.isenabled():
         yield

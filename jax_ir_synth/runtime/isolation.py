@@ -1,9 +1,9 @@
-"""Calls functions in threads of their own, where nothing of the caller's context reaches them.
+"""Calls functions in threads of their own, isolated from the caller's context.
 
-What belongs to a thread or to a context variable is new there, whoever keeps it: jax's meshes,
-metadata and traces under way, NumPy's handling of errors and its print options, decimal's context,
-the stack's depth. So are the numbers of C's locale, which XLA writes by. What else belongs to the
-process is for others (`lowering.settings`, `helper`).
+Everything that belongs to a thread or to a context variable is new there: jax's meshes, metadata
+and traces in progress, NumPy's error handling and print options, decimal's context, the stack's
+depth. The number format of C's locale, which XLA uses, is reset too. Other modules handle the state
+of the process (`lowering.settings`, `helper`).
 """
 
 import collections
@@ -22,13 +22,13 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# Of a stack's memory, what is never used costs nothing. The caller's `threading.stack_size` may be
-# too small for LLVM.
+# Unused memory of a stack costs nothing. The caller's `threading.stack_size` may be too small for
+# LLVM.
 _STACK_BYTES = 16 * 2**20
 # Python's own default, which is enough; a caller may have set less.
 _FRAMES = 1000
 _SECONDS_A_WAIT = 0.1
-# How long an interrupted call is waited for. It may be in native code that nothing interrupts.
+# How long to wait for an interrupted call, which may be in native code that nothing interrupts.
 _PATIENCE_SECONDS = 2
 
 
@@ -38,13 +38,13 @@ class _Outcome(NamedTuple):
 
 
 class _Here(threading.local):
-    """Whether this is a thread of ours that runs this project's code alone."""
+    """Whether the current thread is one of this module's that runs only this project's code."""
 
     isolated = False
 
 
 class _Interrupted(BaseException):
-    """Ends the call in a thread whose caller waits no more."""
+    """Ends the call in a thread whose caller no longer waits."""
 
 
 _here = _Here()
@@ -52,9 +52,9 @@ _starting = threading.Lock()
 
 
 def isolated(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorates a function of this project: its calls run in a thread that is kept for them.
+    """Decorate a function of this project, so that its calls run in a reused thread.
 
-    Called from such a thread, it runs where it is.
+    A call from such a thread runs in the same thread.
     """
 
     @functools.wraps(function)
@@ -70,9 +70,9 @@ def isolated(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def isolated_once(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorates a function that runs code of others: each call has a new thread.
+    """Decorate a function that runs foreign code, so that each call has a new thread.
 
-    What that code leaves behind ends with the thread, and a call from within begins anew too.
+    Whatever that code leaves behind ends with the thread. A nested call has a new thread as well.
     """
 
     @functools.wraps(function)
@@ -86,12 +86,12 @@ def isolated_once(function: Callable[P, R]) -> Callable[P, R]:
 
 
 class _Thread:
-    """A thread that makes one call after the other."""
+    """A thread that runs one call after the other."""
 
     def __init__(self, isolated: bool):
         self._calls: queue.SimpleQueue[Callable[[], Any] | None] = queue.SimpleQueue()
         self._outcomes: queue.SimpleQueue[_Outcome] = queue.SimpleQueue()
-        # A daemon: one that waits for its next call keeps no process from ending.
+        # A daemon, so that a thread that waits for its next call doesn't keep the process alive.
         self._thread = threading.Thread(
             target=self._serve, args=(isolated,), name="jax_ir_synth", daemon=True
         )
@@ -103,9 +103,10 @@ class _Thread:
                 threading.stack_size(before)
 
     def call(self, function: Callable[[], Any], after: Callable[["_Thread"], None]) -> _Outcome:
-        """The function's outcome; `after` is called with this thread then.
+        """Run a function, and return its outcome; `after` is then called with this thread.
 
-        What a signal's handler raises meanwhile (as Ctrl-C's does) ends the call and comes through.
+        An error that a signal's handler raises meanwhile (as Ctrl-C's does) ends the call, and is
+        raised here.
         """
         try:
             self._calls.put(function)
@@ -117,18 +118,18 @@ class _Thread:
         return outcome
 
     def _wait(self) -> _Outcome:
-        # Time and again, since a signal that comes just before a wait doesn't end it.
+        # In short waits, since a signal that comes just before a wait doesn't end it.
         while self._thread.is_alive():
             with contextlib.suppress(queue.Empty):
                 return self._outcomes.get(timeout=_SECONDS_A_WAIT)
         raise RuntimeError("the thread that makes rows ended")
 
     def end(self) -> None:
-        """Let the thread end when it has made its call."""
+        """Let the thread end after its current call."""
         self._calls.put(None)
 
     def interrupt(self) -> None:
-        """End the call under way, and the thread."""
+        """End the current call, and the thread."""
         self.end()
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
             ctypes.c_ulong(self._thread.ident or 0), ctypes.py_object(_Interrupted)
@@ -137,12 +138,12 @@ class _Thread:
 
     def _serve(self, isolated: bool) -> None:
         _here.isolated = isolated
-        # Of this thread alone; the caller may have set a locale whose numbers have a comma.
+        # Only for this thread. The caller may have set a locale whose numbers have a comma.
         _libc().uselocale(_plain_numbers())
         with contextlib.suppress(_Interrupted):
             while (call := self._calls.get()) is not None:
                 self._outcomes.put(_outcome(call))
-                # What was given must not stay here until the next call.
+                # The arguments must not be kept alive until the next call.
                 del call
 
 
@@ -157,18 +158,18 @@ def _libc() -> ctypes.CDLL:
 
 @functools.cache
 def _plain_numbers() -> int:
-    """The process's locale, but for numbers, which C and C++ write as Python does."""
+    """Make a locale like the process's, except that C and C++ write numbers as Python does."""
     # LC_GLOBAL_LOCALE and LC_NUMERIC_MASK of locale.h.
     base = _libc().duplocale(ctypes.c_void_p(-1))
     return int(_libc().newlocale(1 << locale.LC_NUMERIC, b"C", base))
 
 
-# Those of this process that wait for a call.
+# This process's threads that wait for a call.
 _idle: collections.deque[_Thread] = collections.deque()
 
 
 def _forget() -> None:
-    """A process forked off has none of its parent's threads, nor who holds its locks."""
+    """Forget threads and locks after a fork, since the child has none of its parent's threads."""
     global _starting
     _idle.clear()
     _starting = threading.Lock()
@@ -186,7 +187,7 @@ def _take() -> _Thread:
 
 def _outcome(call: Callable[[], Any]) -> _Outcome:
     try:
-        # A new context, where a thread would inherit its parent's.
+        # A new context, since a thread may inherit its parent's.
         with _deep_enough():
             return _Outcome(contextvars.Context().run(call), None)
     except _Interrupted:
@@ -207,7 +208,7 @@ def _settle(outcome: _Outcome) -> Any:
 
 @contextlib.contextmanager
 def _deep_enough() -> Iterator[None]:
-    """As many frames as Python allows by default, where the caller allows fewer."""
+    """Allow as many frames as Python does by default, if the caller allows fewer."""
     before = sys.getrecursionlimit()
     if before >= _FRAMES:
         yield

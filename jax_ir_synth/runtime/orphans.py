@@ -1,9 +1,9 @@
-"""Processes that end when the one that started them does, also while they are still importing.
+"""Ends a process when the process that started it ends, even if it is still importing.
 
-On Linux the kernel sees to it (PR_SET_PDEATHSIG), whatever a process is at: an import or a compiler
-may keep the interpreter for seconds. The kernel goes by the *thread* that started the process,
-though, so `start_for_good` starts one from a thread that lasts as long as its process. Elsewhere a
-timer looks who the parent is.
+On Linux the kernel does this (PR_SET_PDEATHSIG), whatever the process is doing; an import or a
+compiler may block the interpreter for seconds. But the kernel watches the *thread* that started the
+process. So `start_for_good` starts a process from a thread that lasts as long as its own process.
+On other systems, a timer checks the parent.
 """
 
 import ctypes
@@ -27,22 +27,22 @@ _lock = threading.Lock()
 
 
 def end_with_parent(parent: int) -> None:
-    """End this process as soon as its parent is gone. To be called first, in the main thread.
+    """End this process as soon as its parent is gone. Call this first, in the main thread.
 
     Args:
-      parent: the process id of the one that started this one, by `start_for_good` or by a fork in
-        its only thread.
+      parent: the id of the process that started this one, by `start_for_good` or by a fork in its
+        only thread.
     """
     if not _set_death_signal(signal.SIGKILL):
         _look_often(parent)
-    # It may have been gone before.
+    # The parent may already have ended.
     _end_if_orphaned(parent)
 
 
 def clean_up_after_parent(clean_up: Callable[[], None]) -> None:
-    """Like `end_with_parent` from here on, but call `clean_up` before.
+    """From now on, call `clean_up` when the parent is gone, and then end this process.
 
-    That is done by a thread, which has to wait while native code keeps the interpreter.
+    A thread does this, which has to wait while native code blocks the interpreter.
     """
     parent = os.getppid()
 
@@ -57,12 +57,12 @@ def clean_up_after_parent(clean_up: Callable[[], None]) -> None:
 
 
 def start_for_good(start: Callable[[], T], undo: Callable[[T], None]) -> T:
-    """What `start` returns, which is called in a thread that ends only with this process.
+    """Call `start` in a thread that ends only with this process, and return its result.
 
     Args:
-      start: starts a process that calls `end_with_parent`. The process ignores Ctrl-C: that is for
-        this one, which ends it.
-      undo: takes back what `start` did, where Ctrl-C comes meanwhile.
+      start: starts a process that calls `end_with_parent`. The process ignores Ctrl-C, since this
+        process handles it and ends the other one.
+      undo: undoes `start`, if Ctrl-C comes meanwhile.
     """
     future: Future[T] = Future()
     _starter().put((future, start))
@@ -79,18 +79,18 @@ def start_for_good(start: Callable[[], T], undo: Callable[[T], None]) -> T:
 
 
 def _starter() -> queue.SimpleQueue[Any]:
-    """The queue of the thread that starts processes."""
+    """Return the queue of the thread that starts processes."""
     global _starts
     with _lock:
         if _starts is None:
             _starts = queue.SimpleQueue()
-            # A daemon: other threads end before this process's atexit handlers run.
+            # A daemon, since other threads end before this process's atexit handlers run.
             threading.Thread(target=_start_each, args=(_starts,), daemon=True).start()
         return _starts
 
 
 def _start_each(starts: queue.SimpleQueue[Any]) -> None:
-    # What is started inherits it.
+    # Started processes inherit the mask.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     while True:
         future, start = starts.get()
@@ -101,7 +101,7 @@ def _start_each(starts: queue.SimpleQueue[Any]) -> None:
 
 
 def _forget_starter() -> None:
-    """A fork has no thread but the one that forked."""
+    """Forget the thread after a fork, since the child has only the thread that forked."""
     global _starts, _lock
     _starts, _lock = None, threading.Lock()
 
@@ -110,14 +110,14 @@ os.register_at_fork(after_in_child=_forget_starter)
 
 
 def _set_death_signal(number: int) -> bool:
-    """Ask the kernel for a signal when the parent ends, 0: none; False where it can't be asked."""
+    """Ask the kernel for a signal when the parent ends (0 for none); return whether it agreed."""
     if sys.platform != "linux":
         return False
     return bool(ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0) == 0)
 
 
 def _look_often(parent: int) -> None:
-    # No thread: a process that forks must have no second one.
+    # A timer rather than a thread, since a process that forks must have only one thread.
     signal.signal(signal.SIGALRM, lambda *_: _end_if_orphaned(parent))
     signal.setitimer(signal.ITIMER_REAL, _SECONDS_BETWEEN_LOOKS, _SECONDS_BETWEEN_LOOKS)
 

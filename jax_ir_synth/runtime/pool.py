@@ -1,8 +1,8 @@
 """An ordered, bounded pool of helper processes, each replaced when it dies.
 
-Rows are made, modules compiled, saved rows and completions judged (in a `sandbox`), and a run's
-tasks done through it. It works in any caller: a script without a main guard, a notebook, a loader's
-worker, a process that has used jax, several threads (see `helper`).
+It serves for making rows, compiling modules, checking rows and completions (in a `sandbox`), and
+running the tasks of a run. It works in any caller: a script without a main guard, a notebook, a
+loader's worker, a process that has used jax, or several threads (see `helper`).
 """
 
 import concurrent.futures
@@ -28,12 +28,12 @@ class Pool(Generic[Question, Answer]):
     `attempts` times, and then gives the last `HelperDied` in the place of an answer.
 
     Args:
-      start: starts a helper, which answers a list of questions with a list as long.
-      number: of helpers at work at once.
-      begin: is called with each new helper before its first question. What it raises comes out of
-        `__enter__`, or of the question that the helper was started for.
-      attempts: how often a question is asked whose helper dies.
-      renewal: the questions after which a helper is replaced; None keeps it for good.
+      start: starts a helper, which answers a list of questions with a list of the same length.
+      number: the number of helpers.
+      begin: called with each new helper before its first question. An error that it raises is
+        raised by `__enter__`, or by the question that the helper was started for.
+      attempts: how often a question is asked if its helper dies.
+      renewal: the number of questions after which a helper is replaced; None for never.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Pool(Generic[Question, Answer]):
 
     def __enter__(self) -> "Pool[Question, Answer]":
         try:
-            # All at once, since each may take seconds until it can be asked.
+            # All at once, since each may take seconds until it is ready.
             for started in [self._threads.submit(self._fill, seat) for seat in self._seats]:
                 started.result()
         except BaseException:
@@ -72,7 +72,7 @@ class Pool(Generic[Question, Answer]):
 
     @property
     def helpers(self) -> list[Helper]:
-        """Those that are there now."""
+        """The current helpers."""
         return [seat.helper for seat in self._seats if seat.helper is not None]
 
     def ask(self, questions: Sequence[Question]) -> list[Answer | HelperDied]:
@@ -99,17 +99,17 @@ class Pool(Generic[Question, Answer]):
     def submit(
         self, questions: Sequence[Question]
     ) -> "concurrent.futures.Future[list[Answer | HelperDied]]":
-        """Start to `ask` a batch; batches are begun in the order in which they are submitted."""
+        """Start to `ask` a batch; batches begin in the order in which they are submitted."""
         return self._threads.submit(self.ask, questions)
 
     def map(
         self, jobs: Iterable[tuple[Label, Sequence[Question]]], held: int
     ) -> Iterator[tuple[Label, list[Answer | HelperDied]]]:
-        """Ask the batches of all jobs; yields each label with its batch's answers, in order.
+        """Ask the batches of all jobs; yield each label with its batch's answers, in order.
 
         Args:
-          jobs: is read as far as `held` allows, however many there are. A batch may be empty.
-          held: how many questions for each helper may be under way or wait, at least.
+          jobs: labels and batches; read only as far as `held` allows. A batch may be empty.
+          held: the minimum number of questions, for each helper, that may be running or waiting.
         """
         if os.getpid() != self._owner:
             raise RuntimeError("helpers are of the process that started them, not of its forks")
@@ -117,7 +117,7 @@ class Pool(Generic[Question, Answer]):
         waiting: deque[tuple[Label, int, concurrent.futures.Future[Any]]] = deque()
         count = 0
         for label, questions in jobs:
-            # A job with no question is held as well.
+            # A job without questions counts as one.
             size = max(1, len(questions))
             waiting.append((label, size, self.submit(questions) if questions else _done([])))
             count += size
@@ -130,13 +130,13 @@ class Pool(Generic[Question, Answer]):
             yield label, future.result()
 
     def close(self) -> None:
-        """End all helpers, at work or not; whoever waits for an answer gets CancelledError."""
+        """End all helpers, busy or not; a caller that waits for an answer gets CancelledError."""
         if os.getpid() != self._owner:
             return
         with self._lock:
             self._closed = True
             for helper in self.helpers:
-                # It holds nothing that must be saved, and the threads that wait for it wake up.
+                # A helper has nothing to save, and this wakes up the threads that wait for it.
                 helper.kill()
         self._threads.shutdown(wait=True, cancel_futures=True)
         for seat in self._seats:
@@ -152,7 +152,7 @@ class Pool(Generic[Question, Answer]):
             try:
                 answers: list[Answer | HelperDied] = helper.ask(list(questions))
             except BaseException as error:
-                # Also on Ctrl-C: what the helper is at is nothing that the next one asks for.
+                # Also on Ctrl-C, since the helper's answer isn't that to the next question.
                 seat.clear()
                 if isinstance(error, HelperDied):
                     self._check_open()
@@ -163,7 +163,7 @@ class Pool(Generic[Question, Answer]):
             self._idle.put(seat)
 
     def _fill(self, seat: "_Seat") -> Helper:
-        """Start a seat's helper. Raises what `begin` does."""
+        """Start a seat's helper. Raises the errors of `begin`."""
         with self._lock:
             self._check_open()
             helper = seat.helper = self._start()
@@ -181,7 +181,7 @@ class Pool(Generic[Question, Answer]):
 
 
 class _Seat:
-    """The place of one helper at a time, and how many questions that one has had."""
+    """The place of one helper at a time, and the number of questions that it has answered."""
 
     def __init__(self) -> None:
         self.helper: Helper | None = None

@@ -1,4 +1,4 @@
-"""`--check`: whether a folder holds just what its `config.json` says, read from the bytes."""
+"""`--check`: reads a folder's shards, and compares them with its `config.json`."""
 
 import collections
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ from jax_ir_synth.schema.columns import SCHEMA
 from jax_ir_synth.schema.splits import SPLITS, split_of
 from jax_ir_synth.storage import atomic_write
 
-# What is looked at in each row.
+# The columns that are checked.
 _COLUMNS = ["id", "program_hash", "skeleton_hash", "type", "jax_version"]
 
 
 class Result(NamedTuple):
-    """What a folder holds; `faults` has a line for each that was found."""
+    """The counts of a folder's rows and shards, and a line for each fault found."""
 
     rows: int
     shards: int
@@ -29,13 +29,13 @@ class Result(NamedTuple):
 
 
 def check(folder: Path) -> Result:
-    """Read all of a folder's shards, and compare them with what they should be."""
+    """Read all shards of a folder, and find their faults."""
     config = run_manifest.read(folder)
     damaged = Result(0, 0, [f"config.json in {folder} is missing or damaged"])
     if config is None:
         return damaged
     try:
-        # The rest says how a row is made, not which; it may need what isn't installed here.
+        # The other settings don't decide which rows there are, and may need missing extras.
         request = Request(*(config["request"][name] for name in ("category", "seed", "count")))
         number = run_manifest.RunManifest(
             request, config["shards"], config["versions"], config["sources"]
@@ -53,14 +53,14 @@ def check(folder: Path) -> Result:
 
 
 class _Programs:
-    """The programs of all rows: 24 bytes for each, so that a million take little."""
+    """The programs of all rows, in 24 bytes each, so that a million of them take little memory."""
 
     def __init__(self) -> None:
         self._ids: list[np.ndarray] = []
         self._hashes: list[np.ndarray] = []
 
     def add(self, ids: list[int], hashes: list[str]) -> None:
-        # 128 bits of 256: chance never makes two of these equal.
+        # 128 bits, so that no two are equal by chance.
         halves = np.array([(int(h[:16], 16), int(h[16:32], 16)) for h in hashes], np.uint64)
         self._hashes.append(halves.reshape(-1, 2))
         self._ids.append(np.array(ids, np.int64))
@@ -121,7 +121,7 @@ def _of_shard(
 
 
 def _read(folder: Path, file: str, entry: dict[str, Any]) -> dict[str, list[Any]] | str:
-    """The file's columns, or what is wrong with it."""
+    """Read the file's columns, or say what is wrong with it."""
     path = folder / file
     if entry.get("rows") == 0:
         return "has rows, its manifest says 0" if path.exists() else {name: [] for name in _COLUMNS}
@@ -168,7 +168,7 @@ def _of_ids(name: Path, ids: list[int], wanted: list[int]) -> Iterator[str]:
 
 
 def _strays(folder: Path, number: int) -> Iterator[str]:
-    """Files that would be loaded with the shards, and are none."""
+    """Find files that would be loaded with the shards, but aren't shards."""
     known = {path for shard in range(number) for path in shards.split_files(shard, number).values()}
     for split in SPLITS:
         for path in sorted((folder / split).glob("*.parquet")):

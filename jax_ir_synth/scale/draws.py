@@ -1,4 +1,4 @@
-"""Stage 1: candidates drawn, a range of one category at a time, and what the plan needs of them."""
+"""Stage 1: draws candidates, a range of one category at a time, and saves them for the plan."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from jax_ir_synth.scale import records
 from jax_ir_synth.storage import atomic_write
 
 FOLDER = "draws"
-# In the place of a candidate that can't be drawn; chance never makes two such hashes.
+# Stands for a candidate that can't be drawn; no candidate has these hashes by chance.
 _UNDRAWN = (2**64 - 1, 2**64 - 1)
 
 
@@ -24,14 +24,14 @@ class Range(NamedTuple):
 
 
 def path(folder: Path, part: Range) -> Path:
-    """The file of a range."""
+    """Return the path of a range's file."""
     return folder / FOLDER / f"{part.category}-{part.start:012d}-{part.stop:012d}.npy"
 
 
 def draw(folder: Path, seed: int, part: Range) -> None:
-    """Draw a range and write its file: uint64, a line for each candidate, see `plan.Drawn`.
+    """Draw a range and write its file: uint64, a line for each candidate; see `plan.Drawn`.
 
-    What can't be drawn is recorded first, in a file beside it.
+    Candidates that can't be drawn are first recorded in a file beside it.
     """
     found = [
         draw_candidate(part.category, seed, candidate) for candidate in range(part.start, part.stop)
@@ -43,7 +43,7 @@ def draw(folder: Path, seed: int, part: Range) -> None:
 
 
 def load(folder: Path, part: Range) -> list[Drawn | Defect] | None:
-    """What was drawn; None where that is not there or is damaged."""
+    """Load the candidates of a range; None if the file is missing or damaged."""
     try:
         hashes = np.load(path(folder, part))
     except (FileNotFoundError, EOFError, ValueError):

@@ -1,4 +1,4 @@
-"""datatrove's local executor, by processes that may be killed."""
+"""datatrove's local executor, with processes that may be killed."""
 
 import concurrent.futures
 import functools
@@ -15,10 +15,10 @@ from jax_ir_synth.scale.ranks import TRIES, run_rank
 
 
 class LocalExecutor(LocalPipelineExecutor):
-    """Its ranks run in a pool of helpers: a rank whose process is killed is run again.
+    """An executor whose ranks run in a pool of helpers; a rank whose process is killed runs again.
 
-    datatrove's own `run` keeps a multiprocessing pool, which waits for ever for what a killed
-    process was at.
+    datatrove's own `run` uses a multiprocessing pool, which waits forever for the result of a
+    killed process.
     """
 
     def run(self) -> None:
@@ -53,6 +53,6 @@ def _answer_each(questions: list[tuple[LocalExecutor, int]]) -> list[str | None]
 
 
 def _get_ready() -> None:
-    # datatrove's log goes into its files; what a library prints by itself is still seen.
+    # Drop datatrove's log on stderr, since it has files; prints of libraries are still seen.
     sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     setup_default_logger()

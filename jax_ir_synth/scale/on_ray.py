@@ -1,4 +1,4 @@
-"""datatrove's Ray executor, by tasks that Ray runs again where a process or a node is lost."""
+"""datatrove's Ray executor, with tasks that Ray runs again if a process or a node is lost."""
 
 import itertools
 import sys
@@ -14,10 +14,10 @@ from jax_ir_synth.scale.ranks import TRIES, run_rank
 
 
 class RayExecutor(RayPipelineExecutor):
-    """Its ranks are plain Ray tasks. Ray must have been started (`ray.init`).
+    """An executor whose ranks are plain Ray tasks. Ray must have been started (`ray.init`).
 
     datatrove's own `run` has an actor for each rank that forks a multiprocessing pool, which waits
-    for ever for what a killed process was at; and which rank failed, and why, is only logged.
+    forever for the result of a killed process. It only logs which rank failed, and why.
     """
 
     def run(self) -> None:
@@ -43,7 +43,7 @@ class RayExecutor(RayPipelineExecutor):
                 ray.cancel(left, force=True)
 
     def _warn_if_no_node_has(self, memory: int) -> None:
-        """Not an error: a cluster may start nodes when they are asked for."""
+        """Warn if no node is large enough. It isn't an error, since a cluster may start nodes."""
         wanted = {"CPU": self.cpus_per_task, "memory": memory}
         nodes = [
             node["Resources"]
@@ -64,5 +64,5 @@ def _result(done: Any) -> str | None:
         failure: str | None = ray.get(done)
         return failure
     except RayError as error:
-        # Several lines, of which the first has the reason.
+        # The message has several lines, of which the first has the reason.
         return f"Ray gave a task up: {str(error).strip().splitlines()[0]}"

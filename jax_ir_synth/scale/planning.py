@@ -1,7 +1,7 @@
-"""Stage 2: which of the candidates drawn stand, by the one rule of `plan`, and the plan as a file.
+"""Stage 2: decides by the rule of `plan` which drawn candidates become rows, and writes the plan.
 
-The rule goes by candidates in order, so one process applies it, at some microseconds each; what
-takes milliseconds each, drawing them, was done by many.
+The rule takes candidates in order, so a single process applies it, in a few microseconds each. Many
+processes have drawn the candidates before, which takes milliseconds each.
 """
 
 import contextlib
@@ -22,12 +22,13 @@ from jax_ir_synth.scale.draws import Range
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.storage import atomic_write
 
-# Candidates of one task: half a minute's work.
+# The candidates of one task, half a minute's work.
 CANDIDATES_A_TASK = 5000
-# Of 100 candidates 96 or more stand, in the first thousands: some more than that are drawn at once.
+# Of the first thousands of candidates, 96 % or more become rows, so some more than the rows needed
+# are drawn at once.
 _MORE = 1.1
 _SLACK = 8
-# Where next to nothing stands, more and more is drawn until the rule says that it is enough.
+# The lowest rate that is assumed. If fewer candidates become rows, more ranges follow.
 _LEAST_RATE = 0.05
 
 _PLAN, _MANIFEST, _RECORD = "plan.npy", "plan.json", "plan"
@@ -42,11 +43,11 @@ def plan(folder: Path, request: Request, draw: Callable[[list[Range]], None]) ->
     """Write the folder's plan, unless it is there.
 
     Args:
-      folder: of the run.
-      request: what was asked for.
-      draw: has ranges drawn (`draws.draw`), by whoever does that, and returns when they are.
+      folder: the run's folder.
+      request: the request.
+      draw: has ranges drawn by `draws.draw`, and returns when they are.
 
-    Raises ScaleError when a category has fewer distinct programs than rows are asked for.
+    Raises ScaleError if a category has fewer distinct programs than the requested rows.
     """
     if stands(folder):
         return
@@ -57,12 +58,12 @@ def plan(folder: Path, request: Request, draw: Callable[[list[Range]], None]) ->
 
 
 class Planning:
-    """The plan of a request, as far as the candidates drawn into a folder go."""
+    """The plan of a request, as far as the candidates that are drawn in a folder allow."""
 
     def __init__(self, folder: Path, request: Request):
         self._folder = folder
         self._request = request
-        # Rows of a category, rounded up: a category more or less full makes no difference here.
+        # The rows of a category, rounded up. A row more doesn't matter here.
         self._rows = -(-request.count // len(request.categories))
         self._size = min(CANDIDATES_A_TASK, _enough(self._rows, rate=1))
         self._plans = {
@@ -73,9 +74,9 @@ class Planning:
         }
 
     def missing(self) -> list[Range]:
-        """The ranges to be drawn before it is worth asking again; none once the plan stands.
+        """Find the ranges that must be drawn next; none once the plan is complete.
 
-        Raises ScaleError when a category has fewer distinct programs than rows are asked for.
+        Raises ScaleError if a category has fewer distinct programs than the requested rows.
         """
         return [part for category in self._plans for part in self._missing_of(category)]
 
@@ -93,15 +94,16 @@ class Planning:
         rate = max(_LEAST_RATE, len(plan) / seen) if seen else 1
         first, stop = seen // self._size, -(-(seen + _enough(lacking, rate)) // self._size)
         parts = [_range(category, number, self._size) for number in range(first, stop)]
-        # The first one is missing in any case: an orphan may have drawn it since it was asked for.
+        # The first one counts as missing in any case. An orphan may have drawn it meanwhile.
         return [
             part for part in parts if part == parts[0] or draws.load(self._folder, part) is None
         ]
 
     def write(self) -> None:
-        """Write the plan, once nothing is missing; what was drawn for it is then removed.
+        """Write the plan, once nothing is missing, and then remove the drawn candidates.
 
-        What could not be drawn is recorded (see `records`); RowError in a strict request.
+        Candidates that can't be drawn are recorded (see `records`). For a strict request, they
+        raise RowError.
         """
         entries = np.empty(self._request.count, _ENTRY)
         dropped: list[Defect] = []
@@ -121,7 +123,7 @@ class Planning:
             "sha256": atomic_write.hash_file(self._folder / _PLAN),
             "candidates": {category: plan.candidates for category, plan in self._plans.items()},
         }
-        # Last: it says that the plan stands.
+        # Written last, since it says that the plan is complete.
         atomic_write.write_json(self._folder / _MANIFEST, manifest)
         shutil.rmtree(self._folder / draws.FOLDER, ignore_errors=True)
 
@@ -138,7 +140,7 @@ def stands(folder: Path) -> bool:
 
 
 def planned(folder: Path, request: Request, start: int, stop: int) -> list[PlannedRow]:
-    """Rows number `start` to `stop` of the folder's plan."""
+    """Read the rows with numbers from `start` to before `stop` of the folder's plan."""
     entries = np.load(folder / _PLAN, mmap_mode="r")[start:stop].tolist()
     return [
         PlannedRow(id, category, candidate, SPLITS[split])
@@ -149,7 +151,7 @@ def planned(folder: Path, request: Request, start: int, stop: int) -> list[Plann
 
 
 class _FromFiles:
-    """A category's candidates, in turn, out of their ranges' files; one of these is held."""
+    """Reads a category's candidates in order from the files of ranges, one file at a time."""
 
     def __init__(self, folder: Path, category: str, size: int):
         self._folder = folder
@@ -173,5 +175,5 @@ def _range(category: str, number: int, size: int) -> Range:
 
 
 def _enough(rows: int, rate: float) -> int:
-    """Candidates of which `rows` will stand, most likely, where `rate` of them do."""
+    """Estimate how many candidates give `rows` rows, if a share of `rate` of them become rows."""
     return math.ceil(rows / rate * _MORE) + _SLACK

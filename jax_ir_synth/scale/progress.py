@@ -1,4 +1,4 @@
-"""How far a run is, as lines on stderr, told from the files."""
+"""Shows the progress of a run as lines on stderr, by looking at its files."""
 
 import contextlib
 import sys
@@ -10,7 +10,7 @@ _SECONDS_BETWEEN_LOOKS = 1.0
 
 @contextlib.contextmanager
 def shown(what: str, total: int, done: Callable[[], int]) -> Iterator[None]:
-    """While within, a line whenever another tenth of `total` is done: `shards: 100/1000`."""
+    """Inside the `with` block, print a line at each tenth of `total`, as `shards: 100/1000`."""
     ended = threading.Event()
     tenths = 0
 

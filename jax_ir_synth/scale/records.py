@@ -1,4 +1,4 @@
-"""What a folder's rows lack, as files: one of the plan and one of each shard that met defects."""
+"""Reads and writes a folder's records of defects: one for the plan, and one for each such shard."""
 
 import json
 import sys
@@ -12,14 +12,14 @@ FOLDER = "defects"
 
 
 def path(folder: Path, task: str) -> Path:
-    """The record of the plan or of a shard."""
+    """Return the path of the record of the plan or of a shard."""
     return folder / FOLDER / f"{task}.jsonl"
 
 
 def write(path: Path, defects: Sequence[Defect]) -> None:
-    """Write what a task met, a JSON object a line; without any there is no file."""
+    """Write a task's defects, with a JSON object in each line; without defects there is no file."""
     if not defects:
-        # Of an earlier try.
+        # An earlier try may have left one.
         path.unlink(missing_ok=True)
         return
     with atomic_write.atomic_write(path) as partial, open(partial, "w", encoding="utf-8") as file:
@@ -28,18 +28,18 @@ def write(path: Path, defects: Sequence[Defect]) -> None:
 
 
 def read(path: Path) -> list[Defect]:
-    """What `write` wrote."""
+    """Read the defects that `write` wrote."""
     if not path.exists():
         return []
     return [Defect(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 class Watch:
-    """Says each defect that turns up in a folder once, as a line on stderr.
+    """Prints each defect that is recorded in a folder once, as a line on stderr.
 
     Args:
-      folder: of the run.
-      program: that the lines begin with.
+      folder: the run's folder.
+      program: the program's name, with which the lines begin.
     """
 
     def __init__(self, folder: Path, program: str):
@@ -48,7 +48,7 @@ class Watch:
         self._seen: set[Path] = set()
 
     def look(self) -> None:
-        """Say what is new."""
+        """Print the new defects."""
         for path in sorted(set((self._folder / FOLDER).glob("*.jsonl")) - self._seen):
             self._seen.add(path)
             for defect in read(path):
@@ -56,7 +56,7 @@ class Watch:
 
 
 def summary(folder: Path) -> str:
-    """All records of a folder summed up, for the end of a line; empty where there are none."""
+    """Sum up all records of a folder, for the end of a line; empty if there are none."""
     found = [defect for path in (folder / FOLDER).glob("*.jsonl") for defect in read(path)]
     if not found:
         return ""

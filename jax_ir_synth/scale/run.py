@@ -1,4 +1,4 @@
-"""A whole run that waits for its tasks: finds what is missing in a folder and has it done."""
+"""Runs all stages and waits for their tasks: finds what a folder lacks, and has it made."""
 
 import itertools
 import logging
@@ -18,25 +18,25 @@ from jax_ir_synth.storage import partials
 LOGS = "logs"
 _SECONDS_TO_CONNECT = 10
 
-# Runs a step as so many tasks, with a folder for datatrove's logs. Raises ScaleError.
+# Runs a step as a number of tasks, with a folder for datatrove's logs. Raises ScaleError.
 Launch = Callable[[PipelineStep, int, Path], None]
 
 
 def run(folder: Path, pinned: RunManifest, launch: Launch) -> int:
-    """Do what is missing; returns how many shards were.
+    """Make the missing parts of a folder; return how many shards were missing.
 
-    Raises ScaleError at the first failure; what was done by then stays.
+    Raises ScaleError at the first failure; the parts that were made by then stay.
     """
     quiet()
     try:
         return _run(folder, pinned, launch)
     finally:
-        # What writers were at when they were killed, by this run's end or before it.
+        # The partial files of writers that were killed by this run's end, or before.
         partials.remove_unlocked(folder)
 
 
 def local(workers: int) -> Launch:
-    """Tasks as processes of this machine, `workers` at a time."""
+    """Make a launcher that runs tasks as processes of this machine, `workers` at a time."""
     from jax_ir_synth.scale.local import LocalExecutor
 
     def launch(step: PipelineStep, tasks: int, logs: Path) -> None:
@@ -46,15 +46,15 @@ def local(workers: int) -> Launch:
 
 
 def on_ray(address: str | None, workers: int, cpus: int, gigabytes: float) -> Launch:
-    """Tasks on a Ray cluster.
+    """Make a launcher that runs tasks on a Ray cluster.
 
     Args:
-      address: of the cluster; None: what RAY_ADDRESS says, or else one of this machine alone.
-      workers: tasks at a time, at most.
-      cpus: that a task reserves.
-      gigabytes: of memory that a task reserves for each of these.
+      address: the cluster's address; None for RAY_ADDRESS, or else a cluster of this machine only.
+      workers: the number of tasks that run at a time, at most.
+      cpus: the CPUs that a task reserves.
+      gigabytes: the memory that a task reserves for each CPU.
 
-    Raises ScaleError where there is no cluster.
+    Raises ScaleError if the cluster can't be reached.
     """
     import ray
 
@@ -63,7 +63,7 @@ def on_ray(address: str | None, workers: int, cpus: int, gigabytes: float) -> La
 
     host, _, port = (address or "").rpartition(":")
     try:
-        # Ray itself tries for minutes.
+        # Ray itself would try for minutes.
         if port.isdecimal() and "/" not in host:
             socket.create_connection((host, int(port)), _SECONDS_TO_CONNECT).close()
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
@@ -85,9 +85,10 @@ def on_ray(address: str | None, workers: int, cpus: int, gigabytes: float) -> La
 
 
 def logs(folder: Path, stage: str) -> Path:
-    """A new folder for the logs of one launch.
+    """Create a folder for the logs of one launch.
 
-    New, since datatrove skips what it has as completed there: what is missing, the files say.
+    It must be new, since datatrove skips the ranks that an old folder marks as completed, and only
+    the folder's files decide what is missing.
     """
     for number in itertools.count(1):
         path = folder / LOGS / f"{number:03d}-{stage}"
@@ -100,7 +101,7 @@ def logs(folder: Path, stage: str) -> Path:
 
 
 def quiet() -> None:
-    """Keep this process's log of datatrove's off the terminal: tasks have log files."""
+    """Keep datatrove's log of this process off the terminal, since tasks have log files."""
     logger.remove()
 
 
@@ -113,7 +114,7 @@ def _run(folder: Path, pinned: RunManifest, launch: Launch) -> int:
         before = pinned.shards - len(missing)
         paths = [shards.manifest_path(folder, number, pinned.shards) for number in missing]
         for path in paths:
-            # Of a damaged shard: from here on a manifest says that its shard is whole.
+            # Remove damaged shards' manifests. From now on, a manifest means a complete shard.
             path.unlink(missing_ok=True)
 
         def done() -> int:

@@ -1,4 +1,4 @@
-"""What a folder's bytes depend on: written into it first, and compared before anything is added."""
+"""Pins everything that a folder's bytes depend on, and compares it before anything is added."""
 
 import dataclasses
 import json
@@ -21,16 +21,16 @@ _CONFIG, _CPU = "config.json", "cpu.json"
 
 @dataclasses.dataclass(frozen=True)
 class RunManifest:
-    """What decides each byte of a folder's shards.
+    """Everything that decides the bytes of a folder's shards.
 
     Attributes:
-      request: which rows.
-      shards: how many files each split is cut into, 1 to the request's count.
-      versions: of each package that decides the bytes, see `versions_here`.
+      request: the request for the rows.
+      shards: the number of files of each split, 1 to the request's count.
+      versions: the version of each package that decides the bytes; see `versions_here`.
       sources: SHA-256 (hex) of this package's sources.
 
     Raises:
-      ValueError: `shards` is out of range; one line.
+      ValueError: `shards` is out of range; the message is one line.
     """
 
     request: Request
@@ -47,14 +47,14 @@ class RunManifest:
             )
 
     def described(self) -> dict[str, Any]:
-        """As it stands in `config.json` and in each shard's manifest."""
-        # By way of JSON, which makes lists of tuples.
+        """Return the content of `config.json`, which each shard's manifest includes."""
+        # Through JSON, which turns tuples into lists.
         described: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
         return described
 
 
 def make_run_manifest(request: Request, shards: int) -> RunManifest:
-    """The pin for a request by what is installed here.
+    """Make the manifest of a request, with the versions that are installed here.
 
     Raises:
       ValueError: `shards` is out of range.
@@ -64,32 +64,33 @@ def make_run_manifest(request: Request, shards: int) -> RunManifest:
 
 
 def read(folder: Path) -> dict[str, Any] | None:
-    """The folder's `config.json`, as `RunManifest.described` gives it; None where there is none."""
+    """Read the folder's `config.json`, see `RunManifest.described`; None if there is none."""
     return atomic_write.read_json(folder / _CONFIG)
 
 
 def settle(folder: Path, pin: RunManifest) -> None:
-    """Make the folder this pin's, or find that it is.
+    """Write the manifest into a new folder, or check that the folder has the same one.
 
     Raises:
-      ScaleError: one line; the folder holds something else, and nothing in it was changed.
-      OSError: it can't be written.
+      ScaleError: the folder holds something else; nothing in it was changed. The message is one
+        line.
+      OSError: the folder can't be written.
     """
     if folder.exists() and not folder.is_dir():
         raise ScaleError(f"{folder} is a file, not a folder")
     there = read(folder)
     if there is None:
-        # What is hidden is no one's shards: partial files, a file manager's or file system's own.
+        # Hidden files don't count: partial files, or those of file managers and file systems.
         if folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
             raise ScaleError(f"{folder} holds something else than shards: there is no {_CONFIG}")
         atomic_write.create_json(folder / _CONFIG, pin.described())
-        # Another run may have been quicker, for another request.
+        # Another run may have been faster, with another request.
         there = read(folder)
     compare(folder, there, pin)
 
 
 def compare(folder: Path, there: dict[str, Any] | None, pin: RunManifest) -> None:
-    """Raise ScaleError, one line that names all differences, unless `there` is this pin's."""
+    """Raise ScaleError, with one line that names all differences, unless `there` is the same."""
     if there is None:
         raise ScaleError(f"{folder} has no {_CONFIG}")
     found = "; ".join(differences(there, pin.described(), "there", "here"))
@@ -100,9 +101,9 @@ def compare(folder: Path, there: dict[str, Any] | None, pin: RunManifest) -> Non
 
 
 def check_here(folder: Path, pin: RunManifest) -> None:
-    """Raise ScaleError, one line, unless what is installed here makes this pin's bytes.
+    """Raise ScaleError, with one line, unless the versions installed here give the same bytes.
 
-    Each task asks: a node of a cluster may have other versions than the one that launched it.
+    Each task checks this, since a cluster's node may have other versions than the launching one.
     """
     here = dataclasses.replace(pin, versions=versions_here(pin.request), sources=_sources_here())
     found = "; ".join(differences(pin.described(), here.described(), "there", "on this machine"))
@@ -113,9 +114,9 @@ def check_here(folder: Path, pin: RunManifest) -> None:
 
 
 def versions_here(request: Request) -> dict[str, str]:
-    """The installed versions of what decides the bytes of a request's shards.
+    """Find the installed versions of the packages that decide the bytes of a request's shards.
 
-    pyarrow is one of them: it signs the Parquet files that it writes.
+    pyarrow is one of them, since it writes its version into Parquet files.
     """
     return {**fingerprint.versions(request), "pyarrow": version("pyarrow")}
 
@@ -129,7 +130,7 @@ def _sources_here() -> str:
 
 
 def _check_cpu(folder: Path, request: Request) -> None:
-    """Where code for a CPU is in the rows: the first machine says for which, the others agree."""
+    """If rows hold code for a CPU, check that all machines compile it for the same kind."""
     if "cpu" not in request.platforms or not set(COMPILED) & set(
         choices.unpack_names(request.dialect)
     ):
@@ -146,7 +147,7 @@ def _check_cpu(folder: Path, request: Request) -> None:
 
 
 def _compiled_for(request: Request) -> str:
-    """The machine that code compiled here is for, as a row's header names it."""
+    """Find the name, as in a row's header, of the machine that code compiled here is for."""
     from jax_ir_synth.lowering.compiling import compile_module
     from jax_ir_synth.request.targets import resolve_targets
 
@@ -156,7 +157,7 @@ def _compiled_for(request: Request) -> str:
 
 
 def differences(one: dict[str, Any], other: dict[str, Any], here: str, there: str) -> Iterator[str]:
-    """What differs between two descriptions, `seed is 0 <here>, 1 <there>`."""
+    """Find the differences between two descriptions, as `seed is 0 <here>, 1 <there>`."""
     for name in sorted(one.keys() | other.keys()):
         mine, theirs = one.get(name), other.get(name)
         if isinstance(mine, dict) and isinstance(theirs, dict):
@@ -166,5 +167,5 @@ def differences(one: dict[str, Any], other: dict[str, Any], here: str, there: st
 
 
 def _show(value: object) -> str:
-    # A digest's beginning tells it from another.
+    # The beginning of a digest is enough to tell it from another.
     return value[:12] if isinstance(value, str) and len(value) == 64 else str(value)

@@ -1,4 +1,4 @@
-"""Stage 3: a shard: its rows, a Parquet file for each split, and a manifest that it is whole."""
+"""Stage 3: makes a shard: a Parquet file for each split, and a manifest once it is complete."""
 
 import contextlib
 import os
@@ -17,37 +17,37 @@ MANIFESTS = "manifests"
 
 
 def name(shard: int, shards: int) -> str:
-    """`shard-00042-of-01000`, counted from 0."""
+    """Name a shard, as `shard-00042-of-01000`, counted from 0."""
     return f"shard-{shard:05d}-of-{shards:05d}"
 
 
 def manifest_path(folder: Path, shard: int, shards: int) -> Path:
-    """The file that says, by being there, that the shard is whole."""
+    """Return the path of a shard's manifest, which exists once the shard is complete."""
     return folder / MANIFESTS / f"{name(shard, shards)}.json"
 
 
 def split_files(shard: int, shards: int) -> dict[str, str]:
-    """For each split the shard's file in it, by its path in the folder."""
+    """Return the paths, in the folder, of the shard's file for each split."""
     return {split: f"{split}/{name(shard, shards)}.parquet" for split in SPLITS}
 
 
 def bounds(shard: int, shards: int, count: int) -> tuple[int, int]:
-    """The numbers of the first of a shard's rows and of the first after it."""
+    """Return the number of a shard's first row, and that of the next shard's first row."""
     return count * shard // shards, count * (shard + 1) // shards
 
 
-# Makes the rows of what is planned, in order, and tells of each that is left out.
+# Makes planned rows in order, and reports each one that is left out.
 Rows = Callable[[Iterable[PlannedRow], Tell], Iterable[dict[str, Any]]]
 
 
 def make(folder: Path, pin: RunManifest, shard: int, rows: Rows) -> None:
-    """Make a shard: its files, the record of what it lacks, then its manifest.
+    """Make a shard: its files, the record of left-out rows, and then its manifest.
 
-    A split without rows has no file: datasets can't load a split all of whose files are empty.
+    A split without rows has no file, since datasets can't load a split with only empty files.
 
     Raises:
-      ScaleError: one line; the disk is full, or can't be written for another reason.
-      RowError: a row could not be made, and the request is strict or this machine the reason.
+      ScaleError: the disk is full, or can't be written for another reason; one line.
+      RowError: a row can't be made, and the request is strict or this machine is the reason.
     """
     start, stop = bounds(shard, pin.shards, pin.request.count)
     paths = split_files(shard, pin.shards)
@@ -69,7 +69,7 @@ def make(folder: Path, pin: RunManifest, shard: int, rows: Rows) -> None:
         }
         atomic_write.write_json(manifest_path(folder, shard, pin.shards), manifest)
     except OSError as error:
-        # Arrow tells the reason in words of its own.
+        # Arrow would give the reason in its own words.
         reason = os.strerror(error.errno) if error.errno else error
         raise ScaleError(
             f"{name(shard, pin.shards)} can't be written in {folder}: {reason}"
@@ -77,7 +77,7 @@ def make(folder: Path, pin: RunManifest, shard: int, rows: Rows) -> None:
 
 
 def is_whole(folder: Path, pin: RunManifest, shard: int) -> bool:
-    """Whether the shard is made, by its manifest and its files' sizes; `--check` reads them too."""
+    """Whether the shard is complete, by its manifest and file sizes; `--check` also reads files."""
     manifest = atomic_write.read_json(manifest_path(folder, shard, pin.shards))
     if not isinstance(manifest, dict) or not manifest.items() >= pin.described().items():
         return False
@@ -86,21 +86,21 @@ def is_whole(folder: Path, pin: RunManifest, shard: int) -> bool:
         try:
             if _size(folder / path) != (entries[path]["bytes"] if entries[path]["rows"] else None):
                 return False
-        # A manifest of another form.
+        # The manifest is malformed.
         except (KeyError, TypeError):
             return False
     return True
 
 
 def missing(folder: Path, pin: RunManifest) -> list[int]:
-    """The shards that are still to be made, or to be made again."""
+    """List the shards that must still be made, or made again."""
     return [shard for shard in range(pin.shards) if not is_whole(folder, pin, shard)]
 
 
 def _write(
     paths: dict[str, Path], planned: list[PlannedRow], rows: Iterable[dict[str, Any]]
 ) -> dict[str, int]:
-    # Late: a driver writes no rows.
+    # Imported late, since the driver writes no rows.
     from jax_ir_synth.storage.writers import open_parquet
 
     counts = dict.fromkeys(SPLITS, 0)
@@ -114,7 +114,7 @@ def _write(
                 writes[split] = stack.enter_context(open_parquet(partial))
             writes[split](row)
             counts[split] += 1
-    # Of an earlier try that took other rows to be right.
+    # An earlier try, which proved other rows, may have left a file.
     for split, path in paths.items():
         if not counts[split]:
             path.unlink(missing_ok=True)
@@ -122,7 +122,7 @@ def _write(
 
 
 def _size(path: Path) -> int | None:
-    """In bytes, None of what isn't there."""
+    """Return the size of a file in bytes; None if it doesn't exist."""
     return path.stat().st_size if path.exists() else None
 
 

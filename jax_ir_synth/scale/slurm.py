@@ -1,6 +1,6 @@
-"""datatrove's Slurm executor: scripts that can be read first, and what submits them in their order.
+"""datatrove's Slurm executor, which writes readable scripts before it submits them in order.
 
-A script runs datatrove's `launch_pickled_pipeline`, by which each job of the array gets its ranks.
+A script runs datatrove's `launch_pickled_pipeline`, which gives each job of the array its ranks.
 """
 
 import copy
@@ -19,18 +19,18 @@ from datatrove.executor import SlurmPipelineExecutor
 
 from jax_ir_synth.scale import ScaleError
 
-# What clusters allow by default is 1001.
+# Clusters allow 1001 by default.
 MAX_JOBS = 1000
 _PLAIN = re.compile(r"[\w%+,./:=@-]*", re.ASCII)
-# By a backslash sbatch takes a log's name as it stands, and by a line's end it ends.
+# sbatch takes a log's name with a backslash literally, and a line break ends the name.
 _UNSAYABLE = {"\\": "backslash", "\n": "line break", "\r": "line break"}
 
 
 class SlurmExecutor(SlurmPipelineExecutor):
     """One job array for all ranks, whose script is written by `write` and submitted by `submit`.
 
-    Within a job of it, datatrove's own `run` does the ranks. Args are those of datatrove's, but
-    `tasks_per_job` is chosen here.
+    In each job, datatrove's own `run` runs the ranks. The arguments are datatrove's, except
+    `tasks_per_job`, which is chosen here.
     """
 
     def __init__(self, *args: Any, tasks: int, **kwargs: Any):
@@ -43,9 +43,9 @@ class SlurmExecutor(SlurmPipelineExecutor):
         )
 
     def get_sbatch_args(self, max_array: int = 1) -> dict[str, Any]:
-        """datatrove's, whatever characters they have."""
+        """Return datatrove's arguments, quoted so that they may have any characters."""
         directives = super().get_sbatch_args(max_array)
-        # Slurm puts something in the place of other signs behind a %.
+        # Slurm replaces a % and the letter after it.
         log = os.path.join(self.slurm_logs_folder.replace("%", "%%"), "%A_%a.out")
         return {
             name: _quote(str(value))
@@ -53,7 +53,7 @@ class SlurmExecutor(SlurmPipelineExecutor):
         }
 
     def write(self) -> Path:
-        """Write the script and what its jobs load; returns the script's path."""
+        """Write the script and the files that its jobs load; return the script's path."""
         jobs = math.ceil(self.tasks / self.tasks_per_job)
         with self.logging_dir.open("executor.pik", "wb") as file:
             dill.dump(copy.copy(self), file)
@@ -71,7 +71,7 @@ class SlurmExecutor(SlurmPipelineExecutor):
 
 
 def check_folder(folder: Path) -> None:
-    """Raises ScaleError where Slurm can't be told the folder's name."""
+    """Raise ScaleError if a Slurm script can't express the folder's name."""
     for character, name in _UNSAYABLE.items():
         if character in str(folder):
             raise ScaleError(
@@ -80,21 +80,21 @@ def check_folder(folder: Path) -> None:
 
 
 def _quote(value: str) -> str:
-    """A value of an #SBATCH line, which sbatch reads much as a shell does."""
+    """Quote a value of an #SBATCH line, which sbatch reads much as a shell does."""
     if _PLAIN.fullmatch(value):
         return value
     return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
 
 
 def setup_here() -> str:
-    """The shell command that makes a node use the Python that runs this."""
+    """Return the shell command that makes a node use the Python that runs this."""
     return f"export PATH={shlex.quote(os.path.dirname(sys.executable))}:$PATH"
 
 
 def submit(script: Path, *dependency: str) -> str:
-    """Submit a script, after what `dependency` says (`afterok:12`); returns the job's number.
+    """Submit a script with dependencies such as `afterok:12`; return the job's number.
 
-    Raises ScaleError where Slurm doesn't take it.
+    Raises ScaleError if Slurm refuses it.
     """
     options = [f"--dependency={','.join(dependency)}"] if dependency else []
     command = ["sbatch", "--parsable", *options, str(script)]
@@ -107,5 +107,5 @@ def submit(script: Path, *dependency: str) -> str:
     except subprocess.CalledProcessError as error:
         reason = " ".join(error.stderr.split())
         raise ScaleError(f"sbatch doesn't take {script}: {reason}") from error
-    # The number, and behind a semicolon the cluster's name.
+    # The output is the number, perhaps with a semicolon and the cluster's name.
     return done.stdout.strip().split(";")[0]

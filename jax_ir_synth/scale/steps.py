@@ -1,4 +1,4 @@
-"""The stages as datatrove's pipeline steps: a rank is one range, one shard, or the plan."""
+"""The stages as datatrove's pipeline steps. A rank is one range, one shard, or the plan."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ _TYPE = "jax_ir_synth"
 
 
 class DrawStep(PipelineStep):
-    """Rank r draws number r of the ranges given, unless it is drawn already."""
+    """A step whose rank r draws range number r, unless it is already drawn."""
 
     type, name = _TYPE, "draw candidates"
 
@@ -26,13 +26,13 @@ class DrawStep(PipelineStep):
         """Do rank `rank`'s part; see datatrove's `PipelineStep.run`."""
         run_manifest.check_here(self.folder, self.pinned)
         part = self.ranges[rank]
-        # A task that comes late finds nothing to do: what was drawn goes once there is a plan.
+        # A late task has nothing to do, since drawn candidates are removed once there is a plan.
         if not planning.stands(self.folder) and draws.load(self.folder, part) is None:
             draws.draw(self.folder, self.pinned.request.seed, part)
 
 
 class PlanStep(PipelineStep):
-    """The one rank plans, and draws what isn't drawn yet, by `workers` processes of its own."""
+    """A step with a single rank that plans, and draws missing candidates by `workers` processes."""
 
     type, name = _TYPE, "plan"
 
@@ -48,14 +48,14 @@ class PlanStep(PipelineStep):
     def _draw(self, ranges: list[Range]) -> None:
         from jax_ir_synth.scale.local import LocalExecutor
 
-        # A folder for each round: ranks that datatrove has there as completed aren't these.
+        # A new folder for each round, since an old one marks ranks of the same numbers completed.
         logs = self.logs / f"draws-{len(list(self.logs.glob('draws-*')))}"
         step = DrawStep(self.folder, self.pinned, ranges)
         LocalExecutor([step], len(ranges), self.workers, str(logs), skip_completed=False).run()
 
 
 class ShardStep(PipelineStep):
-    """Rank r makes number r of the shards given, unless it is whole already."""
+    """A step whose rank r makes shard number r of those given, unless it is already complete."""
 
     type, name = _TYPE, "make rows"
 
@@ -66,7 +66,7 @@ class ShardStep(PipelineStep):
     def run(self, data: Any = None, rank: int = 0, world_size: int = 1) -> None:
         """Do rank `rank`'s part; see datatrove's `PipelineStep.run`."""
         run_manifest.check_here(self.folder, self.pinned)
-        # No device is needed; without this each process would take its share of a GPU.
+        # No device is needed. Without this, each process would take its share of a GPU.
         os.environ["JAX_PLATFORMS"] = "cpu"
         from jax_ir_synth.generate.rows import rows
 

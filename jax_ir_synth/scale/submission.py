@@ -1,4 +1,4 @@
-"""A run on Slurm: scripts for what is missing in a folder, submitted in their order."""
+"""Runs on Slurm: writes scripts for the missing parts of a folder, and submits them in order."""
 
 import shlex
 from pathlib import Path
@@ -14,7 +14,7 @@ from jax_ir_synth.scale.steps import DrawStep, PlanStep, ShardStep
 
 
 class Options(NamedTuple):
-    """What Slurm is asked for, by the names of its own options; `setup` is a shell command."""
+    """The options for Slurm, named like its own; `setup` is a shell command."""
 
     partition: str
     time: str
@@ -25,7 +25,7 @@ class Options(NamedTuple):
 
 
 class Job(NamedTuple):
-    """A script, and how many tasks it does; `after`: what the job before it must have done."""
+    """A script, and its number of tasks; `after` is Slurm's condition on the job before it."""
 
     stage: str
     tasks: int
@@ -34,9 +34,9 @@ class Job(NamedTuple):
 
 
 def write(folder: Path, pinned: RunManifest, options: Options, workers: int) -> list[Job]:
-    """Write the scripts for what is missing, none if nothing is; `workers` tasks run at a time.
+    """Write the scripts for the missing parts, if any; `workers` tasks run at a time.
 
-    Raises ScaleError where what was drawn so far shows that a grammar is exhausted.
+    Raises ScaleError if the candidates drawn so far show that a grammar is exhausted.
     """
     quiet()
     jobs: list[Job] = []
@@ -54,7 +54,7 @@ def write(folder: Path, pinned: RunManifest, options: Options, workers: int) -> 
             qos=options.qos,
             env_command=options.setup,
             job_name=f"jax_ir_synth-{step.name.replace(' ', '-')}",
-            # Otherwise what waits for a job that failed would wait for ever.
+            # Otherwise a job that depends on a failed one would wait forever.
             sbatch_args={"kill-on-invalid-dep": "yes"},
         )
         jobs.append(Job(step.name, tasks, executor.write(), after if jobs else None))
@@ -62,7 +62,7 @@ def write(folder: Path, pinned: RunManifest, options: Options, workers: int) -> 
     if not planning.stands(folder):
         if ranges := planning.Planning(folder, pinned.request).missing():
             job(DrawStep(folder, pinned, ranges), len(ranges), logs(folder, "draws"), None)
-        # Whatever the draws missed it draws itself.
+        # The plan's job draws candidates that the jobs before it missed.
         where = logs(folder, "plan")
         job(PlanStep(folder, pinned, options.cpus, where), 1, where, "afterany")
     if missing := shards.missing(folder, pinned):
@@ -72,7 +72,7 @@ def write(folder: Path, pinned: RunManifest, options: Options, workers: int) -> 
 
 
 def launch(jobs: list[Job]) -> list[str]:
-    """Submit the jobs, each after the one before; returns their numbers. Raises ScaleError."""
+    """Submit the jobs, each after the one before; return their numbers. Raises ScaleError."""
     numbers: list[str] = []
     for job in jobs:
         dependency = [f"{job.after}:{numbers[-1]}"] if job.after else []
@@ -81,7 +81,7 @@ def launch(jobs: list[Job]) -> list[str]:
 
 
 def commands(jobs: list[Job]) -> list[str]:
-    """What `launch` would do, as lines for a shell."""
+    """List the shell commands that do the same as `launch`."""
     lines = []
     for number, job in enumerate(jobs):
         dependency = f" --dependency={job.after}:$job{number - 1}" if job.after else ""

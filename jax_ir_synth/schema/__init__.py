@@ -6,6 +6,6 @@ of its skeleton to a split. `masking` removes names and numbers from a program, 
 parses the Python source, and `verification` lists the values of the column `verified`.
 `read_result` is what a reader of a saved dataset returns for each row.
 
-In: a row, as a mapping. Out: its parts, typed. This room knows nothing about jax or MLIR, or how a
-row is made, proven or stored.
+In: a row, as a mapping. Out: its parts, typed. This package knows nothing about jax or MLIR, or how
+a row is made, proven or stored.
 """

@@ -5,6 +5,6 @@ writes an HTML page with many, and `samples` writes a Markdown page for one row 
 `parts` pairs the texts of both devices, `difference` compares them, and `lexicon` holds the syntax
 of each language, by which `lexers` and the page colour a text.
 
-In: rows, as `schema.row_view.RowView`. Out: text, Markdown, HTML. This room knows nothing about how
-a row is made, except that `sources` asks `generate` for rows.
+In: rows, as `schema.row_view.RowView`. Out: text, Markdown, HTML. This package knows nothing about
+how a row is made, except that `sources` asks `generate` for rows.
 """

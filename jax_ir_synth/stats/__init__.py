@@ -4,6 +4,6 @@
 the functions of the library that the sources use. `audit` checks that each row keeps the project's
 promises.
 
-In: rows, as `schema.row_view.RowView`. Out: plain numbers and strings, tables, faults. This room
+In: rows, as `schema.row_view.RowView`. Out: plain numbers and strings, tables, faults. This package
 never makes, proves or stores a row.
 """

@@ -94,7 +94,7 @@ class CategoryMismatch:
 
     def __call__(self, view: RowView) -> Iterator[str]:
         """Yield the reasons why a row breaks the promise."""
-        features = op_counts.features(view.ir.forward, view.ir.backward)
+        features = op_counts.find_features(view.ir.forward, view.ir.backward)
         holds = [category for category in CATEGORIES if kernels.signature(category).holds(features)]
         if holds != [view.category]:
             yield (

@@ -77,14 +77,16 @@ class Figures:
         texts = view.texts
         # Where the texts agree, the first one has all operations.
         parsed = texts.values() if view.differs else list(texts.values())[:1]
-        self._operations[view.category].update(set().union(*map(op_counts.operations, parsed)))
+        self._operations[view.category].update(
+            set().union(*map(op_counts.count_operations, parsed))
+        )
         for name, text in texts.items():
             self._numbers[f"{name}_bytes"].append(len(text.encode()))
         self._numbers["row_bytes"].append(view.size)
         if len(texts) == len(IR_COLUMNS):
             self._comparable[view.category] += 1
             self._differ[view.category] += view.differs
-        self._traits["several_outputs"] += "several_results" in op_counts.features(
+        self._traits["several_outputs"] += "several_results" in op_counts.find_features(
             view.ir.forward, view.ir.backward
         )
 

@@ -5,5 +5,6 @@ files atomically: a file is either complete or absent. `writers` and `saved_fold
 `dataset_reader` reads them back one by one. `repository` lays out Parquet files, and describes them
 in the YAML that datasets reads.
 
-In: rows and paths. Out: rows and files. This room knows nothing about how a row is made or proven.
+In: rows and paths. Out: rows and files. This package knows nothing about how a row is made or
+proven.
 """

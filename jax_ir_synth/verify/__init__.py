@@ -1,13 +1,13 @@
-"""Proves rows: the IR text in a row, parsed and run, computes what the row's Python means.
+"""Proves rows: executes a row's IR text and compares the results with the row's Python.
 
-`proof` compares what the IR computes (`execution`) with the NumPy reference. `interpreter` runs a
-module by StableHLO's reference interpreter, once `admission` has found that it may be run and
-`preparing` has made it what the interpreter expects; `partition` cuts it at the operations that the
-interpreter lacks, which `fallback_kernels` does. `promote` reads short floats as longer ones.
-`check` does all this for rows of a saved dataset, in a `sandbox`, and `consistency` checks their
-columns.
+`proof` compares the results of the IR (`execution`) with the NumPy reference. `interpreter` runs a
+module with StableHLO's reference interpreter. Before that, `admission` checks that the module may
+be run, and `preparing` works around the interpreter's faults. `partition` cuts the module at the
+operations that the interpreter lacks, and `fallback_kernels` executes these. `promote` reads short
+floats as longer ones. `check` proves rows of a saved dataset, in a `sandbox`, after `consistency`
+has checked their columns.
 
-In: a row, as a mapping. Out: its verification status, or `NotProven` with the reason. This room
+In: a row, as a mapping. Out: its verification status, or `NotProven` with the reason. This package
 never knows categories, containers, or how a row was made.
 """
 
@@ -19,13 +19,13 @@ from jax_ir_synth.runtime.isolation import isolated
 
 
 class NotProven(JaxIrSynthError, ValueError):
-    """A row that isn't right, or can't be shown to be; the message says why.
+    """A row is wrong, or can't be shown to be right; the message says why.
 
-    `values` are those that differ, where that is the reason: `got` of the IR and `meant` by the
-    Python, as nested lists; `ratio`, the error in units of its tolerance; `ratio_again`, likewise
-    where it was judged a second time, in float64 or, in a program of 16-bit floats, with the
-    constants as they are written. Either is None where it is infinite, as for integers that differ,
-    and the second where there was none.
+    If values differ, `values` holds them: `got` from the IR and `meant` from the Python, as nested
+    lists. It also holds `ratio`, the error in units of its tolerance, and `ratio_again`, the same
+    from the second judgement: in float64 or, for a program of 16-bit floats, with unrounded
+    constants. Both are None if infinite, as for integers that differ; `ratio_again` is also None
+    if there was no second judgement.
     """
 
     def __init__(self, reason: str, values: dict[str, Any] | None = None):
@@ -35,19 +35,19 @@ class NotProven(JaxIrSynthError, ValueError):
 
 @isolated
 def prove(row: Mapping[str, Any]) -> str:
-    """How a row was proven, from its own columns alone: one of `STATUSES`.
+    """Prove a row from its own columns alone, and return its status, one of `STATUSES`.
 
-    Only StableHLO is run. Where a row has other dialects too, what is proven is its StableHLO, and
-    the word says so; where it has none, there is nothing to prove it by.
+    Only StableHLO is executed. If a row has other dialects too, only its StableHLO is proven, and
+    the status says so. A row without StableHLO can't be proven.
+
+    The row's Python and IR run in this process. IR that could end or hang the process is refused
+    first, but Python could still do so. For rows from untrusted sources use the command `python -m
+    jax_ir_synth.verify`, which runs both within limits.
 
     Args:
       row: the columns of one row, as a mapping.
 
     Raises NotProven.
-
-    It runs the row's Python and IR in this process. No IR can end it or hang it, it is refused
-    first; Python could. What may come from anyone is for the command `python -m
-    jax_ir_synth.verify`, which runs both within limits.
     """
     from jax_ir_synth.verify import proof
 

@@ -1,4 +1,4 @@
-"""Checks a row of a saved dataset, in a sandboxed process: is it consistent, and is it right?"""
+"""Checks a row of a saved dataset in a sandboxed process: its consistency, and its proof."""
 
 import importlib
 import pkgutil
@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow
 from jaxlib.mlir import dialects
 
-from jax_ir_synth.lowering.parsing import parsed
+from jax_ir_synth.lowering.parsing import open_module
 from jax_ir_synth.schema.columns import OPTIONAL_COLUMNS, SCHEMA
 from jax_ir_synth.schema.row_view import RowView
 from jax_ir_synth.schema.verification import UNVERIFIED
@@ -18,11 +18,11 @@ from jax_ir_synth.verify.interpreter import Program
 from jax_ir_synth.verify.proof import prove
 from jax_ir_synth.verify.sandbox import Outcome
 
-# In the place of what a row says of its own proof, and also if it says nothing.
+# Replaces the row's own claims about its proof, if it makes any.
 _CLAIMED = dict.fromkeys(OPTIONAL_COLUMNS, UNVERIFIED)
-# Characters of a reason, which has the row's Python in it.
+# The length of a reason in characters; it includes the row's Python.
 _LONGEST_REASON = 20_000
-# Uses what is made once for a process: a context with its dialects, the passes.
+# Running this initializes what a process initializes once: a context with its dialects, the passes.
 _SMALLEST = """module @smallest {
   func.func public @main() -> tensor<f32> {
     %0 = stablehlo.constant dense<0.0> : tensor<f32>
@@ -33,23 +33,23 @@ _SMALLEST = """module @smallest {
 
 
 def load_interpreter() -> None:
-    """Import and make what running a module would: a sandboxed process can open no file for it."""
-    # Those of operations that a text holds are imported when these are met.
+    """Import and initialize all that running a module needs: a sandboxed process opens no files."""
+    # Parsing imports a dialect's module when it meets the dialect.
     for found in pkgutil.iter_modules(dialects.__path__):
         if not found.name.startswith("_"):
             importlib.import_module(f"{dialects.__name__}.{found.name}")
-    with parsed(_SMALLEST) as module:
+    with open_module(_SMALLEST) as module:
         Program(module)([])
 
 
 def ready() -> None:
-    """Import and make what `check` would."""
+    """Import and initialize all that `check` needs."""
     load_interpreter()
     pyarrow.RecordBatch.from_pylist([], SCHEMA)
 
 
 def check(row: Mapping[str, Any], mark: Callable[[str], None]) -> Outcome:
-    """How the row was proven, from its own columns alone; or why it wasn't."""
+    """Prove a row from its own columns alone; report its status, or why it isn't proven."""
     try:
         return Outcome(True, _check(row))
     except NotProven as error:

@@ -1,4 +1,4 @@
-"""Checks a row's columns: each is there, of its type, and consistent with the others."""
+"""Checks that each of a row's columns is present, of its type, and consistent with the others."""
 
 import math
 import re
@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow
 
 from jax_ir_synth.lowering import hash_program
-from jax_ir_synth.lowering.parsing import parsed
+from jax_ir_synth.lowering.parsing import open_module
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.dialects import COMPILED, DIALECTS
 from jax_ir_synth.schema.columns import SCHEMA
@@ -18,16 +18,16 @@ from jax_ir_synth.schema.verification import STATUSES
 
 _MAIN = re.compile(r"func\.func public @main\((.*?)\) ->")
 _TENSOR = re.compile(r"%arg\d+: tensor<([^>]*)>")
-# MLIR's names of the dtypes; a float's is the type of something to differentiate by.
+# MLIR's names for the dtypes; arguments of floating-point dtypes are differentiable.
 _FLOATS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
 _ELEMENTS = _FLOATS | {"int32": "i32", "uint32": "ui32", "int8": "i8", "uint8": "ui8", "bool": "i1"}
 
 
 class ConsistencyCheck:
-    """A check (see `audit`) for rows that are incomplete or inconsistent.
+    """A check (see `audit`) for incomplete or inconsistent rows.
 
     Args:
-      filled: the IR columns that must not be null; by default those that the first row has.
+      filled: the IR columns that must not be null; by default those filled in the first row.
     """
 
     def __init__(self, filled: frozenset[str] | None = None):
@@ -35,15 +35,22 @@ class ConsistencyCheck:
         self._ids: set[int] = set()
 
     def __call__(self, view: RowView) -> Iterator[str]:
-        """What is wrong with a row, a reason at a time."""
-        # Each step builds on those before it, so the first that finds something is the last.
-        for step in (self._columns, self._identity, _arguments, _source, _ir, _hash):
+        """Give the reasons why a row is wrong, one at a time."""
+        # Each step relies on those before it, so the first that finds a fault is the last.
+        for step in (
+            self._check_columns,
+            self._check_identity,
+            _check_arguments,
+            _check_source,
+            _check_ir,
+            _check_hash,
+        ):
             reasons = list(step(view))
             yield from reasons
             if reasons:
                 return
 
-    def _columns(self, view: RowView) -> Iterator[str]:
+    def _check_columns(self, view: RowView) -> Iterator[str]:
         row = view.row
         missing = [field.name for field in SCHEMA if field.name not in row]
         if missing:
@@ -65,7 +72,7 @@ class ConsistencyCheck:
         if not view.texts:
             yield "it has no IR column that is filled"
 
-    def _identity(self, view: RowView) -> Iterator[str]:
+    def _check_identity(self, view: RowView) -> Iterator[str]:
         row = view.row
         if row["id"] in self._ids:
             yield f"its id (={row['id']}) is an earlier row's too"
@@ -84,11 +91,11 @@ def _fits(row: Mapping[str, Any], schema: pyarrow.Schema) -> bool:
         (taken,) = pyarrow.RecordBatch.from_pylist([row], schema).to_pylist()
     except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, OverflowError):
         return False
-    # Arrow takes 1.5 for an integer, and makes 1 of it.
+    # Arrow accepts 1.5 as an integer, and makes it 1.
     return all(row[name] == value for name, value in taken.items())
 
 
-def _source(view: RowView) -> Iterator[str]:
+def _check_source(view: RowView) -> Iterator[str]:
     row = view.row
     name = row["kernel_name"]
     if not name.startswith("kernel_") or not row["python"].startswith(f"def {name}("):
@@ -106,14 +113,14 @@ def _source(view: RowView) -> Iterator[str]:
         yield f"its python takes {facts.arguments}, its in_avals are {names}"
 
 
-def _arguments(view: RowView) -> Iterator[str]:
+def _check_arguments(view: RowView) -> Iterator[str]:
     avals, argnums = view.row["in_avals"], view.row["argnums"]
     for aval in avals:
         if any(aval.get(key) is None for key in ("name", "shape", "dtype", "low", "high")):
             yield f"its in_avals have an incomplete one (={aval!r:.80})"
             return
         if aval["dtype"] not in _ELEMENTS or any(size < 1 for size in aval["shape"]):
-            yield f"its argument {_aval(aval)} is of no dtype and shape that rows have"
+            yield f"its argument {_format_aval(aval)} is of no dtype and shape that rows have"
             return
         low, high = aval["low"], aval["high"]
         if not -math.inf < low <= high < math.inf:
@@ -123,13 +130,15 @@ def _arguments(view: RowView) -> Iterator[str]:
         yield f"its argnums (={argnums}) are not its floating-point arguments {floats}"
 
 
-def _ir(view: RowView) -> Iterator[str]:
+def _check_ir(view: RowView) -> Iterator[str]:
     row = view.row
     try:
         sections = view.sections
         stablehlo = view.columns
-        for module in dict.fromkeys(m for column in stablehlo.values() for m in _modules(column)):
-            with parsed(module):
+        for module in dict.fromkeys(
+            m for column in stablehlo.values() for m in _list_modules(column)
+        ):
+            with open_module(module):
                 pass
     except ValueError as error:
         yield f"its IR can't be read: {error}"
@@ -149,13 +158,13 @@ def _ir(view: RowView) -> Iterator[str]:
                     f"its {name} is headed argnums={column.argnums}, its argnums are "
                     f"{row['argnums']}"
                 )
-            if not all(module.strip() for module in _modules(column)):
+            if not all(module.strip() for module in _list_modules(column)):
                 yield f"its {name} has an empty section of {column.dialect}"
     if len({tuple(column.dialect for column in columns) for columns in sections.values()}) > 1:
         yield "its cpp and cuda are in different dialects"
-    expected = [_tensor(aval) for aval in row["in_avals"]]
+    expected = [_format_tensor(aval) for aval in row["in_avals"]]
     for name, column in stablehlo.items():
-        mains = [_MAIN.search(module) for module in _modules(column)]
+        mains = [_MAIN.search(module) for module in _list_modules(column)]
         if None in mains:
             yield f"its {name} has a module whose main returns nothing"
             continue
@@ -164,20 +173,20 @@ def _ir(view: RowView) -> Iterator[str]:
             yield f"its {name} takes {taken}, its in_avals are {expected}"
 
 
-def _modules(column: IrSection) -> tuple[str, str]:
+def _list_modules(column: IrSection) -> tuple[str, str]:
     return column.forward, column.backward
 
 
-def _hash(view: RowView) -> Iterator[str]:
-    # It is the CPU's modules' hash, whatever the row's device.
+def _check_hash(view: RowView) -> Iterator[str]:
+    # It is the hash of the CPU's modules, whatever the row's device.
     column, given = view.columns.get("cpp"), view.row["program_hash"]
     if column is not None and hash_program(column.forward, column.backward) != given:
         yield f"its program_hash (={given!r}) is not that of its IR"
 
 
-def _tensor(aval: Mapping[str, Any]) -> str:
+def _format_tensor(aval: Mapping[str, Any]) -> str:
     return "x".join([*map(str, aval["shape"]), _ELEMENTS[aval["dtype"]]])
 
 
-def _aval(aval: Mapping[str, Any]) -> str:
+def _format_aval(aval: Mapping[str, Any]) -> str:
     return f"{aval['name']}: {aval['dtype']}[{','.join(map(str, aval['shape']))}]"

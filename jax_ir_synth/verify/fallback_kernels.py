@@ -1,10 +1,10 @@
-"""The operations that StableHLO's interpreter lacks, each done as its definition says.
+"""Implements the operations that StableHLO's interpreter lacks, by their definitions.
 
-A custom call of JAX's linear algebra is a call of the LAPACK routine in its name, on the CPU that
-of SciPy's library, which is called here as well. cuSOLVER's routines are documented as LAPACK's;
-they are done by LAPACK here. Fourier transforms are NumPy's. Random bits are Philox's, whose
-layout StableHLO leaves to the implementation; `numpy_jax.random` writes XLA's down. The tests
-compare each with XLA's CPU client.
+A custom call of JAX's linear algebra calls the LAPACK routine in its name. On the CPU, that routine
+comes from SciPy's library, which is also called here. cuSOLVER documents its routines as LAPACK's,
+so LAPACK stands in for them. Fourier transforms are NumPy's. Random bits are Philox's. StableHLO
+leaves their layout to the implementation, and `numpy_jax.random` implements XLA's. The tests
+compare each operation with XLA's CPU client.
 """
 
 import functools
@@ -17,27 +17,27 @@ from scipy.linalg import blas, lapack
 
 from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.lowering.parsing import Value
-from jax_ir_synth.reference.numpy_jax.random import philox_words
+from jax_ir_synth.reference.numpy_jax.random import draw_philox_words
 
-# The operations that JAX prints for the programs of this project and the interpreter lacks.
+# The operations that JAX writes for this project's programs and that the interpreter lacks.
 OPERATIONS = frozenset(
     f"stablehlo.{name}" for name in ("custom_call", "fft", "rng_bit_generator", "triangular_solve")
 )
-# Arrays, and LAPACK's `info`, a number.
+# Arrays, and also LAPACK's `info`, a number.
 Results = Sequence[Any]
 Function = Callable[..., Results]
-_OF_CPU = "lapack_"
+_CPU_PREFIX = "lapack_"
 
 
 class Undefined(JaxIrSynthError, ValueError):
-    """An operation, or a form of one, that is not known here; the message names it."""
+    """An operation, or a form of one, is not implemented here; the message names it."""
 
 
-def kernel_for(op: ir.Operation) -> Function:
-    """What the operation computes: arrays of the operands' dtypes → arrays of the results'.
+def make_kernel(op: ir.Operation) -> Function:
+    """Make a function that computes an operation, from arrays of its operands to its results.
 
-    A complex operand is taken, and a complex result given, as two arrays: its real and its
-    imaginary part. Called with what doesn't fit it raises whatever NumPy or SciPy does.
+    The function takes a complex operand, and returns a complex result, as two arrays: the real and
+    the imaginary part. For unsuitable operands it raises whatever NumPy or SciPy raises.
 
     Raises Undefined.
     """
@@ -48,13 +48,13 @@ def kernel_for(op: ir.Operation) -> Function:
         "stablehlo.triangular_solve": _triangular_solve,
     }[op.name]
     taken, given = (
-        [_DTYPES.get(str(_tensor(value).element_type)) for value in values]
+        [_DTYPES.get(str(_get_type(value).element_type)) for value in values]
         for values in (op.operands, op.results)
     )
     if None in (*taken, *given):
         raise Undefined(f"{op.name} of these dtypes is not known")
     function = make(op)
-    shapes = [tuple(_tensor(value).shape) for value in op.results]
+    shapes = [tuple(_get_type(value).shape) for value in op.results]
 
     def call(*parts: np.ndarray) -> list[np.ndarray]:
         rest = iter(parts)
@@ -78,21 +78,21 @@ _DTYPES = {
     "ui32": np.uint32,
     "ui64": np.uint64,
     "complex<f32>": np.complex64,
-    # Of a text that is read as float64, see `widening.promote_single`.
+    # In a text that is read as float64; see `promote.promote_single`.
     "f64": np.float64,
     "complex<f64>": np.complex128,
 }
 _COMPLEX = (np.complex64, np.complex128)
 
 
-def platform_of(target: str) -> str | None:
-    """`"cpu"` or `"cuda"`, for which JAX calls this target; None for one that is not known here."""
+def find_platform(target: str) -> str | None:
+    """Find the platform on which JAX calls a target, `"cpu"` or `"cuda"`; None if unknown here."""
     if target not in _ROUTINES:
         return None
-    return "cpu" if target.startswith(_OF_CPU) else "cuda"
+    return "cpu" if target.startswith(_CPU_PREFIX) else "cuda"
 
 
-def _tensor(value: Value) -> ir.RankedTensorType:
+def _get_type(value: Value) -> ir.RankedTensorType:
     return ir.RankedTensorType(value.type)
 
 
@@ -109,8 +109,8 @@ def _custom_call(op: ir.Operation) -> Function:
         (*_layouts(op, "operand"), *_layouts(op, "result")),
         strict=True,
     ):
-        rank = _tensor(value).rank
-        # LAPACK's matrices lie in memory column by column; others would be read transposed.
+        rank = _get_type(value).rank
+        # LAPACK's matrices are stored column by column; others would be read transposed.
         if rank > 2 or list(layout) != list(range(rank)):
             raise Undefined(f"custom_call @{target} of matrices that lie otherwise is not known")
     routine, known = _ROUTINES[target]
@@ -128,26 +128,26 @@ def _layouts(op: ir.Operation, which: str) -> list[Any]:
     ]
 
 
-def _routine(name: str, a: np.ndarray) -> Callable[..., Any]:
-    """LAPACK's or BLAS's routine for the matrix's dtype."""
+def _find_routine(name: str, a: np.ndarray) -> Callable[..., Any]:
+    """Find LAPACK's or BLAS's routine for the matrix's dtype."""
     name = ("d" if a.dtype == np.float64 else "s") + name
     return cast(Callable[..., Any], getattr(lapack, name, None) or getattr(blas, name))
 
 
 def _potrf(a: np.ndarray, uplo: int = 0, lower: bool | None = None) -> Results:
-    """Only one triangle is written; the other stays as it was."""
-    c, info = _routine("potrf", a)(a, lower=_LOWER[uplo] if lower is None else lower, clean=0)
+    """Writes only one triangle, and leaves the other unchanged."""
+    c, info = _find_routine("potrf", a)(a, lower=_LOWER[uplo] if lower is None else lower, clean=0)
     return c, info
 
 
 def _getrf(a: np.ndarray) -> Results:
-    lu, pivots, info = _routine("getrf", a)(a)
+    lu, pivots, info = _find_routine("getrf", a)(a)
     # SciPy counts them from 0, LAPACK from 1.
     return lu, pivots + 1, info
 
 
 def _permutation(pivots: np.ndarray) -> Results:
-    """Of rows, as LAPACK's swaps make it; the pivots are counted from 0."""
+    """The permutation of rows that LAPACK's swaps make; the pivots are counted from 0."""
     permutation = np.arange(len(pivots))
     for i, pivot in enumerate(pivots):
         permutation[[i, pivot]] = permutation[[pivot, i]]
@@ -155,12 +155,12 @@ def _permutation(pivots: np.ndarray) -> Results:
 
 
 def _geqrf(a: np.ndarray) -> Results:
-    qr, tau, _, _ = _routine("geqrf", a)(a)
+    qr, tau, _, _ = _find_routine("geqrf", a)(a)
     return qr, tau
 
 
 def _orgqr(a: np.ndarray, tau: np.ndarray) -> Results:
-    q, _, _ = _routine("orgqr", a)(a, tau)
+    q, _, _ = _find_routine("orgqr", a)(a, tau)
     return (q,)
 
 
@@ -171,7 +171,7 @@ def _syevd(
     mode: int = ord("V"),
     algorithm: int = 0,
 ) -> Results:
-    w, v, info = _routine("syevd", a)(a, lower=_LOWER[uplo] if lower is None else lower)
+    w, v, info = _find_routine("syevd", a)(a, lower=_LOWER[uplo] if lower is None else lower)
     return v, w, info
 
 
@@ -181,21 +181,21 @@ def _gesdd(a: np.ndarray, mode: int) -> Results:
 
 
 def _gesvdj(a: np.ndarray, compute_uv: bool, full_matrices: bool) -> Results:
-    """It gives V, not its transpose."""
+    """Returns V, not its transpose."""
     u, s, vt, info = _decompose(a, compute_uv)
     return a, s, u, vt.T, info
 
 
 def _decompose(a: np.ndarray, vectors: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """The singular value decomposition of a square matrix; what isn't computed is left as zeros."""
+    """Compute the singular value decomposition of a square matrix; zeros for omitted vectors."""
     if a.shape[0] != a.shape[1]:
         raise Undefined("a singular value decomposition of a matrix that is not square")
-    u, s, vt, info = _routine("gesdd", a)(a, compute_uv=vectors)
+    u, s, vt, info = _find_routine("gesdd", a)(a, compute_uv=vectors)
     return (u, s, vt, info) if vectors else (np.zeros_like(a), s, np.zeros_like(a), info)
 
 
 def _trsm(a: np.ndarray, b: np.ndarray, side: int, uplo: int, trans_x: int, diag: int) -> Results:
-    solved = _routine("trsm", a)(
+    solved = _find_routine("trsm", a)(
         1.0, a, b,
         side=side == ord("R"), lower=_LOWER[uplo],
         trans_a=trans_x != ord("N"), diag=diag == ord("U"),
@@ -206,7 +206,7 @@ def _trsm(a: np.ndarray, b: np.ndarray, side: int, uplo: int, trans_x: int, diag
 _LOWER = {ord("L"): 1, ord("U"): 0}
 _BOTH = (False, True)
 _UPLO = {"uplo": tuple(_LOWER)}
-# Each routine, and the values that its attributes may have.
+# The routines by target, and the values that their attributes may have.
 _ROUTINES: dict[str, tuple[Function, dict[str, Any]]] = {
     "lapack_spotrf_ffi": (_potrf, _UPLO),
     "lapack_sgetrf_ffi": (_getrf, {}),
@@ -239,12 +239,14 @@ def _triangular_solve(op: ir.Operation) -> Function:
         for name in ("left_side", "lower", "unit_diagonal")
     }
     turned = "NO_TRANSPOSE" not in str(op.attributes["transpose_a"])
-    if any(_tensor(operand).rank != 2 for operand in op.operands):
+    if any(_get_type(operand).rank != 2 for operand in op.operands):
         raise Undefined("triangular_solve of batches is not known")
 
     def call(a: np.ndarray, b: np.ndarray) -> Results:
         side, lower, unit = not flag["left_side"], flag["lower"], flag["unit_diagonal"]
-        return (_routine("trsm", a)(1.0, a, b, side=side, lower=lower, trans_a=turned, diag=unit),)
+        return (
+            _find_routine("trsm", a)(1.0, a, b, side=side, lower=lower, trans_a=turned, diag=unit),
+        )
 
     return call
 
@@ -275,13 +277,13 @@ _FFT: dict[str, Callable[..., np.ndarray]] = {
 def _rng_bit_generator(op: ir.Operation) -> Function:
     if "DEFAULT" not in str(op.attributes["rng_algorithm"]):
         raise Undefined(f"rng_bit_generator by {op.attributes['rng_algorithm']} is not known")
-    state, bits = map(_tensor, op.results)
+    state, bits = map(_get_type, op.results)
     if state.shape != [2] or str(bits.element_type) != "ui32":
         raise Undefined("rng_bit_generator of another state or width is not known")
     count = int(np.prod(bits.shape))
 
     def call(state: np.ndarray) -> Results:
-        drawn = philox_words(state.view(np.uint32), count).reshape(bits.shape)
+        drawn = draw_philox_words(state.view(np.uint32), count).reshape(bits.shape)
         after = state.copy()
         after[1:] += np.uint64(-(-count // 4))
         return after, drawn

@@ -1,9 +1,9 @@
-"""The operations that are run here, each with the kinds of elements it is run on; why no others.
+"""Lists the operations that may be run, with their element types, and the reasons against others.
 
-The tests run every one of these with StableHLO's interpreter, and show what becomes of the others.
+The tests run every listed operation with StableHLO's interpreter, and show how the others fail.
 """
 
-# Kinds of elements, by a letter.
+# Element types, by the letter of their kind.
 _KINDS = {
     "F": ("f16", "bf16", "f32", "f64"),
     "I": ("i8", "i16", "i32", "i64", "ui8", "ui16", "ui32", "ui64"),
@@ -13,7 +13,8 @@ _KINDS = {
 COMPLEX = frozenset(_KINDS["C"])
 ELEMENTS = frozenset(element for kind in _KINDS.values() for element in kind)
 
-# By the kinds of their results. What MLIR's verifier refuses isn't taken out once more here.
+# The operations by the kinds of their results. Combinations that MLIR's verifier refuses anyway are
+# not excluded here.
 _RUN = {
     "F": """
         stablehlo: ceil floor imag real reduce_precision round_nearest_afz round_nearest_even
@@ -49,11 +50,11 @@ _RUN = {
         stablehlo: scatter select select_and_scatter slice sort transpose while
         chlo: constant constant_like
         """
-    # These the interpreter lacks, see `fallback_kernels`.
+    # The interpreter lacks these; see `fallback_kernels`.
     + "stablehlo: custom_call fft rng_bit_generator triangular_solve",
 }
 
-# Why the others aren't.
+# The reasons why the others may not be run.
 _NOT_RUN = {
     "StableHLO's interpreter lacks it": """
         stablehlo: batch_norm_grad batch_norm_inference batch_norm_training broadcast cholesky
@@ -81,7 +82,7 @@ _NOT_RUN = {
 }
 
 
-def _names(listed: str) -> list[str]:
+def _list_names(listed: str) -> list[str]:
     return [
         f"{dialect.strip()}.{name}"
         for dialect, names in (line.split(":") for line in listed.splitlines() if line.strip())
@@ -89,11 +90,11 @@ def _names(listed: str) -> list[str]:
     ]
 
 
-# The kinds of elements of the results, by an operation's name.
+# The element types of the results, by the operation's name.
 RUN = {
     name: frozenset(element for letter in letters for element in _KINDS[letter])
     for letters, listed in _RUN.items()
-    for name in _names(listed)
+    for name in _list_names(listed)
 }
-# The reason, likewise, for those that StableHLO and CHLO have.
-NOT_RUN = {name: reason for reason, listed in _NOT_RUN.items() for name in _names(listed)}
+# The reason against each other operation of StableHLO and CHLO, by its name.
+NOT_RUN = {name: reason for reason, listed in _NOT_RUN.items() for name in _list_names(listed)}

@@ -1,4 +1,4 @@
-"""Cuts a module at the operations that the interpreter lacks; between them are stages."""
+"""Cuts a module at the operations that the interpreter lacks; the parts between are stages."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, cast
@@ -6,15 +6,15 @@ from typing import Any, NamedTuple, cast
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import func, stablehlo
 
-from jax_ir_synth.lowering.parsing import Value, functions, walk
+from jax_ir_synth.lowering.parsing import Value, list_functions, walk
 from jax_ir_synth.verify import fallback_kernels
 
 
 class Stage(NamedTuple):
-    """A module whose main takes values that are known by then, and returns some of its own.
+    """A module whose main takes values of earlier parts, and returns new values.
 
-    Values have numbers, main's arguments the first ones. A complex value has two, its real and its
-    imaginary part: neither side's arrays can be complex.
+    Values have numbers, and main's arguments have the first ones. A complex value has two numbers,
+    for its real and its imaginary part, since neither side can pass complex arrays.
     """
 
     module: ir.Module
@@ -23,7 +23,7 @@ class Stage(NamedTuple):
 
 
 class Step(NamedTuple):
-    """An operation for `fallback_kernels`, likewise."""
+    """An operation for `fallback_kernels`, with the numbers of the values it takes and gives."""
 
     name: str
     function: fallback_kernels.Function
@@ -32,19 +32,20 @@ class Step(NamedTuple):
 
 
 def partition(module: ir.Module) -> tuple[list[Stage | Step], list[int]]:
-    """Stages and steps in their order, and the numbers of main's results. The module is changed.
+    """Cut a module into stages and steps, and number main's results. It changes the module.
 
     Raises `fallback_kernels.Undefined`.
     """
-    # Once all calls are inlined, each of these operations stands in main, and runs once.
-    _inline(module)
-    *operations, final = _body(module)
+    # Once all calls are inlined, each operation that the interpreter lacks is in main, and runs
+    # once, unless a loop or a branch holds it.
+    _inline_calls(module)
+    *operations, final = _list_main_operations(module)
     inside = sum(op.name in fallback_kernels.OPERATIONS for op in walk(module.operation))
     if sum(op.name in fallback_kernels.OPERATIONS for op in operations) != inside:
         raise fallback_kernels.Undefined(
             "an operation that the interpreter lacks is in a loop or a branch"
         )
-    numbers = _Numbers(main_of(module).regions[0].blocks[0].arguments)
+    numbers = _Numbers(find_main(module).regions[0].blocks[0].arguments)
     parts: list[Stage | Step] = []
     run: list[ir.Operation] = []
     last_use = {
@@ -57,25 +58,27 @@ def partition(module: ir.Module) -> tuple[list[Stage | Step], list[int]]:
             made = [value for each in run for value in each.results]
             kept = [value for value in made if last_use.get(value, -1) >= position]
             if kept:
-                parts.append(_stage(module, run, kept, numbers))
+                parts.append(_make_stage(module, run, kept, numbers))
             run = []
             if op != final:
-                taken = numbers.of(op.operands)
+                taken = numbers.look_up(op.operands)
                 parts.append(
-                    Step(op.name, fallback_kernels.kernel_for(op), taken, numbers.new(op.results))
+                    Step(
+                        op.name, fallback_kernels.make_kernel(op), taken, numbers.assign(op.results)
+                    )
                 )
         else:
             run.append(op)
-    return parts, numbers.of(final.operands)
+    return parts, numbers.look_up(final.operands)
 
 
-def main_of(module: ir.Module) -> ir.Operation:
-    """The function that the module's callers call."""
-    return functions(module)["main"]
+def find_main(module: ir.Module) -> ir.Operation:
+    """Find the module's main function."""
+    return list_functions(module)["main"]
 
 
 def retype(main: ir.Operation) -> None:
-    """Gives main the type that its block has by now."""
+    """Update main's type to that of its block."""
     block = main.regions[0].blocks[0]
     final = block.operations[len(block.operations) - 1]
     kinds = [argument.type for argument in block.arguments], [x.type for x in final.operands]
@@ -86,31 +89,31 @@ def retype(main: ir.Operation) -> None:
 
 
 class _Numbers:
-    """The numbers of values: one each, and two of a complex value."""
+    """The numbers of values: one for each, two for a complex value."""
 
     def __init__(self, arguments: Iterable[Value]):
         self._known: dict[Value, list[int]] = {}
         self._next = 0
-        self.new(arguments)
+        self.assign(arguments)
 
-    def new(self, values: Iterable[Value]) -> list[int]:
+    def assign(self, values: Iterable[Value]) -> list[int]:
         for value in values:
             width = 2 if _is_complex(value) else 1
             self._known[value] = list(range(self._next, self._next + width))
             self._next += width
-        return self.of(values)
+        return self.look_up(values)
 
-    def of(self, values: Iterable[Value]) -> list[int]:
+    def look_up(self, values: Iterable[Value]) -> list[int]:
         return [number for value in values for number in self._known[value]]
 
     def __contains__(self, value: Value) -> bool:
         return value in self._known
 
 
-def _stage(
+def _make_stage(
     module: ir.Module, run: Sequence[ir.Operation], kept: Sequence[Value], numbers: _Numbers
 ) -> Stage:
-    """The operations of `run` as a module that returns the values `kept`."""
+    """Make a module of the operations `run` that returns the values `kept`."""
     read = dict.fromkeys(value for op in run for value in _list_operands(op) if value in numbers)
     stage = ir.Module.create()
     with ir.InsertionPoint(stage.body):
@@ -118,18 +121,18 @@ def _stage(
         block = cast(Any, main).add_entry_block()
         called = {name for op in run for name in _find_callees(op)}
         for name in _find_reachable(module, called):
-            functions(module)[name].clone()
+            list_functions(module)[name].clone()
     with ir.InsertionPoint(block):
         values = {value: _add_argument(block, value.type) for value in read}
         for op in run:
             _copy(op, values)
-        func.ReturnOp(_given([values[value] for value in kept]))
+        func.ReturnOp(_split_complex([values[value] for value in kept]))
     retype(main.operation)
-    return Stage(stage, numbers.of(read), numbers.new(kept))
+    return Stage(stage, numbers.look_up(read), numbers.assign(kept))
 
 
 def _copy(op: ir.Operation, values: dict[Value, Value]) -> None:
-    """A copy of the operation, of other operands; its results are noted among the values."""
+    """Copy an operation with its operands replaced by `values`, and add its results to these."""
     copy = op.clone().operation
     for inner in (copy, *walk(copy)):
         for position, operand in enumerate(inner.operands):
@@ -139,25 +142,26 @@ def _copy(op: ir.Operation, values: dict[Value, Value]) -> None:
 
 
 def _list_operands(op: ir.Operation) -> Iterable[Value]:
-    """The values that an operation reads, those inside of its regions too."""
+    """List the values that an operation reads, including those that its regions read."""
     for inner in (op, *walk(op)):
         yield from inner.operands
 
 
-def _body(module: ir.Module) -> list[ir.Operation]:
-    """Main's own operations, without those nested in them."""
-    return [op.operation for op in main_of(module).regions[0].blocks[0].operations]
+def _list_main_operations(module: ir.Module) -> list[ir.Operation]:
+    """List main's own operations, without those nested in them."""
+    return [op.operation for op in find_main(module).regions[0].blocks[0].operations]
 
 
-def _inline(module: ir.Module) -> None:
-    """Puts the callee's operations in the place of each call in main; drops what nobody calls then.
+def _inline_calls(module: ir.Module) -> None:
+    """Replace each call in main by the callee's operations, then drop functions that aren't called.
 
-    MLIR's own pass refuses: StableHLO doesn't say that its operations may be inlined.
+    MLIR's own pass refuses this, since StableHLO doesn't declare that its operations may be
+    inlined.
     """
-    known = functions(module)
-    while calls := [op for op in _body(module) if op.name == "func.call"]:
+    known = list_functions(module)
+    while calls := [op for op in _list_main_operations(module) if op.name == "func.call"]:
         for call in calls:
-            block = known[_callee(call)].regions[0].blocks[0]
+            block = known[_find_callee(call)].regions[0].blocks[0]
             values = dict(zip(block.arguments, call.operands, strict=True))
             *operations, final = [op.operation for op in block.operations]
             with ir.InsertionPoint(call):
@@ -171,8 +175,8 @@ def _inline(module: ir.Module) -> None:
 
 
 def _find_reachable(module: ir.Module, names: set[str]) -> set[str]:
-    """The functions of these names, and those that they call."""
-    known = functions(module)
+    """Find the functions of these names, and those that they call, directly or not."""
+    known = list_functions(module)
     reached, todo = set(names), list(names)
     while todo:
         for name in _find_callees(known[todo.pop()]) - reached:
@@ -182,10 +186,10 @@ def _find_reachable(module: ir.Module, names: set[str]) -> set[str]:
 
 
 def _find_callees(op: ir.Operation) -> set[str]:
-    return {_callee(inner) for inner in (op, *walk(op)) if inner.name == "func.call"}
+    return {_find_callee(inner) for inner in (op, *walk(op)) if inner.name == "func.call"}
 
 
-def _callee(call: ir.Operation) -> str:
+def _find_callee(call: ir.Operation) -> str:
     return ir.FlatSymbolRefAttr(call.attributes["callee"]).value
 
 
@@ -194,7 +198,7 @@ def _is_complex(value: Value) -> bool:
 
 
 def _add_argument(block: ir.Block, kind: ir.Type) -> Value:
-    """A tensor of this type that the block gets as one or two new arguments."""
+    """Add a tensor of this type to the block, as one or (if complex) two new arguments."""
     tensor = ir.RankedTensorType(kind)
     if not isinstance(tensor.element_type, ir.ComplexType):
         return block.add_argument(kind, ir.Location.current)
@@ -202,7 +206,7 @@ def _add_argument(block: ir.Block, kind: ir.Type) -> Value:
     return stablehlo.complex(*(block.add_argument(part, ir.Location.current) for _ in range(2)))
 
 
-def _given(values: Sequence[Value]) -> list[Value]:
+def _split_complex(values: Sequence[Value]) -> list[Value]:
     parts: list[Value] = []
     for value in values:
         if _is_complex(value):

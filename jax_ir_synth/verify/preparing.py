@@ -1,7 +1,7 @@
-"""A module as StableHLO's interpreter wants it, computing the same.
+"""Changes a module so that StableHLO's interpreter can run it, without changing its results.
 
-The interpreter writes into a scatter's operand, dies of an integer divided by zero, of a comparison
-that puts no order on what it sorts and of a product over no elements, and NumPy can't read its
+The interpreter writes into a scatter's operand. It crashes on an integer division by zero, on a
+sort whose comparison defines no order, and on a product over no elements. NumPy can't read its
 bfloat16 results.
 """
 
@@ -11,18 +11,18 @@ from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
 from jaxlib.mlir.passmanager import PassManager
 
-from jax_ir_synth.lowering.parsing import Value, integers
+from jax_ir_synth.lowering.parsing import Value, read_integers
 from jax_ir_synth.verify.admission import Admitted, Refused
-from jax_ir_synth.verify.loops import bound
-from jax_ir_synth.verify.partition import main_of, retype
+from jax_ir_synth.verify.loops import bound_turns
+from jax_ir_synth.verify.partition import find_main, retype
 
 _LEGALIZE = "builtin.module(func.func(chlo-legalize-to-stablehlo))"
-# Of CHLO: each becomes some hundred others at most.
+# The number of CHLO operations; each becomes about a hundred others at most.
 _MAX_CHLO = 500
 
 
 def legalize(module: ir.Module, admitted: Admitted) -> bool:
-    """Replaces CHLO's operations, which the interpreter lacks, by StableHLO's.
+    """Replace CHLO's operations, which the interpreter lacks, by StableHLO's.
 
     Returns whether there were any. Raises Refused.
     """
@@ -40,18 +40,18 @@ def legalize(module: ir.Module, admitted: Admitted) -> bool:
 
 
 def prepare(admitted: Admitted) -> None:
-    """Changes an admitted module of StableHLO; what is known of it holds no longer."""
+    """Change an admitted module; `admitted` no longer describes it afterwards."""
     for name, op in admitted.operations:
-        if name in _MENDED:
+        if name in _REPAIRS:
             with ir.InsertionPoint(op):
-                _MENDED[name](op)
+                _REPAIRS[name](op)
     for loop in admitted.loops:
-        bound(loop, admitted.turns)
+        bound_turns(loop, admitted.turns)
 
 
-def widen_results(module: ir.Module) -> None:
-    """Has `main` give float32 for bfloat16."""
-    main = main_of(module)
+def promote_results(module: ir.Module) -> None:
+    """Make `main` return float32 instead of bfloat16."""
+    main = find_main(module)
     block = main.regions[0].blocks[0]
     final = block.operations[len(block.operations) - 1]
     for position, operand in enumerate(final.operands):
@@ -69,17 +69,17 @@ def _copy_operands(scatter: ir.Operation) -> None:
 
 
 def _make_stable(sort: ir.Operation) -> None:
-    # Its algorithm looks at no element outside, whatever the comparison says.
+    # The stable algorithm stays within bounds whatever the comparison says.
     sort.attributes["is_stable"] = ir.BoolAttr.get(True)
 
 
-def _divide(op: ir.Operation) -> None:
-    """As XLA does it: all ones divided by zero, and the dividend is the remainder."""
+def _guard_division(op: ir.Operation) -> None:
+    """Define integer division by zero as XLA does: all bits one; the dividend as the remainder."""
     dividend, divisor = op.operands
     kind = divisor.type
     if not isinstance(kind.element_type, ir.IntegerType) or _is_never_zero(divisor):
         return
-    zero, one = _splat(kind, 0), _splat(kind, 1)
+    zero, one = _make_splat(kind, 0), _make_splat(kind, 1)
     is_zero = stablehlo.compare(divisor, zero, stablehlo.ComparisonDirectionAttr.get("EQ"))
     op.operands[1] = stablehlo.select(is_zero, one, divisor)
     result = op.results[0]
@@ -90,11 +90,11 @@ def _divide(op: ir.Operation) -> None:
 
 
 def _is_never_zero(value: Value) -> bool:
-    """Is it a constant, or one broadcast, in which there is no zero?"""
+    """Whether a value is a constant without zeros, or such a constant broadcast."""
     while not isinstance(value.owner, ir.Block):
         op = value.owner.operation
         if op.name == "stablehlo.constant":
-            return 0 not in integers(op.attributes["value"])
+            return 0 not in read_integers(op.attributes["value"])
         if op.name != "stablehlo.broadcast_in_dim":
             return False
         value = op.operands[0]
@@ -102,31 +102,31 @@ def _is_never_zero(value: Value) -> bool:
 
 
 def _drop_empty_product(op: ir.Operation) -> None:
-    """A sum over no elements is zero."""
+    """Replace a sum over no elements by zero."""
     (result,) = op.results
     if 0 in result.type.shape or all(0 not in value.type.shape for value in op.operands):
         return
-    result.replace_all_uses_with(_splat(result.type, 0))
+    result.replace_all_uses_with(_make_splat(result.type, 0))
     op.erase()
 
 
-def _splat(kind: ir.RankedTensorType, number: int) -> Value:
+def _make_splat(kind: ir.RankedTensorType, number: int) -> Value:
     element = kind.element_type
     if isinstance(element, ir.ComplexType):
-        part = _splat(ir.RankedTensorType.get(kind.shape, element.element_type), number)
+        part = _make_splat(ir.RankedTensorType.get(kind.shape, element.element_type), number)
         return stablehlo.complex(part, part)
     make = ir.IntegerAttr if isinstance(element, ir.IntegerType) else ir.FloatAttr
     return stablehlo.constant(ir.DenseElementsAttr.get_splat(kind, make.get(element, number)))
 
 
-_MENDED: dict[str, Callable[[ir.Operation], None]] = {
+_REPAIRS: dict[str, Callable[[ir.Operation], None]] = {
     "stablehlo.scatter": _copy_operands,
     "stablehlo.sort": _make_stable,
-    "stablehlo.divide": _divide,
-    "stablehlo.remainder": _divide,
+    "stablehlo.divide": _guard_division,
+    "stablehlo.remainder": _guard_division,
     "stablehlo.dot_general": _drop_empty_product,
     "stablehlo.convolution": _drop_empty_product,
 }
 
-# Registering is for the whole process.
+# This registers the passes for the entire process.
 stablehlo.register_stablehlo_passes()

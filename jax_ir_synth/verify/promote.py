@@ -1,7 +1,7 @@
-"""The IR text of a program of short floats → that of the same program in longer ones.
+"""Rewrites the IR text of a program of short floats to the same program with longer ones.
 
-Rounded to 8 or 11 bits at every step, a wrong program's results can't be told from a right one's.
-Read as float32, the same operations on the same operands can be. And where a float32 program's
+With rounding to 8 or 11 bits at every step, the results of a wrong program can't be told from those
+of a right one. With the same operations in float32, they can. Likewise, if a float32 program's
 results are small differences of large numbers, reading it as float64 tells rounding from an error.
 """
 
@@ -12,11 +12,11 @@ import ml_dtypes
 import numpy as np
 
 _ROUNDING = re.compile(r"(stablehlo\.reduce_precision [^,\n]+, format = )e\d+m\d+")
-# A constant whose elements are printed as the bits that they are: infinities and NaNs.
+# A constant with elements printed as bits, as infinities and NaNs are.
 _CONSTANT = r"dense<([^>\n]*0x[^>\n]*)>( : tensor<(?:\d+x)*)({})>"
 _HALF = {"bf16": ml_dtypes.bfloat16, "f16": np.float16}
 _SINGLE = {"f32": np.float32}
-# Random bits become a float32 as they stand, and of no other length.
+# Random bits are reinterpreted as float32, so the line must keep that type and convert afterwards.
 _FROM_BITS = re.compile(
     r"(?P<result>%\w+) = (?P<cast>stablehlo\.bitcast_convert .*)"
     r" -> tensor<(?P<shape>(?:\d+x)*)f64>$",
@@ -25,16 +25,16 @@ _FROM_BITS = re.compile(
 
 
 def promote_half(module: str) -> str:
-    """The module's text with float32 for each 16-bit float, and nothing rounded to fewer bits."""
+    """Replace each 16-bit float in a module's text by float32, and drop rounding to fewer bits."""
     return _ROUNDING.sub(r"\1e8m23", _replace_dtype(module, _HALF, "f32", np.float32))
 
 
 def promote_single(module: str) -> str:
-    """The module's text with float64 for each float32."""
-    return _FROM_BITS.sub(_cast, _replace_dtype(module, _SINGLE, "f64", np.float64))
+    """Replace each float32 in a module's text by float64."""
+    return _FROM_BITS.sub(_convert_bits, _replace_dtype(module, _SINGLE, "f64", np.float64))
 
 
-def _cast(match: re.Match[str]) -> str:
+def _convert_bits(match: re.Match[str]) -> str:
     short, long = (f"tensor<{match['shape']}{dtype}>" for dtype in ("f32", "f64"))
     value = f"%short_{match['result'][1:]}"
     return (

@@ -1,4 +1,4 @@
-"""Proves one row: its IR texts, parsed and run, compute what its Python means."""
+"""Proves one row: executes its IR texts, and compares the results with its Python's reference."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,23 +12,23 @@ from jax_ir_synth.reference.inputs import DTYPES, FLOATS
 from jax_ir_synth.reference.numpy_jax.bounds import MAX_ELEMENTS
 from jax_ir_synth.reference.points import Point, evaluate_reference
 from jax_ir_synth.reference.program import ReferenceProgram
-from jax_ir_synth.runtime import gc_paused
+from jax_ir_synth.runtime.gc_paused import pause_gc
 from jax_ir_synth.schema.ir_section import BACKENDS, read_section, read_sections
 from jax_ir_synth.schema.verification import CUDA_PARSED, OF_STABLEHLO, PARSED, RUN_BY
 from jax_ir_synth.verify import NotProven
-from jax_ir_synth.verify.execution import Results, execute, execute_exactly, shortest
+from jax_ir_synth.verify.execution import Results, execute, execute_exactly, find_shortest_float
 from jax_ir_synth.verify.interpreter import CannotRun, Refused
-from jax_ir_synth.verify.signature import Signature, Tensor, tensors
+from jax_ir_synth.verify.signature import Signature, Tensor, list_tensors
 
-# The platform for which each column's text was lowered.
+# The platform for which each IR column was lowered.
 PLATFORMS = {"cpp": "cpu", "cuda": "cuda"}
 # The columns that a proof needs.
 NEEDED = ("python", "kernel_name", "in_avals", "argnums", *PLATFORMS)
-# Elements of an array that are shown where it is wrong.
+# The number of elements of a wrong array that a message shows.
 _SHOWN = 6
 
 
-@gc_paused.paused()
+@pause_gc()
 def prove(row: Mapping[str, Any]) -> str:
     """See `verify.prove`."""
     missing = [name for name in NEEDED if not isinstance(row, Mapping) or name not in row]
@@ -36,7 +36,7 @@ def prove(row: Mapping[str, Any]) -> str:
         raise NotProven(f"a row must be a mapping with the column {missing[0]}")
     try:
         return _prove(row)
-    # Whatever its Python raises when it is run, an AssertionError of its own too.
+    # The row's Python may raise anything, including an AssertionError.
     except Exception as error:
         reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
         values = getattr(error, "values", None)
@@ -61,7 +61,7 @@ def _prove(row: Mapping[str, Any]) -> str:
                 f"that must be {BACKENDS[platform]} and {tuple(argnums)}"
             )
         modules = column.forward, column.backward
-        # CUDA's text is nearly always the CPU's, and proven with it.
+        # CUDA's text nearly always equals the CPU's, and needs no proof of its own then.
         if modules not in ways:
             ways[modules] = _prove_modules(
                 name, platform, modules, avals, argnums, reference, points
@@ -76,7 +76,7 @@ def _prove(row: Mapping[str, Any]) -> str:
 
 
 def _check_avals(avals: Sequence[Mapping[str, Any]]) -> None:
-    """Raises ValueError unless each argument is one that inputs can be drawn for."""
+    """Raise ValueError unless inputs can be drawn for each argument."""
     for aval in avals:
         name, shape, dtype = aval["name"], aval["shape"], aval["dtype"]
         if dtype not in DTYPES:
@@ -103,18 +103,18 @@ def _prove_modules(
     reference: ReferenceProgram,
     points: Sequence[Point],
 ) -> str:
-    """Proves a column's forward and backward module; returns what ran them."""
-    taken = tensors(avals)
+    """Prove a column's forward and backward module; return how they were run."""
+    taken = list_tensors(avals)
     inputs = [point.inputs for point in points]
     wanted = [taken[number] for number in argnums]
 
     def check_forward(found: Signature) -> None:
-        _check(f"{name}, forward: its arguments", found.taken, taken)
+        _check_tensors(f"{name}, forward: its arguments", found.taken, taken)
         _check_results(f"{name}, forward", found.returned, points[0].outputs)
 
     def check_backward(found: Signature) -> None:
-        _check(f"{name}, backward: its arguments", found.taken, taken)
-        _check(f"{name}, backward: its results", found.returned, wanted)
+        _check_tensors(f"{name}, backward: its arguments", found.taken, taken)
+        _check_tensors(f"{name}, backward: its results", found.returned, wanted)
 
     forward, backward = modules
     output_sizes = [0.0 if x is None else float(np.abs(x).max(initial=0)) for x in points[0].slopes]
@@ -128,7 +128,7 @@ def _prove_modules(
         return PARSED
     except Refused as error:
         raise ValueError(f"{name} can't be run: {error}") from None
-    dtypes = [dtype for text in modules if "f16" in text and (dtype := shortest(text))]
+    dtypes = [dtype for text in modules if "f16" in text and (dtype := find_shortest_float(text))]
     rate = max((tolerance.CONSTANTS[dtype] for dtype in dtypes), default=0.0)
     for point, *got in zip(points, outputs.results, gradients.results, strict=True):
         rates = max(rate, tolerance.FORWARD), max(rate, tolerance.BACKWARD)
@@ -159,23 +159,28 @@ def _half_range(aval: Mapping[str, Any]) -> float:
     return (aval["high"] - aval["low"]) / 2 or 1.0
 
 
-def _check(what: str, found: Sequence[Tensor], wanted: Sequence[Tensor]) -> None:
+def _check_tensors(what: str, found: Sequence[Tensor], wanted: Sequence[Tensor]) -> None:
     if list(found) != list(wanted):
-        raise ValueError(f"{what} are {_list_tensors(found)}, they must be {_list_tensors(wanted)}")
+        raise ValueError(
+            f"{what} are {_format_tensors(found)}, they must be {_format_tensors(wanted)}"
+        )
 
 
-def _list_tensors(tensors_: Sequence[Tensor]) -> str:
-    return f"({', '.join(map(str, tensors_))})"
+def _format_tensors(tensors: Sequence[Tensor]) -> str:
+    return f"({', '.join(map(str, tensors))})"
 
 
 def _check_results(what: str, found: Sequence[Tensor], outputs: Sequence[np.ndarray]) -> None:
-    """Of the dtypes only the kind is known: no column says to what a program converts."""
+    """Raise ValueError unless shapes and kinds of dtypes agree.
+
+    The exact dtypes of results are unknown, since no column has them.
+    """
     kinds = [_KINDS[x.dtype.kind] for x in outputs]
     if [tensor.shape for tensor in found] != [x.shape for x in outputs] or any(
         tensor.dtype not in kind for tensor, kind in zip(found, kinds, strict=True)
     ):
         meant = [f"{kind[0]}{list(x.shape)}" for x, kind in zip(outputs, kinds, strict=True)]
-        raise ValueError(f"{what}: its results are {_list_tensors(found)}, its python's {meant}")
+        raise ValueError(f"{what}: its results are {_format_tensors(found)}, its python's {meant}")
 
 
 _KINDS = {"f": FLOATS, "i": ("int32", "int8"), "u": ("uint32", "uint8"), "b": ("bool",)}
@@ -186,12 +191,12 @@ class _Fault(NamedTuple):
 
     Attributes:
       section: forward or backward.
-      what: is wrong.
+      what: the wrong result, in words.
       ratio: the error in units of its tolerance.
-      rate: the tolerance's part of the size of what is wrong.
+      rate: the tolerance as a fraction of the result's size.
       shown: both values, in words.
-      got: what the text computes.
-      meant: what its Python means.
+      got: the value that the IR text computes.
+      meant: the reference's value.
     """
 
     section: str
@@ -203,12 +208,13 @@ class _Fault(NamedTuple):
     meant: np.ndarray | float
 
     def refusal(self, name: str, second: str = "", ratio_again: float = math.inf) -> NotProven:
-        """The error that names the fault.
+        """Make the exception that reports the fault.
 
         Args:
-          name: of the column.
-          second: what the second judgement found, in words.
-          ratio_again: the error by that judgement, in units of its tolerance; infinite without one.
+          name: the column's name.
+          second: the finding of the second judgement, in words.
+          ratio_again: the error in the second judgement, in units of its tolerance; infinite if
+            there was none.
         """
         values = {
             "got": np.asarray(self.got).tolist(),
@@ -234,13 +240,13 @@ def _find_fault(
     got: Sequence[Results],
     rates: tuple[float, float],
 ) -> _Fault | None:
-    """The worst of what is wrong at a point; None where the outputs and the gradient are right.
+    """Find the worst fault at a point; None if the outputs and the gradient are right.
 
     Args:
-      point: where the modules were run.
+      point: the point at which the modules were run.
       argnums: the differentiable arguments.
       got: the outputs, and the gradients by each argument of `argnums`.
-      rates: for the forward and for the backward pass, see `tolerance`.
+      rates: the tolerances of the forward and of the backward pass; see `tolerance`.
     """
     (outputs, gradients), (forward, backward) = got, rates
     faults = []
@@ -250,10 +256,12 @@ def _find_fault(
         x = x.astype(meant.dtype)
         ratio = float(tolerance.measure_output_error(x, meant, slope, forward, largest))
         if not ratio <= 1:
-            shown = f"it is {_show(x, meant)}, its python's {_show(meant, x)}"
+            shown = (
+                f"it is {_format_differing(x, meant)}, its python's {_format_differing(meant, x)}"
+            )
             what = f"output {number}"
             faults.append(_Fault("forward", what, ratio, forward, shown, x, meant))
-    parts = _parts(gradients, point, argnums)
+    parts = _list_gradient_parts(gradients, point, argnums)
     size = sum(float(np.abs(x).sum()) for x in point.outputs if x.dtype.kind == "f")
     ratio = float(
         tolerance.measure_gradient_error(
@@ -271,9 +279,9 @@ def _find_fault(
 def _judge_in_float64(
     modules: tuple[str, str], point: Point, argnums: Sequence[int]
 ) -> _Fault | None:
-    """What is wrong where the same texts are read as float64: then it isn't rounding.
+    """Find the worst fault with the texts read as float64, where rounding can't be the reason.
 
-    Raises ValueError where they can't be run so, and nothing shows that it was rounding.
+    Raises ValueError if they can't be run in float64, so that nothing shows it was rounding.
     """
     exact = [execute_exactly(text, [point.inputs])[0] for text in modules]
     return _find_fault(point, argnums, exact, (tolerance.EXACT_RATE, tolerance.EXACT_RATE))
@@ -286,11 +294,11 @@ def _judge_constants(
     got: Sequence[Results],
     rates: tuple[float, float],
 ) -> _Fault | None:
-    """What is wrong even if some of a program's constants are rounded to 16 bits, some not.
+    """Find the worst fault that remains if any of the constants may be unrounded.
 
-    The reference rounds them all, but JAX leaves those that meet a float32 on the way.
+    The reference rounds all constants to 16 bits, but JAX doesn't round those that meet a float32.
 
-    Raises ValueError where the unrounded program has no derivative at the point.
+    Raises ValueError if the unrounded program has no derivative at the point.
     """
     exact = reference.unrounded()
     outputs = exact.outputs(point.inputs)
@@ -298,39 +306,40 @@ def _judge_constants(
     if derivative is None:
         raise ValueError("its python has no derivative then")
     results, gradients = got
-    along = sum(float(part.sum()) for part in _parts(gradients, point, argnums))
+    along = sum(float(part.sum()) for part in _list_gradient_parts(gradients, point, argnums))
     between = point._replace(
         outputs=[
-            _between(x, *ends) for x, *ends in zip(results, point.outputs, outputs, strict=True)
+            _clip_between(x, *ends)
+            for x, *ends in zip(results, point.outputs, outputs, strict=True)
         ],
         derivative=point.derivative._replace(
             value=float(
-                _between(*map(np.asarray, (along, point.derivative.value, derivative.value)))
+                _clip_between(*map(np.asarray, (along, point.derivative.value, derivative.value)))
             )
         ),
     )
     return _find_fault(between, argnums, got, rates)
 
 
-def _between(x: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """What lies between two arrays, where they are floats, and is nearest to x."""
+def _clip_between(x: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Find the value nearest to x between two arrays of floats; for others, the first array."""
     if np.asarray(one).dtype.kind != "f":
         return one
     return np.clip(np.asarray(x, np.float64), np.minimum(one, other), np.maximum(one, other))
 
 
-def _parts(
+def _list_gradient_parts(
     gradients: Sequence[np.ndarray], point: Point, argnums: Sequence[int]
 ) -> list[np.ndarray]:
-    """The gradient times the point's direction, element by element."""
+    """Multiply the gradient by the point's direction, element by element."""
     return [
         np.asarray(x, np.float64) * np.asarray(point.move[number])
         for x, number in zip(gradients, argnums, strict=True)
     ]
 
 
-def _show(x: np.ndarray, other: np.ndarray) -> str:
-    """The elements where the two differ most."""
+def _format_differing(x: np.ndarray, other: np.ndarray) -> str:
+    """Format the elements of `x` that differ most from those of `other`."""
     order = np.argsort(
         -np.abs(np.asarray(x, np.float64) - np.asarray(other, np.float64)), axis=None
     )[:_SHOWN]

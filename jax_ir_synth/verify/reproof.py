@@ -1,4 +1,4 @@
-"""Proves each row of a saved dataset anew, in a sandbox."""
+"""Proves each row of a saved dataset again, in a sandbox."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from jax_ir_synth.schema.read_result import ReadResult
 from jax_ir_synth.verify.sandbox import Limits, Outcome, Sandbox
 
-# What is called with each row; tests put others in its place.
+# The function that is called with each row; tests use others.
 CHECK = "jax_ir_synth.verify.check:check"
 
 
@@ -19,31 +19,31 @@ def prove_each(
     settle: Callable[[ReadResult, Outcome], None],
     progress: Callable[[Iterator[Any], int], Iterator[Any]],
 ) -> None:
-    """Call `settle` with each entry and what became of it, in order, and show the progress.
+    """Call `settle` with each entry and its outcome, in order, and show the progress.
 
     Args:
-      entries: the rows as they are read, gone through once; not empty.
-      count: how many there are.
+      entries: the rows as they are read; not empty. They are iterated over once.
+      count: the number of entries.
       check: see `Sandbox`.
-      number: helper processes at most.
-      limits: for each row.
-      settle: may raise, which ends it.
-      progress: shows how far it is, as `terminal.progress.progress`.
+      number: the number of helper processes at most.
+      limits: the limits for each row.
+      settle: called with each entry and its outcome. It may raise to end the run.
+      progress: shows the progress, as `terminal.progress.progress` does.
 
     Raises:
-      SandboxError: not even a helper without a row works.
+      SandboxError: no helper process can be started.
     """
     with Sandbox(check, min(number, count), limits) as sandbox:
-        done = sandbox.outcomes(_jobs(entries))
+        done = sandbox.outcomes(_list_jobs(entries))
         for (entry, reason), outcome in progress(done, count):
             settle(entry, Outcome(False, reason) if outcome is None else outcome)
 
 
-def _jobs(
+def _list_jobs(
     entries: Iterable[ReadResult],
 ) -> Iterator[Any]:
-    """For each entry: it and why it is not looked at, if so; and the row for a helper."""
-    # What a row can't tell of itself; all else about it is a helper's to find out.
+    """For each entry, give it with the reason not to check it, if any, and the row to check."""
+    # A helper sees a single row, so it can't notice an id that occurs twice.
     ids: dict[int, str] = {}
     for entry in entries:
         reason, number = entry.fault, None

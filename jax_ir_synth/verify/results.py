@@ -1,4 +1,4 @@
-"""What became of the rows: counted as they pass, told as a line for each failure and a table."""
+"""Counts the outcomes of rows, and prints a line for each failure and a table of all counts."""
 
 import collections
 import sys
@@ -10,13 +10,13 @@ from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.terminal.console import plain_console, printable
 
 _PREFIX = "generate_"
-# Of rows whose type says no category, and of lines that are no rows.
+# The category of rows whose type names none, and of lines that hold no row.
 _UNKNOWN = "unknown"
-_FAILURES_TOLD = 20
+_FAILURES_SHOWN = 20
 
 
 class Failure(NamedTuple):
-    """A row that is not proven: its place, its own id and category, the reason in full."""
+    """A row that is not proven: its place, its id and category, and the reason in full."""
 
     where: str
     id: int | None
@@ -25,10 +25,10 @@ class Failure(NamedTuple):
 
 
 class Results:
-    """Counts over the rows, and every failure.
+    """Counts of the rows, and all failures.
 
     Args:
-      verbose: tell the whole of each failure, not its first line alone.
+      verbose: whether to print each failure in full, rather than its first line.
     """
 
     def __init__(self, verbose: bool = False):
@@ -38,25 +38,25 @@ class Results:
         self._proven: collections.Counter[tuple[str, str]] = collections.Counter()
         self._failed: collections.Counter[str] = collections.Counter()
 
-    def proven(self, row: dict[str, Any], way: str) -> None:
-        """Count a row that was proven in the way of that name."""
+    def count_proven(self, row: dict[str, Any], way: str) -> None:
+        """Count a row that was proven; `way` is its verification status."""
         self.rows += 1
-        self._proven[category_of(row), way] += 1
+        self._proven[find_category(row), way] += 1
 
-    def failed(self, where: str, row: dict[str, Any] | None, reason: str) -> None:
-        """Count a row that was not, and tell it on stderr, if there were few so far."""
+    def count_failed(self, where: str, row: dict[str, Any] | None, reason: str) -> None:
+        """Count a row that was not proven, and print it on stderr, unless there are many."""
         self.rows += 1
-        category = category_of(row)
+        category = find_category(row)
         number = row.get("id") if row is not None else None
         failure = Failure(where, number if type(number) is int else None, category, reason)
         self._failed[category] += 1
         self.failures.append(failure)
-        if len(self.failures) <= _FAILURES_TOLD:
-            self._tell(failure)
+        if len(self.failures) <= _FAILURES_SHOWN:
+            self._print_failure(failure)
 
     def show(self, title: str) -> None:
-        """Print how many failures were not told, and the table of all counts."""
-        more = len(self.failures) - _FAILURES_TOLD
+        """Print how many failures were not printed, and the table of all counts."""
+        more = len(self.failures) - _FAILURES_SHOWN
         if more > 0:
             print(f"... and {more:,} more that failed", file=sys.stderr)
         ways = sorted({way for _, way in self._proven})
@@ -64,14 +64,14 @@ class Results:
         table.add_column("category")
         for name in ("rows", *map(printable, ways), "failed"):
             table.add_column(name, justify="right")
-        for category in self._categories():
-            table.add_row(category, *self._counts([category], ways))
+        for category in self._list_categories():
+            table.add_row(category, *self._format_counts([category], ways))
         table.add_section()
-        table.add_row("all", *self._counts(self._categories(), ways))
+        table.add_row("all", *self._format_counts(self._list_categories(), ways))
         plain_console().print(table)
 
     def figures(self) -> dict[str, Any]:
-        """All counts and failures, as plain values."""
+        """Return all counts and failures as plain values."""
         return {
             "rows": self.rows,
             "failed": len(self.failures),
@@ -84,21 +84,21 @@ class Results:
                     },
                     "failed": self._failed[category],
                 }
-                for category in self._categories()
+                for category in self._list_categories()
             },
             "failures": [failure._asdict() for failure in self.failures],
         }
 
-    def _categories(self) -> list[str]:
+    def _list_categories(self) -> list[str]:
         there = {category for category, _ in self._proven} | set(self._failed)
         return [category for category in (*CATEGORIES, _UNKNOWN) if category in there]
 
-    def _counts(self, categories: list[str], ways: list[str]) -> list[str]:
+    def _format_counts(self, categories: list[str], ways: list[str]) -> list[str]:
         failed = sum(self._failed[category] for category in categories)
         by_way = [sum(self._proven[category, way] for category in categories) for way in ways]
         return [f"{count:,}" for count in (failed + sum(by_way), *by_way, failed)]
 
-    def _tell(self, failure: Failure) -> None:
+    def _print_failure(self, failure: Failure) -> None:
         first, *rest = failure.reason.splitlines() or [""]
         number = "" if failure.id is None else f"id {failure.id}, "
         lines = [f"{failure.where}: {number}{failure.category}: {first}"]
@@ -108,8 +108,8 @@ class Results:
             print(printable(line), file=sys.stderr)
 
 
-def category_of(row: dict[str, Any] | None) -> str:
-    """The category that a row's type names, or `unknown`, whatever the row holds there."""
+def find_category(row: dict[str, Any] | None) -> str:
+    """Find the category that a row's type names; `unknown` for any other value."""
     kind = row.get("type") if row is not None else None
     category = kind.removeprefix(_PREFIX) if isinstance(kind, str) else None
     return category if category in CATEGORIES else _UNKNOWN

@@ -1,9 +1,9 @@
-"""Checks rows of a saved dataset in a sandbox, each row's fault its own.
+"""Checks rows of a saved dataset in a sandbox, so that a faulty row affects no other.
 
-What a row may do wrong, and what becomes of it: an endless loop is killed after `Limits.seconds`;
-memory beyond `Limits.gigabytes` is refused to it; a crash (an abort in LLVM, a stack overflow) ends
-a fork, and the next one goes on with the next row. It opens no file, and its output is kept off the
-terminal. See `runtime.sandbox.resource_limits` for what this guards against, and what it doesn't.
+An endless loop is killed after `Limits.seconds`. Memory beyond `Limits.gigabytes` is refused. A
+crash (an abort in LLVM, a stack overflow) ends a fork, and the next fork continues with the next
+row. A row can open no file, and its output doesn't reach the terminal. See
+`runtime.sandbox.resource_limits` for what this guards against, and what it doesn't.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ Label = TypeVar("Label")
 
 
 class Outcome(NamedTuple):
-    """Whether a row passed; the verification status that the check returned, or why it didn't."""
+    """Whether a row passed, and its verification status, or the reason why it didn't pass."""
 
     passed: bool
     said: str
@@ -31,13 +31,14 @@ class Sandbox:
     """A context manager that holds the processes.
 
     Args:
-      check: `module:function`. The function is called with a row and a function that marks how far
-        it got (see `Work`). It returns an `Outcome`; what it raises is the reason of a failure.
+      check: `module:function`. The function is called with a row and a function that marks its
+        progress (see `Work`). It returns an `Outcome`. If it raises, that is the reason of a
+        failure.
       number: how many rows are checked at once.
-      limits: for each row.
+      limits: the limits for each row.
 
     Raises:
-      SandboxError: on entry, if a process can't start, as within too little memory.
+      SandboxError: on entry, if a process can't start, as with too little memory.
     """
 
     def __init__(self, check: str, number: int, limits: Limits):
@@ -53,9 +54,10 @@ class Sandbox:
     def outcomes(
         self, jobs: Iterable[tuple[Label, Mapping[str, Any] | None]]
     ) -> Iterator[tuple[Label, Outcome | None]]:
-        """For each label and row, in order, the label and what became of the row.
+        """For each label and row, in order, give the label and the row's outcome.
 
-        Without a row that is None. Few are held at once, however many there are.
+        The outcome is None for a label without a row. Only a few jobs are held at once, however
+        many there are.
         """
         questions = ((label, None if row is None else Question((row,))) for label, row in jobs)
         for label, reply in self._sandbox.replies(questions):

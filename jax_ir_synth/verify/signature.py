@@ -1,4 +1,4 @@
-"""What a module's main takes and returns, and whether that is what the row's columns say."""
+"""Reads the signature of a module's main, and that described by a row's columns."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from jaxlib.mlir import ir
 
 from jax_ir_synth.errors import JaxIrSynthError
-from jax_ir_synth.lowering.parsing import functions
+from jax_ir_synth.lowering.parsing import list_functions
 
 _ELEMENTS = {
     "f32": "float32",
@@ -21,7 +21,7 @@ _ELEMENTS = {
 
 
 class NoSignature(JaxIrSynthError, ValueError):
-    """A module has no main, or not one of static tensors; the message says which."""
+    """A module has no main, or main's signature isn't of static tensors; the message says which."""
 
 
 class Tensor(NamedTuple):
@@ -35,27 +35,29 @@ class Tensor(NamedTuple):
 
 
 class Signature(NamedTuple):
-    """What a module's main takes, and what it returns."""
+    """The tensors that a module's main takes, and those that it returns."""
 
     taken: list[Tensor]
     returned: list[Tensor]
 
 
-def signature(module: ir.Module) -> Signature:
-    """Of a module's main. Raises NoSignature."""
-    main = functions(module).get("main")
+def read_signature(module: ir.Module) -> Signature:
+    """Read the signature of a module's main. Raises NoSignature."""
+    main = list_functions(module).get("main")
     if main is None:
         raise NoSignature("it has no function main")
     kind = ir.FunctionType(ir.TypeAttr(main.attributes["function_type"]).value)
-    return Signature([_tensor(x) for x in kind.inputs], [_tensor(x) for x in kind.results])
+    return Signature(
+        [_read_tensor(x) for x in kind.inputs], [_read_tensor(x) for x in kind.results]
+    )
 
 
-def tensors(avals: Sequence[Mapping[str, Any]]) -> list[Tensor]:
-    """The arguments that `in_avals` describes."""
+def list_tensors(avals: Sequence[Mapping[str, Any]]) -> list[Tensor]:
+    """List the arguments that `in_avals` describes."""
     return [Tensor(tuple(aval["shape"]), aval["dtype"]) for aval in avals]
 
 
-def _tensor(kind: ir.Type) -> Tensor:
+def _read_tensor(kind: ir.Type) -> Tensor:
     if not isinstance(kind, ir.RankedTensorType):
         raise NoSignature(f"its main takes or returns a {kind}")
     if not kind.has_static_shape or str(kind.element_type) not in _ELEMENTS:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from jaxlib.mlir import ir
 
 from jax_ir_synth.evaluate.tasks import BACKWARD, TASKS, Reference, reference
-from jax_ir_synth.lowering.parsing import functions, parsed
+from jax_ir_synth.lowering.parsing import list_functions, open_module
 from jax_ir_synth.schema.ir_section import read_section
 
 
@@ -46,8 +46,8 @@ _signatures: dict[str, tuple[list[str], list[str]]] = {}
 def signature(text: str) -> tuple[list[str], list[str]]:
     """The types that a module's main takes and returns."""
     if text not in _signatures:
-        with parsed(text) as module:
-            kind = ir.FunctionType(functions(module)["main"].attributes["function_type"].value)
+        with open_module(text) as module:
+            kind = ir.FunctionType(list_functions(module)["main"].attributes["function_type"].value)
             _signatures[text] = [str(x) for x in kind.inputs], [str(x) for x in kind.results]
     return _signatures[text]
 

@@ -10,7 +10,7 @@ from text_judges import RealJudges
 
 from jax_ir_synth.cli.main import main
 from jax_ir_synth.evaluate import baselines
-from jax_ir_synth.evaluate.baselines import Answered, predictions
+from jax_ir_synth.evaluate.baselines import AnsweredRow, predict
 from jax_ir_synth.evaluate.prompts import completion_target
 from jax_ir_synth.evaluate.tasks import TASKS
 from jax_ir_synth.request import extras
@@ -73,7 +73,7 @@ def test_identity_echoes(folder):
 
 def test_retrieval_is_the_nearest_row_of_train(made):
     answered = [
-        Answered(
+        AnsweredRow(
             each["id"],
             split_of(each["skeleton_hash"]),
             each["python"],
@@ -83,7 +83,7 @@ def test_retrieval_is_the_nearest_row_of_train(made):
         for each in reversed(made)
     ]
     train = [row for row in answered if row.split == "train"]
-    found = list(predictions(answered, "retrieval"))
+    found = list(predict(answered, "retrieval"))
     assert [prediction.id for prediction in found] == [row.id for row in answered]
     for asked, prediction in zip(answered, found, strict=True):
         far = {
@@ -96,11 +96,11 @@ def test_retrieval_is_the_nearest_row_of_train(made):
 
 def test_equally_near_rows_go_by_their_ids():
     def rows(ids):
-        return [Answered(id, "train", "same", "", f"answer of {id}") for id in ids]
+        return [AnsweredRow(id, "train", "same", "", f"answer of {id}") for id in ids]
 
-    asked = Answered(9, "test", "same", "", "")
+    asked = AnsweredRow(9, "test", "same", "", "")
     for ids in ((3, 1, 2), (1, 2, 3)):
-        found = {each.id: each.completion for each in predictions([*rows(ids), asked], "retrieval")}
+        found = {each.id: each.completion for each in predict([*rows(ids), asked], "retrieval")}
         assert found == {1: "answer of 2", 2: "answer of 1", 3: "answer of 1", 9: "answer of 1"}
 
 

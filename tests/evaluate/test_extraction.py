@@ -2,7 +2,7 @@
 
 import pytest
 
-from jax_ir_synth.evaluate.extraction import extract_modules, modules
+from jax_ir_synth.evaluate.extraction import extract_modules, find_modules
 
 FORWARD = """\
 module @jit_f attributes {mhlo.num_partitions = 1 : i32} {
@@ -73,7 +73,7 @@ def test_a_column_gives_each_section():
                           (("forward", "backward"), [FORWARD, BACKWARD])):  # fmt: skip
         assert texts(COLUMN, *wanted) == meant
         assert texts(f"```mlir\n{COLUMN}```", *wanted) == meant
-    assert {module.backend for module in modules(COLUMN)} == {"gpu"}
+    assert {module.backend for module in find_modules(COLUMN)} == {"gpu"}
 
 
 def test_headings_may_stand_outside_of_the_blocks():

@@ -11,7 +11,7 @@ from jax_ir_synth.evaluate.judging import LONGEST, REFERENCE, judge
 from jax_ir_synth.evaluate.tasks import TASKS, reference
 from jax_ir_synth.generate.plan import plan_rows
 from jax_ir_synth.generate.rows import make_row
-from jax_ir_synth.lowering.parsing import parsed
+from jax_ir_synth.lowering.parsing import open_module
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.schema.ir_section import read_section
@@ -141,7 +141,7 @@ def test_generic_form_and_other_names_pass_as_renamed(rows):
     for made in rows[: len(CATEGORIES)]:
         for task in ("forward", "backward"):
             text = answer(made, task)
-            with parsed(text) as read:
+            with open_module(text) as read:
                 generic = read.operation.get_asm(print_generic_op_form=True)
             judged = judge(generic, made, task)
             assert judged.passed and judged.renamed and not judged.exact, (made["id"], judged)
@@ -247,7 +247,7 @@ def test_a_reference_that_tells_nothing_is_said_to():
 def test_inputs_lie_in_their_ranges_and_meet_the_edges(rows):
     for made in rows:
         avals = made["in_avals"]
-        points = inputs.inputs(avals)
+        points = inputs.draw_edge_inputs(avals)
         assert len(points) == 5
         for number, described in enumerate(avals):
             low, high = described["low"], described["high"]

@@ -38,7 +38,7 @@ def test_one_several_and_several_lines_of_an_id(tmp_path):
     )
     given = open_predictions(path)
     assert list(given.counts) == [5, 2]
-    assert given.of_id(2) == f"line 2 of {path}"
+    assert given.locate_id(2) == f"line 2 of {path}"
     assert _all(given) == {5: ["a", "é\ud800", ""], 2: ["b", "c"]}
 
 

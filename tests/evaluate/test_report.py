@@ -12,7 +12,7 @@ from jax_ir_synth.evaluate import plot, tables
 from jax_ir_synth.evaluate.estimates import interval, pass_at_k
 from jax_ir_synth.evaluate.functions import evaluate
 from jax_ir_synth.evaluate.judgement import RUNGS, Judgement
-from jax_ir_synth.evaluate.report import LINE_BINS, Report, bin_of
+from jax_ir_synth.evaluate.report import LINE_BINS, Report, find_bin
 from jax_ir_synth.evaluate.run import Setting
 from jax_ir_synth.evaluate.selection import Asked
 from jax_ir_synth.evaluate.tally import Tally
@@ -94,7 +94,7 @@ def test_the_bins_hold_every_length_once():
     assert LINE_BINS[0][0] == 1 and LINE_BINS[-1][1] is None
     for (_, high), (low, _) in zip(LINE_BINS, LINE_BINS[1:], strict=False):
         assert low == high + 1
-    assert [bin_of(lines) for lines in (1, 4, 5, 16, 17, 900)] == [
+    assert [find_bin(lines) for lines in (1, 4, 5, 16, 17, 900)] == [
         "1-4", "1-4", "5-8", "13-16", "17+", "17+",
     ]  # fmt: skip
 
@@ -184,10 +184,10 @@ def test_the_picture_says_what_the_report_does(three):
 
     left, right = Figure().subplots(1, 2)
     parts = {"all": three.overall, **three.by_category}
-    plot._ladder(left, parts)
+    plot._draw_ladder(left, parts)
     widths = [[bar.get_width() for bar in bars] for bars in left.containers]
     expected = [[figures.ladder[rung] for figures in parts.values()] for rung in RUNGS]
     np.testing.assert_allclose(widths, expected, atol=1e-12)
-    plot._pass_at(right, parts)
+    plot._draw_pass_at(right, parts)
     points = [line.get_xdata()[0] for container in right.containers for line in container[:1]]
     assert points == [figures.pass_at[k] for k in (1, 2) for figures in parts.values()]

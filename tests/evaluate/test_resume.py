@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from scored_rows import right, rows, write
 
-from jax_ir_synth.evaluate.journal import Journal, JournalError, Made
+from jax_ir_synth.evaluate.journal import Journal, JournalError, Judged
 from jax_ir_synth.evaluate.judgement import Judgement
 
 HERE = Path(__file__).parent
@@ -132,11 +132,11 @@ def test_two_at_once(files):
     assert "error: another process is at this run: it writes " in err
 
 
-def _made(id, sample=0, rung="pass") -> Made:
-    return Made(id, sample, Judgement(rung, "why\ud800", "all", True, False, 0.1 + 0.2))
+def _made(id, sample=0, rung="pass") -> Judged:
+    return Judged(id, sample, Judgement(rung, "why\ud800", "all", True, False, 0.1 + 0.2))
 
 
-def _replayed(path, key="key", labels=((0, 0), (0, 1), (1, 0))) -> list[Made]:
+def _replayed(path, key="key", labels=((0, 0), (0, 1), (1, 0))) -> list[Judged]:
     with Journal(path, key) as journal:
         return list(journal.replay(labels))
 

@@ -114,12 +114,12 @@ def test_the_name_and_the_docstring_stay():
 # Ctrl-C while a call is under way that never ends by itself.
 INTERRUPTED = """
 import os, signal, threading, sys
-from jax_ir_synth.runtime import gc_paused
+from jax_ir_synth.runtime.gc_paused import pause_gc
 from jax_ir_synth.runtime.isolation import isolated, isolated_once
 
 @{decorator}
 def endless():
-    with gc_paused.paused():
+    with pause_gc():
         os.write(1, b"started ")
         while True:
             pass

@@ -8,8 +8,8 @@ from jax_ir_synth import kernels
 from jax_ir_synth.generate.plan import CategoryPlan
 from jax_ir_synth.kernels.builder.values import KernelSource, KernelSpec
 from jax_ir_synth.lowering import lower_source
-from jax_ir_synth.lowering.parsing import parsed
-from jax_ir_synth.reference.inputs import random_inputs
+from jax_ir_synth.lowering.parsing import open_module
+from jax_ir_synth.reference.inputs import draw_inputs
 from jax_ir_synth.schema.ir_section import read_section
 from jax_ir_synth.verify.interpreter import Program
 
@@ -48,10 +48,8 @@ class Made:
 
     def run(self, seed: int) -> list[np.ndarray]:
         """The forward module's results on random inputs, as float64."""
-        with parsed(self.forward) as module:
-            return [
-                np.float64(x) for x in Program(module)(random_inputs(self.row["in_avals"], seed))
-            ]
+        with open_module(self.forward) as module:
+            return [np.float64(x) for x in Program(module)(draw_inputs(self.row["in_avals"], seed))]
 
     def __str__(self) -> str:
         spec = self.spec

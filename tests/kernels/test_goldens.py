@@ -14,8 +14,8 @@ import pytest
 
 from jax_ir_synth.generate.plan import plan_rows
 from jax_ir_synth.generate.rows import make_row
-from jax_ir_synth.lowering.parsing import parsed
-from jax_ir_synth.reference.inputs import random_inputs
+from jax_ir_synth.lowering.parsing import open_module
+from jax_ir_synth.reference.inputs import draw_inputs
 from jax_ir_synth.request import categories
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.schema.ir_section import read_section
@@ -32,8 +32,8 @@ def fresh(category: str) -> dict:
 
 
 def results(row: dict) -> list:
-    with parsed(read_section(row["cpp"]).forward) as module:
-        computed = Program(module)(random_inputs(row["in_avals"], INPUTS))
+    with open_module(read_section(row["cpp"]).forward) as module:
+        computed = Program(module)(draw_inputs(row["in_avals"], INPUTS))
     return [np.round(np.float64(x), 6).tolist() for x in computed]
 
 

@@ -5,7 +5,7 @@ import pytest
 from rowset import planned
 
 from jax_ir_synth import kernels
-from jax_ir_synth.lowering.op_counts import features
+from jax_ir_synth.lowering.op_counts import find_features
 from jax_ir_synth.request import categories
 from jax_ir_synth.schema.verification import RUN_BY
 from jax_ir_synth.verify import prove
@@ -20,7 +20,7 @@ def programs(request):
 
 def test_a_program_belongs_to_its_category_alone(programs):
     for program in programs:
-        found = features(program.forward, program.backward)
+        found = find_features(program.forward, program.backward)
         holding = [c for c in categories.CATEGORIES if kernels.signature(c).holds(found)]
         assert holding == [program.spec.category], f"{sorted(found)}\n{program}"
 

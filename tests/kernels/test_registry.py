@@ -10,7 +10,7 @@ from pathlib import Path
 import jax_ir_synth
 from jax_ir_synth import kernels
 from jax_ir_synth.kernels.builder.signature import Signature
-from jax_ir_synth.lowering.features import features
+from jax_ir_synth.lowering.features import find_features
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.schema.ir_section import read_section
 
@@ -51,7 +51,7 @@ def categories_of(row: dict) -> list[str]:
     start = GRAMMAR.index("SIGNATURE")
     exec(GRAMMAR[start : GRAMMAR.index("def draw")], space)
     section = read_section(row["cpp"])
-    has = features(section.forward, section.backward)
+    has = find_features(section.forward, section.backward)
     signatures = {name: kernels.signature(name) for name in CATEGORIES}
     signatures["halves"] = space["SIGNATURE"]
     return [name for name, signature in signatures.items() if signature.holds(has)]

@@ -4,14 +4,14 @@ import pytest
 from lowering_probes import PROBES, V8, Aval
 
 from jax_ir_synth.lowering import lower_source
-from jax_ir_synth.lowering.op_counts import FEATURES, features
+from jax_ir_synth.lowering.op_counts import FEATURES, find_features
 from jax_ir_synth.schema.ir_section import read_section
 
 
 def _features(python, name, in_avals, argnums=(0,), platform="cpu"):
     lowered = lower_source(python, name, in_avals, argnums, (platform,))
     column = read_section(lowered.columns[platform])
-    return features(column.forward, column.backward)
+    return find_features(column.forward, column.backward)
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)

@@ -15,7 +15,7 @@ import pytest
 from lowering_probes import PROBES
 
 from jax_ir_synth.lowering import lower, lower_source, settings
-from jax_ir_synth.lowering.settings import pinned_settings
+from jax_ir_synth.lowering.settings import pin_settings
 
 # Programs that share jnp's own functions at equal avals, loop bodies, custom_jvp functions.
 SHARING = [
@@ -89,7 +89,7 @@ def test_global_settings_change_nothing_and_stay(name, value, expected):
 
 def test_pinned_settings_end_with_their_block_and_stay_in_their_thread():
     seen = []
-    with jax.numpy_rank_promotion("raise"), pinned_settings():
+    with jax.numpy_rank_promotion("raise"), pin_settings():
         assert jax.config.jax_numpy_rank_promotion == "allow"
         thread = threading.Thread(
             target=lambda: seen.append(jax.config.jax_traceback_in_locations_limit)
@@ -101,7 +101,7 @@ def test_pinned_settings_end_with_their_block_and_stay_in_their_thread():
 
 
 def test_settings_are_restored_after_an_error():
-    with contextlib.suppress(ZeroDivisionError), pinned_settings():
+    with contextlib.suppress(ZeroDivisionError), pin_settings():
         raise ZeroDivisionError
     assert jax.config.jax_traceback_in_locations_limit != 0
 

@@ -6,13 +6,13 @@ import pytest
 from lowering_probes import PROBES
 
 from jax_ir_synth.lowering import lower_source
-from jax_ir_synth.lowering.op_counts import operations
-from jax_ir_synth.lowering.parsing import parsed, walk
+from jax_ir_synth.lowering.op_counts import count_operations
+from jax_ir_synth.lowering.parsing import open_module, walk
 from jax_ir_synth.schema.ir_section import read_section
 
 
 def _walked(text: str) -> Counter:
-    with parsed(text) as module:
+    with open_module(text) as module:
         names = [op.name for op in walk(module.operation)]
     kept = (name for name in names if name.startswith(("stablehlo.", "chlo.")))
     return Counter(name for name in kept if name != "stablehlo.return")
@@ -25,10 +25,10 @@ def test_the_scan_counts_what_the_walk_counts(platform):
         lowered = lower_source(*probe[:1], probe.name, probe.in_avals, probe.argnums, (platform,))
         column = read_section(lowered.columns[platform])
         for module in (column.forward, column.backward):
-            assert operations(module) == _walked(module), probe.name
-            kinds |= set(operations(module))
-        both = operations(column.forward) + operations(column.backward)
-        assert operations(lowered.columns[platform]) == both
+            assert count_operations(module) == _walked(module), probe.name
+            kinds |= set(count_operations(module))
+        both = count_operations(column.forward) + count_operations(column.backward)
+        assert count_operations(lowered.columns[platform]) == both
     assert {"stablehlo.while", "stablehlo.case", "chlo.erf_inv", "stablehlo.scatter"} <= kinds
 
 
@@ -39,7 +39,7 @@ def test_attributes_types_and_strings_are_no_operations():
         "stablehlo.custom_call @stablehlo.fake(%2) : !stablehlo.token\n"
         "stablehlo.return %2"
     )
-    assert operations(text) == {
+    assert count_operations(text) == {
         "stablehlo.sort": 1,
         "stablehlo.reduce": 1,
         "stablehlo.add": 1,
@@ -50,7 +50,7 @@ def test_attributes_types_and_strings_are_no_operations():
 def test_a_text_that_is_no_module_is_refused_in_one_line():
     with (
         pytest.raises(ValueError, match="must be a StableHLO module") as caught,
-        parsed("module {"),
+        open_module("module {"),
     ):
         pytest.fail("an unfinished module was parsed")
     assert "\n" not in str(caught.value)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jax_ir_synth.lowering.parsing import parsed
+from jax_ir_synth.lowering.parsing import open_module
 from jax_ir_synth.lowering.plain import MAX_CHARACTERS, MAX_DEPTH, check_text
 
 SQUARE = "tensor<4x4xf32>"
@@ -58,7 +58,7 @@ def test_what_is_refused(name):
     with pytest.raises(ValueError, match="^(?!.*\n)") as caught:
         check_text(text)
     assert why in str(caught.value)
-    with pytest.raises(ValueError, match="must be a StableHLO module") as caught, parsed(text):
+    with pytest.raises(ValueError, match="must be a StableHLO module") as caught, open_module(text):
         pass
     assert why in str(caught.value)
 
@@ -86,11 +86,11 @@ READ = {
 
 @pytest.mark.parametrize("name", READ)
 def test_what_is_read(name):
-    with parsed(READ[name]) as found:
+    with open_module(READ[name]) as found:
         assert "@main" in str(found)
 
 
 def test_a_module_holds_functions_alone():
     refused = pytest.raises(ValueError, match="it must hold functions alone, it holds builtin.mod")
-    with refused, parsed("module { module { } }"):
+    with refused, open_module("module { module { } }"):
         pass

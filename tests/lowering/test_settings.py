@@ -96,7 +96,7 @@ def test_what_is_of_a_thread_is_known_by_that_name(name):
 
 def test_a_pin_is_undone_with_its_hooks():
     with jax.debug_nans(True):
-        with settings.pinned_settings():
+        with settings.pin_settings():
             assert not jax.config.jax_debug_nans
         assert jax.config.jax_debug_nans
         with pytest.raises(FloatingPointError):

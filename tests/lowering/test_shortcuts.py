@@ -67,7 +67,7 @@ def test_a_context_is_shared_and_replaced(not_installed, monkeypatch):
     monkeypatch.setattr(not_installed, "make_ir_context", lambda: made.append(real()) or made[-1])
     texts = []
     for number in range(8):
-        with contexts.shared():
+        with contexts.share_context():
             fn = jax.jit(lambda x, number=number: x * 2.0)
             texts.append(fn.trace(X).lower(lowering_platforms=("cpu",)).as_text())
     assert len(made) == 3
@@ -79,7 +79,7 @@ def test_outside_and_in_other_threads_jax_makes_its_own(not_installed):
         return jax.jit(lambda x: x + 1.0).trace(X).lower().compiler_ir("stablehlo").context
 
     others = []
-    with contexts.shared():
+    with contexts.share_context():
         inside = [context() for _ in range(2)]
         thread = threading.Thread(target=lambda: others.append(context()))
         thread.start()

@@ -82,9 +82,9 @@ def test_it_is_refused_in_one_line(python):
 
 @pytest.mark.parametrize("body", TAKEN)
 def test_what_programs_take_is_taken(body):
-    meaning = ReferenceProgram(of(body), "kernel", [{"dtype": "float32"}])
-    (output,) = meaning.outputs([X])
+    reference = ReferenceProgram(of(body), "kernel", [{"dtype": "float32"}])
+    (output,) = reference.outputs([X])
     assert np.isfinite(output).all()
     # Each run counts from zero.
     for sign in (1, -1):
-        meaning.with_noise([X], Noise(0, sign))
+        reference.with_noise([X], Noise(0, sign))

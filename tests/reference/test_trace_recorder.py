@@ -23,12 +23,12 @@ ALONG = [draws.uniform(0.5, 1, X.shape), draws.uniform(-1, -0.5, Y.shape)]
 
 def derivative(body, inputs, along):
     """Of the kernel with this body, by differences."""
-    meaning = ReferenceProgram(
+    reference = ReferenceProgram(
         f"def kernel({', '.join('xyz'[: len(inputs)])}):\n    {body}\n",
         "kernel",
         [FLOAT] * len(inputs),
     )
-    return meaning.derivative(inputs, meaning.outputs(inputs), along)
+    return reference.derivative(inputs, reference.outputs(inputs), along)
 
 
 def by_jax(body, inputs, along):
@@ -107,13 +107,13 @@ def test_stop_gradient_is_held(body, slope):
 
 def test_outputs_are_not_held():
     """What a run records is its own: later inputs get their own values."""
-    meaning = ReferenceProgram(
+    reference = ReferenceProgram(
         "def kernel(x):\n    return x * lax.stop_gradient(x)\n", "kernel", [FLOAT]
     )
     for x in (X, 2 * X):
-        np.testing.assert_allclose(meaning.outputs([x])[0], x * x, 1e-12)
+        np.testing.assert_allclose(reference.outputs([x])[0], x * x, 1e-12)
         np.testing.assert_allclose(
-            meaning.derivative([x], [x * x], ALONG[:1]).slopes[0], x * ALONG[0], 1e-7
+            reference.derivative([x], [x * x], ALONG[:1]).slopes[0], x * ALONG[0], 1e-7
         )
 
 
@@ -152,9 +152,9 @@ def test_where_a_root_of_zero_is_taken_nothing_is_said(body):
 
 def with_noise(body, inputs, dtype="float32"):
     aval = {"dtype": dtype}
-    meaning = ReferenceProgram(f"def kernel(x):\n    {body}\n", "kernel", [aval])
-    meaning.outputs(inputs)
-    return [meaning.with_noise(inputs, Noise(1, sign, dtype)) for sign in (1, -1)]
+    reference = ReferenceProgram(f"def kernel(x):\n    {body}\n", "kernel", [aval])
+    reference.outputs(inputs)
+    return [reference.with_noise(inputs, Noise(1, sign, dtype)) for sign in (1, -1)]
 
 
 # In float32 each of these is the root of zero, or of the rounding of what cancels.
@@ -185,14 +185,14 @@ def test_other_roots_are_regular_with_noise(body, dtype):
 def test_a_run_with_noise_records_nothing():
     """The derivative after it is that of the exact run, its branches too."""
     body = "return lax.cond(x > 1, lambda: jnp.sqrt(x), lambda: jnp.abs(x))"
-    meaning = ReferenceProgram(f"def kernel(x):\n    {body}\n", "kernel", [FLOAT])
+    reference = ReferenceProgram(f"def kernel(x):\n    {body}\n", "kernel", [FLOAT])
     at = [np.float64(1.3)]
-    outputs = meaning.outputs(at)
-    branches = meaning.branches
-    meaning.with_noise([np.float64(0.3)], Noise(1, 1))
-    assert meaning.branches == branches
+    outputs = reference.outputs(at)
+    branches = reference.branches
+    reference.with_noise([np.float64(0.3)], Noise(1, 1))
+    assert reference.branches == branches
     along = [np.float64(1)]
-    assert meaning.derivative(at, outputs, along).value == pytest.approx(0.5 / np.sqrt(1.3))
+    assert reference.derivative(at, outputs, along).value == pytest.approx(0.5 / np.sqrt(1.3))
 
 
 @pytest.mark.parametrize(
@@ -202,12 +202,12 @@ def test_noise_may_change_a_root_by_a_part_of_it(dtype, steady):
     """Just below that part the run goes on, just above it the root is refused."""
 
     def run(body, size):
-        meaning = ReferenceProgram(
+        reference = ReferenceProgram(
             f"def kernel(x, size):\n    {body}\n", "kernel", [{"dtype": dtype}] * 2
         )
         inputs = [np.float64(1.37), np.float64(size)]
-        meaning.outputs(inputs)
-        return float(meaning.with_noise(inputs, Noise(2, 1, dtype))[0])
+        reference.outputs(inputs)
+        return float(reference.with_noise(inputs, Noise(2, 1, dtype))[0])
 
     # The sum is zero without noise, and as large as its errors with it.
     zero, little = "(x * 3.0 - x * 2.0 - x)", 1e-5
@@ -231,8 +231,8 @@ def test_a_16_bit_gradient_below_an_eighth_of_the_largest_is_no_point():
         for slope in (8.0, 1.1, 0.9, -1.1, -0.9)
     ]
     for dtype, kept in (("float16", [8.0, 1.1, -1.1]), ("float32", [8.0, 1.1, 0.9, -1.1, -0.9])):
-        meaning = ReferenceProgram(python, "kernel", [{**aval, "dtype": dtype}])
-        left = points._without_small_differences(meaning, found)
+        reference = ReferenceProgram(python, "kernel", [{**aval, "dtype": dtype}])
+        left = points._drop_small_differences(reference, found)
         assert [derivative.value for *_, derivative in left] == kept
 
 

@@ -125,13 +125,13 @@ def _verify(text: str) -> str:
     """As `prove` and `evaluate` run a text, on inputs of its own types."""
     import numpy as np
 
-    from jax_ir_synth.lowering.parsing import parsed
+    from jax_ir_synth.lowering.parsing import open_module
     from jax_ir_synth.reference.inputs import DTYPES, HALF
     from jax_ir_synth.verify.execution import execute, execute_exactly
-    from jax_ir_synth.verify.signature import signature
+    from jax_ir_synth.verify.signature import read_signature
 
-    with parsed(text) as module:
-        found = signature(module)
+    with open_module(text) as module:
+        found = read_signature(module)
     if max((np.prod(tensor.shape) for tensor in found.taken), default=0) > 10**6:
         raise ValueError("a row's own columns say what it takes, and have a bound")
     draws = np.random.default_rng(0)

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 from jaxlib.mlir import ir
 
-from jax_ir_synth.lowering.parsing import parsed
+from jax_ir_synth.lowering.parsing import open_module
 from jax_ir_synth.schema.ir_section import clean_module
 
 # What is mistaken for what, whatever the dtype: a mutant that isn't a valid module is dropped.
@@ -88,10 +88,10 @@ Edits = list[Callable[[], None]]
 
 def edited(module: str, kind: str, rng: np.random.Generator) -> str | None:
     """The module's text with one edit of the kind at a place drawn by `rng`, or None where none is valid."""
-    with parsed(module) as original:
+    with open_module(module) as original:
         places = _places(original, kind, rng)
     for index, turn in places[:_TRIES]:
-        with parsed(module) as changed:
+        with open_module(module) as changed:
             op, scope = list(_operations(changed))[index]
             with ir.Location.unknown():
                 EDITS[kind](op, scope, rng)[turn]()
@@ -324,7 +324,7 @@ def _set(op, attribute: str, text: str) -> None:
 
 def _valid(text: str) -> bool:
     try:
-        with parsed(text):
+        with open_module(text):
             return True
     except ValueError:
         return False

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from mutants import Mutant
 
-from jax_ir_synth.lowering.parsing import parsed
-from jax_ir_synth.reference.inputs import random_inputs
+from jax_ir_synth.lowering.parsing import open_module
+from jax_ir_synth.reference.inputs import draw_inputs
 from jax_ir_synth.schema.ir_section import read_section
 from jax_ir_synth.verify.check import load_interpreter
 from jax_ir_synth.verify.interpreter import Program
@@ -82,6 +82,6 @@ def _array_difference(x: np.ndarray, y: np.ndarray) -> float:
 
 @functools.lru_cache(maxsize=64)
 def _results(module: str, in_avals: str, seed: int) -> list[np.ndarray]:
-    inputs = random_inputs(json.loads(in_avals), seed)
-    with parsed(module) as op:
+    inputs = draw_inputs(json.loads(in_avals), seed)
+    with open_module(module) as op:
         return Program(op)(inputs)

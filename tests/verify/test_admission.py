@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from answering import answers
 
-from jax_ir_synth.lowering.parsing import parsed
+from jax_ir_synth.lowering.parsing import open_module
 from jax_ir_synth.verify.interpreter import Program, Refused
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -15,7 +15,7 @@ def module(body: str, more: str = "", kind: str = "tensor<2x3xf32>") -> str:
 
 
 def run(text: str, *inputs: np.ndarray) -> list[np.ndarray]:
-    with parsed(text) as found:
+    with open_module(text) as found:
         return Program(found)(inputs or [X])
 
 
@@ -129,7 +129,7 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_may_not_be_run_is_refused_in_one_line(name):
     text, why = REFUSED[name]
-    with parsed(text) as found, pytest.raises(Refused) as caught:
+    with open_module(text) as found, pytest.raises(Refused) as caught:
         Program(found)
     assert why in str(caught.value) and "\n" not in str(caught.value)
 
@@ -199,5 +199,5 @@ def test_empty_tensors(name):
 
 def test_an_argument_of_another_shape_is_refused():
     refused = pytest.raises(Refused, match=r"an argument is of shape \(3, 2\), it must be \(2, 3\)")
-    with parsed(module("%r = stablehlo.abs %x : tensor<2x3xf32>")) as found, refused:
+    with open_module(module("%r = stablehlo.abs %x : tensor<2x3xf32>")) as found, refused:
         Program(found)([X.T])

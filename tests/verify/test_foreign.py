@@ -10,7 +10,7 @@ import xla_oracle
 from jax import lax
 from operation_texts import call_of, definite, draws, lowered, matrix, module_of, tensor
 
-from jax_ir_synth.lowering.parsing import parsed
+from jax_ir_synth.lowering.parsing import open_module
 from jax_ir_synth.verify import fallback_kernels
 from jax_ir_synth.verify.interpreter import Program
 
@@ -20,7 +20,7 @@ NEAR = 3e-6
 
 def run(text, inputs):
     """What this package makes of it, with NumPy in the interpreter's place."""
-    with parsed(text) as module:
+    with open_module(text) as module:
         program = Program(module)
         assert program.how == "interpreter+numpy"
         return program(inputs)

@@ -7,7 +7,7 @@ import pytest
 from jax import lax
 from operation_texts import call_of, lowered, matrix, module_of, tensor
 
-from jax_ir_synth.lowering.parsing import parsed, walk
+from jax_ir_synth.lowering.parsing import open_module, walk
 from jax_ir_synth.verify import fallback_kernels
 from jax_ir_synth.verify.interpreter import CannotRun, Program
 
@@ -63,13 +63,13 @@ UNDEFINED = {
 @pytest.mark.parametrize("name", UNDEFINED)
 def test_what_is_not_known_is_undefined(name):
     text, told = UNDEFINED[name]
-    with parsed(text) as module:
+    with open_module(text) as module:
         (operation,) = (
             op for op in walk(module.operation) if op.name in fallback_kernels.OPERATIONS
         )
         with pytest.raises(fallback_kernels.Undefined, match=told):
-            fallback_kernels.kernel_for(operation)
-    with parsed(text) as module, pytest.raises(CannotRun, match=told):
+            fallback_kernels.make_kernel(operation)
+    with open_module(text) as module, pytest.raises(CannotRun, match=told):
         Program(module)
 
 
@@ -79,7 +79,7 @@ def test_a_python_callback_cannot_run():
 
     text = lowered(callback, np.ones(3, np.float32))
     with (
-        parsed(text) as module,
+        open_module(text) as module,
         pytest.raises(CannotRun, match="custom_call @xla_ffi_python_cpu_callback is not known"),
     ):
         Program(module)
@@ -103,5 +103,5 @@ IN_LOOPS = {
 def test_what_is_in_a_loop_or_a_batch_cannot_run(name, platform):
     refused = pytest.raises(CannotRun, match="in a loop or a branch|of matrices that lie otherwise")
     text = lowered(IN_LOOPS[name], matrix(4, 4), platform=platform)
-    with parsed(text) as module, refused:
+    with open_module(text) as module, refused:
         Program(module)

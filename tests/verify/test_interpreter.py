@@ -10,8 +10,8 @@ import pytest
 import xla_oracle
 from jax import lax
 
-from jax_ir_synth.lowering.parsing import parsed
-from jax_ir_synth.reference.inputs import DTYPES, opposite, random_input, random_inputs
+from jax_ir_synth.lowering.parsing import open_module
+from jax_ir_synth.reference.inputs import DTYPES, draw_input, draw_inputs, move_half_range
 from jax_ir_synth.verify.interpreter import Program, Refused
 from jax_ir_synth.verify.promote import promote_half
 
@@ -119,7 +119,7 @@ def assert_same(ours, theirs):
 def test_a_program_does_what_xla_does(name):
     function, *inputs = {**MODULES, **CUT}[name]
     text = lowered(function, *inputs)
-    with parsed(text) as module:
+    with open_module(text) as module:
         program = Program(module)
         assert program.how == ("interpreter" if name in MODULES else "interpreter+numpy")
         before = [x.copy() for x in inputs]
@@ -132,7 +132,7 @@ def test_a_program_does_what_xla_does(name):
 
 
 def test_inputs_that_do_not_fit_are_refused():
-    with parsed(lowered(jnp.sin, X)) as module:
+    with open_module(lowered(jnp.sin, X)) as module:
         program = Program(module)
         for wrong in ([], [X, X]):
             with pytest.raises(Refused, match="the interpreter refuses it"):
@@ -166,7 +166,7 @@ def test_widened_is_the_program_of_float32(kernel, dtype):
     assert re.search(r"b?f16|e5m10|e8m7", short) and not re.search(r"f16|e5m10|e8m7", wide)
     results = []
     for text in (wide, promote_half(full)):
-        with parsed(text) as module:
+        with open_module(text) as module:
             results.append(Program(module)([x]))
     for mine, other in zip(*results, strict=True):
         np.testing.assert_allclose(mine, other, 1e-6, 1e-6)
@@ -220,14 +220,14 @@ AVALS = [
 def test_inputs_lie_in_their_ranges():
     """Also after rounding: neither 0.1 nor 0.3 is a bfloat16."""
     for seed in range(3):
-        for aval, x in zip(AVALS, random_inputs(AVALS, seed), strict=True):
+        for aval, x in zip(AVALS, draw_inputs(AVALS, seed), strict=True):
             assert x.shape == tuple(aval["shape"]) and x.dtype == DTYPES[aval["dtype"]]
             wide = x.astype(np.float64)
             assert ((aval["low"] <= wide) & (wide <= aval["high"])).all()
 
 
 def test_inputs_reach_both_ends():
-    for aval, x in zip(AVALS, random_inputs(AVALS, 0), strict=True):
+    for aval, x in zip(AVALS, draw_inputs(AVALS, 0), strict=True):
         low, high = aval["low"], aval["high"]
         if x.dtype.kind in "iub" and x.size > 50 and high - low < 10:
             assert set(x.astype(int).tolist()) == set(range(low, high + 1))
@@ -238,7 +238,7 @@ def test_inputs_reach_both_ends():
 
 
 def test_a_seed_gives_the_same_inputs_and_another_others():
-    first, again, other = (random_inputs(AVALS, seed) for seed in (3, 3, 4))
+    first, again, other = (draw_inputs(AVALS, seed) for seed in (3, 3, 4))
     for aval, x, same, different in zip(AVALS, first, again, other, strict=True):
         np.testing.assert_array_equal(x, same, strict=True)
         if x.size and aval["low"] < aval["high"]:
@@ -246,18 +246,18 @@ def test_a_seed_gives_the_same_inputs_and_another_others():
 
 
 def test_an_input_alone_is_the_one_among_all():
-    for position, (aval, x) in enumerate(zip(AVALS, random_inputs(AVALS, 11), strict=True)):
-        np.testing.assert_array_equal(random_input(aval, 11, position), x, strict=True)
+    for position, (aval, x) in enumerate(zip(AVALS, draw_inputs(AVALS, 11), strict=True)):
+        np.testing.assert_array_equal(draw_input(aval, 11, position), x, strict=True)
 
 
 def test_equal_avals_get_different_inputs():
-    x, y = random_inputs([AVALS[0], AVALS[0]], 0)
+    x, y = draw_inputs([AVALS[0], AVALS[0]], 0)
     assert not np.isin(x, y).all()
 
 
 def test_the_opposite_input_lies_in_the_other_half_of_its_range():
-    for aval, x in zip(AVALS, random_inputs(AVALS, 2), strict=True):
-        y = opposite(aval, x)
+    for aval, x in zip(AVALS, draw_inputs(AVALS, 2), strict=True):
+        y = move_half_range(aval, x)
         assert y.shape == x.shape and y.dtype == x.dtype
         low, high, wide = aval["low"], aval["high"], y.astype(np.float64)
         assert ((low <= wide) & (wide <= high)).all()

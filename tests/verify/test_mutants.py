@@ -6,7 +6,7 @@ from edits import EDITS, edited
 from mutants import KINDS, Mutant, mutants, signature
 from oracle import differs, largest_difference
 
-from jax_ir_synth.lowering.parsing import parsed
+from jax_ir_synth.lowering.parsing import open_module
 from jax_ir_synth.schema.ir_section import IrSection, read_section, write_sections
 
 SEEDS = range(40)
@@ -15,7 +15,7 @@ SEEDS = range(40)
 def _module(arguments: str, results: str, *lines: str, name: str = "m") -> str:
     body = "\n".join(f"    {line}" for line in lines)
     text = f"module @{name} {{\n  func.func public @main({arguments}) -> {results} {{\n{body}\n  }}\n}}"
-    with parsed(text) as module:
+    with open_module(text) as module:
         return str(module).strip()
 
 
@@ -262,7 +262,7 @@ def test_each_kind_makes_a_valid_mutant_once():
         for section in changed:
             text = getattr(after, section)
             assert text.split("\n")[0] == getattr(before, section).split("\n")[0]
-            with parsed(text):
+            with open_module(text):
                 pass
         assert {**mutant.row, "cpp": row["cpp"], "cuda": row["cuda"]} == row
 

@@ -9,7 +9,7 @@ from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import _chlo_ops_gen, _stablehlo_ops_gen
 from operation_examples import LACKING, example
 
-from jax_ir_synth.lowering.parsing import parsed
+from jax_ir_synth.lowering.parsing import open_module
 from jax_ir_synth.verify import fallback_kernels, operations
 from jax_ir_synth.verify.admission import Refused, admit
 
@@ -98,7 +98,7 @@ def test_what_the_interpreter_lacks_ends_its_process_and_is_refused_here():
 @pytest.mark.parametrize("name", sorted(operations.NOT_RUN))
 def test_each_other_operation_is_refused_by_its_name(name):
     text = "func.func @main(%x: tensor<f32>) -> tensor<f32> { return %x : tensor<f32> }"
-    with parsed(text) as module, ir.Location.unknown():
+    with open_module(text) as module, ir.Location.unknown():
         block = module.body.operations[0].regions[0].blocks[0]
         with ir.InsertionPoint.at_block_begin(block):
             ir.Operation.create(name)

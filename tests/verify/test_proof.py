@@ -159,8 +159,8 @@ def test_a_text_that_float64_cannot_read_says_so():
 @pytest.mark.parametrize("column", ["cpp", "cuda"])
 def test_a_text_read_as_64_bits_computes_the_same_to_more_digits(text, shape, column):
     sound = expression(text, aval("x", shape))
-    meaning = ReferenceProgram(sound["python"], sound["kernel_name"], sound["in_avals"])
-    (point, *_) = find_points(meaning, sound["in_avals"], sound["argnums"])
+    reference = ReferenceProgram(sound["python"], sound["kernel_name"], sound["in_avals"])
+    (point, *_) = find_points(reference, sound["in_avals"], sound["argnums"])
     forward, backward = read_section(sound[column])[3:5]
     ((got,),) = execute_exactly(forward, [point.inputs])
     np.testing.assert_allclose(got, point.outputs[0], rtol=0, atol=2e-6 * np.abs(got).max())

@@ -31,7 +31,7 @@ def run_here(text: str, inputs) -> list[np.ndarray]:
     from jaxlib.xla_client import XlaRuntimeError
 
     from jax_ir_synth.lowering.device import cpu
-    from jax_ir_synth.lowering.parsing import parsed
+    from jax_ir_synth.lowering.parsing import open_module
 
     # Fetches LAPACK's addresses, which JAX does when it lowers a call; without them one crashes.
     lapack.prepare_lapack_call("potrf_ffi", np.float32)
@@ -39,7 +39,7 @@ def run_here(text: str, inputs) -> list[np.ndarray]:
     options = xla_client.CompileOptions()
     options.num_replicas = options.num_partitions = 1
     try:
-        with parsed(text) as module:
+        with open_module(text) as module:
             executable = device.client.compile_and_load(
                 module, xla_client.DeviceList((device,)), options, []
             )

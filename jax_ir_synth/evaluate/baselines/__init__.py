@@ -1,4 +1,4 @@
-"""Predictions that a scale starts from: the right answers, the nearest row of train, an echo."""
+"""Makes baseline predictions: the right answers, the nearest row's answer, or the input itself."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -18,13 +18,13 @@ class Prediction(NamedTuple):
     completion: str
 
 
-class Answered(NamedTuple):
-    """A row of which something is asked.
+class AnsweredRow(NamedTuple):
+    """A row that the task asks about, with its right answer.
 
     Attributes:
-      id, split, python: the row's.
-      given: what a model sees.
-      answer: what it should write.
+      id, split, python: the row's columns.
+      given: the input that a model sees.
+      answer: the answer that it should write.
     """
 
     id: int
@@ -34,23 +34,23 @@ class Answered(NamedTuple):
     answer: str
 
 
-def predictions(rows: Sequence[Answered], baseline: str) -> Iterator[Prediction]:
-    """What a baseline says to each row, in order.
+def predict(rows: Sequence[AnsweredRow], baseline: str) -> Iterator[Prediction]:
+    """Make a baseline's prediction for each row, in order.
 
-    `references`: the right answer. `identity`: what was given. `retrieval`: the answer to the row
-    of train, not the row itself, whose Python is nearest by edit distance (Levenshtein, in
-    characters), whatever is given in the task; of several the one with the lowest id.
+    `references` gives the right answer, and `identity` gives the input. `retrieval` gives the
+    answer to another row of train: the one whose Python is nearest by edit distance (Levenshtein,
+    in characters), whatever the task's input is; on a tie, the one with the lowest id.
 
-    Raises ValueError if retrieval has no row of train to look at.
+    Raises ValueError if train has too few rows for retrieval.
     """
     if baseline == RETRIEVAL:
-        yield from _retrieved(rows)
+        yield from _retrieve(rows)
         return
     for row in rows:
         yield Prediction(row.id, row.answer if baseline == REFERENCES else row.given)
 
 
-def _retrieved(rows: Sequence[Answered]) -> Iterator[Prediction]:
+def _retrieve(rows: Sequence[AnsweredRow]) -> Iterator[Prediction]:
     from jax_ir_synth.evaluate.similarity import nearest
 
     train = sorted(row for row in rows if row.split == SPLITS[0])
@@ -60,13 +60,13 @@ def _retrieved(rows: Sequence[Answered]) -> Iterator[Prediction]:
     for row in rows:
         own = place.get(row.id, len(train))
         others = train[:own] + train[own + 1 :]
-        # The first of the nearest: they are in the order of ids.
+        # `nearest` takes the first on a tie, and the rows are in the order of ids.
         found = nearest(row.python, [other.python for other in others])
         yield Prediction(row.id, others[found].answer)
 
 
-def answered(items: Iterable[Item], task: Task, wanted: Wanted) -> Iterator[Answered]:
-    """The rows that `wanted` takes and the task asks about.
+def answer_rows(items: Iterable[Item], task: Task, wanted: Wanted) -> Iterator[AnsweredRow]:
+    """Give the rows that `wanted` accepts and the task asks about, with their answers.
 
     Raises DatasetError for a malformed row.
     """
@@ -79,6 +79,6 @@ def answered(items: Iterable[Item], task: Task, wanted: Wanted) -> Iterator[Answ
             if reference(row, task) is not None:
                 shown = prompts.given(row, task.name)
                 answer = prompts.completion_target(row, task.name)
-                yield Answered(id, split, row["python"], shown, answer)
+                yield AnsweredRow(id, split, row["python"], shown, answer)
         except (TypeError, ValueError) as error:
             raise DatasetError(f"{where}: {error}") from error

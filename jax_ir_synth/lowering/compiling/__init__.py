@@ -1,4 +1,4 @@
-"""Compiles a StableHLO module for a target that needn't be here; jax is loaded in helpers only."""
+"""Compiles a StableHLO module for any target, in helper processes; only these import jax."""
 
 import contextlib
 import fcntl
@@ -15,7 +15,7 @@ from jax_ir_synth.request.targets import Target
 from jax_ir_synth.runtime.helper import Helper, HelperDied, OfThisProcess
 from jax_ir_synth.runtime.pool import Pool
 
-# XLA keeps something of every module: so a helper is replaced after so many.
+# XLA retains memory for every module, so a helper is replaced after so many.
 MODULES_A_HELPER = 500
 _PREFIX = "jax_ir_synth-compiling-"
 
@@ -25,35 +25,35 @@ class CompileError(JaxIrSynthError, ValueError):
 
 
 class Compiled(NamedTuple):
-    """What a module became.
+    """A compiled module.
 
     Attributes:
-      texts: by dialect.
-      target: the name of the machine they are for. Behind a + stand instructions beyond the
-        target's that this machine's CPU has, behind a colon the processor that XLA took for it
-        where it isn't the target's own: machines that differ in these may write other texts.
+      texts: the texts by dialect.
+      target: the name of the machine they are for. After a + it lists instructions of this
+        machine's CPU beyond the target's, and after a colon the processor that XLA assumed, if it
+        isn't the target's own. Machines that differ in these may write other texts.
     """
 
     texts: dict[str, str]
     target: str
 
 
-# A module's text, the target's name and the dialects; what it became, or in one line why nothing.
+# A module's text, the target's name and the dialects. The answer is one line if it fails.
 Question = tuple[str, str, tuple[str, ...]]
 Answer = Compiled | str
 
 
 def compile_module(text: str, target: Target, dialects: Sequence[str]) -> Compiled:
-    """The module in dialects of `dialects.COMPILED`.
+    """Compile a module to dialects of `dialects.COMPILED`.
 
     Args:
-      text: of a StableHLO module, with its locations: they become the `op_name`s.
+      text: the text of a StableHLO module, with its locations, which become the `op_name`s.
       target: the machine, one of `targets.TARGETS`.
       dialects: at least one.
 
     Raises CompileError.
     """
-    (answer,) = _compilers_for(target).ask([(text, target.name, tuple(dialects))])
+    (answer,) = _find_pool(target).ask([(text, target.name, tuple(dialects))])
     if isinstance(answer, HelperDied):
         raise CompileError(f"the process that compiles for {target.name} died twice ({answer})")
     if isinstance(answer, str):
@@ -70,9 +70,9 @@ class _CompilingHelper(Helper):
             "jax_ir_synth.lowering.compiling.server",
             JAX_IR_SYNTH_FOLDER=str(self._folder.path),
             XLA_FLAGS=_xla_flags(cpu),
-            # XLA would take another number of threads from it.
+            # XLA would take its number of threads from it.
             NPROC=None,
-            # Its remarks on a missing GPU are nobody's concern.
+            # Suppresses XLA's remarks about a missing GPU.
             TF_CPP_MIN_LOG_LEVEL="3",
         )
 
@@ -82,20 +82,20 @@ class _CompilingHelper(Helper):
 
 
 def _xla_flags(cpu: Target) -> str:
-    """What XLA takes for good when it starts."""
+    """Return the flags that XLA reads when it starts."""
     return " ".join(
         (
             f"--xla_cpu_max_isa={cpu.description}",
-            # Else the parts of a module depend on the number of cores.
+            # Otherwise the parts of a module depend on the number of cores.
             "--xla_cpu_parallel_codegen_split_count=1",
-            # Else a small loop is one function, whose arguments come in another order every time.
+            # Otherwise a small loop becomes one function, with its arguments in a random order.
             "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=0",
         )
     )
 
 
 class _Folder:
-    """A temporary folder. Whoever finds one that nobody holds any more removes it."""
+    """A temporary folder, locked while in use, so that abandoned ones can be found and removed."""
 
     _LOCK = "held"
 
@@ -110,18 +110,18 @@ class _Folder:
 
     @classmethod
     def remove_leftovers(cls) -> None:
-        """Those of processes that were killed together with their helpers."""
+        """Remove the folders of processes that were killed together with their helpers."""
         for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
             with contextlib.suppress(OSError), open(folder / cls._LOCK) as held:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-# A helper and its successors, by the CPU's target, which a helper has for good.
+# The pools by the CPU's target, which a helper can't change.
 _pools: OfThisProcess[Pool[Question, Answer]] = OfThisProcess()
 
 
-def _compilers_for(target: Target) -> "Pool[Question, Answer]":
+def _find_pool(target: Target) -> "Pool[Question, Answer]":
     cpu = target if target.platform == "cpu" else targets.resolve_targets(None)["cpu"]
 
     def make() -> "Pool[Question, Answer]":
@@ -132,11 +132,11 @@ def _compilers_for(target: Target) -> "Pool[Question, Answer]":
     return _pools.get(cpu.name, make)
 
 
-def pids() -> list[int]:
-    """Of this process's helpers that are running."""
+def list_pids() -> list[int]:
+    """List the process ids of this process's running helpers."""
     return [helper.pid for pool in _pools.all() for helper in pool.helpers]
 
 
 def close() -> None:
-    """End this process's helpers; the next module starts another."""
+    """End this process's helpers; the next module starts a new one."""
     _pools.close()

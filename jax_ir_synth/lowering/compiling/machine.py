@@ -1,10 +1,10 @@
-"""An object file of x86-64 → assembly text, in the syntax that GNU's assembler reads."""
+"""Disassembles an x86-64 object file to text in the syntax of GNU's assembler."""
 
 import io
 from collections.abc import Iterator
 from typing import cast
 
-# Brought by the extra `asm`, see `targets.check_compilers`.
+# The extra `asm` installs these; see `targets.check_compilers`.
 import capstone
 from capstone import x86
 from elftools.common.exceptions import ELFError, ELFParseError
@@ -17,13 +17,13 @@ _BYTES_A_LINE = 16
 
 
 def disassemble(content: bytes) -> str:
-    """The code and the constants of a relocatable object file.
+    """Disassemble the code and the constants of a relocatable object file.
 
-    Addresses are symbols: a function's name, a label for where a jump goes, a section and an
-    offset for a constant. So the text holds what the file does, and no address of a process.
+    Addresses become symbols: a function's name, a label for a jump's target, a section and an
+    offset for a constant. So the text has no address of a process.
 
-    Raises ValueError where it isn't such a file, or holds what can't be written: bytes of code
-    that are no instruction, an address in a place that isn't an operand.
+    Raises ValueError if it isn't such a file, or can't be written: if some bytes of code are no
+    instruction, or an address isn't in an operand.
     """
     try:
         file = ELFFile(io.BytesIO(content))
@@ -76,7 +76,7 @@ def _is_jump(instruction: capstone.CsInsn) -> bool:
 def _relocations(
     file: ELFFile, section: Section, symbols: SymbolTableSection
 ) -> Iterator[tuple[int, str]]:
-    """Where in the section the linker writes an address, and of what."""
+    """List the places in a section at which the linker writes an address, with its symbol."""
     table = cast(RelocationSection | None, file.get_section_by_name(f".rela{section.name}"))
     for relocation in table.iter_relocations() if table is not None else ():
         symbol = symbols.get_symbol(relocation["r_info_sym"])
@@ -86,7 +86,7 @@ def _relocations(
             name = symbol.name
         addend = relocation["r_addend"]
         if relocation["r_info_type"] in (_R_X86_64_PC32, _R_X86_64_PLT32):
-            # Relative to the next instruction, which begins four bytes behind.
+            # Relative to the next instruction, which begins four bytes later.
             addend += 4
         elif relocation["r_info_type"] != _R_X86_64_64:
             raise ValueError(f"a relocation of type {relocation['r_info_type']} is not known")
@@ -118,7 +118,7 @@ def _constants(section: Section, relocations: dict[int, str]) -> str:
     content = section.data()
     lines = [f".section {section.name}"]
     start = 0
-    # An address (of a jump's table) is a line of its own, eight bytes long.
+    # An address (in a jump table) gets a line of its own; it has eight bytes.
     for offset, symbol in [*sorted(relocations.items()), (len(content), "")]:
         lines += _data(content[start:offset])
         if symbol:

@@ -1,4 +1,4 @@
-"""What a compiling helper does: a module's text → its optimized HLO, LLVM IR and assembly."""
+"""The program of a compiling helper: compiles a module to optimized HLO, LLVM IR and assembly."""
 
 import functools
 import importlib
@@ -18,16 +18,16 @@ from jax_ir_synth.runtime.orphans import clean_up_after_parent
 if TYPE_CHECKING:
     from jaxlib import xla_client
 
-# In a compiled CPU program, see `TargetMachineOptionsProto`: the triple, then the processor.
+# The triple and the processor in a compiled CPU program; see `TargetMachineOptionsProto`.
 _PROCESSOR = re.compile(rb"x86_64-[\w-]+\x12.([\w-]+)\x1a..?([\w.,+-]+)", re.DOTALL)
-# Instructions that no level of x86-64 has, and that LLVM chooses by itself where the CPU has them.
+# Instructions that no level of x86-64 includes, and that LLVM uses by itself if the CPU has them.
 _BEYOND_LEVELS = frozenset(
     "avxifma avxneconvert avxvnni avxvnniint16 avxvnniint8 fma4 gfni sse4a tbm xop".split()
 )
 
 
 def serve() -> None:
-    """A helper's whole life. Its folder for the compiler's files goes when it does."""
+    """Answer questions until there are no more, then delete the folder for the compiler's files."""
     folder = Path(os.environ["JAX_IR_SYNTH_FOLDER"])
     try:
         answer_questions(
@@ -35,18 +35,18 @@ def serve() -> None:
             functools.partial(_get_ready, folder),
         )
     finally:
-        # Also where the caller is gone: then no more questions come.
+        # Also if the caller has died, since no more questions come then.
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _get_ready(folder: Path) -> None:
     importlib.import_module("jax_ir_synth.lowering.parsing")
-    # Somebody whom the caller forked may still hold the end that questions come from.
+    # A fork of the caller may still hold the pipe open, so the end of questions isn't enough.
     clean_up_after_parent(functools.partial(shutil.rmtree, folder, ignore_errors=True))
 
 
 def _answer(folder: Path, text: str, target: str, dialects: tuple[str, ...]) -> Answer:
-    """What the module became, or in one line why nothing."""
+    """Compile a module; if that fails, answer with one line that says why."""
     from jaxlib.xla_client import XlaRuntimeError
 
     dump = Path(tempfile.mkdtemp(dir=folder))
@@ -61,15 +61,16 @@ def _answer(folder: Path, text: str, target: str, dialects: tuple[str, ...]) -> 
 def compile_text(
     text: str, target: Target, dialects: Sequence[str], dump: Path
 ) -> tuple[dict[str, str], str]:
-    """The texts by dialect, and the target's name with what XLA couldn't be kept from using.
+    """Compile a module; return the texts by dialect, and the target's name.
 
-    `dump` is an empty folder for the compiler's files.
+    The name lists everything beyond the target that XLA couldn't be kept from using. `dump` is an
+    empty folder for the compiler's files.
     """
     from jaxlib import xla_client
 
     from jax_ir_synth.lowering import contexts
     from jax_ir_synth.lowering.compiling import code, hlo
-    from jax_ir_synth.lowering.parsing import parse_ours
+    from jax_ir_synth.lowering.parsing import parse_trusted
 
     options = xla_client.CompileOptions()
     options.num_replicas = options.num_partitions = 1
@@ -77,19 +78,21 @@ def compile_text(
         options.env_option_overrides = [("xla_dump_to", str(dump))]
     device = _device(target)
     devices = xla_client.DeviceList((device,))
-    with contexts.for_a_text():
-        module = parse_ours(text)
+    with contexts.get_context():
+        module = parse_trusted(text)
         if target.platform == "cpu":
             executable = device.client.compile_and_load(module, devices, options, [])
-            name = _host(target)
+            name = _name_host(target)
         else:
             executable = device.client.compile(module, devices, options)
             name = target.name
     (module,) = executable.hlo_modules()
     write = {
-        "optimized_hlo": lambda: hlo.text(module),
-        "llvm": lambda: code.llvm(dump),
-        "asm": lambda: code.machine_code(dump) if target.platform == "cpu" else code.ptx(dump),
+        "optimized_hlo": lambda: hlo.format_module(module),
+        "llvm": lambda: code.read_llvm(dump),
+        "asm": lambda: (
+            code.read_machine_code(dump) if target.platform == "cpu" else code.read_ptx(dump)
+        ),
     }
     return {dialect: write[dialect]() for dialect in dialects}, name
 
@@ -101,7 +104,7 @@ def _device(target: Target) -> "xla_client.Device":
 
     if target.platform == "cpu":
         return jax.devices("cpu")[0]
-    # One device of one process, and that only described.
+    # A description of a single device in a single process.
     described = topologies.get_topology_desc(
         platform="cuda", target_config=target.description, topology="1x1x1"
     )
@@ -109,8 +112,8 @@ def _device(target: Target) -> "xla_client.Device":
 
 
 @functools.cache
-def _host(target: Target) -> str:
-    """A CPU's target, with this CPU's further instructions after a + and its name after a colon."""
+def _name_host(target: Target) -> str:
+    """Name a CPU's target, with this CPU's further instructions and its name (see `Compiled`)."""
     import jax
 
     compiled = jax.jit(lambda x: x).lower(cast(Any, jax.ShapeDtypeStruct)((), "float32")).compile()

@@ -1,7 +1,7 @@
-"""The parts of JAX that programs use, in NumPy and float64, with no JAX inside.
+"""Implements the parts of JAX that programs use, with NumPy in float64 and without JAX.
 
-It gives a program's Python text a meaning that owes nothing to the compiler whose output is
-checked against it. A name that it lacks is an error.
+So the reference is independent of the compiler whose output is checked against it. A name that
+this library lacks is an error.
 """
 
 import functools
@@ -17,7 +17,7 @@ class UnknownName(JaxIrSynthError, AttributeError):
 
 
 class Library:
-    """A module as programs see it: the names in a table, and nothing else of Python's."""
+    """A module as programs see it: only the names in a table, none of Python's own."""
 
     def __init__(self, path: str, names: dict[str, Any]) -> None:
         self._path = path
@@ -43,8 +43,8 @@ JAX = Library(
     "jax",
     {
         "Array": jnp.JNP["ndarray"],
-        "checkpoint": control.same,
-        "jit": control.same,
+        "checkpoint": control.identity,
+        "jit": control.identity,
         "lax": LAX,
         "nn": Library("jax.nn", nn.NN),
         "numpy": JNP,
@@ -67,7 +67,7 @@ JAX = Library(
 
 @functools.cache
 def list_names() -> frozenset[str]:
-    """Every name of the library that a program can spell."""
+    """List every name of the library that a program can use."""
     return frozenset(_names(JAX))
 
 

@@ -1,10 +1,11 @@
-"""How a run computes: which constants are rounded to 16 bits, and whether results have noise.
+"""Sets the arithmetic of a run: constants rounded to 16 bits, and results with or without noise.
 
 A program is run once exactly, in float64, and again in Monte Carlo arithmetic (D. S. Parker, "Monte
-Carlo Arithmetic", 1997; Verificarlo and Verrou are tools for it). There each result that the
-program's own floats can't hold is off by a random error of the size of their rounding. What then
-comes out far from the exact run hangs on rounding. A result that they can hold keeps its value, so
-that what only selects or moves values changes none, and what is equal stays equal.
+Carlo Arithmetic", 1997; Verificarlo and Verrou are tools for it). In the second run, each result
+that the program's own floats can't represent gets a random error of the size of their rounding. An
+output that ends far from the exact run depends on rounding. A result that the floats can represent
+keeps its value. So operations that only select or move values change none, and equal values stay
+equal.
 """
 
 import contextlib
@@ -18,17 +19,17 @@ import numpy as np
 
 _HALF = {"bfloat16": ml_dtypes.bfloat16, "float16": np.float16}
 _DTYPES = {**_HALF, "float32": np.float32}
-# The largest relative error of a result with noise. Of float32 it is eight times what rounding one
-# operation makes, since a function of the library is several; 16-bit floats are computed in float32
-# inside of one, and rounded once.
+# The largest relative error of a result with noise. In float32 it is eight times the rounding error
+# of one operation, since a library function consists of several. With 16-bit floats, a library
+# function computes in float32 and rounds once.
 _SIZES = {"float32": 2.0**-21, "bfloat16": 2.0**-8, "float16": 2.0**-11}
-# How many errors are drawn for a kind of run.
+# The number of errors that are drawn for a kind of run.
 _FACTORS = 4096
 
 
 @functools.cache
 def _factors(seed: int, sign: int, dtype: str) -> np.ndarray:
-    """Factors near 1, kept for all runs like this one: to draw them takes as long as a run."""
+    """Draw factors near 1, cached for all runs of this kind: drawing takes as long as a run."""
     draws = np.random.Generator(np.random.Philox(key=[seed, 0]))
     return 1.0 + sign * _SIZES[dtype] * draws.uniform(-1.0, 1.0, _FACTORS)
 
@@ -37,10 +38,10 @@ class Noise:
     """The random errors of one run.
 
     Args:
-      seed: of the errors, one of few: an integer from 0.
-      sign: 1, or -1 for the opposite errors of those that 1 gives. What one operation's rounding
-        decides differs in one of such a pair.
-      dtype: whose rounding is meant.
+      seed: the seed of the errors, from 0. Few different ones should be used, since each is cached.
+      sign: 1, or -1 for the opposite errors. Whatever one operation's rounding decides comes out
+        differently in one run of such a pair.
+      dtype: the dtype whose rounding the errors stand for.
     """
 
     def __init__(self, seed: int, sign: int, dtype: str = "float32") -> None:
@@ -50,18 +51,18 @@ class Noise:
         self._next = 0
         self._literals: dict[float, float] = {}
 
-    def result(self, value: np.ndarray) -> np.ndarray:
-        """A result of float64, with its errors."""
-        held = value.astype(self._dtype).astype(np.float64)
-        # NaN too, which differs from itself, is what it was then.
-        changed = held != value
+    def perturb(self, value: np.ndarray) -> np.ndarray:
+        """Return a float64 result with its random errors."""
+        rounded = value.astype(self._dtype).astype(np.float64)
+        # NaN differs from itself, and stays NaN.
+        changed = rounded != value
         if not changed.any():
             return value
         noisy = (value * self._take(value.size).reshape(value.shape)).astype(self._dtype)
         return np.where(changed, noisy, value)
 
     def _take(self, number: int) -> np.ndarray:
-        """The factors of so many elements: the next ones, of which none soon comes again."""
+        """Take the next factors, one for each element; none of them soon returns."""
         if number > _FACTORS:
             return np.resize(self._factors, number)
         if self._next + number > _FACTORS:
@@ -69,10 +70,10 @@ class Noise:
         self._next += number
         return self._factors[self._next - number : self._next]
 
-    def literal(self, value: float) -> float:
-        """A number in the program's text, the same error wherever it stands."""
+    def perturb_literal(self, value: float) -> float:
+        """Return a literal with its error, which is the same wherever the literal occurs."""
         if value not in self._literals:
-            self._literals[value] = float(self.result(np.array(value)))
+            self._literals[value] = float(self.perturb(np.array(value)))
         return self._literals[value]
 
 
@@ -81,13 +82,13 @@ _noise: contextvars.ContextVar[Noise | None] = contextvars.ContextVar("noise", d
 
 
 @contextlib.contextmanager
-def of(half: str | None, noise: Noise | None = None) -> Iterator[Any]:
-    """The arithmetic of a run.
+def use(half: str | None, noise: Noise | None = None) -> Iterator[Any]:
+    """Set the arithmetic of the run inside the `with` block.
 
     Args:
-      half: the dtype of 16 bits that constants inside of the library's functions are rounded to,
-        as JAX makes them where they meet such floats; None leaves them exact.
-      noise: the errors of results; None: there are none.
+      half: the 16-bit dtype to which constants inside library functions are rounded, as JAX rounds
+        them where they meet such floats. None leaves them exact.
+      noise: the errors of the results; None for a run without noise.
     """
     tokens = _half.set(_HALF[half] if half is not None else None), _noise.set(noise)
     try:
@@ -97,18 +98,18 @@ def of(half: str | None, noise: Noise | None = None) -> Iterator[Any]:
         _noise.reset(tokens[1])
 
 
-def constant(value: float) -> float:
-    """The constant as the program's numbers let it be."""
+def round_constant(value: float) -> float:
+    """Round a library function's constant to the run's 16-bit dtype, if it has one."""
     dtype = _half.get()
     return value if dtype is None else float(dtype(value))
 
 
-def noise() -> Noise | None:
-    """That of this run."""
+def current_noise() -> Noise | None:
+    """Return the noise of this run; None without noise."""
     return _noise.get()
 
 
-def result(value: np.ndarray) -> np.ndarray:
-    """A function's float64 result as this run has it."""
+def perturb(value: np.ndarray) -> np.ndarray:
+    """Return a function's float64 result with the noise of this run."""
     errors = _noise.get()
-    return value if errors is None else errors.result(value)
+    return value if errors is None else errors.perturb(value)

@@ -1,7 +1,8 @@
-"""How much a program's Python may take: steps of loops and calls, lengths, digits, elements.
+"""Bounds what a program's Python may use: steps of loops and calls, lengths, bits, elements.
 
-A row may be a stranger's, and is run in the process of whoever proves it: what would not end, or
-fill the memory, is refused. Programs of this project stay far below each bound.
+A row may come from a stranger, and it runs in the process of whoever proves it. So a program that
+would never end, or would fill the memory, is refused. Programs of this project stay far below each
+bound.
 """
 
 import contextlib
@@ -12,22 +13,22 @@ from typing import Any
 
 from jax_ir_synth.errors import JaxIrSynthError
 
-# Turns of loops and calls of functions, in one run.
+# Turns of loops plus calls of functions, in one run.
 MAX_STEPS = 100_000
-# Of a list, a tuple or a range; bits of an integer; elements of an array.
+# The length of a list, tuple or range; the bits of an integer; the elements of an array.
 MAX_LENGTH, MAX_BITS, MAX_ELEMENTS = 100_000, 1024, 10_000_000
 
 
-class TooMuch(JaxIrSynthError, ValueError):
-    """A program goes beyond a bound; the message says which."""
+class BoundExceeded(JaxIrSynthError, ValueError):
+    """A program exceeds a bound; the message says which."""
 
 
 _steps: contextvars.ContextVar[list[int] | None] = contextvars.ContextVar("steps", default=None)
 
 
 @contextlib.contextmanager
-def counted() -> Iterator[Any]:
-    """Inside, steps are counted from zero."""
+def count_steps() -> Iterator[Any]:
+    """Count steps from zero inside the `with` block."""
     token = _steps.set([0])
     try:
         yield
@@ -36,22 +37,24 @@ def counted() -> Iterator[Any]:
 
 
 def step() -> bool:
-    """Counts one step. Raises TooMuch; returns True, so that it may stand as a condition."""
+    """Count one step. Returns True, to be used as a condition. Raises BoundExceeded."""
     count = _steps.get()
     if count is not None:
         count[0] += 1
         if count[0] > MAX_STEPS:
-            raise TooMuch(f"its python takes more than {MAX_STEPS:,} turns of loops and calls")
+            raise BoundExceeded(
+                f"its python takes more than {MAX_STEPS:,} turns of loops and calls"
+            )
     return True
 
 
 def bounded_range(*arguments: int) -> range:
-    """`range`, of a bounded length."""
-    made = range(*arguments)
-    # Its length may be beyond what `len` can say.
-    if abs(made.stop - made.start) // abs(made.step) > MAX_LENGTH:
-        raise TooMuch(f"its python has a {made}, longer than {MAX_LENGTH:,}")
-    return made
+    """`range`, with a bounded length."""
+    numbers = range(*arguments)
+    # `len` fails on very long ranges.
+    if abs(numbers.stop - numbers.start) // abs(numbers.step) > MAX_LENGTH:
+        raise BoundExceeded(f"its python has a {numbers}, longer than {MAX_LENGTH:,}")
+    return numbers
 
 
 def add(x: Any, y: Any) -> Any:
@@ -87,15 +90,15 @@ def shift(x: Any, y: Any) -> Any:
     return x << y
 
 
-def sized(
+def bound_sizes(
     function: Callable[..., Any], last: int | None = None, dimensions: int = 1
 ) -> Callable[..., Any]:
-    """A function whose arguments are sizes, or shapes, with the elements that they ask for bounded.
+    """Wrap a function that takes sizes or shapes, to bound the number of elements they ask for.
 
     Args:
-      function: of `jax.numpy`.
-      last: only so many of the arguments are; by default all.
-      dimensions: of an array that a single number is the size of.
+      function: a function of `jax.numpy`.
+      last: how many of the first arguments are sizes or shapes; by default all.
+      dimensions: the number of dimensions of the array for which a single number is the size.
     """
 
     def call(*arguments: Any, **named: Any) -> Any:
@@ -113,16 +116,16 @@ _SEQUENCES = (list, tuple, str)
 
 
 def check_elements(number: int) -> None:
-    """Raises TooMuch for more elements than an array may have."""
+    """Raise BoundExceeded for more elements than an array may have."""
     if number > MAX_ELEMENTS:
-        raise TooMuch(f"its python asks for {number:.3g} elements, above {MAX_ELEMENTS:,}")
+        raise BoundExceeded(f"its python asks for {number:.3g} elements, above {MAX_ELEMENTS:,}")
 
 
 def _check_length(number: int) -> None:
     if number > MAX_LENGTH:
-        raise TooMuch(f"its python makes a list longer than {MAX_LENGTH:,}")
+        raise BoundExceeded(f"its python makes a list longer than {MAX_LENGTH:,}")
 
 
 def _check_bits(number: int) -> None:
     if number > MAX_BITS:
-        raise TooMuch(f"its python makes an integer of more than {MAX_BITS:,} bits")
+        raise BoundExceeded(f"its python makes an integer of more than {MAX_BITS:,} bits")

@@ -1,4 +1,4 @@
-"""`jax.lax`'s loops and branches, `jax.vmap` and others that take functions, as plain Python."""
+"""Implements `jax.lax`'s loops and branches, `jax.vmap` and the like in plain Python."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,12 +13,14 @@ from jax_ir_synth.reference.numpy_jax.bounds import step
 def cond(
     pred: Operand, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any
 ) -> Any:
-    return (true_fun if trace_recorder.took(int(bool(pred))) else false_fun)(*operands)
+    return (true_fun if trace_recorder.record_branch(int(bool(pred))) else false_fun)(*operands)
 
 
 def switch(index: Operand, branches: Sequence[Any], *operands: Any) -> Any:
-    """An index outside of the branches is moved to the nearest."""
-    return branches[trace_recorder.took(min(max(int(index), 0), len(branches) - 1))](*operands)
+    """An index outside the branches is clamped, as JAX documents."""
+    return branches[trace_recorder.record_branch(min(max(int(index), 0), len(branches) - 1))](
+        *operands
+    )
 
 
 def fori_loop(lower: Operand, upper: Operand, body_fun: Callable[..., Any], init_val: Any) -> Any:
@@ -50,33 +52,33 @@ def scan(
     outputs = []
     for position in reversed(steps) if reverse else steps:
         step()
-        carry, output = f(carry, _item(xs, position, 0))
+        carry, output = f(carry, _take_item(xs, position, 0))
         outputs.append(output)
-    return carry, _together(outputs[::-1] if reverse else outputs)
+    return carry, _stack_leaves(outputs[::-1] if reverse else outputs)
 
 
 def map_(f: Callable[..., Any], xs: Any, batch_size: Any = None) -> Any:
     size = len(trees.leaves(xs)[0])
-    return _together([f(_item(xs, position, 0)) for position in range(size) if step()])
+    return _stack_leaves([f(_take_item(xs, position, 0)) for position in range(size) if step()])
 
 
 def associative_scan(
     fn: Callable[..., Any], elems: Any, reverse: bool = False, axis: int = 0
 ) -> Any:
-    """As if one after the other, which is what an associative function makes of any order."""
+    """Scans one element after the other; for an associative function the order doesn't matter."""
     steps = range(np.shape(trees.leaves(elems)[0])[axis])
     steps = steps[::-1] if reverse else steps
-    # With the axis kept, since the function is one of whole arrays.
-    sofar = [_item(elems, slice(steps[0], steps[0] + 1), axis)]
+    # The axis is kept, since the function takes arrays that have it.
+    sofar = [_take_item(elems, slice(steps[0], steps[0] + 1), axis)]
     for position in steps[1:]:
         step()
-        sofar.append(fn(sofar[-1], _item(elems, slice(position, position + 1), axis)))
+        sofar.append(fn(sofar[-1], _take_item(elems, slice(position, position + 1), axis)))
     sofar = sofar[::-1] if reverse else sofar
     return trees.map_leaves(lambda *x: array(np.concatenate(x, axis)), sofar[0], *sofar[1:])
 
 
 def vmap(fun: Callable[..., Any], in_axes: int = 0, out_axes: int = 0) -> Callable[..., Any]:
-    """One call for each position along the mapped axes, the results stacked."""
+    """Calls the function for each position along the mapped axes, and stacks the results."""
 
     def call(*args: Any) -> Any:
         axes = in_axes if isinstance(in_axes, (tuple, list)) else [in_axes] * len(args)
@@ -89,7 +91,7 @@ def vmap(fun: Callable[..., Any], in_axes: int = 0, out_axes: int = 0) -> Callab
         results = [
             fun(
                 *(
-                    arg if axis is None else _item(arg, position, axis)
+                    arg if axis is None else _take_item(arg, position, axis)
                     for arg, axis in zip(args, axes, strict=True)
                 )
             )
@@ -98,20 +100,20 @@ def vmap(fun: Callable[..., Any], in_axes: int = 0, out_axes: int = 0) -> Callab
         ]
         if isinstance(out_axes, tuple):
             return tuple(
-                _together([result[k] for result in results], axis)
+                _stack_leaves([result[k] for result in results], axis)
                 for k, axis in enumerate(out_axes)
             )
-        return _together(results, out_axes)
+        return _stack_leaves(results, out_axes)
 
     return call
 
 
-def same(fun: Callable[..., Any], **_: Any) -> Any:
-    """`jit` and `checkpoint`: how a function is computed, not what."""
+def identity(fun: Callable[..., Any], **_: Any) -> Any:
+    """`jit` and `checkpoint`: they change how a function is computed, not its results."""
     return fun
 
 
-def _item(tree: Any, index: Operand, axis: int) -> Any:
+def _take_item(tree: Any, index: Operand, axis: int) -> Any:
     def of(leaf: Any) -> Array:
         leaf = np.asarray(leaf)
         return array(leaf[(slice(None),) * (axis % leaf.ndim) + (index,)])
@@ -119,7 +121,7 @@ def _item(tree: Any, index: Operand, axis: int) -> Any:
     return trees.map_leaves(of, tree)
 
 
-def _together(outputs: Any, axis: int = 0) -> Any:
+def _stack_leaves(outputs: Any, axis: int = 0) -> Any:
     return trees.map_leaves(lambda *x: array(np.stack(x, axis)), outputs[0], *outputs[1:])
 
 

@@ -1,4 +1,4 @@
-"""`jax.numpy` as NumPy computes it: what both spell alike is NumPy's, the rest is written here."""
+"""Implements `jax.numpy`: by NumPy's functions where both agree, and by functions of its own."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
@@ -7,7 +7,7 @@ import numpy as np
 from scipy import special
 
 from jax_ir_synth.reference.numpy_jax import trace_recorder
-from jax_ir_synth.reference.numpy_jax.arithmetic import constant
+from jax_ir_synth.reference.numpy_jax.arithmetic import round_constant
 from jax_ir_synth.reference.numpy_jax.arrays import (
     DTYPES,
     Array,
@@ -16,13 +16,13 @@ from jax_ir_synth.reference.numpy_jax.arrays import (
     Shape,
     array,
     convert,
-    dtype_of,
-    library,
-    root_of_zero_is_singular,
+    record_roots,
+    resolve_dtype,
     sign,
     std,
+    wrap_numpy,
 )
-from jax_ir_synth.reference.numpy_jax.bounds import sized
+from jax_ir_synth.reference.numpy_jax.bounds import bound_sizes
 
 _ALIKE = """
 abs absolute add all amax amin any append arange arccos arccosh arcsin arcsinh arctan arctan2
@@ -41,7 +41,7 @@ zeros_like
 
 
 class FInfo:
-    """`jnp.finfo`: of the dtype that the program names, not of the float64 that stands for it."""
+    """`jnp.finfo` of the dtype that the program names, rather than of the float64 used for it."""
 
     _BITS = {"float32": (8, 23), "float16": (5, 10), "bfloat16": (8, 7)}
 
@@ -67,12 +67,12 @@ def bincount(x: Operand, weights: Operand = None, minlength: int = 0, length: An
 
 
 def convolve(a: Operand, v: Operand, mode: Literal["full", "same", "valid"] = "full") -> Array:
-    """Of floats, whatever is given."""
+    """Convolves as floats, whatever the arguments' dtypes."""
     return array(np.convolve(np.asarray(a, np.float64), np.asarray(v, np.float64), mode))
 
 
 def cross(a: Operand, b: Operand, axis: int = -1) -> Array:
-    """The cross product of 3-vectors along `axis`; of 2-vectors, its one component."""
+    """The cross product of 3-vectors along `axis`; for 2-vectors, its only component."""
     a, b = (np.moveaxis(np.asarray(x), axis, 0) for x in (a, b))
     if len(a) == len(b) == 2:
         return array(a[0] * b[1] - a[1] * b[0])
@@ -81,8 +81,8 @@ def cross(a: Operand, b: Operand, axis: int = -1) -> Array:
 
 
 def empty(shape: Shape, dtype: Any = float) -> Array:
-    """JAX's is filled with zeros."""
-    return array(np.zeros(shape, dtype_of(dtype)))
+    """Filled with zeros, as in JAX."""
+    return array(np.zeros(shape, resolve_dtype(dtype)))
 
 
 def meshgrid(*xs: Any, indexing: Literal["xy", "ij"] = "xy") -> list[Array]:
@@ -90,7 +90,7 @@ def meshgrid(*xs: Any, indexing: Literal["xy", "ij"] = "xy") -> list[Array]:
 
 
 def nan_to_num(x: Operand, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Array:
-    # Infinity becomes the largest float32, as it does in a float32 program.
+    # Infinity becomes the largest float32, as in a float32 program.
     big = FInfo(DTYPES["float32"]).max
     return array(
         np.nan_to_num(
@@ -103,7 +103,7 @@ def nan_to_num(x: Operand, nan: float = 0.0, posinf: Any = None, neginf: Any = N
 
 
 def piecewise(x: Operand, condlist: Any, funclist: Sequence[Any]) -> Any:
-    """Each function is applied to the whole of x; the last condition that holds chooses."""
+    """Applies each function to all of x; the last condition that holds chooses the result."""
     x = array(x)
     values = [f(x) if callable(f) else f for f in funclist]
     default = values.pop() if len(values) > len(condlist) else 0.0
@@ -111,29 +111,29 @@ def piecewise(x: Operand, condlist: Any, funclist: Sequence[Any]) -> Any:
 
 
 def deg2rad(x: Operand) -> Array:
-    return array(np.asarray(x) * constant(np.pi / 180))
+    return array(np.asarray(x) * round_constant(np.pi / 180))
 
 
 def exp2(x: Operand) -> Array:
-    return array(np.exp(np.asarray(x) * constant(np.log(2))))
+    return array(np.exp(np.asarray(x) * round_constant(np.log(2))))
 
 
 def log10(x: Operand) -> Array:
-    return array(np.log(x) / constant(np.log(10)))
+    return array(np.log(x) / round_constant(np.log(10)))
 
 
 def log2(x: Operand) -> Array:
-    return array(np.log(x) / constant(np.log(2)))
+    return array(np.log(x) / round_constant(np.log(2)))
 
 
 def logaddexp2(x1: Operand, x2: Operand) -> Array:
-    two = constant(np.log(2))
+    two = round_constant(np.log(2))
     apart = np.abs(np.subtract(x1, x2))
     return array(np.maximum(x1, x2) + np.log1p(np.exp(-apart * two)) / two)
 
 
 def rad2deg(x: Operand) -> Array:
-    return array(np.asarray(x) * constant(180 / np.pi))
+    return array(np.asarray(x) * round_constant(180 / np.pi))
 
 
 def reciprocal(x: Operand) -> Array:
@@ -150,7 +150,7 @@ def select(
 
 
 def sinc(x: Operand) -> Array:
-    return array(np.sinc(np.asarray(x) * (constant(np.pi) / np.pi)))
+    return array(np.sinc(np.asarray(x) * (round_constant(np.pi) / np.pi)))
 
 
 def split(x: Operand, parts: Any, axis: int = 0) -> Any:
@@ -166,7 +166,7 @@ def unstack(x: Operand, axis: int = 0) -> Any:
 
 
 def vectorize(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, which takes and returns scalars, over the elements of broadcast arguments."""
+    """Maps a function of scalars over the elements of the broadcast arguments."""
 
     def call(*args: Any) -> Array:
         args = np.broadcast_arrays(*args)
@@ -178,11 +178,11 @@ def vectorize(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def where(condition: Operand, x: Operand, y: Operand) -> Array:
     if np.ndim(condition) == 0:
-        trace_recorder.took(int(bool(condition)))
+        trace_recorder.record_branch(int(bool(condition)))
     return array(np.where(condition, x, y))
 
 
-def fft_of(function: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap_fft(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(x: Operand, n: int | None = None, axis: int = -1) -> Any:
         return np.asarray(function(np.asarray(x), n, axis))
 
@@ -190,7 +190,7 @@ def fft_of(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _linalg_solve(a: Operand, b: Operand) -> Array:
-    """Of vectors b where b has one dimension, as JAX has it; of matrices otherwise."""
+    """Solves for a vector if b has one dimension, for a matrix otherwise, as JAX does."""
     return array(np.linalg.solve(np.asarray(a), np.asarray(b)))
 
 
@@ -206,12 +206,12 @@ def _svd(a: Operand, full_matrices: bool = True, compute_uv: bool = True) -> Any
     return tuple(map(array, result)) if compute_uv else array(result)
 
 
-def _tuple_of_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
+def _wrap_tuple(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda a: tuple(array(part) for part in function(np.asarray(a)))
 
 
-def _of_symmetric(function: Callable[..., Any]) -> Callable[..., Any]:
-    """JAX takes the mean of such a matrix and its transpose first."""
+def _symmetrize_first(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a function of a symmetric matrix: JAX averages the matrix and its transpose first."""
 
     def call(a: Operand) -> Any:
         a = np.asarray(a)
@@ -225,52 +225,52 @@ def norm(
     x: Operand, ord: int | None = None, axis: int | None = None, keepdims: bool = False
 ) -> Any:
     sizes = array(np.linalg.norm(np.asarray(x), ord, axis, keepdims))
-    return trace_recorder.regular(sizes) if ord in (None, 2) else sizes
+    return trace_recorder.record_root(sizes) if ord in (None, 2) else sizes
 
 
-SQRT = library(root_of_zero_is_singular(np.sqrt))
+SQRT = wrap_numpy(record_roots(np.sqrt))
 LINALG = {
-    "cholesky": _of_symmetric(np.linalg.cholesky),
-    "det": library(np.linalg.det),
-    "eigh": _tuple_of_arrays(_of_symmetric(np.linalg.eigh)),
-    "eigvalsh": _of_symmetric(np.linalg.eigvalsh),
-    "inv": library(np.linalg.inv),
+    "cholesky": _symmetrize_first(np.linalg.cholesky),
+    "det": wrap_numpy(np.linalg.det),
+    "eigh": _wrap_tuple(_symmetrize_first(np.linalg.eigh)),
+    "eigvalsh": _symmetrize_first(np.linalg.eigvalsh),
+    "inv": wrap_numpy(np.linalg.inv),
     "norm": norm,
     "qr": _qr,
-    "slogdet": _tuple_of_arrays(np.linalg.slogdet),
+    "slogdet": _wrap_tuple(np.linalg.slogdet),
     "solve": _linalg_solve,
     "svd": _svd,
 }
-# Functions of sizes and shapes; of `full` the second argument is a value.
+# Functions that take only sizes, shapes and the like.
 _SIZED = "arange broadcast_to linspace ones pad repeat tile zeros".split()
-FFT = {name: fft_of(getattr(np.fft, name)) for name in ("fft", "ifft", "rfft", "irfft")}
+FFT = {name: _wrap_fft(getattr(np.fft, name)) for name in ("fft", "ifft", "rfft", "irfft")}
 JNP = {
-    **{name: library(getattr(np, name)) for name in _ALIKE},
-    **{name: sized(library(getattr(np, name))) for name in _SIZED},
-    "eye": sized(library(np.eye), dimensions=2),
-    "full": sized(library(np.full), last=1),
-    "identity": sized(library(np.identity), dimensions=2),
+    **{name: wrap_numpy(getattr(np, name)) for name in _ALIKE},
+    **{name: bound_sizes(wrap_numpy(getattr(np, name))) for name in _SIZED},
+    "eye": bound_sizes(wrap_numpy(np.eye), dimensions=2),
+    "full": bound_sizes(wrap_numpy(np.full), last=1),
+    "identity": bound_sizes(wrap_numpy(np.identity), dimensions=2),
     **DTYPES,
     **{name: getattr(np, name) for name in ("e", "inf", "nan", "newaxis", "pi", "ndarray")},
     "argsort": argsort,
     "array": asarray,
     "asarray": asarray,
     "astype": convert,
-    "bincount": sized(bincount),
+    "bincount": bound_sizes(bincount),
     "convolve": convolve,
     "cross": cross,
-    "empty": sized(empty),
+    "empty": bound_sizes(empty),
     "finfo": FInfo,
-    "i0": library(special.i0),
+    "i0": wrap_numpy(special.i0),
     "meshgrid": meshgrid,
     "nan_to_num": nan_to_num,
     "piecewise": piecewise,
     "reciprocal": reciprocal,
     "select": select,
     "split": split,
-    "sign": library(sign),
+    "sign": wrap_numpy(sign),
     "sqrt": SQRT,
-    "std": library(std),
+    "std": wrap_numpy(std),
     "sinc": sinc,
     "rad2deg": rad2deg,
     "log2": log2,

@@ -1,4 +1,4 @@
-"""`jax.lax` in NumPy: elementwise operations, and those that take arrays apart and together."""
+"""Implements `jax.lax` in NumPy, except its loops and branches (see `control`)."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,11 +12,11 @@ from jax_ir_synth.reference.numpy_jax.arrays import (
     Operand,
     array,
     convert,
-    dtype_of,
-    library,
+    resolve_dtype,
     sign,
+    wrap_numpy,
 )
-from jax_ir_synth.reference.numpy_jax.bounds import sized
+from jax_ir_synth.reference.numpy_jax.bounds import bound_sizes
 from jax_ir_synth.reference.numpy_jax.jnp import SQRT, exp2, where
 
 
@@ -25,7 +25,7 @@ def integer_pow(x: Operand, y: Operand) -> Array:
 
 
 def div(x: Operand, y: Operand) -> Array:
-    """Integers are divided towards zero."""
+    """Integer division rounds towards zero."""
     x, y = np.asarray(x), np.asarray(y)
     if x.dtype.kind in "iu":
         return array(np.trunc(x / y).astype(x.dtype))
@@ -53,21 +53,21 @@ def select(pred: Operand, on_true: Operand, on_false: Operand) -> Any:
 def select_n(which: Operand, *cases: Any) -> Array:
     which = np.asarray(which).astype(int)
     if which.ndim == 0:
-        trace_recorder.took(int(which))
+        trace_recorder.record_branch(int(which))
     which = np.broadcast_to(which, np.shape(cases[0]))
     return array(np.choose(which, cases))
 
 
 def iota(dtype: Any, size: Any) -> Array:
-    return array(np.arange(size, dtype=dtype_of(dtype)))
+    return array(np.arange(size, dtype=resolve_dtype(dtype)))
 
 
 def broadcasted_iota(dtype: Any, shape: Sequence[int], dimension: int) -> Array:
-    return array(np.indices(shape)[dimension].astype(dtype_of(dtype)))
+    return array(np.indices(shape)[dimension].astype(resolve_dtype(dtype)))
 
 
 def dot_general(lhs: Operand, rhs: Operand, dimension_numbers: Any) -> Array:
-    """Batch dimensions first, then those of lhs and rhs that are left, in their order."""
+    """The result has the batch dimensions first, then the remaining ones of lhs and of rhs."""
     (lhs_contract, rhs_contract), (lhs_batch, rhs_batch) = dimension_numbers
     letters = iter("abcdefghijklmnopqrstuvwxyz")
     left = [next(letters) for _ in range(np.ndim(lhs))]
@@ -83,7 +83,7 @@ def dot_general(lhs: Operand, rhs: Operand, dimension_numbers: Any) -> Array:
 
 
 def reduce_precision(operand: Operand, exponent_bits: Any, mantissa_bits: Any) -> Array:
-    """Exact numbers have no precision to reduce: like a conversion to a shorter float."""
+    """Returns the operand: the reference ignores precision, here as in dtype conversions."""
     return array(np.asarray(operand, np.float64))
 
 
@@ -95,7 +95,7 @@ def reduce_window(
     window_strides: Any,
     padding: Any,
 ) -> Array:
-    """Windows that lie inside the operand (`"VALID"`), reduced by one of this library's."""
+    """Reduces windows inside the operand (`"VALID"`) by `lax.add`, `max`, `min` or `mul`."""
     how = _REDUCERS.get(computation)
     if padding != "VALID" or how is None:
         raise TypeError(f"reduce_window: padding (={padding!r}) or {computation} is not known here")
@@ -110,7 +110,7 @@ def top_k(operand: Operand, k: Any) -> Any:
     return array(np.take_along_axis(np.asarray(operand), order, -1)), array(order)
 
 
-def _cumulative(ufunc: np.ufunc) -> Callable[..., Any]:
+def _wrap_accumulate(ufunc: np.ufunc) -> Callable[..., Any]:
     def call(operand: Operand, axis: int = 0, reverse: bool = False) -> Array:
         x = np.asarray(operand)
         turned = np.flip(x, axis) if reverse else x
@@ -120,8 +120,11 @@ def _cumulative(ufunc: np.ufunc) -> Callable[..., Any]:
     return call
 
 
-def _starts(operand: Operand, starts: Any, sizes: Any) -> Any:
-    """An index; a start below 0 counts from the end, and is moved until the slice lies inside."""
+def _slice_inside(operand: Operand, starts: Any, sizes: Any) -> Any:
+    """Make an index for a slice that lies inside the operand.
+
+    A negative start counts from the end. Each start is then clamped, as JAX does.
+    """
     inside = [
         min(max(int(start) + full * bool(start < 0), 0), full - size)
         for start, size, full in zip(starts, sizes, np.shape(operand), strict=True)
@@ -129,18 +132,18 @@ def _starts(operand: Operand, starts: Any, sizes: Any) -> Any:
     return tuple(slice(start, start + size) for start, size in zip(inside, sizes, strict=True))
 
 
-def _along(operand: Operand, start: Any, size: Any, axis: int) -> Any:
+def _start_at_axis(operand: Operand, start: Any, size: Any, axis: int) -> Any:
     starts, sizes = [0] * np.ndim(operand), list(np.shape(operand))
     starts[axis], sizes[axis] = start, size
     return starts, sizes
 
 
 def dynamic_slice(operand: Operand, start_indices: Any, slice_sizes: Any) -> Array:
-    return array(np.asarray(operand)[_starts(operand, start_indices, slice_sizes)])
+    return array(np.asarray(operand)[_slice_inside(operand, start_indices, slice_sizes)])
 
 
 def dynamic_slice_in_dim(operand: Operand, start_index: Any, slice_size: Any, axis: int = 0) -> Any:
-    return dynamic_slice(operand, *_along(operand, start_index, slice_size, axis))
+    return dynamic_slice(operand, *_start_at_axis(operand, start_index, slice_size, axis))
 
 
 def dynamic_index_in_dim(
@@ -152,14 +155,14 @@ def dynamic_index_in_dim(
 
 def dynamic_update_slice(operand: Operand, update: Operand, start_indices: Any) -> Array:
     result = np.array(operand)
-    result[_starts(operand, start_indices, np.shape(update))] = update
+    result[_slice_inside(operand, start_indices, np.shape(update))] = update
     return array(result)
 
 
 def dynamic_update_slice_in_dim(
     operand: Operand, update: Operand, start_index: Any, axis: int
 ) -> Any:
-    starts, _ = _along(operand, start_index, 1, axis)
+    starts, _ = _start_at_axis(operand, start_index, 1, axis)
     return dynamic_update_slice(operand, update, starts)
 
 
@@ -176,10 +179,10 @@ def rev(operand: Operand, dimensions: Any) -> Array:
 
 
 def stop_gradient(x: Operand) -> Any:
-    return trees.map_leaves(lambda leaf: array(trace_recorder.held(np.asarray(leaf))), x)
+    return trees.map_leaves(lambda leaf: array(trace_recorder.hold(np.asarray(leaf))), x)
 
 
-_ADD, _MAX, _MIN, _MUL = map(library, (np.add, np.maximum, np.minimum, np.multiply))
+_ADD, _MAX, _MIN, _MUL = map(wrap_numpy, (np.add, np.maximum, np.minimum, np.multiply))
 _REDUCERS = {_ADD: np.add, _MAX: np.maximum, _MIN: np.minimum, _MUL: np.multiply}
 LAX = {
     **control.CONTROL,
@@ -188,7 +191,7 @@ LAX = {
     "min": _MIN,
     "mul": _MUL,
     **{
-        name: library(getattr(np, numpy_name))
+        name: wrap_numpy(getattr(np, numpy_name))
         for name, numpy_name in {
             "abs": "abs", "acos": "arccos", "acosh": "arccosh", "asin": "arcsin",
             "asinh": "arcsinh", "atan": "arctan", "atan2": "arctan2", "atanh": "arctanh",
@@ -205,21 +208,21 @@ LAX = {
         }.items()
     },
     **{
-        name: library(getattr(special, scipy_name))
+        name: wrap_numpy(getattr(special, scipy_name))
         for name, scipy_name in {
             "digamma": "digamma", "erf": "erf", "erf_inv": "erfinv", "erfc": "erfc",
             "lgamma": "gammaln", "logistic": "expit",
         }.items()
     },
-    "broadcasted_iota": sized(broadcasted_iota),
+    "broadcasted_iota": bound_sizes(broadcasted_iota),
     "clamp": clamp,
     "clz": clz,
     "convert_element_type": convert,
-    "cumlogsumexp": _cumulative(np.logaddexp),
-    "cummax": _cumulative(np.maximum),
-    "cummin": _cumulative(np.minimum),
-    "cumprod": _cumulative(np.multiply),
-    "cumsum": _cumulative(np.add),
+    "cumlogsumexp": _wrap_accumulate(np.logaddexp),
+    "cummax": _wrap_accumulate(np.maximum),
+    "cummin": _wrap_accumulate(np.minimum),
+    "cumprod": _wrap_accumulate(np.multiply),
+    "cumsum": _wrap_accumulate(np.add),
     "div": div,
     "dot_general": dot_general,
     "dynamic_index_in_dim": dynamic_index_in_dim,
@@ -230,14 +233,14 @@ LAX = {
     "dynamic_update_slice_in_dim": dynamic_update_slice_in_dim,
     "exp2": exp2,
     "integer_pow": integer_pow,
-    "iota": sized(iota),
+    "iota": bound_sizes(iota),
     "population_count": population_count,
     "reduce_precision": reduce_precision,
     "reduce_window": reduce_window,
     "rev": rev,
-    "rsqrt": library(lambda x: 1.0 / np.sqrt(x)),
+    "rsqrt": wrap_numpy(lambda x: 1.0 / np.sqrt(x)),
     "select": select,
-    "sign": library(sign),
+    "sign": wrap_numpy(sign),
     "sqrt": SQRT,
     "select_n": select_n,
     "stop_gradient": stop_gradient,

@@ -1,12 +1,12 @@
-"""`jax.nn`, `jax.scipy` and `jax.ops` in NumPy, each by the formula in JAX's documentation."""
+"""Implements `jax.nn`, `jax.scipy` and `jax.ops` in NumPy, by JAX's documented formulas."""
 
 from typing import Any
 
 import numpy as np
 from scipy import linalg, special
 
-from jax_ir_synth.reference.numpy_jax.arithmetic import constant, result
-from jax_ir_synth.reference.numpy_jax.arrays import Array, Operand, array, dtype_of, library
+from jax_ir_synth.reference.numpy_jax.arithmetic import perturb, round_constant
+from jax_ir_synth.reference.numpy_jax.arrays import Array, Operand, array, resolve_dtype, wrap_numpy
 from jax_ir_synth.reference.numpy_jax.bounds import check_elements
 
 
@@ -28,9 +28,9 @@ def gelu(x: Operand, approximate: bool = True) -> Array:
     x = _float(x)
     if not approximate:
         return array(x * special.ndtr(x))
-    inner = constant(np.sqrt(2 / np.pi)) * (x + constant(0.044715) * x**3)
-    # Far below zero the two nearly cancel: what rounding leaves is what a program gets.
-    return array(0.5 * x * (1 + result(np.tanh(inner))))
+    inner = round_constant(np.sqrt(2 / np.pi)) * (x + round_constant(0.044715) * x**3)
+    # Far below zero the two nearly cancel, and a program gets what rounding leaves of them.
+    return array(0.5 * x * (1 + perturb(np.tanh(inner))))
 
 
 def glu(x: Operand, axis: int = -1) -> Array:
@@ -52,7 +52,7 @@ def hard_tanh(x: Operand) -> Array:
 
 def leaky_relu(x: Operand, negative_slope: float = 0.01) -> Array:
     x = _float(x)
-    return array(np.where(x >= 0, x, constant(negative_slope) * x))
+    return array(np.where(x >= 0, x, round_constant(negative_slope) * x))
 
 
 def log_sigmoid(x: Operand) -> Array:
@@ -78,7 +78,7 @@ def mish(x: Operand) -> Array:
 def one_hot(x: Operand, num_classes: Any, dtype: Any = float, axis: int = -1) -> Array:
     check_elements(num_classes * np.size(x))
     hot = np.asarray(x)[..., None] == np.arange(num_classes)
-    return array(np.moveaxis(hot, -1, axis).astype(dtype_of(dtype)))
+    return array(np.moveaxis(hot, -1, axis).astype(resolve_dtype(dtype)))
 
 
 def relu(x: Operand) -> Array:
@@ -91,7 +91,7 @@ def relu6(x: Operand) -> Array:
 
 def selu(x: Operand) -> Array:
     # The constants of Klambauer et al., "Self-Normalizing Neural Networks" (2017).
-    return array(constant(1.0507009873554805) * elu(x, constant(1.6732632423543772)))
+    return array(round_constant(1.0507009873554805) * elu(x, round_constant(1.6732632423543772)))
 
 
 def silu(x: Operand) -> Array:
@@ -120,7 +120,7 @@ def sparse_sigmoid(x: Operand) -> Array:
 
 
 def squareplus(x: Operand, b: Operand = 4) -> Array:
-    return array((_float(x) + result(np.sqrt(_float(x) ** 2 + b))) / 2)
+    return array((_float(x) + perturb(np.sqrt(_float(x) ** 2 + b))) / 2)
 
 
 def standardize(x: Operand, axis: int = -1, epsilon: float = 1e-5) -> Array:
@@ -134,7 +134,7 @@ def segment_sum(data: Operand, segment_ids: Operand, num_segments: Any = None) -
     number = int(ids.max()) + 1 if num_segments is None else num_segments
     check_elements(number)
     sums = np.zeros((number, *data.shape[1:]), data.dtype)
-    # Data of a segment that is not among the first `number` is dropped.
+    # Data of segments beyond the first `number` is dropped.
     kept = (ids >= 0) & (ids < number)
     np.add.at(sums, ids[kept], data[kept])
     return array(sums)
@@ -146,14 +146,14 @@ def cho_solve(c_and_lower: Any, b: Operand) -> Array:
 
 
 def cholesky(a: Operand, lower: Operand = False) -> Array:
-    """Reads one triangle of `a`, the one that it returns."""
+    """Reads only one triangle of `a`, the same that it returns."""
     if lower:
         return array(np.linalg.cholesky(np.asarray(a)))
     return array(np.swapaxes(np.linalg.cholesky(np.swapaxes(np.asarray(a), -1, -2)), -1, -2))
 
 
 def solve(a: Operand, b: Operand, assume_a: str = "gen") -> Array:
-    """What is assumed of `a` says how it is solved, not what the solution is."""
+    """Ignores `assume_a`, which selects an algorithm and doesn't change the solution."""
     return array(np.linalg.solve(np.asarray(a), np.asarray(b)))
 
 
@@ -161,7 +161,7 @@ def solve_triangular(a: Operand, b: Operand, trans: int = 0, lower: Operand = Fa
     return array(linalg.solve_triangular(np.asarray(a), np.asarray(b), trans, lower))
 
 
-SIGMOID = library(special.expit)
+SIGMOID = wrap_numpy(special.expit)
 NN = {
     **{
         function.__name__: function
@@ -174,12 +174,12 @@ NN = {
     "hard_swish": hard_silu,
     "sigmoid": SIGMOID,
     "swish": silu,
-    "tanh": library(np.tanh),
+    "tanh": wrap_numpy(np.tanh),
 }  # fmt: skip
 OPS = {"segment_sum": segment_sum}
 SPECIAL = {
     **{
-        name: library(getattr(special, name))
+        name: wrap_numpy(getattr(special, name))
         for name in "digamma erf erfc erfinv expit gammaln i0e i1e log_ndtr logit ndtr "
         "polygamma zeta".split()
     },
@@ -188,19 +188,19 @@ SPECIAL = {
 
 
 def _logpdf(x: Operand) -> Array:
-    return array(-(_float(x) ** 2 + constant(np.log(2 * np.pi))) / 2)
+    return array(-(_float(x) ** 2 + round_constant(np.log(2 * np.pi))) / 2)
 
 
 STATS_NORM = {
-    "cdf": library(special.ndtr),
-    "logcdf": library(special.log_ndtr),
+    "cdf": wrap_numpy(special.ndtr),
+    "logcdf": wrap_numpy(special.log_ndtr),
     "logpdf": _logpdf,
     "pdf": lambda x: array(np.exp(_logpdf(x))),
 }
 SCIPY_LINALG = {
     "cho_solve": cho_solve,
     "cholesky": cholesky,
-    "inv": library(np.linalg.inv),
+    "inv": wrap_numpy(np.linalg.inv),
     "solve": solve,
     "solve_triangular": solve_triangular,
 }

@@ -1,14 +1,14 @@
-"""`jax.random` in NumPy: keys, keys made of keys, and draws, with the bits that JAX draws on CPU.
+"""Implements `jax.random` in NumPy: keys, derived keys and draws, with JAX's bits on the CPU.
 
-Written from the published definitions: Philox4x32-10 and Threefry2x32-20 are those of Salmon,
-Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011). How XLA spends
-Philox's blocks is laid down in openxla/xla: xla/hlo/builder/lib/prng.cc, and
-xla/hlo/transforms/expanders/rng_bit_generator_expander.cc; what JAX makes of the bits, in its
+It is written from the published definitions. Philox4x32-10 and Threefry2x32-20 are those of Salmon,
+Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011). XLA's use of
+Philox's blocks is defined in openxla/xla: xla/hlo/builder/lib/prng.cc, and
+xla/hlo/transforms/expanders/rng_bit_generator_expander.cc. JAX's use of the bits is defined in its
 documentation of `jax.random` and in jax/_src/random (0.10.2, with its default settings).
 
 Bits, integers, booleans and uniform draws are exact. Other draws are float64 functions of exact
-uniform ones. A draw is float32 or int32 in JAX: whatever else an argument asks for is an error,
-and so is an argument that isn't in the signature.
+uniform draws. In JAX, draws are float32 or int32. An argument that asks for another dtype is an
+error, and so is an argument that isn't in the signature.
 """
 
 import math
@@ -22,9 +22,10 @@ from jax_ir_synth.reference.numpy_jax.arrays import Array, Operand, Shape, array
 from jax_ir_synth.reference.numpy_jax.bounds import check_elements
 
 _MASK = 0xFFFFFFFF
-# By which Philox changes its two key words from one round to the next.
+# Philox adds these to its two key words from one round to the next.
 _BUMPS = (0x9E3779B9, 0xBB67AE85)
-_WORDS = {"threefry2x32": 2, "rbg": 4, "unsafe_rbg": 4}  # of 32 bits, in a key
+# The number of 32-bit words in a key.
+_WORDS = {"threefry2x32": 2, "rbg": 4, "unsafe_rbg": 4}
 _TINY = np.finfo(np.float32).tiny
 _ALMOST_MINUS_ONE = np.nextafter(np.float32(-1), np.float32(0))
 
@@ -42,7 +43,7 @@ class Key:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the array of keys, `()` of a single one."""
+        """The shape of the array of keys, `()` for a single key."""
         return self.data.shape[:-1]
 
     @property
@@ -86,11 +87,11 @@ def _threefry2x32(key: np.ndarray, a: np.ndarray, b: np.ndarray) -> tuple[np.nda
     return a, b
 
 
-def philox_words(data: np.ndarray, count: int) -> np.ndarray:
-    """XLA's rng_bit_generator on CPU, where the default algorithm is Philox.
+def draw_philox_words(data: np.ndarray, count: int) -> np.ndarray:
+    """Draw words as XLA's rng_bit_generator does on the CPU, where its default is Philox.
 
-    Of the key's four words, the first two are Philox's key and the upper half of its 128-bit
-    counter, the last two are the lower half; the counter grows by one for each block of four words.
+    The key's first two words are both Philox's key and the upper half of its 128-bit counter, and
+    the last two are the lower half. The counter grows by one for each block of four words.
     """
     first, second, third, fourth = (int(word) for word in data)
     start = third | fourth << 32
@@ -103,7 +104,7 @@ def philox_words(data: np.ndarray, count: int) -> np.ndarray:
 
 
 def _threefry_pairs(data: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Threefry of the counters 0, 1, ..., as 64-bit numbers whose upper word comes first."""
+    """Apply Threefry to the counters 0, 1, ..., 64-bit numbers whose upper word comes first."""
     index = np.arange(count, dtype=np.uint64)
     return _threefry2x32(data, (index >> 32).astype(np.uint32), index.astype(np.uint32))
 
@@ -118,14 +119,14 @@ def _threefry_fold_in(data: np.ndarray, number: int) -> np.ndarray:
     )
 
 
-def _seed_words(impl: str, seed: int) -> np.ndarray:
-    """A key's words for a seed: 32 bits of it below a word of zeros, twice over for Philox."""
+def _make_seed_words(impl: str, seed: int) -> np.ndarray:
+    """Make a key's words from a seed: zero and its lower 32 bits, repeated for Philox."""
     return np.array([0, seed & _MASK] * (_WORDS[impl] // 2), np.uint32)
 
 
-def _single(key: Any) -> Key:
+def _as_single_key(key: Any) -> Key:
     if isinstance(key, np.ndarray) and key.dtype == np.uint32 and key.shape == (2,):
-        # The older form of a key: its words, of the default kind.
+        # The older form of a key: the words of a key of the default kind.
         return Key("threefry2x32", key)
     if not isinstance(key, Key):
         raise TypeError(f"a key must come from jax.random.key, got {key!r}")
@@ -134,7 +135,7 @@ def _single(key: Any) -> Key:
     return key
 
 
-def _sizes(shape: Shape) -> tuple[int, ...]:
+def _as_shape(shape: Shape) -> tuple[int, ...]:
     shape = tuple(
         operator.index(n) for n in (shape if isinstance(shape, (tuple, list)) else (shape,))
     )
@@ -152,26 +153,26 @@ def _check_dtype(dtype: Any, *accepted: str) -> None:
         )
 
 
-def _words(key: Key, shape: tuple[int, ...]) -> np.ndarray:
+def _draw_words(key: Key, shape: tuple[int, ...]) -> np.ndarray:
     count = math.prod(shape)
     if key.impl == "threefry2x32":
         a, b = _threefry_pairs(key.data, count)
         return np.asarray(a ^ b).reshape(shape)
-    return philox_words(key.data, count).reshape(shape)
+    return draw_philox_words(key.data, count).reshape(shape)
 
 
-def _uniform(key: Key, shape: tuple[int, ...], low: Operand, high: Operand) -> np.ndarray:
-    """Float32 draws: the mantissa is a word's upper 23 bits; scaled and moved with one rounding."""
+def _draw_uniform(key: Key, shape: tuple[int, ...], low: Operand, high: Operand) -> np.ndarray:
+    """Draw float32 numbers. A word's upper 23 bits are the mantissa; scaling rounds only once."""
     low, high = (np.broadcast_to(np.asarray(x, np.float32), shape) for x in (low, high))
-    fraction = (_words(_single(key), shape) >> np.uint32(9)) * 2.0**-23
+    fraction = (_draw_words(_as_single_key(key), shape) >> np.uint32(9)) * 2.0**-23
     return np.maximum(low, (fraction * np.float64(high - low) + np.float64(low)).astype(np.float32))
 
 
-def _from_normal(u: np.ndarray) -> np.ndarray:
-    """√2 erf⁻¹(u), with u² rounded to float32 as a part of the meaning.
+def _transform_to_normal(u: np.ndarray) -> np.ndarray:
+    """Compute √2 erf⁻¹(u) with u² rounded to float32, as XLA does.
 
     XLA computes the function from log(1 - u²) (M. Giles, "Approximating the erfinv function",
-    2010). That rounding is all that moves a result by more than 1e-6: from 3 on it does so by 2e-5.
+    2010). Only that rounding moves a result by more than 1e-6; it moves results from 3 on by 2e-5.
     """
     root: np.ndarray = special.erfinv(np.sqrt(np.float64(u * u)))
     normal: np.ndarray = math.sqrt(2.0) * np.sign(u) * root
@@ -179,22 +180,22 @@ def _from_normal(u: np.ndarray) -> np.ndarray:
 
 
 def key(seed: Any, *, impl: str | None = None) -> Key:
-    """`jax.random.key`: for a seed of up to 64 bits, the lower 32 count."""
+    """`jax.random.key`: a seed may have 64 bits, of which the lower 32 count."""
     impl = "threefry2x32" if impl is None else impl
     if impl not in _WORDS:
         raise NotImplementedError(f"`impl` (={impl!r}) must be one of {', '.join(_WORDS)}")
-    return Key(impl, _seed_words(impl, int(np.int64(operator.index(seed)))))
+    return Key(impl, _make_seed_words(impl, int(np.int64(operator.index(seed)))))
 
 
 def split(key: Key, num: int = 2) -> Key:
     """`jax.random.split`: `num` new keys, or an array of them of shape `num`.
 
-    rbg splits its halves as Threefry keys; unsafe_rbg takes every tenth block of Philox.
+    rbg splits its halves as Threefry keys. unsafe_rbg takes every tenth block of Philox.
     """
-    key, shape = _single(key), _sizes(num)
+    key, shape = _as_single_key(key), _as_shape(num)
     count = math.prod(shape)
     if key.impl == "unsafe_rbg":
-        data = philox_words(key.data, 40 * count).reshape(count, 10, 4)[:, 0]
+        data = draw_philox_words(key.data, 40 * count).reshape(count, 10, 4)[:, 0]
     else:
         halves = key.data.reshape(-1, 2)
         data = np.concatenate([_threefry_split(half, count) for half in halves], axis=-1)
@@ -206,14 +207,16 @@ def split(key: Key, num: int = 2) -> Key:
 def fold_in(key: Key, data: Operand) -> Key:
     """`jax.random.fold_in`: a new key for a key and a number.
 
-    rbg folds into its halves as Threefry keys; unsafe_rbg takes the exclusive or with the tenth
+    rbg folds into its halves as Threefry keys. unsafe_rbg takes the exclusive or with the tenth
     block of Philox, seeded with the number.
     """
-    key, number = _single(key), operator.index(data)
+    key, number = _as_single_key(key), operator.index(data)
     if isinstance(data, int) and not 0 <= number <= _MASK:
         raise OverflowError(f"`data` (={number}) must be a number of 32 bits without a sign")
     if key.impl == "unsafe_rbg":
-        return Key(key.impl, key.data ^ philox_words(_seed_words(key.impl, number), 40)[-4:])
+        return Key(
+            key.impl, key.data ^ draw_philox_words(_make_seed_words(key.impl, number), 40)[-4:]
+        )
     halves = key.data.reshape(-1, 2)
     return Key(
         key.impl, np.concatenate([_threefry_fold_in(half, number & _MASK) for half in halves])
@@ -221,9 +224,9 @@ def fold_in(key: Key, data: Operand) -> Key:
 
 
 def bits(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
-    """`jax.random.bits`: words of 32 bits, or of their lower 16 or 8."""
+    """`jax.random.bits`: words of 32 bits, or their lower 16 or 8 bits."""
     _check_dtype(dtype, "uint32", "uint16", "uint8")
-    words = _words(_single(key), _sizes(shape))
+    words = _draw_words(_as_single_key(key), _as_shape(shape))
     return array(words if dtype is None else words.astype(getattr(dtype, "dtype", dtype)))
 
 
@@ -232,13 +235,13 @@ def uniform(
 ) -> Array:
     """`jax.random.uniform`."""
     _check_dtype(dtype, "float32", "float")
-    return array(_uniform(key, _sizes(shape), minval, maxval))
+    return array(_draw_uniform(key, _as_shape(shape), minval, maxval))
 
 
 def normal(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
     """`jax.random.normal`: √2 erf⁻¹(u), u uniform on (-1, 1)."""
     _check_dtype(dtype, "float32", "float")
-    return array(_from_normal(_uniform(key, _sizes(shape), _ALMOST_MINUS_ONE, 1.0)))
+    return array(_transform_to_normal(_draw_uniform(key, _as_shape(shape), _ALMOST_MINUS_ONE, 1.0)))
 
 
 def truncated_normal(
@@ -247,10 +250,10 @@ def truncated_normal(
     """`jax.random.truncated_normal`: √2 erf⁻¹(u), u uniform on [erf(lower/√2), erf(upper/√2))."""
     _check_dtype(dtype, "float32", "float")
     lower, upper = (np.asarray(x, np.float32) for x in (lower, upper))
-    shape = np.broadcast_shapes(lower.shape, upper.shape) if shape is None else _sizes(shape)
+    shape = np.broadcast_shapes(lower.shape, upper.shape) if shape is None else _as_shape(shape)
     low, high = (special.erf(np.float64(x / np.float32(math.sqrt(2.0)))) for x in (lower, upper))
     inside = np.nextafter(lower, np.float32(np.inf)), np.nextafter(upper, np.float32(-np.inf))
-    return array(np.clip(_from_normal(_uniform(key, shape, low, high)), *inside))
+    return array(np.clip(_transform_to_normal(_draw_uniform(key, shape, low, high)), *inside))
 
 
 def bernoulli(key: Key, p: Operand = 0.5, shape: Shape | None = None) -> Array:
@@ -259,7 +262,7 @@ def bernoulli(key: Key, p: Operand = 0.5, shape: Shape | None = None) -> Array:
     if p.dtype.kind != "f":
         raise TypeError(f"`p` must be of a floating-point dtype, got {p.dtype}")
     p = p.astype(np.float32)
-    return array(_uniform(key, p.shape if shape is None else _sizes(shape), 0.0, 1.0) < p)
+    return array(_draw_uniform(key, p.shape if shape is None else _as_shape(shape), 0.0, 1.0) < p)
 
 
 def randint(key: Key, shape: Shape, minval: Operand, maxval: Operand, dtype: Any = None) -> Array:
@@ -269,14 +272,14 @@ def randint(key: Key, shape: Shape, minval: Operand, maxval: Operand, dtype: Any
     of 2^16 mod r, mod r, and where each product and each sum wraps around at 32 bits.
     """
     _check_dtype(dtype, "int32", "int")
-    shape = _sizes(shape)
+    shape = _as_shape(shape)
     low, high = (np.broadcast_to(x, shape) for x in (minval, maxval))
     for name, bound in (("minval", low), ("maxval", high)):
         if bound.dtype.kind not in "iu" or np.any(bound != bound.astype(np.int32)):
             raise TypeError(f"`{name}` must be integers of 32 bits")
     low, high = low.astype(np.int64), high.astype(np.int64)
     span = np.where(high <= low, 1, high - low).astype(np.uint64)
-    upper, lower = (_words(half, shape).astype(np.uint64) for half in split(key))
+    upper, lower = (_draw_words(half, shape).astype(np.uint64) for half in split(key))
     power = (np.uint64(2**16) % span) ** np.uint64(2) & _MASK
     offset = ((upper % span * (power % span) & _MASK) + lower % span & _MASK) % span
     return array((low + offset.astype(np.int64)).astype(np.int32))
@@ -285,41 +288,41 @@ def randint(key: Key, shape: Shape, minval: Operand, maxval: Operand, dtype: Any
 def exponential(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
     """`jax.random.exponential`: -log(1 - u)."""
     _check_dtype(dtype, "float32", "float")
-    return array(-np.log1p(-np.float64(_uniform(key, _sizes(shape), 0.0, 1.0))))
+    return array(-np.log1p(-np.float64(_draw_uniform(key, _as_shape(shape), 0.0, 1.0))))
 
 
 def gumbel(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
     """`jax.random.gumbel`: -log(-log u), where u is no less than the smallest normal float32."""
     _check_dtype(dtype, "float32", "float")
-    return array(-np.log(-np.log(np.float64(_uniform(key, _sizes(shape), _TINY, 1.0)))))
+    return array(-np.log(-np.log(np.float64(_draw_uniform(key, _as_shape(shape), _TINY, 1.0)))))
 
 
 def laplace(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
     """`jax.random.laplace`: sign(u) log(1 - |u|), u uniform on (-1, 1)."""
     _check_dtype(dtype, "float32", "float")
-    u = np.float64(_uniform(key, _sizes(shape), _ALMOST_MINUS_ONE, 1.0))
+    u = np.float64(_draw_uniform(key, _as_shape(shape), _ALMOST_MINUS_ONE, 1.0))
     return array(np.sign(u) * np.log1p(-np.abs(u)))
 
 
 def rademacher(key: Key, shape: Shape = (), dtype: Any = None) -> Array:
     """`jax.random.rademacher`: 1 where a fair Bernoulli draw is true, -1 elsewhere."""
     _check_dtype(dtype, "int32", "int")
-    return array(2 * np.asarray(bernoulli(key, 0.5, _sizes(shape))).astype(np.int32) - 1)
+    return array(2 * np.asarray(bernoulli(key, 0.5, _as_shape(shape))).astype(np.int32) - 1)
 
 
 def _shuffle(key: Key, x: np.ndarray, axis: int) -> np.ndarray:
-    """`x` sorted along `axis` by random words, as often as makes ties improbable."""
+    """Sort `x` along `axis` by random words, often enough to make ties improbable."""
     rounds = math.ceil(3 * math.log(max(1, x.size)) / math.log(_MASK))
     for _ in range(rounds):
         key, subkey = split(key)
-        order = np.argsort(_words(subkey, x.shape), axis=axis, kind="stable")
+        order = np.argsort(_draw_words(subkey, x.shape), axis=axis, kind="stable")
         x = np.take_along_axis(x, order, axis)
     return x
 
 
 def permutation(key: Key, x: Operand, axis: int = 0, independent: bool = False) -> Array:
     """`jax.random.permutation` of an array along an axis, or of the integers below `x`."""
-    key, x = _single(key), np.asarray(x)
+    key, x = _as_single_key(key), np.asarray(x)
     if not x.ndim:
         return array(_shuffle(key, np.arange(operator.index(x), dtype=np.int32), axis))
     if independent or x.ndim == 1:
@@ -331,7 +334,7 @@ def choice(
     key: Key, a: Operand, shape: Shape = (), replace: bool = True, *, axis: int = 0
 ) -> Array:
     """`jax.random.choice`, of equal probabilities, from an array or from the integers below `a`."""
-    shape, a = _sizes(shape), np.asarray(a)
+    shape, a = _as_shape(shape), np.asarray(a)
     a = a if a.ndim else np.arange(operator.index(a), dtype=np.int32)
     count = math.prod(shape)
     if replace:
@@ -350,9 +353,9 @@ def categorical(key: Key, logits: Operand, axis: int = -1, shape: Shape | None =
     logits = np.asarray(logits)
     if logits.dtype.kind != "f":
         raise TypeError(f"`logits` must be of a floating-point dtype, got {logits.dtype}")
-    axis = range(-logits.ndim, 0)[axis]  # counted from the end, whatever stands before
+    axis = range(-logits.ndim, 0)[axis]  # counted from the end, since `shape` may add dimensions
     batch = logits.shape[: logits.ndim + axis] + logits.shape[logits.ndim + axis + 1 :]
-    shape = batch if shape is None else _sizes(shape)
+    shape = batch if shape is None else _as_shape(shape)
     np.broadcast_to(np.empty(batch), shape)  # an error where they don't fit
     drawn = list(shape)
     drawn.insert(len(shape) + axis + 1, logits.shape[axis])

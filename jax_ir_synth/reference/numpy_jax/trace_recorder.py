@@ -1,9 +1,8 @@
-"""Records a run: the values that gradients don't pass, the roots, and the branches that were taken.
+"""Records a run: the values that gradients don't pass, the roots, and the branches taken.
 
-Central differences of a program see every way in which an argument reaches a result; JAX's
-gradient doesn't look through `stop_gradient`. So a first run records the values at these places,
-and the runs at nudged arguments are given them again. A run with noise compares its roots with the
-recorded ones.
+Central differences see every way in which an argument reaches a result, but JAX's gradient stops at
+`stop_gradient`. So a first run records the values there, and the runs at nudged arguments get them
+again. A run with noise compares its roots with the recorded ones.
 """
 
 import contextlib
@@ -21,22 +20,22 @@ _recorder: contextvars.ContextVar["TraceRecorder | None"] = contextvars.ContextV
 
 
 class Diverged(JaxIrSynthError, ArithmeticError):
-    """A nudged run took another way through the program than the recorded one."""
+    """A nudged run took another path through the program than the recorded run."""
 
 
 class Singular(JaxIrSynthError, ArithmeticError):
-    """A function was called where its derivative is infinite: JAX's gradient is NaN there.
+    """A function was called where its derivative is infinite, so JAX's gradient is NaN.
 
-    Differences may not show it: what is multiplied by zero before the root is taken doesn't move.
-    Nor do float64 values: the standard deviation of values that are all 1.0 in float32 is not zero.
+    Finite differences may miss this: a value that is multiplied by zero under the root doesn't
+    move. Values in float64 may miss it too: the standard deviation of values that are all 1.0 in
+    float32 is not exactly zero.
     """
 
 
 class TraceRecorder:
     """One run's values, in the order in which the program met them.
 
-    `branches` are the branches it took: pairs of a number, counted as the program came to them,
-    and the branch.
+    `branches` are the branches that the run took, as pairs of a running number and the branch.
     """
 
     def __init__(self) -> None:
@@ -48,46 +47,46 @@ class TraceRecorder:
         self._steady = 0.0
 
     @contextlib.contextmanager
-    def recording(self) -> Iterator[Any]:
+    def record(self) -> Iterator[Any]:
         """Record the program that runs inside."""
         self.branches, self._values, self._roots, self._next = set(), [], [], None
-        with self._running():
+        with self._activate():
             yield
 
     @contextlib.contextmanager
-    def replaying(self) -> Iterator[Any]:
-        """Give the program that runs inside what was recorded.
+    def replay(self) -> Iterator[Any]:
+        """Give the program that runs inside the recorded values.
 
-        Raises Diverged where it takes another way.
+        Raises Diverged if it takes another path.
         """
         self._next = 0
-        with self._running():
+        with self._activate():
             yield
         if self._next != len(self._values):
             raise Diverged
 
     @contextlib.contextmanager
-    def comparing_roots(self, steady: float) -> Iterator[Any]:
+    def compare_roots(self, steady: float) -> Iterator[Any]:
         """Compare the roots of the program that runs inside, with noise, with the recorded ones.
 
-        Where the run takes another way through the program, the roots after that are not compared:
-        its outputs show it.
+        If the run takes another path through the program, later roots are not compared, since its
+        outputs show the difference.
 
         Args:
-          steady: how much noise may change a root, as a part of it.
+          steady: how much noise may change a root, as a fraction of it.
 
         Raises:
-          Singular: it changes one more.
+          Singular: noise changes a root by more.
         """
         self._next_root, self._steady = 0, steady
         try:
-            with self._running():
+            with self._activate():
                 yield
         finally:
             self._next_root = None
 
     @contextlib.contextmanager
-    def _running(self) -> Iterator[Any]:
+    def _activate(self) -> Iterator[Any]:
         token = _recorder.set(self)
         try:
             yield
@@ -96,11 +95,11 @@ class TraceRecorder:
 
     @property
     def is_comparing(self) -> bool:
-        """Whether a run with noise is going on, of which nothing is recorded but its roots."""
+        """Whether a run with noise is in progress, of which only the roots matter."""
         return self._next_root is not None
 
-    def held(self, value: np.ndarray) -> np.ndarray:
-        """The value, or in a replay what it was in the recorded run."""
+    def hold(self, value: np.ndarray) -> np.ndarray:
+        """Record and return the value; in a replay, return the recorded one."""
         if self.is_comparing:
             return value
         if self._next is None:
@@ -111,8 +110,8 @@ class TraceRecorder:
         self._next += 1
         return self._values[self._next - 1]
 
-    def root(self, x: np.ndarray) -> None:
-        """Notes a root. Raises Singular where it is zero, or noise has changed it too much."""
+    def record_root(self, x: np.ndarray) -> None:
+        """Record a root. Raises Singular if it is zero, or if noise has changed it too much."""
         if self._next_root is None:
             if np.any(x == 0):
                 raise Singular("a root of zero is taken")
@@ -127,40 +126,46 @@ class TraceRecorder:
             if np.any(np.abs(x - recorded) > self._steady * recorded):
                 raise Singular("a root is taken that rounding decides")
 
-    def zeros(self, x: np.ndarray) -> None:
-        """Notes where `x` is zero. Raises Diverged where a replay has left zero there."""
+    def record_zeros(self, x: np.ndarray) -> None:
+        """Record where `x` is zero. Raises Diverged if it is no longer zero there in a replay."""
         if self.is_comparing:
             return
         now = np.asarray(x) == 0
-        if np.any(self.held(now) & ~now):
+        if np.any(self.hold(now) & ~now):
             raise Diverged
 
 
-def held(value: Any) -> Any:
-    """`stop_gradient` of one array."""
+def hold(value: Any) -> Any:
+    """Apply `stop_gradient` to one array."""
     recorder = _recorder.get()
-    return value if recorder is None else recorder.held(value)
+    return value if recorder is None else recorder.hold(value)
 
 
-def jumps_at_zero(x: np.ndarray) -> np.ndarray:
-    """`x`, whose sign is to be taken: a jump that differences to both sides don't show at zero."""
+def record_zeros(x: np.ndarray) -> np.ndarray:
+    """Record the zeros of `x`, and return it.
+
+    Its sign is taken next. At zero the sign jumps, and central differences don't show that.
+    """
     recorder = _recorder.get()
     if recorder is not None:
-        recorder.zeros(x)
+        recorder.record_zeros(x)
     return x
 
 
-def took(branch: int) -> int:
-    """Notes the branch that a program takes, and returns it."""
+def record_branch(branch: int) -> int:
+    """Record the branch that a program takes, and return it."""
     recorder = _recorder.get()
     if recorder is not None and not recorder.is_comparing:
         recorder.branches.add((len(recorder.branches), branch))
     return branch
 
 
-def regular(x: np.ndarray) -> np.ndarray:
-    """`x`, a root. Raises Singular where it is zero or rounding decides it, in a noted run."""
+def record_root(x: np.ndarray) -> np.ndarray:
+    """Record the root `x`, and return it.
+
+    Raises Singular if `x` is zero or rounding decides it, in a run that a recorder watches.
+    """
     recorder = _recorder.get()
     if recorder is not None:
-        recorder.root(np.asarray(x))
+        recorder.record_root(np.asarray(x))
     return x

@@ -1,13 +1,11 @@
-"""Nested tuples, lists and dicts of arrays, as the arguments and results of loops and branches."""
+"""Maps over nested tuples, lists and dicts of arrays, as loops and branches take and return."""
 
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 
 def leaves(tree: Any) -> list[Any]:
-    """The arrays in a tree, in order; None holds none."""
+    """List the arrays in a tree, in order; None holds none."""
     if tree is None:
         return []
     if isinstance(tree, (tuple, list)):
@@ -18,7 +16,7 @@ def leaves(tree: Any) -> list[Any]:
 
 
 def map_leaves(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
-    """The tree with each leaf replaced by `function(leaf, *the others' leaves)`."""
+    """Return the tree with each leaf replaced by `function(leaf, *the others' leaves)`."""
     if tree is None:
         return None
     if isinstance(tree, (tuple, list)):
@@ -27,8 +25,3 @@ def map_leaves(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
     if isinstance(tree, dict):
         return {key: map_leaves(function, tree[key], *(o[key] for o in others)) for key in tree}
     return function(tree, *others)
-
-
-def stack(trees: list[Any], axis: int = 0) -> Any:
-    """One tree of the leaves' stacks."""
-    return map_leaves(lambda *each: np.stack(each, axis), trees[0], *trees[1:])

@@ -1,11 +1,11 @@
 """A process that imports a function once, and calls it in forks of its own.
 
-Whatever a fork does, runs on, dies or lies, its question alone is lost, and the next one starts
-from the same state. Questions that share something may have it prepared once: then a fork prepares
-it, which looks into none of the questions, and is itself forked for each.
+Whatever a fork does (hang, die or lie), only its question is lost, and the next one starts from the
+same state. Values that several questions share may be prepared once. A fork then does this without
+looking at the questions, and is itself forked for each of them.
 
-Forking is safe here, since this process is a fresh interpreter with one thread that never runs
-anything through XLA; the caller is never forked.
+Forking is safe here, since this process is a fresh interpreter with a single thread that never runs
+anything through XLA. The caller is never forked.
 """
 
 import gc
@@ -21,18 +21,19 @@ from jax_ir_synth.runtime.sandbox.resource_limits import Limits, lower
 
 
 class Work(NamedTuple):
-    """What a fork server is for.
+    """The work of a fork server.
 
     Attributes:
-      target: `module:function`. The function is called with a question's own values, those that it
-        shares with others, and a function that marks how far it got, by a word; what it returns
-        must be JSON. The module's `ready()`, if it has one, is called before anything is forked:
-        for what would be imported later, which a fork can't. The module's `prepare`, if it has one,
-        is called with the values that several questions share: for what it can keep for them.
-      limits: for each question.
-      in_turn: whether a fork answers several questions, one after the other, until one fails. That
-        saves most of what forks cost, but a question then starts from the state that those before
-        it left. Otherwise each has a fork of its own.
+      target: `module:function`. The function is called with a question's own values, with those
+        that it shares with others, and with a function that marks its progress by a word. Its
+        result must be JSON. The module's `ready()`, if any, is called before the first fork, to
+        import everything that a fork, which can't open files, would import later. The module's
+        `prepare`, if any, is called with the values that several questions share, and can cache
+        results for them.
+      limits: the limits for each question.
+      in_turn: whether a fork answers several questions, one after the other, until one fails. This
+        saves most of the cost of forks, but a question then starts from the state that earlier ones
+        left. Otherwise each question has a fork of its own.
     """
 
     target: str
@@ -41,17 +42,17 @@ class Work(NamedTuple):
 
 
 class Pickled(NamedTuple):
-    """A question: its own values, and those that it shares with the others of its batch."""
+    """A question: its own values, and those that it shares with the others in its batch."""
 
     own: bytes
     shared: bytes
 
 
 def serve() -> None:
-    """Run the process: first it is asked for its `Work`, then a batch of `Pickled` at a time.
+    """Run the process. The first question is its `Work`, each later one a batch of `Pickled`.
 
-    To the first the answer is None, or in one line why it can't be done; to each of the others a
-    list of `Reply`s.
+    The answer to the first is None, or one line that says why it can't be done. The answer to each
+    later one is a list of `Reply`s.
     """
     server: _ForkServer | None = None
 
@@ -69,12 +70,12 @@ def serve() -> None:
 
 
 def _do_some_work(mark: Mark) -> int:
-    """Shows that a fork can do something within its limits."""
+    """Show that a fork can do some work within its limits."""
     return len(bytearray(2**20))
 
 
 class _ForkServer:
-    """The function, imported, and what becomes of questions to it."""
+    """The imported function, which is called in forks."""
 
     def __init__(self, work: Work):
         name, function = work.target.split(":")
@@ -85,11 +86,11 @@ class _ForkServer:
         if hasattr(module, "ready"):
             module.ready()
         gc.collect()
-        # Nothing of all this is ever garbage, and a fork needn't copy it to find that out.
+        # None of this ever becomes garbage. Otherwise a fork's collector would copy all of it.
         gc.freeze()
 
     def replies(self, batch: Sequence[Pickled]) -> list[Reply]:
-        """What becomes of each question; all share their `shared` values."""
+        """Answer a batch of questions, which all share their `shared` values."""
         if self._prepare is not None and len(batch) > 1:
             seconds, gigabytes = self._limits
             limits = Limits(seconds * (len(batch) + 1), gigabytes)
@@ -98,7 +99,7 @@ class _ForkServer:
             )
             if prepared.failure is None:
                 return [Reply(*reply) for reply in prepared.answer]
-            # What they share is at fault; each says so by itself.
+            # Their shared values are at fault. Each question then fails by itself.
         return self._answer(batch)
 
     def _answer_prepared(self, batch: Sequence[Pickled], mark: Mark) -> list[list[Any]]:

@@ -1,9 +1,8 @@
-"""Calls in forks, within limits and watched, whatever becomes of them.
+"""Calls a function in forks, within limits, and watches them.
 
-A fork talks in lines of JSON, so that one that was taken over can't have them executed:
-`["mark", word]`, for each question `["answer", value]`, and as its last line `["failure", why]`
-where a question fails. The process that forks must have one thread and must not have run anything
-through XLA.
+A fork sends lines of JSON, so that a fork that was taken over can't send code: `["mark", word]`,
+`["answer", value]` for each question, and as its last line `["failure", why]` if a question fails.
+The process that forks must have a single thread and must not have run anything through XLA.
 """
 
 import json
@@ -20,30 +19,30 @@ from jax_ir_synth.runtime.orphans import end_with_parent
 from jax_ir_synth.runtime.sandbox.resource_limits import Limits, confine
 from jax_ir_synth.runtime.sandbox.stderr_tail import stderr_tail
 
-# Bytes that a fork may send for a question, and that are kept of what it prints.
+# The bytes that a fork may send for a question, and those of its output that are kept.
 _MAX_MESSAGE = 4 * 2**20
 _MAX_OUTPUT = 64 * 1024
 _MAX_LINE = 200
-# In a fork: its mouth stands behind stdin, stdout and stderr, and is the last descriptor.
+# The descriptor for a fork's messages, which follows stdin, stdout and stderr and is the last one.
 _MOUTH = 3
 _MEMORY = re.compile(r"bad_alloc|out of memory|allocation failed|MemoryError", re.IGNORECASE)
 _DIED = "its process died"
 _KILLED = f"{_DIED}: SIGKILL"
-# It differs each time.
+# An address differs each time.
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]+")
 _SIGNALS = {number.value: number.name for number in signal.Signals}
 Confine = Callable[[Limits, int], None]
-# Marks how far a function got, by a word.
+# Marks a function's progress by a word.
 Mark = Callable[[str], None]
 
 
 class Reply(NamedTuple):
-    """What became of a question.
+    """The reply to a question.
 
     Attributes:
-      answer: what the function returned, as JSON keeps it; None if it did not.
-      failure: why it did not, one line, the same each time; None if it did.
-      mark: what the function marked last, None if nothing.
+      answer: the function's result, after a round trip through JSON; None if it failed.
+      failure: one line that says why it failed, the same each time; None if it didn't.
+      mark: the function's last mark; None if there was none.
     """
 
     answer: Any
@@ -52,7 +51,7 @@ class Reply(NamedTuple):
 
 
 def one_line(text: str) -> str:
-    """Printable, on one line, not long, and without what differs from time to time."""
+    """Make a text printable, short and a single line, without addresses, which would vary."""
     line = _ADDRESS.sub("0x…", " ".join(text.split()))
     line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
     return line if len(line) <= _MAX_LINE else line[: _MAX_LINE - 1] + "…"
@@ -64,16 +63,16 @@ def call(
     limits: Limits,
     confine: Confine = confine,
 ) -> list[Reply]:
-    """Call a function on each question, one after the other, in a fork and the next ones.
+    """Call a function on each question, one after the other, in one or more forks.
 
-    A fork ends with the first question that fails, and the next fork goes on with the one after
-    that. A question whose fork somebody else killed is asked once more.
+    A fork ends with the first question that fails, and the next fork continues with the next
+    question. If somebody else killed a fork, its question is asked once more.
 
     Args:
-      function: is called with a question's values and a `Mark`. What it returns must be JSON.
-      questions: each some pickled tuples, whose values are taken one after the other.
-      limits: for each question; kept by whoever watches the fork, too.
-      confine: is called in the fork first, with the limits of all its questions together.
+      function: called with a question's values and a `Mark`. Its result must be JSON.
+      questions: each consists of pickled tuples, whose values are passed one after the other.
+      limits: the limits for each question; the watching process enforces the time, too.
+      confine: called first in the fork, with the limits for all its questions together.
     """
     replies: list[Reply] = []
     killed_at = None
@@ -91,7 +90,7 @@ def _try(
     limits: Limits,
     confine: Confine,
 ) -> list[Reply]:
-    """The replies of one fork, at least one: to the questions that it came to."""
+    """Start one fork, and return its replies to the questions that it reached, at least one."""
     heard, mouth = os.pipe()
     printed, voice = os.pipe()
     parent = os.getpid()
@@ -104,7 +103,7 @@ def _try(
     try:
         fork.watch()
     finally:
-        # It may be dead by now; then this changes nothing about what it died of.
+        # It may already be dead; then this doesn't change the reason.
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         fork.close()
@@ -112,7 +111,7 @@ def _try(
 
 
 class _Fork:
-    """What is heard from a fork, by the one that watches it."""
+    """A fork, as the process that watches it sees it."""
 
     def __init__(self, heard: int, printed: int, limits: Limits, questions: int):
         self._heard, self._printed = heard, printed
@@ -120,18 +119,18 @@ class _Fork:
         self._replies: list[Reply] = []
         self._mark: str | None = None
         self._late = self._failed = False
-        # What has come of the question under way, and of the line that isn't at its end yet.
+        # The bytes received for the current question, and the beginning of an unfinished line.
         self._length, self._begun = 0, b""
         self._output = b""
 
     def watch(self) -> None:
-        """Listen until it has no more to say, or nothing that counts, or the time is over."""
+        """Listen until the fork ends, a question fails, all are answered, or time is over."""
         poll = select.poll()
         poll.register(self._heard, select.POLLIN)
         poll.register(self._printed, select.POLLIN)
         deadline = time.monotonic() + self._limits.seconds
         while (left := deadline - time.monotonic()) > 0:
-            # It must not wait for ever to print more.
+            # Its output must be read, or it would wait forever to print more.
             ready = [number for number, _ in poll.poll(left * 1000)]
             if self._printed in ready:
                 if not (output := os.read(self._printed, _MAX_OUTPUT)):
@@ -148,14 +147,14 @@ class _Fork:
         self._late = True
 
     def close(self) -> None:
-        """Take what it printed last: it is dead."""
+        """Read the rest of its output, after its death."""
         while output := os.read(self._printed, _MAX_OUTPUT):
             self._output = (self._output + output)[-_MAX_OUTPUT:]
         os.close(self._heard)
         os.close(self._printed)
 
     def settle(self, status: int) -> list[Reply]:
-        """All replies; the last one is what it died of where it said none."""
+        """Return all replies; if it died without a reply, the last one says why."""
         if not self._failed and len(self._replies) < self._questions:
             self._fail(self._describe_death(status))
         return self._replies
@@ -207,19 +206,19 @@ class _Fork:
 
 
 def _live(work: Callable[[], None], parent: int, mouth: int, voice: int) -> NoReturn:
-    """Do a fork's work, and end it."""
+    """Do a fork's work, and end the fork."""
     status = 1
     try:
         end_with_parent(parent)
         silence = os.open(os.devnull, os.O_RDONLY)
-        # First: its number may be one of those that are given away now.
+        # First of all, since these numbers may be among those that are reassigned next.
         mouth, voice, silence = (os.dup(number) for number in (mouth, voice, silence))
         for number, end in enumerate((silence, voice, voice, mouth)):
             os.dup2(end, number)
         work()
         status = 0
     finally:
-        # Never back into the parent's code, and nothing of its is flushed or run twice.
+        # Never return to the parent's code, nor flush or run anything of the parent's twice.
         os._exit(status)
 
 

@@ -1,14 +1,13 @@
-"""What a process gives up before it touches what a stranger wrote: memory, time, files, network.
+"""Limits a process before it handles untrusted input: memory, time, files, network.
 
-Two layers. The kernel's limits, which hold for native code too: memory, CPU time, the stack, no
-core dump, no byte written to a file, no new file descriptor, so that nothing more can be opened,
-neither a file nor a socket, and, but for root, no new process or thread. And a hook in the
-interpreter, which refuses what Python code would do by mistake: sockets, processes, changes of
-files.
+There are two layers. The kernel's limits also hold for native code: memory, CPU time, the stack, no
+core dump, no byte written to a file, no new file descriptor (so neither a file nor a socket can be
+opened), and, except for root, no new process or thread. A hook in the interpreter refuses actions
+that Python code might take by mistake: sockets, processes, changes of files.
 
-It is no jail. Native code that a stranger took over could still send signals to this user's other
-processes, remove files, put another program in its own place, and as root lift the limits; the hook
-binds Python code alone.
+The limits don't stop every attack. Native code that was taken over could still send signals to this
+user's other processes, remove files, replace itself by another program, and as root lift the
+limits. The hook binds only Python code.
 """
 
 import math
@@ -18,7 +17,7 @@ import signal
 import sys
 from typing import Any, NamedTuple
 
-# Deep recursion of native code ends at the same depth for everybody.
+# Fixed, so that deep recursion of native code ends at the same depth everywhere.
 _STACK = 8 * 2**20
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _REFUSED = (
@@ -29,11 +28,11 @@ _REFUSED = (
 
 
 class Limits(NamedTuple):
-    """What one piece of work may take.
+    """The limits for one piece of work.
 
     Attributes:
-      seconds: of wall time, and of CPU time, rounded up.
-      gigabytes: of its process's memory in all, in 2**30 bytes.
+      seconds: the wall time, and the CPU time, rounded up.
+      gigabytes: the total memory of its process, in 2**30 bytes.
     """
 
     seconds: float
@@ -41,36 +40,36 @@ class Limits(NamedTuple):
 
     @property
     def bytes(self) -> int:
-        """The memory."""
+        """The memory in bytes."""
         return int(self.gigabytes * 2**30)
 
 
 def confine(limits: Limits, descriptors: int) -> None:
-    """Gives up, for good, what the module's first lines say. No more is imported after this.
+    """Set all limits of this process, irrevocably. Nothing can be imported after this.
 
     Args:
-      limits: of the one piece of work that this process is for.
-      descriptors: those below this number stay, all others are closed.
+      limits: the limits for the process's only piece of work.
+      descriptors: file descriptors below this number stay open, all others are closed.
     """
     os.closerange(descriptors, os.sysconf("SC_OPEN_MAX"))
     lower(resource.RLIMIT_NOFILE, descriptors)
-    # Not AS: jax reserves address space by the core that it never uses.
+    # Not RLIMIT_AS, since jax reserves address space for each core that it never uses.
     lower(resource.RLIMIT_DATA, limits.bytes)
     lower(resource.RLIMIT_STACK, _STACK)
     lower(resource.RLIMIT_CORE, 0)
     lower(resource.RLIMIT_FSIZE, 0)
     lower(resource.RLIMIT_NPROC, 0)
-    # One more for who can't die of SIGXCPU.
+    # The hard limit is one second higher, for a process that blocks SIGXCPU.
     seconds = math.ceil(limits.seconds)
     lower(resource.RLIMIT_CPU, seconds, seconds + 1)
-    # Should nobody be left who watches the time.
+    # In case no process is left that watches the time.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(seconds + 10)
     sys.addaudithook(_refuse)
 
 
 def lower(limit: int, soft: int, hard: int | None = None) -> None:
-    """Sets one of `resource`'s limits, or leaves it where it is lower; `hard` is `soft` if None."""
+    """Lower one of `resource`'s limits, unless it is already lower; `hard` defaults to `soft`."""
     hard = soft if hard is None else hard
     _, highest = resource.getrlimit(limit)
     if highest != resource.RLIM_INFINITY:

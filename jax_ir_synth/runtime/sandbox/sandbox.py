@@ -1,4 +1,4 @@
-"""Questions to fork servers, several at work at once, and their replies in the questions' order."""
+"""Asks several fork servers at once, and gives their replies in the questions' order."""
 
 import functools
 import pickle
@@ -11,26 +11,26 @@ from jax_ir_synth.runtime.pool import Pool
 from jax_ir_synth.runtime.sandbox.fork_server import Pickled, Work
 from jax_ir_synth.runtime.sandbox.forked_call import Reply
 
-# Questions that are asked together, if they share their values and follow each other.
+# The number of successive questions with shared values that are asked together.
 _TOGETHER = 8
-# Questions in hand for each fork server, so that the others have work while one is at a slow one.
+# The questions held for each fork server, so that the others have work while one is slow.
 _HELD = 32
 Label = TypeVar("Label")
 
 
 class SandboxError(UsageError, RuntimeError):
-    """Not even a fork server without a question works; the message is one line."""
+    """A fork server can't start; the message is one line."""
 
 
 class Question(NamedTuple):
-    """Values for the function: of this question by itself, and those that the next may have too."""
+    """Values for the function: this question's own, and those that the next may share."""
 
     own: tuple[Any, ...]
     shared: tuple[Any, ...] = ()
 
 
 class _Entry(NamedTuple):
-    """A label, and the reply to its question where that isn't asked: None for no question."""
+    """A label, and the reply if its question isn't asked; None if there is no question."""
 
     label: Any
     asked: bool
@@ -41,11 +41,11 @@ class Sandbox:
     """A context manager that holds the fork servers.
 
     Args:
-      work: what is done with a question.
+      work: the work to do for each question.
       number: how many questions are worked on at once; no reply depends on it.
 
     Raises:
-      SandboxError: on entry, if none can start, as within too little memory.
+      SandboxError: on entry, if no fork server can start, as with too little memory.
     """
 
     def __init__(self, work: Work, number: int):
@@ -63,11 +63,12 @@ class Sandbox:
     def replies(
         self, jobs: Iterable[tuple[Label, Question | None]]
     ) -> Iterator[tuple[Label, Reply | None]]:
-        """For each label and question, in order, the label and what became of the question.
+        """For each label and question, in order, give the label and the reply.
 
-        Without a question that is None. Few are held at once, however many there are.
+        The reply is None for a label without a question. Only a few jobs are held at once, however
+        many there are.
 
-        Raises RuntimeError in a process forked off, whose the fork servers are not.
+        Raises RuntimeError in a forked process, which doesn't own the fork servers.
         """
         for entries, answers in self._pool.map(_batches(jobs), _HELD):
             rest = iter(answers)
@@ -93,12 +94,12 @@ def _reply(answer: Reply | HelperDied) -> Reply:
 def _batches(
     jobs: Iterable[tuple[Any, Question | None]],
 ) -> Iterator[tuple[list[_Entry], list[Pickled]]]:
-    """The jobs in batches of questions that share their values; one that isn't asked by itself."""
+    """Group the jobs in batches whose questions share values; unasked jobs are separate."""
     entries: list[_Entry] = []
     batch: list[Pickled] = []
     for entry, pickled in (_entry(label, question) for label, question in jobs):
         if pickled is not None and batch and pickled.shared == batch[0].shared:
-            # The same object, so that it is sent once.
+            # The same object, so that pickle sends it only once.
             pickled = pickled._replace(shared=batch[0].shared)
             goes_on = len(batch) < _TOGETHER
         else:

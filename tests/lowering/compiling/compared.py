@@ -28,13 +28,13 @@ from jaxlib.xla_client import XlaRuntimeError
 from jax_ir_synth.generate.plan import plan_rows
 from jax_ir_synth.generate.rows import make_row
 from jax_ir_synth.lowering.compiling import code, hlo, server
-from jax_ir_synth.lowering.parsing import parsed
+from jax_ir_synth.lowering.parsing import open_module
 from jax_ir_synth.reference import tolerance
 from jax_ir_synth.reference.points import Point, evaluate_reference
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.request.targets import TARGETS
 from jax_ir_synth.schema.ir_section import read_section
-from jax_ir_synth.verify.execution import shortest
+from jax_ir_synth.verify.execution import find_shortest_float
 
 # The verifier's tests have XLA as their second opinion too.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "verify"))
@@ -61,7 +61,7 @@ def _compiled(text: str, device, load: bool):
     """The texts of what the device's compiler makes, and the executable."""
     options = xla_client.CompileOptions()
     options.num_replicas = options.num_partitions = 1
-    with tempfile.TemporaryDirectory() as dump, parsed(text) as module:
+    with tempfile.TemporaryDirectory() as dump, open_module(text) as module:
         options.env_option_overrides = [("xla_dump_to", dump)]
         devices = xla_client.DeviceList((device,))
         if load:
@@ -69,7 +69,10 @@ def _compiled(text: str, device, load: bool):
         else:
             executable = device.client.compile(module, devices, options)
         (optimized,) = executable.hlo_modules()
-        return {"optimized_hlo": hlo.text(optimized), "asm": code.ptx(Path(dump))}, executable
+        return {
+            "optimized_hlo": hlo.format_module(optimized),
+            "asm": code.read_ptx(Path(dump)),
+        }, executable
 
 
 def _run(device, text: str) -> Run:
@@ -123,7 +126,7 @@ def off(
     """How far the passes are from what the row's Python means, in units of what is allowed."""
     worst = 0.0
     dtypes = [aval["dtype"] for aval in row["in_avals"]]
-    half = shortest(read_section(row["cpp"] or row["cuda"]).forward)
+    half = find_shortest_float(read_section(row["cpp"] or row["cuda"]).forward)
     for point in points:
         inputs = [x.astype(dtype) for x, dtype in zip(point.inputs, dtypes, strict=True)]
         outputs, gradients = ([np.float64(x) for x in run(inputs)] for run in runs)
@@ -172,7 +175,7 @@ def main(mode: str, count: int) -> dict:
         row = make_row(request, planned)
         column = read_section(row["cpp"] or row["cuda"])
         modules = column.forward, column.backward
-        found["halves" if shortest(column.forward) else "rows"].append(row["id"])
+        found["halves" if find_shortest_float(column.forward) else "rows"].append(row["id"])
         for text in modules:
             found["modules"] += 1
             if mode == "cpu":

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def helper() -> compiling.Helper:
     """The one that compiles for the target now."""
-    (found,) = compiling._compilers_for(CPU).helpers
+    (found,) = compiling._find_pool(CPU).helpers
     return found
 
 
@@ -162,7 +162,7 @@ def test_nothing_is_left_when_the_caller_is_killed(tmp_path, number):
 
 def test_what_both_left_is_removed_by_the_next(tmp_path):
     code = """
-(pid,) = compiling.pids()
+(pid,) = compiling.list_pids()
 os.kill(pid, 9)
 os.kill(os.getpid(), 9)
 """
@@ -176,17 +176,17 @@ def test_a_process_forked_after_jax_ran_compiles_too(tmp_path):
     code = """
 jax.numpy.arange(3.0).sum().block_until_ready()
 compiling.compile_module(text, TARGETS["x86-64-v3"], ["llvm"])
-(own,) = compiling.pids()
+(own,) = compiling.list_pids()
 child = os.fork()
 if child == 0:
     compiled = compiling.compile_module(text, TARGETS["x86-64-v3"], ["asm"])
-    right = "vaddss" in compiled.texts["asm"] and own not in compiling.pids()
+    right = "vaddss" in compiled.texts["asm"] and own not in compiling.list_pids()
     # Ends its own helper, and its parent's lives on.
     compiling.close()
     os._exit(0 if right else 1)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 compiling.compile_module(text, TARGETS["x86-64-v3"], ["llvm"])
-assert compiling.pids() == [own]
+assert compiling.list_pids() == [own]
 """
     assert run(code, tmp_path).wait(timeout=120) == 0
     assert gone(tmp_path)
