@@ -23,51 +23,61 @@ SIGNATURE = Signature(
 )
 
 _INTEGER_FUNCTIONS = drawn_by("integer function")
+_ARGUMENT_COUNTS = {2: 5, 3: 5, 4: 3}
 
 
-def draw(d: ProgramBuilder) -> tuple[Value, ...]:
-    """Arrays whose shapes broadcast, joined by arithmetic, comparisons and integer work."""
-    dims = common.shape(d, 1, 3)
-    count = d.stream.choose({2: 5, 3: 5, 4: 3})
-    integers = d.stream.chance(22)
-    values = []
-    for i in range(count):
-        own = dims if i == 0 else _narrowed(d, dims)
-        if integers and i >= 1 and (i < count - 1 or count == 2 or d.stream.chance(50)):
-            values.append(_integer(d, own))
-        else:
-            values.append(common.array(d, own))
-    values = _integers_joined(d, values)
-    pending = d.stream.shuffled(values)
-    made: list[Value] = []
-    steps = d.stream.between(len(pending) - 1, len(pending) + 3)
-    for _ in range(steps):
-        roll = d.stream.below(100)
-        if len(pending) > 1 and roll < 60:
-            a, b = pending.pop(), pending.pop()
-            pending.append(_joined(d, a, b))
-        elif roll < 80:
-            pending.append(common.one_unary(d, pending.pop()))
-        elif made and roll < 92:
-            pending.append(_joined(d, pending.pop(), d.stream.choice(made)))
-        else:
-            pending.append(common.with_literal(d, pending.pop()))
-        made.append(pending[-1])
-    while len(pending) > 1:
-        a, b = pending.pop(), pending.pop()
-        pending.append(_joined(d, a, b))
-    return (pending[0],)
+# ---------------------------------------------------------------- steps
 
 
-def _narrowed(d: ProgramBuilder, dims: tuple[int, ...]) -> tuple[int, ...]:
-    """A shape that broadcasts against `dims`: mostly the same, else fewer axes or axes of 1."""
-    roll = d.stream.below(100)
-    if roll < 62 or len(dims) == 1:
-        return dims
-    if roll < 82:
-        return dims[d.stream.between(1, len(dims) - 1) :]
+def _join_pending(d: ProgramBuilder, pending: list[Value], made: list[Value]) -> Value:
+    if len(pending) == 1:
+        return _apply_function(d, pending, made)
+    return _join(d, pending.pop(), pending.pop())
+
+
+def _apply_function(d: ProgramBuilder, pending: list[Value], made: list[Value]) -> Value:
+    return common.one_unary(d, pending.pop())
+
+
+def _join_earlier(d: ProgramBuilder, pending: list[Value], made: list[Value]) -> Value:
+    if not made:
+        return _use_number(d, pending, made)
+    return _join(d, pending.pop(), d.stream.choice(made))
+
+
+def _use_number(d: ProgramBuilder, pending: list[Value], made: list[Value]) -> Value:
+    return common.with_literal(d, pending.pop())
+
+
+_STEPS = {_join_pending: 60, _apply_function: 20, _join_earlier: 12, _use_number: 8}
+
+
+# ---------------------------------------------------------------- shapes
+
+
+def _keep_axes(d: ProgramBuilder, dims: tuple[int, ...]) -> tuple[int, ...]:
+    return dims
+
+
+def _drop_axes(d: ProgramBuilder, dims: tuple[int, ...]) -> tuple[int, ...]:
+    return dims[d.stream.between(1, len(dims) - 1) :]
+
+
+def _shrink_axis(d: ProgramBuilder, dims: tuple[int, ...]) -> tuple[int, ...]:
     axis = d.stream.below(len(dims))
     return dims[:axis] + (1,) + dims[axis + 1 :]
+
+
+_NARROWINGS = {_keep_axes: 62, _drop_axes: 20, _shrink_axis: 18}
+
+
+def _narrow(d: ProgramBuilder, dims: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape that broadcasts against `dims`: mostly the same, else fewer axes or axes of 1."""
+    narrowing = d.stream.choose(_NARROWINGS)
+    return narrowing(d, dims) if len(dims) > 1 else dims
+
+
+# ---------------------------------------------------------------- integers
 
 
 def _integer(d: ProgramBuilder, dims: tuple[int, ...]) -> Value:
@@ -75,8 +85,8 @@ def _integer(d: ProgramBuilder, dims: tuple[int, ...]) -> Value:
     return d.argument(dims, low, high, dtype="int32", role="integer")
 
 
-def _integers_joined(d: ProgramBuilder, values: list[Value]) -> list[Value]:
-    """Integer arguments worked on among themselves, then turned into floats."""
+def _convert_integers(d: ProgramBuilder, values: list[Value]) -> list[Value]:
+    """Combines the integers among the values and converts them to one float value."""
     floats = [v for v in values if v.is_float]
     ints = [v for v in values if not v.is_float]
     if not ints:
@@ -87,12 +97,7 @@ def _integers_joined(d: ProgramBuilder, values: list[Value]) -> list[Value]:
     if len(ints) == 1 or d.stream.chance(50):
         value = _integer_step(d, value, d.stream.choice((1, 2, 4, 7, 5, 15, 8)))
     if d.stream.chance(25):
-        value = d.attempt(
-            lambda: d.apply(
-                d.stream.choose(_INTEGER_FUNCTIONS),
-                value,
-            )
-        )
+        value = d.attempt(lambda: d.apply(d.stream.choose(_INTEGER_FUNCTIONS), value))
     if d.stream.chance(40):
         value = d.attempt(
             lambda: d.apply(
@@ -109,11 +114,43 @@ def _integer_step(d: ProgramBuilder, a: Value, b: Value | int) -> Value:
     return d.attempt(lambda: d.apply(d.stream.choose(common.INTEGER), a, b), 20)
 
 
-def _joined(d: ProgramBuilder, a: Value, b: Value) -> Value:
+# ---------------------------------------------------------------- two floats
+
+
+def _join(d: ProgramBuilder, a: Value, b: Value) -> Value:
     """Arithmetic, or a comparison turned into a number and used as a factor."""
     if d.stream.chance(14):
-        # Where the comparison would say nothing, arithmetic it is.
+        # Arithmetic, where the comparison would hold always or never.
         with contextlib.suppress(Rejected):
             mask = d.apply("convert", common.comparison(d, a, b), dtype=d.dtype)
             return d.apply("mul", mask, d.stream.choice((a, b)))
     return common.one_binary(d, a, b)
+
+
+# ---------------------------------------------------------------- the program
+
+
+def _draw_arguments(d: ProgramBuilder) -> list[Value]:
+    dims = common.shape(d, 1, 3)
+    count = d.stream.choose(_ARGUMENT_COUNTS)
+    integers = d.stream.chance(22)
+    values = []
+    for i in range(count):
+        own = _narrow(d, dims) if i else dims
+        if integers and i and (i < count - 1 or count == 2 or d.stream.chance(50)):
+            values.append(_integer(d, own))
+        else:
+            values.append(common.array(d, own))
+    return values
+
+
+def draw(d: ProgramBuilder) -> tuple[Value, ...]:
+    """Arrays whose shapes broadcast, joined by arithmetic, comparisons and integer operations."""
+    pending = d.stream.shuffled(_convert_integers(d, _draw_arguments(d)))
+    made: list[Value] = []
+    for _ in range(d.stream.between(len(pending) - 1, len(pending) + 3)):
+        made.append(d.stream.choose(_STEPS)(d, pending, made))
+        pending.append(made[-1])
+    while len(pending) > 1:
+        pending.append(_join(d, pending.pop(), pending.pop()))
+    return (pending[0],)

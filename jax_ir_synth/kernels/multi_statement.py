@@ -34,39 +34,52 @@ _WIDTHS = {
     48: 2,
     15: 2,
 }
+_ARGUMENT_COUNTS = {1: 3, 2: 5, 3: 2}  # where no start is drawn
+_STEP_COUNTS = {2: 2, 3: 4, 4: 5, 5: 4, 6: 2}
+_RESULT_COUNTS = {2: 6, 3: 4, 4: 1}
 
 
 def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """A start (a layer, an optimizer's step, a stencil, …), more steps, and two to four results."""
-    c = Context(d, _shape(d), d.stream.choose(_BUDGETS))
+    c = Context(d, _draw_shape(d), d.stream.choose(_BUDGETS))
     if d.stream.chance(62):
         c.step(statement_starts.STARTS)
     else:
-        c.pending.extend(c.array() for _ in range(d.stream.choose({1: 3, 2: 5, 3: 2})))
-    for _ in range(d.stream.choose({2: 2, 3: 4, 4: 5, 5: 4, 6: 2})):
+        c.pending.extend(c.array() for _ in range(d.stream.choose(_ARGUMENT_COUNTS)))
+    for _ in range(d.stream.choose(_STEP_COUNTS)):
         c.step(statements.RULES)
         if c.spent:
             break
     outputs = d.finish(*_outputs(c))
-    if (
-        sum(
-            v.op not in ("argument", "literal", "part", "parameter")
-            for v in collect_values(outputs).values()
-        )
-        < _LEAST
-    ):
+    leaves = ("argument", "literal", "part", "parameter")
+    if sum(v.op not in leaves for v in collect_values(outputs).values()) < _LEAST:
         raise Rejected("too few statements")
     return outputs
 
 
-def _shape(d: ProgramBuilder) -> tuple[int, ...]:
-    rank = d.stream.choose({1: 3, 2: 8, 3: 2})
-    width = d.stream.choose(_WIDTHS)
-    if rank == 1:
-        return (width if d.stream.chance(60) else common.size(d),)
-    if rank == 2:
-        return d.stream.choose(_WIDTHS), width
+# ---------------------------------------------------------------- the main shape
+
+
+def _vector(d: ProgramBuilder, width: int) -> tuple[int, ...]:
+    return (width if d.stream.chance(60) else common.size(d),)
+
+
+def _matrix(d: ProgramBuilder, width: int) -> tuple[int, ...]:
+    return d.stream.choose(_WIDTHS), width
+
+
+def _batch(d: ProgramBuilder, width: int) -> tuple[int, ...]:
     return d.stream.choice((2, 4, 2, 5, 6)), d.stream.choice((4, 5, 6, 8, 7, 10)), min(width, 16)
+
+
+_SHAPES = {_vector: 3, _matrix: 8, _batch: 2}
+
+
+def _draw_shape(d: ProgramBuilder) -> tuple[int, ...]:
+    return d.stream.choose(_SHAPES)(d, d.stream.choose(_WIDTHS))
+
+
+# ---------------------------------------------------------------- results
 
 
 def _outputs(c: Context) -> tuple[Value, ...]:
@@ -78,7 +91,7 @@ def _outputs(c: Context) -> tuple[Value, ...]:
         partner = d.stream.choice([v for v in waiting if v.shape == value.shape] or [c.main(0)])
         joined = common.one_binary(d, partner, value)
         waiting = [v for v in waiting if v is not partner] + [joined]
-    most = d.stream.choose({2: 6, 3: 4, 4: 1})
+    most = d.stream.choose(_RESULT_COUNTS)
     while len(waiting) > most:
         same = [
             (a, b)
@@ -96,10 +109,40 @@ def _outputs(c: Context) -> tuple[Value, ...]:
         v if v.is_float or v.dtype == "int32" else d.apply("convert", v, dtype="int32")
         for v in waiting
     ]
-    final = [d.attempt(partial(_uncentred, c, v)) if v.centred else v for v in final]
+    final = [d.attempt(partial(_uncentre, c, v)) if v.centred else v for v in final]
     if sum(v.size for v in final) < max(a.size for a in d.arguments):
         raise Rejected("the results are smaller than an argument")
     return tuple(d.stream.shuffled(final))
+
+
+def _statistic(d: ProgramBuilder, x: Value, name: str) -> Value:
+    return d.apply(name, x, axis=-1 if x.ndim > 1 and d.stream.chance(50) else None)
+
+
+def _norm(d: ProgramBuilder, x: Value) -> Value:
+    spreads(x)
+    return d.apply("norm", x, axis=-1)
+
+
+def _deviation(d: ProgramBuilder, x: Value) -> Value:
+    spreads(x)
+    return _statistic(d, x, "std")
+
+
+def _mean_square(d: ProgramBuilder, x: Value) -> Value:
+    return d.apply("mean", d.apply("square", x))
+
+
+_SECOND_RESULTS: dict[common.Transform, int] = {
+    partial(_statistic, name="mean"): 4,
+    partial(_statistic, name="max"): 3,
+    _norm: 3,
+    partial(_statistic, name="sum"): 2,
+    _deviation: 2,
+    _mean_square: 3,
+    common.one_unary: 4,
+    partial(_statistic, name="logsumexp"): 1,
+}
 
 
 def _another(c: Context, first: Value) -> Value:
@@ -109,25 +152,29 @@ def _another(c: Context, first: Value) -> Value:
     if earlier and d.stream.chance(55):
         return d.stream.choice(earlier)
     x = d.stream.choice([first, *earlier])
-    kind = d.stream.choose(
-        {"mean": 4, "max": 3, "norm": 3, "sum": 2, "std": 2, "loss": 3, "unary": 4, "logsumexp": 1}
-    )
-    if kind == "unary" or not x.ndim:
-        return common.one_unary(d, x)
-    if kind == "loss":
-        return d.apply("mean", d.apply("square", x))
-    if kind in ("std", "norm"):
-        spreads(x)
-    axis = -1 if kind == "norm" or x.ndim > 1 and d.stream.chance(50) else None
-    return d.apply(kind, x, axis=axis)
+    second = d.stream.choose(_SECOND_RESULTS)
+    return second(d, x) if x.ndim else common.one_unary(d, x)
 
 
-def _uncentred(c: Context, value: Value) -> Value:
-    """A value whose elements sum to a constant, made into one whose elements don't."""
-    d = c.d
-    kind = d.stream.below(4)
-    if kind == 0:
-        return d.apply("square", value)
-    if kind == 1:
-        return d.apply("mul", value, c.argument((value.shape[-1],), 0.5, 1.5, "gain"))
-    return d.apply("mul", value, c.main()) if kind == 2 else common.one_unary(d, value)
+def _square(c: Context, value: Value) -> Value:
+    return c.do("square", value)
+
+
+def _scale_by_gain(c: Context, value: Value) -> Value:
+    return c.mul(value, c.argument((value.shape[-1],), 0.5, 1.5, "gain"))
+
+
+def _scale_by_main(c: Context, value: Value) -> Value:
+    return c.mul(value, c.main())
+
+
+def _apply_function(c: Context, value: Value) -> Value:
+    return common.one_unary(c.d, value)
+
+
+_UNCENTRINGS = {_square: 1, _scale_by_gain: 1, _scale_by_main: 1, _apply_function: 1}
+
+
+def _uncentre(c: Context, value: Value) -> Value:
+    """Makes a value whose elements sum to a constant into one whose elements don't."""
+    return c.stream.choose(_UNCENTRINGS)(c, value)

@@ -1,8 +1,13 @@
 """What any category draws: a shape, a range, an argument, one more operation."""
 
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops import OPS, drawn_by
+
+Transform = Callable[[ProgramBuilder, Value], Value]
 
 # Sizes that people use, and odd ones so that shapes vary. 3 is the vector category's mark.
 SIZES = {
@@ -127,7 +132,12 @@ def literal(d: ProgramBuilder) -> float:
     return d.stream.choose(LITERALS)
 
 
-def array(d: ProgramBuilder, dims: tuple[int, ...], role: str = "", ranges=None) -> Value:
+def array(
+    d: ProgramBuilder,
+    dims: tuple[int, ...],
+    role: str = "",
+    ranges: Sequence[tuple[float, float]] = (),
+) -> Value:
     """A new float argument of the shape, with a common range of values."""
     low, high = d.stream.choice(ranges) if ranges else d.stream.choose(RANGES)
     return d.argument(dims, low, high, role=role)
@@ -144,7 +154,7 @@ def one_unary(d: ProgramBuilder, x: Value, functions: dict[str, int] | None = No
     return d.attempt(lambda: _unary(d, x, functions), 14)
 
 
-def _unary(d, x, functions):
+def _unary(d: ProgramBuilder, x: Value, functions: dict[str, int]) -> Value | None:
     name = d.stream.choose(functions)
     op = OPS[name]
     if x.dtype not in op.dtypes or x.size <= 16 and op.flat:
@@ -158,7 +168,7 @@ def _unary(d, x, functions):
 def one_binary(d: ProgramBuilder, x: Value, y: Value) -> Value:
     """An arithmetic operation on x and y, in either order."""
 
-    def attempt():
+    def attempt() -> Value | None:
         name = d.stream.choose(ARITHMETIC)
         if x.dtype not in OPS[name].dtypes:
             return None
@@ -177,39 +187,81 @@ def meet(d: ProgramBuilder, name: str, a: Value, b: Value) -> Value:
     return d.apply(name, a, b)
 
 
+def transform(d: ProgramBuilder, x: Value, functions: Mapping[str | Transform, int]) -> Value:
+    """One of the weighted functions of x: operations by their names, or what applies several."""
+    function = d.stream.choose(functions)
+    return d.apply(function, x) if isinstance(function, str) else function(d, x)
+
+
+# ---------------------------------------------------------------- a value and a Python number
+
+
+def _scale(d: ProgramBuilder, x: Value, c: float, name: str) -> Value | None:
+    return None if c == 1.0 else d.apply(name, x, c)
+
+
+def _shift(d: ProgramBuilder, x: Value, c: float, name: str) -> Value:
+    return d.apply(name, x, c)
+
+
+def _reverse(d: ProgramBuilder, x: Value, c: float, name: str) -> Value:
+    return d.apply(name, c, x)
+
+
+def _clip(d: ProgramBuilder, x: Value, c: float, name: str) -> Value | None:
+    c = c if d.stream.chance(60) else -c
+    share = (x.samples > c).mean()
+    return d.apply(name, x, c) if 0.25 <= share <= 0.75 and x.size > 4 else None
+
+
+_WITH_LITERAL: dict[Callable[[ProgramBuilder, Value, float], Value | None], int] = {
+    partial(_scale, name="mul"): 10,
+    partial(_shift, name="add"): 7,
+    partial(_shift, name="sub"): 6,
+    partial(_reverse, name="sub"): 5,
+    partial(_scale, name="div"): 4,
+    partial(_scale, name="power"): 3,
+    partial(_clip, name="maximum"): 3,
+    partial(_clip, name="minimum"): 2,
+    partial(_reverse, name="div"): 1,
+}
+
+
 def with_literal(d: ProgramBuilder, x: Value) -> Value:
     """Scales, shifts, divides or clips x by a Python number."""
 
-    def attempt():
+    def attempt() -> Value | None:
         with d.trusted(False):
-            return one()
-
-    def one():
-        kind = d.stream.choose(
-            {
-                "mul": 10,
-                "add": 7,
-                "sub": 6,
-                "rsub": 5,
-                "div": 4,
-                "power": 3,
-                "maximum": 3,
-                "minimum": 2,
-                "rdiv": 1,
-            }
-        )
-        c = literal(d)
-        if kind in ("maximum", "minimum"):
-            c = c if d.stream.chance(60) else -c
-            share = (x.samples > c).mean()
-            return d.apply(kind, x, c) if 0.25 <= share <= 0.75 and x.size > 4 else None
-        if kind in ("rsub", "rdiv"):
-            return d.apply(kind[1:], c, x)
-        if kind in ("mul", "div", "power") and c == 1.0:
-            return None
-        return d.apply(kind, x, c)
+            return d.stream.choose(_WITH_LITERAL)(d, x, literal(d))
 
     return d.attempt(attempt)
+
+
+# ---------------------------------------------------------------- values within a range
+
+
+def _lift(d: ProgramBuilder, x: Value, name: str) -> Value:
+    return d.apply("add", d.apply(name, x), d.stream.choice((1.0, 0.5, 0.1, 0.2)))
+
+
+def _one_plus_square(d: ProgramBuilder, x: Value) -> Value:
+    return d.apply("add", 1.0, d.apply("square", x))
+
+
+def _smooth_abs(d: ProgramBuilder, x: Value) -> Value:
+    shifted = d.apply("add", d.apply("square", x), d.stream.choice((1.0, 0.1, 0.5)))
+    return d.apply("sqrt", shifted)
+
+
+_POSITIVE: dict[str | Transform, int] = {
+    "softplus": 4,
+    "exp": 4,
+    partial(_lift, name="square"): 5,
+    partial(_lift, name="abs"): 4,
+    "sigmoid": 3,
+    _one_plus_square: 4,
+    _smooth_abs: 2,
+}
 
 
 def positive(d: ProgramBuilder, x: Value, least: float = 0.1) -> Value:
@@ -217,45 +269,29 @@ def positive(d: ProgramBuilder, x: Value, least: float = 0.1) -> Value:
     if x.low >= least:
         return x
 
-    def attempt():
-        kind = d.stream.choose(
-            {
-                "softplus": 4,
-                "exp": 4,
-                "square": 5,
-                "abs": 4,
-                "sigmoid": 3,
-                "one_square": 4,
-                "sqrt_square": 2,
-            }
-        )
-        if kind in ("softplus", "exp", "sigmoid"):
-            y = d.apply(kind, x)
-        elif kind == "one_square":
-            y = d.apply("add", 1.0, d.apply("square", x))
-        elif kind == "sqrt_square":
-            y = d.apply(
-                "sqrt", d.apply("add", d.apply("square", x), d.stream.choice((1.0, 0.1, 0.5)))
-            )
-        else:
-            y = d.apply("add", d.apply(kind, x), d.stream.choice((1.0, 0.5, 0.1, 0.2)))
+    def attempt() -> Value:
+        y = transform(d, x, _POSITIVE)
         return y if y.low >= least else d.apply("add", y, d.stream.choice((1.0, 0.5)))
 
     return d.attempt(attempt)
+
+
+_BOUNDED = {
+    "tanh": 8,
+    "sin": 4,
+    "cos": 2,
+    "sigmoid": 4,
+    "soft_sign": 2,
+    "erf": 1,
+    "hard_tanh": 1,
+}
 
 
 def bounded(d: ProgramBuilder, x: Value, limit: float = 1.0) -> Value:
     """A value made from x that stays within ±limit (1 at least)."""
     if x.bound <= limit:
         return x
-
-    def attempt():
-        name = d.stream.choose(
-            {"tanh": 8, "sin": 4, "cos": 2, "sigmoid": 4, "soft_sign": 2, "erf": 1, "hard_tanh": 1}
-        )
-        return d.apply(name, x)
-
-    return d.attempt(attempt)
+    return d.attempt(lambda: d.apply(d.stream.choose(_BOUNDED), x))
 
 
 def tamed(d: ProgramBuilder, x: Value, limit: float) -> Value:
@@ -263,23 +299,24 @@ def tamed(d: ProgramBuilder, x: Value, limit: float) -> Value:
     if x.bound <= limit:
         return x
 
-    def attempt():
+    def attempt() -> Value:
         factor = d.stream.choice((0.5, 0.1, 0.25, 0.01, 0.2, 0.05))
-        if 0.05 * limit <= factor * x.bound <= limit:
-            return (
-                d.apply("mul", x, factor)
-                if d.stream.chance(60)
-                else d.apply("div", x, round(1 / factor, 3))
-            )
-        return bounded(d, x, limit)
+        if not 0.05 * limit <= factor * x.bound <= limit:
+            return bounded(d, x, limit)
+        if d.stream.chance(60):
+            return d.apply("mul", x, factor)
+        return d.apply("div", x, round(1 / factor, 3))
 
     return d.attempt(attempt)
+
+
+# ---------------------------------------------------------------- conditions and results
 
 
 def comparison(d: ProgramBuilder, x: Value, y: Value | None = None) -> Value:
     """A condition on x that holds sometimes and fails sometimes."""
 
-    def attempt():
+    def attempt() -> Value:
         name = d.stream.choice(tuple(COMPARISONS))
         if y is not None:
             return d.apply(name, x, y)
