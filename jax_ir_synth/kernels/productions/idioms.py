@@ -6,6 +6,8 @@ import numpy as np
 
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
+from jax_ir_synth.kernels.productions import common
+from jax_ir_synth.kernels.productions.common import Transform
 
 _PROPER = {
     "GELU",
@@ -74,9 +76,49 @@ def spreads(x: Value, least: float = 0.2) -> None:
 def centred(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
     """Subtracts the mean along the axis from x; the result sums to zero."""
     mean = d.apply("mean", x, axis=axis, keepdims=True)
-    y = named(d.apply("sub", x, mean), "centered")
-    y = y.changed(centred=True)
-    return y
+    return named(d.apply("sub", x, mean), "centered").changed(centred=True)
+
+
+# Each scale divides or multiplies the deviation from the mean, as the operation's name says.
+def _inverse_root_of_variance(
+    d: ProgramBuilder, x: Value, dev: Value, axis: int, eps: float
+) -> tuple[str, Value]:
+    variance = d.apply("var", x, axis=axis, keepdims=True)
+    return "mul", _inverse_root(d, d.apply("add", variance, eps))
+
+
+def _root_of_variance(
+    d: ProgramBuilder, x: Value, dev: Value, axis: int, eps: float
+) -> tuple[str, Value]:
+    variance = d.apply("var", x, axis=axis, keepdims=True)
+    return "div", _root(d, d.apply("add", variance, eps))
+
+
+def _root_mean_square(
+    d: ProgramBuilder, x: Value, dev: Value, axis: int, eps: float
+) -> tuple[str, Value]:
+    variance = d.apply("mean", d.apply("square", dev), axis=axis, keepdims=True)
+    return "div", _root(d, d.apply("add", variance, eps))
+
+
+def _standard_deviation(
+    d: ProgramBuilder, x: Value, dev: Value, axis: int, eps: float
+) -> tuple[str, Value]:
+    return "div", d.apply("add", d.apply("std", x, axis=axis, keepdims=True), eps)
+
+
+_SPREADS = (
+    _inverse_root_of_variance,
+    _root_of_variance,
+    _inverse_root_of_variance,
+    _root_mean_square,
+    _standard_deviation,
+)
+_LAYER_NORM_TEXTS = (
+    "Layer normalisation.",
+    "Normalises x to zero mean and unit variance.",
+    "Standardises along the last axis.",
+)
 
 
 def layer_norm(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
@@ -85,35 +127,11 @@ def layer_norm(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
     eps, bound = epsilon(d), math.sqrt(x.shape[axis])
     mean = d.apply("mean", x, axis=axis, keepdims=True)
     dev = named(d.apply("sub", x, mean), "centered")
-    std = float(x.samples.std())
-    how = d.stream.below(5)
-    if how == 4:
-        scale = d.apply("add", d.apply("std", x, axis=axis, keepdims=True), eps)
-        y = d.claim("div", -bound, bound, dev, scale, typical=dev.samples / std)
-    else:
-        var = (
-            d.apply("var", x, axis=axis, keepdims=True)
-            if how < 3
-            else d.apply("mean", d.apply("square", dev), axis=axis, keepdims=True)
-        )
-        var = d.apply("add", var, eps)
-        if how % 2:
-            y = d.claim("div", -bound, bound, dev, _root(d, var), typical=dev.samples / std)
-        else:
-            inverse = _inverse_root(d, var)
-            y = d.claim("mul", -bound, bound, dev, inverse, typical=dev.samples / std)
-    y = y.changed(centred=True)
-    describe(
-        d,
-        d.stream.choice(
-            (
-                "Layer normalisation.",
-                "Normalises x to zero mean and unit variance.",
-                "Standardises along the last axis.",
-            )
-        ),
-    )
-    return y
+    op, scale = d.stream.choice(_SPREADS)(d, x, dev, axis, eps)
+    typical = dev.samples / float(x.samples.std())
+    y = d.claim(op, -bound, bound, dev, scale, typical=typical)
+    describe(d, d.stream.choice(_LAYER_NORM_TEXTS))
+    return y.changed(centred=True)
 
 
 def rms_norm(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
@@ -142,7 +160,7 @@ def _inverse_root(d: ProgramBuilder, x: Value) -> Value:
     return d.claim("rsqrt", float(1 / math.sqrt(x.high)), most, x, typical=typical)
 
 
-def min_max(d: ProgramBuilder, x: Value, axis=None) -> Value:
+def min_max(d: ProgramBuilder, x: Value, axis: int | None = None) -> Value:
     """(x - min) / (max - min + eps): the range [0, 1]."""
     spreads(x)
     low = d.apply("min", x, axis=axis, keepdims=axis is not None)
@@ -154,6 +172,12 @@ def min_max(d: ProgramBuilder, x: Value, axis=None) -> Value:
     return d.claim("div", 0.0, 1.0, d.apply("sub", x, low), width, typical=unit)
 
 
+def _exp_below(d: ProgramBuilder, x: Value, top: Value) -> Value:
+    """exp(x - top), where top is the largest of x."""
+    below = x.samples - x.samples.max()
+    return d.claim("exp", 0.0, 1.0, d.claim("sub", x.low - x.high, 0.0, x, top, typical=below))
+
+
 def softmax_by_hand(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
     """exp(x - max) / sum(exp(x - max)); sums to one."""
     spreads(x)
@@ -162,17 +186,11 @@ def softmax_by_hand(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
     top = d.apply("max", x, axis=axis, keepdims=True)
     if d.stream.chance(35):
         top = d.apply("stop_gradient", top)
-    e = d.claim(
-        "exp",
-        0.0,
-        1.0,
-        d.claim("sub", x.low - x.high, 0.0, x, top, typical=x.samples - x.samples.max()),
-    )
+    e = _exp_below(d, x, top)
     total = d.claim("sum", 1.0, x.shape[axis], e, axis=axis, keepdims=True)
     y = d.claim("div", 0.0, 1.0, e, total, typical=e.samples / e.samples.sum() * 16 / x.shape[axis])
-    y = y.changed(centred=True)
     describe(d, "Numerically stable softmax.")
-    return named(y, "softmax")
+    return named(y.changed(centred=True), "softmax")
 
 
 def softmax(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
@@ -185,36 +203,49 @@ def logsumexp_by_hand(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
     spreads(x)
     top = d.apply("max", x, axis=axis, keepdims=True)
     n = math.log(x.shape[axis])
-    e = d.claim(
-        "exp",
-        0.0,
-        1.0,
-        d.claim("sub", x.low - x.high, 0.0, x, top, typical=x.samples - x.samples.max()),
-    )
+    e = _exp_below(d, x, top)
     total = d.claim("log", 0.0, n, d.claim("sum", 1.0, x.shape[axis], e, axis=axis, keepdims=True))
     describe(d, "Log-sum-exp with the maximum subtracted first.")
     return d.claim("add", x.low, x.high + n, top, total)
+
+
+def _root_of_products(d: ProgramBuilder, x: Value, axis: int, eps: float) -> tuple[str, Value]:
+    return _root_of_sum(d, d.apply("mul", x, x), axis, eps)
+
+
+def _root_of_squares(d: ProgramBuilder, x: Value, axis: int, eps: float) -> tuple[str, Value]:
+    return _root_of_sum(d, d.apply("square", x), axis, eps)
+
+
+def _root_of_sum(d: ProgramBuilder, squares: Value, axis: int, eps: float) -> tuple[str, Value]:
+    total = d.apply("add", d.apply("sum", squares, axis=axis, keepdims=True), eps)
+    return ("mul", _inverse_root(d, total)) if d.stream.chance(50) else ("div", _root(d, total))
+
+
+def _norm_plus_epsilon(d: ProgramBuilder, x: Value, axis: int, eps: float) -> tuple[str, Value]:
+    return "div", d.apply("add", d.apply("norm", x, axis=axis, keepdims=True), eps)
+
+
+def _norm_above_epsilon(d: ProgramBuilder, x: Value, axis: int, eps: float) -> tuple[str, Value]:
+    return "div", d.apply("maximum", d.apply("norm", x, axis=axis, keepdims=True), eps)
+
+
+_LENGTHS = {
+    _root_of_products: 1,
+    _root_of_squares: 1,
+    _norm_plus_epsilon: 2,
+    _norm_above_epsilon: 1,
+}
 
 
 def l2_normalize(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
     """Divides x by its norm: x / (‖x‖ + eps) or x / max(‖x‖, eps), within [-1, 1]."""
     eps = epsilon(d)
     rms = math.sqrt(float((x.samples**2).mean()) * x.shape[axis]) + 1e-9
-    typical = x.samples / rms
-    how = d.stream.below(5)
+    measure = d.stream.choose(_LENGTHS)
     describe(d, d.stream.choice(("Scales x to unit length.", "Normalises along the last axis.")))
-    if how < 2:
-        squares = d.apply(
-            "sum", d.apply("square", x) if how else d.apply("mul", x, x), axis=axis, keepdims=True
-        )
-        if d.stream.chance(50):
-            return d.claim(
-                "mul", -1, 1, x, _inverse_root(d, d.apply("add", squares, eps)), typical=typical
-            )
-        return d.claim("div", -1, 1, x, _root(d, d.apply("add", squares, eps)), typical=typical)
-    norm = d.apply("norm", x, axis=axis, keepdims=True)
-    norm = d.apply("add", norm, eps) if how < 4 else d.apply("maximum", norm, eps)
-    return d.claim("div", -1, 1, x, norm, typical=typical)
+    op, length = measure(d, x, axis, eps)
+    return d.claim(op, -1, 1, x, length, typical=x.samples / rms)
 
 
 # ---------------------------------------------------------------- activations and gates
@@ -257,44 +288,46 @@ def mish_by_hand(d: ProgramBuilder, x: Value) -> Value:
     return d.apply("mul", x, d.apply("tanh", d.apply("softplus", x)))
 
 
+_GATES = {"sigmoid": 5, "silu": 4, "gelu_tanh": 3, "tanh": 2, "relu": 1}
+_GATE_TEXTS = {
+    "sigmoid": "Gated linear unit.",
+    "silu": "SwiGLU gating.",
+    "gelu_tanh": "GEGLU gating.",
+}
+
+
 def gate(d: ProgramBuilder, x: Value, g: Value) -> Value:
     """Gates x by an activation of g."""
-    kind = d.stream.choose({"sigmoid": 5, "silu": 4, "gelu_tanh": 3, "tanh": 2, "relu": 1})
-    describe(
-        d,
-        {
-            "sigmoid": "Gated linear unit.",
-            "silu": "SwiGLU gating.",
-            "gelu_tanh": "GEGLU gating.",
-        }.get(kind, "Gates x by an activation."),
-    )
-    return d.apply("mul", x, named(d.apply(kind, g), "gate"))
+    name = d.stream.choose(_GATES)
+    describe(d, _GATE_TEXTS.get(name, "Gates x by an activation."))
+    return d.apply("mul", x, named(d.apply(name, g), "gate"))
 
 
-def activation(d: ProgramBuilder, x: Value) -> Value:
-    """A common activation, by jax.nn or by hand."""
+_BY_HAND = (gelu_by_hand, swish, sigmoid_by_hand, softplus_by_hand, mish_by_hand)
 
-    def attempt():
-        name = d.stream.choose(
-            {
-                "relu": 6,
-                "gelu_tanh": 5,
-                "silu": 5,
-                "tanh": 6,
-                "sigmoid": 3,
-                "softplus": 3,
-                "elu": 2,
-                "leaky_relu": 2,
-                "hand": 8,
-            }
-        )
-        if name != "hand":
-            return d.apply(name, x)
-        return d.stream.choice(
-            (gelu_by_hand, swish, sigmoid_by_hand, softplus_by_hand, mish_by_hand)
-        )(d, x)
 
-    return d.attempt(attempt)
+def _activation_by_hand(d: ProgramBuilder, x: Value) -> Value:
+    return d.stream.choice(_BY_HAND)(d, x)
+
+
+_ACTIVATIONS: dict[str | Transform, int] = {
+    "relu": 6,
+    "gelu_tanh": 5,
+    "silu": 5,
+    "tanh": 6,
+    "sigmoid": 3,
+    "softplus": 3,
+    "elu": 2,
+    "leaky_relu": 2,
+    _activation_by_hand: 8,
+}
+
+
+def activation(
+    d: ProgramBuilder, x: Value, functions: dict[str | Transform, int] = _ACTIVATIONS
+) -> Value:
+    """One of the weighted activations of x: by default the common ones, by jax.nn or by hand."""
+    return d.attempt(lambda: common.transform(d, x, functions))
 
 
 # ---------------------------------------------------------------- mixing two values
@@ -309,11 +342,15 @@ def lerp(d: ProgramBuilder, a: Value, b: Value, t: Value | float) -> Value:
     return d.apply("add", d.apply("mul", rest, a), d.apply("mul", t, b))
 
 
+def average(d: ProgramBuilder, share: float, old: Value, new: Value) -> Value:
+    """Share * old + (1 - share) * new."""
+    rest = round(1 - share, 6)
+    return d.apply("add", d.apply("mul", share, old), d.apply("mul", rest, new))
+
+
 def moving_average(d: ProgramBuilder, old: Value, new: Value) -> Value:
-    """Decay * old + (1 - decay) * new."""
-    decay = d.stream.choice((0.9, 0.99, 0.95, 0.999, 0.8, 0.5, 0.98))
-    rest = round(1 - decay, 6)
-    return d.apply("add", d.apply("mul", decay, old), d.apply("mul", rest, new))
+    """An average whose share of the old value is near one, as for running statistics."""
+    return average(d, d.stream.choice((0.9, 0.99, 0.95, 0.999, 0.8, 0.5, 0.98)), old, new)
 
 
 def gaussian(d: ProgramBuilder, x: Value, sigma: Value | float | None = None) -> Value:
@@ -356,10 +393,15 @@ def squared_error(d: ProgramBuilder, x: Value, y: Value) -> Value:
     return d.apply("square", d.apply("sub", x, y))
 
 
+def absolute_error(d: ProgramBuilder, x: Value, y: Value) -> Value:
+    """|x - y|."""
+    return d.apply("abs", d.apply("sub", x, y))
+
+
 def huber(d: ProgramBuilder, x: Value, y: Value) -> Value:
     """Huber's loss without a branch: 0.5 q² + delta (|e| - q), where q = min(|e|, delta)."""
     delta = d.stream.choice((1.0, 0.5, 0.1, 2.0))
-    error = d.apply("abs", d.apply("sub", x, y))
+    error = absolute_error(d, x, y)
     quadratic = d.apply("minimum", error, delta)
     linear = d.apply("sub", error, quadratic)
     describe(d, "Huber loss.")
@@ -418,13 +460,9 @@ def kl_gaussian(d: ProgramBuilder, mean: Value, log_var: Value) -> Value:
     return d.apply("mul", -0.5, d.apply("sub", inner, d.apply("exp", log_var)))
 
 
+_LOSSES = (squared_error, huber, log_cosh, absolute_error)
+
+
 def elementwise_loss(d: ProgramBuilder, x: Value, y: Value) -> Value:
-    """One of the losses of a prediction and a target, or the plain absolute error."""
-    kind = d.stream.below(4)
-    if kind == 0:
-        return squared_error(d, x, y)
-    if kind == 1:
-        return huber(d, x, y)
-    if kind == 2:
-        return log_cosh(d, x, y)
-    return d.apply("abs", d.apply("sub", x, y))
+    """One of the losses of a prediction and a target, by element."""
+    return d.stream.choice(_LOSSES)(d, x, y)
