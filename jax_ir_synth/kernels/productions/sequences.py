@@ -1,9 +1,13 @@
 """Loops over arrays' elements: recurrent cells, sums, filters, returns, maps, nested loops."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 from jax_ir_synth.kernels.builder import control_flow
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import LIMITS, Rejected, Value
 from jax_ir_synth.kernels.productions import common
+from jax_ir_synth.kernels.productions import idioms as f
 from jax_ir_synth.kernels.productions.cumulative import accumulate
 from jax_ir_synth.kernels.productions.recurrences import (
     DECAYS,
@@ -24,6 +28,10 @@ from jax_ir_synth.kernels.productions.recurrences import (
     term,
 )
 
+_Values = tuple[Value, ...]
+_Step = tuple[_Values, _Values]  # the next carry, and what a scan stacks
+_Range = tuple[float, float]
+
 
 def _sequence(d: ProgramBuilder, most: int = 64) -> tuple[Value, int, tuple[int, ...]]:
     n = length(d)
@@ -34,7 +42,7 @@ def _sequence(d: ProgramBuilder, most: int = 64) -> tuple[Value, int, tuple[int,
 
 
 def _seen(d: ProgramBuilder, x: Value) -> Value:
-    """What the loop goes over: the argument, or a function of it."""
+    """What the loop runs over: the argument, or a function of it."""
     return light(d, x) if d.stream.chance(30) else x
 
 
@@ -61,7 +69,7 @@ def recurrent(d: ProgramBuilder) -> tuple[Value, ...]:
     step, invariant = cell(d, shape, weights)
     stacked = d.stream.chance(65)
 
-    def body(carry, inputs):
+    def body(carry: _Values, inputs: _Values) -> _Step:
         h = step(carry[0], list(inputs))
         return (h,), (outs(d, h, list(inputs)),) if stacked else ()
 
@@ -71,44 +79,83 @@ def recurrent(d: ProgramBuilder) -> tuple[Value, ...]:
     return tuple(results)
 
 
+def _stack_nothing(d: ProgramBuilder, total: Value, step: Value, inputs: _Values) -> _Step:
+    return (_add_or_subtract(d, total, step),), ()
+
+
+def _stack_sums(d: ProgramBuilder, total: Value, step: Value, inputs: _Values) -> _Step:
+    new = _add_or_subtract(d, total, step)
+    return (new,), (outs(d, new, list(inputs)),)
+
+
+def _stack_terms(d: ProgramBuilder, total: Value, step: Value, inputs: _Values) -> _Step:
+    return (d.apply("add", total, step),), (step,)
+
+
+def _add_or_subtract(d: ProgramBuilder, total: Value, step: Value) -> Value:
+    return d.apply(d.stream.choose({"add": 5, "sub": 1}), total, step)
+
+
+_SUMS = {_stack_nothing: 4, _stack_sums: 4, _stack_terms: 3}
+
+
 def summed(d: ProgramBuilder) -> tuple[Value, ...]:
-    """A sum of bounded terms carried through a scan, with partial sums at times."""
+    """A sum of bounded terms carried through a scan, with partial sums or the terms at times."""
     x, n, shape = _sequence(d)
     xs = [_seen(d, x)]
     for _ in range(d.stream.choose({0: 4, 1: 5, 2: 1})):
         xs.append(common.array(d, (n, *shape)))
     outer = [like(d, shape)] if d.stream.chance(45) else []
     most = _room(d, n)
-    total = start(d, shape, -2.0, 2.0)
-    emits = d.stream.choose({"none": 4, "partial": 4, "term": 3})
+    start_value = start(d, shape, -2.0, 2.0)
+    advance = d.stream.choose(_SUMS)
 
-    def body(carry, inputs):
+    def body(carry: _Values, inputs: _Values) -> _Step:
         step = shaped(term(d, [*inputs, *outer], most), carry[0])
-        new = d.apply(
-            "add" if emits == "term" else d.stream.choose({"add": 5, "sub": 1}), carry[0], step
-        )
-        return (new,), () if emits == "none" else (
-            outs(d, new, list(inputs)) if emits == "partial" else step,
-        )
+        return advance(d, carry[0], step, inputs)
 
+    invariant = swept(start_value, most, n)
+    reverse = d.stream.chance(12)
     return tuple(
         control_flow.scan(
-            d,
-            (total,),
-            tuple(xs),
-            [swept(total, most, n)],
-            body,
-            checked=False,
-            reverse=d.stream.chance(12),
+            d, (start_value,), tuple(xs), [invariant], body, checked=False, reverse=reverse
         )
     )
 
 
-def _rate(d: ProgramBuilder):
+# ---------------------------------------------------------------- averages and filters
+
+
+def _rate(d: ProgramBuilder) -> Value | float:
     """A decay: a number, or a scalar argument in (0, 1)."""
     if d.stream.chance(60):
         return d.stream.choice(DECAYS)
     return d.argument((), *d.stream.choice(((0.1, 0.9), (0.2, 0.8), (0.5, 0.99), (0.0, 1.0))))
+
+
+def _move(d: ProgramBuilder, rate: Value | float, old: Value, new: Value) -> Value:
+    """The old value, moved towards the new one."""
+    if isinstance(rate, Value):
+        return shaped(blend(d, rate, new, old), old)
+    return shaped(f.average(d, rate, old, new), old)
+
+
+def _emit_nothing(d: ProgramBuilder, x: Value, mean: Value, *second: Value) -> _Values:
+    return ()
+
+
+def _emit_mean(d: ProgramBuilder, x: Value, mean: Value, *second: Value) -> _Values:
+    return (outs(d, mean, [x]),)
+
+
+def _emit_standardised(d: ProgramBuilder, x: Value, mean: Value, *second: Value) -> _Values:
+    if not second:
+        return _emit_mean(d, x, mean)
+    scale = d.apply("rsqrt", d.apply("add", *second, d.stream.choice((0.1, 0.5, 1.0))))
+    return (d.apply("mul", d.apply("sub", x, mean), scale),)
+
+
+_EMITTED_AVERAGES = {_emit_nothing: 1, _emit_mean: 1, _emit_standardised: 1}
 
 
 def averaged(d: ProgramBuilder) -> tuple[Value, ...]:
@@ -119,40 +166,21 @@ def averaged(d: ProgramBuilder) -> tuple[Value, ...]:
     rate = None if gate is not None else _rate(d)
     low, high = min(0.0, y.low), max(0.0, y.high)
     m0 = start(d, shape, low, high)
-    second = gate is None and d.stream.chance(30)
-    stacked = d.stream.below(3)
+    squares = gate is None and d.stream.chance(30)
+    emit = d.stream.choose(_EMITTED_AVERAGES)
 
-    def average(old, new):
-        if gate is None and not isinstance(rate, Value):
-            return d.apply(
-                "add", d.apply("mul", rate, old), d.apply("mul", round(1 - rate, 4), new)
-            )
-        return None
-
-    def body(carry, inputs):
-        g = d.apply("sigmoid", inputs[1]) if gate is not None else rate
-
-        def towards(old, new):
-            value = average(old, new)
-            return shaped(value if value is not None else blend(d, g, new, old), old)
-
-        mean = towards(carry[0], inputs[0])
-        results = (mean,)
-        if second:
-            error = d.apply(
-                "square", d.apply("sub", inputs[0], mean) if d.stream.chance(40) else inputs[0]
-            )
-            results = (mean, towards(carry[1], error))
-        if stacked == 0:
-            return results, ()
-        if stacked == 1 or not second:
-            return results, (outs(d, mean, [inputs[0]]),)
-        scale = d.apply("rsqrt", d.apply("add", results[1], d.stream.choice((0.1, 0.5, 1.0))))
-        return results, (d.apply("mul", d.apply("sub", inputs[0], mean), scale),)
+    def body(carry: _Values, inputs: _Values) -> _Step:
+        share = d.apply("sigmoid", inputs[1]) if rate is None else rate
+        mean = _move(d, share, carry[0], inputs[0])
+        if not squares:
+            return (mean,), emit(d, inputs[0], mean)
+        error = d.apply("sub", inputs[0], mean) if d.stream.chance(40) else inputs[0]
+        second = _move(d, share, carry[1], d.apply("square", error))
+        return (mean, second), emit(d, inputs[0], mean, second)
 
     top = max(abs(low), abs(high)) * 2
-    init = (m0, start(d, shape, 0.0, 1.0)) if second else (m0,)
-    ranges = [(low, high), (0.0, max(top * top, 1.0))] if second else [(low, high)]
+    init = (m0, start(d, shape, 0.0, 1.0)) if squares else (m0,)
+    ranges = [(low, high), (0.0, max(top * top, 1.0))][: len(init)]
     xs = (y,) if gate is None else (y, gate)
     return tuple(
         control_flow.scan(d, init, xs, ranges, body, checked=False, reverse=d.stream.chance(10))
@@ -168,92 +196,107 @@ def filtered(d: ProgramBuilder) -> tuple[Value, ...]:
     )
     b1 = d.stream.choice((0.5, 1.0, 0.25, 0.4))
     reach = max(abs(y.low), abs(y.high)) * (1 + b1) / (1 - abs(a1) - abs(a2))
-    order = d.stream.choice((1, 2, 2))
+    order = d.stream.choice((1, 2, 2))  # how many of the last values it uses
     squashes = d.stream.chance(25)
     init = tuple(d.apply("zeros", shape=shape, dtype=d.dtype) for _ in range(order))
-    feeds = order == 2 and d.stream.chance(50)
+    feeds = order > 1 and d.stream.chance(50)
 
-    def body(carry, inputs):
-        value = d.apply(
-            "add",
-            d.apply("mul", a1, carry[0]),
-            inputs[0] if b1 == 1.0 else d.apply("mul", b1, inputs[0]),
-        )
-        if order == 2:
-            value = d.apply("add" if a2 > 0 else "sub", value, d.apply("mul", abs(a2), carry[1]))
-        value = shaped(value if not squashes else common.bounded(d, value, 1.0), carry[0])
-        new = (value, carry[0]) if order == 2 else (value,)
-        return new, (d.apply("sub", value, carry[1]) if feeds else outs(d, value, [inputs[0]]),)
+    def body(carry: _Values, inputs: _Values) -> _Step:
+        driven = inputs[0] if b1 == 1.0 else d.apply("mul", b1, inputs[0])
+        value = d.apply("add", d.apply("mul", a1, carry[0]), driven)
+        for older in carry[1:]:
+            value = d.apply("add" if a2 > 0 else "sub", value, d.apply("mul", abs(a2), older))
+        value = shaped(common.bounded(d, value) if squashes else value, carry[0])
+        out = d.apply("sub", value, carry[1]) if feeds else outs(d, value, [inputs[0]])
+        return (value, *carry)[:order], (out,)
 
     results = control_flow.scan(d, init, (y,), [(-reach, reach)] * order, body, checked=False)
     return results[-1], *results[:1]
 
 
+# ---------------------------------------------------------------- running extrema and exponentials
+
+
+def _running_extremum(d: ProgramBuilder, x: Value) -> _Values:
+    y = _seen(d, x)
+    return _scan_extrema(d, y, (d.stream.choice(("maximum", "minimum")),))
+
+
+def _running_range(d: ProgramBuilder, x: Value) -> _Values:
+    return _scan_extrema(d, _seen(d, x), ("maximum", "minimum"))[1:]
+
+
+def _scan_extrema(d: ProgramBuilder, y: Value, names: tuple[str, ...]) -> _Values:
+    first = d.apply("index", y, axis=0, index=0)
+    other = like(d, first.shape) if d.stream.chance(40) else None
+
+    def body(carry: _Values, inputs: _Values) -> _Step:
+        new = tuple(d.apply(name, c, inputs[0]) for name, c in zip(names, carry, strict=True))
+        if other is not None:
+            return new, (shaped(mix(d, [*new, inputs[0], other], 0), new[0]),)
+        least = new[1] if len(new) > 1 else inputs[0]
+        return new, (d.apply("sub", new[0], least),)
+
+    count = len(names)
+    init, ranges = (first,) * count, [(y.low, y.high)] * count
+    reverse = d.stream.chance(20)
+    return tuple(control_flow.scan(d, init, (y,), ranges, body, checked=False, reverse=reverse))
+
+
+def _running_logsumexp(d: ProgramBuilder, x: Value) -> _Values:
+    top, total = _scan_exponentials(d, x)
+    return (d.apply("add", top, d.apply("log", _raise(d, total))),)
+
+
+def _running_softmax_mean(d: ProgramBuilder, x: Value) -> _Values:
+    values = common.array(d, x.shape, ranges=((-1.0, 1.0), (-2.0, 2.0)))
+    _, total, weighted = _scan_exponentials(d, x, values)
+    return (d.apply("div", weighted, _raise(d, total)),)
+
+
+def _raise(d: ProgramBuilder, total: Value) -> Value:
+    return d.apply("add", total, d.stream.choice((1.0, 0.5)))
+
+
+def _scan_exponentials(d: ProgramBuilder, x: Value, *values: Value) -> list[Value]:
+    """The largest of x, the sum of exponentials below it, and such sums weighted by `values`."""
+    n, shape = x.shape[0], x.shape[1:]
+    low = d.apply("full", shape=shape, value=x.low, dtype=d.dtype)
+    zeros = d.apply("zeros", shape=shape, dtype=d.dtype)
+    init = (low, zeros, *(zeros for _ in values))
+    ranges = [(x.low, x.high), (0.0, float(n)), *((-n * v.bound, n * v.bound) for v in values)]
+
+    def body(carry: _Values, inputs: _Values) -> _Step:
+        top = d.apply("maximum", carry[0], inputs[0])
+        old = d.apply("exp", d.apply("sub", carry[0], top))
+        new = d.apply("exp", d.apply("sub", inputs[0], top))
+        total = d.apply("add", d.apply("mul", carry[1], old), new)
+        weighted = (
+            d.apply("add", d.apply("mul", sums, old), d.apply("mul", new, value))
+            for sums, value in zip(carry[2:], inputs[1:], strict=True)
+        )
+        return (top, total, *weighted), ()
+
+    return control_flow.scan(d, init, (x, *values), ranges, body, checked=False)
+
+
+_RUNNING = {
+    _running_extremum: 4,
+    _running_range: 3,
+    _running_logsumexp: 3,
+    _running_softmax_mean: 3,
+}
+
+
 def running(d: ProgramBuilder) -> tuple[Value, ...]:
     """Running extrema, an online logsumexp, an online softmax-weighted mean."""
-    x, n, shape = _sequence(d)
+    x, _, _ = _sequence(d)
     if x.low < -4 or x.high > 4:
         raise Rejected("wide exponentials")
-    kind = d.stream.choose({"extreme": 4, "pair": 3, "online": 3, "weighted": 3})
-    if kind in ("extreme", "pair"):
-        y = _seen(d, x)
-        names = (
-            ("maximum", "minimum") if kind == "pair" else (d.stream.choice(("maximum", "minimum")),)
-        )
-        first = d.apply("index", y, axis=0, index=0)
-        other = like(d, shape) if d.stream.chance(40) else None
+    return d.stream.choose(_RUNNING)(d, x)
 
-        def body(carry, inputs):
-            new = tuple(d.apply(name, c, inputs[0]) for name, c in zip(names, carry, strict=False))
-            if other is not None:
-                return new, (shaped(mix(d, [*new, inputs[0], other], 0), new[0]),)
-            return new, (d.apply("sub", new[0], new[1] if kind == "pair" else inputs[0]),)
 
-        return tuple(
-            control_flow.scan(
-                d,
-                (first,) * len(names),
-                (y,),
-                [(y.low, y.high)] * len(names),
-                body,
-                checked=False,
-                reverse=d.stream.chance(20),
-            )
-        )[len(names) - 1 :]
-    values = (
-        common.array(d, (n, *shape), ranges=((-1.0, 1.0), (-2.0, 2.0)))
-        if kind == "weighted"
-        else None
-    )
-    m0 = d.apply("full", shape=shape, value=x.low, dtype=d.dtype)
-    s0 = d.apply("zeros", shape=shape, dtype=d.dtype)
-    init = (m0, s0) if values is None else (m0, s0, s0)
-    bound = 0.0 if values is None else n * values.bound
-
-    def online(carry, inputs):
-        m = d.apply("maximum", carry[0], inputs[0])
-        old = d.apply("exp", d.apply("sub", carry[0], m))
-        new = d.apply("exp", d.apply("sub", inputs[0], m))
-        s = d.apply("add", d.apply("mul", carry[1], old), new)
-        if values is None:
-            return (m, s), ()
-        return (
-            m,
-            s,
-            d.apply("add", d.apply("mul", carry[2], old), d.apply("mul", new, inputs[1])),
-        ), ()
-
-    xs = (x,) if values is None else (x, values)
-    m, s, *rest = control_flow.scan(
-        d,
-        init,
-        xs,
-        [(x.low, x.high), (0.0, float(n)), (-bound, bound)][: len(init)],
-        online,
-        checked=False,
-    )
-    s = d.apply("add", s, d.stream.choice((1.0, 0.5)))
-    return (d.apply("div", rest[0], s),) if rest else (d.apply("add", m, d.apply("log", s)),)
+# ---------------------------------------------------------------- returns and attention
 
 
 def returns(d: ProgramBuilder) -> tuple[Value, ...]:
@@ -270,14 +313,12 @@ def returns(d: ProgramBuilder) -> tuple[Value, ...]:
     lam = d.stream.choice((0.95, 0.9, 0.8, 0.5))
     adds = d.stream.chance(40)
 
-    def body(carry, inputs):
+    def body(carry: _Values, inputs: _Values) -> _Step:
         step = inputs[0]
-        if values is not None:
-            step = (
-                d.apply("sub", step, inputs[1])
-                if not adds
-                else d.apply("add", step, d.apply("mul", lam, inputs[1]))
-            )
+        if values is not None and adds:
+            step = d.apply("add", step, d.apply("mul", lam, inputs[1]))
+        elif values is not None:
+            step = d.apply("sub", step, inputs[1])
         decay = d.apply("mul", gamma, inputs[-1]) if discounts is not None else gamma
         new = d.apply("add", step, d.apply("mul", decay, carry[0]))
         return (new,), (outs(d, new, [inputs[0]]),)
@@ -304,7 +345,7 @@ def attention(d: ProgramBuilder) -> tuple[Value, ...]:
     state = d.apply("zeros", shape=(k, v), dtype=d.dtype)
     reach = n * 2.0 * values.bound
 
-    def body(carry, inputs):
+    def body(carry: _Values, inputs: _Values) -> _Step:
         q, key, value = inputs
         q = d.apply(feature, q) if maps[0] else q
         key = d.apply(feature, key) if maps[1] else key
@@ -318,6 +359,41 @@ def attention(d: ProgramBuilder) -> tuple[Value, ...]:
     return (out,)
 
 
+# ---------------------------------------------------------------- loops over a counter
+
+
+_Update = Callable[[Value, list[Value]], Value]
+
+
+def _add_term(d: ProgramBuilder, init: Value, n: int, squasher: str) -> tuple[_Update, _Range]:
+    most = _room(d, n)
+
+    def update(carry: Value, values: list[Value]) -> Value:
+        return d.apply("add", carry, shaped(term(d, values, most), carry))
+
+    return update, swept(init, most, n)
+
+
+def _squash_all(d: ProgramBuilder, init: Value, n: int, squasher: str) -> tuple[_Update, _Range]:
+    def update(carry: Value, values: list[Value]) -> Value:
+        mixed = mix(d, [carry, *values], d.stream.below(2))
+        return shaped(d.apply(squasher, common.tamed(d, mixed, 40.0)), carry)
+
+    return update, (-1.0, 1.0)
+
+
+def _keep_extreme(d: ProgramBuilder, init: Value, n: int, squasher: str) -> tuple[_Update, _Range]:
+    def update(carry: Value, values: list[Value]) -> Value:
+        name = d.stream.choice(("maximum", "minimum"))
+        return d.apply(name, carry, shaped(common.bounded(d, mix(d, values, 0)), carry))
+
+    return update, (-1.0, 1.0)
+
+
+_UPDATES = {_add_term: 6, _squash_all: 6, _keep_extreme: 2}
+_SCALAR_UPDATES = {_add_term: 6, _squash_all: 6}
+
+
 def indexed(d: ProgramBuilder) -> tuple[Value, ...]:
     """`fori_loop` whose body reads arrays at the counter."""
     x, n, shape = _sequence(d)
@@ -325,34 +401,18 @@ def indexed(d: ProgramBuilder) -> tuple[Value, ...]:
     if d.stream.chance(45):
         arrays.append(common.array(d, (n, *shape)))
     outer = [like(d, shape)] if d.stream.chance(35) else []
-    kind = d.stream.weighted(("sum", "squash", "extreme"), (6, 6, 2 if shape else 0))
-    most = _room(d, n)
+    make_update = d.stream.choose(_UPDATES if shape else _SCALAR_UPDATES)
     squasher = d.stream.choose(SQUASH)
     init = start(d, shape, -1.0, 1.0)
-    counter = d.stream.chance(20)
+    counts = d.stream.chance(20)
+    update, invariant = make_update(d, init, n, squasher)
 
-    def body(i, carry):
+    def body(i: Value, carry: Value) -> Value:
         parts = [d.apply("dynamic_index", a, i, axis=0) for a in arrays]
-        if counter:
-            weight = d.apply("convert", i, dtype=d.dtype)
-            parts.append(d.apply("div", weight, float(n)))
-        if kind == "sum":
-            return d.apply("add", carry, shaped(term(d, parts + outer, most), carry))
-        if kind == "squash":
-            return shaped(
-                d.apply(
-                    squasher,
-                    common.tamed(d, mix(d, [carry, *parts, *outer], d.stream.below(2)), 40.0),
-                ),
-                carry,
-            )
-        return d.apply(
-            d.stream.choice(("maximum", "minimum")),
-            carry,
-            shaped(common.bounded(d, mix(d, parts + outer, 0)), carry),
-        )
+        if counts:
+            parts.append(d.apply("div", d.apply("convert", i, dtype=d.dtype), float(n)))
+        return update(carry, parts + outer)
 
-    invariant = swept(init, most, n) if kind == "sum" else (-1.0, 1.0)
     return tuple(control_flow.fori_loop(d, n, (init,), [invariant], body, checked=False))
 
 
@@ -372,19 +432,15 @@ def buffered(d: ProgramBuilder) -> tuple[Value, ...]:
         buffer = y
     low, high = min(-most, buffer.low), max(most, buffer.high)
 
-    def body(i, carry):
+    def body(i: Value, carry: Value) -> Value:
         parts = [d.apply("dynamic_index", y, i, axis=0)]
         if backward:
             parts.append(d.apply("dynamic_index", carry, d.apply("sub", i, 1), axis=0))
         if w is not None:
             parts.append(w)
         value = shaped(common.tamed(d, mix(d, parts, d.stream.below(2)), most), parts[0])
-        return d.apply(
-            d.stream.choose({"at_set": 5, "at_add": 1}) if not backward else "at_set",
-            carry,
-            value,
-            i,
-        )
+        op = "at_set" if backward else d.stream.choose({"at_set": 5, "at_add": 1})
+        return d.apply(op, carry, value, i)
 
     first = 1 if backward else 0
     return tuple(
@@ -392,6 +448,60 @@ def buffered(d: ProgramBuilder) -> tuple[Value, ...]:
             d, n - first, (buffer,), [(low - most, high + most)], body, start=first, checked=False
         )
     )
+
+
+# ---------------------------------------------------------------- maps
+
+# What becomes of a row's mix, given its first array; and the outer values that are mixed in.
+_Finish = Callable[[Value, Value], Value]
+_Row = tuple[_Finish, list[Value]]
+_Shape = tuple[int, ...]
+
+
+def _map_elements(d: ProgramBuilder, shape: _Shape, outer: list[Value]) -> _Row:
+    return (lambda y, first: light(d, y) if d.stream.chance(50) else y), outer
+
+
+def _reduce_row(d: ProgramBuilder, shape: _Shape, outer: list[Value]) -> _Row:
+    def finish(y: Value, first: Value) -> Value:
+        name = d.stream.choice(("sum", "mean", "max", "logsumexp", "norm", "var", "min"))
+        value = d.apply(name, y, axis=-1 if d.stream.chance(40) else None)
+        if d.stream.chance(50):
+            return light(d, value)
+        total = d.apply("sum", d.apply("square", y), axis=None)
+        return shaped(d.apply("div", y, d.apply("add", 1.0, total)), y)
+
+    return finish, outer
+
+
+def _average_by_softmax(d: ProgramBuilder, shape: _Shape, outer: list[Value]) -> _Row:
+    if any(w.ndim == 0 for w in outer):
+        return _reduce_row(d, shape, outer)  # a softmax does not see what all its elements share
+
+    def finish(y: Value, first: Value) -> Value:
+        return d.apply("sum", d.apply("mul", d.apply("softmax", y, axis=-1), first), axis=-1)
+
+    return finish, outer
+
+
+def _multiply_by_matrix(d: ProgramBuilder, shape: _Shape, outer: list[Value]) -> _Row:
+    if len(shape) != 1:
+        return _reduce_row(d, shape, outer)
+    matrix = common.array(d, (common.size(d, small=True), shape[0]))
+    return lambda y, first: light(d, d.apply("matmul", matrix, y)), []
+
+
+def _accumulate_row(d: ProgramBuilder, shape: _Shape, outer: list[Value]) -> _Row:
+    return lambda y, first: light(d, accumulate(d, y)), outer
+
+
+_ROW_FUNCTIONS = {
+    _map_elements: 4,
+    _reduce_row: 5,
+    _average_by_softmax: 2,
+    _multiply_by_matrix: 3,
+    _accumulate_row: 2,
+}
 
 
 def mapped(d: ProgramBuilder) -> tuple[Value, ...]:
@@ -402,107 +512,123 @@ def mapped(d: ProgramBuilder) -> tuple[Value, ...]:
     if d.stream.chance(40):
         xs.append(common.array(d, (n, *shape)))
     outer = [like(d, shape)] if d.stream.chance(45) else []
-    kind = d.stream.choose({"elementwise": 4, "reduce": 5, "softmax": 2, "matvec": 3, "prefix": 2})
-    if (
-        kind == "matvec"
-        and len(shape) != 1
-        or kind == "softmax"
-        and any(w.ndim == 0 for w in outer)
-    ):
-        kind = "reduce"  # a softmax does not see what all its elements share
-    if kind == "matvec":
-        outer = [common.array(d, (common.size(d, small=True), shape[0]))]
+    make_function = d.stream.choose(_ROW_FUNCTIONS)
+    finish, outer = (make_function if shape else _map_elements)(d, shape, outer)
 
-    def row(*values):
-        y = mix(d, [*values, *(w for w in outer if w.ndim <= len(shape))], 1)
-        if not shape or kind == "elementwise":
-            return light(d, y) if d.stream.chance(50) else y
-        if kind == "matvec" and y.ndim == 1:
-            return light(d, d.apply("matmul", outer[-1], y))
-        if kind == "softmax":
-            p = d.apply("softmax", y, axis=-1)
-            return d.apply("sum", d.apply("mul", p, values[0]), axis=-1)
-        if kind == "prefix":
-            return light(d, accumulate(d, y))
-        name = d.stream.choice(("sum", "mean", "max", "logsumexp", "norm", "var", "min"))
-        value = d.apply(name, y, axis=-1 if d.stream.chance(40) else None)
-        return (
-            light(d, value)
-            if d.stream.chance(50)
-            else shaped(
-                d.apply(
-                    "div", y, d.apply("add", 1.0, d.apply("sum", d.apply("square", y), axis=None))
-                ),
-                y,
-            )
-        )
+    def row(*values: Value) -> Value:
+        return finish(mix(d, [*values, *outer], 1), values[0])
 
-    def attempt():
-        return control_flow.lax_map(d, tuple(xs), row)
+    return tuple(d.attempt(lambda: control_flow.lax_map(d, tuple(xs), row), 6))
 
-    return tuple(d.attempt(attempt, 6))
+
+# ---------------------------------------------------------------- loops in loops
+
+
+class _Nest(NamedTuple):
+    """What a loop in a loop is made of.
+
+    Attributes:
+      d: the builder.
+      x: the sequence that one of the loops runs over.
+      w: a weight of all steps.
+      steps: how often the other loop runs.
+      start: the carry at the start.
+    """
+
+    d: ProgramBuilder
+    x: Value
+    w: Value
+    steps: int
+    start: Value
+
+    def relax(self, h: Value, others: list[Value]) -> Value:
+        """Updates h, `steps` times, in a loop of its own."""
+
+        def body(i: Value, carry: Value) -> Value:
+            return self.squash(carry, others, h)
+
+        return self.repeat(self.steps, h, body)
+
+    def squash(self, carry: Value, others: list[Value], like_this: Value) -> Value:
+        """A squashed mix of the carry and the others."""
+        return shaped(squash(self.d, mix(self.d, [carry, *others], 0)), like_this)
+
+    def repeat(self, steps: int, h: Value, body: Callable[[Value, Value], Value]) -> Value:
+        """Runs a `fori_loop` whose carry stays within ±1."""
+        return control_flow.fori_loop(self.d, steps, (h,), [(-1.0, 1.0)], body, checked=False)[0]
+
+    def scan(self, h: Value, step: Callable[[_Values, _Values], _Step]) -> list[Value]:
+        """Scans the sequence with a carry that stays within ±1."""
+        return control_flow.scan(self.d, (h,), (self.x,), [(-1.0, 1.0)], step, checked=False)
+
+
+def _fori_in_scan(nest: _Nest) -> _Values:
+    d = nest.d
+
+    def step(carry: _Values, inputs: _Values) -> _Step:
+        h = nest.relax(carry[0], [inputs[0], nest.w])
+        return (h,), (outs(d, h, list(inputs)),) if d.stream.chance(60) else ()
+
+    return tuple(nest.scan(nest.start, step))
+
+
+def _scan_in_fori(nest: _Nest) -> _Values:
+    def sweep(i: Value, h: Value) -> Value:
+        def step(carry: _Values, inputs: _Values) -> _Step:
+            return (nest.squash(carry[0], [inputs[0], nest.w], h),), ()
+
+        return nest.scan(h, step)[0]
+
+    return (nest.repeat(min(nest.steps, 5), nest.start, sweep),)
+
+
+def _fori_in_fori(nest: _Nest) -> _Values:
+    def body(i: Value, h: Value) -> Value:
+        item = nest.d.apply("dynamic_index", nest.x, i, axis=0)
+        return nest.relax(h, [item, nest.w])
+
+    return (nest.repeat(nest.x.shape[0], nest.start, body),)
+
+
+def _prefix_in_scan(nest: _Nest) -> _Values:
+    d = nest.d
+    if not nest.start.shape:
+        raise Rejected("a scalar has no prefixes")
+
+    def step(carry: _Values, inputs: _Values) -> _Step:
+        prefix = accumulate(d, mix(d, [inputs[0], nest.w], 0), sums=True)
+        y = shaped(common.bounded(d, prefix), carry[0])
+        h = d.apply("tanh", d.apply("add", carry[0], y))
+        return (h,), (outs(d, h, list(inputs)),)
+
+    return tuple(nest.scan(nest.start, step))
+
+
+def _fori_in_map(nest: _Nest) -> _Values:
+    def row(x: Value) -> Value:
+        return nest.relax(common.bounded(nest.d, x), [nest.w])
+
+    return tuple(control_flow.lax_map(nest.d, (nest.x,), row))
+
+
+_NESTS = {
+    _fori_in_scan: 4,
+    _scan_in_fori: 4,
+    _fori_in_fori: 3,
+    _prefix_in_scan: 3,
+    _fori_in_map: 3,
+}
 
 
 def nested(d: ProgramBuilder) -> tuple[Value, ...]:
     """A loop in a loop's body: scan in fori, fori in scan, a cumulative operation in a scan."""
-    kind = d.stream.choose(
-        {
-            "fori_in_scan": 4,
-            "scan_in_fori": 4,
-            "fori_in_fori": 3,
-            "prefix_in_scan": 3,
-            "fori_in_map": 3,
-        }
-    )
-    x, n, shape = _sequence(d, most=20)
+    build = d.stream.choose(_NESTS)
+    x, _, shape = _sequence(d, most=20)
     w = like(d, shape)
     inner_steps = steps(d, 10)
-
-    def relax(h, others):
-        def body(i, c):
-            return shaped(squash(d, mix(d, [c, *others], 0)), h)
-
-        return control_flow.fori_loop(d, inner_steps, (h,), [(-1.0, 1.0)], body, checked=False)[0]
-
-    h0 = d.apply(
-        d.stream.choice(("zeros", "zeros", "ones")), shape=shape, dtype=d.dtype
-    )  # a start is soon forgotten
-    if kind == "fori_in_scan":
-
-        def step(carry, inputs):
-            h = relax(carry[0], [inputs[0], w])
-            return (h,), (outs(d, h, list(inputs)),) if d.stream.chance(60) else ()
-
-        return tuple(control_flow.scan(d, (h0,), (x,), [(-1.0, 1.0)], step, checked=False))
-    if kind == "fori_in_map":
-        return tuple(control_flow.lax_map(d, (x,), lambda row: relax(common.bounded(d, row), [w])))
-    if kind == "prefix_in_scan":
-        if not shape:
-            raise Rejected("a scalar has no prefixes")
-
-        def step(carry, inputs):
-            y = common.bounded(d, accumulate(d, mix(d, [inputs[0], w], 0), sums=True))
-            h = d.apply("tanh", d.apply("add", carry[0], shaped(y, carry[0])))
-            return (h,), (outs(d, h, list(inputs)),)
-
-        return tuple(control_flow.scan(d, (h0,), (x,), [(-1.0, 1.0)], step, checked=False))
-    if kind == "fori_in_fori":
-
-        def outer(i, h):
-            item = d.apply("dynamic_index", x, i, axis=0)
-            return relax(h, [item, w])
-
-        return tuple(control_flow.fori_loop(d, n, (h0,), [(-1.0, 1.0)], outer, checked=False))
-
-    def sweep(i, h):
-        def step(carry, inputs):
-            return (shaped(squash(d, mix(d, [carry[0], inputs[0], w], 0)), h),), ()
-
-        return control_flow.scan(d, (h,), (x,), [(-1.0, 1.0)], step, checked=False)[0]
-
-    return tuple(
-        control_flow.fori_loop(d, min(inner_steps, 5), (h0,), [(-1.0, 1.0)], sweep, checked=False)
-    )
+    # The start is soon forgotten, so it is no argument.
+    h0 = d.apply(d.stream.choice(("zeros", "zeros", "ones")), shape=shape, dtype=d.dtype)
+    return build(_Nest(d, x, w, inner_steps, h0))
 
 
 def free(d: ProgramBuilder) -> tuple[Value, ...]:
@@ -514,7 +640,7 @@ def free(d: ProgramBuilder) -> tuple[Value, ...]:
     init = (start(d, shape, -1.0, 1.0), start(d, shape, -1.0, 1.0))
     crossed = d.stream.chance(60)
 
-    def body(carry, inputs):
+    def body(carry: _Values, inputs: _Values) -> _Step:
         a = shaped(squash(d, mix(d, [carry[0], *inputs], 0)), carry[0])
         b = shaped(
             squash(d, mix(d, [carry[1], a if crossed else inputs[0]], d.stream.below(2))), carry[1]
