@@ -1,15 +1,20 @@
 """Several results at once: split and unstacked arrays, pairs, helpers called several times."""
 
 from collections.abc import Callable
+from typing import Any
 
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Block, Rejected, Value
 
 
 def _parts(
-    op: str, operands: tuple[Value, ...], results: list[Value], params: dict, blocks=()
+    op: str,
+    operands: tuple[Value, ...],
+    results: list[Value],
+    params: dict[str, Any],
+    blocks: tuple[Block, ...] = (),
 ) -> list[Value]:
-    """A node whose parts have the shapes, ranges and dependencies of `results`."""
+    """The parts of a new node, with the shapes, ranges and dependencies of `results`."""
     level = max(v.level for v in (*operands, *results))
     node = Value(op, operands, params, (), "tuple", 0, 0, None, blocks=blocks, level=level)
     parts = [
@@ -34,6 +39,10 @@ def _parts(
     return parts
 
 
+def _slices(d: ProgramBuilder, x: Value, axis: int) -> list[Value]:
+    return [d.apply("index", x, axis=axis, index=i) for i in range(x.shape[axis])]
+
+
 def split(d: ProgramBuilder, x: Value, sizes: tuple[int, ...], axis: int = -1) -> list[Value]:
     """`jnp.split(x, …, axis)` into pieces of the sizes."""
     axis %= x.ndim
@@ -49,20 +58,18 @@ def split(d: ProgramBuilder, x: Value, sizes: tuple[int, ...], axis: int = -1) -
 def unstack(d: ProgramBuilder, x: Value, axis: int = 0) -> list[Value]:
     """`jnp.unstack(x, axis)`: one array for each index of the axis."""
     axis %= x.ndim
-    results = [d.apply("index", x, axis=axis, index=i) for i in range(x.shape[axis])]
-    return _parts("unstack", (x,), results, {"axis": axis})
+    return _parts("unstack", (x,), _slices(d, x, axis), {"axis": axis})
 
 
 def iterate(d: ProgramBuilder, x: Value) -> list[Value]:
     """`a, b, c = x`: one array for each index of the first axis."""
-    results = [d.apply("index", x, axis=0, index=i) for i in range(x.shape[0])]
-    return _parts("iterate", (x,), results, {})
+    return _parts("iterate", (x,), _slices(d, x, 0), {})
 
 
 def components(d: ProgramBuilder, x: Value, axis: int = -1) -> list[Value]:
     """`a, b, c = x[..., 0], x[..., 1], x[..., 2]`: the same operations as indexing in place."""
     axis %= x.ndim
-    results = [d.apply("index", x, axis=axis, index=i) for i in range(x.shape[axis])]
+    results = _slices(d, x, axis)
     return _parts("components", (x,), results, {"axis": axis, "means": results})
 
 
@@ -86,7 +93,7 @@ def update_index(d: ProgramBuilder, x: Value, row: Value, i: Value) -> Value:
 
 
 def top_k(d: ProgramBuilder, x: Value, k: int) -> tuple[Value, Value]:
-    """`values, indices = lax.top_k(x, k)`: both are to be used."""
+    """`values, indices = lax.top_k(x, k)`. The caller uses both."""
     values = d.apply("top_k", x, k=k)
     n = x.shape[-1]
     samples = (
@@ -113,15 +120,15 @@ def top_k(d: ProgramBuilder, x: Value, k: int) -> tuple[Value, Value]:
 def helper(
     d: ProgramBuilder,
     calls: list[tuple[Value, ...]],
-    build: Callable,
+    build: Callable[..., Value | tuple[Value, ...]],
     role: str = "helper",
     vectorize: bool = False,
 ) -> list[list[Value]]:
     """Results of one inner function, called with each tuple of operands, all of the same types.
 
-    The function's body is drawn once, on parameters as wide as all the calls' operands, and then
-    repeated for each call, so it holds plain operations only. `vectorize` writes `jnp.vectorize`,
-    for a body that works element by element.
+    `build` draws the body once, on parameters whose ranges cover all calls' operands. The body's
+    operations are then repeated for each call, so they have no functions of their own. `vectorize`
+    writes `jnp.vectorize`, for a body that works element by element.
     """
     kinds = [[(v.shape, v.dtype) for v in operands] for operands in calls]
     if any(kind != kinds[0] for kind in kinds) or any(
@@ -133,8 +140,8 @@ def helper(
         for same in zip(*calls, strict=True):
             low, high = min(v.low for v in same), max(v.high for v in same)
             parameters.append(d.parameter(same[0].shape, low, high, same[0].dtype, same[0].samples))
-        results = build(*parameters)
-        results = results if isinstance(results, tuple) else (results,)
+        built = build(*parameters)
+        results = built if isinstance(built, tuple) else (built,)
     used = 0
     for value in results:
         used |= value.deps
