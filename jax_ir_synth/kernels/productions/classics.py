@@ -209,9 +209,11 @@ def diffusion(d: ProgramBuilder) -> tuple[Value, ...]:
     rate = d.stream.choice((0.1, 0.05, 0.01))
     squasher = d.stream.choice(("sin", "tanh", "cos"))
 
-    def body(u: Value) -> Value:
+    def body(u: Value) -> _Values:
         new = d.apply("add", u, d.apply("mul", nu, change(d, u)))
-        return d.apply("add", new, d.apply("mul", rate, d.apply(squasher, u))) if reacts else new
+        if reacts:
+            new = d.apply("add", new, d.apply("mul", rate, d.apply(squasher, u)))
+        return (new,)
 
     widened = swept(u0, rate, n) if reacts else (u0.low, u0.high)
     (*_, u) = looped(d, n, (u0,), [widened], body)

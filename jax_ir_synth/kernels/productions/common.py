@@ -1,4 +1,4 @@
-"""What any category draws: a shape, a range, an argument, one more operation."""
+"""What every category draws: a shape, a range, an argument, one more operation."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -9,7 +9,7 @@ from jax_ir_synth.kernels.ops import OPS, drawn_by
 
 Transform = Callable[[ProgramBuilder, Value], Value]
 
-# Sizes that people use, and odd ones so that shapes vary. 3 is the vector category's mark.
+# Sizes that people use, and odd ones so that shapes vary. 3 marks the category `vector`.
 SIZES = {
     4: 14,
     8: 16,
@@ -104,7 +104,7 @@ _RANKS = {0: 2, 1: 9, 2: 8, 3: 3}
 SMOOTH, BLURRED = drawn_by("unary"), drawn_by("unary", branches=True)
 ARITHMETIC, COMPARISONS = drawn_by("arithmetic"), drawn_by("comparison")
 INTEGER, INTEGER_COMPARISONS = drawn_by("integer"), drawn_by("integer comparison")
-# Of a few elements, none may have a gradient there.
+# Operations that aren't applied to a few elements: all gradients could be zero.
 FLAT = frozenset(op.name for op in OPS.values() if op.flat)
 
 
@@ -180,7 +180,7 @@ def one_binary(d: ProgramBuilder, x: Value, y: Value) -> Value:
 
 
 def meet(d: ProgramBuilder, name: str, a: Value, b: Value) -> Value:
-    """`name` on a and b, where neither drowns the other."""
+    """`name` on a and b; Rejected where one of them would hardly matter."""
     meets = OPS[name].meets
     if meets is not None:
         meets(a, b, d.dtype)
@@ -188,7 +188,7 @@ def meet(d: ProgramBuilder, name: str, a: Value, b: Value) -> Value:
 
 
 def transform(d: ProgramBuilder, x: Value, functions: Mapping[str | Transform, int]) -> Value:
-    """One of the weighted functions of x: operations by their names, or what applies several."""
+    """Applies one of the weighted functions to x: an operation by its name, or a Transform."""
     function = d.stream.choose(functions)
     return d.apply(function, x) if isinstance(function, str) else function(d, x)
 
@@ -295,7 +295,7 @@ def bounded(d: ProgramBuilder, x: Value, limit: float = 1.0) -> Value:
 
 
 def tamed(d: ProgramBuilder, x: Value, limit: float) -> Value:
-    """Keeps x where it is within ±limit, else scales it down or squashes it."""
+    """Returns x where it stays within ±limit, else x scaled down or squashed."""
     if x.bound <= limit:
         return x
 
@@ -337,7 +337,7 @@ def merge(d: ProgramBuilder, values: list[Value]) -> Value:
 
 
 def telling(value: Value) -> Value:
-    """The value; rejects a few elements that hardly differ from input to input."""
+    """The value; Rejected where it is small and hardly differs between inputs."""
     std, size = float(value.samples.std()), float(abs(value.samples).mean())
     if (
         value.size <= 4

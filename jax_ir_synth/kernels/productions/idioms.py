@@ -39,7 +39,7 @@ EPSILONS = {
 
 
 def describe(d: ProgramBuilder, text: str) -> None:
-    """Adds to the program's docstring, which names up to three of its formulas."""
+    """Adds to the program's docstring, which describes up to three of its formulas."""
     if not d.doc:
         d.doc = text
     elif len(d.doc) + len(text) < 80 and text.rstrip(".").lower() not in d.doc.lower():
@@ -53,7 +53,7 @@ def epsilon(d: ProgramBuilder) -> float:
 
 
 def named(value: Value, role: str) -> Value:
-    """The value, with a role that its name is chosen by."""
+    """The value, with a role that decides its name."""
     return value.named(role)
 
 
@@ -79,35 +79,31 @@ def centred(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
     return named(d.apply("sub", x, mean), "centered").changed(centred=True)
 
 
-# Each scale divides or multiplies the deviation from the mean, as the operation's name says.
+_Scale = tuple[str, Value]  # "mul" or "div", and by what
+
+
 def _inverse_root_of_variance(
     d: ProgramBuilder, x: Value, dev: Value, axis: int, eps: float
-) -> tuple[str, Value]:
+) -> _Scale:
     variance = d.apply("var", x, axis=axis, keepdims=True)
     return "mul", _inverse_root(d, d.apply("add", variance, eps))
 
 
-def _root_of_variance(
-    d: ProgramBuilder, x: Value, dev: Value, axis: int, eps: float
-) -> tuple[str, Value]:
+def _root_of_variance(d: ProgramBuilder, x: Value, dev: Value, axis: int, eps: float) -> _Scale:
     variance = d.apply("var", x, axis=axis, keepdims=True)
     return "div", _root(d, d.apply("add", variance, eps))
 
 
-def _root_mean_square(
-    d: ProgramBuilder, x: Value, dev: Value, axis: int, eps: float
-) -> tuple[str, Value]:
+def _root_mean_square(d: ProgramBuilder, x: Value, dev: Value, axis: int, eps: float) -> _Scale:
     variance = d.apply("mean", d.apply("square", dev), axis=axis, keepdims=True)
     return "div", _root(d, d.apply("add", variance, eps))
 
 
-def _standard_deviation(
-    d: ProgramBuilder, x: Value, dev: Value, axis: int, eps: float
-) -> tuple[str, Value]:
+def _standard_deviation(d: ProgramBuilder, x: Value, dev: Value, axis: int, eps: float) -> _Scale:
     return "div", d.apply("add", d.apply("std", x, axis=axis, keepdims=True), eps)
 
 
-_SPREADS = (
+_SCALES = (  # the first is twice as likely
     _inverse_root_of_variance,
     _root_of_variance,
     _inverse_root_of_variance,
@@ -127,7 +123,7 @@ def layer_norm(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
     eps, bound = epsilon(d), math.sqrt(x.shape[axis])
     mean = d.apply("mean", x, axis=axis, keepdims=True)
     dev = named(d.apply("sub", x, mean), "centered")
-    op, scale = d.stream.choice(_SPREADS)(d, x, dev, axis, eps)
+    op, scale = d.stream.choice(_SCALES)(d, x, dev, axis, eps)
     typical = dev.samples / float(x.samples.std())
     y = d.claim(op, -bound, bound, dev, scale, typical=typical)
     describe(d, d.stream.choice(_LAYER_NORM_TEXTS))
@@ -149,12 +145,12 @@ def rms_norm(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
 
 
 def _root(d: ProgramBuilder, x: Value) -> Value:
-    """Sqrt of a value that is above zero only by its epsilon."""
+    """Square root of a value whose range begins at its epsilon."""
     return d.claim("sqrt", math.sqrt(max(x.low, 0.0)), math.sqrt(x.high), x)
 
 
 def _inverse_root(d: ProgramBuilder, x: Value) -> Value:
-    """1/sqrt of such a value: large only where all elements agree, which arguments don't."""
+    """1/sqrt of such a value; it is large only where all elements agree, which is unlikely."""
     typical = 1 / np.sqrt(np.maximum(x.samples, 1e-3))
     most = 1000.0 if x.dtype == "float32" else 50.0
     return d.claim("rsqrt", float(1 / math.sqrt(x.high)), most, x, typical=typical)
@@ -209,24 +205,24 @@ def logsumexp_by_hand(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
     return d.claim("add", x.low, x.high + n, top, total)
 
 
-def _root_of_products(d: ProgramBuilder, x: Value, axis: int, eps: float) -> tuple[str, Value]:
+def _root_of_products(d: ProgramBuilder, x: Value, axis: int, eps: float) -> _Scale:
     return _root_of_sum(d, d.apply("mul", x, x), axis, eps)
 
 
-def _root_of_squares(d: ProgramBuilder, x: Value, axis: int, eps: float) -> tuple[str, Value]:
+def _root_of_squares(d: ProgramBuilder, x: Value, axis: int, eps: float) -> _Scale:
     return _root_of_sum(d, d.apply("square", x), axis, eps)
 
 
-def _root_of_sum(d: ProgramBuilder, squares: Value, axis: int, eps: float) -> tuple[str, Value]:
+def _root_of_sum(d: ProgramBuilder, squares: Value, axis: int, eps: float) -> _Scale:
     total = d.apply("add", d.apply("sum", squares, axis=axis, keepdims=True), eps)
     return ("mul", _inverse_root(d, total)) if d.stream.chance(50) else ("div", _root(d, total))
 
 
-def _norm_plus_epsilon(d: ProgramBuilder, x: Value, axis: int, eps: float) -> tuple[str, Value]:
+def _norm_plus_epsilon(d: ProgramBuilder, x: Value, axis: int, eps: float) -> _Scale:
     return "div", d.apply("add", d.apply("norm", x, axis=axis, keepdims=True), eps)
 
 
-def _norm_above_epsilon(d: ProgramBuilder, x: Value, axis: int, eps: float) -> tuple[str, Value]:
+def _norm_above_epsilon(d: ProgramBuilder, x: Value, axis: int, eps: float) -> _Scale:
     return "div", d.apply("maximum", d.apply("norm", x, axis=axis, keepdims=True), eps)
 
 

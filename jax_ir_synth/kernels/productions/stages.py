@@ -9,8 +9,6 @@ from jax_ir_synth.kernels.productions import common, idioms
 from jax_ir_synth.kernels.productions.common import Transform
 
 SIZES = (4, 8, 5, 6, 2, 10, 12, 16)
-
-
 _ACTIVATIONS: dict[str | Transform, int] = {
     "tanh": 8,
     "relu": 6,
@@ -57,7 +55,7 @@ def _draw_like(d: ProgramBuilder, x: Value) -> Value:
 
 
 def _add_floor(d: ProgramBuilder, x: Value, eps: float) -> Value:
-    """Adds eps to x, a mean of squares well above zero though its range doesn't say so."""
+    """Adds eps to x, or a larger number where x's range comes near zero."""
     floor = d.stream.choice((0.1, 0.5, 1.0)) if x.low < 0.05 else eps
     return d.apply("add", x, floor)
 
@@ -92,7 +90,7 @@ _EPSILONS = (1e-5, 1e-6, 1e-3)
 _NORMALISATIONS = {_rms_norm: 4, _layer_norm: 3, _softmax_weighted: 3, _exp_below_max: 2}
 
 
-def _normalize(d: ProgramBuilder, x: Value) -> Value:
+def _normalise(d: ProgramBuilder, x: Value) -> Value:
     """A normalisation along the last axis, with a gain where it is by mean and variance."""
     return d.stream.choose(_NORMALISATIONS)(d, x)
 
@@ -174,6 +172,17 @@ def _scan_cell(d: ProgramBuilder, x: Value, init: Value) -> list[Value]:
     return control_flow.scan(d, (init,), (x,), [(-1.0, 1.0)], step, reverse=reverse)
 
 
+def _return_all(d: ProgramBuilder, final: Value, ys: Value) -> Value:
+    return ys
+
+
+def _return_final(d: ProgramBuilder, final: Value, ys: Value) -> Value:
+    return d.apply("add", ys, final) if d.stream.chance(50) else final
+
+
+_SCAN_RESULTS = {_return_all: 2, _return_final: 1}
+
+
 def _scan_rows(d: ProgramBuilder, x: Value) -> Value:
     """A recurrence along the first axis: a decayed average or a squashed cell."""
     if x.ndim != 2:
@@ -186,9 +195,7 @@ def _scan_rows(d: ProgramBuilder, x: Value) -> Value:
     )
     scan = _scan_average if d.stream.chance(50) else _scan_cell
     final, ys = scan(d, x, init)
-    if d.stream.below(3) < 2:
-        return ys
-    return d.apply("add", ys, final) if d.stream.chance(50) else final
+    return d.stream.choose(_SCAN_RESULTS)(d, final, ys)
 
 
 def _repeat_update(d: ProgramBuilder, x: Value) -> Value:
@@ -323,7 +330,7 @@ def _take_steps(d: ProgramBuilder, x: Value) -> Value:
 
 STAGES = (
     _apply_dense,
-    _normalize,
+    _normalise,
     _gate,
     _choose_value,
     _scan_rows,
