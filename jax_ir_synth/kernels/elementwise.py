@@ -80,7 +80,7 @@ def _narrow(d: ProgramBuilder, dims: tuple[int, ...]) -> tuple[int, ...]:
 # ---------------------------------------------------------------- integers
 
 
-def _integer(d: ProgramBuilder, dims: tuple[int, ...]) -> Value:
+def _draw_integer(d: ProgramBuilder, dims: tuple[int, ...]) -> Value:
     low, high = d.stream.choice(((0, 15), (0, 7), (1, 9), (-8, 8), (0, 100), (1, 6), (0, 255)))
     return d.argument(dims, low, high, dtype="int32", role="integer")
 
@@ -93,9 +93,9 @@ def _convert_integers(d: ProgramBuilder, values: list[Value]) -> list[Value]:
         return floats
     value = ints[0]
     for other in ints[1:]:
-        value = _integer_step(d, value, other)
+        value = _combine_integers(d, value, other)
     if len(ints) == 1 or d.stream.chance(50):
-        value = _integer_step(d, value, d.stream.choice((1, 2, 4, 7, 5, 15, 8)))
+        value = _combine_integers(d, value, d.stream.choice((1, 2, 4, 7, 5, 15, 8)))
     if d.stream.chance(25):
         value = d.attempt(lambda: d.apply(d.stream.choose(_INTEGER_FUNCTIONS), value))
     if d.stream.chance(40):
@@ -110,7 +110,7 @@ def _convert_integers(d: ProgramBuilder, values: list[Value]) -> list[Value]:
     return [*floats, value if value.bound <= 50 else common.tamed(d, value, 50)]
 
 
-def _integer_step(d: ProgramBuilder, a: Value, b: Value | int) -> Value:
+def _combine_integers(d: ProgramBuilder, a: Value, b: Value | int) -> Value:
     return d.attempt(lambda: d.apply(d.stream.choose(common.INTEGER), a, b), 20)
 
 
@@ -138,7 +138,7 @@ def _draw_arguments(d: ProgramBuilder) -> list[Value]:
     for i in range(count):
         own = _narrow(d, dims) if i else dims
         if integers and i and (i < count - 1 or count == 2 or d.stream.chance(50)):
-            values.append(_integer(d, own))
+            values.append(_draw_integer(d, own))
         else:
             values.append(common.array(d, own))
     return values

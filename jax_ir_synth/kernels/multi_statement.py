@@ -50,7 +50,7 @@ def draw(d: ProgramBuilder) -> tuple[Value, ...]:
         c.step(statements.RULES)
         if c.spent:
             break
-    outputs = d.finish(*_outputs(c))
+    outputs = d.finish(*_draw_outputs(c))
     leaves = ("argument", "literal", "part", "parameter")
     if sum(v.op not in leaves for v in collect_values(outputs).values()) < _LEAST:
         raise Rejected("too few statements")
@@ -82,7 +82,7 @@ def _draw_shape(d: ProgramBuilder) -> tuple[int, ...]:
 # ---------------------------------------------------------------- results
 
 
-def _outputs(c: Context) -> tuple[Value, ...]:
+def _draw_outputs(c: Context) -> tuple[Value, ...]:
     """Two to four of the values at the end; more are merged, too few joined by an earlier one."""
     d = c.d
     waiting = [v for v in c.pending if v.op != "argument"]
@@ -104,7 +104,7 @@ def _outputs(c: Context) -> tuple[Value, ...]:
         a, b = d.stream.choice(same)
         waiting = [v for v in waiting if v is not a and v is not b] + [common.one_binary(d, a, b)]
     if len(waiting) == 1:
-        waiting.append(d.attempt(lambda: _another(c, waiting[0])))
+        waiting.append(d.attempt(lambda: _draw_second_result(c, waiting[0])))
     final = [
         v if v.is_float or v.dtype == "int32" else d.apply("convert", v, dtype="int32")
         for v in waiting
@@ -145,7 +145,7 @@ _SECOND_RESULTS: dict[common.Transform, int] = {
 }
 
 
-def _another(c: Context, first: Value) -> Value:
+def _draw_second_result(c: Context, first: Value) -> Value:
     """A second result: an earlier value, or a statistic of the first."""
     d = c.d
     earlier = [v for v in c.made if v is not first and v.is_float and not v.centred]

@@ -33,18 +33,18 @@ _Function = Callable[[Value], Value]
 _BOUNDS = (1.0, 2.0, 4.0, 8.0)
 
 
-def _state(d: ProgramBuilder) -> Value:
+def _draw_state(d: ProgramBuilder) -> Value:
     shape = dims(d)
     return common.array(d, shape, ranges=((-1.0, 1.0), (-2.0, 2.0), (0.0, 1.0), (0.5, 1.5)))
 
 
-def _step_size(d: ProgramBuilder) -> Value | float:
+def _draw_step_size(d: ProgramBuilder) -> Value | float:
     if d.stream.chance(25):
         return d.argument((), *d.stream.choice(((0.01, 0.1), (0.05, 0.2), (0.1, 0.3))))
     return d.stream.choice((0.1, 0.05, 0.01, 0.2, 0.25, 0.02, 0.5))
 
 
-def _within(build: Callable[[float], _T]) -> _T:
+def _try_bounds(build: Callable[[float], _T]) -> _T:
     """`build(most)` with the least bound on the slope that holds."""
     for most in _BOUNDS:
         try:
@@ -61,7 +61,7 @@ def _number(d: ProgramBuilder, shape: tuple[int, ...]) -> Value:
 _PARAMETER_PAIRS = {(_number, like): 1, (like, _number): 1, (like, like): 1}
 
 
-def _parameters(d: ProgramBuilder, shape: tuple[int, ...]) -> tuple[Value, Value]:
+def _draw_parameters(d: ProgramBuilder, shape: tuple[int, ...]) -> tuple[Value, Value]:
     """Parameters of a field, of which one may be a number."""
     draw_p, draw_q = d.stream.choose(_PARAMETER_PAIRS)
     return draw_p(d, shape), draw_q(d, shape)
@@ -72,9 +72,9 @@ def _parameters(d: ProgramBuilder, shape: tuple[int, ...]) -> tuple[Value, Value
 
 def trajectory(d: ProgramBuilder) -> tuple[Value, ...]:
     """An initial value problem by Euler, midpoint, Heun or Runge-Kutta."""
-    y0 = _state(d)
-    f = field(d, *_parameters(d, y0.shape))
-    dt = _step_size(d)
+    y0 = _draw_state(d)
+    f = field(d, *_draw_parameters(d, y0.shape))
+    dt = _draw_step_size(d)
     n = steps(d, 50)
     scheme = d.stream.choose({"euler": 5, "midpoint": 4, "heun": 3, "rk4": 2})
     emits = d.stream.chance(50)
@@ -90,7 +90,7 @@ def trajectory(d: ProgramBuilder) -> tuple[Value, ...]:
             emit=(lambda y: y) if emits else None,
         )
 
-    return tuple(_within(build))
+    return tuple(_try_bounds(build))
 
 
 def _symplectic_euler(
@@ -121,13 +121,13 @@ _SCHEMES = {_symplectic_euler: 1, _leapfrog: 1, _momentum: 1}
 
 def oscillator(d: ProgramBuilder) -> tuple[Value, ...]:
     """Position and velocity under a bounded force: leapfrog, symplectic Euler, momentum."""
-    x0 = _state(d)
+    x0 = _draw_state(d)
     v0 = (
         common.array(d, x0.shape, ranges=((-1.0, 1.0), (-0.5, 0.5)))
         if d.stream.chance(60)
         else d.apply("zeros_like", x0)
     )
-    force = field(d, *_parameters(d, x0.shape))
+    force = field(d, *_draw_parameters(d, x0.shape))
     dt = d.stream.choice((0.1, 0.05, 0.01, 0.2, 0.25))
     n = steps(d, 20)
     advance = d.stream.choose(_SCHEMES)
@@ -149,13 +149,13 @@ def oscillator(d: ProgramBuilder) -> tuple[Value, ...]:
         emits = energy or d.stream.chance(50)
         return looped(d, n, (x0, v0), ranges, body, emit=emit if emits else None)
 
-    return tuple(_within(build))
+    return tuple(_try_bounds(build))
 
 
 def implicit(d: ProgramBuilder) -> tuple[Value, ...]:
     """A semi-implicit step: explicit forcing, implicit decay."""
-    y0 = _state(d)
-    f = field(d, *_parameters(d, y0.shape))
+    y0 = _draw_state(d)
+    f = field(d, *_draw_parameters(d, y0.shape))
     dt = d.stream.choice((0.1, 0.05, 0.2, 0.5, 0.25))
     rate = common.array(d, y0.shape[-1:], ranges=((0.1, 1.0), (0.5, 2.0), (0.2, 3.0)))
     n = steps(d, 20)
@@ -168,7 +168,7 @@ def implicit(d: ProgramBuilder) -> tuple[Value, ...]:
         emit = (lambda y: y) if d.stream.chance(50) else None
         return looped(d, n, (y0,), [swept(y0, dt * most, n)], body, emit=emit)
 
-    return tuple(_within(build))
+    return tuple(_try_bounds(build))
 
 
 def _laplacian(d: ProgramBuilder, u: Value) -> Value:
@@ -383,9 +383,9 @@ def _least_squares(d: ProgramBuilder) -> tuple[Value, _Function]:
 
 def _elementwise_loss(d: ProgramBuilder) -> tuple[Value, _Function]:
     """Where descent starts, and the slope of a loss by element."""
-    w0 = _state(d)
+    w0 = _draw_state(d)
     target = common.array(d, w0.shape)
-    f = field(d, *_parameters(d, w0.shape)) if d.stream.chance(50) else None
+    f = field(d, *_draw_parameters(d, w0.shape)) if d.stream.chance(50) else None
 
     def slope(w: Value) -> Value:
         error = d.apply("sub", w, target)
@@ -416,7 +416,7 @@ def descent(d: ProgramBuilder) -> tuple[Value, ...]:
         emit = (lambda w, *state: w) if d.stream.chance(30) else None
         return looped(d, n, init, ranges, body, emit=emit)[:1]
 
-    return tuple(_within(build))
+    return tuple(_try_bounds(build))
 
 
 # ---------------------------------------------------------------- polynomials and maps
@@ -579,7 +579,7 @@ _LOOPS = {_halve: 4, _squash_mix: 4, _seek_fixed_point: 4, _normalise: 2}
 
 def counted(d: ProgramBuilder) -> tuple[Value, ...]:
     """A `while_loop` over values without gradients, whose result scales what has them."""
-    x = _state(d)
+    x = _draw_state(d)
     if not x.ndim:
         raise Rejected("an array is wanted")
     limit = (

@@ -163,13 +163,13 @@ def scaled(s: Context) -> Value:
 def linear(s: Context) -> Value:
     """Rows times a matrix of weights, with a bias at times."""
     d, x, n = s.d, s.main(), s.width
-    y = _times(s, x, s.argument((n, n), -0.5, 0.5, "weight"))
+    y = _multiply(s, x, s.argument((n, n), -0.5, 0.5, "weight"))
     if d.stream.chance(60):
         y = d.apply("add", y, s.argument((n,), -0.5, 0.5, "offset"))
     return y if d.stream.chance(40) else f.activation(d, y)
 
 
-def _times(s: Context, x: Value, w: Value) -> Value:
+def _multiply(s: Context, x: Value, w: Value) -> Value:
     rows = s.stream.choice(("bi,ij->bj", "bd,df->bf", "ni,io->no"))
     if x.ndim == 2 and s.stream.chance(10):
         return s.do("tensordot", x, w, axes=1)

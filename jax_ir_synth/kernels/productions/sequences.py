@@ -33,7 +33,7 @@ _Step = tuple[_Values, _Values]  # the next carry, and what a scan stacks
 _Range = tuple[float, float]
 
 
-def _sequence(d: ProgramBuilder, most: int = 64) -> tuple[Value, int, tuple[int, ...]]:
+def _draw_sequence(d: ProgramBuilder, most: int = 64) -> tuple[Value, int, tuple[int, ...]]:
     n = length(d)
     shape = dims(d)
     if n > most:
@@ -41,12 +41,12 @@ def _sequence(d: ProgramBuilder, most: int = 64) -> tuple[Value, int, tuple[int,
     return common.array(d, (n, *shape)), n, shape
 
 
-def _seen(d: ProgramBuilder, x: Value) -> Value:
+def _prepare(d: ProgramBuilder, x: Value) -> Value:
     """What the loop runs over: the argument, or a function of it."""
     return light(d, x) if d.stream.chance(30) else x
 
 
-def _room(d: ProgramBuilder, n: int) -> float:
+def _largest_term(d: ProgramBuilder, n: int) -> float:
     """How large a term may be, so that n of them stay well below the dtype's limit."""
     room = LIMITS[d.dtype] / (4 * n)
     return next((m for m in (8.0, 4.0, 2.0, 1.0) if m <= room), room)
@@ -54,8 +54,8 @@ def _room(d: ProgramBuilder, n: int) -> float:
 
 def recurrent(d: ProgramBuilder) -> tuple[Value, ...]:
     """A recurrent cell scanned over inputs."""
-    x, n, shape = _sequence(d)
-    xs = [_seen(d, x)]
+    x, n, shape = _draw_sequence(d)
+    xs = [_prepare(d, x)]
     if d.stream.chance(25):
         xs.append(common.array(d, (n, *shape)))
     weights = []
@@ -101,12 +101,12 @@ _SUMS = {_stack_nothing: 4, _stack_sums: 4, _stack_terms: 3}
 
 def summed(d: ProgramBuilder) -> tuple[Value, ...]:
     """A sum of bounded terms carried through a scan, with partial sums or the terms at times."""
-    x, n, shape = _sequence(d)
-    xs = [_seen(d, x)]
+    x, n, shape = _draw_sequence(d)
+    xs = [_prepare(d, x)]
     for _ in range(d.stream.choose({0: 4, 1: 5, 2: 1})):
         xs.append(common.array(d, (n, *shape)))
     outer = [like(d, shape)] if d.stream.chance(45) else []
-    most = _room(d, n)
+    most = _largest_term(d, n)
     start_value = start(d, shape, -2.0, 2.0)
     advance = d.stream.choose(_SUMS)
 
@@ -126,7 +126,7 @@ def summed(d: ProgramBuilder) -> tuple[Value, ...]:
 # ---------------------------------------------------------------- averages and filters
 
 
-def _rate(d: ProgramBuilder) -> Value | float:
+def _draw_rate(d: ProgramBuilder) -> Value | float:
     """A decay: a number, or a scalar argument in (0, 1)."""
     if d.stream.chance(60):
         return d.stream.choice(DECAYS)
@@ -160,10 +160,10 @@ _EMITTED_AVERAGES = {_emit_nothing: 1, _emit_mean: 1, _emit_standardised: 1}
 
 def averaged(d: ProgramBuilder) -> tuple[Value, ...]:
     """Moving averages: of values, of their squares, gated by a second sequence."""
-    x, n, shape = _sequence(d)
-    y = common.tamed(d, _seen(d, x), 8.0)
+    x, n, shape = _draw_sequence(d)
+    y = common.tamed(d, _prepare(d, x), 8.0)
     gate = common.array(d, (n, *shape)) if d.stream.chance(30) else None
-    rate = None if gate is not None else _rate(d)
+    rate = None if gate is not None else _draw_rate(d)
     low, high = min(0.0, y.low), max(0.0, y.high)
     m0 = start(d, shape, low, high)
     squares = gate is None and d.stream.chance(30)
@@ -189,8 +189,8 @@ def averaged(d: ProgramBuilder) -> tuple[Value, ...]:
 
 def filtered(d: ProgramBuilder) -> tuple[Value, ...]:
     """A recursive filter of first or second order."""
-    x, n, shape = _sequence(d)
-    y = _seen(d, x)
+    x, n, shape = _draw_sequence(d)
+    y = _prepare(d, x)
     a1, a2 = d.stream.choice(
         ((0.5, 0.25), (0.6, 0.2), (0.8, -0.1), (0.4, -0.3), (0.3, 0.3), (0.7, -0.2))
     )
@@ -218,12 +218,12 @@ def filtered(d: ProgramBuilder) -> tuple[Value, ...]:
 
 
 def _running_extremum(d: ProgramBuilder, x: Value) -> _Values:
-    y = _seen(d, x)
+    y = _prepare(d, x)
     return _scan_extrema(d, y, (d.stream.choice(("maximum", "minimum")),))
 
 
 def _running_range(d: ProgramBuilder, x: Value) -> _Values:
-    return _scan_extrema(d, _seen(d, x), ("maximum", "minimum"))[1:]
+    return _scan_extrema(d, _prepare(d, x), ("maximum", "minimum"))[1:]
 
 
 def _scan_extrema(d: ProgramBuilder, y: Value, names: tuple[str, ...]) -> _Values:
@@ -290,7 +290,7 @@ _RUNNING = {
 
 def running(d: ProgramBuilder) -> tuple[Value, ...]:
     """Running extrema, an online logsumexp, an online softmax-weighted mean."""
-    x, _, _ = _sequence(d)
+    x, _, _ = _draw_sequence(d)
     if x.low < -4 or x.high > 4:
         raise Rejected("wide exponentials")
     return d.stream.choose(_RUNNING)(d, x)
@@ -366,7 +366,7 @@ _Update = Callable[[Value, list[Value]], Value]
 
 
 def _add_term(d: ProgramBuilder, init: Value, n: int, squasher: str) -> tuple[_Update, _Range]:
-    most = _room(d, n)
+    most = _largest_term(d, n)
 
     def update(carry: Value, values: list[Value]) -> Value:
         return d.apply("add", carry, shaped(term(d, values, most), carry))
@@ -396,8 +396,8 @@ _SCALAR_UPDATES = {_add_term: 6, _squash_all: 6}
 
 def indexed(d: ProgramBuilder) -> tuple[Value, ...]:
     """`fori_loop` whose body reads arrays at the counter."""
-    x, n, shape = _sequence(d)
-    arrays = [_seen(d, x)]
+    x, n, shape = _draw_sequence(d)
+    arrays = [_prepare(d, x)]
     if d.stream.chance(45):
         arrays.append(common.array(d, (n, *shape)))
     outer = [like(d, shape)] if d.stream.chance(35) else []
@@ -418,8 +418,8 @@ def indexed(d: ProgramBuilder) -> tuple[Value, ...]:
 
 def buffered(d: ProgramBuilder) -> tuple[Value, ...]:
     """`fori_loop` that fills a buffer, element by element, at times from the elements before."""
-    x, n, shape = _sequence(d)
-    y = _seen(d, x)
+    x, n, shape = _draw_sequence(d)
+    y = _prepare(d, x)
     w = like(d, shape) if d.stream.chance(40) else None
     backward = d.stream.chance(55)
     most = 4.0
@@ -623,7 +623,7 @@ _NESTS = {
 def nested(d: ProgramBuilder) -> tuple[Value, ...]:
     """A loop in a loop's body: scan in fori, fori in scan, a cumulative operation in a scan."""
     build = d.stream.choose(_NESTS)
-    x, _, shape = _sequence(d, most=20)
+    x, _, shape = _draw_sequence(d, most=20)
     w = like(d, shape)
     inner_steps = steps(d, 10)
     # The start is soon forgotten, so it is no argument.
@@ -633,8 +633,8 @@ def nested(d: ProgramBuilder) -> tuple[Value, ...]:
 
 def free(d: ProgramBuilder) -> tuple[Value, ...]:
     """A scan with two carries and one to three inputs, each carry squashed."""
-    x, n, shape = _sequence(d, most=32)
-    xs = [_seen(d, x)]
+    x, n, shape = _draw_sequence(d, most=32)
+    xs = [_prepare(d, x)]
     for _ in range(d.stream.choose({0: 4, 1: 4, 2: 1})):
         xs.append(common.array(d, (n, *shape) if d.stream.chance(70) else (n,) + shape[-1:]))
     init = (start(d, shape, -1.0, 1.0), start(d, shape, -1.0, 1.0))

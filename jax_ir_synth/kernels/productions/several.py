@@ -7,7 +7,7 @@ from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Block, Rejected, Value
 
 
-def _parts(
+def _make_parts(
     op: str,
     operands: tuple[Value, ...],
     results: list[Value],
@@ -52,25 +52,25 @@ def split(d: ProgramBuilder, x: Value, sizes: tuple[int, ...], axis: int = -1) -
     for n in sizes:
         results.append(d.apply("slice", x, axis=axis, start=start, stop=start + n, step=1))
         start += n
-    return _parts("split", (x,), results, {"sizes": tuple(sizes), "axis": axis})
+    return _make_parts("split", (x,), results, {"sizes": tuple(sizes), "axis": axis})
 
 
 def unstack(d: ProgramBuilder, x: Value, axis: int = 0) -> list[Value]:
     """`jnp.unstack(x, axis)`: one array for each index of the axis."""
     axis %= x.ndim
-    return _parts("unstack", (x,), _slices(d, x, axis), {"axis": axis})
+    return _make_parts("unstack", (x,), _slices(d, x, axis), {"axis": axis})
 
 
 def iterate(d: ProgramBuilder, x: Value) -> list[Value]:
     """`a, b, c = x`: one array for each index of the first axis."""
-    return _parts("iterate", (x,), _slices(d, x, 0), {})
+    return _make_parts("iterate", (x,), _slices(d, x, 0), {})
 
 
 def components(d: ProgramBuilder, x: Value, axis: int = -1) -> list[Value]:
     """`a, b, c = x[..., 0], x[..., 1], x[..., 2]`: the same operations as indexing in place."""
     axis %= x.ndim
     results = _slices(d, x, axis)
-    return _parts("components", (x,), results, {"axis": axis, "means": results})
+    return _make_parts("components", (x,), results, {"axis": axis, "means": results})
 
 
 def meshgrid(d: ProgramBuilder, x: Value, y: Value, indexing: str = "xy") -> list[Value]:
@@ -83,13 +83,13 @@ def meshgrid(d: ProgramBuilder, x: Value, y: Value, indexing: str = "xy") -> lis
         d.apply("broadcast_to", d.apply("expand_dims", v, axis=axis), shape=shape)
         for v, axis in ((x, first), (y, second))
     ]
-    return _parts("meshgrid", (x, y), results, {"indexing": indexing})
+    return _make_parts("meshgrid", (x, y), results, {"indexing": indexing})
 
 
 def update_index(d: ProgramBuilder, x: Value, row: Value, i: Value) -> Value:
     """`lax.dynamic_update_index_in_dim(x, row, i, 0)`: updates a slice of length one."""
     meant = d.apply("dynamic_update_slice", x, d.apply("expand_dims", row, axis=0), i, axis=0)
-    return _parts("update_index", (x, row, i), [meant], {"means": [meant]})[0]
+    return _make_parts("update_index", (x, row, i), [meant], {"means": [meant]})[0]
 
 
 def top_k(d: ProgramBuilder, x: Value, k: int) -> tuple[Value, Value]:
@@ -113,7 +113,7 @@ def top_k(d: ProgramBuilder, x: Value, k: int) -> tuple[Value, Value]:
         deps=x.deps,
         level=x.level,
     )
-    first, second = _parts("top_k_pair", (x,), [values, indices], {"k": k})
+    first, second = _make_parts("top_k_pair", (x,), [values, indices], {"k": k})
     return first, second
 
 
@@ -153,13 +153,13 @@ def helper(
     outcomes = []
     for operands in calls:
         known = {id(p): v for p, v in zip(parameters, operands, strict=True)}
-        meant = [_repeated(d, value, level, known) for value in results]
+        meant = [_repeat(d, value, level, known) for value in results]
         params = {"means": meant, "vectorize": vectorize}
-        outcomes.append(_parts("helper", operands, meant, params, (block,)))
+        outcomes.append(_make_parts("helper", operands, meant, params, (block,)))
     return outcomes
 
 
-def _repeated(d: ProgramBuilder, value: Value, level: int, known: dict[int, Value]) -> Value:
+def _repeat(d: ProgramBuilder, value: Value, level: int, known: dict[int, Value]) -> Value:
     """The value's operations again, on what the parameters stand for."""
     if id(value) in known:
         return known[id(value)]
@@ -167,7 +167,7 @@ def _repeated(d: ProgramBuilder, value: Value, level: int, known: dict[int, Valu
         return value
     if value.op in ("part", "parameter"):
         raise Rejected("helper: an operation with functions of its own")
-    operands = [_repeated(d, v, level, known) for v in value.operands]
+    operands = [_repeat(d, v, level, known) for v in value.operands]
     again = d.apply(value.op, *operands, **value.params)
     if value.centred and not again.centred:
         again = again.changed(centred=True)
