@@ -60,7 +60,7 @@ def command(
     overwrite: bool,
     num_proc: int,
 ) -> int:
-    """Writes the predictions; after anything but success nothing new is under the name."""
+    """Write the predictions. Unless this succeeds, the output doesn't change."""
     name = one_dataset(dataset, old_dataset)
     if output.suffix.lower() != ".jsonl" and not outputs.locate("--output", output).is_stream:
         raise UsageError(f"`--output` (={output}) must be a .jsonl file")
@@ -84,7 +84,7 @@ def _rows(opened: "Dataset", task: str, split: str | None, baseline: str) -> "li
     from jax_ir_synth.terminal.progress import progress
 
     def wanted(_: int, of: str) -> bool:
-        # Retrieval looks at train, whatever is asked.
+        # Retrieval needs train, whatever the split.
         return (baseline == RETRIEVAL and of == SPLITS[0]) or split in (None, of)
 
     items: Any = opened.items(wanted)
@@ -100,7 +100,7 @@ def _write(
     title: str,
     write: Callable[[str], object],
 ) -> int:
-    """Writes the predictions for the rows of a split, and returns how many there are."""
+    """Write the predictions for the rows of a split, and return how many there are."""
     from jax_ir_synth.terminal.progress import progress
 
     splits = {row.id: row.split for row in rows}

@@ -60,7 +60,7 @@ def command(
     remade: int,
     num_proc: int,
 ) -> int:
-    """Writes the card. Unless it succeeds, the folder's content doesn't change."""
+    """Write the card. Unless this succeeds, the folder's content doesn't change."""
     place = options.one_output(output, folder)
     Request(seed=seed)
     files = files_of(place, parquet)
@@ -75,7 +75,7 @@ def command(
                 parquet=parquet,
                 remade=remade,
             )
-    # No wrong argument: that only shows when the rows are read and some are made anew.
+    # The arguments were right; only reading the rows and making some again shows this.
     except SeedMismatch as error:
         raise CommandError(f"no card was written: {error}") from error
     for name in written.files:

@@ -35,7 +35,7 @@ task = options.option(
 
 
 def named_dataset(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The dataset, also as it was named before: by `--dataset`, with `--seed` and `--count`."""
+    """Give a command the dataset's parameters, and the old `--dataset`, `--seed` and `--count`."""
     for old in ("--seed", "--count"):
         function = options.option(old, type=options.Integer(), hidden=True)(function)
     old_name = options.option("--dataset", "old_dataset", type=options.DatasetName(), hidden=True)
@@ -43,10 +43,10 @@ def named_dataset(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def one_dataset(named: str | None, old: str | None) -> str:
-    """The dataset's name.
+    """Find the dataset's name, given in the new way or the old one.
 
     Raises:
-      UsageError: it is named twice, or not at all.
+      UsageError: it is given twice, or not at all.
     """
     if named is not None and old is not None:
         raise UsageError(f"`DATASET` (={named}) is named twice: {old} as well")
@@ -121,7 +121,7 @@ def command(
     judgements: Path | None,
     overwrite: bool,
 ) -> int:
-    """Scores. After a failure or a signal the same command goes on where it stopped."""
+    """Score predictions. After a failure or a signal, the same command continues the run."""
     name = one_dataset(dataset, old_dataset)
     written = {"json": json, "plot": plot, "judgements": judgements}
     outputs.check(
@@ -137,7 +137,7 @@ def command(
     asked = Options(task, split, k, missing, num_proc, timeout, memory).check()
     with unfinished(_STATE, _RESUME, always=True):
         opened = open_dataset(name, config, TASKS[task], num_proc, seed=seed, count=count)
-        # Late: --help or a wrong argument must not wait for them.
+        # Imported late, since --help or a wrong argument must not wait for them.
         from jax_ir_synth.evaluate import run, tables
         from jax_ir_synth.evaluate.predictions import open_predictions
         from jax_ir_synth.terminal.progress import progress
@@ -154,7 +154,7 @@ def command(
 
 
 def _beside(predictions: Path, *written: Path | None) -> Path:
-    """The file that the journal is beside: the first output with a place, or else the input."""
+    """Choose the file beside which the journal is: the first output in a folder, or the input."""
     for path in written:
         if path is not None and outputs.path_beside(path, "") is not None:
             return path
@@ -164,7 +164,7 @@ def _beside(predictions: Path, *written: Path | None) -> Path:
 def _write(
     written: dict[str, Path | None], found: "Report", made: "Iterable[Judged]", overwrite: bool
 ) -> None:
-    """Whatever files are asked for, each complete or not at all; none before all are made."""
+    """Write the requested files, each completely or not at all, once all are made."""
     from jax_ir_synth.evaluate import plot
     from jax_ir_synth.storage.atomic_write import format_json
 

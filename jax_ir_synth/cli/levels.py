@@ -22,7 +22,7 @@ from jax_ir_synth.storage import outputs
 @options.output("the page", "FILE", needed=True)
 @options.overwrite
 def command(file: Path | None, output: Path | None, overwrite: bool) -> int:
-    """Writes the page."""
+    """Write the page."""
     path = options.one_output(output, file)
     outputs.check({"--output": path}, {}, overwrite)
     with unfinished(f"{path} was not written"):

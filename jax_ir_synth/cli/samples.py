@@ -41,11 +41,11 @@ def command(
     overwrite: bool,
     num_proc: int,
 ) -> int:
-    """Writes the pages."""
+    """Write the pages."""
     place = options.one_output(output, folder)
     files = [get_file_name(category) for category in CATEGORIES]
     outputs.check_files("--output", place, files, {"DATASET": Path(dataset)}, overwrite)
-    # Late: they bring jax, and --help or a wrong argument must not wait for it.
+    # Imported late, since they import jax, and --help or a wrong argument must not wait for it.
     from jax_ir_synth.schema.row_view import RowView
     from jax_ir_synth.storage.atomic_write import make_folder
     from jax_ir_synth.storage.dataset_reader import open_saved

@@ -17,12 +17,12 @@ from jax_ir_synth.scale import PROGRAM, ScaleError, run_manifest
 from jax_ir_synth.storage import outputs
 
 LOCAL, RAY, SLURM = EXECUTORS = ("local", "ray", "slurm")
-# By default a shard has so many rows: about ten megabytes, and a minute's work.
+# The default number of rows in a shard: about ten megabytes, and a minute's work.
 _ROWS_A_SHARD = 1000
 
 
 class _Job(NamedTuple):
-    """What to make, where and by what; see the flags."""
+    """The run: its rows, folder and executor; see the flags."""
 
     folder: Path
     pinned: run_manifest.RunManifest
@@ -127,7 +127,7 @@ def command(
     setup: str | None,
     dry_run: bool,
 ) -> int:
-    """Makes the shards, submits what makes them, or checks them. What was done already stays."""
+    """Make the shards, submit jobs that make them, or check them. Finished parts stay."""
     if output is not None and check is not None:
         raise UsageError("`--check` is not allowed with `--output`")
     if check is not None:
@@ -156,8 +156,8 @@ def command(
 
 
 def _settle(output: Path, pinned: run_manifest.RunManifest, executor: str) -> Path:
-    """Makes the folder this run's, or finds that it is; its complete path."""
-    # Complete, since tasks run in other folders.
+    """Prepare the folder for this run, or check that it is this run's; return its absolute path."""
+    # Absolute, since tasks run in other folders.
     folder = output.absolute()
     if executor == SLURM:
         from jax_ir_synth.scale.slurm import check_folder

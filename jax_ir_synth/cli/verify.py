@@ -1,4 +1,4 @@
-"""The command `verify`: proves each row of a dataset anew."""
+"""The command `verify`: proves each row of a dataset again."""
 
 import json
 from pathlib import Path
@@ -42,9 +42,9 @@ def command(
     overwrite: bool,
     verbose: bool,
 ) -> int:
-    """Proves the rows; 1 where one is not proven."""
+    """Prove the rows; return 1 if one is not proven."""
     outputs.check({"--json": json}, {"DATASET": Path(dataset)}, overwrite)
-    # Late: --help or a wrong argument must not wait for them.
+    # Imported late, since --help or a wrong argument must not wait for them.
     from jax_ir_synth.runtime.sandbox.resource_limits import Limits
     from jax_ir_synth.storage.dataset_reader import check_columns, open_saved
     from jax_ir_synth.verify.results import Results
