@@ -260,7 +260,7 @@ CHARTS: dict[str, Chart] = {
 }
 
 
-def charts_of(facts: Facts) -> dict[str, Chart]:
+def choose_charts(facts: Facts) -> dict[str, Chart]:
     """Choose the charts that say something about these rows."""
     charts = dict(CHARTS)
     # Rows for one device have nothing to compare, and in many categories both texts are alike.

@@ -125,7 +125,7 @@ class Redrawn:
             )
 
 
-def spread(categories: Mapping[int, str], number: int) -> list[int]:
+def choose_ids(categories: Mapping[int, str], number: int) -> list[int]:
     """Choose ids: the first, the last, others evenly between, and one of each category.
 
     Args:

@@ -260,7 +260,7 @@ def _place(category: str | None) -> str:
     return "missing" if category is None else f"of {category}"
 
 
-def rows_of(path: Path | Source, ids: list[int]) -> list[dict[str, Any]]:
+def read_rows(path: Path | Source, ids: list[int]) -> list[dict[str, Any]]:
     """Read the saved rows with these ids, in this order.
 
     Raises:

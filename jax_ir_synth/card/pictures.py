@@ -31,19 +31,19 @@ def draw(facts: Facts, counts: Mapping[str, Count], folder: Path) -> list[Pictur
     """
     pyplot = style.load()
     made = []
-    for name, chart in charts.charts_of(facts).items():
+    for name, chart in charts.choose_charts(facts).items():
         for theme in style.THEMES:
             figure = pyplot.figure(layout="constrained", facecolor=theme.ground)
             try:
                 alt = chart(figure, theme, facts, counts)
-                _save(figure, folder / file_of(name, theme))
+                _save(figure, folder / name_file(name, theme))
             finally:
                 pyplot.close(figure)
         made.append(Picture(name, alt))
     return made
 
 
-def file_of(name: str, theme: style.Theme) -> str:
+def name_file(name: str, theme: style.Theme) -> str:
     """Return the name of a chart's file."""
     return f"{name}-{theme.name}.png"
 

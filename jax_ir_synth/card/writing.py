@@ -39,16 +39,16 @@ class Written(NamedTuple):
     remade: int
 
 
-def files_of(folder: Path, parquet: bool) -> list[str]:
+def list_files(folder: Path, parquet: bool) -> list[str]:
     """List the files that `write_card` replaces or removes if `folder` has them, relative to it.
 
     If it writes Parquet files, the existing ones are included.
     """
     # Imported late, since they import everything that reads rows.
     from jax_ir_synth.card.charts import CHARTS
-    from jax_ir_synth.card.pictures import file_of
+    from jax_ir_synth.card.pictures import name_file
 
-    pictures = [f"{PICTURES}/{file_of(name, theme)}" for name in CHARTS for theme in style.THEMES]
+    pictures = [f"{PICTURES}/{name_file(name, theme)}" for name in CHARTS for theme in style.THEMES]
     found = (path.relative_to(folder).as_posix() for path in folder.glob("*/*.parquet"))
     return [README, CROISSANT, *pictures, *sorted(filter(is_ours, found if parquet else ()))]
 
@@ -96,7 +96,7 @@ def write_card(
     # Imported late, since they import jax.
     from jax_ir_synth.card import checking, croissant, facts, filling, pictures
     from jax_ir_synth.card import metadata as yaml
-    from jax_ir_synth.card.drawing import Redrawn, spread
+    from jax_ir_synth.card.drawing import Redrawn, choose_ids
 
     subsets = None
     if metadata is not None:
@@ -110,7 +110,7 @@ def write_card(
     counts = {
         name: redrawn.counts[name]._replace(rows=len(lines)) for name, lines in found.lines.items()
     }
-    compared = redrawn.check_rows(facts.rows_of(saved, spread(found.categories, remade)))
+    compared = redrawn.check_rows(facts.read_rows(saved, choose_ids(found.categories, remade)))
     with _parts(folder) as partial:
         if metadata is None:
             described, there, source = _files(saved, list(found.splits), folder, partial, parquet)
@@ -127,7 +127,7 @@ def write_card(
             (partial / CROISSANT).write_text(made, encoding="utf-8")
         names = _move(partial, folder)
         # Remove files that an earlier card had and this one hasn't.
-        for name in set(files_of(folder, parquet=False)) - set(names):
+        for name in set(list_files(folder, parquet=False)) - set(names):
             (folder / name).unlink(missing_ok=True)
     return Written(names, found.summary["rows"], compared)
 

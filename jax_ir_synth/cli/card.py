@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from jax_ir_synth.card.errors import SeedMismatch
-from jax_ir_synth.card.writing import CROISSANT, REMADE, files_of, write_card
+from jax_ir_synth.card.writing import CROISSANT, REMADE, list_files, write_card
 from jax_ir_synth.cli import options
 from jax_ir_synth.cli.command import Command
 from jax_ir_synth.cli.datasets import find_dataset
-from jax_ir_synth.cli.exit_codes import CommandError, unfinished
+from jax_ir_synth.cli.exit_codes import CommandError, report_unfinished
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.storage import outputs
 
@@ -63,10 +63,10 @@ def command(
     """Write the card. Unless this succeeds, the folder's content doesn't change."""
     place = options.one_output(output, folder)
     Request(seed=seed)
-    files = files_of(place, parquet)
+    files = list_files(place, parquet)
     outputs.check_files("--output", place, files, {"DATASET": Path(dataset)}, overwrite)
     try:
-        with unfinished(f"{place} is not complete"):
+        with report_unfinished(f"{place} is not complete"):
             written = write_card(
                 place,
                 find_dataset(dataset, config, num_proc),

@@ -9,7 +9,7 @@ import click
 
 from jax_ir_synth.cli import options
 from jax_ir_synth.cli.command import Command
-from jax_ir_synth.cli.exit_codes import unfinished
+from jax_ir_synth.cli.exit_codes import report_unfinished
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate import extras
 from jax_ir_synth.evaluate.dataset import open_dataset
@@ -34,7 +34,7 @@ task = options.option(
 )
 
 
-def named_dataset(function: Callable[..., Any]) -> Callable[..., Any]:
+def add_dataset(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the dataset's parameters, and the old `--dataset`, `--seed` and `--count`."""
     for old in ("--seed", "--count"):
         function = options.option(old, type=options.Integer(), hidden=True)(function)
@@ -42,7 +42,7 @@ def named_dataset(function: Callable[..., Any]) -> Callable[..., Any]:
     return options.dataset(required=False)(old_name(function))
 
 
-def one_dataset(named: str | None, old: str | None) -> str:
+def find_dataset_name(named: str | None, old: str | None) -> str:
     """Find the dataset's name, given in the new way or the old one.
 
     Raises:
@@ -65,7 +65,7 @@ def one_dataset(named: str | None, old: str | None) -> str:
     epilog="Example: jax-ir-synth evaluate all:seed=7,count=1500 --predictions p.jsonl "
     "--split test --k 1 10 --json score.json",
 )
-@named_dataset
+@add_dataset
 @options.option(
     "--predictions",
     type=options.InputPath(),
@@ -122,7 +122,7 @@ def command(
     overwrite: bool,
 ) -> int:
     """Score predictions. After a failure or a signal, the same command continues the run."""
-    name = one_dataset(dataset, old_dataset)
+    name = find_dataset_name(dataset, old_dataset)
     written = {"json": json, "plot": plot, "judgements": judgements}
     outputs.check(
         {f"--{flag}": path for flag, path in written.items()},
@@ -135,7 +135,7 @@ def command(
         extras.need("`--plot`", extras.PICTURES)
     extras.need("scoring", extras.DISTANCES)
     asked = Options(task, split, k, missing, num_proc, timeout, memory).check()
-    with unfinished(_STATE, _RESUME, always=True):
+    with report_unfinished(_STATE, _RESUME, always=True):
         opened = open_dataset(name, config, TASKS[task], num_proc, seed=seed, count=count)
         # Imported late, since --help or a wrong argument must not wait for them.
         from jax_ir_synth.evaluate import run, tables

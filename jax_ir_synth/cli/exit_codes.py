@@ -43,7 +43,7 @@ class CommandError(JaxIrSynthError, RuntimeError):
 
 
 @contextlib.contextmanager
-def unfinished(state: str, resume: str = "", always: bool = False) -> Iterator[None]:
+def report_unfinished(state: str, resume: str = "", always: bool = False) -> Iterator[None]:
     """Add the state of the result to the error or signal that ends the command.
 
     An error that isn't the user's mistake becomes a CommandError, `<state>: <error>`. A signal is
@@ -67,7 +67,7 @@ def unfinished(state: str, resume: str = "", always: bool = False) -> Iterator[N
 
 
 @contextlib.contextmanager
-def unreadable(what: str = "") -> Iterator[None]:
+def report_unreadable(what: str = "") -> Iterator[None]:
     """Inside the `with` block, treat a file that can't be read or written as the user's mistake.
 
     Raises:

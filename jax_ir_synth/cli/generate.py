@@ -10,7 +10,7 @@ import click
 from jax_ir_synth.cli import options
 from jax_ir_synth.cli.application import PROGRAM, version_option
 from jax_ir_synth.cli.command import Command
-from jax_ir_synth.cli.exit_codes import unfinished
+from jax_ir_synth.cli.exit_codes import report_unfinished
 from jax_ir_synth.cli.left_out import LeftOut
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.storage import outputs
@@ -48,7 +48,7 @@ def command(
     path = output or Path(DEFAULT_OUTPUT + (".jsonl" if jsonl else ""))
     kind = choose_format(path, jsonl)
     started, left_out = time.perf_counter(), LeftOut(f"{PROGRAM} generate")
-    with unfinished(f"{path} was not written"):
+    with report_unfinished(f"{path} was not written"):
         with open_output(path, kind, overwrite) as write:
             left_out.check(path, overwrite)
             summary = _run(request, num_proc, write, left_out)

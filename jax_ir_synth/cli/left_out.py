@@ -58,7 +58,7 @@ class LeftOut:
         removed.
         """
         path = path_beside(output)
-        lines = [json.dumps(defect.described()) + "\n" for defect in self._defects]
+        lines = [json.dumps(defect.to_json()) + "\n" for defect in self._defects]
         if path is None:
             sys.stderr.writelines(lines)
         elif lines:

@@ -14,7 +14,7 @@ import click
 
 from jax_ir_synth.cli import options
 from jax_ir_synth.cli.command import Command
-from jax_ir_synth.cli.exit_codes import CommandError, unfinished
+from jax_ir_synth.cli.exit_codes import CommandError, report_unfinished
 from jax_ir_synth.errors import JaxIrSynthError, UsageError
 from jax_ir_synth.request.config import DEVICES
 from jax_ir_synth.request.dialects import DEFAULT, DIALECTS
@@ -159,7 +159,7 @@ def command(
     # The user's function may raise anything.
     except Exception as error:
         raise _told(CommandError, f"{function} can't be lowered", error, verbose) from error
-    with unfinished(f"{path} was not written"):
+    with report_unfinished(f"{path} was not written"):
         outputs.write_text(path, "\n".join(texts.values()), overwrite)
     return 0
 

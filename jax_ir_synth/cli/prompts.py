@@ -13,7 +13,7 @@ from jax_ir_synth.cli.application import PROGRAM
 from jax_ir_synth.cli.command import Command
 from jax_ir_synth.cli.datasets import find_dataset
 from jax_ir_synth.cli.evaluate import task as task_option
-from jax_ir_synth.cli.exit_codes import unfinished
+from jax_ir_synth.cli.exit_codes import report_unfinished
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate import prompts
 from jax_ir_synth.evaluate.tasks import TASKS, reference
@@ -98,7 +98,7 @@ def command(
     if path.suffix.lower() != ".jsonl" and not outputs.locate("--output", path).is_stream:
         raise UsageError(f"`--output` (={path}) must be a .jsonl file")
     outputs.check({"--output": path}, {"DATASET": Path(dataset)}, overwrite)
-    with unfinished(f"{path} was not written"):
+    with report_unfinished(f"{path} was not written"):
         source = find_dataset(dataset, config, num_proc, verify=False)
         drawn = prompts.draw_shots(_rows(source), task, shots, shots_seed, longest)
         asked = _Asked(task, split, form, answers, drawn)

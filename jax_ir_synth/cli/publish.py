@@ -14,12 +14,12 @@ from jax_ir_synth.cli import options
 from jax_ir_synth.cli.application import PROGRAM
 from jax_ir_synth.cli.command import Command
 from jax_ir_synth.cli.datasets import find_dataset
-from jax_ir_synth.cli.exit_codes import unfinished
+from jax_ir_synth.cli.exit_codes import report_unfinished
 from jax_ir_synth.cli.left_out import LeftOut
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.publish import PublishError
 from jax_ir_synth.publish.names import check_name
-from jax_ir_synth.publish.rows_file import config_of
+from jax_ir_synth.publish.rows_file import find_config
 from jax_ir_synth.request.choices import unpack_names
 from jax_ir_synth.request.config import CONFIGS, DEFAULTS, Request
 from jax_ir_synth.storage import outputs
@@ -101,7 +101,7 @@ def command(
     rows = None if source is None else find_dataset(source, None, num_proc, verify=False)
     # Without Xet, files are sent by huggingface_hub's own requests, which the tests can answer.
     os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
-    with unfinished(f"{repo} was not published"):
+    with report_unfinished(f"{repo} was not published"):
         return _publish(_Job(repo, request, rows, configs, num_proc, private, dry_run))
 
 
@@ -115,7 +115,7 @@ def _checked(
     # Each once, in the registry's order.
     configs = [name for name in CONFIGS if name in config]
     set_ = {name: value for name, value in given.items() if value is not None}
-    request = Request(category=config_of(configs), **set_)
+    request = Request(category=find_config(configs), **set_)
     if source is not None:
         for name in _ROW_FLAGS:
             if name in set_ and set_[name] != DEFAULTS[name]:
@@ -139,7 +139,7 @@ def _publish(job: _Job) -> int:
     left_out = LeftOut(f"{PROGRAM} publish")
     extras.require(extras.PUBLISH)
     if job.source is not None:
-        rows_file.opened(job.source)
+        rows_file.open_source(job.source)
     client, before = (None, None) if job.dry_run is not None else _ready(job)
     with _scratch(job.dry_run) as scratch:
         rows, folder = scratch / "rows.parquet", scratch / "made"
@@ -176,9 +176,9 @@ def _scratch(folder: Path | None) -> Iterator[Path]:
 def _ready(job: _Job) -> "tuple[Client, Published | None]":
     """Connect to the Hub, and inspect what is published. Raises NotReady."""
     from jax_ir_synth.publish import target
-    from jax_ir_synth.publish.client import Client, to_stderr
+    from jax_ir_synth.publish.client import Client, print_to_stderr
 
-    client = Client(target.token(), to_stderr(f"{PROGRAM} publish"))
+    client = Client(target.read_token(), print_to_stderr(f"{PROGRAM} publish"))
     return client, target.look(client, job.repo, job.private)
 
 

@@ -9,7 +9,7 @@ import click
 
 from jax_ir_synth.cli import options
 from jax_ir_synth.cli.command import Command
-from jax_ir_synth.cli.exit_codes import FAILURE, unfinished
+from jax_ir_synth.cli.exit_codes import FAILURE, report_unfinished
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.request.extras import require
@@ -151,7 +151,7 @@ def command(
         folder, pinned, executor, num_proc, cpus_per_task, mem_per_cpu, ray_address, partition,
         time, qos, setup, dry_run,
     )  # fmt: skip
-    with unfinished(f"{folder} is not complete", "the same command goes on"):
+    with report_unfinished(f"{folder} is not complete", "the same command goes on"):
         return _run(job)
 
 
@@ -189,7 +189,7 @@ def _run(job: _Job) -> int:
     made = run.run(job.folder, job.pinned, launch)
     print(
         f"{job.folder}: {_size(job)}, {made} made now, "
-        f"{time.perf_counter() - started:.1f} s{records.summary(job.folder)}"
+        f"{time.perf_counter() - started:.1f} s{records.summarize(job.folder)}"
     )
     return 0
 
@@ -200,7 +200,7 @@ def _size(job: _Job) -> str:
 
 def _submit(job: _Job) -> int:
     from jax_ir_synth.scale import run, submission
-    from jax_ir_synth.scale.slurm import setup_here
+    from jax_ir_synth.scale.slurm import make_setup
 
     options = submission.Options(
         job.partition or "",
@@ -208,13 +208,13 @@ def _submit(job: _Job) -> int:
         job.cpus_per_task,
         job.mem_per_cpu,
         job.qos,
-        setup_here() if job.setup is None else job.setup,
+        make_setup() if job.setup is None else job.setup,
     )
     jobs = submission.write(job.folder, job.pinned, options, job.num_proc)
     if not jobs:
         print(f"{job.folder}: {_size(job)}, 0 to be made")
     elif job.dry_run:
-        print("\n".join(submission.commands(jobs)))
+        print("\n".join(submission.list_commands(jobs)))
     else:
         numbers = submission.launch(jobs)
         parts = (

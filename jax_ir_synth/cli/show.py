@@ -8,7 +8,7 @@ import click
 from jax_ir_synth.cli import options
 from jax_ir_synth.cli.command import Command
 from jax_ir_synth.cli.datasets import find_dataset
-from jax_ir_synth.cli.exit_codes import unfinished, unreadable
+from jax_ir_synth.cli.exit_codes import report_unfinished, report_unreadable
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.request import choices, dialects
 from jax_ir_synth.request.config import ALL, CONFIGS, DEFAULTS, DEVICES, Request
@@ -80,7 +80,7 @@ def command(
     # Imported late, since they import jax, and --help or a wrong argument must not wait for it.
     from jax_ir_synth.show.sources import GeneratedRows, SavedRows
 
-    with unreadable(dataset):
+    with report_unreadable(dataset):
         source: GeneratedRows | SavedRows = (
             SavedRows(find_dataset(dataset, config)) if request is None else GeneratedRows(request)
         )
@@ -88,7 +88,7 @@ def command(
             if html is None:
                 _print(source, id, passes, given["device"], choices.unpack_names(shown))
                 return 0
-            with unfinished(f"{html} was not written"):
+            with report_unfinished(f"{html} was not written"):
                 _write(source, html, overwrite, rows or ROWS)
         except UsageError:
             raise

@@ -10,7 +10,7 @@ import click
 from jax_ir_synth.cli import options
 from jax_ir_synth.cli.command import Command
 from jax_ir_synth.cli.datasets import find_dataset
-from jax_ir_synth.cli.exit_codes import unfinished, unreadable
+from jax_ir_synth.cli.exit_codes import report_unfinished, report_unreadable
 from jax_ir_synth.storage import outputs
 
 if TYPE_CHECKING:
@@ -44,10 +44,10 @@ def command(
     """Show the figures; return 1 if a row breaks a promise."""
     inputs = {f"DATASET {name}": Path(name) for name in datasets}
     outputs.check({"--json": json}, inputs, overwrite)
-    with unreadable():
+    with report_unreadable():
         summaries = {name: summarise(find_dataset(name, config, num_proc)) for name in datasets}
     if json is not None:
-        with unfinished(f"{json} was not written"):
+        with report_unfinished(f"{json} was not written"):
             _write(json, summaries, overwrite)
     with outputs.divert_stdout(json):
         _show(summaries, markdown, verbose)

@@ -150,7 +150,7 @@ def test_a_streams_defects_are_told_on_stderr(python, planted, tmp_path, expecte
 def test_the_record_of_an_earlier_run_goes_with_its_rows(python, tmp_path):
     asked = ("-m", "jax_ir_synth", "--count", 1, "--output", "rows.jsonl")
     beside = tmp_path / "rows.jsonl.defects.jsonl"
-    beside.write_text(json.dumps(defects.Defect(0, "loop", 0, 0, "").described()) + "\n")
+    beside.write_text(json.dumps(defects.Defect(0, "loop", 0, 0, "").to_json()) + "\n")
     done = python(*asked, cwd=tmp_path)
     assert done.returncode == 2 and "defects.jsonl) exists already" in done.stderr
     assert python(*asked, "--overwrite", cwd=tmp_path).returncode == 0
@@ -299,4 +299,4 @@ def test_what_was_compared_is_recorded(monkeypatch):
         and values["got"] != values["meant"]
     )
     # It goes through JSON.
-    assert json.loads(json.dumps(told[0].described()))["values"] == values
+    assert json.loads(json.dumps(told[0].to_json()))["values"] == values
