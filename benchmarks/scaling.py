@@ -14,9 +14,9 @@ import sys
 import time
 from pathlib import Path
 
-from jax_ir_synth.generate.plan import CategoryPlan, category_plan, draw_candidate, plan_rows
+from jax_ir_synth.generate.plan import CategoryPlan, draw_candidate, get_category_plan, plan_rows
 from jax_ir_synth.generate.rows import rows
-from jax_ir_synth.generate.workers import ROWS_A_JOB, workers_for
+from jax_ir_synth.generate.workers import ROWS_A_JOB, open_workers
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.storage.atomic_write import atomic_write
@@ -50,7 +50,7 @@ def rate(number: int, count: int) -> float:
     """Rows a second of so many processes, once all are at work."""
     warm = 4 * ROWS_A_JOB * number
     request = Request(seed=8, count=count + warm)
-    with workers_for(number, request.count) as workers:
+    with open_workers(number, request.count) as workers:
         draw = draw_candidate if workers is None else workers.draw
         made = rows(request, plan_rows(request, draw=draw), workers)
         for _ in range(warm):
@@ -71,7 +71,7 @@ def main(count: int, most: int) -> None:
     for _ in range(TURNS):
         for number in numbers:
             # Each run is to plan anew.
-            category_plan.cache_clear()
+            get_category_plan.cache_clear()
             rates[number].append(rate(number, count))
     with atomic_write(RESULT) as partial, open(partial, "w", newline="") as file:
         writer = csv.writer(file)

@@ -150,7 +150,7 @@ def _log(path: Path, line: dict, defects: list[Defect]) -> None:
             writer.writeheader()
         writer.writerow(line)
     with open(path.with_suffix(".defects.jsonl"), "a", encoding="utf-8") as file:
-        file.writelines(json.dumps(defect.described()) + "\n" for defect in defects)
+        file.writelines(json.dumps(defect.to_json()) + "\n" for defect in defects)
 
 
 def _report(lines: list[dict], defects: list[Defect]) -> int:

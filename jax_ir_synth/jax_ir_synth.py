@@ -23,7 +23,7 @@ from jax_ir_synth.generate.defects import LOGGER, Defect, log
 from jax_ir_synth.generate.fingerprint import cache_fingerprint
 from jax_ir_synth.generate.plan import draw_candidate, plan_rows
 from jax_ir_synth.generate.rows import rows
-from jax_ir_synth.generate.workers import Workers, workers_for
+from jax_ir_synth.generate.workers import Workers, open_workers
 from jax_ir_synth.request.config import ALL, CONFIGS, DEFAULTS, Request, parse_num_proc
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.storage.dataset_info import dataset_info
@@ -150,7 +150,7 @@ class JaxIrSynth(datasets.GeneratorBasedBuilder):
         # Our own worker processes rather than datasets' pool, which forks: see workers.py. The
         # rows arrive here in order, so the Arrow files too are the same for any number of them.
         number = parse_num_proc(num_proc)
-        with workers_for(number, self.config.request.count) as self._workers:
+        with open_workers(number, self.config.request.count) as self._workers:
             try:
                 super()._download_and_prepare(dl_manager, verification_mode, **kwargs)
             finally:

@@ -1,4 +1,4 @@
-"""The card of a dataset: a README.md with figures and pictures, made from the rows themselves."""
+"""Writes the card of a dataset: a README.md with figures and pictures, made from the rows."""
 
 from jax_ir_synth.card.errors import CardError
 from jax_ir_synth.card.writing import Written, write_card

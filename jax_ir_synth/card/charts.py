@@ -1,4 +1,4 @@
-"""What each picture of the card shows: one function for each draws it and says it in a sentence."""
+"""Draws the card's charts. Each has a function that draws it, and describes it in a sentence."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Chart = Callable[["Figure", Theme, Facts, Mapping[str, Count]], str]
-# Rows of the map of operations.
+# The number of rows of the map of operations.
 _OPERATIONS = 36
 _SAMENESS = {
     "python": "Python text",
@@ -26,7 +26,7 @@ _SAMENESS = {
 
 
 def rows(figure: "Figure", theme: Theme, facts: Facts, counts: Mapping[str, Count]) -> str:
-    """Rows by category and split, as stacked bars."""
+    """Draw the rows by category and split, as stacked bars."""
     by_category = facts.summary["rows_by_category"]
     parts.height(figure, 1.3 + 0.32 * len(by_category))
     axes = figure.subplots()
@@ -52,7 +52,7 @@ def rows(figure: "Figure", theme: Theme, facts: Facts, counts: Mapping[str, Coun
 
 
 def lengths(figure: "Figure", theme: Theme, facts: Facts, counts: Mapping[str, Count]) -> str:
-    """Lines of Python and bytes of IR by category, as boxes from 5 to 95 %."""
+    """Draw lines of Python and bytes of IR by category, as boxes from 5 to 95 %."""
     names = list(facts.lines)
     parts.height(figure, 1.5 + 0.42 * len(names))
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1, 1.5))
@@ -85,7 +85,7 @@ def lengths(figure: "Figure", theme: Theme, facts: Facts, counts: Mapping[str, C
 
 
 def operations(figure: "Figure", theme: Theme, facts: Facts, counts: Mapping[str, Count]) -> str:
-    """The share of each category's rows that have an operation, as a map."""
+    """Draw the share of each category's rows that have an operation, as a map."""
     from matplotlib.colors import LinearSegmentedColormap
 
     by_category = facts.summary["operations_by_category"]
@@ -95,7 +95,7 @@ def operations(figure: "Figure", theme: Theme, facts: Facts, counts: Mapping[str
         operation: [by_category[name].get(operation, 0) / totals[name] for name in names]
         for operation in sorted(facts.summary["operations"])
     }
-    # Those that tell categories apart, each where it is most frequent.
+    # The operations that tell categories apart, each with the category where it is most frequent.
     least = {name: min(these) if len(names) > 1 else 0 for name, these in shares.items()}
     apart = sorted(shares, key=lambda name: (least[name] - max(shares[name]), name))
     shown = sorted(
@@ -145,12 +145,12 @@ def operations(figure: "Figure", theme: Theme, facts: Facts, counts: Mapping[str
 
 
 def devices(figure: "Figure", theme: Theme, facts: Facts, counts: Mapping[str, Count]) -> str:
-    """Which rows' CPU and CUDA texts differ, and which operations one side alone has."""
+    """Draw how many rows' CPU and CUDA texts differ, and the operations that only one side has."""
     differ = facts.summary["cpu_cuda_differ"]
     names, sides = list(differ), facts.sides
     total = sum(part["rows"] for part in differ.values())
     parts.height(figure, 1.5 + 0.27 * max(len(names), len(sides)))
-    # Bars as high on the left as on the right, whichever has more of them.
+    # Bars of equal height on both sides, whichever has more of them.
     below = max(0, len(sides) - len(names) - 3)
     heights = (len(names), below) if below else (1,)
     grid = figure.add_gridspec(len(heights), 2, width_ratios=(1, 1.5), height_ratios=heights)
@@ -203,7 +203,7 @@ def devices(figure: "Figure", theme: Theme, facts: Facts, counts: Mapping[str, C
 
 
 def deduplication(figure: "Figure", theme: Theme, facts: Facts, counts: Mapping[str, Count]) -> str:
-    """Candidates drawn and rows kept by category; rows that are distinct in each sense."""
+    """Draw candidates and rows by category, and the rows that are distinct in each sense."""
     names = list(counts)
     parts.height(figure, 1.5 + 0.32 * max(len(names), len(_SAMENESS)))
     left, right = figure.subplots(1, 2)
@@ -250,7 +250,7 @@ def deduplication(figure: "Figure", theme: Theme, facts: Facts, counts: Mapping[
     )
 
 
-# By the names that files have and the card's template uses.
+# The charts by the names in files and in the card's template.
 CHARTS: dict[str, Chart] = {
     "rows": rows,
     "deduplication": deduplication,
@@ -260,10 +260,10 @@ CHARTS: dict[str, Chart] = {
 }
 
 
-def charts_of(facts: Facts) -> dict[str, Chart]:
-    """The charts that show something of these rows."""
+def choose_charts(facts: Facts) -> dict[str, Chart]:
+    """Choose the charts that say something about these rows."""
     charts = dict(CHARTS)
-    # Rows for one device have nothing to compare, and those of many categories are all alike.
+    # Rows for one device have nothing to compare, and in many categories both texts are alike.
     if not facts.sides:
         charts.pop("devices", None)
     return charts

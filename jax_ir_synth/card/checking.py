@@ -1,4 +1,4 @@
-"""Checks of a written card: its YAML is read as it was meant, and its pictures are there."""
+"""Checks a written card: readers understand its YAML as intended, and its pictures exist."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 from jax_ir_synth.card.errors import CardError
 from jax_ir_synth.storage.repository.layout import DEFAULT, PICTURES, README
 
-# The values that the Hub knows, as huggingface_hub's `DatasetCardData` lists it.
+# The values that the Hub knows, listed in huggingface_hub's `DatasetCardData`.
 KNOWN = {
     "annotations_creators": {
         *("found", "crowdsourced", "expert-generated", "machine-generated", "no-annotation"),
@@ -28,14 +28,14 @@ _LINK = re.compile(rf"\b{PICTURES}/([\w.-]+)")
 
 
 def check(folder: Path, metadata: Mapping[str, Any]) -> None:
-    """Checks the card in a folder.
+    """Check the card in a folder.
 
     Args:
-      folder: with README.md and pictures/.
-      metadata: what its YAML must say.
+      folder: the folder with README.md and pictures/.
+      metadata: the expected content of its YAML.
 
     Raises:
-      CardError: the card isn't what it should be.
+      CardError: the card is wrong.
     """
     from datasets.info import DatasetInfosDict
     from datasets.utils.metadata import MetadataConfigs
@@ -64,7 +64,7 @@ def check(folder: Path, metadata: Mapping[str, Any]) -> None:
 
 
 def check_pictures(text: str, folder: Path) -> None:
-    """Raises CardError unless the pictures that a text names are those that are there."""
+    """Raise CardError unless the text names exactly the pictures that exist."""
     named = set(_LINK.findall(text))
     there = {path.name for path in (folder / PICTURES).iterdir()}
     if named - there:
@@ -74,7 +74,7 @@ def check_pictures(text: str, folder: Path) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """The value with lists for tuples, and without keys whose value is None."""
+    """Return the value with lists for tuples, and without keys whose value is None."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple):

@@ -1,7 +1,7 @@
-"""The Croissant file (JSON-LD of MLCommons) that describes the Parquet files of a folder.
+"""Makes the Croissant file (JSON-LD of MLCommons) that describes a folder's Parquet files.
 
-The Hub makes one by itself for each dataset there; this one goes with the files, so that they can
-be read by it from a disk too.
+The Hub makes one by itself for each of its datasets. This one is stored with the files, so that
+they can also be read with it from a disk.
 """
 
 import hashlib
@@ -25,18 +25,18 @@ _SPLIT = r"^(?:.*/)?(\w+)-\d+-of-\d+\.parquet$"
 
 
 def text(facts: Facts, subsets: Sequence[Subset], folder: Path, card: str, repo: str | None) -> str:
-    """The JSON text: a record set for each config, with a field for each column and the split.
+    """Make the JSON text: a record set for each config, with a field for each column and the split.
 
     Args:
-      facts: what the rows say.
-      subsets: those that have Parquet files in `folder`.
-      folder: the repository.
-      card: the card's text; its BibTeX is the citation here, too.
+      facts: the facts about the rows.
+      subsets: the subsets that have Parquet files in `folder`.
+      folder: the folder of the repository.
+      card: the card's text, whose BibTeX is also the citation here.
       repo: the Hub's repository, for its address.
 
     Raises:
       ImportError: mlcroissant isn't installed.
-      CardError: it finds the description invalid.
+      CardError: mlcroissant finds the description invalid.
     """
     import mlcroissant
 
@@ -136,7 +136,7 @@ def _field(
     source: Callable[..., Any],
     part: str | None = None,
 ) -> Any:
-    """The field of a column, or of a part of the structs that a column is a list of."""
+    """Make the field of a column, or of a part of the structs in a column's lists."""
     import pyarrow.types as types
 
     repeated = types.is_list(arrow)

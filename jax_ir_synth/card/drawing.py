@@ -1,4 +1,4 @@
-"""What a seed gives: the candidates of its plan, and complete rows made anew for comparison."""
+"""Draws the plan of a seed again, and makes complete rows again, to compare the saved rows."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -16,14 +16,14 @@ from jax_ir_synth.generate.plan import (
 )
 from jax_ir_synth.request.config import Request
 
-# Of a skeleton's hash, as the plan keeps it.
+# The digits of a skeleton's hash that the plan keeps.
 _DIGITS = 16
-# What to check where a row made anew isn't the saved one.
+# The advice for a row that differs from the saved one when it is made again.
 _WHY = "is the seed right, and are package, jax, numpy and scipy those that made the rows?"
 
 
 class Count(NamedTuple):
-    """Of a category's candidates: how many were drawn, are distinct programs, and are rows."""
+    """The numbers of a category's candidates, of distinct programs among them, and of rows."""
 
     candidates: int
     programs: int
@@ -31,10 +31,10 @@ class Count(NamedTuple):
 
 
 class Redrawn:
-    """The plan of a request, drawn anew.
+    """The plan of a request, drawn again.
 
     Attributes:
-      places: each row's place by its id.
+      places: each row's place, by its id.
       counts: a `Count` for each category that has rows.
     """
 
@@ -65,12 +65,12 @@ class Redrawn:
         return candidate
 
     def check_skeletons(self, skeletons: Mapping[int, str]) -> None:
-        """Compares the rows' skeleton hashes, by id, with those of the seed's programs.
+        """Compare the rows' skeleton hashes, by id, with those of the seed's programs.
 
-        A row that has none must be one that is left out, see `defects`; that is tried.
+        A missing row must be one that is left out (see `defects`), which is tried.
 
         Raises:
-          SeedMismatch: one of them is another, or a row is missing.
+          SeedMismatch: a hash differs, or a row is missing.
         """
         for number, place in sorted(self.places.items()):
             candidate, _ = self._plans[place.category].row(place.index)
@@ -78,7 +78,7 @@ class Redrawn:
                 self._check_left_out(place)
                 continue
             found = self._drawn[place.category][candidate]
-            # The plan names no candidate that couldn't be drawn.
+            # The plan has only candidates that could be drawn.
             assert isinstance(found, Drawn)
             planned = f"{found.skeleton:0{_DIGITS}x}"
             if skeletons[number][:_DIGITS] != planned:
@@ -88,10 +88,10 @@ class Redrawn:
                 )
 
     def check_rows(self, saved: Iterable[Mapping[str, Any]]) -> int:
-        """Makes each row anew, and compares it; returns how many they were.
+        """Make each row again, and compare it; return the number of rows.
 
         Raises:
-          SeedMismatch: one differs in a byte.
+          SeedMismatch: a row differs in a byte.
         """
         number = 0
         for row in saved:
@@ -109,7 +109,7 @@ class Redrawn:
         return number
 
     def _remake(self, place: Place) -> dict[str, Any] | Defect:
-        # Late, since it brings jax.
+        # Imported late, since it imports jax.
         from jax_ir_synth.generate.rows import make_or_leave_out
 
         candidate, split = self._plans[place.category].row(place.index)
@@ -125,12 +125,12 @@ class Redrawn:
             )
 
 
-def spread(categories: Mapping[int, str], number: int) -> list[int]:
-    """Ids to be made anew: the first, the last, others evenly between, and one of each category.
+def choose_ids(categories: Mapping[int, str], number: int) -> list[int]:
+    """Choose ids: the first, the last, others evenly between, and one of each category.
 
     Args:
-      categories: each row's category by its id, in any order.
-      number: how many, beside one of each category that would be left out.
+      categories: each row's category, by its id, in any order.
+      number: the number of ids, in addition to one of each category that would be missing.
     """
     ids = sorted(categories)
     last, steps = len(ids) - 1, max(1, min(number, len(ids)) - 1)

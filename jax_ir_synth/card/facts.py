@@ -1,4 +1,4 @@
-"""What a card says of the rows themselves, gathered in one pass over a saved dataset."""
+"""Gathers the facts for a card in one pass over a saved dataset."""
 
 import re
 from collections import Counter, defaultdict
@@ -19,25 +19,25 @@ from jax_ir_synth.show.parts import COLUMNS_OF_DEVICE
 from jax_ir_synth.show.samples import Chooser, require_columns
 from jax_ir_synth.storage.dataset_reader import DatasetError, Source, open_saved
 
-# The row that a card shows in full: lines of Python; of those the row with the shortest IR.
+# The lines of Python of the row that a card shows in full; of such rows, that with the shortest IR.
 _SHOWN_LINES = range(4, 9)
 _CALLED = re.compile(r"custom_call @([\w.$-]+)")
 
 
 class Facts(NamedTuple):
-    """All that a card says of the rows themselves.
+    """All facts about the rows that a card states.
 
     Attributes:
-      request: what asks for these very rows; the seed alone can't be read from them.
+      request: the request that gives these rows; only its seed can't be read from them.
       summary: see `stats.figures.Figures.summary`.
       shown: the row to show in full.
       samples: one row of each category.
       lines: by category, each row's lines of Python.
-      sizes: by category, then `forward` and `backward`, bytes of the first device's StableHLO.
-      sides: by operation, in how many rows the text of `cpp` alone has it, and of `cuda` alone.
-      categories: each row's category by its id.
-      skeletons: by id, each row's skeleton_hash; also of rows that the card doesn't describe.
-      splits: by subset, then split, how many rows; of the subsets that the card describes.
+      sizes: by category and then `forward` or `backward`, bytes of the first device's StableHLO.
+      sides: by operation and column, the number of rows in which only that column's text has it.
+      categories: each row's category, by its id.
+      skeletons: each row's skeleton_hash, by its id, including rows that the card doesn't describe.
+      splits: by subset and then split, the number of rows, for the subsets that the card describes.
     """
 
     request: Request
@@ -53,15 +53,15 @@ class Facts(NamedTuple):
 
 
 def gather(path: Path | Source, seed: int, subsets: Collection[str] | None = None) -> Facts:
-    """Reads a saved dataset.
+    """Read a saved dataset.
 
     The rows must be complete, keep the project's promises (see `audit`), have StableHLO for the
     same devices, and be all of a config's first rows, in any order.
 
     Args:
       path: see `dataset_reader.open_saved`.
-      seed: of the rows; it isn't checked here.
-      subsets: those that the card describes. Only their rows count in its figures; by default all.
+      seed: the rows' seed, which isn't checked here.
+      subsets: the subsets that the card describes, by default all. Only their rows are counted.
 
     Raises:
       DatasetError: there is no dataset at `path`.
@@ -154,7 +154,7 @@ class _Gathered:
                 self._sides[operation][name] += 1
 
     def facts(self, seed: int) -> Facts:
-        """What was gathered, for rows of this seed."""
+        """Return the facts that were gathered, for rows of this seed."""
         if self._shown is None or self._kind is None:
             raise CardError(f"no row is of {', '.join(self._subsets or (ALL,))}")
         present = [category for category in CATEGORIES if category in self._lines]
@@ -186,8 +186,8 @@ class _Gathered:
         request = Request(
             category=category,
             seed=seed,
-            # Up to the last row; those before it that aren't here were left out, or else the seed
-            # gives them: see `drawing.Redrawn`.
+            # Up to the last row. Missing rows before it must have been left out, which
+            # `drawing.Redrawn` checks.
             count=1 + (last if category == ALL else last // len(CATEGORIES)),
             **kind._asdict(),
         )
@@ -218,7 +218,7 @@ class _Gathered:
 
 
 class _Kind(NamedTuple):
-    """What a row's headers say, and whether it was verified, as a request has them."""
+    """The part of a request that follows from a row's headers, and from whether it is verified."""
 
     device: str
     dialect: str | tuple[str, ...]
@@ -248,7 +248,7 @@ def _kind(view: RowView) -> _Kind:
 
 
 def _unfit(view: RowView) -> tuple[bool, int, int]:
-    """How little a row is fit to be shown in full."""
+    """Rank a row by how unsuitable it is to be shown in full."""
     return (
         view.facts.lines not in _SHOWN_LINES,
         len(next(iter(view.texts.values()))),
@@ -260,11 +260,11 @@ def _place(category: str | None) -> str:
     return "missing" if category is None else f"of {category}"
 
 
-def rows_of(path: Path | Source, ids: list[int]) -> list[dict[str, Any]]:
-    """The saved rows of these ids, in this order.
+def read_rows(path: Path | Source, ids: list[int]) -> list[dict[str, Any]]:
+    """Read the saved rows with these ids, in this order.
 
     Raises:
-      DatasetError: one of them isn't there any more.
+      DatasetError: a row has disappeared meanwhile.
     """
     wanted = set(ids)
     found = {row["id"]: row for row, _ in open_saved(path).rows if row["id"] in wanted}

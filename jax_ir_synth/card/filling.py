@@ -1,4 +1,4 @@
-"""The card's text: the template, filled with what the data says."""
+"""Writes the card's text by filling the template with the facts."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 TEMPLATE = "template.md"
 _OUTPUT = "data/rows.parquet"
-# How the text calls an IR column's device.
+# The device of an IR column, in the card's words.
 _DEVICES = {"cpp": "the CPU", "cuda": "CUDA"}
-# What no card may have: huggingface_hub's word for a gap, and marks of unfilled fields.
+# Gaps that no card may have: huggingface_hub's phrase, and marks of unfilled fields.
 _GAPS = re.compile(r"\[More Information Needed\]|\{\{|\{%|\bTODO\b|\bFIXME\b")
 
 
 class Picture(NamedTuple):
-    """A picture of the card: its name in files, and what it shows, in a sentence."""
+    """A picture of the card: its name in files, and a sentence that describes it."""
 
     name: str
     alt: str
@@ -40,19 +40,19 @@ def fill(
     repo: str | None,
     template: str | None = None,
 ) -> str:
-    """The complete README.md.
+    """Write the complete README.md.
 
     Args:
-      facts: what the rows say.
-      counts: of each category's candidates, see `drawing.Redrawn`.
-      remade: how many rows were made anew and were the same.
+      facts: the facts about the rows.
+      counts: the counts of each category's candidates; see `drawing.Redrawn`.
+      remade: how many rows were made again and found to be the same.
       metadata: the complete YAML.
-      pictures: those that there are; the template shows no other.
+      pictures: the pictures that exist; the template shows only these.
       repo: the repository on the Hub, if there is one.
-      template: another text than the package's own.
+      template: a template other than the package's own.
 
     Raises:
-      CardError: nothing fills a field of the template, or the text has a gap.
+      CardError: a field of the template has no value, or the text has a gap.
     """
     import jinja2
     from huggingface_hub import DatasetCardData
@@ -153,7 +153,7 @@ def _fields(
 
 
 def _command(request: Request) -> str:
-    """The command that writes the rows, with every flag that isn't the default."""
+    """Write the command that makes the rows, with all flags that aren't the default."""
     flags = [f"--config {request.category}"] if request.category != ALL else []
     flags += _flags(request)
     if not request.verify:
@@ -164,8 +164,8 @@ def _command(request: Request) -> str:
 def _publish(
     request: Request, repo: str | None, subsets: Mapping[str, Mapping[str, int]]
 ) -> str | None:
-    """The command that makes the same rows and publishes the same subsets, where there is one."""
-    # It proves each row.
+    """Write the command that makes and publishes the same rows and subsets, if there is one."""
+    # `publish` always proves the rows.
     if repo is None or not request.verify:
         return None
     flags = _flags(request)
@@ -185,7 +185,7 @@ def _flags(request: Request) -> list[str]:
 
 
 def _arguments(request: Request) -> str:
-    """The arguments of `load_dataset`, after the name of the package, that give the rows."""
+    """Write the arguments of `load_dataset` that give the rows, after the package's name."""
     given = {name: getattr(request, name) for name in DEFAULTS}
     named = [
         f"{name}={value!r}"
@@ -196,7 +196,7 @@ def _arguments(request: Request) -> str:
 
 
 def _type(arrow: "pyarrow.DataType") -> str:
-    """An Arrow type in few words."""
+    """Describe an Arrow type in a few words."""
     import pyarrow.types as types
 
     if types.is_list(arrow):
@@ -206,5 +206,5 @@ def _type(arrow: "pyarrow.DataType") -> str:
 
 
 def _outside_of_code(text: str) -> str:
-    """The text without fenced blocks: a program may well have two braces together."""
+    """Remove fenced blocks from a text, since a program may have two successive braces."""
     return re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)

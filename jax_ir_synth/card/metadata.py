@@ -1,4 +1,4 @@
-"""The card's YAML: what the Hub and `load_dataset` read of it."""
+"""Makes the card's YAML, which the Hub and `load_dataset` read."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,16 +18,16 @@ _SIZES = (
     ("10M<n<100M", 10**7),
     ("100M<n<1B", 10**8),
 )
-# The keys that belong to the data files; whoever has written those may give others.
+# The keys that describe the data files; a caller that has written these may give the values.
 OF_FILES = ("configs", "dataset_info")
 PRETTY_NAME = "JAX IR Synth"
 
 
 def general(facts: Facts) -> dict[str, Any]:
-    """All keys but those of the data files, with values that the Hub knows.
+    """Make all keys except those of the data files, with values that the Hub knows.
 
-    Those are listed in huggingface_hub's `DatasetCardData`, and for `task_categories` among the
-    Hub's tasks; `code` is the Hub's own word for the language of programs.
+    The values are listed in huggingface_hub's `DatasetCardData`, and for `task_categories` among
+    the Hub's tasks. `code` is the Hub's word for the language of programs.
     """
     return {
         "pretty_name": PRETTY_NAME,
@@ -58,9 +58,9 @@ def general(facts: Facts) -> dict[str, Any]:
 
 
 def check_given(given: Mapping[str, Any], facts: Facts) -> None:
-    """Compares what was given for the files with the rows.
+    """Compare the given metadata of the files with the rows.
 
-    It may describe some of the subsets only; see `repository.metadata.make_card_data`.
+    It may describe only some of the subsets; see `repository.metadata.make_card_data`.
 
     Raises:
       CardError: they don't agree.

@@ -1,4 +1,4 @@
-"""The parts of charts: headings, bars with names, boxes, text in bars."""
+"""Draws the parts of charts: headings, bars with names, boxes, text in bars."""
 
 import statistics
 from collections.abc import Sequence
@@ -11,25 +11,25 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _WIDTH = 8
-# Inches for headings, legend and one bar.
+# The least height in inches: headings, legend and one bar.
 _LEAST = 2.8
-# Points.
+# Sizes of text in points.
 TEXT, SMALL = 10, 9
 
 
 def height(figure: "Figure", inches: float) -> None:
-    """Sets the size: a page shows the width 800 pixels wide, so that a point is 1.4 of them."""
+    """Set the size. A page shows a picture 800 pixels wide, so that a point has 1.4 pixels."""
     figure.set_size_inches(_WIDTH, max(inches, _LEAST))
     figure.set_layout_engine("constrained", w_pad=0.1, h_pad=0.1)
 
 
 def title(figure: "Figure", theme: Theme, text: str) -> None:
-    """A heading over the whole figure."""
+    """Write a heading over the entire figure."""
     figure.suptitle(text, color=theme.ink, fontsize=12, fontweight="bold")
 
 
 def legend(figure: "Figure", axes: "Axes", theme: Theme) -> None:
-    """What the axes' colours mean, at the bottom."""
+    """Draw a legend of the axes' colours at the bottom."""
     figure.legend(
         *axes.get_legend_handles_labels(),
         loc="outside lower center",
@@ -41,7 +41,7 @@ def legend(figure: "Figure", axes: "Axes", theme: Theme) -> None:
 
 
 def categories(axes: "Axes", theme: Theme, grid: Literal["", "x"]) -> None:
-    """Lays out axes whose rows have names, the first at the top, and whose x-axis has counts."""
+    """Lay out axes whose rows have names, the first at the top, and whose x-axis has counts."""
     from matplotlib.ticker import MaxNLocator
 
     axes.set_facecolor(theme.ground)
@@ -63,7 +63,7 @@ def boxes(
     offset: float,
     width: float,
 ) -> None:
-    """For each list the middle half as a box, 5 to 95 % as a line, the median as a dot."""
+    """Draw each list: the middle half as a box, 5 to 95 % as a line, and the median as a dot."""
     line = {"color": colour, "linewidth": 1.2}
     axes.boxplot(
         values,
@@ -90,12 +90,12 @@ def boxes(
 
 
 def inside(axes: "Axes", colour: str, x: float, y: float, text: str) -> None:
-    """Text in a bar of that colour."""
+    """Write text in a bar of a colour."""
     axes.text(x, y, text, ha="center", va="center_baseline", fontsize=SMALL, color=on(colour))
 
 
 def on(colour: Any) -> str:
-    """Black or white, whichever is better read on a colour (by WCAG's relative luminance)."""
+    """Choose black or white, whichever is more readable on a colour (WCAG's relative luminance)."""
     from matplotlib.colors import to_rgb
 
     parts = [

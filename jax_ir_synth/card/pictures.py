@@ -1,4 +1,4 @@
-"""The card's pictures as files: each chart once for light pages and once for dark ones."""
+"""Writes the card's pictures: each chart once for light pages and once for dark ones."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,38 +13,38 @@ if TYPE_CHECKING:
     import numpy.typing
     from matplotlib.figure import Figure
 
-# Two pixels of the file for one of a page that shows it 800 wide.
+# The file has two pixels for each pixel of a page that shows it 800 pixels wide.
 _DOTS_AN_INCH = 200
 _COLOURS = 256
 
 
 def draw(facts: Facts, counts: Mapping[str, Count], folder: Path) -> list[Picture]:
-    """Draws the charts into `folder`, as `NAME-light.png` and `NAME-dark.png`.
+    """Draw the charts into `folder`, as `NAME-light.png` and `NAME-dark.png`.
 
-    The same figures give the same bytes, with one version of matplotlib.
+    The same figures give the same bytes with the same version of matplotlib.
 
     Returns:
-      Their names, with what each shows.
+      The charts' names and descriptions.
 
     Raises:
       ImportError: matplotlib isn't installed.
     """
     pyplot = style.load()
     made = []
-    for name, chart in charts.charts_of(facts).items():
+    for name, chart in charts.choose_charts(facts).items():
         for theme in style.THEMES:
             figure = pyplot.figure(layout="constrained", facecolor=theme.ground)
             try:
                 alt = chart(figure, theme, facts, counts)
-                _save(figure, folder / file_of(name, theme))
+                _save(figure, folder / name_file(name, theme))
             finally:
                 pyplot.close(figure)
         made.append(Picture(name, alt))
     return made
 
 
-def file_of(name: str, theme: style.Theme) -> str:
-    """The name of a chart's file."""
+def name_file(name: str, theme: style.Theme) -> str:
+    """Return the name of a chart's file."""
     return f"{name}-{theme.name}.png"
 
 
@@ -57,8 +57,8 @@ def _save(figure: "Figure", path: Path) -> None:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     pixels = Image.fromarray(numpy.asarray(canvas.buffer_rgba())).convert("RGB")
-    # Flat colours and edges between them: a palette has them, and takes a third of the bytes. The
-    # method is the one that keeps rare colours too.
+    # The picture has flat colours and edges between them, so a palette is enough, and takes a third
+    # of the bytes. This method also keeps rare colours.
     method = Image.Quantize.MAXCOVERAGE
     reduced = pixels.quantize(_COLOURS, method=method, dither=Image.Dither.NONE)
     reduced.putpalette(_exact(numpy.asarray(pixels), numpy.asarray(reduced)).tobytes())
@@ -68,13 +68,13 @@ def _save(figure: "Figure", path: Path) -> None:
 def _exact(
     pixels: "numpy.typing.NDArray[numpy.uint8]", indices: "numpy.typing.NDArray[numpy.uint8]"
 ) -> "numpy.typing.NDArray[numpy.uint8]":
-    """The palette in which each entry is the most frequent of the colours that it replaces.
+    """Make the palette whose entries are the most frequent of the colours that they replace.
 
-    So all that is flat, such as the ground, has the very colour that was drawn.
+    So flat areas, such as the background, have exactly the colour that was drawn.
     """
     import numpy
 
-    # Index and colour in one number each, which are sorted in a tenth of the time.
+    # Index and colour are packed in one number, since these sort in a tenth of the time.
     packed = indices.astype(numpy.uint32)
     for channel in range(3):
         packed = (packed << 8 | pixels[..., channel]).astype(numpy.uint32)
@@ -82,6 +82,6 @@ def _exact(
     kinds = kinds[numpy.argsort(counts, kind="stable")]
     palette = numpy.zeros((_COLOURS, 3), numpy.uint8)
     for channel, shift in enumerate((16, 8, 0)):
-        # Where an index comes again, the last one is kept, which is the most frequent.
+        # If an index is repeated, the last colour is kept, which is the most frequent.
         palette[kinds >> 24, channel] = kinds >> shift & 255
     return palette

@@ -1,4 +1,4 @@
-"""How pictures look: colours for light and dark pages, and matplotlib set up for equal bytes."""
+"""The look of pictures: colours for light and dark pages, and settings that give equal bytes."""
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -7,14 +7,15 @@ if TYPE_CHECKING:
 
 
 class Theme(NamedTuple):
-    """Colours of a picture.
+    """The colours of a picture.
 
     Attributes:
-      name: of the theme, part of a file's name.
-      ground: behind everything; None for a picture on no ground of its own.
-      ink: text; `faint`: text that matters less, and lines that are no data.
-      series: for data, told apart by colour-blind eyes too, as they are in grey.
-      ramp: from no share to all of it, for a map.
+      name: the theme's name, part of a file's name.
+      ground: the background; None for a transparent one.
+      ink: the colour of text.
+      faint: the colour of less important text, and of lines that aren't data.
+      series: the colours of data, which colour-blind readers can tell apart too, as in grey.
+      ramp: the colours of a map, from no share to all.
     """
 
     name: str
@@ -25,7 +26,7 @@ class Theme(NamedTuple):
     ramp: tuple[str, ...] = ()
 
 
-# With grounds of their own: a page may be dark where the browser's setting says light.
+# They have backgrounds, since a page may be dark although the browser's setting says light.
 LIGHT = Theme(
     "light",
     "#ffffff",
@@ -48,11 +49,11 @@ NEUTRAL = Theme("neutral", None, "#808890", "#808890", ("#3b82d6", "#e0812c", "#
 
 
 def load(backend: str = "agg") -> Any:
-    """`matplotlib.pyplot`, set up such that equal figures give equal bytes; raises ImportError."""
+    """Set up `matplotlib.pyplot` so that equal figures give equal bytes. Raises ImportError."""
     import matplotlib
 
     matplotlib.use(backend)
-    # Not what the user's own matplotlibrc says.
+    # Ignore the user's own matplotlibrc.
     matplotlib.rcdefaults()
     matplotlib.rcParams["svg.hashsalt"] = "jax_ir_synth"
     from matplotlib import pyplot
@@ -61,7 +62,7 @@ def load(backend: str = "agg") -> Any:
 
 
 def plain(axes: "Axes", theme: Theme, grid: Literal["", "x", "y", "both"] = "both") -> None:
-    """Lines at the left and at the bottom only; a faint grid (`x`, `y`, `both`, or "" for none)."""
+    """Draw only the left and bottom lines, and a faint grid (`x`, `y`, `both`, or "" for none)."""
     axes.tick_params(colors=theme.ink)
     for label in (axes.title, axes.xaxis.label, axes.yaxis.label):
         label.set_color(theme.ink)
@@ -74,5 +75,5 @@ def plain(axes: "Axes", theme: Theme, grid: Literal["", "x", "y", "both"] = "bot
 
 
 def several(number: int, one: str, more: str | None = None) -> str:
-    """`1 row`, `1,500 rows`."""
+    """Format a count, as `1 row` or `1,500 rows`."""
     return f"{number:,} {one if number == 1 else more or one + 's'}"

@@ -1,4 +1,4 @@
-"""Writes a card into a folder: text, pictures and the Croissant file, complete or not at all."""
+"""Writes a card into a folder: text, pictures and the Croissant file, completely or not at all."""
 
 import contextlib
 import json
@@ -20,17 +20,18 @@ if TYPE_CHECKING:
     from jax_ir_synth.storage.repository.tables import Subset
 
 CROISSANT = "croissant.json"
-# Rows that are made anew, beside one of each category that would be left out.
+# The number of rows to make again, in addition to one of each category that would be missing.
 REMADE = 14
 _REPO = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 class Written(NamedTuple):
-    """What was written.
+    """The result of writing a card.
 
     Attributes:
-      files: relative to the folder, in order.
-      rows: how many the card describes; `remade`: how many of these were made anew.
+      files: the files, relative to the folder, in order.
+      rows: the number of rows that the card describes.
+      remade: how many of these were made again.
     """
 
     files: list[str]
@@ -38,16 +39,16 @@ class Written(NamedTuple):
     remade: int
 
 
-def files_of(folder: Path, parquet: bool) -> list[str]:
-    """The files that `write_card` replaces or removes where `folder` has them, relative to it.
+def list_files(folder: Path, parquet: bool) -> list[str]:
+    """List the files that `write_card` replaces or removes if `folder` has them, relative to it.
 
-    If Parquet files are to be written, those that are there are among them.
+    If it writes Parquet files, the existing ones are included.
     """
-    # Late: they bring what reads rows.
+    # Imported late, since they import everything that reads rows.
     from jax_ir_synth.card.charts import CHARTS
-    from jax_ir_synth.card.pictures import file_of
+    from jax_ir_synth.card.pictures import name_file
 
-    pictures = [f"{PICTURES}/{file_of(name, theme)}" for name in CHARTS for theme in style.THEMES]
+    pictures = [f"{PICTURES}/{name_file(name, theme)}" for name in CHARTS for theme in style.THEMES]
     found = (path.relative_to(folder).as_posix() for path in folder.glob("*/*.parquet"))
     return [README, CROISSANT, *pictures, *sorted(filter(is_ours, found if parquet else ()))]
 
@@ -62,25 +63,26 @@ def write_card(
     parquet: bool = False,
     remade: int = REMADE,
 ) -> Written:
-    """Describes a saved dataset in `folder`: README.md, pictures/, and croissant.json.
-
-    Args:
-      folder: made if need be; other files in it stay.
-      saved: the dataset, see `dataset_reader.open_saved`: all rows of a config.
-      seed: the seed that the rows were made with; it is proven, see `drawing.Redrawn`.
-      repo: the Hub's repository, for links and `load_dataset` lines; without it the card shows how
-        the builder makes the rows.
-      metadata: the YAML's `configs` and `dataset_info`, see `repository.metadata.make_card_data`,
-        where the Parquet files were written already; the card then describes its subsets. By
-        default it describes all that have rows, in the files that `repository.tables` writes.
-      parquet: whether to write these files too.
-      remade: how many rows to make anew and compare.
+    """Describe a saved dataset in `folder`: README.md, pictures/, and croissant.json.
 
     croissant.json describes the Parquet files, if the folder has them all and no `metadata` is
-    given; otherwise there is none, and an earlier one is removed. It needs mlcroissant.
+    given. Otherwise there is none, and an earlier one is removed. It needs mlcroissant.
+
+    Args:
+      folder: the folder, which is created if need be; other files in it stay.
+      saved: the dataset with all rows of a config; see `dataset_reader.open_saved`.
+      seed: the rows' seed, which is checked; see `drawing.Redrawn`.
+      repo: the Hub's repository, for links and `load_dataset` lines. Without it, the card shows how
+        the builder makes the rows.
+      metadata: the YAML's `configs` and `dataset_info` (see `repository.metadata.make_card_data`),
+        if the Parquet files are already written. The card then describes their subsets. By default
+        it describes all subsets that have rows, in the files that `repository.tables` writes.
+      parquet: whether to write these files too.
+      remade: how many rows to make again and compare.
 
     Raises:
-      CardError: one line, also for a missing extra (`publish`, `croissant`); nothing was changed.
+      CardError: the card can't be written, or an extra is missing (`publish`, `croissant`). The
+        message is one line; nothing was changed.
       DatasetError: likewise, if there is no dataset.
       ValueError: `seed` is out of range.
       OSError: the folder can't be written.
@@ -91,10 +93,10 @@ def write_card(
     if repo is not None and not _REPO.fullmatch(repo):
         raise CardError(f"`repo` (={repo}) must be USER/NAME")
     _check_replaceable(folder)
-    # Late: they bring jax.
+    # Imported late, since they import jax.
     from jax_ir_synth.card import checking, croissant, facts, filling, pictures
     from jax_ir_synth.card import metadata as yaml
-    from jax_ir_synth.card.drawing import Redrawn, spread
+    from jax_ir_synth.card.drawing import Redrawn, choose_ids
 
     subsets = None
     if metadata is not None:
@@ -104,11 +106,11 @@ def write_card(
         yaml.check_given(metadata, found)
     redrawn = Redrawn(found.request)
     redrawn.check_skeletons(found.skeletons)
-    # Of what is planned some may have been left out.
+    # Some planned rows may have been left out.
     counts = {
         name: redrawn.counts[name]._replace(rows=len(lines)) for name, lines in found.lines.items()
     }
-    compared = redrawn.check_rows(facts.rows_of(saved, spread(found.categories, remade)))
+    compared = redrawn.check_rows(facts.read_rows(saved, choose_ids(found.categories, remade)))
     with _parts(folder) as partial:
         if metadata is None:
             described, there, source = _files(saved, list(found.splits), folder, partial, parquet)
@@ -124,8 +126,8 @@ def write_card(
             made = croissant.text(found, there, source, text, repo)
             (partial / CROISSANT).write_text(made, encoding="utf-8")
         names = _move(partial, folder)
-        # What an earlier card had, and this one hasn't.
-        for name in set(files_of(folder, parquet=False)) - set(names):
+        # Remove files that an earlier card had and this one hasn't.
+        for name in set(list_files(folder, parquet=False)) - set(names):
             (folder / name).unlink(missing_ok=True)
     return Written(names, found.summary["rows"], compared)
 
@@ -133,9 +135,10 @@ def write_card(
 def _files(
     saved: Path | Source, names: list[str], folder: Path, partial: Path, keep: bool
 ) -> tuple[Mapping[str, Any], "list[Subset] | None", Path]:
-    """The Parquet files: the YAML of them, their subsets where they are kept, and where they are.
+    """Write the Parquet files; return their YAML, their subsets if they are kept, and their folder.
 
-    They are written in any case, as their sizes are part of the YAML; into `partial` to be kept.
+    They are written in any case, since their sizes are part of the YAML. To be kept, they are
+    written into `partial`.
     """
     from jax_ir_synth.storage.repository import tables
     from jax_ir_synth.storage.repository.metadata import make_card_data
@@ -162,7 +165,7 @@ def _files(
 
 
 def _check_replaceable(folder: Path) -> None:
-    """Raises CardError where there is a file that is no card, or no Croissant, of this dataset."""
+    """Raise CardError if a file isn't a card, or a Croissant file, of this dataset."""
     readme, croissant = folder / README, folder / CROISSANT
     if croissant.exists() and not _is_our_croissant(croissant):
         raise CardError(
@@ -185,7 +188,7 @@ def _is_our_croissant(path: Path) -> bool:
 
 @contextlib.contextmanager
 def _parts(folder: Path) -> Iterator[Path]:
-    """A folder to write in, inside of `folder`, so that files can be moved; gone at the end."""
+    """Give a temporary folder inside `folder`, so that its files can be moved."""
     make_folder(folder)
     remove_dead(folder, "card")
     with partial_folder(folder, "card") as partial:
@@ -194,7 +197,7 @@ def _parts(folder: Path) -> Iterator[Path]:
 
 
 def _move(partial: Path, folder: Path) -> list[str]:
-    """Puts each file in its place, README.md last, which names the others; returns the names."""
+    """Move each file to its place, last README.md, which names the others; return the names."""
     names = [path.relative_to(partial) for path in sorted(partial.rglob("*")) if path.is_file()]
     names.sort(key=lambda name: name.as_posix() == README)
     for name in names:

@@ -1,4 +1,4 @@
-"""The application `jax-ir-synth`: its commands by name, each imported when it is asked for.
+"""The application `jax-ir-synth`: its commands by name, each imported when it is needed.
 
     jax-ir-synth generate --count 1500 --output data/rows
 
@@ -15,7 +15,7 @@ from jax_ir_synth import __version__
 from jax_ir_synth.cli.command import help_option, message_option, suggest
 
 PROGRAM = "jax-ir-synth"
-# By name: what `--help` says of it, so that no command is imported for that.
+# The commands' lines in `--help`, which needn't import them for that.
 COMMANDS = {
     "generate": "make rows and write them to a file or a folder",
     "verify": "prove the rows of a dataset anew",
@@ -40,11 +40,11 @@ class Application(click.Group):
     """The group of all commands."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Their names, in the order of a dataset's life."""
+        """List the commands' names, in the order of a dataset's life."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of a name."""
+        """Import the command of a name; None if there is none."""
         if cmd_name not in COMMANDS:
             return None
         command = importlib.import_module(f"jax_ir_synth.cli.{cmd_name}").command
@@ -54,10 +54,10 @@ class Application(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the words begin with.
+        """Find the command with which the words begin.
 
         Raises:
-          UsageError: there is none of that name; a near one is named.
+          UsageError: there is no such command; the message suggests a similar one.
         """
         command = self.get_command(ctx, args[0])
         if command is None and not ctx.resilient_parsing:
@@ -66,7 +66,7 @@ class Application(click.Group):
         return args[0], command, args[1:]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Reads the words; flags alone are those of `generate`."""
+        """Parse the words; flags without a command are those of `generate`."""
         own = {name for param in self.get_params(ctx) for name in param.opts}
         first = args[0].partition("=")[0] if args else ""
         if first.startswith("-") and first not in own:
@@ -74,23 +74,23 @@ class Application(click.Group):
         return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The commands' names and what each does."""
+        """Write the commands' names and descriptions."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
 
 def complete() -> int | None:
-    """Answers a shell that asks for completions, by an environment variable.
+    """Answer a shell that asks for completions, by an environment variable.
 
     Returns:
-      The exit code, None where no shell asks.
+      The exit code; None if no shell asks.
     """
     asked = os.environ.get(_COMPLETE)
     return shell_complete(application, {}, PROGRAM, _COMPLETE, asked) if asked else None
 
 
 def version_option() -> click.Option:
-    """The flag `--version`."""
+    """Make the flag `--version`."""
     return message_option(
         "--version", help="Show the version and exit.", text=lambda _: f"{PROGRAM} {__version__}"
     )

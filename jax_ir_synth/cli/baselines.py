@@ -10,9 +10,9 @@ import click
 
 from jax_ir_synth.cli import options
 from jax_ir_synth.cli.command import Command
-from jax_ir_synth.cli.evaluate import named_dataset, one_dataset
+from jax_ir_synth.cli.evaluate import add_dataset, find_dataset_name
 from jax_ir_synth.cli.evaluate import task as task_option
-from jax_ir_synth.cli.exit_codes import unfinished
+from jax_ir_synth.cli.exit_codes import report_unfinished
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate import extras
 from jax_ir_synth.evaluate.baselines import BASELINES, RETRIEVAL, answer_rows, predict
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     "Python sources. identity: what was given, echoed.",
     epilog="Example: jax-ir-synth baselines data/large.jsonl --baseline retrieval --output p.jsonl",
 )
-@named_dataset
+@add_dataset
 @options.option(
     "--baseline",
     type=options.OneOf(BASELINES),
@@ -60,14 +60,14 @@ def command(
     overwrite: bool,
     num_proc: int,
 ) -> int:
-    """Writes the predictions; after anything but success nothing new is under the name."""
-    name = one_dataset(dataset, old_dataset)
+    """Write the predictions. Unless this succeeds, the output doesn't change."""
+    name = find_dataset_name(dataset, old_dataset)
     if output.suffix.lower() != ".jsonl" and not outputs.locate("--output", output).is_stream:
         raise UsageError(f"`--output` (={output}) must be a .jsonl file")
     outputs.check({"--output": output}, {"DATASET": Path(name)}, overwrite)
     if baseline == RETRIEVAL:
         extras.need(f"`--baseline {RETRIEVAL}`", extras.DISTANCES)
-    with unfinished(f"{output} was not written"):
+    with report_unfinished(f"{output} was not written"):
         opened = open_dataset(name, config, TASKS[task], num_proc, seed=seed, count=count)
         rows = _rows(opened, task, split, baseline)
         with (
@@ -84,7 +84,7 @@ def _rows(opened: "Dataset", task: str, split: str | None, baseline: str) -> "li
     from jax_ir_synth.terminal.progress import progress
 
     def wanted(_: int, of: str) -> bool:
-        # Retrieval looks at train, whatever is asked.
+        # Retrieval needs train, whatever the split.
         return (baseline == RETRIEVAL and of == SPLITS[0]) or split in (None, of)
 
     items: Any = opened.items(wanted)
@@ -100,7 +100,7 @@ def _write(
     title: str,
     write: Callable[[str], object],
 ) -> int:
-    """Writes the predictions for the rows of a split, and returns how many there are."""
+    """Write the predictions for the rows of a split, and return how many there are."""
     from jax_ir_synth.terminal.progress import progress
 
     splits = {row.id: row.split for row in rows}

@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from jax_ir_synth.card.errors import SeedMismatch
-from jax_ir_synth.card.writing import CROISSANT, REMADE, files_of, write_card
+from jax_ir_synth.card.writing import CROISSANT, REMADE, list_files, write_card
 from jax_ir_synth.cli import options
 from jax_ir_synth.cli.command import Command
 from jax_ir_synth.cli.datasets import find_dataset
-from jax_ir_synth.cli.exit_codes import CommandError, unfinished
+from jax_ir_synth.cli.exit_codes import CommandError, report_unfinished
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.storage import outputs
 
@@ -60,13 +60,13 @@ def command(
     remade: int,
     num_proc: int,
 ) -> int:
-    """Writes the card. Unless it succeeds, the folder's content doesn't change."""
+    """Write the card. Unless this succeeds, the folder's content doesn't change."""
     place = options.one_output(output, folder)
     Request(seed=seed)
-    files = files_of(place, parquet)
+    files = list_files(place, parquet)
     outputs.check_files("--output", place, files, {"DATASET": Path(dataset)}, overwrite)
     try:
-        with unfinished(f"{place} is not complete"):
+        with report_unfinished(f"{place} is not complete"):
             written = write_card(
                 place,
                 find_dataset(dataset, config, num_proc),
@@ -75,7 +75,7 @@ def command(
                 parquet=parquet,
                 remade=remade,
             )
-    # No wrong argument: that only shows when the rows are read and some are made anew.
+    # The arguments were right; only reading the rows and making some again shows this.
     except SeedMismatch as error:
         raise CommandError(f"no card was written: {error}") from error
     for name in written.files:

@@ -1,7 +1,7 @@
-"""What all commands share in reading their words: grammar, help, and the line for a mistake.
+"""Parses the words of all commands: grammar, help, and the line for a mistake.
 
-On top of click: a flag may take several values (`--k 1 10`), a flag's old spellings are read but
-not shown, and a flag where a value is missing isn't taken for the value.
+It adds to click: a flag may take several values (`--k 1 10`), old spellings of a flag work but
+aren't shown, and a flag in place of a missing value isn't taken for the value.
 """
 
 import copy
@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-# Lines of help are filled up to this, on a wide terminal too.
+# The width of the help, even on a wider terminal.
 _WIDTH = 100
 
 
@@ -19,10 +19,10 @@ class Option(click.Option):
     """An option with a few more properties than click's.
 
     Attributes:
-      old_names: earlier spellings, which go on working and aren't shown.
-      several: whether it takes one value or more, up to the next flag; it may be repeated too.
-      needed: whether it must be given, unless an old argument says the same. Click requires it only
-        where it has no such argument.
+      old_names: earlier spellings, which still work but aren't shown.
+      several: whether it takes one or more values, up to the next flag; it may also be repeated.
+      needed: whether it must be given, unless an old argument gives the same value. Click itself
+        requires it only if there is no such argument.
     """
 
     def __init__(
@@ -44,21 +44,21 @@ class Option(click.Option):
         return next(name for name in reversed(self.opts) if name not in self.old_names)
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """What `--help` says of it, without the old spellings."""
+        """Return the option's line in `--help`, without the old spellings."""
         shown = copy.copy(self)
         shown.opts = [name for name in self.opts if name not in self.old_names]
         return click.Option.get_help_record(shown, ctx)
 
 
 class OldArgument(click.Argument):
-    """A positional argument for what has a flag now: it goes on working, and isn't shown."""
+    """A positional argument that a flag has replaced; it still works, but isn't shown."""
 
 
 def message_option(*names: str, help: str, text: Callable[[click.Context], str]) -> click.Option:
-    """A flag that prints a text and ends the command.
+    """Make a flag that prints a text and ends the command.
 
-    By `print`, since `click.echo` goes round a stream that knows ASCII alone, and so round what
-    `terminal.streams` does for it.
+    It uses `print`, since `click.echo` bypasses a stream that supports only ASCII, and so bypasses
+    `terminal.streams`.
     """
 
     def show(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -72,7 +72,7 @@ def message_option(*names: str, help: str, text: Callable[[click.Context], str])
 
 
 def help_option() -> click.Option:
-    """The flag `--help`."""
+    """Make the flag `--help`."""
     return message_option(
         "-h", "--help", help="Show this message and exit.", text=lambda ctx: ctx.get_help()
     )
@@ -91,11 +91,11 @@ class Command(click.Command):
         )
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Reads the words; flags that take several values are written out before."""
+        """Parse the words, once flags with several values are repeated for each value."""
         return super().parse_args(ctx, list(self._spread(ctx, args)))
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        """The usage: what is positional, the required flags, the rest."""
+        """List the parts of the usage line: positional arguments, required flags, the rest."""
         params = self.get_params(ctx)
         required = [
             f"{param.flag} {param.make_metavar(ctx)}"
@@ -105,14 +105,14 @@ class Command(click.Command):
         return [*map(_show_usage, _arguments(params)), *required, "[OPTIONS]"]
 
     def format_arguments(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The positional arguments, but for old ones."""
+        """Write the positional arguments, except old ones."""
         records = [param.get_help_record(ctx) for param in _arguments(self.get_params(ctx))]
         if lines := [record for record in records if record is not None]:
             with formatter.section("Arguments"):
                 formatter.write_dl(lines)
 
     def _spread(self, ctx: click.Context, words: Sequence[str]) -> Iterable[str]:
-        """The words, each value of a flag that takes several after the flag of its own."""
+        """Repeat each flag that takes several values before each of its values."""
         options = {
             name: param
             for param in self.get_params(ctx)
@@ -131,7 +131,7 @@ class Command(click.Command):
                 continue
             if not rest or rest[0].partition("=")[0] in options:
                 if ctx.resilient_parsing:
-                    # A shell that asks what the value may be.
+                    # A shell asks for completions of the value.
                     continue
                 raise click.UsageError(f"`{word}` needs a value", ctx)
             yield rest.pop(0)
@@ -141,7 +141,7 @@ class Command(click.Command):
 
 
 def name_of(param: click.Parameter) -> str:
-    """How messages call a parameter: by its flag, or by what its metavar says."""
+    """Return a parameter's name in messages: its flag, or its metavar."""
     if isinstance(param, Option):
         return param.flag
     if isinstance(param, click.Option):
@@ -150,7 +150,7 @@ def name_of(param: click.Parameter) -> str:
 
 
 def describe(error: click.UsageError) -> str:
-    """A mistake that click found, in one line."""
+    """Describe a mistake that click found, in one line."""
     if isinstance(error, click.NoSuchOption):
         known = [
             name
@@ -168,7 +168,7 @@ def describe(error: click.UsageError) -> str:
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean ...?`, or nothing where no known word is near."""
+    """Format `; did you mean ...?`, or an empty text if no known word is similar."""
     near = difflib.get_close_matches(word, sorted(known), n=2)
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
@@ -182,12 +182,12 @@ def _arguments(params: Iterable[click.Parameter]) -> list[click.Argument]:
 
 
 def _show_usage(argument: click.Argument) -> str:
-    """How the usage line shows a positional argument: `NAME`, `NAME...`, or `[NAME]`."""
+    """Format a positional argument for the usage line: `NAME`, `NAME...`, or `[NAME]`."""
     name = f"{argument.metavar}{'...' if argument.nargs == -1 else ''}"
-    # Without a default it must be given, perhaps in an old way that a command still reads.
+    # Without a default it must be given, perhaps in an old way that the command still accepts.
     return name if argument.required or not isinstance(argument.default, str) else f"[{name}]"
 
 
 def _is_flag(word: str) -> bool:
-    # A negative number is a value.
+    # A negative number is a value, not a flag.
     return word[:1] == "-" and len(word) > 1 and not word[1:].isdigit()

@@ -1,4 +1,4 @@
-"""The dataset that a command reads, by its name; rows to be made are made once, by workers."""
+"""Finds the dataset that a command reads, by name; rows to generate are made once, by workers."""
 
 import dataclasses
 import shutil
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 def find_dataset(
     name: str, config: str | None = None, num_proc: int = 1, verify: bool = True
 ) -> "Path | Source":
-    """What `open_saved` takes for a dataset's name, see `dataset_names`.
+    """Find a dataset by name; `open_saved` accepts the result.
 
     Args:
-      name: of the dataset, see `dataset_names.parse`.
-      config: of a dataset on the Hub or in a folder.
-      num_proc: worker processes, where the rows are to be made.
-      verify: whether such rows are proven, when they are made.
+      name: the dataset's name; see `dataset_names.parse`.
+      config: the config, for a dataset on the Hub or in a folder.
+      num_proc: the number of worker processes that generate rows.
+      verify: whether generated rows are proven.
 
     Raises:
-      UsageError: the name is none of those.
+      UsageError: the name is wrong.
     """
     found = parse(name, config)
     if isinstance(found, Made):
@@ -35,11 +35,11 @@ def find_dataset(
 
 
 class MadeDataset:
-    """The rows of a request: made when they are read first, kept in a file for the next time.
+    """The rows of a request, generated when they are first read, and then kept in a file.
 
     Args:
-      request: which rows; one that can't be made or proven is left out, as the log says.
-      num_proc: worker processes.
+      request: the request for the rows. Rows that can't be made or proven are left out and logged.
+      num_proc: the number of worker processes.
     """
 
     def __init__(self, request: Request, num_proc: int):
@@ -51,7 +51,7 @@ class MadeDataset:
         return self.name
 
     def open(self) -> "DatasetReader":
-        """The rows."""
+        """Open the rows."""
         from jax_ir_synth.storage.dataset_reader import open_saved
 
         if self._path is None:

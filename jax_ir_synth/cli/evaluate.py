@@ -9,7 +9,7 @@ import click
 
 from jax_ir_synth.cli import options
 from jax_ir_synth.cli.command import Command
-from jax_ir_synth.cli.exit_codes import unfinished
+from jax_ir_synth.cli.exit_codes import report_unfinished
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate import extras
 from jax_ir_synth.evaluate.dataset import open_dataset
@@ -34,19 +34,19 @@ task = options.option(
 )
 
 
-def named_dataset(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The dataset, also as it was named before: by `--dataset`, with `--seed` and `--count`."""
+def add_dataset(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the dataset's parameters, and the old `--dataset`, `--seed` and `--count`."""
     for old in ("--seed", "--count"):
         function = options.option(old, type=options.Integer(), hidden=True)(function)
     old_name = options.option("--dataset", "old_dataset", type=options.DatasetName(), hidden=True)
     return options.dataset(required=False)(old_name(function))
 
 
-def one_dataset(named: str | None, old: str | None) -> str:
-    """The dataset's name.
+def find_dataset_name(named: str | None, old: str | None) -> str:
+    """Find the dataset's name, given in the new way or the old one.
 
     Raises:
-      UsageError: it is named twice, or not at all.
+      UsageError: it is given twice, or not at all.
     """
     if named is not None and old is not None:
         raise UsageError(f"`DATASET` (={named}) is named twice: {old} as well")
@@ -65,7 +65,7 @@ def one_dataset(named: str | None, old: str | None) -> str:
     epilog="Example: jax-ir-synth evaluate all:seed=7,count=1500 --predictions p.jsonl "
     "--split test --k 1 10 --json score.json",
 )
-@named_dataset
+@add_dataset
 @options.option(
     "--predictions",
     type=options.InputPath(),
@@ -121,8 +121,8 @@ def command(
     judgements: Path | None,
     overwrite: bool,
 ) -> int:
-    """Scores. After a failure or a signal the same command goes on where it stopped."""
-    name = one_dataset(dataset, old_dataset)
+    """Score predictions. After a failure or a signal, the same command continues the run."""
+    name = find_dataset_name(dataset, old_dataset)
     written = {"json": json, "plot": plot, "judgements": judgements}
     outputs.check(
         {f"--{flag}": path for flag, path in written.items()},
@@ -135,9 +135,9 @@ def command(
         extras.need("`--plot`", extras.PICTURES)
     extras.need("scoring", extras.DISTANCES)
     asked = Options(task, split, k, missing, num_proc, timeout, memory).check()
-    with unfinished(_STATE, _RESUME, always=True):
+    with report_unfinished(_STATE, _RESUME, always=True):
         opened = open_dataset(name, config, TASKS[task], num_proc, seed=seed, count=count)
-        # Late: --help or a wrong argument must not wait for them.
+        # Imported late, since --help or a wrong argument must not wait for them.
         from jax_ir_synth.evaluate import run, tables
         from jax_ir_synth.evaluate.predictions import open_predictions
         from jax_ir_synth.terminal.progress import progress
@@ -154,7 +154,7 @@ def command(
 
 
 def _beside(predictions: Path, *written: Path | None) -> Path:
-    """The file that the journal is beside: the first output with a place, or else the input."""
+    """Choose the file beside which the journal is: the first output in a folder, or the input."""
     for path in written:
         if path is not None and outputs.path_beside(path, "") is not None:
             return path
@@ -164,7 +164,7 @@ def _beside(predictions: Path, *written: Path | None) -> Path:
 def _write(
     written: dict[str, Path | None], found: "Report", made: "Iterable[Judged]", overwrite: bool
 ) -> None:
-    """Whatever files are asked for, each complete or not at all; none before all are made."""
+    """Write the requested files, each completely or not at all, once all are made."""
     from jax_ir_synth.evaluate import plot
     from jax_ir_synth.storage.atomic_write import format_json
 

@@ -1,16 +1,16 @@
-"""How a command ends: the one place that turns errors and signals into a line and an exit code.
+"""Runs a command to its end, and turns errors and signals into one line and an exit code.
 
-| code | what happened |
+| code | meaning |
 |---|---|
-| 0 | the command did what it was asked for |
+| 0 | the command succeeded |
 | 1 | the work failed, or a check found a fault |
 | 2 | the arguments are wrong; nothing was changed |
 | 74 | stdout, stderr or a pipe can't be written (EX_IOERR) |
 | 130 | interrupted by Ctrl-C |
-| 141 | the reader of stdout or of a pipe left |
+| 141 | the reader of stdout or of a pipe closed it |
 | 143 | terminated by SIGTERM or SIGHUP |
 
-An error without a class of ours is a defect of this package, and keeps its traceback.
+An error of any other class than this package's is a defect of the package, and keeps its traceback.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ TERMINATED = 128 + signal.SIGTERM
 
 
 class Terminated(BaseException):
-    """SIGTERM or SIGHUP: like KeyboardInterrupt, so that all is cleaned up on the way out."""
+    """SIGTERM or SIGHUP, raised like KeyboardInterrupt so that everything is cleaned up."""
 
 
 class CommandError(JaxIrSynthError, RuntimeError):
@@ -43,16 +43,16 @@ class CommandError(JaxIrSynthError, RuntimeError):
 
 
 @contextlib.contextmanager
-def unfinished(state: str, resume: str = "", always: bool = False) -> Iterator[None]:
-    """Adds the state of the result to the error or signal that ends the command.
+def report_unfinished(state: str, resume: str = "", always: bool = False) -> Iterator[None]:
+    """Add the state of the result to the error or signal that ends the command.
 
     An error that isn't the user's mistake becomes a CommandError, `<state>: <error>`. A signal is
     raised again with the state as its message.
 
     Args:
       state: `data.jsonl was not written`, for instance.
-      resume: how to go on after a signal, if there is a way.
-      always: whether that is the way after an error too.
+      resume: how to continue after a signal, if that is possible.
+      always: whether that is also the way to continue after an error.
     """
     try:
         yield
@@ -67,11 +67,12 @@ def unfinished(state: str, resume: str = "", always: bool = False) -> Iterator[N
 
 
 @contextlib.contextmanager
-def unreadable(what: str = "") -> Iterator[None]:
-    """Within it, a file that can't be read or written is the user's mistake.
+def report_unreadable(what: str = "") -> Iterator[None]:
+    """Inside the `with` block, treat a file that can't be read or written as the user's mistake.
 
     Raises:
-      UsageError: for an OSError, with the file's name, or `what` where the error has none.
+      UsageError: an OSError occurred. The message has the file's name, or `what` if the error has
+        none.
     """
     try:
         yield
@@ -84,9 +85,9 @@ def unreadable(what: str = "") -> Iterator[None]:
 
 
 def run(application: click.Group, words: Sequence[str]) -> int:
-    """Runs a command line to its end, and returns the exit code.
+    """Run a command line to its end, and return the exit code.
 
-    An error or a signal is one line on stderr, or one line for each wrong record of a file. A
+    An error or a signal gives one line on stderr, or one line for each wrong record of a file. A
     defect of this package is raised.
     """
     program = _Program(application)
@@ -101,7 +102,7 @@ def run(application: click.Group, words: Sequence[str]) -> int:
             print(f"{program}: {lost}", file=sys.stderr)
         return STREAM_LOST
     except (KeyboardInterrupt, Terminated) as stop:
-        # A second signal, while the first was reported.
+        # A second signal came while the first was being reported.
         return INTERRUPTED if isinstance(stop, KeyboardInterrupt) else TERMINATED
 
 
@@ -151,9 +152,9 @@ def _report(program: _Program, message: str, code: int) -> int:
 
 @contextlib.contextmanager
 def _signals_raise() -> Iterator[None]:
-    """Within it SIGTERM and SIGHUP raise Terminated, where signals can be handled at all.
+    """Inside the `with` block, make SIGTERM and SIGHUP raise Terminated, if this thread can.
 
-    Not SIGHUP where it is ignored, as by `nohup`.
+    An ignored SIGHUP stays ignored, as with `nohup`.
     """
     # Only the main thread can handle signals.
     if threading.current_thread() is not threading.main_thread():

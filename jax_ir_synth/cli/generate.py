@@ -10,7 +10,7 @@ import click
 from jax_ir_synth.cli import options
 from jax_ir_synth.cli.application import PROGRAM, version_option
 from jax_ir_synth.cli.command import Command
-from jax_ir_synth.cli.exit_codes import unfinished
+from jax_ir_synth.cli.exit_codes import report_unfinished
 from jax_ir_synth.cli.left_out import LeftOut
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.storage import outputs
@@ -19,7 +19,7 @@ from jax_ir_synth.storage.writers import choose_format, open_output
 if TYPE_CHECKING:
     from jax_ir_synth.cli.report import Summary
 
-# Not the package's name: a folder of that name would be imported in its place.
+# Not the package's name, since a folder of that name would be imported instead.
 DEFAULT_OUTPUT = "data/rows"
 
 _OUTPUT_HELP = f"""where to: a .jsonl, .jsonl.gz, .jsonl.zst or .parquet file with all rows in the
@@ -44,11 +44,11 @@ datasets.load_from_disk; or - for JSON lines on the standard output  [default: {
 def command(
     request: Request, output: Path | None, overwrite: bool, jsonl: bool, num_proc: int
 ) -> int:
-    """Makes and writes the rows; after anything but success nothing new is under the name."""
+    """Make and write the rows. Unless this succeeds, the output doesn't change."""
     path = output or Path(DEFAULT_OUTPUT + (".jsonl" if jsonl else ""))
     kind = choose_format(path, jsonl)
     started, left_out = time.perf_counter(), LeftOut(f"{PROGRAM} generate")
-    with unfinished(f"{path} was not written"):
+    with report_unfinished(f"{path} was not written"):
         with open_output(path, kind, overwrite) as write:
             left_out.check(path, overwrite)
             summary = _run(request, num_proc, write, left_out)
@@ -63,8 +63,8 @@ def command(
 def _run(
     request: Request, number: int, write: Callable[[dict[str, Any]], None], left_out: LeftOut
 ) -> "Summary":
-    """Makes and writes all rows."""
-    # Late: a wrong argument or --help must not wait for these.
+    """Make and write all rows."""
+    # Imported late, since a wrong argument or --help must not wait for them.
     from jax_ir_synth.cli import report
     from jax_ir_synth.generate.plan import plan_rows
     from jax_ir_synth.generate.rows import rows
@@ -72,7 +72,7 @@ def _run(
     from jax_ir_synth.terminal.progress import progress
 
     summary = report.Summary()
-    # Workers even for one process: this one then has no jax to load and answers Ctrl-C at once.
+    # Workers even for one process: this one needn't import jax then, and reacts to Ctrl-C at once.
     with Workers(number, request.count) as workers:
         planned = plan_rows(request, draw=workers.draw, tell=left_out)
         made = rows(request, planned, workers, left_out)

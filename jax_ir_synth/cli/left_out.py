@@ -1,4 +1,4 @@
-"""What a run leaves out: a line on stderr at once, counts, and a file beside the output."""
+"""Reports what a run leaves out: a line on stderr at once, counts, and a file beside the output."""
 
 import collections
 import json
@@ -10,7 +10,7 @@ from jax_ir_synth.storage import outputs
 
 
 def path_beside(output: Path) -> Path | None:
-    """The path of the record of rows left out of `output`; None for a stream."""
+    """Return the path of the record of rows left out of `output`; None for a stream."""
     return outputs.path_beside(output, ".defects.jsonl")
 
 
@@ -18,10 +18,11 @@ class LeftOut:
     """The defects of a run so far. It is a `defects.Tell`: call it with each defect.
 
     Attributes:
-      rows, candidates: for each category how many rows were left out, candidates dropped.
+      rows: for each category, the number of rows left out.
+      candidates: for each category, the number of candidates dropped.
 
     Args:
-      program: the command's name, which its lines on stderr begin with.
+      program: the command's name, with which its lines on stderr begin.
     """
 
     def __init__(self, program: str):
@@ -31,7 +32,7 @@ class LeftOut:
         self.candidates: collections.Counter[str] = collections.Counter()
 
     def __call__(self, defect: Defect) -> None:
-        """Takes account of a defect, and reports it."""
+        """Count a defect, and report it."""
         self._defects.append(defect)
         counts = self.candidates if defect.id is None else self.rows
         counts[defect.category] += 1
@@ -45,18 +46,19 @@ class LeftOut:
         return count_words(self.rows.total(), self.candidates.total())
 
     def check(self, output: Path, overwrite: bool) -> None:
-        """Raises outputs.OutputError where another run's file is in the place of this one's."""
+        """Raise outputs.OutputError if another run's file is in the way."""
         if (path := path_beside(output)) is not None:
             outputs.check_new("--output", outputs.locate("--output", path), overwrite)
 
     def record(self, output: Path, overwrite: bool) -> None:
-        """Say all that is known of each, a JSON object a line (see `defects.Defect`).
+        """Write the full description of each defect, as a JSON object on a line (see `Defect`).
 
-        In the file beside the output; beside a stream on stderr. Where nothing was left out there
-        is no file, and an earlier run's goes if its rows were replaced.
+        It goes to the file beside the output, or to stderr if the output is a stream. If nothing
+        was left out there is no file, and that of an earlier run, whose rows were replaced, is
+        removed.
         """
         path = path_beside(output)
-        lines = [json.dumps(defect.described()) + "\n" for defect in self._defects]
+        lines = [json.dumps(defect.to_json()) + "\n" for defect in self._defects]
         if path is None:
             sys.stderr.writelines(lines)
         elif lines:
@@ -66,7 +68,7 @@ class LeftOut:
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether it is a file that `LeftOut.record` wrote."""
+    """Whether `LeftOut.record` wrote the file."""
     if not path.is_file() or path.is_symlink():
         return False
     with open(path, "rb") as file:

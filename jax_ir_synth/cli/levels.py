@@ -6,7 +6,7 @@ import click
 
 from jax_ir_synth.cli import options
 from jax_ir_synth.cli.command import Command
-from jax_ir_synth.cli.exit_codes import unfinished
+from jax_ir_synth.cli.exit_codes import report_unfinished
 from jax_ir_synth.show.levels import page
 from jax_ir_synth.storage import outputs
 
@@ -22,9 +22,9 @@ from jax_ir_synth.storage import outputs
 @options.output("the page", "FILE", needed=True)
 @options.overwrite
 def command(file: Path | None, output: Path | None, overwrite: bool) -> int:
-    """Writes the page."""
+    """Write the page."""
     path = options.one_output(output, file)
     outputs.check({"--output": path}, {}, overwrite)
-    with unfinished(f"{path} was not written"):
+    with report_unfinished(f"{path} was not written"):
         outputs.write_text(path, page(), overwrite)
     return 0

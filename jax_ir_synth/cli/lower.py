@@ -14,14 +14,14 @@ import click
 
 from jax_ir_synth.cli import options
 from jax_ir_synth.cli.command import Command
-from jax_ir_synth.cli.exit_codes import CommandError, unfinished
+from jax_ir_synth.cli.exit_codes import CommandError, report_unfinished
 from jax_ir_synth.errors import JaxIrSynthError, UsageError
 from jax_ir_synth.request.config import DEVICES
 from jax_ir_synth.request.dialects import DEFAULT, DIALECTS
 from jax_ir_synth.request.targets import TARGETS
 from jax_ir_synth.storage import outputs
 
-# MLIR's names of element types, and NumPy's.
+# MLIR's names of element types, with NumPy's.
 DTYPES = {
     "f32": "float32",
     "f16": "float16",
@@ -51,7 +51,7 @@ class Shape(options.Type):
     name = "shape"
 
     def read(self, text: str, name: str) -> Aval:
-        """The shape and the dtype."""
+        """Parse the shape and the dtype."""
         if match := _MLIR.fullmatch(text):
             numbers = match["shape"].split("x")[:-1]
         elif match := _JAX.fullmatch(text):
@@ -129,7 +129,7 @@ def command(
     overwrite: bool,
     verbose: bool,
 ) -> int:
-    """Prints the texts, the CPU's first."""
+    """Print the texts, the CPU's first."""
     path = Path("-") if output is None else output
     outputs.check({"--output": path}, {"FUNCTION": _file_of(function)}, overwrite)
     from jax_ir_synth.request import dialects, targets
@@ -137,7 +137,7 @@ def command(
     chosen = dialects.parse_dialects(dialect)
     machines = None if target is None else targets.parse_targets(target)
     fn = find_function(function, verbose)
-    # Late: --help or a wrong argument must not wait for jax.
+    # Imported late, since --help or a wrong argument must not wait for jax.
     import jax
 
     from jax_ir_synth.lowering import lower
@@ -156,16 +156,16 @@ def command(
         )
     except JaxIrSynthError:
         raise
-    # Whatever the user's function raises.
+    # The user's function may raise anything.
     except Exception as error:
         raise _told(CommandError, f"{function} can't be lowered", error, verbose) from error
-    with unfinished(f"{path} was not written"):
+    with report_unfinished(f"{path} was not written"):
         outputs.write_text(path, "\n".join(texts.values()), overwrite)
     return 0
 
 
 def find_function(name: str, verbose: bool = False) -> Callable[..., Any]:
-    """The function of a name, `module:function` or `file.py:function`; its module is imported.
+    """Import a function by its name, `module:function` or `file.py:function`.
 
     Modules are looked for in the current folder too, and those that a file imports beside it.
 
@@ -179,7 +179,7 @@ def find_function(name: str, verbose: bool = False) -> Callable[..., Any]:
     sys.path.insert(0, str(file.parent.absolute()) if file else os.getcwd())
     try:
         found = _import_file(file) if file else importlib.import_module(module)
-    # Whatever the user's module raises.
+    # The user's module may raise anything.
     except Exception as error:
         what = f"`FUNCTION` (={name}): {module} can't be imported"
         raise _told(UsageError, what, error, verbose) from error
@@ -194,7 +194,7 @@ def find_function(name: str, verbose: bool = False) -> Callable[..., Any]:
 
 
 def _file_of(name: str) -> Path | None:
-    """The file that the function is in, where it is named by one."""
+    """Find the file that has the function, if the name gives one."""
     module = name.rpartition(":")[0]
     return Path(module) if module.endswith(".py") else None
 
@@ -203,7 +203,7 @@ def _import_file(file: Path) -> Any:
     spec = importlib.util.spec_from_file_location(file.stem, file)
     assert spec is not None and spec.loader is not None, "a .py file has a loader"
     module = importlib.util.module_from_spec(spec)
-    # By its name, as dataclasses and pickle look for it.
+    # Under its name, by which dataclasses and pickle look for it.
     sys.modules.setdefault(file.stem, module)
     spec.loader.exec_module(module)
     return module

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line.
+    """Run the command line.
 
     Args:
       arguments: the words after the program's name; by default those of this process.
@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        # Here, so that a Ctrl-C during the import ends in one line as well.
+        # Imported here, so that Ctrl-C during the import also gives one line.
         from jax_ir_synth.cli.application import application, complete
         from jax_ir_synth.cli.exit_codes import run
 

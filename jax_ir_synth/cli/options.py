@@ -26,7 +26,7 @@ from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.storage import outputs
 from jax_ir_synth.storage.paths import parse_path, refuse_url
 
-# The most that a flag for a helper's limits may ask for.
+# The largest values of the flags for a helper's limits.
 MAX_SECONDS = 24 * 60 * 60
 MAX_GIGABYTES = 1024
 OVERWRITE = outputs.OVERWRITE
@@ -40,11 +40,11 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 class Type(click.ParamType[Any]):
     """A type whose `read` raises UsageError, with or without the parameter's name."""
 
-    # What a shell completes values with: `file`, `dir` or nothing.
+    # How a shell completes values: `file`, `dir` or not at all.
     completion = ""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The value of a word; a default is the value already."""
+        """Convert a word to its value; a default is already a value."""
         if not isinstance(value, str):
             return value
         name = name_of(param) if param is not None else "value"
@@ -56,13 +56,13 @@ class Type(click.ParamType[Any]):
             raise click.BadParameter(str(error), ctx, param) from error
 
     def read(self, text: str, name: str) -> Any:
-        """The value; UsageError if it is none."""
+        """Parse the value. Raises UsageError if it is wrong."""
         raise NotImplementedError
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """Names of files, by the shell itself."""
+        """Let the shell complete names of files."""
         return [CompletionItem(incomplete, type=self.completion)] if self.completion else []
 
 
@@ -72,7 +72,7 @@ class OutputPath(Type):
     name, completion = "path", "file"
 
     def read(self, text: str, name: str) -> Path:
-        """The path, see `outputs.parse_output`."""
+        """Parse the path; see `outputs.parse_output`."""
         return outputs.parse_output(text)
 
 
@@ -82,7 +82,7 @@ class InputPath(Type):
     name, completion = "path", "file"
 
     def read(self, text: str, name: str) -> Path:
-        """The path, no URL."""
+        """Parse the path; URLs are refused."""
         return parse_path(text)
 
 
@@ -92,19 +92,19 @@ class DatasetName(Type):
     name, completion = "dataset", "file"
 
     def read(self, text: str, name: str) -> str:
-        """The name, no URL."""
+        """Parse the name; URLs are refused."""
         return refuse_url(text)
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """Configs, and names of files."""
+        """Complete configs and names of files."""
         configs = [CompletionItem(name) for name in CONFIGS if name.startswith(incomplete)]
         return configs or super().shell_complete(ctx, param, incomplete)
 
 
 class Integer(Type):
-    """An integer; from `low` on, if there is a lower bound."""
+    """An integer, with a lower bound `low` if that is given."""
 
     name = "integer"
 
@@ -123,7 +123,7 @@ class Integer(Type):
 
 
 class Amount(Type):
-    """A number of some unit, above 0."""
+    """A number above 0, of a unit."""
 
     name = "number"
 
@@ -136,7 +136,7 @@ class Amount(Type):
             value = float(text)
         except ValueError:
             value = math.nan
-        # Not so for nan either.
+        # Written so that NaN fails, too.
         if not 0 < value <= self.most:
             raise UsageError(
                 f"`{name}` (={text}) must be a number of {self.unit} above 0, up to {self.most}"
@@ -161,30 +161,30 @@ class OneOf(Type):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """The words that begin like this."""
+        """Complete the words with this beginning."""
         return [CompletionItem(word) for word in self.allowed if word.startswith(incomplete)]
 
 
 class Name(OneOf):
-    """A name, or several with commas, that a `Request` checks; the known ones are completed."""
+    """A name, or several with commas; `Request` checks them, and known names are completed."""
 
     def read(self, text: str, name: str) -> str:
-        """The text itself."""
+        """Return the text unchanged."""
         return text
 
 
 def option(*declarations: str, **settings: Any) -> Decorator:
-    """A flag; `settings` as `Option` takes them."""
+    """Make a flag; for `settings` see `Option`."""
     return click.option(*declarations, cls=Option, **settings)
 
 
 def argument(declaration: str, metavar: str, **settings: Any) -> Decorator:
-    """A positional argument; `settings` as `click.Argument` takes them."""
+    """Make a positional argument; for `settings` see `click.Argument`."""
     return click.argument(declaration, metavar=metavar, **settings)
 
 
 def flag(*declarations: str, **settings: Any) -> Decorator:
-    """A flag without a value."""
+    """Make a flag without a value."""
     return option(*declarations, is_flag=True, show_default=False, **settings)
 
 
@@ -197,7 +197,7 @@ strict = flag(
 
 
 def num_proc(help: str = "worker processes", old_names: Sequence[str] = ()) -> Decorator:
-    """The flag `--num-proc`: an int from 1 on."""
+    """Make the flag `--num-proc`, an integer from 1."""
 
     def check(ctx: click.Context, param: click.Parameter, value: int) -> int:
         return parse_num_proc(value)
@@ -214,17 +214,17 @@ def num_proc(help: str = "worker processes", old_names: Sequence[str] = ()) -> D
 
 
 def output(help: str, metavar: str = "PATH", flag: str = "--output", **settings: Any) -> Decorator:
-    """A flag that names an output."""
+    """Make a flag that names an output."""
     return option(flag, type=OutputPath(), metavar=metavar, help=help, **settings)
 
 
 def old_output(name: str, metavar: str) -> Decorator:
-    """The positional argument that named an output before `--output` did."""
+    """Make the old positional argument that named an output before `--output` did."""
     return argument(name, metavar, type=OutputPath(), required=False, cls=OldArgument)
 
 
 def one_output(named: Path | None, positional: Path | None) -> Path:
-    """The output by its flag, or as it was named before.
+    """Find the output from its flag, or from the old argument.
 
     Raises:
       UsageError: it is named twice, or not at all.
@@ -238,7 +238,7 @@ def one_output(named: Path | None, positional: Path | None) -> Path:
 
 
 def dataset(name: str = "dataset", required: bool = True, **settings: Any) -> Decorator:
-    """The dataset that a command reads, and the config of it."""
+    """Make the parameters for the dataset that a command reads, and for its config."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         config = option(
@@ -259,12 +259,12 @@ def dataset(name: str = "dataset", required: bool = True, **settings: Any) -> De
 
 
 def split(help: str) -> Decorator:
-    """The flag `--split`."""
+    """Make the flag `--split`."""
     return option("--split", type=OneOf(SPLITS), metavar="NAME", help=help)
 
 
 def limits(what: str, seconds: float, gigabytes: float) -> Decorator:
-    """The flags `--timeout` and `--memory` of a helper process."""
+    """Make the flags `--timeout` and `--memory` for a helper process."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         timeout = option(
@@ -287,7 +287,7 @@ def limits(what: str, seconds: float, gigabytes: float) -> Decorator:
 
 
 def rows(defaults: bool = True) -> Decorator:
-    """The flags that say how rows are made, but for categories and proofs.
+    """Make the flags that say how rows are made, except those for categories and proofs.
 
     Args:
       defaults: whether a flag that isn't given has its default, or else None.
@@ -340,7 +340,7 @@ def rows(defaults: bool = True) -> Decorator:
 
 
 def request(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a command the flags that say which rows are wanted, and calls it with a `request`."""
+    """Give a command the flags for a request, and call it with a `request`."""
 
     @functools.wraps(function)
     def call(

@@ -1,4 +1,4 @@
-"""The command `prompts`: writes what a model is asked, a JSON object for each row."""
+"""The command `prompts`: writes a prompt for each row, as a JSON object."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ from jax_ir_synth.cli.application import PROGRAM
 from jax_ir_synth.cli.command import Command
 from jax_ir_synth.cli.datasets import find_dataset
 from jax_ir_synth.cli.evaluate import task as task_option
-from jax_ir_synth.cli.exit_codes import unfinished
+from jax_ir_synth.cli.exit_codes import report_unfinished
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate import prompts
 from jax_ir_synth.evaluate.tasks import TASKS, reference
@@ -27,7 +27,7 @@ CHAT, TEXT = FORMS = ("chat", "text")
 
 
 class _Asked(NamedTuple):
-    """What is to be written of each row; see the flags."""
+    """The contents of each line; see the flags."""
 
     task: str
     split: str | None
@@ -93,12 +93,12 @@ def command(
     overwrite: bool,
     num_proc: int,
 ) -> int:
-    """Writes the prompts; after anything but success nothing new is under the name."""
+    """Write the prompts. Unless this succeeds, the output doesn't change."""
     path = Path("-") if output is None else output
     if path.suffix.lower() != ".jsonl" and not outputs.locate("--output", path).is_stream:
         raise UsageError(f"`--output` (={path}) must be a .jsonl file")
     outputs.check({"--output": path}, {"DATASET": Path(dataset)}, overwrite)
-    with unfinished(f"{path} was not written"):
+    with report_unfinished(f"{path} was not written"):
         source = find_dataset(dataset, config, num_proc, verify=False)
         drawn = prompts.draw_shots(_rows(source), task, shots, shots_seed, longest)
         asked = _Asked(task, split, form, answers, drawn)
@@ -121,7 +121,7 @@ def command(
 
 
 def _rows(source: "Path | Source") -> Iterator[Mapping[str, Any]]:
-    """The rows of a dataset. Raises DatasetError for a row that lacks a needed column."""
+    """Read the rows of a dataset. Raises DatasetError for a row that lacks a needed column."""
     from jax_ir_synth.evaluate.dataset import NEEDED
     from jax_ir_synth.storage.dataset_reader import DatasetError, open_saved
 
@@ -134,7 +134,7 @@ def _rows(source: "Path | Source") -> Iterator[Mapping[str, Any]]:
 
 
 def _lines(source: "Path | Source", asked: _Asked) -> Iterator[dict[str, Any] | None]:
-    """The line for each row of the split; None where the task asks nothing."""
+    """Make the line for each row of the split; None if the task asks nothing of it."""
     for row in _rows(source):
         try:
             of = split_of(row["skeleton_hash"])

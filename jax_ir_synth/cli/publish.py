@@ -1,4 +1,4 @@
-"""The command `publish`: rows made and proven, a card written, both on the Hub."""
+"""The command `publish`: makes and proves rows, writes a card, and publishes both on the Hub."""
 
 import contextlib
 import os
@@ -14,12 +14,12 @@ from jax_ir_synth.cli import options
 from jax_ir_synth.cli.application import PROGRAM
 from jax_ir_synth.cli.command import Command
 from jax_ir_synth.cli.datasets import find_dataset
-from jax_ir_synth.cli.exit_codes import unfinished
+from jax_ir_synth.cli.exit_codes import report_unfinished
 from jax_ir_synth.cli.left_out import LeftOut
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.publish import PublishError
 from jax_ir_synth.publish.names import check_name
-from jax_ir_synth.publish.rows_file import config_of
+from jax_ir_synth.publish.rows_file import find_config
 from jax_ir_synth.request.choices import unpack_names
 from jax_ir_synth.request.config import CONFIGS, DEFAULTS, Request
 from jax_ir_synth.storage import outputs
@@ -33,7 +33,7 @@ _ROW_FLAGS = ("count", "device", "dialect", "target", "strict")
 
 
 class _Job(NamedTuple):
-    """What is to be published.
+    """The rows to be published, and where.
 
     Attributes:
       repo: `user/name`.
@@ -93,29 +93,29 @@ def command(
     dry_run: Path | None,
     **given: Any,
 ) -> int:
-    """Publishes; the published revision is as it was after anything but success."""
+    """Publish. Unless this succeeds, the published revision doesn't change."""
     request, configs = _checked(repo, source, config, given)
     if dry_run is not None:
         inputs = {} if source is None else {"--from": Path(source)}
         outputs.check_new_folder("--dry-run", dry_run, inputs)
     rows = None if source is None else find_dataset(source, None, num_proc, verify=False)
-    # Files go to the storage by requests of huggingface_hub's own, which tests can answer.
+    # Without Xet, files are sent by huggingface_hub's own requests, which the tests can answer.
     os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
-    with unfinished(f"{repo} was not published"):
+    with report_unfinished(f"{repo} was not published"):
         return _publish(_Job(repo, request, rows, configs, num_proc, private, dry_run))
 
 
 def _checked(
     repo: str, source: str | None, config: Sequence[str], given: dict[str, Any]
 ) -> tuple[Request, list[str]]:
-    """The rows and the subsets that are asked for."""
+    """Collect the requested rows and subsets."""
     check_name(repo)
     for name in config:
         Request(category=name)
-    # In the registry's order, each once.
+    # Each once, in the registry's order.
     configs = [name for name in CONFIGS if name in config]
     set_ = {name: value for name, value in given.items() if value is not None}
-    request = Request(category=config_of(configs), **set_)
+    request = Request(category=find_config(configs), **set_)
     if source is not None:
         for name in _ROW_FLAGS:
             if name in set_ and set_[name] != DEFAULTS[name]:
@@ -131,7 +131,7 @@ def _checked(
 
 
 def _publish(job: _Job) -> int:
-    # Late: --help or a wrong argument must not wait for them.
+    # Imported late, since --help or a wrong argument must not wait for them.
     from jax_ir_synth.card import extras
     from jax_ir_synth.publish import rows_file
 
@@ -139,7 +139,7 @@ def _publish(job: _Job) -> int:
     left_out = LeftOut(f"{PROGRAM} publish")
     extras.require(extras.PUBLISH)
     if job.source is not None:
-        rows_file.opened(job.source)
+        rows_file.open_source(job.source)
     client, before = (None, None) if job.dry_run is not None else _ready(job)
     with _scratch(job.dry_run) as scratch:
         rows, folder = scratch / "rows.parquet", scratch / "made"
@@ -164,7 +164,7 @@ def _publish(job: _Job) -> int:
 
 @contextlib.contextmanager
 def _scratch(folder: Path | None) -> Iterator[Path]:
-    """A folder to work in. On success its `made` becomes `folder`, if there is one."""
+    """Give a folder to work in. On success its `made` becomes `folder`, if that is given."""
     if folder is None:
         with tempfile.TemporaryDirectory(prefix=".jax_ir_synth.") as name:
             yield Path(name)
@@ -174,11 +174,11 @@ def _scratch(folder: Path | None) -> Iterator[Path]:
 
 
 def _ready(job: _Job) -> "tuple[Client, Published | None]":
-    """A client for the Hub, and the published revision. Raises NotReady: the user can't publish."""
+    """Connect to the Hub, and inspect what is published. Raises NotReady."""
     from jax_ir_synth.publish import target
-    from jax_ir_synth.publish.client import Client, to_stderr
+    from jax_ir_synth.publish.client import Client, print_to_stderr
 
-    client = Client(target.token(), to_stderr(f"{PROGRAM} publish"))
+    client = Client(target.read_token(), print_to_stderr(f"{PROGRAM} publish"))
     return client, target.look(client, job.repo, job.private)
 
 

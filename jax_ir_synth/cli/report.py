@@ -1,4 +1,4 @@
-"""What `generate` shows at its end, on stdout: a summary, and one row."""
+"""Prints what `generate` shows at its end, on stdout: a summary, and one row."""
 
 import collections
 from pathlib import Path
@@ -15,12 +15,12 @@ from jax_ir_synth.request.config import Request
 from jax_ir_synth.schema.splits import SPLITS, split_of
 from jax_ir_synth.terminal.console import format_size, plain_console, printable
 
-# Lines of the shown row's IR: enough to see the header and how the module begins.
+# The number of lines of the shown row's IR: enough for the header and the module's beginning.
 _IR_LINES = 14
 
 
 class Summary:
-    """Counts over the rows, taken as they pass."""
+    """Counts of the rows, collected as they pass."""
 
     def __init__(self) -> None:
         self.rows: collections.Counter[tuple[str, str]] = collections.Counter()
@@ -29,7 +29,7 @@ class Summary:
         self.sample: dict[str, Any] | None = None
 
     def add(self, row: dict[str, Any]) -> None:
-        """Count a row; the first one is kept to be shown."""
+        """Count a row; keep the first one, to show it."""
         category = row["type"].removeprefix("generate_")
         self.rows[category, split_of(row["skeleton_hash"])] += 1
         self.programs[category].add(row["program_hash"])
@@ -41,7 +41,7 @@ class Summary:
 def show(
     summary: Summary, request: Request, output: Path, seconds: float, left_out: LeftOut
 ) -> None:
-    """Prints the table, the totals and one row. `seconds` is the time of the run."""
+    """Print the table, the totals and one row. `seconds` is the time of the run."""
     console = plain_console()
     # No lines between the columns, which would not fit into 80 characters.
     table = Table(
@@ -64,7 +64,7 @@ def show(
     in_splits = [
         sum(summary.rows[category, split] for category in request.categories) for split in SPLITS
     ]
-    # Across categories too: a program that two of them wrote counts once.
+    # Counted across categories, so that a program in two of them counts once.
     programs = len(set().union(*summary.programs.values()))
     skeletons = len(set().union(*summary.skeletons.values()))
     totals = *in_splits, sum(in_splits), programs, skeletons, left_out.rows.total()
@@ -74,7 +74,7 @@ def show(
         where = path_beside(output) or "stderr"
         console.print(f"{left_out}: {where} says which and why", soft_wrap=True)
     size = sum(path.stat().st_size for path in (output, *output.rglob("*")) if path.is_file())
-    # A stream has none.
+    # A stream has no size.
     place, written = (f"{printable(str(output))}: ", f" {format_size(size)},") if size else ("", "")
     console.print(
         f"{place}{sum(in_splits)} rows,{written} {seconds:.1f} s, "

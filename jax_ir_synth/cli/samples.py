@@ -7,7 +7,7 @@ import click
 from jax_ir_synth.cli import options
 from jax_ir_synth.cli.command import Command
 from jax_ir_synth.cli.datasets import find_dataset
-from jax_ir_synth.cli.exit_codes import unfinished, unreadable
+from jax_ir_synth.cli.exit_codes import report_unfinished, report_unreadable
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.show.samples import (
@@ -41,16 +41,16 @@ def command(
     overwrite: bool,
     num_proc: int,
 ) -> int:
-    """Writes the pages."""
+    """Write the pages."""
     place = options.one_output(output, folder)
     files = [get_file_name(category) for category in CATEGORIES]
     outputs.check_files("--output", place, files, {"DATASET": Path(dataset)}, overwrite)
-    # Late: they bring jax, and --help or a wrong argument must not wait for it.
+    # Imported late, since they import jax, and --help or a wrong argument must not wait for it.
     from jax_ir_synth.schema.row_view import RowView
     from jax_ir_synth.storage.atomic_write import make_folder
     from jax_ir_synth.storage.dataset_reader import open_saved
 
-    with unreadable(dataset):
+    with report_unreadable(dataset):
         saved = open_saved(find_dataset(dataset, config, num_proc))
         try:
             found = choose_rows(RowView(require_columns(row), split) for row, split in saved.rows)
@@ -59,7 +59,7 @@ def command(
             raise
         except (ValueError, SyntaxError) as error:
             raise UsageError(f"`DATASET` (={dataset}) has a malformed row: {error}") from error
-    with unfinished(f"{place} is not complete"):
+    with report_unfinished(f"{place} is not complete"):
         make_folder(place)
         for category, text in pages.items():
             file = place / get_file_name(category)

@@ -9,7 +9,7 @@ import click
 
 from jax_ir_synth.cli import options
 from jax_ir_synth.cli.command import Command
-from jax_ir_synth.cli.exit_codes import FAILURE, unfinished
+from jax_ir_synth.cli.exit_codes import FAILURE, report_unfinished
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.request.extras import require
@@ -17,12 +17,12 @@ from jax_ir_synth.scale import PROGRAM, ScaleError, run_manifest
 from jax_ir_synth.storage import outputs
 
 LOCAL, RAY, SLURM = EXECUTORS = ("local", "ray", "slurm")
-# By default a shard has so many rows: about ten megabytes, and a minute's work.
+# The default number of rows in a shard: about ten megabytes, and a minute's work.
 _ROWS_A_SHARD = 1000
 
 
 class _Job(NamedTuple):
-    """What to make, where and by what; see the flags."""
+    """The run: its rows, folder and executor; see the flags."""
 
     folder: Path
     pinned: run_manifest.RunManifest
@@ -127,7 +127,7 @@ def command(
     setup: str | None,
     dry_run: bool,
 ) -> int:
-    """Makes the shards, submits what makes them, or checks them. What was done already stays."""
+    """Make the shards, submit jobs that make them, or check them. Finished parts stay."""
     if output is not None and check is not None:
         raise UsageError("`--check` is not allowed with `--output`")
     if check is not None:
@@ -151,13 +151,13 @@ def command(
         folder, pinned, executor, num_proc, cpus_per_task, mem_per_cpu, ray_address, partition,
         time, qos, setup, dry_run,
     )  # fmt: skip
-    with unfinished(f"{folder} is not complete", "the same command goes on"):
+    with report_unfinished(f"{folder} is not complete", "the same command goes on"):
         return _run(job)
 
 
 def _settle(output: Path, pinned: run_manifest.RunManifest, executor: str) -> Path:
-    """Makes the folder this run's, or finds that it is; its complete path."""
-    # Complete, since tasks run in other folders.
+    """Prepare the folder for this run, or check that it is this run's; return its absolute path."""
+    # Absolute, since tasks run in other folders.
     folder = output.absolute()
     if executor == SLURM:
         from jax_ir_synth.scale.slurm import check_folder
@@ -189,7 +189,7 @@ def _run(job: _Job) -> int:
     made = run.run(job.folder, job.pinned, launch)
     print(
         f"{job.folder}: {_size(job)}, {made} made now, "
-        f"{time.perf_counter() - started:.1f} s{records.summary(job.folder)}"
+        f"{time.perf_counter() - started:.1f} s{records.summarize(job.folder)}"
     )
     return 0
 
@@ -200,7 +200,7 @@ def _size(job: _Job) -> str:
 
 def _submit(job: _Job) -> int:
     from jax_ir_synth.scale import run, submission
-    from jax_ir_synth.scale.slurm import setup_here
+    from jax_ir_synth.scale.slurm import make_setup
 
     options = submission.Options(
         job.partition or "",
@@ -208,13 +208,13 @@ def _submit(job: _Job) -> int:
         job.cpus_per_task,
         job.mem_per_cpu,
         job.qos,
-        setup_here() if job.setup is None else job.setup,
+        make_setup() if job.setup is None else job.setup,
     )
     jobs = submission.write(job.folder, job.pinned, options, job.num_proc)
     if not jobs:
         print(f"{job.folder}: {_size(job)}, 0 to be made")
     elif job.dry_run:
-        print("\n".join(submission.commands(jobs)))
+        print("\n".join(submission.list_commands(jobs)))
     else:
         numbers = submission.launch(jobs)
         parts = (

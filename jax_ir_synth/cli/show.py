@@ -1,4 +1,4 @@
-"""The command `show`: a row in the terminal, or a page with many."""
+"""The command `show`: prints a row in the terminal, or writes a page with many."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +8,7 @@ import click
 from jax_ir_synth.cli import options
 from jax_ir_synth.cli.command import Command
 from jax_ir_synth.cli.datasets import find_dataset
-from jax_ir_synth.cli.exit_codes import unfinished, unreadable
+from jax_ir_synth.cli.exit_codes import report_unfinished, report_unreadable
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.request import choices, dialects
 from jax_ir_synth.request.config import ALL, CONFIGS, DEFAULTS, DEVICES, Request
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ROWS = 300
 PASSES = ("forward", "backward", "both")
-# Flags that say how rows are made; those of a dataset are made already.
+# Flags for generating rows, which have no use for a saved dataset.
 _MAKING = {"seed": "--seed", "count": "--count", "target": "--target", "no_verify": "--no-verify"}
 
 
@@ -65,7 +65,7 @@ def command(
     rows: int | None,
     **given: Any,
 ) -> int:
-    """Shows a row, or writes a page; after anything but success no page is written."""
+    """Show a row, or write a page. Unless this succeeds, no page is written."""
     _check_flags(html, id, passes, rows)
     if given["device"] not in (None, *DEVICES):
         raise UsageError(f"`device` (={given['device']!r}) must be one of: {', '.join(DEVICES)}")
@@ -77,10 +77,10 @@ def command(
     else:
         _check_saved(dataset, html, given)
     outputs.check({"--html": html}, {"DATASET": Path(dataset)}, overwrite)
-    # Late: they bring jax, and --help or a wrong argument must not wait for it.
+    # Imported late, since they import jax, and --help or a wrong argument must not wait for it.
     from jax_ir_synth.show.sources import GeneratedRows, SavedRows
 
-    with unreadable(dataset):
+    with report_unreadable(dataset):
         source: GeneratedRows | SavedRows = (
             SavedRows(find_dataset(dataset, config)) if request is None else GeneratedRows(request)
         )
@@ -88,7 +88,7 @@ def command(
             if html is None:
                 _print(source, id, passes, given["device"], choices.unpack_names(shown))
                 return 0
-            with unfinished(f"{html} was not written"):
+            with report_unfinished(f"{html} was not written"):
                 _write(source, html, overwrite, rows or ROWS)
         except UsageError:
             raise
@@ -143,7 +143,7 @@ def _check_flags(html: Path | None, id: int | None, passes: str | None, rows: in
 
 
 def _request(found: Made, given: dict[str, Any]) -> Request:
-    """Which rows to make."""
+    """Make the request for the rows to generate."""
     set_ = {name: value for name, value in given.items() if name in DEFAULTS and value is not None}
     for name in found.settings.keys() & set_.keys():
         raise UsageError(f"the {name} is given twice: `--{name}` (={set_[name]}) as well")
@@ -151,7 +151,7 @@ def _request(found: Made, given: dict[str, Any]) -> Request:
 
 
 def _check_saved(dataset: str, html: Path | None, given: dict[str, Any]) -> None:
-    """Raises UsageError for flags that a saved dataset has no use for."""
+    """Raise UsageError for flags that a saved dataset has no use for."""
     if not Path(dataset).exists() and "/" not in dataset:
         raise UsageError(
             f"`DATASET` (={dataset}) doesn't exist, nor is it a config's name: it must be a .jsonl "

@@ -1,4 +1,4 @@
-"""The command `stats`: reads datasets, prints their figures."""
+"""The command `stats`: reads datasets, and prints their figures."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ import click
 from jax_ir_synth.cli import options
 from jax_ir_synth.cli.command import Command
 from jax_ir_synth.cli.datasets import find_dataset
-from jax_ir_synth.cli.exit_codes import unfinished, unreadable
+from jax_ir_synth.cli.exit_codes import report_unfinished, report_unreadable
 from jax_ir_synth.storage import outputs
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ def command(
     markdown: bool,
     verbose: bool,
 ) -> int:
-    """Shows the figures; 1 where a row breaks a promise."""
+    """Show the figures; return 1 if a row breaks a promise."""
     inputs = {f"DATASET {name}": Path(name) for name in datasets}
     outputs.check({"--json": json}, inputs, overwrite)
-    with unreadable():
+    with report_unreadable():
         summaries = {name: summarise(find_dataset(name, config, num_proc)) for name in datasets}
     if json is not None:
-        with unfinished(f"{json} was not written"):
+        with report_unfinished(f"{json} was not written"):
             _write(json, summaries, overwrite)
     with outputs.divert_stdout(json):
         _show(summaries, markdown, verbose)
@@ -70,12 +70,12 @@ def _show(summaries: dict[str, Figures], markdown: bool, verbose: bool) -> None:
 
 
 def summarise(dataset: "Path | Source") -> Figures:
-    """All figures of a dataset, see `figures.Figures.summary`.
+    """Collect all figures of a dataset; see `figures.Figures.summary`.
 
     Raises:
       DatasetError: there is no dataset, or no row of it is complete.
     """
-    # Late: they bring jax, and --help or a wrong argument must not wait for it.
+    # Imported late, since they import jax, and --help or a wrong argument must not wait for it.
     from jax_ir_synth.schema.row_view import RowView
     from jax_ir_synth.stats.figures import Figures
     from jax_ir_synth.storage.dataset_reader import DatasetError, open_saved

@@ -1,4 +1,4 @@
-"""The command `verify`: proves each row of a dataset anew."""
+"""The command `verify`: proves each row of a dataset again."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import click
 from jax_ir_synth.cli import options
 from jax_ir_synth.cli.command import Command
 from jax_ir_synth.cli.datasets import find_dataset
-from jax_ir_synth.cli.exit_codes import unfinished, unreadable
+from jax_ir_synth.cli.exit_codes import report_unfinished, report_unreadable
 from jax_ir_synth.storage import outputs
 
 if TYPE_CHECKING:
@@ -42,20 +42,20 @@ def command(
     overwrite: bool,
     verbose: bool,
 ) -> int:
-    """Proves the rows; 1 where one is not proven."""
+    """Prove the rows; return 1 if one is not proven."""
     outputs.check({"--json": json}, {"DATASET": Path(dataset)}, overwrite)
-    # Late: --help or a wrong argument must not wait for them.
+    # Imported late, since --help or a wrong argument must not wait for them.
     from jax_ir_synth.runtime.sandbox.resource_limits import Limits
     from jax_ir_synth.storage.dataset_reader import check_columns, open_saved
     from jax_ir_synth.verify.results import Results
 
     results = Results(verbose)
-    with unreadable(dataset):
+    with report_unreadable(dataset):
         saved = open_saved(find_dataset(dataset, config, num_proc, verify=False))
         check_columns(saved, dataset)
         _prove(saved, num_proc, Limits(timeout, memory), results)
     if json is not None:
-        with unfinished(f"{json} was not written"):
+        with report_unfinished(f"{json} was not written"):
             _write(json, dataset, results, overwrite)
     with outputs.divert_stdout(json):
         results.show(dataset)

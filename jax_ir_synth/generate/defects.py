@@ -55,7 +55,7 @@ class Defect(NamedTuple):
         """The full description, for the message of an error."""
         return f"{self.what}: {self.error}" + (f"\n{self.source}" if self.source else "")
 
-    def described(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the full description, for a JSON file."""
         return self._asdict()
 

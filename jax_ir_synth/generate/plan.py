@@ -154,7 +154,7 @@ class CategoryPlan:
 
 
 @functools.lru_cache(maxsize=64)
-def category_plan(category: str, seed: int) -> CategoryPlan:
+def get_category_plan(category: str, seed: int) -> CategoryPlan:
     """Return this process's only plan for a category and seed, so that shards share it."""
     return CategoryPlan(category, seed)
 
@@ -191,7 +191,7 @@ def plan_rows(
 
     Raises RowError for the first such candidate if the request is strict.
     """
-    plans = {category: category_plan(category, request.seed) for category in request.categories}
+    plans = {category: get_category_plan(category, request.seed) for category in request.categories}
     for id, category, index in places(request, start, stop):
         candidate, split = plans[category].row(index, draw)
         for defect in plans[category].defects(index):

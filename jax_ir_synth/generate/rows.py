@@ -76,11 +76,11 @@ def make_row(
             request.dialect,
             request.target,
         )
-        row = _row(planned, skeleton_hash, source, lowered)
+        row = _format_row(planned, skeleton_hash, source, lowered)
         if request.verify:
-            row["verified"] = _proven(request, row, lowered)
+            row["verified"] = _prove_row(request, row, lowered)
     except Exception as error:
-        defect = _defect(request, planned, error, text)
+        defect = _make_defect(request, planned, error, text)
         raise RowError(defect.message, defect) from error
     return row
 
@@ -102,7 +102,7 @@ def make_or_leave_out(
         return error.defect
 
 
-def _defect(request: Request, planned: PlannedRow, error: Exception, source: str) -> Defect:
+def _make_defect(request: Request, planned: PlannedRow, error: Exception, source: str) -> Defect:
     return Defect(
         planned.id,
         planned.category,
@@ -114,7 +114,7 @@ def _defect(request: Request, planned: PlannedRow, error: Exception, source: str
     )
 
 
-def _proven(request: Request, row: dict[str, Any], lowered: "LoweredKernel") -> str:
+def _prove_row(request: Request, row: dict[str, Any], lowered: "LoweredKernel") -> str:
     """Prove a row by its own StableHLO, or if it has none, by that from which it was made."""
     if "stablehlo" in choices.unpack_names(request.dialect):
         return prove(row)
@@ -122,7 +122,7 @@ def _proven(request: Request, row: dict[str, Any], lowered: "LoweredKernel") -> 
     return OF_STABLEHLO + prove({**row, **stablehlo})
 
 
-def _row(
+def _format_row(
     planned: PlannedRow,
     skeleton_hash: str,
     source: "KernelSource",

@@ -173,7 +173,7 @@ def _describe_crash(error: HelperDied, defect: Defect) -> Defect:
     return defect
 
 
-def workers_for(number: int, count: int) -> contextlib.AbstractContextManager[Workers | None]:
+def open_workers(number: int, count: int) -> contextlib.AbstractContextManager[Workers | None]:
     """Return a context manager of the workers; it gives None if one process is enough."""
     return Workers(number, count) if number > 1 else contextlib.nullcontext()
 

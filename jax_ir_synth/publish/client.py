@@ -53,13 +53,13 @@ class Client:
         if constants.HF_HUB_DISABLE_PROGRESS_BARS is None:
             disable_progress_bars()
 
-    def scrubbed(self, text: str) -> str:
+    def remove_token(self, text: str) -> str:
         """Remove the token from a text, in case a library has put it there."""
         return text.replace(self._token, "<token>")
 
     def say(self, text: str) -> None:
         """Show the user a line."""
-        self._say(self.scrubbed(text))
+        self._say(self.remove_token(text))
 
     def trouble(self, error: Exception) -> Trouble:
         """Classify an error, see `trouble.trouble`; any other error counts as permanent."""
@@ -71,9 +71,9 @@ class Client:
         if found is None:
             text = " ".join(f"{type(error).__name__}: {error}".split())
             found = Trouble(text)
-        return found._replace(message=self.scrubbed(found.message))
+        return found._replace(message=self.remove_token(found.message))
 
-    def patiently(self, what: str, call: Callable[[], _T]) -> _T:
+    def retry(self, what: str, call: Callable[[], _T]) -> _T:
         """Make a call, and repeat it after a fault that may pass; return its result.
 
         Args:
@@ -128,6 +128,6 @@ class Client:
         self.say(f"the Hub asks to wait {wait} s ({status})")
 
 
-def to_stderr(program: str) -> Callable[[str], None]:
+def print_to_stderr(program: str) -> Callable[[str], None]:
     """Make a `say` for the command of that name, which prints lines on stderr."""
     return lambda text: print(f"{program}: {text}", file=sys.stderr, flush=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from jax_ir_synth.publish import PublishError
 from jax_ir_synth.publish.client import Client
-from jax_ir_synth.publish.target import File, Published, published
+from jax_ir_synth.publish.target import File, Published, read_published
 from jax_ir_synth.storage.repository.layout import is_ours
 from jax_ir_synth.terminal.progress import progress
 
@@ -26,7 +26,7 @@ class Pushed(NamedTuple):
     removed: int
 
 
-def files_of(folder: Path) -> dict[str, Path]:
+def list_files(folder: Path) -> dict[str, Path]:
     """List a folder's files by their paths in it. Raises PublishError for foreign files."""
     found = {
         path.relative_to(folder).as_posix(): path
@@ -58,21 +58,20 @@ def push(
     Raises:
       PublishError: the push failed. The message is one line, which says what is published now.
     """
-    files = files_of(folder)
+    files = list_files(folder)
     try:
-        return _pushed(client, repo, files, private)
+        return _push_files(client, repo, files, private)
     except PublishError as error:
-        raise PublishError(
-            f"{error}; {_now(client, repo, before)}; the same command sends what is missing"
-        ) from None
+        state = _describe_state(client, repo, before)
+        raise PublishError(f"{error}; {state}; the same command sends what is missing") from None
 
 
-def _pushed(client: Client, repo: str, files: dict[str, Path], private: bool) -> Pushed:
+def _push_files(client: Client, repo: str, files: dict[str, Path], private: bool) -> Pushed:
     changed = removed = 0
     failure = ""
     # One round more than commits, to see whether the last one was made.
     for attempt in range(1, _ROUNDS + 2):
-        there = published(client, repo) or _created(client, repo, private)
+        there = read_published(client, repo) or _create(client, repo, private)
         added = [path for path in files if not _is_there(files[path], there.files.get(path))]
         gone = [path for path in there.files if is_ours(path) and path not in files]
         if not added and not gone:
@@ -96,20 +95,20 @@ def _pushed(client: Client, repo: str, files: dict[str, Path], private: bool) ->
     raise AssertionError("unreachable")
 
 
-def _created(client: Client, repo: str, private: bool) -> Published:
-    client.patiently(
+def _create(client: Client, repo: str, private: bool) -> Published:
+    client.retry(
         f"creating {repo}",
         lambda: client.api.create_repo(
             repo, repo_type="dataset", private=private or None, exist_ok=True
         ),
     )
-    there = published(client, repo)
+    there = read_published(client, repo)
     if there is None:
         raise PublishError(f"{repo} was created, and isn't there")
     return there
 
 
-def _now(client: Client, repo: str, before: Published | None) -> str:
+def _describe_state(client: Client, repo: str, before: Published | None) -> str:
     """Describe what is published after a failed push, as far as that is known."""
     from huggingface_hub.errors import RepositoryNotFoundError
 
@@ -140,7 +139,7 @@ def _upload(client: Client, repo: str, files: dict[str, Path]) -> "list[CommitOp
             repo_type="dataset",
             free_memory=False,
         )
-        client.patiently(f"uploading {addition.path_in_repo}", upload)
+        client.retry(f"uploading {addition.path_in_repo}", upload)
     return additions
 
 

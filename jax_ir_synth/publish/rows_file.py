@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _SECONDS, _GIGABYTES = 60, 4
 
 
-def config_of(configs: Collection[str]) -> str:
+def find_config(configs: Collection[str]) -> str:
     """Find the config whose rows are needed to publish these subsets; `all` if none is named."""
     return next(iter(configs)) if len(configs) == 1 else ALL
 
@@ -76,7 +76,7 @@ def _subsets(configs: Collection[str], present: Collection[str], source: str) ->
     return found
 
 
-def opened(path: Path | Source) -> DatasetReader:
+def open_source(path: Path | Source) -> DatasetReader:
     """Open the dataset at `path`; see `dataset_reader.open_saved`.
 
     Raises:
@@ -95,7 +95,7 @@ def opened(path: Path | Source) -> DatasetReader:
 def take(
     path: Path, source: Path | Source, configs: Collection[str], number: int, check: str
 ) -> list[str]:
-    """Take the rows of `config_of(configs)` from a dataset, and prove each again.
+    """Take the rows of `find_config(configs)` from a dataset, and prove each again.
 
     Args:
       path: the Parquet file to write; its column `verified` gives the status of the new proof.
@@ -119,7 +119,7 @@ def take(
     from jax_ir_synth.verify.results import find_category
     from jax_ir_synth.verify.sandbox import Limits
 
-    config = config_of(configs)
+    config = find_config(configs)
     present: set[str] = set()
 
     def settle(entry: "ReadResult", outcome: "Outcome") -> None:
@@ -135,7 +135,7 @@ def take(
 
     try:
         with open_output(path, PARQUET) as write:
-            saved = opened(source)
+            saved = open_source(source)
             limits = Limits(_SECONDS, _GIGABYTES)
             prove_each(saved.entries, saved.count, check, number, limits, settle, progress)
     except pyarrow.ArrowException as error:

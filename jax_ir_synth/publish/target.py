@@ -25,7 +25,7 @@ class Published(NamedTuple):
     files: dict[str, File]
 
 
-def token() -> str:
+def read_token() -> str:
     """Return the user's token. Raises NotReady if there is none."""
     from huggingface_hub import get_token
 
@@ -47,7 +47,7 @@ def look(client: Client, repo: str, private: bool) -> Published | None:
     """
     try:
         _check_account(client, repo)
-        there = published(client, repo)
+        there = read_published(client, repo)
         if there is not None:
             _check_repository(client, repo, there, private)
     except PublishError as error:
@@ -55,7 +55,7 @@ def look(client: Client, repo: str, private: bool) -> Published | None:
     return there
 
 
-def published(client: Client, repo: str) -> Published | None:
+def read_published(client: Client, repo: str) -> Published | None:
     """Read what is in the repository now; None if there is no repository. Raises PublishError."""
     from huggingface_hub.errors import RepositoryNotFoundError
     from huggingface_hub.hf_api import RepoFile
@@ -78,7 +78,7 @@ def published(client: Client, repo: str) -> Published | None:
         }
         return Published(revision, files)
 
-    return client.patiently(f"looking at {repo}", ask)
+    return client.retry(f"looking at {repo}", ask)
 
 
 def _check_account(client: Client, repo: str) -> None:
@@ -90,7 +90,7 @@ def _check_account(client: Client, repo: str) -> None:
                 raise NotReady(f"the Hub doesn't know the token: {_HOW}") from None
             raise
 
-    account = client.patiently("asking the Hub whose token it is", ask)
+    account = client.retry("asking the Hub whose token it is", ask)
     names = [account["name"], *(org["name"] for org in account.get("orgs", ()))]
     owner = repo.partition("/")[0]
     if owner not in names:
@@ -107,7 +107,7 @@ def _check_repository(client: Client, repo: str, there: Published, private: bool
         raise NotReady(
             f"{repo} has a {script}, with which datasets 4 and later don't load it: remove it there"
         )
-    info = client.patiently(
+    info = client.retry(
         f"looking at {repo}", lambda: client.api.repo_info(repo, repo_type="dataset")
     )
     if private and not info.private:
@@ -134,7 +134,7 @@ def _card_is_ours(client: Client, repo: str, there: Published) -> bool:
         card: dict[str, Any] = DatasetCard.load(path, ignore_metadata_errors=True).data.to_dict()
         return card
 
-    card = client.patiently(f"reading the card of {repo}", ask)
+    card = client.retry(f"reading the card of {repo}", ask)
     infos = card.get("dataset_info") or []
     columns = [
         [feature["name"] for feature in info.get("features") or ()]

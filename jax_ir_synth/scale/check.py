@@ -46,9 +46,9 @@ def check(folder: Path) -> Result:
     programs = _Programs()
     faults: list[str] = []
     for shard in range(number):
-        faults += _of_shard(folder, config, request, shard, programs)
+        faults += _check_shard(folder, config, request, shard, programs)
     faults += programs.faults()
-    faults += _strays(folder, number)
+    faults += _find_strays(folder, number)
     return Result(programs.count, number, faults)
 
 
@@ -80,7 +80,7 @@ class _Programs:
             yield f"rows {one} and {other} are one program"
 
 
-def _of_shard(
+def _check_shard(
     folder: Path, config: dict[str, Any], request: Request, shard: int, programs: _Programs
 ) -> Iterator[str]:
     path = shards.manifest_path(folder, shard, config["shards"])
@@ -100,7 +100,8 @@ def _of_shard(
     }
     described = {key: value for key, value in manifest.items() if key != "files"}
     yield from (
-        f"{name}: {text}" for text in run_manifest.differences(described, wanted, "in it", "wanted")
+        f"{name}: {text}"
+        for text in run_manifest.find_differences(described, wanted, "in it", "wanted")
     )
     entries = manifest.get("files")
     paths = shards.split_files(shard, config["shards"])
@@ -115,9 +116,9 @@ def _of_shard(
             return
         programs.add(found["id"], found["program_hash"])
         ids += found["id"]
-        yield from _of_rows(file, split, found, config["versions"]["jax"])
+        yield from _check_rows(file, split, found, config["versions"]["jax"])
     planned = (place.id for place in places(request, start, stop))
-    yield from _of_ids(name, ids, [id for id in planned if id not in lacking])
+    yield from _check_ids(name, ids, [id for id in planned if id not in lacking])
 
 
 def _read(folder: Path, file: str, entry: dict[str, Any]) -> dict[str, list[Any]] | str:
@@ -143,7 +144,7 @@ def _read(folder: Path, file: str, entry: dict[str, Any]) -> dict[str, list[Any]
     return columns
 
 
-def _of_rows(file: str, split: str, columns: dict[str, list[Any]], jax: str) -> Iterator[str]:
+def _check_rows(file: str, split: str, columns: dict[str, list[Any]], jax: str) -> Iterator[str]:
     if columns["id"] != sorted(columns["id"]):
         yield f"{file}: its rows are not in the order of their ids"
     for id, skeleton, version in zip(
@@ -155,7 +156,7 @@ def _of_rows(file: str, split: str, columns: dict[str, list[Any]], jax: str) -> 
             yield f"{file}: row {id} is by jax {version}, not {jax}"
 
 
-def _of_ids(name: Path, ids: list[int], wanted: list[int]) -> Iterator[str]:
+def _check_ids(name: Path, ids: list[int], wanted: list[int]) -> Iterator[str]:
     counts = collections.Counter(ids)
     for what, some in (
         ("lacks", sorted(set(wanted) - counts.keys())),
@@ -167,7 +168,7 @@ def _of_ids(name: Path, ids: list[int], wanted: list[int]) -> Iterator[str]:
             yield f"{name}: the shard {what} the rows {', '.join(map(str, some[:5]))}{more}"
 
 
-def _strays(folder: Path, number: int) -> Iterator[str]:
+def _find_strays(folder: Path, number: int) -> Iterator[str]:
     """Find files that would be loaded with the shards, but aren't shards."""
     known = {path for shard in range(number) for path in shards.split_files(shard, number).values()}
     for split in SPLITS:

@@ -49,10 +49,10 @@ def plan(folder: Path, request: Request, draw: Callable[[list[Range]], None]) ->
 
     Raises ScaleError if a category has fewer distinct programs than the requested rows.
     """
-    if stands(folder):
+    if is_planned(folder):
         return
     work = Planning(folder, request)
-    while ranges := work.missing():
+    while ranges := work.find_missing():
         draw(ranges)
     work.write()
 
@@ -73,14 +73,14 @@ class Planning:
             category: _FromFiles(folder, category, self._size) for category in request.categories
         }
 
-    def missing(self) -> list[Range]:
+    def find_missing(self) -> list[Range]:
         """Find the ranges that must be drawn next; none once the plan is complete.
 
         Raises ScaleError if a category has fewer distinct programs than the requested rows.
         """
-        return [part for category in self._plans for part in self._missing_of(category)]
+        return [part for category in self._plans for part in self._find_missing_of(category)]
 
-    def _missing_of(self, category: str) -> list[Range]:
+    def _find_missing_of(self, category: str) -> list[Range]:
         plan = self._plans[category]
         try:
             with contextlib.suppress(_NotDrawn):
@@ -128,7 +128,7 @@ class Planning:
         shutil.rmtree(self._folder / draws.FOLDER, ignore_errors=True)
 
 
-def stands(folder: Path) -> bool:
+def is_planned(folder: Path) -> bool:
     """Whether the folder's plan is written and undamaged."""
     manifest = atomic_write.read_json(folder / _MANIFEST)
     plan = folder / _PLAN
@@ -139,7 +139,7 @@ def stands(folder: Path) -> bool:
     )
 
 
-def planned(folder: Path, request: Request, start: int, stop: int) -> list[PlannedRow]:
+def read_plan(folder: Path, request: Request, start: int, stop: int) -> list[PlannedRow]:
     """Read the rows with numbers from `start` to before `stop` of the folder's plan."""
     entries = np.load(folder / _PLAN, mmap_mode="r")[start:stop].tolist()
     return [

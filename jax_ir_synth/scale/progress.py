@@ -9,7 +9,7 @@ _SECONDS_BETWEEN_LOOKS = 1.0
 
 
 @contextlib.contextmanager
-def shown(what: str, total: int, done: Callable[[], int]) -> Iterator[None]:
+def show_progress(what: str, total: int, done: Callable[[], int]) -> Iterator[None]:
     """Inside the `with` block, print a line at each tenth of `total`, as `shards: 100/1000`."""
     ended = threading.Event()
     tenths = 0

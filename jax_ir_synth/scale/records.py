@@ -24,7 +24,7 @@ def write(path: Path, defects: Sequence[Defect]) -> None:
         return
     with atomic_write.atomic_write(path) as partial, open(partial, "w", encoding="utf-8") as file:
         for defect in defects:
-            file.write(json.dumps(defect.described()) + "\n")
+            file.write(json.dumps(defect.to_json()) + "\n")
 
 
 def read(path: Path) -> list[Defect]:
@@ -55,7 +55,7 @@ class Watch:
                 print(f"{self._program}: {defect.line}", file=sys.stderr, flush=True)
 
 
-def summary(folder: Path) -> str:
+def summarize(folder: Path) -> str:
     """Sum up all records of a folder, for the end of a line; empty if there are none."""
     found = [defect for path in (folder / FOLDER).glob("*.jsonl") for defect in read(path)]
     if not found:

@@ -27,7 +27,7 @@ def run(folder: Path, pinned: RunManifest, launch: Launch) -> int:
 
     Raises ScaleError at the first failure; the parts that were made by then stay.
     """
-    quiet()
+    silence_log()
     try:
         return _run(folder, pinned, launch)
     finally:
@@ -84,7 +84,7 @@ def on_ray(address: str | None, workers: int, cpus: int, gigabytes: float) -> La
     return launch
 
 
-def logs(folder: Path, stage: str) -> Path:
+def make_log_folder(folder: Path, stage: str) -> Path:
     """Create a folder for the logs of one launch.
 
     It must be new, since datatrove skips the ranks that an old folder marks as completed, and only
@@ -100,7 +100,7 @@ def logs(folder: Path, stage: str) -> Path:
     raise AssertionError("there are numbers without end")
 
 
-def quiet() -> None:
+def silence_log() -> None:
     """Keep datatrove's log of this process off the terminal, since tasks have log files."""
     logger.remove()
 
@@ -109,7 +109,7 @@ def _run(folder: Path, pinned: RunManifest, launch: Launch) -> int:
     watch = records.Watch(folder, PROGRAM)
     planning.plan(folder, pinned.request, lambda ranges: _draw(folder, pinned, launch, ranges))
     watch.look()
-    missing = shards.missing(folder, pinned)
+    missing = shards.find_missing(folder, pinned)
     if missing:
         before = pinned.shards - len(missing)
         paths = [shards.manifest_path(folder, number, pinned.shards) for number in missing]
@@ -121,16 +121,18 @@ def _run(folder: Path, pinned: RunManifest, launch: Launch) -> int:
             watch.look()
             return before + _existing(paths)
 
-        with progress.shown("shards", pinned.shards, done):
-            launch(ShardStep(folder, pinned, missing), len(missing), logs(folder, "shards"))
+        with progress.show_progress("shards", pinned.shards, done):
+            launch(
+                ShardStep(folder, pinned, missing), len(missing), make_log_folder(folder, "shards")
+            )
         watch.look()
     return len(missing)
 
 
 def _draw(folder: Path, pinned: RunManifest, launch: Launch, ranges: list[Range]) -> None:
     paths = [draws.path(folder, part) for part in ranges]
-    with progress.shown("plan", len(ranges), lambda: _existing(paths)):
-        launch(DrawStep(folder, pinned, ranges), len(ranges), logs(folder, "draws"))
+    with progress.show_progress("plan", len(ranges), lambda: _existing(paths)):
+        launch(DrawStep(folder, pinned, ranges), len(ranges), make_log_folder(folder, "draws"))
 
 
 def _existing(paths: list[Path]) -> int:

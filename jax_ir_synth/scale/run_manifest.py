@@ -26,7 +26,7 @@ class RunManifest:
     Attributes:
       request: the request for the rows.
       shards: the number of files of each split, 1 to the request's count.
-      versions: the version of each package that decides the bytes; see `versions_here`.
+      versions: the version of each package that decides the bytes; see `find_versions`.
       sources: SHA-256 (hex) of this package's sources.
 
     Raises:
@@ -46,7 +46,7 @@ class RunManifest:
                 f"(={self.request.count})"
             )
 
-    def described(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the content of `config.json`, which each shard's manifest includes."""
         # Through JSON, which turns tuples into lists.
         described: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
@@ -60,11 +60,11 @@ def make_run_manifest(request: Request, shards: int) -> RunManifest:
       ValueError: `shards` is out of range.
       ScaleError: a source was edited since it was imported.
     """
-    return RunManifest(request, shards, versions_here(request), _sources_here())
+    return RunManifest(request, shards, find_versions(request), _hash_sources())
 
 
 def read(folder: Path) -> dict[str, Any] | None:
-    """Read the folder's `config.json`, see `RunManifest.described`; None if there is none."""
+    """Read the folder's `config.json`, see `RunManifest.to_json`; None if there is none."""
     return atomic_write.read_json(folder / _CONFIG)
 
 
@@ -83,7 +83,7 @@ def settle(folder: Path, pin: RunManifest) -> None:
         # Hidden files don't count: partial files, or those of file managers and file systems.
         if folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
             raise ScaleError(f"{folder} holds something else than shards: there is no {_CONFIG}")
-        atomic_write.create_json(folder / _CONFIG, pin.described())
+        atomic_write.create_json(folder / _CONFIG, pin.to_json())
         # Another run may have been faster, with another request.
         there = read(folder)
     compare(folder, there, pin)
@@ -93,7 +93,7 @@ def compare(folder: Path, there: dict[str, Any] | None, pin: RunManifest) -> Non
     """Raise ScaleError, with one line that names all differences, unless `there` is the same."""
     if there is None:
         raise ScaleError(f"{folder} has no {_CONFIG}")
-    found = "; ".join(differences(there, pin.described(), "there", "here"))
+    found = "; ".join(find_differences(there, pin.to_json(), "there", "here"))
     if found:
         raise ScaleError(
             f"{folder} holds other rows: {found}. Give what is there, or another folder"
@@ -105,15 +105,15 @@ def check_here(folder: Path, pin: RunManifest) -> None:
 
     Each task checks this, since a cluster's node may have other versions than the launching one.
     """
-    here = dataclasses.replace(pin, versions=versions_here(pin.request), sources=_sources_here())
-    found = "; ".join(differences(pin.described(), here.described(), "there", "on this machine"))
+    here = dataclasses.replace(pin, versions=find_versions(pin.request), sources=_hash_sources())
+    found = "; ".join(find_differences(pin.to_json(), here.to_json(), "there", "on this machine"))
     if found:
         raise ScaleError(f"no rows can be made here for {folder}: {found}. Install what is there")
     compare(folder, read(folder), pin)
     _check_cpu(folder, pin.request)
 
 
-def versions_here(request: Request) -> dict[str, str]:
+def find_versions(request: Request) -> dict[str, str]:
     """Find the installed versions of the packages that decide the bytes of a request's shards.
 
     pyarrow is one of them, since it writes its version into Parquet files.
@@ -121,7 +121,7 @@ def versions_here(request: Request) -> dict[str, str]:
     return {**fingerprint.versions(request), "pyarrow": version("pyarrow")}
 
 
-def _sources_here() -> str:
+def _hash_sources() -> str:
     try:
         fingerprint.check_sources_unchanged()
     except RuntimeError as error:
@@ -139,10 +139,9 @@ def _check_cpu(folder: Path, request: Request) -> None:
     atomic_write.create_json(folder / _CPU, here)
     there = atomic_write.read_json(folder / _CPU)
     if there != here:
+        found = "; ".join(find_differences(there or {}, here, "there", "here"))
         raise ScaleError(
-            f"no rows can be made here for {folder}: "
-            f"{'; '.join(differences(there or {}, here, 'there', 'here'))}. Use machines of one "
-            "kind of CPU"
+            f"no rows can be made here for {folder}: {found}. Use machines of one kind of CPU"
         )
 
 
@@ -156,12 +155,14 @@ def _compiled_for(request: Request) -> str:
     return compile_module(f"module @machine {{ {text} }}", target, ("optimized_hlo",)).target
 
 
-def differences(one: dict[str, Any], other: dict[str, Any], here: str, there: str) -> Iterator[str]:
+def find_differences(
+    one: dict[str, Any], other: dict[str, Any], here: str, there: str
+) -> Iterator[str]:
     """Find the differences between two descriptions, as `seed is 0 <here>, 1 <there>`."""
     for name in sorted(one.keys() | other.keys()):
         mine, theirs = one.get(name), other.get(name)
         if isinstance(mine, dict) and isinstance(theirs, dict):
-            yield from differences(mine, theirs, here, there)
+            yield from find_differences(mine, theirs, here, there)
         elif mine != theirs:
             yield f"{name} is {_show(mine)} {here}, {_show(theirs)} {there}"
 

@@ -52,19 +52,19 @@ def make(folder: Path, pin: RunManifest, shard: int, rows: Rows) -> None:
     start, stop = bounds(shard, pin.shards, pin.request.count)
     paths = split_files(shard, pin.shards)
     try:
-        planned = planning.planned(folder, pin.request, start, stop)
+        planned = planning.read_plan(folder, pin.request, start, stop)
         left_out: list[Defect] = []
         made = rows(planned, left_out.append)
         counts = _write({split: folder / path for split, path in paths.items()}, planned, made)
         records.write(records.path(folder, name(shard, pin.shards)), left_out)
         manifest = {
-            **pin.described(),
+            **pin.to_json(),
             "shard": shard,
             "first": start,
             "rows": sum(counts.values()),
             "left_out": [defect.id for defect in left_out],
             "files": {
-                path: _described(folder / path, counts[split]) for split, path in paths.items()
+                path: _describe_file(folder / path, counts[split]) for split, path in paths.items()
             },
         }
         atomic_write.write_json(manifest_path(folder, shard, pin.shards), manifest)
@@ -76,10 +76,10 @@ def make(folder: Path, pin: RunManifest, shard: int, rows: Rows) -> None:
         ) from error
 
 
-def is_whole(folder: Path, pin: RunManifest, shard: int) -> bool:
+def is_complete(folder: Path, pin: RunManifest, shard: int) -> bool:
     """Whether the shard is complete, by its manifest and file sizes; `--check` also reads files."""
     manifest = atomic_write.read_json(manifest_path(folder, shard, pin.shards))
-    if not isinstance(manifest, dict) or not manifest.items() >= pin.described().items():
+    if not isinstance(manifest, dict) or not manifest.items() >= pin.to_json().items():
         return False
     entries: Any = manifest.get("files")
     for path in split_files(shard, pin.shards).values():
@@ -92,9 +92,9 @@ def is_whole(folder: Path, pin: RunManifest, shard: int) -> bool:
     return True
 
 
-def missing(folder: Path, pin: RunManifest) -> list[int]:
+def find_missing(folder: Path, pin: RunManifest) -> list[int]:
     """List the shards that must still be made, or made again."""
-    return [shard for shard in range(pin.shards) if not is_whole(folder, pin, shard)]
+    return [shard for shard in range(pin.shards) if not is_complete(folder, pin, shard)]
 
 
 def _write(
@@ -126,7 +126,7 @@ def _size(path: Path) -> int | None:
     return path.stat().st_size if path.exists() else None
 
 
-def _described(path: Path, rows: int) -> dict[str, Any]:
+def _describe_file(path: Path, rows: int) -> dict[str, Any]:
     if not rows:
         return {"rows": 0}
     return {"rows": rows, "bytes": path.stat().st_size, "sha256": atomic_write.hash_file(path)}

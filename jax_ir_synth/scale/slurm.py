@@ -86,7 +86,7 @@ def _quote(value: str) -> str:
     return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
 
 
-def setup_here() -> str:
+def make_setup() -> str:
     """Return the shell command that makes a node use the Python that runs this."""
     return f"export PATH={shlex.quote(os.path.dirname(sys.executable))}:$PATH"
 

@@ -27,7 +27,7 @@ class DrawStep(PipelineStep):
         run_manifest.check_here(self.folder, self.pinned)
         part = self.ranges[rank]
         # A late task has nothing to do, since drawn candidates are removed once there is a plan.
-        if not planning.stands(self.folder) and draws.load(self.folder, part) is None:
+        if not planning.is_planned(self.folder) and draws.load(self.folder, part) is None:
             draws.draw(self.folder, self.pinned.request.seed, part)
 
 
@@ -71,7 +71,7 @@ class ShardStep(PipelineStep):
         from jax_ir_synth.generate.rows import rows
 
         number, request = self.numbers[rank], self.pinned.request
-        if not shards.is_whole(self.folder, self.pinned, number):
+        if not shards.is_complete(self.folder, self.pinned, number):
             shards.make(
                 self.folder,
                 self.pinned,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from datatrove.pipeline.base import PipelineStep
 
 from jax_ir_synth.scale import planning, shards
-from jax_ir_synth.scale.run import logs, quiet
+from jax_ir_synth.scale.run import make_log_folder, silence_log
 from jax_ir_synth.scale.run_manifest import RunManifest
 from jax_ir_synth.scale.slurm import SlurmExecutor, submit
 from jax_ir_synth.scale.steps import DrawStep, PlanStep, ShardStep
@@ -38,7 +38,7 @@ def write(folder: Path, pinned: RunManifest, options: Options, workers: int) -> 
 
     Raises ScaleError if the candidates drawn so far show that a grammar is exhausted.
     """
-    quiet()
+    silence_log()
     jobs: list[Job] = []
 
     def job(step: PipelineStep, tasks: int, folder: Path, after: str | None) -> None:
@@ -59,15 +59,20 @@ def write(folder: Path, pinned: RunManifest, options: Options, workers: int) -> 
         )
         jobs.append(Job(step.name, tasks, executor.write(), after if jobs else None))
 
-    if not planning.stands(folder):
-        if ranges := planning.Planning(folder, pinned.request).missing():
-            job(DrawStep(folder, pinned, ranges), len(ranges), logs(folder, "draws"), None)
+    if not planning.is_planned(folder):
+        if ranges := planning.Planning(folder, pinned.request).find_missing():
+            job(
+                DrawStep(folder, pinned, ranges),
+                len(ranges),
+                make_log_folder(folder, "draws"),
+                None,
+            )
         # The plan's job draws candidates that the jobs before it missed.
-        where = logs(folder, "plan")
+        where = make_log_folder(folder, "plan")
         job(PlanStep(folder, pinned, options.cpus, where), 1, where, "afterany")
-    if missing := shards.missing(folder, pinned):
+    if missing := shards.find_missing(folder, pinned):
         step = ShardStep(folder, pinned, missing)
-        job(step, len(missing), logs(folder, "shards"), "afterok")
+        job(step, len(missing), make_log_folder(folder, "shards"), "afterok")
     return jobs
 
 
@@ -80,7 +85,7 @@ def launch(jobs: list[Job]) -> list[str]:
     return numbers
 
 
-def commands(jobs: list[Job]) -> list[str]:
+def list_commands(jobs: list[Job]) -> list[str]:
     """List the shell commands that do the same as `launch`."""
     lines = []
     for number, job in enumerate(jobs):

@@ -1,4 +1,4 @@
-"""Text for people: streams that can be lost, consoles without markup, progress.
+"""Writes text for people: streams that can be lost, consoles without markup, progress.
 
 `streams` guards stdout, stderr and pipes; `console` prints text without markup; `progress` shows
 how far a run is; `markdown` writes pieces of pages.

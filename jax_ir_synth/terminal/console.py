@@ -7,7 +7,7 @@ from rich.console import Console
 
 
 def plain_console(stderr: bool = False, width: int | None = None) -> Console:
-    """A console that takes no text for markup, for emoji or for something to highlight.
+    """Make a console that interprets no text as markup or emoji, and highlights nothing.
 
     That holds for titles and cells of tables too.
     """
@@ -24,7 +24,7 @@ def format_size(size: int) -> str:
 
 
 def printable(text: str) -> str:
-    """A text that isn't ours, such that no part of it can steer the terminal."""
+    """Make a foreign text safe to print, so that no part of it can control the terminal."""
     return "".join(
         letter if letter.isprintable() else letter.encode("unicode_escape").decode()
         for letter in text

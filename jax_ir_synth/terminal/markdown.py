@@ -1,6 +1,6 @@
-"""Pieces of Markdown that the dataset's pages are made of."""
+"""Writes pieces of Markdown for the dataset's pages."""
 
 
 def fenced(language: str, text: str) -> str:
-    """The text as a block of code; `language` colours it, "" doesn't."""
+    """Format a text as a block of code, highlighted as `language` unless that is empty."""
     return f"```{language}\n{text.rstrip()}\n```"

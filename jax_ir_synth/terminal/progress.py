@@ -19,7 +19,7 @@ Item = TypeVar("Item")
 
 
 def progress(rows: Iterable[Item], total: int, what: str = "rows") -> Iterator[Item]:
-    """The same rows, with a progress bar on a terminal and ten plain lines anywhere else.
+    """Pass on the rows, and show a progress bar on a terminal or ten plain lines elsewhere.
 
     `what` says what they are, if not rows.
     """

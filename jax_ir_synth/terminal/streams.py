@@ -22,7 +22,7 @@ _BRAILLE = range(0x2800, 0x2900)
 
 
 class StreamLost(BaseException):
-    """A stream takes no more. What is written to it from now on is thrown away.
+    """A stream accepts no more text. Everything written to it from now on is discarded.
 
     Args:
       name: `stdout`, `stderr`, or the path of a pipe or a device.
@@ -36,7 +36,7 @@ class StreamLost(BaseException):
 
 @contextlib.contextmanager
 def guarded() -> Iterator[None]:
-    """Within it the text of a command gets out, or StreamLost says which stream is lost.
+    """Inside the `with` block, output succeeds, or StreamLost says which stream is lost.
 
     A failed write raises at once, what is left in a buffer raises at the end. Streams that the
     caller put in the place of the process's own are left alone.
@@ -57,12 +57,12 @@ def guarded() -> Iterator[None]:
 
 
 def standard_output() -> io.BufferedWriter:
-    """The standard output for bytes, guarded in the same way; it stays open."""
+    """Give the standard output for bytes, guarded in the same way; it stays open."""
     return io.BufferedWriter(_Raw(1, "stdout"))
 
 
 def stream_at(file: int | Path, name: str) -> io.BufferedWriter:
-    """A pipe or a device for bytes, guarded in the same way.
+    """Open a pipe or a device for bytes, guarded in the same way.
 
     Args:
       file: its path, or the number of an open file, which is left open.
@@ -76,7 +76,7 @@ def stream_at(file: int | Path, name: str) -> io.BufferedWriter:
 
 
 def spell(error: UnicodeError) -> tuple[str | bytes, int]:
-    """An error handler for encoding: other characters in their place, all ASCII."""
+    """Replace characters that can't be encoded by ASCII; an error handler for encoding."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text = error.object[error.start : error.end]
@@ -98,7 +98,7 @@ def _spelled(character: str) -> str:
 
 
 def _fill_closed() -> None:
-    """Opens the null device for a stream that is closed: else a file would get its number."""
+    """Open the null device for a closed stream, since otherwise a file would get its number."""
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(number, True)
     os.close(number)
@@ -116,7 +116,7 @@ def _guarded(stream: TextIO | None, original: TextIO | None, number: int) -> Any
 
 
 class _Raw(io.FileIO):
-    """An open file by its number, and what to call it."""
+    """An open file by its number, and its name in messages."""
 
     def __init__(self, number: int, shown: str, closefd: bool = False):
         super().__init__(number, "wb", closefd=closefd)

@@ -11,7 +11,7 @@ from PIL import Image, ImageColor
 
 from jax_ir_synth.card import CardError, checking, pictures, write_card
 from jax_ir_synth.card.charts import CHARTS
-from jax_ir_synth.card.drawing import spread
+from jax_ir_synth.card.drawing import choose_ids
 from jax_ir_synth.card.style import DARK, LIGHT
 from jax_ir_synth.card.writing import REMADE
 from jax_ir_synth.cli.stats import summarise
@@ -109,7 +109,7 @@ def test_it_shows_real_rows(text, good, facts):
 def test_it_says_how_to_make_the_rows_again(text, facts):
     assert "jax-ir-synth generate --count 30 --seed 7 --output data/rows.parquet\n" in text
     assert sources_digest(PACKAGE) in text
-    remade = len(spread(facts.categories, REMADE))
+    remade = len(choose_ids(facts.categories, REMADE))
     assert f"30 skeletons, of every row, and {remade} complete rows" in text
     assert 'load_dataset("user/name", "compound", split="train")' in text
 

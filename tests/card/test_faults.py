@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from jax_ir_synth.card import CardError, charts, checking, filling, metadata, write_card
-from jax_ir_synth.card.drawing import spread
+from jax_ir_synth.card.drawing import choose_ids
 from jax_ir_synth.card.facts import gather
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import CONFIGS
@@ -267,7 +267,7 @@ def test_metadata_of_other_rows(facts, data, change, said):
 @pytest.mark.parametrize("count", [1, 2, 7, 30, 1500])
 def test_rows_to_make_anew_are_spread(count):
     categories = {id: CATEGORIES[id % len(CATEGORIES)] for id in range(count)}
-    chosen = spread(dict(reversed(categories.items())), 14)
+    chosen = choose_ids(dict(reversed(categories.items())), 14)
     assert chosen == sorted(set(chosen)) and {0, count - 1} <= set(chosen)
     assert {categories[id] for id in chosen} == set(categories.values())
     assert min(count, 14) <= len(chosen) <= 14 + len(CATEGORIES)

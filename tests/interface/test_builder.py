@@ -217,10 +217,10 @@ def test_a_wrong_number_of_processes(tmp_path):
 def test_an_exhausted_grammar_leaves_nothing_in_the_cache(monkeypatch, tmp_path):
     monkeypatch.setattr(plan, "MAX_DROPPED_IN_A_ROW", 1)
     monkeypatch.setattr(plan, "MAX_PER_SKELETON", 0)
-    plan.category_plan.cache_clear()
+    plan.get_category_plan.cache_clear()
     with pytest.raises(datasets.exceptions.DatasetGenerationError) as raised:
         load_dataset("jax_ir_synth", cache_dir=tmp_path, count=3)
-    plan.category_plan.cache_clear()
+    plan.get_category_plan.cache_clear()
     assert isinstance(raised.value.__cause__, plan.GrammarExhausted)
     assert "at 0 distinct programs" in str(raised.value.__cause__)
     assert not list(tmp_path.rglob("*.arrow"))
@@ -320,7 +320,7 @@ def test_a_failing_row_leaves_nothing_in_the_cache(monkeypatch, tmp_path):
 def test_planning_is_not_repeated_for_each_split(monkeypatch, tmp_path):
     drawn = []
     real = plan.kernels.draw
-    plan.category_plan.cache_clear()
+    plan.get_category_plan.cache_clear()
     monkeypatch.setattr(plan.kernels, "draw", lambda *key: drawn.append(key) or real(*key))
     load_dataset("jax_ir_synth", "loop", cache_dir=tmp_path, seed=4, count=5)
     # Once in the plan, and once when the row is made.

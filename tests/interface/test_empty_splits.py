@@ -60,7 +60,7 @@ def test_shards(made, tmp_path, monkeypatch, number, streaming):
     pinned = _planned(folder, number)
     for shard in range(number):
         shards.make(folder, pinned, shard, lambda planned, tell: [made[row.id] for row in planned])
-    assert shards.missing(folder, pinned) == []
+    assert shards.find_missing(folder, pinned) == []
     # Files that a killed run leaves, and files beside the splits.
     (folder / "train" / ".shard.0.partial").write_bytes(b"PAR1")
     (folder / "logs" / "001-shards").mkdir(parents=True)
@@ -78,9 +78,9 @@ def test_a_file_where_no_rows_belong_is_no_whole_shard(made, tmp_path):
     stray = tmp_path / shards.split_files(0, 1)["test"]
     stray.parent.mkdir()
     stray.write_bytes(b"PAR1")
-    assert shards.missing(tmp_path, pinned) == [0]
+    assert shards.find_missing(tmp_path, pinned) == [0]
     shards.make(tmp_path, pinned, 0, lambda planned, tell: [made[row.id] for row in planned])
-    assert shards.missing(tmp_path, pinned) == [] and not stray.exists()
+    assert shards.find_missing(tmp_path, pinned) == [] and not stray.exists()
 
 
 def test_a_folder_for_load_from_disk(made, tmp_path):

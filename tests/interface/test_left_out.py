@@ -31,7 +31,7 @@ def plant_undrawable(module):
 
 @wrapt.when_imported("jax_ir_synth.generate.rows")
 def plant_unmade(module):
-    whole, proven = module._row, module._proven
+    whole, proven = module._format_row, module._prove_row
     def broken(planned, *rest):
         if (planned.category, planned.candidate) == ("unary", 2):
             raise KeyError("planted: not lowered")
@@ -41,7 +41,7 @@ def plant_unmade(module):
             from jax_ir_synth.verify import NotProven
             raise NotProven("planted: not proven", {"got": [1.0], "meant": [2.0]})
         return proven(request, row, lowered)
-    module._row, module._proven = broken, unproven
+    module._format_row, module._prove_row = broken, unproven
 """
 SEED, COUNT = 5, 40
 ASKED = ("--count", COUNT, "--seed", SEED)
@@ -150,7 +150,7 @@ def test_a_streams_defects_are_told_on_stderr(python, planted, tmp_path, expecte
 def test_the_record_of_an_earlier_run_goes_with_its_rows(python, tmp_path):
     asked = ("-m", "jax_ir_synth", "--count", 1, "--output", "rows.jsonl")
     beside = tmp_path / "rows.jsonl.defects.jsonl"
-    beside.write_text(json.dumps(defects.Defect(0, "loop", 0, 0, "").described()) + "\n")
+    beside.write_text(json.dumps(defects.Defect(0, "loop", 0, 0, "").to_json()) + "\n")
     done = python(*asked, cwd=tmp_path)
     assert done.returncode == 2 and "defects.jsonl) exists already" in done.stderr
     assert python(*asked, "--overwrite", cwd=tmp_path).returncode == 0
@@ -279,7 +279,7 @@ def test_what_was_compared_is_recorded(monkeypatch):
     (planned,) = plan_rows(request)
     from jax_ir_synth.generate import rows as module
 
-    whole = module._row
+    whole = module._format_row
 
     def turned(match):
         return "stablehlo.add " if match[1] == "multiply" else "stablehlo.multiply "
@@ -289,7 +289,7 @@ def test_what_was_compared_is_recorded(monkeypatch):
         changed = re.sub(r"stablehlo\.(add|multiply|subtract) ", turned, row["cpp"], count=1)
         return row | {"cpp": changed, "cuda": None}
 
-    monkeypatch.setattr(module, "_row", wrong)
+    monkeypatch.setattr(module, "_format_row", wrong)
     told: list[defects.Defect] = []
     assert list(rows(request, [planned], tell=told.append)) == []
     values = told[0].values
@@ -299,4 +299,4 @@ def test_what_was_compared_is_recorded(monkeypatch):
         and values["got"] != values["meant"]
     )
     # It goes through JSON.
-    assert json.loads(json.dumps(told[0].described()))["values"] == values
+    assert json.loads(json.dumps(told[0].to_json()))["values"] == values

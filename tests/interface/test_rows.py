@@ -11,7 +11,7 @@ import pytest
 
 from jax_ir_synth.generate import rows as rows_module
 from jax_ir_synth.generate.defects import Defect
-from jax_ir_synth.generate.plan import PlannedRow, category_plan, draw_candidate, plan_rows
+from jax_ir_synth.generate.plan import PlannedRow, draw_candidate, get_category_plan, plan_rows
 from jax_ir_synth.generate.rows import RowError, make_row, rows
 from jax_ir_synth.generate.workers import Workers
 from jax_ir_synth.lowering import lower_source
@@ -171,12 +171,12 @@ def test_an_error_names_the_rows_coordinates(wanted, monkeypatch, stage):
 
 
 def test_workers_draw_for_the_plan(wanted):
-    category_plan.cache_clear()
+    get_category_plan.cache_clear()
     with Workers(2, wanted.count) as workers:
         made = list(rows(wanted, plan_rows(wanted, draw=workers.draw), workers))
         # The plan is known now: nobody draws for it, but each worker its rows' programs.
         again = list(rows(wanted, plan_rows(wanted, draw=workers.draw), workers))
-    category_plan.cache_clear()
+    get_category_plan.cache_clear()
     assert made == again == list(rows(wanted, plan_rows(wanted)))
 
 

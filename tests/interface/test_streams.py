@@ -316,7 +316,7 @@ def test_a_defect_of_ours_keeps_its_traceback():
 def test_what_ends_a_command_says_what_became_of_the_result(error, kind, said):
     with (
         pytest.raises(kind) as raised,
-        exit_codes.unfinished("x is not complete", "go on", always=True),
+        exit_codes.report_unfinished("x is not complete", "go on", always=True),
     ):
         raise error
     assert type(raised.value) is kind and str(raised.value) == said

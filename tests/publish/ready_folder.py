@@ -14,5 +14,5 @@ def use(folder: str) -> None:
         return "its rows"
 
     publish._write = written
-    rows_file.opened = lambda path: None
+    rows_file.open_source = lambda path: None
     rows_file.take = lambda *_: []

@@ -5,7 +5,7 @@ from hub_state import blob
 from reading_back import card_of, data_of, files_in
 
 from jax_ir_synth.publish import PublishError
-from jax_ir_synth.publish.push import files_of
+from jax_ir_synth.publish.push import list_files
 from jax_ir_synth.request.categories import CATEGORIES
 
 NAME = "alice/rows"
@@ -86,7 +86,7 @@ def test_only_what_is_ours_is_ever_uploaded(tmp_path):
     for name in ("README.md", "all/train-00000-of-00001.parquet", "pictures/rows.svg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
-    assert len(files_of(tmp_path)) == 3
+    assert len(list_files(tmp_path)) == 3
     (tmp_path / "jax_ir_synth.py").write_text("")
     with pytest.raises(PublishError, match="jax_ir_synth.py must not be published"):
-        files_of(tmp_path)
+        list_files(tmp_path)

@@ -34,8 +34,8 @@ def test_the_plan_is_the_builders(tmp_path, monkeypatch, category):
     planning.plan(tmp_path, request, _draw_into(tmp_path, request, rounds))
     assert len(rounds) > 1 and len(rounds[0]) > 1
     wanted = list(plan_rows(request))
-    assert planning.planned(tmp_path, request, 0, 97) == wanted
-    assert planning.planned(tmp_path, request, 13, 40) == wanted[13:40]
+    assert planning.read_plan(tmp_path, request, 0, 97) == wanted
+    assert planning.read_plan(tmp_path, request, 13, 40) == wanted[13:40]
     assert not (tmp_path / draws.FOLDER).exists()
 
 
@@ -50,19 +50,19 @@ def test_a_damaged_plan_is_made_again(tmp_path):
     planning.plan(tmp_path, request, _draw_into(tmp_path, request))
     content = (tmp_path / "plan.npy").read_bytes()
     (tmp_path / "plan.npy").write_bytes(content[:-1] + b"\7")
-    assert not planning.stands(tmp_path)
+    assert not planning.is_planned(tmp_path)
     planning.plan(tmp_path, request, _draw_into(tmp_path, request))
     assert (tmp_path / "plan.npy").read_bytes() == content
 
 
 def test_a_damaged_range_is_drawn_again(tmp_path):
     request = Request(category="unary", count=5)
-    (part,) = planning.Planning(tmp_path, request).missing()
+    (part,) = planning.Planning(tmp_path, request).find_missing()
     draws.draw(tmp_path, request.seed, part)
     path = draws.path(tmp_path, part)
     path.write_bytes(path.read_bytes()[:-8])
     assert draws.load(tmp_path, part) is None
-    assert planning.Planning(tmp_path, request).missing() == [part]
+    assert planning.Planning(tmp_path, request).find_missing() == [part]
 
 
 def _planted(monkeypatch, programs):
@@ -78,7 +78,7 @@ def test_duplicates_are_dropped_across_ranges(tmp_path, monkeypatch):
     _planted(monkeypatch, lambda n: (n % 7) + 7 * (n // 21))
     request = Request(category="loop", count=30)
     planning.plan(tmp_path, request, _draw_into(tmp_path, request))
-    rows = planning.planned(tmp_path, request, 0, 30)
+    rows = planning.read_plan(tmp_path, request, 0, 30)
     assert [row.candidate for row in rows] == [21 * (k // 7) + k % 7 for k in range(30)]
 
 
@@ -89,10 +89,10 @@ def test_an_exhausted_grammar_ends_it_across_ranges(tmp_path, monkeypatch):
     request = Request(category="loop", seed=3, count=8)
     with pytest.raises(ScaleError, match=r"'loop', seed 3.* at 7 distinct programs \(50 cand.* 8 "):
         planning.plan(tmp_path, request, _draw_into(tmp_path, request))
-    assert not planning.stands(tmp_path)
+    assert not planning.is_planned(tmp_path)
 
 
 def test_a_million_rows_are_divided_into_tasks(tmp_path):
-    ranges = planning.Planning(tmp_path, Request(count=1_000_000)).missing()
+    ranges = planning.Planning(tmp_path, Request(count=1_000_000)).find_missing()
     assert len(ranges) == 10 * 23
     assert ranges[22] == Range("elementwise", 110_000, 115_000)

@@ -77,12 +77,12 @@ def test_another_version_is_one_line_and_changes_nothing(folder, capsys, package
 
 
 def test_the_disassembler_is_pinned_where_its_text_is_in_the_rows():
-    assert fingerprint.DISASSEMBLER not in run_manifest.versions_here(WANTED)
+    assert fingerprint.DISASSEMBLER not in run_manifest.find_versions(WANTED)
     for device, pinned in (("cpu", True), ("cuda", False)):
         # Not by `Request`, which asks whether the compilers are here.
         request = dataclasses.replace(WANTED, device=device)
         object.__setattr__(request, "dialect", ("stablehlo", "asm"))
-        versions = run_manifest.versions_here(request)
+        versions = run_manifest.find_versions(request)
         assert (fingerprint.DISASSEMBLER in versions) == pinned
 
 
@@ -121,7 +121,7 @@ def _of_another_node(folder):
     """The launcher has another jax than this process, which is a node's."""
     here = run_manifest.make_run_manifest(WANTED, SHARDS)
     pinned = dataclasses.replace(here, versions=here.versions | {"jax": "0.10.99"})
-    atomic_write.write_json(folder / "config.json", pinned.described())
+    atomic_write.write_json(folder / "config.json", pinned.to_json())
     return pinned
 
 
@@ -149,9 +149,9 @@ def test_a_folder_that_became_anothers_while_a_task_waited(folder):
 
 def test_a_shard_by_other_versions_counts_as_missing(undisturbed):
     pinned = run_manifest.make_run_manifest(WANTED, SHARDS)
-    assert shards.missing(undisturbed, pinned) == []
+    assert shards.find_missing(undisturbed, pinned) == []
     other = dataclasses.replace(pinned, versions=pinned.versions | {"jax": "0.10.99"})
-    assert shards.missing(undisturbed, other) == list(range(SHARDS))
+    assert shards.find_missing(undisturbed, other) == list(range(SHARDS))
 
 
 def test_cpus_whose_code_differs_are_not_mixed(tmp_path, monkeypatch):
@@ -194,5 +194,5 @@ def test_what_is_gone_or_cut_off_is_missing(undisturbed, tmp_path):
     cut.write_bytes(cut.read_bytes()[:-1])
     shards.manifest_path(folder, 4, SHARDS).unlink()
     shards.manifest_path(folder, 5, SHARDS).write_text('{"files": ')
-    assert shards.missing(folder, pinned) == [1, 2, 4, 5]
-    assert planning.stands(folder)
+    assert shards.find_missing(folder, pinned) == [1, 2, 4, 5]
+    assert planning.is_planned(folder)
