@@ -8,7 +8,7 @@ from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import common, several
 from jax_ir_synth.kernels.productions import idioms as f
-from jax_ir_synth.kernels.productions.context import Context
+from jax_ir_synth.kernels.productions.context import Context, Production
 from jax_ir_synth.kernels.productions.layers import (
     activated,
     column_mixed,
@@ -347,8 +347,7 @@ def statistic(s: Context) -> tuple[Value, ...]:
     return std, d.apply("add", x, d.apply("mul", d.stream.choice((0.1, 0.5, 2.0)), std))
 
 
-# A production takes the context and gives the value (or values) that it made.
-RULES = {
+RULES: dict[Production, int] = {
     normalised: 9,
     activated: 5,
     function_of: 7,

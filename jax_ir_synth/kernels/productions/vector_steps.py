@@ -3,7 +3,7 @@
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import common, geometry
-from jax_ir_synth.kernels.productions.context import Context
+from jax_ir_synth.kernels.productions.context import Context, Production
 from jax_ir_synth.kernels.productions.idioms import describe, named
 from jax_ir_synth.kernels.productions.vector_algebra import (
     add,
@@ -173,8 +173,7 @@ def pair_forces(s: Context) -> Value:
     return geometry.note(s, d.apply("div", force, _of_mass(s)[1]))
 
 
-# A production takes the context and gives the value (or values) that it made.
-RULES = {
+RULES: dict[Production, int] = {
     cross: 5,
     add: 6,
     normalize: 4,
@@ -225,7 +224,7 @@ RULES = {
     pair_energy: 1,
     pair_forces: 1,
 }
-GATHERING = {
+GATHERING: dict[Production, int] = {
     gathered: 8,
     centre_of_mass: 3,
     angular_momentum: 2,
