@@ -113,7 +113,7 @@ def _map_steps(scene: Context) -> None:
         for _ in range(d.stream.choose({1: 2, 2: 4, 3: 2})):
             inner.step(vector_steps.RULES)
         made = [v for v in inner.pending if v.op != "parameter" and v.level]
-        return tuple(_joined(inner, made, 1 + d.stream.chance(25)))
+        return tuple(_join_all(inner, made, 1 + d.stream.chance(25)))
 
     results = control_flow.vmap(d, xs, build)
     scene.pending = [v for v in scene.pending if id(v) not in collect_values(tuple(results))]
@@ -125,7 +125,7 @@ def _map_steps(scene: Context) -> None:
         scene.pending.append(value)
 
 
-def _joined(scene: Context, values: list[Value], most: int) -> list[Value]:
+def _join_all(scene: Context, values: list[Value], most: int) -> list[Value]:
     """The values, joined until there are no more than `most`."""
     values = scene.d.stream.shuffled(values)
     while len(values) > most:
@@ -156,4 +156,4 @@ def _outputs(scene: Context) -> tuple[Value, ...]:
         if v.shape == waiting[0].shape or geometry.is_vector(scene, v) or v.shape == scene.shape
     ]
     rest = [v for v in waiting if not any(v is w for w in like)]
-    return (*_joined(scene, like, max(1, most - len(rest))), *rest[:3])
+    return (*_join_all(scene, like, max(1, most - len(rest))), *rest[:3])

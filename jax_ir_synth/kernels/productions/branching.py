@@ -45,7 +45,7 @@ def expression(c: Context, pool: list[Value]) -> Value:
         value, numbered = c.stream.choice(pool), False
         for _ in range(c.stream.choose(_FEW_STEPS if c.brief else _STEPS)):
             value, numbered = _step(c, value, pool, numbered)
-        return whole(c, _tame(c, value))
+        return require_main(c, _tame(c, value))
 
     return c.d.attempt(attempt, 16)
 
@@ -78,18 +78,18 @@ def _step(c: Context, value: Value, pool: list[Value], numbered: bool) -> tuple[
     return step(c, value, others), step is _apply_number
 
 
-def whole(c: Context, value: Value) -> Value:
+def require_main(c: Context, value: Value) -> Value:
     """The value; Rejected where it hasn't the main shape and the program's dtype."""
     if value.shape != c.shape or value.dtype != c.d.dtype:
         raise Rejected("not the main shape")
     return value
 
 
-def steps(c: Context, value: Value, pool: list[Value], least: int = 0, most: int = 1) -> Value:
+def add_steps(c: Context, value: Value, pool: list[Value], least: int = 0, most: int = 1) -> Value:
     """The value after `least` to `most` operations."""
 
     def step(value: Value) -> Value:
-        return whole(c, _step(c, value, pool, False)[0])
+        return require_main(c, _step(c, value, pool, False)[0])
 
     for _ in range(c.stream.between(least, most)):
         value = c.d.attempt(partial(step, value), 14)
@@ -100,8 +100,8 @@ def _tame(c: Context, value: Value) -> Value:
     return common.tamed(c.d, value, 30.0 if c.d.dtype == "float32" else 8.0)
 
 
-def joined(c: Context, value: Value) -> Value:
-    """The value, with each argument that might not matter to it put in for sure."""
+def join_arguments(c: Context, value: Value) -> Value:
+    """The value, joined with each argument that might not matter to it."""
     return settle(c.d, value, lambda v, argument: c.d.attempt(lambda: _put_in(c, v, argument), 14))
 
 
@@ -112,10 +112,10 @@ def _put_in(c: Context, value: Value, argument: Value) -> Value:
         if c.d.dtype != "float32":
             argument = c.d.apply("convert", argument, dtype=c.d.dtype)
         argument = c.d.apply("div", argument, high) if high > 9 else argument
-    return whole(c, _tame(c, common.meet(c.d, name, value, argument)))
+    return require_main(c, _tame(c, common.meet(c.d, name, value, argument)))
 
 
-def alike(c: Context, values: list[Value]) -> None:
+def require_comparable(c: Context, values: list[Value]) -> None:
     """Raises Rejected where one of the cases would drown the others, or two are the same."""
     spreads = [float(v.samples.std()) + 1e-6 for v in values if not v.is_literal]
     if spreads and max(spreads) / min(spreads) > 40 or len({id(v) for v in values}) < len(values):
@@ -152,16 +152,16 @@ def element_choice(c: Context, pool: list[Value], case: Case) -> Value:
     first = case(c, pool)
     second = c.stream.choose(_SECONDS if condition.size > 1 else _SECONDS_FOR_ALL)(c, pool)
     values = [first, second] if c.stream.chance(65) else [second, first]
-    alike(c, values)
+    require_comparable(c, values)
     if c.stream.chance(30):
         chosen = d.apply_or_none("select", condition, *values)
         if chosen is not None:
-            return whole(c, chosen)
-    return whole(c, d.apply("where", condition, *values))
+            return require_main(c, chosen)
+    return require_main(c, d.apply("where", condition, *values))
 
 
 def cond(c: Context, pool: list[Value], case: Case) -> Value:
-    """`lax.cond`, its branches closures or functions of operands; of two results at times."""
+    """`lax.cond` with closures or functions of operands; at times of two results."""
     return cond_on(c, conditions.scalar(c.d, pool), pool, case)
 
 
@@ -175,7 +175,7 @@ def cond_on(c: Context, predicate: Value, pool: list[Value], case: Case) -> Valu
     results = control_flow.cond(
         c.d, predicate, operands, *(_build(c, b, pool, operands, two) for b in builds)
     )
-    return _one(c, results)
+    return _merge(c, results)
 
 
 def switch(c: Context, pool: list[Value], case: Case) -> Value:
@@ -194,7 +194,7 @@ def switch(c: Context, pool: list[Value], case: Case) -> Value:
         operands,
         tuple(_build(c, b, pool, operands, two) for b in c.stream.shuffled(builds)),
     )
-    return _one(c, results)
+    return _merge(c, results)
 
 
 def _index(c: Context, pool: list[Value], count: int) -> Value:
@@ -211,9 +211,9 @@ def _index(c: Context, pool: list[Value], count: int) -> Value:
 def _operands(c: Context, pool: list[Value]) -> tuple[Value, ...]:
     if c.stream.chance(40):
         return ()
-    wholes = [v for v in pool if v.shape == c.shape and not v.weak]
-    rest = [v for v in pool if v is not wholes[0]]
-    return (wholes[0], *c.stream.shuffled(rest)[: c.stream.between(0, min(2, len(rest)))])
+    first = next(v for v in pool if v.shape == c.shape and not v.weak)
+    rest = [v for v in pool if v is not first]
+    return (first, *c.stream.shuffled(rest)[: c.stream.between(0, min(2, len(rest)))])
 
 
 def _build(
@@ -229,21 +229,21 @@ def _build(
     return build
 
 
-def _one(c: Context, results: list[Value]) -> Value:
+def _merge(c: Context, results: list[Value]) -> Value:
     for value in results:
-        whole(c, value)
+        require_main(c, value)
     return common.merge(c.d, list(results))
 
 
 def piecewise(c: Context, pool: list[Value], case: Case, inner: Case | None = None) -> Value:
     """`jnp.piecewise` over ranges of one value."""
-    x = whole(c, c.stream.choice(pool))
+    x = require_main(c, c.stream.choice(pool))
     tests = _ranges(c, x)
     builds: list[Case] = [expression] * (len(tests) + 1)
     if inner is not None:
         builds[c.stream.below(len(builds))] = inner
     functions = tuple((lambda v, b=b: b(c, [v])) for b in builds)
-    return whole(c, control_flow.piecewise(c.d, x, tuple(tests), functions))
+    return require_main(c, control_flow.piecewise(c.d, x, tuple(tests), functions))
 
 
 def _ranges(c: Context, x: Value, one: bool = True) -> list[Value]:
@@ -273,8 +273,8 @@ def choose(c: Context, pool: list[Value], case: Case) -> Value:
     cases = [case(c, pool)] + [expression(c, pool) for _ in tests[1:]]
     last = c.stream.choose(_DEFAULTS)(c, pool)
     cases = c.stream.shuffled(cases)
-    alike(c, [*cases, last])
-    return whole(c, d.apply("choose", *tests, *cases, last))
+    require_comparable(c, [*cases, last])
+    return require_main(c, d.apply("choose", *tests, *cases, last))
 
 
 def _each_chosen(c: Context, tests: list[Value]) -> None:
@@ -291,14 +291,14 @@ def indexed(c: Context, pool: list[Value], case: Case) -> Value:
         c.shape if c.stream.chance(75) else (), 0, count - 1, dtype="int32", role="cases"
     )
     cases = [case(c, pool)] + [expression(c, pool) for _ in range(count - 1)]
-    alike(c, cases)
-    return whole(c, c.d.apply("select_n", index, *cases))
+    require_comparable(c, cases)
+    return require_main(c, c.d.apply("select_n", index, *cases))
 
 
 def guarded_log(c: Context, pool: list[Value], case: Case) -> Value:
     """A logarithm where it is finite, and something else elsewhere."""
     d = c.d
-    x = whole(c, c.stream.choice(pool))
+    x = require_main(c, c.stream.choice(pool))
     # Not where zero itself may be met: there the gradient would be a NaN.
     if d.dtype != "float32" or not _rarely_zero(x):
         raise Rejected("a logarithm that may meet zero")
@@ -312,13 +312,13 @@ def guarded_log(c: Context, pool: list[Value], case: Case) -> Value:
 def masked_weights(c: Context, pool: list[Value], case: Case) -> Value:
     """A softmax of what a mask leaves, times values."""
     d = c.d
-    scores = whole(c, case(c, pool))
+    scores = require_main(c, case(c, pool))
     mask = d.argument(
         c.shape if c.stream.chance(60) else c.shape[-1:], 0, 1, dtype="bool", role="mask"
     )
     fill = c.stream.choice(("-1e9", "-1e9", "-1e30", "-1e10", "jnp.finfo(jnp.float32).min"))
     weights = d.apply("masked_softmax", mask, scores, fill=fill)
-    return whole(
+    return require_main(
         c, d.apply("mul", weights, c.stream.choice([v for v in pool if v.shape == c.shape]))
     )
 

@@ -85,7 +85,7 @@ def _integer_test(d: ProgramBuilder, n: Value) -> Value:
     )
 
 
-def _joined(d: ProgramBuilder, name: str, one: Value, other: Value) -> Value:
+def _join(d: ProgramBuilder, name: str, one: Value, other: Value) -> Value:
     """Two conditions joined, where the second says something that the first does not."""
     value = d.apply(name, one, other)
     if any((value.samples == v.samples).all() for v in (one, other)):
@@ -209,7 +209,7 @@ def _inner_element(d: ProgramBuilder, e: _Elements) -> Value:
 def _two_elements(d: ProgramBuilder, e: _Elements) -> Value:
     one, other = _inner_element(d, e), _inner_element(d, e)
     name = d.stream.choose({"logical_and": 5, "logical_or": 4, "logical_xor": 1})
-    return _joined(d, name, one, other)
+    return _join(d, name, one, other)
 
 
 def _not_element(d: ProgramBuilder, e: _Elements) -> Value:
@@ -250,10 +250,10 @@ def simple(d: ProgramBuilder, x: Value) -> Value:
     return d.attempt(lambda: _between(d, x) if d.stream.chance(20) else _against_number(d, x))
 
 
-# ---------------------------------------------------------------- one condition for the whole
+# ---------------------------------------------------------------- one condition for all elements
 
 
-def _reduced(d: ProgramBuilder, x: Value) -> Value:
+def _reduce(d: ProgramBuilder, x: Value) -> Value:
     if d.stream.chance(25):
         x = d.apply(d.stream.choice(("abs", "square")), x)
     name = d.stream.choose(_REDUCTIONS)
@@ -270,14 +270,14 @@ def _corner(d: ProgramBuilder, x: Value) -> Value:
     return _compare(d, x, threshold(d, x))
 
 
-def about(d: ProgramBuilder, x: Value, whole: bool) -> Value:
-    """A condition on x itself: for each of its elements, or one for the `whole`."""
-    if not whole:
-        return simple(d, x)
+def scalar_about(d: ProgramBuilder, x: Value) -> Value:
+    """A condition without axes, on x itself."""
 
     def attempt() -> Value:
-        value = _reduced(d, x) if d.stream.chance(80) else None
-        return _corner(d, x) if value is None else _compare(d, value, threshold(d, value))
+        if not d.stream.chance(80):
+            return _corner(d, x)
+        value = _reduce(d, x)
+        return _compare(d, value, threshold(d, value))
 
     return d.attempt(attempt)
 
@@ -292,7 +292,7 @@ class _Scalars(NamedTuple):
 
 
 def _reduction_test(d: ProgramBuilder, s: _Scalars) -> Value:
-    value = _reduced(d, s.x)
+    value = _reduce(d, s.x)
     if d.stream.chance(20):
         return _against_argument(d, value)
     return _compare(d, value, threshold(d, value))
@@ -361,7 +361,7 @@ def _inner_scalar(d: ProgramBuilder, s: _Scalars) -> Value:
 def _two_scalars(d: ProgramBuilder, s: _Scalars) -> Value:
     one = _inner_scalar(d, s)
     name = d.stream.choose({"logical_and": 5, "logical_or": 4})
-    return _joined(d, name, one, _inner_scalar(d, s))
+    return _join(d, name, one, _inner_scalar(d, s))
 
 
 def _not_scalar(d: ProgramBuilder, s: _Scalars) -> Value:

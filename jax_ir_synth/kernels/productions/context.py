@@ -30,7 +30,7 @@ class Context:
       pending: values that wait to be used.
       made: values that steps made, in order.
       vectors: those among arguments and made values that are vectors of three components.
-      facts: what is known of these, by id.
+      facts: what is known about these, by id.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Context:
     # ------------------------------------------------------------ arguments and values at hand
 
     def require_room(self) -> None:
-        """Raises Rejected where the program has arguments enough."""
+        """Raises Rejected where the program may have no more arguments."""
         if len(self.d.arguments) >= self.most_arguments:
             raise Rejected("arguments enough")
 
@@ -111,7 +111,7 @@ class Context:
         return x, y
 
     def note(self, value: Value, facts: "Facts") -> Value:
-        """Remembers what is known of a vector."""
+        """Remembers what is known about a vector."""
         self.facts[id(value)] = facts
         self._noted.append(value)
         return value
@@ -123,7 +123,7 @@ class Context:
         return self.d.attempt(build, tries, undo=True)
 
     def step(self, productions: Mapping[Production, int]) -> None:
-        """Draws one of the productions; what it used waits no longer, what it made does."""
+        """Draws and applies a production; its results wait in the place of what it used."""
         shape = self.shape
 
         def produce() -> tuple[Value, ...]:
@@ -146,7 +146,7 @@ class Context:
         self.keep(self.d.attempt(produce, 24, undo=True))
 
     def keep(self, made: tuple[Value, ...]) -> None:
-        """Puts what was made among what waits, in the place of what it was made of."""
+        """Lets the values made wait in the place of those that they use."""
         used = collect_values(made)
         new = [v for v in made if v.op != "argument"]
         self.pending = [v for v in self.pending if id(v) not in used] + new

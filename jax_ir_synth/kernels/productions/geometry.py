@@ -31,7 +31,7 @@ class Facts:
     `basis`: the independent vectors that it is a combination of; `direction`: a token shared by
     vectors that are parallel; `plane`: vectors whose combinations it is orthogonal to; `across`:
     directions that it is orthogonal to; `unit`: its length is one; `rigid`: its length is that of
-    an earlier vector, so that its length alone says nothing of how it was turned.
+    an earlier vector, so that its length alone says nothing about how it was turned.
     """
 
     basis: frozenset[object]
@@ -43,7 +43,7 @@ class Facts:
 
 
 def note(c: Context, value: Value, **known: Any) -> Value:
-    """Registers a vector with the facts known; others say that it is one of its own."""
+    """Registers a vector with what is known about it; by default it stands alone."""
     token = object()
     known.setdefault("basis", frozenset((token,)))
     known.setdefault("direction", token)
@@ -95,7 +95,7 @@ def two_vectors(c: Context) -> tuple[Value, Value]:
 
 
 def unit(c: Context, exclude: tuple[Value, ...] = ()) -> Value:
-    """A unit vector, normalised here where need be."""
+    """A unit vector: one at hand, or one that this normalises."""
     v = vector(c, exclude)
     return v if is_unit(c, v) else normalize(c, v)
 
