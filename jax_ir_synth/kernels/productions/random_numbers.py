@@ -68,32 +68,32 @@ _NOISES = {_add_argument_of_noise: 1, _add_share_of_noise: 1, _multiply_by_noise
 
 
 def _noise(
-    d: ProgramBuilder, x: Value, key: Value, shape: Shape, distribution: str, **ends: float
+    d: ProgramBuilder, x: Value, key: Value, shape: Shape, name: str, **ends: float
 ) -> Value:
-    noise = d.apply(f"random_{distribution}", key, shape=shape, **ends)
+    noise = d.apply(name, key, shape=shape, **ends)
     return d.stream.choose(_NOISES)(d, x, noise)
 
 
 def _truncated_noise(d: ProgramBuilder, x: Value, key: Value, shape: Shape) -> Value:
     low, high = d.stream.choice((-2.0, -1.0)), d.stream.choice((2.0, 1.0))
-    return _noise(d, x, key, shape, "truncated", low=low, high=high)
+    return _noise(d, x, key, shape, "random_truncated", low=low, high=high)
 
 
 def _noise_between(d: ProgramBuilder, x: Value, key: Value, shape: Shape) -> Value:
     low, high = d.stream.choice(((-1.0, 1.0), (-0.1, 0.1), (0.5, 1.5), (0.0, 2.0)))
-    return _noise(d, x, key, shape, "uniform_between", low=low, high=high)
+    return _noise(d, x, key, shape, "random_uniform_between", low=low, high=high)
 
 
 # How random numbers change a value; the shape is that of the numbers.
 Use = Callable[[ProgramBuilder, Value, Value, Shape], Value]
 _USES: dict[Use, int] = {
-    partial(_noise, distribution="normal"): 8,
+    partial(_noise, name="random_normal"): 8,
     _dropout: 8,
-    partial(_noise, distribution="uniform"): 6,
+    partial(_noise, name="random_uniform"): 6,
     _choose_at_random: 4,
-    partial(_noise, distribution="laplace"): 2,
-    partial(_noise, distribution="exponential"): 2,
-    partial(_noise, distribution="gumbel"): 3,
+    partial(_noise, name="random_laplace"): 2,
+    partial(_noise, name="random_exponential"): 2,
+    partial(_noise, name="random_gumbel"): 3,
     _truncated_noise: 3,
     _noise_between: 3,
     _flip_signs: 1,

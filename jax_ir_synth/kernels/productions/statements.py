@@ -138,17 +138,17 @@ def _weigh_by_softmax(s: Context, x: Value, mask: Value) -> Value:
     return s.mul(probs, s.main(20))
 
 
-def _subtract_kept(s: Context, x: Value, mask: Value, statistic: str) -> Value:
-    stat = s.do(f"kept_{statistic}", x, mask)
+def _subtract_kept(s: Context, x: Value, mask: Value, name: str) -> Value:
+    stat = s.do(name, x, mask)
     return s.sub(x, s.do("expand_dims", stat, axis=-1) if x.ndim > 1 else stat)
 
 
 _SCORES: dict[Callable[[Context, Value, Value], Value], int] = {
     _weigh_by_softmax: 6,
-    partial(_subtract_kept, statistic="max"): 3,
-    partial(_subtract_kept, statistic="min"): 1,
-    partial(_subtract_kept, statistic="logsumexp"): 2,
-    partial(_subtract_kept, statistic="mean"): 3,
+    partial(_subtract_kept, name="kept_max"): 3,
+    partial(_subtract_kept, name="kept_min"): 1,
+    partial(_subtract_kept, name="kept_logsumexp"): 2,
+    partial(_subtract_kept, name="kept_mean"): 3,
 }
 
 
