@@ -380,6 +380,7 @@ _SCALAR_TESTS = {
     _two_scalars: 6,
     _not_scalar: 2,
 }
+# They need an array in the pool.
 _OF_ARRAYS = {_reduction_test, _two_reductions, _corner_test}
 
 
