@@ -31,11 +31,11 @@ def draw(d: ProgramBuilder) -> tuple[Value, ...]:
         pool.append(branching.expression(b, pool))
     value = _branch(b, pool)
     if d.stream.chance(11):
-        value = common.merge(d, [branching.steps(b, value, pool, 0, 1), _branch(b, pool)])
-    value = branching.steps(b, value, pool)
+        value = common.merge(d, [branching.add_steps(b, value, pool, 0, 1), _branch(b, pool)])
+    value = branching.add_steps(b, value, pool)
     require_short((value,), 16000 if d.stream.chance(25) else 10500)
-    value = branching.joined(b, value)
-    return (branching.whole(b, value),)
+    value = branching.join_arguments(b, value)
+    return (branching.require_main(b, value),)
 
 
 def _branch(b: Context, pool: list[Value]) -> Value:

@@ -31,10 +31,10 @@ def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     if d.stream.chance(12):
         pool.append(branching.expression(b, pool))
     value = _nest(b, pool, d.stream.choose({2: 15, 3: 4, 4: 1}))
-    value = branching.steps(b, value, pool)
+    value = branching.add_steps(b, value, pool)
     require_short((value,), 20000 if d.stream.chance(20) else 12500)
-    value = branching.joined(b, value)
-    return (branching.whole(b, value),)
+    value = branching.join_arguments(b, value)
+    return (branching.require_main(b, value),)
 
 
 def _nest(b: Context, pool: list[Value], depth: int) -> Value:
@@ -53,7 +53,7 @@ def _construct(b: Context, pool: list[Value], depth: int) -> Value:
     def case(b: Context, own: list[Value]) -> Value:
         value = _nest(b, own, depth)
         if depth and not (construct in _REGIONS and b.stream.chance(60)):
-            value = branching.steps(b, value, own, 1, 1)
+            value = branching.add_steps(b, value, own, 1, 1)
         return value
 
     return construct(b, pool, case)
@@ -64,21 +64,21 @@ def _within(b: Context, pool: list[Value], depth: int) -> Value:
 
 
 def _fed(b: Context, pool: list[Value], depth: int) -> Value:
-    """A branch whose condition, or index, is asked of another branch's result."""
-    first = branching.steps(b, _nest(b, pool, depth - 1), pool, 0, 1)
+    """A branch on the result of another branch."""
+    first = branching.add_steps(b, _nest(b, pool, depth - 1), pool, 0, 1)
     others = b.stream.shuffled(pool)[: b.stream.between(0, min(2, len(pool)))]
     used = [first, *others]
     d = b.d
     if b.stream.chance(45):
-        predicate = conditions.about(d, first, whole=True)
+        predicate = conditions.scalar_about(d, first)
         return branching.cond_on(b, predicate, used, branching.expression)
-    test = conditions.about(d, first, whole=False)
+    test = conditions.simple(d, first)
     one = branching.expression(b, used)
     two = first if b.stream.chance(45) else branching.expression(b, used)
-    branching.alike(b, [one, two])
+    branching.require_comparable(b, [one, two])
     values = [one, two] if b.stream.chance(50) else [two, one]
     chosen = d.apply_or_none("select", test, *values) if b.stream.chance(30) else None
-    return branching.whole(b, chosen or d.apply("where", test, *values))
+    return branching.require_main(b, chosen or d.apply("where", test, *values))
 
 
 def _pieces(b: Context, pool: list[Value], depth: int) -> Value:
@@ -88,19 +88,19 @@ def _pieces(b: Context, pool: list[Value], depth: int) -> Value:
         x = own[0]
         one = branching.expression(b, own)
         two = branching.expression(b, own)
-        branching.alike(b, [one, two])
+        branching.require_comparable(b, [one, two])
         return b.d.apply("where", conditions.simple(b.d, x), one, two)
 
     if depth > 2:
-        pool = [branching.steps(b, _nest(b, pool, depth - 2), pool, 1, 1)]
+        pool = [branching.add_steps(b, _nest(b, pool, depth - 2), pool, 1, 1)]
     return branching.piecewise(b, pool, branching.expression, inner)
 
 
 def _double_where(b: Context, pool: list[Value], depth: int) -> Value:
-    """A function kept off what it is not defined on: by one choice before it and another after."""
+    """A function that a choice before it and one after it keep away from where it isn't defined."""
     d = b.d
     x = (
-        branching.steps(b, _nest(b, pool, depth - 2), pool, 1, 1)
+        branching.add_steps(b, _nest(b, pool, depth - 2), pool, 1, 1)
         if depth > 2
         else b.stream.choice([v for v in pool if v.shape == b.shape])
     )
@@ -127,7 +127,7 @@ def _double_where(b: Context, pool: list[Value], depth: int) -> Value:
         if b.stream.chance(55)
         else branching.expression(b, pool)
     )
-    return branching.whole(b, d.apply("where", test, value, other))
+    return branching.require_main(b, d.apply("where", test, value, other))
 
 
 _FORMS = {_within: 60, _fed: 18, _pieces: 7, _double_where: 13}

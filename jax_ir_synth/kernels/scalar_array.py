@@ -35,7 +35,7 @@ def draw(d: ProgramBuilder) -> tuple[Value, ...]:
         value = _idiom(m, value if i == 0 or d.stream.chance(75) else d.stream.choice(kept))
         kept.append(value)
         if d.stream.chance(45):
-            value = m.attempt(partial(_step, m, value, kept))
+            value = m.attempt(partial(_draw_step, m, value, kept))
             kept.append(value)
     if len(kept) > 2:
         d.doc = ""  # an idiom's own words would no longer say what the whole does
@@ -67,15 +67,27 @@ def _idiom(m: Context, x: Value) -> Value:
     return m.attempt(lambda: scalars.tame(m, idiom(m, x)))
 
 
-def _step(m: Context, value: Value, kept: list[Value]) -> Value:
-    """A unary function, a number, a scalar or an earlier value put to the value."""
-    roll = m.d.stream.below(100)
-    if roll < 35:
-        return common.one_unary(m.d, value)
-    if roll < 60:
-        return common.with_literal(m.d, value)
-    if roll < 80:
-        return m.attempt(
-            lambda: common.one_binary(m.d, value, scalars.knob(m, -2.0, 2.0, "gain", numbers=0))
-        )
-    return common.one_binary(m.d, value, m.d.stream.choice(kept[:-1]))
+def _apply_function(m: Context, value: Value, kept: list[Value]) -> Value:
+    return common.one_unary(m.d, value)
+
+
+def _apply_number(m: Context, value: Value, kept: list[Value]) -> Value:
+    return common.with_literal(m.d, value)
+
+
+def _apply_scalar(m: Context, value: Value, kept: list[Value]) -> Value:
+    return m.attempt(
+        lambda: common.one_binary(m.d, value, scalars.knob(m, -2.0, 2.0, "gain", numbers=0))
+    )
+
+
+def _apply_earlier(m: Context, value: Value, kept: list[Value]) -> Value:
+    return common.one_binary(m.d, value, m.stream.choice(kept[:-1]))
+
+
+_STEPS = {_apply_function: 35, _apply_number: 25, _apply_scalar: 20, _apply_earlier: 20}
+
+
+def _draw_step(m: Context, value: Value, kept: list[Value]) -> Value:
+    """One more operation on the latest of the values kept."""
+    return m.stream.choose(_STEPS)(m, value, kept)

@@ -1,7 +1,6 @@
 """Category `vector`: work on vectors of three components, one or many."""
 
 from jax_ir_synth.kernels.builder import control_flow
-from jax_ir_synth.kernels.builder.ir_size import estimate_ir_bytes
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
 from jax_ir_synth.kernels.builder.values import Value, collect_values
@@ -10,6 +9,7 @@ from jax_ir_synth.kernels.productions.context import Context
 
 SIGNATURE = Signature(requires={"vec3"}, forbids={"compound"})
 
+# How many points there are.
 _COUNTS = {
     4: 8,
     8: 9,
@@ -31,13 +31,11 @@ _COUNTS = {
     50: 2,
     40: 2,
 }
+# Fewer where each is a call: validation runs each of them.
+_CALLS = (4, 5, 6, 8, 8, 10, 10, 12, 16, 16, 20, 24, 7, 9)
 _MAX_ARGUMENTS = 6
 # Bytes of an IR column that a program may grow to.
 _BUDGETS = {5500: 4, 8000: 6, 10500: 5, 13000: 3, 17000: 1}
-
-
-def _context(d: ProgramBuilder, points: tuple[int, ...]) -> Context:
-    return Context(d, points, d.stream.choose(_BUDGETS), _MAX_ARGUMENTS, trusting=False)
 
 
 def draw(d: ProgramBuilder) -> tuple[Value, ...]:
@@ -45,39 +43,63 @@ def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     if d.dtype == "float16":
         d.use("float32")
     count = d.stream.choose(_COUNTS)
-    style = d.stream.choose({"batch": 6, "single": 2, "vmap": 2})
-    if style == "vmap":
-        count = d.stream.choice(
-            (4, 5, 6, 8, 8, 10, 10, 12, 16, 16, 20, 24, 7, 9)
-        )  # validation runs each of them
-    scene = _context(d, () if style == "single" else (count,))
-    for _ in range(d.stream.choose({1: 2, 2: 5, 3: 2})):
-        scene.pending.append(geometry.fresh_vector(scene))
-    if style == "vmap":
-        _mapped(scene)
-    rules = vector_steps.RULES
-    for _ in range(
-        d.stream.choose({0: 2, 1: 4, 2: 2})
-        if style == "vmap"
-        else d.stream.choose({2: 4, 3: 5, 4: 4, 5: 2})
-    ):
-        scene.step(rules)
-        if estimate_ir_bytes(tuple(scene.pending)) > scene.budget:
-            break
+    scene = d.stream.choose(_SCENES)(d, count)
     if scene.shape and d.stream.chance(22):
         scene.step(vector_steps.GATHERING)
     return _outputs(scene)
 
 
-def _mapped(scene: Context) -> None:
-    """A few steps of a function of one point, mapped over the points."""
+def _draw_batch(d: ProgramBuilder, count: int) -> Context:
+    scene = _scene(d, (count,))
+    _work(scene, d.stream.choose({2: 4, 3: 5, 4: 4, 5: 2}))
+    return scene
+
+
+def _draw_single(d: ProgramBuilder, count: int) -> Context:
+    scene = _scene(d, ())
+    _work(scene, d.stream.choose({2: 4, 3: 5, 4: 4, 5: 2}))
+    return scene
+
+
+def _draw_mapped(d: ProgramBuilder, count: int) -> Context:
+    scene = _scene(d, (d.stream.choice(_CALLS),))
+    _map_steps(scene)
+    _work(scene, d.stream.choose({0: 2, 1: 4, 2: 2}))
+    return scene
+
+
+_SCENES = {_draw_batch: 6, _draw_single: 2, _draw_mapped: 2}
+
+
+def _context(d: ProgramBuilder, points: tuple[int, ...]) -> Context:
+    return Context(d, points, d.stream.choose(_BUDGETS), _MAX_ARGUMENTS, trusting=False)
+
+
+def _scene(d: ProgramBuilder, points: tuple[int, ...]) -> Context:
+    """A context with vectors to begin with."""
+    scene = _context(d, points)
+    for _ in range(d.stream.choose({1: 2, 2: 5, 3: 2})):
+        scene.pending.append(geometry.fresh_vector(scene))
+    return scene
+
+
+def _work(scene: Context, steps: int) -> None:
+    """Adds steps until the budget is spent."""
+    for _ in range(steps):
+        scene.step(vector_steps.RULES)
+        if scene.spent:
+            break
+
+
+def _map_steps(scene: Context) -> None:
+    """Adds a few steps of a function of one point, mapped over the points."""
     d = scene.d
     xs = tuple(v for v in scene.pending if v.ndim == 2)
     if d.stream.chance(30):
         xs += (d.argument(scene.shape, 0.5, 2.0, role=d.stream.choice(("mass", "radius"))),)
     inner = _context(d, ())
 
-    def build(*points):
+    def build(*points: Value) -> tuple[Value, ...]:
         inner.facts.clear()
         inner.vectors, inner.made, inner.pending = [], [], list(points)
         for outer in scene.vectors:
@@ -91,7 +113,7 @@ def _mapped(scene: Context) -> None:
         for _ in range(d.stream.choose({1: 2, 2: 4, 3: 2})):
             inner.step(vector_steps.RULES)
         made = [v for v in inner.pending if v.op != "parameter" and v.level]
-        return tuple(_joined(inner, made, 1 + d.stream.chance(25)))
+        return tuple(_join_all(inner, made, 1 + d.stream.chance(25)))
 
     results = control_flow.vmap(d, xs, build)
     scene.pending = [v for v in scene.pending if id(v) not in collect_values(tuple(results))]
@@ -103,7 +125,7 @@ def _mapped(scene: Context) -> None:
         scene.pending.append(value)
 
 
-def _joined(scene: Context, values: list[Value], most: int) -> list[Value]:
+def _join_all(scene: Context, values: list[Value], most: int) -> list[Value]:
     """The values, joined until there are no more than `most`."""
     values = scene.d.stream.shuffled(values)
     while len(values) > most:
@@ -134,4 +156,4 @@ def _outputs(scene: Context) -> tuple[Value, ...]:
         if v.shape == waiting[0].shape or geometry.is_vector(scene, v) or v.shape == scene.shape
     ]
     rest = [v for v in waiting if not any(v is w for w in like)]
-    return (*_joined(scene, like, max(1, most - len(rest))), *rest[:3])
+    return (*_join_all(scene, like, max(1, most - len(rest))), *rest[:3])

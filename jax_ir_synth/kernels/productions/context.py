@@ -1,7 +1,7 @@
 """The generation context: what is at hand while a program is drawn, and how it is added to."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from jax_ir_synth.kernels.builder.ir_size import estimate_ir_bytes
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
@@ -10,6 +10,10 @@ from jax_ir_synth.kernels.productions import common
 
 if TYPE_CHECKING:
     from jax_ir_synth.kernels.productions.geometry import Facts
+
+Operand = Value | float
+# Takes the context and gives the value, or the values, that it made.
+Production = Callable[["Context"], Value | tuple[Value, ...]]
 
 
 class Context:
@@ -26,7 +30,7 @@ class Context:
       pending: values that wait to be used.
       made: values that steps made, in order.
       vectors: those among arguments and made values that are vectors of three components.
-      facts: what is known of these, by id.
+      facts: what is known about these, by id.
     """
 
     def __init__(
@@ -65,7 +69,7 @@ class Context:
     # ------------------------------------------------------------ arguments and values at hand
 
     def require_room(self) -> None:
-        """Raises Rejected where the program has arguments enough."""
+        """Raises Rejected where the program may have no more arguments."""
         if len(self.d.arguments) >= self.most_arguments:
             raise Rejected("arguments enough")
 
@@ -107,7 +111,7 @@ class Context:
         return x, y
 
     def note(self, value: Value, facts: "Facts") -> Value:
-        """Remembers what is known of a vector."""
+        """Remembers what is known about a vector."""
         self.facts[id(value)] = facts
         self._noted.append(value)
         return value
@@ -118,8 +122,8 @@ class Context:
         """`ProgramBuilder.attempt`, whose failed tries leave nothing."""
         return self.d.attempt(build, tries, undo=True)
 
-    def step(self, productions: dict[Callable, int]) -> None:
-        """Draws one of the productions; what it used waits no longer, what it made does."""
+    def step(self, productions: Mapping[Production, int]) -> None:
+        """Draws and applies a production; its results wait in the place of what it used."""
         shape = self.shape
 
         def produce() -> tuple[Value, ...]:
@@ -127,8 +131,8 @@ class Context:
             vectors, noted = len(self.vectors), len(self._noted)
             try:
                 with self.d.trusted(self.trusting):
-                    made = self.stream.choose(productions)(self)
-                made = made if isinstance(made, tuple) else (made,)
+                    result = self.stream.choose(productions)(self)
+                made = result if isinstance(result, tuple) else (result,)
                 if estimate_ir_bytes((*self.pending, *made)) > 1.15 * self.budget + 1500:
                     raise Rejected("too long")
             except Rejected:
@@ -142,7 +146,7 @@ class Context:
         self.keep(self.d.attempt(produce, 24, undo=True))
 
     def keep(self, made: tuple[Value, ...]) -> None:
-        """Puts what was made among what waits, in the place of what it was made of."""
+        """Lets the values made wait in the place of those that they use."""
         used = collect_values(made)
         new = [v for v in made if v.op != "argument"]
         self.pending = [v for v in self.pending if id(v) not in used] + new
@@ -151,26 +155,26 @@ class Context:
 
     # ------------------------------------------------------------ arithmetic, in short
 
-    def do(self, name: str, *operands, **params) -> Value:
+    def do(self, name: str, *operands: Operand, **params: Any) -> Value:
         """An operation."""
         return self.d.apply(name, *operands, **params)
 
-    def add(self, a, b) -> Value:
+    def add(self, a: Operand, b: Operand) -> Value:
         """A sum."""
         return self.d.apply("add", a, b)
 
-    def sub(self, a, b) -> Value:
+    def sub(self, a: Operand, b: Operand) -> Value:
         """A difference."""
         return self.d.apply("sub", a, b)
 
-    def mul(self, a, b) -> Value:
+    def mul(self, a: Operand, b: Operand) -> Value:
         """A product."""
         return self.d.apply("mul", a, b)
 
-    def div(self, a, b) -> Value:
+    def div(self, a: Operand, b: Operand) -> Value:
         """A quotient."""
         return self.d.apply("div", a, b)
 
-    def flip(self, name: str, a, b) -> Value:
+    def flip(self, name: str, a: Operand, b: Operand) -> Value:
         """A commutative operation, its operands in either order."""
         return self.d.apply(name, a, b) if self.stream.chance(60) else self.d.apply(name, b, a)

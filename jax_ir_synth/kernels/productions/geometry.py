@@ -1,10 +1,12 @@
 """The algebra of vectors of three components, clear of identities (a × a = 0, |a/|a|| = 1)."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import several
 from jax_ir_synth.kernels.productions.context import Context
@@ -29,19 +31,19 @@ class Facts:
     `basis`: the independent vectors that it is a combination of; `direction`: a token shared by
     vectors that are parallel; `plane`: vectors whose combinations it is orthogonal to; `across`:
     directions that it is orthogonal to; `unit`: its length is one; `rigid`: its length is that of
-    an earlier vector, so that its length alone says nothing of how it was turned.
+    an earlier vector, so that its length alone says nothing about how it was turned.
     """
 
-    basis: frozenset
+    basis: frozenset[object]
     direction: object
-    plane: frozenset = frozenset()
-    across: frozenset = frozenset()
+    plane: frozenset[object] = frozenset()
+    across: frozenset[object] = frozenset()
     unit: bool = False
     rigid: bool = False
 
 
-def note(c: Context, value: Value, **known) -> Value:
-    """Registers a vector; without facts it is one of its own."""
+def note(c: Context, value: Value, **known: Any) -> Value:
+    """Registers a vector with what is known about it; by default it stands alone."""
     token = object()
     known.setdefault("basis", frozenset((token,)))
     known.setdefault("direction", token)
@@ -93,7 +95,7 @@ def two_vectors(c: Context) -> tuple[Value, Value]:
 
 
 def unit(c: Context, exclude: tuple[Value, ...] = ()) -> Value:
-    """A unit vector, normalised here where need be."""
+    """A unit vector: one at hand, or one that this normalises."""
     v = vector(c, exclude)
     return v if is_unit(c, v) else normalize(c, v)
 
@@ -112,24 +114,9 @@ def scalar(c: Context) -> Value:
 # ---------------------------------------------------------------- facts
 
 
-def same(c: Context, value: Value, like: Value, **changes) -> Value:
+def same(c: Context, value: Value, like: Value, **changes: Any) -> Value:
     """Registers a vector that is parallel to another."""
-    f = c.facts[id(like)]
-    return note(
-        c,
-        value,
-        **(
-            {
-                "basis": f.basis,
-                "direction": f.direction,
-                "plane": f.plane,
-                "across": f.across,
-                "unit": f.unit,
-                "rigid": f.rigid,
-            }
-            | changes
-        ),
-    )
+    return c.note(value, replace(c.facts[id(like)], **changes))
 
 
 def is_unit(c: Context, v: Value) -> bool:
@@ -169,12 +156,34 @@ def scale(c: Context, u: Value, s: Value | float, op: str = "mul") -> Value:
     """Multiplies or divides u by a number for each vector."""
     if isinstance(s, Value) and s.ndim:
         s = c.d.apply("expand_dims", s, axis=-1)
-    first = op == "mul" and c.d.stream.chance(45)
+    first = op == "mul" and c.stream.chance(45)
     changes = {"unit": False, "rigid": False} if isinstance(s, Value) else {"unit": False}
     return same(c, c.d.apply(op, s, u) if first else c.d.apply(op, u, s), u, **changes)
 
 
 # ---------------------------------------------------------------- products
+
+
+def _dot_by_matmul(d: ProgramBuilder, u: Value, w: Value, keepdims: bool, **known: Any) -> Value:
+    return d.apply("matmul", u, w, **known)
+
+
+def _dot_by_einsum(d: ProgramBuilder, u: Value, w: Value, keepdims: bool, **known: Any) -> Value:
+    equation = d.stream.choice(("ij,ij->i", "ni,ni->n", "bi,bi->b"))
+    return d.apply("einsum", u, w, equation=equation, **known)
+
+
+def _dot_by_sum(d: ProgramBuilder, u: Value, w: Value, keepdims: bool, **known: Any) -> Value:
+    return d.apply("sum", d.apply("mul", u, w), axis=-1, keepdims=keepdims, **known)
+
+
+# By the operands' ranks; a result that keeps its axis is a sum.
+_DOTS = {
+    (1, 1): {_dot_by_matmul: 6, _dot_by_sum: 4},
+    (1, 2): {_dot_by_sum: 10},
+    (2, 1): {_dot_by_matmul: 5, _dot_by_sum: 5},
+    (2, 2): {_dot_by_einsum: 4, _dot_by_sum: 6},
+}
 
 
 def dot(c: Context, u: Value, w: Value, keepdims: bool = False) -> Value:
@@ -189,29 +198,12 @@ def dot(c: Context, u: Value, w: Value, keepdims: bool = False) -> Value:
         or g.direction in f.across
     ):
         raise Rejected("a dot product that is known")
+    known: dict[str, Any] = {}
     if f.unit and g.unit:
         typical = np.clip(3 * u.samples * np.roll(w.samples, 1), -0.95, 0.95)
-        return _dot(
-            c,
-            u,
-            w,
-            keepdims,
-            lambda name, *o, **p: c.d.claim(name, -1, 1, *o, typical=typical, **p),
-        )
-    return _dot(c, u, w, keepdims, c.d.apply)
-
-
-def _dot(c: Context, u, w, keepdims, last) -> Value:
-    how = c.d.stream.below(10)
-    if not keepdims and u.ndim == w.ndim == 1 and how < 6:
-        return last("matmul", u, w)
-    if not keepdims and (u.ndim, w.ndim) == (2, 1) and how < 5:
-        return last("matmul", u, w)
-    if not keepdims and u.ndim == w.ndim == 2 and how < 4:
-        return last(
-            "einsum", u, w, equation=c.d.stream.choice(("ij,ij->i", "ni,ni->n", "bi,bi->b"))
-        )
-    return last("sum", c.d.apply("mul", u, w), axis=-1, keepdims=keepdims)
+        known["claim"] = (-1.0, 1.0, typical)
+    spell = c.stream.choose({_dot_by_sum: 10} if keepdims else _DOTS[u.ndim, w.ndim])
+    return spell(c.d, u, w, keepdims, **known)
 
 
 def cross(c: Context, u: Value, w: Value) -> Value:
@@ -230,35 +222,55 @@ def cross(c: Context, u: Value, w: Value) -> Value:
 # ---------------------------------------------------------------- lengths and directions
 
 
-def _measurable(c: Context, u: Value) -> None:
+def _require_measurable(c: Context, u: Value) -> None:
     f = c.facts[id(u)]
     if f.unit or f.rigid:
         raise Rejected("a length that is known")
 
 
+def _sum_squares(d: ProgramBuilder, u: Value, keepdims: bool) -> Value:
+    return d.apply("sum", d.apply("square", u), axis=-1, keepdims=keepdims)
+
+
+def _sum_products(d: ProgramBuilder, u: Value, keepdims: bool) -> Value:
+    return d.apply("sum", d.claim("mul", 0.0, u.bound**2, u, u), axis=-1, keepdims=keepdims)
+
+
+def _square_by_matmul(d: ProgramBuilder, u: Value, keepdims: bool) -> Value:
+    return d.claim("matmul", 0.0, 3 * u.bound**2, u, u)
+
+
+def _square_by_einsum(d: ProgramBuilder, u: Value, keepdims: bool) -> Value:
+    return d.claim("einsum", 0.0, 3 * u.bound**2, u, u, equation="ij,ij->i")
+
+
+# By the operand's rank; a result that keeps its axis is a sum.
+_SQUARED_LENGTHS = {
+    1: (_sum_squares, _square_by_matmul, _sum_products, _sum_squares),
+    2: (_square_by_einsum, _sum_squares, _sum_products, _sum_squares),
+}
+_KEPT_SQUARED_LENGTHS = (_sum_squares, _sum_squares, _sum_products, _sum_squares)
+
+
 def length_squared(c: Context, u: Value, keepdims: bool = False) -> Value:
     """The sum of squares."""
-    _measurable(c, u)
-    kind = c.d.stream.below(4)
-    if kind == 0 and u.ndim == 2 and not keepdims:
-        return c.d.claim("einsum", 0.0, 3 * u.bound**2, u, u, equation="ij,ij->i")
-    if kind == 1 and u.ndim == 1 and not keepdims:
-        return c.d.claim("matmul", 0.0, 3 * u.bound**2, u, u)
-    squares = c.d.claim("mul", 0.0, u.bound**2, u, u) if kind == 2 else c.d.apply("square", u)
-    return c.d.apply("sum", squares, axis=-1, keepdims=keepdims)
+    _require_measurable(c, u)
+    ways = _KEPT_SQUARED_LENGTHS if keepdims else _SQUARED_LENGTHS[u.ndim]
+    return c.stream.choice(ways)(c.d, u, keepdims)
 
 
 def length(c: Context, u: Value, keepdims: bool = False) -> Value:
-    """The Euclidean length."""
-    _measurable(c, u)
-    return _length(c, u, keepdims)
+    """The Euclidean length, of a vector whose length isn't known."""
+    _require_measurable(c, u)
+    return any_length(c, u, keepdims)
 
 
-def _length(c: Context, u: Value, keepdims: bool = False) -> Value:
-    if c.d.stream.chance(55):
+def any_length(c: Context, u: Value, keepdims: bool = False) -> Value:
+    """The Euclidean length, where the caller vouches that it says something."""
+    if c.stream.chance(55):
         return c.d.apply("norm", u, axis=-1, keepdims=keepdims)
     squares = c.d.apply("sum", c.d.apply("square", u), axis=-1, keepdims=keepdims)
-    if c.d.stream.chance(50):
+    if c.stream.chance(50):
         squares = c.d.apply("add", squares, epsilon(c.d))
     return named(
         c.d.claim("sqrt", math.sqrt(max(0.0, squares.low)), math.sqrt(squares.high), squares),
@@ -273,26 +285,48 @@ def normalize(c: Context, u: Value) -> Value:
     return same(c, named(_unit(c, u), "direction"), u, unit=True, rigid=False)
 
 
+def _times_inverse_length(c: Context, u: Value, typical: np.ndarray) -> Value:
+    d = c.d
+    squares = d.apply("sum", d.apply("square", u), axis=-1, keepdims=True)
+    squares = d.apply("add", squares, epsilon(d))
+    inverse = d.claim(
+        "rsqrt",
+        1 / math.sqrt(squares.high),
+        1000.0,
+        squares,
+        typical=1 / np.sqrt(np.maximum(squares.samples, 0.01)),
+    )
+    return d.claim("mul", -1, 1, u, inverse, typical=typical)
+
+
+def _over_length_plus_epsilon(c: Context, u: Value, typical: np.ndarray) -> Value:
+    norm = any_length(c, u, keepdims=True)
+    norm = c.d.apply("add", norm, epsilon(c.d))
+    return c.d.claim("div", -1, 1, u, norm, typical=typical)
+
+
+def _over_length_or_epsilon(c: Context, u: Value, typical: np.ndarray) -> Value:
+    norm = any_length(c, u, keepdims=True)
+    norm = c.d.apply("maximum", norm, epsilon(c.d))
+    return c.d.claim("div", -1, 1, u, norm, typical=typical)
+
+
+def _over_length(c: Context, u: Value, typical: np.ndarray) -> Value:
+    return c.d.claim("div", -1, 1, u, any_length(c, u, keepdims=True), typical=typical)
+
+
+_DIRECTIONS = {
+    _times_inverse_length: 1,
+    _over_length_plus_epsilon: 2,
+    _over_length_or_epsilon: 1,
+    _over_length: 2,
+}
+
+
 def _unit(c: Context, u: Value) -> Value:
-    d, how = c.d, c.d.stream.below(6)
+    direction = c.stream.choose(_DIRECTIONS)
     rms = math.sqrt(3 * float((u.samples**2).mean())) + 1e-9
-    typical = np.clip(u.samples / rms, -0.98, 0.98)
-    if how == 0:
-        squares = d.apply(
-            "add", d.apply("sum", d.apply("square", u), axis=-1, keepdims=True), epsilon(d)
-        )
-        inverse = d.claim(
-            "rsqrt",
-            1 / math.sqrt(squares.high),
-            1000.0,
-            squares,
-            typical=1 / np.sqrt(np.maximum(squares.samples, 0.01)),
-        )
-        return d.claim("mul", -1, 1, u, inverse, typical=typical)
-    norm = _length(c, u, keepdims=True)
-    if how < 4:
-        norm = d.apply("add", norm, epsilon(d)) if how < 3 else d.apply("maximum", norm, epsilon(d))
-    return d.claim("div", -1, 1, u, norm, typical=typical)
+    return direction(c, u, np.clip(u.samples / rms, -0.98, 0.98))
 
 
 def normalize_both(c: Context, u: Value, w: Value) -> tuple[Value, Value]:
@@ -391,26 +425,22 @@ def rotate_by_matrix(c: Context, u: Value, m: Value) -> Value:
     return note(c, named(turned, "rotated"))
 
 
-def rotate_about_z(c: Context, u: Value, angle: Value) -> Value:
+def rotate_about_coordinate_axis(c: Context, u: Value, angle: Value) -> Value:
     """Turns u about a coordinate axis, component by component."""
     d = c.d
-    parts = (several.components if d.stream.chance(60) else several.unstack)(d, u, -1)
-    order = d.stream.below(3)
-    fixed, a, b = parts[order], parts[(order + 1) % 3], parts[(order + 2) % 3]
+    parts = list((several.components if d.stream.chance(60) else several.unstack)(d, u, -1))
+    axis = d.stream.below(3)
+    one, other = (axis + 1) % 3, (axis + 2) % 3
+    a, b = parts[one], parts[other]
     cos, sin = named(d.apply("cos", angle), "cos"), named(d.apply("sin", angle), "sin")
-    first = d.apply("sub", d.apply("mul", cos, a), d.apply("mul", sin, b))
-    second = d.apply("add", d.apply("mul", sin, a), d.apply("mul", cos, b))
-    if first.shape != fixed.shape:
+    parts[one] = d.apply("sub", d.apply("mul", cos, a), d.apply("mul", sin, b))
+    parts[other] = d.apply("add", d.apply("mul", sin, a), d.apply("mul", cos, b))
+    if parts[one].shape != parts[axis].shape:
         raise Rejected("rotation: the angles outnumber the vectors")
-    parts = list(parts)
-    parts[order], parts[(order + 1) % 3], parts[(order + 2) % 3] = fixed, first, second
     return note(c, named(d.apply("stack", *parts, axis=-1), "rotated"), rigid=True)
 
 
-def scaled_by_some(c: Context, u: Value, low: float = 0.1) -> Value:
+def scale_by_some_number(c: Context, u: Value) -> Value:
     """Multiplies u by a number that people write."""
-    return c.d.attempt(
-        lambda: scale(
-            c, u, c.d.stream.choice((2.0, 0.5, 0.1, 0.25, 1.5, 3.0, 0.8, 0.9, 0.01, 10.0))
-        )
-    )
+    numbers = (2.0, 0.5, 0.1, 0.25, 1.5, 3.0, 0.8, 0.9, 0.01, 10.0)
+    return c.d.attempt(lambda: scale(c, u, c.stream.choice(numbers)))

@@ -1,9 +1,12 @@
 """Scalars for array programs: Python numbers, 0-d arguments old and new, within wanted ranges."""
 
+from collections.abc import Sequence
+
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import common
 from jax_ir_synth.kernels.productions.context import Context
 
+Ranges = Sequence[tuple[float, float]]
 # Ranges of 0-d arguments; those that fit what an idiom wants are drawn from.
 _RANGES = (
     (-1.0, 1.0),
@@ -37,7 +40,7 @@ _MOST_ARRAYS, _MOST_SCALARS = 3, 4
 # ---------------------------------------------------------------- arrays
 
 
-def array(c: Context, ranges=None, role: str = "") -> Value:
+def array(c: Context, ranges: Ranges | None = None, role: str = "") -> Value:
     """A new array argument of the shape, now and then of fewer axes."""
     dims = c.shape
     if c.d.arguments and len(dims) > 1 and c.stream.chance(20):
@@ -45,7 +48,7 @@ def array(c: Context, ranges=None, role: str = "") -> Value:
     return common.array(c.d, dims, role, ranges)
 
 
-def other(c: Context, x: Value, ranges=None, role: str = "") -> Value:
+def other(c: Context, x: Value, ranges: Ranges | None = None, role: str = "") -> Value:
     """An array argument besides x: an old one or a new one."""
     old = [a for a in c.d.arguments if a.ndim and a.is_float and a is not x]
     if old and (c.stream.chance(35) or len(old) >= _MOST_ARRAYS):
@@ -104,16 +107,20 @@ def count(c: Context, low: int = 1, high: int = 10) -> Value:
     return step if c.d.dtype == "float32" else c.d.apply("convert", step, dtype=c.d.dtype)
 
 
+# An operation, the range of the 0-d argument that it wants, and that argument's role.
+_FINISHES = {
+    ("mul", -2.0, 2.0, "gain"): 6,
+    ("add", -2.0, 2.0, "center"): 4,
+    ("sub", -2.0, 2.0, "center"): 2,
+    ("div", 0.5, 3.0, "spread"): 3,
+}
+
+
 def finish_with_scalar(c: Context, x: Value) -> Value:
     """Multiplies, shifts or divides x by a new 0-d argument."""
 
-    def build():
-        name = c.stream.choose({"mul": 6, "add": 4, "sub": 2, "div": 3})
-        wanted = (0.5, 3.0) if name == "div" else (-2.0, 2.0)
-        role = {"mul": "gain", "div": "spread"}.get(name, "center")
-        return c.d.apply(name, x, knob(c, *wanted, role, numbers=0))
+    def build() -> Value:
+        name, low, high, role = c.stream.choose(_FINISHES)
+        return c.d.apply(name, x, knob(c, low, high, role, numbers=0))
 
     return c.attempt(build)
-
-
-# ---------------------------------------------------------------- arithmetic, in short

@@ -2,173 +2,83 @@
 
 import math
 
-from jax_ir_synth.kernels.builder.values import Rejected
+from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import common, several
 from jax_ir_synth.kernels.productions import idioms as f
-
-# ---------------------------------------------------------------- optimizers
-
-
-def momentum(s):
-    """SGD with momentum: new parameters and momentum."""
-    d = s.d
-    p, g, m = s.array(role="params"), s.array(role="grad"), s.array(role="moment")
-    decay, rate = d.stream.choice((0.9, 0.99, 0.8, 0.95)), _rate(s)
-    if d.stream.chance(35):
-        g = d.apply("add", g, d.apply("mul", d.stream.choice((0.01, 0.1, 1e-3)), p))
-    new = f.named(d.apply("add", d.apply("mul", decay, m), g), "moment")
-    step = d.apply("add", g, d.apply("mul", decay, new)) if d.stream.chance(30) else new
-    f.describe(d, "SGD with momentum.")
-    return f.named(d.apply("sub", p, d.apply("mul", rate, step)), "new_params"), new
-
-
-def adam(s):
-    """Adam or AdamW: new parameters and both moments."""
-    d = s.d
-    p, g, m = s.array(role="params"), s.array(role="grad"), s.array(role="moment")
-    v = s.argument(s.shape, 0.1, 1.0, "second_moment")
-    b1, b2 = d.stream.choice((0.9, 0.95, 0.8)), d.stream.choice((0.999, 0.99, 0.95, 0.98))
-    m = f.named(
-        d.apply("add", d.apply("mul", b1, m), d.apply("mul", round(1 - b1, 6), g)), "moment"
-    )
-    v = f.named(
-        d.apply(
-            "add", d.apply("mul", b2, v), d.apply("mul", round(1 - b2, 6), d.apply("square", g))
-        ),
-        "second_moment",
-    )
-    hat_m, hat_v = m, v
-    if d.stream.chance(60):
-        t = (
-            s.argument((), 1.0, 10.0, "scalar")
-            if d.stream.chance(30) and len(d.arguments) < 5
-            else None
-        )
-        k = d.stream.choice((1, 2, 5, 10))
-        c1, c2 = (round(1 - b**k, 6) for b in (b1, b2))
-        if t is not None:
-            c1 = d.claim("sub", 1 - b1**1.0, 1.0, 1.0, d.claim("power", b1**10, b1, b1, t))
-            hat_m = d.claim("div", -12 * m.bound, 12 * m.bound, m, c1, typical=m.samples * 2)
-        else:
-            hat_m, hat_v = (
-                d.apply("div", m, c1) if c1 >= 0.2 else m,
-                d.claim("div", v.low / c2, v.high / c2, v, c2) if v.high / c2 < 1e3 else v,
-            )
-    step = d.claim(
-        "div",
-        -20 * hat_m.bound,
-        20 * hat_m.bound,
-        hat_m,
-        d.apply("add", d.apply("sqrt", hat_v), f.epsilon(d)),
-    )
-    f.describe(d, "Adam update.")
-    if d.stream.chance(35):
-        step = d.apply("add", step, d.apply("mul", d.stream.choice((0.01, 0.1)), p))
-    new = f.named(d.apply("sub", p, d.apply("mul", _rate(s), step)), "new_params")
-    return (new, m, v) if d.stream.chance(70) else (new, d.apply("sum", d.apply("add", m, v)))
-
-
-def rmsprop(s):
-    """A step of RMSProp."""
-    d = s.d
-    p, g = s.array(role="params"), s.array(role="grad")
-    v = f.named(
-        f.moving_average(d, s.argument(s.shape, 0.1, 1.0, "second_moment"), d.apply("square", g)),
-        "second_moment",
-    )
-    scale = d.apply("rsqrt", d.apply("add", v, d.stream.choice((1e-8, 1e-6, 1e-5, 1e-3))))
-    f.describe(d, "RMSProp update.")
-    return f.named(
-        d.apply("sub", p, d.apply("mul", _rate(s), d.apply("mul", g, scale))), "new_params"
-    ), v
-
-
-def lion(s):
-    """Lion: the sign of an interpolated momentum."""
-    d = s.d
-    p, g = s.array(role="params"), s.argument(s.shape, -1.0, 1.0, "grad")
-    m = s.argument(s.shape, -0.5, 0.5, "moment")
-    sign = d.apply("sign", f.moving_average(d, m, g))
-    step = (
-        d.apply("add", sign, d.apply("mul", d.stream.choice((0.01, 0.1)), p))
-        if d.stream.chance(60)
-        else sign
-    )
-    f.describe(d, "Lion update.")
-    return (
-        f.named(d.apply("sub", p, d.apply("mul", _rate(s), step)), "new_params"),
-        f.named(f.moving_average(d, m, g), "moment"),
-    )
-
-
-def _rate(s):
-    d = s.d
-    if d.stream.chance(40) and len(d.arguments) < s.most_arguments:
-        return d.argument((), 0.01, 0.5, role="scalar")
-    return d.stream.choice((0.1, 0.01, 1e-3, 0.05, 0.3, 0.5))
-
+from jax_ir_synth.kernels.productions.context import Context, Production
+from jax_ir_synth.kernels.productions.fields import grid, stencil
+from jax_ir_synth.kernels.productions.optimizers import adam, lion, momentum, rmsprop
 
 # ---------------------------------------------------------------- layers
 
 
-def attention(s):
+def _project_apart(s: Context, n: int) -> list[Value]:
+    x = s.array()
+    return [s.do("matmul", x, s.argument((n, n), -0.5, 0.5, "weight")) for _ in range(3)]
+
+
+def _project_together(s: Context, n: int) -> list[Value]:
+    projected = s.do("matmul", s.array(), s.argument((n, 3 * n), -0.5, 0.5, "weight"))
+    return several.split(s.d, projected, (n, n, n))
+
+
+def _take_arguments(s: Context, n: int) -> list[Value]:
+    return [s.array(role=role) for role in ("query", "key_array", "value_array")]
+
+
+# Where queries, keys and values come from: of one sequence, or of a batch.
+_PROJECTIONS = {_project_apart: 1, _project_together: 1, _take_arguments: 1}
+_BATCH_PROJECTIONS = {_take_arguments: 3}
+
+
+def attention(s: Context) -> Value | tuple[Value, ...]:
     """Queries, keys and values: masked or plain attention."""
     d = s.d
     t, n = d.stream.choice((4, 5, 6, 8, 10, 12, 16)), d.stream.choice((4, 8, 6, 16, 5, 10))
-    lead = (d.stream.choice((2, 4)),) if d.stream.chance(25) else ()
-    s.shape = (*lead, t, n)
-    kind = d.stream.below(3)
-    if kind == 0 and not lead:
-        x = s.array()
-        q, k, v = (d.apply("matmul", x, s.argument((n, n), -0.5, 0.5, "weight")) for _ in range(3))
-    elif kind == 1 and not lead:
-        x = s.array()
-        q, k, v = several.split(
-            d, d.apply("matmul", x, s.argument((n, 3 * n), -0.5, 0.5, "weight")), (n, n, n)
-        )
+    batch = (d.stream.choice((2, 4)),) if d.stream.chance(25) else ()
+    s.shape = (*batch, t, n)
+    q, k, v = d.stream.choose(_BATCH_PROJECTIONS if batch else _PROJECTIONS)(s, n)
+    probs = _attend(s, _score(s, q, k))
+    if batch or d.stream.chance(40):
+        y = d.apply("einsum", probs, v, equation="bts,bsd->btd" if batch else "ts,sd->td")
     else:
-        q, k, v = s.array(role="query"), s.array(role="key_array"), s.array(role="value_array")
-    if lead:
+        y = d.apply("matmul", probs, v)
+    if d.stream.chance(30) and d.dtype == "float32":
+        return y, d.apply("mean", d.apply("square", probs))
+    return y
+
+
+def _score(s: Context, q: Value, k: Value) -> Value:
+    """Scaled products of queries and keys."""
+    d = s.d
+    if q.ndim == 3:
         scores = d.apply("einsum", q, k, equation=d.stream.choice(("btd,bsd->bts", "bqd,bkd->bqk")))
     elif d.stream.chance(50):
         scores = d.apply("matmul", q, d.apply("transpose", k, perm=(1, 0)))
     else:
-        scores = d.apply(
-            "einsum", q, k, equation=d.stream.choice(("td,sd->ts", "qd,kd->qk", "id,jd->ij"))
-        )
-    scores = (
-        d.apply("div", scores, round(math.sqrt(n), 4))
-        if d.stream.chance(50)
-        else d.apply("mul", scores, round(1 / math.sqrt(n), 6))
-    )
-    if d.stream.chance(45):
-        mask = f.named(d.apply("tril", d.apply("ones", shape=(t, t), dtype="bool")), "keeps_some")
-        probs = d.apply(
-            "kept_softmax",
-            scores,
-            mask,
-            instead=d.stream.choice(
-                (-math.inf, -1e9, -1e30) if d.dtype == "float32" else (-math.inf,)
-            ),
-        )
-        probs = probs.changed(centred=True)
-        f.describe(d, "Causal attention.")
-    else:
+        equation = d.stream.choice(("td,sd->ts", "qd,kd->qk", "id,jd->ij"))
+        scores = d.apply("einsum", q, k, equation=equation)
+    root = math.sqrt(s.width)
+    if d.stream.chance(50):
+        return d.apply("div", scores, round(root, 4))
+    return d.apply("mul", scores, round(1 / root, 6))
+
+
+def _attend(s: Context, scores: Value) -> Value:
+    """Weights of the values: of all, or of those before each query."""
+    d, t = s.d, scores.shape[-1]
+    if not d.stream.chance(45):
         probs = f.softmax(d, scores)
         f.describe(d, "Dot-product attention.")
-    y = (
-        d.apply("einsum", probs, v, equation="bts,bsd->btd" if lead else "ts,sd->td")
-        if lead or d.stream.chance(40)
-        else d.apply("matmul", probs, v)
-    )
-    return (
-        (y, d.apply("mean", d.apply("square", probs)))
-        if d.stream.chance(30) and d.dtype == "float32"
-        else y
-    )
+        return probs
+    mask = f.named(d.apply("tril", d.apply("ones", shape=(t, t), dtype="bool")), "keeps_some")
+    fill = d.stream.choice((-math.inf, -1e9, -1e30) if d.dtype == "float32" else (-math.inf,))
+    probs = d.apply("kept_softmax", scores, mask, instead=fill).changed(centred=True)
+    f.describe(d, "Causal attention.")
+    return probs
 
 
-def rotary(s):
+def rotary(s: Context) -> Value | tuple[Value, ...]:
     """Halves of each row turned by an angle that grows with the position."""
     d = s.d
     t, n = d.stream.choice((4, 5, 8, 10, 16)), d.stream.choice((4, 8, 12, 16, 6, 10))
@@ -184,27 +94,21 @@ def rotary(s):
     cos, sin = f.named(d.apply("cos", angles), "cos"), f.named(d.apply("sin", angles), "sin")
     f.describe(d, "Rotary position embedding.")
 
-    def turned(v):
-        a, b = (
-            several.split(d, v, (half, half))
-            if d.stream.chance(60)
-            else (
-                d.apply("slice", v, axis=1, start=0, stop=half, step=1),
-                d.apply("slice", v, axis=1, start=half, stop=n, step=1),
-            )
-        )
-        return d.apply(
-            "concatenate",
-            d.apply("sub", d.apply("mul", a, cos), d.apply("mul", b, sin)),
-            d.apply("add", d.apply("mul", a, sin), d.apply("mul", b, cos)),
-            axis=-1,
-        )
+    def turn(v: Value) -> Value:
+        if d.stream.chance(60):
+            a, b = several.split(d, v, (half, half))
+        else:
+            a = d.apply("slice", v, axis=1, start=0, stop=half, step=1)
+            b = d.apply("slice", v, axis=1, start=half, stop=n, step=1)
+        one = d.apply("sub", d.apply("mul", a, cos), d.apply("mul", b, sin))
+        other = d.apply("add", d.apply("mul", a, sin), d.apply("mul", b, cos))
+        return d.apply("concatenate", one, other, axis=-1)
 
-    y = turned(x)
-    return (y, turned(s.array())) if d.stream.chance(40) else y
+    y = turn(x)
+    return (y, turn(s.array())) if d.stream.chance(40) else y
 
 
-def feed_forward(s):
+def feed_forward(s: Context) -> Value:
     """Two linear maps with an activation or a gate between."""
     d, n = s.d, s.width
     if len(s.shape) < 2 or n > 24:
@@ -223,25 +127,30 @@ def feed_forward(s):
     return d.apply("add", x, y) if d.stream.chance(60) else y
 
 
-def recurrent_cell(s):
+def recurrent_cell(s: Context) -> Value | tuple[Value, ...]:
     """One step of an LSTM or GRU cell: the new states."""
-    d, n = s.d, _even_size(s)
+    n = s.stream.choice((4, 8, 6, 16, 10, 5, 12))
     rows = s.shape[0] if len(s.shape) == 2 else 4
     s.shape = (rows, n)
-    if d.stream.chance(55):
-        gates, c = s.array((rows, 4 * n)), s.array(role="carry")
-        i, g, o, forget = (
-            several.split(d, gates, (n,) * 4)
-            if d.stream.chance(80)
-            else several.unstack(d, d.apply("reshape", gates, shape=(rows, 4, n)), 1)
-        )
-        c = d.apply(
-            "add",
-            d.apply("mul", d.apply("sigmoid", forget), c),
-            d.apply("mul", d.apply("sigmoid", i), d.apply("tanh", g)),
-        )
-        f.describe(d, "LSTM cell.")
-        return c, d.apply("mul", d.apply("sigmoid", o), d.apply("tanh", c))
+    return _lstm_cell(s, rows, n) if s.stream.chance(55) else _gru_cell(s, rows, n)
+
+
+def _lstm_cell(s: Context, rows: int, n: int) -> tuple[Value, Value]:
+    d = s.d
+    gates, c = s.array((rows, 4 * n)), s.array(role="carry")
+    i, g, o, forget = (
+        several.split(d, gates, (n,) * 4)
+        if d.stream.chance(80)
+        else several.unstack(d, d.apply("reshape", gates, shape=(rows, 4, n)), 1)
+    )
+    kept = d.apply("mul", d.apply("sigmoid", forget), c)
+    c = d.apply("add", kept, d.apply("mul", d.apply("sigmoid", i), d.apply("tanh", g)))
+    f.describe(d, "LSTM cell.")
+    return c, d.apply("mul", d.apply("sigmoid", o), d.apply("tanh", c))
+
+
+def _gru_cell(s: Context, rows: int, n: int) -> Value:
+    d = s.d
     h, gates = s.array(), s.array((rows, 2 * n))
     r, z = several.split(d, gates, (n, n))
     new = d.apply("tanh", d.apply("add", s.array(), d.apply("mul", d.apply("sigmoid", r), h)))
@@ -249,11 +158,7 @@ def recurrent_cell(s):
     return f.lerp(d, h, new, f.named(d.apply("sigmoid", z), "gate"))
 
 
-def _even_size(s) -> int:
-    return s.d.stream.choice((4, 8, 6, 16, 10, 5, 12))
-
-
-def embedding(s):
+def embedding(s: Context) -> Value:
     """Rows of a table picked by tokens, with positions."""
     d = s.d
     n, t, size = (
@@ -277,7 +182,7 @@ def embedding(s):
     return d.apply("mul", x, d.stream.choice((2.0, 4.0, 0.5))) if d.stream.chance(50) else x
 
 
-def batch_norm(s):
+def batch_norm(s: Context) -> tuple[Value, ...]:
     """Normalised over the rows, with running statistics."""
     d, n = s.d, s.width
     if len(s.shape) < 2 or s.shape[0] < 4:
@@ -312,106 +217,10 @@ def batch_norm(s):
     )
 
 
-# ---------------------------------------------------------------- fields
-
-
-def stencil(s):
-    """A step of a partial differential equation, by rolls or by slices."""
-    d = s.d
-    one = d.stream.chance(45)
-    n = (
-        d.stream.choice((8, 10, 16, 20, 32, 12, 50, 64))
-        if one
-        else d.stream.choice((6, 8, 10, 12, 16))
-    )
-    s.shape = (n,) if one else (n, d.stream.choice((8, 10, 5, 12, n)))
-    u = s.array(role="field")
-    lap = None
-    if d.stream.chance(60):
-        for axis in range(u.ndim):
-            sides = d.apply(
-                "add",
-                d.apply("roll", u, shift=1, axis=axis),
-                d.apply("roll", u, shift=-1, axis=axis),
-            )
-            lap = sides if lap is None else d.apply("add", lap, sides)
-        lap = d.apply("sub", lap, d.apply("mul", 2.0 * u.ndim, u))
-    else:
-        m = s.shape[0]
-        left, mid, right = (
-            d.apply("slice", u, axis=0, start=i, stop=m - 2 + i, step=1) for i in range(3)
-        )
-        second = d.apply("add", d.apply("sub", left, d.apply("mul", 2.0, mid)), right)
-        if d.stream.chance(50):
-            c = d.stream.choice((0.1, 0.25, 0.2, 0.05))
-            f.describe(d, "Explicit Euler step of the heat equation, ends held fixed.")
-            return d.apply("at_add", u, d.apply("mul", c, second), slice=(1, m - 1)), d.apply(
-                "mean", d.apply("square", u)
-            )
-        lap = d.apply("pad", second, pads=((1, 1),) + ((0, 0),) * (u.ndim - 1))
-    f.named(lap, "laplacian")
-    k = (
-        s.argument((), 0.05, 0.3, "scalar")
-        if d.stream.chance(45)
-        else d.stream.choice((0.1, 0.25, 0.2, 0.05, 0.01))
-    )
-    flow = d.apply("mul", k, lap)
-    kind = d.stream.below(3)
-    if kind == 0:
-        v = s.array(role="moment")
-        v = d.apply("add", v, flow)
-        f.describe(d, "Leapfrog step of the wave equation.")
-        return d.apply("add", u, d.apply("mul", d.stream.choice((0.1, 0.5, 0.05)), v)), v
-    if kind == 1:
-        v = s.array(role="field")
-        reaction = (
-            d.apply("mul", u, d.apply("square", v))
-            if d.stream.chance(50)
-            else d.apply("sub", u, d.apply("cube", u))
-        )
-        f.describe(d, "Step of a reaction-diffusion system.")
-        return d.apply("add", u, d.apply("sub", flow, d.apply("mul", 0.1, reaction))), d.apply(
-            "add", v, d.apply("mul", 0.1, reaction)
-        )
-    f.describe(d, "Explicit Euler step of the heat equation.")
-    new = d.apply("add", u, flow)
-    return new, d.apply(
-        "max", d.apply("abs", d.claim("sub", -flow.bound, flow.bound, new, u, typical=flow.samples))
-    )
-
-
-def grid(s):
-    """A function of two coordinates on a mesh."""
-    d = s.d
-    n, m = d.stream.choice((4, 5, 8, 10, 16)), d.stream.choice((4, 6, 8, 12))
-    xs = (
-        s.array((n,))
-        if d.stream.chance(60)
-        else d.apply(
-            "mul",
-            d.apply("linspace", shape=(n,), dtype="float32", start=-1.0, stop=1.0),
-            s.argument((), 0.5, 2.0, "scalar"),
-        )
-    )
-    ys = s.array((m,))
-    x, y = several.meshgrid(d, xs, ys, d.stream.choice(("ij", "xy")))
-    f.named(x, "comp0")
-    f.named(y, "comp1")
-    s.shape = x.shape
-    r2 = d.apply("add", d.apply("square", x), d.apply("square", y))
-    f.describe(d, "A function on a mesh.")
-    z = (
-        f.gaussian(d, d.apply("sqrt", d.apply("add", r2, 0.1)))
-        if d.stream.chance(50)
-        else common.one_binary(d, x, common.one_unary(d, y))
-    )
-    return (z, r2) if d.stream.chance(50) else (z, common.one_unary(d, x))
-
-
 # ---------------------------------------------------------------- probabilities
 
 
-def gaussian_head(s):
+def gaussian_head(s: Context) -> tuple[Value, ...]:
     """A mean and a log spread in one array; the log density of a value and a divergence."""
     d, n = s.d, s.width
     x, both = s.array(), s.array((*s.shape[:-1], 2 * n))
@@ -423,19 +232,17 @@ def gaussian_head(s):
     return (logp, sample) if d.stream.chance(50) else (d.apply("mean", logp), kl, sample)
 
 
-def classifier(s):
+def classifier(s: Context) -> tuple[Value, ...]:
     """Logits and labels: losses by element, and probabilities."""
     d = s.d
     logits, labels = s.array(role="logits"), s.argument(s.shape, 0.0, 1.0, "targets")
-    kind = d.stream.below(2)
-    each = f.sigmoid_cross_entropy(d, logits, labels) if kind else f.focal(d, logits, labels)
+    each = d.stream.choice((f.focal, f.sigmoid_cross_entropy))(d, logits, labels)
     p = d.apply("sigmoid", logits)
-    return f.named(d.apply("mean", each), "loss"), d.apply("sub", p, labels) if d.stream.chance(
-        50
-    ) else p
+    loss = f.named(d.apply("mean", each), "loss")
+    return loss, d.apply("sub", p, labels) if d.stream.chance(50) else p
 
 
-def similarity(s):
+def similarity(s: Context) -> tuple[Value, ...]:
     """Two sets of rows: cosines between them, and both normalised by one helper."""
     d = s.d
     x, y = s.array(), s.array()
@@ -449,7 +256,7 @@ def similarity(s):
     return f.cosine_similarity(d, x, y), d.apply("sub", x, y)
 
 
-def stacked_pair(s):
+def stacked_pair(s: Context) -> Value | tuple[Value, ...]:
     """Two arrays in one, taken apart again."""
     d = s.d
     both = s.array((2, *s.shape))
@@ -460,7 +267,7 @@ def stacked_pair(s):
     return y, common.one_binary(d, a, b)
 
 
-STARTS = {
+STARTS: dict[Production, int] = {
     momentum: 4,
     adam: 6,
     rmsprop: 3,

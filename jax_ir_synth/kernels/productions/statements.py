@@ -1,10 +1,14 @@
 """The productions of `multi_statement`: what layers, losses and array code do to a value."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import common, several
 from jax_ir_synth.kernels.productions import idioms as f
+from jax_ir_synth.kernels.productions.context import Context, Production
 from jax_ir_synth.kernels.productions.layers import (
     activated,
     column_mixed,
@@ -35,48 +39,57 @@ from jax_ir_synth.kernels.productions.rearranging import (
 # ---------------------------------------------------------------- masks, choices, numbers
 
 
-def _condition(s, x: Value) -> Value:
-    """A mask of x's shape: by a threshold, positions, or two of them."""
-    d, n = s.d, s.width
-    kind = d.stream.choose({"value": 5, "position": 3, "both": 4, "argument": 2})
-    if kind == "argument":
-        return s.argument(x.shape if d.stream.chance(50) else (n,), 0, 1, "mask", "bool")
-    value = common.comparison(d, x)
-    if kind == "value":
-        return d.apply("logical_not", value) if d.stream.chance(15) else value
-    place = d.apply(
-        d.stream.choice(("less", "greater_equal")),
-        d.apply("arange", shape=(n,), dtype="int32"),
-        max(1, n // 2),
-    )
-    if kind == "position":
-        return place
-    return d.apply(
-        d.stream.choose({"logical_and": 5, "logical_or": 5, "logical_xor": 1}), value, place
-    )
+def _by_value(s: Context, test: Value) -> Value:
+    return s.do("logical_not", test) if s.stream.chance(15) else test
 
 
-def masked(s):
-    """Keeps x where a mask holds, or multiplies it by the mask."""
-    d, x = s.d, s.main()
-    mask = _condition(s, x)
-    kind = d.stream.below(4)
-    if kind == 0:
-        return d.apply("mul", x, d.apply("convert", mask, dtype=d.dtype))
-    if kind == 1:
-        return d.apply("where", mask, x, d.stream.choice((0.0, 0.0, -1.0, 0.5, 0.1)))
-    if kind == 2:
-        other = common.one_unary(d, x) if d.stream.chance(50) else s.main(30)
-        exact = mask.shape == x.shape and d.stream.chance(50)
-        return d.apply("select" if exact else "where", mask, x, other)
-    share = d.apply("mul", x, d.apply("convert", mask, dtype=d.dtype))
-    count = (
-        d.apply("sum", d.apply("convert", mask, dtype=d.dtype), axis=-1, keepdims=True)
-        if d.stream.chance(50)
-        else d.apply(
-            "convert", d.apply("count_nonzero", mask, axis=-1, keepdims=True), dtype=d.dtype
-        )
-    )
+def _by_position(s: Context, test: Value) -> Value:
+    name = s.stream.choice(("less", "greater_equal"))
+    places = s.do("arange", shape=(s.width,), dtype="int32")
+    return s.do(name, places, max(1, s.width // 2))
+
+
+def _by_both(s: Context, test: Value) -> Value:
+    place = _by_position(s, test)
+    name = s.stream.choose({"logical_and": 5, "logical_or": 5, "logical_xor": 1})
+    return s.do(name, test, place)
+
+
+# Masks made of a test of the elements; None is an argument.
+_MASKS = {_by_value: 5, _by_position: 3, _by_both: 4, None: 2}
+
+
+def _condition(s: Context, x: Value) -> Value:
+    """A mask of x's shape: by a threshold, by positions, by both, or an argument."""
+    make = s.stream.choose(_MASKS)
+    if make is None:
+        shape = x.shape if s.stream.chance(50) else (s.width,)
+        return s.argument(shape, 0, 1, "mask", "bool")
+    return make(s, common.comparison(s.d, x))
+
+
+def _multiply_by_mask(s: Context, x: Value, mask: Value) -> Value:
+    return s.mul(x, s.do("convert", mask, dtype=s.d.dtype))
+
+
+def _keep_or_fill(s: Context, x: Value, mask: Value) -> Value:
+    return s.do("where", mask, x, s.stream.choice((0.0, 0.0, -1.0, 0.5, 0.1)))
+
+
+def _keep_or_replace(s: Context, x: Value, mask: Value) -> Value:
+    other = common.one_unary(s.d, x) if s.stream.chance(50) else s.main(30)
+    exact = mask.shape == x.shape and s.stream.chance(50)
+    return s.do("select" if exact else "where", mask, x, other)
+
+
+def _subtract_masked_mean(s: Context, x: Value, mask: Value) -> Value:
+    d = s.d
+    share = _multiply_by_mask(s, x, mask)
+    if s.stream.chance(50):
+        count = s.do("sum", s.do("convert", mask, dtype=d.dtype), axis=-1, keepdims=True)
+    else:
+        count = s.do("count_nonzero", mask, axis=-1, keepdims=True)
+        count = s.do("convert", count, dtype=d.dtype)
     mean = d.claim(
         "div",
         min(x.low, 0),
@@ -89,7 +102,22 @@ def masked(s):
     return d.apply("sub", x, mean)
 
 
-def rows_kept(s):
+_MASKINGS = {
+    _multiply_by_mask: 1,
+    _keep_or_fill: 1,
+    _keep_or_replace: 1,
+    _subtract_masked_mean: 1,
+}
+
+
+def masked(s: Context) -> Value:
+    """Keeps x where a mask holds, or multiplies it by the mask."""
+    x = s.main()
+    mask = _condition(s, x)
+    return s.stream.choose(_MASKINGS)(s, x, mask)
+
+
+def rows_kept(s: Context) -> Value:
     """Rows that have some (or all) of their elements beyond a threshold, kept or damped."""
     d, x = s.d, s.main()
     if x.ndim < 2:
@@ -100,53 +128,70 @@ def rows_kept(s):
     return d.apply("where", some, x, d.apply("mul", d.stream.choice((0.5, 0.1, 2.0)), x))
 
 
-def masked_scores(s):
+# What a softmax has in the place of scores that its mask drops.
+_FILLS = (-math.inf, -1e9, -3.4028234663852886e38, -1e30)
+
+
+def _weigh_by_softmax(s: Context, x: Value, mask: Value) -> Value:
+    fill = s.stream.choice(_FILLS if s.d.dtype == "float32" else _FILLS[:1])
+    probs = s.do("kept_softmax", x, mask, instead=fill).changed(centred=True)
+    return s.mul(probs, s.main(20))
+
+
+def _subtract_kept(s: Context, x: Value, mask: Value, name: str) -> Value:
+    stat = s.do(name, x, mask)
+    return s.sub(x, s.do("expand_dims", stat, axis=-1) if x.ndim > 1 else stat)
+
+
+_SCORES: dict[Callable[[Context, Value, Value], Value], int] = {
+    _weigh_by_softmax: 6,
+    partial(_subtract_kept, name="kept_max"): 3,
+    partial(_subtract_kept, name="kept_min"): 1,
+    partial(_subtract_kept, name="kept_logsumexp"): 2,
+    partial(_subtract_kept, name="kept_mean"): 3,
+}
+
+
+def masked_scores(s: Context) -> Value:
     """A softmax, maximum or mean under a mask that keeps a part of each row."""
-    d, x, n = s.d, s.main(), s.width
+    x, n = s.main(), s.width
     if n < 4:
         raise Rejected("too short")
-    if x.ndim >= 2 and x.shape[-2] == n and d.stream.chance(70):
-        ones = d.apply("ones", shape=(n, n), dtype="bool")
-        mask = d.apply("tril", ones)
+    if x.ndim >= 2 and x.shape[-2] == n and s.stream.chance(70):
+        mask = s.do("tril", s.do("ones", shape=(n, n), dtype="bool"))
     else:
-        mask = d.apply(
-            "less",
-            d.apply("arange", shape=(n,), dtype="int32"),
-            d.stream.choice((n - 1, n // 2, n * 3 // 4)),
-        )
+        places = s.do("arange", shape=(n,), dtype="int32")
+        mask = s.do("less", places, s.stream.choice((n - 1, n // 2, n * 3 // 4)))
     f.named(mask, "keeps_some")
-    kind = d.stream.choose({"softmax": 6, "max": 3, "min": 1, "logsumexp": 2, "mean": 3})
-    if kind == "softmax":
-        fill = d.stream.choice(
-            (-math.inf, -1e9, -3.4028234663852886e38, -1e30)
-            if d.dtype == "float32"
-            else (-math.inf,)
-        )
-        probs = d.apply("kept_softmax", x, mask, instead=fill)
-        probs = probs.changed(centred=True)
-        return d.apply("mul", probs, s.main(20))
-    stat = d.apply(f"kept_{kind}", x, mask)
-    column = d.apply("expand_dims", stat, axis=-1) if x.ndim > 1 else stat
-    return d.apply("sub", x, column)
+    return s.stream.choose(_SCORES)(s, x, mask)
 
 
-def guarded(s):
-    """What isn't finite replaced: no change for inputs in their ranges."""
-    d, x = s.d, s.main()
-    kind = d.stream.below(4)
-    if kind == 0:
-        return d.apply("nan_to_num", x)
-    if kind == 1:
-        return d.apply("where", d.apply("surely_finite", x), x, 0.0)
-    return d.apply(
-        "where",
-        d.apply("never_nan" if kind == 2 else "never_inf", x),
-        d.stream.choice((0.0, 1.0)),
-        x,
-    )
+def _replace_all(s: Context, x: Value) -> Value:
+    return s.do("nan_to_num", x)
 
 
-def clipped(s):
+def _keep_finite(s: Context, x: Value) -> Value:
+    return s.do("where", s.do("surely_finite", x), x, 0.0)
+
+
+def _replace_nan(s: Context, x: Value) -> Value:
+    return s.do("where", s.do("never_nan", x), s.stream.choice((0.0, 1.0)), x)
+
+
+def _replace_infinity(s: Context, x: Value) -> Value:
+    return s.do("where", s.do("never_inf", x), s.stream.choice((0.0, 1.0)), x)
+
+
+_GUARDS = {_replace_all: 1, _keep_finite: 1, _replace_nan: 1, _replace_infinity: 1}
+
+
+def guarded(s: Context) -> Value:
+    """Replaces what isn't finite, which changes nothing for inputs in their ranges."""
+    x = s.main()
+    return s.stream.choose(_GUARDS)(s, x)
+
+
+def clipped(s: Context) -> Value:
     """A value clipped where some of its elements lie."""
     d, x = s.d, s.main()
     spread = float(x.samples.std())
@@ -158,22 +203,25 @@ def clipped(s):
     return d.apply(d.stream.choice(("clip", "clip", "clip", "clamp")), x, -limit, limit)
 
 
-def quantised(s):
+def _scale_by_largest(s: Context, x: Value, levels: float) -> tuple[Value, Value]:
+    """The step that gives the largest element the last level, and x in such steps."""
+    d = s.d
+    size = d.apply("abs", x)
+    axis = -1 if x.ndim > 1 and d.stream.chance(60) else None
+    most = d.apply("max", size, axis=axis, keepdims=x.ndim > 1)
+    most = d.claim("maximum", 1e-3, x.bound, most, 1e-3)
+    scale = d.claim("div", 1e-4, x.bound / levels, most, levels)
+    ratio = d.claim("div", -levels, levels, x, scale, typical=x.samples / x.bound * levels)
+    return scale, ratio
+
+
+def quantised(s: Context) -> Value:
     """Rounded to steps of a scale; with a straight-through gradient."""
     d, x = s.d, s.main()
-    spread = max(abs(x.low), abs(x.high))
     levels = d.stream.choice((127.0, 15.0, 31.0, 7.0))
+    scale: Value | float
     if d.stream.chance(55):
-        most = d.apply(
-            "max",
-            d.apply("abs", x),
-            axis=-1 if x.ndim > 1 and d.stream.chance(60) else None,
-            keepdims=x.ndim > 1,
-        )
-        scale = d.claim(
-            "div", 1e-4, spread / levels, d.claim("maximum", 1e-3, spread, most, 1e-3), levels
-        )
-        ratio = d.claim("div", -levels, levels, x, scale, typical=x.samples / x.bound * levels)
+        scale, ratio = _scale_by_largest(s, x, levels)
     else:
         scale = d.stream.choice((0.1, 0.25, 0.05, 0.125, 0.5))
         ratio = d.apply("div", x, scale)
@@ -187,79 +235,71 @@ def quantised(s):
         q = d.apply("through_int8", q)
     elif d.stream.chance(40):
         q = d.apply("clip", q, -levels - 1, levels)
-    back = d.claim("mul", -spread - 1, spread + 1, q, scale, typical=x.samples)
+    most = x.bound + 1
+    back = d.claim("mul", -most, most, q, scale, typical=x.samples)
+    change = d.claim("sub", -1, 1, back, x, typical=x.samples / x.bound * 0.2)
     f.describe(d, "Quantises and dequantises with a straight-through gradient.")
-    return d.claim(
-        "add",
-        -spread - 1,
-        spread + 1,
-        x,
-        d.apply("stop_gradient", d.claim("sub", -1, 1, back, x, typical=x.samples / x.bound * 0.2)),
-        typical=x.samples,
-    )
+    return d.claim("add", -most, most, x, d.apply("stop_gradient", change), typical=x.samples)
 
 
 # ---------------------------------------------------------------- functions of its own
 
 
-def helped(s):
+def _subtract_mean(d: ProgramBuilder, x: Value) -> Value:
+    return d.apply("sub", x, d.apply("mean", x, axis=-1, keepdims=True))
+
+
+_HELPER_STEPS: dict[Callable[[ProgramBuilder, Value], Value], int] = {
+    common.one_unary: 45,
+    common.with_literal: 30,
+    f.activation: 13,
+    _subtract_mean: 12,
+}
+
+
+def helped(s: Context) -> Value | tuple[Value, ...]:
     """A helper that is called on two values."""
     d = s.d
     x, y = s.two()
 
-    def build(v):
-        value = v
+    def build(v: Value) -> Value:
         for _ in range(d.stream.choose({1: 2, 2: 5, 3: 3})):
-            roll = d.stream.below(100)
-            value = (
-                common.one_unary(d, value)
-                if roll < 45
-                else common.with_literal(d, value)
-                if roll < 75
-                else f.activation(d, value)
-                if roll < 88
-                else d.apply("sub", value, d.apply("mean", value, axis=-1, keepdims=True))
-            )
-        return value
+            v = d.stream.choose(_HELPER_STEPS)(d, v)
+        return v
 
     (a,), (b,) = several.helper(d, [(x,), (y,)], build, vectorize=False)
     return (a, b) if d.stream.chance(55) else common.one_binary(d, a, b)
 
 
-def vectorised(s):
+def vectorised(s: Context) -> Value:
     """A function of numbers, by `jnp.vectorize`."""
     d = s.d
-    x, y = s.two()
-    ((z,),) = several.helper(
-        d,
-        [(x, y)],
-        lambda a, b: common.one_binary(d, common.one_unary(d, a), common.with_literal(d, b)),
-        "fn",
-        vectorize=True,
-    )
+
+    def build(a: Value, b: Value) -> Value:
+        return common.one_binary(d, common.one_unary(d, a), common.with_literal(d, b))
+
+    ((z,),) = several.helper(d, [s.two()], build, "fn", vectorize=True)
     return z
 
 
-def helped_pair(s):
+def helped_pair(s: Context) -> tuple[Value, ...]:
     """A helper of two arguments, called both ways round."""
     d = s.d
     x, y = s.two()
-    pair = [(x, y), (y, x)]
 
-    def build(a, b):
+    def build(a: Value, b: Value) -> Value:
         if d.stream.chance(40):
             return f.gate(d, a, b)
-        inner = common.one_binary(d, a, common.one_unary(d, b))
-        return common.one_unary(d, inner)
+        return common.one_unary(d, common.one_binary(d, a, common.one_unary(d, b)))
 
-    (a,), (b,) = several.helper(d, pair, build)
+    (a,), (b,) = several.helper(d, [(x, y), (y, x)], build)
     return a, b
 
 
 # ---------------------------------------------------------------- results besides
 
 
-def loss(s):
+def loss(s: Context) -> tuple[Value, ...]:
     """A loss of a value and a target: a number, or one for each row."""
     d, x = s.d, s.main()
     target = s.array(role="targets") if d.stream.chance(50) else s.main(20)
@@ -271,7 +311,7 @@ def loss(s):
     return value, x
 
 
-def class_loss(s):
+def class_loss(s: Context) -> tuple[Value, ...]:
     """Cross entropy of logits and integer labels."""
     d, x = s.d, s.main()
     if x.ndim != 2 or not 4 <= s.width <= 64:
@@ -295,7 +335,7 @@ def class_loss(s):
     return f.named(nll if d.stream.chance(50) else d.apply("mean", nll), "loss"), x
 
 
-def statistic(s):
+def statistic(s: Context) -> tuple[Value, ...]:
     """A mean and a spread, used to change the value and given out."""
     d, x = s.d, s.main()
     axis = None if x.ndim == 1 else d.stream.choice((0, -1, None))
@@ -307,8 +347,7 @@ def statistic(s):
     return std, d.apply("add", x, d.apply("mul", d.stream.choice((0.1, 0.5, 2.0)), std))
 
 
-# A production takes the context and gives the value (or values) that it made.
-RULES = {
+RULES: dict[Production, int] = {
     normalised: 9,
     activated: 5,
     function_of: 7,

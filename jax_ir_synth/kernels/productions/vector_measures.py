@@ -2,52 +2,68 @@
 
 import math
 
-from jax_ir_synth.kernels.builder.values import Rejected
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
+from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import common, geometry, several
+from jax_ir_synth.kernels.productions.context import Context
 from jax_ir_synth.kernels.productions.idioms import describe, epsilon, gaussian, named
 
 # ---------------------------------------------------------------- numbers from vectors
 
 
-def dot(s):
+def dot(s: Context) -> Value:
     """The dot product of two vectors."""
     return geometry.dot(s, *geometry.two_vectors(s))
 
 
-def length(s):
+def length(s: Context) -> Value:
     """A vector's length."""
     return geometry.length(s, geometry.vector(s))
 
 
-def length_squared(s):
+def length_squared(s: Context) -> Value:
     """A vector's squared length."""
     return geometry.length_squared(s, geometry.vector(s))
 
 
-def distance(s):
+def distance(s: Context) -> Value:
     """The distance of two points."""
     return geometry.length(s, geometry.sub(s, *geometry.two_vectors(s)))
 
 
-def falloff(s):
+def _gaussian_falloff(d: ProgramBuilder, r2: Value) -> Value:
+    return d.apply("exp", d.apply("mul", common.literal(d) * -0.25, common.tamed(d, r2, 12.0)))
+
+
+def _inverse_falloff(d: ProgramBuilder, r2: Value) -> Value:
+    return d.apply("reciprocal", _soften(d, r2))
+
+
+def _inverse_root_falloff(d: ProgramBuilder, r2: Value) -> Value:
+    return d.apply("rsqrt", _soften(d, r2))
+
+
+def _soften(d: ProgramBuilder, r2: Value) -> Value:
+    return d.apply("add", d.stream.choice((1.0, 0.5, 0.25)), r2)
+
+
+_FALLOFFS = {_gaussian_falloff: 1, _inverse_falloff: 1, _inverse_root_falloff: 1}
+
+
+def falloff(s: Context) -> Value:
     """A function that falls with the squared distance."""
-    d = s.d
     r2 = geometry.length_squared(s, geometry.sub(s, *geometry.two_vectors(s)))
-    kind = d.stream.below(3)
-    if kind == 0:
-        return d.apply("exp", d.apply("mul", common.literal(d) * -0.25, common.tamed(d, r2, 12.0)))
-    denominator = d.apply("add", d.stream.choice((1.0, 0.5, 0.25)), r2)
-    return d.apply("reciprocal", denominator) if kind == 1 else d.apply("rsqrt", denominator)
+    return s.stream.choose(_FALLOFFS)(s.d, r2)
 
 
-def triple(s):
+def triple(s: Context) -> Value:
     """The scalar triple product of three vectors."""
     a, b = geometry.two_vectors(s)
     describe(s.d, "Scalar triple product.")
     return geometry.dot(s, geometry.vector(s, (a, b)), geometry.cross(s, a, b))
 
 
-def cosine(s):
+def cosine(s: Context) -> Value:
     """The cosine of the angle between two vectors, or the angle."""
     d = s.d
     a, b = geometry.two_vectors(s)
@@ -66,25 +82,25 @@ def cosine(s):
     return named(d.claim("arccos", 0.0, math.pi, c), "angle")
 
 
-def angle_by_tangent(s):
+def angle_by_tangent(s: Context) -> Value:
     """atan2(|a × b|, a · b)."""
     d = s.d
     a, b = geometry.two_vectors(s)
-    sine = geometry._length(s, geometry.cross(s, a, b))
+    sine = geometry.any_length(s, geometry.cross(s, a, b))
     describe(d, "Angle between two vectors by the two-argument arctangent.")
     return named(d.claim("arctan2", 0.0, math.pi, sine, geometry.dot(s, a, b)), "angle")
 
 
-def area(s):
+def area(s: Context) -> Value:
     """Area of a triangle."""
     a, b = geometry.two_vectors(s)
     c = geometry.vector(s, (a, b))
     normal = geometry.cross(s, geometry.sub(s, b, a), geometry.sub(s, c, a))
     describe(s.d, "Area of triangles.")
-    return s.d.apply("mul", 0.5, geometry._length(s, normal))
+    return s.d.apply("mul", 0.5, geometry.any_length(s, normal))
 
 
-def triangle_normal(s):
+def triangle_normal(s: Context) -> Value:
     """The normal of a triangle."""
     a, b = geometry.two_vectors(s)
     c = geometry.vector(s, (a, b))
@@ -94,7 +110,7 @@ def triangle_normal(s):
     )
 
 
-def coordinates(s):
+def coordinates(s: Context) -> Value:
     """Spherical or cylindrical coordinates, or a polynomial of the components."""
     d, v = s.d, geometry.vector(s)
     x, y, z = (several.components if d.stream.chance(60) else several.unstack)(d, v, -1)
@@ -111,19 +127,19 @@ def coordinates(s):
     return common.one_binary(d, d.claim("arctan2", -math.pi, math.pi, z, r), r)
 
 
-def sphere(s):
+def sphere(s: Context) -> Value:
     """Signed distance to a sphere."""
     dist = geometry.length(s, geometry.sub(s, *geometry.two_vectors(s)))
     radius = (
         geometry.fresh_scalar(s, 0.5, 1.5, "radius")
-        if s.d.stream.chance(60)
-        else s.d.stream.choice((1.0, 0.5, 0.75))
+        if s.stream.chance(60)
+        else s.stream.choice((1.0, 0.5, 0.75))
     )
     describe(s.d, "Signed distance to a sphere.")
     return s.d.apply("sub", dist, radius)
 
 
-def plane(s):
+def plane(s: Context) -> Value:
     """Signed distance to a plane."""
     p = geometry.vector(s)
     describe(s.d, "Signed distance to a plane.")
@@ -131,11 +147,11 @@ def plane(s):
     return s.d.apply(
         "add",
         height,
-        geometry.fresh_scalar(s, -1.0, 1.0, "offset") if s.d.stream.chance(50) else 0.5,
+        geometry.fresh_scalar(s, -1.0, 1.0, "offset") if s.stream.chance(50) else 0.5,
     )
 
 
-def box(s):
+def box(s: Context) -> Value:
     """Signed distance to a box."""
     d, p = s.d, geometry.vector(s)
     side = d.stream.choice((0.5, 0.75, 0.3, 0.6))
@@ -149,7 +165,7 @@ def box(s):
     return d.apply("add", outside, inside)
 
 
-def capsule(s):
+def capsule(s: Context) -> Value:
     """Signed distance to a capsule."""
     d = s.d
     a, b = geometry.two_vectors(s)
@@ -165,27 +181,27 @@ def capsule(s):
     h = d.claim("clip", 0.0, 1.0, ratio, 0.0, 1.0)
     rest = d.apply("sub", pa, d.apply("mul", h, ba))
     describe(d, "Signed distance to a capsule.")
-    return d.apply("sub", geometry._length(s, rest), d.stream.choice((0.1, 0.25, 0.5)))
+    return d.apply("sub", geometry.any_length(s, rest), d.stream.choice((0.1, 0.25, 0.5)))
 
 
-def lambert(s):
+def lambert(s: Context) -> Value:
     """Diffuse shading."""
     n = geometry.unit(s)
     cosine = geometry.dot(s, n, geometry.unit(s, (n,)))
     describe(s.d, "Lambertian shading.")
     lit = (
         s.d.apply("maximum", cosine, 0.0)
-        if s.d.stream.chance(60)
+        if s.stream.chance(60)
         else s.d.apply("clip", cosine, 0.0, 1.0)
     )
     return s.d.apply(
         "add",
-        s.d.apply("mul", s.d.stream.choice((0.8, 0.7, 0.9)), lit),
-        s.d.stream.choice((0.1, 0.2)),
+        s.d.apply("mul", s.stream.choice((0.8, 0.7, 0.9)), lit),
+        s.stream.choice((0.1, 0.2)),
     )
 
 
-def phong(s):
+def phong(s: Context) -> Value:
     """Specular shading: the reflected light against the view."""
     d = s.d
     light = geometry.unit(s)
@@ -206,7 +222,7 @@ def phong(s):
     )
 
 
-def ray_sphere(s):
+def ray_sphere(s: Context) -> Value:
     """Half of the discriminant of a ray and a sphere, or where the ray enters it."""
     d = s.d
     origin, center = geometry.two_vectors(s)
@@ -226,18 +242,18 @@ def ray_sphere(s):
     return d.apply("sub", d.apply("neg", b), root)
 
 
-def lennard_jones(s):
+def lennard_jones(s: Context) -> Value:
     """The Lennard-Jones energy of two particles."""
     d = s.d
     r2 = geometry.length_squared(s, geometry.sub(s, *geometry.two_vectors(s)))
     least = d.stream.choice((0.64, 0.8, 1.0))
-    ratio = d.apply("div", s.d.stream.choice((1.0, 0.81, 1.2)), d.apply("maximum", r2, least))
+    ratio = d.apply("div", s.stream.choice((1.0, 0.81, 1.2)), d.apply("maximum", r2, least))
     sixth = d.apply("cube", ratio)
     describe(d, "Lennard-Jones potential.")
     return named(d.apply("mul", 4.0, d.apply("sub", d.apply("square", sixth), sixth)), "energy")
 
 
-def kinetic(s):
+def kinetic(s: Context) -> Value:
     """Kinetic energy."""
     m = geometry.fresh_scalar(s, 0.5, 2.0, "mass")
     describe(s.d, "Kinetic energy.")
@@ -245,7 +261,7 @@ def kinetic(s):
     return named(s.d.apply("mul", half, geometry.length_squared(s, geometry.vector(s))), "energy")
 
 
-def dihedral(s):
+def dihedral(s: Context) -> Value:
     """The dihedral angle of four points, or its cosine."""
     d = s.d
     p0, p1 = geometry.two_vectors(s)
@@ -259,12 +275,12 @@ def dihedral(s):
     return named(d.claim("arctan2", -math.pi, math.pi, y, x), "angle")
 
 
-def _crossed(s, u, w):
+def _crossed(s: Context, u: Value, w: Value) -> Value:
     """A cross product whose later use the caller vouches for."""
     return geometry.note(s, s.d.apply("cross", u, w))
 
 
-def barycentric(s):
+def barycentric(s: Context) -> Value:
     """One barycentric coordinate of a point in a triangle."""
     d = s.d
     a, b = geometry.two_vectors(s)
@@ -287,22 +303,22 @@ def barycentric(s):
 # ---------------------------------------------------------------- numbers from numbers
 
 
-def function_of(s):
+def function_of(s: Context) -> Value:
     """A function of a number."""
     return common.one_unary(s.d, geometry.scalar(s))
 
 
-def with_number(s):
+def with_number(s: Context) -> Value:
     """A number and a Python number."""
     return common.with_literal(s.d, geometry.scalar(s))
 
 
-def bell(s):
+def bell(s: Context) -> Value:
     """A bell-shaped function of a number."""
-    return gaussian(s.d, geometry.scalar(s), s.d.stream.choice((0.5, 1.5, 2.0, None)))
+    return gaussian(s.d, geometry.scalar(s), s.stream.choice((0.5, 1.5, 2.0, None)))
 
 
-def together(s):
+def together(s: Context) -> Value:
     """Two numbers, combined."""
     a, b = geometry.scalar(s), geometry.scalar(s)
     if a is b:

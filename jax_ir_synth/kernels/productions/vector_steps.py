@@ -1,7 +1,9 @@
 """The steps of category `vector`: what geometry, mechanics and graphics do with vectors."""
 
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import common, geometry
+from jax_ir_synth.kernels.productions.context import Context, Production
 from jax_ir_synth.kernels.productions.idioms import describe, named
 from jax_ir_synth.kernels.productions.vector_algebra import (
     add,
@@ -56,20 +58,20 @@ from jax_ir_synth.kernels.productions.vector_measures import (
 # ---------------------------------------------------------------- over all points
 
 
-def _points(s) -> Value:
+def _points(s: Context) -> Value:
     v = geometry.vector(s)
     if v.ndim < 2:
         raise Rejected("points are wanted")
     return v
 
 
-def _of_mass(s) -> tuple[Value, Value]:
+def _of_mass(s: Context) -> tuple[Value, Value]:
     m = s.d.argument(s.shape, 0.5, 2.0, role="mass")
     column = s.d.apply("expand_dims", m, axis=-1)
     return m, column
 
 
-def centre_of_mass(s):
+def centre_of_mass(s: Context) -> Value:
     """The centre of mass of the points, or the points seen from there."""
     d, x = s.d, _points(s)
     m, column = _of_mass(s)
@@ -82,7 +84,7 @@ def centre_of_mass(s):
     return geometry.note(s, com)
 
 
-def angular_momentum(s):
+def angular_momentum(s: Context) -> Value:
     """The angular momentum of the points."""
     d, x = s.d, _points(s)
     spin = geometry.cross(s, x, geometry.vector(s, (x,)))
@@ -96,7 +98,7 @@ def angular_momentum(s):
     )
 
 
-def covariance(s):
+def covariance(s: Context) -> Value:
     """Second moments of the points: the inertia or covariance matrix."""
     d, x = s.d, _points(s)
     if d.stream.chance(50):
@@ -109,18 +111,18 @@ def covariance(s):
     return d.apply("div", d.apply("matmul", turned, delta), float(x.shape[0]))
 
 
-def gathered(s):
+def gathered(s: Context) -> Value:
     """A mean or a sum over the points."""
-    v = s.d.stream.choice(
+    v = s.stream.choice(
         [v for v in s.pending if v.ndim and v.shape[0] == s.shape[0]] or [_points(s)]
     )
     if v.centred:
         raise Rejected("a sum that vanishes")
-    y = s.d.apply(s.d.stream.choose({"mean": 5, "sum": 4, "max": 1}), v, axis=0)
+    y = s.d.apply(s.stream.choose({"mean": 5, "sum": 4, "max": 1}), v, axis=0)
     return geometry.note(s, y) if geometry.is_vector(s, v) else y
 
 
-def _displacements(s) -> tuple[Value, Value]:
+def _displacements(s: Context) -> tuple[Value, Value]:
     x = _points(s)
     if x.shape[0] > 24:
         raise Rejected("too many pairs")
@@ -129,28 +131,33 @@ def _displacements(s) -> tuple[Value, Value]:
     return x, named(d.apply("sub", one, other), "diff")
 
 
-def pair_energy(s):
+def _gaussian_kernel(d: ProgramBuilder, r2: Value) -> Value:
+    ratio = d.apply("div", common.tamed(d, r2, 12.0), d.stream.choice((2.0, 0.5, 1.5)))
+    return d.apply("exp", d.apply("neg", ratio))
+
+
+def _inverse_distance(d: ProgramBuilder, r2: Value) -> Value:
+    return d.apply("rsqrt", d.apply("add", r2, d.stream.choice((0.1, 0.5, 1.0))))
+
+
+def _soft_distance(d: ProgramBuilder, r2: Value) -> Value:
+    return d.apply("sqrt", d.apply("add", r2, d.stream.choice((0.1, 0.05, 1.0))))
+
+
+_KERNELS = {_gaussian_kernel: 1, _inverse_distance: 1, _soft_distance: 1}
+
+
+def pair_energy(s: Context) -> Value:
     """A sum over all pairs of a function of their distance."""
     d = s.d
     x, delta = _displacements(s)
     r2 = d.apply("sum", d.apply("square", delta), axis=-1)
-    kind = d.stream.below(3)
-    if kind == 0:
-        k = d.apply(
-            "exp",
-            d.apply(
-                "neg", d.apply("div", common.tamed(d, r2, 12.0), d.stream.choice((2.0, 0.5, 1.5)))
-            ),
-        )
-    elif kind == 1:
-        k = d.apply("rsqrt", d.apply("add", r2, d.stream.choice((0.1, 0.5, 1.0))))
-    else:
-        k = d.apply("sqrt", d.apply("add", r2, d.stream.choice((0.1, 0.05, 1.0))))
+    k = s.stream.choose(_KERNELS)(d, r2)
     describe(d, "Pairwise kernel of points.")
     return d.apply("sum", k, axis=-1) if d.stream.chance(60) else k
 
 
-def pair_forces(s):
+def pair_forces(s: Context) -> Value:
     """Forces between all pairs of points, one sum for each, over their masses."""
     d = s.d
     x, delta = _displacements(s)
@@ -166,8 +173,7 @@ def pair_forces(s):
     return geometry.note(s, d.apply("div", force, _of_mass(s)[1]))
 
 
-# A production takes the context and gives the value (or values) that it made.
-RULES = {
+RULES: dict[Production, int] = {
     cross: 5,
     add: 6,
     normalize: 4,
@@ -218,7 +224,7 @@ RULES = {
     pair_energy: 1,
     pair_forces: 1,
 }
-GATHERING = {
+GATHERING: dict[Production, int] = {
     gathered: 8,
     centre_of_mass: 3,
     angular_momentum: 2,
