@@ -1,12 +1,15 @@
 """One candidate of a category: its grammar run on its own random stream until a program stands."""
 
+from typing import Protocol
+
 import numpy as np
 
 from jax_ir_synth.kernels.builder.identity import hash_program
 from jax_ir_synth.kernels.builder.ir_size import require_short
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
+from jax_ir_synth.kernels.builder.signature import Signature
 from jax_ir_synth.kernels.builder.stream import Stream
-from jax_ir_synth.kernels.builder.values import KernelSpec, Rejected
+from jax_ir_synth.kernels.builder.values import KernelSpec, Operands, Rejected
 from jax_ir_synth.kernels.printer.writer import write_source
 from jax_ir_synth.kernels.validation.program import require_sound
 
@@ -15,7 +18,16 @@ _ATTEMPTS = 500
 _DTYPES = {"float32": 88, "bfloat16": 8, "float16": 4}
 
 
-def draw_candidate(grammar, category: str, seed: int, candidate: int) -> KernelSpec:
+class Grammar(Protocol):
+    """What a category's module has."""
+
+    SIGNATURE: Signature
+
+    def draw(self, builder: ProgramBuilder, /) -> Operands:
+        """The outputs of one random program."""
+
+
+def draw_candidate(grammar: Grammar, category: str, seed: int, candidate: int) -> KernelSpec:
     """The candidate's program. `grammar` is the category's module.
 
     Raises:

@@ -1,170 +1,165 @@
 """Control flow and function transforms: cond, switch, loops, scans, vmap, checkpoint."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from jax_ir_synth.kernels.builder.loop_simulation import forgets, simulate_loop
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder, find_captured
-from jax_ir_synth.kernels.builder.values import SAMPLES, Block, Rejected, Value
+from jax_ir_synth.kernels.builder.values import (
+    SAMPLES,
+    Block,
+    Group,
+    Interval,
+    Operands,
+    Params,
+    Rejected,
+    Samples,
+    Value,
+)
 from jax_ir_synth.kernels.ops import OPS
 
 _STEPS = np.linspace(0.0, 1.0, SAMPLES)
 
+# Makes an inner function's results of its parameters.
+Build = Callable[..., Group]
 
-def _single(results) -> tuple:
+
+def _as_tuple(results: Group) -> Operands:
     return results if isinstance(results, tuple) else (results,)
 
 
-def _function(
-    builder: ProgramBuilder, params: Callable, build: Callable, role: str, owned: bool = False
+def _make_block(
+    params: tuple[Group, ...], results: tuple[Group, ...], level: int, role: str
 ) -> Block:
-    """An inner function: `params()` makes its parameters, `build(*params)` its results."""
-    with builder.inner(owned) as level:
-        parameters = params()
-        results = _single(build(*parameters))
-    block = Block(tuple(parameters), results, level, role)
+    """An inner function. Raises Rejected where it returns a literal or an argument."""
+    block = Block(params, results, level, role)
     for value in block.flat_results():
         if value.is_literal or value.level < level and value.op == "argument":
             raise Rejected("an inner function returns an argument or a literal")
     return block
 
 
-def _require_used(block: Block, optional: tuple[Value, ...] = ()) -> None:
-    deps = 0
-    for value in block.flat_results():
-        deps |= value.deps
+def _unite(masks: Iterable[int]) -> int:
+    """The bits that are in any of the masks."""
+    united = 0
+    for mask in masks:
+        united |= mask
+    return united
+
+
+def _require_used(block: Block, optional: Sequence[Value] = ()) -> None:
+    deps = _unite(v.deps for v in block.flat_results())
     for parameter in block.flat_params():
         if parameter not in optional and not deps & parameter.params["marker"]:
             raise Rejected("a parameter is not used")
 
 
-def _agree(blocks: tuple[Block, ...]) -> None:
+def _require_agreement(blocks: Sequence[Block]) -> None:
     first = [(v.shape, v.dtype) for v in blocks[0].flat_results()]
     for block in blocks[1:]:
         if [(v.shape, v.dtype) for v in block.flat_results()] != first:
             raise Rejected("the branches' results differ in shape or dtype")
 
 
-def _branches(builder, name, chooser, operands, builds, weights, optional, role):
-    # A branch's own values are written in it, also those made of values from outside alone.
-    blocks = tuple(
-        _function(
-            builder, lambda: [builder.parameter_like(v) for v in operands], build, role, owned=True
-        )
-        for build in builds
+def _make_branch(
+    builder: ProgramBuilder, like: Sequence[Value], build: Build, role: str, owned: bool
+) -> Block:
+    with builder.inner(owned) as level:
+        params = tuple(builder.parameter_like(v) for v in like)
+        results = _as_tuple(build(*params))
+    return _make_block(params, results, level, role)
+
+
+def _merge(values: Sequence[Value]) -> Value:
+    """What a choice among the values gives: it depends on all that any of them depends on."""
+    return Value(
+        "merged",
+        (),
+        {},
+        values[0].shape,
+        values[0].dtype,
+        min(v.low for v in values),
+        max(v.high for v in values),
+        diff=_unite(v.diff for v in values),
+        deps=_unite(v.deps for v in values),
     )
-    _agree(blocks)
+
+
+def _choose(
+    builder: ProgramBuilder,
+    name: str,
+    chooser: Value,
+    operands: Operands,
+    builds: Sequence[Build],
+    choices: Samples,
+) -> list[Value]:
+    """A choice among functions of the operands; `choices` has the chosen number of each sample."""
+    # A branch's own values are written in it, also those made of values from outside alone.
+    blocks = tuple(_make_branch(builder, operands, build, "branch", owned=True) for build in builds)
+    _require_agreement(blocks)
     for i in range(len(operands)):
-        used = any(
-            v.deps & block.params[i].params["marker"] for block in blocks for v in block.results
-        )
-        if not used and not optional:
+        if not any(
+            v.deps & block.flat_params()[i].params["marker"]
+            for block in blocks
+            for v in block.flat_results()
+        ):
             raise Rejected("an operand of the branches is not used")
-    results, ranges, samples, bound = [], [], [], []
-    for values in zip(*(block.results for block in blocks), strict=True):
-        # The merged value carries the bits of every branch.
-        first = values[0]
-        merged = Value(
-            "merged",
-            (),
-            {},
-            first.shape,
-            first.dtype,
-            0,
-            0,
-            first.samples,
-            diff=_union(values, "diff"),
-            deps=_union(values, "deps"),
-        )
-        results.append(merged)
-        ranges.append((min(v.low for v in values), max(v.high for v in values)))
+    merged, samples = [], []
+    for values in zip(*(block.flat_results() for block in blocks), strict=True):
+        merged.append(_merge(values))
         samples.append(
-            np.select([weights == i for i in range(len(values))], [v.samples for v in values])
+            np.select([choices == i for i in range(len(values))], [v.samples for v in values])
         )
-    for block in blocks:
-        bound.extend(zip(block.params, operands, strict=True))
     return builder.control(
         name,
         (chooser, *operands),
         blocks,
-        results,
-        bound,
+        merged,
+        [pair for b in blocks for pair in zip(b.flat_params(), operands, strict=True)],
         {},
-        ranges=ranges,
         samples=samples,
         selectors=(chooser,),
     )
 
 
-def _union(values, kind):
-    mask = 0
-    for value in values:
-        mask |= getattr(value, kind)
-    return mask
-
-
 def cond(
     builder: ProgramBuilder,
     predicate: Value,
-    operands: tuple[Value, ...],
-    true: Callable,
-    false: Callable,
+    operands: Operands,
+    true: Build,
+    false: Build,
 ) -> list[Value]:
     """`lax.cond(predicate, true_fn, false_fn, *operands)`; closures where there are no operands."""
     if predicate.dtype != "bool" or predicate.ndim:
         raise Rejected("cond wants a scalar condition")
-    return _branches(
-        builder,
-        "cond",
-        predicate,
-        operands,
-        (true, false),
-        1 - predicate.samples.round(),
-        False,
-        "branch",
-    )
+    choices = 1 - predicate.samples.round()
+    return _choose(builder, "cond", predicate, operands, (true, false), choices)
 
 
 def switch(
-    builder: ProgramBuilder, index: Value, operands: tuple[Value, ...], builds: tuple[Callable, ...]
+    builder: ProgramBuilder, index: Value, operands: Operands, builds: Sequence[Build]
 ) -> list[Value]:
     """`lax.switch(index, branches, *operands)`."""
     if index.dtype != "int32" or index.ndim or index.low < 0 or index.high > len(builds) - 1:
         raise Rejected("switch wants a scalar index within its branches")
-    return _branches(
-        builder, "switch", index, operands, builds, index.samples.round(), False, "branch"
-    )
+    return _choose(builder, "switch", index, operands, builds, index.samples.round())
 
 
 def piecewise(
-    builder: ProgramBuilder, x: Value, conditions: tuple[Value, ...], builds: tuple[Callable, ...]
+    builder: ProgramBuilder, x: Value, conditions: Operands, builds: Sequence[Build]
 ) -> Value:
     """`jnp.piecewise(x, conditions, functions)`, the last function for where no condition holds."""
-    blocks = tuple(
-        _function(builder, lambda: [builder.parameter_like(x)], build, "piece") for build in builds
-    )
+    blocks = tuple(_make_branch(builder, (x,), build, "piece", owned=False) for build in builds)
+    values = [block.flat_results()[0] for block in blocks]
     if len(blocks) != len(conditions) + 1 or any(
-        b.results[0].shape != x.shape or b.results[0].dtype != x.dtype for b in blocks
+        v.shape != x.shape or v.dtype != x.dtype for v in values
     ):
         raise Rejected("piecewise: one function more than conditions, each of the argument's shape")
     for block in blocks:
         _require_used(block)
         if any(v.level < block.level and not v.is_literal for v in find_captured(block)):
             raise Rejected("piecewise: a function that uses values from outside")
-    values = [b.results[0] for b in blocks]
-    merged = Value(
-        "merged",
-        (),
-        {},
-        x.shape,
-        x.dtype,
-        0,
-        0,
-        x.samples,
-        diff=_union(values, "diff"),
-        deps=_union(values, "deps"),
-    )
     picked = np.select(
         [c.samples > 0.5 for c in conditions], [v.samples for v in values[:-1]], values[-1].samples
     )
@@ -172,16 +167,15 @@ def piecewise(
         "piecewise",
         (x, *conditions),
         blocks,
-        [merged],
-        [(b.params[0], x) for b in blocks],
+        [_merge(values)],
+        [(parameter, x) for block in blocks for parameter in block.flat_params()],
         {},
-        ranges=[(min(v.low for v in values), max(v.high for v in values))],
         samples=[picked],
         selectors=conditions,
     )[0]
 
 
-def inside(value: Value, invariant: tuple[float, float]) -> None:
+def inside(value: Value, invariant: Interval) -> None:
     """Raises Rejected unless the value's range lies in the loop's invariant."""
     if value.low < invariant[0] - 1e-9 or value.high > invariant[1] + 1e-9:
         raise Rejected(f"{value!r} leaves the loop's range {invariant}")
@@ -190,9 +184,9 @@ def inside(value: Value, invariant: tuple[float, float]) -> None:
 def fori_loop(
     builder: ProgramBuilder,
     steps: int,
-    init: tuple[Value, ...],
-    invariants: list[tuple[float, float]],
-    build: Callable,
+    init: Operands,
+    invariants: Sequence[Interval],
+    build: Build,
     start: int = 0,
     checked: bool = True,
 ) -> list[Value]:
@@ -204,92 +198,96 @@ def fori_loop(
     for value, invariant in zip(init, invariants, strict=True):
         inside(value, invariant)
 
-    def parameters():
-        i = builder.parameter(
+    with builder.inner() as level:
+        counter = builder.parameter(
             (), start, start + steps - 1, "int32", np.round(start + _STEPS * (steps - 1)), "counter"
         )
-        return [i, tuple(_carried(builder, v, r) for v, r in zip(init, invariants, strict=True))]
-
-    block = _function(builder, parameters, lambda i, carry: build(i, *carry), "body")
-    return _loop(
-        builder,
-        "fori_loop",
-        block,
-        init,
-        invariants,
-        block.results,
-        {"start": start, "steps": steps},
-        checked,
-        (block.params[0],),
-    )
+        carry = _carry(builder, init, invariants)
+        results = _as_tuple(build(counter, *carry))
+    block = _make_block((counter, carry), results, level, "body")
+    params = {"start": start, "steps": steps}
+    return _loop(builder, "fori_loop", block, init, invariants, steps, params, checked)
 
 
-def _carried(builder, value, invariant):
+def _carry(builder: ProgramBuilder, init: Operands, invariants: Sequence[Interval]) -> Operands:
+    """Parameters of a loop's body for the values that it carries."""
+    return tuple(_carried(builder, v, r) for v, r in zip(init, invariants, strict=True))
+
+
+def _carried(builder: ProgramBuilder, value: Value, invariant: Interval) -> Value:
     # Samples of the initial value, moved about: a carry looks like its start only at the start.
     low, high = max(invariant[0], value.low - 1.0), min(invariant[1], value.high + 1.0)
     samples = np.clip(np.roll(value.samples, 5) + 0.3 * (_STEPS - 0.5) * (high - low), low, high)
     return builder.parameter(value.shape, *invariant, value.dtype, samples, "carry")
 
 
-def _loop(builder, name, block, init, invariants, results, params, checked, optional, selectors=()):
-    carry = block.params[1]
+def _loop(
+    builder: ProgramBuilder,
+    name: str,
+    block: Block,
+    init: Operands,
+    invariants: Sequence[Interval],
+    steps: int,
+    params: Params,
+    checked: bool,
+    selectors: Operands = (),
+) -> list[Value]:
+    """A loop whose body has a counter and the carried values as its parameters."""
+    counter, *carry = block.flat_params()
+    results = block.flat_results()
     for value, result, invariant in zip(init, results, invariants, strict=True):
         if value.shape != result.shape or value.dtype != result.dtype or value.weak:
             raise Rejected("a carry changes its shape or dtype")
         if checked:
             inside(result, invariant)
-    _require_used(block, optional)
-    steps = params.get("steps") or int(selectors[0].samples.mean())
-    samples, _ = simulate_loop(
-        block.level,
-        list(zip(carry, init, results, strict=True)),
-        list(invariants),
-        [],
-        [],
-        steps,
-        block.params[0],
-        params.get("start", 0),
-    )
+    _require_used(block, (counter,))
     triples = list(zip(carry, init, results, strict=True))
+    samples, _ = simulate_loop(
+        block.level, triples, invariants, [], [], steps, counter, params.get("start", 0)
+    )
+    number = Value("counter", (), {}, (), "int32", 0, 0)
     return builder.control(
         name,
         (*selectors, *init),
         (block,),
-        list(results),
-        list(zip(carry, init, strict=True)) + _counter(block),
+        results,
+        [*zip(carry, init, strict=True), (counter, number)],
         params,
         selectors=selectors,
         samples=samples,
         recurrent=list(zip(carry, results, strict=True)),
-        ranges=list(invariants),
+        ranges=invariants,
         forgotten=_forgotten(block, triples, invariants, [], [], steps),
     )
 
 
-def _forgotten(block, carry, ranges, slices, outs, steps) -> int:
+def _forgotten(
+    block: Block,
+    carry: Sequence[tuple[Value, Value, Value]],
+    ranges: Sequence[Interval],
+    slices: Sequence[tuple[Value, Value]],
+    outs: Sequence[Value],
+    steps: int,
+) -> int:
     """Bits of the arguments that only a loop's start depends on, and that its end has forgotten."""
-    common = _union([*(xs for _, xs in slices), *(end for _, _, end in carry), *outs], "deps")
+    sources = [*(xs for _, xs in slices), *(end for _, _, end in carry), *outs]
+    common = _unite(v.deps for v in sources)
     kept = lost = 0
     for k, (_, init, _) in enumerate(carry):
         own = init.deps & ~common
-        if own and forgets(block.level, carry, list(ranges), slices, steps, k):
+        if own and forgets(block.level, carry, ranges, slices, steps, k):
             lost |= own
         else:
             kept |= own
     return lost & ~kept
 
 
-def _counter(block):
-    nothing = Value("counter", (), {}, (), "int32", 0, 0, None)
-    return [(block.params[0], nothing)]
-
-
 def scan(
     builder: ProgramBuilder,
-    init: tuple[Value, ...],
-    xs: tuple[Value, ...],
-    invariants: list[tuple[float, float]],
-    build: Callable,
+    init: Operands,
+    xs: Operands,
+    invariants: Sequence[Interval],
+    build: Callable[..., tuple[Operands, Operands]],
     checked: bool = True,
     reverse: bool = False,
     length: int | None = None,
@@ -297,7 +295,6 @@ def scan(
     """`lax.scan(body, init, xs)`.
 
     `build(carry, xs)`, both tuples, gives (next carry, stacked outputs).
-
 
     Returns the final carries, then the stacked outputs. With no xs, `length` says how many steps.
     """
@@ -307,107 +304,96 @@ def scan(
     for value, invariant in zip(init, invariants, strict=True):
         inside(value, invariant)
 
-    def parameters():
-        carry = tuple(_carried(builder, v, r) for v, r in zip(init, invariants, strict=True))
-        return [carry, tuple(builder.parameter_like(x, x.shape[1:], role="step") for x in xs)]
-
-    block = _function(builder, parameters, build, "step")
-    carry, slices = block.params
-    ends, outs = block.results
+    with builder.inner() as level:
+        carry = _carry(builder, init, invariants)
+        elements = tuple(builder.parameter_like(x, x.shape[1:], role="step") for x in xs)
+        ends, outs = build(carry, elements)
+    block = _make_block((carry, elements), (ends, outs), level, "step")
     for value, result, invariant in zip(init, ends, invariants, strict=True):
         if value.shape != result.shape or value.dtype != result.dtype or value.weak:
             raise Rejected("a carry changes its shape or dtype")
         if checked:
             inside(result, invariant)
     _require_used(block)
-    last, stacked = simulate_loop(
-        block.level,
-        list(zip(carry, init, ends, strict=True)),
-        list(invariants),
-        list(zip(slices, xs, strict=True)),
-        list(outs),
-        steps,
-    )
+    triples = list(zip(carry, init, ends, strict=True))
+    slices = list(zip(elements, xs, strict=True))
+    last, stacked = simulate_loop(level, triples, invariants, slices, outs, steps)
     return builder.control(
         "scan",
         (*init, *xs),
         (block,),
         [*ends, *outs],
-        [*zip(carry, init, strict=True), *zip(slices, xs, strict=True)],
+        [*zip(carry, init, strict=True), *slices],
         {"carries": len(init), "steps": steps, "reverse": reverse, "xs": len(xs)},
         samples=[*last, *stacked],
         recurrent=list(zip(carry, ends, strict=True)),
         shapes=[v.shape for v in ends] + [(steps, *v.shape) for v in outs],
         ranges=list(invariants) + [(v.low, v.high) for v in outs],
-        forgotten=_forgotten(
-            block,
-            list(zip(carry, init, ends, strict=True)),
-            invariants,
-            list(zip(slices, xs, strict=True)),
-            list(outs),
-            steps,
-        ),
+        forgotten=_forgotten(block, triples, invariants, slices, outs, steps),
     )
 
 
-def _mapped(builder, name, xs, build, axes, params, role):
+def _map(
+    builder: ProgramBuilder,
+    name: str,
+    xs: Operands,
+    build: Build,
+    axes: Sequence[int | None],
+    params: Params,
+) -> list[Value]:
     sizes = {x.shape[a] for x, a in zip(xs, axes, strict=True) if a is not None}
     if len(sizes) != 1:
         raise Rejected(f"{name}: the mapped axes differ in length")
     size = sizes.pop()
 
-    def parameters():
-        return [
+    with builder.inner() as level:
+        parameters = tuple(
             builder.parameter_like(x, x.shape if a is None else x.shape[:a] + x.shape[a + 1 :])
             for x, a in zip(xs, axes, strict=True)
-        ]
-
-    block = _function(builder, parameters, build, role)
+        )
+        results = _as_tuple(build(*parameters))
+    block = _make_block(parameters, results, level, "fn")
     _require_used(block)
-    if any(
-        not v.deps
-        & _union([p for p, a in zip(block.params, axes, strict=True) if a is not None], "deps")
-        for v in block.results
-    ):
+    mapped = _unite(p.deps for p, a in zip(parameters, axes, strict=True) if a is not None)
+    if any(not v.deps & mapped for v in results):
         raise Rejected(f"{name}: a result does not depend on the mapped arguments")
     return builder.control(
         name,
         xs,
         (block,),
-        list(block.results),
-        list(zip(block.params, xs, strict=True)),
+        results,
+        list(zip(parameters, xs, strict=True)),
         params,
-        shapes=[(size, *v.shape) for v in block.results],
+        shapes=[(size, *v.shape) for v in results],
     )
 
 
 def vmap(
-    builder: ProgramBuilder, xs: tuple[Value, ...], build: Callable, in_axes: tuple | None = None
+    builder: ProgramBuilder,
+    xs: Operands,
+    build: Build,
+    in_axes: tuple[int | None, ...] | None = None,
 ) -> list[Value]:
     """`jax.vmap(fn, in_axes)(*xs)`; an axis of None passes the whole array to each call."""
     axes = in_axes or (0,) * len(xs)
     if any(a is not None and x.ndim <= a for x, a in zip(xs, axes, strict=True)):
         raise Rejected("vmap: no such axis")
-    return _mapped(builder, "vmap", xs, build, axes, {"in_axes": axes}, "fn")
+    return _map(builder, "vmap", xs, build, axes, {"in_axes": axes})
 
 
-def lax_map(builder: ProgramBuilder, xs: tuple[Value, ...], build: Callable) -> list[Value]:
+def lax_map(builder: ProgramBuilder, xs: Operands, build: Build) -> list[Value]:
     """`lax.map(fn, xs)`."""
     if any(x.ndim < 1 for x in xs):
         raise Rejected("map: a scalar")
-    return _mapped(builder, "map", xs, build, (0,) * len(xs), {}, "fn")
+    return _map(builder, "map", xs, build, (0,) * len(xs), {})
 
 
-def checkpoint(
-    builder: ProgramBuilder, operands: tuple[Value, ...], build: Callable
-) -> list[Value]:
+def checkpoint(builder: ProgramBuilder, operands: Operands, build: Build) -> list[Value]:
     """`jax.checkpoint(fn)(*operands)`: the body is computed again in the backward pass."""
-    block = _function(
-        builder, lambda: [builder.parameter_like(v) for v in operands], build, "block"
-    )
+    block = _make_branch(builder, operands, build, "block", owned=False)
     _require_used(block)
-    bound = list(zip(block.params, operands, strict=True))
-    return builder.control("checkpoint", operands, (block,), list(block.results), bound, {})
+    bound = list(zip(block.flat_params(), operands, strict=True))
+    return builder.control("checkpoint", operands, (block,), block.flat_results(), bound, {})
 
 
 def associative_scan(builder: ProgramBuilder, xs: Value, name: str, reverse: bool = False) -> Value:
@@ -419,16 +405,10 @@ def associative_scan(builder: ProgramBuilder, xs: Value, name: str, reverse: boo
     if running is None:
         raise ValueError(f"`name` (={name!r}) must be an operation with a `cumulated` rule")
     low, high = running(xs, n)
-
-    def parameters():
-        return [
-            builder.parameter(xs.shape, low, high, xs.dtype, xs.samples),
-            builder.parameter(xs.shape, low, high, xs.dtype, np.roll(xs.samples, 3)),
-        ]
-
     with builder.inner() as level:
-        left, right = parameters()
-        result = _unchecked(builder, name, left, right)
+        left = builder.parameter(xs.shape, low, high, xs.dtype, xs.samples)
+        right = builder.parameter(xs.shape, low, high, xs.dtype, np.roll(xs.samples, 3))
+        result = _unchecked(name, left, right)
     block = Block((left, right), (result,), level, "combine")
     return builder.control(
         "associative_scan",
@@ -442,7 +422,7 @@ def associative_scan(builder: ProgramBuilder, xs: Value, name: str, reverse: boo
     )[0]
 
 
-def _unchecked(builder, name, left, right):
+def _unchecked(name: str, left: Value, right: Value) -> Value:
     """The combining operation on running values, whose range is the scan's."""
     return Value(
         name,
@@ -462,10 +442,10 @@ def _unchecked(builder, name, left, right):
 def while_loop(
     builder: ProgramBuilder,
     limit: Value,
-    init: tuple[Value, ...],
-    invariants: list[tuple[float, float]],
-    build: Callable,
-    test: Callable | None = None,
+    init: Operands,
+    invariants: Sequence[Interval],
+    build: Build,
+    test: Callable[..., Value] | None = None,
     checked: bool = True,
 ) -> list[Value]:
     """`lax.while_loop` that counts to `limit`, an integer, with the counter first in its carry.
@@ -476,35 +456,24 @@ def while_loop(
     if any(v.diff for v in init) or limit.dtype != "int32" or limit.ndim or limit.low < 1:
         raise Rejected("while_loop: a carry with a gradient, or no positive limit")
 
-    def parameters():
-        i = builder.parameter((), 0, limit.high, "int32", role="counter")
-        return [i, tuple(_carried(builder, v, r) for v, r in zip(init, invariants, strict=True))]
-
-    block = _function(builder, parameters, lambda i, carry: build(i, *carry), "body")
-    if any(
-        v.diff & ~_union([p for p in block.params[1] if p.is_float], "diff") for v in block.results
-    ):
+    with builder.inner() as level:
+        counter = builder.parameter((), 0, limit.high, "int32", role="counter")
+        carry = _carry(builder, init, invariants)
+        results = _as_tuple(build(counter, *carry))
+    block = _make_block((counter, carry), results, level, "body")
+    own = _unite(p.diff for p in carry)
+    if any(v.diff & ~own for v in results):
         raise Rejected("while_loop: the body makes values with a gradient")
+    steps = int(limit.samples.mean())
     parts = _loop(
-        builder,
-        "while_loop",
-        block,
-        init,
-        invariants,
-        block.results,
-        {},
-        checked,
-        (block.params[0],),
-        (limit,),
+        builder, "while_loop", block, init, invariants, steps, {}, checked, selectors=(limit,)
     )
     if test is not None:
-        condition = _function(
-            builder,
-            lambda: [_carried(builder, v, r) for v, r in zip(init, invariants, strict=True)],
-            test,
-            "condition",
-        )
-        if condition.results[0].dtype != "bool" or condition.results[0].ndim:
+        with builder.inner() as level:
+            carry = _carry(builder, init, invariants)
+            result = test(*carry)
+        condition = _make_block(carry, (result,), level, "condition")
+        if result.dtype != "bool" or result.ndim:
             raise Rejected("while_loop: the test is no scalar condition")
         node = parts[0].operands[0]
         node = node.changed(blocks=(*node.blocks, condition), params=dict(node.params))
@@ -533,23 +502,23 @@ def linear_recurrence(
     reach = steps if a.high > 0.99 else min(steps, 1 / (1 - a.high))
     low, high = min(0.0, b.low) * reach, max(0.0, b.high) * reach
 
-    def pair():
+    def pair() -> tuple[Value, Value]:
         return (
             builder.parameter(a.shape, 0.0, a.high, a.dtype, a.samples),
             builder.parameter(b.shape, low, high, b.dtype, b.samples),
         )
 
-    def combine(left, right):
+    with builder.inner() as level:
+        left, right = pair(), pair()
         decay = builder.apply("mul", left[0], right[0])
-        return decay, builder.apply("add", builder.apply("mul", right[0], left[1]), right[1])
-
-    block = _function(builder, lambda: [pair(), pair()], combine, "combine")
-    bound = [(p, v) for group in block.params for p, v in zip(group, (a, b), strict=True)]
+        value = builder.apply("add", builder.apply("mul", right[0], left[1]), right[1])
+    block = _make_block((left, right), (decay, value), level, "combine")
+    bound = [(p, v) for group in (left, right) for p, v in zip(group, (a, b), strict=True)]
     return builder.control(
         "linear_recurrence",
         (a, b),
         (block,),
-        list(block.results),
+        (decay, value),
         bound,
         {"reverse": reverse},
         ranges=[(0.0, a.high), (low, high)],
@@ -559,8 +528,8 @@ def linear_recurrence(
 
 def unrolled(
     builder: ProgramBuilder,
-    init: tuple[Value, ...],
-    build: Callable,
+    init: Operands,
+    build: Build,
     steps: int = 0,
     items: tuple[float, ...] | None = None,
 ) -> list[Value]:
@@ -578,23 +547,22 @@ def unrolled(
                     (), min(items), max(items), builder.dtype, np.resize(items, SAMPLES)
                 )
             )
-        results = _single(build(*params))
+        results = _as_tuple(build(*params))
     block = Block(tuple(params), results, level, "body")
     _require_used(block)
-    carry = tuple(init)
+    carry = init
     for k in range(steps):
         given = carry if items is None else (*carry, builder.literal(items[k]))
         memo = {id(p): v for p, v in zip(params, given, strict=True)}
         carry = tuple(_replayed(builder, v, level, memo) for v in results)
     node = Value(
         "unrolled",
-        tuple(init),
+        init,
         {"steps": steps, "items": items, "means": carry},
         (),
         "tuple",
         0,
         0,
-        None,
         blocks=(block,),
         level=max(v.level for v in (*init, *find_captured(block))),
     )
@@ -619,7 +587,7 @@ def unrolled(
     return parts
 
 
-def _replayed(builder, value, level, memo):
+def _replayed(builder: ProgramBuilder, value: Value, level: int, memo: dict[int, Value]) -> Value:
     """`value` computed anew, with what `memo` gives in place of the parameters."""
     if id(value) in memo:
         return memo[id(value)]

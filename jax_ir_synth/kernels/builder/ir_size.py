@@ -2,6 +2,7 @@
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops import RECORDS, named_by_kind
@@ -22,14 +23,14 @@ _LOOPS = named_by_kind("loop")
 _FREE = frozenset(record.name for record in LEAVES if not record.ir_bytes)
 
 
-def estimate_ir_bytes(outputs) -> int:
+def estimate_ir_bytes(outputs: Sequence[Value]) -> int:
     """Estimated bytes of the IR column (forward and backward) of a program with these outputs."""
     return BASE + sum(
         round(times * bytes_of(op)) for op, times in count_operations(outputs).items()
     )
 
 
-def require_short(outputs, limit: int = LONGEST) -> None:
+def require_short(outputs: Sequence[Value], limit: int = LONGEST) -> None:
     """Raises Rejected where the IR column would be longer than about `limit` bytes."""
     estimate = estimate_ir_bytes(outputs)
     if "threefry" in count_operations(outputs):
@@ -38,7 +39,7 @@ def require_short(outputs, limit: int = LONGEST) -> None:
         raise Rejected(f"about {estimate} bytes of IR")
 
 
-def count_operations(outputs) -> dict[str, float]:
+def count_operations(outputs: Sequence[Value]) -> dict[str, float]:
     """How often each operation is in the program; in a loop's body it counts twice."""
     times: dict[str, float] = defaultdict(float)
     seen: set[int] = set()

@@ -1,9 +1,11 @@
 """Loop simulation: what samples look like after the steps of a loop, and on the way."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from jax_ir_synth.kernels.builder.stream import Stream
-from jax_ir_synth.kernels.builder.values import SAMPLES, Rejected, Value
+from jax_ir_synth.kernels.builder.values import SAMPLES, Interval, Rejected, Samples, Value
 from jax_ir_synth.kernels.ops import OPS
 
 _MOST = 12  # steps really taken; beyond them a carry drifts on as it did in the last of them
@@ -12,16 +14,16 @@ _ORDERS = np.array([Stream(0, "rehearsal", k).shuffled(range(SAMPLES)) for k in 
 
 def simulate_loop(
     level: int,
-    carry: list[tuple[Value, Value, Value]],
-    ranges: list[tuple[float, float]],
-    slices: list[tuple[Value, Value]],
-    outs: list[Value],
+    carry: Sequence[tuple[Value, Value, Value]],
+    ranges: Sequence[Interval],
+    slices: Sequence[tuple[Value, Value]],
+    outs: Sequence[Value],
     steps: int,
     counter: Value | None = None,
     start: int = 0,
     outer: dict[int, Value] | None = None,
     most: int = _MOST,
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
+) -> tuple[list[Samples], list[Samples]]:
     """Samples of the final carries and of the stacked outputs.
 
     `carry` holds (parameter, initial value, next value) triples and `slices` (parameter, sequence)
@@ -31,8 +33,8 @@ def simulate_loop(
     """
     state = [init.samples for _, init, _ in carry]
     taken = min(steps, most)
-    trail: list[list[np.ndarray]] = []
-    emitted: list[list[np.ndarray]] = []
+    trail: list[list[Samples]] = []
+    emitted: list[list[Samples]] = []
     for k in range(taken):
         memo = dict(outer or {})
         memo.update((id(p), _with(p, s)) for (p, _, _), s in zip(carry, state, strict=True))
@@ -62,9 +64,9 @@ def simulate_loop(
 
 def forgets(
     level: int,
-    carry: list[tuple[Value, Value, Value]],
-    ranges: list[tuple[float, float]],
-    slices: list[tuple[Value, Value]],
+    carry: Sequence[tuple[Value, Value, Value]],
+    ranges: Sequence[Interval],
+    slices: Sequence[tuple[Value, Value]],
     steps: int,
     which: int,
 ) -> bool:
@@ -77,10 +79,11 @@ def forgets(
     two, _ = simulate_loop(level, moved, ranges, slices, [], taken)
     change = max(float(np.quantile(np.abs(a - b), 0.25)) for a, b in zip(one, two, strict=True))
     began = float(np.abs(init.samples - other.samples).mean()) + 1e-9
-    return min(change / began, 1.0) ** (steps / taken) < 5e-3
+    left: float = min(change / began, 1.0) ** (steps / taken)
+    return left < 5e-3
 
 
-def _with(value: Value, samples: np.ndarray) -> Value:
+def _with(value: Value, samples: Samples) -> Value:
     return Value(
         value.op,
         value.operands,
@@ -117,22 +120,23 @@ def _played(value: Value, level: int, memo: dict[int, Value]) -> Value:
     return result
 
 
-def _nested(node: Value, level: int, memo: dict[int, Value]) -> list[np.ndarray]:
+def _nested(node: Value, level: int, memo: dict[int, Value]) -> list[Samples]:
     """Samples of the results of a loop inside the body that is being played."""
     block = node.blocks[0]
     played = [_played(v, level, memo) for v in node.operands]
+    parameters, results = block.flat_params(), block.flat_results()
+    counter, start = None, 0
     if node.op == "fori_loop":
-        counter, carry = block.params
-        ends, slices, outs, start = block.results, [], [], node.params["start"]
-    else:
-        counter, start, (carry, inputs), (ends, outs) = None, 0, block.params, block.results
-        slices = list(zip(inputs, played[len(carry) :], strict=True))
+        counter, *parameters = parameters
+        start = node.params["start"]
+    carries = node.params.get("carries", len(parameters))
+    carry, inputs = parameters[:carries], parameters[carries:]
     last, stacked = simulate_loop(
         level,
-        list(zip(carry, played[: len(carry)], ends, strict=True)),
+        list(zip(carry, played[:carries], results[:carries], strict=True)),
         [(p.low, p.high) for p in carry],
-        slices,
-        list(outs),
+        list(zip(inputs, played[carries:], strict=True)),
+        results[carries:],
         node.params["steps"],
         counter,
         start,

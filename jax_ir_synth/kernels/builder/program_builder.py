@@ -1,14 +1,27 @@
 """A program in the making: arguments, literals and operations, each checked as it is added."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from jax_ir_synth.kernels.builder.stream import Stream
-from jax_ir_synth.kernels.builder.values import FLOATS, LIMITS, SAMPLES, Block, Rejected, Value
+from jax_ir_synth.kernels.builder.values import (
+    FLOATS,
+    LIMITS,
+    SAMPLES,
+    Block,
+    Interval,
+    Operands,
+    Params,
+    Rejected,
+    Samples,
+    Shape,
+    Value,
+    ValueLike,
+)
 from jax_ir_synth.kernels.ops import OPS
 from jax_ir_synth.kernels.ops.base import Op
 from jax_ir_synth.kernels.ops.reductions import normalise_axes
@@ -58,7 +71,7 @@ class ProgramBuilder:
 
     def argument(
         self,
-        shape: tuple[int, ...],
+        shape: Shape,
         low: float,
         high: float,
         dtype: str | None = None,
@@ -114,7 +127,15 @@ class ProgramBuilder:
             weak=True,
         )
 
-    def parameter(self, shape, low, high, dtype=None, samples=None, role="") -> Value:
+    def parameter(
+        self,
+        shape: Shape,
+        low: float,
+        high: float,
+        dtype: str | None = None,
+        samples: Samples | None = None,
+        role: str = "",
+    ) -> Value:
         """A parameter of an inner function (call it inside `with builder.inner()`)."""
         self._markers += 1
         dtype = dtype or self.dtype
@@ -138,7 +159,7 @@ class ProgramBuilder:
             role=role,
         )
 
-    def parameter_like(self, value: Value, shape=None, role="") -> Value:
+    def parameter_like(self, value: Value, shape: Shape | None = None, role: str = "") -> Value:
         """A parameter that stands for `value` (or for one slice of it, with another shape)."""
         return self.parameter(
             value.shape if shape is None else shape,
@@ -150,7 +171,7 @@ class ProgramBuilder:
         )
 
     @contextmanager
-    def inner(self, owned: bool = False):
+    def inner(self, owned: bool = False) -> Iterator[int]:
         """Inside, values belong to a new inner function; if `owned`, those of outer values too."""
         self.level += 1
         floor = self.floor
@@ -163,7 +184,7 @@ class ProgramBuilder:
             self.floor = floor
 
     @contextmanager
-    def trusted(self, trusting: bool = True):
+    def trusted(self, trusting: bool = True) -> Iterator[None]:
         """Inside, values may hardly vary, as in known formulas; validation comes later."""
         before, self.trusting = self.trusting, trusting
         try:
@@ -173,7 +194,7 @@ class ProgramBuilder:
 
     # ------------------------------------------------------------ operations
 
-    def apply(self, name: str, *operands, **params) -> Value:
+    def apply(self, name: str, *operands: ValueLike, **params: Any) -> Value:
         """The value of operation `name` on the operands (Python numbers become literals)."""
         values = tuple(v if isinstance(v, Value) else self.literal(v) for v in operands)
         op = OPS[name]
@@ -234,7 +255,15 @@ class ProgramBuilder:
         self.check(result, varies=op.checked and not self.trusting)
         return result
 
-    def claim(self, name: str, low: float, high: float, *operands, typical=None, **params) -> Value:
+    def claim(
+        self,
+        name: str,
+        low: float,
+        high: float,
+        *operands: ValueLike,
+        typical: Samples | None = None,
+        **params: Any,
+    ) -> Value:
         """`apply` where the caller knows a narrower range, and vouches for the domain.
 
         `typical` replaces the samples, where the operands' tell too little of how they go together.
@@ -263,7 +292,7 @@ class ProgramBuilder:
         elif value.samples.std() < 0.2:
             raise Rejected(f"{value!r} hardly varies")
 
-    def apply_or_none(self, name: str, *operands, **params) -> Value | None:
+    def apply_or_none(self, name: str, *operands: ValueLike, **params: Any) -> Value | None:
         """`apply`, or None where the operation rejects its operands."""
         try:
             return self.apply(name, *operands, **params)
@@ -296,16 +325,16 @@ class ProgramBuilder:
     def control(
         self,
         op: str,
-        operands: tuple[Value, ...],
+        operands: Operands,
         blocks: tuple[Block, ...],
-        results: list[Value],
-        bound: list[tuple[Value, Value]],
-        params: dict,
+        results: Sequence[Value],
+        bound: Sequence[tuple[Value, Value]],
+        params: Params,
         recurrent: Sequence[tuple[Value, Value]] = (),
-        shapes: list[tuple[int, ...]] | None = None,
-        ranges=None,
-        samples=None,
-        selectors=(),
+        shapes: Sequence[Shape] | None = None,
+        ranges: Sequence[Interval] | None = None,
+        samples: Sequence[Samples] | None = None,
+        selectors: Sequence[Value] = (),
         forgotten: int = 0,
     ) -> list[Value]:
         """Values of an operation that runs inner functions; one for each of `results`.
@@ -323,7 +352,7 @@ class ProgramBuilder:
             + [v.level for block in blocks for v in find_captured(block)]
             + [self.floor]
         )
-        node = Value(op, operands, params, (), "tuple", 0, 0, None, blocks=blocks, level=level)
+        node = Value(op, operands, params, (), "tuple", 0, 0, blocks=blocks, level=level)
         chosen = 0
         for value in selectors:
             chosen |= value.deps
@@ -353,7 +382,7 @@ class ProgramBuilder:
 
     # ------------------------------------------------------------ the whole
 
-    def finish(self, *outputs: Value) -> tuple[Value, ...]:
+    def finish(self, *outputs: Value) -> Operands:
         """The outputs, checked as a whole: each argument reaches one, floats through a gradient."""
         deps = diff = 0
         for value in outputs:
@@ -422,7 +451,7 @@ def _resolve(mask: int, bound: dict[int, Value], loops: dict[int, Value], kind: 
     return mask
 
 
-def _is_centred(op: Op, values: tuple[Value, ...]) -> bool:
+def _is_centred(op: Op, values: Operands) -> bool:
     """Whether the sum of the result's elements stays constant."""
     if op.centred:
         return True

@@ -61,11 +61,11 @@ class Stream:
         """True with the given probability in percent."""
         return self.below(100) < percent
 
-    def choice(self, items: Sequence):
+    def choice(self, items: Sequence[T]) -> T:
         """One of `items`, all alike likely."""
         return items[self.below(len(items))]
 
-    def weighted(self, items: Sequence, weights: tuple[int, ...]):
+    def weighted(self, items: Sequence[T], weights: tuple[int, ...]) -> T:
         """One of `items`, by integer weights (a tuple, since its running sums are cached)."""
         sums = _cumulative(weights)
         return items[bisect_right(sums, self.below(sums[-1]))]
@@ -74,7 +74,7 @@ class Stream:
         """One of the keys, by their integer weights."""
         return self.weighted(tuple(weights), tuple(weights.values()))
 
-    def shuffled(self, items: Sequence) -> list:
+    def shuffled(self, items: Sequence[T]) -> list[T]:
         """The items in random order."""
         rest = list(items)
         for i in range(len(rest) - 1, 0, -1):

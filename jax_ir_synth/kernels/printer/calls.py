@@ -73,7 +73,7 @@ class _Built:
         value = self.builder.apply(name, *(value for value, _ in pairs), **example.params)
         return value, [text for _, text in pairs]
 
-    def _operand(self, operand) -> tuple[Value, Text]:
+    def _operand(self, operand: Operand | Example | float) -> tuple[Value, Text]:
         if isinstance(operand, Example):
             value, texts = self._apply(operand.name, operand)
             return value, fill(fitting(value)[0][1], value, texts, self.builder.stream)

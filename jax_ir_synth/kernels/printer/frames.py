@@ -1,5 +1,7 @@
 """A function in the making: its lines so far, at an indentation and a nesting level."""
 
+from collections.abc import Sequence
+
 INDENT = "    "
 
 
@@ -21,7 +23,7 @@ class Frame:
             self.lines.append("")
 
 
-def grouped(names: list[str]) -> str:
+def grouped(names: Sequence[str]) -> str:
     """One name as it is, several as a tuple, none as `_`."""
     if not names:
         return "_"

@@ -1,6 +1,7 @@
 """Lines of Python laid out as people lay them out: no long lines, single blank lines."""
 
 import ast
+from collections.abc import Iterator
 
 from jax_ir_synth.errors import JaxIrSynthError
 
@@ -140,7 +141,7 @@ def _items(text: str) -> list[str]:
     return items + [last] if last else items
 
 
-def _outside_strings(text: str):
+def _outside_strings(text: str) -> Iterator[tuple[int, str]]:
     quote = ""
     for i, character in enumerate(text):
         if quote:

@@ -1,11 +1,9 @@
 """Gives out the names of a program: arguments, locals and inner functions, each name once."""
 
-from collections.abc import Mapping
-
 from jax_ir_synth.kernels.builder.stream import Stream
 from jax_ir_synth.kernels.builder.values import Value
 from jax_ir_synth.kernels.ops import RECORDS
-from jax_ir_synth.kernels.printer.name_weights import ARGUMENTS, FUNCTIONS, LOCALS
+from jax_ir_synth.kernels.printer.name_weights import ARGUMENTS, FUNCTIONS, LOCALS, NameTable
 
 CONSTANTS = {
     1e-6: "eps",
@@ -44,7 +42,7 @@ class NameBook:
         self.stream = stream
         self.taken: set[str] = set(_RESERVED)
 
-    def fresh(self, table: Mapping, role: str, fallback: str = "") -> str:
+    def fresh(self, table: NameTable, role: str, fallback: str = "") -> str:
         """A name of the role that is not taken; a numbered one where all likely ones are."""
         names, weights = table[role]
         for _ in range(6):

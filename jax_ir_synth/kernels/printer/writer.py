@@ -1,11 +1,13 @@
 """A drawn program as Python text: names, statements, inner functions, docstring, annotations."""
 
 import re
+from collections.abc import Sequence
 
 from jax_ir_synth.kernels.builder.stream import Stream
 from jax_ir_synth.kernels.builder.values import (
     FLOATS,
     Block,
+    Group,
     InAval,
     KernelSource,
     KernelSpec,
@@ -26,10 +28,12 @@ _NAMED_CALL = re.compile(r"((?:jnp|lax|jax)(?:\.\w+)+)\((\w+)\)")  # what needs 
 
 def write_source(spec: KernelSpec) -> KernelSource:
     """The program's Python source, with the arguments it takes."""
-    return _Writer(spec).source()
+    return Writer(spec).source()
 
 
-class _Writer:
+class Writer:
+    """Writes one program. The functions of `constructs` use its public methods."""
+
     def __init__(self, spec: KernelSpec):
         self.spec = spec
         self.stream = Stream(spec.seed, spec.category, spec.candidate, _SPELLING)
@@ -79,6 +83,7 @@ class _Writer:
     # ------------------------------------------------------------ the function as a whole
 
     def source(self) -> KernelSource:
+        """The program's text and arguments."""
         arguments = sorted(self.used_arguments, key=lambda v: v.params["number"])
         for value in arguments:
             self.names[id(value)] = self.book.argument(value)
@@ -128,7 +133,7 @@ class _Writer:
 
     # ------------------------------------------------------------ values as expressions
 
-    def _results(self, results, frame: Frame) -> str:
+    def _results(self, results: Sequence[Group], frame: Frame) -> str:
         texts = []
         for group in results:
             if isinstance(group, tuple):
@@ -172,7 +177,7 @@ class _Writer:
             self.pinned.add(id(value))
         return Text(name)
 
-    def _literal(self, value) -> Text:
+    def _literal(self, value: float) -> Text:
         if (
             self.hoists
             and isinstance(value, float)
@@ -190,6 +195,7 @@ class _Writer:
         return number(value)
 
     def statement(self, value: Value, text: Text, frame: Frame) -> str:
+        """Writes `name = text`, and returns the name."""
         name = self._reused(value) or self.book.local(value)
         frame.add(f"{name} = {text}")
         self.names[id(value)] = name
@@ -214,7 +220,7 @@ class _Writer:
         return None
 
     def awaited(self, name: str, pending: list[list[str]] | None = None) -> bool:
-        """Does an expression that stands in no line yet use the name?"""
+        """Whether an expression that no line holds yet uses the name."""
         word = re.compile(rf"\b{name}\b")
         return any(word.search(text) for texts in pending or self.pending for text in texts)
 
@@ -331,6 +337,7 @@ class _Writer:
         return inner, saved
 
     def parameter(self, value: Value) -> str:
+        """A name for a parameter of an inner function."""
         if id(value) not in self.left:
             return (
                 "_"

@@ -4,6 +4,9 @@ Intervals and samples follow each element by itself: they can't see that a cross
 vectors vanishes, that a clip always clips, or that rounding decides a comparison. A run can.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from jax_ir_synth.kernels.builder.values import KernelSource, Rejected
@@ -47,7 +50,9 @@ def require_sound(source: KernelSource) -> None:
         raise Rejected(f"validation: {'; '.join(found)}")
 
 
-def _keeps(reference: ReferenceProgram, point: Point, avals: list[dict], half: str) -> bool:
+def _keeps(
+    reference: ReferenceProgram, point: Point, avals: Sequence[dict[str, Any]], half: str
+) -> bool:
     """Does rounding to 16 bits leave an output its values, and let it be seen to change?
 
     Most elements must stay near what they are, as in the proof of such a row, which compares its

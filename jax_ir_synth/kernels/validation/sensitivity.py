@@ -1,12 +1,14 @@
 """Sensitivity: whether each argument surely matters, on typical elements, as choices fall."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.stream import Stream
-from jax_ir_synth.kernels.builder.values import SAMPLES, Rejected, Value, flatten
+from jax_ir_synth.kernels.builder.values import SAMPLES, Operands, Rejected, Samples, Value
 from jax_ir_synth.kernels.ops import OPS, named_by_kind
+from jax_ir_synth.kernels.ops.base import Op
 
 _SCENARIOS = 32  # each fixes the 0-d arguments and the way that conditions without axes fall
 _CORNERS = 16  # of these, scenarios with the 0-d arguments at the ends of their ranges
@@ -17,13 +19,13 @@ _STEP = 1e-4  # a small change, relative to the argument's range
 _SLIGHT = 1e-3  # a derivative below this is taken for none
 _SCENARIO = np.repeat(np.arange(_SCENARIOS), SAMPLES)
 # Of each argument: where its elements lie in its range, or the one number for all of them.
-_UNITS = np.array(
+_UNITS: Samples = np.array(
     [
         [(k + 0.5) / _SLOTS for k in Stream(0, "reach", row).shuffled(range(_SLOTS))]
         for row in range(16)
     ]
 )
-_SPREAD = np.array(
+_SPREAD: Samples = np.array(
     [
         [(k + 0.5) / _SCENARIOS for k in Stream(0, "ends", row).shuffled(range(_SCENARIOS))]
         for row in range(32)
@@ -37,7 +39,7 @@ _ENDS = np.where(
 _BRANCHES, _CALLS = named_by_kind("branch"), named_by_kind("call")
 
 
-def find_uncertain(builder, outputs: tuple[Value, ...]) -> list[Value]:
+def find_uncertain(builder: ProgramBuilder, outputs: Operands) -> list[Value]:
     """The arguments that on some inputs may matter to no output, or have a gradient of zero."""
     base = _Run()
     values = [base.value(v) for v in outputs]
@@ -52,7 +54,7 @@ def find_uncertain(builder, outputs: tuple[Value, ...]) -> list[Value]:
     return doubtful
 
 
-def settle(builder, value: Value, put_in: Callable[[Value, Value], Value]) -> Value:
+def settle(builder: ProgramBuilder, value: Value, put_in: Callable[[Value, Value], Value]) -> Value:
     """The value; `put_in(value, argument)` puts in once more each argument that may not matter.
 
     Raises Rejected where an argument still may not, or the value is nearly zero or constant.
@@ -71,12 +73,12 @@ def settle(builder, value: Value, put_in: Callable[[Value, Value], Value]) -> Va
     return value
 
 
-def _another(argument: Value, values: np.ndarray) -> np.ndarray:
+def _another(argument: Value, values: Samples) -> Samples:
     """Other values of an integer or boolean argument."""
     return argument.low + (values - argument.low + 1) % (argument.high - argument.low + 1)
 
 
-def _sure(argument: Value, output: Value, moves: np.ndarray) -> bool:
+def _sure(argument: Value, output: Value, moves: Samples) -> bool:
     table = moves.reshape(_SCENARIOS, SAMPLES)
     count = min(output.size, argument.size) if argument.size >= _MANY else output.size
     share = float((np.abs(table) > _SLIGHT).mean(axis=1).min())
@@ -97,18 +99,18 @@ class _Run:
         self,
         base: "_Run | None" = None,
         argument: Value | None = None,
-        given: np.ndarray | None = None,
+        given: Samples | None = None,
     ):
         self.base: _Run = self if base is None else base
         self.slope = base is not None and argument is not None and argument.is_float
-        self.known: dict[int, np.ndarray] = {}
+        self.known: dict[int, Samples] = {}
         if argument is not None and given is not None:
             self.known[id(argument)] = given
         self.bit = 0 if argument is None else argument.deps
         self.received: dict[int, Value] = {} if base is None else base.received
         self.places: dict[int, int] = {} if base is None else base.places
 
-    def value(self, value: Value) -> np.ndarray:
+    def value(self, value: Value) -> Samples:
         found = self.known.get(id(value))
         if found is None:
             if (
@@ -122,7 +124,7 @@ class _Run:
             self.known[id(value)] = found
         return found
 
-    def _evaluate(self, value: Value) -> np.ndarray:
+    def _evaluate(self, value: Value) -> Samples:
         if value.is_literal:
             return np.full(_SLOTS, float(value.params["value"]))
         if value.op == "argument":
@@ -135,12 +137,13 @@ class _Run:
             return self._part(value)
         return self._operation(value)
 
-    def _fallen(self, condition: Value) -> np.ndarray:
+    def _fallen(self, condition: Value) -> Samples:
         """A condition without axes: true in half of the scenarios, whatever the samples say."""
         place = self.places.setdefault(id(condition), len(self.places))
-        return (_SPREAD[16 + place % 16] > 0.5) * 1.0
+        spread: Samples = _SPREAD[16 + place % 16]
+        return (spread > 0.5).astype(float)
 
-    def _part(self, part: Value) -> np.ndarray:
+    def _part(self, part: Value) -> Samples:
         node, index = part.operands[0], part.params["index"]
         if node.op not in _BRANCHES | _CALLS | {"piecewise"}:
             return np.tile(part.samples, _SCENARIOS)
@@ -151,7 +154,7 @@ class _Run:
         )
         for block in node.blocks:
             self.received.update(
-                (id(p), v) for p, v in zip(flatten(block.params), given, strict=True)
+                (id(p), v) for p, v in zip(block.flat_params(), given, strict=True)
             )
         results = [self.value(block.flat_results()[index]) for block in node.blocks]
         if len(results) == 1:
@@ -164,14 +167,15 @@ class _Run:
             (1 - chooser if node.op == "cond" else chooser).round().astype(int), results
         )
 
-    def _frozen(self, value: Value) -> np.ndarray:
+    def _frozen(self, value: Value) -> Samples:
         """A value that no gradient passes through."""
         return (self.base if self.slope else self).value(value)
 
-    def _operation(self, value: Value) -> np.ndarray:
+    def _operation(self, value: Value) -> Samples:
         op = OPS[value.op]
         if value.op in ("isfinite", "isnan"):
-            return (self._frozen(value.operands[0].operands[0]) < 0) == (value.op == "isnan")
+            negative = self._frozen(value.operands[0].operands[0]) < 0
+            return (negative if value.op == "isnan" else ~negative).astype(float)
         if self.slope and not op.smooth:
             return self.base.value(value)
         if op.reduces or not value.operands:
@@ -180,7 +184,7 @@ class _Run:
                 return whole
             # What moves the elements moves their statistic about as much.
             return whole + sum(
-                (self.value(v) - self.base.value(v)).mean()
+                float((self.value(v) - self.base.value(v)).mean())
                 for i, v in enumerate(value.operands)
                 if i not in op.select
             )
@@ -191,7 +195,7 @@ class _Run:
         return _sampled(op, value, samples)
 
 
-def _sampled(op, value: Value, samples: list[np.ndarray]) -> np.ndarray:
+def _sampled(op: Op, value: Value, samples: Sequence[Samples]) -> Samples:
     """The operation on other samples than its operands' own."""
     operands = tuple(v.changed(samples=own) for v, own in zip(value.operands, samples, strict=True))
     with np.errstate(all="ignore"):
@@ -201,7 +205,7 @@ def _sampled(op, value: Value, samples: list[np.ndarray]) -> np.ndarray:
     return found if np.isfinite(found).all() else np.nan_to_num(found, posinf=0.0, neginf=0.0)
 
 
-def _drawn(argument: Value) -> np.ndarray:
+def _drawn(argument: Value) -> Samples:
     """Typical elements of an argument; one number in each scenario where it has no axes."""
     row = argument.params["number"]
     unit = _UNITS[row] if argument.size >= _MANY else _ENDS[row]
