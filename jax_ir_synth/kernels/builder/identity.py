@@ -19,10 +19,10 @@ _ROUND = {"float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bf
 def hash_program(outputs: Operands) -> tuple[str, str]:
     """(program_key, skeleton_hash): hex digests of the program reached from `outputs`.
 
-    Arguments count in the order in which they are first used, values by what they are made of, so
-    names, spelling and the order of independent statements play no part. The skeleton leaves out
-    every number (sizes, axes, positions, constants) and the width of dtypes, and keeps operations,
-    ranks and how values are shared. Programs whose IR differs in numbers alone share a skeleton.
+    The walk numbers values in the order in which it meets them, so that names, spelling and the
+    order of independent statements play no part. The skeleton leaves out every number (sizes, axes,
+    positions, constants) and the width of dtypes; it keeps operations, ranks and how values are
+    shared. Programs whose IR differs in numbers alone share a skeleton.
     """
     program, skeleton = _Walk().run(outputs)
     return (

@@ -8,15 +8,18 @@ from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops import RECORDS, named_by_kind
 from jax_ir_synth.kernels.ops.constructs import LEAVES
 
-# Bytes of a program without operations; of the hashing of random bits; of an operation that no
-# benchmark measured.
+# The estimate is linear: a program has BASE bytes, and each use of an operation adds its record's
+# `ir_bytes`. The hashing of random bits is such an operation, too. OTHER is for operations that no
+# benchmark measured. `benchmarks/fit_costs.py` fits the coefficients such that 19 of 20 programs
+# are shorter than estimated.
 BASE = 890
 THREEFRY = 25_900
 OTHER = 6140
-# Bytes of one IR column; a row holds two, and the estimate is rough: 64 KiB stay out of reach.
+# Bytes of one IR column. A row holds two of them and must stay below 64 KiB, and the estimate is
+# rough.
 LONGEST = 30_500
-# Hashed keys take the most of a row, always with the same text: there the estimate is too high
-# by this.
+# Where random bits are hashed, most of the IR is that text, which never varies. There the estimate
+# is too high by this much.
 _SURELY = 200
 
 _LOOPS = named_by_kind("loop")
@@ -40,7 +43,11 @@ def require_short(outputs: Sequence[Value], limit: int = LONGEST) -> None:
 
 
 def count_operations(outputs: Sequence[Value]) -> dict[str, float]:
-    """How often each operation is in the program; in a loop's body it counts twice."""
+    """How often each operation is in the program.
+
+    In a loop's body it counts twice. An operation whose IR grows with each doubling of the length n
+    that it runs over counts log2(n) times.
+    """
     times: dict[str, float] = defaultdict(float)
     seen: set[int] = set()
     stack = [(value, 1.0) for value in outputs]

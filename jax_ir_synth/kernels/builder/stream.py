@@ -51,6 +51,7 @@ class Stream:
 
     def below(self, n: int) -> int:
         """An integer in [0, n)."""
+        # The high word of a product by n: no two probabilities differ by more than 2**-64.
         return (self.word() * n) >> 64
 
     def between(self, low: int, high: int) -> int:
@@ -62,7 +63,7 @@ class Stream:
         return self.below(100) < percent
 
     def choice(self, items: Sequence[T]) -> T:
-        """One of `items`, all alike likely."""
+        """One of `items`, each with the same probability."""
         return items[self.below(len(items))]
 
     def weighted(self, items: Sequence[T], weights: tuple[int, ...]) -> T:
@@ -75,7 +76,7 @@ class Stream:
         return self.weighted(tuple(weights), tuple(weights.values()))
 
     def shuffled(self, items: Sequence[T]) -> list[T]:
-        """The items in random order."""
+        """The items in random order (Fisher-Yates)."""
         rest = list(items)
         for i in range(len(rest) - 1, 0, -1):
             j = self.below(i + 1)

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from jax_ir_synth.errors import JaxIrSynthError
 
-SAMPLES = 16  # typical elements carried with each value, to see that it varies and matters
+SAMPLES = 16  # typical elements of each value, which show whether it varies and matters
 
 FLOATS = ("float32", "float16", "bfloat16")
 
-# |value| above these is not drawn: sums and gradients of such values stay finite in the dtype.
+# The largest |value| by dtype, such that sums and gradients of such values stay finite in it.
 LIMITS = {
     "float32": 1e4,
     "float16": 60.0,
@@ -32,19 +32,19 @@ Params = dict[str, Any]  # an operation's parameters, each of a type of its own
 
 
 class Rejected(JaxIrSynthError):
-    """An operation rejects its operands (domain, shape, size); the production draws anew."""
+    """An operation rejects its operands (domain, shape, size); another attempt follows."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Value:
     """One value: an argument, a literal, a parameter, or an operation on other values.
 
-    A program is a graph of values, known by their identity. They are frozen: a production that
-    knows more about a value than its operation does works on with a changed copy.
+    A program is a graph of values, which are told apart by identity. They are frozen: a production
+    that knows more about a value than its operation does makes a changed copy.
 
     Attributes:
       op: name of the record that made it (see `kernels.ops`).
-      operands: what it is made of.
+      operands: the values that the operation takes.
       params: the operation's parameters.
       shape: lengths of its axes.
       dtype: its dtype's name; that of a node with several results is "tuple".
@@ -150,7 +150,7 @@ def flatten(groups: Iterable[Group]) -> list[Value]:
 
 
 def collect_values(values: Iterable[Value]) -> dict[int, Value]:
-    """Collects what the values are made of by id, bodies of inner functions included."""
+    """The values and all that they depend on, inner functions included, by id."""
     seen: dict[int, Value] = {}
     stack = list(values)
     while stack:

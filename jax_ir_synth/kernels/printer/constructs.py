@@ -1,4 +1,4 @@
-"""Constructs as Python text: a function for each."""
+"""Writes constructs as Python: a function for each."""
 
 import re
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def write_cond(writer: "Writer", node: Value, frame: Frame) -> Text:
 
 
 def write_switch(writer: "Writer", node: Value, frame: Frame) -> Text:
-    """Writes `lax.switch`, with its branches in a list of their own where they are long."""
+    """Writes `lax.switch`; long branches become a list with a name."""
     index = writer.value(node.operands[0], frame)
     operands = [writer.value(v, frame) for v in node.operands[1:]]
     functions = [writer.function(block, frame) for block in node.blocks]
@@ -57,7 +57,7 @@ def write_fori_loop(writer: "Writer", node: Value, frame: Frame) -> Text:
 
 
 def write_while_loop(writer: "Writer", node: Value, frame: Frame) -> Text:
-    """Writes `lax.while_loop`, and its condition and body before it."""
+    """Writes `lax.while_loop`, after its condition and its body."""
     limit = writer.value(node.operands[0], frame)
     init = [writer.value(v, frame) for v in node.operands[1:]]
     condition = writer.book.function("condition")
@@ -71,7 +71,7 @@ def write_while_loop(writer: "Writer", node: Value, frame: Frame) -> Text:
 
 
 def _while_condition(writer: "Writer", node: Value, state: str, limit: str, frame: Frame) -> None:
-    """Writes a `while_loop`'s condition: its counter below the limit, and a test of its own."""
+    """Writes a `while_loop`'s condition: the counter is below the limit, and its test holds."""
     indent = INDENT * (frame.indent + 1)
     if len(node.blocks) == 1:
         frame.lines.append(f"{indent}return {state}[0] < {limit}")
@@ -128,7 +128,7 @@ def write_scan(writer: "Writer", node: Value, frame: Frame) -> Text:
 
 
 def write_unrolled(writer: "Writer", node: Value, frame: Frame) -> None:
-    """A `for` statement, whose carried names hold the results after it."""
+    """Writes a `for` statement, after which the carried names hold the results."""
     block = node.blocks[0]
     inits = [writer.value(v, frame) for v in node.operands]
     items, parameters = node.params["items"], block.flat_params()
@@ -192,12 +192,12 @@ def write_split_key(writer: "Writer", node: Value, frame: Frame) -> Text:
 
 
 def write_helper(writer: "Writer", node: Value, frame: Frame) -> Text:
-    """Writes a call of an inner function, which is written before its first call."""
+    """Writes a call of an inner function; the first call writes the function, too."""
     xs = [writer.value(v, frame) for v in node.operands]
     block = node.blocks[0]
     name = writer.helpers.get(id(block))
     if name is None:
-        home = writer.frames[block.level - 1]  # where every call sees it
+        home = writer.frames[block.level - 1]  # in scope for every call
         name = writer.function(block, home)
         if name.startswith("lambda"):
             text, name = name, writer.book.function(block.role)
@@ -233,7 +233,7 @@ def write_unstack(writer: "Writer", node: Value, frame: Frame) -> Text:
 
 
 def write_iterate(writer: "Writer", node: Value, frame: Frame) -> Text:
-    """Writes the array itself: Python takes its rows apart."""
+    """Writes the array alone, which Python unpacks by rows."""
     return writer.value(node.operands[0], frame)
 
 
@@ -275,7 +275,7 @@ def write_top_k_pair(writer: "Writer", node: Value, frame: Frame) -> Text:
 
 
 def write_checkpoint(writer: "Writer", node: Value, frame: Frame) -> Text:
-    """Writes a rematerialised function, decorated or wrapped where it is called."""
+    """Writes a function under `jax.checkpoint`, as its decorator or around it in the call."""
     xs = [writer.value(v, frame) for v in node.operands]
     if writer.stream.chance(50):
         fn = writer.function(node.blocks[0], frame, decorator="@jax.checkpoint")

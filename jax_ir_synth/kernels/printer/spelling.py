@@ -1,4 +1,4 @@
-"""Operations as Python expressions: picks one of an operation's spellings and fills it in."""
+"""Writes operations as Python expressions: draws one of their spellings and fills it in."""
 
 import math
 import re
@@ -40,7 +40,7 @@ class Text(str):
 
 
 def number(value: float | int | bool) -> Text:
-    """A literal as people write it."""
+    """A number as people write it."""
     if isinstance(value, (bool, int)):
         return Text(repr(value), ATOM if value >= 0 else 80)
     if abs(value) in _NAMED:
@@ -65,7 +65,7 @@ def _swapped(perm: Sequence[int]) -> list[int]:
 
 
 def _moved(perm: Sequence[int]) -> tuple[int, int] | None:
-    """(source, destination) of the one axis that `perm` moves, if there is one such move."""
+    """(source, destination) of an axis, if moving it gives `perm`."""
     n = len(perm)
     for source in range(n):
         for destination in range(n):
@@ -112,7 +112,7 @@ def _axis(node: Value, stream: Stream, texts: Sequence[Text]) -> str:
 
 
 def _second_axis(node: Value, stream: Stream) -> str:
-    """The axis of a function that takes it second, where people leave its keyword out at times."""
+    """The axis of a function that takes it second, where people sometimes leave out its keyword."""
     return _reduced_axes(node, stream, positional=True)
 
 
@@ -218,7 +218,7 @@ def _sizes(node: Value, stream: Stream, texts: Sequence[Text]) -> str:
     return repr(tuple(sizes))
 
 
-# How a parameter's name in a template is written; a name that is not here is the parameter's repr.
+# The writers of parameters in a template, by name. A parameter that has none is written by `repr`.
 _PARAMETERS: dict[str, Callable[[Value, Stream, Sequence[Text]], str]] = {
     "axis": _axis,
     "keepdims": lambda node, stream, texts: (
@@ -259,7 +259,7 @@ _PARAMETERS: dict[str, Callable[[Value, Stream, Sequence[Text]], str]] = {
 
 
 def fitting(node: Value) -> list[tuple[int, str]]:
-    """`(weight, template)` of each spelling that may stand for the node."""
+    """`(weight, template)` of each spelling whose condition the node meets."""
     return [
         (weight, template)
         for weight, template, *condition in OPS[node.op].spellings

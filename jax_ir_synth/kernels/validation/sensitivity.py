@@ -1,4 +1,10 @@
-"""Sensitivity: whether each argument surely matters, on typical elements, as choices fall."""
+"""Sensitivity: whether each argument matters to an output, whichever way the conditions fall.
+
+A run evaluates the program's graph in 32 scenarios, on 16 elements each. Within a scenario, an
+argument of few elements has one value, and a condition on few elements falls one way. A second run
+moves an argument, and the outputs' differences show where it matters. It must reach so many
+elements in each scenario that on any inputs it almost surely reaches one.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -10,15 +16,18 @@ from jax_ir_synth.kernels.builder.values import SAMPLES, Operands, Rejected, Sam
 from jax_ir_synth.kernels.ops import OPS, named_by_kind
 from jax_ir_synth.kernels.ops.base import Op
 
-_SCENARIOS = 32  # each fixes the 0-d arguments and the way that conditions without axes fall
-_CORNERS = 16  # of these, scenarios with the 0-d arguments at the ends of their ranges
+_SCENARIOS = 32  # each fixes the arguments of few elements, and the way that conditions fall
+_CORNERS = 16  # of these, scenarios with such arguments near the ends of their ranges
 _SLOTS = _SCENARIOS * SAMPLES
-_MANY = 6  # a condition on fewer elements than this may fall one way for all of them
-_RISK = 1e-5  # chance that on given inputs an argument reaches none of the elements
+_MANY = 6  # a condition on fewer elements than this may fall the same way for all of them
+_RISK = 1e-5  # the accepted probability that an argument reaches none of the elements
 _STEP = 1e-4  # a small change, relative to the argument's range
-_SLIGHT = 1e-3  # a derivative below this is taken for none
+_SLIGHT = 1e-3  # a derivative below this counts as zero
 _SCENARIO = np.repeat(np.arange(_SCENARIOS), SAMPLES)
-# Of each argument: where its elements lie in its range, or the one number for all of them.
+# Positions in [0, 1], the midpoints of equal parts in random order. A row of _UNITS is for the
+# elements of a large argument. A row of _ENDS is for an argument of few elements: near the ends of
+# its range in the first _CORNERS scenarios, which have all combinations of ends of the first four
+# arguments, and anywhere in the others. Rows 16 to 31 of _SPREAD decide conditions.
 _UNITS: Samples = np.array(
     [
         [(k + 0.5) / _SLOTS for k in Stream(0, "reach", row).shuffled(range(_SLOTS))]
@@ -40,24 +49,27 @@ _BRANCHES, _CALLS = named_by_kind("branch"), named_by_kind("call")
 
 
 def find_uncertain(builder: ProgramBuilder, outputs: Operands) -> list[Value]:
-    """The arguments that on some inputs may matter to no output, or have a gradient of zero."""
+    """The arguments that may matter to no output on some inputs, or have a gradient of zero."""
     base = _Run()
     values = [base.value(v) for v in outputs]
     doubtful = []
     for argument in builder.arguments:
         start = base.value(argument)
         step = _STEP * (argument.high - argument.low) if argument.is_float else 1.0
-        run = _Run(base, argument, start + step if argument.is_float else _another(argument, start))
+        run = _Run(
+            base, argument, start + step if argument.is_float else _next_values(argument, start)
+        )
         moves = [(run.value(v) - old) / step for v, old in zip(outputs, values, strict=True)]
-        if not any(_sure(argument, v, move) for v, move in zip(outputs, moves, strict=True)):
+        if not any(_reaches(argument, v, move) for v, move in zip(outputs, moves, strict=True)):
             doubtful.append(argument)
     return doubtful
 
 
 def settle(builder: ProgramBuilder, value: Value, put_in: Callable[[Value, Value], Value]) -> Value:
-    """The value; `put_in(value, argument)` puts in once more each argument that may not matter.
+    """Uses each argument that may not matter once more, by `value = put_in(value, argument)`.
 
-    Raises Rejected where an argument still may not, or the value is nearly zero or constant.
+    Raises Rejected where an argument still may not matter, or the value may be nearly zero or
+    constant.
     """
     for argument in find_uncertain(builder, (value,)):
         if argument.dtype == "bool":
@@ -66,6 +78,8 @@ def settle(builder: ProgramBuilder, value: Value, put_in: Callable[[Value, Value
     doubtful = find_uncertain(builder, (value,))
     if doubtful:
         raise Rejected(f"{doubtful} might not matter")
+    # Arguments at the ends of their ranges are rare: only the other scenarios count, and one of
+    # them may be degenerate.
     table = _Run().value(value).reshape(_SCENARIOS, SAMPLES)[_CORNERS:]
     largest = np.abs(table).max(axis=1)
     if ((largest < 0.03) | (np.ptp(table, axis=1) < 0.01 * largest)).sum() > 1:
@@ -73,16 +87,21 @@ def settle(builder: ProgramBuilder, value: Value, put_in: Callable[[Value, Value
     return value
 
 
-def _another(argument: Value, values: Samples) -> Samples:
-    """Other values of an integer or boolean argument."""
+def _next_values(argument: Value, values: Samples) -> Samples:
+    """The next values of an integer or boolean argument; after the last comes the first."""
     return argument.low + (values - argument.low + 1) % (argument.high - argument.low + 1)
 
 
-def _sure(argument: Value, output: Value, moves: Samples) -> bool:
+def _reaches(argument: Value, output: Value, moves: Samples) -> bool:
+    """Whether an argument reaches an output, given the output's derivatives by it."""
     table = moves.reshape(_SCENARIOS, SAMPLES)
     count = min(output.size, argument.size) if argument.size >= _MANY else output.size
+    # Each element depends on the argument with the probability `share`, in the worst scenario. Of
+    # `count` independent elements, none does with the probability (1 - share) ** count. An array
+    # may meet an output only element by element, so that the shorter of them counts.
     share = float((np.abs(table) > _SLIGHT).mean(axis=1).min())
     if argument.is_float and argument.size < _MANY:
+        # The gradient by one of few elements is a sum over the output's: its terms must not cancel.
         total, parts = np.abs(table.sum(axis=1)), np.abs(table).sum(axis=1)
         if (total < 0.02 * parts).any():
             return False
@@ -90,9 +109,11 @@ def _sure(argument: Value, output: Value, moves: Samples) -> bool:
 
 
 class _Run:
-    """One evaluation on typical elements; with a `base`, again with other values of one argument.
+    """An evaluation of values on all slots.
 
-    The effect of a float argument's change is followed along gradients alone.
+    With a `base`, an argument has other values than in that run, and what does not depend on it is
+    taken from there. A float argument's change is followed along gradients alone, as choices by
+    conditions and rounding have none.
     """
 
     def __init__(
@@ -128,17 +149,17 @@ class _Run:
         if value.is_literal:
             return np.full(_SLOTS, float(value.params["value"]))
         if value.op == "argument":
-            return _drawn(value)
+            return _sample_argument(value)
         if value.op == "parameter":
             return self.value(self.received[id(value)])
-        if value.dtype == "bool" and value.size < _MANY and not _of_flags(value):
-            return self._fallen(value)
+        if value.dtype == "bool" and value.size < _MANY and not _is_of_flags(value):
+            return self._condition(value)
         if value.op == "part":
             return self._part(value)
         return self._operation(value)
 
-    def _fallen(self, condition: Value) -> Samples:
-        """A condition without axes: true in half of the scenarios, whatever the samples say."""
+    def _condition(self, condition: Value) -> Samples:
+        """A condition on few elements: true in half of the scenarios, whatever the samples are."""
         place = self.places.setdefault(id(condition), len(self.places))
         spread: Samples = _SPREAD[16 + place % 16]
         return (spread > 0.5).astype(float)
@@ -182,7 +203,7 @@ class _Run:
             whole = np.tile(value.samples, _SCENARIOS)
             if not self.slope:
                 return whole
-            # What moves the elements moves their statistic about as much.
+            # A change of the elements changes their statistic by about its mean.
             return whole + sum(
                 float((self.value(v) - self.base.value(v)).mean())
                 for i, v in enumerate(value.operands)
@@ -192,11 +213,11 @@ class _Run:
             self._frozen(v) if i in op.select else self.value(v)
             for i, v in enumerate(value.operands)
         ]
-        return _sampled(op, value, samples)
+        return _sample_operation(op, value, samples)
 
 
-def _sampled(op: Op, value: Value, samples: Sequence[Samples]) -> Samples:
-    """The operation on other samples than its operands' own."""
+def _sample_operation(op: Op, value: Value, samples: Sequence[Samples]) -> Samples:
+    """The operation's samples, given its operands'."""
     operands = tuple(v.changed(samples=own) for v, own in zip(value.operands, samples, strict=True))
     with np.errstate(all="ignore"):
         found = np.asarray(op.sample(operands, value.params), dtype=np.float64)
@@ -205,8 +226,8 @@ def _sampled(op: Op, value: Value, samples: Sequence[Samples]) -> Samples:
     return found if np.isfinite(found).all() else np.nan_to_num(found, posinf=0.0, neginf=0.0)
 
 
-def _drawn(argument: Value) -> Samples:
-    """Typical elements of an argument; one number in each scenario where it has no axes."""
+def _sample_argument(argument: Value) -> Samples:
+    """Elements of an argument; the same for a whole scenario where it has few."""
     row = argument.params["number"]
     unit = _UNITS[row] if argument.size >= _MANY else _ENDS[row]
     if argument.is_float:
@@ -214,8 +235,10 @@ def _drawn(argument: Value) -> Samples:
     return np.floor(argument.low + (argument.high - argument.low + 1) * unit)
 
 
-def _of_flags(value: Value) -> bool:
-    """Is the condition made of boolean arguments alone?"""
+def _is_of_flags(value: Value) -> bool:
+    """Whether the condition is made of boolean arguments alone."""
     if value.op == "argument":
         return value.dtype == "bool"
-    return bool(value.operands) and value.op != "part" and all(_of_flags(v) for v in value.operands)
+    return (
+        bool(value.operands) and value.op != "part" and all(_is_of_flags(v) for v in value.operands)
+    )
