@@ -26,6 +26,7 @@ Build = Callable[..., Group]
 
 
 def _as_tuple(results: Group) -> Operands:
+    """The results as a tuple, also where there is only one."""
     return results if isinstance(results, tuple) else (results,)
 
 
@@ -49,6 +50,7 @@ def _unite(masks: Iterable[int]) -> int:
 
 
 def _require_used(block: Block, optional: Sequence[Value] = ()) -> None:
+    """Raises Rejected where no result depends on a parameter, unless it is one of `optional`."""
     deps = _unite(v.deps for v in block.flat_results())
     for parameter in block.flat_params():
         if parameter not in optional and not deps & parameter.params["marker"]:
@@ -56,6 +58,7 @@ def _require_used(block: Block, optional: Sequence[Value] = ()) -> None:
 
 
 def _require_agreement(blocks: Sequence[Block]) -> None:
+    """Raises Rejected where the functions' results differ in shape or dtype."""
     first = [(v.shape, v.dtype) for v in blocks[0].flat_results()]
     for block in blocks[1:]:
         if [(v.shape, v.dtype) for v in block.flat_results()] != first:
@@ -63,8 +66,9 @@ def _require_agreement(blocks: Sequence[Block]) -> None:
 
 
 def _make_branch(
-    builder: ProgramBuilder, like: Sequence[Value], build: Build, role: str, owned: bool
+    builder: ProgramBuilder, like: Sequence[Value], build: Build, role: str, owned: bool = False
 ) -> Block:
+    """An inner function with a parameter like each of the values; for `owned` see `inner`."""
     with builder.inner(owned) as level:
         params = tuple(builder.parameter_like(v) for v in like)
         results = _as_tuple(build(*params))
@@ -150,7 +154,7 @@ def piecewise(
     builder: ProgramBuilder, x: Value, conditions: Operands, builds: Sequence[Build]
 ) -> Value:
     """`jnp.piecewise(x, conditions, functions)`, the last function for where no condition holds."""
-    blocks = tuple(_make_branch(builder, (x,), build, "piece", owned=False) for build in builds)
+    blocks = tuple(_make_branch(builder, (x,), build, "piece") for build in builds)
     values = [block.flat_results()[0] for block in blocks]
     if len(blocks) != len(conditions) + 1 or any(
         v.shape != x.shape or v.dtype != x.dtype for v in values
@@ -176,7 +180,7 @@ def piecewise(
 
 
 def inside(value: Value, invariant: Interval) -> None:
-    """Raises Rejected unless the value's range lies in the loop's invariant."""
+    """Raises Rejected where the value's range leaves the loop's invariant."""
     if value.low < invariant[0] - 1e-9 or value.high > invariant[1] + 1e-9:
         raise Rejected(f"{value!r} leaves the loop's range {invariant}")
 
@@ -192,8 +196,9 @@ def fori_loop(
 ) -> list[Value]:
     """`lax.fori_loop(start, start + steps, body, init)`; `build(i, *carry)` gives the next carry.
 
-    `invariants` holds a range for each carried value, that the initial value and the body's result
-    stay in (`checked=False` where the caller knows better, as for sums of bounded terms).
+    `invariants` holds a range for each carried value. The initial value must lie in it, and so must
+    the body's result; with `checked=False` the caller knows that it does, as for sums of bounded
+    terms.
     """
     for value, invariant in zip(init, invariants, strict=True):
         inside(value, invariant)
@@ -221,6 +226,20 @@ def _carried(builder: ProgramBuilder, value: Value, invariant: Interval) -> Valu
     return builder.parameter(value.shape, *invariant, value.dtype, samples, "carry")
 
 
+def _require_carried(
+    init: Sequence[Value],
+    ends: Sequence[Value],
+    invariants: Sequence[Interval],
+    checked: bool,
+) -> None:
+    """Raises Rejected where the next carry has another type, or where `checked` another range."""
+    for value, result, invariant in zip(init, ends, invariants, strict=True):
+        if value.shape != result.shape or value.dtype != result.dtype or value.weak:
+            raise Rejected("a carry changes its shape or dtype")
+        if checked:
+            inside(result, invariant)
+
+
 def _loop(
     builder: ProgramBuilder,
     name: str,
@@ -235,11 +254,7 @@ def _loop(
     """A loop whose body has a counter and the carried values as its parameters."""
     counter, *carry = block.flat_params()
     results = block.flat_results()
-    for value, result, invariant in zip(init, results, invariants, strict=True):
-        if value.shape != result.shape or value.dtype != result.dtype or value.weak:
-            raise Rejected("a carry changes its shape or dtype")
-        if checked:
-            inside(result, invariant)
+    _require_carried(init, results, invariants, checked)
     _require_used(block, (counter,))
     triples = list(zip(carry, init, results, strict=True))
     samples, _ = simulate_loop(
@@ -269,7 +284,7 @@ def _forgotten(
     outs: Sequence[Value],
     steps: int,
 ) -> int:
-    """Bits of the arguments that only a loop's start depends on, and that its end has forgotten."""
+    """Bits of the arguments that reach only a loop's start, on which its end no longer depends."""
     sources = [*(xs for _, xs in slices), *(end for _, _, end in carry), *outs]
     common = _unite(v.deps for v in sources)
     kept = lost = 0
@@ -309,11 +324,7 @@ def scan(
         elements = tuple(builder.parameter_like(x, x.shape[1:], role="step") for x in xs)
         ends, outs = build(carry, elements)
     block = _make_block((carry, elements), (ends, outs), level, "step")
-    for value, result, invariant in zip(init, ends, invariants, strict=True):
-        if value.shape != result.shape or value.dtype != result.dtype or value.weak:
-            raise Rejected("a carry changes its shape or dtype")
-        if checked:
-            inside(result, invariant)
+    _require_carried(init, ends, invariants, checked)
     _require_used(block)
     triples = list(zip(carry, init, ends, strict=True))
     slices = list(zip(elements, xs, strict=True))
@@ -341,6 +352,7 @@ def _map(
     axes: Sequence[int | None],
     params: Params,
 ) -> list[Value]:
+    """A function of slices along the arrays' axes, applied to all of them."""
     sizes = {x.shape[a] for x, a in zip(xs, axes, strict=True) if a is not None}
     if len(sizes) != 1:
         raise Rejected(f"{name}: the mapped axes differ in length")
@@ -390,7 +402,7 @@ def lax_map(builder: ProgramBuilder, xs: Operands, build: Build) -> list[Value]:
 
 def checkpoint(builder: ProgramBuilder, operands: Operands, build: Build) -> list[Value]:
     """`jax.checkpoint(fn)(*operands)`: the body is computed again in the backward pass."""
-    block = _make_branch(builder, operands, build, "block", owned=False)
+    block = _make_branch(builder, operands, build, "block")
     _require_used(block)
     bound = list(zip(block.flat_params(), operands, strict=True))
     return builder.control("checkpoint", operands, (block,), block.flat_results(), bound, {})
@@ -498,9 +510,11 @@ def linear_recurrence(
         or a.high > 1
     ):
         raise Rejected("linear_recurrence: shapes, length or decay")
+    # h[t] is a sum of at most n terms, each an element of b times powers of a: its range is that of
+    # b, widened to zero, times 1 + a + a² + ... < 1 / (1 - a).
     steps = a.shape[0]
-    reach = steps if a.high > 0.99 else min(steps, 1 / (1 - a.high))
-    low, high = min(0.0, b.low) * reach, max(0.0, b.high) * reach
+    gain = steps if a.high > 0.99 else min(steps, 1 / (1 - a.high))
+    low, high = min(0.0, b.low) * gain, max(0.0, b.high) * gain
 
     def pair() -> tuple[Value, Value]:
         return (
@@ -522,7 +536,7 @@ def linear_recurrence(
         bound,
         {"reverse": reverse},
         ranges=[(0.0, a.high), (low, high)],
-        samples=[a.samples * (1.0 - 0.6 * _STEPS), b.samples * (1.0 + _STEPS * (reach - 1) * 0.4)],
+        samples=[a.samples * (1.0 - 0.6 * _STEPS), b.samples * (1.0 + _STEPS * (gain - 1) * 0.4)],
     )
 
 
@@ -588,7 +602,7 @@ def unrolled(
 
 
 def _replayed(builder: ProgramBuilder, value: Value, level: int, memo: dict[int, Value]) -> Value:
-    """`value` computed anew, with what `memo` gives in place of the parameters."""
+    """Applies the value's operations again, to what `memo` has in place of the parameters."""
     if id(value) in memo:
         return memo[id(value)]
     if value.level < level or value.is_literal:
