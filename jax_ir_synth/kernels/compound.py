@@ -2,7 +2,7 @@
 
 import math
 
-from jax_ir_synth.kernels.builder import control_flow
+from jax_ir_synth.kernels.builder import random_keys, transforms
 from jax_ir_synth.kernels.builder.ir_size import require_short
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
@@ -184,7 +184,7 @@ def _checkpointed(d: ProgramBuilder, x: Value) -> Value:
             else d.argument((width,), 0.5, 1.5, role="scale")
         )
     x = common.tamed(d, x, 12.0)
-    return control_flow.checkpoint(d, (x, *rest), block)[0]
+    return transforms.checkpoint(d, (x, *rest), block)[0]
 
 
 def _key(d: ProgramBuilder, sources) -> tuple[Value, str]:
@@ -199,7 +199,7 @@ def _key(d: ProgramBuilder, sources) -> tuple[Value, str]:
         if roll < 20:
             key = d.apply("fold_in", key, data=d.stream.below(20))
         elif roll < 75:
-            key = d.stream.choice(control_flow.split_key(d, key))
+            key = d.stream.choice(random_keys.split_key(d, key))
     return key, source
 
 

@@ -1,6 +1,6 @@
 """Category `vector`: work on vectors of three components, one or many."""
 
-from jax_ir_synth.kernels.builder import control_flow
+from jax_ir_synth.kernels.builder import transforms
 from jax_ir_synth.kernels.builder.ir_size import estimate_ir_bytes
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
@@ -93,7 +93,7 @@ def _mapped(scene: Context) -> None:
         made = [v for v in inner.pending if v.op != "parameter" and v.level]
         return tuple(_joined(inner, made, 1 + d.stream.chance(25)))
 
-    results = control_flow.vmap(d, xs, build)
+    results = transforms.vmap(d, xs, build)
     scene.pending = [v for v in scene.pending if id(v) not in collect_values(tuple(results))]
     for value in results:
         if value.shape == (*scene.shape, 3):
