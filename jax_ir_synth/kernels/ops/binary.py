@@ -53,16 +53,19 @@ def _binary(
 
 
 def _magnitudes(value: Value) -> Interval:
+    """The range of the elements' sizes."""
     low = 0.0 if value.low < 0 < value.high else min(abs(value.low), abs(value.high))
     return low, max(abs(value.low), abs(value.high))
 
 
 def _hypot_bounds(operands: Operands, params: Params) -> Interval:
+    # It grows with the size of either operand.
     (a, b), (c, d) = (_magnitudes(v) for v in operands)
     return float(np.hypot(a, c)), float(np.hypot(b, d))
 
 
 def _integer_pow_bounds(operands: Operands, params: Params) -> Interval:
+    # An odd power is monotone; an even one falls to zero and rises again.
     x, n = operands[0], params["n"]
     ends = x.low**n, x.high**n
     return 0.0 if n % 2 == 0 and x.low < 0 < x.high else min(ends), max(ends)

@@ -65,6 +65,7 @@ def _weighted(operands: Operands, params: Params) -> bool:
 
 
 def _some_sum_bounds(operands: Operands, params: Params) -> Interval:
+    # The mask may keep any number of the elements, down to none.
     x, n = operands[0], reduced_count(operands[0], params)
     return min(0.0, n * x.low), max(0.0, n * x.high)
 
@@ -152,6 +153,8 @@ def _window_sum_bounds(operands: Operands, params: Params) -> Interval:
 
 
 def _einsum_bounds(operands: Operands, params: Params) -> Interval:
+    # A product of intervals has its extrema at corners, one operand after another; `count` such
+    # products add up.
     count = einsum_shape(params["equation"], [v.shape for v in operands])[1]
     low, high = operands[0].low, operands[0].high
     for v in operands[1:]:

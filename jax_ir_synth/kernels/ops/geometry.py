@@ -13,6 +13,7 @@ def _products(x: Value, y: Value) -> Interval:
 
 
 def _cross_bounds(operands: Operands, params: Params) -> Interval:
+    # Each component is a difference of two products.
     low, high = _products(*operands)
     return low - high, high - low
 

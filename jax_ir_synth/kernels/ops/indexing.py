@@ -116,6 +116,7 @@ def _at_index_ok(operands: Operands, params: Params) -> bool:
 
 
 def _accumulated_bounds(operands: Operands, params: Params) -> Interval:
+    # With an array of indices, all of them may hit the same element.
     x, value = operands[0], operands[1]
     hits = operands[2].size if len(operands) == 3 else 1
     return x.low + min(0.0, hits * value.low), x.high + max(0.0, hits * value.high)
@@ -128,6 +129,7 @@ def _accumulated_sample(operands: Operands, params: Params) -> Samples:
 
 
 def _product_bounds(operands: Operands, params: Params) -> Interval:
+    # Elements that no index hits stay as they are, and the productions hit none of them twice.
     x, v = operands[0], operands[1]
     corners = [x.low, x.high, x.low * v.low, x.low * v.high, x.high * v.low, x.high * v.high]
     return min(corners), max(corners)
@@ -160,6 +162,7 @@ def _segment_shape(operands: Operands, params: Params) -> Shape:
 
 
 def _segment_bounds(operands: Operands, params: Params) -> Interval:
+    # A segment may be empty, or hold all n elements.
     x, n = operands[0], operands[0].shape[0]
     return min(0.0, n * x.low), max(0.0, n * x.high)
 

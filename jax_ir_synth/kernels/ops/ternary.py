@@ -45,6 +45,7 @@ def _exact_choice(operands: Operands, params: Params) -> bool:
 
 
 def _clip_bounds(operands: Operands, params: Params) -> Interval:
+    # Clipping is monotone in each operand.
     x, low, high = operands
     return (float(np.clip(x.low, low.low, high.low)), float(np.clip(x.high, low.high, high.high)))
 

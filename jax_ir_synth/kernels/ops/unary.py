@@ -54,9 +54,10 @@ def _even(fn: _Function) -> RangeRule:
 
 
 def _near(fn: _Function) -> RangeRule:
-    """Range of a function that rounds to eight bits."""
+    """Range of a function that rounds to eight significant bits."""
 
     def bounds(operands: Operands, params: Params) -> Interval:
+        # Neighbouring numbers of eight bits differ by at most 2^-7 of their size.
         x = operands[0]
         return x.low - abs(x.low) / 128, x.high + abs(x.high) / 128
 
