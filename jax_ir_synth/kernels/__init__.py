@@ -4,11 +4,13 @@ import ast
 import functools
 import inspect
 from importlib import import_module
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
 
 from jax_ir_synth.request.categories import CATEGORIES
 
 if TYPE_CHECKING:
+    from jax_ir_synth.kernels.builder.candidate import Grammar
     from jax_ir_synth.kernels.builder.signature import Signature
     from jax_ir_synth.kernels.builder.values import KernelSource, KernelSpec
 
@@ -27,7 +29,7 @@ def draw(category: str, seed: int, candidate: int) -> "KernelSpec":
     # Late, here and below: command lines that draw nothing want the categories' names alone.
     from jax_ir_synth.kernels.builder.candidate import draw_candidate
 
-    return draw_candidate(_module(category), category, seed, candidate)
+    return draw_candidate(_grammar(category), category, seed, candidate)
 
 
 def write(spec: "KernelSpec") -> "KernelSource":
@@ -39,7 +41,7 @@ def write(spec: "KernelSpec") -> "KernelSource":
 
 def signature(category: str) -> "Signature":
     """What the category's IR must and must not contain."""
-    return _module(category).SIGNATURE
+    return _grammar(category).SIGNATURE
 
 
 def description(category: str) -> str:
@@ -51,7 +53,11 @@ def description(category: str) -> str:
     return first.removeprefix(f"Category `{category}`: ").removesuffix(".")
 
 
-def _module(category: str):
+def _grammar(category: str) -> "Grammar":
+    return cast("Grammar", _module(category))
+
+
+def _module(category: str) -> ModuleType:
     if category not in CATEGORIES:
         raise ValueError(f"`category` (={category!r}) must be one of {', '.join(CATEGORIES)}")
     return import_module(f"{__name__}.{category}")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from jax_ir_synth.kernels.builder import control_flow
+from jax_ir_synth.kernels.builder import transforms
 from jax_ir_synth.kernels.builder.ir_size import require_short
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
@@ -83,7 +83,7 @@ def _checkpoint(d: ProgramBuilder, x: Value) -> Value:
             else d.argument((width,), 0.5, 1.5, role="scale")
         )
     x = common.tamed(d, x, 12.0)
-    return control_flow.checkpoint(d, (x, *rest), block)[0]
+    return transforms.checkpoint(d, (x, *rest), block)[0]
 
 
 def _end_with_value(d: ProgramBuilder, x: Value) -> tuple[Value, ...]:

@@ -1,6 +1,6 @@
 """Category `vector`: work on vectors of three components, one or many."""
 
-from jax_ir_synth.kernels.builder import control_flow
+from jax_ir_synth.kernels.builder import transforms
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
 from jax_ir_synth.kernels.builder.values import Value, collect_values
@@ -115,7 +115,7 @@ def _map_steps(scene: Context) -> None:
         made = [v for v in inner.pending if v.op != "parameter" and v.level]
         return tuple(_join_all(inner, made, 1 + d.stream.chance(25)))
 
-    results = control_flow.vmap(d, xs, build)
+    results = transforms.vmap(d, xs, build)
     scene.pending = [v for v in scene.pending if id(v) not in collect_values(tuple(results))]
     for value in results:
         if value.shape == (*scene.shape, 3):

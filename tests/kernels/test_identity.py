@@ -2,7 +2,7 @@
 
 import pytest
 
-from jax_ir_synth.kernels.builder import control_flow
+from jax_ir_synth.kernels.builder import branches
 from jax_ir_synth.kernels.builder.identity import hash_program
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.stream import Stream
@@ -75,7 +75,7 @@ def test_closures_and_operands_of_a_branch_are_one_program():
         d = builder()
         x, flag = d.argument((4,), -1.0, 1.0), d.argument((), 0, 1, dtype="bool")
         given = (x,) if operands else ()
-        (value,) = control_flow.cond(
+        (value,) = branches.cond(
             d,
             flag,
             given,

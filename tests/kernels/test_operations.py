@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from jax_ir_synth.kernels.builder import control_flow
+from jax_ir_synth import kernels
 from jax_ir_synth.kernels.builder.values import FLOATS, InAval
 from jax_ir_synth.kernels.ops import CONSTRUCTS, OPS, RECORDS, index_by_name
 from jax_ir_synth.kernels.ops.base import LISTS
@@ -23,7 +23,7 @@ from jax_ir_synth.kernels.printer.calls import all_calls, argument_array
 from jax_ir_synth.kernels.printer.constructs import CONSTRUCTS as WRITERS
 from jax_ir_synth.lowering import lower_source
 
-KERNELS = Path(control_flow.__file__).parents[1]
+KERNELS = Path(kernels.__file__).parent
 CALLS = list(all_calls())
 ARRAYS = {
     name: argument_array(name, operand)

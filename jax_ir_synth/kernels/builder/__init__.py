@@ -1,1 +1,1 @@
-"""Program synthesis: values, programs in the making, control flow, identity, IR size, streams."""
+"""Program synthesis: values, the program builder, control flow, transforms, identity, IR size."""

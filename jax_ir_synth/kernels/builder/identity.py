@@ -5,7 +5,7 @@ from hashlib import blake2b
 import ml_dtypes
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import FLOATS, Value, flatten
+from jax_ir_synth.kernels.builder.values import FLOATS, Block, Operands, Params, Value
 from jax_ir_synth.kernels.ops import OPS, named_by_kind
 from jax_ir_synth.kernels.ops.products import canonical_equation
 
@@ -16,13 +16,13 @@ _BRANCHES, _CALLS = named_by_kind("branch"), named_by_kind("call")
 _ROUND = {"float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
 
 
-def hash_program(outputs: tuple[Value, ...]) -> tuple[str, str]:
+def hash_program(outputs: Operands) -> tuple[str, str]:
     """(program_key, skeleton_hash): hex digests of the program reached from `outputs`.
 
-    Arguments count in the order in which they are first used, values by what they are made of, so
-    names, spelling and the order of independent statements play no part. The skeleton leaves out
-    every number (sizes, axes, positions, constants) and the width of dtypes, and keeps operations,
-    ranks and how values are shared. Programs whose IR differs in numbers alone share a skeleton.
+    The walk numbers values in the order in which it meets them, so that names, spelling and the
+    order of independent statements play no part. The skeleton leaves out every number (sizes, axes,
+    positions, constants) and the width of dtypes; it keeps operations, ranks and how values are
+    shared. Programs whose IR differs in numbers alone share a skeleton.
     """
     program, skeleton = _Walk().run(outputs)
     return (
@@ -32,13 +32,13 @@ def hash_program(outputs: tuple[Value, ...]) -> tuple[str, str]:
 
 
 class _Walk:
-    def __init__(self):
+    def __init__(self) -> None:
         self.program: list[str] = []
         self.skeleton: list[str] = []
         self.numbers: dict[int, int] = {}
         self.received: dict[int, Value] = {}  # what a branch's parameter stands for
 
-    def run(self, outputs) -> tuple[str, str]:
+    def run(self, outputs: Operands) -> tuple[str, str]:
         for value in outputs:
             self.value(value, None)
             self.both(";")
@@ -96,7 +96,8 @@ class _Walk:
         self.typed(value)
 
     def node(self, node: Value) -> None:
-        op, params = node.op, node.params
+        op = node.op
+        params: Params = node.params
         record = OPS.get(op)
         equation = record.equation(node.operands, params) if record and record.equation else None
         if equation is not None:
@@ -130,19 +131,19 @@ class _Walk:
         if mean:
             self.skeleton.append(f"f{len(node.shape)} = )")
 
-    def block(self, node: Value, block) -> None:
+    def block(self, node: Value, block: Block) -> None:
         # A function of plain operands has the IR of a closure: its body with the operands put in.
         if node.op in _BRANCHES:
-            for parameter, operand in zip(block.params, node.operands[1:], strict=True):
+            for parameter, operand in zip(block.flat_params(), node.operands[1:], strict=True):
                 self.received[id(parameter)] = operand
         elif node.op in _CALLS:
-            for parameter, operand in zip(
-                block.params, node.operands[len(node.operands) - len(block.params) :], strict=True
-            ):
+            parameters = block.flat_params()
+            given = node.operands[len(node.operands) - len(parameters) :]
+            for parameter, operand in zip(parameters, given, strict=True):
                 if id(operand) in self.numbers:
                     self.numbers[id(parameter)] = self.numbers[id(operand)]
         self.both("{")
-        for result in flatten(block.results):
+        for result in block.flat_results():
             self.value(result, None)
             self.both(",")
         self.both("}")

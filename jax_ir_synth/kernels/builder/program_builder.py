@@ -1,20 +1,33 @@
-"""A program in the making: arguments, literals and operations, each checked as it is added."""
+"""Builds a program: arguments, literals and operations, each checked when it is added."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from jax_ir_synth.kernels.builder.stream import Stream
-from jax_ir_synth.kernels.builder.values import FLOATS, LIMITS, SAMPLES, Block, Rejected, Value
+from jax_ir_synth.kernels.builder.values import (
+    FLOATS,
+    LIMITS,
+    SAMPLES,
+    Block,
+    Interval,
+    Operands,
+    Params,
+    Rejected,
+    Samples,
+    Shape,
+    Value,
+    ValueLike,
+)
 from jax_ir_synth.kernels.ops import OPS
 from jax_ir_synth.kernels.ops.base import Op
 from jax_ir_synth.kernels.ops.reductions import normalise_axes
 
 T = TypeVar("T")
-_MAX_SIZE = 1024  # elements of one value: a row is run to be proven, by an interpreter
+_MAX_SIZE = 1024  # elements of one value, since an interpreter runs a row to prove it
 _MIN_STD = 0.02  # of a float value's samples: below this it is nearly constant
 _MIN_RELATIVE = 0.004  # standard deviation over magnitude, likewise
 _MAX_ARGUMENTS = 12
@@ -32,6 +45,10 @@ _TABLE = np.array(
 class ProgramBuilder:
     """Collects the values of one program.
 
+    A value's dependencies are a bit set. Argument number n is bit n; each parameter of an inner
+    function gets a bit of its own above those, its marker. `control` replaces the markers in the
+    results by the bits of what the parameters receive.
+
     Every method that adds a value raises Rejected where the value would leave an operation's
     domain, grow past the dtype's limit, or hardly vary.
     """
@@ -41,24 +58,23 @@ class ProgramBuilder:
         self.dtype = dtype
         self.arguments: list[Value] = []
         self.level = 0
-        self.floor = (
-            0  # nesting level that new values have at least: a branch's own values stay in it
-        )
+        # The least nesting level of new values: those that a branch makes stay in the branch.
+        self.floor = 0
         self.doc = ""
-        # Whether the category lets an operation's IR hold a choice that the program doesn't make.
+        # Whether the category allows operations in whose IR JAX writes a choice.
         self.may_branch = False
-        self.trusting = False  # a known formula is being written: its inner values may hardly vary
+        self.trusting = False  # whether values may hardly vary, as those inside a known formula
         self._markers = 0
 
     def use(self, dtype: str) -> None:
-        """Sets the float type of arguments and literals from here on."""
+        """Sets the float type of the arguments and literals that follow."""
         self.dtype = dtype
 
     # ------------------------------------------------------------ leaves
 
     def argument(
         self,
-        shape: tuple[int, ...],
+        shape: Shape,
         low: float,
         high: float,
         dtype: str | None = None,
@@ -114,7 +130,15 @@ class ProgramBuilder:
             weak=True,
         )
 
-    def parameter(self, shape, low, high, dtype=None, samples=None, role="") -> Value:
+    def parameter(
+        self,
+        shape: Shape,
+        low: float,
+        high: float,
+        dtype: str | None = None,
+        samples: Samples | None = None,
+        role: str = "",
+    ) -> Value:
         """A parameter of an inner function (call it inside `with builder.inner()`)."""
         self._markers += 1
         dtype = dtype or self.dtype
@@ -138,7 +162,7 @@ class ProgramBuilder:
             role=role,
         )
 
-    def parameter_like(self, value: Value, shape=None, role="") -> Value:
+    def parameter_like(self, value: Value, shape: Shape | None = None, role: str = "") -> Value:
         """A parameter that stands for `value` (or for one slice of it, with another shape)."""
         return self.parameter(
             value.shape if shape is None else shape,
@@ -150,8 +174,11 @@ class ProgramBuilder:
         )
 
     @contextmanager
-    def inner(self, owned: bool = False):
-        """Inside, values belong to a new inner function; if `owned`, those of outer values too."""
+    def inner(self, owned: bool = False) -> Iterator[int]:
+        """Begins an inner function, to which the values made inside belong.
+
+        If `owned`, these include values that depend on outer values alone.
+        """
         self.level += 1
         floor = self.floor
         if owned:
@@ -163,8 +190,8 @@ class ProgramBuilder:
             self.floor = floor
 
     @contextmanager
-    def trusted(self, trusting: bool = True):
-        """Inside, values may hardly vary, as in known formulas; validation comes later."""
+    def trusted(self, trusting: bool = True) -> Iterator[None]:
+        """Allows values that hardly vary, as in known formulas, which validation checks later."""
         before, self.trusting = self.trusting, trusting
         try:
             yield
@@ -173,7 +200,7 @@ class ProgramBuilder:
 
     # ------------------------------------------------------------ operations
 
-    def apply(self, name: str, *operands, **params) -> Value:
+    def apply(self, name: str, *operands: ValueLike, **params: Any) -> Value:
         """The value of operation `name` on the operands (Python numbers become literals)."""
         values = tuple(v if isinstance(v, Value) else self.literal(v) for v in operands)
         op = OPS[name]
@@ -234,10 +261,18 @@ class ProgramBuilder:
         self.check(result, varies=op.checked and not self.trusting)
         return result
 
-    def claim(self, name: str, low: float, high: float, *operands, typical=None, **params) -> Value:
-        """`apply` where the caller knows a narrower range, and vouches for the domain.
+    def claim(
+        self,
+        name: str,
+        low: float,
+        high: float,
+        *operands: ValueLike,
+        typical: Samples | None = None,
+        **params: Any,
+    ) -> Value:
+        """`apply` where the caller knows a narrower range, and that the operands are in the domain.
 
-        `typical` replaces the samples, where the operands' tell too little of how they go together.
+        `typical` replaces the samples where the operands are not independent, as the rules assume.
         """
         return self.apply(name, *operands, claim=(float(low), float(high), typical), **params)
 
@@ -263,7 +298,7 @@ class ProgramBuilder:
         elif value.samples.std() < 0.2:
             raise Rejected(f"{value!r} hardly varies")
 
-    def apply_or_none(self, name: str, *operands, **params) -> Value | None:
+    def apply_or_none(self, name: str, *operands: ValueLike, **params: Any) -> Value | None:
         """`apply`, or None where the operation rejects its operands."""
         try:
             return self.apply(name, *operands, **params)
@@ -296,16 +331,16 @@ class ProgramBuilder:
     def control(
         self,
         op: str,
-        operands: tuple[Value, ...],
+        operands: Operands,
         blocks: tuple[Block, ...],
-        results: list[Value],
-        bound: list[tuple[Value, Value]],
-        params: dict,
+        results: Sequence[Value],
+        bound: Sequence[tuple[Value, Value]],
+        params: Params,
         recurrent: Sequence[tuple[Value, Value]] = (),
-        shapes: list[tuple[int, ...]] | None = None,
-        ranges=None,
-        samples=None,
-        selectors=(),
+        shapes: Sequence[Shape] | None = None,
+        ranges: Sequence[Interval] | None = None,
+        samples: Sequence[Samples] | None = None,
+        selectors: Sequence[Value] = (),
         forgotten: int = 0,
     ) -> list[Value]:
         """Values of an operation that runs inner functions; one for each of `results`.
@@ -323,7 +358,7 @@ class ProgramBuilder:
             + [v.level for block in blocks for v in find_captured(block)]
             + [self.floor]
         )
-        node = Value(op, operands, params, (), "tuple", 0, 0, None, blocks=blocks, level=level)
+        node = Value(op, operands, params, (), "tuple", 0, 0, blocks=blocks, level=level)
         chosen = 0
         for value in selectors:
             chosen |= value.deps
@@ -351,16 +386,16 @@ class ProgramBuilder:
         node.params["parts"] = parts
         return parts
 
-    # ------------------------------------------------------------ the whole
+    # ------------------------------------------------------------ outputs
 
-    def finish(self, *outputs: Value) -> tuple[Value, ...]:
-        """The outputs, checked as a whole: each argument reaches one, floats through a gradient."""
+    def finish(self, *outputs: Value) -> Operands:
+        """Checks the outputs: each argument must reach one, a float argument with a gradient."""
         deps = diff = 0
         for value in outputs:
             if value.centred:
                 raise Rejected("the outputs' sum is constant")
             if value.is_literal or value.op == "argument":
-                raise Rejected("an output is no result")
+                raise Rejected("an output is an argument or a literal")
             self.check(value)
             if value.is_float:
                 self._check_output(value)
@@ -379,14 +414,15 @@ class ProgramBuilder:
 
     @staticmethod
     def _check_output(value: Value) -> None:
-        # Samples only estimate: what is handed out stays well clear of constant and of zero.
+        # Samples only estimate, so that an output must be farther from zero and from a constant
+        # than other values.
         size, std = float(np.abs(value.samples).max()), float(value.samples.std())
         if size < 0.08 or std < 0.02 * size:
             raise Rejected("an output is near zero or nearly constant")
 
 
 def find_captured(block: Block) -> list[Value]:
-    """Values from outside that the block's results use, each once, in order of use."""
+    """Values from outside the block that its results use, each once, in order of use."""
     seen: set[int] = set()
     found: list[Value] = []
     stack = list(reversed(block.flat_results()))
@@ -406,7 +442,11 @@ def find_captured(block: Block) -> list[Value]:
 
 
 def _resolve(mask: int, bound: dict[int, Value], loops: dict[int, Value], kind: str) -> int:
-    """Replaces parameters' marker bits by the bits of what the parameters receive."""
+    """Replaces parameters' marker bits by the bits of what the parameters receive.
+
+    What a parameter receives may have markers of the same block: a loop's next carry depends on
+    parameters. Each marker is followed once, until none is new.
+    """
     seen = 0
     while True:
         todo = [bit for bit in bound if mask & bit and not seen & bit]
@@ -422,7 +462,7 @@ def _resolve(mask: int, bound: dict[int, Value], loops: dict[int, Value], kind: 
     return mask
 
 
-def _is_centred(op: Op, values: tuple[Value, ...]) -> bool:
+def _is_centred(op: Op, values: Operands) -> bool:
     """Whether the sum of the result's elements stays constant."""
     if op.centred:
         return True

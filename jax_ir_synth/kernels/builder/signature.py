@@ -1,8 +1,8 @@
-"""What the IR of a category must contain and must not: the categories are disjoint by it."""
+"""What the IR of a category must and must not contain, by which the categories are disjoint."""
 
 
 class Signature:
-    """Features (names in `lowering.features`) that every program's IR has, and that none has."""
+    """The features (of `lowering.features`) that each program's IR has, and those that none has."""
 
     def __init__(self, requires: set[str], forbids: set[str]):
         if not requires or requires & forbids:
@@ -14,9 +14,9 @@ class Signature:
         self.forbids = frozenset(forbids)
 
     def holds(self, features: frozenset[str]) -> bool:
-        """Does a program with these features belong to the category?"""
+        """Whether a program with these features belongs to the category."""
         return self.requires <= features and not self.forbids & features
 
     def excludes(self, other: "Signature") -> bool:
-        """Can no program belong to both?"""
+        """Whether no program can belong to both."""
         return bool(self.requires & other.forbids or other.requires & self.forbids)

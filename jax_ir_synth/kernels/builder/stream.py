@@ -51,6 +51,7 @@ class Stream:
 
     def below(self, n: int) -> int:
         """An integer in [0, n)."""
+        # The high word of a product by n: no two probabilities differ by more than 2**-64.
         return (self.word() * n) >> 64
 
     def between(self, low: int, high: int) -> int:
@@ -61,11 +62,11 @@ class Stream:
         """True with the given probability in percent."""
         return self.below(100) < percent
 
-    def choice(self, items: Sequence):
-        """One of `items`, all alike likely."""
+    def choice(self, items: Sequence[T]) -> T:
+        """One of `items`, each with the same probability."""
         return items[self.below(len(items))]
 
-    def weighted(self, items: Sequence, weights: tuple[int, ...]):
+    def weighted(self, items: Sequence[T], weights: tuple[int, ...]) -> T:
         """One of `items`, by integer weights (a tuple, since its running sums are cached)."""
         sums = _cumulative(weights)
         return items[bisect_right(sums, self.below(sums[-1]))]
@@ -74,8 +75,8 @@ class Stream:
         """One of the keys, by their integer weights."""
         return self.weighted(tuple(weights), tuple(weights.values()))
 
-    def shuffled(self, items: Sequence) -> list:
-        """The items in random order."""
+    def shuffled(self, items: Sequence[T]) -> list[T]:
+        """The items in random order (Fisher-Yates)."""
         rest = list(items)
         for i in range(len(rest) - 1, 0, -1):
             j = self.below(i + 1)

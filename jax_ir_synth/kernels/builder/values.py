@@ -1,18 +1,21 @@
 """The values of a program being drawn: a typed graph, with the range and a sample of each value."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jax_ir_synth.errors import JaxIrSynthError
 
-SAMPLES = 16  # typical elements carried with each value, to see that it varies and matters
+SAMPLES = 16  # typical elements of each value, which show whether it varies and matters
 
 FLOATS = ("float32", "float16", "bfloat16")
 
-# |value| above these is not drawn: sums and gradients of such values stay finite in the dtype.
+# The largest |value| by dtype, such that sums and gradients of such values stay finite in it.
 LIMITS = {
     "float32": 1e4,
     "float16": 60.0,
@@ -22,27 +25,33 @@ LIMITS = {
     "bool": 1,
 }
 
+Shape = tuple[int, ...]
+Interval = tuple[float, float]  # a least and a greatest value
+Samples = NDArray[np.float64]
+Params = dict[str, Any]  # an operation's parameters, each of a type of its own
+
 
 class Rejected(JaxIrSynthError):
-    """An operation rejects its operands (domain, shape, size); the production draws anew."""
+    """An operation rejects its operands (domain, shape, size); another attempt follows."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Value:
     """One value: an argument, a literal, a parameter, or an operation on other values.
 
-    A program is a graph of values, known by their identity. They are frozen: a production that
-    knows more about a value than its operation does works on with a changed copy.
+    A program is a graph of values, which are told apart by identity. They are frozen: a production
+    that knows more about a value than its operation does makes a changed copy.
 
     Attributes:
       op: name of the record that made it (see `kernels.ops`).
-      operands: what it is made of.
+      operands: the values that the operation takes.
       params: the operation's parameters.
       shape: lengths of its axes.
       dtype: its dtype's name; that of a node with several results is "tuple".
       low: bounds every element from below, whenever the arguments are in their ranges.
       high: likewise from above.
-      samples: typical elements, computed from the arguments' own samples.
+      samples: typical elements, computed from the arguments' own samples; none for a node with
+        several results.
       blocks: the inner functions that it runs.
       diff: bit set of the arguments that reach it with a gradient.
       deps: bit set of the arguments that reach it.
@@ -54,12 +63,12 @@ class Value:
 
     op: str
     operands: "tuple[Value, ...]"
-    params: dict[str, Any]
-    shape: tuple[int, ...]
+    params: Params
+    shape: Shape
     dtype: str
     low: float
     high: float
-    samples: Any
+    samples: Samples = field(default_factory=partial(np.empty, 0))
     blocks: "tuple[Block, ...]" = field(default=(), kw_only=True)
     diff: int = field(default=0, kw_only=True)
     deps: int = field(default=0, kw_only=True)
@@ -68,7 +77,7 @@ class Value:
     role: str = field(default="", kw_only=True)
     weak: bool = field(default=False, kw_only=True)
 
-    def changed(self, **changes) -> "Value":
+    def changed(self, **changes: Any) -> "Value":
         """A copy with other attributes: another value of the program."""
         return replace(self, **changes)
 
@@ -102,16 +111,21 @@ class Value:
         """The largest absolute value that an element can have."""
         return max(abs(self.low), abs(self.high))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<{self.op} {self.dtype}{list(self.shape)} in [{self.low:.3g}, {self.high:.3g}]>"
+
+
+Operands = tuple[Value, ...]
+ValueLike = Value | float | int  # a value, or a Python number that becomes a literal
+Group = Value | tuple[Value, ...]  # what an inner function has in one place: a value, or a tuple
 
 
 @dataclass(slots=True, eq=False)
 class Block:
     """An inner function: parameters (each a Value, or a tuple of Values) and results likewise."""
 
-    params: tuple
-    results: tuple
+    params: tuple[Group, ...]
+    results: tuple[Group, ...]
     level: int
     role: str = "fn"
 
@@ -124,9 +138,9 @@ class Block:
         return flatten(self.results)
 
 
-def flatten(groups) -> list[Value]:
+def flatten(groups: Iterable[Group]) -> list[Value]:
     """The Values of nested tuples, in order."""
-    flat = []
+    flat: list[Value] = []
     for group in groups:
         if isinstance(group, tuple):
             flat.extend(flatten(group))
@@ -135,8 +149,8 @@ def flatten(groups) -> list[Value]:
     return flat
 
 
-def collect_values(values) -> dict[int, Value]:
-    """Collects what the values are made of by id, bodies of inner functions included."""
+def collect_values(values: Iterable[Value]) -> dict[int, Value]:
+    """The values and all that they depend on, inner functions included, by id."""
     seen: dict[int, Value] = {}
     stack = list(values)
     while stack:
@@ -156,12 +170,12 @@ class InAval:
     """One argument: its name, shape, dtype and the range of values the program is defined on."""
 
     name: str
-    shape: tuple[int, ...]
+    shape: Shape
     dtype: str
     low: float
     high: float
 
-    def described(self) -> dict:
+    def described(self) -> dict[str, Any]:
         """As the column `in_avals` has it."""
         return {
             "name": self.name,
@@ -196,7 +210,7 @@ class KernelSource:
     argnums: tuple[int, ...]
 
 
-def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+def broadcast(*shapes: Shape) -> Shape:
     """NumPy's broadcast of the shapes; Rejected where they don't agree."""
     first = shapes[0]
     if all(shape == first for shape in shapes):

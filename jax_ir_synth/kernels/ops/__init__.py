@@ -7,6 +7,7 @@ kind; the record generates its tests (`tests/kernels/test_operations.py`), and t
 """
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 from jax_ir_synth.kernels.ops import (
     along,
@@ -29,6 +30,7 @@ from jax_ir_synth.kernels.ops import (
 )
 from jax_ir_synth.kernels.ops.base import LISTS, Construct, Op, Record
 
+R = TypeVar("R", bound=Record)
 _MODULES = (
     unary,
     binary,
@@ -49,9 +51,9 @@ _MODULES = (
 )
 
 
-def index_by_name(records: Iterable[Record]) -> dict:
+def index_by_name(records: Iterable[R]) -> dict[str, R]:
     """The records by their names. Raises ValueError for a record that can't be right."""
-    table: dict = {}
+    table: dict[str, R] = {}
     for record in records:
         if record.name in table:
             raise ValueError(f"operation {record.name!r} is declared twice")

@@ -1,10 +1,19 @@
 """Along an axis: cumulative operations, softmax and its kin, differences, the largest."""
 
 import math
+from typing import Any
 
 import numpy as np
 
-from jax_ir_synth.kernels.ops.base import Op, first_dtype, keep_bounds
+from jax_ir_synth.kernels.builder.values import Interval, Operands, Params
+from jax_ir_synth.kernels.ops.base import (
+    Op,
+    RangeRule,
+    SampleRule,
+    Spelling,
+    first_dtype,
+    keep_bounds,
+)
 from jax_ir_synth.kernels.ops.examples import array, example
 from jax_ir_synth.kernels.ops.rules import (
     RAMP,
@@ -13,13 +22,13 @@ from jax_ir_synth.kernels.ops.rules import (
 )
 
 
-def _scan_bounds(operands, params):
+def _scan_bounds(operands: Operands, params: Params) -> Interval:
     # Prefixes have 1 to n elements.
     x, n = operands[0], operands[0].shape[params["axis"]]
     return min(x.low, n * x.low), max(x.high, n * x.high)
 
 
-def _cumprod_ok(operands, params):
+def _cumprod_ok(operands: Operands, params: Params) -> bool:
     return (
         operands[0].low >= 0.4
         and operands[0].high <= 1.8
@@ -27,12 +36,13 @@ def _cumprod_ok(operands, params):
     )
 
 
-def _cumprod_bounds(operands, params):
+def _cumprod_bounds(operands: Operands, params: Params) -> Interval:
     x, n = operands[0], operands[0].shape[params["axis"]]
     return min(x.low, x.low**n), max(x.high, x.high**n)
 
 
-def _cum(name, bounds, sample, **options):
+def _cum(name: str, bounds: RangeRule, sample: SampleRule, **options: Any) -> Op:
+    spellings: tuple[Spelling, ...]
     if name in ("cummax", "cummin", "cumlogsumexp"):
         spellings = (
             (1, f"lax.{name}({{0}}, axis={{axis:p}})"),
@@ -50,7 +60,7 @@ def _cum(name, bounds, sample, **options):
     return Op(name, spellings, bounds, sample, shape=axis_kept, dtype=first_dtype, **options)
 
 
-def _softmax_like(name, bounds, sample, **options):
+def _softmax_like(name: str, bounds: RangeRule, sample: SampleRule, **options: Any) -> Op:
     return Op(
         name,
         ((1, f"jax.nn.{name}({{0}}{{last_axis}})"),),

@@ -18,7 +18,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import Rejected, Value, broadcast, promote
+from jax_ir_synth.kernels.builder.values import (
+    Interval,
+    Operands,
+    Params,
+    Rejected,
+    Samples,
+    Shape,
+    Value,
+    broadcast,
+    promote,
+)
 from jax_ir_synth.kernels.ops.examples import Example
 
 # The lists that operations are drawn from, by the names in `Op.weights`.
@@ -40,38 +50,45 @@ LISTS = frozenset(
 
 ANY = (-np.inf, np.inf)
 
+Spelling = tuple[int, str] | tuple[int, str, str]
+ShapeRule = Callable[[Operands, Params], Shape]
+DtypeRule = Callable[[Operands, Params], str]
+RangeRule = Callable[[Operands, Params], Interval]
+SampleRule = Callable[[Operands, Params], Samples]
+Condition = Callable[[Operands, Params], bool]
 
-def elementwise_shape(operands: tuple[Value, ...], params: dict) -> tuple[int, ...]:
+
+def elementwise_shape(operands: Operands, params: Params) -> Shape:
     """Broadcasts the operands' shapes."""
     return broadcast(*(v.shape for v in operands))
 
 
-def promoted_dtype(operands: tuple[Value, ...], params: dict) -> str:
+def promoted_dtype(operands: Operands, params: Params) -> str:
     """Promotes the operands' dtypes as JAX does."""
     return promote(*operands)
 
 
-def bool_dtype(operands: tuple[Value, ...], params: dict) -> str:
+def bool_dtype(operands: Operands, params: Params) -> str:
     """Dtype rule of a condition."""
     return "bool"
 
 
-def first_dtype(operands: tuple[Value, ...], params: dict) -> str:
+def first_dtype(operands: Operands, params: Params) -> str:
     """Dtype rule of an operation that keeps its first operand's dtype."""
     return operands[0].dtype
 
 
-def first_shape(operands: tuple[Value, ...], params: dict) -> tuple[int, ...]:
+def first_shape(operands: Operands, params: Params) -> Shape:
     """Shape rule of an operation that keeps its first operand's shape."""
     return operands[0].shape
 
 
-def keep_bounds(operands: tuple[Value, ...], params: dict) -> tuple[float, float]:
+def keep_bounds(operands: Operands, params: Params) -> Interval:
     """Range of an operation that moves elements and makes none."""
     return operands[0].low, operands[0].high
 
 
-def keep_samples(operands: tuple[Value, ...], params: dict) -> np.ndarray:
+def keep_samples(operands: Operands, params: Params) -> Samples:
     """Samples of an operation that moves elements and makes none."""
     return operands[0].samples
 
@@ -155,13 +172,13 @@ class Op(Record):
     """
 
     name: str
-    spellings: tuple
-    bounds: Callable
-    sample: Callable
-    domain: tuple = ()
-    accepts: Callable | None = None
-    shape: Callable = elementwise_shape
-    dtype: Callable = promoted_dtype
+    spellings: tuple[Spelling, ...]
+    bounds: RangeRule
+    sample: SampleRule
+    domain: tuple[Interval, ...] = ()
+    accepts: Condition | None = None
+    shape: ShapeRule = elementwise_shape
+    dtype: DtypeRule = promoted_dtype
     smooth: bool = True
     select: tuple[int, ...] = ()
     checked: bool = True
@@ -175,16 +192,16 @@ class Op(Record):
     branches: bool = False
     saturates: bool = False
     flat: bool = False
-    equation: Callable | None = None
-    canonical: Callable | None = None
-    cumulated: Callable | None = None
-    meets: Callable | None = None
+    equation: Callable[[Operands, Params], str | None] | None = None
+    canonical: Callable[[Operands], tuple[str, Operands] | None] | None = None
+    cumulated: Callable[[Value, int], Interval] | None = None
+    meets: Callable[[Value, Value, str], None] | None = None
     uniform: bool = True
     decided_by_few: bool = False
     weights: Mapping[str, int] = field(default_factory=dict)
     examples: tuple[Example, ...] = ()
 
-    def check_domain(self, operands: tuple[Value, ...], params: dict) -> None:
+    def check_domain(self, operands: Operands, params: Params) -> None:
         """Raises Rejected where an operand may leave the operation's domain."""
         for value, (low, high) in zip(operands, self.domain, strict=False):
             if value.low < low or value.high > high:
@@ -198,7 +215,7 @@ def positive_or_negative(value: Value, margin: float = 0.2) -> bool:
     return value.low >= margin or value.high <= -margin
 
 
-def same_shape_and_dtype(operands: tuple[Value, ...]) -> bool:
+def same_shape_and_dtype(operands: Operands) -> bool:
     """Whether the operands are as the `lax` spelling of an operation asks for."""
     first = operands[0]
     return all(v.shape == first.shape and v.dtype == first.dtype and not v.weak for v in operands)

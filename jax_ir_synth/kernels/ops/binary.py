@@ -1,21 +1,30 @@
 """Binary elementwise operations: arithmetic, comparisons, integer and bitwise work."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.ops.base import ANY, Op, bool_dtype, positive_or_negative
+from jax_ir_synth.kernels.builder.values import Interval, Operands, Params, Rejected, Samples, Value
+from jax_ir_synth.kernels.ops.base import (
+    ANY,
+    Op,
+    RangeRule,
+    Spelling,
+    bool_dtype,
+    positive_or_negative,
+)
 from jax_ir_synth.kernels.ops.examples import array, example, integers
 
 NUMBERS = ("float32", "float16", "bfloat16", "int32")
 INT: dict[str, Any] = {"dtypes": ("int32",), "smooth": False}
+_Function = Callable[[Samples, Samples], Samples]
 
 
-def _corners(fn):
+def _corners(fn: _Function) -> RangeRule:
     """Range of an operation that is monotone in each operand: its values at the corners."""
 
-    def bounds(operands, params):
+    def bounds(operands: Operands, params: Params) -> Interval:
         x, y = operands
         corners = fn(
             np.array([x.low, x.low, x.high, x.high]), np.array([y.low, y.high, y.low, y.high])
@@ -25,7 +34,14 @@ def _corners(fn):
     return bounds
 
 
-def _binary(name, spellings, fn, bounds=None, domain=(ANY, ANY), **options):
+def _binary(
+    name: str,
+    spellings: tuple[Spelling, ...],
+    fn: _Function,
+    bounds: RangeRule | None = None,
+    domain: tuple[Interval, ...] = (ANY, ANY),
+    **options: Any,
+) -> Op:
     return Op(
         name,
         spellings,
@@ -36,65 +52,68 @@ def _binary(name, spellings, fn, bounds=None, domain=(ANY, ANY), **options):
     )
 
 
-def _magnitudes(value):
+def _magnitudes(value: Value) -> Interval:
+    """The range of the elements' sizes."""
     low = 0.0 if value.low < 0 < value.high else min(abs(value.low), abs(value.high))
     return low, max(abs(value.low), abs(value.high))
 
 
-def _hypot_bounds(operands, params):
+def _hypot_bounds(operands: Operands, params: Params) -> Interval:
+    # It grows with the size of either operand.
     (a, b), (c, d) = (_magnitudes(v) for v in operands)
     return float(np.hypot(a, c)), float(np.hypot(b, d))
 
 
-def _integer_pow_bounds(operands, params):
+def _integer_pow_bounds(operands: Operands, params: Params) -> Interval:
+    # An odd power is monotone; an even one falls to zero and rises again.
     x, n = operands[0], params["n"]
     ends = x.low**n, x.high**n
     return 0.0 if n % 2 == 0 and x.low < 0 < x.high else min(ends), max(ends)
 
 
-def _mod_bounds(operands, params):
+def _mod_bounds(operands: Operands, params: Params) -> Interval:
     # A floored remainder has the divisor's sign and is smaller; a truncated one has the dividend's.
     return 0.0, operands[1].high
 
 
-def _rem_bounds(operands, params):
+def _rem_bounds(operands: Operands, params: Params) -> Interval:
     return -operands[1].high, operands[1].high
 
 
-def _bit_bounds(operands, params):
+def _bit_bounds(operands: Operands, params: Params) -> Interval:
     # No bit is set above the highest one of either operand.
     top = max(operands[0].high, operands[1].high, 1)
     return 0.0, float(2 ** int(np.ceil(np.log2(top + 1))) - 1)
 
 
-def _away_from_zero(operands, params):
+def _away_from_zero(operands: Operands, params: Params) -> bool:
     return positive_or_negative(operands[1])
 
 
-def _int_away_from_zero(operands, params):
+def _int_away_from_zero(operands: Operands, params: Params) -> bool:
     return operands[1].low >= 1
 
 
-def _one_away_from_zero(operands, params):
+def _one_away_from_zero(operands: Operands, params: Params) -> bool:
     return any(positive_or_negative(v, 0.1) for v in operands)
 
 
-def _atan2_accepts(operands, params):
+def _atan2_accepts(operands: Operands, params: Params) -> bool:
     # The branch cut runs along the negative second operand: it is positive, or the first signed.
     return operands[1].low >= 0.1 or positive_or_negative(operands[0], 0.1)
 
 
-def _atan2_bounds(operands, params):
+def _atan2_bounds(operands: Operands, params: Params) -> Interval:
     return -np.pi, np.pi
 
 
-def _inverse(operands):
+def _inverse(operands: Operands) -> tuple[str, Operands] | None:
     """1 / x lowers as the reciprocal does."""
     x, y = operands
     return ("reciprocal", (y,)) if x.is_literal and x.params["value"] == 1 else None
 
 
-def _small_power(operands):
+def _small_power(operands: Operands) -> tuple[str, Operands] | None:
     """Squares and cubes are operations of their own."""
     x, n = operands
     name = {2: "square", 3: "cube"}.get(n.params["value"]) if n.is_literal else None
@@ -128,32 +147,32 @@ def _require_floored_wrapping(x: Value, y: Value, dtype: str) -> None:
         raise Rejected("a remainder that never wraps")
 
 
-def _running_sum(x, n):
+def _running_sum(x: Value, n: int) -> Interval:
     return min(x.low, n * x.low), max(x.high, n * x.high)
 
 
-def _running_product(x, n):
+def _running_product(x: Value, n: int) -> Interval:
     # Powers of what lies farther from 1 leave every range within a few steps.
     if not (x.low >= 0.4 and x.high <= 1.8 and n <= 10):
         raise Rejected("associative_scan: products of wide range")
     return min(x.low, x.low**n), max(x.high, x.high**n)
 
 
-def _running_extremum(x, n):
+def _running_extremum(x: Value, n: int) -> Interval:
     return x.low, x.high
 
 
-def _running_logaddexp(x, n):
+def _running_logaddexp(x: Value, n: int) -> Interval:
     return x.low, x.high + float(np.log(n))
 
 
-def _ints(fn):
+def _ints(fn: _Function) -> _Function:
     return lambda x, y: fn(x.astype(np.int64), y.astype(np.int64)).astype(np.float64)
 
 
-def _infix(symbol, precedence, function, lax=None, weight=14):
-    spelled = [
-        (weight, f"{precedence}|{{0:{precedence}}} {symbol} {{1:{precedence + 1}}}"),
+def _infix(symbol: str, precedence: int, function: str, lax: str = "") -> tuple[Spelling, ...]:
+    spelled: list[Spelling] = [
+        (14, f"{precedence}|{{0:{precedence}}} {symbol} {{1:{precedence + 1}}}"),
         (2, f"jnp.{function}({{0}}, {{1}})"),
     ]
     if lax:
@@ -364,7 +383,7 @@ TABLE = (
     _binary(
         "greater",
         ((6, "10|{0:11} > {1:11}"), (1, "jnp.greater({0}, {1})"), (1, "lax.gt({0}, {1})", "same")),
-        lambda x, y: (x > y) * 1.0,
+        lambda x, y: (x > y).astype(float),
         **_compare,
         ir_bytes=510,
         dull=True,
@@ -373,7 +392,7 @@ TABLE = (
     _binary(
         "less",
         ((5, "10|{0:11} < {1:11}"), (1, "jnp.less({0}, {1})"), (1, "lax.lt({0}, {1})", "same")),
-        lambda x, y: (x < y) * 1.0,
+        lambda x, y: (x < y).astype(float),
         **_compare,
         ir_bytes=610,
         dull=True,
@@ -382,7 +401,7 @@ TABLE = (
     _binary(
         "greater_equal",
         ((4, "10|{0:11} >= {1:11}"), (1, "jnp.greater_equal({0}, {1})")),
-        lambda x, y: (x >= y) * 1.0,
+        lambda x, y: (x >= y).astype(float),
         **_compare,
         ir_bytes=700,
         dull=True,
@@ -391,7 +410,7 @@ TABLE = (
     _binary(
         "less_equal",
         ((4, "10|{0:11} <= {1:11}"), (1, "jnp.less_equal({0}, {1})")),
-        lambda x, y: (x <= y) * 1.0,
+        lambda x, y: (x <= y).astype(float),
         **_compare,
         ir_bytes=380,
         dull=True,
@@ -400,7 +419,7 @@ TABLE = (
     _binary(
         "equal",
         ((6, "10|{0:11} == {1:11}"), (1, "jnp.equal({0}, {1})")),
-        lambda x, y: (x == y) * 1.0,
+        lambda x, y: (x == y).astype(float),
         **(_compare | {"dtypes": ("int32",)}),
         ir_bytes=600,
         dull=True,
@@ -409,7 +428,7 @@ TABLE = (
     _binary(
         "not_equal",
         ((5, "10|{0:11} != {1:11}"), (1, "jnp.not_equal({0}, {1})")),
-        lambda x, y: (x != y) * 1.0,
+        lambda x, y: (x != y).astype(float),
         **(_compare | {"dtypes": ("int32",)}),
         ir_bytes=1050,
         dull=True,

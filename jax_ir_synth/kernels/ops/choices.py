@@ -1,9 +1,19 @@
 """Choices among several values, and the tests and masks that they are made by."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import Value, broadcast, promote
-from jax_ir_synth.kernels.ops.base import ANY, Op, bool_dtype, first_dtype, first_shape
+from jax_ir_synth.kernels.builder.values import (
+    Interval,
+    Operands,
+    Params,
+    Samples,
+    Value,
+    broadcast,
+    promote,
+)
+from jax_ir_synth.kernels.ops.base import ANY, Op, SampleRule, bool_dtype, first_dtype, first_shape
 from jax_ir_synth.kernels.ops.examples import array, booleans, example, integers, made
 
 FLOATS = ("float32", "float16", "bfloat16")
@@ -14,17 +24,17 @@ _LOG_FLOOR = {
 }  # log of the smallest positive number
 
 
-def _split(operands: tuple[Value, ...]):
+def _split(operands: Operands) -> tuple[Operands, Operands, Value]:
     """Conditions, values and default of a `jnp.select`."""
     k = (len(operands) - 1) // 2
     return operands[:k], operands[k:-1], operands[-1]
 
 
-def _hull(values) -> tuple[float, float]:
+def _hull(values: Sequence[Value]) -> Interval:
     return min(v.low for v in values), max(v.high for v in values)
 
 
-def _choose_accepts(operands, params):
+def _choose_accepts(operands: Operands, params: Params) -> bool:
     conditions, values, _ = _split(operands)
     return (
         len(operands) >= 5
@@ -33,14 +43,14 @@ def _choose_accepts(operands, params):
     )
 
 
-def _choose_sample(operands, params):
+def _choose_sample(operands: Operands, params: Params) -> Samples:
     conditions, values, default = _split(operands)
     return np.select(
         [c.samples > 0.5 for c in conditions], [v.samples for v in values], default.samples
     )
 
 
-def _indexed_accepts(operands, params):
+def _indexed_accepts(operands: Operands, params: Params) -> bool:
     index, first, *rest = operands
     return (
         index.dtype == "int32"
@@ -54,34 +64,35 @@ def _indexed_accepts(operands, params):
     )
 
 
-def _indexed_sample(operands, params):
+def _indexed_sample(operands: Operands, params: Params) -> Samples:
     picks = operands[0].samples.astype(int)
     return np.choose(picks, [v.samples for v in operands[1:]])
 
 
-def _negative_sometimes(operands, params):
+def _negative_sometimes(operands: Operands, params: Params) -> bool:
     return operands[0].low <= -0.25 and operands[0].high >= 0.25
 
 
-def _log_bounds(operands, params):
+def _log_bounds(operands: Operands, params: Params) -> Interval:
     x = operands[0]
     return _LOG_FLOOR[x.dtype], float(np.log(x.high))
 
 
-def _of_log(fails: bool):
+def _of_log(fails: bool) -> SampleRule:
     """Tests of a `log_or_nan`, whose operand's sign decides them."""
 
-    def sample(operands, params):
-        return ((operands[0].operands[0].samples < 0) == fails) * 1.0
+    def sample(operands: Operands, params: Params) -> Samples:
+        negative = operands[0].operands[0].samples < 0
+        return (negative if fails else ~negative).astype(float)
 
     return sample
 
 
-def _is_log(operands, params):
+def _is_log(operands: Operands, params: Params) -> bool:
     return operands[0].op == "log_or_nan"
 
 
-def _masked_accepts(operands, params):
+def _masked_accepts(operands: Operands, params: Params) -> bool:
     mask, x = operands
     return (
         (
@@ -96,10 +107,10 @@ def _masked_accepts(operands, params):
     )
 
 
-def _masked_sample(operands, params):
+def _masked_sample(operands: Operands, params: Params) -> Samples:
     mask, x = operands
-    weights = np.where(mask.samples > 0.5, np.exp(x.samples), 0.0)
-    return weights / weights.mean() / x.shape[-1]
+    weights: Samples = np.where(mask.samples > 0.5, np.exp(x.samples), 0.0)
+    return weights / float(weights.mean()) / x.shape[-1]
 
 
 TABLE = (

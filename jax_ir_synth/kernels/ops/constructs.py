@@ -3,12 +3,12 @@
 from jax_ir_synth.kernels.ops.base import Construct, Record
 
 
-def _branch(name, title, **options):
-    return Construct(name=name, kind="branch", title=title, **options)
+def _branch(name: str, title: str, ir_bytes: int) -> Construct:
+    return Construct(name=name, kind="branch", title=title, ir_bytes=ir_bytes)
 
 
-def _loop(name, title, **options):
-    return Construct(name=name, kind="loop", title=title, **options)
+def _loop(name: str, title: str | None, ir_bytes: int) -> Construct:
+    return Construct(name=name, kind="loop", title=title, ir_bytes=ir_bytes)
 
 
 TABLE = (

@@ -1,11 +1,22 @@
 """More ways to contract: under a condition, in windows, averages, quantiles, einsum."""
 
 import math
+from typing import Any
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import Rejected, Value, broadcast, promote
-from jax_ir_synth.kernels.ops.base import Op, first_dtype
+from jax_ir_synth.kernels.builder.values import (
+    Interval,
+    Operands,
+    Params,
+    Rejected,
+    Samples,
+    Shape,
+    Value,
+    broadcast,
+    promote,
+)
+from jax_ir_synth.kernels.ops.base import Op, RangeRule, SampleRule, Spelling, first_dtype
 from jax_ir_synth.kernels.ops.examples import array, booleans, example, integers
 from jax_ir_synth.kernels.ops.products import einsum_shape
 from jax_ir_synth.kernels.ops.reductions import (
@@ -20,7 +31,13 @@ from jax_ir_synth.kernels.ops.reductions import (
 _FLOAT32 = ("float32",)
 
 
-def _reduced(name, spellings, bounds, sample, **options):
+def _reduced(
+    name: str,
+    spellings: tuple[Spelling, ...],
+    bounds: RangeRule,
+    sample: SampleRule,
+    **options: Any,
+) -> Op:
     return Op(
         name,
         spellings,
@@ -33,7 +50,7 @@ def _reduced(name, spellings, bounds, sample, **options):
     )
 
 
-def _conditional(operands, params):
+def _conditional(operands: Operands, params: Params) -> bool:
     x, mask = operands
     return (
         mask.dtype == "bool"
@@ -42,37 +59,44 @@ def _conditional(operands, params):
     )
 
 
-def _weighted(operands, params):
+def _weighted(operands: Operands, params: Params) -> bool:
     x, w = operands
     return x.shape == w.shape and w.low >= 0.05 and x.dtype == w.dtype
 
 
-def _some_sum_bounds(operands, params):
+def _some_sum_bounds(operands: Operands, params: Params) -> Interval:
+    # The mask may keep any number of the elements, down to none.
     x, n = operands[0], reduced_count(operands[0], params)
     return min(0.0, n * x.low), max(0.0, n * x.high)
 
 
-def _some_sum(operands, params):
+def _some_sum(operands: Operands, params: Params) -> Samples:
     x, mask = operands
     kept = x.samples * mask.samples
     return summed(float(kept.mean()), float(kept.std()), reduced_count(x, params))
 
 
-def _average(operands, params):
+def _trapezoid_bounds(operands: Operands, params: Params) -> Interval:
+    # n values have n - 1 steps of length one between them, each with the mean of two of them.
+    x, steps = operands[0], reduced_count(operands[0], params) - 1
+    return steps * x.low, steps * x.high
+
+
+def _average(operands: Operands, params: Params) -> Samples:
     mean, std = spread(operands[0])
     return around(mean, std / math.sqrt(reduced_count(operands[0], params)))
 
 
-def _same(operands, params):
+def _same(operands: Operands, params: Params) -> Interval:
     return operands[0].low, operands[0].high
 
 
-def _extreme(operands, params):
+def _extreme(operands: Operands, params: Params) -> Samples:
     mean, std = spread(operands[0])
     return np.clip(around(mean + std, 0.3 * std), operands[0].low, operands[0].high)
 
 
-def _quantile(operands, params):
+def _quantile(operands: Operands, params: Params) -> Samples:
     mean, std = spread(operands[0])
     n = reduced_count(operands[0], params)
     return np.clip(
@@ -84,14 +108,21 @@ def _quantile(operands, params):
 # ---------------------------------------------------------------- windows
 
 
-def _window_shape(operands, params):
+def _window_shape(operands: Operands, params: Params) -> Shape:
     x, k, s = operands[0], params["window"], params["stride"]
     if x.ndim not in (1, 2) or min(x.shape) < k:
         raise Rejected("window: rank or size")
     return tuple((n - k) // s + 1 for n in x.shape)
 
 
-def _window(name, start, function, bounds, sample, **options):
+def _window(
+    name: str,
+    start: str,
+    function: str,
+    bounds: RangeRule,
+    sample: SampleRule,
+    **options: Any,
+) -> Op:
     template = (
         f"lax.reduce_window({{0}}, {start}, {function}, "
         '{window_shape}, {window_strides}, "VALID")'
@@ -108,11 +139,12 @@ def _window(name, start, function, bounds, sample, **options):
     )
 
 
-def _window_count(operands, params):
-    return params["window"] ** operands[0].ndim
+def _window_count(operands: Operands, params: Params) -> int:
+    count: int = params["window"] ** operands[0].ndim
+    return count
 
 
-def _window_sum_bounds(operands, params):
+def _window_sum_bounds(operands: Operands, params: Params) -> Interval:
     n = _window_count(operands, params)
     return n * operands[0].low, n * operands[0].high
 
@@ -120,7 +152,9 @@ def _window_sum_bounds(operands, params):
 # ---------------------------------------------------------------- einsum
 
 
-def _einsum_bounds(operands, params):
+def _einsum_bounds(operands: Operands, params: Params) -> Interval:
+    # A product of intervals has its extrema at corners, one operand after another; `count` such
+    # products add up.
     count = einsum_shape(params["equation"], [v.shape for v in operands])[1]
     low, high = operands[0].low, operands[0].high
     for v in operands[1:]:
@@ -129,13 +163,13 @@ def _einsum_bounds(operands, params):
     return count * low, count * high
 
 
-def _einsum_sample(operands, params):
+def _einsum_sample(operands: Operands, params: Params) -> Samples:
     count = einsum_shape(params["equation"], [v.shape for v in operands])[1]
     product = np.prod([v.samples for v in operands], axis=0)
     return summed(float(product.mean()), float(product.std()), count)
 
 
-def _einsum(name, spelling, **options):
+def _einsum(name: str, spelling: str, **options: Any) -> Op:
     return Op(
         name,
         ((1, spelling),),
@@ -148,7 +182,7 @@ def _einsum(name, spelling, **options):
     )
 
 
-def _counts(operands, params):
+def _counts(operands: Operands, params: Params) -> bool:
     ids, weights = operands
     return (
         ids.dtype == "int32"
@@ -256,7 +290,7 @@ TABLE = (
     _reduced(
         "trapezoid",
         ((1, "jnp.trapezoid({0}{axis})"),),
-        lambda o, p: tuple((reduced_count(o[0], p) - 1) * b for b in (o[0].low, o[0].high)),
+        _trapezoid_bounds,
         lambda o, p: summed(*spread(o[0]), reduced_count(o[0], p) - 1),
         dtypes=_FLOAT32,
         accepts=lambda o, p: len(p["axis"]) == 1 and reduced_count(o[0], p) >= 4,

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import SAMPLES
+from jax_ir_synth.kernels.builder.values import SAMPLES, Interval, Operands, Params, Samples
 from jax_ir_synth.kernels.ops.base import Op, first_dtype, first_shape
 from jax_ir_synth.kernels.ops.examples import array, example, integers
 from jax_ir_synth.kernels.ops.rules import (
@@ -14,10 +14,10 @@ from jax_ir_synth.kernels.ops.rules import (
 )
 
 
-def _filled(low, high):
+def _filled(value: float) -> dict[str, Any]:
     return {
-        "bounds": lambda o, p: (low, high),
-        "sample": lambda o, p: np.full(SAMPLES, (low + high) / 2),
+        "bounds": lambda o, p: (value, value),
+        "sample": lambda o, p: np.full(SAMPLES, value),
     }
 
 
@@ -38,16 +38,17 @@ _like: dict[str, Any] = {
 }
 
 
-def _value_bounds(operands, params):
+def _value_bounds(operands: Operands, params: Params) -> Interval:
     return params["value"], params["value"]
 
 
-def _arange_bounds(operands, params):
+def _arange_bounds(operands: Operands, params: Params) -> Interval:
     return 0.0, float(params["shape"][0] - 1)
 
 
-def _arange_sample(operands, params):
-    return np.round(RAMP * (params["shape"][0] - 1))
+def _arange_sample(operands: Operands, params: Params) -> Samples:
+    length: int = params["shape"][0]
+    return np.round(RAMP * (length - 1))
 
 
 TABLE = (
@@ -58,7 +59,7 @@ TABLE = (
             (1, "jnp.zeros({shape}, {dtype})"),
             (1, "jnp.empty({shape}{dtype_kw})"),
         ),
-        **_filled(0.0, 0.0),
+        **_filled(0.0),
         **_new,
         ir_bytes=1120,
         role="zeros",
@@ -71,7 +72,7 @@ TABLE = (
     Op(
         "ones",
         ((1, "jnp.ones({shape}{dtype_kw})"),),
-        **_filled(1.0, 1.0),
+        **_filled(1.0),
         **_new,
         ir_bytes=600,
         dull=True,
@@ -93,7 +94,7 @@ TABLE = (
     Op(
         "zeros_like",
         ((1, "jnp.zeros_like({0})"),),
-        **_filled(0.0, 0.0),
+        **_filled(0.0),
         **_like,
         ir_bytes=1150,
         role="zeros",
@@ -106,7 +107,7 @@ TABLE = (
     Op(
         "ones_like",
         ((1, "jnp.ones_like({0})"),),
-        **_filled(1.0, 1.0),
+        **_filled(1.0),
         **_like,
         title="",
         examples=(
@@ -151,7 +152,7 @@ TABLE = (
         "eye",
         ((2, "jnp.eye({n})"), (1, "jnp.identity({n})")),
         lambda o, p: (0.0, 1.0),
-        lambda o, p: (RAMP > 0.9) * 1.0,
+        lambda o, p: (RAMP > 0.9).astype(float),
         **_new,
         ir_bytes=9410,
         title="",

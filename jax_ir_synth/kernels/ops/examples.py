@@ -6,6 +6,12 @@ that drawn programs hold too seldom.
 """
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from jax_ir_synth.kernels.builder.values import Interval, Params, Shape
+
+if TYPE_CHECKING:
+    from jax_ir_synth.kernels.ops.base import Op
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +22,7 @@ class Operand:
     matrix) or "keeps_some" (a mask that keeps an element of each row).
     """
 
-    shape: tuple[int, ...]
+    shape: Shape
     low: float = -2.0
     high: float = 2.0
     dtype: str = "float32"
@@ -27,17 +33,17 @@ class Operand:
 class Example:
     """A call of an operation: of the record's own where `name` is empty, else an operand's."""
 
-    operands: tuple = ()
-    params: dict = field(default_factory=dict)
+    operands: "tuple[Operand | Example | float, ...]" = ()
+    params: Params = field(default_factory=dict)
     name: str = ""
 
 
-def example(*operands, **params) -> Example:
+def example(*operands: Operand | Example | float, **params: Any) -> Example:
     """A call of the record's operation; operands are Operands, Examples or Python numbers."""
     return Example(operands, params)
 
 
-def made(name: str, *operands, **params) -> Example:
+def made(name: str, *operands: Operand | Example | float, **params: Any) -> Example:
     """An operand that operation `name` makes."""
     return Example(operands, params, name)
 
@@ -67,12 +73,12 @@ def definite(n: int) -> Operand:
     return Operand((n, n), -2.0, 6.0, role="definite")
 
 
-def default_examples(op) -> tuple[Example, ...]:
+def default_examples(op: "Op") -> tuple[Example, ...]:
     """Examples of an elementwise operation, from its number of operands, domain and dtypes."""
     count = len(op.domain)
     matrix, rest = (4, 3), (3,)
     if count == 1:
-        shapes: tuple = (((),), ((5,),), (matrix,))
+        shapes: tuple[tuple[Shape, ...], ...] = (((),), ((5,),), (matrix,))
     else:
         shapes = (((),) * count, (matrix,) * count, (matrix, *(rest,) * (count - 1)))
     calls = [_call(op, some, op.dtypes[0]) for some in shapes]
@@ -81,7 +87,7 @@ def default_examples(op) -> tuple[Example, ...]:
     return tuple(calls)
 
 
-def _call(op, shapes, dtype: str) -> Example:
+def _call(op: "Op", shapes: tuple[Shape, ...], dtype: str) -> Example:
     return Example(
         tuple(
             Operand(shape, *_span(domain, dtype), dtype)
@@ -90,7 +96,7 @@ def _call(op, shapes, dtype: str) -> Example:
     )
 
 
-def _span(domain: tuple[float, float], dtype: str) -> tuple[float, float]:
+def _span(domain: Interval, dtype: str) -> Interval:
     """A part of the domain near zero, of the kind of number that the dtype holds."""
     if dtype == "bool":
         return 0, 1

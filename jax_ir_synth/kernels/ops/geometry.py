@@ -2,27 +2,28 @@
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import Value
+from jax_ir_synth.kernels.builder.values import Interval, Operands, Params, Samples, Value
 from jax_ir_synth.kernels.ops.base import Op
 from jax_ir_synth.kernels.ops.examples import array, example
 
 
-def _products(x: Value, y: Value) -> tuple[float, float]:
+def _products(x: Value, y: Value) -> Interval:
     corners = (x.low * y.low, x.low * y.high, x.high * y.low, x.high * y.high)
     return min(corners), max(corners)
 
 
-def _cross_bounds(operands, params):
+def _cross_bounds(operands: Operands, params: Params) -> Interval:
+    # Each component is a difference of two products.
     low, high = _products(*operands)
     return low - high, high - low
 
 
-def _cross_sample(operands, params):
+def _cross_sample(operands: Operands, params: Params) -> Samples:
     x, y = (v.samples for v in operands)
     return np.roll(x, 1) * np.roll(y, 2) - np.roll(x, 2) * np.roll(y, 1)
 
 
-def _of_three(operands, params):
+def _of_three(operands: Operands, params: Params) -> bool:
     return all(v.ndim and v.shape[-1] == 3 for v in operands)
 
 

@@ -1,15 +1,33 @@
 """Picks and updates by an index value."""
 
+from typing import Any
+
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import Rejected, broadcast
-from jax_ir_synth.kernels.ops.base import Op, first_dtype, first_shape, keep_bounds, keep_samples
+from jax_ir_synth.kernels.builder.values import (
+    Interval,
+    Operands,
+    Params,
+    Rejected,
+    Samples,
+    Shape,
+    broadcast,
+)
+from jax_ir_synth.kernels.ops.base import (
+    Op,
+    RangeRule,
+    SampleRule,
+    first_dtype,
+    first_shape,
+    keep_bounds,
+    keep_samples,
+)
 from jax_ir_synth.kernels.ops.examples import array, example, integers
 from jax_ir_synth.kernels.ops.reductions import spread, summed
 from jax_ir_synth.kernels.ops.rules import NUMBERS, RAMP, changing_axis, hull, interleaved
 
 
-def _taken(operands, params):
+def _taken(operands: Operands, params: Params) -> Shape:
     x, index = operands
     axis = params["axis"]
     if axis >= x.ndim:
@@ -17,12 +35,12 @@ def _taken(operands, params):
     return x.shape[:axis] + index.shape + x.shape[axis + 1 :]
 
 
-def _in_bounds(operands, params):
+def _in_bounds(operands: Operands, params: Params) -> bool:
     x, index = operands[0], operands[-1]
     return index.dtype == "int32" and index.low >= 0 and index.high < x.shape[params["axis"]]
 
 
-def _along_axis(operands, params):
+def _along_axis(operands: Operands, params: Params) -> Shape:
     x, index = operands
     if x.ndim != index.ndim or any(
         a != b
@@ -33,11 +51,11 @@ def _along_axis(operands, params):
     return index.shape
 
 
-def _dynamic_sliced(operands, params):
+def _dynamic_sliced(operands: Operands, params: Params) -> Shape:
     return changing_axis(lambda n, p: p["length"])(operands, params)
 
 
-def _slice_fits(operands, params):
+def _slice_fits(operands: Operands, params: Params) -> bool:
     x, start = operands
     return (
         start.dtype == "int32"
@@ -49,7 +67,7 @@ def _slice_fits(operands, params):
     )
 
 
-def _updated_fits(operands, params):
+def _updated_fits(operands: Operands, params: Params) -> bool:
     x, update, start = operands
     axis = params["axis"]
     return (
@@ -66,15 +84,15 @@ def _updated_fits(operands, params):
     )
 
 
-def _first_two_hull(operands, params):
+def _first_two_hull(operands: Operands, params: Params) -> Interval:
     return hull(operands[:2], params)
 
 
-def _first_two_mixed(operands, params):
+def _first_two_mixed(operands: Operands, params: Params) -> Samples:
     return interleaved(operands[:2], params)
 
 
-def _at_target(operands, params):
+def _at_target(operands: Operands, params: Params) -> Shape:
     """Shape of `x.at[i].op(value)`: the operand's, where the value fits the picked part."""
     x, value = operands[0], operands[1]
     part = x.shape[1:] if len(operands) < 3 else operands[2].shape + x.shape[1:]
@@ -90,32 +108,34 @@ def _at_target(operands, params):
     return x.shape
 
 
-def _at_index_ok(operands, params):
+def _at_index_ok(operands: Operands, params: Params) -> bool:
     if len(operands) < 3:
         return True
     index = operands[2]
     return index.dtype == "int32" and index.low >= 0 and index.high < operands[0].shape[0]
 
 
-def _accumulated_bounds(operands, params):
+def _accumulated_bounds(operands: Operands, params: Params) -> Interval:
+    # With an array of indices, all of them may hit the same element.
     x, value = operands[0], operands[1]
     hits = operands[2].size if len(operands) == 3 else 1
     return x.low + min(0.0, hits * value.low), x.high + max(0.0, hits * value.high)
 
 
-def _accumulated_sample(operands, params):
+def _accumulated_sample(operands: Operands, params: Params) -> Samples:
     x, value = operands[0], operands[1]
     hits = operands[2].size // x.shape[0] if len(operands) == 3 else 0
     return x.samples + (0.5 * value.samples if hits < 2 else summed(*spread(value), hits))
 
 
-def _product_bounds(operands, params):
+def _product_bounds(operands: Operands, params: Params) -> Interval:
+    # Elements that no index hits stay as they are, and the productions hit none of them twice.
     x, v = operands[0], operands[1]
     corners = [x.low, x.high, x.low * v.low, x.low * v.high, x.high * v.low, x.high * v.high]
     return min(corners), max(corners)
 
 
-def _at(name, bounds, sample, **options):
+def _at(name: str, bounds: RangeRule, sample: SampleRule, **options: Any) -> Op:
     return Op(
         f"at_{name}",
         ((1, "{0:99}.at[{at}]." + name + "({1})"),),
@@ -130,23 +150,24 @@ def _at(name, bounds, sample, **options):
     )
 
 
-def _one_hot_shape(operands, params):
+def _one_hot_shape(operands: Operands, params: Params) -> Shape:
     return operands[0].shape + (params["n"],)
 
 
-def _segment_shape(operands, params):
+def _segment_shape(operands: Operands, params: Params) -> Shape:
     x, ids = operands
     if x.ndim < 1 or ids.shape != x.shape[:1]:
         raise Rejected("segment_sum: shapes")
     return (params["n"],) + x.shape[1:]
 
 
-def _segment_bounds(operands, params):
+def _segment_bounds(operands: Operands, params: Params) -> Interval:
+    # A segment may be empty, or hold all n elements.
     x, n = operands[0], operands[0].shape[0]
     return min(0.0, n * x.low), max(0.0, n * x.high)
 
 
-def _segment_sample(operands, params):
+def _segment_sample(operands: Operands, params: Params) -> Samples:
     x = operands[0]
     return summed(*spread(x), max(1, x.shape[0] // params["n"]))
 
@@ -301,7 +322,7 @@ TABLE = (
         "one_hot",
         ((5, "jax.nn.one_hot({0}, {n})"), (1, "jax.nn.one_hot({0}, num_classes={n})")),
         lambda o, p: (0.0, 1.0),
-        lambda o, p: (RAMP > 0.7) * 1.0,
+        lambda o, p: (RAMP > 0.7).astype(float),
         shape=_one_hot_shape,
         dtype=lambda o, p: "float32",
         smooth=False,

@@ -4,43 +4,42 @@ What these give is bounded by what the matrix is known to be (its least eigenval
 elements' range does not tell: the caller passes `range=(low, high)` and `spread=std`.
 """
 
-from jax_ir_synth.kernels.builder.values import Rejected
-from jax_ir_synth.kernels.ops.base import Op, first_shape
+from typing import Any
+
+from jax_ir_synth.kernels.builder.values import Operands, Params, Rejected, Samples, Shape
+from jax_ir_synth.kernels.ops.base import Op, ShapeRule, Spelling, first_shape
 from jax_ir_synth.kernels.ops.examples import array, definite, example, made
 from jax_ir_synth.kernels.ops.reductions import around
+from jax_ir_synth.kernels.ops.rules import of_param
 
 _F32 = ("float32",)
 FACTOR = made("cholesky", definite(4), range=(-4.0, 4.0), spread=1.0)
 
 
-def _known_range(operands, params):
-    return params["range"]
-
-
-def _known_samples(operands, params):
+def _known_samples(operands: Operands, params: Params) -> Samples:
     # About the middle of a positive range, such as eigenvalues have, and about zero otherwise.
     low, high = params["range"]
     return around((low + high) / 2 if low >= 0 else 0.0, params["spread"])
 
 
-def _square(operands, params):
+def _square(operands: Operands, params: Params) -> Shape:
     shape = operands[0].shape
     if len(shape) < 2 or shape[-1] != shape[-2]:
         raise Rejected("a square matrix is wanted")
     return shape
 
 
-def _solved(operands, params):
+def _solved(operands: Operands, params: Params) -> Shape:
     if _square(operands, params)[-1] != operands[1].shape[0] or operands[1].ndim > 2:
         raise Rejected("solve: shapes")
     return operands[1].shape
 
 
-def _op(name, *spellings, shape=first_shape, **options):
+def _op(name: str, *spellings: Spelling, shape: ShapeRule = first_shape, **options: Any) -> Op:
     return Op(
         name,
-        tuple(spellings),
-        _known_range,
+        spellings,
+        of_param("range"),
         _known_samples,
         shape=shape,
         dtypes=_F32,

@@ -4,38 +4,54 @@ from typing import Any
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import SAMPLES, Rejected, broadcast
-from jax_ir_synth.kernels.ops.base import Op, bool_dtype, first_dtype, first_shape, keep_bounds
+from jax_ir_synth.kernels.builder.values import (
+    SAMPLES,
+    Operands,
+    Params,
+    Rejected,
+    Samples,
+    Shape,
+    Value,
+    broadcast,
+)
+from jax_ir_synth.kernels.ops.base import (
+    Op,
+    SampleRule,
+    bool_dtype,
+    first_dtype,
+    first_shape,
+    keep_bounds,
+)
 from jax_ir_synth.kernels.ops.examples import array, booleans, example
 from jax_ir_synth.kernels.ops.reductions import around, spread
 
 
-def keeps_some(mask) -> bool:
+def keeps_some(mask: Value) -> bool:
     """Was the mask made so that each row along its last axis keeps an element?"""
     return mask.dtype == "bool" and mask.role == "keeps_some"
 
 
-def _masked(operands, params):
+def _masked(operands: Operands, params: Params) -> bool:
     x, mask = operands
     return keeps_some(mask) and broadcast(x.shape, mask.shape) == x.shape and x.shape[-1] >= 4
 
 
-def _last_reduced(operands, params):
+def _last_reduced(operands: Operands, params: Params) -> Shape:
     shape = operands[0].shape
     if not shape:
         raise Rejected("masked: a scalar")
     return shape[:-1]
 
 
-def _softmax_sample(operands, params):
+def _softmax_sample(operands: Operands, params: Params) -> Samples:
     # As if half of the elements were kept: the weights' mean is 2 / n.
     x = operands[0]
-    e = np.exp(x.samples - x.samples.mean())
-    return np.clip(e / e.mean() * 2 / x.shape[-1], 0, 1)
+    e = np.exp(x.samples - float(x.samples.mean()))
+    return np.clip(e / float(e.mean()) * 2 / x.shape[-1], 0, 1)
 
 
-def _extreme(sign):
-    def sample(operands, params):
+def _extreme(sign: int) -> SampleRule:
+    def sample(operands: Operands, params: Params) -> Samples:
         mean, std = spread(operands[0])
         return np.clip(around(mean + sign * std, 0.5 * std), operands[0].low, operands[0].high)
 

@@ -1,11 +1,27 @@
 """The same elements in other places, shapes, dtypes and arrays."""
 
 import math
+from typing import Any
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import Rejected, broadcast
-from jax_ir_synth.kernels.ops.base import Op, first_dtype, first_shape, keep_bounds, keep_samples
+from jax_ir_synth.kernels.builder.values import (
+    Operands,
+    Params,
+    Rejected,
+    Samples,
+    Shape,
+    broadcast,
+)
+from jax_ir_synth.kernels.ops.base import (
+    Op,
+    ShapeRule,
+    Spelling,
+    first_dtype,
+    first_shape,
+    keep_bounds,
+    keep_samples,
+)
 from jax_ir_synth.kernels.ops.examples import array, booleans, example, integers
 from jax_ir_synth.kernels.ops.rules import (
     NUMBERS,
@@ -20,60 +36,54 @@ from jax_ir_synth.kernels.ops.rules import (
 )
 
 
-def _move(name, spellings, shape, **options):
-    return Op(
-        name,
-        spellings,
-        **(
-            {
-                "bounds": keep_bounds,
-                "sample": keep_samples,
-                "shape": shape,
-                "dtype": first_dtype,
-                "dtypes": NUMBERS,
-                "linear": True,
-            }
-            | options
-        ),
-    )
+def _move(name: str, spellings: tuple[Spelling, ...], shape: ShapeRule, **options: Any) -> Op:
+    rules: dict[str, Any] = {
+        "bounds": keep_bounds,
+        "sample": keep_samples,
+        "shape": shape,
+        "dtype": first_dtype,
+        "dtypes": NUMBERS,
+        "linear": True,
+    } | options
+    return Op(name, spellings, **rules)
 
 
-def _reshape(operands, params):
-    if math.prod(params["shape"]) != operands[0].size:
+def _reshape(operands: Operands, params: Params) -> Shape:
+    shape: Shape = params["shape"]
+    if math.prod(shape) != operands[0].size:
         raise Rejected("reshape: another size")
-    return params["shape"]
+    return shape
 
 
-def _transposed(operands, params):
+def _transposed(operands: Operands, params: Params) -> Shape:
     x = operands[0]
     if sorted(params["perm"]) != list(range(x.ndim)) or x.ndim < 2:
         raise Rejected("transpose: axes")
     return tuple(x.shape[i] for i in params["perm"])
 
 
-def _expanded(operands, params):
+def _expanded(operands: Operands, params: Params) -> Shape:
     shape = list(operands[0].shape)
     shape.insert(params["axis"], 1)
     return tuple(shape)
 
 
-def _squeezed(operands, params):
+def _squeezed(operands: Operands, params: Params) -> Shape:
     shape = list(operands[0].shape)
     if params["axis"] >= len(shape) or shape.pop(params["axis"]) != 1:
         raise Rejected("squeeze: not 1")
     return tuple(shape)
 
 
-def _broadcasted(operands, params):
-    if (
-        broadcast(operands[0].shape, params["shape"]) != params["shape"]
-        or operands[0].shape == params["shape"]
-    ):
+def _broadcasted(operands: Operands, params: Params) -> Shape:
+    x = operands[0]
+    shape: Shape = params["shape"]
+    if broadcast(x.shape, shape) != shape or x.shape == shape:
         raise Rejected("broadcast_to: shape")
-    return params["shape"]
+    return shape
 
 
-def _sliced(operands, params):
+def _sliced(operands: Operands, params: Params) -> Shape:
     x, axis, start, stop, step = (
         operands[0],
         params["axis"],
@@ -90,14 +100,14 @@ def _sliced(operands, params):
     return x.shape[:axis] + (-(-(stop - start) // step),) + x.shape[axis + 1 :]
 
 
-def _picked(operands, params):
+def _picked(operands: Operands, params: Params) -> Shape:
     x, axis = operands[0], params["axis"]
     if axis >= x.ndim or not 0 <= params["index"] < x.shape[axis]:
         raise Rejected("index: bounds")
     return x.shape[:axis] + x.shape[axis + 1 :]
 
 
-def _square(operands, params):
+def _square(operands: Operands, params: Params) -> Shape:
     x = operands[0]
     if x.ndim != 2:
         raise Rejected("a matrix is wanted")
@@ -321,7 +331,7 @@ _MOVES = (
 )
 
 
-def _convert_sample(operands, params):
+def _convert_sample(operands: Operands, params: Params) -> Samples:
     samples = operands[0].samples
     return np.trunc(samples) if params["dtype"] == "int32" else samples
 
@@ -355,7 +365,7 @@ _CONVERT = Op(
 )
 
 
-def _concatenated(operands, params):
+def _concatenated(operands: Operands, params: Params) -> Shape:
     axis = params["axis"]
     first = operands[0]
     for x in operands:
@@ -372,7 +382,7 @@ def _concatenated(operands, params):
     return first.shape[:axis] + (sum(x.shape[axis] for x in operands),) + first.shape[axis + 1 :]
 
 
-def _stacked(operands, params):
+def _stacked(operands: Operands, params: Params) -> Shape:
     if any(x.shape != operands[0].shape for x in operands):
         raise Rejected("stack: shapes")
     shape = list(operands[0].shape)

@@ -1,19 +1,26 @@
 """Products of arrays, and the einsum that each of them is."""
 
 import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
-import numpy as np
-
-from jax_ir_synth.kernels.builder.values import Rejected, Value, promote
-from jax_ir_synth.kernels.ops.base import Op, first_dtype
+from jax_ir_synth.kernels.builder.values import (
+    Interval,
+    Operands,
+    Params,
+    Rejected,
+    Samples,
+    Shape,
+    Value,
+    promote,
+)
+from jax_ir_synth.kernels.ops.base import Op, Spelling, first_dtype
 from jax_ir_synth.kernels.ops.examples import array, example
 from jax_ir_synth.kernels.ops.reductions import spread, summed
-from jax_ir_synth.kernels.ops.rules import (
-    with_ndim,
-)
+from jax_ir_synth.kernels.ops.rules import of_param, with_ndim
 
 
-def einsum_shape(equation: str, shapes: list[tuple[int, ...]]) -> tuple[tuple[int, ...], int]:
+def einsum_shape(equation: str, shapes: Sequence[Shape]) -> tuple[Shape, int]:
     """The result's shape and the number of products summed into each of its elements."""
     inputs, output = equation.split("->")
     sizes: dict[str, int] = {}
@@ -27,12 +34,12 @@ def einsum_shape(equation: str, shapes: list[tuple[int, ...]]) -> tuple[tuple[in
     return tuple(sizes[letter] for letter in output), count
 
 
-def _product_range(x: Value, y: Value) -> tuple[float, float]:
+def _product_range(x: Value, y: Value) -> Interval:
     corners = (x.low * y.low, x.low * y.high, x.high * y.low, x.high * y.high)
     return min(corners), max(corners)
 
 
-def contraction(operands: tuple[Value, ...], count: int) -> tuple[tuple[float, float], np.ndarray]:
+def contraction(operands: Operands, count: int) -> tuple[Interval, Samples]:
     """Range and samples of a sum of `count` products."""
     # A bilinear function of two intervals has its extrema at the corners; n such products add up.
     x, y = operands
@@ -41,17 +48,18 @@ def contraction(operands: tuple[Value, ...], count: int) -> tuple[tuple[float, f
     return (count * low, count * high), summed(float(product.mean()), float(product.std()), count)
 
 
-def _einsum_equation(operands, params):
-    return params["equation"]
-
-
-def _contract(name, spellings, einsum, **options):
+def _contract(
+    name: str,
+    spellings: tuple[Spelling, ...],
+    einsum: Callable[[Operands, Params], str],
+    **options: Any,
+) -> Op:
     """A product described by its einsum: `einsum(operands, params)` gives it."""
 
-    def shape(operands, params):
+    def shape(operands: Operands, params: Params) -> Shape:
         return einsum_shape(einsum(operands, params), [x.shape for x in operands])[0]
 
-    def count(operands, params):
+    def count(operands: Operands, params: Params) -> int:
         return einsum_shape(einsum(operands, params), [x.shape for x in operands])[1]
 
     return Op(
@@ -76,7 +84,7 @@ _DOT = {
 }
 
 
-def _dot_equation(operands, params):
+def _dot_equation(operands: Operands, params: Params) -> str:
     ranks = operands[0].ndim, operands[1].ndim
     if ranks not in _DOT:
         raise Rejected(f"matmul: ranks {ranks}")
@@ -89,11 +97,18 @@ def canonical_equation(equation: str) -> str:
     return equation.translate({ord(c): "abcdefghijklm"[i] for i, c in enumerate(letters)})
 
 
+def _convolution_bounds(operands: Operands, params: Params) -> Interval:
+    # At the ends, fewer products than the shorter operand has elements are summed, down to none.
+    low, high = _product_range(*operands)
+    n = min(v.shape[0] for v in operands)
+    return n * min(0.0, low), n * max(0.0, high)
+
+
 TABLE = (
     _contract(
         "einsum",
         ((4, 'jnp.einsum("{equation}", {0}, {1})'), (1, "jnp.vecdot({0}, {1})", "rows")),
-        _einsum_equation,
+        of_param("equation"),
         ir_bytes=1070,
         role="matmul",
         title="contraction",
@@ -171,10 +186,7 @@ TABLE = (
     Op(
         "convolve",
         ((3, 'jnp.convolve({0}, {1}, mode="{mode}")'),),
-        lambda o, p: tuple(
-            min(o[1].shape[0], o[0].shape[0]) * b
-            for b in (min(0.0, _product_range(*o)[0]), max(0.0, _product_range(*o)[1]))
-        ),
+        _convolution_bounds,
         lambda o, p: contraction(o, min(o[1].shape[0], o[0].shape[0]))[1],
         shape=lambda o, p: _convolved(o[0], o[1], p["mode"]),
         dtypes=("float32",),
@@ -188,7 +200,7 @@ TABLE = (
 )
 
 
-def _convolved(x, kernel, mode):
+def _convolved(x: Value, kernel: Value, mode: str) -> Shape:
     n, k = with_ndim(x, 1).shape[0], with_ndim(kernel, 1).shape[0]
     if k > n:
         raise Rejected("convolve: kernel longer than the signal")

@@ -1,9 +1,12 @@
 """Random numbers from a key: keys, what is made of keys, and draws."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import SAMPLES
-from jax_ir_synth.kernels.ops.base import Op
+from jax_ir_synth.kernels.builder.values import SAMPLES, Operands, Params, Samples
+from jax_ir_synth.kernels.ops.base import Op, Spelling
 from jax_ir_synth.kernels.ops.examples import array, example, key, made
 
 _RAMP = (np.arange(SAMPLES) * 7 % SAMPLES + 0.5) / SAMPLES
@@ -16,11 +19,11 @@ _NORMAL = np.array(
 KEY = made("new_unsafe_rbg_key", seed=7)
 
 
-def _is_key(operands, params):
+def _is_key(operands: Operands, params: Params) -> bool:
     return operands[0].role == "key"
 
 
-def _key_op(name, spellings, **options):
+def _key_op(name: str, spellings: tuple[Spelling, ...], **options: Any) -> Op:
     return Op(
         name,
         spellings,
@@ -38,7 +41,15 @@ def _key_op(name, spellings, **options):
     )
 
 
-def _draw(name, spellings, low, high, samples, dtype="float32", **options):
+def _draw(
+    name: str,
+    spellings: tuple[Spelling, ...],
+    low: float,
+    high: float,
+    samples: Samples | Callable[[Params], Samples],
+    dtype: str = "float32",
+    **options: Any,
+) -> Op:
     return Op(
         name,
         spellings,
@@ -54,13 +65,16 @@ def _draw(name, spellings, low, high, samples, dtype="float32", **options):
     )
 
 
-def _uniform_samples(params):
-    low, high = params.get("low", 0.0), params.get("high", 1.0)
+def _uniform_samples(params: Params) -> Samples:
+    low: float = params.get("low", 0.0)
+    high: float = params.get("high", 1.0)
     return low + (high - low) * _RAMP
 
 
-def _integer_samples(params):
-    return np.floor(params["low"] + (params["high"] + 1 - params["low"]) * _RAMP)
+def _integer_samples(params: Params) -> Samples:
+    low: int = params["low"]
+    above: int = params["high"] + 1
+    return np.floor(low + (above - low) * _RAMP)
 
 
 # From a key that is an argument, and from one that the program makes.
@@ -123,7 +137,7 @@ TABLE = (
         ((1, "jax.random.bernoulli({0}, {p}, {shape})"),),
         0.0,
         1.0,
-        lambda p: (p["p"] > _RAMP) * 1.0,
+        lambda p: (p["p"] > _RAMP).astype(float),
         dtype="bool",
         ir_bytes=3090,
         title="dropout",

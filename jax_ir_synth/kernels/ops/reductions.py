@@ -1,12 +1,22 @@
 """Operations that contract elements: sums, extrema, norms, products of matrices, picks."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import SAMPLES, Rejected, Value
-from jax_ir_synth.kernels.ops.base import Op
+from jax_ir_synth.kernels.builder.values import (
+    SAMPLES,
+    Interval,
+    Operands,
+    Params,
+    Rejected,
+    Samples,
+    Shape,
+    Value,
+)
+from jax_ir_synth.kernels.ops.base import Condition, DtypeRule, Op, RangeRule, Spelling, first_dtype
 from jax_ir_synth.kernels.ops.examples import array, booleans, example, integers
 
 # Fixed, standardised offsets: how far a reduction's samples spread around what is expected of it.
@@ -25,7 +35,7 @@ REDUCED = (
 )
 
 
-def normalise_axes(axis, ndim: int) -> tuple[int, ...]:
+def normalise_axes(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
     """Axes as a sorted tuple of non-negative numbers; None is all of them."""
     if axis is None:
         return tuple(range(ndim))
@@ -33,12 +43,12 @@ def normalise_axes(axis, ndim: int) -> tuple[int, ...]:
     return tuple(sorted(a % ndim for a in axes))
 
 
-def reduced_count(x: Value, params: dict) -> int:
+def reduced_count(x: Value, params: Params) -> int:
     """How many elements become one."""
     return math.prod(x.shape[a] for a in params["axis"])
 
 
-def reduced_shape(operands, params):
+def reduced_shape(operands: Operands, params: Params) -> Shape:
     """Shape rule of a reduction over the axes in `params`."""
     x = operands[0]
     axes = params["axis"]
@@ -54,7 +64,7 @@ def spread(value: Value) -> tuple[float, float]:
     return float(value.samples.mean()), float(value.samples.std())
 
 
-def summed(mean: float, std: float, n: int) -> np.ndarray:
+def summed(mean: float, std: float, n: int) -> Samples:
     """Samples of a sum of n elements.
 
     As if the elements were independent: means add, and so do variances, so that the standard
@@ -63,20 +73,29 @@ def summed(mean: float, std: float, n: int) -> np.ndarray:
     return n * mean + math.sqrt(n) * std * _Z
 
 
-def around(mean: float, std: float) -> np.ndarray:
+def around(mean: float, std: float) -> Samples:
     """Samples with this mean and standard deviation."""
     return mean + std * _Z
 
 
-def _reduction(name, spellings, bounds, sample, min_count=2, **options):
-    def accepts(operands, params):
+def _reduction(
+    name: str,
+    spellings: tuple[Spelling, ...],
+    bounds: RangeRule,
+    sample: Callable[[Value, int, float, float], Samples],
+    min_count: int = 2,
+    accepts: Condition | None = None,
+    dtype: DtypeRule = first_dtype,
+    **options: Any,
+) -> Op:
+    """A reduction; `sample` is of the operand, its number of elements, their mean and deviation."""
+
+    def accepted(operands: Operands, params: Params) -> bool:
         return reduced_count(operands[0], params) >= min_count and (
-            more is None or more(operands, params)
+            accepts is None or accepts(operands, params)
         )
 
-    more = options.pop("accepts", None)
-
-    def clipped(operands, params):
+    def clipped(operands: Operands, params: Params) -> Samples:
         x = operands[0]
         low, high = bounds(operands, params)
         return np.clip(sample(x, reduced_count(x, params), *spread(x)), low, high)
@@ -86,30 +105,31 @@ def _reduction(name, spellings, bounds, sample, min_count=2, **options):
         spellings,
         bounds,
         clipped,
-        accepts=accepts,
+        accepts=accepted,
         shape=reduced_shape,
+        dtype=dtype,
         reduces=True,
-        **({"dtype": lambda o, p: o[0].dtype} | options),
+        **options,
     )
 
 
-def _scaled(operands, params):
+def _scaled(operands: Operands, params: Params) -> Interval:
     n = reduced_count(operands[0], params)
     return n * operands[0].low, n * operands[0].high
 
 
-def _same(operands, params):
+def _same(operands: Operands, params: Params) -> Interval:
     return operands[0].low, operands[0].high
 
 
 # A product of n factors in [a, b], a > 0, lies between aⁿ and bⁿ. Its logarithm is a sum, so that
 # its samples are log-normal.
-def _power_bounds(operands, params):
+def _power_bounds(operands: Operands, params: Params) -> Interval:
     x, n = operands[0], reduced_count(operands[0], params)
     return min(x.low**n, x.low), max(x.high**n, x.high)
 
 
-def _tail(n):
+def _tail(n: int) -> float:
     """Expected maximum of n standard normal values, roughly.
 
     Its leading term is sqrt(2 log n); for the 4 to 500 elements that are reduced here, three
@@ -120,52 +140,52 @@ def _tail(n):
 
 # Values in [a, b] have a variance of at most (b - a)² / 4 (Popoviciu), that of half of them at
 # each end; the rest is for rounding.
-def _std_bounds(operands, params):
+def _std_bounds(operands: Operands, params: Params) -> Interval:
     return 0.0, (operands[0].high - operands[0].low) / 2 + 1e-3
 
 
-def _var_bounds(operands, params):
+def _var_bounds(operands: Operands, params: Params) -> Interval:
     return 0.0, ((operands[0].high - operands[0].low) / 2 + 1e-3) ** 2
 
 
 # The norm of n elements of sizes in [a, b] lies between a sqrt(n) and b sqrt(n), their sum of
 # sizes between a n and b n; a is zero where the range holds zero.
-def _norm_bounds(operands, params):
+def _norm_bounds(operands: Operands, params: Params) -> Interval:
     x, n = operands[0], reduced_count(operands[0], params)
     low = 0.0 if x.low < 0 < x.high else min(abs(x.low), abs(x.high))
     return low * math.sqrt(n), x.bound * math.sqrt(n)
 
 
-def _l1_bounds(operands, params):
+def _l1_bounds(operands: Operands, params: Params) -> Interval:
     x, n = operands[0], reduced_count(operands[0], params)
     low = 0.0 if x.low < 0 < x.high else min(abs(x.low), abs(x.high))
     return low * n, x.bound * n
 
 
 # log(sum(exp(x))) of n elements lies between min(x) + log(n) and max(x) + log(n).
-def _lse_bounds(operands, params):
+def _lse_bounds(operands: Operands, params: Params) -> Interval:
     n = math.log(reduced_count(operands[0], params))
     return operands[0].low + n, operands[0].high + n
 
 
-def _reduce(function, method=True, weight=6):
-    spelled = [(weight, f"jnp.{function}({{0}}{{axis:second}}{{keepdims}})")]
+def _reduce(function: str, method: bool = True, weight: int = 6) -> tuple[Spelling, ...]:
+    spelled: list[Spelling] = [(weight, f"jnp.{function}({{0}}{{axis:second}}{{keepdims}})")]
     if method:
         spelled.append((2, f"{{0:99}}.{function}({{axis:second}}{{keepdims}})"))
     return tuple(spelled)
 
 
-def _index_bounds(operands, params):
+def _index_bounds(operands: Operands, params: Params) -> Interval:
     return 0.0, float(reduced_count(operands[0], params) - 1)
 
 
-def _index_shape(operands, params):
+def _index_shape(operands: Operands, params: Params) -> Shape:
     if len(params["axis"]) != 1:
         raise Rejected("one axis")
     return reduced_shape(operands, params)
 
 
-def _indexes(name, spellings, **options):
+def _indexes(name: str, spellings: tuple[Spelling, ...], **options: Any) -> Op:
     return Op(
         name,
         spellings,
@@ -389,7 +409,7 @@ TABLE = (
         "any",
         ((2, "jnp.any({0}{axis:second}{keepdims})"),),
         lambda o, p: (0.0, 1.0),
-        lambda x, n, m, s: (_Z > -0.7) * 1.0,
+        lambda x, n, m, s: (_Z > -0.7).astype(float),
         checked=False,
         **_bool,
         ir_bytes=1000,
@@ -399,7 +419,7 @@ TABLE = (
         "all",
         ((2, "jnp.all({0}{axis:second}{keepdims})"),),
         lambda o, p: (0.0, 1.0),
-        lambda x, n, m, s: (_Z > 0.7) * 1.0,
+        lambda x, n, m, s: (_Z > 0.7).astype(float),
         checked=False,
         **_bool,
         ir_bytes=600,

@@ -4,48 +4,48 @@ from typing import Any
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import Rejected
+from jax_ir_synth.kernels.builder.values import Interval, Operands, Params, Rejected, Samples, Shape
 from jax_ir_synth.kernels.ops.base import Op, first_dtype
 from jax_ir_synth.kernels.ops.examples import array, example
 from jax_ir_synth.kernels.ops.reductions import around, spread
 
 
-def _length(operands) -> int:
+def _length(operands: Operands) -> int:
     if operands[0].ndim < 1 or operands[0].shape[-1] < 4:
         raise Rejected("a spectrum of fewer than four values")
     return operands[0].shape[-1]
 
 
-def _summed_bounds(operands, params):
+def _summed_bounds(operands: Operands, params: Params) -> Interval:
     # A coefficient is a sum of n elements times numbers of size one.
     n = _length(operands)
     return -n * operands[0].bound, n * operands[0].bound
 
 
-def _spectrum_sample(operands, params):
+def _spectrum_sample(operands: Operands, params: Params) -> Samples:
     # Each part of a coefficient is a sum of n elements times cosines (or sines), whose mean square
     # is a half: for independent elements its variance is n / 2 of theirs.
     mean, std = spread(operands[0])
     return around(0.0, float(np.sqrt(_length(operands) / 2)) * max(std, 0.3 * abs(mean)))
 
 
-def _halved(operands, params):
+def _halved(operands: Operands, params: Params) -> Shape:
     return operands[0].shape[:-1] + (_length(operands) // 2 + 1,)
 
 
-def _whole(operands, params):
+def _whole(operands: Operands, params: Params) -> Shape:
     _length(operands)
     return operands[0].shape
 
 
-def _gains(operands, params):
+def _gains(operands: Operands, params: Params) -> Shape:
     x, gain = operands
     if gain.ndim != 1 or gain.shape[0] != _length(operands) // 2 + 1 or x.shape[-1] % 2:
         raise Rejected("one gain for each frequency of an even length")
     return x.shape
 
 
-def _filtered_bounds(operands, params):
+def _filtered_bounds(operands: Operands, params: Params) -> Interval:
     # Each value is a mean over n frequencies of a sum over n values, times a gain.
     bound = operands[0].shape[-1] * operands[0].bound * operands[1].bound
     return -bound, bound

@@ -2,30 +2,37 @@
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import broadcast, promote
+from jax_ir_synth.kernels.builder.values import (
+    Interval,
+    Operands,
+    Params,
+    Samples,
+    broadcast,
+    promote,
+)
 from jax_ir_synth.kernels.ops.base import ANY, Op
 from jax_ir_synth.kernels.ops.examples import array, booleans, example, integers
 
 NUMBERS = ("float32", "float16", "bfloat16", "int32")
 
 
-def _choice_bounds(operands, params):
+def _choice_bounds(operands: Operands, params: Params) -> Interval:
     return min(operands[1].low, operands[2].low), max(operands[1].high, operands[2].high)
 
 
-def _choice_sample(operands, params):
+def _choice_sample(operands: Operands, params: Params) -> Samples:
     return np.where(operands[0].samples > 0.5, operands[1].samples, operands[2].samples)
 
 
-def _choice_dtype(operands, params):
+def _choice_dtype(operands: Operands, params: Params) -> str:
     return promote(*operands[1:])
 
 
-def _condition(operands, params):
+def _condition(operands: Operands, params: Params) -> bool:
     return operands[0].dtype == "bool"
 
 
-def _exact_choice(operands, params):
+def _exact_choice(operands: Operands, params: Params) -> bool:
     c, x, y = operands
     return (
         c.dtype == "bool"
@@ -37,12 +44,13 @@ def _exact_choice(operands, params):
     )
 
 
-def _clip_bounds(operands, params):
+def _clip_bounds(operands: Operands, params: Params) -> Interval:
+    # Clipping is monotone in each operand.
     x, low, high = operands
     return (float(np.clip(x.low, low.low, high.low)), float(np.clip(x.high, low.high, high.high)))
 
 
-def _clip_accepts(operands, params):
+def _clip_accepts(operands: Operands, params: Params) -> bool:
     x, low, high = operands
     return (
         low.high < high.low
@@ -51,7 +59,7 @@ def _clip_accepts(operands, params):
     )
 
 
-def _first(operands, params):
+def _first(operands: Operands, params: Params) -> str:
     return operands[0].dtype
 
 

@@ -1,21 +1,26 @@
 """Unary elementwise functions of jnp, lax, jax.nn and jax.scipy.special."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from scipy import special
 
-from jax_ir_synth.kernels.ops.base import ANY, Op, first_dtype, first_shape
+from jax_ir_synth.kernels.builder.values import Interval, Operands, Params, Samples
+from jax_ir_synth.kernels.ops.base import ANY, Op, RangeRule, Spelling, first_dtype, first_shape
 
 _GRID = np.linspace(0.0, 1.0, 41)
+# Samples and grids are arrays, the ends of a range are scalars.
+_Elements = Samples | np.float64
+_Function = Callable[[_Elements], _Elements]
 
 
 # Range rules: a monotone function has its bounds at the ends, an even one that rises from zero at
 # the ends and at zero. The others are smooth on ranges a few units wide, where 41 points miss an
 # extremum by less than 3 % of the range that they see.
-def _monotone(fn):
-    def bounds(operands, params):
+def _monotone(fn: _Function) -> RangeRule:
+    def bounds(operands: Operands, params: Params) -> Interval:
         x = operands[0]
         ends = float(fn(np.float64(x.low))), float(fn(np.float64(x.high)))
         return min(ends), max(ends)
@@ -23,10 +28,10 @@ def _monotone(fn):
     return bounds
 
 
-def _gridded(fn):
+def _gridded(fn: _Function) -> RangeRule:
     """Range by a grid, widened: for smooth functions on the short ranges that are drawn here."""
 
-    def bounds(operands, params):
+    def bounds(operands: Operands, params: Params) -> Interval:
         x = operands[0]
         y = fn(x.low + (x.high - x.low) * _GRID)
         low, high = float(y.min()), float(y.max())
@@ -36,10 +41,10 @@ def _gridded(fn):
     return bounds
 
 
-def _even(fn):
+def _even(fn: _Function) -> RangeRule:
     """Range of a function that falls to fn(0) and rises again."""
 
-    def bounds(operands, params):
+    def bounds(operands: Operands, params: Params) -> Interval:
         x = operands[0]
         ends = float(fn(np.float64(x.low))), float(fn(np.float64(x.high)))
         low = float(fn(np.float64(0.0))) if x.low < 0 < x.high else min(ends)
@@ -48,34 +53,46 @@ def _even(fn):
     return bounds
 
 
-def _near(fn):
-    """Range of a function that rounds to eight bits."""
+def _near(fn: _Function) -> RangeRule:
+    """Range of a function that rounds to eight significant bits."""
 
-    def bounds(operands, params):
+    def bounds(operands: Operands, params: Params) -> Interval:
+        # Neighbouring numbers of eight bits differ by at most 2^-7 of their size.
         x = operands[0]
         return x.low - abs(x.low) / 128, x.high + abs(x.high) / 128
 
     return bounds
 
 
-def _fixed(low, high):
-    def bounds(operands, params):
+def _fixed(low: float, high: float) -> RangeRule:
+    def bounds(operands: Operands, params: Params) -> Interval:
         return low, high
 
     return bounds
 
 
+_RANGE_RULES = {"monotone": _monotone, "grid": _gridded, "even": _even, "near": _near}
+
+
 # `weight` says how often the function is drawn among those of one argument. The weights lean on the
 # counts in a survey of real code, flattened so that the rare functions are met too.
-def _unary(name, spellings, fn, kind="monotone", domain=ANY, weight=3, weights=None, **options):
-    rule = {"monotone": _monotone, "grid": _gridded, "even": _even, "near": _near}.get(kind)
+def _unary(
+    name: str,
+    spellings: str | tuple[Spelling, ...],
+    fn: _Function,
+    kind: str | Interval = "monotone",
+    domain: Interval = ANY,
+    weight: int = 3,
+    weights: dict[str, int] | None = None,
+    **options: Any,
+) -> Op:
     if isinstance(spellings, str):
         spellings = ((1, spellings),)
     return Op(
         name,
         spellings,
-        bounds=rule(fn) if rule else _fixed(*kind),
-        sample=lambda operands, params: fn(operands[0].samples),
+        bounds=_fixed(*kind) if isinstance(kind, tuple) else _RANGE_RULES[kind](fn),
+        sample=lambda operands, params: np.asarray(fn(operands[0].samples)),
         domain=(domain,),
         shape=first_shape,
         dtype=first_dtype,
@@ -87,20 +104,23 @@ def _unary(name, spellings, fn, kind="monotone", domain=ANY, weight=3, weights=N
 _sigmoid = special.expit
 
 
-def _softplus(x):
+def _softplus(x: _Elements) -> _Elements:
     return np.logaddexp(x, 0.0)
 
 
-def _selu(x):
-    return 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0)))
+def _selu(x: _Elements) -> _Elements:
+    y: Samples = np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0)))
+    return 1.0507009873554805 * y
 
 
-def _gelu(x):
-    return x * special.ndtr(x)
+def _gelu(x: _Elements) -> _Elements:
+    below: _Elements = special.ndtr(x)
+    return x * below
 
 
-def _gelu_tanh(x):
-    return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+def _gelu_tanh(x: _Elements) -> _Elements:
+    cube: _Elements = x**3
+    return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * cube)))
 
 
 ONLY32: dict[str, Any] = {"dtypes": ("float32",)}

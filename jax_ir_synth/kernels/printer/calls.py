@@ -1,4 +1,4 @@
-"""Operations' examples as Python text, with arguments to run them on."""
+"""Writes operations' examples as Python, with arguments to run them on."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ class Call:
     Attributes:
       op: the operation.
       text: the expression.
-      value: what the record says of the result, with the parameters that were completed.
-      arguments: the operands by the names that the text has for them.
-      builder: where the value was made, to be made more of.
+      value: the result as the record's rules give it, with all parameters.
+      arguments: the operands, by their names in the text.
+      builder: the builder of the value.
     """
 
     op: Op
@@ -35,7 +35,7 @@ class Call:
 
 
 def calls(op: Op) -> Iterator[Call]:
-    """Each spelling of the operation once at least, and each of its examples."""
+    """Calls with each spelling of the operation at least once, and each of its examples."""
     built = [_Built(op, example) for example in op.examples or default_examples(op)]
     spelled = {
         template: [one for one in built if template in one.templates]
@@ -73,7 +73,7 @@ class _Built:
         value = self.builder.apply(name, *(value for value, _ in pairs), **example.params)
         return value, [text for _, text in pairs]
 
-    def _operand(self, operand) -> tuple[Value, Text]:
+    def _operand(self, operand: Operand | Example | float) -> tuple[Value, Text]:
         if isinstance(operand, Example):
             value, texts = self._apply(operand.name, operand)
             return value, fill(fitting(value)[0][1], value, texts, self.builder.stream)

@@ -1,16 +1,21 @@
-"""Constructs as Python text: a function for each."""
+"""Writes constructs as Python: a function for each."""
 
 import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from jax_ir_synth.kernels.builder.values import Block, Value
 from jax_ir_synth.kernels.ops import OPS
 from jax_ir_synth.kernels.printer.frames import INDENT, Frame, grouped
 from jax_ir_synth.kernels.printer.spelling import ATOM, Text, number
 
+if TYPE_CHECKING:
+    from jax_ir_synth.kernels.printer.writer import Writer
+
 _PLAIN_CALL = re.compile(r"(jnp\.\w+)\(\{0\}, \{1\}\)")
 
 
-def write_cond(writer, node: Value, frame: Frame) -> Text:
+def write_cond(writer: "Writer", node: Value, frame: Frame) -> Text:
     """Writes `lax.cond`."""
     predicate = writer.value(node.operands[0], frame)
     operands = [writer.value(v, frame) for v in node.operands[1:]]
@@ -20,8 +25,8 @@ def write_cond(writer, node: Value, frame: Frame) -> Text:
     return Text(f"lax.cond({', '.join([predicate, true, false, *operands])})")
 
 
-def write_switch(writer, node: Value, frame: Frame) -> Text:
-    """Writes `lax.switch`, with its branches in a list of their own where they are long."""
+def write_switch(writer: "Writer", node: Value, frame: Frame) -> Text:
+    """Writes `lax.switch`; long branches become a list with a name."""
     index = writer.value(node.operands[0], frame)
     operands = [writer.value(v, frame) for v in node.operands[1:]]
     functions = [writer.function(block, frame) for block in node.blocks]
@@ -35,7 +40,7 @@ def write_switch(writer, node: Value, frame: Frame) -> Text:
     return Text(f"lax.switch({', '.join([index, branches, *operands])})")
 
 
-def write_piecewise(writer, node: Value, frame: Frame) -> Text:
+def write_piecewise(writer: "Writer", node: Value, frame: Frame) -> Text:
     """Writes `jnp.piecewise`."""
     x = writer.value(node.operands[0], frame)
     conditions = [writer.value(v, frame) for v in node.operands[1:]]
@@ -43,7 +48,7 @@ def write_piecewise(writer, node: Value, frame: Frame) -> Text:
     return Text(f"jnp.piecewise({x}, [{', '.join(conditions)}], [{', '.join(functions)}])")
 
 
-def write_fori_loop(writer, node: Value, frame: Frame) -> Text:
+def write_fori_loop(writer: "Writer", node: Value, frame: Frame) -> Text:
     """Writes `lax.fori_loop`."""
     init = [writer.value(v, frame) for v in node.operands]
     body = writer.function(node.blocks[0], frame)
@@ -51,25 +56,22 @@ def write_fori_loop(writer, node: Value, frame: Frame) -> Text:
     return Text(f"lax.fori_loop({start}, {start + steps}, {body}, {grouped(init)})")
 
 
-def write_while_loop(writer, node: Value, frame: Frame) -> Text:
-    """Writes `lax.while_loop`, and its condition and body before it."""
+def write_while_loop(writer: "Writer", node: Value, frame: Frame) -> Text:
+    """Writes `lax.while_loop`, after its condition and its body."""
     limit = writer.value(node.operands[0], frame)
     init = [writer.value(v, frame) for v in node.operands[1:]]
-    block = node.blocks[0]
-    counter, carry = block.params
-    merged = Block(((counter, *carry),), ((*block.results,),), block.level, "body")
     condition = writer.book.function("condition")
     state = writer.book.fresh({"s": (("state", "val", "carry"), (4, 2, 2))}, "s")
     frame.blank()
     frame.add(f"def {condition}({state}):")
     _while_condition(writer, node, state, limit, frame)
-    body = _while_body(writer, merged, frame)
+    body = _while_body(writer, node.blocks[0], frame)
     picked = "[1]" if len(init) == 1 else "[1:]"
     return Text(f"lax.while_loop({condition}, {body}, (0, {', '.join(init)})){picked}")
 
 
-def _while_condition(writer, node: Value, state: str, limit: str, frame: Frame) -> None:
-    """Writes a `while_loop`'s condition: its counter below the limit, and a test of its own."""
+def _while_condition(writer: "Writer", node: Value, state: str, limit: str, frame: Frame) -> None:
+    """Writes a `while_loop`'s condition: the counter is below the limit, and its test holds."""
     indent = INDENT * (frame.indent + 1)
     if len(node.blocks) == 1:
         frame.lines.append(f"{indent}return {state}[0] < {limit}")
@@ -77,8 +79,9 @@ def _while_condition(writer, node: Value, state: str, limit: str, frame: Frame) 
     block = node.blocks[1]
     inner, saved = writer.enter(block, frame)
     counter = writer.book.fresh({"i": (("i", "step", "k", "n"), (6, 2, 1, 1))}, "i")
-    inner.add(f"{', '.join([counter, *(writer.parameter(v) for v in block.params)])} = {state}")
-    test = writer.value(block.results[0], inner)
+    names = [counter, *(writer.parameter(v) for v in block.flat_params())]
+    inner.add(f"{', '.join(names)} = {state}")
+    test = writer.value(block.flat_results()[0], inner)
     pair = (
         f"jnp.logical_and({counter} < {limit}, {test})"
         if writer.stream.chance(60)
@@ -90,9 +93,9 @@ def _while_condition(writer, node: Value, state: str, limit: str, frame: Frame) 
     frame.lines.extend(inner.lines)
 
 
-def _while_body(writer, block: Block, frame: Frame) -> str:
+def _while_body(writer: "Writer", block: Block, frame: Frame) -> str:
     inner, saved = writer.enter(block, frame)
-    counter, *carry = block.params[0]
+    counter, *carry = block.flat_params()
     state = writer.book.fresh({"s": (("state", "val", "carry"), (4, 2, 2))}, "s")
     i = (
         writer.book.parameter(counter)
@@ -101,7 +104,7 @@ def _while_body(writer, block: Block, frame: Frame) -> str:
     )
     writer.names[id(counter)] = i
     inner.add(f"{', '.join([i, *(writer.parameter(v) for v in carry)])} = {state}")
-    texts = [writer.value(v, inner) for v in block.results[0]]
+    texts = [writer.value(v, inner) for v in block.flat_results()]
     inner.add(f"return {', '.join([f'{i} + 1', *texts])}")
     writer.frames[block.level :] = saved
     name = writer.book.function("body")
@@ -112,7 +115,7 @@ def _while_body(writer, block: Block, frame: Frame) -> str:
     return name
 
 
-def write_scan(writer, node: Value, frame: Frame) -> Text:
+def write_scan(writer: "Writer", node: Value, frame: Frame) -> Text:
     """Writes `lax.scan`."""
     carries = node.params["carries"]
     texts = [writer.value(v, frame) for v in node.operands]
@@ -124,14 +127,14 @@ def write_scan(writer, node: Value, frame: Frame) -> Text:
     return Text(f"lax.scan({step}, {grouped(texts[:carries])}, {xs}{extra})")
 
 
-def write_unrolled(writer, node: Value, frame: Frame) -> None:
-    """A `for` statement, whose carried names hold the results after it."""
+def write_unrolled(writer: "Writer", node: Value, frame: Frame) -> None:
+    """Writes a `for` statement, after which the carried names hold the results."""
     block = node.blocks[0]
     inits = [writer.value(v, frame) for v in node.operands]
-    items, parameters = node.params["items"], block.params[: len(inits)]
+    items, parameters = node.params["items"], block.flat_params()
     inner, saved = writer.enter(block, frame)
     names: list[str] = []
-    for parameter, init, text in zip(parameters, node.operands, inits, strict=True):
+    for parameter, init, text in zip(parameters[: len(inits)], node.operands, inits, strict=True):
         free = (
             writer.names.get(id(init)) == text
             and writer.left[id(init)] == 0
@@ -150,8 +153,8 @@ def write_unrolled(writer, node: Value, frame: Frame) -> None:
         counter = writer.book.fresh(
             {"item": (("c", "w", "a", "coef", "rate", "s"), (6, 3, 3, 3, 2, 2))}, "item"
         )
-        writer.names[id(block.params[-1])] = counter
-    results = [writer.value(v, inner) for v in block.results]
+        writer.names[id(parameters[-1])] = counter
+    results = [writer.value(v, inner) for v in block.flat_results()]
     over = (
         f"({', '.join(map(number, items))})"
         if items is not None
@@ -165,16 +168,16 @@ def write_unrolled(writer, node: Value, frame: Frame) -> None:
         writer.names[id(part)] = name
 
 
-def write_map(writer, node: Value, frame: Frame) -> Text:
+def write_map(writer: "Writer", node: Value, frame: Frame) -> Text:
     """Writes `lax.map`."""
     xs = [writer.value(v, frame) for v in node.operands]
     block = node.blocks[0]
     if len(block.params) > 1:
-        block = Block((tuple(block.params),), block.results, block.level, block.role)
+        block = Block((tuple(block.flat_params()),), block.results, block.level, block.role)
     return Text(f"lax.map({writer.function(block, frame)}, {grouped(xs)})")
 
 
-def write_vmap(writer, node: Value, frame: Frame) -> Text:
+def write_vmap(writer: "Writer", node: Value, frame: Frame) -> Text:
     """Writes `jax.vmap(fn)(...)`."""
     xs = [writer.value(v, frame) for v in node.operands]
     axes = node.params["in_axes"]
@@ -183,18 +186,18 @@ def write_vmap(writer, node: Value, frame: Frame) -> Text:
     return Text(f"jax.vmap({fn}{extra})({', '.join(xs)})")
 
 
-def write_split_key(writer, node: Value, frame: Frame) -> Text:
+def write_split_key(writer: "Writer", node: Value, frame: Frame) -> Text:
     """Writes `jax.random.split`."""
     return Text(f"jax.random.split({writer.value(node.operands[0], frame)})")
 
 
-def write_helper(writer, node: Value, frame: Frame) -> Text:
-    """Writes a call of an inner function, which is written before its first call."""
+def write_helper(writer: "Writer", node: Value, frame: Frame) -> Text:
+    """Writes a call of an inner function; the first call writes the function, too."""
     xs = [writer.value(v, frame) for v in node.operands]
     block = node.blocks[0]
     name = writer.helpers.get(id(block))
     if name is None:
-        home = writer.frames[block.level - 1]  # where every call sees it
+        home = writer.frames[block.level - 1]  # in scope for every call
         name = writer.function(block, home)
         if name.startswith("lambda"):
             text, name = name, writer.book.function(block.role)
@@ -204,7 +207,7 @@ def write_helper(writer, node: Value, frame: Frame) -> Text:
     return Text(f"{call}({', '.join(xs)})")
 
 
-def write_split(writer, node: Value, frame: Frame) -> Text:
+def write_split(writer: "Writer", node: Value, frame: Frame) -> Text:
     """Writes `jnp.split`."""
     x, sizes, axis = node.operands[0], node.params["sizes"], node.params["axis"]
     where = (
@@ -222,21 +225,22 @@ def write_split(writer, node: Value, frame: Frame) -> Text:
     return Text(f"jnp.split({writer.value(x, frame)}, {where}{last})")
 
 
-def write_unstack(writer, node: Value, frame: Frame) -> Text:
+def write_unstack(writer: "Writer", node: Value, frame: Frame) -> Text:
     """Writes `jnp.unstack`."""
     x, axis = node.operands[0], node.params["axis"]
     last = ", axis=-1" if axis and axis == x.ndim - 1 else f", axis={axis}" if axis else ""
     return Text(f"jnp.unstack({writer.value(x, frame)}{last})")
 
 
-def write_iterate(writer, node: Value, frame: Frame) -> Text:
-    """Writes the array itself: Python takes its rows apart."""
+def write_iterate(writer: "Writer", node: Value, frame: Frame) -> Text:
+    """Writes the array alone, which Python unpacks by rows."""
     return writer.value(node.operands[0], frame)
 
 
-def write_components(writer, node: Value, frame: Frame) -> Text:
+def write_components(writer: "Writer", node: Value, frame: Frame) -> Text:
     """Writes the components of an array, one index for each."""
-    x, axis = node.operands[0], node.params["axis"]
+    x = node.operands[0]
+    axis: int = node.params["axis"]
     text = writer.value(x, frame)
     if text.precedence < ATOM or not text.isidentifier():
         text = Text(writer.statement(x, text, writer.frames[x.level]))
@@ -250,14 +254,14 @@ def write_components(writer, node: Value, frame: Frame) -> Text:
     return Text(", ".join(f"{text}[{before}{i}]" for i in range(x.shape[axis])))
 
 
-def write_meshgrid(writer, node: Value, frame: Frame) -> Text:
+def write_meshgrid(writer: "Writer", node: Value, frame: Frame) -> Text:
     """Writes `jnp.meshgrid`."""
     x, y = (writer.value(v, frame) for v in node.operands)
     extra = "" if node.params["indexing"] == "xy" else ', indexing="ij"'
     return Text(f"jnp.meshgrid({x}, {y}{extra})")
 
 
-def write_update_index(writer, node: Value, frame: Frame) -> Text:
+def write_update_index(writer: "Writer", node: Value, frame: Frame) -> Text:
     """Writes `lax.dynamic_update_index_in_dim`."""
     return Text(
         "lax.dynamic_update_index_in_dim("
@@ -265,13 +269,13 @@ def write_update_index(writer, node: Value, frame: Frame) -> Text:
     )
 
 
-def write_top_k_pair(writer, node: Value, frame: Frame) -> Text:
+def write_top_k_pair(writer: "Writer", node: Value, frame: Frame) -> Text:
     """Writes `lax.top_k`."""
     return Text(f"lax.top_k({writer.value(node.operands[0], frame)}, {node.params['k']})")
 
 
-def write_checkpoint(writer, node: Value, frame: Frame) -> Text:
-    """Writes a rematerialised function, decorated or wrapped where it is called."""
+def write_checkpoint(writer: "Writer", node: Value, frame: Frame) -> Text:
+    """Writes a function under `jax.checkpoint`, as its decorator or around it in the call."""
     xs = [writer.value(v, frame) for v in node.operands]
     if writer.stream.chance(50):
         fn = writer.function(node.blocks[0], frame, decorator="@jax.checkpoint")
@@ -279,7 +283,7 @@ def write_checkpoint(writer, node: Value, frame: Frame) -> Text:
     return Text(f"jax.checkpoint({writer.function(node.blocks[0], frame)})({', '.join(xs)})")
 
 
-def write_linear_recurrence(writer, node: Value, frame: Frame) -> Text:
+def write_linear_recurrence(writer: "Writer", node: Value, frame: Frame) -> Text:
     """Writes `lax.associative_scan` over pairs."""
     a, b = (writer.value(v, frame) for v in node.operands)
     function = writer.function(node.blocks[0], frame, lambdas=False)
@@ -287,11 +291,11 @@ def write_linear_recurrence(writer, node: Value, frame: Frame) -> Text:
     return Text(f"lax.associative_scan({function}, ({a}, {b}){extra})")
 
 
-def write_associative_scan(writer, node: Value, frame: Frame) -> Text:
+def write_associative_scan(writer: "Writer", node: Value, frame: Frame) -> Text:
     """Writes `lax.associative_scan`."""
     x = writer.value(node.operands[0], frame)
     block = node.blocks[0]
-    combine = block.results[0].op
+    combine = block.flat_results()[0].op
     function = next(
         found[1]
         for _, template, *_ in OPS[combine].spellings
@@ -304,7 +308,7 @@ def write_associative_scan(writer, node: Value, frame: Frame) -> Text:
 
 
 # The operation that each function writes.
-CONSTRUCTS = {
+CONSTRUCTS: dict[str, Callable[["Writer", Value, Frame], Text | None]] = {
     "cond": write_cond,
     "switch": write_switch,
     "piecewise": write_piecewise,

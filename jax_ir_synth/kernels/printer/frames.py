@@ -1,4 +1,6 @@
-"""A function in the making: its lines so far, at an indentation and a nesting level."""
+"""The lines of a function while it is written."""
+
+from collections.abc import Sequence
 
 INDENT = "    "
 
@@ -16,13 +18,13 @@ class Frame:
         self.lines.append(INDENT * self.indent + line)
 
     def blank(self) -> None:
-        """An empty line, where one may stand: not first, and not after another."""
+        """Adds an empty line, but neither as the first nor after another one."""
         if self.lines and self.lines[-1]:
             self.lines.append("")
 
 
-def grouped(names: list[str]) -> str:
-    """One name as it is, several as a tuple, none as `_`."""
+def grouped(names: Sequence[str]) -> str:
+    """One name alone, several as a tuple, none as `_`."""
     if not names:
         return "_"
     return names[0] if len(names) == 1 else f"({', '.join(names)})"

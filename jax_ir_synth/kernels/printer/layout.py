@@ -1,6 +1,7 @@
-"""Lines of Python laid out as people lay them out: no long lines, single blank lines."""
+"""Lays out lines of Python as people do: no long lines, single blank lines."""
 
 import ast
+from collections.abc import Iterator
 
 from jax_ir_synth.errors import JaxIrSynthError
 
@@ -10,16 +11,16 @@ _OPEN, _CLOSE = "([{", ")]}"
 
 
 class LayoutError(JaxIrSynthError, RuntimeError):
-    """The lines laid out are another program than the lines as they were: a defect of this file."""
+    """The layout made another program of the lines, which is a defect of this module."""
 
 
 def lay_out(lines: list[str]) -> list[str]:
-    """The lines with long ones broken at the commas of their last bracket, and blank lines single.
+    """Breaks long lines at the commas of their last bracket, and keeps one of several blank lines.
 
     The line after a `def` is never blank, since an inner function may start a body.
 
     Args:
-      lines: of a whole program, each statement in one.
+      lines: a complete program, each statement on one line.
 
     Raises:
       LayoutError: the result doesn't parse to the same syntax tree.
@@ -31,7 +32,7 @@ def lay_out(lines: list[str]) -> list[str]:
                 result.append("")
             continue
         result.extend(_broken(line))
-    # What no line of was broken is the same program: only blank lines went.
+    # Where no line was broken it is the same program: only blank lines went.
     if len(result) > len(lines) or not set(result) <= set(lines):
         _require_same(lines, result)
     return result
@@ -72,13 +73,13 @@ def _broken(line: str) -> list[str]:
 
 
 def _comma_matters(body: str, start: int, items: list[str]) -> bool:
-    """Would a comma after the last item in the bracket at `start` make something else of it?"""
+    """Whether a comma after the last item in the bracket at `start` would change its meaning."""
     # A comprehension takes none, and the commas in it are none between items.
     if any(" for " in item for item in items):
         return True
     if len(items) != 1 or body[-2] == ",":
         return False
-    # What an expression stands before calls it or takes an item of it. One expression in plain
+    # A bracket after an expression calls it or takes an item of it. A single expression in plain
     # brackets would become a tuple, and so would an index.
     follows = bool(start) and (body[start - 1].isalnum() or body[start - 1] in "_)]}\"'")
     return follows if body[start] == "[" else body[start] == "(" and not follows
@@ -102,7 +103,7 @@ def _bracketed(line: str, indent: str) -> list[str]:
 
 
 def _last_bracket(line: str) -> int | None:
-    """Where the bracket opens that the line's last character closes, if it closes one."""
+    """The position of the bracket that the line's last character closes, if it closes one."""
     if line[-1] not in _CLOSE:
         return None
     opened: list[int] = []
@@ -117,7 +118,7 @@ def _last_bracket(line: str) -> int | None:
 
 
 def _items(text: str) -> list[str]:
-    """The text cut at its commas outside of brackets (a lambda's parameters stay together)."""
+    """Splits the text at its commas outside of brackets; a lambda's parameters stay together."""
     items, depth, start, lambdas = [], 0, 0, False
     for i, character in _outside_strings(text):
         if character in _OPEN:
@@ -140,7 +141,7 @@ def _items(text: str) -> list[str]:
     return items + [last] if last else items
 
 
-def _outside_strings(text: str):
+def _outside_strings(text: str) -> Iterator[tuple[int, str]]:
     quote = ""
     for i, character in enumerate(text):
         if quote:

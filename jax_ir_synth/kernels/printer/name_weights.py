@@ -6,8 +6,11 @@ is written as a text: a role, and its names with their weights.
 
 from collections.abc import Mapping
 
+# Of each role, the names and their weights.
+NameTable = Mapping[str, tuple[tuple[str, ...], tuple[int, ...]]]
 
-def _read_table(text: str) -> Mapping[str, tuple[tuple[str, ...], tuple[int, ...]]]:
+
+def _read_table(text: str) -> NameTable:
     """Reads `role: name weight, name weight`; indented lines go on with the line before."""
     table = {}
     for line in text.replace("\n    ", " ").strip().splitlines():

@@ -1,11 +1,9 @@
-"""Gives out the names of a program: arguments, locals and inner functions, each name once."""
-
-from collections.abc import Mapping
+"""Draws the names of a program: arguments, locals and inner functions, each name once."""
 
 from jax_ir_synth.kernels.builder.stream import Stream
 from jax_ir_synth.kernels.builder.values import Value
 from jax_ir_synth.kernels.ops import RECORDS
-from jax_ir_synth.kernels.printer.name_weights import ARGUMENTS, FUNCTIONS, LOCALS
+from jax_ir_synth.kernels.printer.name_weights import ARGUMENTS, FUNCTIONS, LOCALS, NameTable
 
 CONSTANTS = {
     1e-6: "eps",
@@ -38,14 +36,14 @@ _RESERVED = frozenset(
 
 
 class NameBook:
-    """Gives out names, each once in a program."""
+    """Draws names, each once in a program."""
 
     def __init__(self, stream: Stream):
         self.stream = stream
         self.taken: set[str] = set(_RESERVED)
 
-    def fresh(self, table: Mapping, role: str, fallback: str = "") -> str:
-        """A name of the role that is not taken; a numbered one where all likely ones are."""
+    def fresh(self, table: NameTable, role: str, fallback: str = "") -> str:
+        """A free name of the role; a numbered one where the likely ones are taken."""
         names, weights = table[role]
         for _ in range(6):
             name = self.stream.weighted(names, weights)
@@ -66,7 +64,7 @@ class NameBook:
         )
 
     def local(self, value: Value, default: str = "") -> str:
-        """A name for a value: by its role, or else `default`, or else by the operation's role."""
+        """A name for a value, by its role, else by `default`, else by its operation's role."""
         known = value.role or default
         role = known if known in LOCALS else RECORDS[value.op].role
         if value.dtype == "bool":

@@ -1,10 +1,11 @@
-"""Operations as Python expressions: picks one of an operation's spellings and fills it in."""
+"""Writes operations as Python expressions: draws one of their spellings and fills it in."""
 
 import math
 import re
+from collections.abc import Callable, Sequence
 
 from jax_ir_synth.kernels.builder.stream import Stream
-from jax_ir_synth.kernels.builder.values import Value
+from jax_ir_synth.kernels.builder.values import Operands, Value
 from jax_ir_synth.kernels.ops import OPS
 from jax_ir_synth.kernels.ops.base import same_shape_and_dtype
 
@@ -27,7 +28,7 @@ class Text(str):
     __slots__ = ("precedence",)
     precedence: int
 
-    def __new__(cls, text: str, precedence: int = ATOM):
+    def __new__(cls, text: str, precedence: int = ATOM) -> "Text":
         """Takes the text, and how strongly it binds."""
         self = super().__new__(cls, text)
         self.precedence = precedence
@@ -39,7 +40,7 @@ class Text(str):
 
 
 def number(value: float | int | bool) -> Text:
-    """A literal as people write it."""
+    """A number as people write it."""
     if isinstance(value, (bool, int)):
         return Text(repr(value), ATOM if value >= 0 else 80)
     if abs(value) in _NAMED:
@@ -59,12 +60,12 @@ def dtype_name(dtype: str) -> str:
     return _JNP_DTYPES.get(dtype, f"jnp.{dtype}")
 
 
-def _swapped(perm) -> list[int]:
+def _swapped(perm: Sequence[int]) -> list[int]:
     return [i for i, p in enumerate(perm) if i != p]
 
 
-def _moved(perm) -> tuple[int, int] | None:
-    """(source, destination) of the one axis that `perm` moves, if there is one such move."""
+def _moved(perm: Sequence[int]) -> tuple[int, int] | None:
+    """(source, destination) of an axis, if moving it gives `perm`."""
     n = len(perm)
     for source in range(n):
         for destination in range(n):
@@ -75,7 +76,7 @@ def _moved(perm) -> tuple[int, int] | None:
     return None
 
 
-_CONDITIONS = {
+_CONDITIONS: dict[str, Callable[[Value], bool]] = {
     "same": lambda node: same_shape_and_dtype(node.operands),
     "reversed": lambda node: node.params["perm"] == tuple(reversed(range(node.operands[0].ndim))),
     "swap": lambda node: len(_swapped(node.params["perm"])) == 2,
@@ -97,7 +98,7 @@ _CONDITIONS = {
 }
 
 
-def same_dtype(operands) -> bool:
+def same_dtype(operands: Operands) -> bool:
     """Whether the operands have one dtype."""
     return len({v.dtype for v in operands}) == 1
 
@@ -106,12 +107,12 @@ def _axis_number(axis: int, ndim: int, stream: Stream) -> str:
     return str(axis - ndim) if axis == ndim - 1 and stream.chance(60) else str(axis)
 
 
-def _axis(node: Value, stream: Stream, texts) -> str:
+def _axis(node: Value, stream: Stream, texts: Sequence[Text]) -> str:
     return _reduced_axes(node, stream, positional=False)
 
 
 def _second_axis(node: Value, stream: Stream) -> str:
-    """The axis of a function that takes it second, where people leave its keyword out at times."""
+    """The axis of a function that takes it second, where people sometimes leave out its keyword."""
     return _reduced_axes(node, stream, positional=True)
 
 
@@ -127,7 +128,7 @@ def _reduced_axes(node: Value, stream: Stream, positional: bool) -> str:
     return f", axis=({', '.join(_axis_number(a, ndim, stream) for a in axis)})"
 
 
-def _join_axis(node: Value, stream: Stream, texts) -> str:
+def _join_axis(node: Value, stream: Stream, texts: Sequence[Text]) -> str:
     axis = node.params["axis"]
     if axis == 0 and stream.chance(60):
         return ""
@@ -139,27 +140,32 @@ def _axes(node: Value) -> int:
     return node.operands[0].ndim + OPS[node.op].adds_axis
 
 
-def _slice(node: Value, stream: Stream, texts) -> str:
-    params, n = node.params, node.operands[0].shape[node.params["axis"]]
+def _slice(node: Value, stream: Stream, texts: Sequence[Text]) -> str:
+    params, ndim = node.params, node.operands[0].ndim
+    axis: int = params["axis"]
+    n = node.operands[0].shape[axis]
     start = "" if params["start"] == 0 else str(params["start"])
     stop = params["stop"]
     ends = "" if stop == n else f"-{n - stop}" if n - stop <= 3 and stream.chance(60) else str(stop)
     step = "" if params["step"] == 1 else f":{params['step']}"
-    if params["axis"] and params["axis"] == node.operands[0].ndim - 1 and stream.chance(40):
+    if axis and axis == ndim - 1 and stream.chance(40):
         return f"..., {start}:{ends}{step}"
-    return ":, " * params["axis"] + f"{start}:{ends}{step}"
+    return ":, " * axis + f"{start}:{ends}{step}"
 
 
-def _pick(node: Value, stream: Stream, texts) -> str:
-    x, axis, index = node.operands[0], node.params["axis"], node.params["index"]
+def _pick(node: Value, stream: Stream, texts: Sequence[Text]) -> str:
+    x = node.operands[0]
+    axis: int = node.params["axis"]
+    index: int = node.params["index"]
     text = "-1" if index == x.shape[axis] - 1 and stream.chance(60) else str(index)
     if axis and axis == x.ndim - 1 and stream.chance(50):
         return f"..., {text}"
     return ":, " * axis + text
 
 
-def _newaxis(node: Value, stream: Stream, texts) -> str:
-    axis, ndim = node.params["axis"], node.operands[0].ndim
+def _newaxis(node: Value, stream: Stream, texts: Sequence[Text]) -> str:
+    axis: int = node.params["axis"]
+    ndim = node.operands[0].ndim
     none = "None" if stream.chance(75) else "jnp.newaxis"
     if axis == 0:
         return none if ndim < 2 or stream.chance(60) else f"{none}, :"
@@ -168,13 +174,13 @@ def _newaxis(node: Value, stream: Stream, texts) -> str:
     return ":, " * axis + none
 
 
-def _starts(node: Value, texts, start: str) -> str:
+def _starts(node: Value, start: str) -> str:
     ndim, axis = node.operands[0].ndim, node.params["axis"]
     items = [start if i == axis else "0" for i in range(ndim)]
     return f"({', '.join(items)}{',' if ndim == 1 else ''})"
 
 
-def _at(node: Value, stream: Stream, texts) -> str:
+def _at(node: Value, stream: Stream, texts: Sequence[Text]) -> str:
     if len(node.operands) == 3:
         return texts[2]
     if "slice" in node.params:
@@ -185,11 +191,11 @@ def _at(node: Value, stream: Stream, texts) -> str:
     return "-1" if index == node.operands[0].shape[0] - 1 and stream.chance(50) else str(index)
 
 
-def _dtype_keyword(node: Value, stream: Stream, texts) -> str:
+def _dtype_keyword(node: Value, stream: Stream, texts: Sequence[Text]) -> str:
     return _unless_default(node, stream, "float32")
 
 
-def _integer_dtype_keyword(node: Value, stream: Stream, texts) -> str:
+def _integer_dtype_keyword(node: Value, stream: Stream, texts: Sequence[Text]) -> str:
     return _unless_default(node, stream, "int32")
 
 
@@ -199,21 +205,21 @@ def _unless_default(node: Value, stream: Stream, default: str) -> str:
     return f", dtype={dtype_name(node.dtype)}"
 
 
-def _last_axis(node: Value, stream: Stream, texts) -> str:
+def _last_axis(node: Value, stream: Stream, texts: Sequence[Text]) -> str:
     axis, ndim = node.params["axis"], node.operands[0].ndim
     if axis == ndim - 1:
         return "" if stream.chance(40) else ", axis=-1"
     return f", axis={axis}"
 
 
-def _sizes(node, stream, texts):
+def _sizes(node: Value, stream: Stream, texts: Sequence[Text]) -> str:
     sizes = list(node.operands[0].shape)
     sizes[node.params["axis"]] = node.params["length"]
     return repr(tuple(sizes))
 
 
-# How a parameter's name in a template is written; a name that is not here is the parameter's repr.
-_PARAMETERS = {
+# The writers of parameters in a template, by name. A parameter that has none is written by `repr`.
+_PARAMETERS: dict[str, Callable[[Value, Stream, Sequence[Text]], str]] = {
     "axis": _axis,
     "keepdims": lambda node, stream, texts: (
         ", keepdims=True" if node.params.get("keepdims") else ""
@@ -228,8 +234,8 @@ _PARAMETERS = {
     "last_axis": _last_axis,
     "dtype": lambda node, stream, texts: dtype_name(node.dtype),
     "gather": lambda node, stream, texts: ":, " * node.params["axis"] + texts[1],
-    "starts": lambda node, stream, texts: _starts(node, texts, texts[1]),
-    "starts2": lambda node, stream, texts: _starts(node, texts, texts[2]),
+    "starts": lambda node, stream, texts: _starts(node, texts[1]),
+    "starts2": lambda node, stream, texts: _starts(node, texts[2]),
     "sizes": _sizes,
     "window_shape": lambda node, stream, texts: repr(
         (node.params["window"],) * node.operands[0].ndim
@@ -253,7 +259,7 @@ _PARAMETERS = {
 
 
 def fitting(node: Value) -> list[tuple[int, str]]:
-    """`(weight, template)` of each spelling that may stand for the node."""
+    """`(weight, template)` of each spelling whose condition the node meets."""
     return [
         (weight, template)
         for weight, template, *condition in OPS[node.op].spellings
@@ -261,7 +267,7 @@ def fitting(node: Value) -> list[tuple[int, str]]:
     ]
 
 
-def spell(node: Value, texts: list[Text], stream: Stream) -> Text:
+def spell(node: Value, texts: Sequence[Text], stream: Stream) -> Text:
     """Draws one of the node's spellings; `texts` are those of its operands."""
     choices = fitting(node)
     template = (
@@ -272,13 +278,13 @@ def spell(node: Value, texts: list[Text], stream: Stream) -> Text:
     return fill(template, node, texts, stream)
 
 
-def fill(template: str, node: Value, texts: list[Text], stream: Stream) -> Text:
+def fill(template: str, node: Value, texts: Sequence[Text], stream: Stream) -> Text:
     """Puts operands and parameters into a template."""
     precedence = ATOM
     if template[2:3] == "|":
         precedence, template = int(template[:2]), template[3:]
 
-    def field(match: re.Match) -> str:
+    def field(match: re.Match[str]) -> str:
         name, spec = match.groups()
         if name == "*":
             return ", ".join(texts)

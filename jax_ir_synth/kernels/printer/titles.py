@@ -1,4 +1,4 @@
-"""What a kernel is called, and what its docstring says where its grammar says nothing."""
+"""Names a kernel, and describes it where its grammar gives no docstring."""
 
 import re
 
@@ -7,7 +7,7 @@ from jax_ir_synth.kernels.ops import RECORDS
 
 
 def kernel_name(stream: Stream, ops: list[str], category: str) -> str:
-    """`kernel_` and one to three words of what it does."""
+    """`kernel_` and one to three names of its operations."""
     words = []
     for op in stream.shuffled(ops):
         word = (
@@ -24,7 +24,7 @@ def kernel_name(stream: Stream, ops: list[str], category: str) -> str:
 
 
 def description(stream: Stream, ops: list[str], arguments: list[str]) -> str:
-    """A docstring made of the names of operations and arguments."""
+    """A docstring from the names of operations and arguments."""
     what = [title for op in dict.fromkeys(ops) if (title := _title(op))]
     of = " and ".join(arguments[:2])
     verb = stream.choice(("Computes the", "Returns the", "The", "Applies the"))

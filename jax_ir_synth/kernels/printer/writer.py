@@ -1,11 +1,13 @@
-"""A drawn program as Python text: names, statements, inner functions, docstring, annotations."""
+"""Writes a drawn program as Python: names, statements, inner functions, docstring, annotations."""
 
 import re
+from collections.abc import Sequence
 
 from jax_ir_synth.kernels.builder.stream import Stream
 from jax_ir_synth.kernels.builder.values import (
     FLOATS,
     Block,
+    Group,
     InAval,
     KernelSource,
     KernelSpec,
@@ -19,24 +21,26 @@ from jax_ir_synth.kernels.printer.names import CONSTANTS, NameBook
 from jax_ir_synth.kernels.printer.spelling import Text, number, spell
 from jax_ir_synth.kernels.printer.titles import description, kernel_name
 
-_SPELLING = 1  # purpose coordinate of the stream: spelling never touches what is drawn
-_WIDTHS = {"multi_statement": (10, 14, 18, 24)}  # where many short statements are the point
-_NAMED_CALL = re.compile(r"((?:jnp|lax|jax)(?:\.\w+)+)\((\w+)\)")  # what needs no lambda around it
+_SPELLING = 1  # the stream's purpose coordinate: spelling never changes the program
+_WIDTHS = {"multi_statement": (10, 14, 18, 24)}  # many short statements
+_NAMED_CALL = re.compile(r"((?:jnp|lax|jax)(?:\.\w+)+)\((\w+)\)")  # needs no lambda around it
 
 
 def write_source(spec: KernelSpec) -> KernelSource:
     """The program's Python source, with the arguments it takes."""
-    return _Writer(spec).source()
+    return Writer(spec).source()
 
 
-class _Writer:
+class Writer:
+    """Writes one program. The functions of `constructs` use its public methods."""
+
     def __init__(self, spec: KernelSpec):
         self.spec = spec
         self.stream = Stream(spec.seed, spec.category, spec.candidate, _SPELLING)
         self.book = NameBook(self.stream)
         self.names: dict[int, str] = {}
         self.left: dict[int, int] = {}  # uses not yet written
-        self.pinned: set[int] = set()  # values whose name an inner function holds on to
+        self.pinned: set[int] = set()  # values whose names inner functions use
         self.defaults: list[str] = []  # keyword parameters with default values
         self.constants: dict[float, str] = {}
         self.frames: list[Frame] = []
@@ -44,14 +48,13 @@ class _Writer:
         self.helpers: dict[int, str] = {}  # functions written before, by their block
         self.ops: list[str] = []
         self.used_arguments: list[Value] = []
-        self.width = self.stream.choice(
-            _WIDTHS.get(spec.category, (26, 34, 44, 60))
-        )  # past this an expression becomes a statement
+        # A longer expression becomes a statement.
+        self.width = self.stream.choice(_WIDTHS.get(spec.category, (26, 34, 44, 60)))
         self.reassigns = self.stream.chance(40)
         self.hoists = self.stream.chance(12)  # literals become keyword parameters
         self._count()
 
-    # ------------------------------------------------------------ what is used how often
+    # ------------------------------------------------------------ uses of values
 
     def _count(self) -> None:
         stack = list(reversed(self.spec.outputs))
@@ -69,16 +72,17 @@ class _Writer:
                 self.ops.append(value.op)
             used = list(value.operands)
             for block in value.blocks:
-                if id(block) not in seen:  # a helper's body stands once, however often it is called
+                if id(block) not in seen:  # a helper's body is written once
                     seen.add(id(block))
                     used.extend(block.flat_results())
             for operand in used:
                 self.left[id(operand)] = self.left.get(id(operand), 0) + 1
             stack.extend(reversed(used))
 
-    # ------------------------------------------------------------ the function as a whole
+    # ------------------------------------------------------------ the function
 
     def source(self) -> KernelSource:
+        """The program's text and arguments."""
         arguments = sorted(self.used_arguments, key=lambda v: v.params["number"])
         for value in arguments:
             self.names[id(value)] = self.book.argument(value)
@@ -128,7 +132,7 @@ class _Writer:
 
     # ------------------------------------------------------------ values as expressions
 
-    def _results(self, results, frame: Frame) -> str:
+    def _results(self, results: Sequence[Group], frame: Frame) -> str:
         texts = []
         for group in results:
             if isinstance(group, tuple):
@@ -172,7 +176,7 @@ class _Writer:
             self.pinned.add(id(value))
         return Text(name)
 
-    def _literal(self, value) -> Text:
+    def _literal(self, value: float) -> Text:
         if (
             self.hoists
             and isinstance(value, float)
@@ -190,13 +194,14 @@ class _Writer:
         return number(value)
 
     def statement(self, value: Value, text: Text, frame: Frame) -> str:
+        """Writes `name = text`, and returns the name."""
         name = self._reused(value) or self.book.local(value)
         frame.add(f"{name} = {text}")
         self.names[id(value)] = name
         return name
 
     def _reused(self, value: Value) -> str | None:
-        """The name of an operand that isn't needed any more, where the program reassigns names."""
+        """The name of an operand that has no more uses, where the program reassigns names."""
         if not self.reassigns or value.dtype not in FLOATS:
             return None
         for operand in value.operands[:1]:
@@ -214,7 +219,7 @@ class _Writer:
         return None
 
     def awaited(self, name: str, pending: list[list[str]] | None = None) -> bool:
-        """Does an expression that stands in no line yet use the name?"""
+        """Whether an expression that no line holds yet uses the name."""
         word = re.compile(rf"\b{name}\b")
         return any(word.search(text) for texts in pending or self.pending for text in texts)
 
@@ -256,7 +261,7 @@ class _Writer:
             texts = [self.value(v, frame) for v in value.operands]
             return spell(value, texts, self.stream)
         text = CONSTRUCTS[value.op](self, value, frame)
-        assert text is not None  # a `for` statement is unpacked, never written as an expression
+        assert text is not None  # `_unpack` writes a `for` statement, which is no expression
         return text
 
     # ------------------------------------------------------------ inner functions
@@ -270,7 +275,7 @@ class _Writer:
         decorator: str = "",
         grouped: bool = True,
     ) -> str:
-        """Text of an inner function: a lambda, or the name of a `def` written before."""
+        """An inner function: a lambda, or the name of a `def`, which is written first."""
         inner, saved = self.enter(block, frame)
         params, unpacks = [], []
         for group in block.params:
@@ -323,14 +328,14 @@ class _Writer:
         """Begins an inner function's frame; returns it and the frames that it displaces."""
         inner = Frame(block.level, frame.indent + 1)
         saved = self.frames[block.level :]
-        while (
-            len(self.frames) < block.level
-        ):  # levels that this function was drawn in but does not use
+        # The function may be nested less deeply here than where it was drawn.
+        while len(self.frames) < block.level:
             self.frames.append(self.frames[-1])
         self.frames[block.level :] = [inner]
         return inner, saved
 
     def parameter(self, value: Value) -> str:
+        """A name for a parameter of an inner function."""
         if id(value) not in self.left:
             return (
                 "_"

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder import control_flow
+from jax_ir_synth.kernels.builder import branches
 from jax_ir_synth.kernels.builder.ir_size import bytes_of
 from jax_ir_synth.kernels.builder.values import SAMPLES, Rejected, Value
 from jax_ir_synth.kernels.productions import common, conditions
@@ -172,7 +172,7 @@ def cond_on(c: Context, predicate: Value, pool: list[Value], case: Case) -> Valu
     if c.stream.chance(40):
         builds.reverse()
     two = c.stream.chance(5 if c.brief else 14)
-    results = control_flow.cond(
+    results = branches.cond(
         c.d, predicate, operands, *(_build(c, b, pool, operands, two) for b in builds)
     )
     return _merge(c, results)
@@ -188,7 +188,7 @@ def switch(c: Context, pool: list[Value], case: Case) -> Value:
     if count > 2 and c.stream.chance(5 if c.brief else 30):
         builds[1] = case
     two = c.stream.chance(8)
-    results = control_flow.switch(
+    results = branches.switch(
         c.d,
         index,
         operands,
@@ -243,7 +243,7 @@ def piecewise(c: Context, pool: list[Value], case: Case, inner: Case | None = No
     if inner is not None:
         builds[c.stream.below(len(builds))] = inner
     functions = tuple((lambda v, b=b: b(c, [v])) for b in builds)
-    return require_main(c, control_flow.piecewise(c.d, x, tuple(tests), functions))
+    return require_main(c, branches.piecewise(c.d, x, tuple(tests), functions))
 
 
 def _ranges(c: Context, x: Value, one: bool = True) -> list[Value]:

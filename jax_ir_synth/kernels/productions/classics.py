@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
-from jax_ir_synth.kernels.builder import control_flow
+from jax_ir_synth.kernels.builder import loops
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import common
@@ -429,7 +429,7 @@ def _horner(d: ProgramBuilder, coefficients: Value, x: Value) -> Value:
         return (d.apply("add", d.apply("mul", carry[0], x), c[0]),), ()
 
     zeros, reverse = d.apply("zeros_like", x), d.stream.chance(30)
-    return control_flow.scan(
+    return loops.scan(
         d, (zeros,), (coefficients,), [(-reach, reach)], body, checked=False, reverse=reverse
     )[0]
 
@@ -443,7 +443,7 @@ def _clenshaw(d: ProgramBuilder, coefficients: Value, x: Value) -> Value:
         return (new, b1), ()
 
     zeros = d.apply("zeros_like", x)
-    b1, b2 = control_flow.scan(
+    b1, b2 = loops.scan(
         d, (zeros, zeros), (coefficients,), [(-reach, reach)] * 2, body, checked=False
     )
     return d.apply("sub", b1, d.apply("mul", x, b2))
@@ -506,7 +506,7 @@ def kalman(d: ProgramBuilder) -> tuple[Value, ...]:
 
     m0 = d.apply("zeros", shape=shape, dtype=d.dtype)
     p0 = d.apply("ones", shape=shape, dtype=d.dtype)
-    m, p, means = control_flow.scan(
+    m, p, means = loops.scan(
         d, (m0, p0), (z,), [(-reach, reach), (0.0, max(1.0, top))], body, checked=False
     )
     return means, m
@@ -532,9 +532,7 @@ def markov(d: ProgramBuilder) -> tuple[Value, ...]:
         new = d.apply("add", d.apply(how, paths, axis=0), inputs[0])
         return (new,), (new,)
 
-    last, all_of = control_flow.scan(
-        d, (begin,), (scores,), [swept(begin, step, n)], body, checked=False
-    )
+    last, all_of = loops.scan(d, (begin,), (scores,), [swept(begin, step, n)], body, checked=False)
     return (
         (d.apply("logsumexp", last, axis=None),)
         if d.stream.chance(60)
@@ -599,7 +597,7 @@ def counted(d: ProgramBuilder) -> tuple[Value, ...]:
         size = h if h.ndim == 0 else d.apply("max", d.apply("abs", h), axis=None)
         return d.apply("greater", size, d.stream.choice((0.5, 0.1, 0.25, 0.2)))
 
-    h = control_flow.while_loop(
+    h = loops.while_loop(
         d,
         limit,
         (init,),

@@ -1,6 +1,6 @@
 """Loops without a body: cumulative operations, associative scans, and Python loops around them."""
 
-from jax_ir_synth.kernels.builder import control_flow
+from jax_ir_synth.kernels.builder import prefix_scans, unrolled_loops
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops import drawn_by
@@ -94,7 +94,7 @@ def associative_scan(d: ProgramBuilder) -> tuple[Value, ...]:
         name = d.stream.choose({"add": 6, "maximum": 4, "minimum": 3, "mul": 3, "logaddexp": 2})
         if name == "mul":
             y = _near_one(d, y)
-        scanned = control_flow.associative_scan(d, y, name, reverse=d.stream.chance(25))
+        scanned = prefix_scans.associative_scan(d, y, name, reverse=d.stream.chance(25))
         return mix(d, [scanned, x], 1) if d.stream.chance(40) else light(d, scanned)
 
     return (d.attempt(attempt),)
@@ -116,7 +116,7 @@ def recurrence(d: ProgramBuilder) -> tuple[Value, ...]:
         b = light(d, x)
         if d.stream.chance(50):
             b = d.apply("mul", d.apply("sub", 1.0, a), b)
-        decay, h = control_flow.linear_recurrence(d, a, b, reverse=d.stream.chance(15))
+        decay, h = prefix_scans.linear_recurrence(d, a, b, reverse=d.stream.chance(15))
         if d.stream.chance(30):
             return d.apply("add", h, d.apply("mul", decay, common.with_literal(d, x)))
         return mix(d, [h, x], d.stream.below(2)) if d.stream.chance(30) else light(d, h)
@@ -280,7 +280,7 @@ def python_loop(d: ProgramBuilder) -> tuple[Value, ...]:
             return (make_round(d, h, y, axis),)
 
         h = x if not d.stream.chance(25) else light(d, x)
-        value = control_flow.unrolled(d, (h,), body, steps=count, items=items)[0]
+        value = unrolled_loops.unroll(d, (h,), body, steps=count, items=items)[0]
         if not _iterates(value):
             value = accumulate(d, value, axis)
         return mix(d, [value, x], 0) if d.stream.chance(25) else value

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from jax_ir_synth.kernels.builder import control_flow
+from jax_ir_synth.kernels.builder import random_keys
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Value
 from jax_ir_synth.kernels.productions import common
@@ -120,7 +120,7 @@ def _fold_in(d: ProgramBuilder, key: Value) -> Value:
 
 
 def _split(d: ProgramBuilder, key: Value) -> Value:
-    return d.stream.choice(control_flow.split_key(d, key))
+    return d.stream.choice(random_keys.split_key(d, key))
 
 
 def _keep(d: ProgramBuilder, key: Value) -> Value:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from jax_ir_synth.kernels.builder import control_flow
+from jax_ir_synth.kernels.builder import loops
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops import drawn_by
@@ -323,7 +323,7 @@ def looped(
     """A body as a `fori_loop`, or as a `scan` that may stack `emit(*carry)`; the useful results."""
     if emit is None or d.stream.chance(50):
         first = d.stream.choose({0: 9, 1: 1})
-        return control_flow.fori_loop(
+        return loops.fori_loop(
             d, n, init, ranges, lambda i, *carry: body(*carry), start=first, checked=checked
         )
 
@@ -333,4 +333,4 @@ def looped(
         results = body(*carry)
         return results, (emit(*results),)
 
-    return control_flow.scan(d, init, (), ranges, step, checked=checked, length=n)
+    return loops.scan(d, init, (), ranges, step, checked=checked, length=n)

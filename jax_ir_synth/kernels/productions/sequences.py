@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from jax_ir_synth.kernels.builder import control_flow
+from jax_ir_synth.kernels.builder import loops, transforms
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import LIMITS, Rejected, Value
 from jax_ir_synth.kernels.productions import common
@@ -73,7 +73,7 @@ def recurrent(d: ProgramBuilder) -> tuple[Value, ...]:
         h = step(carry[0], list(inputs))
         return (h,), (outs(d, h, list(inputs)),) if stacked else ()
 
-    results = control_flow.scan(
+    results = loops.scan(
         d, (h0,), tuple(xs), [invariant], body, checked=False, reverse=d.stream.chance(12)
     )
     return tuple(results)
@@ -117,9 +117,7 @@ def summed(d: ProgramBuilder) -> tuple[Value, ...]:
     invariant = swept(start_value, most, n)
     reverse = d.stream.chance(12)
     return tuple(
-        control_flow.scan(
-            d, (start_value,), tuple(xs), [invariant], body, checked=False, reverse=reverse
-        )
+        loops.scan(d, (start_value,), tuple(xs), [invariant], body, checked=False, reverse=reverse)
     )
 
 
@@ -182,9 +180,7 @@ def averaged(d: ProgramBuilder) -> tuple[Value, ...]:
     init = (m0, start(d, shape, 0.0, 1.0)) if squares else (m0,)
     ranges = [(low, high), (0.0, max(top * top, 1.0))][: len(init)]
     xs = (y,) if gate is None else (y, gate)
-    return tuple(
-        control_flow.scan(d, init, xs, ranges, body, checked=False, reverse=d.stream.chance(10))
-    )
+    return tuple(loops.scan(d, init, xs, ranges, body, checked=False, reverse=d.stream.chance(10)))
 
 
 def filtered(d: ProgramBuilder) -> tuple[Value, ...]:
@@ -210,7 +206,7 @@ def filtered(d: ProgramBuilder) -> tuple[Value, ...]:
         out = d.apply("sub", value, carry[1]) if feeds else outs(d, value, [inputs[0]])
         return (value, *carry)[:order], (out,)
 
-    results = control_flow.scan(d, init, (y,), [(-reach, reach)] * order, body, checked=False)
+    results = loops.scan(d, init, (y,), [(-reach, reach)] * order, body, checked=False)
     return results[-1], *results[:1]
 
 
@@ -240,7 +236,7 @@ def _scan_extrema(d: ProgramBuilder, y: Value, names: tuple[str, ...]) -> _Value
     count = len(names)
     init, ranges = (first,) * count, [(y.low, y.high)] * count
     reverse = d.stream.chance(20)
-    return tuple(control_flow.scan(d, init, (y,), ranges, body, checked=False, reverse=reverse))
+    return tuple(loops.scan(d, init, (y,), ranges, body, checked=False, reverse=reverse))
 
 
 def _running_logsumexp(d: ProgramBuilder, x: Value) -> _Values:
@@ -277,7 +273,7 @@ def _scan_exponentials(d: ProgramBuilder, x: Value, *values: Value) -> list[Valu
         )
         return (top, total, *weighted), ()
 
-    return control_flow.scan(d, init, (x, *values), ranges, body, checked=False)
+    return loops.scan(d, init, (x, *values), ranges, body, checked=False)
 
 
 _RUNNING = {
@@ -324,7 +320,7 @@ def returns(d: ProgramBuilder) -> tuple[Value, ...]:
         return (new,), (outs(d, new, [inputs[0]]),)
 
     xs = tuple(v for v in (rewards, values, discounts) if v is not None)
-    last, all_of = control_flow.scan(
+    last, all_of = loops.scan(
         d, (g0,), xs, [(-reach, reach)], body, checked=False, reverse=d.stream.chance(85)
     )
     return all_of, last
@@ -353,7 +349,7 @@ def attention(d: ProgramBuilder) -> tuple[Value, ...]:
         new = d.apply("add", old, d.apply("outer", key, value))
         return (new,), (d.apply("matmul", q, new),)
 
-    _, out = control_flow.scan(
+    _, out = loops.scan(
         d, (state,), (queries, keys, values), [(-reach, reach)], body, checked=False
     )
     return (out,)
@@ -413,7 +409,7 @@ def indexed(d: ProgramBuilder) -> tuple[Value, ...]:
             parts.append(d.apply("div", d.apply("convert", i, dtype=d.dtype), float(n)))
         return update(carry, parts + outer)
 
-    return tuple(control_flow.fori_loop(d, n, (init,), [invariant], body, checked=False))
+    return tuple(loops.fori_loop(d, n, (init,), [invariant], body, checked=False))
 
 
 def buffered(d: ProgramBuilder) -> tuple[Value, ...]:
@@ -444,7 +440,7 @@ def buffered(d: ProgramBuilder) -> tuple[Value, ...]:
 
     first = 1 if backward else 0
     return tuple(
-        control_flow.fori_loop(
+        loops.fori_loop(
             d, n - first, (buffer,), [(low - most, high + most)], body, start=first, checked=False
         )
     )
@@ -518,7 +514,7 @@ def mapped(d: ProgramBuilder) -> tuple[Value, ...]:
     def row(*values: Value) -> Value:
         return finish(mix(d, [*values, *outer], 1), values[0])
 
-    return tuple(d.attempt(lambda: control_flow.lax_map(d, tuple(xs), row), 6))
+    return tuple(d.attempt(lambda: transforms.lax_map(d, tuple(xs), row), 6))
 
 
 # ---------------------------------------------------------------- loops in loops
@@ -555,11 +551,11 @@ class _Nest(NamedTuple):
 
     def repeat(self, steps: int, h: Value, body: Callable[[Value, Value], Value]) -> Value:
         """Runs a `fori_loop` whose carry stays within ±1."""
-        return control_flow.fori_loop(self.d, steps, (h,), [(-1.0, 1.0)], body, checked=False)[0]
+        return loops.fori_loop(self.d, steps, (h,), [(-1.0, 1.0)], body, checked=False)[0]
 
     def scan(self, h: Value, step: Callable[[_Values, _Values], _Step]) -> list[Value]:
         """Scans the sequence with a carry that stays within ±1."""
-        return control_flow.scan(self.d, (h,), (self.x,), [(-1.0, 1.0)], step, checked=False)
+        return loops.scan(self.d, (h,), (self.x,), [(-1.0, 1.0)], step, checked=False)
 
 
 def _fori_in_scan(nest: _Nest) -> _Values:
@@ -608,7 +604,7 @@ def _fori_in_map(nest: _Nest) -> _Values:
     def row(x: Value) -> Value:
         return nest.relax(common.bounded(nest.d, x), [nest.w])
 
-    return tuple(control_flow.lax_map(nest.d, (nest.x,), row))
+    return tuple(transforms.lax_map(nest.d, (nest.x,), row))
 
 
 _NESTS = {
@@ -648,7 +644,7 @@ def free(d: ProgramBuilder) -> tuple[Value, ...]:
         return (a, b), (outs(d, b, [a]), *((mix(d, [a, b], 0),) if d.stream.chance(25) else ()))
 
     return tuple(
-        control_flow.scan(
+        loops.scan(
             d, init, tuple(xs), [(-1.0, 1.0)] * 2, body, checked=False, reverse=d.stream.chance(15)
         )
     )

@@ -16,7 +16,7 @@ def _make_parts(
 ) -> list[Value]:
     """The parts of a new node, with the shapes, ranges and dependencies of `results`."""
     level = max(v.level for v in (*operands, *results))
-    node = Value(op, operands, params, (), "tuple", 0, 0, None, blocks=blocks, level=level)
+    node = Value(op, operands, params, (), "tuple", 0, 0, blocks=blocks, level=level)
     parts = [
         Value(
             "part",

@@ -2,7 +2,7 @@
 
 import math
 
-from jax_ir_synth.kernels.builder import control_flow
+from jax_ir_synth.kernels.builder import branches, loops, transforms
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import common, idioms
@@ -118,12 +118,12 @@ def _by_mask(d: ProgramBuilder, x: Value, left: Value, right: Value) -> Value:
 def _by_cond(d: ProgramBuilder, x: Value, left: Value, right: Value) -> Value:
     if d.stream.chance(40):
         flag = d.argument((), 0, 1, dtype="bool", role="flag")
-        return control_flow.cond(
+        return branches.cond(
             d, flag, (x,), lambda v: common.one_unary(d, v), lambda v: common.with_literal(d, v)
         )[0]
     t = d.argument((), -1.0, 1.0, role="scalar")
     flag = d.apply(d.stream.choice(("greater", "less")), t, 0.0)
-    return control_flow.cond(
+    return branches.cond(
         d,
         flag,
         (x, t),
@@ -156,7 +156,7 @@ def _scan_average(d: ProgramBuilder, x: Value, init: Value) -> list[Value]:
         return (h,), (out,)
 
     limit = max(1.0, x.bound) + 1e-6
-    return control_flow.scan(d, (init,), (x,), [(-limit, limit)], step, checked=False)
+    return loops.scan(d, (init,), (x,), [(-limit, limit)], step, checked=False)
 
 
 def _scan_cell(d: ProgramBuilder, x: Value, init: Value) -> list[Value]:
@@ -169,7 +169,7 @@ def _scan_cell(d: ProgramBuilder, x: Value, init: Value) -> list[Value]:
         return (h,), (out,)
 
     reverse = d.stream.chance(15)
-    return control_flow.scan(d, (init,), (x,), [(-1.0, 1.0)], step, reverse=reverse)
+    return loops.scan(d, (init,), (x,), [(-1.0, 1.0)], step, reverse=reverse)
 
 
 def _return_all(d: ProgramBuilder, final: Value, ys: Value) -> Value:
@@ -210,7 +210,7 @@ def _repeat_update(d: ProgramBuilder, x: Value) -> Value:
         both = d.apply("add" if d.stream.chance(60) else "mul", y, x)
         return (idioms.average(d, round(1 - rate, 2), y, d.apply(name, both)),)
 
-    return control_flow.fori_loop(d, steps, (start,), [(-limit, limit)], body, checked=False)[0]
+    return loops.fori_loop(d, steps, (start,), [(-limit, limit)], body, checked=False)[0]
 
 
 def _map_scores(d: ProgramBuilder, x: Value) -> Value:
@@ -223,8 +223,8 @@ def _map_scores(d: ProgramBuilder, x: Value) -> Value:
         return common.one_unary(d, score)
 
     if d.stream.chance(60):
-        return control_flow.vmap(d, (x, weights), scored, (0, None))[0]
-    return control_flow.vmap(d, (x,), scored)[0]
+        return transforms.vmap(d, (x, weights), scored, (0, None))[0]
+    return transforms.vmap(d, (x,), scored)[0]
 
 
 def _map_scaled(d: ProgramBuilder, x: Value) -> Value:
@@ -234,7 +234,7 @@ def _map_scaled(d: ProgramBuilder, x: Value) -> Value:
             return d.apply("div", y, _add_floor(d, d.apply("sum", common.positive(d, y)), 1e-6))
         return d.apply("mul", y, d.apply("max", row))
 
-    mapping = control_flow.vmap if d.stream.chance(75) else control_flow.lax_map
+    mapping = transforms.vmap if d.stream.chance(75) else transforms.lax_map
     return mapping(d, (x,), scaled)[0]
 
 
@@ -307,7 +307,7 @@ def _smooth(d: ProgramBuilder, x: Value) -> Value:
     mode = d.stream.choice(("same", "valid", "same", "full"))
     if x.ndim == 1:
         return d.apply("convolve", x, taps, mode=mode)
-    return control_flow.vmap(
+    return transforms.vmap(
         d, (x, taps), lambda row, w: d.apply("convolve", row, w, mode=mode), (0, None)
     )[0]
 

@@ -1,8 +1,11 @@
-"""Tries a written program: where it is to be proven it must be finite, smooth and not degenerate.
+"""Validates a printed program by a run: it must be finite, smooth and not degenerate.
 
-Intervals and samples follow each element by itself: they can't see that a cross product of parallel
+Ranges and samples follow each element by itself. They can't see that a cross product of parallel
 vectors vanishes, that a clip always clips, or that rounding decides a comparison. A run can.
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,15 +20,16 @@ from jax_ir_synth.reference.tolerance import ROUNDED, mostly_agree
 
 # Results beyond this are of no use to anyone who compares them.
 _LARGEST = 1e7
-# How much more an output has to vary here than a row must: in 16 bits, rounding takes the rest.
+# How many times as much an output has to vary here as a row's must. In 16 bits, rounding takes
+# more of it.
 _MARGIN, _MARGIN_OF_HALF = 3.0, 30.0
-# How much more an output has to change with its arguments than by rounding to 16 bits. 99 of 100
-# programs have 20 times and more.
+# How many times as much an output has to change with its arguments as by rounding to 16 bits. In
+# 99 of 100 programs it is 20 times and more.
 _VISIBLE = 4.0
 
 
 def require_sound(source: KernelSource) -> None:
-    """Raises Rejected where the program could not be proven, or would be a degenerate row."""
+    """Raises Rejected where the program can't be proven, or its row would be degenerate."""
     avals = [aval.described() for aval in source.in_avals]
     argnums = list(source.argnums)
     try:
@@ -36,7 +40,9 @@ def require_sound(source: KernelSource) -> None:
         if any(np.abs(x).max(initial=0) > _LARGEST for x in point.outputs if x.dtype.kind == "f"):
             raise Rejected("validation: a result is too large")
     half = next((aval.dtype for aval in source.in_avals if aval.dtype in HALF), None)
-    if half is not None and not any(_keeps(reference, point, avals, half) for point in points):
+    if half is not None and not any(
+        _keeps_values(reference, point, avals, half) for point in points
+    ):
         raise Rejected(f"validation: at no input its results survive the rounding of {half}")
     margin = _MARGIN if half is None else _MARGIN_OF_HALF
     try:
@@ -47,15 +53,17 @@ def require_sound(source: KernelSource) -> None:
         raise Rejected(f"validation: {'; '.join(found)}")
 
 
-def _keeps(reference: ReferenceProgram, point: Point, avals: list[dict], half: str) -> bool:
-    """Does rounding to 16 bits leave an output its values, and let it be seen to change?
+def _keeps_values(
+    reference: ReferenceProgram, point: Point, avals: Sequence[dict[str, Any]], half: str
+) -> bool:
+    """Whether the outputs keep their values and their changes when each step rounds to 16 bits.
 
-    Most elements must stay near what they are, as in the proof of such a row, which compares its
-    text, run as it stands, with itself in float32. And the output must change by more than they do
-    when the arguments cross half their ranges: where a function saturates, 16 bits make a constant
-    of it, and zeros of its gradient.
+    Most elements must stay near what they are in float64; the proof of such a row compares it with
+    itself in float32 likewise. And rounding must change an output much less than its arguments do
+    when they cross half their ranges: where a function saturates, 16 bits make a constant of it,
+    and zeros of its gradient. Both directions of rounding are tried.
     """
-    # Both from rounded inputs, or the step between these would seem an error.
+    # Both runs take rounded inputs, or the rounding of these would count as an error.
     inputs = [
         x.astype(DTYPES[half]).astype(np.float32) if aval["dtype"] == half else x
         for x, aval in zip(point.inputs, avals, strict=True)
