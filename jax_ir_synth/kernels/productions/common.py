@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
-from jax_ir_synth.kernels.builder.values import Rejected, Value
+from jax_ir_synth.kernels.builder.values import Interval, Rejected, Value
 from jax_ir_synth.kernels.ops import OPS, drawn_by
 
 Transform = Callable[[ProgramBuilder, Value], Value]
+# Of an argument: one of these is drawn, and without any one of the common ones.
+Ranges = Sequence[Interval]
 
 # Sizes that people use, and odd ones so that shapes vary. 3 marks the category `vector`.
 SIZES = {
@@ -136,7 +138,7 @@ def array(
     d: ProgramBuilder,
     dims: tuple[int, ...],
     role: str = "",
-    ranges: Sequence[tuple[float, float]] = (),
+    ranges: Ranges = (),
 ) -> Value:
     """A new float argument of the shape, with a common range of values."""
     low, high = d.stream.choice(ranges) if ranges else d.stream.choose(RANGES)

@@ -1,6 +1,5 @@
 """Losses and likelihoods: one number, or one for each example, from predictions and targets."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
@@ -9,10 +8,8 @@ from jax_ir_synth.kernels.productions import common, idioms
 from jax_ir_synth.kernels.productions.pooling import prepared, reduce
 from jax_ir_synth.kernels.productions.recurrences import light, mix
 
-Ranges = Sequence[tuple[float, float]]
 
-
-def _pair(d: ProgramBuilder, ranges: Ranges | None = None) -> tuple[Value, Value]:
+def _pair(d: ProgramBuilder, ranges: common.Ranges = ()) -> tuple[Value, Value]:
     shape = common.shape(d, 1, 2, limit=512)
     if max(shape) < 4:
         raise Rejected("too few")

@@ -1,12 +1,9 @@
 """Scalars for array programs: Python numbers, 0-d arguments old and new, within wanted ranges."""
 
-from collections.abc import Sequence
-
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import common
 from jax_ir_synth.kernels.productions.context import Context
 
-Ranges = Sequence[tuple[float, float]]
 # Ranges of 0-d arguments; those that fit what an idiom wants are drawn from.
 _RANGES = (
     (-1.0, 1.0),
@@ -40,7 +37,7 @@ _MOST_ARRAYS, _MOST_SCALARS = 3, 4
 # ---------------------------------------------------------------- arrays
 
 
-def array(c: Context, ranges: Ranges | None = None, role: str = "") -> Value:
+def array(c: Context, ranges: common.Ranges = (), role: str = "") -> Value:
     """A new array argument of the shape, now and then of fewer axes."""
     dims = c.shape
     if c.d.arguments and len(dims) > 1 and c.stream.chance(20):
@@ -48,7 +45,7 @@ def array(c: Context, ranges: Ranges | None = None, role: str = "") -> Value:
     return common.array(c.d, dims, role, ranges)
 
 
-def other(c: Context, x: Value, ranges: Ranges | None = None, role: str = "") -> Value:
+def other(c: Context, x: Value, ranges: common.Ranges = (), role: str = "") -> Value:
     """An array argument besides x: an old one or a new one."""
     old = [a for a in c.d.arguments if a.ndim and a.is_float and a is not x]
     if old and (c.stream.chance(35) or len(old) >= _MOST_ARRAYS):
