@@ -13,6 +13,7 @@ from jax_ir_synth.cli.exit_codes import report_unfinished
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate import extras
 from jax_ir_synth.evaluate.dataset import open_dataset
+from jax_ir_synth.evaluate.extraction import LAST, TAKES
 from jax_ir_synth.evaluate.options import GIGABYTES, LEAVE_OUT, MISSING, SECONDS, Options
 from jax_ir_synth.evaluate.tasks import TASKS
 from jax_ir_synth.storage import outputs
@@ -85,6 +86,13 @@ def find_dataset_name(named: str | None, old: str | None) -> str:
     help=f"rows without a prediction: {MISSING[0]}, which is reported, or {MISSING[1]}",
 )
 @options.option(
+    "--take",
+    type=options.OneOf(TAKES),
+    default=LAST,
+    metavar="WHICH",
+    help=f"of several modules in an answer, judge the {TAKES[0]} or the {TAKES[1]}",
+)
+@options.option(
     "--k",
     type=options.Integer(),
     several=True,
@@ -112,6 +120,7 @@ def command(
     task: str,
     split: str | None,
     missing: str,
+    take: str,
     k: tuple[int, ...],
     num_proc: int,
     timeout: float,
@@ -134,7 +143,7 @@ def command(
             raise UsageError(f"`--plot` (={plot}) must end in {', '.join(PICTURES)}")
         extras.need("`--plot`", extras.PICTURES)
     extras.need("scoring", extras.DISTANCES)
-    asked = Options(task, split, k, missing, num_proc, timeout, memory).check()
+    asked = Options(task, split, k, missing, num_proc, timeout, memory, take=take).check()
     with report_unfinished(_STATE, _RESUME, always=True):
         opened = open_dataset(name, config, TASKS[task], num_proc, seed=seed, count=count)
         # Imported late, since --help or a wrong argument must not wait for them.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate import extras, run
 from jax_ir_synth.evaluate.dataset import NEEDED, wrap_rows
+from jax_ir_synth.evaluate.extraction import LAST
 from jax_ir_synth.evaluate.judgement import Judgement
 from jax_ir_synth.evaluate.options import GIGABYTES, LEAVE_OUT, SECONDS, Options
 from jax_ir_synth.evaluate.predictions import from_mapping
@@ -31,6 +32,7 @@ def evaluate(
     gigabytes: float = GIGABYTES,
     seed: int = 0,
     make_judges: run.MakeJudges | None = None,
+    take: str = LAST,
 ) -> Report:
     """Score predictions.
 
@@ -46,6 +48,7 @@ def evaluate(
       gigabytes: the memory that one completion may take.
       seed: the seed of the bootstrap.
       make_judges: makes the helpers that judge, `pool.Judges` by default.
+      take: which of several modules in a completion counts, "first" or "last".
 
     Raises ValueError for wrong arguments, predictions or rows, before anything is judged.
     """
@@ -58,7 +61,7 @@ def evaluate(
     extras.need("scoring", extras.DISTANCES)
     ks = (k,) if isinstance(k, int) else tuple(k)
     number = parse_num_proc(num_proc)
-    options = Options(task, split, ks, missing, number, seconds, gigabytes, seed).check()
+    options = Options(task, split, ks, missing, number, seconds, gigabytes, seed, take).check()
     with from_mapping(predictions) as given:
         return run.evaluate(wrap_rows(dataset), given, options, make_judges)
 
@@ -121,12 +124,15 @@ def judge(
     task: str = "forward",
     seconds: float = SECONDS,
     gigabytes: float = GIGABYTES,
+    take: str = LAST,
 ) -> Judgement:
     """Judge one completion. It is cheap, since the helper process is kept for the next call.
 
-    Raises ValueError for an unknown task, and for a row that the task doesn't ask.
+    `take` says which of several modules in it counts, "first" or "last".
+
+    Raises ValueError for an unknown task or `take`, and for a row that the task doesn't ask.
     """
-    return judge_all([(completion, row)], task, 1, seconds, gigabytes)[0]
+    return judge_all([(completion, row)], task, 1, seconds, gigabytes, take)[0]
 
 
 def judge_all(
@@ -135,16 +141,19 @@ def judge_all(
     num_proc: int = 1,
     seconds: float = SECONDS,
     gigabytes: float = GIGABYTES,
+    take: str = LAST,
 ) -> list[Judgement]:
     """Judge completions, each with its row, in order, by `num_proc` helpers kept between calls.
 
-    Raises ValueError for an unknown task, and for a row that the task doesn't ask.
+    `take` is the same as for `judge`.
+
+    Raises ValueError for an unknown task or `take`, and for a row that the task doesn't ask.
     """
     from jax_ir_synth.evaluate.pool import Question
     from jax_ir_synth.evaluate.tasks import TASKS, reference
 
     extras.need("scoring", extras.DISTANCES)
-    Options(task).check()
+    Options(task, take=take).check()
     questions = []
     for completion, row in completions:
         if not isinstance(completion, str):
@@ -154,7 +163,7 @@ def judge_all(
             raise UsageError(f"a row must be a mapping with the column {missing[0]}")
         if reference(row, TASKS[task]) is None:
             raise UsageError(f"row {row['id']} has nothing to ask for the task {task!r}")
-        questions.append((None, Question(completion, row, task)))
+        questions.append((None, Question(completion, row, task, take)))
     # One call at a time, since two can't share the helpers.
     with _kept.lock:
         judges = _kept.judges(parse_num_proc(num_proc), seconds, gigabytes)

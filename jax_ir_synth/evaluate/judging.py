@@ -14,7 +14,7 @@ from jaxlib.mlir import ir
 
 from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.evaluate.expectation import Expectation, compute_expectation
-from jax_ir_synth.evaluate.extraction import Module, extract_modules
+from jax_ir_synth.evaluate.extraction import LAST, Module, extract_modules
 from jax_ir_synth.evaluate.judgement import LONGEST, PASS, Judgement
 from jax_ir_synth.evaluate.similarity import similarity
 from jax_ir_synth.evaluate.tasks import BACKWARD, TASKS, Reference, reference
@@ -50,6 +50,7 @@ def judge(
     completion: str,
     row: Mapping[str, Any],
     task: str,
+    take: str = LAST,
     reached: Callable[[str], None] = lambda rung: None,
 ) -> Judgement:
     """Judge a completion.
@@ -58,6 +59,7 @@ def judge(
       completion: the model's text.
       row: the dataset's row, with all columns.
       task: one of `tasks.TASKS`.
+      take: which of several modules in the completion counts, one of `extraction.TAKES`.
       reached: called with a rung before that rung is tried, and with `REFERENCE` before the
         reference is run, so that a watching process knows where this one died.
 
@@ -73,7 +75,9 @@ def judge(
             f"{TASKS[task].title} asks nothing of row {row['id']}: the texts are alike"
         )
     reached("no_code")
-    found = extract_modules(completion, list(right.modules)) if len(completion) <= LONGEST else []
+    found = []
+    if len(completion) <= LONGEST:
+        found = extract_modules(completion, list(right.modules), take)
     text = "\n\n".join(module.text for module in found) or completion[:LONGEST]
     meant = "\n\n".join(right.modules.values())
     make = functools.partial(
@@ -91,10 +95,10 @@ def judge(
     return make(rung=PASS, reason="", renamed=names.match(right))
 
 
-def prepare(row: Mapping[str, Any], task: str) -> None:
+def prepare(row: Mapping[str, Any], task: str, take: str) -> None:
     """Do the work that several completions of a row share, before they are judged.
 
-    Raises the same errors as `judge`.
+    It is the same for each `take`. Raises the same errors as `judge`.
     """
     right = reference(row, TASKS[task])
     if right is not None:

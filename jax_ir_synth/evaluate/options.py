@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from jax_ir_synth.errors import UsageError
+from jax_ir_synth.evaluate.extraction import LAST, TAKES
 from jax_ir_synth.evaluate.tasks import TASKS
 from jax_ir_synth.schema.splits import SPLITS
 
@@ -24,6 +25,7 @@ class Options(NamedTuple):
       num_proc: the number of helper processes; no result depends on it.
       seconds, gigabytes: the limits for one completion: wall time and CPU time, and memory.
       seed: the seed of the bootstrap.
+      take: which of several modules in a completion counts, one of `extraction.TAKES`.
     """
 
     task: str = "forward"
@@ -34,6 +36,7 @@ class Options(NamedTuple):
     seconds: float = SECONDS
     gigabytes: float = GIGABYTES
     seed: int = 0
+    take: str = LAST
 
     def check(self) -> "Options":
         """Check all options, and return them.
@@ -44,6 +47,7 @@ class Options(NamedTuple):
             ("task", self.task, tuple(TASKS)),
             ("split", self.split, (None, *SPLITS)),
             ("missing", self.missing, MISSING),
+            ("take", self.take, TAKES),
         ):
             if value not in allowed:
                 words = ", ".join(word for word in allowed if word is not None)

@@ -11,6 +11,7 @@ MLIR's parser. Such a process could only answer in plain JSON, which is checked.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
+from jax_ir_synth.evaluate.extraction import LAST
 from jax_ir_synth.evaluate.judgement import LONGEST, RUNGS, Judgement
 from jax_ir_synth.runtime.sandbox.fork_server import Work
 from jax_ir_synth.runtime.sandbox.forked_call import Reply, one_line
@@ -27,11 +28,15 @@ Label = TypeVar("Label")
 
 
 class Question(NamedTuple):
-    """A completion, the dataset's row that it answers, and the task's name."""
+    """A completion, the dataset's row that it answers, and the task's name.
+
+    `take` says which of several modules in the completion counts, see `extraction`.
+    """
 
     completion: str
     row: Mapping[str, Any]
     task: str
+    take: str = LAST
 
 
 class Judges:
@@ -40,7 +45,7 @@ class Judges:
     Args:
       number: how many work at once; no judgement depends on it.
       limits: the limits for each completion.
-      judge: `module:function`. The function is called with a question's three values and with a
+      judge: `module:function`. The function is called with a question's four values and with a
         callback, to which it passes each rung before trying it. It returns a Judgement.
 
     Raises:
@@ -76,11 +81,11 @@ class Judges:
 def _prepare(
     job: tuple[Label, Question],
 ) -> tuple[tuple[Label, Judgement | None], _Question | None]:
-    label, (completion, row, task) = job
+    label, (completion, row, task, take) = job
     if len(completion) > LONGEST:
         reason = f"it is {len(completion):,} characters long, above {LONGEST:,}"
         return (label, _fail("no_code", reason)), None
-    return (label, None), _Question((completion,), (dict(row), task))
+    return (label, None), _Question((completion,), (dict(row), task, take))
 
 
 def _read_judgement(reply: Reply) -> Judgement:

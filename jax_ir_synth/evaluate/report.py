@@ -58,6 +58,7 @@ class Setting:
       dataset: the dataset's title, the split (None for all), the numbers of `selection.Counts`, and
         `digest`, the SHA-256 of the rows as asked, which is the same in any container.
       missing: how rows without a prediction were treated, `leave-out` or `fail`.
+      take: which of several modules in a completion counted, `first` or `last`.
       limits: `seconds` and `gigabytes` for one completion.
       bootstrap: `seed`, `resamples` and `confidence` of the intervals.
       versions: the versions of this package and of the libraries that judge, and as `sources` the
@@ -67,6 +68,7 @@ class Setting:
     task: str
     dataset: Mapping[str, Any]
     missing: str
+    take: str
     limits: Mapping[str, float]
     bootstrap: Mapping[str, float]
     versions: Mapping[str, str]

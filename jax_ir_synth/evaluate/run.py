@@ -132,7 +132,7 @@ def _judge_all(
                 continue
             for sample, completion in enumerate(predictions.completions(asked.id)):
                 if number >= done and row is not None:
-                    yield (asked.id, sample), Question(completion, row, options.task)
+                    yield (asked.id, sample), Question(completion, row, options.task, options.take)
                 number += 1
 
     number = min(options.num_proc, selection.completions - done)
@@ -170,6 +170,7 @@ def _make_setting(dataset: Dataset, selection: Selection, options: Options) -> S
             "digest": selection.digest,
         },
         options.missing,
+        options.take,
         {"seconds": float(options.seconds), "gigabytes": float(options.gigabytes)},
         {
             "seed": options.seed,
@@ -187,7 +188,7 @@ def _make_setting(dataset: Dataset, selection: Selection, options: Options) -> S
 def _hash_key(predictions: Predictions, setting: Setting) -> str:
     """Hash everything that the judgements depend on, but not how they are summed up, as by `k`."""
     parts = (
-        predictions.digest, setting.dataset["digest"], setting.task, setting.limits,
+        predictions.digest, setting.dataset["digest"], setting.task, setting.take, setting.limits,
         setting.versions,
     )  # fmt: skip
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

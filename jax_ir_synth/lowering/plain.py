@@ -22,7 +22,9 @@ _REFUSED = {
         *("affine_map", "affine_set", "callsite", "dense_resource", "distinct", "fused", "sparse"),
     )
 }
-_SKIPPED = re.compile(r'//[^\n]*|"(?:[^"\\\n]|\\.)*"')
+# MLIR's parser goes no further than to a string that isn't closed on its line. It is matched too,
+# so that no part of it is read again, from each quote within it.
+_SKIPPED = re.compile(r'//[^\n]*+|"(?:[^"\\\n]++|\\.)*+"?')
 _MARKED = re.compile(r"[#!]([A-Za-z_$][\w$\-]*)")
 _DEFINED = re.compile(r"^[ \t]*[#!]([A-Za-z_$][\w$\-]*)[ \t]*=(.*)$", re.MULTILINE)
 _LOCATION = re.compile(r'loc\((?:unknown|""(?::\d+:\d+(?: to (?:\d*):\d+)?)?(?:\(#(\w+)\))?)\)')

@@ -9,8 +9,8 @@ __all__ = ["CRASH", "judge", "prepare", "ready"]
 CRASH = "crash"
 
 
-def judge(completion, row, task, reached):
+def judge(completion, row, task, take, reached):
     """As `sandboxed.judge`."""
     if completion == CRASH:
         os.abort()
-    return sandboxed.judge(completion, row, task, reached)
+    return sandboxed.judge(completion, row, task, take, reached)

@@ -145,7 +145,7 @@ HOSTILE = (
     Hostile("1 MB of brackets", ("parse",), lambda: "module @a {" + "(" * 1_000_000),
     Hostile("1 MB of modules that aren't closed", ("parse",), lambda: "module {\n" * 100_000),
     Hostile("1 MB of code fences", ("parse",), lambda: "```mlir\nmodule {\n" * 60_000),
-    Hostile("1 MB of quotes", ("no_code",), lambda: 'module @a { "' + '\\"' * 500_000, True),
+    Hostile("1 MB of quotes", ("parse",), lambda: 'module @a { "' + '\\"' * 500_000),
     Hostile("thoughts that aren't ended", ("no_code",), lambda: "<think>" * 100_000),
     Hostile("functions that aren't closed", ("parse",), lambda: "func.func @f() {\n" * 10_000),
     Hostile("constant of 900 kB in hexadecimal", ("numeric",),

@@ -15,11 +15,11 @@ from jax_ir_synth.evaluate import pool
 class Judges(text_judges.TextJudges):
     """Tells what it is at."""
 
-    def judged(self, completion, row, task):
+    def judged(self, completion, row, task, take):
         print(f"at {row['id']}", flush=True)
         if "wait" in completion and sys.argv[1] == "1":
             time.sleep(600)
-        return super().judged(completion, row, task)
+        return super().judged(completion, row, task, take)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from jax_ir_synth.evaluate.judgement import Judgement
 _MOUTH = 3
 
 
-def obey(completion, row, task, reached) -> Judgement:
+def obey(completion, row, task, take, reached) -> Judgement:
     """`completion` is a word of `_ORDERS`, else it passes; the row's `id` comes back as taken."""
     reached("no_code")
     reached("numeric" if completion.startswith("late ") else "parse")
@@ -29,14 +29,19 @@ def obey(completion, row, task, reached) -> Judgement:
 _prepared = []
 
 
-def prepare(row, task) -> None:
+def prepare(row, task, take) -> None:
     """What questions of a row share is done here; some rows can't have it done."""
     _prepared.append(row["id"])
     if row.get("fault"):
         _ORDERS[row["fault"]]()
 
 
-def answer(completion, row, task, reached):
+def repeat(completion, row, task, take, reached) -> Judgement:
+    """Passes; what it was asked for comes back as taken."""
+    return Judgement("pass", "", f"{completion} {row['id']} {task} {take}", True, True, 1.0)
+
+
+def answer(completion, row, task, take, reached):
     """Gives back the row's `answer`, whatever it is."""
     return row["answer"]
 

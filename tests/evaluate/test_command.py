@@ -141,6 +141,14 @@ def test_rows_without_a_prediction(files, capsys):
     assert "9 of 12 rows (all splits) have no prediction and count" in capsys.readouterr().out
 
 
+def test_which_module_counts(files):
+    draft = right(row(1)).replace("add", "subtract")
+    write(files / "p.jsonl", [{"id": 1, "completion": f"{draft}\n\n{right(row(1))}"}])
+    for flags, rung, take in (((), "pass", "last"), (("--take", "first"), "numeric", "first")):
+        found = _json(*flags, judges=RealJudges)
+        assert (found["ladder"][rung], found["setting"]["take"]) == (1, take)
+
+
 def test_rows_with_nothing_to_ask(files, capsys):
     found = _json("--task", "cuda")
     assert found["setting"]["dataset"].items() >= {"scored": 6, "nothing_to_ask": 6}.items()
@@ -250,6 +258,7 @@ def test_datasets_that_are_wrong(files, capsys):
         (["--split", "dev"], "`--split` (=dev) must be one of: train, validation, test"),
         (["--k", "0"], "`k` (=0) must be integers from 1"),
         (["--k", "one"], "`--k` (='one') must be an integer"),
+        (["--take", "best"], "`--take` (=best) must be one of: first, last"),
         (["--missing", "maybe"], "`--missing` (=maybe) must be one of: leave-out, fail"),
         (["--timeout", "0"], "`--timeout` (=0) must be a number of seconds above 0"),
         (["--memory", "nan"], "`--memory` (=nan) must be a number of GB"),

@@ -90,7 +90,7 @@ _WRONG = {
 def test_each_rung_has_its_own_faults(rung):
     completion, reason = _WRONG[rung]
     reached = []
-    judged = judge(completion, row(), "forward", reached.append)
+    judged = judge(completion, row(), "forward", reached=reached.append)
     assert judged.rung == rung and reason in judged.reason, judged
     assert not judged.passed and not judged.exact and 0 <= judged.similarity < 1
     # Whoever watches is told of no rung beyond the one that it fails at.
@@ -115,6 +115,16 @@ def test_a_small_error_is_judged_again_in_float64_and_both_ratios_are_given():
         assert judged.passed is passed, judged
     assert "the error is 1.14 times the tolerance (2e-05 of the result's size)" in judged.reason
     assert judged.reason.endswith("; read as float64 it is 12 times (1e-06)")
+
+
+def test_the_last_block_is_judged_or_the_first():
+    made = row("1.25 * x", _X)
+    draft = answer(made).replace("1.25", "1.5")
+    completion = f"```mlir\n{draft}\n```\nNo:\n```mlir\n{answer(made)}\n```"
+    last, first = (judge(completion, made, "forward", take) for take in ("last", "first"))
+    assert (last.rung, last.taken) == ("pass", "block 2 of 2, module 1 of 1")
+    assert (first.rung, first.taken) == ("numeric", "block 1 of 2, module 1 of 1")
+    assert judge(completion, made, "forward") == last
 
 
 def test_what_is_too_long_is_not_looked_at():

@@ -72,6 +72,7 @@ def test_only_predicted_rows_are_scored_unless_told():
         ({"task": "up"}, "`task` (='up') must be one of: forward, backward"),
         ({"split": "dev"}, "`split` (='dev') must be one of: train, validation, test"),
         ({"missing": "no"}, "`missing` (='no') must be one of: leave-out, fail"),
+        ({"take": "best"}, "`take` (='best') must be one of: first, last"),
         ({"k": (1, 0)}, "`k` (=0) must be integers from 1"),
         ({"k": ()}, "`k` (=None) must be integers from 1"),
         ({"k": 2}, "`k` (=2) must be at most the number of each id's completions: entry 1 of"),
@@ -123,6 +124,32 @@ def test_one_completion():
     assert judge(right(row(3)), row(3)) == Judgement("pass", "", "all", True, True, 1.0)
     assert judge(right(row(3), "backward"), row(3), "backward").passed
     assert not judge(right(row(3)), row(3), task="backward").passed
+
+
+def test_which_module_counts_is_asked_for(monkeypatch):
+    def judged(self, completion, row, task, take):
+        return Judgement("pass", "", take, True, True, 1.0)
+
+    monkeypatch.setattr(TextJudges, "judged", judged)
+    assert judge("x", row(0)).taken == "last"
+    assert judge("x", row(0), take="first").taken == "first"
+    assert [each.taken for each in judge_all([("x", row(0))], take="first")] == ["first"]
+    with pytest.raises(ValueError, match=r"`take` \(='best'\) must be one of: first, last"):
+        judge("x", row(0), take="best")
+
+
+def test_which_module_counts_is_told_to_the_judges(monkeypatch):
+    asked = []
+
+    def judged(self, completion, row, task, take):
+        asked.append(take)
+        return Judgement("parse", "", "", False, False, 0.0)
+
+    monkeypatch.setattr(TextJudges, "judged", judged)
+    assert evaluate({0: "x"}, rows()).setting.take == "last"
+    assert evaluate({0: "x"}, rows(), take="first").setting.take == "first"
+    compute(predictions=["x"], references=[row(0)], take="first")
+    assert asked == ["last", "first", "first"]
 
 
 def test_helpers_are_kept():

@@ -106,6 +106,13 @@ def test_an_answer_that_is_none(answer):
         ]
 
 
+def test_the_judge_is_told_all_that_a_question_says():
+    questions = Question("a", {"id": 1}, "forward"), Question("b", {"id": 2}, "cuda", "first")
+    with Judges(1, Limits(20, 1), "stub_judges:repeat") as judges:
+        found = [judged.taken for _, judged in judges.judgements(enumerate(questions))]
+    assert found == ["a 1 forward last", "b 2 cuda first"]
+
+
 def test_an_answer_is_one_line_that_can_be_shown():
     answer = ["numeric", "a\nb\x1b[0m at 0x7f00" + "x" * 1000, "\ud800", False, True, 0]
     question = Question("", {"answer": answer}, "forward")

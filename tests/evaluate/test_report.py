@@ -21,6 +21,7 @@ SETTING = Setting(
     "forward",
     {"name": "rows", "split": None, "rows": 9, "scored": 3, "missing": 4, "nothing_to_ask": 2},
     "leave-out",
+    "last",
     {},
     {},
     {},

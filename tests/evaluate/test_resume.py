@@ -89,7 +89,7 @@ def test_killed_and_started_again(files):
 
 def test_other_predictions_limits_or_tasks_begin_anew(files):
     _kill(files)
-    for arguments in (("--timeout", "11"), ("--task", "backward")):
+    for arguments in (("--timeout", "11"), ("--task", "backward"), ("--take", "first")):
         with _started(files, False, *OUTPUTS, *arguments) as process:
             assert _ended(process)[0] == "0"
     given = [{"id": row["id"], "completion": right(row)} for row in rows()]

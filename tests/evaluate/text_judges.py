@@ -30,7 +30,7 @@ class TextJudges:
             type(self).asked += 1
             yield label, self.judged(*question)
 
-    def judged(self, completion, row, task) -> Judgement:
+    def judged(self, completion, row, task, take) -> Judgement:
         modules = reference(row, TASKS[task]).modules.values()
         right = all(module in completion for module in modules)
         # No rung's name is in another's.
@@ -44,7 +44,7 @@ class TextJudges:
 class RealJudges(TextJudges):
     """Judges by the numbers, without a process of its own."""
 
-    def judged(self, completion, row, task) -> Judgement:
+    def judged(self, completion, row, task, take) -> Judgement:
         from jax_ir_synth.evaluate.judging import judge
 
-        return judge(completion, row, task)
+        return judge(completion, row, task, take)
