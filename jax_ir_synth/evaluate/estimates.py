@@ -1,13 +1,17 @@
-"""Estimates pass@k: the unbiased estimator, and bootstrap intervals over rows."""
+"""Estimates pass@k: the unbiased estimator, and intervals over rows."""
 
 import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from scipy.special import betaincinv, ndtr, stdtrit
 
 # With so many, two decimals of a percentile are good to about a tenth of the interval's width.
 RESAMPLES = 10_000
 CONFIDENCE = 0.95
+_TAIL = (1 - CONFIDENCE) / 2
+# The bootstrap is trusted from so many rows on that pass at times, and as many that fail at times.
+_ENOUGH = 10
 
 
 def pass_at_k(samples: int, passed: int, k: int) -> float:
@@ -49,13 +53,23 @@ def mean(values: Iterable[float]) -> float:
 def interval(
     values: Sequence[float], seed: int = 0, resamples: int = RESAMPLES
 ) -> tuple[float, float]:
-    """Estimate the 95 % interval of the mean over other rows, by the percentile bootstrap.
+    """Estimate the 95 % interval of the mean over all such rows.
 
-    It resamples the rows with replacement, as many as there are. If all values are equal, both ends
-    equal them, since the bootstrap sees no other values.
+    A row is the unit, since completions of one row aren't independent.
+
+    Where each value is 0 or 1, their sum is binomial, and the interval is the exact one of Clopper
+    and Pearson (1934, doi:10.1093/biomet/26.4.404).
+
+    Values in between are pass@k from several completions. For them it is the interval of the
+    cluster bootstrap, which resamples rows: the percentile interval, expanded for few rows
+    (Hesterberg 2015, doi:10.1080/00031305.2015.1089789). But the bootstrap knows no values beside
+    those that it was given. From rows that nearly all pass or fail its interval is far too short,
+    and from rows that are all alike it is a point. So unless they differ, and 10 are above 0 and 10
+    below 1, it is Clopper and Pearson's interval for the same mean. That is on the safe side: of
+    all values from 0 to 1 with one mean, those that are 0 or 1 spread most.
 
     Args:
-      values: one value for each row.
+      values: one value for each row, 0 to 1.
       seed: the seed of the resampling; equal arguments give equal intervals, whatever the values'
         order.
       resamples: the number of resamples.
@@ -64,13 +78,27 @@ def interval(
     """
     if not len(values):
         raise ValueError("an interval of no values")
+    distinct, counts = np.unique(np.asarray(values, np.float64), return_counts=True)
+    enough = min(counts[distinct > 0].sum(), counts[distinct < 1].sum()) >= _ENOUGH
+    if set(distinct) <= {0.0, 1.0} or len(distinct) == 1 or not enough:
+        return _compute_clopper_pearson(math.fsum(values), len(values))
     # The counts of the distinct values in a resample are multinomial. There are few distinct values
     # (c of n pass), however many rows there are.
-    distinct, counts = np.unique(np.asarray(values, np.float64), return_counts=True)
     generator = np.random.default_rng(seed)
     drawn = generator.multinomial(len(values), counts / len(values), size=resamples)
-    tail = (1 - CONFIDENCE) / 2
+    tail = _expand_tail(len(values))
     low, high = np.quantile(drawn @ distinct / len(values), (tail, 1 - tail))
-    # Through rounding, a sum in another order may end just outside the values.
-    first, last = float(distinct[0]), float(distinct[-1])
-    return min(max(float(low), first), last), min(max(float(high), first), last)
+    return float(low), float(high)
+
+
+def _expand_tail(rows: int) -> float:
+    """Compute what to leave out at either end; for few rows less, or the interval is too short."""
+    return float(ndtr(-math.sqrt(rows / (rows - 1)) * stdtrit(rows - 1, 1 - _TAIL)))
+
+
+def _compute_clopper_pearson(passed: float, rows: int) -> tuple[float, float]:
+    """Compute the interval of a share, `passed` of `rows`, also for fractions of rows."""
+    failed = rows - passed
+    low = float(betaincinv(passed, failed + 1, _TAIL)) if passed > 0 else 0.0
+    high = float(betaincinv(passed + 1, failed, 1 - _TAIL)) if failed > 0 else 1.0
+    return low, high

@@ -1,7 +1,7 @@
-"""Prints the report as tables."""
+"""Prints the report in 45 lines: pass@k first, then by category, and the rungs."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -17,33 +17,53 @@ _PARTS = {"by_category": "", "by_split": "", "by_lines": "lines "}
 
 
 def show(report: Report, console: Console | None = None) -> None:
-    """Print all figures, and how many rows weren't scored. Tables fit 80 columns with two k."""
+    """Print pass@k, how many rows weren't scored, and tables, which fit 80 columns with two k.
+
+    The texts' figures are printed of all rows; `Report.to_json` has them of each part.
+    """
     console = console or plain_console()
-    title = f"{printable(report.setting.dataset['name'])}: {TASKS[report.setting.task].title}"
-    ks = report.overall.pass_at
-    console.print(
-        _make_table(report, title, ("rows", *(f"pass@{k} % (95 %)" for k in ks)), _format_passes),
-        _make_table(
-            report, "failed at, %", [rung for rung in RUNGS if rung != PASS], _format_failures
-        ),
-        _make_table(
-            report, "texts", ("completions", "exact %", "renamed %", "similarity"), _format_texts
-        ),
-    )
-    for line in _describe_left_out(report):
+    for line in _summarize(report):
         console.print(line, soft_wrap=True)
+    columns = ("rows", *(f"pass@{k} % (95 %)" for k in report.overall.pass_at))
+    rungs = [rung for rung in RUNGS if rung != PASS]
+    for table in (
+        _make_table(report, _PARTS, "", columns, _format_passes),
+        _make_table(report, ["by_category"], "fails at, %", rungs, _format_failures),
+    ):
+        console.print()
+        console.print(table)
+
+
+def _summarize(report: Report) -> Iterator[str]:
+    figures = report.overall
+    yield ", ".join(
+        f"pass@{k} {_format_percent(value)} % (95 %: {_format_ends(figures.intervals[k])})"
+        for k, value in figures.pass_at.items()
+    )
+    yield (
+        f"{TASKS[report.setting.task].title}, {figures.rows:,} rows of "
+        f"{printable(report.setting.dataset['name'])}, {figures.completions:,} completions"
+    )
+    yield (
+        f"exact {_format_percent(figures.exact)} %, renamed {_format_percent(figures.renamed)} %, "
+        f"similarity {figures.similarity:.3f}"
+    )
+    yield from _describe_left_out(report)
 
 
 def _make_table(
-    report: Report, title: str, columns: Iterable[str], cells: Callable[[Figures], Iterable[str]]
+    report: Report,
+    parts: Iterable[str],
+    corner: str,
+    columns: Sequence[str],
+    cells: Callable[[Figures], Iterable[str]],
 ) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column("")
+    table = Table(corner, show_edge=False)
     for column in columns:
         table.add_column(column, justify="right")
-    for part, before in _PARTS.items():
+    for part in parts:
         for name, figures in getattr(report, part).items():
-            table.add_row(before + printable(name), *cells(figures))
+            table.add_row(_PARTS[part] + printable(name), *cells(figures))
         table.add_section()
     table.add_row("all", *cells(report.overall))
     return table
@@ -52,18 +72,17 @@ def _make_table(
 def _format_passes(figures: Figures) -> Iterator[str]:
     yield f"{figures.rows:,}"
     for k, value in figures.pass_at.items():
-        low, high = map(_format_percent, figures.intervals[k])
-        yield f"{_format_percent(value)} ({low}–{high})"
+        yield f"{_format_percent(value)} ({_format_ends(figures.intervals[k])})"
 
 
 def _format_failures(figures: Figures) -> Iterator[str]:
     return (_format_percent(value) for rung, value in figures.ladder.items() if rung != PASS)
 
 
-def _format_texts(figures: Figures) -> Iterator[str]:
-    yield f"{figures.completions:,}"
-    yield from map(_format_percent, (figures.exact, figures.renamed))
-    yield f"{figures.similarity:.3f}"
+def _format_ends(interval: tuple[float, float]) -> str:
+    """Format both ends, rounded outwards: the upper one is 0.0 only where it is exactly that."""
+    low, high = interval
+    return f"{_format_percent(low)}–{math.ceil(high * 1000 - 1e-9) / 10:.1f}"
 
 
 def _format_percent(share: float) -> str:

@@ -68,7 +68,7 @@ def test_all_that_it_writes(files, capsys):
     outputs = ("--json", "out.json", "--judgements", "j.jsonl", "--plot", "p.svg", "--k", "2", "1")
     assert _run(*outputs) == 0
     shown = capsys.readouterr()
-    assert "│ all " in shown.out and "pass@2 % (95 %)" in shown.out
+    assert shown.out.startswith("pass@1 16.6 % (95 %: ") and "pass@2 % (95 %)" in shown.out
     assert shown.err.splitlines()[-1] == "24/24 completions"
     assert "\x1b" not in shown.out + shown.err
     found = json.loads((files / "out.json").read_text())

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from jax_ir_synth.evaluate.report import LINE_BINS, Report, find_bin
 from jax_ir_synth.evaluate.run import Setting
 from jax_ir_synth.evaluate.selection import Asked
 from jax_ir_synth.evaluate.tally import Tally
+from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.schema.splits import SPLITS
 
 SETTING = Setting(
     "forward",
@@ -74,7 +77,7 @@ def test_pass_at_k_and_its_intervals(three):
     assert three.overall.pass_at[2] == pytest.approx(np.mean(per_row))
     assert three.overall.intervals[2] == interval(per_row)
     assert three["pass@1"] == three.overall.ladder["pass"] == pytest.approx(1.25 / 3)
-    assert three.by_category["unary"].intervals == {1: (0.25, 0.25), 2: (0.5, 0.5)}
+    assert three.by_category["unary"].intervals == {1: interval([0.25]), 2: interval([0.5])}
 
 
 def test_the_parts(three):
@@ -112,7 +115,10 @@ def test_as_json():
     found = evaluate(given, rows(), k=(1, 2)).to_json()
     assert json.loads(json.dumps(found)) == found
     assert (found["pass@1"], found["pass@2"]) == (0.5, 1)
-    assert found["intervals"] == {"pass@1": [0.5, 0.5], "pass@2": [1, 1]}
+    assert found["intervals"] == {
+        "pass@1": list(interval([0.5] * 12)),
+        "pass@2": list(interval([1.0] * 12)),
+    }
     assert found["ladder"]["no_code"] == 0.5
     for part, names in (
         ("by_category", {"unary", "loop"}),
@@ -149,24 +155,62 @@ def test_the_digest_is_of_the_rows_that_were_scored():
     assert digest(given, rows()) != digest(given, other)
 
 
-def test_the_tables(three):
+def _shown(report) -> list[str]:
     console = Console(file=io.StringIO(), width=80)
-    tables.show(three, console)
-    text = console.file.getvalue()
-    lines = [line.replace("│", " ").split() for line in text.splitlines()]
-    low, high = (f"{int(1000 * end) / 10:.1f}" for end in three.overall.intervals[2])
-    passed, failed, texts = (line[1:] for line in lines if line[:1] == ["all"])
-    assert passed[:2] == ["3", "41.6"]
-    assert passed[3:] == ["50.0", f"({low}–{high})"]
+    tables.show(report, console)
+    return console.file.getvalue().splitlines()
+
+
+def _rounded_outwards(interval) -> str:
+    low, high = interval
+    return f"{math.floor(1000 * low) / 10:.1f}–{math.ceil(1000 * high) / 10:.1f}"
+
+
+def test_the_tables(three):
+    shown = _shown(three)
+    lines = [line.replace("│", " ").split() for line in shown]
+    passed, failed = (line[1:] for line in lines if line[:1] == ["all"])
+    first, second = (_rounded_outwards(three.overall.intervals[k]) for k in (1, 2))
+    assert passed == ["3", "41.6", f"({first})", "50.0", f"({second})"]
     assert failed == ["33.3", "16.6", "0.0", "0.0", "0.0", "8.3"]
-    assert texts == ["6", "41.6", "50.0", "0.417"]
-    for name in ("unary", "loop", "train", "test"):
-        assert sum(line[:1] == [name] for line in lines) == 3
-    assert sum(line[:2] == ["lines", "17+"] for line in lines) == 3
-    assert "4 of 9 rows (all splits) have no prediction and are left out" in text
-    assert "2 of 9 rows (all splits) have the same text for both devices" in text
+    for name in ("unary", "loop"):
+        assert sum(line[:1] == [name] for line in lines) == 2
+    for name in (["train"], ["test"], ["lines", "17+"]):
+        assert sum(line[: len(name)] == name for line in lines) == 1
     # Nothing was cut to fit.
-    assert "…" not in text
+    assert "…" not in "".join(shown)
+
+
+def test_the_answer_comes_first(three):
+    first, second = (_rounded_outwards(three.overall.intervals[k]) for k in (1, 2))
+    assert _shown(three)[:5] == [
+        f"pass@1 41.6 % (95 %: {first}), pass@2 50.0 % (95 %: {second})",
+        "Python → forward IR, 3 rows of rows, 6 completions",
+        "exact 41.6 %, renamed 50.0 %, similarity 0.417",
+        "4 of 9 rows (all splits) have no prediction and are left out",
+        "2 of 9 rows (all splits) have the same text for both devices: nothing is asked of them",
+    ]
+
+
+def test_a_report_of_all_categories_fits_45_lines():
+    tally = Tally((1, 10))
+    for id in range(150):
+        category, split = CATEGORIES[id % len(CATEGORIES)], SPLITS[id % len(SPLITS)]
+        judgements = [_judgement(RUNGS[(id + k) % len(RUNGS)]) for k in range(10)]
+        tally.add(_asked(id, 10, category, split, id % 20 + 1), judgements)
+    shown = _shown(tally.report(SETTING))
+    assert len(shown) <= 45
+    # But for what was left out, which goes on beyond a terminal's width.
+    assert max(map(len, shown[:3] + shown[5:])) <= 80
+
+
+def test_no_interval_lies_at_an_end():
+    tally = Tally()
+    for id in range(146):
+        tally.add(_asked(id, 1), [_judgement("parse")])
+    report = tally.report(SETTING)
+    assert report.overall.intervals[1] == (0, pytest.approx(0.02495, abs=1e-5))
+    assert _shown(report)[0] == "pass@1 0.0 % (95 %: 0.0–2.5)"
 
 
 @pytest.mark.parametrize("format", ["svg", "png", "pdf"])
