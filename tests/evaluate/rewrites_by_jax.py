@@ -10,6 +10,7 @@ from jax import lax
 from variants import Kind, Original
 
 from jax_ir_synth.evaluate.tasks import BACKWARD
+from jax_ir_synth.lowering.settings import pin_settings
 from jax_ir_synth.schema.ir_section import clean_module
 
 Function = Callable[..., Any]
@@ -122,7 +123,8 @@ def _spelled(name: str, ask: Callable[..., Function]) -> Kind:
         row = original.row
         argnums = tuple(row["argnums"]) if original.section == BACKWARD else None
         function = ask(_kernel(row), argnums)
-        with jax.enable_x64(False):
+        # They have jax look for no device.
+        with pin_settings():
             lowered = jax.jit(function, keep_unused=True).lower(*_abstract(row))
         return [clean_module(lowered.as_text())]
 
