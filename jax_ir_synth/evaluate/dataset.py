@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from jax_ir_synth.storage.dataset_reader import DatasetReader
 
 # The columns that a row needs for a task.
-NEEDED = ("id", "python", "cpp", "cuda", "type", "in_avals", "argnums", "skeleton_hash")
+NEEDED = (
+    *("id", "kernel_name", "python", "cpp", "cuda", "type", "in_avals", "argnums"),
+    *("program_hash", "skeleton_hash"),
+)
 
 
 class Item(NamedTuple):

@@ -1,184 +1,314 @@
-"""Computes the results of a right module, and which of their elements tell right from wrong.
+"""Computes the results of a right module, and how far rounding may take another text from them.
 
-The row's own module is run on `inputs.draw_edge_inputs` as float64, so that its results are free of
-rounding. Two kinds of elements are not compared: those that aren't finite in float64 or float32,
-and those on a jump. There, a nudge of the inputs by a millionth changes an element by more than the
-tolerance, as with the gradient at a kink, so convention or rounding decides its value.
+The reference runs on the row's inputs (see `inputs`) as float64, so its results have no rounding
+error. Runs of the reference with random errors (see `verify.noise`) show how far rounding may move
+each element, and so give each element a tolerance of its own. The reference's dtypes alone say how
+large these errors are; the completion's never do.
+
+A completion runs as it is written. If the reference has 16-bit floats, whose rounding hides much,
+the completion is also read with longer floats in their place, as the reference is. Then only the
+rounding of constants explains a difference.
+
+Some elements are not compared: those that aren't finite, in float64 or in the reference as it is
+written, and those on a jump. At a jump a nudge of the inputs by a millionth changes the element by
+more than rounding could, as it changes the gradient at a kink. There convention or rounding decides
+the result.
 """
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from jax_ir_synth.errors import JaxIrSynthError
-from jax_ir_synth.evaluate.inputs import PLAIN, draw_edge_inputs, draw_plain_inputs, nudge_inputs
+from jax_ir_synth.evaluate.inputs import Arrays, InputDraws, find_branches, find_thresholds
 from jax_ir_synth.reference import tolerance
-from jax_ir_synth.verify.execution import execute, execute_exactly, find_shortest_float
-from jax_ir_synth.verify.promote import promote_half
+from jax_ir_synth.reference.program import ReferenceProgram
+from jax_ir_synth.verify.execution import execute_as_written, execute_exactly
+from jax_ir_synth.verify.noise import add_noise
+from jax_ir_synth.verify.promote import find_halves, replace_halves
 
-# The number of cached expectations: several completions of a row are judged in succession.
+# The number of rows whose expectations are kept, as completions of one row often come in turn.
 _KEPT = 16
+# The number of runs with random errors. An element's spread is the root mean square over them.
+_RUNS = 4
+# The largest relative error of rounding a number, by MLIR's name of the dtype.
+_ROUNDING = {"bf16": 2.0**-8, "f16": 2.0**-11, "f32": 2.0**-24}
+# An element may be off by so many times its spread. In float32 that is some 1e-5 of it: right texts
+# are within a tenth of this, and a wrong text is rarely within a hundred times. In 16 bits right
+# texts come nearer to it.
+_SPREADS, _SPREADS_OF_HALF = 64.0, 8.0
+# And in float32 by so much of the result's largest element.
+_OF_LARGEST = 8 * 2.0**-24
+# The same for a text that is read with longer floats, where only constants have a spread.
+_SPREADS_OF_CONSTANTS = 4.0
+# An element that is off by less than this part of itself is right, whatever its spread.
+_RIGHT = 1e-6
+# Few runs may by chance show too small a spread, so that of the other elements counts as well, as
+# this part of it.
+_OF_OTHERS = 0.5
 
 
 class Unjudgeable(JaxIrSynthError, ValueError):
-    """The reference itself can't be run, or none of its results tells right from wrong."""
+    """The reference can't be run, or none of its results tells right from wrong."""
 
 
-class Expectation(NamedTuple):
-    """The results of a right module on each of the inputs.
+class Fault(NamedTuple):
+    """The worst fault of a completion's results on one input.
 
     Attributes:
-      inputs: arrays for the arguments, float32 where the module takes 16-bit floats.
-      results: the reference's results on each input; floats are float64.
-      looked_at: for each result on each input, the mask of the elements that are compared.
-      largest: for each result, the largest element that is compared on any input.
-      rate: how far an element may be off, as a fraction of the largest one on the same input.
+      ratio: the error in units of its tolerance, above 1.
+      shown: the element, with both values, in words.
     """
 
-    inputs: list[list[np.ndarray]]
-    results: list[list[np.ndarray]]
-    looked_at: list[list[np.ndarray]]
-    largest: list[float]
-    rate: float
+    ratio: float
+    shown: str
 
-    def measure_error(self, got: Sequence[Sequence[np.ndarray]], rate: float) -> tuple[float, str]:
-        """Measure the error of results in units of the tolerance by `rate`.
 
-        Returns the largest error, and a description of where it is. Above 1, the results are wrong.
+class Expectation:
+    """The results of a right module.
+
+    Attributes:
+      inputs: arrays for the arguments, of the arguments' dtypes.
+      halves: MLIR's names of the 16-bit floats in the reference.
+
+    Args:
+      module: the reference's text.
+      inputs: see above.
+      filling: how many of the inputs, the first ones, are random in all of their elements. No
+        float32 element of such an input lies on a jump.
+      nudge: makes two inputs beside one.
+
+    Raises Unjudgeable.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        inputs: list[Arrays],
+        filling: int,
+        nudge: Callable[[Arrays], list[Arrays]],
+    ):
+        self.inputs = inputs
+        self.halves = find_halves(module)
+        self._module = module
+        self._spreads: dict[tuple[int, bool], Arrays | None] = {}
+        try:
+            self._written = execute_as_written(module, inputs)
+        except ValueError as error:
+            raise Unjudgeable(f"the reference can't be run: {error}") from error
+        try:
+            self._exact = self._execute_exactly(module, inputs)
+            self._has_spreads = True
+        except ValueError:
+            # A float64 has no counterpart of the bits of a float32.
+            self._exact, self._has_spreads = self._written, False
+        self._masks = [
+            [np.isfinite(_double(x)) & np.isfinite(_double(y)) for x, y in zip(*both, strict=True)]
+            for both in zip(self._exact, self._written, strict=True)
+        ]
+        if self._has_spreads:
+            self._mask_jumps(range(0 if self.halves else filling, len(inputs)), nudge)
+        for k, masks in enumerate(zip(*self._masks, strict=True)):
+            if not any(mask.any() for mask in masks):
+                raise Unjudgeable(f"no element of the reference's result {k} is sure")
+
+    def find_fault(self, results: Sequence[Arrays]) -> Fault | None:
+        """Find a fault in the results of a text as it is written.
+
+        Args:
+          results: for each of the inputs.
         """
-        worst = 0.0, ""
-        for number, (mine, right, masks) in enumerate(
-            zip(got, self.results, self.looked_at, strict=True)
+        return self._find_fault(results, constants=False)
+
+    def find_fault_with_longer_floats(self, text: str) -> Fault | None:
+        """Find a fault in a text that is read with longer floats, as the reference is.
+
+        Raises ValueError if it can't be run so.
+        """
+        if not self._has_spreads:
+            return None
+        return self._find_fault(self._execute_exactly(text, self.inputs), constants=True)
+
+    def _find_fault(self, results: Sequence[Arrays], constants: bool) -> Fault | None:
+        """Find the fault at the first input that has one, in the order of the largest errors."""
+        errors = [self._measure_errors(number, each) for number, each in enumerate(results)]
+        for number in map(int, np.argsort([-_largest(each) for each in errors], kind="stable")):
+            if _largest(errors[number]) == 0.0:
+                break
+            allowed = self._allow(number, constants)
+            for k, (error, most) in enumerate(zip(errors[number], allowed, strict=True)):
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    # Zero by zero, or infinity by infinity, is no fault.
+                    ratios = np.nan_to_num(error / most, nan=0.0, posinf=np.inf)
+                if ratios.max(initial=0.0) > 1:
+                    at = int(np.argmax(ratios))
+                    mine = float(_double(results[number][k]).flat[at])
+                    right = float(_double(self._exact[number][k]).flat[at])
+                    return Fault(
+                        float(ratios.max()),
+                        f"result {k} on input {number} is {mine:.6g} where the reference's is "
+                        f"{right:.6g}",
+                    )
+        return None
+
+    def _measure_errors(self, number: int, results: Arrays) -> Arrays:
+        """Measure how far elements are off; 0 where they are right or not compared.
+
+        An infinite result is off by the largest float64, so that an infinite tolerance allows it.
+        """
+        found = []
+        for x, right, mask in zip(results, self._exact[number], self._masks[number], strict=True):
+            with np.errstate(invalid="ignore", over="ignore"):
+                errors = np.abs(_double(x) - _double(right))
+            errors = np.where(np.isfinite(errors), errors, np.finfo(np.float64).max)
+            least = _RIGHT * np.abs(right) if right.dtype.kind == "f" else 0.0
+            found.append(np.where(mask & (errors > least), errors, 0.0))
+        return found
+
+    def _allow(self, number: int, constants: bool) -> Arrays:
+        """Compute how far elements may be off."""
+        spreads = self._spread(number, constants)
+        found = []
+        for k, (right, written, mask) in enumerate(
+            zip(self._exact[number], self._written[number], self._masks[number], strict=True)
         ):
-            for k, (x, y, mask) in enumerate(zip(mine, right, masks, strict=True)):
-                off = _measure_error(x, y, mask, rate, self.largest[k])
-                if off > worst[0]:
-                    worst = off, f"result {k} on input {number} {_format_worst(x, y, mask)}"
-        return worst
+            if right.dtype.kind != "f":
+                # An integer that rounding changes is not sure.
+                moves = np.zeros(right.shape) if spreads is None else spreads[k]
+                found.append(np.where((written != right) | (moves > 0), np.inf, 0.0))
+                continue
+            size = np.abs(right)
+            if spreads is None:
+                largest = size.max(initial=0.0, where=mask)
+                found.append(np.full(right.shape, tolerance.BACKWARD * largest))
+                continue
+            spread = np.where(np.isfinite(spreads[k]), spreads[k], np.inf)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                relative = (spread / size)[mask & (size > 0)]
+            of_others = float(np.median(relative)) if relative.size else 0.0
+            spread = np.hypot(spread, _OF_OTHERS * of_others * size)
+            if constants:
+                # Beside that there is the rounding of constants in float32.
+                found.append(_SPREADS_OF_CONSTANTS * spread + _RIGHT * self._amplify(number, k))
+                continue
+            # A right text may round once more than the reference does, or cancel larger numbers.
+            largest = size.max(initial=0.0, where=mask)
+            if self.halves:
+                most = _SPREADS_OF_HALF * spread + self._rounding * (size + largest)
+            else:
+                most = _SPREADS * (spread + self._rounding * size) + _OF_LARGEST * largest
+            found.append(np.maximum(most, 2 * np.abs(_double(written) - right)))
+        return found
+
+    @property
+    def _rounding(self) -> float:
+        return max(_ROUNDING[name] for name in (*self.halves, "f32"))
+
+    def _amplify(self, number: int, k: int) -> np.ndarray:
+        """Compute about how far elements move if each operation is off by all of its result."""
+        size = np.abs(self._exact[number][k])
+        spreads = self._spread(number, constants=False)
+        return size if spreads is None else size + spreads[k] / self._rounding
+
+    def _spread(self, number: int, constants: bool) -> Arrays | None:
+        """Measure how far runs with errors are from the exact one; None if there are none."""
+        if not self._has_spreads:
+            return None
+        if constants and not self.halves:
+            return [np.zeros(x.shape) for x in self._exact[number]]
+        if (number, constants) not in self._spreads:
+            # The first input whose spread is asked for is most often the only one.
+            numbers = [number]
+            if self._spreads:
+                every = range(len(self.inputs))
+                numbers = [k for k in every if (k, constants) not in self._spreads]
+            self._run_with_errors(numbers, constants)
+        return self._spreads[number, constants]
+
+    def _run_with_errors(self, numbers: Sequence[int], constants: bool) -> None:
+        points = [self.inputs[k] for k in numbers]
+        try:
+            runs = [
+                self._execute_exactly(add_noise(self._module, seed, constants), points)
+                for seed in range(_RUNS)
+            ]
+        except ValueError:
+            self._spreads.update({(k, constants): None for k in numbers})
+            return
+        if not constants:
+            runs.append([self._written[k] for k in numbers])
+        for position, k in enumerate(numbers):
+            self._spreads[k, constants] = [
+                _root_mean_square([_double(run[position][j]) - _double(right) for run in runs])
+                for j, right in enumerate(self._exact[k])
+            ]
+
+    def _execute_exactly(self, text: str, inputs: Sequence[Arrays]) -> list[Arrays]:
+        return execute_exactly(replace_halves(text, self.halves), inputs)
+
+    def _mask_jumps(self, numbers: Sequence[int], nudge: Callable[[Arrays], list[Arrays]]) -> None:
+        """Mask the elements that a nudge of the inputs of these numbers changes."""
+        largest = [_largest(each) for each in zip(*self._exact, strict=True)]
+        beside = [inputs for number in numbers for inputs in nudge(self.inputs[number])]
+        for position, other in enumerate(self._execute_exactly(self._module, beside)):
+            number = numbers[position // 2]
+            for k, (x, y) in enumerate(zip(self._exact[number], other, strict=True)):
+                self._masks[number][k] &= ~_find_jumps(x, y, largest[k])
 
 
 @functools.lru_cache(maxsize=_KEPT)
-def compute_expectation(module: str, avals_json: str, rate: float) -> Expectation:
+def compute_expectation(module: str, program: str) -> Expectation:
     """Compute the results of a right module.
 
     Args:
       module: the reference's text.
-      avals_json: the row's `in_avals` as JSON, which the cache can hash.
-      rate: `tolerance.FORWARD` or `tolerance.BACKWARD`; for a program of 16-bit floats the result's
-        rate is larger.
+      program: the row's `python`, `kernel_name`, `in_avals` and `program_hash`, as JSON.
 
     Raises Unjudgeable.
     """
-    avals = json.loads(avals_json)
+    row = json.loads(program)
+    draws = InputDraws(row["in_avals"], row["program_hash"])
+    inputs, filling = _draw_inputs(row, draws)
+    return Expectation(module, inputs, filling, draws.nudge)
+
+
+def _draw_inputs(row: Mapping[str, Any], draws: InputDraws) -> tuple[list[Arrays], int]:
+    """Draw the inputs; returns how many, the first ones, only fill the ranges, as well."""
+    filling = draws.fill_ranges()
+    found = filling + draws.draw_edges()
+    avals = row["in_avals"]
     try:
-        wide = promote_half(module)
-        points = draw_edge_inputs(avals)
-        try:
-            exact = execute_exactly(wide, points)
-        except ValueError:
-            # A program that reinterprets the bits of a float32 can't run in float64. It is run in
-            # float32 then, away from the edges.
-            points = draw_plain_inputs(avals, len(points))
-            exact = None
-        single = execute(wide, points, lambda found: None, ()).results
-        results = exact or [[_to_float64(x) for x in each] for each in single]
-        masks = [
-            [
-                np.isfinite(_to_float64(x)) & np.isfinite(_to_float64(y))
-                for x, y in zip(*both, strict=True)
-            ]
-            for both in zip(results, single, strict=True)
-        ]
-        half = find_shortest_float(module)
-        rate = max(rate, tolerance.CONSTANTS[half]) if half else rate
-        here = Expectation(points, results, masks, _list_largest(results, masks), rate)
-        if exact:
-            _mask_jumps(here, avals, wide, single)
-    except Unjudgeable:
-        raise
-    except ValueError as error:
-        raise Unjudgeable(f"the reference can't be run: {error}") from error
-    here = here._replace(largest=_list_largest(results, masks))
-    for k, each in enumerate(zip(*masks, strict=True)):
-        if not any(mask.any() for mask in each):
-            raise Unjudgeable(f"no element of the reference's result {k} is sure")
-    return here
+        program = ReferenceProgram(row["python"], row["kernel_name"], avals)
+        program.measure_differences(filling[0])
+    # A stranger's Python may raise anything. The reference is the row's IR, which needs no Python.
+    except Exception:
+        return found, len(filling)
+    found += find_branches(found, draws, program)
+    found += find_thresholds(found, avals, draws, program)
+    return found, len(filling)
 
 
-def _mask_jumps(
-    here: Expectation,
-    avals: Sequence[Mapping[str, Any]],
-    module: str,
-    single: Sequence[Sequence[np.ndarray]],
-) -> None:
-    """Remove from the masks the elements that a nudge of the inputs changes."""
-    for number, point in enumerate(here.inputs):
-        others = [single[number]]
-        if number >= PLAIN:
-            others += execute_exactly(module, nudge_inputs(avals, point))
-        for other in others:
-            for k, (x, y) in enumerate(zip(here.results[number], other, strict=True)):
-                mask = here.looked_at[number][k]
-                # Rounding alone may change a 32-bit result by so much; a jump changes it more.
-                rate = here.rate * (tolerance.ROUGH_FACTOR if other is single[number] else 1.0)
-                mask &= ~_find_wrong(y, x, mask, rate, here.largest[k])
+def _find_jumps(right: np.ndarray, nudged: np.ndarray, largest: float) -> np.ndarray:
+    if right.dtype.kind != "f":
+        return np.asarray(right != nudged)
+    least = tolerance.FORWARD * _largest([right]) + tolerance.ELSEWHERE * largest
+    with np.errstate(invalid="ignore"):
+        return np.asarray(~(np.abs(nudged - right) <= least))
 
 
-def _list_largest(
-    results: Sequence[Sequence[np.ndarray]], masks: Sequence[Sequence[np.ndarray]]
-) -> list[float]:
-    return [
-        max(_find_size(x, mask) for x, mask in zip(*each, strict=True))
-        for each in zip(zip(*results, strict=True), zip(*masks, strict=True), strict=True)
-    ]
-
-
-def _find_size(x: np.ndarray, mask: np.ndarray) -> float:
-    return float(np.abs(_to_float64(x)[mask]).max(initial=0.0))
-
-
-def _to_float64(x: np.ndarray) -> np.ndarray:
+def _double(x: np.ndarray) -> np.ndarray:
     return np.asarray(x, np.float64)
 
 
-def _compute_tolerance(right: np.ndarray, mask: np.ndarray, rate: float, largest: float) -> float:
-    return rate * _find_size(right, mask) + tolerance.ELSEWHERE * largest
+def _largest(arrays: Sequence[np.ndarray]) -> float:
+    """The largest absolute value of the finite elements."""
+    doubles = map(_double, arrays)
+    return max((float(np.abs(x[np.isfinite(x)]).max(initial=0.0)) for x in doubles), default=0.0)
 
 
-def _find_wrong(
-    x: np.ndarray, right: np.ndarray, mask: np.ndarray, rate: float, largest: float
-) -> np.ndarray:
-    """Find the elements that are off by more than the tolerance."""
-    if right.dtype.kind != "f":
-        return np.asarray(_to_float64(x) != _to_float64(right))
-    with np.errstate(invalid="ignore"):
-        return np.asarray(
-            ~(np.abs(_to_float64(x) - right) <= _compute_tolerance(right, mask, rate, largest))
-        )
-
-
-def _measure_error(
-    x: np.ndarray, right: np.ndarray, mask: np.ndarray, rate: float, largest: float
-) -> float:
-    if not mask.any():
-        return 0.0
-    if right.dtype.kind != "f":
-        return np.inf if (x[mask] != right[mask]).any() else 0.0
-    with np.errstate(invalid="ignore"):
-        error = float(np.abs(_to_float64(x)[mask] - right[mask]).max())
-    if not np.isfinite(error):
-        return np.inf
-    allowed = _compute_tolerance(right, mask, rate, largest)
-    return error / allowed if allowed else (np.inf if error else 0.0)
-
-
-def _format_worst(x: np.ndarray, right: np.ndarray, mask: np.ndarray) -> str:
-    """Describe the element with the largest error."""
-    mine, theirs = _to_float64(x)[mask], _to_float64(right)[mask]
-    with np.errstate(invalid="ignore"):
-        errors = np.abs(mine - theirs)
-    at_most = int(np.argmax(np.where(np.isnan(errors), np.inf, errors)))
-    return f"is {mine[at_most]:.6g} where the reference's is {theirs[at_most]:.6g}"
+def _root_mean_square(differences: Sequence[np.ndarray]) -> np.ndarray:
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray(np.sqrt(np.mean(np.square(differences), axis=0)))

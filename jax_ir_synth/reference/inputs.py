@@ -30,7 +30,7 @@ def draw_input(aval: Mapping[str, Any], seed: int, position: int) -> np.ndarray:
     draws = np.random.Generator(np.random.Philox(key=[seed, position]))
     shape, dtype = tuple(aval["shape"]), DTYPES[aval["dtype"]]
     if aval["dtype"] in FLOATS:
-        return _round_to_dtype(draws.uniform(aval["low"], aval["high"], shape), aval)
+        return round_array(draws.uniform(aval["low"], aval["high"], shape), aval)
     return draws.integers(int(aval["low"]), int(aval["high"]), shape, endpoint=True).astype(dtype)
 
 
@@ -39,7 +39,7 @@ def move_half_range(aval: Mapping[str, Any], drawn: np.ndarray) -> np.ndarray:
     low, high = aval["low"], aval["high"]
     if aval["dtype"] in FLOATS:
         half, x = (high - low) / 2, drawn.astype(np.float64)
-        return _round_to_dtype(np.where(x + half > high, x - half, x + half), aval)
+        return round_array(np.where(x + half > high, x - half, x + half), aval)
     low, number = int(low), int(high) - int(low) + 1
     moved = low + (drawn.astype(np.int64) - low + number // 2) % number
     return moved.astype(drawn.dtype)
@@ -49,7 +49,7 @@ def round_into_range(aval: Mapping[str, Any], value: float) -> np.ndarray:
     """Return the argument's value nearest to `value`; infinity means an end of its range."""
     within = np.asarray(np.clip(value, aval["low"], aval["high"]))
     if aval["dtype"] in FLOATS:
-        return _round_to_dtype(within, aval)
+        return round_array(within, aval)
     return within.astype(DTYPES[aval["dtype"]])
 
 
@@ -62,7 +62,8 @@ def promote_avals(avals: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]
     return [{**aval, "dtype": "float32"} if aval["dtype"] in HALF else aval for aval in avals]
 
 
-def _round_to_dtype(x: np.ndarray, aval: Mapping[str, Any]) -> np.ndarray:
+def round_array(x: np.ndarray, aval: Mapping[str, Any]) -> np.ndarray:
+    """Round an array to an argument's dtype, its values within the argument's range."""
     dtype = DTYPES[aval["dtype"]]
     # Rounding to a short float can cross an end of the range.
     ends = _round_inwards(aval["low"], dtype, 1), _round_inwards(aval["high"], dtype, -1)

@@ -94,6 +94,11 @@ class ReferenceProgram:
         """The branches that the last run of `outputs` took; see `trace_recorder.TraceRecorder`."""
         return frozenset(self._recorder.branches)
 
+    @property
+    def branch_functions(self) -> tuple[frozenset[int], frozenset[int]]:
+        """The functions, by id, that the last run of `outputs` took as branches or could take."""
+        return frozenset(self._recorder.taken), frozenset(self._recorder.offered)
+
     def derivative(
         self,
         inputs: Sequence[np.ndarray],
@@ -159,6 +164,12 @@ class ReferenceProgram:
         """
         with self._recorder.compare_roots(_STEADY_ROOTS[noise.dtype]):
             return self._run(inputs, noise)
+
+    def measure_differences(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Measure how far apart the floats are that the program compares, for each comparison."""
+        run = arithmetic.Comparisons()
+        self._run(inputs, run)
+        return run.differences
 
     def _run(self, inputs: Sequence[np.ndarray], noise: Noise | None = None) -> list[np.ndarray]:
         # A program may divide by zero in a branch that it doesn't take.

@@ -7,7 +7,7 @@ import numpy as np
 
 from jax_ir_synth.lowering.parsing import open_module, parse_module
 from jax_ir_synth.reference import tolerance
-from jax_ir_synth.reference.inputs import DTYPES, HALF
+from jax_ir_synth.reference.inputs import DTYPES, FLOATS, HALF
 from jax_ir_synth.verify.interpreter import Program
 from jax_ir_synth.verify.promote import promote_half, promote_single
 from jax_ir_synth.verify.signature import Signature, read_signature
@@ -75,6 +75,22 @@ def execute(
         return Execution([wide_program(x) for x in inputs], wide_program.how)
 
 
+def execute_as_written(text: str, inputs: Sequence[Sequence[np.ndarray]]) -> list[Results]:
+    """The module's results on each of the inputs, in its own dtypes; bfloat16 ones as float32.
+
+    Args:
+      text: of the module.
+      inputs: arrays for the arguments, of their dtypes.
+
+    Raises:
+      ValueError: it isn't a valid module, or isn't one that may be run.
+      interpreter.CannotRun: there is no way to run it here.
+    """
+    with open_module(text) as module:
+        program = Program(module)
+        return [program(x) for x in inputs]
+
+
 def execute_exactly(text: str, inputs: Sequence[Sequence[np.ndarray]]) -> list[Results]:
     """Run a module read as float64, so that rounding contributes nothing to its errors.
 
@@ -83,7 +99,7 @@ def execute_exactly(text: str, inputs: Sequence[Sequence[np.ndarray]]) -> list[R
     with open_module(promote_single(text)) as module:
         program = Program(module)
         return [
-            program([x.astype(np.float64) if x.dtype == np.float32 else x for x in each])
+            program([x.astype(np.float64) if x.dtype.name in FLOATS else x for x in each])
             for each in inputs
         ]
 

@@ -6,7 +6,7 @@ results are small differences of large numbers, reading it as float64 tells roun
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import ml_dtypes
 import numpy as np
@@ -14,7 +14,9 @@ import numpy as np
 _ROUNDING = re.compile(r"(stablehlo\.reduce_precision [^,\n]+, format = )e\d+m\d+")
 # A constant with elements printed as bits, as infinities and NaNs are.
 _CONSTANT = r"dense<([^>\n]*0x[^>\n]*)>( : tensor<(?:\d+x)*)({})>"
-_HALF = {"bf16": ml_dtypes.bfloat16, "f16": np.float16}
+# MLIR's names.
+HALVES: Mapping[str, type] = {"bf16": ml_dtypes.bfloat16, "f16": np.float16}
+_WORD = r"(?<![a-wyzA-Z0-9_@%])(?:{})(?![A-Za-z0-9_])"
 _SINGLE = {"f32": np.float32}
 # Random bits are reinterpreted as float32, so the line must keep that type and convert afterwards.
 _FROM_BITS = re.compile(
@@ -24,9 +26,25 @@ _FROM_BITS = re.compile(
 )
 
 
+def find_halves(module: str) -> tuple[str, ...]:
+    """List MLIR's names of the 16-bit floats in a module's text."""
+    return tuple(name for name in HALVES if re.search(_WORD.format(name), module))
+
+
+def replace_halves(module: str, halves: Sequence[str]) -> str:
+    """Replace 16-bit floats in a module's text by float32.
+
+    Args:
+      module: the text.
+      halves: MLIR's names of the dtypes to replace.
+    """
+    short = {name: HALVES[name] for name in halves}
+    return _replace_dtype(module, short, "f32", np.float32) if short else module
+
+
 def promote_half(module: str) -> str:
     """Replace each 16-bit float in a module's text by float32, and drop rounding to fewer bits."""
-    return _ROUNDING.sub(r"\1e8m23", _replace_dtype(module, _HALF, "f32", np.float32))
+    return _ROUNDING.sub(r"\1e8m23", replace_halves(module, tuple(HALVES)))
 
 
 def promote_single(module: str) -> str:
@@ -61,4 +79,4 @@ def _replace_dtype(module: str, short: Mapping[str, type], long: str, dtype: typ
         return f"dense<{re.sub(digits, bits, elements)}>{kind}{long}>"
 
     module = re.sub(_CONSTANT.format(names), constant, module)
-    return re.sub(rf"(?<![a-wyzA-Z0-9_@%])(?:{names})(?![A-Za-z0-9_])", long, module)
+    return re.sub(_WORD.format(names), long, module)

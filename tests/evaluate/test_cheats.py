@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from cheats import cheats
 
-from jax_ir_synth.evaluate import inputs
+from jax_ir_synth.evaluate.inputs import InputDraws
 from jax_ir_synth.evaluate.judging import judge
 from jax_ir_synth.evaluate.tasks import TASKS, reference
 from jax_ir_synth.generate.plan import plan_rows
@@ -52,7 +52,8 @@ def _passed(rows) -> tuple[list, set[str]]:
 
 def _gives_ones(row, right) -> bool:
     """Whether that is the right answer: the gradient of a sum is."""
-    points = inputs.draw_edge_inputs(row["in_avals"])
+    draws = InputDraws(row["in_avals"], row["program_hash"])
+    points = draws.fill_ranges() + draws.draw_edges()
     return all(
         (result == np.ones_like(result)).all()
         for text in right.modules.values()

@@ -29,6 +29,7 @@ def row(python: str, *avals: InAval, platforms=("cpu", "cuda")) -> dict:
         "cuda": lowered.columns.get("cuda"),
         "in_avals": described,
         "argnums": list(argnums),
+        "program_hash": lowered.program_hash,
     }
 
 

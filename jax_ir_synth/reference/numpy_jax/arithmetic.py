@@ -11,7 +11,7 @@ equal.
 import contextlib
 import contextvars
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import ml_dtypes
@@ -77,6 +77,24 @@ class Noise:
         return self._literals[value]
 
 
+class Comparisons(Noise):
+    """A run without errors that notes how far apart the floats are that it compares.
+
+    `differences` has an array for each comparison, in the order of the run.
+    """
+
+    def __init__(self) -> None:
+        self.differences: list[np.ndarray] = []
+
+    def perturb(self, value: np.ndarray) -> np.ndarray:
+        """Return the value."""
+        return value
+
+    def perturb_literal(self, value: float) -> float:
+        """Return the value."""
+        return value
+
+
 _half: contextvars.ContextVar[type | None] = contextvars.ContextVar("half", default=None)
 _noise: contextvars.ContextVar[Noise | None] = contextvars.ContextVar("noise", default=None)
 
@@ -113,3 +131,15 @@ def perturb(value: np.ndarray) -> np.ndarray:
     """Return a function's float64 result with the noise of this run."""
     errors = _noise.get()
     return value if errors is None else errors.perturb(value)
+
+
+_ORDERINGS = (np.greater, np.greater_equal, np.less, np.less_equal)
+
+
+def note_comparison(function: Callable[..., Any], operands: Sequence[Any]) -> None:
+    """Note a comparison of floats, in a run that is for that (see `Comparisons`)."""
+    run = _noise.get()
+    if isinstance(run, Comparisons) and function in _ORDERINGS:
+        left, right = (np.asarray(x) for x in operands[:2])
+        if "f" in (left.dtype.kind, right.dtype.kind):
+            run.differences.append(np.subtract(left, right, dtype=np.float64))

@@ -86,8 +86,18 @@ class _Noisy(Array):
     ) -> Any:
         # One keyword, `where`, is an array as well.
         kwargs = {name: _unwrap_operand(value) for name, value in kwargs.items()}
-        result = getattr(ufunc, method)(*map(_unwrap_operand, inputs), **kwargs)
+        operands = [_unwrap_operand(x) for x in inputs]
+        arithmetic.note_comparison(ufunc, operands)
+        result = getattr(ufunc, method)(*operands, **kwargs)
         return tuple(map(array, result)) if isinstance(result, tuple) else array(result)
+
+
+class _Watched(_Noisy):
+    """An array of a run that notes comparisons. Its elements are arrays, too."""
+
+    def __getitem__(self, index: Any) -> Any:
+        item = super().__getitem__(index)
+        return array(item) if isinstance(item, np.generic) else item
 
 
 def _unwrap_operand(value: Operand) -> Any:
@@ -158,7 +168,8 @@ def array(value: Operand) -> Array:
         return exact
     if value.dtype == np.float64:
         value = errors.perturb(value)
-    noisy: Array = value.view(_Noisy)
+    watched = isinstance(errors, arithmetic.Comparisons)
+    noisy: Array = value.view(_Watched if watched else _Noisy)
     return noisy
 
 
@@ -173,6 +184,7 @@ def wrap_numpy(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Array:
         # Given an Array, NumPy would call its method instead of its own function.
         operands = [_unwrap_operand(x) for x in args]
+        arithmetic.note_comparison(function, operands)
         kwargs = {name: _unwrap_operand(value) for name, value in kwargs.items()}
         if "dtype" in kwargs:
             kwargs["dtype"] = resolve_dtype(kwargs["dtype"])

@@ -13,14 +13,14 @@ from jax_ir_synth.reference.numpy_jax.bounds import step
 def cond(
     pred: Operand, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any
 ) -> Any:
-    return (true_fun if trace_recorder.record_branch(int(bool(pred))) else false_fun)(*operands)
+    functions = (false_fun, true_fun)
+    return functions[trace_recorder.record_branch(int(bool(pred)), functions)](*operands)
 
 
 def switch(index: Operand, branches: Sequence[Any], *operands: Any) -> Any:
     """An index outside the branches is clamped, as JAX documents."""
-    return branches[trace_recorder.record_branch(min(max(int(index), 0), len(branches) - 1))](
-        *operands
-    )
+    number = min(max(int(index), 0), len(branches) - 1)
+    return branches[trace_recorder.record_branch(number, branches)](*operands)
 
 
 def fori_loop(lower: Operand, upper: Operand, body_fun: Callable[..., Any], init_val: Any) -> Any:

@@ -7,7 +7,7 @@ again. A run with noise compares its roots with the recorded ones.
 
 import contextlib
 import contextvars
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,10 +36,14 @@ class TraceRecorder:
     """One run's values, in the order in which the program met them.
 
     `branches` are the branches that the run took, as pairs of a running number and the branch.
+    `taken` are the ids of these branches' functions, `offered` those of all functions that the run
+    chose among.
     """
 
     def __init__(self) -> None:
         self.branches: set[tuple[int, int]] = set()
+        self.offered: set[int] = set()
+        self.taken: set[int] = set()
         self._values: list[np.ndarray] = []
         self._roots: list[np.ndarray] = []
         self._next: int | None = None
@@ -50,6 +54,7 @@ class TraceRecorder:
     def record(self) -> Iterator[Any]:
         """Record the program that runs inside."""
         self.branches, self._values, self._roots, self._next = set(), [], [], None
+        self.offered, self.taken = set(), set()
         with self._activate():
             yield
 
@@ -152,11 +157,20 @@ def record_zeros(x: np.ndarray) -> np.ndarray:
     return x
 
 
-def record_branch(branch: int) -> int:
-    """Record the branch that a program takes, and return it."""
+def record_branch(branch: int, functions: Sequence[Any] = ()) -> int:
+    """Record the branch that a program takes, and return it.
+
+    Args:
+      branch: its number.
+      functions: the functions of all branches, if branches are functions here.
+    """
     recorder = _recorder.get()
     if recorder is not None and not recorder.is_comparing:
         recorder.branches.add((len(recorder.branches), branch))
+        # Each run defines its functions anew, but not their code.
+        keys = [id(getattr(function, "__code__", function)) for function in functions]
+        recorder.offered.update(keys)
+        recorder.taken.update(keys[branch : branch + 1])
     return branch
 
 
