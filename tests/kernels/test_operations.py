@@ -22,6 +22,7 @@ from jax_ir_synth.kernels.printer import names
 from jax_ir_synth.kernels.printer.calls import all_calls, argument_array
 from jax_ir_synth.kernels.printer.constructs import CONSTRUCTS as WRITERS
 from jax_ir_synth.lowering import lower_source
+from jax_ir_synth.request.categories import CATEGORIES
 
 KERNELS = Path(kernels.__file__).parent
 CALLS = list(all_calls())
@@ -108,22 +109,51 @@ def test_what_is_linear_doubles_with_its_operands(call):
 
 
 def test_no_table_outside_the_records_is_keyed_by_operations():
-    """A dict or set at a module's top that names three operations would be a record's field."""
+    """At a module's top, what names three operations would be a field of their records.
+
+    A production's policy isn't: names to draw from, alike likely or with integer weights.
+    """
     for path in KERNELS.rglob("*.py"):
         if path.parent.name == "ops" or path.name == "names.py":  # which has names by role
             continue
+        draws = path.parent.name == "productions" or path.stem in CATEGORIES
         for statement in ast.parse(path.read_text(encoding="utf-8")).body:
             if not isinstance(statement, (ast.Assign, ast.AnnAssign)):
                 continue
             for node in ast.walk(statement):
-                if isinstance(node, ast.Dict):
-                    keys = [k for k in node.keys if k is not None]
-                elif isinstance(node, (ast.Set, ast.Tuple, ast.List)):
-                    keys = node.elts
-                else:
-                    continue
-                named = [k.value for k in keys if isinstance(k, ast.Constant) and k.value in OPS]
-                assert len(named) < 3, f"{path.name}:{node.lineno}: {named}"
+                named = _list_operations(node)
+                policy = draws and not isinstance(node, ast.Set) and _weighs_only(node)
+                assert len(named) < 3 or policy, f"{path.name}:{node.lineno}: {named}"
+
+
+def _list_operations(node: ast.AST) -> list[str]:
+    """The operations that a table in the source is keyed by, or lists."""
+    if isinstance(node, ast.Dict):
+        keys = [key for key in node.keys if key is not None]
+    elif isinstance(node, (ast.Set, ast.Tuple, ast.List)):
+        keys = node.elts
+    else:
+        return []
+    return [key.value for key in keys if isinstance(key, ast.Constant) and key.value in OPS]
+
+
+def _weighs_only(node: ast.AST) -> bool:
+    values = node.values if isinstance(node, ast.Dict) else []
+    return all(isinstance(x, ast.Constant) and type(x.value) is int for x in values)
+
+
+@pytest.mark.parametrize(
+    ("table", "policy"),
+    [
+        ('{"exp": 3, "sin": 2, "tanh": 1}', True),
+        ('("exp", "sin", "tanh")', True),
+        ('{"exp": 0.5, "sin": 2.0, "tanh": 1.0}', False),
+        ('{"exp": "positive", "sin": "odd", "tanh": "odd"}', False),
+    ],
+)
+def test_a_policy_is_told_from_a_table_of_facts(table, policy):
+    node = ast.parse(table, mode="eval").body
+    assert len(_list_operations(node)) == 3 and _weighs_only(node) is policy
 
 
 def _columns(call) -> set[str]:
