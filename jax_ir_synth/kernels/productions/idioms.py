@@ -284,18 +284,21 @@ def mish_by_hand(d: ProgramBuilder, x: Value) -> Value:
     return d.apply("mul", x, d.apply("tanh", d.apply("softplus", x)))
 
 
-_GATES = {"sigmoid": 5, "silu": 4, "gelu_tanh": 3, "tanh": 2, "relu": 1}
-_GATE_TEXTS = {
-    "sigmoid": "Gated linear unit.",
-    "silu": "SwiGLU gating.",
-    "gelu_tanh": "GEGLU gating.",
+_GATING = "Gates x by an activation."
+# The activation of a gate, and what its function is called.
+_GATES = {
+    ("sigmoid", "Gated linear unit."): 5,
+    ("silu", "SwiGLU gating."): 4,
+    ("gelu_tanh", "GEGLU gating."): 3,
+    ("tanh", _GATING): 2,
+    ("relu", _GATING): 1,
 }
 
 
 def gate(d: ProgramBuilder, x: Value, g: Value) -> Value:
     """Gates x by an activation of g."""
-    name = d.stream.choose(_GATES)
-    describe(d, _GATE_TEXTS.get(name, "Gates x by an activation."))
+    name, text = d.stream.choose(_GATES)
+    describe(d, text)
     return d.apply("mul", x, named(d.apply(name, g), "gate"))
 
 
