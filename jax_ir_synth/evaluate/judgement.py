@@ -2,8 +2,12 @@
 
 from typing import NamedTuple
 
-# A completion's rung is the first one that it fails at, or the last.
-RUNGS = ("no_code", "parse", "verify", "signature", "execute", "numeric", "pass")
+# A completion's rung is the first one that it fails at, or the last. At `unsupported` is a valid
+# module with an operation or a type that nothing here can run, so that it may well be right.
+RUNGS = (
+    *("no_code", "parse", "verify", "signature", "unsupported", "execute", "numeric"),
+    "pass",
+)
 PASS = RUNGS[-1]
 # The length in characters up to which a completion is judged; a reference has some thousands.
 LONGEST = 2**20

@@ -26,6 +26,8 @@ from jax_ir_synth.schema.identity import canonicalize_module
 from jax_ir_synth.schema.ir_section import BACKENDS, clean_module
 from jax_ir_synth.verify import fallback_kernels
 from jax_ir_synth.verify.execution import execute_as_written
+from jax_ir_synth.verify.expansion.expand import find_expansion
+from jax_ir_synth.verify.interpreter import CannotRun, Unsupported
 from jax_ir_synth.verify.signature import Signature, read_signature
 
 # The mark set before the reference is run, since its failure isn't the answer's fault.
@@ -195,6 +197,8 @@ def _run(
     _check_calls(text, platform)
     try:
         results = execute_as_written(text, expected.inputs)
+    except (CannotRun, Unsupported) as error:
+        raise Failed("unsupported", f"{section}: {error}") from error
     except ValueError as error:
         raise Failed("execute", f"{section}: {error}") from error
     reached("numeric")
@@ -236,13 +240,15 @@ def _check_calls(text: str, platform: str) -> None:
     """Raise Failed for a custom call that this platform lacks, or that nothing here can run."""
     with contexts.get_context():
         for op in walk(ir.Module.parse(text).operation):
-            if op.name != "stablehlo.custom_call":
+            if op.name != "stablehlo.custom_call" or find_expansion(op) is not None:
                 continue
             target = ir.StringAttr(op.attributes["call_target_name"]).value
             home = fallback_kernels.find_platform(target)
+            if home is None:
+                raise Failed("unsupported", f"custom_call @{target} is not known")
             if home != platform:
-                whose = f"is one of {home}, not of {platform}" if home else "is not known"
-                raise Failed("execute", f"custom_call @{target} {whose}")
+                reason = f"custom_call @{target} is one of {home}, not of {platform}"
+                raise Failed("execute", reason)
 
 
 def _describe_difference(found: Signature, wanted: Signature) -> str:

@@ -9,11 +9,15 @@ from jax_ir_synth.evaluate.tasks import TASKS
 
 # Readable on a light and on a dark page.
 _INK = "#808890"
-# From red (failed at once) to blue (passed); colour-blind readers can tell them apart too.
+# From red (failed at once) to blue (passed), grey for unsupported; colour-blind readers can tell
+# them apart too.
 _RUNG_COLOURS = dict(
     zip(
         RUNGS,
-        ("#a50026", "#d73027", "#f46d43", "#fdae61", "#c0a060", "#7fa8c9", "#2f6fb0"),
+        (
+            *("#a50026", "#d73027", "#f46d43", "#fdae61"),
+            *("#9a9a9a", "#c0a060", "#7fa8c9", "#2f6fb0"),
+        ),
         strict=True,
     )
 )

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -58,7 +59,8 @@ def _make_table(
     columns: Sequence[str],
     cells: Callable[[Figures], Iterable[str]],
 ) -> Table:
-    table = Table(corner, show_edge=False)
+    # With lines between the columns, those of all rungs wouldn't fit.
+    table = Table(corner, box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
     for column in columns:
         table.add_column(column, justify="right")
     for part in parts:

@@ -1,11 +1,11 @@
 """Proves rows: executes a row's IR text and compares the results with the row's Python.
 
 `proof` compares the results of the IR (`execution`) with the NumPy reference. `interpreter` runs a
-module with StableHLO's reference interpreter. Before that, `admission` checks that the module may
-be run, and `preparing` works around the interpreter's faults. `partition` cuts the module at the
-operations that the interpreter lacks, and `fallback_kernels` executes these. `promote` reads short
-floats as longer ones. `check` proves rows of a saved dataset, in a `sandbox`, after `consistency`
-has checked their columns.
+module with StableHLO's reference interpreter. Before that, `expansion` replaces operations that the
+interpreter lacks by others, `admission` checks that the module may be run, and `preparing` works
+around the interpreter's faults. `partition` cuts the module at the operations that are still
+lacking, and `fallback_kernels` executes these. `promote` reads short floats as longer ones. `check`
+proves rows of a saved dataset, in a `sandbox`, after `consistency` has checked their columns.
 
 In: a row, as a mapping. Out: its verification status, or `NotProven` with the reason. This package
 never knows categories, containers, or how a row was made.

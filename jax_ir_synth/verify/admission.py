@@ -39,6 +39,10 @@ class Refused(JaxIrSynthError, ValueError):
     """A module may not be run here, or the interpreter gave up on it; the message is one line."""
 
 
+class Unsupported(Refused):
+    """A module has an operation, or a type, that nothing here runs; the message names it."""
+
+
 class Admitted(NamedTuple):
     """A module's operations and loops, if it may be run.
 
@@ -127,13 +131,13 @@ class _Estimate:
             elements = _RUN.get(name)
             if elements is None:
                 reason = operations.NOT_RUN.get(name, "it is none of StableHLO or CHLO")
-                raise Refused(f"{name} is not run here: {reason}")
+                raise Unsupported(f"{name} is not run here: {reason}")
             size = 0
             for kind in op.results.types:
                 tensor = tensors.get(kind) or self._read_tensor(kind)
                 size += tensor.size
                 if tensor.element not in elements:
-                    raise Refused(f"{name} that gives {tensor.element} is not run here")
+                    raise Unsupported(f"{name} that gives {tensor.element} is not run here")
             steps += 1 + size
             count += 1
             if name == "stablehlo.compare":
@@ -151,11 +155,11 @@ class _Estimate:
         return _Cost(steps, count, depth + 1)
 
     def _check_order(self, compare: ir.Operation) -> None:
-        """Raise Refused if complex numbers are ordered, which the interpreter can't do."""
+        """Raise Unsupported if complex numbers are ordered, which the interpreter can't do."""
         direction = str(compare.attributes["comparison_direction"])
         element = self._tensors[compare.operands[0].type].element
         if element in operations.COMPLEX and not direction.endswith((" EQ>", " NE>")):
-            raise Refused(f"{compare.name} of {element} by {direction} is not run here")
+            raise Unsupported(f"{compare.name} of {element} by {direction} is not run here")
 
     def _measure_inner(self, op: ir.Operation, name: str, size: int) -> "_Cost":
         """Estimate the cost of an operation's regions, or of the function that it calls."""
@@ -181,16 +185,21 @@ class _Estimate:
         return (self._tensors.get(kind) or self._read_tensor(kind)).size
 
     def _read_tensor(self, kind: ir.Type) -> "_Tensor":
-        """Read a type as a tensor. Raises Refused unless it is a tensor of a known kind."""
-        if not isinstance(kind, ir.RankedTensorType) or not kind.has_static_shape:
-            raise Refused(f"{_shorten(kind)} is not run here, only tensors of static shapes")
-        element = str(kind.element_type)
-        if element not in operations.ELEMENTS or kind.encoding is not None:
-            raise Refused(f"{_shorten(kind)} is not run here, only {_TENSORS}")
-        if kind.rank > MAX_RANK:
-            raise Refused(f"a tensor of {kind.rank} dimensions is not run here: {MAX_RANK} are")
-        self._tensors[kind] = _Tensor(math.prod(kind.shape), element)
+        """Read a type as a tensor. Raises Unsupported."""
+        tensor = check_tensor(kind)
+        self._tensors[kind] = _Tensor(math.prod(tensor.shape), str(tensor.element_type))
         return self._tensors[kind]
+
+
+def check_tensor(kind: ir.Type) -> ir.RankedTensorType:
+    """Return a type as that of a tensor. Raises Unsupported unless it is one of a known kind."""
+    if not isinstance(kind, ir.RankedTensorType) or not kind.has_static_shape:
+        raise Unsupported(f"{_shorten(kind)} is not run here, only tensors of static shapes")
+    if str(kind.element_type) not in operations.ELEMENTS or kind.encoding is not None:
+        raise Unsupported(f"{_shorten(kind)} is not run here, only {_TENSORS}")
+    if kind.rank > MAX_RANK:
+        raise Unsupported(f"a tensor of {kind.rank} dimensions is not run here: {MAX_RANK} are")
+    return kind
 
 
 class _Tensor(NamedTuple):

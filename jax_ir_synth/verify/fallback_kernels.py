@@ -21,7 +21,8 @@ from jax_ir_synth.reference.numpy_jax.random import draw_philox_words
 
 # The operations that JAX writes for this project's programs and that the interpreter lacks.
 OPERATIONS = frozenset(
-    f"stablehlo.{name}" for name in ("custom_call", "fft", "rng_bit_generator", "triangular_solve")
+    f"stablehlo.{name}"
+    for name in ("cholesky", "custom_call", "fft", "rng_bit_generator", "triangular_solve")
 )
 # Arrays, and also LAPACK's `info`, a number.
 Results = Sequence[Any]
@@ -42,6 +43,7 @@ def make_kernel(op: ir.Operation) -> Function:
     Raises Undefined.
     """
     make = {
+        "stablehlo.cholesky": _cholesky,
         "stablehlo.custom_call": _custom_call,
         "stablehlo.fft": _fft,
         "stablehlo.rng_bit_generator": _rng_bit_generator,
@@ -231,6 +233,20 @@ _ROUTINES: dict[str, tuple[Function, dict[str, Any]]] = {
     "cusolver_syevd_ffi": (_syevd, {"algorithm": (0,), "lower": _BOTH}),
     "cusolver_gesvdj_ffi": (_gesvdj, {"compute_uv": _BOTH, "full_matrices": _BOTH}),
 }
+
+
+def _cholesky(op: ir.Operation) -> Function:
+    lower = ir.BoolAttr(op.attributes["lower"]).value if "lower" in op.attributes else False
+
+    def call(a: np.ndarray) -> Results:
+        factors = np.empty_like(a)
+        for place in np.ndindex(a.shape[:-2]):
+            factor, info = _potrf(a[place], lower=lower)
+            # XLA leaves the other triangle undefined.
+            factors[place] = np.nan if info else np.tril(factor) if lower else np.triu(factor)
+        return (factors,)
+
+    return call
 
 
 def _triangular_solve(op: ir.Operation) -> Function:

@@ -11,12 +11,13 @@ from jaxlib.mlir.dialects import stablehlo
 
 from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.verify import fallback_kernels
-from jax_ir_synth.verify.admission import Refused, admit
+from jax_ir_synth.verify.admission import Admitted, Refused, Unsupported, admit
+from jax_ir_synth.verify.expansion.expand import expand, find_expansion
 from jax_ir_synth.verify.loops import is_bound_error
 from jax_ir_synth.verify.partition import Stage, Step, find_main, partition
 from jax_ir_synth.verify.preparing import legalize, prepare, promote_results
 
-__all__ = ["CannotRun", "Program", "Refused"]
+__all__ = ["CannotRun", "Program", "Refused", "Unsupported"]
 
 
 class CannotRun(JaxIrSynthError, ValueError):
@@ -39,6 +40,7 @@ class Program:
     Raises:
       Refused: the module may not be run (see `admission`). A call also raises it if the interpreter
         or a routine gives up.
+      Unsupported: it is a Refused, for an operation or a type that nothing here runs.
       CannotRun: neither the interpreter nor `fallback_kernels` can run it.
     """
 
@@ -47,7 +49,7 @@ class Program:
         self._parts: list[tuple[Stage | Step, _Run]] = []
         self._results: list[int] = []
         with ir.Location.unknown():
-            admitted = admit(module)
+            admitted = _admit_expanded(module)
             lacks = any(name in fallback_kernels.OPERATIONS for name, _ in admitted.operations)
             if legalize(module, admitted):
                 # Again, since CHLO's operations have been replaced.
@@ -78,6 +80,23 @@ class Program:
             results = run([values[number] for number in part.taken])
             values.update(zip(part.given, results, strict=True))
         return [values[number] for number in self._results]
+
+
+def _admit_expanded(module: ir.Module) -> Admitted:
+    """Admit a module, expanded if that's needed, as it is for few. Raises Refused."""
+    try:
+        admitted = admit(module)
+    except Unsupported:
+        if not expand(module):
+            raise
+    else:
+        if not any(
+            name == "stablehlo.custom_call" and find_expansion(op)
+            for name, op in admitted.operations
+        ):
+            return admitted
+        expand(module)
+    return admit(module)
 
 
 class _Interpreted:

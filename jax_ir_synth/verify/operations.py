@@ -9,6 +9,10 @@ _KINDS = {
     "I": ("i8", "i16", "i32", "i64", "ui8", "ui16", "ui32", "ui64"),
     "B": ("i1",),
     "C": ("complex<f32>", "complex<f64>"),
+    "S": (
+        *("f8E3M4", "f8E4M3", "f8E4M3B11FNUZ", "f8E4M3FN", "f8E4M3FNUZ"),
+        *("f8E5M2", "f8E5M2FNUZ"),
+    ),
 }
 COMPLEX = frozenset(_KINDS["C"])
 ELEMENTS = frozenset(element for kind in _KINDS.values() for element in kind)
@@ -18,67 +22,68 @@ ELEMENTS = frozenset(element for kind in _KINDS.values() for element in kind)
 _RUN = {
     "F": """
         stablehlo: ceil floor imag real reduce_precision round_nearest_afz round_nearest_even
-        chlo: bessel_i1e digamma erf erf_inv erfc lgamma next_after polygamma zeta
+        stablehlo: cholesky
+        chlo: bessel_i1e broadcast_next_after broadcast_polygamma broadcast_zeta digamma
+        chlo: erf erf_inv erfc lgamma next_after polygamma zeta
         """,
     "I": """
         stablehlo: count_leading_zeros get_dimension_size popcnt shift_left shift_right_arithmetic
         stablehlo: shift_right_logical
+        chlo: broadcast_shift_left broadcast_shift_right_arithmetic broadcast_shift_right_logical
         chlo: mulhi
         """,
     "B": """
         stablehlo: compare is_finite
-        chlo: is_inf is_neg_inf is_pos_inf
+        chlo: broadcast_compare is_inf is_neg_inf is_pos_inf
         """,
-    "C": "stablehlo: complex",
+    "C": """
+        stablehlo: complex
+        chlo: broadcast_complex
+        """,
     "FC": """
         stablehlo: atan2 cbrt cosine exponential exponential_minus_one log log_plus_one logistic
         stablehlo: rsqrt sine sqrt tan tanh
-        chlo: acos acosh asin asinh atan atanh conj cosh sinh square tan
+        chlo: acos acosh asin asinh atan atanh broadcast_atan2 conj cosh sinh square tan
         """,
     "FI": """
         stablehlo: remainder
-        chlo: top_k
+        chlo: broadcast_remainder top_k
         """,
-    "IB": "stablehlo: and not or xor",
+    "IB": """
+        stablehlo: and not or xor
+        chlo: broadcast_and broadcast_or broadcast_xor
+        """,
     "FIB": "stablehlo: bitcast_convert",
-    "FIC": "stablehlo: abs divide iota negate power sign subtract",
+    "FIC": """
+        stablehlo: abs divide iota negate power sign subtract
+        chlo: broadcast_divide broadcast_power broadcast_subtract
+        """,
     "FIBC": """
-        func: call return
-        stablehlo: add broadcast_in_dim case clamp concatenate constant convert convolution
-        stablehlo: dot_general dynamic_slice dynamic_update_slice gather if map maximum minimum
-        stablehlo: multiply optimization_barrier pad reduce reduce_window reshape return reverse
-        stablehlo: scatter select select_and_scatter slice sort transpose while
+        stablehlo: add clamp convolution dot_general maximum minimum multiply reduce
+        stablehlo: reduce_window scatter select_and_scatter sort
+        chlo: broadcast_add broadcast_maximum broadcast_minimum broadcast_multiply
         chlo: constant constant_like
         """
     # The interpreter lacks these; see `fallback_kernels`.
     + "stablehlo: custom_call fft rng_bit_generator triangular_solve",
+    "FIBCS": """
+        func: call return
+        stablehlo: broadcast_in_dim case concatenate constant convert dynamic_slice
+        stablehlo: dynamic_update_slice gather if map optimization_barrier pad reshape return
+        stablehlo: reverse select slice transpose while
+        """,
 }
 
-# The reasons why the others may not be run.
+# The reasons why others are neither run nor expanded (see `expansion`).
 _NOT_RUN = {
-    "StableHLO's interpreter lacks it": """
-        stablehlo: batch_norm_grad batch_norm_inference batch_norm_training broadcast cholesky
-        stablehlo: create_token cross-replica-sum dot einsum rng torch_index_select unary_einsum
-        """,
+    "it draws other numbers each time": "stablehlo: rng",
     "it is for several devices, or for talking to one": """
-        stablehlo: after_all all_gather all_reduce all_to_all async_done async_start
-        stablehlo: collective_broadcast collective_permute infeed outfeed partition_id recv
-        stablehlo: reduce_scatter replica_id send
+        stablehlo: async_done async_start collective_broadcast collective_permute infeed outfeed
+        stablehlo: recv send
         """,
-    "it is for shapes that are not known before": """
-        stablehlo: dynamic_broadcast_in_dim dynamic_conv dynamic_gather dynamic_iota dynamic_pad
-        stablehlo: dynamic_reshape real_dynamic_slice set_dimension_size
-        """,
+    "it is for shapes that are not known before": "stablehlo: set_dimension_size",
     "it is for quantized numbers": "stablehlo: uniform_dequantize uniform_quantize",
-    "JAX writes none for programs as these are": """
-        stablehlo: composite get_tuple_element tuple
-        chlo: _asin_acos_kernel broadcast_add broadcast_and broadcast_atan2 broadcast_compare
-        chlo: broadcast_complex broadcast_divide broadcast_maximum broadcast_minimum
-        chlo: broadcast_multiply broadcast_next_after broadcast_or broadcast_polygamma
-        chlo: broadcast_power broadcast_remainder broadcast_select broadcast_shift_left
-        chlo: broadcast_shift_right_arithmetic broadcast_shift_right_logical broadcast_subtract
-        chlo: broadcast_xor broadcast_zeta ragged_dot scan
-        """,
+    "JAX writes none for programs as these are": "chlo: _asin_acos_kernel ragged_dot scan",
 }
 
 

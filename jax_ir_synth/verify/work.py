@@ -120,6 +120,7 @@ OWN: dict[str, Callable[[ir.Operation, int, Size], float]] = {
     "stablehlo.reduce": lambda op, size, sizes: _count_operand_elements(op, sizes),
     "stablehlo.reduce_window": _cost_windows,
     "stablehlo.select_and_scatter": _cost_windows,
+    "stablehlo.cholesky": _cost_factorization,
     "stablehlo.custom_call": _cost_factorization,
     "stablehlo.fft": _cost_factorization,
     "stablehlo.triangular_solve": _cost_factorization,

@@ -75,10 +75,14 @@ _WRONG = {
         module(_RETURN),
         "forward: it takes (float32[4,3]), it must be (float32[4,3], float32[4,3])",
     ),
-    "execute": (
+    "unsupported": (
         module("    %0 = stablehlo.custom_call @anything(%arg0) : "
                "(tensor<4x3xf32>) -> tensor<4x3xf32>\n" + _RETURN, _BOTH),
         "custom_call @anything is not known",
+    ),
+    "execute": (
+        module("    %0 = stablehlo.constant dense<0.0> : tensor<100000x100000xf32>\n" + _RETURN, _BOTH),
+        "forward: it takes some 1e+10 steps, above 20,000,000",
     ),
     "numeric": (module(_RETURN, _BOTH), "times what rounding explains"),
 }  # fmt: skip
@@ -94,8 +98,29 @@ def test_each_rung_has_its_own_faults(rung):
     # Whoever watches is told of no rung beyond the one that it fails at.
     rungs = [each for each in reached if each != REFERENCE]
     assert rungs == sorted(rungs, key=RUNGS.index)
-    assert RUNGS.index(rungs[-1]) <= RUNGS.index(rung)
-    assert (REFERENCE in reached) == (rung in ("execute", "numeric"))
+    # Only who tries to execute a module finds what is unsupported.
+    last = "execute" if rung == "unsupported" else rung
+    assert RUNGS.index(rungs[-1]) <= RUNGS.index(last)
+    assert (REFERENCE in reached) == (rung in ("unsupported", "execute", "numeric"))
+
+
+_UNSUPPORTED = {
+    "draws other numbers": "%0 = stablehlo.constant dense<1.0> : tensor<f32>\n"
+    "%1 = stablehlo.constant dense<4> : tensor<2xi64>\n"
+    "%2 = stablehlo.rng %0, %0, %1, distribution = UNIFORM : "
+    "(tensor<f32>, tensor<f32>, tensor<2xi64>) -> tensor<4x4xf32>",
+    "tensor<4x3xi4> is not run here": "%0 = stablehlo.convert %arg0 : "
+    "(tensor<4x3xf32>) -> tensor<4x3xi4>",
+    "only static shapes are": "%0 = stablehlo.constant dense<4> : tensor<1xi64>\n"
+    "%1 = stablehlo.dynamic_iota %0, dim = 0 : (tensor<1xi64>) -> tensor<?xf32>\n"
+    "%2 = stablehlo.abs %1 : tensor<?xf32>",
+}
+
+
+@pytest.mark.parametrize("reason", _UNSUPPORTED)
+def test_what_is_not_run_here_is_unsupported_and_the_reason_names_it(reason):
+    judged = judge(module(f"{_UNSUPPORTED[reason]}\n{_RETURN}", _BOTH), row(), "forward")
+    assert judged.rung == "unsupported" and reason in judged.reason, judged
 
 
 def test_a_module_that_has_no_main_fails_by_its_signature():

@@ -90,17 +90,44 @@ def _elementwise(name: str) -> str:
         given = "tensor<4x4xi1>"
     if name in _TO_REAL:
         given = "tensor<4x4xR>"
+    if name in _BROADCAST:
+        return f'%r = "{name}"(%e, %v) : ({kind}, tensor<4xE>) -> {given}'
     operands = "%e, %f" if name in _BINARY else "%e"
     kinds = ", ".join([kind] * (1 + (name in _BINARY)))
     return f'%r = "{name}"({operands}) : ({kinds}) -> {given}'
 
 
 _BINARY = {
-    *(f"stablehlo.{name}" for name in (
-        "add", "and", "atan2", "divide", "maximum", "minimum", "multiply", "or", "power",
-        "remainder", "shift_left", "shift_right_arithmetic", "shift_right_logical", "subtract",
-        "xor")),
-    "chlo.mulhi", "chlo.next_after", "chlo.polygamma", "chlo.zeta",
+    *(
+        f"stablehlo.{name}"
+        for name in (
+            "add",
+            "and",
+            "atan2",
+            "divide",
+            "maximum",
+            "minimum",
+            "multiply",
+            "or",
+            "power",
+            "remainder",
+            "shift_left",
+            "shift_right_arithmetic",
+            "shift_right_logical",
+            "subtract",
+            "xor",
+        )
+    ),
+    "chlo.mulhi",
+    "chlo.next_after",
+    "chlo.polygamma",
+    "chlo.zeta",
+}
+_BROADCAST = {
+    f"chlo.broadcast_{name}" for name in (
+        "add", "and", "atan2", "divide", "maximum", "minimum", "multiply", "next_after", "or",
+        "polygamma", "power", "remainder", "shift_left", "shift_right_arithmetic",
+        "shift_right_logical", "subtract", "xor", "zeta")
 }  # fmt: skip
 _TO_BOOLEAN = {"stablehlo.is_finite", "chlo.is_inf", "chlo.is_neg_inf", "chlo.is_pos_inf"}
 _TO_REAL = {"stablehlo.abs", "stablehlo.imag", "stablehlo.real"}
@@ -109,6 +136,7 @@ _MAXIMUM = (
     "({^bb0(%a: tensor<E>, %b: tensor<E>): %z = stablehlo.maximum %a, %b : tensor<E> "
     "stablehlo.return %z : tensor<E>})"
 )
+_SUM = _MAXIMUM.replace("maximum", "add")
 _EQUAL = (
     "({^bb0(%a: tensor<E>, %b: tensor<E>): %z = stablehlo.compare EQ, %a, %b : "
     "(tensor<E>, tensor<E>) -> tensor<i1> stablehlo.return %z : tensor<i1>})"
@@ -166,33 +194,70 @@ stablehlo.return %m, %x : tensor<i32>, tensor<4x4xE> }
     "stablehlo.sort": f'%r = "stablehlo.sort"(%e) {_EQUAL} {{dimension = 0 : i64}} : (tensor<4x4xE>) -> tensor<4x4xE>',
     "stablehlo.transpose": "%r = stablehlo.transpose %e, dims = [1, 0] : (tensor<4x4xE>) -> tensor<4x4xE>",
     "stablehlo.fft": "%r = stablehlo.fft %e, type = FFT, length = [4] : (tensor<4x4xE>) -> tensor<4x4xE>",
+    "stablehlo.cholesky": "%r = stablehlo.cholesky %e, lower = true : tensor<4x4xE>",
     "stablehlo.triangular_solve": '%r = "stablehlo.triangular_solve"(%e, %f) {left_side = true, lower = true, transpose_a = #stablehlo<transpose NO_TRANSPOSE>, unit_diagonal = true} : (tensor<4x4xE>, tensor<4x4xE>) -> tensor<4x4xE>',
     "stablehlo.custom_call": '%r:2 = stablehlo.custom_call @lapack_spotrf_ffi(%e) {mhlo.backend_config = {uplo = 76 : ui8}, operand_layouts = [dense<[0, 1]> : tensor<2xindex>], result_layouts = [dense<[0, 1]> : tensor<2xindex>, dense<> : tensor<0xindex>]} : (tensor<4x4xE>) -> (tensor<4x4xE>, tensor<i32>)',
     "stablehlo.rng_bit_generator": """%t = stablehlo.constant dense<7> : tensor<2xui64>
 %y:2 = "stablehlo.rng_bit_generator"(%t) {rng_algorithm = #stablehlo<rng_algorithm DEFAULT>} : (tensor<2xui64>) -> (tensor<2xui64>, tensor<4x4xui32>)
 %r = stablehlo.bitcast_convert %y#1 : (tensor<4x4xui32>) -> tensor<4x4xE>""",
+    "chlo.broadcast_compare": '%r = "chlo.broadcast_compare"(%e, %v) {comparison_direction = #chlo<comparison_direction EQ>} : (tensor<4x4xE>, tensor<4xE>) -> tensor<4x4xi1>',
+    "chlo.broadcast_complex": '%r = "chlo.broadcast_complex"(%e, %v) : (tensor<4x4xE>, tensor<4xE>) -> tensor<4x4xcomplex<E>>',
     "chlo.constant": "%r = chlo.constant dense<ONE> : tensor<4x4xE>",
     "chlo.constant_like": '%r = "chlo.constant_like"(%e) {value = ONE : E} : (tensor<4x4xE>) -> tensor<4x4xE>',
     "chlo.top_k": "%r, %k = chlo.top_k(%e, k = 2) : tensor<4x4xE> -> (tensor<4x2xE>, tensor<4x2xi32>)",
 }  # fmt: skip
-RESULTS = {"stablehlo.complex": "tensor<4x4xcomplex<E>>", "chlo.top_k": "tensor<4x2xE>"}
-# What JAX doesn't print for the programs here, and the interpreter ends the process on.
-LACKING = {
+RESULTS = {
+    "stablehlo.complex": "tensor<4x4xcomplex<E>>",
+    "chlo.broadcast_complex": "tensor<4x4xcomplex<E>>",
+    "chlo.top_k": "tensor<4x2xE>",
+}
+# What the interpreter ends the process on, and is expanded here.
+_SIZES = "%h = stablehlo.constant dense<4> : tensor<2xi64>"
+_ZEROS_ONES = "%h = stablehlo.constant dense<0> : tensor<2xi64>\n%k = stablehlo.constant dense<1> : tensor<2xi64>"
+EXPANDED = {
+    "chlo.broadcast_select": '%r = "chlo.broadcast_select"(%p, %e, %v) : (tensor<i1>, tensor<4x4xE>, tensor<4xE>) -> tensor<4x4xE>',
+    "mhlo.copy": "%r = mhlo.copy %e : tensor<4x4xE>",
+    "sdy.sharding_constraint": "%r = sdy.sharding_constraint %e <@mesh, [{}, {}]> : tensor<4x4xE>",
+    "stablehlo.after_all": "%k = stablehlo.after_all : !stablehlo.token\n%r = stablehlo.optimization_barrier %e : tensor<4x4xE>",
+    "stablehlo.all_gather": '%r = "stablehlo.all_gather"(%e) {all_gather_dim = 1 : i64, replica_groups = dense<0> : tensor<1x1xi64>} : (tensor<4x4xE>) -> tensor<4x4xE>',
+    "stablehlo.all_reduce": f'%r = "stablehlo.all_reduce"(%e) {_SUM} {{replica_groups = dense<0> : tensor<1x1xi64>}} : (tensor<4x4xE>) -> tensor<4x4xE>',
+    "stablehlo.all_to_all": '%r = "stablehlo.all_to_all"(%e) {split_dimension = 1 : i64, concat_dimension = 1 : i64, split_count = 1 : i64, replica_groups = dense<0> : tensor<1x1xi64>} : (tensor<4x4xE>) -> tensor<4x4xE>',
+    "stablehlo.composite": '%r = stablehlo.composite "a.b" %e {decomposition = @f} : (tensor<4x4xE>) -> tensor<4x4xE>',
+    "stablehlo.dynamic_broadcast_in_dim": f"{_SIZES}\n%r = stablehlo.dynamic_broadcast_in_dim %v, %h, dims = [1] : (tensor<4xE>, tensor<2xi64>) -> tensor<4x4xE>",
+    "stablehlo.dynamic_conv": """%g = stablehlo.reshape %e : (tensor<4x4xE>) -> tensor<1x16x1xE>
+%h = stablehlo.reshape %v : (tensor<4xE>) -> tensor<2x1x2xE>
+%k = stablehlo.constant dense<[[1, -2]]> : tensor<1x2xi64>
+%o = "stablehlo.dynamic_conv"(%g, %h, %k) {batch_group_count = 1 : i64, dimension_numbers = #stablehlo.conv<[b, 0, f]x[0, i, o]->[b, 0, f]>, feature_group_count = 1 : i64, lhs_dilation = array<i64: 2>} : (tensor<1x16x1xE>, tensor<2x1x2xE>, tensor<1x2xi64>) -> tensor<1x29x2xE>
+%y = stablehlo.slice %o [0:1, 0:8, 0:2] : (tensor<1x29x2xE>) -> tensor<1x8x2xE>
+%r = stablehlo.reshape %y : (tensor<1x8x2xE>) -> tensor<4x4xE>""",
+    "stablehlo.dynamic_gather": _INDICES + """
+%h = stablehlo.constant dense<[1, 4]> : tensor<2xi64>
+%g = "stablehlo.dynamic_gather"(%e, %q, %h) <{dimension_numbers = #stablehlo.gather<offset_dims = [1], collapsed_slice_dims = [0], start_index_map = [0], index_vector_dim = 1>}> : (tensor<4x4xE>, tensor<2x1xi32>, tensor<2xi64>) -> tensor<2x4xE>
+%r = stablehlo.concatenate %g, %g, dim = 0 : (tensor<2x4xE>, tensor<2x4xE>) -> tensor<4x4xE>""",
+    "stablehlo.dynamic_iota": f"{_SIZES}\n%r = stablehlo.dynamic_iota %h, dim = 1 : (tensor<2xi64>) -> tensor<4x4xE>",
+    "stablehlo.dynamic_pad": f"{_ZEROS_ONES}\n%y = stablehlo.dynamic_pad %e, %s, %h, %k, %h : (tensor<4x4xE>, tensor<E>, tensor<2xi64>, tensor<2xi64>, tensor<2xi64>) -> tensor<5x5xE>\n%r = stablehlo.slice %y [1:5, 1:5] : (tensor<5x5xE>) -> tensor<4x4xE>",
+    "stablehlo.dynamic_reshape": f"{_SIZES}\n%y = stablehlo.reshape %e : (tensor<4x4xE>) -> tensor<16xE>\n%r = stablehlo.dynamic_reshape %y, %h : (tensor<16xE>, tensor<2xi64>) -> tensor<4x4xE>",
+    "stablehlo.get_tuple_element": "%k = stablehlo.tuple %f, %e : tuple<tensor<4x4xE>, tensor<4x4xE>>\n%r = stablehlo.get_tuple_element %k[1] : (tuple<tensor<4x4xE>, tensor<4x4xE>>) -> tensor<4x4xE>",
+    "stablehlo.partition_id": "%k = stablehlo.partition_id : tensor<ui32>\n%o = stablehlo.convert %k : (tensor<ui32>) -> tensor<E>\n%r = stablehlo.broadcast_in_dim %o, dims = [] : (tensor<E>) -> tensor<4x4xE>",
+    "stablehlo.real_dynamic_slice": f"{_ZEROS_ONES}\n%l = stablehlo.constant dense<[2, 4]> : tensor<2xi64>\n%y = stablehlo.real_dynamic_slice %e, %h, %l, %k : (tensor<4x4xE>, tensor<2xi64>, tensor<2xi64>, tensor<2xi64>) -> tensor<2x4xE>\n%r = stablehlo.concatenate %y, %y, dim = 0 : (tensor<2x4xE>, tensor<2x4xE>) -> tensor<4x4xE>",
+    "stablehlo.reduce_scatter": f'%r = "stablehlo.reduce_scatter"(%e) {_SUM} {{scatter_dimension = 1 : i64, replica_groups = dense<0> : tensor<1x1xi64>}} : (tensor<4x4xE>) -> tensor<4x4xE>',
+    "stablehlo.replica_id": "%k = stablehlo.replica_id : tensor<ui32>\n%o = stablehlo.convert %k : (tensor<ui32>) -> tensor<E>\n%r = stablehlo.broadcast_in_dim %o, dims = [] : (tensor<E>) -> tensor<4x4xE>",
+    "stablehlo.tuple": "%k = stablehlo.tuple %f, %e : tuple<tensor<4x4xE>, tensor<4x4xE>>\n%r = stablehlo.optimization_barrier %e : tensor<4x4xE>",
     "stablehlo.batch_norm_grad": '%r, %k, %l = "stablehlo.batch_norm_grad"(%e, %v, %v, %v, %f) {epsilon = 1.0 : f32, feature_index = 0 : i64} : (tensor<4x4xE>, tensor<4xE>, tensor<4xE>, tensor<4xE>, tensor<4x4xE>) -> (tensor<4x4xE>, tensor<4xE>, tensor<4xE>)',
     "stablehlo.batch_norm_inference": '%r = "stablehlo.batch_norm_inference"(%e, %v, %v, %v, %v) {epsilon = 1.0 : f32, feature_index = 0 : i64} : (tensor<4x4xE>, tensor<4xE>, tensor<4xE>, tensor<4xE>, tensor<4xE>) -> tensor<4x4xE>',
     "stablehlo.batch_norm_training": '%r, %k, %l = "stablehlo.batch_norm_training"(%e, %v, %v) {epsilon = 1.0 : f32, feature_index = 0 : i64} : (tensor<4x4xE>, tensor<4xE>, tensor<4xE>) -> (tensor<4x4xE>, tensor<4xE>, tensor<4xE>)',
     "stablehlo.broadcast": "%r = stablehlo.broadcast %v, sizes = [4] : (tensor<4xE>) -> tensor<4x4xE>",
-    "stablehlo.cholesky": "%r = stablehlo.cholesky %e, lower = true : tensor<4x4xE>",
     "stablehlo.create_token": "%k = stablehlo.create_token : !stablehlo.token\n%r = stablehlo.optimization_barrier %e : tensor<4x4xE>",
     "stablehlo.cross-replica-sum": '%r = "stablehlo.cross-replica-sum"(%e) {replica_groups = dense<0> : tensor<1x1xi64>} : (tensor<4x4xE>) -> tensor<4x4xE>',
     "stablehlo.dot": "%r = stablehlo.dot %e, %f : (tensor<4x4xE>, tensor<4x4xE>) -> tensor<4x4xE>",
     "stablehlo.einsum": '%r = stablehlo.einsum %e, %f, config = "ij,jk->ik" : (tensor<4x4xE>, tensor<4x4xE>) -> tensor<4x4xE>',
-    "stablehlo.rng": "%h = stablehlo.constant dense<4> : tensor<2xi64>\n%r = stablehlo.rng %s, %s, %h, distribution = UNIFORM : (tensor<E>, tensor<E>, tensor<2xi64>) -> tensor<4x4xE>",
     "stablehlo.torch_index_select": '%h = stablehlo.constant dense<1> : tensor<4xi32>\n%r = "stablehlo.torch_index_select"(%e, %h) {dim = 0 : i64, batch_dims = 0 : i64} : (tensor<4x4xE>, tensor<4xi32>) -> tensor<4x4xE>',
     "stablehlo.unary_einsum": '%r = stablehlo.unary_einsum %e, config = "ij->ji" : (tensor<4x4xE>) -> tensor<4x4xE>',
 }  # fmt: skip
-EXAMPLES |= LACKING
-RESULTS |= dict.fromkeys(LACKING, "tensor<4x4xE>")
+EXAMPLES |= EXPANDED
+RESULTS |= dict.fromkeys(EXPANDED, "tensor<4x4xE>")
 MORE = {
+    "sdy.sharding_constraint": 'sdy.mesh @mesh = <["a"=1]>',
+    "stablehlo.composite": "func.func private @f(%x: tensor<4x4xE>) -> tensor<4x4xE> { return %x : tensor<4x4xE> }",
     "func.call": "func.func private @f(%x: tensor<4x4xE>) -> tensor<4x4xE> { return %x : tensor<4x4xE> }",
 }
