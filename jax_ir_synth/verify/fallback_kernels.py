@@ -102,23 +102,48 @@ def _custom_call(op: ir.Operation) -> Function:
     target = ir.StringAttr(op.attributes["call_target_name"]).value
     if target not in _ROUTINES:
         raise Undefined(f"custom_call @{target} is not known")
-    config = {}
-    if "mhlo.backend_config" in op.attributes:
-        for entry in cast(Iterable[Any], op.attributes["mhlo.backend_config"]):
-            config[entry.name] = entry.attr.value
+    config = _read_config(op)
+    batched = max(0, *(_get_type(value).rank - 2 for value in op.operands), 0)
     for value, layout in zip(
         (*op.operands, *op.results),
         (*_layouts(op, "operand"), *_layouts(op, "result")),
         strict=True,
     ):
         rank = _get_type(value).rank
-        # LAPACK's matrices are stored column by column; others would be read transposed.
-        if rank > 2 or list(layout) != list(range(rank)):
+        # LAPACK's matrices are stored column by column, one after the other; others would be read
+        # transposed.
+        inner, outer = range(batched, rank), range(batched)
+        if rank - batched not in (0, 1, 2) or list(layout) != [*inner, *reversed(outer)]:
             raise Undefined(f"custom_call @{target} of matrices that lie otherwise is not known")
     routine, known = _ROUTINES[target]
     if not config.items() <= {(key, value) for key, values in known.items() for value in values}:
         raise Undefined(f"custom_call @{target} with {config} is not known")
-    return lambda *operands: routine(*operands, **config)
+    shapes = {tuple(_get_type(value).shape[:batched]) for value in (*op.operands, *op.results)}
+    if len(shapes) > 1:
+        raise Undefined(f"custom_call @{target} of batches of several shapes is not known")
+    return functools.partial(_map_batch, functools.partial(routine, **config), batched)
+
+
+def _map_batch(routine: Function, batched: int, *operands: np.ndarray) -> Results:
+    """Apply a routine to each matrix of a batch, over the first dimensions of the operands."""
+    if not batched:
+        return routine(*operands)
+    shape = operands[0].shape[:batched]
+    found = [[*routine(*(x[place] for x in operands))] for place in np.ndindex(shape)]
+    return [
+        np.stack([np.asarray(x) for x in each]).reshape(*shape, *np.shape(each[0]))
+        for each in zip(*found, strict=True)
+    ]
+
+
+def _read_config(op: ir.Operation) -> dict[str, Any]:
+    """Read the attributes that a call has for its routine."""
+    config = {}
+    for name in ("mhlo.backend_config", "backend_config"):
+        if name in op.attributes and not isinstance(op.attributes[name], ir.StringAttr):
+            for entry in cast(Iterable[Any], op.attributes[name]):
+                config[entry.name] = entry.attr.value
+    return config
 
 
 def _layouts(op: ir.Operation, which: str) -> list[Any]:
@@ -239,14 +264,11 @@ def _cholesky(op: ir.Operation) -> Function:
     lower = ir.BoolAttr(op.attributes["lower"]).value if "lower" in op.attributes else False
 
     def call(a: np.ndarray) -> Results:
-        factors = np.empty_like(a)
-        for place in np.ndindex(a.shape[:-2]):
-            factor, info = _potrf(a[place], lower=lower)
-            # XLA leaves the other triangle undefined.
-            factors[place] = np.nan if info else np.tril(factor) if lower else np.triu(factor)
-        return (factors,)
+        factor, info = _potrf(a, lower=lower)
+        # XLA leaves the other triangle undefined.
+        return (np.full_like(a, np.nan) if info else np.tril(factor) if lower else np.triu(factor),)
 
-    return call
+    return functools.partial(_map_batch, call, _get_type(op.operands[0]).rank - 2)
 
 
 def _triangular_solve(op: ir.Operation) -> Function:
@@ -255,8 +277,6 @@ def _triangular_solve(op: ir.Operation) -> Function:
         for name in ("left_side", "lower", "unit_diagonal")
     }
     turned = "NO_TRANSPOSE" not in str(op.attributes["transpose_a"])
-    if any(_get_type(operand).rank != 2 for operand in op.operands):
-        raise Undefined("triangular_solve of batches is not known")
 
     def call(a: np.ndarray, b: np.ndarray) -> Results:
         side, lower, unit = not flag["left_side"], flag["lower"], flag["unit_diagonal"]
@@ -264,29 +284,30 @@ def _triangular_solve(op: ir.Operation) -> Function:
             _find_routine("trsm", a)(1.0, a, b, side=side, lower=lower, trans_a=turned, diag=unit),
         )
 
-    return call
+    return functools.partial(_map_batch, call, _get_type(op.operands[0]).rank - 2)
 
 
 def _fft(op: ir.Operation) -> Function:
     kind = str(op.attributes["fft_type"])
     length = list(ir.DenseI64ArrayAttr(op.attributes["fft_length"]))
-    if len(length) != 1:
-        raise Undefined("fft of several dimensions is not known")
     for name, function in _FFT.items():
         if kind == f"#stablehlo<fft_type {name}>":
-            return functools.partial(_transform, function, length[0])
+            return functools.partial(_transform, function, length)
     raise Undefined(f"fft of type {kind} is not known")
 
 
-def _transform(function: Callable[..., np.ndarray], length: int, x: np.ndarray) -> Results:
-    return (function(x, length),)
+def _transform(
+    function: Callable[..., np.ndarray], length: Sequence[int], x: np.ndarray
+) -> Results:
+    """Transform the last dimensions."""
+    return (function(x, length, range(-len(length), 0)),)
 
 
 _FFT: dict[str, Callable[..., np.ndarray]] = {
-    "FFT": np.fft.fft,
-    "IFFT": np.fft.ifft,
-    "RFFT": np.fft.rfft,
-    "IRFFT": np.fft.irfft,
+    "FFT": np.fft.fftn,
+    "IFFT": np.fft.ifftn,
+    "RFFT": np.fft.rfftn,
+    "IRFFT": np.fft.irfftn,
 }
 
 

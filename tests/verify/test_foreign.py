@@ -142,6 +142,26 @@ def test_random_bits_and_what_follows_them(shape):
             np.testing.assert_array_equal(mine, other, strict=True)
 
 
+BATCHES = {
+    "cholesky": lambda a: jnp.linalg.cholesky(a @ jnp.swapaxes(a, -1, -2) + jnp.eye(4)),
+    "solve": lambda a: jnp.linalg.solve(a, a[..., :1]),
+    "solve_triangular": lambda a: lax.linalg.triangular_solve(a, a, left_side=True, lower=True),
+    "qr": jnp.linalg.qr,
+    "singular values": lambda a: jnp.linalg.svd(a, compute_uv=False),
+    "det": jnp.linalg.det,
+    "fft2": lambda a: jnp.abs(jnp.fft.fft2(a)),
+    "rfft2 and back": lambda a: jnp.fft.irfft2(jnp.fft.rfft2(a) * a[..., :3]),
+}
+
+
+@pytest.mark.parametrize("shape", [(2,), (3, 2)])
+@pytest.mark.parametrize("name", BATCHES)
+def test_batches(name, shape):
+    a = np.stack([matrix(4, 4) for _ in range(np.prod(shape))]).reshape(*shape, 4, 4)
+    text = lowered(BATCHES[name], a)
+    assert_near(run(text, [a]), xla_oracle.run(text, [a]))
+
+
 LINALG = {
     "cholesky": (lambda a: jnp.linalg.cholesky(a @ a.T + jnp.eye(4)), 1),
     "solve": (jnp.linalg.solve, 2),
