@@ -1,5 +1,6 @@
 """Cuts a module at the operations that the interpreter lacks; the parts between are stages."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
@@ -8,6 +9,10 @@ from jaxlib.mlir.dialects import func, stablehlo
 
 from jax_ir_synth.lowering.parsing import Value, list_functions, walk
 from jax_ir_synth.verify import fallback_kernels
+from jax_ir_synth.verify.loops import count_turns
+
+# The number of operations that loops and branches may become.
+_MAX_COPIES = 5_000
 
 
 class Stage(NamedTuple):
@@ -36,14 +41,20 @@ def partition(module: ir.Module) -> tuple[list[Stage | Step], list[int]]:
 
     Raises `fallback_kernels.Undefined`.
     """
-    # Once all calls are inlined, each operation that the interpreter lacks is in main, and runs
-    # once, unless a loop or a branch holds it.
+    # Then each operation that the interpreter lacks is in main, and runs once, unless a loop whose
+    # turns can't be counted holds it.
     _inline_calls(module)
+    while outer := _find_outer(module):
+        if sum(_count_copies(op, list_functions(module)) for op in outer) > _MAX_COPIES:
+            break
+        for op in outer:
+            _open(op)
+        _inline_calls(module)
     *operations, final = _list_main_operations(module)
     inside = sum(op.name in fallback_kernels.OPERATIONS for op in walk(module.operation))
     if sum(op.name in fallback_kernels.OPERATIONS for op in operations) != inside:
         raise fallback_kernels.Undefined(
-            "an operation that the interpreter lacks is in a loop or a branch"
+            "an operation that the interpreter lacks is in a loop that can't be unrolled"
         )
     numbers = _Numbers(find_main(module).regions[0].blocks[0].arguments)
     parts: list[Stage | Step] = []
@@ -162,16 +173,82 @@ def _inline_calls(module: ir.Module) -> None:
     while calls := [op for op in _list_main_operations(module) if op.name == "func.call"]:
         for call in calls:
             block = known[_find_callee(call)].regions[0].blocks[0]
-            values = dict(zip(block.arguments, call.operands, strict=True))
-            *operations, final = [op.operation for op in block.operations]
             with ir.InsertionPoint(call):
-                for op in operations:
-                    _copy(op, values)
-            for result, returned in zip(call.results, final.operands, strict=True):
-                result.replace_all_uses_with(values[returned])
+                values = _copy_block(block, list(call.operands))
+            for result, value in zip(call.results, values, strict=True):
+                result.replace_all_uses_with(value)
             call.erase()
     for name in known.keys() - _find_reachable(module, {"main"}):
         known[name].erase()
+
+
+def _find_outer(module: ir.Module) -> list[ir.Operation]:
+    """Find main's loops and branches that hold an operation for `fallback_kernels`."""
+    known = list_functions(module)
+    return [
+        op
+        for op in _list_main_operations(module)
+        if op.name in ("stablehlo.case", "stablehlo.if", "stablehlo.while")
+        if any(
+            inner.name in fallback_kernels.OPERATIONS
+            for part in (op, *(known[name] for name in _find_reachable(module, _find_callees(op))))
+            for inner in walk(part)
+        )
+    ]
+
+
+def _count_copies(op: ir.Operation, known: dict[str, ir.Operation]) -> float:
+    """Count the operations that a loop or branch becomes; infinite if its turns are unknown."""
+    turns = count_turns(op) if op.name == "stablehlo.while" else 1
+    return math.inf if turns is None else turns * _count_inlined(op, known)
+
+
+def _count_inlined(op: ir.Operation, known: dict[str, ir.Operation]) -> int:
+    return sum(
+        _count_inlined(known[_find_callee(inner)], known) if inner.name == "func.call" else 1
+        for inner in walk(op)
+    )
+
+
+def _open(op: ir.Operation) -> None:
+    """Unroll a loop, or run all branches and select the results of one."""
+    with ir.InsertionPoint(op):
+        if op.name == "stablehlo.while":
+            values = list(op.operands)
+            for _ in range(count_turns(op) or 0):
+                values = _copy_block(op.regions[1].blocks[0], values)
+        else:
+            values = _select_branch(op, [_copy_block(each.blocks[0], []) for each in op.regions])
+    for result, value in zip(op.results, values, strict=True):
+        result.replace_all_uses_with(value)
+    op.erase()
+
+
+def _select_branch(op: ir.Operation, branches: list[list[Value]]) -> list[Value]:
+    (chosen,) = op.operands
+    if op.name == "stablehlo.if":
+        return [stablehlo.select(chosen, *pair) for pair in zip(*branches, strict=True)]
+    # An index out of range means the last branch.
+    values = branches.pop()
+    for number, branch in reversed([*enumerate(branches)]):
+        index = ir.IntegerAttr.get(chosen.type.element_type, number)
+        here = stablehlo.compare(
+            chosen,
+            stablehlo.constant(ir.DenseElementsAttr.get_splat(chosen.type, index)),
+            stablehlo.ComparisonDirectionAttr.get("EQ"),
+        )
+        pairs = zip(branch, values, strict=True)
+        values = [stablehlo.select(here, *pair) for pair in pairs]
+    return values
+
+
+def _copy_block(block: ir.Block, arguments: Sequence[Value]) -> list[Value]:
+    """Copy a block's operations, and return what it returns for these arguments."""
+    values: dict[Value, Value] = dict(zip(block.arguments, arguments, strict=True))
+    *operations, final = [op.operation for op in block.operations]
+    for op in operations:
+        _copy(op, values)
+    return [values.get(value, value) for value in final.operands]
 
 
 def _find_reachable(module: ir.Module, names: set[str]) -> set[str]:

@@ -162,6 +162,29 @@ def test_batches(name, shape):
     assert_near(run(text, [a]), xla_oracle.run(text, [a]))
 
 
+INSIDE = {
+    "scan": lambda a: lax.scan(
+        lambda c, _: (c, jnp.linalg.cholesky(c + jnp.eye(4))), a @ a.T, None, length=2
+    )[1],
+    "fori_loop": lambda a: lax.fori_loop(0, 3, lambda i, c: jnp.linalg.inv(c) + i, a),
+    "cond": lambda a: lax.cond(a[0, 1] > 0, lambda: jnp.linalg.inv(a), lambda: a),
+    "switch": lambda a: [
+        lax.switch(a[0, 0].astype(int) + k, [lambda: a, lambda: jnp.linalg.inv(a), lambda: -a])
+        for k in range(-3, 4)
+    ],
+    "cond in a scan": lambda a: lax.scan(
+        lambda c, x: (lax.cond(x[0] > 0, lambda: jnp.linalg.inv(c), lambda: c + 1), x), a, a
+    )[0],
+}
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_loops_and_branches(name):
+    a = matrix(4, 4)
+    text = lowered(INSIDE[name], a)
+    assert_near(run(text, [a]), xla_oracle.run(text, [a]))
+
+
 LINALG = {
     "cholesky": (lambda a: jnp.linalg.cholesky(a @ a.T + jnp.eye(4)), 1),
     "solve": (jnp.linalg.solve, 2),
