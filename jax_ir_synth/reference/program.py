@@ -1,5 +1,6 @@
 """Runs a row's Python text: its outputs, and its derivatives by finite differences."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -23,6 +24,9 @@ _STRAIGHT = 1e-6
 # over twice the root, changes by the same fraction. In 16 bits, a root that is off by more than
 # half is rounding only.
 _STEADY_ROOTS = {"float32": 0.05, "bfloat16": 0.5, "float16": 0.5}
+
+# The names of 16-bit floats in a program's text.
+_HALVES = re.compile(r"\b(?:bfloat16|float16)\b")
 
 
 class Derivative(NamedTuple):
@@ -83,6 +87,18 @@ class ReferenceProgram:
         """Return the same program with its literals not rounded."""
         python, name, avals = self._written
         return ReferenceProgram(python, name, promote_avals(avals))
+
+    @property
+    def has_halves(self) -> bool:
+        """Whether any of its floats may have 16 bits."""
+        python, _, avals = self._written
+        return any(aval["dtype"] in HALF for aval in avals) or bool(_HALVES.search(python))
+
+    @property
+    def reduced_precision(self) -> float:
+        """The largest relative error of `lax.reduce_precision` in its runs so far; 0 without it."""
+        bits = self._recorder.fewest_bits
+        return 0.0 if bits is None else 2.0**-bits
 
     @property
     def is_half(self) -> bool:

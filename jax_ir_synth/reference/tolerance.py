@@ -40,8 +40,11 @@ ROUGH_FACTOR = 100.0
 CONSTANTS = {"bfloat16": 2**-7, "float16": 2**-10}
 # For the same program run with its 16-bit floats, compared with its run in float32. Each operation
 # is rounded to 8 or 11 bits, a sum of hundreds of terms loses its last ones, and near a jump some
-# elements differ completely. So this run shows only that the program works with 16 bits; the run in
-# float32 shows that it is right. LEAST_SHARE of the elements must be within ROUNDED.
+# elements differ completely. So on one input at least each element must be within this part of the
+# sum of itself and the largest element. Of 332 modules of 166 programs all are within a quarter.
+AS_WRITTEN = {"bfloat16": 0.25, "float16": 0.125}
+# While such a program is drawn, its run with rounding must keep LEAST_SHARE of the elements within
+# ROUNDED of what an output is and how far it moves.
 ROUNDED = {"bfloat16": 0.5, "float16": 0.25}
 LEAST_SHARE = 0.75
 
@@ -96,6 +99,20 @@ def measure_gradient_error(
     size = np.sqrt(sum(float(np.square(part).sum()) for part in parts))
     allowed = rate * (derivative.scale + size) + SATURATED * outputs + MOVED * derivative.curvature
     return _ratio(abs(got - derivative.value), allowed + ELSEWHERE * largest)
+
+
+def agree(rounded: np.ndarray, exact: np.ndarray, rate: float) -> bool:
+    """Whether a 16-bit result is near the float32 result, in each element.
+
+    Args:
+      rounded: the result of the run with 16-bit floats.
+      exact: the result of the run in float32.
+      rate: one of the figures above.
+    """
+    size = np.abs(exact)
+    with np.errstate(invalid="ignore"):
+        near = np.abs(rounded - exact) <= rate * (size + size.max(initial=0.0))
+    return bool((near | (rounded == exact)).all())
 
 
 def mostly_agree(rounded: np.ndarray, exact: np.ndarray, size: float, rate: float) -> bool:

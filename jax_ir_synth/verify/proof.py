@@ -117,21 +117,23 @@ def _prove_modules(
         _check_tensors(f"{name}, backward: its results", found.returned, wanted)
 
     forward, backward = modules
-    output_sizes = [0.0 if x is None else float(np.abs(x).max(initial=0)) for x in points[0].slopes]
-    gradient_sizes = [points[0].derivative.scale / _half_range(avals[number]) for number in argnums]
     try:
-        outputs = execute(forward, inputs, check_forward, output_sizes)
-        gradients = execute(backward, inputs, check_backward, gradient_sizes)
+        outputs = execute(forward, inputs, check_forward, reference.has_halves)
+        gradients = execute(backward, inputs, check_backward, reference.has_halves)
     except CannotRun as error:
         if platform == "cpu":
             raise ValueError(f"{name} can't be run: {error}") from None
         return PARSED
     except Refused as error:
         raise ValueError(f"{name} can't be run: {error}") from None
-    dtypes = [dtype for text in modules if "f16" in text and (dtype := find_shortest_float(text))]
-    rate = max((tolerance.CONSTANTS[dtype] for dtype in dtypes), default=0.0)
+    rate = 0.0
+    if reference.has_halves:
+        dtypes = filter(None, map(find_shortest_float, modules))
+        rate = max((tolerance.CONSTANTS[dtype] for dtype in dtypes), default=0.0)
+    # JAX reduces the gradient's precision as well; its differences don't.
+    gradient_rate = max(rate, reference.reduced_precision)
     for point, *got in zip(points, outputs.results, gradients.results, strict=True):
-        rates = max(rate, tolerance.FORWARD), max(rate, tolerance.BACKWARD)
+        rates = max(rate, tolerance.FORWARD), max(gradient_rate, tolerance.BACKWARD)
         fault = _find_fault(point, argnums, got, rates)
         if fault is None:
             continue
@@ -142,7 +144,7 @@ def _prove_modules(
             if rate:
                 again = _judge_constants(point, argnums, reference, got, rates)
             else:
-                again = _judge_in_float64(modules, point, argnums)
+                again = _judge_in_float64(modules, point, argnums, gradient_rate)
         except ValueError as error:
             raise fault.refusal(name, f"; {how} it can't be judged ({error})") from error
         if again is not None:
@@ -153,10 +155,6 @@ def _prove_modules(
     if found:
         raise ValueError(f"{name} is degenerate: {'; '.join(found)}")
     return max(outputs.how, gradients.how, key=RUN_BY.index)
-
-
-def _half_range(aval: Mapping[str, Any]) -> float:
-    return (aval["high"] - aval["low"]) / 2 or 1.0
 
 
 def _check_tensors(what: str, found: Sequence[Tensor], wanted: Sequence[Tensor]) -> None:
@@ -277,14 +275,16 @@ def _find_fault(
 
 
 def _judge_in_float64(
-    modules: tuple[str, str], point: Point, argnums: Sequence[int]
+    modules: tuple[str, str], point: Point, argnums: Sequence[int], gradient_rate: float
 ) -> _Fault | None:
     """Find the worst fault with the texts read as float64, where rounding can't be the reason.
 
     Raises ValueError if they can't be run in float64, so that nothing shows it was rounding.
     """
     exact = [execute_exactly(text, [point.inputs])[0] for text in modules]
-    return _find_fault(point, argnums, exact, (tolerance.EXACT_RATE, tolerance.EXACT_RATE))
+    return _find_fault(
+        point, argnums, exact, (tolerance.EXACT_RATE, max(gradient_rate, tolerance.EXACT_RATE))
+    )
 
 
 def _judge_constants(

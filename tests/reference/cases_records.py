@@ -6,9 +6,7 @@ lie in the operation's domain; see `cases`.
 
 from jax_ir_synth.kernels.printer.calls import all_calls, argument_array
 
-# The reference leaves numbers unrounded, of which `cases` has cases that rounding keeps.
-_ROUNDED = {"reduce_precision"}
-_CALLS = [call for call in all_calls() if call.op.name not in _ROUNDED]
+_CALLS = list(all_calls())
 RECORDS = list(dict.fromkeys(call.text for call in _CALLS))
 RECORD_ARRAYS = {
     name: argument_array(name, operand)

@@ -35,15 +35,15 @@ def test_linear_algebra_is_proven_with_numpy_for_either_device(platforms):
 
 
 def test_what_nothing_runs_is_refused_and_for_cuda_only_parsed():
-    # A Cholesky factor in a loop: it can't be cut out.
+    # A Cholesky factor in so long a loop: it can't be cut out.
     python = (
         "def kernel_f(x):\n"
         "    def body(_, a):\n"
-        "        return jnp.linalg.cholesky(a @ a.T + jnp.eye(3))\n"
-        "    return lax.fori_loop(0, 2, body, x)\n"
+        "        return 0.5 * jnp.linalg.cholesky(0.1 * a @ a.T + jnp.eye(3)) + 0.3 * x\n"
+        "    return lax.fori_loop(0, 1500, body, x)\n"
     )
     square = aval("x", (3, 3), low=-1.0)
-    said = "cpp can't be run: an operation that the interpreter lacks is in a loop or a branch"
+    said = "cpp can't be run: an operation that the interpreter lacks is in a loop that can't be unrolled"
     assert said in refused(row(python, square))
     assert said in refused(row(python, square, platforms=("cpu",)))
     assert prove(row(python, square, platforms=("cuda",))) == "parsed"
@@ -87,6 +87,62 @@ def forward_scaled(factor: float) -> dict:
     """The row of `1.25 * x` around 100, where the output hardly moves, with another constant."""
     sound = expression("1.25 * x", aval("x", low=100.0, high=102.0), platforms=("cpu",))
     return edited(sound, "1.250000e+00", f"{1.25 * factor:.12e}", columns=("cpp",))
+
+
+REDUCED = "lax.reduce_precision(jnp.sin(x) * y, exponent_bits=8, mantissa_bits=7)"
+
+
+def with_results_reduced(made: dict, bits: str, section: str) -> dict:
+    """The row whose modules of a section round what they return."""
+    changed = dict(made)
+    for name in ("cpp", "cuda"):
+        column = read_section(made[name])
+        module = getattr(column, section)
+        final = re.search(r"    return (%\w+) : (tensor<[^>]*>)\n", module)
+        rounded = (
+            f"    %rounded = stablehlo.reduce_precision {final[1]}, format = {bits} : {final[2]}\n"
+            f"    return %rounded : {final[2]}\n"
+        )
+        changed[name] = made[name].replace(module, module.replace(final[0], rounded))
+        assert changed[name] != made[name]
+    return changed
+
+
+@pytest.mark.parametrize("bits", ["e8m0", "e5m10", "e8m7"])
+@pytest.mark.parametrize("section", ["forward", "backward"])
+def test_a_text_that_lowers_the_precision_is_refused(bits, section):
+    made = expression("jnp.sum(jnp.sin(x) * jnp.exp(x))", X)
+    assert prove(made) == "interpreter"
+    assert "is wrong" in refused(with_results_reduced(made, bits, section))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("section", ["forward", "backward"])
+def test_a_text_that_is_zero_as_it_is_written_is_refused(dtype, section):
+    """Read as float32 the sum of so small a number and a large one keeps the number."""
+    made = expression("jnp.sin(x) * jnp.exp(x)", aval("x", (6,), dtype))
+    assert prove(made) == "interpreter"
+    module = read_section(made["cpp"])._asdict()[section]
+    final = re.search(r"    return (%\w+) : (tensor<[^>]*>)\n", module)
+    hidden = f"""\
+    %large = stablehlo.constant dense<3.276800e+04> : {final[2]}
+    %up = stablehlo.add {final[1]}, %large : {final[2]}
+    %down = stablehlo.subtract %up, %large : {final[2]}
+    return %down : {final[2]}
+"""
+    changed = module.replace(final[0], hidden)
+    planted = {name: made[name].replace(module, changed) for name in ("cpp", "cuda")}
+    assert "its results with 16 bits are" in refused({**made, **planted})
+
+
+def test_a_precision_that_the_python_reduces_is_proven_and_must_be_reduced():
+    made = expression(REDUCED, X, Y)
+    assert prove(made) == "interpreter"
+    module = read_section(made["cpp"]).forward
+    line = re.search(r"    (%\w+) = stablehlo.reduce_precision (%\w+), .*\n", module)
+    without = module.replace(line[0], "").replace(f"return {line[1]} ", f"return {line[2]} ")
+    left_out = {name: made[name].replace(module, without) for name in ("cpp", "cuda")}
+    assert "forward: output 0 is wrong" in refused({**made, **left_out})
 
 
 def test_an_output_may_be_off_by_two_parts_in_100000():

@@ -83,8 +83,17 @@ def dot_general(lhs: Operand, rhs: Operand, dimension_numbers: Any) -> Array:
 
 
 def reduce_precision(operand: Operand, exponent_bits: Any, mantissa_bits: Any) -> Array:
-    """Returns the operand: the reference ignores precision, here as in dtype conversions."""
-    return array(np.asarray(operand, np.float64))
+    """Round to nearest even, in a float of these bits. JAX's derivative of it is that of x."""
+    trace_recorder.record_precision(int(mantissa_bits))
+    x = np.asarray(operand, np.float64)
+    mantissa, exponent = np.frexp(x)
+    digits = np.rint(np.ldexp(mantissa, mantissa_bits + 1))
+    rounded = np.ldexp(digits, exponent - mantissa_bits - 1)
+    bias = 2 ** (exponent_bits - 1) - 1
+    largest = (2.0 - 2.0**-mantissa_bits) * 2.0**bias
+    rounded = np.where(np.abs(rounded) > largest, np.copysign(np.inf, x), rounded)
+    rounded = np.where(np.abs(rounded) < 2.0 ** (1 - bias), np.copysign(0.0, x), rounded)
+    return array(x + trace_recorder.hold(rounded - x))
 
 
 def reduce_window(

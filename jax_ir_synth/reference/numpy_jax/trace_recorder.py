@@ -36,12 +36,14 @@ class TraceRecorder:
     """One run's values, in the order in which the program met them.
 
     `branches` are the branches that the run took, as pairs of a running number and the branch.
+    `fewest_bits` is the least mantissa that any run reduced a float to, None if none did.
     `taken` are the ids of these branches' functions, `offered` those of all functions that the run
     chose among.
     """
 
     def __init__(self) -> None:
         self.branches: set[tuple[int, int]] = set()
+        self.fewest_bits: int | None = None
         self.offered: set[int] = set()
         self.taken: set[int] = set()
         self._values: list[np.ndarray] = []
@@ -144,6 +146,14 @@ def hold(value: Any) -> Any:
     """Apply `stop_gradient` to one array."""
     recorder = _recorder.get()
     return value if recorder is None else recorder.hold(value)
+
+
+def record_precision(mantissa_bits: int) -> None:
+    """Record that a program reduces the precision of a float to these bits."""
+    recorder = _recorder.get()
+    if recorder is not None:
+        bits = recorder.fewest_bits
+        recorder.fewest_bits = mantissa_bits if bits is None else min(bits, mantissa_bits)
 
 
 def record_zeros(x: np.ndarray) -> np.ndarray:
