@@ -134,7 +134,9 @@ class Expectation:
 
     def _find_fault(self, results: Sequence[Arrays], constants: bool) -> Fault | None:
         """Find the fault at the first input that has one, in the order of the largest errors."""
-        errors = [self._measure_errors(number, each) for number, each in enumerate(results)]
+        errors = [
+            self._measure_errors(number, each, constants) for number, each in enumerate(results)
+        ]
         for number in map(int, np.argsort([-_largest(each) for each in errors], kind="stable")):
             if _largest(errors[number]) == 0.0:
                 break
@@ -154,19 +156,34 @@ class Expectation:
                     )
         return None
 
-    def _measure_errors(self, number: int, results: Arrays) -> Arrays:
+    def _measure_errors(self, number: int, results: Arrays, constants: bool) -> Arrays:
         """Measure how far elements are off; 0 where they are right or not compared.
 
         An infinite result is off by the largest float64, so that an infinite tolerance allows it.
         """
         found = []
-        for x, right, mask in zip(results, self._exact[number], self._masks[number], strict=True):
+        for k, (x, right) in enumerate(zip(results, self._exact[number], strict=True)):
             with np.errstate(invalid="ignore", over="ignore"):
                 errors = np.abs(_double(x) - _double(right))
             errors = np.where(np.isfinite(errors), errors, np.finfo(np.float64).max)
-            least = _RIGHT * np.abs(right) if right.dtype.kind == "f" else 0.0
-            found.append(np.where(mask & (errors > least), errors, 0.0))
+            least = np.zeros(right.shape)
+            if right.dtype.kind == "f":
+                least = _RIGHT * np.abs(right)
+                if not constants:
+                    least = np.maximum(least, self._allow_at_least(number, k))
+            found.append(np.where(self._masks[number][k] & (errors > least), errors, 0.0))
         return found
+
+    def _allow_at_least(self, number: int, k: int) -> np.ndarray:
+        """How far elements of a text as it is written may be off, whatever their spread."""
+        right, mask = self._exact[number][k], self._masks[number][k]
+        size = np.abs(right)
+        largest = size.max(initial=0.0, where=mask)
+        # A right text may round once more than the reference does, or cancel larger numbers.
+        most = self._rounding * (size + largest) if self.halves else _OF_LARGEST * largest
+        with np.errstate(invalid="ignore"):
+            errors = np.abs(_double(self._written[number][k]) - right)
+        return np.asarray(np.fmax(most, 2 * errors))
 
     def _allow(self, number: int, constants: bool) -> Arrays:
         """Compute how far elements may be off."""
@@ -194,13 +211,9 @@ class Expectation:
                 # Beside that there is the rounding of constants in float32.
                 found.append(_SPREADS_OF_CONSTANTS * spread + _RIGHT * self._amplify(number, k))
                 continue
-            # A right text may round once more than the reference does, or cancel larger numbers.
-            largest = size.max(initial=0.0, where=mask)
-            if self.halves:
-                most = _SPREADS_OF_HALF * spread + self._rounding * (size + largest)
-            else:
-                most = _SPREADS * (spread + self._rounding * size) + _OF_LARGEST * largest
-            found.append(np.maximum(most, 2 * np.abs(_double(written) - right)))
+            times = _SPREADS_OF_HALF if self.halves else _SPREADS
+            least = self._allow_at_least(number, k)
+            found.append(least + times * (spread + _ROUNDING["f32"] * size))
         return found
 
     @property

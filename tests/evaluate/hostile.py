@@ -49,6 +49,7 @@ def row(number: int = 0) -> dict:
         "type": "generate_unary",
         "in_avals": [described],
         "argnums": [0],
+        "program_hash": lowered.program_hash,
     }
 
 
