@@ -58,14 +58,14 @@ RUN = {
         lambda x: lax.platform_dependent(x, cpu=jnp.sin, cuda=jnp.cos),
         X,
     ),
+    "a sharding": (constrained, X),
+    "a collective of one device": (mapped, X),
+    "8-bit floats": (lambda x: x.astype(jnp.float8_e4m3fn).astype(jnp.float32) + x, X),
 }
 REFUSED = {
     "a callback": (called_back, X),
     "a side effect": (with_a_side_effect, X),
-    "a sharding": (constrained, X),
-    "a collective": (mapped, X),
     "a call of nobody": (foreign, X),
-    "8-bit floats": (lambda x: x.astype(jnp.float8_e4m3fn).astype(jnp.float32) + x, X),
     "4-bit integers": (lambda x: x * lax.stop_gradient(x).astype(jnp.int4).astype(jnp.float32), X),
     "many elements": (lambda x: jnp.broadcast_to(x.sum(), (8,) * 10), X),
     "more elements than memory has": (lambda x: jnp.broadcast_to(x.sum(), (2**20, 2**20)), X),

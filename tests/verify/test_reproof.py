@@ -94,6 +94,6 @@ def test_each_bad_row_fails_alone_and_is_named_by_its_line(good, tmp_path, capsy
     assert "cpp, forward" in said["line 4"]
     assert "a loop of it takes more than 10,000 turns" in said["line 5"]
     assert "steps, above 20,000,000" in said["line 6"]
-    assert "stablehlo.all_reduce is not run here" in said["line 7"]
+    assert "stablehlo.all_reduce of several devices is not run here" in said["line 7"]
     assert "xla_ffi_python_cpu_callback" in said["line 8"]
     assert "line 5 of" in capsys.readouterr().err
