@@ -142,7 +142,7 @@ class Expectation:
                 break
             allowed = self._allow(number, constants)
             for k, (error, most) in enumerate(zip(errors[number], allowed, strict=True)):
-                with np.errstate(divide="ignore", invalid="ignore"):
+                with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
                     # Zero by zero, or infinity by infinity, is no fault.
                     ratios = np.nan_to_num(error / most, nan=0.0, posinf=np.inf)
                 if ratios.max(initial=0.0) > 1:
@@ -205,7 +205,8 @@ class Expectation:
             spread = np.where(np.isfinite(spreads[k]), spreads[k], np.inf)
             with np.errstate(divide="ignore", invalid="ignore"):
                 relative = (spread / size)[mask & (size > 0)]
-            of_others = float(np.median(relative)) if relative.size else 0.0
+            known = relative[np.isfinite(relative)]
+            of_others = float(np.median(known)) if known.size else 0.0
             spread = np.hypot(spread, _OF_OTHERS * of_others * size)
             if constants:
                 # Beside that there is the rounding of constants in float32.

@@ -168,6 +168,16 @@ def test_the_last_block_is_judged_or_the_first():
     assert judge(completion, made, "forward") == last
 
 
+def test_an_infinite_result_fails_without_a_warning():
+    made = row("x * jnp.sin(x)", _X)
+    infinite = before_the_return(answer(made), "stablehlo.divide %v, %zero : !t").replace(
+        "    %changed",
+        "    %zero = stablehlo.constant dense<0.0> : tensor<4x3xf32>\n    %changed",
+        1,
+    )
+    assert judge(infinite, made, "forward").rung == "numeric"
+
+
 def test_what_is_too_long_is_not_looked_at():
     judged = judge("x" * (LONGEST + 1), row(), "forward")
     assert judged.rung == "no_code" and "1,048,577" in judged.reason
