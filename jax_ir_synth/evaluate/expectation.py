@@ -198,23 +198,25 @@ class Expectation:
                 found.append(np.where((written != right) | (moves > 0), np.inf, 0.0))
                 continue
             size = np.abs(right)
+            without = tolerance.BACKWARD * size.max(initial=0.0, where=mask)
             if spreads is None:
-                largest = size.max(initial=0.0, where=mask)
-                found.append(np.full(right.shape, tolerance.BACKWARD * largest))
+                found.append(np.full(right.shape, without))
                 continue
-            spread = np.where(np.isfinite(spreads[k]), spreads[k], np.inf)
+            # Errors may end in NaN, as where a program looks for equal numbers. That tells nothing.
+            unknown = ~np.isfinite(spreads[k])
+            spread = np.where(unknown, 0.0, spreads[k])
             with np.errstate(divide="ignore", invalid="ignore"):
-                relative = (spread / size)[mask & (size > 0)]
-            known = relative[np.isfinite(relative)]
-            of_others = float(np.median(known)) if known.size else 0.0
+                relative = (spread / size)[mask & (size > 0) & ~unknown]
+            of_others = float(np.median(relative)) if relative.size else 0.0
             spread = np.hypot(spread, _OF_OTHERS * of_others * size)
             if constants:
                 # Beside that there is the rounding of constants in float32.
-                found.append(_SPREADS_OF_CONSTANTS * spread + _RIGHT * self._amplify(number, k))
-                continue
-            times = _SPREADS_OF_HALF if self.halves else _SPREADS
-            least = self._allow_at_least(number, k)
-            found.append(least + times * (spread + _ROUNDING["f32"] * size))
+                most = _SPREADS_OF_CONSTANTS * spread + _RIGHT * self._amplify(number, k)
+            else:
+                times = _SPREADS_OF_HALF if self.halves else _SPREADS
+                most = times * (spread + _ROUNDING["f32"] * size)
+                most += self._allow_at_least(number, k)
+            found.append(np.where(unknown, np.fmax(most, without), most))
         return found
 
     @property
@@ -225,7 +227,7 @@ class Expectation:
         """Compute about how far elements move if each operation is off by all of its result."""
         size = np.abs(self._exact[number][k])
         spreads = self._spread(number, constants=False)
-        return size if spreads is None else size + spreads[k] / self._rounding
+        return size if spreads is None else size + np.nan_to_num(spreads[k]) / self._rounding
 
     def _spread(self, number: int, constants: bool) -> Arrays | None:
         """Measure how far runs with errors are from the exact one; None if there are none."""

@@ -14,7 +14,7 @@ import numpy as np
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
 
-from jax_ir_synth.lowering.parsing import Value, open_module
+from jax_ir_synth.lowering.parsing import Value, open_module, walk
 from jax_ir_synth.verify.work import APPLICATIONS
 
 # The bits of a float's mantissa, without the leading one, by MLIR's name of the dtype.
@@ -29,6 +29,8 @@ _EXACT = frozenset(
     sort transpose while
     """.split()
 ) | {"func.call"}
+# In a region that joins two elements, these too: a maximum of exact numbers is one of them.
+_CHOOSING = _EXACT | {f"stablehlo.{name}" for name in ("and", "compare", "or", "return")}
 # Library functions. Each is several operations, which have errors of their own.
 _LIBRARY = frozenset(
     f"stablehlo.{name}"
@@ -56,7 +58,7 @@ def add_noise(text: str, seed: int, constants_only: bool = False) -> str:
             if constants_only:
                 if op.name == "stablehlo.constant":
                     _move_constant(op, draws)
-            elif op.name not in _EXACT:
+            elif not _is_exact(op):
                 for result in op.results:
                     _move_result(op, result, draws)
         return str(module)
@@ -70,6 +72,12 @@ def _walk(operation: ir.Operation) -> Iterator[ir.Operation]:
                 yield view.operation
                 if view.operation.name not in APPLICATIONS:
                     yield from _walk(view.operation)
+
+
+def _is_exact(op: ir.Operation) -> bool:
+    if op.name in APPLICATIONS:
+        return all(inner.name in _CHOOSING for inner in walk(op))
+    return op.name in _EXACT
 
 
 def _mantissa(value: Value) -> int | None:

@@ -178,6 +178,17 @@ def test_an_infinite_result_fails_without_a_warning():
     assert judge(infinite, made, "forward").rung == "numeric"
 
 
+def test_zeros_are_no_gradient_of_a_maximum():
+    """The gradient looks for the elements that equal the maximum."""
+    made = row("jnp.max(jnp.tanh(jnp.cumsum(x, axis=0)), axis=0)", _X)
+    right = answer(made, "backward")
+    zero = "    %zero = stablehlo.constant dense<0.0> : tensor<4x3xf32>\n    %changed"
+    zeros = before_the_return(right, "stablehlo.multiply %v, %zero : !t")
+    zeros = zeros.replace("    %changed", zero, 1)
+    assert judge(right, made, "backward").passed
+    assert judge(zeros, made, "backward").rung == "numeric"
+
+
 def test_what_is_too_long_is_not_looked_at():
     judged = judge("x" * (LONGEST + 1), row(), "forward")
     assert judged.rung == "no_code" and "1,048,577" in judged.reason

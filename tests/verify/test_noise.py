@@ -49,7 +49,10 @@ def test_one_operation_spreads_by_its_rounding(dtype, rounding):
     assert np.sqrt(np.mean(np.square(relative))) > 0.15 * rounding
 
 
-@pytest.mark.parametrize("text", ["x[::-1]", "jnp.maximum(x, 0.5)", "2.0 * x", "jnp.abs(x).T"])
+@pytest.mark.parametrize(
+    "text",
+    ["x[::-1]", "jnp.maximum(x, 0.5)", "2.0 * x", "jnp.abs(x).T", "jnp.max(x)", "jnp.sort(x)"],
+)
 def test_what_a_dtype_holds_has_no_spread(text):
     (spread,) = spreads(*forward(text, aval("x", (8,), low=-2.0, high=2.0)))
     assert not spread.any()
