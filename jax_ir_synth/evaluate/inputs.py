@@ -145,14 +145,6 @@ def find_branches(
     return more
 
 
-def _differences(program: ReferenceProgram, inputs: Arrays) -> list[np.ndarray]:
-    """Measure how far apart the compared floats are; an empty list if the program fails."""
-    try:
-        return program.measure_differences(inputs)
-    except (ArithmeticError, np.linalg.LinAlgError):
-        return []
-
-
 def find_thresholds(
     found: Sequence[Arrays], avals: Avals, draws: InputDraws, program: ReferenceProgram
 ) -> list[Arrays]:
@@ -161,7 +153,7 @@ def find_thresholds(
     On the line between two inputs that compare an element differently lies one where both sides of
     the comparison are equal. Bisection finds it.
     """
-    known = [_differences(program, inputs) for inputs in found]
+    known = [_measure_differences(program, inputs) for inputs in found]
     shapes = [tuple(x.shape for x in each) for each in known]
     # Only runs that make the same comparisons can be compared.
     way, _ = collections.Counter(shapes).most_common(1)[0]
@@ -197,7 +189,7 @@ def _bisect(
             else x
             for aval, x, y in zip(avals, *sides, strict=True)
         ]
-        differences = _differences(program, middle)
+        differences = _measure_differences(program, middle)
         if number >= len(differences) or element >= differences[number].size:
             break
         distance = float(differences[number].flat[element])
@@ -208,6 +200,14 @@ def _bisect(
         if max(distances) <= near:
             break
     return [side for side, distance in zip(sides, distances, strict=True) if distance < np.inf]
+
+
+def _measure_differences(program: ReferenceProgram, inputs: Arrays) -> list[np.ndarray]:
+    """Measure how far apart the compared floats are; an empty list if the program fails."""
+    try:
+        return program.measure_differences(inputs)
+    except (ArithmeticError, np.linalg.LinAlgError):
+        return []
 
 
 def _half_range(aval: Mapping[str, Any]) -> float:

@@ -41,7 +41,8 @@ CONSTANTS = {"bfloat16": 2**-7, "float16": 2**-10}
 # For the same program run with its 16-bit floats, compared with its run in float32. Each operation
 # is rounded to 8 or 11 bits, a sum of hundreds of terms loses its last ones, and near a jump some
 # elements differ completely. So on one input at least each element must be within this part of the
-# sum of itself and the largest element. Of 332 modules of 166 programs all are within a quarter.
+# sum of itself and the largest element. All of 332 modules of 166 programs are within a quarter of
+# this part.
 AS_WRITTEN = {"bfloat16": 0.25, "float16": 0.125}
 # While such a program is drawn, its run with rounding must keep LEAST_SHARE of the elements within
 # ROUNDED of what an output is and how far it moves.

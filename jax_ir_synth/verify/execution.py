@@ -77,15 +77,15 @@ def execute(
 
 
 def execute_as_written(text: str, inputs: Sequence[Sequence[np.ndarray]]) -> list[Results]:
-    """The module's results on each of the inputs, in its own dtypes; bfloat16 ones as float32.
+    """Run a module on each of the inputs, in its own dtypes; bfloat16 results are float32.
 
     Args:
-      text: of the module.
-      inputs: arrays for the arguments, of their dtypes.
+      text: the module's text.
+      inputs: arrays for the arguments, of the arguments' dtypes.
 
     Raises:
-      ValueError: it isn't a valid module, or isn't one that may be run.
-      interpreter.CannotRun: there is no way to run it here.
+      ValueError: the text isn't a valid module, or not one that may be run.
+      interpreter.CannotRun: nothing here can run it.
     """
     with open_module(text) as module:
         program = Program(module)

@@ -28,7 +28,7 @@ _EXACT = frozenset(
     real reduce_precision reshape reverse round_nearest_afz round_nearest_even select sign slice
     sort transpose while
     """.split()
-) | {"func.call"}
+) | {"chlo.conj", "chlo.constant", "chlo.constant_like", "chlo.top_k", "func.call"}
 # In a region that joins two elements, these too: a maximum of exact numbers is one of them.
 _CHOOSING = _EXACT | {f"stablehlo.{name}" for name in ("and", "compare", "or", "return")}
 # Library functions. Each is several operations, which have errors of their own.

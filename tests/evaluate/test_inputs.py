@@ -44,6 +44,17 @@ def test_inputs_lie_in_their_ranges_and_meet_the_edges():
                     assert np.isclose(x, edge, rtol=0.01, atol=1e-6).any(), row["id"]
 
 
+def test_the_python_of_every_category_helps_to_find_them():
+    """An error in the search for them must not pass for one of the row's Python."""
+    for row in made_rows(2 * len(CATEGORIES), 23):
+        avals = row["in_avals"]
+        program = ReferenceProgram(row["python"], row["kernel_name"], avals)
+        draws = InputDraws(avals, row["program_hash"])
+        filling = draws.fill_ranges()
+        program.measure_differences(filling[0])
+        find_thresholds(filling + find_branches(filling, draws, program), avals, draws, program)
+
+
 def test_they_are_the_same_every_time_and_others_for_another_row():
     avals = [aval("x", (3,)), aval("n", (), "int32", 0, 5)]
     first, again, other = (InputDraws(avals, key).fill_ranges() for key in (_KEY, _KEY, _KEY[::-1]))
