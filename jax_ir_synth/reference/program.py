@@ -101,6 +101,11 @@ class ReferenceProgram:
         return 0.0 if bits is None else 2.0**-bits
 
     @property
+    def nearest_jump(self) -> float:
+        """How near a jump the last run of `outputs` came; see `trace_recorder.TraceRecorder`."""
+        return self._recorder.nearest_jump
+
+    @property
     def is_half(self) -> bool:
         """Whether all its floats have 16 bits."""
         return self._half is not None

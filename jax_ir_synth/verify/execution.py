@@ -13,8 +13,8 @@ from jax_ir_synth.verify.promote import promote_half, promote_single
 from jax_ir_synth.verify.signature import Signature, read_signature
 
 Results = list[np.ndarray]
-# The number of characters of wrong results that a message shows.
-_SHOWN = 120
+# The number of wrong elements that a message shows.
+_SHOWN = 6
 
 
 class Execution(NamedTuple):
@@ -33,7 +33,8 @@ def execute(
     """Run a module on each of the inputs.
 
     If the program has 16-bit floats, its module is run as float32 (see `promote`). It is also run
-    unchanged, until its results are near those in float32 on one of the inputs.
+    unchanged, until each element of its results was near that in float32 on one of the inputs. On
+    another input it may be far, as 16 bits put it on another side of a jump or a kink.
 
     Args:
       text: the module's text.
@@ -57,6 +58,7 @@ def execute(
         half = find_shortest_float(text)
         assert half is not None
         program, wide_program = Program(module), Program(parse_module(wide))
+        once_near: list[np.ndarray] | None = None
         for each in inputs:
             # Both get rounded inputs, or their difference would look like an error.
             given = [
@@ -66,13 +68,12 @@ def execute(
             exact = wide_program(
                 [x.astype(np.float32) if str(x.dtype) in HALF else x for x in given]
             )
-            if _agree(rounded, exact, tolerance.AS_WRITTEN[half]):
+            near = _find_near(rounded, exact, tolerance.AS_WRITTEN[half])
+            once_near = near if once_near is None else list(map(np.logical_or, once_near, near))
+            if all(x.all() for x in once_near):
                 break
         else:
-            short, long = (" ".join(str(results).split()) for results in (rounded, exact))
-            raise ValueError(
-                f"its results with 16 bits are {short:.{_SHOWN}}, with 32 bits {long:.{_SHOWN}}"
-            )
+            raise ValueError(_describe_far(rounded, exact, once_near or []))
         return Execution([wide_program(x) for x in inputs], wide_program.how)
 
 
@@ -105,11 +106,27 @@ def execute_exactly(text: str, inputs: Sequence[Sequence[np.ndarray]]) -> list[R
         ]
 
 
-def _agree(rounded: Results, exact: Results, rate: float) -> bool:
-    return all(
-        tolerance.agree(np.asarray(x, np.float64), np.asarray(y, np.float64), rate)
-        for x, y in zip(rounded, exact, strict=True)
+def _find_near(rounded: Results, exact: Results, rate: float) -> list[np.ndarray]:
+    """Find the elements of each result in 16 bits that are near those in float32."""
+    return [
+        tolerance.find_near(np.asarray(x, np.float64), np.asarray(y, np.float64), rate)
         if y.dtype.kind == "f"
+        else np.ones(y.shape, bool)
+        for x, y in zip(rounded, exact, strict=True)
+    ]
+
+
+def _describe_far(rounded: Results, exact: Results, near: Sequence[np.ndarray]) -> str:
+    """Describe the elements that were far from those in float32 on the last input, as on all."""
+    number = next(k for k, mask in enumerate(near) if not mask.all())
+    far = ~near[number]
+    short, long = (
+        " ".join(f"{value:.6g}" for value in np.asarray(results[number], np.float64)[far][:_SHOWN])
+        for results in (rounded, exact)
+    )
+    return (
+        f"{far.sum()} of {far.size} elements of its result {number} are far from those in float32 "
+        f"on each input: in 16 bits they are {short}, in float32 {long}"
     )
 
 

@@ -273,6 +273,8 @@ def test_rows_without_stablehlo(made_once, tmp_path, monkeypatch, capsys, comman
         words = ["--dialect", "jaxpr", "--no-verify", "--output", str(folder / "rows.jsonl")]
         assert main(["generate", "--count", "10", "--seed", "7", *words]) == 0
 
+    if command == "evaluate":
+        pytest.importorskip("rapidfuzz")
     rows = made_once("without_stablehlo", make) / "rows.jsonl"
     monkeypatch.chdir(tmp_path)
     Path("p.jsonl").write_text('{"id": 0, "completion": ""}\n')

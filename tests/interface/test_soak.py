@@ -24,6 +24,10 @@ ENDED = [
     ("nested_branch", 31337, 414),
     # A gradient that is zero in 16 bits alone.
     ("loop", 880012, 87),
+    # An operand of `reduce_precision` midway between two numbers of 8 bits, up to rounding.
+    ("unary", 9567764651147746817, 4),
+    # On each input 16 bits put an element on the other side of a kink, each time another one.
+    ("multi_statement", 11441068883527942021, 10),
 ]
 
 

@@ -182,6 +182,43 @@ def test_other_roots_are_regular_with_noise(body, dtype):
     )
 
 
+@pytest.mark.parametrize("side", [1, -1])
+@pytest.mark.parametrize(("function", "jump"), [
+    ("jnp.floor(x)", 3.0), ("jnp.ceil(x)", 3.0), ("jnp.trunc(x)", -3.0), ("jnp.rint(x)", 2.5),
+    ("x.round()", 2.5), ("jnp.round(x, 1)", 0.25), ("x.astype(jnp.int32)", 3.0), ("jnp.int32(x)", -3),
+    ("lax.reduce_precision(x, exponent_bits=8, mantissa_bits=7)", 1.0 + 2.0**-8),
+])  # fmt: skip
+def test_an_operand_beside_a_jump_is_told(function, jump, side):
+    away = side * 3 * 2.0**-24
+    far = [1.21875, -7.3125, np.inf, np.nan]
+    assert nearest_jump(function, [*far, jump * (1 + away)]) == pytest.approx(abs(away), rel=1e-6)
+    # What lies on a jump is exact.
+    assert nearest_jump(function, [*far[:2], jump, 0.0]) > 1e-3
+
+
+def nearest_jump(expression, at):
+    python = f"def kernel(x):\n    return {expression}\n"
+    reference = ReferenceProgram(python, "kernel", [FLOAT])
+    assert reference.nearest_jump == np.inf
+    with np.errstate(invalid="ignore"):
+        reference.outputs([np.array(at)])
+    found = reference.nearest_jump
+    reference.outputs([np.ones(1)])
+    assert reference.nearest_jump == np.inf
+    return found
+
+
+def test_a_program_is_not_run_beside_a_jump():
+    """Of 900 elements that are rounded to 8 bits one in some inputs is midway between two."""
+    body = "return lax.reduce_precision(x, exponent_bits=8, mantissa_bits=7)"
+    aval = {"name": "x", "shape": (30, 30), "dtype": "float32", "low": 0.5, "high": 2.0}
+    _, found = evaluate_reference(f"def kernel(x):\n    {body}\n", "kernel", [aval], (0,))
+    for point in found:
+        (x,) = point.inputs
+        digits = np.ldexp(np.float64(x), -np.frexp(x)[1] + 8)
+        assert np.abs(digits % 1 - 0.5).min() > 2.0**-20 * 128
+
+
 def test_a_run_with_noise_records_nothing():
     """The derivative after it is that of the exact run, its branches too."""
     body = "return lax.cond(x > 1, lambda: jnp.sqrt(x), lambda: jnp.abs(x))"

@@ -175,7 +175,13 @@ def array(value: Operand) -> Array:
 
 def convert(value: Operand, dtype: Any) -> Array:
     """Convert a value to a dtype; a float becomes an integer by truncation."""
-    return array(np.asarray(value).astype(resolve_dtype(dtype)))
+    value, resolved = np.asarray(value), resolve_dtype(dtype)
+    if resolved is not None and resolved.kind in "iu" and value.dtype == np.float64:
+        trace_recorder.record_jumps(value)
+    return array(value.astype(resolved))
+
+
+_JUMPING = (np.ceil, np.floor, np.rint, np.round, np.trunc)
 
 
 def wrap_numpy(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -185,6 +191,9 @@ def wrap_numpy(function: Callable[..., Any]) -> Callable[..., Any]:
         # Given an Array, NumPy would call its method instead of its own function.
         operands = [_unwrap_operand(x) for x in args]
         arithmetic.note_comparison(function, operands)
+        if function in _JUMPING and (x := np.asarray(operands[0])).dtype == np.float64:
+            decimals = operands[1] if len(operands) > 1 else kwargs.get("decimals", 0)
+            trace_recorder.record_jumps(x * 10.0**decimals)
         kwargs = {name: _unwrap_operand(value) for name, value in kwargs.items()}
         if "dtype" in kwargs:
             kwargs["dtype"] = resolve_dtype(kwargs["dtype"])

@@ -87,7 +87,7 @@ def reduce_precision(operand: Operand, exponent_bits: Any, mantissa_bits: Any) -
     trace_recorder.record_precision(int(mantissa_bits))
     x = np.asarray(operand, np.float64)
     mantissa, exponent = np.frexp(x)
-    digits = np.rint(np.ldexp(mantissa, mantissa_bits + 1))
+    digits = np.rint(trace_recorder.record_jumps(np.ldexp(mantissa, mantissa_bits + 1)))
     rounded = np.ldexp(digits, exponent - mantissa_bits - 1)
     bias = 2 ** (exponent_bits - 1) - 1
     largest = (2.0 - 2.0**-mantissa_bits) * 2.0**bias

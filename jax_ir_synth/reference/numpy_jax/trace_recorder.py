@@ -37,6 +37,9 @@ class TraceRecorder:
 
     `branches` are the branches that the run took, as pairs of a running number and the branch.
     `fewest_bits` is the least mantissa that any run reduced a float to, None if none did.
+    `nearest_jump` is how near a jump the operand of a function with many jumps came, as a fraction
+    of the operand; infinite without such a function. Operands that are exactly on a jump don't
+    count.
     `taken` are the ids of these branches' functions, `offered` those of all functions that the run
     chose among.
     """
@@ -44,6 +47,7 @@ class TraceRecorder:
     def __init__(self) -> None:
         self.branches: set[tuple[int, int]] = set()
         self.fewest_bits: int | None = None
+        self.nearest_jump = np.inf
         self.offered: set[int] = set()
         self.taken: set[int] = set()
         self._values: list[np.ndarray] = []
@@ -56,7 +60,7 @@ class TraceRecorder:
     def record(self) -> Iterator[Any]:
         """Record the program that runs inside."""
         self.branches, self._values, self._roots, self._next = set(), [], [], None
-        self.offered, self.taken = set(), set()
+        self.offered, self.taken, self.nearest_jump = set(), set(), np.inf
         with self._activate():
             yield
 
@@ -133,6 +137,16 @@ class TraceRecorder:
             if np.any(np.abs(x - recorded) > self._steady * recorded):
                 raise Singular("a root is taken that rounding decides")
 
+    def record_jumps(self, x: np.ndarray) -> None:
+        """Record how near its operand `x` is to a jump of a function; see `record_jumps` below."""
+        if self.is_comparing or self._next is not None:
+            return
+        doubled = 2.0 * np.abs(x)
+        distance = np.abs(doubled - np.rint(doubled))
+        counts = (distance > 0) & np.isfinite(doubled)
+        nearest = np.divide(distance, doubled, where=counts, out=np.full(np.shape(x), np.inf))
+        self.nearest_jump = min(self.nearest_jump, float(nearest.min(initial=np.inf)))
+
     def record_zeros(self, x: np.ndarray) -> None:
         """Record where `x` is zero. Raises Diverged if it is no longer zero there in a replay."""
         if self.is_comparing:
@@ -154,6 +168,18 @@ def record_precision(mantissa_bits: int) -> None:
     if recorder is not None:
         bits = recorder.fewest_bits
         recorder.fewest_bits = mantissa_bits if bits is None else min(bits, mantissa_bits)
+
+
+def record_jumps(x: np.ndarray) -> np.ndarray:
+    """Record the operand of a function such as `floor`, and return it.
+
+    Args:
+      x: the operand, in units in which the jumps are at the integers or midway between them.
+    """
+    recorder = _recorder.get()
+    if recorder is not None:
+        recorder.record_jumps(x)
+    return x
 
 
 def record_zeros(x: np.ndarray) -> np.ndarray:
