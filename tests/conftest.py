@@ -27,6 +27,7 @@ _PYTHONPATH = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHON
 _HOME = tempfile.mkdtemp(prefix="jax_ir_synth_tests_")
 os.environ["HF_HOME"] = _HOME
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["JAX_IR_SYNTH_CACHE"] = os.path.join(_HOME, "expectations")
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so all that they
 # start, which some of them interrupt.

@@ -1,9 +1,10 @@
 """Scores the IR that a model wrote by whether it computes the right results.
 
-`evaluate` scores predictions against a dataset, `judge` and `judge_all` judge single completions,
-and `compute` is a metric in the calling convention of the library `evaluate`. `prompts` writes the
-prompts, `extraction` finds the modules in an answer, and `judging` climbs the ladder of rungs that
-a completion must pass, in a sandbox (`pool`). `tally`, `estimates` and `report` sum up.
+`evaluate` scores predictions against a dataset, `judge`, `ajudge` and `judge_all` judge single
+completions, and `compute` is a metric in the calling convention of the library `evaluate`.
+`prompts` writes the prompts, `extraction` finds the modules in an answer, and `judging` climbs the
+ladder of rungs that a completion must pass, in a sandbox (`pool`). `tally`, `estimates` and
+`report` sum up.
 
 In: predictions by a row's id, and the rows. Out: a `Judgement` for each completion, and a `Report`.
 This package never knows how rows are made, or the command line. Importing it is cheap.
@@ -11,7 +12,7 @@ This package never knows how rows are made, or the command line. Importing it is
 
 from typing import Any
 
-__all__ = ["Judgement", "Report", "compute", "evaluate", "judge", "judge_all"]
+__all__ = ["Judgement", "Report", "ajudge", "compute", "evaluate", "judge", "judge_all"]
 
 _HOMES = {"Judgement": "judgement", "Report": "report"}
 

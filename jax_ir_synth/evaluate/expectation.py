@@ -15,9 +15,9 @@ more than rounding could, as it changes the gradient at a kink. There convention
 the result.
 """
 
-import functools
+import contextlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,15 +25,16 @@ import numpy as np
 from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.evaluate.inputs import Arrays, InputDraws, find_branches, find_thresholds
 from jax_ir_synth.reference import tolerance
+from jax_ir_synth.reference.inputs import DTYPES
 from jax_ir_synth.reference.program import ReferenceProgram
 from jax_ir_synth.verify.execution import execute_as_written, execute_exactly
 from jax_ir_synth.verify.noise import add_noise
 from jax_ir_synth.verify.promote import find_halves, replace_halves
 
-# The number of rows whose expectations are kept, as completions of one row often come in turn.
-_KEPT = 16
 # The number of runs with random errors. An element's spread is the root mean square over them.
 _RUNS = 4
+# An error of so many times its tolerance is none of rounding, whatever other inputs show.
+_HOPELESS = 1000.0
 # The largest relative error of rounding a number, by MLIR's name of the dtype.
 _ROUNDING = {"bf16": 2.0**-8, "f16": 2.0**-11, "f32": 2.0**-24}
 # An element may be off by so many times its spread, in float32 some 1e-5 of the element. Of 120
@@ -48,6 +49,10 @@ _RIGHT = 1e-6
 # So few runs may by chance show too small a spread. So this part of the other elements' spread
 # counts, too.
 _OF_OTHERS = 0.5
+
+
+class NotPrepared(JaxIrSynthError, RuntimeError):
+    """The reference would have to be run here, where it may not be."""
 
 
 class Unjudgeable(JaxIrSynthError, ValueError):
@@ -93,6 +98,7 @@ class Expectation:
         self.inputs = inputs
         self.halves = find_halves(module)
         self._module = module
+        self._may_run = True
         self._spreads: dict[tuple[int, bool], Arrays | None] = {}
         try:
             self._written = execute_as_written(module, inputs)
@@ -114,12 +120,58 @@ class Expectation:
             if not any(mask.any() for mask in masks):
                 raise Unjudgeable(f"no element of the reference's result {k} is sure")
 
-    def find_fault(self, results: Sequence[Arrays]) -> Fault | None:
-        """Find a fault in the results of a text as it is written.
+    @classmethod
+    def restore(cls, module: str, arrays: Mapping[str, np.ndarray]) -> "Expectation":
+        """Make an expectation of the results of an earlier one. Raises KeyError, ValueError.
 
         Args:
-          results: for each of the inputs.
+          module: the reference's text.
+          arrays: what `arrays` returned.
         """
+        self = cls.__new__(cls)
+        self.halves, self._module, self._may_run = find_halves(module), module, True
+        self.inputs = _unstack(arrays, "inputs")
+        self._exact, self._written = _unstack(arrays, "exact"), _unstack(arrays, "written")
+        self._masks = _unstack(arrays, "masks")
+        self._has_spreads = bool(arrays["has_spreads"])
+        self._spreads = {}
+        for constants, name in _SPREADS_NAMES.items():
+            known = iter(_unstack(arrays, name))
+            for k, has_spread in arrays[f"{name} by input"].tolist():
+                self._spreads[k, constants] = next(known) if has_spread else None
+        return self
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return all results, as arrays of plain dtypes."""
+        found = {"has_spreads": np.array(self._has_spreads)}
+        for name, lists in (
+            ("inputs", self.inputs),
+            ("exact", self._exact),
+            ("written", self._written),
+            ("masks", self._masks),
+        ):
+            found |= _stack(name, lists)
+        for constants, name in _SPREADS_NAMES.items():
+            every = {k: each for (k, other), each in self._spreads.items() if other == constants}
+            by_input = [(k, each is not None) for k, each in every.items()]
+            found[f"{name} by input"] = np.array(by_input, np.int64).reshape(-1, 2)
+            found |= _stack(name, [each for each in every.values() if each is not None])
+        return found
+
+    def find_fault(self, run: Callable[[Arrays], Arrays]) -> Fault | None:
+        """Find a fault in a text as it is written.
+
+        Args:
+          run: runs the text on one of the inputs. If the fault is beyond doubt, it isn't run on
+            more of them.
+        """
+        results: list[Arrays] = []
+        for number, inputs in enumerate(self.inputs):
+            results.append(run(inputs))
+            errors = self._measure_errors(number, results[-1], constants=False)
+            fault = self._find_fault_on(number, results[-1], errors, constants=False)
+            if fault is not None and (self.halves or fault.ratio > _HOPELESS):
+                return fault
         return self._find_fault(results, constants=False)
 
     def find_fault_with_longer_floats(self, text: str) -> Fault | None:
@@ -131,28 +183,56 @@ class Expectation:
             return None
         return self._find_fault(self._execute_exactly(text, self.inputs), constants=True)
 
+    def run_with_errors(self) -> None:
+        """Run the reference with random errors, on the first input or, if it was, on all others.
+
+        Most wrong completions are wrong on the first input.
+        """
+        numbers = range(len(self.inputs)) if (0, False) in self._spreads else (0,)
+        for number in numbers:
+            for constants in (False, True):
+                self._spread(number, constants)
+
+    @contextlib.contextmanager
+    def without_runs(self) -> Iterator[None]:
+        """Raise NotPrepared inside, if the reference would have to be run."""
+        self._may_run = False
+        try:
+            yield
+        finally:
+            self._may_run = True
+
     def _find_fault(self, results: Sequence[Arrays], constants: bool) -> Fault | None:
         """Find the fault at the first input that has one, in the order of the largest errors."""
         errors = [
             self._measure_errors(number, each, constants) for number, each in enumerate(results)
         ]
         for number in map(int, np.argsort([-_largest(each) for each in errors], kind="stable")):
-            if _largest(errors[number]) == 0.0:
-                break
-            allowed = self._allow(number, constants)
-            for k, (error, most) in enumerate(zip(errors[number], allowed, strict=True)):
-                with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-                    # Zero by zero, or infinity by infinity, is no fault.
-                    ratios = np.nan_to_num(error / most, nan=0.0, posinf=np.inf)
-                if ratios.max(initial=0.0) > 1:
-                    at = int(np.argmax(ratios))
-                    mine = float(_double(results[number][k]).flat[at])
-                    right = float(_double(self._exact[number][k]).flat[at])
-                    return Fault(
-                        float(ratios.max()),
-                        f"result {k} on input {number} is {mine:.6g} where the reference's is "
-                        f"{right:.6g}",
-                    )
+            fault = self._find_fault_on(number, results[number], errors[number], constants)
+            if fault is not None:
+                return fault
+        return None
+
+    def _find_fault_on(
+        self, number: int, results: Arrays, errors: Arrays, constants: bool
+    ) -> Fault | None:
+        """Find the worst fault in the first wrong result on one input."""
+        if _largest(errors) == 0.0:
+            return None
+        allowed = self._allow(number, constants)
+        for k, (error, most) in enumerate(zip(errors, allowed, strict=True)):
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                # Zero by zero, or infinity by infinity, is no fault.
+                ratios = np.nan_to_num(error / most, nan=0.0, posinf=np.inf)
+            if ratios.max(initial=0.0) > 1:
+                at = int(np.argmax(ratios))
+                mine = float(_double(results[k]).flat[at])
+                right = float(_double(self._exact[number][k]).flat[at])
+                return Fault(
+                    float(ratios.max()),
+                    f"result {k} on input {number} is {mine:.6g} where the reference's is "
+                    f"{right:.6g}",
+                )
         return None
 
     def _measure_errors(self, number: int, results: Arrays, constants: bool) -> Arrays:
@@ -235,9 +315,11 @@ class Expectation:
         if constants and not self.halves:
             return [np.zeros(x.shape) for x in self._exact[number]]
         if (number, constants) not in self._spreads:
+            if not self._may_run:
+                raise NotPrepared
             # The first input whose spread is asked for is most often the only one.
             numbers = [number]
-            if self._spreads:
+            if any(constants == other for _, other in self._spreads):
                 every = range(len(self.inputs))
                 numbers = [k for k in every if (k, constants) not in self._spreads]
             self._run_with_errors(numbers, constants)
@@ -274,7 +356,6 @@ class Expectation:
                 self._masks[number][k] &= ~_find_jumps(x, y, largest[k])
 
 
-@functools.lru_cache(maxsize=_KEPT)
 def compute_expectation(module: str, program: str) -> Expectation:
     """Compute the results of a right module.
 
@@ -313,6 +394,29 @@ def _find_jumps(right: np.ndarray, nudged: np.ndarray, largest: float) -> np.nda
     least = tolerance.FORWARD * _largest([right]) + tolerance.ELSEWHERE * largest
     with np.errstate(invalid="ignore"):
         return np.asarray(~(np.abs(nudged - right) <= least))
+
+
+_SPREADS_NAMES = {False: "spreads", True: "spreads of constants"}
+
+
+def _stack(name: str, lists: Sequence[Arrays]) -> dict[str, np.ndarray]:
+    """Stack each array of all inputs, by a name that tells its number and dtype."""
+    found = {}
+    for k, each in enumerate(zip(*lists, strict=True)):
+        stacked = np.stack(each)
+        dtype = stacked.dtype.name
+        # NumPy's files know none of the dtypes that other packages define.
+        plain = stacked.view(np.uint16) if dtype == "bfloat16" else stacked
+        found[f"{name}.{k}.{dtype}"] = plain
+    return found
+
+
+def _unstack(arrays: Mapping[str, np.ndarray], name: str) -> list[Arrays]:
+    """Return the lists of which `_stack` made arrays."""
+    keys = (key.split(".") for key in arrays)
+    found = sorted((int(key[1]), key[2]) for key in keys if key[0] == name and len(key) == 3)
+    stacks = [arrays[f"{name}.{k}.{dtype}"].view(DTYPES.get(dtype, dtype)) for k, dtype in found]
+    return [[x[number, ...] for x in stacks] for number in range(len(stacks[0]) if stacks else 0)]
 
 
 def _double(x: np.ndarray) -> np.ndarray:

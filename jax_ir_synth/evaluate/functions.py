@@ -1,10 +1,9 @@
 """Functions that score many rows, judge single completions, and compute a metric."""
 
-import atexit
-import os
-import threading
+import asyncio
+import concurrent.futures
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate import extras, run
@@ -15,9 +14,6 @@ from jax_ir_synth.evaluate.options import GIGABYTES, LEAVE_OUT, SECONDS, Options
 from jax_ir_synth.evaluate.predictions import from_mapping
 from jax_ir_synth.evaluate.report import Report
 from jax_ir_synth.request.config import parse_num_proc
-
-if TYPE_CHECKING:
-    from jax_ir_synth.evaluate.pool import Judges
 
 
 def evaluate(
@@ -44,7 +40,7 @@ def evaluate(
       num_proc: the number of helper processes.
       split: the only split to be scored; None for all.
       missing: how to treat rows without a prediction, one of `options.MISSING`.
-      seconds: the wall time, and the CPU time, that one completion may take.
+      seconds: the CPU time that one completion may take. A limit of the wall time is far above.
       gigabytes: the memory that one completion may take.
       seed: the seed of the bootstrap.
       make_judges: makes the helpers that judge, `pool.Judges` by default.
@@ -126,30 +122,81 @@ def judge(
     gigabytes: float = GIGABYTES,
     take: str = LAST,
 ) -> Judgement:
-    """Judge one completion. It is cheap, since the helper process is kept for the next call.
+    """Judge one completion. It is cheap, since the helper processes are kept for the next call.
 
-    `take` says which of several modules in it counts, "first" or "last".
+    Any thread may call it; see `judge_all`.
+
+    Args:
+      completion: the model's text.
+      row: the dataset's row, with all columns.
+      task: one of `tasks.TASKS`.
+      seconds: the CPU time that the completion may take.
+      gigabytes: the memory that it may take.
+      take: which of several modules in it counts, "first" or "last".
 
     Raises ValueError for an unknown task or `take`, and for a row that the task doesn't ask.
     """
-    return judge_all([(completion, row)], task, 1, seconds, gigabytes, take)[0]
+    return judge_all([(completion, row)], task, None, seconds, gigabytes, take)[0]
+
+
+async def ajudge(
+    completion: str,
+    row: Mapping[str, Any],
+    task: str = "forward",
+    seconds: float = SECONDS,
+    gigabytes: float = GIGABYTES,
+    take: str = LAST,
+) -> Judgement:
+    """Judge one completion without blocking the event loop. See `judge` for the arguments.
+
+    Cancelling it takes the completion back, unless it is being judged.
+    """
+    submitted = _submit([(completion, row)], task, None, seconds, gigabytes, take)
+    return await asyncio.wrap_future(submitted[0])
 
 
 def judge_all(
     completions: Iterable[tuple[str, Mapping[str, Any]]],
     task: str = "forward",
-    num_proc: int = 1,
+    num_proc: int | None = 1,
     seconds: float = SECONDS,
     gigabytes: float = GIGABYTES,
     take: str = LAST,
 ) -> list[Judgement]:
-    """Judge completions, each with its row, in order, by `num_proc` helpers kept between calls.
+    """Judge completions, each with its row, in order. The processes are kept between calls.
 
-    `take` is the same as for `judge`.
+    Any thread may call it. Completions of a row that wait at the same time, whoever asks, share the
+    work on its reference.
+
+    Args:
+      completions: each completion with its row.
+      task: as for `judge`.
+      num_proc: how many processes judge at once; None for as many as there are cores.
+      seconds: as for `judge`.
+      gigabytes: as for `judge`.
+      take: as for `judge`.
 
     Raises ValueError for an unknown task or `take`, and for a row that the task doesn't ask.
     """
-    from jax_ir_synth.evaluate.pool import Question
+    submitted = _submit(completions, task, num_proc, seconds, gigabytes, take)
+    try:
+        return [each.result() for each in submitted]
+    except BaseException:
+        for each in submitted:
+            each.cancel()
+        raise
+
+
+def _submit(
+    completions: Iterable[tuple[str, Mapping[str, Any]]],
+    task: str,
+    num_proc: int | None,
+    seconds: float,
+    gigabytes: float,
+    take: str,
+) -> "list[concurrent.futures.Future[Judgement]]":
+    from jax_ir_synth.evaluate import kept
+    from jax_ir_synth.evaluate.pool import Limits, Question
     from jax_ir_synth.evaluate.tasks import TASKS, reference
 
     extras.need("scoring", extras.DISTANCES)
@@ -163,42 +210,6 @@ def judge_all(
             raise UsageError(f"a row must be a mapping with the column {missing[0]}")
         if reference(row, TASKS[task]) is None:
             raise UsageError(f"row {row['id']} has nothing to ask for the task {task!r}")
-        questions.append((None, Question(completion, row, task, take)))
-    # One call at a time, since two can't share the helpers.
-    with _kept.lock:
-        judges = _kept.judges(parse_num_proc(num_proc), seconds, gigabytes)
-        try:
-            return [judgement for _, judgement in judges.judgements(questions)]
-        except BaseException:
-            # The helpers may be working on completions that nobody waits for any more.
-            _kept.close()
-            raise
-
-
-class _Kept:
-    """The helpers of this process, kept from one call to the next."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self._key: tuple[int, int, float, float] | None = None
-        self._judges: Judges | None = None
-
-    def judges(self, number: int, seconds: float, gigabytes: float) -> "Judges":
-        from jax_ir_synth.evaluate.pool import Judges, Limits
-
-        # A forked process inherits its parent's objects, but can't use its parent's helpers.
-        key = (os.getpid(), number, seconds, gigabytes)
-        if self._judges is None or key != self._key:
-            self.close()
-            self._judges = Judges(number, Limits(seconds, gigabytes)).__enter__()
-            self._key = key
-        return self._judges
-
-    def close(self) -> None:
-        if self._judges is not None and self._key is not None and self._key[0] == os.getpid():
-            self._judges.__exit__(None, None, None)
-        self._key, self._judges = None, None
-
-
-_kept = _Kept()
-atexit.register(_kept.close)
+        questions.append(Question(completion, row, task, take))
+    number = None if num_proc is None else parse_num_proc(num_proc)
+    return kept.submit(questions, Limits(seconds, gigabytes), number)

@@ -13,7 +13,8 @@ from typing import Any
 from jaxlib.mlir import ir
 
 from jax_ir_synth.errors import JaxIrSynthError
-from jax_ir_synth.evaluate.expectation import Expectation, compute_expectation
+from jax_ir_synth.evaluate.expectation import Expectation
+from jax_ir_synth.evaluate.expectation_cache import ExpectationCache
 from jax_ir_synth.evaluate.extraction import LAST, Module, extract_modules
 from jax_ir_synth.evaluate.judgement import LONGEST, PASS, Judgement
 from jax_ir_synth.evaluate.similarity import similarity
@@ -25,7 +26,7 @@ from jax_ir_synth.runtime.gc_paused import pause_gc
 from jax_ir_synth.schema.identity import canonicalize_module
 from jax_ir_synth.schema.ir_section import BACKENDS, clean_module
 from jax_ir_synth.verify import fallback_kernels
-from jax_ir_synth.verify.execution import execute_as_written
+from jax_ir_synth.verify.execution import run_as_written
 from jax_ir_synth.verify.expansion.expand import find_expansion
 from jax_ir_synth.verify.interpreter import CannotRun, Unsupported
 from jax_ir_synth.verify.signature import Signature, read_signature
@@ -39,6 +40,10 @@ _DOUBTFUL = 10.0
 _DESCRIBING = ("python", "kernel_name", "in_avals", "program_hash")
 # Messages of MLIR's verifier begin with the faulty operation, those of its parser don't.
 _VERIFIER = re.compile(r"'[\w.$]+' op |region control flow edge|operand #\d+ does not dominate")
+
+
+# Finds what is expected of each section of a row's reference.
+Expectations = Callable[[Reference, Mapping[str, Any]], dict[str, Expectation]]
 
 
 class Failed(JaxIrSynthError, ValueError):
@@ -56,6 +61,7 @@ def judge(
     task: str,
     take: str = LAST,
     reached: Callable[[str], None] = lambda rung: None,
+    expectations: Expectations | None = None,
 ) -> Judgement:
     """Judge a completion.
 
@@ -66,9 +72,12 @@ def judge(
       take: which of several modules in the completion counts, one of `extraction.TAKES`.
       reached: called with a rung before that rung is tried, and with `REFERENCE` before the
         reference is run, so that a watching process knows where this one died.
+      expectations: finds what is expected of the completion. By default it is computed, and kept
+        for the next completions.
 
     Raises:
       ValueError: the task asks nothing of the row, or there is no such task.
+      expectation.NotPrepared: `expectations` lacks it, or results that are needed of it.
       expectation.Unjudgeable: the row's own reference can't be run.
     """
     if task not in TASKS:
@@ -92,28 +101,30 @@ def judge(
     )
     names = _PrintedModules()
     try:
-        _climb(completion, found, right, row, task, reached, names)
+        _climb(
+            completion, found, right, row, task, reached, names, expectations or find_expectations
+        )
     except Failed as failure:
         reason = " ".join(str(failure).split())[:_REASON]
         return make(rung=failure.rung, reason=reason, renamed=names.match(right))
     return make(rung=PASS, reason="", renamed=names.match(right))
 
 
-def prepare(row: Mapping[str, Any], task: str, take: str) -> None:
-    """Do the work that several completions of a row share, before they are judged.
-
-    It is the same for each `take`. Raises the same errors as `judge`.
-    """
-    right = reference(row, TASKS[task])
-    if right is not None:
-        _compute_expectations(right, row)
-
-
-def _compute_expectations(right: Reference, row: Mapping[str, Any]) -> dict[str, Expectation]:
+def describe_programs(right: Reference, row: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Return what an `ExpectationCache` is asked by, for each section of the reference."""
     program = json.dumps({name: row[name] for name in _DESCRIBING})
+    return {section: (module, program) for section, module in right.modules.items()}
+
+
+def find_expectations(right: Reference, row: Mapping[str, Any]) -> dict[str, Expectation]:
+    """Compute what is expected of a completion's sections, or find it in memory."""
     return {
-        section: compute_expectation(module, program) for section, module in right.modules.items()
+        section: _cache.get(*asked, may_compute=True)
+        for section, asked in describe_programs(right, row).items()
     }
+
+
+_cache = ExpectationCache()
 
 
 class _PrintedModules:
@@ -137,6 +148,7 @@ def _climb(
     task: str,
     reached: Callable[[str], None],
     names: _PrintedModules,
+    expectations: Expectations,
 ) -> None:
     """Climb the ladder with all modules together. Raises Failed."""
     if len(completion) > LONGEST:
@@ -152,9 +164,12 @@ def _climb(
         _check_translated(found, right, names)
     for text, (section, meant) in zip(names.printed, right.modules.items(), strict=True):
         _check_signature(text, section, meant)
+    if names.match(right):
+        # It is the reference.
+        return
     # Only now, since most wrong completions fail earlier and don't need the reference.
     reached(REFERENCE)
-    expected = _compute_expectations(right, row)
+    expected = expectations(right, row)
     for text, section in zip(names.printed, right.modules, strict=True):
         _run(text, section, right.platform, expected[section], reached)
 
@@ -196,13 +211,13 @@ def _run(
     reached("execute")
     _check_calls(text, platform)
     try:
-        results = execute_as_written(text, expected.inputs)
+        with run_as_written(text) as run:
+            fault = expected.find_fault(run)
     except (CannotRun, Unsupported) as error:
         raise Failed("unsupported", f"{section}: {error}") from error
     except ValueError as error:
         raise Failed("execute", f"{section}: {error}") from error
     reached("numeric")
-    fault = expected.find_fault(results)
     reading = "as it is written"
     # Longer floats show what 16 bits hide, and whether an error in float32 is one of rounding.
     if expected.halves if fault is None else not expected.halves and fault.ratio <= _DOUBTFUL:

@@ -8,6 +8,7 @@ protect against faults, waste and known tricks, but not against an attacker who 
 MLIR's parser. Such a process could only answer in plain JSON, which is checked.
 """
 
+import concurrent.futures
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
@@ -46,7 +47,8 @@ class Judges:
       number: how many work at once; no judgement depends on it.
       limits: the limits for each completion.
       judge: `module:function`. The function is called with a question's four values and with a
-        callback, to which it passes each rung before trying it. It returns a Judgement.
+        callback, to which it passes each rung before trying it. It returns a Judgement; see
+        `runtime.sandbox.fork_server.Work` for how it may ask for the reference's results.
 
     Raises:
       SandboxError: on entry, if no process can start, as with too little memory.
@@ -63,6 +65,29 @@ class Judges:
 
     def __exit__(self, *error: object) -> None:
         self._sandbox.__exit__(*error)
+
+    def close(self) -> None:
+        """End the processes, as leaving the context does."""
+        self._sandbox.close()
+
+    def submit(
+        self, questions: Iterable[Question], limits: Limits | None = None, number: int | None = None
+    ) -> "list[concurrent.futures.Future[Judgement]]":
+        """Have questions judged, and return the judgements to come. Any thread may call this.
+
+        Args:
+          questions: the questions.
+          limits: the limits for each; by default those of all.
+          number: how many processes judge at once, these and all other questions.
+        """
+        asked = [_prepare((None, question)) for question in questions]
+        replies = iter(
+            self._sandbox.submit([each for _, each in asked if each is not None], limits, number)
+        )
+        return [
+            _judged(unasked) if unasked is not None else _read_when_there(next(replies))
+            for (_, unasked), _ in asked
+        ]
 
     def judgements(
         self, jobs: Iterable[tuple[Label, Question]]
@@ -86,6 +111,33 @@ def _prepare(
         reason = f"it is {len(completion):,} characters long, above {LONGEST:,}"
         return (label, _fail("no_code", reason)), None
     return (label, None), _Question((completion,), (dict(row), task, take))
+
+
+def _judged(judgement: Judgement) -> "concurrent.futures.Future[Judgement]":
+    future: concurrent.futures.Future[Judgement] = concurrent.futures.Future()
+    future.set_result(judgement)
+    return future
+
+
+def _read_when_there(
+    reply: "concurrent.futures.Future[Reply]",
+) -> "concurrent.futures.Future[Judgement]":
+    """Return the judgement to come of a reply to come. Cancelling it cancels the reply."""
+    judgement: concurrent.futures.Future[Judgement] = concurrent.futures.Future()
+
+    def read(reply: "concurrent.futures.Future[Reply]") -> None:
+        if reply.cancelled():
+            judgement.cancel()
+        elif judgement.set_running_or_notify_cancel():
+            error = reply.exception()
+            if error is None:
+                judgement.set_result(_read_judgement(reply.result()))
+            else:
+                judgement.set_exception(error)
+
+    reply.add_done_callback(read)
+    judgement.add_done_callback(lambda done: reply.cancel() if done.cancelled() else None)
+    return judgement
 
 
 def _read_judgement(reply: Reply) -> Judgement:

@@ -5,11 +5,9 @@ import hashlib
 import itertools
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jax_ir_synth import __version__
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate import estimates
 from jax_ir_synth.evaluate.dataset import Dataset, Item
@@ -20,13 +18,10 @@ from jax_ir_synth.evaluate.report import Report, Setting
 from jax_ir_synth.evaluate.selection import Selection, make_filter, select
 from jax_ir_synth.evaluate.tally import Tally
 from jax_ir_synth.evaluate.tasks import TASKS
-from jax_ir_synth.generate import fingerprint
+from jax_ir_synth.evaluate.versions import describe_versions
 
 if TYPE_CHECKING:
     from jax_ir_synth.evaluate.pool import Judges, Limits
-
-# The libraries that judging depends on; it parses, runs and compares, and lowers nothing.
-_VERSIONED = ("jax", "jaxlib", "numpy", "scipy", "ml_dtypes")
 
 # Makes helpers from their number and limits: `pool.Judges`, or a test's replacement.
 MakeJudges = Callable[[int, "Limits"], "Judges"]
@@ -177,11 +172,7 @@ def _make_setting(dataset: Dataset, selection: Selection, options: Options) -> S
             "resamples": estimates.RESAMPLES,
             "confidence": estimates.CONFIDENCE,
         },
-        {
-            "jax_ir_synth": __version__,
-            "sources": fingerprint.sources_digest(fingerprint.PACKAGE),
-            **{name: version(name) for name in _VERSIONED},
-        },
+        describe_versions(),
     )
 
 

@@ -3,14 +3,73 @@
 `pool.Judges` names them; `runtime.sandbox.fork_server.Work` says when each is called.
 """
 
-from jax_ir_synth.evaluate.judging import judge, prepare
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jax_ir_synth.evaluate import judging
+from jax_ir_synth.evaluate.expectation import Expectation, NotPrepared
+from jax_ir_synth.evaluate.expectation_cache import ExpectationCache, find_folder
+from jax_ir_synth.evaluate.judgement import Judgement
 from jax_ir_synth.evaluate.similarity import similarity
+from jax_ir_synth.evaluate.tasks import TASKS, Reference, reference
 from jax_ir_synth.verify.check import load_interpreter
 
-__all__ = ["judge", "prepare", "ready"]
+_cache = ExpectationCache(find_folder())
 
 
 def ready() -> None:
     """Import and initialize all that judging needs."""
     similarity("", "")
     load_interpreter()
+
+
+def judge(
+    completion: str,
+    row: Mapping[str, Any],
+    task: str,
+    take: str,
+    reached: Callable[[str], None],
+) -> Judgement | None:
+    """Judge a completion; None if that needs what `prepare` does."""
+    with contextlib.ExitStack() as stack:
+
+        def find(right: Reference, row: Mapping[str, Any]) -> dict[str, Expectation]:
+            found = {
+                section: _cache.get(*asked, may_compute=False)
+                for section, asked in judging.describe_programs(right, row).items()
+            }
+            for expected in found.values():
+                stack.enter_context(expected.without_runs())
+            return found
+
+        try:
+            return judging.judge(completion, row, task, take, reached, find)
+        except NotPrepared:
+            return None
+
+
+def recall(row: Mapping[str, Any], task: str, take: str) -> None:
+    """Take what is expected of the completions from its file, if there is one."""
+    right = reference(row, TASKS[task])
+    if right is not None:
+        for asked in judging.describe_programs(right, row).values():
+            _cache.recall(*asked)
+
+
+def prepare(row: Mapping[str, Any], task: str, take: str, mark: str | None) -> None:
+    """Compute what is expected of the completions, and write it to a file.
+
+    Runs with random errors are most of the work. They are needed only beyond the mark
+    `judging.REFERENCE`, where a completion's results aren't those of the reference.
+
+    Raises Unjudgeable.
+    """
+    right = reference(row, TASKS[task])
+    if right is None:
+        return
+    for asked in judging.describe_programs(right, row).values():
+        expected = _cache.get(*asked, may_compute=True)
+        if mark != judging.REFERENCE:
+            expected.run_with_errors()
+        _cache.store(*asked)

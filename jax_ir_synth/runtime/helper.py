@@ -32,10 +32,11 @@ T = TypeVar("T", bound=Closable)
 # Prefixes of environment variables that a helper doesn't inherit: settings for jax, XLA and Python.
 # They could end it (flags that XLA doesn't know), or make it read commands (PYTHONINSPECT).
 _SETTINGS = ("JAX_", "JAX2TF_", "LIBTPU_", "PJRT_", "PYTHON", "TF_", "XLA_")
-# The exceptions: variables that say where modules are, and whether compiled ones are kept.
+# The exceptions: variables that say where modules and files are, and whether compiled modules are
+# kept.
 _PLACES = (
-    "PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONNOUSERSITE PYTHONPATH PYTHONPLATLIBDIR "
-    "PYTHONPYCACHEPREFIX PYTHONUSERBASE"
+    "JAX_IR_SYNTH_CACHE PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONNOUSERSITE PYTHONPATH "
+    "PYTHONPLATLIBDIR PYTHONPYCACHEPREFIX PYTHONUSERBASE"
 ).split()
 # Otherwise NumPy's and SciPy's LAPACK would start a thread for each core in each helper, and wait
 # for these threads even on matrices of a few elements.

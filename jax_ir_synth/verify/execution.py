@@ -1,6 +1,7 @@
 """Executes a module's text on given inputs, once it is parsed and verified."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -77,20 +78,24 @@ def execute(
         return Execution([wide_program(x) for x in inputs], wide_program.how)
 
 
-def execute_as_written(text: str, inputs: Sequence[Sequence[np.ndarray]]) -> list[Results]:
-    """Run a module on each of the inputs, in its own dtypes; bfloat16 results are float32.
+@contextlib.contextmanager
+def run_as_written(text: str) -> Iterator[Callable[[Sequence[np.ndarray]], Results]]:
+    """Make a module ready to be run in its own dtypes; bfloat16 results are float32.
 
-    Args:
-      text: the module's text.
-      inputs: arrays for the arguments, of the arguments' dtypes.
+    It takes arrays for the arguments, of the arguments' dtypes.
 
     Raises:
       ValueError: the text isn't a valid module, or not one that may be run.
       interpreter.CannotRun: nothing here can run it.
     """
     with open_module(text) as module:
-        program = Program(module)
-        return [program(x) for x in inputs]
+        yield Program(module)
+
+
+def execute_as_written(text: str, inputs: Sequence[Sequence[np.ndarray]]) -> list[Results]:
+    """Run a module on each of the inputs; see `run_as_written`."""
+    with run_as_written(text) as run:
+        return [run(x) for x in inputs]
 
 
 def execute_exactly(text: str, inputs: Sequence[Sequence[np.ndarray]]) -> list[Results]:

@@ -42,7 +42,7 @@ class Sandbox:
     """
 
     def __init__(self, check: str, number: int, limits: Limits):
-        self._sandbox = sandbox.Sandbox(Work(check, limits, in_turn=True), number)
+        self._sandbox = sandbox.Sandbox(Work(check, limits), number)
 
     def __enter__(self) -> "Sandbox":
         self._sandbox.__enter__()

@@ -29,11 +29,23 @@ def obey(completion, row, task, take, reached) -> Judgement:
 _prepared = []
 
 
-def prepare(row, task, take) -> None:
+def prepare(row, task, take, mark) -> None:
     """What questions of a row share is done here; some rows can't have it done."""
-    _prepared.append(row["id"])
+    _prepared.append(f"{row['id']} {mark}")
     if row.get("fault"):
         _ORDERS[row["fault"]]()
+
+
+def prepared(completion, row, task, take, reached):
+    """Passes once all that `completion` names is prepared, which comes back as taken."""
+    for mark in completion.split():
+        reached(mark)
+        if f"{row['id']} {mark}" not in _prepared:
+            return None
+    reached("numeric")
+    if "missing" in row:
+        return None
+    return Judgement("pass", "", " ".join(_prepared), True, True, 1.0)
 
 
 def repeat(completion, row, task, take, reached) -> Judgement:
@@ -46,13 +58,18 @@ def answer(completion, row, task, take, reached):
     return row["answer"]
 
 
+_held = []
+
+
 def _loop():
     while True:
         pass
 
 
 def _deaf_loop():
-    for number in (signal.SIGTERM, signal.SIGXCPU, signal.SIGALRM, signal.SIGINT):
+    for number in (
+        signal.SIGTERM, signal.SIGXCPU, signal.SIGALRM, signal.SIGINT, signal.SIGPROF
+    ):  # fmt: skip
         signal.signal(number, signal.SIG_IGN)
     os.close(_MOUTH)
     _loop()
@@ -154,8 +171,8 @@ _ORDERS = {
     "write to memory": lambda: os.memfd_create("a"),
     "import": lambda: __import__("tabnanny"),
     # What it tells of itself.
-    "prepared": lambda: _prepared,
     "process": lambda: os.getpid(),
+    "take half": lambda: (_held.append(bytearray(600 * 2**20)), 600)[1],
     "descriptors": lambda: [number for number in range(100) if _is_open(number)],
     "remember": lambda: globals().setdefault("_memory", 0),
     "remembers": lambda: "_memory" in globals(),

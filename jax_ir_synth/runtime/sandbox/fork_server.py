@@ -1,13 +1,15 @@
 """A process that imports a function once, and calls it in forks of its own.
 
-Whatever a fork does (hang, die or lie), only its question is lost, and the next one starts from the
-same state. Values that several questions share may be prepared once. A fork then does this without
-looking at the questions, and is itself forked for each of them.
+Whatever a fork does (hang, die or lie), only its questions can be affected, and the next fork
+starts from the same state. A fork costs much more than most questions, so it answers several that
+came together, one after the other, up to the first that fails. What they share may be prepared
+once, in a fork that doesn't look at the questions and is itself forked for them.
 
 Forking is safe here, since this process is a fresh interpreter with a single thread that never runs
 anything through XLA. The caller is never forked.
 """
 
+import contextlib
 import gc
 import importlib
 import pickle
@@ -19,6 +21,9 @@ from jax_ir_synth.runtime.helper import answer_questions
 from jax_ir_synth.runtime.sandbox.forked_call import Mark, Reply, call, one_line
 from jax_ir_synth.runtime.sandbox.resource_limits import Limits, lower
 
+# How often a question may ask that something is prepared.
+_MOST_PREPARED = 4
+
 
 class Work(NamedTuple):
     """The work of a fork server.
@@ -26,26 +31,33 @@ class Work(NamedTuple):
     Attributes:
       target: `module:function`. The function is called with a question's own values, with those
         that it shares with others, and with a function that marks its progress by a word. Its
-        result must be JSON. The module's `ready()`, if any, is called before the first fork, to
-        import everything that a fork, which can't open files, would import later. The module's
-        `prepare`, if any, is called with the values that several questions share, and can cache
-        results for them.
-      limits: the limits for each question.
-      in_turn: whether a fork answers several questions, one after the other, until one fails. This
-        saves most of the cost of forks, but a question then starts from the state that earlier ones
-        left. Otherwise each question has a fork of its own.
+        result must be JSON, or None to be called once more, prepared. The module's functions, each
+        of which it may lack, are:
+
+        - `ready()` is called before the first fork, to import everything that a fork, which can't
+          open files, would import later.
+        - `recall(*shared)` is called in this process with the values that questions share. It reads
+          what was prepared before, from memory or files.
+        - `prepare(*shared, mark)` is called in a fork that opens files as it likes, if a question's
+          function has returned None, and again if it still does. `mark` is the question's last one.
+      limits: the limits with which a fork is tried at the start. Each question has its own.
     """
 
     target: str
     limits: Limits
-    in_turn: bool = False
 
 
 class Pickled(NamedTuple):
-    """A question: its own values, and those that it shares with the others in its batch."""
+    """A question: its own values, those that it shares with the others in its batch, its limits."""
 
     own: bytes
     shared: bytes
+    limits: Limits
+
+    @property
+    def parts(self) -> tuple[bytes, bytes]:
+        """All of its values."""
+        return self.own, self.shared
 
 
 def serve() -> None:
@@ -81,8 +93,8 @@ class _ForkServer:
         name, function = work.target.split(":")
         module = importlib.import_module(name)
         self._function: Callable[..., Any] = getattr(module, function)
-        self._limits, self._in_turn = work.limits, work.in_turn
-        self._prepare: Callable[..., None] | None = getattr(module, "prepare", None)
+        self._recall: Callable[..., None] = getattr(module, "recall", lambda *shared: None)
+        self._prepare: Callable[..., None] = getattr(module, "prepare", lambda *shared: None)
         if hasattr(module, "ready"):
             module.ready()
         gc.collect()
@@ -90,27 +102,51 @@ class _ForkServer:
         gc.freeze()
 
     def replies(self, batch: Sequence[Pickled]) -> list[Reply]:
-        """Answer a batch of questions, which all share their `shared` values."""
-        if self._prepare is not None and len(batch) > 1:
-            seconds, gigabytes = self._limits
-            limits = Limits(seconds * (len(batch) + 1), gigabytes)
-            (prepared,) = call(
-                self._answer_prepared, [(pickle.dumps((batch,)),)], limits, _confine_memory
-            )
+        """Answer a batch of questions, which all share their `shared` values and their limits."""
+        # What is wrong with the shared values is told by a fork.
+        with contextlib.suppress(Exception):
+            self._recall(*pickle.loads(batch[0].shared))
+        replies = self._call(batch)
+        needy = _find_needy(replies)
+        if not needy:
+            return replies
+        limits = batch[0].limits
+        more = limits._replace(seconds=limits.seconds * (len(needy) + 1))
+        rest, marks = [batch[k] for k in needy], [replies[k].mark for k in needy]
+        (prepared,) = call(
+            self._answer_prepared, [(pickle.dumps((rest, marks)),)], more, _confine_memory
+        )
+        for place, k in enumerate(needy):
             if prepared.failure is None:
-                return [Reply(*reply) for reply in prepared.answer]
-            # Their shared values are at fault. Each question then fails by itself.
-        return self._answer(batch)
+                replies[k] = Reply(*prepared.answer[place])
+            else:
+                # What the questions share is at fault.
+                replies[k] = Reply(None, prepared.failure, replies[k].mark)
+        return replies
 
-    def _answer_prepared(self, batch: Sequence[Pickled], mark: Mark) -> list[list[Any]]:
-        assert self._prepare is not None
-        self._prepare(*pickle.loads(batch[0].shared))
-        return [list(reply) for reply in self._answer(batch)]
+    def _answer_prepared(
+        self, batch: Sequence[Pickled], marks: Sequence[str | None], mark: Mark
+    ) -> list[list[Any]]:
+        """Answer questions, which ask at these marks that something is prepared."""
+        shared = pickle.loads(batch[0].shared)
+        replies = [Reply(None, None, each) for each in marks]
+        for _ in range(_MOST_PREPARED):
+            if not (needy := _find_needy(replies)):
+                break
+            self._prepare(*shared, replies[needy[0]].mark)
+            for k, reply in zip(needy, self._call([batch[k] for k in needy]), strict=True):
+                replies[k] = reply
+        else:
+            raise RuntimeError(f"what it needs at {replies[needy[0]].mark} can't be prepared")
+        return [[*reply] for reply in replies]
 
-    def _answer(self, batch: Sequence[Pickled]) -> list[Reply]:
-        if self._in_turn:
-            return call(self._function, batch, self._limits)
-        return [call(self._function, [question], self._limits)[0] for question in batch]
+    def _call(self, batch: Sequence[Pickled]) -> list[Reply]:
+        return call(self._function, [question.parts for question in batch], batch[0].limits)
+
+
+def _find_needy(replies: Sequence[Reply]) -> list[int]:
+    """Find the questions that ask that something is prepared."""
+    return [k for k, reply in enumerate(replies) if reply.failure is None and reply.answer is None]
 
 
 def _confine_memory(limits: Limits, descriptors: int) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from jax_ir_synth.runtime.orphans import end_with_parent
-from jax_ir_synth.runtime.sandbox.resource_limits import Limits, confine
+from jax_ir_synth.runtime.sandbox.resource_limits import Limits, confine, start_clock
 from jax_ir_synth.runtime.sandbox.stderr_tail import stderr_tail
 
 # The bytes that a fork may send for a question, and those of its output that are kept.
@@ -66,19 +66,26 @@ def call(
     """Call a function on each question, one after the other, in one or more forks.
 
     A fork ends with the first question that fails, and the next fork continues with the next
-    question. If somebody else killed a fork, its question is asked once more.
+    question. If a question fails in a fork that has answered others, except for the time that it
+    takes, it is asked once more in the next fork: they may be the reason, as by memory that they
+    left. If somebody else killed a fork, its question is asked once more, too.
 
     Args:
       function: called with a question's values and a `Mark`. Its result must be JSON.
       questions: each consists of pickled tuples, whose values are passed one after the other.
-      limits: the limits for each question; the watching process enforces the time, too.
+      limits: the limits for each question; the watching process enforces the wall time.
       confine: called first in the fork, with the limits for all its questions together.
     """
     replies: list[Reply] = []
     killed_at = None
     while len(replies) < len(questions):
-        replies += _try(function, questions[len(replies) :], limits, confine)
-        if replies[-1].failure == _KILLED and killed_at != len(replies):
+        tried, late = _try(function, questions[len(replies) :], limits, confine)
+        replies += tried
+        if replies[-1].failure is None or late:
+            continue
+        if len(tried) > 1:
+            replies.pop()
+        elif replies[-1].failure == _KILLED and killed_at != len(replies):
             killed_at = len(replies)
             replies.pop()
     return replies
@@ -89,8 +96,8 @@ def _try(
     questions: Sequence[tuple[bytes, ...]],
     limits: Limits,
     confine: Confine,
-) -> list[Reply]:
-    """Start one fork, and return its replies to the questions that it reached, at least one."""
+) -> tuple[list[Reply], bool]:
+    """Start one fork. Return its replies, at least one, and whether the last took too long."""
     heard, mouth = os.pipe()
     printed, voice = os.pipe()
     parent = os.getpid()
@@ -107,7 +114,7 @@ def _try(
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         fork.close()
-    return fork.settle(status)
+    return fork.settle(status), fork.late
 
 
 class _Fork:
@@ -118,7 +125,9 @@ class _Fork:
         self._limits, self._questions = limits, questions
         self._replies: list[Reply] = []
         self._mark: str | None = None
-        self._late = self._failed = False
+        # Whether the current question took too long.
+        self.late = False
+        self._failed = False
         # The bytes received for the current question, and the beginning of an unfinished line.
         self._length, self._begun = 0, b""
         self._output = b""
@@ -128,7 +137,7 @@ class _Fork:
         poll = select.poll()
         poll.register(self._heard, select.POLLIN)
         poll.register(self._printed, select.POLLIN)
-        deadline = time.monotonic() + self._limits.seconds
+        deadline = time.monotonic() + self._limits.wall_seconds
         while (left := deadline - time.monotonic()) > 0:
             # Its output must be read, or it would wait forever to print more.
             ready = [number for number, _ in poll.poll(left * 1000)]
@@ -143,8 +152,8 @@ class _Fork:
                 if not said or self._failed or len(self._replies) == self._questions:
                     return
                 if len(self._replies) > before:
-                    deadline = time.monotonic() + self._limits.seconds
-        self._late = True
+                    deadline = time.monotonic() + self._limits.wall_seconds
+        self.late = True
 
     def close(self) -> None:
         """Read the rest of its output, after its death."""
@@ -190,13 +199,13 @@ class _Fork:
             self._failed = True
 
     def _describe_death(self, status: int) -> str:
-        late = f"it was not done after {self._limits.seconds:g} s"
-        if self._late:
-            return late
+        if self.late:
+            return f"it was not done after {self._limits.wall_seconds:g} s"
         if not os.WIFSIGNALED(status):
             how = f"exit code {os.WEXITSTATUS(status)}"
-        elif (number := os.WTERMSIG(status)) == signal.SIGXCPU:
-            return late
+        elif (number := os.WTERMSIG(status)) in (signal.SIGPROF, signal.SIGXCPU):
+            self.late = True
+            return f"it was not done after {self._limits.seconds:g} s of CPU time"
         else:
             how = _SIGNALS.get(number, f"signal {number}")
         tail = stderr_tail(self._output)
@@ -232,6 +241,7 @@ def _answer(
     try:
         confine(limits._replace(seconds=limits.seconds * len(questions)), _MOUTH + 1)
         for question in questions:
+            start_clock(limits)
             values = [value for part in question for value in pickle.loads(part)]
             answer = function(*values, lambda mark: _say("mark", mark))
             _say("answer", answer)

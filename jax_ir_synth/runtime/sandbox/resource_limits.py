@@ -19,6 +19,9 @@ from typing import Any, NamedTuple
 
 # Fixed, so that deep recursion of native code ends at the same depth everywhere.
 _STACK = 8 * 2**20
+# A process may wait for a busy machine this many times as long as it may compute, and at least so
+# many seconds.
+_WALL, _WALL_AT_LEAST = 10.0, 5.0
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _REFUSED = (
     *("socket.", "subprocess.", "shutil.", "os.exec", "os.fork", "os.kill", "os.posix_spawn"),
@@ -31,12 +34,18 @@ class Limits(NamedTuple):
     """The limits for one piece of work.
 
     Attributes:
-      seconds: the wall time, and the CPU time, rounded up.
+      seconds: the CPU time. The wall time has a limit far above, so that no result depends on how
+        busy the machine is.
       gigabytes: the total memory of its process, in 2**30 bytes.
     """
 
     seconds: float
     gigabytes: float
+
+    @property
+    def wall_seconds(self) -> float:
+        """The limit of the wall time."""
+        return max(_WALL * self.seconds, _WALL_AT_LEAST)
 
     @property
     def bytes(self) -> int:
@@ -59,13 +68,20 @@ def confine(limits: Limits, descriptors: int) -> None:
     lower(resource.RLIMIT_CORE, 0)
     lower(resource.RLIMIT_FSIZE, 0)
     lower(resource.RLIMIT_NPROC, 0)
-    # The hard limit is one second higher, for a process that blocks SIGXCPU.
-    seconds = math.ceil(limits.seconds)
+    # In whole seconds, so a little above what `start_clock` allows. The hard limit is one second
+    # higher, for a process that blocks SIGXCPU.
+    seconds = math.ceil(limits.seconds) + 1
     lower(resource.RLIMIT_CPU, seconds, seconds + 1)
     # In case no process is left that watches the time.
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(seconds + 10)
+    signal.alarm(math.ceil(limits.wall_seconds) + 10)
     sys.addaudithook(_refuse)
+
+
+def start_clock(limits: Limits) -> None:
+    """Have SIGPROF end this process after the CPU time that one piece of work may take."""
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_PROF, limits.seconds)
 
 
 def lower(limit: int, soft: int, hard: int | None = None) -> None:

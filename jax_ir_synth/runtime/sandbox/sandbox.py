@@ -1,8 +1,13 @@
-"""Asks several fork servers at once, and gives their replies in the questions' order."""
+"""Asks several fork servers at once, for callers in any thread."""
 
+import concurrent.futures
 import functools
+import math
+import os
 import pickle
-from collections.abc import Iterable, Iterator
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from jax_ir_synth.errors import UsageError
@@ -10,8 +15,9 @@ from jax_ir_synth.runtime.helper import Helper, HelperDied
 from jax_ir_synth.runtime.pool import Pool
 from jax_ir_synth.runtime.sandbox.fork_server import Pickled, Work
 from jax_ir_synth.runtime.sandbox.forked_call import Reply
+from jax_ir_synth.runtime.sandbox.resource_limits import Limits
 
-# The number of successive questions with shared values that are asked together.
+# The number of questions with shared values that are asked together at most.
 _TOGETHER = 8
 # The questions held for each fork server, so that the others have work while one is slow.
 _HELD = 32
@@ -23,42 +29,89 @@ class SandboxError(UsageError, RuntimeError):
 
 
 class Question(NamedTuple):
-    """Values for the function: this question's own, and those that the next may share."""
+    """Values for the function: this question's own, and those that others may share."""
 
     own: tuple[Any, ...]
     shared: tuple[Any, ...] = ()
 
 
-class _Entry(NamedTuple):
-    """A label, and the reply if its question isn't asked; None if there is no question."""
-
-    label: Any
-    asked: bool
-    reply: Reply | None = None
+class _Waiting(NamedTuple):
+    question: Pickled
+    reply: "concurrent.futures.Future[Reply]"
 
 
 class Sandbox:
     """A context manager that holds the fork servers.
+
+    Questions that share values and wait at the same time go to a fork server together, whoever asks
+    them. Entering starts all fork servers at once; if it isn't entered, each starts when the others
+    are busy.
 
     Args:
       work: the work to do for each question.
       number: how many questions are worked on at once; no reply depends on it.
 
     Raises:
-      SandboxError: on entry, if no fork server can start, as with too little memory.
+      SandboxError: on entry or from a reply, if no fork server can start, as with too little
+        memory.
     """
 
     def __init__(self, work: Work, number: int):
-        self._work = work
+        self._work, self._number = work, number
+        self._owner = os.getpid()
         start = functools.partial(Helper, "jax_ir_synth.runtime.sandbox.fork_server")
         self._pool: Pool[Pickled, Reply] = Pool(start, number, begin=self._begin)
+        self._lock = threading.Lock()
+        # By what questions share. Whoever waits longest is first.
+        self._waiting: OrderedDict[tuple[Limits, bytes], deque[_Waiting]] = OrderedDict()
+        self._workers = 0
 
     def __enter__(self) -> "Sandbox":
         self._pool.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all fork servers, busy or not. A reply that is waited for is cancelled."""
         self._pool.close()
+
+    def submit(
+        self, questions: Iterable[Question], limits: Limits | None = None, number: int | None = None
+    ) -> "list[concurrent.futures.Future[Reply]]":
+        """Ask questions, and return their replies to come.
+
+        Args:
+          questions: the questions.
+          limits: the limits for each; by default those of `work`.
+          number: how many fork servers work at once on these and on all other questions; all of
+            them by default.
+
+        Raises RuntimeError in a forked process, which doesn't own the fork servers.
+        """
+        if os.getpid() != self._owner:
+            raise RuntimeError("helpers are of the process that started them, not of its forks")
+        replies = []
+        waiting = []
+        for question in questions:
+            reply: concurrent.futures.Future[Reply] = concurrent.futures.Future()
+            replies.append(reply)
+            try:
+                own, shared = pickle.dumps(question.own), pickle.dumps(question.shared)
+            except RecursionError:
+                reply.set_result(Reply(None, "its values are nested too deeply", None))
+                continue
+            waiting.append(_Waiting(Pickled(own, shared, limits or self._work.limits), reply))
+        with self._lock:
+            for each in waiting:
+                key = each.question.limits, each.question.shared
+                self._waiting.setdefault(key, deque()).append(each)
+            most = min(number or self._number, self._number)
+            for _ in range(min(most - self._workers, len(waiting))):
+                self._workers += 1
+                threading.Thread(target=self._serve, daemon=True).start()
+        return replies
 
     def replies(
         self, jobs: Iterable[tuple[Label, Question | None]]
@@ -70,10 +123,50 @@ class Sandbox:
 
         Raises RuntimeError in a forked process, which doesn't own the fork servers.
         """
-        for entries, answers in self._pool.map(_batches(jobs), _HELD):
-            rest = iter(answers)
-            for entry in entries:
-                yield entry.label, _reply(next(rest)) if entry.asked else entry.reply
+        held: deque[tuple[Label, concurrent.futures.Future[Reply] | None]] = deque()
+        try:
+            for label, question in jobs:
+                held.append((label, None if question is None else self.submit([question])[0]))
+                if len(held) >= _HELD * self._number:
+                    yield _settle(*held.popleft())
+            while held:
+                yield _settle(*held.popleft())
+        finally:
+            for _, reply in held:
+                if reply is not None:
+                    reply.cancel()
+
+    def _serve(self) -> None:
+        """Have a fork server answer what waits, until nothing does."""
+        while batch := self._take():
+            try:
+                answers = self._pool.ask([each.question for each in batch])
+            except BaseException as error:
+                for each in batch:
+                    each.reply.set_exception(error)
+                continue
+            for each, answer in zip(batch, answers, strict=True):
+                each.reply.set_result(_describe_death(answer))
+
+    def _take(self) -> Sequence[_Waiting]:
+        """Take questions that share values; the worker that gets none has ended."""
+        with self._lock:
+            while self._waiting:
+                key, group = self._waiting.popitem(last=False)
+                # All workers share what waits, even if it is of one group.
+                waiting = len(group) + sum(map(len, self._waiting.values()))
+                number = min(_TOGETHER, math.ceil(waiting / self._workers))
+                batch: list[_Waiting] = []
+                while group and len(batch) < number:
+                    each = group.popleft()
+                    if each.reply.set_running_or_notify_cancel():
+                        batch.append(each)
+                if group:
+                    self._waiting[key] = group
+                if batch:
+                    return batch
+            self._workers -= 1
+            return []
 
     def _begin(self, server: Helper) -> None:
         try:
@@ -85,41 +178,13 @@ class Sandbox:
             raise SandboxError(f"a helper can't start within {within}: {failure}")
 
 
-def _reply(answer: Reply | HelperDied) -> Reply:
+def _settle(
+    label: Label, reply: "concurrent.futures.Future[Reply] | None"
+) -> tuple[Label, Reply | None]:
+    return label, None if reply is None else reply.result()
+
+
+def _describe_death(answer: Reply | HelperDied) -> Reply:
     if isinstance(answer, HelperDied):
         return Reply(None, f"its process died, and that which started it: {answer}", None)
     return answer
-
-
-def _batches(
-    jobs: Iterable[tuple[Any, Question | None]],
-) -> Iterator[tuple[list[_Entry], list[Pickled]]]:
-    """Group the jobs in batches whose questions share values; unasked jobs are separate."""
-    entries: list[_Entry] = []
-    batch: list[Pickled] = []
-    for entry, pickled in (_entry(label, question) for label, question in jobs):
-        if pickled is not None and batch and pickled.shared == batch[0].shared:
-            # The same object, so that pickle sends it only once.
-            pickled = pickled._replace(shared=batch[0].shared)
-            goes_on = len(batch) < _TOGETHER
-        else:
-            goes_on = False
-        if entries and not goes_on:
-            yield entries, batch
-            entries, batch = [], []
-        entries.append(entry)
-        if pickled is not None:
-            batch.append(pickled)
-    if entries:
-        yield entries, batch
-
-
-def _entry(label: Any, question: Question | None) -> tuple[_Entry, Pickled | None]:
-    if question is None:
-        return _Entry(label, asked=False), None
-    try:
-        pickled = Pickled(pickle.dumps(question.own), pickle.dumps(question.shared))
-    except RecursionError:
-        reply = Reply(None, "its values are nested too deeply", None)
-        return _Entry(label, asked=False, reply=reply), None
-    return _Entry(label, asked=True), pickled

@@ -1,0 +1,149 @@
+"""What rewards cost: `python benchmarks/rewards.py`, on an idle machine.
+
+Rows are judged forward and backward, in groups of eight completions of one row, as for training by
+rewards. Of each group two are the reference, three are right but written in another way, two are
+wrong in their numbers, and one isn't valid. The table has the median latency of `judge` at its
+first call, when a row is new and when it is known; and how many completions a second `judge_all`
+judges with two processes, when rows are new and when they are known.
+
+It calls only what is public, and takes the package that PYTHONPATH names: run it with an older
+version beside this one to compare them. Results are kept in a folder of its own.
+"""
+
+import argparse
+import os
+import re
+import statistics
+import tempfile
+import threading
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+GROUP = 8
+
+
+def rewritten(text: str, number: int) -> str:
+    """The module with another name for a value and an operation more, which changes no result."""
+    returned = re.search(r"    return (%[\w#]+).*? : (tensor<[^>]*>)", text)
+    barrier = f"    %again{number} = stablehlo.optimization_barrier {returned[1]} : {returned[2]}\n"
+    line = returned[0].replace(f"return {returned[1]}", f"return %again{number}", 1)
+    return text.replace(returned[0], barrier + line, 1)
+
+
+def wrong(text: str, number: int) -> str:
+    """The module with another number added to a result; integers and booleans stay as they are."""
+    returned = re.search(r"    return (%[\w#]+).*? : (tensor<[^>]*?(?:bf16|f\d+)>)", text)
+    if returned is None:
+        return text.replace("module @", "module @@")
+    more = (
+        f"    %more = stablehlo.constant dense<{number}.5> : {returned[2]}\n"
+        f"    %sum = stablehlo.add {returned[1]}, %more : {returned[2]}\n"
+    )
+    line = returned[0].replace(f"return {returned[1]}", "return %sum", 1)
+    return text.replace(returned[0], more + line, 1)
+
+
+def group(text: str) -> list[str]:
+    """Eight completions of a row."""
+    right = [text, text, *(rewritten(text, number) for number in range(3))]
+    return [*right, wrong(text, 1), wrong(text, 2), text.replace("return", "retun")]
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=4)
+    parser.add_argument("--threads", type=int, default=8)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["JAX_IR_SYNTH_CACHE"] = folder
+        _measure(arguments)
+
+
+def _measure(arguments: argparse.Namespace) -> None:
+    from jax_ir_synth.evaluate import judge, judge_all
+    from jax_ir_synth.evaluate.tasks import TASKS, reference
+    from jax_ir_synth.generate.plan import plan_rows
+    from jax_ir_synth.generate.rows import make_row
+    from jax_ir_synth.request.config import Request
+
+    request = Request(seed=arguments.seed, count=arguments.rows, verify=False)
+    rows = [make_row(request, planned) for planned in plan_rows(request)]
+    table = Table("figure", "forward", "backward")
+    figures: dict[str, list[str]] = {}
+
+    def add(name: str, value: float, digits: int = 0) -> None:
+        figures.setdefault(name, []).append(f"{value:,.{digits}f}")
+
+    for task in ("forward", "backward"):
+        texts = [*(next(iter(reference(row, TASKS[task]).modules.values())) for row in rows)]
+        jobs = [(each, row) for row, text in zip(rows, texts, strict=True) for each in group(text)]
+        started = time.perf_counter()
+        assert judge(texts[0], rows[0], task).passed
+        add("first call, s", time.perf_counter() - started, 2)
+        for name in ("judge, a row that is new, ms", "judge, a row that is known, ms"):
+            spent = [
+                _seconds(judge, rewritten(text, 7), row, task)
+                for row, text in zip(rows[1:], texts[1:], strict=True)
+            ]
+            add(name, 1e3 * statistics.median(spent), 1)
+        for name in ("judge_all, rows that are new, 1/s", "judge_all, rows that are known, 1/s"):
+            started = time.perf_counter()
+            # Other rows than above: half of them by a backward pass, in two calls.
+            found = judge_all(jobs, task, num_proc=2)
+            add(name, len(jobs) / (time.perf_counter() - started))
+            _check(found)
+        add(
+            f"judge, {arguments.threads} threads, 1/s",
+            _by_threads(judge, jobs, task, arguments.threads),
+        )
+    for name, values in figures.items():
+        table.add_row(name, *values)
+    Console().print(table)
+
+
+def _seconds(judge: Any, completion: str, row: dict, task: str) -> float:
+    started = time.perf_counter()
+    judged = judge(completion, row, task)
+    assert judged.passed, judged
+    return time.perf_counter() - started
+
+
+def _check(found: list[Any]) -> None:
+    passed = [judged.passed for judged in found]
+    right = [True] * 5 + [False] * 3
+    assert passed == right * (len(found) // GROUP), [
+        k for k, x in enumerate(found) if x.passed != right[k % 8]
+    ]
+
+
+def _by_threads(judge: Any, jobs: list, task: str, number: int) -> float:
+    """Completions a second, if each thread judges one after the other."""
+    rest = iter(jobs)
+    lock = threading.Lock()
+
+    def work() -> None:
+        while True:
+            with lock:
+                job = next(rest, None)
+            if job is None:
+                return
+            judge(*job, task)
+
+    threads = [threading.Thread(target=work) for _ in range(number)]
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return len(jobs) / (time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    main()
