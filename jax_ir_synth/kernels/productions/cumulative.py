@@ -1,6 +1,6 @@
 """Loops without a body: cumulative operations, associative scans, and Python loops around them."""
 
-from jax_ir_synth.kernels.builder import prefix_scans, unrolled_loops
+from jax_ir_synth.kernels.builder import inlined, prefix_scans
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops import drawn_by
@@ -282,7 +282,7 @@ def python_loop(d: ProgramBuilder) -> tuple[Value, ...]:
             return (make_round(d, h, y, axis),)
 
         h = x if not d.stream.chance(25) else common.light(d, x)
-        value = unrolled_loops.unroll(d, (h,), body, steps=count, items=items)[0]
+        value = inlined.unroll(d, (h,), body, steps=count, items=items)[0]
         if not _iterates(value):
             value = accumulate(d, value, axis)
         return common.mix(d, [value, x], 0) if d.stream.chance(25) else value
