@@ -6,8 +6,17 @@ from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.signature import Signature
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops import drawn_by
-from jax_ir_synth.kernels.productions import classics, common, cumulative, sequences
-from jax_ir_synth.kernels.productions.recurrences import light, mix
+from jax_ir_synth.kernels.productions import (
+    common,
+    cumulative,
+    differential_equations,
+    filters,
+    iterations,
+    nested_loops,
+    row_loops,
+    scans,
+    sequence_models,
+)
 
 SIGNATURE = Signature(
     requires={"iteration"},
@@ -16,30 +25,30 @@ SIGNATURE = Signature(
 
 # How often each family of programs is drawn.
 _FAMILIES = {
-    sequences.recurrent: 9,
-    sequences.summed: 11,
-    sequences.averaged: 6,
-    sequences.filtered: 4,
-    sequences.running: 4,
-    sequences.returns: 4,
-    sequences.attention: 1,
-    sequences.indexed: 7,
-    sequences.buffered: 5,
-    sequences.mapped: 10,
-    sequences.nested: 6,
-    sequences.free: 4,
-    classics.trajectory: 7,
-    classics.oscillator: 4,
-    classics.diffusion: 4,
-    classics.newton: 4,
-    classics.power_iteration: 3,
-    classics.descent: 5,
-    classics.horner: 3,
-    classics.logistic: 2,
-    classics.kalman: 2,
-    classics.markov: 2,
-    classics.counted: 12,
-    classics.implicit: 3,
+    scans.recurrent: 9,
+    scans.summed: 11,
+    filters.averaged: 6,
+    filters.filtered: 4,
+    filters.running: 4,
+    sequence_models.returns: 4,
+    sequence_models.attention: 1,
+    row_loops.indexed: 7,
+    row_loops.buffered: 5,
+    row_loops.mapped: 10,
+    nested_loops.nested: 6,
+    scans.free: 4,
+    differential_equations.trajectory: 7,
+    differential_equations.oscillator: 4,
+    differential_equations.diffusion: 4,
+    iterations.newton: 4,
+    iterations.power_iteration: 3,
+    iterations.descent: 5,
+    sequence_models.horner: 3,
+    iterations.logistic: 2,
+    filters.kalman: 2,
+    sequence_models.markov: 2,
+    iterations.counted: 12,
+    differential_equations.implicit: 3,
     cumulative.prefixes: 36,
     cumulative.associative_scan: 4,
     cumulative.recurrence: 2,
@@ -77,7 +86,7 @@ def _apply_one(d: ProgramBuilder, value: Value) -> Value:
 def _reduce(d: ProgramBuilder, value: Value) -> Value:
     if not value.ndim:
         return _use_literal(d, value)
-    y = light(d, value)
+    y = common.light(d, value)
     axis = None if value.ndim == 1 or d.stream.chance(50) else d.stream.below(value.ndim)
     names = ("sum", "mean", "mean", "max", "var", "norm", "logsumexp")
     return d.apply(d.stream.choice(names), y, axis=axis)
@@ -87,15 +96,15 @@ def _take_one(d: ProgramBuilder, value: Value) -> Value:
     """A step's element; not the last, where a loop has forgotten what it began with."""
     if not value.ndim or value.shape[0] <= 4:
         return _use_literal(d, value)
-    return light(d, d.apply("index", value, axis=0, index=d.stream.between(1, 4)))
+    return common.light(d, d.apply("index", value, axis=0, index=d.stream.between(1, 4)))
 
 
 def _use_literal(d: ProgramBuilder, value: Value) -> Value:
-    return common.with_literal(d, light(d, value))
+    return common.with_literal(d, common.light(d, value))
 
 
 def _join_itself(d: ProgramBuilder, value: Value) -> Value:
-    return mix(d, [value, light(d, value)], 1)
+    return common.mix(d, [value, common.light(d, value)], 1)
 
 
 _STEPS = {

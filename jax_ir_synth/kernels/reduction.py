@@ -14,7 +14,6 @@ from jax_ir_synth.kernels.productions import (
     selections,
     weighted_sums,
 )
-from jax_ir_synth.kernels.productions.recurrences import light
 
 SIGNATURE = Signature(
     requires={"reduction", "shrinks"},
@@ -60,7 +59,7 @@ def draw(d: ProgramBuilder) -> tuple[Value, ...]:
 
 def _use_literal(d: ProgramBuilder, value: Value) -> Value:
     if d.stream.chance(40):
-        return light(d, common.with_literal(d, value))
+        return common.light(d, common.with_literal(d, value))
     return common.with_literal(d, value)
 
 

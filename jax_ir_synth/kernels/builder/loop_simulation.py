@@ -1,9 +1,11 @@
 """Loop simulation: estimates the samples of a loop's results by running its body on samples."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from jax_ir_synth.kernels.builder.inner_functions import unite
 from jax_ir_synth.kernels.builder.stream import Stream
 from jax_ir_synth.kernels.builder.values import SAMPLES, Interval, Rejected, Samples, Value
 from jax_ir_synth.kernels.ops import OPS
@@ -12,80 +14,100 @@ _MOST = 12  # steps that are simulated; the rest is extrapolated
 _ORDERS = np.array([Stream(0, "rehearsal", k).shuffled(range(SAMPLES)) for k in range(_MOST)])
 
 
-def simulate_loop(
-    level: int,
-    carry: Sequence[tuple[Value, Value, Value]],
-    ranges: Sequence[Interval],
-    slices: Sequence[tuple[Value, Value]],
-    outs: Sequence[Value],
-    steps: int,
-    counter: Value | None = None,
-    start: int = 0,
-    outer: dict[int, Value] | None = None,
-    most: int = _MOST,
-) -> tuple[list[Samples], list[Samples]]:
-    """Samples of the final carries and of the stacked outputs.
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A loop by the values of its body.
 
-    At most `most` of the steps are simulated. Each one meets the sequences' samples in another
-    order, since each meets other elements.
-
-    Args:
+    Attributes:
       level: nesting level of the body.
+      steps: how many steps the loop takes.
       carry: (parameter, initial value, next value) of each carried value.
-      ranges: of each carried value; the samples are clipped to it.
+      ranges: of each carried value.
       slices: (parameter, sequence) of each sequence that the loop goes over.
       outs: the values that are stacked.
-      steps: how many steps the loop takes.
       counter: the body's parameter that counts the steps, if it has one.
       start: the counter's first value.
+    """
+
+    level: int
+    steps: int
+    carry: Sequence[tuple[Value, Value, Value]]
+    ranges: Sequence[Interval]
+    slices: Sequence[tuple[Value, Value]] = ()
+    outs: Sequence[Value] = ()
+    counter: Value | None = None
+    start: int = 0
+
+
+def simulate_loop(
+    loop: Loop, outer: dict[int, Value] | None = None, most: int = _MOST
+) -> tuple[list[Samples], list[Samples]]:
+    """Samples of the final carries, clipped to their ranges, and of the stacked outputs.
+
+    Each step meets the sequences' samples in another order, since it meets other elements.
+
+    Args:
+      loop: what is simulated.
       outer: values of a surrounding loop's body that are simulated already, by id.
-      most: how many steps are simulated.
+      most: how many steps are simulated, at most.
 
     Raises:
       Rejected: a sample is not finite.
     """
-    state = [init.samples for _, init, _ in carry]
-    taken = min(steps, most)
+    state = [init.samples for _, init, _ in loop.carry]
+    taken = min(loop.steps, most)
     trail: list[list[Samples]] = []
     emitted: list[list[Samples]] = []
     for k in range(taken):
         memo = dict(outer or {})
-        memo.update((id(p), _with_samples(p, s)) for (p, _, _), s in zip(carry, state, strict=True))
-        for j, (p, xs) in enumerate(slices):
+        memo.update(
+            (id(p), _with_samples(p, s)) for (p, _, _), s in zip(loop.carry, state, strict=True)
+        )
+        for j, (p, xs) in enumerate(loop.slices):
             memo[id(p)] = _with_samples(p, xs.samples[_ORDERS[(k + 5 * j) % _MOST]])
-        if counter is not None:
-            memo[id(counter)] = _with_samples(counter, np.full(SAMPLES, float(start + k)))
+        if loop.counter is not None:
+            count = np.full(SAMPLES, float(loop.start + k))
+            memo[id(loop.counter)] = _with_samples(loop.counter, count)
         with np.errstate(all="ignore"):
             state = [
-                np.clip(_simulate_value(after, level, memo).samples, *r)
-                for (_, _, after), r in zip(carry, ranges, strict=True)
+                np.clip(_simulate_value(after, loop.level, memo).samples, *r)
+                for (_, _, after), r in zip(loop.carry, loop.ranges, strict=True)
             ]
-            emitted.append([_simulate_value(v, level, memo).samples for v in outs])
+            emitted.append([_simulate_value(v, loop.level, memo).samples for v in loop.outs])
         trail.append(state)
-    if 1 < taken < steps:
+    if 1 < taken < loop.steps:
         # Linear extrapolation: the carry drifts on as it did in the second half of the simulated
         # steps. What converges has stopped by then; what grows ends at its range's bound.
         half = taken // 2
         state = [
-            np.clip(last + (steps - taken) * (last - before) / half, *r)
-            for last, before, r in zip(state, trail[half - 1], ranges, strict=True)
+            np.clip(last + (loop.steps - taken) * (last - before) / half, *r)
+            for last, before, r in zip(state, trail[half - 1], loop.ranges, strict=True)
         ]
     # A stacked output has elements of all steps: each sample is from another one of them.
     picks = np.arange(SAMPLES) * taken // SAMPLES
-    stacked = [np.array([emitted[k][i][j] for j, k in enumerate(picks)]) for i in range(len(outs))]
+    stacked = [
+        np.array([emitted[k][i][j] for j, k in enumerate(picks)]) for i in range(len(loop.outs))
+    ]
     if not all(np.isfinite(s).all() for s in (*state, *stacked)):
         raise Rejected("a loop's samples are not finite")
     return state, stacked
 
 
-def forgets(
-    level: int,
-    carry: Sequence[tuple[Value, Value, Value]],
-    ranges: Sequence[Interval],
-    slices: Sequence[tuple[Value, Value]],
-    steps: int,
-    which: int,
-) -> bool:
+def find_forgotten(loop: Loop) -> int:
+    """Bits of the arguments that reach only a loop's start, on which its end no longer depends."""
+    sources = [*(xs for _, xs in loop.slices), *(end for _, _, end in loop.carry), *loop.outs]
+    common = unite(v.deps for v in sources)
+    kept = lost = 0
+    for k, (_, init, _) in enumerate(loop.carry):
+        own = init.deps & ~common
+        if own and _forgets(loop, k):
+            lost |= own
+        else:
+            kept |= own
+    return lost & ~kept
+
+
+def _forgets(loop: Loop, which: int) -> bool:
     """Whether the loop's results no longer depend on where carry number `which` began.
 
     Two simulations begin it differently. Where the simulated steps leave a share r of the
@@ -93,15 +115,17 @@ def forgets(
     factor in each step. The lower quartile decides: the start must matter to three quarters of the
     elements.
     """
-    parameter, init, after = carry[which]
+    parameter, init, after = loop.carry[which]
     other = _with_samples(init, np.roll(init.samples, 5))
-    moved = [*carry[:which], (parameter, other, after), *carry[which + 1 :]]
-    taken = min(steps, _MOST)
-    one, _ = simulate_loop(level, carry, ranges, slices, [], taken)
-    two, _ = simulate_loop(level, moved, ranges, slices, [], taken)
+    moved = [*loop.carry[:which], (parameter, other, after), *loop.carry[which + 1 :]]
+    taken = min(loop.steps, _MOST)
+    # The counter keeps its parameter's samples, which are of all steps.
+    short = replace(loop, steps=taken, outs=(), counter=None)
+    one, _ = simulate_loop(short)
+    two, _ = simulate_loop(replace(short, carry=moved))
     change = max(float(np.quantile(np.abs(a - b), 0.25)) for a, b in zip(one, two, strict=True))
     began = float(np.abs(init.samples - other.samples).mean()) + 1e-9
-    left: float = min(change / began, 1.0) ** (steps / taken)
+    left: float = min(change / began, 1.0) ** (loop.steps / taken)
     return left < 5e-3
 
 
@@ -155,16 +179,15 @@ def _simulate_nested(node: Value, level: int, memo: dict[int, Value]) -> list[Sa
         start = node.params["start"]
     carries = node.params.get("carries", len(parameters))
     carry, inputs = parameters[:carries], parameters[carries:]
-    last, stacked = simulate_loop(
+    loop = Loop(
         level,
+        node.params["steps"],
         list(zip(carry, operands[:carries], results[:carries], strict=True)),
         [(p.low, p.high) for p in carry],
         list(zip(inputs, operands[carries:], strict=True)),
         results[carries:],
-        node.params["steps"],
         counter,
         start,
-        memo,
-        4,
     )
+    last, stacked = simulate_loop(loop, memo, most=4)
     return [*last, *stacked]

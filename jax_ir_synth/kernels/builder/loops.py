@@ -11,7 +11,7 @@ from jax_ir_synth.kernels.builder.inner_functions import (
     require_used,
     unite,
 )
-from jax_ir_synth.kernels.builder.loop_simulation import forgets, simulate_loop
+from jax_ir_synth.kernels.builder.loop_simulation import Loop, find_forgotten, simulate_loop
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import (
     SAMPLES,
@@ -20,30 +20,32 @@ from jax_ir_synth.kernels.builder.values import (
     Operands,
     Params,
     Rejected,
+    Samples,
     Value,
 )
 
 _STEPS = np.linspace(0.0, 1.0, SAMPLES)
 
 
-def _require_inside(value: Value, invariant: Interval) -> None:
-    """Raises Rejected where the value's range leaves the loop's invariant."""
-    if value.low < invariant[0] - 1e-9 or value.high > invariant[1] + 1e-9:
-        raise Rejected(f"{value!r} leaves the loop's range {invariant}")
+def _require_inside(values: Operands, invariants: Sequence[Interval]) -> None:
+    """Raises Rejected where a value's range leaves the loop's invariant."""
+    for value, (low, high) in zip(values, invariants, strict=True):
+        if value.low < low - 1e-9 or value.high > high + 1e-9:
+            raise Rejected(f"{value!r} leaves the loop's range {(low, high)}")
 
 
 def _require_carried(
-    init: Sequence[Value],
-    ends: Sequence[Value],
+    init: Operands,
+    ends: Operands,
     invariants: Sequence[Interval],
     checked: bool,
 ) -> None:
     """Raises Rejected where the next carry has another type, or where `checked` another range."""
-    for value, result, invariant in zip(init, ends, invariants, strict=True):
+    for value, result in zip(init, ends, strict=True):
         if value.shape != result.shape or value.dtype != result.dtype or value.weak:
             raise Rejected("a carry changes its shape or dtype")
-        if checked:
-            _require_inside(result, invariant)
+    if checked:
+        _require_inside(ends, invariants)
 
 
 def _make_carry(
@@ -60,61 +62,68 @@ def _make_carried(builder: ProgramBuilder, value: Value, invariant: Interval) ->
     return builder.parameter(value.shape, *invariant, value.dtype, samples, "carry")
 
 
-def _add_loop(
+def _make_body(
     builder: ProgramBuilder,
-    name: str,
+    init: Operands,
+    invariants: Sequence[Interval],
+    build: Build,
+    counts: Interval,
+    samples: Samples | None = None,
+) -> Block:
+    """A loop's body with its counter, within `counts`, and the carried values as parameters."""
+    with builder.inner() as level:
+        counter = builder.parameter((), *counts, "int32", samples, "counter")
+        carry = _make_carry(builder, init, invariants)
+        results = as_tuple(build(counter, *carry))
+    return make_block((counter, carry), results, level, "body")
+
+
+def _count_loop(
     block: Block,
     init: Operands,
     invariants: Sequence[Interval],
     steps: int,
+    start: int = 0,
+) -> Loop:
+    """The loop of a body with a counter."""
+    counter, *carry = block.flat_params()
+    triples = list(zip(carry, init, block.flat_results(), strict=True))
+    return Loop(block.level, steps, triples, invariants, counter=counter, start=start)
+
+
+def _add_loop(
+    builder: ProgramBuilder,
+    name: str,
+    block: Block,
+    loop: Loop,
     params: Params,
     checked: bool,
     selectors: Operands = (),
 ) -> list[Value]:
-    """A loop whose body has a counter and the carried values as its parameters."""
-    counter, *carry = block.flat_params()
-    results = block.flat_results()
-    _require_carried(init, results, invariants, checked)
-    require_used(block, (counter,))
-    triples = list(zip(carry, init, results, strict=True))
-    samples, _ = simulate_loop(
-        block.level, triples, invariants, [], [], steps, counter, params.get("start", 0)
-    )
-    number = Value("counter", (), {}, (), "int32", 0, 0)
+    """Values of a loop: the final carries, then the stacked outputs."""
+    parameters, init, ends = zip(*loop.carry, strict=True)
+    _require_carried(init, ends, loop.ranges, checked)
+    bound = [*zip(parameters, init, strict=True), *loop.slices]
+    if loop.counter is None:
+        require_used(block)
+    else:
+        require_used(block, (loop.counter,))
+        bound.append((loop.counter, Value("counter", (), {}, (), "int32", 0, 0)))
+    last, stacked = simulate_loop(loop)
     return builder.control(
         name,
-        (*selectors, *init),
+        (*selectors, *init, *(xs for _, xs in loop.slices)),
         (block,),
-        results,
-        [*zip(carry, init, strict=True), (counter, number)],
+        [*ends, *loop.outs],
+        bound,
         params,
         selectors=selectors,
-        samples=samples,
-        recurrent=list(zip(carry, results, strict=True)),
-        ranges=invariants,
-        forgotten=_find_forgotten(block, triples, invariants, [], [], steps),
+        samples=[*last, *stacked],
+        recurrent=list(zip(parameters, ends, strict=True)),
+        shapes=[v.shape for v in ends] + [(loop.steps, *v.shape) for v in loop.outs],
+        ranges=[*loop.ranges, *((v.low, v.high) for v in loop.outs)],
+        forgotten=find_forgotten(loop),
     )
-
-
-def _find_forgotten(
-    block: Block,
-    carry: Sequence[tuple[Value, Value, Value]],
-    ranges: Sequence[Interval],
-    slices: Sequence[tuple[Value, Value]],
-    outs: Sequence[Value],
-    steps: int,
-) -> int:
-    """Bits of the arguments that reach only a loop's start, on which its end no longer depends."""
-    sources = [*(xs for _, xs in slices), *(end for _, _, end in carry), *outs]
-    common = unite(v.deps for v in sources)
-    kept = lost = 0
-    for k, (_, init, _) in enumerate(carry):
-        own = init.deps & ~common
-        if own and forgets(block.level, carry, ranges, slices, steps, k):
-            lost |= own
-        else:
-            kept |= own
-    return lost & ~kept
 
 
 def fori_loop(
@@ -132,18 +141,12 @@ def fori_loop(
     the body's result; with `checked=False` the caller knows that it does, as for sums of bounded
     terms.
     """
-    for value, invariant in zip(init, invariants, strict=True):
-        _require_inside(value, invariant)
-
-    with builder.inner() as level:
-        counter = builder.parameter(
-            (), start, start + steps - 1, "int32", np.round(start + _STEPS * (steps - 1)), "counter"
-        )
-        carry = _make_carry(builder, init, invariants)
-        results = as_tuple(build(counter, *carry))
-    block = make_block((counter, carry), results, level, "body")
+    _require_inside(init, invariants)
+    counts = np.round(start + _STEPS * (steps - 1))
+    block = _make_body(builder, init, invariants, build, (start, start + steps - 1), counts)
+    loop = _count_loop(block, init, invariants, steps, start)
     params = {"start": start, "steps": steps}
-    return _add_loop(builder, "fori_loop", block, init, invariants, steps, params, checked)
+    return _add_loop(builder, "fori_loop", block, loop, params, checked)
 
 
 def while_loop(
@@ -163,18 +166,12 @@ def while_loop(
     if any(v.diff for v in init) or limit.dtype != "int32" or limit.ndim or limit.low < 1:
         raise Rejected("while_loop: a carry with a gradient, or no positive limit")
 
-    with builder.inner() as level:
-        counter = builder.parameter((), 0, limit.high, "int32", role="counter")
-        carry = _make_carry(builder, init, invariants)
-        results = as_tuple(build(counter, *carry))
-    block = make_block((counter, carry), results, level, "body")
-    own = unite(p.diff for p in carry)
-    if any(v.diff & ~own for v in results):
+    block = _make_body(builder, init, invariants, build, (0, limit.high))
+    own = unite(p.diff for p in block.flat_params())
+    if any(v.diff & ~own for v in block.flat_results()):
         raise Rejected("while_loop: the body makes values with a gradient")
-    steps = int(limit.samples.mean())
-    parts = _add_loop(
-        builder, "while_loop", block, init, invariants, steps, {}, checked, selectors=(limit,)
-    )
+    loop = _count_loop(block, init, invariants, int(limit.samples.mean()))
+    parts = _add_loop(builder, "while_loop", block, loop, {}, checked, selectors=(limit,))
     if test is not None:
         with builder.inner() as level:
             carry = _make_carry(builder, init, invariants)
@@ -208,29 +205,14 @@ def scan(
     steps = xs[0].shape[0] if xs else length or 0
     if any(x.ndim < 1 or x.shape[0] != steps for x in xs):
         raise Rejected("scan: the inputs differ in length")
-    for value, invariant in zip(init, invariants, strict=True):
-        _require_inside(value, invariant)
+    _require_inside(init, invariants)
 
     with builder.inner() as level:
         carry = _make_carry(builder, init, invariants)
         elements = tuple(builder.parameter_like(x, x.shape[1:], role="step") for x in xs)
         ends, outs = build(carry, elements)
     block = make_block((carry, elements), (ends, outs), level, "step")
-    _require_carried(init, ends, invariants, checked)
-    require_used(block)
     triples = list(zip(carry, init, ends, strict=True))
-    slices = list(zip(elements, xs, strict=True))
-    last, stacked = simulate_loop(level, triples, invariants, slices, outs, steps)
-    return builder.control(
-        "scan",
-        (*init, *xs),
-        (block,),
-        [*ends, *outs],
-        [*zip(carry, init, strict=True), *slices],
-        {"carries": len(init), "steps": steps, "reverse": reverse, "xs": len(xs)},
-        samples=[*last, *stacked],
-        recurrent=list(zip(carry, ends, strict=True)),
-        shapes=[v.shape for v in ends] + [(steps, *v.shape) for v in outs],
-        ranges=list(invariants) + [(v.low, v.high) for v in outs],
-        forgotten=_find_forgotten(block, triples, invariants, slices, outs, steps),
-    )
+    loop = Loop(level, steps, triples, invariants, list(zip(elements, xs, strict=True)), outs)
+    params = {"carries": len(init), "steps": steps, "reverse": reverse, "xs": len(xs)}
+    return _add_loop(builder, "scan", block, loop, params, checked)

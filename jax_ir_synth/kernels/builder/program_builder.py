@@ -24,7 +24,7 @@ from jax_ir_synth.kernels.builder.values import (
 )
 from jax_ir_synth.kernels.ops import OPS
 from jax_ir_synth.kernels.ops.base import Op
-from jax_ir_synth.kernels.ops.reductions import normalise_axes
+from jax_ir_synth.kernels.ops.rules import normalise_axes
 
 T = TypeVar("T")
 _MAX_SIZE = 1024  # elements of one value, since an interpreter runs a row to prove it

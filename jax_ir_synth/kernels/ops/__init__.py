@@ -10,44 +10,57 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from jax_ir_synth.kernels.ops import (
+    activations,
     along,
-    binary,
+    arithmetic,
     choices,
+    comparisons,
     constructs,
     contractions,
     creation,
+    elementary,
     geometry,
     indexing,
+    integers,
     linalg,
     masked,
     movement,
     products,
     random,
     reductions,
+    special,
     spectral,
     ternary,
-    unary,
 )
 from jax_ir_synth.kernels.ops.base import LISTS, Construct, Op, Record
 
 R = TypeVar("R", bound=Record)
-_MODULES = (
-    unary,
-    binary,
-    ternary,
-    choices,
-    reductions,
-    creation,
-    movement,
-    indexing,
-    along,
-    products,
-    linalg,
-    random,
-    spectral,
-    geometry,
-    masked,
-    contractions,
+
+# The order of the records is that in which weights are drawn from: another order changes rows.
+_TABLES = (
+    elementary.TABLE,
+    activations.TABLE,
+    special.TABLE,
+    elementary.ROUNDING,
+    integers.FUNCTIONS,
+    comparisons.NEGATION,
+    arithmetic.TABLE,
+    comparisons.TABLE,
+    integers.TABLE,
+    ternary.TABLE,
+    choices.TABLE,
+    reductions.TABLE,
+    creation.TABLE,
+    movement.TABLE,
+    indexing.TABLE,
+    along.TABLE,
+    products.TABLE,
+    linalg.TABLE,
+    random.TABLE,
+    spectral.TABLE,
+    geometry.TABLE,
+    masked.TABLE,
+    contractions.TABLE,
 )
 
 
@@ -65,7 +78,7 @@ def index_by_name(records: Iterable[R]) -> dict[str, R]:
     return table
 
 
-OPS: dict[str, Op] = index_by_name(op for module in _MODULES for op in module.TABLE)
+OPS: dict[str, Op] = index_by_name(op for table in _TABLES for op in table)
 CONSTRUCTS: dict[str, Construct] = index_by_name(constructs.TABLE)
 RECORDS: dict[str, Record] = index_by_name(
     (*OPS.values(), *CONSTRUCTS.values(), *constructs.LEAVES)

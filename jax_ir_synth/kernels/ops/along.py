@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import Interval, Operands, Params
+from jax_ir_synth.kernels.builder.values import Interval, Operands, Params, Samples
 from jax_ir_synth.kernels.ops.base import (
     Op,
     RangeRule,
@@ -13,19 +13,25 @@ from jax_ir_synth.kernels.ops.base import (
     Spelling,
     first_dtype,
     keep_bounds,
+    unit_bounds,
 )
 from jax_ir_synth.kernels.ops.examples import array, example
 from jax_ir_synth.kernels.ops.rules import (
     RAMP,
     axis_kept,
     changing_axis,
+    running_product,
+    running_sum,
 )
 
 
-def _scan_bounds(operands: Operands, params: Params) -> Interval:
-    # Prefixes have 1 to n elements.
+def _cumsum_bounds(operands: Operands, params: Params) -> Interval:
+    return running_sum(operands[0], operands[0].shape[params["axis"]])
+
+
+def _cumsum_sample(operands: Operands, params: Params) -> Samples:
     x, n = operands[0], operands[0].shape[params["axis"]]
-    return min(x.low, n * x.low), max(x.high, n * x.high)
+    return x.samples * (1 + RAMP * 0.5 * n)
 
 
 def _cumprod_ok(operands: Operands, params: Params) -> bool:
@@ -37,8 +43,20 @@ def _cumprod_ok(operands: Operands, params: Params) -> bool:
 
 
 def _cumprod_bounds(operands: Operands, params: Params) -> Interval:
+    return running_product(operands[0], operands[0].shape[params["axis"]])
+
+
+def _cumprod_sample(operands: Operands, params: Params) -> Samples:
+    return operands[0].samples ** (1 + np.round(3 * RAMP))
+
+
+def _cumlogsumexp_bounds(operands: Operands, params: Params) -> Interval:
+    return operands[0].low, operands[0].high + math.log(operands[0].shape[params["axis"]])
+
+
+def _cumlogsumexp_sample(operands: Operands, params: Params) -> Samples:
     x, n = operands[0], operands[0].shape[params["axis"]]
-    return min(x.low, x.low**n), max(x.high, x.high**n)
+    return x.samples * 0.5 + np.log(1 + RAMP * n)
 
 
 def _cum(name: str, bounds: RangeRule, sample: SampleRule, **options: Any) -> Op:
@@ -92,8 +110,8 @@ ALONG_EACH_AXIS = (
 TABLE = (
     _cum(
         "cumsum",
-        _scan_bounds,
-        lambda o, p: o[0].samples * (1 + RAMP * 0.5 * o[0].shape[p["axis"]]),
+        _cumsum_bounds,
+        _cumsum_sample,
         linear=True,
         ir_bytes=2630,
         examples=ALONG_AN_AXIS,
@@ -102,7 +120,7 @@ TABLE = (
     _cum(
         "cumprod",
         _cumprod_bounds,
-        lambda o, p: o[0].samples ** (1 + np.round(3 * RAMP)),
+        _cumprod_sample,
         accepts=_cumprod_ok,
         sized_as="cummax",
         doubles=True,
@@ -135,8 +153,8 @@ TABLE = (
     ),
     _cum(
         "cumlogsumexp",
-        lambda o, p: (o[0].low, o[0].high + math.log(o[0].shape[p["axis"]])),
-        lambda o, p: o[0].samples * 0.5 + np.log(1 + RAMP * o[0].shape[p["axis"]]),
+        _cumlogsumexp_bounds,
+        _cumlogsumexp_sample,
         sized_as="cummax",
         doubles=True,
         examples=ALONG_AN_AXIS,
@@ -144,8 +162,8 @@ TABLE = (
     ),
     _cum(
         "cumsum_reverse",
-        _scan_bounds,
-        lambda o, p: o[0].samples * (1 + RAMP * 0.5 * o[0].shape[p["axis"]]),
+        _cumsum_bounds,
+        _cumsum_sample,
         linear=True,
         sized_as="cumsum",
         examples=ALONG_AN_AXIS,
@@ -154,7 +172,7 @@ TABLE = (
     _cum(
         "cumprod_reverse",
         _cumprod_bounds,
-        lambda o, p: o[0].samples ** (1 + np.round(3 * RAMP)),
+        _cumprod_sample,
         accepts=_cumprod_ok,
         sized_as="cummax",
         doubles=True,
@@ -172,8 +190,8 @@ TABLE = (
     ),
     _cum(
         "cumlogsumexp_reverse",
-        lambda o, p: (o[0].low, o[0].high + math.log(o[0].shape[p["axis"]])),
-        lambda o, p: o[0].samples * 0.5 + np.log(1 + RAMP * o[0].shape[p["axis"]]),
+        _cumlogsumexp_bounds,
+        _cumlogsumexp_sample,
         sized_as="cummax",
         doubles=True,
         examples=ALONG_AN_AXIS,
@@ -181,7 +199,7 @@ TABLE = (
     ),
     _softmax_like(
         "softmax",
-        lambda o, p: (0.0, 1.0),
+        unit_bounds,
         lambda o, p: (
             np.exp(o[0].samples) / np.exp(o[0].samples).mean() / o[0].shape[p["axis"]] * 1.0
         ),

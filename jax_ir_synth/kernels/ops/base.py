@@ -15,10 +15,12 @@ operation is one function of NumPy or SciPy (`np.exp`, `special.erf`), both call
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from jax_ir_synth.kernels.builder.values import (
+    FLOATS,
     Interval,
     Operands,
     Params,
@@ -50,6 +52,13 @@ LISTS = frozenset(
 
 ANY = (-np.inf, np.inf)
 
+# Dtypes of which a record may ask one operand to be, beside FLOATS.
+FLOAT32 = ("float32",)
+INT32 = ("int32",)
+BOOL = ("bool",)
+NUMBERS = (*FLOATS, *INT32)
+NUMBERS_AND_BOOLEANS = (*NUMBERS, *BOOL)
+
 Spelling = tuple[int, str] | tuple[int, str, str]
 ShapeRule = Callable[[Operands, Params], Shape]
 DtypeRule = Callable[[Operands, Params], str]
@@ -73,6 +82,11 @@ def bool_dtype(operands: Operands, params: Params) -> str:
     return "bool"
 
 
+def int_dtype(operands: Operands, params: Params) -> str:
+    """Dtype rule of an index or a count."""
+    return "int32"
+
+
 def first_dtype(operands: Operands, params: Params) -> str:
     """Dtype rule of an operation that keeps its first operand's dtype."""
     return operands[0].dtype
@@ -83,8 +97,17 @@ def first_shape(operands: Operands, params: Params) -> Shape:
     return operands[0].shape
 
 
+def unit_bounds(operands: Operands, params: Params) -> Interval:
+    """Range of a condition, and of a share."""
+    return 0.0, 1.0
+
+
+# The rules of a condition.
+CONDITION: dict[str, Any] = {"bounds": unit_bounds, "dtype": bool_dtype, "smooth": False}
+
+
 def keep_bounds(operands: Operands, params: Params) -> Interval:
-    """Range of an operation that moves elements and makes none."""
+    """Range of an operation whose result lies between its first operand's elements."""
     return operands[0].low, operands[0].high
 
 
@@ -187,7 +210,7 @@ class Op(Record):
     centred: bool = False
     reduces: bool = False
     adds_axis: bool = False
-    dtypes: tuple[str, ...] = ("float32", "float16", "bfloat16")
+    dtypes: tuple[str, ...] = FLOATS
     skeleton: str = ""
     branches: bool = False
     saturates: bool = False

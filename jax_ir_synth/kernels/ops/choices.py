@@ -1,7 +1,5 @@
 """Choices among several values, and the tests and masks that they are made by."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from jax_ir_synth.kernels.builder.values import (
@@ -13,10 +11,19 @@ from jax_ir_synth.kernels.builder.values import (
     broadcast,
     promote,
 )
-from jax_ir_synth.kernels.ops.base import ANY, Op, SampleRule, bool_dtype, first_dtype, first_shape
+from jax_ir_synth.kernels.ops.base import (
+    ANY,
+    CONDITION,
+    FLOAT32,
+    Op,
+    SampleRule,
+    first_dtype,
+    first_shape,
+    unit_bounds,
+)
 from jax_ir_synth.kernels.ops.examples import array, booleans, example, integers, made
+from jax_ir_synth.kernels.ops.rules import hull
 
-FLOATS = ("float32", "float16", "bfloat16")
 _LOG_FLOOR = {
     "float32": -104.0,
     "float16": -17.0,
@@ -28,10 +35,6 @@ def _split(operands: Operands) -> tuple[Operands, Operands, Value]:
     """Conditions, values and default of a `jnp.select`."""
     k = (len(operands) - 1) // 2
     return operands[:k], operands[k:-1], operands[-1]
-
-
-def _hull(values: Sequence[Value]) -> Interval:
-    return min(v.low for v in values), max(v.high for v in values)
 
 
 def _choose_accepts(operands: Operands, params: Params) -> bool:
@@ -120,11 +123,10 @@ TABLE = (
             (3, "jnp.select([{conditions}], [{choices}], {default})"),
             (2, "jnp.select([{conditions}], [{choices}], default={default})"),
         ),
-        lambda o, p: _hull(o[(len(o) - 1) // 2 :]),
+        lambda o, p: hull(o[(len(o) - 1) // 2 :], p),
         _choose_sample,
         accepts=_choose_accepts,
         dtype=lambda o, p: promote(*o[(len(o) - 1) // 2 :]),
-        dtypes=FLOATS,
         ir_bytes=5680,
         title="piecewise choice",
         examples=(
@@ -135,13 +137,12 @@ TABLE = (
     Op(
         "select_n",
         ((1, "lax.select_n({*})"),),
-        lambda o, p: _hull(o[1:]),
+        lambda o, p: hull(o[1:], p),
         _indexed_sample,
         accepts=_indexed_accepts,
         shape=lambda o, p: o[1].shape,
         dtype=lambda o, p: o[1].dtype,
         select=(0,),
-        dtypes=FLOATS,
         ir_bytes=3180,
         examples=(
             example(integers(4, 3, low=0, high=2), array(4, 3), array(4, 3), array(4, 3)),
@@ -158,7 +159,6 @@ TABLE = (
         accepts=_negative_sometimes,
         shape=first_shape,
         dtype=first_dtype,
-        dtypes=FLOATS,
         ir_bytes=0,
         examples=(example(array(4, 3)),),
         role="log",
@@ -166,25 +166,21 @@ TABLE = (
     Op(
         "isfinite",
         ((1, "jnp.isfinite({0})"),),
-        lambda o, p: (0.0, 1.0),
-        _of_log(False),
+        sample=_of_log(False),
         accepts=_is_log,
         shape=first_shape,
-        dtype=bool_dtype,
-        smooth=False,
+        **CONDITION,
         ir_bytes=600,
         examples=(example(made("log_or_nan", array(4, 3))),),
     ),
     Op(
         "isnan",
         ((1, "jnp.isnan({0})"),),
-        lambda o, p: (0.0, 1.0),
-        _of_log(True),
+        sample=_of_log(True),
         accepts=_is_log,
         shape=first_shape,
-        dtype=bool_dtype,
-        smooth=False,
-        dtypes=("float32",),
+        **CONDITION,
+        dtypes=FLOAT32,
         ir_bytes=600,
         examples=(example(made("log_or_nan", array(4, 3))),),
     ),
@@ -194,13 +190,13 @@ TABLE = (
             (3, "jax.nn.softmax(jnp.where({0}, {1}, {fill}), axis=-1)"),
             (2, "jax.nn.softmax(jnp.where({0}, {1}, {fill}))"),
         ),
-        lambda o, p: (0.0, 1.0),
+        unit_bounds,
         _masked_sample,
         accepts=_masked_accepts,
         shape=lambda o, p: o[1].shape,
         dtype=lambda o, p: o[1].dtype,
         select=(0,),
-        dtypes=("float32",),
+        dtypes=FLOAT32,
         centred=True,
         examples=(
             example(booleans(4, 5), array(4, 5), fill="-1e9"),

@@ -1,4 +1,4 @@
-"""More ways to contract: under a condition, in windows, averages, quantiles, einsum."""
+"""Reductions under masks, by weights, in windows; quantiles; einsum of one array and of three."""
 
 import math
 from typing import Any
@@ -14,21 +14,21 @@ from jax_ir_synth.kernels.builder.values import (
     Shape,
     Value,
     broadcast,
-    promote,
 )
-from jax_ir_synth.kernels.ops.base import Op, RangeRule, SampleRule, Spelling, first_dtype
+from jax_ir_synth.kernels.ops.base import (
+    FLOAT32,
+    Op,
+    RangeRule,
+    SampleRule,
+    Spelling,
+    first_dtype,
+    keep_bounds,
+    promoted_dtype,
+)
 from jax_ir_synth.kernels.ops.examples import array, booleans, example, integers
 from jax_ir_synth.kernels.ops.products import einsum_shape
-from jax_ir_synth.kernels.ops.reductions import (
-    REDUCED,
-    around,
-    reduced_count,
-    reduced_shape,
-    spread,
-    summed,
-)
-
-_FLOAT32 = ("float32",)
+from jax_ir_synth.kernels.ops.reductions import REDUCED
+from jax_ir_synth.kernels.ops.rules import around, reduced_count, reduced_shape, spread, summed
 
 
 def _reduced(
@@ -87,10 +87,6 @@ def _average(operands: Operands, params: Params) -> Samples:
     return around(mean, std / math.sqrt(reduced_count(operands[0], params)))
 
 
-def _same(operands: Operands, params: Params) -> Interval:
-    return operands[0].low, operands[0].high
-
-
 def _extreme(operands: Operands, params: Params) -> Samples:
     mean, std = spread(operands[0])
     return np.clip(around(mean + std, 0.3 * std), operands[0].low, operands[0].high)
@@ -101,7 +97,7 @@ def _quantile(operands: Operands, params: Params) -> Samples:
     n = reduced_count(operands[0], params)
     return np.clip(
         around(mean + (2 * params["q"] - 1) * 1.5 * std, 1.2 * std / math.sqrt(n)),
-        *_same(operands, params),
+        *keep_bounds(operands, params),
     )
 
 
@@ -134,7 +130,7 @@ def _window(
         sample,
         shape=_window_shape,
         dtype=first_dtype,
-        dtypes=_FLOAT32,
+        dtypes=FLOAT32,
         **options,
     )
 
@@ -176,7 +172,7 @@ def _einsum(name: str, spelling: str, **options: Any) -> Op:
         _einsum_bounds,
         _einsum_sample,
         shape=lambda o, p: einsum_shape(p["equation"], [v.shape for v in o])[0],
-        dtype=lambda o, p: promote(*o),
+        dtype=promoted_dtype,
         equation=lambda o, p: p["equation"],
         **options,
     )
@@ -202,7 +198,7 @@ TABLE = (
         ((1, "jnp.nansum({0}{axis}{keepdims})"),),
         lambda o, p: (reduced_count(o[0], p) * o[0].low, reduced_count(o[0], p) * o[0].high),
         lambda o, p: summed(*spread(o[0]), reduced_count(o[0], p)),
-        dtypes=_FLOAT32,
+        dtypes=FLOAT32,
         linear=True,
         examples=REDUCED,
         role="sum",
@@ -212,9 +208,9 @@ TABLE = (
     _reduced(
         "nanmin",
         ((1, "jnp.nanmin({0}{axis}{keepdims})"),),
-        _same,
+        keep_bounds,
         lambda o, p: -_extreme((_negated(o[0]),), p),
-        dtypes=_FLOAT32,
+        dtypes=FLOAT32,
         examples=REDUCED,
         role="max",
         decided_by_few=True,
@@ -264,7 +260,7 @@ TABLE = (
     _reduced(
         "average",
         ((1, "jnp.average({0}{axis}, weights={1})"),),
-        _same,
+        keep_bounds,
         _average,
         accepts=_weighted,
         examples=(example(array(4, 5), array(4, 5, low=0.1), axis=-1),),
@@ -274,9 +270,9 @@ TABLE = (
     _reduced(
         "quantile",
         ((3, "jnp.quantile({0}, {q}{axis}{keepdims})"),),
-        _same,
+        keep_bounds,
         _quantile,
-        dtypes=_FLOAT32,
+        dtypes=FLOAT32,
         ir_bytes=11810,
         examples=(
             example(array(4, 5), axis=-1, q=0.25),
@@ -292,7 +288,7 @@ TABLE = (
         ((1, "jnp.trapezoid({0}{axis})"),),
         _trapezoid_bounds,
         lambda o, p: summed(*spread(o[0]), reduced_count(o[0], p) - 1),
-        dtypes=_FLOAT32,
+        dtypes=FLOAT32,
         accepts=lambda o, p: len(p["axis"]) == 1 and reduced_count(o[0], p) >= 4,
         linear=True,
         examples=(
@@ -317,7 +313,7 @@ TABLE = (
         "window_max",
         "-jnp.inf",
         "lax.max",
-        lambda o, p: (o[0].low, o[0].high),
+        keep_bounds,
         _extreme,
         examples=WINDOWS,
         role="max",
@@ -348,7 +344,7 @@ TABLE = (
         dtype=lambda o, p: o[1].dtype,
         accepts=_counts,
         select=(0,),
-        dtypes=_FLOAT32,
+        dtypes=FLOAT32,
         examples=(example(integers(8, low=0, high=3), array(8), n=4),),
         ir_bytes=4460,
     ),

@@ -5,10 +5,15 @@ from typing import Any
 import numpy as np
 
 from jax_ir_synth.kernels.builder.values import SAMPLES, Interval, Operands, Params, Samples
-from jax_ir_synth.kernels.ops.base import Op, first_dtype, first_shape
+from jax_ir_synth.kernels.ops.base import (
+    NUMBERS_AND_BOOLEANS,
+    Op,
+    first_dtype,
+    first_shape,
+    unit_bounds,
+)
 from jax_ir_synth.kernels.ops.examples import array, example, integers
 from jax_ir_synth.kernels.ops.rules import (
-    NUMBERS,
     RAMP,
     of_param,
 )
@@ -21,18 +26,18 @@ def _filled(value: float) -> dict[str, Any]:
     }
 
 
-_new: dict[str, Any] = {
+_NEW: dict[str, Any] = {
     "shape": of_param("shape"),
     "dtype": of_param("dtype"),
     "checked": False,
-    "dtypes": NUMBERS,
+    "dtypes": NUMBERS_AND_BOOLEANS,
     "smooth": False,
 }
-_like: dict[str, Any] = {
+_LIKE: dict[str, Any] = {
     "shape": first_shape,
     "dtype": first_dtype,
     "checked": False,
-    "dtypes": NUMBERS,
+    "dtypes": NUMBERS_AND_BOOLEANS,
     "smooth": False,
     "select": (0,),
 }
@@ -40,6 +45,10 @@ _like: dict[str, Any] = {
 
 def _value_bounds(operands: Operands, params: Params) -> Interval:
     return params["value"], params["value"]
+
+
+def _value_sample(operands: Operands, params: Params) -> Samples:
+    return np.full(SAMPLES, params["value"])
 
 
 def _arange_bounds(operands: Operands, params: Params) -> Interval:
@@ -60,7 +69,7 @@ TABLE = (
             (1, "jnp.empty({shape}{dtype_kw})"),
         ),
         **_filled(0.0),
-        **_new,
+        **_NEW,
         ir_bytes=1120,
         role="zeros",
         dull=True,
@@ -73,7 +82,7 @@ TABLE = (
         "ones",
         ((1, "jnp.ones({shape}{dtype_kw})"),),
         **_filled(1.0),
-        **_new,
+        **_NEW,
         ir_bytes=600,
         dull=True,
         examples=(
@@ -85,8 +94,8 @@ TABLE = (
         "full",
         ((1, "jnp.full({shape}, {value}{dtype_kw})"),),
         _value_bounds,
-        lambda o, p: np.full(SAMPLES, p["value"]),
-        **_new,
+        _value_sample,
+        **_NEW,
         dull=True,
         examples=(example(shape=(4, 3), value=0.5, dtype="float32"),),
         ir_bytes=400,
@@ -95,7 +104,7 @@ TABLE = (
         "zeros_like",
         ((1, "jnp.zeros_like({0})"),),
         **_filled(0.0),
-        **_like,
+        **_LIKE,
         ir_bytes=1150,
         role="zeros",
         title="",
@@ -108,7 +117,7 @@ TABLE = (
         "ones_like",
         ((1, "jnp.ones_like({0})"),),
         **_filled(1.0),
-        **_like,
+        **_LIKE,
         title="",
         examples=(
             example(array(4, 3)),
@@ -120,8 +129,8 @@ TABLE = (
         "full_like",
         ((1, "jnp.full_like({0}, {value})"),),
         _value_bounds,
-        lambda o, p: np.full(SAMPLES, p["value"]),
-        **_like,
+        _value_sample,
+        **_LIKE,
         ir_bytes=1160,
         examples=(example(array(4, 3), value=0.5),),
     ),
@@ -130,7 +139,7 @@ TABLE = (
         ((4, "jnp.arange({n}{int_dtype_kw})"), (1, "lax.iota({dtype}, {n})")),
         _arange_bounds,
         _arange_sample,
-        **_new,
+        **_NEW,
         ir_bytes=330,
         role="index",
         dull=True,
@@ -144,16 +153,16 @@ TABLE = (
         ((1, "jnp.linspace({start}, {stop}, {n})"),),
         lambda o, p: (p["start"], p["stop"]),
         lambda o, p: p["start"] + (p["stop"] - p["start"]) * RAMP,
-        **_new,
+        **_NEW,
         ir_bytes=3240,
         examples=(example(shape=(5,), dtype="float32", start=-1.0, stop=2.0),),
     ),
     Op(
         "eye",
         ((2, "jnp.eye({n})"), (1, "jnp.identity({n})")),
-        lambda o, p: (0.0, 1.0),
+        unit_bounds,
         lambda o, p: (RAMP > 0.9).astype(float),
-        **_new,
+        **_NEW,
         ir_bytes=9410,
         title="",
         examples=(example(shape=(4, 4), dtype="float32"),),
@@ -163,7 +172,7 @@ TABLE = (
         ((1, "lax.broadcasted_iota({dtype}, {shape}, {dimension})"),),
         lambda o, p: (0.0, float(p["shape"][p["dimension"]] - 1)),
         lambda o, p: np.round(RAMP * (p["shape"][p["dimension"]] - 1)),
-        **_new,
+        **_NEW,
         examples=(example(shape=(4, 3), dtype="int32", dimension=1),),
         ir_bytes=300,
     ),

@@ -2,19 +2,15 @@
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import Interval, Operands, Params, Samples, Value
+from jax_ir_synth.kernels.builder.values import Interval, Operands, Params, Samples
 from jax_ir_synth.kernels.ops.base import Op
 from jax_ir_synth.kernels.ops.examples import array, example
-
-
-def _products(x: Value, y: Value) -> Interval:
-    corners = (x.low * y.low, x.low * y.high, x.high * y.low, x.high * y.high)
-    return min(corners), max(corners)
+from jax_ir_synth.kernels.ops.rules import products
 
 
 def _cross_bounds(operands: Operands, params: Params) -> Interval:
     # Each component is a difference of two products.
-    low, high = _products(*operands)
+    low, high = products(*operands)
     return low - high, high - low
 
 

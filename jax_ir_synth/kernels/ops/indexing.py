@@ -14,6 +14,9 @@ from jax_ir_synth.kernels.builder.values import (
     broadcast,
 )
 from jax_ir_synth.kernels.ops.base import (
+    INT32,
+    NUMBERS,
+    NUMBERS_AND_BOOLEANS,
     Op,
     RangeRule,
     SampleRule,
@@ -21,10 +24,18 @@ from jax_ir_synth.kernels.ops.base import (
     first_shape,
     keep_bounds,
     keep_samples,
+    unit_bounds,
 )
 from jax_ir_synth.kernels.ops.examples import array, example, integers
-from jax_ir_synth.kernels.ops.reductions import spread, summed
-from jax_ir_synth.kernels.ops.rules import NUMBERS, RAMP, changing_axis, hull, interleaved
+from jax_ir_synth.kernels.ops.rules import (
+    RAMP,
+    changing_axis,
+    hull,
+    interleaved,
+    products,
+    spread,
+    summed,
+)
 
 
 def _taken(operands: Operands, params: Params) -> Shape:
@@ -131,8 +142,8 @@ def _accumulated_sample(operands: Operands, params: Params) -> Samples:
 def _product_bounds(operands: Operands, params: Params) -> Interval:
     # Elements that no index hits stay as they are, and the productions hit none of them twice.
     x, v = operands[0], operands[1]
-    corners = [x.low, x.high, x.low * v.low, x.low * v.high, x.high * v.low, x.high * v.high]
-    return min(corners), max(corners)
+    low, high = products(x, v)
+    return min(x.low, low), max(x.high, high)
 
 
 def _at(name: str, bounds: RangeRule, sample: SampleRule, **options: Any) -> Op:
@@ -145,7 +156,7 @@ def _at(name: str, bounds: RangeRule, sample: SampleRule, **options: Any) -> Op:
         shape=_at_target,
         dtype=first_dtype,
         select=(2,),
-        dtypes=NUMBERS[:4],
+        dtypes=NUMBERS,
         **options,
     )
 
@@ -189,7 +200,7 @@ TABLE = (
         shape=_taken,
         dtype=first_dtype,
         select=(1,),
-        dtypes=NUMBERS,
+        dtypes=NUMBERS_AND_BOOLEANS,
         linear=True,
         ir_bytes=4910,
         role="part",
@@ -208,7 +219,7 @@ TABLE = (
         shape=_taken,
         dtype=first_dtype,
         select=(1,),
-        dtypes=NUMBERS,
+        dtypes=NUMBERS_AND_BOOLEANS,
         linear=True,
         ir_bytes=2130,
         title="",
@@ -224,7 +235,7 @@ TABLE = (
         shape=_along_axis,
         dtype=first_dtype,
         select=(1,),
-        dtypes=NUMBERS,
+        dtypes=NUMBERS_AND_BOOLEANS,
         linear=True,
         ir_bytes=4950,
         examples=(
@@ -244,7 +255,7 @@ TABLE = (
         shape=_dynamic_sliced,
         dtype=first_dtype,
         select=(1,),
-        dtypes=NUMBERS,
+        dtypes=NUMBERS_AND_BOOLEANS,
         linear=True,
         role="part",
         examples=(
@@ -265,7 +276,7 @@ TABLE = (
         shape=first_shape,
         dtype=first_dtype,
         select=(2,),
-        dtypes=NUMBERS,
+        dtypes=NUMBERS_AND_BOOLEANS,
         linear=True,
         examples=(
             example(array(8, 3), array(2, 3), integers(low=0, high=5), axis=0),
@@ -321,12 +332,12 @@ TABLE = (
     Op(
         "one_hot",
         ((5, "jax.nn.one_hot({0}, {n})"), (1, "jax.nn.one_hot({0}, num_classes={n})")),
-        lambda o, p: (0.0, 1.0),
+        unit_bounds,
         lambda o, p: (RAMP > 0.7).astype(float),
         shape=_one_hot_shape,
         dtype=lambda o, p: "float32",
         smooth=False,
-        dtypes=("int32",),
+        dtypes=INT32,
         accepts=lambda o, p: o[0].low >= 0 and o[0].high < p["n"],
         ir_bytes=980,
         examples=(example(integers(6, low=0, high=3), n=4),),

@@ -7,12 +7,10 @@ elements' range does not tell: the caller passes `range=(low, high)` and `spread
 from typing import Any
 
 from jax_ir_synth.kernels.builder.values import Operands, Params, Rejected, Samples, Shape
-from jax_ir_synth.kernels.ops.base import Op, ShapeRule, Spelling, first_shape
+from jax_ir_synth.kernels.ops.base import FLOAT32, Op, ShapeRule, Spelling, first_shape
 from jax_ir_synth.kernels.ops.examples import array, definite, example, made
-from jax_ir_synth.kernels.ops.reductions import around
-from jax_ir_synth.kernels.ops.rules import of_param
+from jax_ir_synth.kernels.ops.rules import around, of_param
 
-_F32 = ("float32",)
 FACTOR = made("cholesky", definite(4), range=(-4.0, 4.0), spread=1.0)
 
 
@@ -42,7 +40,7 @@ def _op(name: str, *spellings: Spelling, shape: ShapeRule = first_shape, **optio
         of_param("range"),
         _known_samples,
         shape=shape,
-        dtypes=_F32,
+        dtypes=FLOAT32,
         uniform=False,
         **options,
     )

@@ -15,15 +15,17 @@ from jax_ir_synth.kernels.builder.values import (
     broadcast,
 )
 from jax_ir_synth.kernels.ops.base import (
+    CONDITION,
+    FLOAT32,
     Op,
     SampleRule,
-    bool_dtype,
     first_dtype,
     first_shape,
     keep_bounds,
+    unit_bounds,
 )
 from jax_ir_synth.kernels.ops.examples import array, booleans, example
-from jax_ir_synth.kernels.ops.reductions import around, spread
+from jax_ir_synth.kernels.ops.rules import around, spread
 
 
 def keeps_some(mask: Value) -> bool:
@@ -58,18 +60,15 @@ def _extreme(sign: int) -> SampleRule:
     return sample
 
 
-_row: dict[str, Any] = {
+_ROW: dict[str, Any] = {
     "shape": _last_reduced,
     "dtype": first_dtype,
     "accepts": _masked,
     "select": (1,),
 }
-_test: dict[str, Any] = {
+_TEST: dict[str, Any] = CONDITION | {
     "shape": first_shape,
-    "dtype": bool_dtype,
-    "smooth": False,
     "checked": False,
-    "bounds": lambda o, p: (0.0, 1.0),
 }
 _ALL, _NONE = np.ones(SAMPLES), np.zeros(SAMPLES)
 
@@ -83,7 +82,7 @@ TABLE = (
             (2, "jax.nn.softmax(jnp.where({1}, {0}, {instead}), axis=-1)"),
             (1, "jax.nn.softmax(jnp.where({1}, {0}, {instead}))"),
         ),
-        lambda o, p: (0.0, 1.0),
+        unit_bounds,
         _softmax_sample,
         shape=first_shape,
         dtype=first_dtype,
@@ -99,7 +98,7 @@ TABLE = (
         ((1, "jnp.max(jnp.where({1}, {0}, -jnp.inf), axis=-1)"),),
         keep_bounds,
         _extreme(1),
-        **_row,
+        **_ROW,
         examples=UNDER_A_MASK,
         role="max",
         ir_bytes=2710,
@@ -109,7 +108,7 @@ TABLE = (
         ((1, "jnp.min(jnp.where({1}, {0}, jnp.inf), axis=-1)"),),
         keep_bounds,
         _extreme(-1),
-        **_row,
+        **_ROW,
         examples=UNDER_A_MASK,
         role="max",
         ir_bytes=2710,
@@ -122,7 +121,7 @@ TABLE = (
         ),
         lambda o, p: (o[0].low, o[0].high + float(np.log(o[0].shape[-1]))),
         _extreme(1),
-        **_row,
+        **_ROW,
         examples=UNDER_A_MASK,
         role="log",
         ir_bytes=7010,
@@ -132,7 +131,7 @@ TABLE = (
         ((1, "jnp.nanmean(jnp.where({1}, {0}, jnp.nan), axis=-1)"),),
         keep_bounds,
         lambda o, p: around(spread(o[0])[0], 0.5 * spread(o[0])[1]),
-        **(_row | {"dtypes": ("float32",)}),
+        **(_ROW | {"dtypes": FLOAT32}),
         examples=UNDER_A_MASK,
         role="mean",
         ir_bytes=6640,
@@ -141,7 +140,7 @@ TABLE = (
         "surely_finite",
         ((1, "jnp.isfinite({0})"),),
         sample=lambda o, p: _ALL,
-        **_test,
+        **_TEST,
         dull=True,
         examples=(example(array(4, 3)),),
         ir_bytes=300,
@@ -150,7 +149,7 @@ TABLE = (
         "never_nan",
         ((1, "jnp.isnan({0})"),),
         sample=lambda o, p: _NONE,
-        **_test,
+        **_TEST,
         dull=True,
         examples=(example(array(4, 3)),),
         ir_bytes=310,
@@ -159,7 +158,7 @@ TABLE = (
         "never_inf",
         ((1, "jnp.isinf({0})"),),
         sample=lambda o, p: _NONE,
-        **_test,
+        **_TEST,
         dull=True,
         examples=(example(array(4, 3)),),
         ir_bytes=1030,

@@ -14,17 +14,18 @@ from jax_ir_synth.kernels.builder.values import (
     broadcast,
 )
 from jax_ir_synth.kernels.ops.base import (
+    NUMBERS_AND_BOOLEANS,
     Op,
     ShapeRule,
     Spelling,
     first_dtype,
     first_shape,
+    int_dtype,
     keep_bounds,
     keep_samples,
 )
 from jax_ir_synth.kernels.ops.examples import array, booleans, example, integers
 from jax_ir_synth.kernels.ops.rules import (
-    NUMBERS,
     RAMP,
     axis_kept,
     changing_axis,
@@ -42,7 +43,7 @@ def _move(name: str, spellings: tuple[Spelling, ...], shape: ShapeRule, **option
         "sample": keep_samples,
         "shape": shape,
         "dtype": first_dtype,
-        "dtypes": NUMBERS,
+        "dtypes": NUMBERS_AND_BOOLEANS,
         "linear": True,
     } | options
     return Op(name, spellings, **rules)
@@ -322,7 +323,7 @@ _MOVES = (
         lambda o, p: (0.0, float(o[0].shape[p["axis"]] - 1)),
         lambda o, p: np.round(RAMP * (o[0].shape[p["axis"]] - 1)),
         shape=axis_kept,
-        dtype=lambda o, p: "int32",
+        dtype=int_dtype,
         smooth=False,
         role="index",
         examples=ALONG_AN_AXIS,
@@ -352,7 +353,7 @@ _CONVERT = Op(
     _convert_sample,
     shape=first_shape,
     dtype=of_param("dtype"),
-    dtypes=NUMBERS,
+    dtypes=NUMBERS_AND_BOOLEANS,
     linear=True,
     accepts=lambda o, p: o[0].dtype != p["dtype"],
     ir_bytes=0,
@@ -402,7 +403,7 @@ _JOINS = (
         hull,
         interleaved,
         shape=_concatenated,
-        dtypes=NUMBERS,
+        dtypes=NUMBERS_AND_BOOLEANS,
         linear=True,
         ir_bytes=600,
         title="",
@@ -418,7 +419,7 @@ _JOINS = (
         hull,
         interleaved,
         shape=_stacked,
-        dtypes=NUMBERS,
+        dtypes=NUMBERS_AND_BOOLEANS,
         linear=True,
         ir_bytes=800,
         adds_axis=True,

@@ -12,12 +12,10 @@ from jax_ir_synth.kernels.builder.values import (
     Samples,
     Shape,
     Value,
-    promote,
 )
-from jax_ir_synth.kernels.ops.base import Op, Spelling, first_dtype
+from jax_ir_synth.kernels.ops.base import FLOAT32, Op, Spelling, first_dtype, promoted_dtype
 from jax_ir_synth.kernels.ops.examples import array, example
-from jax_ir_synth.kernels.ops.reductions import spread, summed
-from jax_ir_synth.kernels.ops.rules import of_param, with_ndim
+from jax_ir_synth.kernels.ops.rules import of_param, products, spread, summed, with_ndim
 
 
 def einsum_shape(equation: str, shapes: Sequence[Shape]) -> tuple[Shape, int]:
@@ -34,16 +32,11 @@ def einsum_shape(equation: str, shapes: Sequence[Shape]) -> tuple[Shape, int]:
     return tuple(sizes[letter] for letter in output), count
 
 
-def _product_range(x: Value, y: Value) -> Interval:
-    corners = (x.low * y.low, x.low * y.high, x.high * y.low, x.high * y.high)
-    return min(corners), max(corners)
-
-
 def contraction(operands: Operands, count: int) -> tuple[Interval, Samples]:
     """Range and samples of a sum of `count` products."""
     # A bilinear function of two intervals has its extrema at the corners; n such products add up.
     x, y = operands
-    low, high = _product_range(x, y)
+    low, high = products(x, y)
     product = x.samples * y.samples
     return (count * low, count * high), summed(float(product.mean()), float(product.std()), count)
 
@@ -68,7 +61,7 @@ def _contract(
         lambda o, p: contraction(o, count(o, p))[0],
         lambda o, p: contraction(o, count(o, p))[1],
         shape=shape,
-        dtype=lambda o, p: promote(*o),
+        dtype=promoted_dtype,
         **({"equation": einsum} | options),
     )
 
@@ -99,7 +92,7 @@ def canonical_equation(equation: str) -> str:
 
 def _convolution_bounds(operands: Operands, params: Params) -> Interval:
     # At the ends, fewer products than the shorter operand has elements are summed, down to none.
-    low, high = _product_range(*operands)
+    low, high = products(*operands)
     n = min(v.shape[0] for v in operands)
     return n * min(0.0, low), n * max(0.0, high)
 
@@ -189,7 +182,7 @@ TABLE = (
         _convolution_bounds,
         lambda o, p: contraction(o, min(o[1].shape[0], o[0].shape[0]))[1],
         shape=lambda o, p: _convolved(o[0], o[1], p["mode"]),
-        dtypes=("float32",),
+        dtypes=FLOAT32,
         ir_bytes=3790,
         examples=(
             example(array(8), array(3), mode="same"),

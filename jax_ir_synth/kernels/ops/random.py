@@ -6,13 +6,11 @@ from typing import Any
 import numpy as np
 
 from jax_ir_synth.kernels.builder.values import SAMPLES, Operands, Params, Samples
-from jax_ir_synth.kernels.ops.base import Op, Spelling
+from jax_ir_synth.kernels.ops.base import Op, Spelling, int_dtype
 from jax_ir_synth.kernels.ops.examples import array, example, key, made
+from jax_ir_synth.kernels.ops.rules import NORMAL
 
 _RAMP = (np.arange(SAMPLES) * 7 % SAMPLES + 0.5) / SAMPLES
-_NORMAL = np.array(
-    [-1.6, 0.4, 1.1, -0.3, 0.8, -1.0, 0.1, 1.7, -0.6, 0.3, -1.3, 1.3, -0.1, 0.6, -0.8, -0.6]
-)
 
 
 # An example of what only a typed key is for: XLA's own generator splits and folds.
@@ -106,7 +104,7 @@ TABLE = (
         ((4, "jax.random.normal({0}, {shape})"), (1, "jax.random.normal({0}, shape={shape})")),
         -6.0,
         6.0,
-        _NORMAL,
+        NORMAL,
         ir_bytes=2450,
         title="noise",
         examples=FROM_A_KEY,
@@ -181,7 +179,7 @@ TABLE = (
         ((1, "jax.random.laplace({0}, {shape})"),),
         -17.0,
         17.0,
-        _NORMAL * 1.4,
+        NORMAL * 1.4,
         sized_as="random_normal",
         examples=FROM_A_KEY,
         role="random",
@@ -191,7 +189,7 @@ TABLE = (
         ((1, "jax.random.truncated_normal({0}, {low}, {high}, {shape})"),),
         -2.0,
         2.0,
-        _NORMAL * 0.8,
+        NORMAL * 0.8,
         sized_as="random_normal",
         examples=(example(key(), shape=(4, 3), low=-2.0, high=1.0),),
         role="random",
@@ -251,7 +249,7 @@ TABLE = (
         lambda o, p: (0, o[1].shape[-1] - 1),
         lambda o, p: np.floor(_RAMP * o[1].shape[-1]),
         shape=lambda o, p: o[1].shape[:-1],
-        dtype=lambda o, p: "int32",
+        dtype=int_dtype,
         accepts=_is_key,
         smooth=False,
         dtypes=("uint32",),

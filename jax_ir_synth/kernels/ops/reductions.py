@@ -1,4 +1,4 @@
-"""Operations that contract elements: sums, extrema, norms, products of matrices, picks."""
+"""Reductions over axes: sums, extrema, moments, norms, tests of flags, indices of extrema."""
 
 import math
 from collections.abc import Callable
@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from jax_ir_synth.kernels.builder.values import (
-    SAMPLES,
     Interval,
     Operands,
     Params,
@@ -16,16 +15,33 @@ from jax_ir_synth.kernels.builder.values import (
     Shape,
     Value,
 )
-from jax_ir_synth.kernels.ops.base import Condition, DtypeRule, Op, RangeRule, Spelling, first_dtype
-from jax_ir_synth.kernels.ops.examples import array, booleans, example, integers
-
-# Fixed, standardised offsets: how far a reduction's samples spread around what is expected of it.
-_Z = np.array(
-    [-1.6, 0.4, 1.1, -0.3, 0.8, -1.0, 0.1, 1.7, -0.6, 0.3, -1.3, 1.3, -0.1, 0.6, -0.8, -0.6]
+from jax_ir_synth.kernels.ops.base import (
+    BOOL,
+    FLOAT32,
+    NUMBERS,
+    Condition,
+    DtypeRule,
+    Op,
+    RangeRule,
+    Spelling,
+    bool_dtype,
+    first_dtype,
+    int_dtype,
+    keep_bounds,
+    unit_bounds,
 )
-assert _Z.shape == (SAMPLES,)
+from jax_ir_synth.kernels.ops.examples import array, booleans, example, integers
+from jax_ir_synth.kernels.ops.rules import (
+    NORMAL,
+    around,
+    magnitudes,
+    reduced_count,
+    reduced_shape,
+    running_product,
+    spread,
+    summed,
+)
 
-NUMBERS = ("float32", "float16", "bfloat16", "int32")
 # Examples of a reduction: along one axis, of all elements, and with the axis kept.
 REDUCED = (
     example(array(4, 5), axis=-1),
@@ -33,49 +49,6 @@ REDUCED = (
     example(array(4, 5), axis=0, keepdims=True),
     example(array(2, 4, 5), axis=(0, 2)),
 )
-
-
-def normalise_axes(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
-    """Axes as a sorted tuple of non-negative numbers; None is all of them."""
-    if axis is None:
-        return tuple(range(ndim))
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    return tuple(sorted(a % ndim for a in axes))
-
-
-def reduced_count(x: Value, params: Params) -> int:
-    """How many elements become one."""
-    return math.prod(x.shape[a] for a in params["axis"])
-
-
-def reduced_shape(operands: Operands, params: Params) -> Shape:
-    """Shape rule of a reduction over the axes in `params`."""
-    x = operands[0]
-    axes = params["axis"]
-    if not axes or any(a >= x.ndim for a in axes):
-        raise Rejected("no axis to reduce")
-    if params.get("keepdims"):
-        return tuple(1 if i in axes else n for i, n in enumerate(x.shape))
-    return tuple(n for i, n in enumerate(x.shape) if i not in axes)
-
-
-def spread(value: Value) -> tuple[float, float]:
-    """Mean and standard deviation of the samples."""
-    return float(value.samples.mean()), float(value.samples.std())
-
-
-def summed(mean: float, std: float, n: int) -> Samples:
-    """Samples of a sum of n elements.
-
-    As if the elements were independent: means add, and so do variances, so that the standard
-    deviation grows as sqrt(n).
-    """
-    return n * mean + math.sqrt(n) * std * _Z
-
-
-def around(mean: float, std: float) -> Samples:
-    """Samples with this mean and standard deviation."""
-    return mean + std * _Z
 
 
 def _reduction(
@@ -113,20 +86,27 @@ def _reduction(
     )
 
 
+def _mean_sample(x: Value, n: int, mean: float, std: float) -> Samples:
+    return around(mean, std / math.sqrt(n))
+
+
+def _var_sample(x: Value, n: int, mean: float, std: float) -> Samples:
+    return around(std * std, std * std / math.sqrt(n))
+
+
+def _max_sample(x: Value, n: int, mean: float, std: float) -> Samples:
+    return around(mean + _tail(n) * std, std / math.log(n + 2))
+
+
 def _scaled(operands: Operands, params: Params) -> Interval:
     n = reduced_count(operands[0], params)
     return n * operands[0].low, n * operands[0].high
 
 
-def _same(operands: Operands, params: Params) -> Interval:
-    return operands[0].low, operands[0].high
-
-
 # A product of n factors in [a, b], a > 0, lies between aⁿ and bⁿ. Its logarithm is a sum, so that
 # its samples are log-normal.
 def _power_bounds(operands: Operands, params: Params) -> Interval:
-    x, n = operands[0], reduced_count(operands[0], params)
-    return min(x.low**n, x.low), max(x.high**n, x.high)
+    return running_product(operands[0], reduced_count(operands[0], params))
 
 
 def _tail(n: int) -> float:
@@ -151,15 +131,13 @@ def _var_bounds(operands: Operands, params: Params) -> Interval:
 # The norm of n elements of sizes in [a, b] lies between a sqrt(n) and b sqrt(n), their sum of
 # sizes between a n and b n; a is zero where the range holds zero.
 def _norm_bounds(operands: Operands, params: Params) -> Interval:
-    x, n = operands[0], reduced_count(operands[0], params)
-    low = 0.0 if x.low < 0 < x.high else min(abs(x.low), abs(x.high))
-    return low * math.sqrt(n), x.bound * math.sqrt(n)
+    (low, high), n = magnitudes(operands[0]), reduced_count(operands[0], params)
+    return low * math.sqrt(n), high * math.sqrt(n)
 
 
 def _l1_bounds(operands: Operands, params: Params) -> Interval:
-    x, n = operands[0], reduced_count(operands[0], params)
-    low = 0.0 if x.low < 0 < x.high else min(abs(x.low), abs(x.high))
-    return low * n, x.bound * n
+    (low, high), n = magnitudes(operands[0]), reduced_count(operands[0], params)
+    return low * n, high * n
 
 
 # log(sum(exp(x))) of n elements lies between min(x) + log(n) and max(x) + log(n).
@@ -168,11 +146,11 @@ def _lse_bounds(operands: Operands, params: Params) -> Interval:
     return operands[0].low + n, operands[0].high + n
 
 
-def _reduce(function: str, method: bool = True, weight: int = 6) -> tuple[Spelling, ...]:
-    spelled: list[Spelling] = [(weight, f"jnp.{function}({{0}}{{axis:second}}{{keepdims}})")]
-    if method:
-        spelled.append((2, f"{{0:99}}.{function}({{axis:second}}{{keepdims}})"))
-    return tuple(spelled)
+def _reduce(function: str, weight: int = 6) -> tuple[Spelling, ...]:
+    return (
+        (weight, f"jnp.{function}({{0}}{{axis:second}}{{keepdims}})"),
+        (2, f"{{0:99}}.{function}({{axis:second}}{{keepdims}})"),
+    )
 
 
 def _index_bounds(operands: Operands, params: Params) -> Interval:
@@ -190,10 +168,10 @@ def _indexes(name: str, spellings: tuple[Spelling, ...], **options: Any) -> Op:
         name,
         spellings,
         _index_bounds,
-        lambda o, p: np.floor((_Z + 1.7) / 3.5 * reduced_count(o[0], p)),
+        lambda o, p: np.floor((NORMAL + 1.7) / 3.5 * reduced_count(o[0], p)),
         shape=_index_shape,
         accepts=lambda o, p: reduced_count(o[0], p) >= 2,
-        dtype=lambda o, p: "int32",
+        dtype=int_dtype,
         smooth=False,
         dtypes=NUMBERS,
         reduces=True,
@@ -201,7 +179,7 @@ def _indexes(name: str, spellings: tuple[Spelling, ...], **options: Any) -> Op:
     )
 
 
-_bool: dict[str, Any] = {"dtype": lambda o, p: "bool", "smooth": False, "dtypes": ("bool",)}
+_FLAGS: dict[str, Any] = {"smooth": False, "dtypes": BOOL}
 
 # As REDUCED, of conditions.
 REDUCED_FLAGS = (
@@ -228,8 +206,8 @@ TABLE = (
     _reduction(
         "mean",
         _reduce("mean"),
-        _same,
-        lambda x, n, m, s: around(m, s / math.sqrt(n)),
+        keep_bounds,
+        _mean_sample,
         linear=True,
         ir_bytes=1580,
         role="mean",
@@ -240,7 +218,7 @@ TABLE = (
         "prod",
         _reduce("prod"),
         _power_bounds,
-        lambda x, n, m, s: np.exp(n * math.log(m) + math.sqrt(n) * s / m * _Z),
+        lambda x, n, m, s: np.exp(n * math.log(m) + math.sqrt(n) * s / m * NORMAL),
         accepts=lambda o, p: o[0].low >= 0.4 and o[0].high <= 1.8 and reduced_count(o[0], p) <= 12,
         examples=(
             example(array(4, 5, low=0.5, high=1.5), axis=-1),
@@ -254,8 +232,8 @@ TABLE = (
     _reduction(
         "max",
         _reduce("max") + ((1, "jnp.amax({0}{axis:second}{keepdims})"),),
-        _same,
-        lambda x, n, m, s: around(m + _tail(n) * s, s / math.log(n + 2)),
+        keep_bounds,
+        _max_sample,
         dtypes=NUMBERS,
         ir_bytes=1540,
         role="max",
@@ -267,7 +245,7 @@ TABLE = (
     _reduction(
         "min",
         _reduce("min"),
-        _same,
+        keep_bounds,
         lambda x, n, m, s: around(m - _tail(n) * s, s / math.log(n + 2)),
         dtypes=NUMBERS,
         ir_bytes=1300,
@@ -281,7 +259,7 @@ TABLE = (
         "var",
         _reduce("var", weight=4),
         _var_bounds,
-        lambda x, n, m, s: around(s * s, s * s / math.sqrt(n)),
+        _var_sample,
         min_count=4,
         ir_bytes=5560,
         role="var",
@@ -350,9 +328,9 @@ TABLE = (
     _reduction(
         "median",
         ((1, "jnp.median({0}{axis:second}{keepdims})"),),
-        _same,
+        keep_bounds,
         lambda x, n, m, s: around(m, 1.2 * s / math.sqrt(n)),
-        dtypes=("float32",),
+        dtypes=FLOAT32,
         ir_bytes=10600,
         role="mean",
         examples=REDUCED,
@@ -362,9 +340,9 @@ TABLE = (
     _reduction(
         "nanmean",
         ((1, "jnp.nanmean({0}{axis}{keepdims})"),),
-        _same,
-        lambda x, n, m, s: around(m, s / math.sqrt(n)),
-        dtypes=("float32",),
+        keep_bounds,
+        _mean_sample,
+        dtypes=FLOAT32,
         role="mean",
         examples=REDUCED,
         weights={"statistic": 1},
@@ -374,9 +352,9 @@ TABLE = (
         "nanvar",
         ((1, "jnp.nanvar({0}{axis}{keepdims})"),),
         _var_bounds,
-        lambda x, n, m, s: around(s * s, s * s / math.sqrt(n)),
+        _var_sample,
         min_count=4,
-        dtypes=("float32",),
+        dtypes=FLOAT32,
         role="var",
         weights={"statistic": 1},
         examples=REDUCED,
@@ -385,9 +363,9 @@ TABLE = (
     _reduction(
         "nanmax",
         ((1, "jnp.nanmax({0}{axis}{keepdims})"),),
-        _same,
-        lambda x, n, m, s: around(m + _tail(n) * s, s / math.log(n + 2)),
-        dtypes=("float32",),
+        keep_bounds,
+        _max_sample,
+        dtypes=FLOAT32,
         examples=REDUCED,
         role="max",
         decided_by_few=True,
@@ -408,20 +386,22 @@ TABLE = (
     _reduction(
         "any",
         ((2, "jnp.any({0}{axis:second}{keepdims})"),),
-        lambda o, p: (0.0, 1.0),
-        lambda x, n, m, s: (_Z > -0.7).astype(float),
+        unit_bounds,
+        lambda x, n, m, s: (NORMAL > -0.7).astype(float),
         checked=False,
-        **_bool,
+        dtype=bool_dtype,
+        **_FLAGS,
         ir_bytes=1000,
         examples=REDUCED_FLAGS,
     ),
     _reduction(
         "all",
         ((2, "jnp.all({0}{axis:second}{keepdims})"),),
-        lambda o, p: (0.0, 1.0),
-        lambda x, n, m, s: (_Z > 0.7).astype(float),
+        unit_bounds,
+        lambda x, n, m, s: (NORMAL > 0.7).astype(float),
         checked=False,
-        **_bool,
+        dtype=bool_dtype,
+        **_FLAGS,
         ir_bytes=600,
         examples=REDUCED_FLAGS,
     ),
@@ -430,7 +410,8 @@ TABLE = (
         ((2, "jnp.count_nonzero({0}{axis}{keepdims})"), (3, "jnp.sum({0}{axis}{keepdims})")),
         lambda o, p: (0.0, float(reduced_count(o[0], p))),
         lambda x, n, m, s: np.round(summed(m, s, n)),
-        **(_bool | {"dtype": lambda o, p: "int32"}),
+        dtype=int_dtype,
+        **_FLAGS,
         ir_bytes=600,
         examples=REDUCED_FLAGS,
     ),

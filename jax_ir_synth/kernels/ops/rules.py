@@ -1,5 +1,6 @@
-"""Shape, range and sample rules that several tables of array operations share."""
+"""Shape, range and sample rules that several tables of operations share."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,8 +18,12 @@ from jax_ir_synth.kernels.builder.values import (
 )
 from jax_ir_synth.kernels.ops.base import ShapeRule
 
-NUMBERS = ("float32", "float16", "bfloat16", "int32", "bool")
 RAMP = np.linspace(0.0, 1.0, SAMPLES)
+# As many elements of a standard normal distribution.
+NORMAL = np.array(
+    [-1.6, 0.4, 1.1, -0.3, 0.8, -1.0, 0.1, 1.7, -0.6, 0.3, -1.3, 1.3, -0.1, 0.6, -0.8, -0.6]
+)
+assert NORMAL.shape == (SAMPLES,)
 
 
 def of_param(name: str) -> Callable[[Operands, Params], Any]:
@@ -63,6 +68,70 @@ def with_ndim(x: Value, ndim: int) -> Value:
 def hull(operands: Operands, params: Params) -> Interval:
     """Range of an operation that puts its operands' elements together."""
     return min(x.low for x in operands), max(x.high for x in operands)
+
+
+def normalise_axes(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
+    """Axes as a sorted tuple of non-negative numbers; None is all of them."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    return tuple(sorted(a % ndim for a in axes))
+
+
+def reduced_count(x: Value, params: Params) -> int:
+    """How many elements become one."""
+    return math.prod(x.shape[a] for a in params["axis"])
+
+
+def reduced_shape(operands: Operands, params: Params) -> Shape:
+    """Shape rule of a reduction over the axes in `params`."""
+    x = operands[0]
+    axes = params["axis"]
+    if not axes or any(a >= x.ndim for a in axes):
+        raise Rejected("no axis to reduce")
+    if params.get("keepdims"):
+        return tuple(1 if i in axes else n for i, n in enumerate(x.shape))
+    return tuple(n for i, n in enumerate(x.shape) if i not in axes)
+
+
+def running_sum(x: Value, n: int) -> Interval:
+    """Range of sums of one to n elements of x."""
+    return min(x.low, n * x.low), max(x.high, n * x.high)
+
+
+def running_product(x: Value, n: int) -> Interval:
+    """Range of products of one to n elements of x, which are positive."""
+    return min(x.low, x.low**n), max(x.high, x.high**n)
+
+
+def products(x: Value, y: Value) -> Interval:
+    """Range of products of an element of x and one of y."""
+    corners = (x.low * y.low, x.low * y.high, x.high * y.low, x.high * y.high)
+    return min(corners), max(corners)
+
+
+def magnitudes(x: Value) -> Interval:
+    """Range of the sizes of x's elements."""
+    return 0.0 if x.low < 0 < x.high else min(abs(x.low), abs(x.high)), x.bound
+
+
+def spread(value: Value) -> tuple[float, float]:
+    """Mean and standard deviation of the samples."""
+    return float(value.samples.mean()), float(value.samples.std())
+
+
+def summed(mean: float, std: float, n: int) -> Samples:
+    """Samples of a sum of n elements.
+
+    As if the elements were independent: means add, and so do variances, so that the standard
+    deviation grows as sqrt(n).
+    """
+    return n * mean + math.sqrt(n) * std * NORMAL
+
+
+def around(mean: float, std: float) -> Samples:
+    """Samples with this mean and standard deviation."""
+    return mean + std * NORMAL
 
 
 def interleaved(operands: Operands, params: Params) -> Samples:

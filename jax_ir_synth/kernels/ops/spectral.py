@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from jax_ir_synth.kernels.builder.values import Interval, Operands, Params, Rejected, Samples, Shape
-from jax_ir_synth.kernels.ops.base import Op, first_dtype
+from jax_ir_synth.kernels.ops.base import FLOAT32, Op, first_dtype
 from jax_ir_synth.kernels.ops.examples import array, example
-from jax_ir_synth.kernels.ops.reductions import around, spread
+from jax_ir_synth.kernels.ops.rules import around, spread
 
 
 def _length(operands: Operands) -> int:
@@ -51,7 +51,7 @@ def _filtered_bounds(operands: Operands, params: Params) -> Interval:
     return -bound, bound
 
 
-_f32: dict[str, Any] = {"dtype": first_dtype, "dtypes": ("float32",)}
+_DTYPES: dict[str, Any] = {"dtype": first_dtype, "dtypes": FLOAT32}
 # One signal, and one in each row.
 SIGNALS = (example(array(8)), example(array(4, 6)))
 
@@ -62,7 +62,7 @@ TABLE = (
         _summed_bounds,
         _spectrum_sample,
         shape=_whole,
-        **_f32,
+        **_DTYPES,
         ir_bytes=1400,
         examples=SIGNALS,
     ),
@@ -72,7 +72,7 @@ TABLE = (
         _summed_bounds,
         _spectrum_sample,
         shape=_halved,
-        **_f32,
+        **_DTYPES,
         ir_bytes=3610,
         examples=SIGNALS,
     ),
@@ -82,7 +82,7 @@ TABLE = (
         _filtered_bounds,
         lambda o, p: o[0].samples * o[1].samples.mean(),
         shape=_gains,
-        **_f32,
+        **_DTYPES,
         ir_bytes=10020,
         examples=(example(array(4, 8), array(5, low=0.2), length=8),),
     ),

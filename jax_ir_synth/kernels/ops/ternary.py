@@ -10,14 +10,13 @@ from jax_ir_synth.kernels.builder.values import (
     broadcast,
     promote,
 )
-from jax_ir_synth.kernels.ops.base import ANY, Op
+from jax_ir_synth.kernels.ops.base import ANY, FLOAT32, INT32, NUMBERS, Op, first_dtype
 from jax_ir_synth.kernels.ops.examples import array, booleans, example, integers
-
-NUMBERS = ("float32", "float16", "bfloat16", "int32")
+from jax_ir_synth.kernels.ops.rules import hull
 
 
 def _choice_bounds(operands: Operands, params: Params) -> Interval:
-    return min(operands[1].low, operands[2].low), max(operands[1].high, operands[2].high)
+    return hull(operands[1:], params)
 
 
 def _choice_sample(operands: Operands, params: Params) -> Samples:
@@ -50,6 +49,11 @@ def _clip_bounds(operands: Operands, params: Params) -> Interval:
     return (float(np.clip(x.low, low.low, high.low)), float(np.clip(x.high, low.high, high.high)))
 
 
+def _clip_sample(operands: Operands, params: Params) -> Samples:
+    x, low, high = (v.samples for v in operands)
+    return np.clip(x, low, high)
+
+
 def _clip_accepts(operands: Operands, params: Params) -> bool:
     x, low, high = operands
     return (
@@ -57,10 +61,6 @@ def _clip_accepts(operands: Operands, params: Params) -> bool:
         and promote(*operands) == x.dtype
         and broadcast(x.shape, low.shape, high.shape) == x.shape
     )
-
-
-def _first(operands: Operands, params: Params) -> str:
-    return operands[0].dtype
 
 
 TABLE = (
@@ -101,10 +101,10 @@ TABLE = (
         "clip",
         ((5, "jnp.clip({0}, {1}, {2})"), (1, "jnp.clip({0}, min={1}, max={2})")),
         _clip_bounds,
-        lambda o, p: np.clip(o[0].samples, o[1].samples, o[2].samples),
+        _clip_sample,
         domain=(ANY, ANY, ANY),
         accepts=_clip_accepts,
-        dtype=_first,
+        dtype=first_dtype,
         dtypes=NUMBERS,
         ir_bytes=6580,
         examples=(
@@ -116,10 +116,10 @@ TABLE = (
         "clamp",
         ((1, "lax.clamp({1}, {0}, {2})"),),
         _clip_bounds,
-        lambda o, p: np.clip(o[0].samples, o[1].samples, o[2].samples),
+        _clip_sample,
         accepts=lambda o, p: _clip_accepts(o, p) and o[1].ndim == o[2].ndim == 0,
-        dtype=_first,
-        dtypes=("float32", "int32"),
+        dtype=first_dtype,
+        dtypes=(*FLOAT32, *INT32),
         examples=(example(array(4, 3), -0.5, 1.0),),
         ir_bytes=1740,
     ),

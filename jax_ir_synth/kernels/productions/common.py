@@ -239,6 +239,56 @@ def with_literal(d: ProgramBuilder, x: Value) -> Value:
     return d.attempt(attempt)
 
 
+# ---------------------------------------------------------------- several values
+
+
+def merge(d: ProgramBuilder, values: list[Value]) -> Value:
+    """One value made of all of them, two at a time."""
+    values = list(values)
+    while len(values) > 1:
+        b, a = values.pop(), values.pop()
+        values.append(one_binary(d, a, b))
+    return values[0]
+
+
+def mix(d: ProgramBuilder, values: list[Value], extra: int = 1) -> Value:
+    """An expression of all the values, with some functions and numbers on the way."""
+
+    def attempt() -> Value:
+        pool = d.stream.shuffled(values)
+        for _ in range(extra):
+            i = d.stream.below(len(pool))
+            pool[i] = (
+                one_unary(d, pool[i])
+                if d.stream.chance(60)
+                else _reject_extremum(d, with_literal(d, pool[i]))
+            )
+        while len(pool) > 1:
+            b, a = pool.pop(), pool.pop()
+            pool.append(d.attempt(partial(_combine, d, a, b)))
+        return pool[0]
+
+    return d.attempt(attempt, 6)
+
+
+def _combine(d: ProgramBuilder, a: Value, b: Value) -> Value:
+    return _reject_extremum(d, one_binary(d, a, b))
+
+
+def _reject_extremum(d: ProgramBuilder, value: Value) -> Value:
+    """The value; in a loop rejects an extremum, as the steps would lose one of its operands."""
+    if d.level and value.op in ("maximum", "minimum"):
+        raise Rejected("an extremum in a loop")
+    return value
+
+
+def light(d: ProgramBuilder, x: Value) -> Value:
+    """Returns x, or a plain function of it."""
+    if d.stream.chance(65):
+        return x
+    return one_unary(d, x, SMOOTH)
+
+
 # ---------------------------------------------------------------- values within a range
 
 
@@ -327,15 +377,6 @@ def comparison(d: ProgramBuilder, x: Value, y: Value | None = None) -> Value:
         return d.apply(name, x, near)
 
     return d.attempt(attempt)
-
-
-def merge(d: ProgramBuilder, values: list[Value]) -> Value:
-    """One value made of all of them, two at a time."""
-    values = list(values)
-    while len(values) > 1:
-        b, a = values.pop(), values.pop()
-        values.append(one_binary(d, a, b))
-    return values[0]
 
 
 def telling(value: Value) -> Value:

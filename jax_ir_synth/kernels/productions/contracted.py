@@ -6,7 +6,6 @@ from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import common
 from jax_ir_synth.kernels.productions.pooling import AVERAGES, prepared, reduce
-from jax_ir_synth.kernels.productions.recurrences import light, mix
 
 # Equations of two operands whose result has fewer axes or shorter ones than an operand.
 _EQUATIONS = (
@@ -51,19 +50,19 @@ def _einsum(d: ProgramBuilder) -> Value:
     equation = d.stream.choice(_EQUATIONS)
     a, b = _draw_terms(d, equation)
     a = prepared(d, a, 2)
-    return d.apply("einsum", a, light(d, b), equation=equation)
+    return d.apply("einsum", a, common.light(d, b), equation=equation)
 
 
 def _einsum_of_one(d: ProgramBuilder) -> Value:
     equation = d.stream.choice(_SINGLE)
     (x,) = _draw_terms(d, equation)
     inputs = [x, common.array(d, x.shape)] if d.stream.chance(50) else [x]
-    return d.apply("einsum1", mix(d, inputs, d.stream.below(2)), equation=equation)
+    return d.apply("einsum1", common.mix(d, inputs, d.stream.below(2)), equation=equation)
 
 
 def _einsum_of_three(d: ProgramBuilder) -> Value:
     equation = d.stream.choice(_TRIPLE)
-    operands = [light(d, term) for term in _draw_terms(d, equation)]
+    operands = [common.light(d, term) for term in _draw_terms(d, equation)]
     return d.apply("einsum3", *operands, equation=equation)
 
 
@@ -91,7 +90,7 @@ def _matrix_shape(d: ProgramBuilder) -> tuple[int, int]:
 
 def _draw_pair(d: ProgramBuilder, shape: tuple[int, ...]) -> tuple[Value, Value]:
     a, b = common.array(d, shape), common.array(d, shape)
-    return prepared(d, a, 1), light(d, b)
+    return prepared(d, a, 1), common.light(d, b)
 
 
 def _outer(d: ProgramBuilder) -> Value:
@@ -103,7 +102,7 @@ def _outer(d: ProgramBuilder) -> Value:
 def _trace(d: ProgramBuilder) -> Value:
     n, k = _matrix_shape(d)
     a, b = common.array(d, (n, k)), common.array(d, (k, n))
-    return d.apply("trace", light(d, d.apply("matmul", prepared(d, a, 1), b)))
+    return d.apply("trace", common.light(d, d.apply("matmul", prepared(d, a, 1), b)))
 
 
 _CONTRACTIONS = {
@@ -135,7 +134,7 @@ def _quadratic_form(d: ProgramBuilder, matrix: Value, x: Value, ax: Value) -> Va
 
 def _bilinear_form(d: ProgramBuilder, matrix: Value, x: Value, ax: Value) -> Value:
     name = d.stream.choice(("matmul", "vdot"))
-    return d.apply(name, light(d, common.array(d, x.shape)), ax)
+    return d.apply(name, common.light(d, common.array(d, x.shape)), ax)
 
 
 def _objective(d: ProgramBuilder, matrix: Value, x: Value, ax: Value) -> Value:
@@ -156,7 +155,7 @@ def _residual(d: ProgramBuilder, matrix: Value, x: Value, ax: Value) -> Value:
 
 def _symmetric_form(d: ProgramBuilder, matrix: Value, x: Value, ax: Value) -> Value:
     twice = d.apply("add", matrix, d.apply("transpose", matrix, perm=(1, 0)))
-    return d.apply("matmul", x, d.apply("matmul", d.apply("mul", 0.5, twice), light(d, x)))
+    return d.apply("matmul", x, d.apply("matmul", d.apply("mul", 0.5, twice), common.light(d, x)))
 
 
 _FORMS = {
@@ -173,7 +172,7 @@ def quadratic_forms(d: ProgramBuilder) -> tuple[Value, ...]:
     n = common.size(d, small=True)
     matrix, x = common.array(d, (n, n)), common.array(d, (n,))
     form = d.stream.choose(_FORMS)
-    return (form(d, matrix, x, d.apply("matmul", prepared(d, matrix, 1), light(d, x))),)
+    return (form(d, matrix, x, d.apply("matmul", prepared(d, matrix, 1), common.light(d, x))),)
 
 
 # ---------------------------------------------------------------- all pairs of rows
@@ -270,7 +269,7 @@ def pairwise_distances(d: ProgramBuilder) -> tuple[Value, ...]:
 
 
 def _gram(d: ProgramBuilder, x: Value) -> Value:
-    y = light(d, x)
+    y = common.light(d, x)
     gram = d.apply("matmul", d.apply("transpose", y, perm=(1, 0)), y)
     if d.stream.chance(50):
         return reduce(d, prepared(d, gram, 1), None)
@@ -278,14 +277,14 @@ def _gram(d: ProgramBuilder, x: Value) -> Value:
 
 
 def _squared_covariance(d: ProgramBuilder, x: Value) -> Value:
-    z, y = _draw_columns(d, x), light(d, x)
+    z, y = _draw_columns(d, x), common.light(d, x)
     table = d.apply("matmul", d.apply("transpose", _centre(d, y), perm=(1, 0)), _centre(d, z))
     table = d.apply("div", table.changed(centred=False), float(x.shape[0]))
     return d.apply("sum", d.apply("square", table), axis=None)
 
 
 def _correlation(d: ProgramBuilder, x: Value) -> Value:
-    z, y = common.array(d, x.shape[:1]), light(d, x)
+    z, y = common.array(d, x.shape[:1]), common.light(d, x)
     first = (
         d.apply("index", y, axis=1, index=0) if d.stream.chance(30) else d.apply("mean", y, axis=1)
     )
@@ -296,7 +295,7 @@ def _correlation(d: ProgramBuilder, x: Value) -> Value:
 
 
 def _cross_covariance(d: ProgramBuilder, x: Value) -> Value:
-    z, y = _draw_columns(d, x), light(d, x)
+    z, y = _draw_columns(d, x), common.light(d, x)
     table = d.apply("einsum", _centre(d, y), _centre(d, z), equation="ni,nj->ij")
     return d.apply("div", table, float(x.shape[0] - 1))
 

@@ -1,11 +1,11 @@
 """Loops without a body: cumulative operations, associative scans, and Python loops around them."""
 
-from jax_ir_synth.kernels.builder import prefix_scans, unrolled_loops
+from jax_ir_synth.kernels.builder import inlined, prefix_scans
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops import drawn_by
 from jax_ir_synth.kernels.productions import common
-from jax_ir_synth.kernels.productions.recurrences import DECAYS, LENGTHS, light, mix
+from jax_ir_synth.kernels.productions.loop_parts import DECAYS, LENGTHS
 
 _CUMULATIVE = drawn_by("cumulative")
 _SHORT_LENGTHS = {n: weight for n, weight in LENGTHS.items() if n < 50}
@@ -58,7 +58,7 @@ def prefixes(d: ProgramBuilder) -> tuple[Value, ...]:
         arrays.append(common.array(d, d.stream.choice((last_axis, x.shape, x.shape))))
 
     def attempt() -> Value:
-        before = mix(
+        before = common.mix(
             d,
             arrays[: 1 + d.stream.below(len(arrays))],
             d.stream.below(3) if len(arrays) > 1 else d.stream.between(1, 3),
@@ -67,11 +67,11 @@ def prefixes(d: ProgramBuilder) -> tuple[Value, ...]:
         value = accumulate(d, before)
         for other in arrays:
             if not value.deps & other.deps:
-                value = common.one_binary(d, value, light(d, other))
+                value = common.one_binary(d, value, common.light(d, other))
         if d.stream.chance(35):  # an extremum of what only grows would be a copy of it
-            value = accumulate(d, light(d, value), sums=True)
+            value = accumulate(d, common.light(d, value), sums=True)
         elif d.stream.chance(30):
-            value = mix(d, [value, before], 1)
+            value = common.mix(d, [value, before], 1)
         return value
 
     value = d.attempt(attempt)
@@ -88,14 +88,14 @@ def associative_scan(d: ProgramBuilder) -> tuple[Value, ...]:
         arrays.append(common.array(d, x.shape if d.stream.chance(50) else rest))
 
     def attempt() -> Value | None:
-        y = mix(d, arrays, d.stream.below(3))
+        y = common.mix(d, arrays, d.stream.below(3))
         if y.shape != x.shape:
             return None
         name = d.stream.choose({"add": 6, "maximum": 4, "minimum": 3, "mul": 3, "logaddexp": 2})
         if name == "mul":
             y = _near_one(d, y)
         scanned = prefix_scans.associative_scan(d, y, name, reverse=d.stream.chance(25))
-        return mix(d, [scanned, x], 1) if d.stream.chance(40) else light(d, scanned)
+        return common.mix(d, [scanned, x], 1) if d.stream.chance(40) else common.light(d, scanned)
 
     return (d.attempt(attempt),)
 
@@ -110,16 +110,18 @@ def recurrence(d: ProgramBuilder) -> tuple[Value, ...]:
         if gate.low >= 0 and gate.high <= 1 and d.stream.chance(60):
             a = gate
         elif d.stream.chance(60):
-            a = d.apply("sigmoid", light(d, gate))
+            a = d.apply("sigmoid", common.light(d, gate))
         else:
             a = d.apply("exp", d.apply("neg", d.apply("softplus", gate)))
-        b = light(d, x)
+        b = common.light(d, x)
         if d.stream.chance(50):
             b = d.apply("mul", d.apply("sub", 1.0, a), b)
         decay, h = prefix_scans.linear_recurrence(d, a, b, reverse=d.stream.chance(15))
         if d.stream.chance(30):
             return d.apply("add", h, d.apply("mul", decay, common.with_literal(d, x)))
-        return mix(d, [h, x], d.stream.below(2)) if d.stream.chance(30) else light(d, h)
+        return (
+            common.mix(d, [h, x], d.stream.below(2)) if d.stream.chance(30) else common.light(d, h)
+        )
 
     return (d.attempt(attempt),)
 
@@ -129,7 +131,7 @@ def recurrence(d: ProgramBuilder) -> tuple[Value, ...]:
 
 def _running_mean(d: ProgramBuilder, y: Value) -> tuple[Value, ...]:
     mean = _average_prefixes(d, y, _counts(d, y))
-    return (mean,) if d.stream.chance(40) else (mix(d, [y, mean], d.stream.below(2)),)
+    return (mean,) if d.stream.chance(40) else (common.mix(d, [y, mean], d.stream.below(2)),)
 
 
 def _running_variance(d: ProgramBuilder, y: Value) -> tuple[Value, ...]:
@@ -167,7 +169,7 @@ def _drawdown(d: ProgramBuilder, y: Value) -> tuple[Value, ...]:
     rises = (y.samples > 0).mean()
     value = d.apply("cumsum", y, axis=0) if 0.3 <= rises <= 0.7 and d.stream.chance(60) else y
     peak = d.apply(d.stream.choice(("cummax", "cummin")), value, axis=0)
-    return (mix(d, [peak, value], d.stream.below(2)),)
+    return (common.mix(d, [peak, value], d.stream.below(2)),)
 
 
 def _survival(d: ProgramBuilder, y: Value) -> tuple[Value, ...]:
@@ -177,7 +179,7 @@ def _survival(d: ProgramBuilder, y: Value) -> tuple[Value, ...]:
     alive = d.apply("cumprod", d.apply("sub", 1.0, hazard), axis=0)
     if d.stream.chance(50):
         return d.apply("mul", hazard, alive), alive
-    return (mix(d, [alive, y], 1),)
+    return (common.mix(d, [alive, y], 1),)
 
 
 def _ray_weights(d: ProgramBuilder, y: Value) -> tuple[Value, ...]:
@@ -191,13 +193,13 @@ def _ray_weights(d: ProgramBuilder, y: Value) -> tuple[Value, ...]:
 def _cumulative_share(d: ProgramBuilder, y: Value) -> tuple[Value, ...]:
     total = d.apply("cumsum", common.positive(d, y), axis=0)
     complete = d.apply("index", total, axis=0, index=y.shape[0] - 1)
-    return (light(d, d.apply("div", total, complete)),)
+    return (common.light(d, d.apply("div", total, complete)),)
 
 
 def _sorted_sums(d: ProgramBuilder, y: Value) -> tuple[Value, ...]:
     total = d.apply("cumsum", common.positive(d, y), axis=0)
     order = d.apply("sort", y, axis=0)
-    return (mix(d, [d.apply("cumsum", order, axis=0), total], 0),)
+    return (common.mix(d, [d.apply("cumsum", order, axis=0), total], 0),)
 
 
 _STATISTICS = {
@@ -217,7 +219,7 @@ def statistics(d: ProgramBuilder) -> tuple[Value, ...]:
     n = d.stream.choose(_SHORT_LENGTHS)
     x = common.array(d, (n,) if d.stream.chance(60) else (n, common.size(d, small=True)))
     statistic = d.stream.choose(_STATISTICS)
-    return statistic(d, mix(d, [x], d.stream.below(3)))
+    return statistic(d, common.mix(d, [x], d.stream.below(3)))
 
 
 # ---------------------------------------------------------------- Python loops
@@ -229,7 +231,7 @@ def _accumulate_round(d: ProgramBuilder, h: Value, y: Value, axis: int) -> Value
 
 
 def _light_round(d: ProgramBuilder, h: Value, y: Value, axis: int) -> Value:
-    y = common.bounded(d, light(d, y), 2.0)
+    y = common.bounded(d, common.light(d, y), 2.0)
     return d.apply(d.stream.choice(("add", "sub")), h, y) if d.stream.chance(40) else y
 
 
@@ -279,11 +281,11 @@ def python_loop(d: ProgramBuilder) -> tuple[Value, ...]:
                 y = common.one_binary(d, y, other)
             return (make_round(d, h, y, axis),)
 
-        h = x if not d.stream.chance(25) else light(d, x)
-        value = unrolled_loops.unroll(d, (h,), body, steps=count, items=items)[0]
+        h = x if not d.stream.chance(25) else common.light(d, x)
+        value = inlined.unroll(d, (h,), body, steps=count, items=items)[0]
         if not _iterates(value):
             value = accumulate(d, value, axis)
-        return mix(d, [value, x], 0) if d.stream.chance(25) else value
+        return common.mix(d, [value, x], 0) if d.stream.chance(25) else value
 
     return (d.attempt(attempt),)
 

@@ -2,8 +2,9 @@
 
 from functools import reduce
 
+from jax_ir_synth.kernels.builder import several
 from jax_ir_synth.kernels.builder.values import Value
-from jax_ir_synth.kernels.productions import common, several
+from jax_ir_synth.kernels.productions import common
 from jax_ir_synth.kernels.productions import idioms as f
 from jax_ir_synth.kernels.productions.context import Context
 

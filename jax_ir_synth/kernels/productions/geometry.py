@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from jax_ir_synth.kernels.builder import inlined, several
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions import several
 from jax_ir_synth.kernels.productions.context import Context
 from jax_ir_synth.kernels.productions.idioms import epsilon, named
 
@@ -334,7 +334,7 @@ def normalize_both(c: Context, u: Value, w: Value) -> tuple[Value, Value]:
     if is_unit(c, u) or is_unit(c, w):
         raise Rejected("a unit vector already")
     _distinct(c, u, w)
-    (a,), (b,) = several.helper(c.d, [(u,), (w,)], lambda v: _unit(c, v), "normalize")
+    (a,), (b,) = inlined.helper(c.d, [(u,), (w,)], lambda v: _unit(c, v), "normalize")
     return (
         same(c, named(a, "direction"), u, unit=True, rigid=False),
         same(c, named(b, "direction"), w, unit=True, rigid=False),

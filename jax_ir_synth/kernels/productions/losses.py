@@ -6,7 +6,6 @@ from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import common, idioms
 from jax_ir_synth.kernels.productions.pooling import prepared, reduce
-from jax_ir_synth.kernels.productions.recurrences import light, mix
 
 
 def _pair(d: ProgramBuilder, ranges: common.Ranges = ()) -> tuple[Value, Value]:
@@ -129,7 +128,9 @@ def _binary_case(d: ProgramBuilder, n: int, classes: int) -> tuple[Value, Value]
 def _scores(d: ProgramBuilder, n: int, classes: int) -> Value:
     """Scores of the classes, for each example."""
     scores = prepared(d, common.array(d, (n, classes)), 1)
-    return mix(d, [scores, common.array(d, (classes,))], 0) if d.stream.chance(35) else scores
+    return (
+        common.mix(d, [scores, common.array(d, (classes,))], 0) if d.stream.chance(35) else scores
+    )
 
 
 def _class_labels(d: ProgramBuilder, n: int, classes: int) -> Value:
@@ -254,7 +255,7 @@ def _two_logits(d: ProgramBuilder) -> tuple[Value, Value]:
     x, y = _pair(d)
     if x.shape[-1] < 4:
         raise Rejected("too few classes")
-    return light(d, x), y
+    return common.light(d, x), y
 
 
 def _hellinger(d: ProgramBuilder) -> Value:
@@ -314,14 +315,14 @@ def divergence(d: ProgramBuilder) -> tuple[Value, ...]:
 def _normal(d: ProgramBuilder, x: Value, y: Value) -> Value:
     shape = () if d.stream.chance(50) else x.shape[-1:]
     log_std = common.array(d, shape, ranges=((-1.0, 1.0), (-0.5, 0.5)))
-    return _mean(d, idioms.gaussian_logpdf(d, x, light(d, y), log_std))
+    return _mean(d, idioms.gaussian_logpdf(d, x, common.light(d, y), log_std))
 
 
 def _poisson(d: ProgramBuilder, x: Value, y: Value) -> Value:
     most = d.stream.choice((5, 8, 10))
     integers = d.argument(x.shape, 0, most, dtype="int32", role="integer")
     counts = d.apply("convert", integers, dtype=d.dtype)
-    rate = mix(d, [x, y], 0)
+    rate = common.mix(d, [x, y], 0)
     expected = d.apply("exp", common.tamed(d, rate, 3.0))
     return _mean(d, d.apply("sub", expected, d.apply("mul", counts, rate)))
 
@@ -391,7 +392,7 @@ def _triplet_loss(d: ProgramBuilder, a: Value, b: Value) -> Value:
 
 
 def _in_batch_loss(d: ProgramBuilder, a: Value, b: Value) -> Value:
-    scores = d.apply("matmul", light(d, a), d.apply("transpose", b, perm=(1, 0)))
+    scores = d.apply("matmul", common.light(d, a), d.apply("transpose", b, perm=(1, 0)))
     heat = d.stream.choice((0.5, 2.0, 0.25)) if d.stream.chance(60) else d.argument((), 0.5, 2.0)
     log = d.apply("log_softmax", d.apply("div", scores, heat), axis=-1)
     hits = d.apply("diagonal", log)

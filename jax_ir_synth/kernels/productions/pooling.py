@@ -6,7 +6,6 @@ from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops import OPS, drawn_by
 from jax_ir_synth.kernels.productions import common
-from jax_ir_synth.kernels.productions.recurrences import mix
 
 Axes = int | tuple[int, ...] | None
 
@@ -100,7 +99,7 @@ def statistics(d: ProgramBuilder) -> tuple[Value, ...]:
     """One or two statistics of an expression of one or two arrays."""
     x = operand(d)
     inputs = [x, partner(d, x)] if d.stream.chance(50) else [x]
-    y = mix(d, inputs, d.stream.between(0, 3))
+    y = common.mix(d, inputs, d.stream.between(0, 3))
     axis = axes(d, y.ndim)
     combine = d.stream.choose(_COMBINATIONS)
     value = reduce(d, y, axis)
@@ -179,7 +178,7 @@ def _variation(d: ProgramBuilder, x: Value, y: Value, axis: int | None) -> tuple
 
 
 def _entropy(d: ProgramBuilder, x: Value, y: Value, axis: int | None) -> tuple[Value, ...]:
-    logits = mix(d, [y, partner(d, x)], 0)
+    logits = common.mix(d, [y, partner(d, x)], 0)
     if d.stream.chance(50):
         p = d.apply("softmax", logits, axis=-1)
         log_p = d.apply("log_softmax", logits, axis=-1)

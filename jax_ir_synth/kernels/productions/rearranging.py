@@ -4,9 +4,10 @@ import math
 from collections.abc import Callable
 from functools import partial
 
+from jax_ir_synth.kernels.builder import several
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions import common, several
+from jax_ir_synth.kernels.productions import common
 from jax_ir_synth.kernels.productions import idioms as f
 from jax_ir_synth.kernels.productions.context import Context
 

@@ -6,7 +6,6 @@ from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import common
 from jax_ir_synth.kernels.productions.pooling import AVERAGES, operand, partner, prepared, reduce
-from jax_ir_synth.kernels.productions.recurrences import light, mix
 
 # ---------------------------------------------------------------- elements that are picked
 
@@ -40,7 +39,7 @@ def picks(d: ProgramBuilder) -> tuple[Value, ...]:
     elif d.stream.chance(50):
         axis = -1 if best.ndim and x.ndim == 2 and best.shape == x.shape[:1] else None
         values.append(reduce(d, y, axis))
-    return (mix(d, values, d.stream.below(2)),)
+    return (common.mix(d, values, d.stream.below(2)),)
 
 
 # ---------------------------------------------------------------- parts of a sorted axis
@@ -57,7 +56,7 @@ def _trimmed(d: ProgramBuilder, y: Value, k: int) -> Value:
     stop = d.stream.between(start + 2, n - 1 if start == 0 else n)
     part = d.apply("slice", order, axis=y.ndim - 1, start=start, stop=stop, step=1)
     averages = {"mean": 6, "sum": 4, "logsumexp": 1, "norm": 1}
-    return reduce(d, light(d, part), -1, statistics=averages)
+    return reduce(d, common.light(d, part), -1, statistics=averages)
 
 
 def _quantile_spread(d: ProgramBuilder, y: Value, k: int) -> Value:
@@ -96,7 +95,7 @@ def sorted_parts(d: ProgramBuilder) -> tuple[Value, ...]:
     """Sums of the largest, trimmed means, spreads of quantiles."""
     x = operand(d, 1, 2)
     inputs = [x, partner(d, x)] if d.stream.chance(40) else [x]
-    y = mix(d, inputs, d.stream.below(3))
+    y = common.mix(d, inputs, d.stream.below(3))
     n = y.shape[-1]
     if n < 5 or y.shape != x.shape:
         raise Rejected("too few to sort")
@@ -172,7 +171,7 @@ def masked_statistics(d: ProgramBuilder) -> tuple[Value, ...]:
     """Sums and means of what a mask keeps."""
     x = operand(d, 1, 2)
     inputs = [x, partner(d, x)] if d.stream.chance(35) else [x]
-    y = mix(d, inputs, d.stream.between(0, 2))
+    y = common.mix(d, inputs, d.stream.between(0, 2))
     if y.shape != x.shape:
         raise Rejected("another shape")
     axis = None if x.ndim == 1 else d.stream.choice((None, -1, 0))

@@ -2,8 +2,9 @@
 
 import math
 
+from jax_ir_synth.kernels.builder import inlined, several
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions import common, several
+from jax_ir_synth.kernels.productions import common
 from jax_ir_synth.kernels.productions import idioms as f
 from jax_ir_synth.kernels.productions.context import Context, Production
 from jax_ir_synth.kernels.productions.fields import grid, stencil
@@ -251,7 +252,7 @@ def similarity(s: Context) -> tuple[Value, ...]:
     f.spreads(x)
     f.spreads(y)
     if d.stream.chance(50):
-        (a,), (b,) = several.helper(d, [(x,), (y,)], lambda v: f.l2_normalize(d, v), "normalize")
+        (a,), (b,) = inlined.helper(d, [(x,), (y,)], lambda v: f.l2_normalize(d, v), "normalize")
         return d.apply("sum", d.apply("mul", a, b), axis=-1), d.apply("sub", a, b)
     return f.cosine_similarity(d, x, y), d.apply("sub", x, y)
 

@@ -4,9 +4,10 @@ import math
 from collections.abc import Callable
 from functools import partial
 
+from jax_ir_synth.kernels.builder import inlined
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions import common, several
+from jax_ir_synth.kernels.productions import common
 from jax_ir_synth.kernels.productions import idioms as f
 from jax_ir_synth.kernels.productions.context import Context, Production
 from jax_ir_synth.kernels.productions.layers import (
@@ -267,7 +268,7 @@ def helped(s: Context) -> Value | tuple[Value, ...]:
             v = d.stream.choose(_HELPER_STEPS)(d, v)
         return v
 
-    (a,), (b,) = several.helper(d, [(x,), (y,)], build, vectorize=False)
+    (a,), (b,) = inlined.helper(d, [(x,), (y,)], build, vectorize=False)
     return (a, b) if d.stream.chance(55) else common.one_binary(d, a, b)
 
 
@@ -278,7 +279,7 @@ def vectorised(s: Context) -> Value:
     def build(a: Value, b: Value) -> Value:
         return common.one_binary(d, common.one_unary(d, a), common.with_literal(d, b))
 
-    ((z,),) = several.helper(d, [s.two()], build, "fn", vectorize=True)
+    ((z,),) = inlined.helper(d, [s.two()], build, "fn", vectorize=True)
     return z
 
 
@@ -292,7 +293,7 @@ def helped_pair(s: Context) -> tuple[Value, ...]:
             return f.gate(d, a, b)
         return common.one_unary(d, common.one_binary(d, a, common.one_unary(d, b)))
 
-    (a,), (b,) = several.helper(d, [(x, y), (y, x)], build)
+    (a,), (b,) = inlined.helper(d, [(x, y), (y, x)], build)
     return a, b
 
 

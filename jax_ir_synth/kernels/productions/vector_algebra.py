@@ -2,8 +2,9 @@
 
 import math
 
+from jax_ir_synth.kernels.builder import several
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions import common, geometry, several
+from jax_ir_synth.kernels.productions import common, geometry
 from jax_ir_synth.kernels.productions.context import Context
 from jax_ir_synth.kernels.productions.idioms import describe, epsilon, named
 

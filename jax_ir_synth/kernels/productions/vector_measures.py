@@ -2,9 +2,10 @@
 
 import math
 
+from jax_ir_synth.kernels.builder import several
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.productions import common, geometry, several
+from jax_ir_synth.kernels.productions import common, geometry
 from jax_ir_synth.kernels.productions.context import Context
 from jax_ir_synth.kernels.productions.idioms import describe, epsilon, gaussian, named
 

@@ -4,7 +4,6 @@ from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.productions import common
 from jax_ir_synth.kernels.productions.pooling import AVERAGES, prepared, reduce
-from jax_ir_synth.kernels.productions.recurrences import light, mix
 
 # ---------------------------------------------------------------- weighted sums
 
@@ -16,14 +15,16 @@ def _query_values(d: ProgramBuilder, x: Value) -> Value:
     scores = d.apply("mul", scores, round(k**-0.5, 4)) if d.stream.chance(50) else scores
     weights = d.apply("softmax", scores, axis=-1)
     values = (
-        common.array(d, (n, common.size(d, small=True))) if d.stream.chance(45) else light(d, x)
+        common.array(d, (n, common.size(d, small=True)))
+        if d.stream.chance(45)
+        else common.light(d, x)
     )
     return d.apply("matmul", weights, values)
 
 
 def _gated_sum(d: ProgramBuilder, x: Value) -> Value:
-    gates = d.apply("sigmoid", mix(d, [x, common.array(d, x.shape[1:])], 0))
-    return reduce(d, d.apply("mul", gates, light(d, x)), 0, statistics=AVERAGES)
+    gates = d.apply("sigmoid", common.mix(d, [x, common.array(d, x.shape[1:])], 0))
+    return reduce(d, d.apply("mul", gates, common.light(d, x)), 0, statistics=AVERAGES)
 
 
 def _soft_index(d: ProgramBuilder, x: Value) -> Value:
@@ -46,7 +47,7 @@ def _score_rows(d: ProgramBuilder, x: Value) -> Value:
 def _weighted_average(d: ProgramBuilder, x: Value) -> Value:
     weights = common.array(d, x.shape, ranges=((0.1, 1.0), (0.2, 3.0), (0.5, 2.0)))
     axis = d.stream.choice((0, -1, None))
-    y = light(d, x)
+    y = common.light(d, x)
     if d.stream.chance(60):
         return d.apply("average", y, weights, axis=axis)
     total = d.apply("sum", d.apply("mul", weights, y), axis=axis)
@@ -82,7 +83,7 @@ def _reshape_windows(d: ProgramBuilder, k: int) -> Value:
     value = reduce(d, shaped, 1, statistics=statistics)
     if d.stream.chance(30):
         value = d.apply("mul", value, common.array(d, value.shape[-1:]))
-    return light(d, value)
+    return common.light(d, value)
 
 
 def _reduce_windows(d: ProgramBuilder, k: int) -> Value:
@@ -94,13 +95,13 @@ def _reduce_windows(d: ProgramBuilder, k: int) -> Value:
     pooled = d.apply(name, y, window=window, stride=d.stream.choice((window, 2)))
     if d.stream.chance(50):
         return d.apply("div", pooled, float(window**x.ndim))
-    return light(d, pooled)
+    return common.light(d, pooled)
 
 
 def _convolve(d: ProgramBuilder, k: int) -> Value:
     n = d.stream.choice((16, 20, 24, 32, 40, 50, 64))
     signal, kernel = common.array(d, (n,)), common.array(d, (d.stream.choice((2, 4, 5, 7, 8)),))
-    y = d.apply("convolve", prepared(d, signal, 1), light(d, kernel), mode="valid")
+    y = d.apply("convolve", prepared(d, signal, 1), common.light(d, kernel), mode="valid")
     return common.one_unary(d, y) if d.stream.chance(40) else reduce(d, prepared(d, y, 1), None)
 
 
@@ -133,7 +134,7 @@ def _scatter_add(d: ProgramBuilder, y: Value, index: Value, bins: int) -> Value:
         base = common.array(d, (bins, *rest))
     total = d.apply("at_add", base, y, index)
     if not d.stream.chance(25) or rest:
-        return light(d, total)
+        return common.light(d, total)
     ones = d.apply("ones", shape=(bins,), dtype=d.dtype)
     counts = d.claim("at_add", 0.0, float(n), ones, 1.0, index)
     return _divide_by_counts(d, total, counts, n)
@@ -143,13 +144,13 @@ def _scatter_max(d: ProgramBuilder, y: Value, index: Value, bins: int) -> Value:
     if not (y.samples > 0).mean() >= 0.3:
         raise Rejected("nothing is larger than what is there")
     base = d.apply("zeros", shape=(bins, *y.shape[1:]), dtype=d.dtype)
-    return light(d, d.apply("at_max", base, y, index))
+    return common.light(d, d.apply("at_max", base, y, index))
 
 
 def _bincount(d: ProgramBuilder, y: Value, index: Value, bins: int) -> Value:
     if y.ndim > 1:
         return _scatter_add(d, y, index, bins)
-    return light(d, d.apply("bincount", index, y, n=bins))
+    return common.light(d, d.apply("bincount", index, y, n=bins))
 
 
 def _sum_by_one_hot(d: ProgramBuilder, y: Value, index: Value, bins: int) -> Value:
@@ -167,7 +168,7 @@ def scatters(d: ProgramBuilder) -> tuple[Value, ...]:
     rest = () if d.stream.chance(65) else (d.stream.choice((2, 4, 5)),)
     x = common.array(d, (n, *rest))
     inputs = [x, common.array(d, (n, *rest))] if d.stream.chance(40) else [x]
-    y = mix(d, inputs, d.stream.between(0, 2))
+    y = common.mix(d, inputs, d.stream.between(0, 2))
     index = (
         d.argument((n,), 0, bins - 1, dtype="int32", role="index")
         if d.stream.chance(70) or rest
@@ -179,7 +180,7 @@ def scatters(d: ProgramBuilder) -> tuple[Value, ...]:
 def _segment_means(d: ProgramBuilder, x: Value, ids: Value, total: Value) -> Value:
     n, groups = x.shape[0], total.shape[0]
     if x.ndim > 1:
-        return light(d, total)
+        return common.light(d, total)
     counts = d.claim("segment_sum", 0.0, float(n), d.apply("ones_like", x), ids, n=groups)
     return _divide_by_counts(d, total, counts, n)
 
@@ -189,7 +190,7 @@ def _reduce_segments(d: ProgramBuilder, x: Value, ids: Value, total: Value) -> V
 
 
 def _keep_segments(d: ProgramBuilder, x: Value, ids: Value, total: Value) -> Value:
-    return light(d, total)
+    return common.light(d, total)
 
 
 _SEGMENTS = {_segment_means: 1, _reduce_segments: 1, _keep_segments: 2}

@@ -1,66 +1,25 @@
-"""Binary elementwise operations: arithmetic, comparisons, integer and bitwise work."""
-
-from collections.abc import Callable
-from typing import Any
+"""Arithmetic on two operands: sums, products, extrema, powers, remainders, angles."""
 
 import numpy as np
 
-from jax_ir_synth.kernels.builder.values import Interval, Operands, Params, Rejected, Samples, Value
+from jax_ir_synth.kernels.builder.values import Interval, Operands, Params, Rejected, Value
 from jax_ir_synth.kernels.ops.base import (
     ANY,
+    FLOAT32,
+    NUMBERS,
     Op,
-    RangeRule,
     Spelling,
-    bool_dtype,
     positive_or_negative,
+    same_shape_and_dtype,
 )
-from jax_ir_synth.kernels.ops.examples import array, example, integers
-
-NUMBERS = ("float32", "float16", "bfloat16", "int32")
-INT: dict[str, Any] = {"dtypes": ("int32",), "smooth": False}
-_Function = Callable[[Samples, Samples], Samples]
-
-
-def _corners(fn: _Function) -> RangeRule:
-    """Range of an operation that is monotone in each operand: its values at the corners."""
-
-    def bounds(operands: Operands, params: Params) -> Interval:
-        x, y = operands
-        corners = fn(
-            np.array([x.low, x.low, x.high, x.high]), np.array([y.low, y.high, y.low, y.high])
-        )
-        return float(corners.min()), float(corners.max())
-
-    return bounds
-
-
-def _binary(
-    name: str,
-    spellings: tuple[Spelling, ...],
-    fn: _Function,
-    bounds: RangeRule | None = None,
-    domain: tuple[Interval, ...] = (ANY, ANY),
-    **options: Any,
-) -> Op:
-    return Op(
-        name,
-        spellings,
-        bounds=bounds or _corners(fn),
-        sample=lambda operands, params: fn(operands[0].samples, operands[1].samples),
-        domain=domain,
-        **options,
-    )
-
-
-def _magnitudes(value: Value) -> Interval:
-    """The range of the elements' sizes."""
-    low = 0.0 if value.low < 0 < value.high else min(abs(value.low), abs(value.high))
-    return low, max(abs(value.low), abs(value.high))
+from jax_ir_synth.kernels.ops.elementwise import binary
+from jax_ir_synth.kernels.ops.examples import array, example
+from jax_ir_synth.kernels.ops.rules import magnitudes, running_product, running_sum
 
 
 def _hypot_bounds(operands: Operands, params: Params) -> Interval:
     # It grows with the size of either operand.
-    (a, b), (c, d) = (_magnitudes(v) for v in operands)
+    (a, b), (c, d) = (magnitudes(v) for v in operands)
     return float(np.hypot(a, c)), float(np.hypot(b, d))
 
 
@@ -80,18 +39,8 @@ def _rem_bounds(operands: Operands, params: Params) -> Interval:
     return -operands[1].high, operands[1].high
 
 
-def _bit_bounds(operands: Operands, params: Params) -> Interval:
-    # No bit is set above the highest one of either operand.
-    top = max(operands[0].high, operands[1].high, 1)
-    return 0.0, float(2 ** int(np.ceil(np.log2(top + 1))) - 1)
-
-
 def _away_from_zero(operands: Operands, params: Params) -> bool:
     return positive_or_negative(operands[1])
-
-
-def _int_away_from_zero(operands: Operands, params: Params) -> bool:
-    return operands[1].low >= 1
 
 
 def _one_away_from_zero(operands: Operands, params: Params) -> bool:
@@ -147,15 +96,11 @@ def _require_floored_wrapping(x: Value, y: Value, dtype: str) -> None:
         raise Rejected("a remainder that never wraps")
 
 
-def _running_sum(x: Value, n: int) -> Interval:
-    return min(x.low, n * x.low), max(x.high, n * x.high)
-
-
 def _running_product(x: Value, n: int) -> Interval:
     # Powers of what lies farther from 1 leave every range within a few steps.
     if not (x.low >= 0.4 and x.high <= 1.8 and n <= 10):
         raise Rejected("associative_scan: products of wide range")
-    return min(x.low, x.low**n), max(x.high, x.high**n)
+    return running_product(x, n)
 
 
 def _running_extremum(x: Value, n: int) -> Interval:
@@ -166,34 +111,16 @@ def _running_logaddexp(x: Value, n: int) -> Interval:
     return x.low, x.high + float(np.log(n))
 
 
-def _ints(fn: _Function) -> _Function:
-    return lambda x, y: fn(x.astype(np.int64), y.astype(np.int64)).astype(np.float64)
-
-
-def _infix(symbol: str, precedence: int, function: str, lax: str = "") -> tuple[Spelling, ...]:
-    spelled: list[Spelling] = [
+def _infix(symbol: str, precedence: int, function: str, lax: str) -> tuple[Spelling, ...]:
+    return (
         (14, f"{precedence}|{{0:{precedence}}} {symbol} {{1:{precedence + 1}}}"),
         (2, f"jnp.{function}({{0}}, {{1}})"),
-    ]
-    if lax:
-        spelled.append((1, f"lax.{lax}({{0}}, {{1}})", "same"))
-    return tuple(spelled)
+        (1, f"lax.{lax}({{0}}, {{1}})", "same"),
+    )
 
-
-_compare: dict[str, Any] = {
-    "dtype": bool_dtype,
-    "smooth": False,
-    "dtypes": NUMBERS,
-    "bounds": lambda o, p: (0.0, 1.0),
-}
-
-INTEGERS_BY_POSITIVE = (
-    example(integers(4, 3), integers(4, 3, low=1, high=5)),
-    example(integers(4, 3), integers(3, low=1, high=5)),
-)
 
 TABLE = (
-    _binary(
+    binary(
         "add",
         _infix("+", 60, "add", "add"),
         np.add,
@@ -202,10 +129,10 @@ TABLE = (
         ir_bytes=360,
         dull=True,
         meets=_require_alike,
-        cumulated=_running_sum,
+        cumulated=running_sum,
         weights={"arithmetic": 22, "integer": 5},
     ),
-    _binary(
+    binary(
         "sub",
         _infix("-", 60, "subtract", "sub"),
         np.subtract,
@@ -217,7 +144,7 @@ TABLE = (
         meets=_require_alike,
         weights={"arithmetic": 18, "integer": 4},
     ),
-    _binary(
+    binary(
         "mul",
         _infix("*", 70, "multiply", "mul"),
         np.multiply,
@@ -228,7 +155,7 @@ TABLE = (
         cumulated=_running_product,
         weights={"arithmetic": 30, "integer": 4},
     ),
-    _binary(
+    binary(
         "div",
         _infix("/", 70, "divide", "div"),
         np.divide,
@@ -244,7 +171,7 @@ TABLE = (
         ),
         weights={"arithmetic": 10},
     ),
-    _binary(
+    binary(
         "maximum",
         ((6, "jnp.maximum({0}, {1})"), (1, "lax.max({0}, {1})", "same")),
         np.maximum,
@@ -254,7 +181,7 @@ TABLE = (
         cumulated=_running_extremum,
         weights={"arithmetic": 6, "integer": 3},
     ),
-    _binary(
+    binary(
         "minimum",
         ((6, "jnp.minimum({0}, {1})"), (1, "lax.min({0}, {1})", "same")),
         np.minimum,
@@ -264,7 +191,7 @@ TABLE = (
         cumulated=_running_extremum,
         weights={"arithmetic": 6, "integer": 3},
     ),
-    _binary(
+    binary(
         "power",
         ((4, "90|{0:91} ** {1:81}"), (3, "jnp.power({0}, {1})"), (1, "lax.pow({0}, {1})", "same")),
         np.power,
@@ -286,7 +213,7 @@ TABLE = (
         ),
         ir_bytes=720,
     ),
-    _binary(
+    binary(
         "remainder",
         ((2, "jnp.mod({0}, {1})"), (1, "jnp.remainder({0}, {1})"), (2, "70|{0:70} % {1:71}")),
         np.mod,
@@ -296,7 +223,7 @@ TABLE = (
         weights={"arithmetic": 2},
         ir_bytes=5440,
     ),
-    _binary(
+    binary(
         "fmod",
         ((2, "jnp.fmod({0}, {1})"),),
         np.fmod,
@@ -306,24 +233,19 @@ TABLE = (
         weights={"arithmetic": 1},
         ir_bytes=2180,
     ),
-    _binary(
+    binary(
         "rem",
         ((1, "lax.rem({0}, {1})", "same"),),
         np.fmod,
         bounds=_rem_bounds,
         domain=(ANY, (0.3, np.inf)),
-        accepts=lambda o, p: (
-            o[0].shape == o[1].shape
-            and o[0].dtype == o[1].dtype
-            and not o[0].weak
-            and not o[1].weak
-        ),
+        accepts=lambda o, p: same_shape_and_dtype(o),
         meets=_require_wrapping,
         examples=(example(array(4, 3), array(4, 3, low=0.5)),),
         weights={"arithmetic": 1},
         ir_bytes=390,
     ),
-    _binary(
+    binary(
         "arctan2",
         ((4, "jnp.arctan2({0}, {1})"), (1, "lax.atan2({0}, {1})", "same")),
         np.arctan2,
@@ -336,7 +258,7 @@ TABLE = (
         ),
         weights={"arithmetic": 3},
     ),
-    _binary(
+    binary(
         "hypot",
         ((3, "jnp.hypot({0}, {1})"),),
         np.hypot,
@@ -350,7 +272,7 @@ TABLE = (
         ),
         weights={"arithmetic": 3},
     ),
-    _binary(
+    binary(
         "logaddexp",
         ((3, "jnp.logaddexp({0}, {1})"),),
         np.logaddexp,
@@ -359,7 +281,7 @@ TABLE = (
         cumulated=_running_logaddexp,
         weights={"arithmetic": 3},
     ),
-    _binary(
+    binary(
         "logaddexp2",
         ((1, "jnp.logaddexp2({0}, {1})"),),
         np.logaddexp2,
@@ -367,184 +289,16 @@ TABLE = (
         meets=_require_alike,
         weights={"arithmetic": 1},
     ),
-    _binary(
+    binary(
         "copysign",
         ((1, "jnp.copysign({0}, {1})"),),
         np.copysign,
-        dtypes=("float32",),
+        dtypes=FLOAT32,
         bounds=lambda o, p: (-o[0].bound, o[0].bound),
         accepts=lambda o, p: positive_or_negative(o[0], 0.05),
         select=(1,),
         examples=(example(array(4, 3, low=0.2), array(4, 3)),),
         weights={"arithmetic": 1},
         ir_bytes=5420,
-    ),
-    # comparisons
-    _binary(
-        "greater",
-        ((6, "10|{0:11} > {1:11}"), (1, "jnp.greater({0}, {1})"), (1, "lax.gt({0}, {1})", "same")),
-        lambda x, y: (x > y).astype(float),
-        **_compare,
-        ir_bytes=510,
-        dull=True,
-        weights={"comparison": 6, "integer comparison": 1},
-    ),
-    _binary(
-        "less",
-        ((5, "10|{0:11} < {1:11}"), (1, "jnp.less({0}, {1})"), (1, "lax.lt({0}, {1})", "same")),
-        lambda x, y: (x < y).astype(float),
-        **_compare,
-        ir_bytes=610,
-        dull=True,
-        weights={"comparison": 5, "integer comparison": 1},
-    ),
-    _binary(
-        "greater_equal",
-        ((4, "10|{0:11} >= {1:11}"), (1, "jnp.greater_equal({0}, {1})")),
-        lambda x, y: (x >= y).astype(float),
-        **_compare,
-        ir_bytes=700,
-        dull=True,
-        weights={"comparison": 2, "integer comparison": 1},
-    ),
-    _binary(
-        "less_equal",
-        ((4, "10|{0:11} <= {1:11}"), (1, "jnp.less_equal({0}, {1})")),
-        lambda x, y: (x <= y).astype(float),
-        **_compare,
-        ir_bytes=380,
-        dull=True,
-        weights={"comparison": 2, "integer comparison": 1},
-    ),
-    _binary(
-        "equal",
-        ((6, "10|{0:11} == {1:11}"), (1, "jnp.equal({0}, {1})")),
-        lambda x, y: (x == y).astype(float),
-        **(_compare | {"dtypes": ("int32",)}),
-        ir_bytes=600,
-        dull=True,
-        weights={"integer comparison": 1},
-    ),
-    _binary(
-        "not_equal",
-        ((5, "10|{0:11} != {1:11}"), (1, "jnp.not_equal({0}, {1})")),
-        lambda x, y: (x != y).astype(float),
-        **(_compare | {"dtypes": ("int32",)}),
-        ir_bytes=1050,
-        dull=True,
-        weights={"integer comparison": 1},
-    ),
-    _binary(
-        "logical_and",
-        ((4, "jnp.logical_and({0}, {1})"), (3, "30|{0:31} & {1:31}")),
-        np.minimum,
-        dtypes=("bool",),
-        smooth=False,
-        ir_bytes=600,
-        title="",
-    ),
-    _binary(
-        "logical_or",
-        ((4, "jnp.logical_or({0}, {1})"), (3, "20|{0:21} | {1:21}")),
-        np.maximum,
-        dtypes=("bool",),
-        smooth=False,
-        ir_bytes=0,
-        title="",
-    ),
-    _binary(
-        "logical_xor",
-        ((3, "jnp.logical_xor({0}, {1})"), (1, "25|{0:26} ^ {1:26}")),
-        lambda x, y: np.abs(x - y),
-        bounds=lambda o, p: (0.0, 1.0),
-        dtypes=("bool",),
-        smooth=False,
-        title="",
-        ir_bytes=300,
-    ),
-    # integers
-    _binary(
-        "int_mod",
-        ((3, "70|{0:70} % {1:71}"), (1, "jnp.mod({0}, {1})"), (1, "jnp.remainder({0}, {1})")),
-        np.mod,
-        bounds=lambda o, p: (0.0, o[1].high - 1),
-        accepts=_int_away_from_zero,
-        **INT,
-        ir_bytes=3470,
-        title="",
-        examples=INTEGERS_BY_POSITIVE,
-        weights={"integer": 4},
-    ),
-    _binary(
-        "int_floor_divide",
-        ((3, "70|{0:70} // {1:71}"), (1, "jnp.floor_divide({0}, {1})")),
-        np.floor_divide,
-        accepts=_int_away_from_zero,
-        **INT,
-        ir_bytes=2580,
-        examples=INTEGERS_BY_POSITIVE,
-        weights={"integer": 3},
-    ),
-    _binary(
-        "int_div",
-        ((1, "lax.div({0}, {1})", "same"),),
-        lambda x, y: np.trunc(x / y),
-        accepts=lambda o, p: (
-            o[1].low >= 1 and o[0].shape == o[1].shape and not o[0].weak and not o[1].weak
-        ),
-        **INT,
-        examples=(example(integers(4, 3), integers(4, 3, low=1, high=5)),),
-        weights={"integer": 1},
-        ir_bytes=300,
-    ),
-    _binary(
-        "bitwise_and",
-        ((4, "30|{0:31} & {1:31}"), (2, "jnp.bitwise_and({0}, {1})")),
-        _ints(np.bitwise_and),
-        bounds=_bit_bounds,
-        domain=((0, 2**20), (0, 2**20)),
-        **INT,
-        ir_bytes=600,
-        weights={"integer": 4},
-    ),
-    _binary(
-        "bitwise_or",
-        ((4, "20|{0:21} | {1:21}"), (1, "jnp.bitwise_or({0}, {1})")),
-        _ints(np.bitwise_or),
-        bounds=_bit_bounds,
-        domain=((0, 2**20), (0, 2**20)),
-        **INT,
-        ir_bytes=600,
-        weights={"integer": 4},
-    ),
-    _binary(
-        "bitwise_xor",
-        ((4, "25|{0:26} ^ {1:26}"), (1, "jnp.bitwise_xor({0}, {1})")),
-        _ints(np.bitwise_xor),
-        bounds=_bit_bounds,
-        domain=((0, 2**20), (0, 2**20)),
-        **INT,
-        weights={"integer": 4},
-        ir_bytes=300,
-    ),
-    _binary(
-        "left_shift",
-        ((3, "40|{0:41} << {1:41}"), (1, "jnp.left_shift({0}, {1})")),
-        _ints(np.left_shift),
-        bounds=lambda o, p: (0.0, o[0].high * 2.0 ** o[1].high),
-        domain=((0, 1024), (0, 6)),
-        **INT,
-        weights={"integer": 3},
-        ir_bytes=300,
-    ),
-    _binary(
-        "right_shift",
-        ((3, "40|{0:41} >> {1:41}"), (1, "jnp.right_shift({0}, {1})")),
-        _ints(np.right_shift),
-        bounds=lambda o, p: (0.0, o[0].high),
-        domain=((0, 2**20), (0, 6)),
-        **INT,
-        ir_bytes=600,
-        weights={"integer": 3},
     ),
 )

@@ -1,0 +1,133 @@
+"""Special functions of one operand: error functions, gammas, the normal distribution."""
+
+import numpy as np
+from scipy import special
+
+from jax_ir_synth.kernels.ops.base import FLOAT32
+from jax_ir_synth.kernels.ops.elementwise import gridded, unary
+
+TABLE = (
+    unary(
+        "erf",
+        ((3, "jax.scipy.special.erf({0})"), (1, "lax.erf({0})")),
+        special.erf,
+        ir_bytes=600,
+        saturates=True,
+        weight=4,
+        weights={"squash": 1},
+    ),
+    unary(
+        "erfc",
+        ((2, "jax.scipy.special.erfc({0})"), (1, "lax.erfc({0})")),
+        special.erfc,
+        domain=(-5, 3),
+        ir_bytes=380,
+        saturates=True,
+    ),
+    unary(
+        "erf_inv",
+        ((2, "jax.scipy.special.erfinv({0})"), (1, "lax.erf_inv({0})")),
+        special.erfinv,
+        domain=(-0.93, 0.93),
+        dtypes=FLOAT32,
+        ir_bytes=560,
+    ),
+    unary(
+        "gammaln",
+        ((3, "jax.scipy.special.gammaln({0})"), (1, "lax.lgamma({0})")),
+        special.gammaln,
+        gridded,
+        domain=(0.3, 30),
+        dtypes=FLOAT32,
+        weight=4,
+        ir_bytes=300,
+    ),
+    unary(
+        "digamma",
+        ((2, "jax.scipy.special.digamma({0})"), (1, "lax.digamma({0})")),
+        special.digamma,
+        domain=(0.4, 30),
+        dtypes=FLOAT32,
+        ir_bytes=480,
+    ),
+    unary(
+        "logit", "jax.scipy.special.logit({0})", special.logit, domain=(0.03, 0.97), ir_bytes=980
+    ),
+    unary(
+        "ndtr",
+        "jax.scipy.special.ndtr({0})",
+        special.ndtr,
+        branches=True,
+        dtypes=FLOAT32,
+        saturates=True,
+        ir_bytes=6950,
+    ),
+    unary(
+        "log_ndtr",
+        "jax.scipy.special.log_ndtr({0})",
+        special.log_ndtr,
+        domain=(-4, 4),
+        branches=True,
+        dtypes=FLOAT32,
+        saturates=True,
+        ir_bytes=12140,
+    ),
+    unary(
+        "norm_cdf",
+        "jax.scipy.stats.norm.cdf({0})",
+        special.ndtr,
+        branches=True,
+        dtypes=FLOAT32,
+        saturates=True,
+        weight=2,
+        ir_bytes=8020,
+    ),
+    unary(
+        "norm_logpdf",
+        "jax.scipy.stats.norm.logpdf({0})",
+        lambda x: -0.5 * x * x - 0.9189385332046727,
+        gridded,
+        domain=(-8, 8),
+        dtypes=FLOAT32,
+        ir_bytes=2350,
+        weight=2,
+    ),
+    unary(
+        "norm_pdf",
+        "jax.scipy.stats.norm.pdf({0})",
+        lambda x: np.exp(-0.5 * x * x) * 0.3989422804014327,
+        gridded,
+        domain=(-3, 3),
+        dtypes=FLOAT32,
+        saturates=True,
+        weight=1,
+        ir_bytes=2900,
+    ),
+    unary(
+        "i1e",
+        "jax.scipy.special.i1e({0})",
+        special.i1e,
+        gridded,
+        domain=(0.1, 8),
+        dtypes=FLOAT32,
+        ir_bytes=12200,
+    ),
+    unary(
+        "trigamma",
+        "jax.scipy.special.polygamma(1, {0})",
+        lambda x: special.polygamma(1, x),
+        domain=(0.5, 30),
+        dtypes=FLOAT32,
+        weight=1,
+        ir_bytes=940,
+    ),
+    unary(
+        "zeta",
+        "jax.scipy.special.zeta(2.5, {0})",
+        lambda x: special.zeta(2.5, x),
+        domain=(0.6, 30),
+        dtypes=FLOAT32,
+        ir_bytes=27500,
+        weight=1,
+    ),
+)
