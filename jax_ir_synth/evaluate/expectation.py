@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.evaluate.inputs import Arrays, InputDraws, find_branches, find_thresholds
+from jax_ir_synth.evaluate.judgement import Unjudgeable
 from jax_ir_synth.reference import tolerance
 from jax_ir_synth.reference.program import ReferenceProgram
 from jax_ir_synth.verify.execution import execute_as_written, execute_exactly
@@ -48,10 +48,6 @@ _RIGHT = 1e-6
 # So few runs may by chance show too small a spread. So this part of the other elements' spread
 # counts, too.
 _OF_OTHERS = 0.5
-
-
-class Unjudgeable(JaxIrSynthError, ValueError):
-    """The reference can't be run, or none of its results tells right from wrong."""
 
 
 class Fault(NamedTuple):
@@ -80,7 +76,7 @@ class Expectation:
         float32 element of such an input lies on a jump.
       nudge: makes two inputs beside one.
 
-    Raises Unjudgeable.
+    Raises Unjudgeable if the reference can't be run, or none of its results tells right from wrong.
     """
 
     def __init__(
@@ -130,6 +126,12 @@ class Expectation:
         if not self._has_spreads:
             return None
         return self._find_fault(self._execute_exactly(text, self.inputs), constants=True)
+
+    def measure_spreads(self) -> None:
+        """Do all the runs of the reference that a wrong completion may need."""
+        for number in range(len(self.inputs)):
+            for constants in (False, True):
+                self._spread(number, constants)
 
     def _find_fault(self, results: Sequence[Arrays], constants: bool) -> Fault | None:
         """Find the fault at the first input that has one, in the order of the largest errors."""

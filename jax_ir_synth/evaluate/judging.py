@@ -4,9 +4,11 @@ It parses and runs the model's text. For text from untrusted sources use `pool.J
 the same within limits.
 """
 
+import ast
 import functools
 import json
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,8 +16,8 @@ from jaxlib.mlir import ir
 
 from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.evaluate.expectation import Expectation, compute_expectation
-from jax_ir_synth.evaluate.extraction import LAST, Module, extract_modules
-from jax_ir_synth.evaluate.judgement import LONGEST, PASS, Judgement
+from jax_ir_synth.evaluate.extraction import LAST, OWN, Module, extract_modules
+from jax_ir_synth.evaluate.judgement import LONGEST, PASS, REFERENCE, Judgement, Unjudgeable
 from jax_ir_synth.evaluate.similarity import similarity
 from jax_ir_synth.evaluate.tasks import TASKS, Reference, reference
 from jax_ir_synth.lowering import contexts
@@ -28,11 +30,13 @@ from jax_ir_synth.verify import fallback_kernels
 from jax_ir_synth.verify.execution import execute_as_written
 from jax_ir_synth.verify.expansion.expand import find_expansion
 from jax_ir_synth.verify.interpreter import CannotRun, Unsupported
-from jax_ir_synth.verify.signature import Signature, read_signature
+from jax_ir_synth.verify.signature import Signature, list_tensors, read_signature
 
-# The mark set before the reference is run, since its failure isn't the answer's fault.
-REFERENCE = "reference"
+__all__ = ["LONGEST", "REFERENCE", "Failed", "judge", "prepare"]
+
 _REASON = 300
+# The number of modules of rows whose signatures are kept, as completions of one row come in turn.
+_KEPT = 16
 # An error in float32 is read again up to so many times its tolerance.
 _DOUBTFUL = 10.0
 # The columns that say what a row's program takes, and what its inputs are drawn from.
@@ -63,13 +67,16 @@ def judge(
       completion: the model's text.
       row: the dataset's row, with all columns.
       task: one of `tasks.TASKS`.
-      take: which of several modules in the completion counts, one of `extraction.TAKES`.
+      take: which of several modules in the completion counts, one of `extraction.TAKES`; or
+        `extraction.OWN` to judge the row's right answer in the completion's place, with all the
+        work that any completion may cause.
       reached: called with a rung before that rung is tried, and with `REFERENCE` before the
-        reference is run, so that a watching process knows where this one died.
+        reference is run, so that a watching process knows where this one died. Before it is called
+        first, nothing has looked at the completion.
 
     Raises:
       ValueError: the task asks nothing of the row, or there is no such task.
-      expectation.Unjudgeable: the row's own reference can't be run.
+      Unjudgeable: the row is damaged, or its reference can't be run.
     """
     if task not in TASKS:
         raise ValueError(f"`task` (={task!r}) must be one of {', '.join(TASKS)}")
@@ -78,9 +85,14 @@ def judge(
         raise ValueError(
             f"{TASKS[task].title} asks nothing of row {row['id']}: the texts are alike"
         )
+    _check_row(row, right, task)
     reached("no_code")
     found = []
-    if len(completion) <= LONGEST:
+    if take == OWN:
+        found = [
+            Module(module, None, None, "", section) for section, module in right.modules.items()
+        ]
+    elif len(completion) <= LONGEST:
         found = extract_modules(completion, list(right.modules), take)
     text = "\n\n".join(module.text for module in found) or completion[:LONGEST]
     meant = "\n\n".join(right.modules.values())
@@ -96,6 +108,9 @@ def judge(
     except Failed as failure:
         reason = " ".join(str(failure).split())[:_REASON]
         return make(rung=failure.rung, reason=reason, renamed=names.match(right))
+    if take == OWN:
+        for expectation in _compute_expectations(right, row).values():
+            expectation.measure_spreads()
     return make(rung=PASS, reason="", renamed=names.match(right))
 
 
@@ -107,6 +122,39 @@ def prepare(row: Mapping[str, Any], task: str, take: str) -> None:
     right = reference(row, TASKS[task])
     if right is not None:
         _compute_expectations(right, row)
+
+
+def _check_row(row: Mapping[str, Any], right: Reference, task: str) -> None:
+    """Check that a row asks a question and has an answer, whatever the completion is.
+
+    Raises Unjudgeable.
+    """
+    avals = list_tensors(row["in_avals"])
+    for section, module in right.modules.items():
+        taken = _read_reference(module).taken
+        if taken != avals:
+            listed = [", ".join(map(str, tensors)) for tensors in (taken, avals)]
+            raise Unjudgeable(
+                f"the reference ({section}) takes ({listed[0]}), in_avals are ({listed[1]})"
+            )
+    if TASKS[task].given == "python":
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                ast.parse(row["python"])
+        # Nesting that is too deep is a MemoryError or a RecursionError.
+        except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+            raise Unjudgeable(f"the row's python can't be parsed: {error}") from error
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def _read_reference(module: str) -> Signature:
+    """Parse a right module and read its signature. Raises Unjudgeable."""
+    try:
+        check_text(module)
+        return _signature(module)
+    except ValueError as error:
+        reason = " ".join(str(error).split())
+        raise Unjudgeable(f"the reference can't be parsed: {reason}") from error
 
 
 def _compute_expectations(right: Reference, row: Mapping[str, Any]) -> dict[str, Expectation]:
@@ -222,8 +270,9 @@ def _run(
 
 def _check_signature(text: str, section: str, meant: str) -> None:
     """Raise Failed unless a module has the signature of the right one."""
+    wanted = _read_reference(meant)
     try:
-        found, wanted = _signature(text), _signature(meant)
+        found = _signature(text)
     # A module that holds anything but functions is an error, too.
     except ValueError as error:
         raise Failed("signature", f"{section}: {error}") from error

@@ -6,13 +6,26 @@ forever, take memory, print, or crash. So each completion is judged in a process
 starts from the same state, under the limits of `runtime.sandbox.resource_limits`. The limits
 protect against faults, waste and known tricks, but not against an attacker who manages to take over
 MLIR's parser. Such a process could only answer in plain JSON, which is checked.
+
+A process that fails says nothing about the completion until the row's own right answer gets through
+the same sandbox. Where it doesn't, the row or this machine is at fault, and the completion is
+unjudged. So it is if its process failed before it was looked at.
 """
 
+import hashlib
+import pickle
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from jax_ir_synth.evaluate.extraction import LAST
-from jax_ir_synth.evaluate.judgement import LONGEST, RUNGS, Judgement
+from jax_ir_synth.evaluate.extraction import LAST, OWN
+from jax_ir_synth.evaluate.judgement import (
+    LONGEST,
+    REFERENCE,
+    RUNGS,
+    UNJUDGED,
+    Judgement,
+    leave_unjudged,
+)
 from jax_ir_synth.runtime.sandbox.fork_server import Work
 from jax_ir_synth.runtime.sandbox.forked_call import Reply, one_line
 from jax_ir_synth.runtime.sandbox.resource_limits import Limits
@@ -21,9 +34,8 @@ from jax_ir_synth.runtime.sandbox.sandbox import Sandbox, SandboxError
 
 __all__ = ["Judges", "Limits", "Question", "SandboxError"]
 
-# The rung of a completion whose process fails outside any rung, most likely in the row's own
-# reference.
-_UNMARKED = "execute"
+# The rung of a completion whose process fails while the reference is run, which by itself can be.
+_AT_REFERENCE = "execute"
 Label = TypeVar("Label")
 
 
@@ -71,33 +83,56 @@ class Judges:
 
         Only a few jobs are held at once.
         """
-        for (label, unasked), reply in self._sandbox.replies(map(_prepare, jobs)):
+        faults: dict[bytes, str] = {}
+        for (label, question, unasked), reply in self._sandbox.replies(map(_prepare, jobs)):
             if reply is not None:
-                yield label, _read_judgement(reply)
+                yield label, self._read_judgement(reply, question, faults)
             elif unasked is not None:
                 yield label, unasked
+
+    def _read_judgement(
+        self, reply: Reply, question: Question, faults: dict[bytes, str]
+    ) -> Judgement:
+        """Read a reply, and decide whose fault a failure is.
+
+        Args:
+          reply: the reply.
+          question: what was asked.
+          faults: what is known about the rows; see `_find_fault`.
+        """
+        judgement = _check_answer(reply.answer) if reply.failure is None else None
+        if judgement is not None:
+            return judgement
+        failure = reply.failure or "its answer is malformed"
+        if reply.mark not in (*RUNGS[:-1], REFERENCE):
+            return leave_unjudged(f"before it was looked at: {failure}")
+        key = hashlib.sha256(pickle.dumps((dict(question.row), question.task))).digest()
+        if key not in faults:
+            faults[key] = self._find_fault(question)
+        if faults[key]:
+            return leave_unjudged(faults[key])
+        return _fail(_AT_REFERENCE if reply.mark == REFERENCE else reply.mark, failure)
+
+    def _find_fault(self, question: Question) -> str:
+        """Find out why a row's right answer doesn't get through; empty if it does."""
+        asked = question._replace(completion="", take=OWN)
+        ((_, reply),) = self._sandbox.replies([_prepare((None, asked))])
+        assert reply is not None
+        judgement = _check_answer(reply.answer) if reply.failure is None else None
+        if judgement is None:
+            return f"nor does the row's right answer get through: {reply.failure}"
+        return "" if judgement.passed else f"the row's right answer fails: {judgement.reason}"
 
 
 def _prepare(
     job: tuple[Label, Question],
-) -> tuple[tuple[Label, Judgement | None], _Question | None]:
-    label, (completion, row, task, take) = job
+) -> tuple[tuple[Label, Question, Judgement | None], _Question | None]:
+    label, question = job
+    completion, row, task, take = question
     if len(completion) > LONGEST:
         reason = f"it is {len(completion):,} characters long, above {LONGEST:,}"
-        return (label, _fail("no_code", reason)), None
-    return (label, None), _Question((completion,), (dict(row), task, take))
-
-
-def _read_judgement(reply: Reply) -> Judgement:
-    judgement = None
-    if reply.failure is None:
-        judgement = _check_answer(reply.answer)
-    if judgement is not None:
-        return judgement
-    failure = reply.failure or "its answer is malformed"
-    if reply.mark in RUNGS[:-1]:
-        return _fail(reply.mark, failure)
-    return _fail(_UNMARKED, f"before it was looked at: {failure}")
+        return (label, question, _fail("no_code", reason)), None
+    return (label, question, None), _Question((completion,), (dict(row), task, take))
 
 
 def _fail(rung: str, reason: str) -> Judgement:
@@ -113,6 +148,10 @@ def _check_answer(answer: Any) -> Judgement | None:
     if any(type(value) is not kind for value, kind in zip(others, kinds, strict=True)):
         return None
     rung, reason, taken, exact, renamed = others
-    if rung not in RUNGS or type(similarity) not in (int, float) or not 0 <= similarity <= 1:
+    if (
+        rung not in (*RUNGS, UNJUDGED)
+        or type(similarity) not in (int, float)
+        or not 0 <= similarity <= 1
+    ):
         return None
     return Judgement(rung, one_line(reason), one_line(taken), exact, renamed, float(similarity))

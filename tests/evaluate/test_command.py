@@ -226,7 +226,7 @@ def test_datasets_that_are_wrong(files, capsys):
     ]
     for wrong in (
         {"id": "0"}, {"skeleton_hash": "xyz"}, {"skeleton_hash": None}, {"python": None},
-        {"cpp": "text"},
+        {"cpp": 1}, {"in_avals": "text"}, {"argnums": None},
     ):  # fmt: skip
         write(files / "wrong.jsonl", [row(0) | wrong])
         (line,) = _refused(capsys, dataset="wrong.jsonl")
