@@ -16,6 +16,8 @@ from typing import Any
 from jax_ir_synth.errors import UsageError
 
 _SHOWN = 60
+# Up to here a float64 has each integer.
+_SURE = 2**53
 # Where NumPy leaves out a comma, as in `[0 1]` and `[{...}\n {...}]`.
 _NO_COMMA = re.compile(r"(?<=[\w.}\])])\s+(?=[-\w{\[])")
 
@@ -96,7 +98,7 @@ def _is_frame(value: Any) -> bool:
 def _read_integer(value: Any) -> int:
     value = _unwrap(value)
     # A column of pandas that has a null somewhere has floats.
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _SURE:
         return int(value)
     if type(value) is not int:
         raise _Unreadable
