@@ -85,18 +85,13 @@ class Unjudged(NamedTuple):
         """Describe them in lines, a few reasons at most; none if all was judged."""
         if not self.rows:
             return []
-        few = self.completions, self.rows
-        completions, rows = (
-            f"{count:,} {noun}{'s' * (count != 1)}"
-            for count, noun in zip(few, ("completion", "row"), strict=True)
-        )
-        lines = [
-            f"{completions} can't be judged: {rows} {'are' if self.rows > 1 else 'is'} left out"
-        ]
+        completions = f"{self.completions:,} completion{'s' * (self.completions != 1)}"
+        rows = "1 row is" if self.rows == 1 else f"{self.rows:,} rows are"
+        lines = [f"{completions} can't be judged, and {rows} left out"]
         for id, sample, reason in self.first:
             which = "" if sample is None else f", completion {sample}"
             lines.append(f"  row {id}{which}: {reason}")
-        if self.completions > len(self.first) > 0:
+        if max(self.rows, self.completions) > len(self.first):
             lines.append("  ...")
         return lines
 

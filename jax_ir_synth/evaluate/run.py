@@ -99,7 +99,8 @@ def evaluate(
         if tally.is_empty:
             if journal is not None:
                 journal.remove()
-            raise NothingJudged(" ".join(map(str.strip, tally.unjudged.describe())))
+            what, *reasons = map(str.strip, tally.unjudged.describe())
+            raise NothingJudged(f"there is no rate: {what}: {'; '.join(reasons)}")
         report = tally.report(setting)
         finish(report, iter(()) if journal is None else journal.replay(selection.labels()))
         if journal is not None:
