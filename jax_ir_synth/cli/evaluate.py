@@ -1,7 +1,8 @@
 """The command `evaluate`: scores a file of predictions."""
 
 import contextlib
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,8 @@ import click
 
 from jax_ir_synth.cli import options
 from jax_ir_synth.cli.command import Command
-from jax_ir_synth.cli.exit_codes import report_unfinished
-from jax_ir_synth.errors import UsageError
+from jax_ir_synth.cli.exit_codes import CommandError, report_unfinished
+from jax_ir_synth.errors import JaxIrSynthError, UsageError
 from jax_ir_synth.evaluate import extras
 from jax_ir_synth.evaluate.dataset import open_dataset
 from jax_ir_synth.evaluate.extraction import LAST, TAKES
@@ -149,6 +150,7 @@ def command(
         # Imported late, since --help or a wrong argument must not wait for them.
         from jax_ir_synth.evaluate import run, tables
         from jax_ir_synth.evaluate.predictions import open_predictions
+        from jax_ir_synth.terminal.console import printable
         from jax_ir_synth.terminal.progress import progress
 
         def finish(report: "Report", made: "Iterable[Judged]") -> None:
@@ -156,7 +158,13 @@ def command(
 
         with open_predictions(predictions) as given:
             beside = _beside(predictions, judgements, json, plot)
-            found = run.evaluate(opened, given, asked, None, progress, beside, finish)
+            try:
+                found = run.evaluate(opened, given, asked, None, progress, beside, finish)
+            except run.NothingJudged as error:
+                # The same command has nothing to go on with.
+                raise CommandError(str(error)) from error
+    for line in found.unjudged.describe():
+        print(f"jax-ir-synth evaluate: {printable(line)}", file=sys.stderr)
     with outputs.divert_stdout(*written.values()):
         tables.show(found)
     return 0
@@ -183,11 +191,28 @@ def _write(
             for name, path in written.items()
             if path is not None
         }
-        if "judgements" in partials:
-            with open(partials["judgements"], "w", encoding="utf-8") as file:
-                file.writelines(each.line() for each in made)
-        if (picture := written["plot"]) is not None:
-            format = picture.suffix.lower().removeprefix(".")
-            plot.draw(found, partials["plot"], format)
-        if "json" in partials:
-            partials["json"].write_text(format_json(found.to_json()), encoding="utf-8")
+        for name, partial in partials.items():
+            path = written[name]
+            assert path is not None
+            with _named(name, path):
+                if name == "judgements":
+                    with open(partial, "w", encoding="utf-8") as file:
+                        file.writelines(each.line() for each in made)
+                elif name == "plot":
+                    plot.draw(found, partial, path.suffix.lower().removeprefix("."))
+                else:
+                    partial.write_text(format_json(found.to_json()), encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _named(flag: str, path: Path) -> Iterator[None]:
+    """Within it an OSError becomes one that names the flag and the path."""
+    try:
+        yield
+    except JaxIrSynthError:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CommandError(
+            f"{_STATE}: `--{flag}` (={path}) can't be written: {reason} ({_RESUME})"
+        ) from error

@@ -46,8 +46,8 @@ class CommandError(JaxIrSynthError, RuntimeError):
 def report_unfinished(state: str, resume: str = "", always: bool = False) -> Iterator[None]:
     """Add the state of the result to the error or signal that ends the command.
 
-    An error that isn't the user's mistake becomes a CommandError, `<state>: <error>`. A signal is
-    raised again with the state as its message.
+    An error that isn't the user's mistake becomes a CommandError, `<state>: <error>`, unless it is
+    one already. A signal is raised again with the state as its message.
 
     Args:
       state: `data.jsonl was not written`, for instance.
@@ -56,7 +56,7 @@ def report_unfinished(state: str, resume: str = "", always: bool = False) -> Ite
     """
     try:
         yield
-    except UsageError:
+    except (UsageError, CommandError):
         raise
     except (KeyboardInterrupt, Terminated) as stop:
         message = f"{state}: {resume}" if resume else state

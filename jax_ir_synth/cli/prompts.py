@@ -121,16 +121,15 @@ def command(
 
 
 def _rows(source: "Path | Source") -> Iterator[Mapping[str, Any]]:
-    """Read the rows of a dataset. Raises DatasetError for a row that lacks a needed column."""
+    """Read the rows of a dataset. Raises UsageError for a row that can't be read."""
     from jax_ir_synth.evaluate.dataset import NEEDED
+    from jax_ir_synth.schema.row_reader import read_row
     from jax_ir_synth.storage.dataset_reader import DatasetError, open_saved
 
     for entry in open_saved(source).entries:
         if entry.row is None:
             raise DatasetError(f"{entry.where} {entry.fault}")
-        if missing := [name for name in NEEDED if name not in entry.row]:
-            raise DatasetError(f"{entry.where} has no column {', '.join(missing)}")
-        yield entry.row
+        yield read_row(entry.row, entry.where, NEEDED)
 
 
 def _lines(source: "Path | Source", asked: _Asked) -> Iterator[dict[str, Any] | None]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from jax_ir_synth.evaluate.tasks import Task
 from jax_ir_synth.generate.plan import PlannedRow, plan_rows
 from jax_ir_synth.request.config import CONFIGS, Request
+from jax_ir_synth.schema.row_reader import list_rows, read_row
 from jax_ir_synth.schema.splits import split_of
 from jax_ir_synth.storage.dataset_names import Made, parse
 from jax_ir_synth.storage.dataset_reader import DatasetError
@@ -16,7 +17,7 @@ from jax_ir_synth.storage.dataset_reader import DatasetError
 if TYPE_CHECKING:
     from jax_ir_synth.storage.dataset_reader import DatasetReader
 
-# The columns that a row needs for a task.
+# The columns that a row needs for a task; `row_reader` reads them from any container.
 NEEDED = (
     *("id", "kernel_name", "python", "cpp", "cuda", "type", "in_avals", "argnums"),
     *("program_hash", "skeleton_hash"),
@@ -51,7 +52,8 @@ class Dataset(NamedTuple):
       count: the number of rows in all splits.
       made: whether its rows are generated, which takes time.
       items: returns all items in the dataset's order. For a row that isn't wanted (`Wanted` is
-        false), `Item.row` may be None if the row is expensive to get. Raises DatasetError.
+        false), `Item.row` may be None if the row is expensive to get. Raises UsageError for a row
+        that can't be read.
     """
 
     title: str
@@ -97,12 +99,15 @@ def open_dataset(
 def wrap_rows(
     rows: Iterable[Mapping[str, Any]] | Mapping[str, Iterable[Mapping[str, Any]]],
 ) -> Dataset:
-    """Wrap rows, or several splits' rows by name; also a `datasets.Dataset` or `DatasetDict`."""
+    """Wrap rows, or several splits' rows by name.
+
+    They may be a `datasets.Dataset` or `DatasetDict` in any format, or a table of pandas or
+    pyarrow.
+
+    Raises UsageError if these are no rows.
+    """
     by_split = rows if isinstance(rows, Mapping) else {None: rows}
-    splits: dict[str | None, Collection[Mapping[str, Any]]] = {
-        name: part if isinstance(part, Collection) else list(part)
-        for name, part in by_split.items()
-    }
+    splits = {name: _collect(part) for name, part in by_split.items()}
 
     def items(_: Wanted) -> Generator[Item]:
         for name, part in splits.items():
@@ -110,6 +115,13 @@ def wrap_rows(
                 yield _make_item(f"row {number} of {name or 'the dataset'}", row, name)
 
     return Dataset("rows", sum(map(len, splits.values())), False, items)
+
+
+def _collect(part: Any) -> Collection[Any]:
+    part = list_rows(part)
+    if isinstance(part, str) or not isinstance(part, Iterable):
+        raise DatasetError(f"`dataset` must be rows, it holds a {type(part).__name__}")
+    return part if isinstance(part, Collection) else list(part)
 
 
 def _read_dataset(saved: "DatasetReader", title: str) -> Dataset:
@@ -129,15 +141,11 @@ def _read_dataset(saved: "DatasetReader", title: str) -> Dataset:
     return Dataset(title, saved.count, False, items)
 
 
-def _make_item(where: str, row: Mapping[str, Any], split: str | None) -> Item:
-    missing = [name for name in NEEDED if name not in row]
-    if missing:
-        raise DatasetError(f"{where} has no column {', '.join(missing)}")
-    if type(row["id"]) is not int:
-        raise DatasetError(f"{where} has an id (={row['id']!r}) that must be an integer")
+def _make_item(where: str, given: Any, split: str | None) -> Item:
+    row = read_row(given, where, NEEDED)
     try:
         return Item(where, row["id"], split or split_of(row["skeleton_hash"]), row)
-    except (TypeError, ValueError):
+    except ValueError:
         raise DatasetError(
             f"{where} has a skeleton_hash (={row['skeleton_hash']!r}) that must be hex digits"
         ) from None

@@ -24,6 +24,7 @@ import numpy as np
 
 from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.evaluate.inputs import Arrays, InputDraws, find_branches, find_thresholds
+from jax_ir_synth.evaluate.judgement import Unjudgeable
 from jax_ir_synth.reference import tolerance
 from jax_ir_synth.reference.inputs import DTYPES
 from jax_ir_synth.reference.program import ReferenceProgram
@@ -55,10 +56,6 @@ class NotPrepared(JaxIrSynthError, RuntimeError):
     """The reference would have to be run here, where it may not be."""
 
 
-class Unjudgeable(JaxIrSynthError, ValueError):
-    """The reference can't be run, or none of its results tells right from wrong."""
-
-
 class Fault(NamedTuple):
     """The worst fault of a completion's results on one input.
 
@@ -85,7 +82,7 @@ class Expectation:
         float32 element of such an input lies on a jump.
       nudge: makes two inputs beside one.
 
-    Raises Unjudgeable.
+    Raises Unjudgeable if the reference can't be run, or none of its results tells right from wrong.
     """
 
     def __init__(
@@ -201,6 +198,12 @@ class Expectation:
             yield
         finally:
             self._may_run = True
+
+    def measure_spreads(self) -> None:
+        """Do all the runs of the reference with errors that a wrong completion may need."""
+        for number in range(len(self.inputs)):
+            for constants in (False, True):
+                self._spread(number, constants)
 
     def _find_fault(self, results: Sequence[Arrays], constants: bool) -> Fault | None:
         """Find the fault at the first input that has one, in the order of the largest errors."""

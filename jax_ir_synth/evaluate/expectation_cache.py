@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from jax_ir_synth.evaluate.expectation import Expectation, NotPrepared, compute_expectation
+from jax_ir_synth.evaluate.judgement import Unjudgeable
 from jax_ir_synth.evaluate.versions import describe_versions
 
 # The environment variable that names the folder; empty for no files.
@@ -38,7 +39,7 @@ class ExpectationCache:
 
     def __init__(self, folder: Path | None = None):
         self._folder = folder
-        self._memory: OrderedDict[str, Expectation] = OrderedDict()
+        self._memory: OrderedDict[str, Expectation | Unjudgeable] = OrderedDict()
 
     def get(self, module: str, program: str, may_compute: bool) -> Expectation:
         """Return an expectation.
@@ -50,16 +51,22 @@ class ExpectationCache:
 
         Raises:
           NotPrepared: it isn't in memory and may not be computed.
-          Unjudgeable: see `compute_expectation`.
+          Unjudgeable: see `compute_expectation`. This is kept in memory, too.
         """
         key = self._hash(module, program)
         if key in self._memory:
             self._memory.move_to_end(key)
         elif may_compute:
-            self._remember(key, compute_expectation(module, program))
+            try:
+                self._remember(key, compute_expectation(module, program))
+            except Unjudgeable as fault:
+                self._remember(key, fault)
         else:
             raise NotPrepared
-        return self._memory[key]
+        found = self._memory[key]
+        if isinstance(found, Unjudgeable):
+            raise found
+        return found
 
     def recall(self, module: str, program: str) -> None:
         """Take an expectation from its file into memory, if there is one."""
@@ -84,7 +91,7 @@ class ExpectationCache:
         key = self._hash(module, program)
         path = self._path(key)
         content = io.BytesIO()
-        np.savez(content, allow_pickle=False, **self._memory[key].arrays())
+        np.savez(content, allow_pickle=False, **self.get(module, program, False).arrays())
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
@@ -102,7 +109,7 @@ class ExpectationCache:
             # The folder can't be written: the next process computes it again.
             return
 
-    def _remember(self, key: str, expectation: Expectation) -> None:
+    def _remember(self, key: str, expectation: Expectation | Unjudgeable) -> None:
         self._memory[key] = expectation
         if len(self._memory) > _KEPT:
             self._memory.popitem(last=False)

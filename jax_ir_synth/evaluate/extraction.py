@@ -25,6 +25,8 @@ from jax_ir_synth.evaluate.tasks import BACKWARD, FORWARD
 
 # Which of several modules for a section counts.
 FIRST, LAST = TAKES = ("first", "last")
+# In the place of one of `TAKES`: the row's right answer is taken, not what the completion holds.
+OWN = "own"
 
 # Code begins a line, or follows a tag, a colon, or bold type.
 _LINE = r"(?:^|(?<=[>\]▷:*]))[ \t]*+"

@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,11 +10,12 @@ from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate import extras, run
 from jax_ir_synth.evaluate.dataset import NEEDED, wrap_rows
 from jax_ir_synth.evaluate.extraction import LAST
-from jax_ir_synth.evaluate.judgement import Judgement
+from jax_ir_synth.evaluate.judgement import Judgement, Unjudgeable
 from jax_ir_synth.evaluate.options import GIGABYTES, LEAVE_OUT, SECONDS, Options
 from jax_ir_synth.evaluate.predictions import from_mapping
 from jax_ir_synth.evaluate.report import Report
 from jax_ir_synth.request.config import parse_num_proc
+from jax_ir_synth.schema.row_reader import read_row
 
 
 def evaluate(
@@ -34,7 +36,8 @@ def evaluate(
 
     Args:
       predictions: a row's id → its completion, or several.
-      dataset: rows; a `datasets.Dataset` or `DatasetDict` too.
+      dataset: rows; a `datasets.Dataset` or `DatasetDict` in any format too, or a table of pandas
+        or pyarrow.
       task: one of `tasks.TASKS`.
       k: the k of pass@k; one number or several.
       num_proc: the number of helper processes.
@@ -46,7 +49,10 @@ def evaluate(
       make_judges: makes the helpers that judge, `pool.Judges` by default.
       take: which of several modules in a completion counts, "first" or "last".
 
-    Raises ValueError for wrong arguments, predictions or rows, before anything is judged.
+    Raises:
+      ValueError: arguments, predictions or a value's type in the rows are wrong; nothing was
+        judged.
+      run.NothingJudged: no completion could be judged, so there is no rate.
     """
     if not isinstance(predictions, Mapping):
         raise UsageError(
@@ -83,9 +89,10 @@ def compute(
 
     Returns:
       `pass@1` and so on; the ends of their intervals, as `pass@1_low` and `pass@1_high`; each
-      rung's share by its name; `exact`, `renamed`, `similarity`, `rows`, `completions`.
+      rung's share by its name; `exact`, `renamed`, `similarity`, `rows`, `completions`;
+      `unjudged_rows` and `unjudged_completions`, which are in no other figure.
 
-    Raises ValueError, as `evaluate` does.
+    Raises what `evaluate` raises.
     """
     if isinstance(predictions, str) or isinstance(references, str | Mapping):
         raise UsageError("`predictions` and `references` must be lists, of completions and of rows")
@@ -96,7 +103,8 @@ def compute(
         )
     rows: dict[int, Mapping[str, Any]] = {}
     by_id: dict[int, list[str]] = {}
-    for completions, row in zip(predictions, references, strict=True):
+    for number, (completions, given) in enumerate(zip(predictions, references, strict=True), 1):
+        row = read_row(given, f"row {number} of `references`", NEEDED)
         known = rows.setdefault(row["id"], row)
         if known["program_hash"] != row["program_hash"]:
             raise UsageError(f"`references` has two rows with the id {row['id']}")
@@ -104,14 +112,17 @@ def compute(
             completions if isinstance(completions, list | tuple) else [completions]
         )
         by_id.setdefault(row["id"], []).extend(several)
-    overall = evaluate(by_id, rows.values(), task, k, num_proc, **options).overall
-    figures = overall.to_json()
+    report = evaluate(by_id, rows.values(), task, k, num_proc, **options)
+    figures = report.overall.to_json()
+    left_out = {
+        f"unjudged_{name}": getattr(report.unjudged, name) for name in ("rows", "completions")
+    }
     ends = {
         f"{name}_{end}": value
         for name, interval in figures.pop("intervals").items()
         for end, value in zip(("low", "high"), interval, strict=True)
     }
-    return {**figures.pop("ladder"), **figures, **ends}
+    return {**figures.pop("ladder"), **figures, **ends, **left_out}
 
 
 def judge(
@@ -134,7 +145,7 @@ def judge(
       gigabytes: the memory that it may take.
       take: which of several modules in it counts, "first" or "last".
 
-    Raises ValueError for an unknown task or `take`, and for a row that the task doesn't ask.
+    Raises what `judge_all` raises.
     """
     return judge_all([(completion, row)], task, None, seconds, gigabytes, take)[0]
 
@@ -176,7 +187,12 @@ def judge_all(
       gigabytes: as for `judge`.
       take: as for `judge`.
 
-    Raises ValueError for an unknown task or `take`, and for a row that the task doesn't ask.
+    A row that says something wrong, such as IR that can't be parsed or run, raises nothing: its
+    completions are `Judgement.unjudged`.
+
+    Raises ValueError, before anything is judged, for what is wrong with the call: an unknown task
+    or `take`, a completion that is no string, a row that has no such columns or another type of
+    value in one, and a row that the task doesn't ask.
     """
     submitted = _submit(completions, task, num_proc, seconds, gigabytes, take)
     try:
@@ -202,14 +218,14 @@ def _submit(
     extras.need("scoring", extras.DISTANCES)
     Options(task, take=take).check()
     questions = []
-    for completion, row in completions:
+    for number, (completion, given) in enumerate(completions, start=1):
         if not isinstance(completion, str):
             raise UsageError(f"a completion (={completion!r:.40}) must be a string")
-        missing = [name for name in NEEDED if not isinstance(row, Mapping) or name not in row]
-        if missing:
-            raise UsageError(f"a row must be a mapping with the column {missing[0]}")
-        if reference(row, TASKS[task]) is None:
-            raise UsageError(f"row {row['id']} has nothing to ask for the task {task!r}")
+        row = read_row(given, f"the row of completion {number}", NEEDED)
+        # What is wrong in the row's texts is for the judge to say.
+        with contextlib.suppress(Unjudgeable):
+            if reference(row, TASKS[task]) is None:
+                raise UsageError(f"row {row['id']} has nothing to ask for the task {task!r}")
         questions.append(Question(completion, row, task, take))
-    number = None if num_proc is None else parse_num_proc(num_proc)
-    return kept.submit(questions, Limits(seconds, gigabytes), number)
+    at_once = None if num_proc is None else parse_num_proc(num_proc)
+    return kept.submit(questions, Limits(seconds, gigabytes), at_once)

@@ -1,5 +1,6 @@
 """Writes judgements to disk as they are made, so that a killed run can resume where it stopped."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -7,15 +8,19 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from jax_ir_synth.errors import UsageError
-from jax_ir_synth.evaluate.judgement import RUNGS, Judgement
+from jax_ir_synth.errors import JaxIrSynthError, UsageError
+from jax_ir_synth.evaluate.judgement import RUNGS, UNJUDGED, Judgement
 
 # The version of the file's format, so that an older journal isn't misread.
 _FORM = 1
 
 
 class JournalError(UsageError, RuntimeError):
-    """The journal can't be written, or another process is doing the same run."""
+    """The journal can't be opened, or another process is doing the same run."""
+
+
+class JournalLost(JaxIrSynthError, OSError):
+    """The journal can't be written any further, as on a full disk; what it holds is kept."""
 
 
 class Judged(NamedTuple):
@@ -39,7 +44,8 @@ class Journal:
         afresh.
 
     Raises:
-      JournalError: on entry, if another process has the file open, or it can't be written.
+      JournalError: on entry, if another process has the file open, or it can't be opened.
+      JournalLost: by `replay` and `add`, if it can't be written any further.
     """
 
     def __init__(self, path: Path, key: str):
@@ -66,8 +72,9 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         if os.fstat(self._file.fileno()).st_size <= len(self._head):
             self.remove()
-        # This also releases the lock.
-        self._file.close()
+        # This also releases the lock. It writes only what `add` couldn't, which `add` has reported.
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def replay(self, labels: Iterable[tuple[int, int]]) -> Iterator[Judged]:
         """Replay earlier judgements in order, as long as they are for these ids and samples.
@@ -76,9 +83,10 @@ class Journal:
         """
         self._file.seek(0)
         if self._file.readline() != self._head:
-            self._file.truncate(0)
-            self._file.write(self._head)
-            self._file.flush()
+            with self._writing():
+                self._file.truncate(0)
+                self._file.write(self._head)
+                self._file.flush()
             return
         good = self._file.tell()
         for label in labels:
@@ -88,16 +96,27 @@ class Journal:
                 break
             good = self._file.tell()
             yield judged
-        self._file.truncate(good)
+        with self._writing():
+            self._file.truncate(good)
 
     def add(self, judged: Judged) -> None:
         """Write a judgement, so that it survives if this process is killed right after."""
-        self._file.write(judged.line().encode())
-        self._file.flush()
+        with self._writing():
+            self._file.write(judged.line().encode())
+            self._file.flush()
 
     def remove(self) -> None:
         """Delete the file, once all judgements are written elsewhere."""
         self.path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise JournalLost(
+                f"the run's journal (={self.path}) can't be written: {error.strerror}"
+            ) from error
 
 
 def _parse_line(line: bytes) -> Judged | None:
@@ -109,4 +128,4 @@ def _parse_line(line: bytes) -> Judged | None:
         judged = Judged(record.pop("id"), record.pop("sample"), Judgement(**record))
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
-    return judged if judged.judgement.rung in RUNGS else None
+    return judged if judged.judgement.rung in (*RUNGS, UNJUDGED) else None

@@ -4,9 +4,11 @@ It parses and runs the model's text. For text from untrusted sources use `pool.J
 the same within limits.
 """
 
+import ast
 import functools
 import json
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,8 +17,8 @@ from jaxlib.mlir import ir
 from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.evaluate.expectation import Expectation
 from jax_ir_synth.evaluate.expectation_cache import ExpectationCache
-from jax_ir_synth.evaluate.extraction import LAST, Module, extract_modules
-from jax_ir_synth.evaluate.judgement import LONGEST, PASS, Judgement
+from jax_ir_synth.evaluate.extraction import LAST, OWN, Module, extract_modules
+from jax_ir_synth.evaluate.judgement import LONGEST, PASS, REFERENCE, Judgement, Unjudgeable
 from jax_ir_synth.evaluate.similarity import similarity
 from jax_ir_synth.evaluate.tasks import TASKS, Reference, reference
 from jax_ir_synth.lowering import contexts
@@ -29,11 +31,13 @@ from jax_ir_synth.verify import fallback_kernels
 from jax_ir_synth.verify.execution import run_as_written
 from jax_ir_synth.verify.expansion.expand import find_expansion
 from jax_ir_synth.verify.interpreter import CannotRun, Unsupported
-from jax_ir_synth.verify.signature import Signature, read_signature
+from jax_ir_synth.verify.signature import Signature, list_tensors, read_signature
 
-# The mark set before the reference is run, since its failure isn't the answer's fault.
-REFERENCE = "reference"
+__all__ = ["LONGEST", "REFERENCE", "Failed", "describe_programs", "find_expectations", "judge"]
+
 _REASON = 300
+# The number of modules of rows whose signatures are kept, as completions of one row come in turn.
+_KEPT = 16
 # An error in float32 is read again up to so many times its tolerance.
 _DOUBTFUL = 10.0
 # The columns that say what a row's program takes, and what its inputs are drawn from.
@@ -69,16 +73,19 @@ def judge(
       completion: the model's text.
       row: the dataset's row, with all columns.
       task: one of `tasks.TASKS`.
-      take: which of several modules in the completion counts, one of `extraction.TAKES`.
+      take: which of several modules in the completion counts, one of `extraction.TAKES`; or
+        `extraction.OWN` to judge the row's right answer in the completion's place, with all the
+        work that any completion may cause.
       reached: called with a rung before that rung is tried, and with `REFERENCE` before the
-        reference is run, so that a watching process knows where this one died.
+        reference is run, so that a watching process knows where this one died. Before it is called
+        first, nothing has looked at the completion.
       expectations: finds what is expected of the completion. By default it is computed, and kept
         for the next completions.
 
     Raises:
       ValueError: the task asks nothing of the row, or there is no such task.
       expectation.NotPrepared: `expectations` lacks it, or results that are needed of it.
-      expectation.Unjudgeable: the row's own reference can't be run.
+      Unjudgeable: the row is damaged, or its reference can't be run.
     """
     if task not in TASKS:
         raise ValueError(f"`task` (={task!r}) must be one of {', '.join(TASKS)}")
@@ -87,9 +94,14 @@ def judge(
         raise ValueError(
             f"{TASKS[task].title} asks nothing of row {row['id']}: the texts are alike"
         )
+    _check_row(row, right, task)
     reached("no_code")
     found = []
-    if len(completion) <= LONGEST:
+    if take == OWN:
+        found = [
+            Module(module, None, None, "", section) for section, module in right.modules.items()
+        ]
+    elif len(completion) <= LONGEST:
         found = extract_modules(completion, list(right.modules), take)
     text = "\n\n".join(module.text for module in found) or completion[:LONGEST]
     meant = "\n\n".join(right.modules.values())
@@ -101,13 +113,52 @@ def judge(
     )
     names = _PrintedModules()
     try:
-        _climb(
-            completion, found, right, row, task, reached, names, expectations or find_expectations
-        )
+        _climb(completion, found, right, task, reached, names)
+        # A text that is the reference is right. Others fail earlier and don't need its results.
+        if take == OWN or not names.match(right):
+            reached(REFERENCE)
+            expected = (expectations or find_expectations)(right, row)
+            for printed, section in zip(names.printed, right.modules, strict=True):
+                _run(printed, section, right.platform, expected[section], reached)
+                if take == OWN:
+                    expected[section].measure_spreads()
     except Failed as failure:
         reason = " ".join(str(failure).split())[:_REASON]
         return make(rung=failure.rung, reason=reason, renamed=names.match(right))
     return make(rung=PASS, reason="", renamed=names.match(right))
+
+
+def _check_row(row: Mapping[str, Any], right: Reference, task: str) -> None:
+    """Check that a row asks a question and has an answer, whatever the completion is.
+
+    Raises Unjudgeable.
+    """
+    avals = list_tensors(row["in_avals"])
+    for section, module in right.modules.items():
+        taken = _read_reference(module).taken
+        if taken != avals:
+            listed = [", ".join(map(str, tensors)) for tensors in (taken, avals)]
+            raise Unjudgeable(
+                f"the reference ({section}) takes ({listed[0]}), in_avals are ({listed[1]})"
+            )
+    if TASKS[task].given == "python":
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                ast.parse(row["python"])
+        # Nesting that is too deep is a MemoryError or a RecursionError.
+        except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+            raise Unjudgeable(f"the row's python can't be parsed: {error}") from error
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def _read_reference(module: str) -> Signature:
+    """Parse a right module and read its signature. Raises Unjudgeable."""
+    try:
+        check_text(module)
+        return _signature(module)
+    except ValueError as error:
+        reason = " ".join(str(error).split())
+        raise Unjudgeable(f"the reference can't be parsed: {reason}") from error
 
 
 def describe_programs(right: Reference, row: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
@@ -144,13 +195,11 @@ def _climb(
     completion: str,
     found: Sequence[Module],
     right: Reference,
-    row: Mapping[str, Any],
     task: str,
     reached: Callable[[str], None],
     names: _PrintedModules,
-    expectations: Expectations,
 ) -> None:
-    """Climb the ladder with all modules together. Raises Failed."""
+    """Climb the ladder with all modules together, as far as nothing is run. Raises Failed."""
     if len(completion) > LONGEST:
         raise Failed("no_code", f"it is {len(completion):,} characters long, above {LONGEST:,}")
     if len(found) < len(right.modules):
@@ -164,14 +213,6 @@ def _climb(
         _check_translated(found, right, names)
     for text, (section, meant) in zip(names.printed, right.modules.items(), strict=True):
         _check_signature(text, section, meant)
-    if names.match(right):
-        # It is the reference.
-        return
-    # Only now, since most wrong completions fail earlier and don't need the reference.
-    reached(REFERENCE)
-    expected = expectations(right, row)
-    for text, section in zip(names.printed, right.modules, strict=True):
-        _run(text, section, right.platform, expected[section], reached)
 
 
 def _print_module(text: str) -> str:
@@ -237,8 +278,9 @@ def _run(
 
 def _check_signature(text: str, section: str, meant: str) -> None:
     """Raise Failed unless a module has the signature of the right one."""
+    wanted = _read_reference(meant)
     try:
-        found, wanted = _signature(text), _signature(meant)
+        found = _signature(text)
     # A module that holds anything but functions is an error, too.
     except ValueError as error:
         raise Failed("signature", f"{section}: {error}") from error

@@ -47,6 +47,55 @@ class Figures(NamedTuple):
         }
 
 
+class UnjudgedCompletion(NamedTuple):
+    """A completion that couldn't be judged.
+
+    Attributes:
+      id: the row's id.
+      sample: the number of the row's completion, from 0; None for a row without a completion.
+      reason: why, in one line.
+    """
+
+    id: int
+    sample: int | None
+    reason: str
+
+
+class Unjudged(NamedTuple):
+    """What couldn't be judged, by no fault of the model.
+
+    A row with such a completion is in no figure, with none of its completions: its right answers
+    are lost, so its wrong ones must not count either.
+
+    Attributes:
+      rows: the number of these rows.
+      completions: the number of completions that couldn't be judged.
+      first: the first few of them.
+    """
+
+    rows: int = 0
+    completions: int = 0
+    first: tuple[UnjudgedCompletion, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Convert to plain values; see `Report.to_json`."""
+        return {**self._asdict(), "first": [each._asdict() for each in self.first]}
+
+    def describe(self) -> list[str]:
+        """Describe them in lines, a few reasons at most; none if all was judged."""
+        if not self.rows:
+            return []
+        completions = f"{self.completions:,} completion{'s' * (self.completions != 1)}"
+        rows = "1 row is" if self.rows == 1 else f"{self.rows:,} rows are"
+        lines = [f"{completions} can't be judged, and {rows} left out"]
+        for id, sample, reason in self.first:
+            which = "" if sample is None else f", completion {sample}"
+            lines.append(f"  row {id}{which}: {reason}")
+        if max(self.rows, self.completions) > len(self.first):
+            lines.append("  ...")
+        return lines
+
+
 @dataclasses.dataclass(frozen=True)
 class Setting:
     """Everything except the completions on which a result depends.
@@ -83,6 +132,7 @@ class Report:
       by_category, by_split, by_lines: the figures for each category, split, and bin of source
         length (`LINE_BINS`, as `5-8`) that has rows.
       setting: the setting of the evaluation.
+      unjudged: the completions that are in no figure, since they couldn't be judged.
     """
 
     overall: Figures
@@ -90,6 +140,7 @@ class Report:
     by_split: dict[str, Figures]
     by_lines: dict[str, Figures]
     setting: Setting
+    unjudged: Unjudged = Unjudged()
 
     def __getitem__(self, name: str) -> float:
         """`report["pass@1"]`, or any other number for all rows that `to_json` has."""
@@ -101,13 +152,14 @@ class Report:
         The top level has the figures for all rows: `pass@1` and so on (a number each), `intervals`
         (`pass@1` → [low, high]), `ladder` (rung → share), `exact`, `renamed`, `similarity`, `rows`,
         `completions`. `by_category`, `by_split` and `by_lines` have the same by name. `setting` has
-        the fields of `Setting`.
+        the fields of `Setting`, and `unjudged` those of `Unjudged`.
         """
         parts = {
             name: {key: figures.to_json() for key, figures in getattr(self, name).items()}
             for name in ("by_category", "by_split", "by_lines")
         }
-        return self.overall.to_json() | parts | {"setting": dataclasses.asdict(self.setting)}
+        rest = {"setting": dataclasses.asdict(self.setting), "unjudged": self.unjudged.to_json()}
+        return self.overall.to_json() | parts | rest
 
 
 def find_bin(lines: int) -> str:

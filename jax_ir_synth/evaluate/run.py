@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jax_ir_synth.errors import UsageError
+from jax_ir_synth.errors import JaxIrSynthError, UsageError
 from jax_ir_synth.evaluate import estimates
 from jax_ir_synth.evaluate.dataset import Dataset, Item
 from jax_ir_synth.evaluate.journal import Journal, Judged
@@ -33,6 +33,10 @@ Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
 
 class NotStarted(UsageError, RuntimeError):
     """The helpers can't start, as with too little memory; the message is one line."""
+
+
+class NothingJudged(JaxIrSynthError, RuntimeError):
+    """No completion could be judged, so there is no rate; the message is one line."""
 
 
 def evaluate(
@@ -61,6 +65,8 @@ def evaluate(
       PredictionsError, DatasetError: the input is wrong; nothing was judged.
       JournalError: the journal can't be written, or another process is doing the same run.
       NotStarted: the helpers can't start.
+      NothingJudged: no row is left to be counted. The journal is removed, so that the same run
+        judges again.
       OSError, RuntimeError: the judging failed; the journal has the judgements so far.
     """
     task = TASKS[options.task]
@@ -84,7 +90,13 @@ def evaluate(
         judged = _judge_all(selection, predictions, options, make_judges, journal)
         stack.enter_context(contextlib.closing(judged))
         shown = progress(judged, selection.completions, "completions")
-        report = _sum_up(selection, shown, options).report(setting)
+        tally = _sum_up(selection, shown, options)
+        if tally.is_empty:
+            if journal is not None:
+                journal.remove()
+            what, *reasons = map(str.strip, tally.unjudged.describe())
+            raise NothingJudged(f"there is no rate: {what}: {'; '.join(reasons)}")
+        report = tally.report(setting)
         finish(report, iter(()) if journal is None else journal.replay(selection.labels()))
         if journal is not None:
             journal.remove()

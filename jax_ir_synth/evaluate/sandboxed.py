@@ -10,7 +10,7 @@ from typing import Any
 from jax_ir_synth.evaluate import judging
 from jax_ir_synth.evaluate.expectation import Expectation, NotPrepared
 from jax_ir_synth.evaluate.expectation_cache import ExpectationCache, find_folder
-from jax_ir_synth.evaluate.judgement import Judgement
+from jax_ir_synth.evaluate.judgement import REFERENCE, Judgement, Unjudgeable, leave_unjudged
 from jax_ir_synth.evaluate.similarity import similarity
 from jax_ir_synth.evaluate.tasks import TASKS, Reference, reference
 from jax_ir_synth.verify.check import load_interpreter
@@ -31,7 +31,10 @@ def judge(
     take: str,
     reached: Callable[[str], None],
 ) -> Judgement | None:
-    """Judge a completion; None if that needs what `prepare` does."""
+    """Judge a completion as `judging.judge` does; None if that needs what `prepare` does.
+
+    A completion of a row that is at fault is unjudged.
+    """
     with contextlib.ExitStack() as stack:
 
         def find(right: Reference, row: Mapping[str, Any]) -> dict[str, Expectation]:
@@ -47,6 +50,8 @@ def judge(
             return judging.judge(completion, row, task, take, reached, find)
         except NotPrepared:
             return None
+        except Unjudgeable as fault:
+            return leave_unjudged(str(fault))
 
 
 def recall(row: Mapping[str, Any], task: str, take: str) -> None:
@@ -61,15 +66,17 @@ def prepare(row: Mapping[str, Any], task: str, take: str, mark: str | None) -> N
     """Compute what is expected of the completions, and write it to a file.
 
     Runs with random errors are most of the work. They are needed only beyond the mark
-    `judging.REFERENCE`, where a completion's results aren't those of the reference.
-
-    Raises Unjudgeable.
+    `REFERENCE`, where a completion's results aren't those of the reference.
     """
     right = reference(row, TASKS[task])
     if right is None:
         return
     for asked in judging.describe_programs(right, row).values():
-        expected = _cache.get(*asked, may_compute=True)
-        if mark != judging.REFERENCE:
+        try:
+            expected = _cache.get(*asked, may_compute=True)
+        except Unjudgeable:
+            # The cache keeps it, for `judge` to say.
+            continue
+        if mark != REFERENCE:
             expected.run_with_errors()
         _cache.store(*asked)

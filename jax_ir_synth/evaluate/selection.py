@@ -7,7 +7,9 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate.dataset import Dataset, Item, Wanted
+from jax_ir_synth.evaluate.judgement import Unjudgeable
 from jax_ir_synth.evaluate.options import FAIL, LEAVE_OUT
 from jax_ir_synth.evaluate.predictions import Predictions, PredictionsError
 from jax_ir_synth.evaluate.tasks import Reference, Task, reference
@@ -23,6 +25,7 @@ class Asked(NamedTuple):
       split: its split.
       lines: the number of nonblank lines of its Python.
       completions: the number of its completions; 0 for a row that counts as a failure without any.
+      fault: why no completion of it can be judged, if that is known already; else empty.
     """
 
     id: int
@@ -30,6 +33,7 @@ class Asked(NamedTuple):
     split: str
     lines: int
     completions: int
+    fault: str = ""
 
 
 class Counts(NamedTuple):
@@ -37,7 +41,7 @@ class Counts(NamedTuple):
 
     Attributes:
       rows: all rows.
-      scored: the rows in the figures.
+      scored: the rows whose completions are to be judged, or that count as failures without any.
       missing: the rows without a prediction, which count as failures or not at all.
       nothing_to_ask: the rows of which the task asks nothing; see `tasks.reference`.
     """
@@ -91,14 +95,18 @@ class Selection:
         for asked in self.asked:
             yield asked, pickle.load(self._spool) if asked.completions else None
 
-    def _add(self, item: Item, row: Mapping[str, Any], right: Reference, completions: int) -> None:
+    def _add(
+        self, item: Item, row: Mapping[str, Any], right: Reference | Unjudgeable, completions: int
+    ) -> None:
         lines = sum(bool(line.strip()) for line in row["python"].splitlines())
         category = row["type"].removeprefix("generate_")
-        self.asked.append(Asked(item.id, category, item.split, lines, completions))
+        fault = str(right) if isinstance(right, Unjudgeable) else ""
+        self.asked.append(Asked(item.id, category, item.split, lines, completions, fault))
         if completions:
             pickle.dump(dict(row), self._spool)
+        answer = [row["cpp"], row["cuda"]] if isinstance(right, Unjudgeable) else right
         parts = (
-            item.id, item.split, row["type"], row["python"], row["in_avals"], row["argnums"], right
+            item.id, item.split, row["type"], row["python"], row["in_avals"], row["argnums"], answer
         )  # fmt: skip
         # `default=list`, since some containers give sequences as arrays.
         self._digest.update(json.dumps(parts, default=list).encode() + b"\n")
@@ -125,7 +133,8 @@ def select(
 
     Raises:
       PredictionsError: an id isn't in the dataset, or nothing is left to be scored.
-      DatasetError: a row is wrong or lacks a text that the task needs, or two have the same id.
+      DatasetError: a row is wrong or lacks a text that the task needs, or two have the same id. A
+        row whose texts are damaged is selected; judging says that it can't be judged.
     """
     selection = Selection()
     try:
@@ -182,13 +191,14 @@ def _fill(
     _check_selection(selection, dataset, ids, predictions, split)
 
 
-def _find_reference(where: str, row: Mapping[str, Any], task: Task) -> Reference | None:
-    for name in ("python", "type"):
-        if not isinstance(row[name], str):
-            raise DatasetError(f"{where} has a {name} (={row[name]!r}) that must be a string")
+def _find_reference(
+    where: str, row: Mapping[str, Any], task: Task
+) -> Reference | Unjudgeable | None:
     try:
         return reference(row, task)
-    except (TypeError, ValueError) as error:
+    except Unjudgeable as fault:
+        return fault
+    except UsageError as error:
         raise DatasetError(f"{where}: {error}") from error
 
 

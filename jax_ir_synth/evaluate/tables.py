@@ -50,6 +50,7 @@ def _summarize(report: Report) -> Iterator[str]:
         f"similarity {figures.similarity:.3f}"
     )
     yield from _describe_left_out(report)
+    yield from map(printable, report.unjudged.describe())
 
 
 def _make_table(

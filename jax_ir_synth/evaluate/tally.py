@@ -6,14 +6,29 @@ import numpy as np
 
 from jax_ir_synth.evaluate import estimates
 from jax_ir_synth.evaluate.judgement import PASS, RUNGS, Judgement
-from jax_ir_synth.evaluate.report import LINE_BINS, Figures, Report, Setting, find_bin, name_bin
+from jax_ir_synth.evaluate.report import (
+    LINE_BINS,
+    Figures,
+    Report,
+    Setting,
+    Unjudged,
+    UnjudgedCompletion,
+    find_bin,
+    name_bin,
+)
 from jax_ir_synth.evaluate.selection import Asked
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.schema.splits import SPLITS
 
+# The number of completions that couldn't be judged whose reasons are reported.
+_FIRST = 3
+
 
 class Tally:
     """Gathers the judgements of rows one by one; `report` sums them up.
+
+    Attributes:
+      unjudged: what couldn't be judged, and is in no figure.
 
     Args:
       k: the values of k for pass@k, at most the number of each row's completions.
@@ -23,13 +38,20 @@ class Tally:
     def __init__(self, k: Iterable[int] = (1,), seed: int = 0):
         self._k = tuple(sorted(set(k)))
         self._seed = seed
+        self.unjudged = Unjudged()
         self._rows: list[Asked] = []
         # For each row, the means over its completions of: each rung, exact, renamed, similarity.
         self._means: list[np.ndarray] = []
         self._pass_at: list[np.ndarray] = []
 
     def add(self, asked: Asked, judgements: list[Judgement]) -> None:
-        """Count a row with all its judgements; a row without any counts as a failure."""
+        """Count a row with all its judgements; a row without any counts as a failure.
+
+        A row with a completion that couldn't be judged is left out.
+        """
+        if asked.fault or any(judgement.unjudged for judgement in judgements):
+            self._leave_out(asked, judgements)
+            return
         values = np.zeros((max(1, len(judgements)), len(RUNGS) + 3))
         for row, judgement in zip(values, judgements, strict=False):
             row[RUNGS.index(judgement.rung)] = 1
@@ -42,6 +64,21 @@ class Tally:
         # Without completions, pass@k is 0 for every k.
         at = (estimates.pass_at_k(len(judgements), passed, k) if judgements else 0 for k in self._k)
         self._pass_at.append(np.fromiter(at, np.float64, len(self._k)))
+
+    def _leave_out(self, asked: Asked, judgements: list[Judgement]) -> None:
+        found = [
+            UnjudgedCompletion(asked.id, sample, judgement.reason)
+            for sample, judgement in enumerate(judgements)
+            if judgement.unjudged
+        ]
+        rows, completions, first = self.unjudged
+        more = found or [UnjudgedCompletion(asked.id, None, asked.fault)]
+        self.unjudged = Unjudged(rows + 1, completions + len(found), (*first, *more)[:_FIRST])
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no row has been counted, so that there are no figures."""
+        return not self._rows
 
     def report(self, setting: Setting) -> Report:
         """Compute all figures. Raises ValueError without a row."""
@@ -65,6 +102,7 @@ class Tally:
             parts(lambda row: row.split, SPLITS),
             parts(lambda row: find_bin(row.lines), (name_bin(*ends) for ends in LINE_BINS)),
             setting,
+            self.unjudged,
         )
 
     def _figures(self, chosen: np.ndarray, means: np.ndarray, pass_at: np.ndarray) -> Figures:

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from jax_ir_synth.errors import UsageError
+from jax_ir_synth.evaluate.judgement import Unjudgeable
+
 if TYPE_CHECKING:
     from jax_ir_synth.schema.ir_section import IrSection
 
@@ -62,21 +65,20 @@ def reference(row: Mapping[str, Any], task: Task) -> Reference | None:
     CPU → CUDA asks only if the two texts differ, since otherwise the input would be the answer. The
     other tasks ask for the CPU's text, or for CUDA's if the row has no other.
 
-    Raises ValueError if the row lacks the text.
+    Raises:
+      Unjudgeable: the row's IR is damaged.
+      UsageError: the row is made without the text, such as for one device only.
     """
-    # Imported late, since it imports jax, and the command line's help needs only the tasks' names.
-    from jax_ir_synth.schema.ir_section import read_section
-
     columns = {
-        platform: read_section(row[name], _DIALECT)
+        platform: section
         for platform, name in (("cpu", "cpp"), ("cuda", "cuda"))
-        if row[name] is not None
+        if (section := _read_column(row, name)) is not None
     }
     if not columns:
-        raise ValueError(f"row {row['id']} has no IR column that is filled")
+        raise Unjudgeable(f"row {row['id']} has no IR column that is filled")
     if task.translates:
         if len(columns) < 2:
-            raise ValueError(f"row {row['id']} has one IR column, {task.title} needs both")
+            raise UsageError(f"row {row['id']} has one IR column, {task.title} needs both")
         here, there = columns["cpu"], columns["cuda"]
         if _list_modules(here) == _list_modules(there):
             return None
@@ -87,6 +89,20 @@ def reference(row: Mapping[str, Any], task: Task) -> Reference | None:
     return Reference(
         platform, _take_sections(column, task.shown), _take_sections(column, task.wanted)
     )
+
+
+def _read_column(row: Mapping[str, Any], name: str) -> "IrSection | None":
+    # Imported late, since the command line's help needs only the tasks' names.
+    from jax_ir_synth.schema.ir_section import read_section
+
+    if row[name] is None:
+        return None
+    try:
+        return read_section(row[name], _DIALECT)
+    except UsageError:
+        raise
+    except ValueError as error:
+        raise Unjudgeable(f"the {name} of row {row['id']} is damaged: {error}") from error
 
 
 def _list_modules(column: "IrSection") -> tuple[str, str]:

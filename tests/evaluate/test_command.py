@@ -1,7 +1,9 @@
 """The command `python -m jax_ir_synth.evaluate`, with text comparison in the place of the judge."""
 
+import contextlib
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +12,10 @@ import pytest
 from scored_rows import right, row, rows, write
 from text_judges import RealJudges, TextJudges
 
+from jax_ir_synth.cli import evaluate
 from jax_ir_synth.cli.main import main
-from jax_ir_synth.evaluate.judgement import Judgement
+from jax_ir_synth.evaluate.journal import Journal
+from jax_ir_synth.evaluate.judgement import UNJUDGED, Judgement, leave_unjudged
 from jax_ir_synth.request import extras
 
 HERE = Path(__file__).parent
@@ -226,7 +230,7 @@ def test_datasets_that_are_wrong(files, capsys):
     ]
     for wrong in (
         {"id": "0"}, {"skeleton_hash": "xyz"}, {"skeleton_hash": None}, {"python": None},
-        {"cpp": "text"},
+        {"cpp": 1}, {"in_avals": "text"}, {"argnums": None},
     ):  # fmt: skip
         write(files / "wrong.jsonl", [row(0) | wrong])
         (line,) = _refused(capsys, dataset="wrong.jsonl")
@@ -321,17 +325,176 @@ def test_helpers_that_cant_start(files, capsys):
     assert _left(files) == {"d.jsonl", "p.jsonl"}
 
 
-def test_a_disk_that_is_full(files, capsys, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
+@contextlib.contextmanager
+def _disk_with_room(size: int):
+    """No file can grow beyond so many bytes; what fits is written, as on a disk that fills up."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
-    monkeypatch.setattr("jax_ir_synth.evaluate.plot.draw", full)
-    before = _left(files)
-    assert _run("--plot", "p.svg", "--json", "out.json") == 1
-    assert "No space left on device" in capsys.readouterr().err
+
+_OUTPUTS = {"--plot": "p.svg", "--json": "out.json", "--judgements": "j.jsonl"}
+_FLAGS = [word for pair in _OUTPUTS.items() for word in pair]
+_RESUME = "(the same command goes on where it stopped)"
+
+
+def _goes_on(files, capsys, whole, kept: int) -> None:
+    """The same command judges what is missing, and writes what an undisturbed run would."""
+    asked = TextJudges.asked
+    capsys.readouterr()
+    assert _run(*_FLAGS) == 0
+    assert TextJudges.asked == asked + 24 - kept
+    assert {name: (files / name).read_bytes() for name in whole} == whole
+    assert _left(files) == {"d.jsonl", "p.jsonl", *whole}
+
+
+@pytest.fixture
+def whole(files) -> dict[str, bytes]:
+    """What an undisturbed run writes, by its name; the files are gone again."""
+    assert _run(*_FLAGS) == 0
+    found = {name: (files / name).read_bytes() for name in _OUTPUTS.values()}
+    for name in found:
+        (files / name).unlink()
+    return found
+
+
+@pytest.mark.parametrize("flag", _OUTPUTS)
+def test_a_disk_that_is_full_when_an_output_is_written(files, capsys, monkeypatch, whole, flag):
+    named = evaluate._named
+
+    @contextlib.contextmanager
+    def named_on_a_full_disk(name, path):
+        room = 100 if f"--{name}" == flag else 2**30
+        with named(name, path), _disk_with_room(room):
+            yield
+
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluate, "_named", named_on_a_full_disk)
+        before = _left(files)
+        assert _run(*_FLAGS) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "jax-ir-synth evaluate: the evaluation is not complete: "
+        f"`{flag}` (={_OUTPUTS[flag]}) can't be written: File too large {_RESUME}"
+    )
     # What was judged is kept, and what is under a name is whole.
     (journal,) = _left(files) - before
     assert journal.endswith(".journal")
+    _goes_on(files, capsys, whole, kept=24)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 7, 23])
+@pytest.mark.parametrize("room", [0, 1, 40])
+def test_a_disk_that_is_full_when_a_judgement_is_written(
+    files, capsys, monkeypatch, whole, kept, room
+):
+    add = Journal.add
+
+    def add_until_it_is_full(self, judged):
+        if 2 * judged.id + judged.sample == kept:
+            full.enter_context(_disk_with_room(self.path.stat().st_size + room))
+        add(self, judged)
+
+    before = _left(files)
+    with monkeypatch.context() as patch, contextlib.ExitStack() as full:
+        patch.setattr(Journal, "add", add_until_it_is_full)
+        assert _run(*_FLAGS) == 1
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith(
+        "jax-ir-synth evaluate: the evaluation is not complete: the run's journal"
+    )
+    assert line.endswith(f".journal) can't be written: File too large {_RESUME}")
+    left = _left(files) - before
+    assert len(left) <= 1 and all(name.endswith(".journal") for name in left)
+    assert left or not kept
+    _goes_on(files, capsys, whole, kept)
+
+
+class _Faulty(TextJudges):
+    """The row with the id 3 has a fault, beside rows that are damaged."""
+
+    def judged(self, completion, row, task, take) -> Judgement:
+        if row["id"] == 3 and completion != "x":
+            return leave_unjudged(f"a fault of\x1b row {row['id']}")
+        return super().judged(completion, row, task, take)
+
+
+def test_what_cant_be_judged_is_reported_everywhere(files, capsys):
+    expected = _json()
+    (files / "p.jsonl").rename(files / "all.jsonl")
+    lines = (files / "all.jsonl").read_text().splitlines()
+    kept = [line for line in lines if json.loads(line)["id"] not in (3, 8)]
+    write(files / "p.jsonl", kept)
+    without = _json()
+    damaged = [row(8) | {"cpp": "text"} if each["id"] == 8 else each for each in rows()]
+    write(files / "d.jsonl", damaged)
+    (files / "all.jsonl").rename(files / "p.jsonl")
+    capsys.readouterr()
+    found = _json("--judgements", "j.jsonl", judges=_Faulty)
+    out, err = capsys.readouterr()
+    said = [
+        "3 completions can't be judged, and 2 rows are left out",
+        "  row 3, completion 0: a fault of\\x1b row 3",
+        "  row 8, completion 0: the cpp of row 8 is damaged: ",
+        "  row 8, completion 1: the cpp of row 8 is damaged: ",
+    ]
+    shown = [line for line in out.splitlines() if line.startswith(tuple(said))]
+    errors = [line.removeprefix("jax-ir-synth evaluate: ") for line in err.splitlines()]
+    assert len(shown) == 4 and shown == errors[-4:]
+    assert found["unjudged"]["rows"] == 2 and found["unjudged"]["completions"] == 3
+    assert [each["id"] for each in found["unjudged"]["first"]] == [3, 8, 8]
+    assert [each["sample"] for each in found["unjudged"]["first"]] == [0, 0, 1]
+    judged = [json.loads(line) for line in (files / "j.jsonl").read_text().splitlines()]
+    assert [(each["id"], each["sample"]) for each in judged if each["rung"] == UNJUDGED] == [
+        (3, 0), (8, 0), (8, 1),
+    ]  # fmt: skip
+    # Each figure is that of the other rows.
+    for name in ("pass@1", "intervals", "ladder", "by_category", "by_split", "by_lines", "rows"):
+        assert found[name] == without[name] != expected[name]
+    assert without["unjudged"] == {"rows": 0, "completions": 0, "first": []}
+
+
+def test_where_nothing_can_be_judged_the_command_fails(files, capsys):
+    write(files / "d.jsonl", [row(0) | {"cpp": "text"}])
+    write(files / "p.jsonl", [{"id": 0, "completion": "x"}])
+    before = _left(files)
+    assert _run("--json", "out.json") == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[-1].startswith(
+        "jax-ir-synth evaluate: there is no rate: 1 completion can't be judged, and 1 row is left "
+        "out: row 0, completion 0: the cpp of row 0 is damaged: text (='text'…) must be an IR "
+    )
+    # Nor is there anything to go on with.
+    assert _left(files) == before
+
+
+def test_a_resumed_run_knows_what_it_couldnt_judge(files, monkeypatch):
+    class Stopping(_Faulty):
+        """Fails at the ninth completion."""
+
+        def judgements(self, jobs):
+            for number, judged in enumerate(super().judgements(jobs)):
+                if number == 8:
+                    raise RuntimeError("the helpers are gone")
+                yield judged
+
+    whole = _json(judges=_Faulty)
+    assert _run("--json", "out.json", "--overwrite", judges=Stopping) == 1
+    asked = _Faulty.asked
+    assert _json(judges=_Faulty) == whole
+    assert _Faulty.asked == asked + 24 - 8
+
+
+def test_columns_that_hold_text_are_read(files):
+    expected = _json()
+    text = [
+        row | {name: json.dumps(row[name]) for name in ("in_avals", "argnums")} for row in rows()
+    ]
+    write(files / "d.jsonl", text)
+    assert _json() == expected
 
 
 def test_help_and_wrong_arguments_load_nothing_heavy():

@@ -25,8 +25,11 @@ def _text(monkeypatch):
     [
         (lambda: evaluate([{"id": 0}], rows()), "`predictions` must map ids to completions"),
         (lambda: evaluate({0: "x"}, "d.jsonl"), "`dataset` .* must be rows"),
-        (lambda: judge("x", {}), "a row must be a mapping with the column id"),
-        (lambda: judge("x", rows()), "a row must be a mapping"),
+        (lambda: judge("x", {}), "the row of completion 1 has no column id, kernel_name"),
+        (
+            lambda: judge("x", rows()),
+            "the row of completion 1 must be a mapping of columns, it is of type list",
+        ),
         (lambda: compute(predictions="x", references=rows()[:1]), "must be lists, of completions"),
         (lambda: compute(predictions=["x"], references={"train": rows()}), "must be lists"),
     ],
@@ -97,7 +100,8 @@ def test_compute_is_a_flat_dict_of_numbers():
     found = compute(predictions=predictions, references=references, k=(1, 2))
     assert found.keys() == {
         "pass@1", "pass@2", "pass@1_low", "pass@1_high", "pass@2_low", "pass@2_high", *RUNGS,
-        "exact", "renamed", "similarity", "rows", "completions",
+        "exact", "renamed", "similarity", "rows", "completions", "unjudged_rows",
+        "unjudged_completions",
     }  # fmt: skip
     assert all(isinstance(value, int | float) for value in found.values())
     assert (found["pass@1"], found["pass@2"]) == (0.375, 0.75)

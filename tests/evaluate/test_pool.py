@@ -6,7 +6,7 @@ import time
 import pytest
 from processes import FINE, OBEY, judged
 
-from jax_ir_synth.evaluate.judgement import LONGEST, Judgement
+from jax_ir_synth.evaluate.judgement import LONGEST, UNJUDGED, Judgement
 from jax_ir_synth.evaluate.pool import Judges, Limits, Question, SandboxError
 
 _BEFORE = "before it was looked at: "
@@ -102,7 +102,7 @@ def test_an_answer_that_is_none(answer):
     question = Question("", {"answer": answer}, "forward")
     with Judges(1, Limits(20, 1), "stub_judges:answer") as judges:
         assert list(judges.judgements([(0, question)])) == [
-            (0, failed(_BEFORE + "its answer is malformed", "execute"))
+            (0, failed(_BEFORE + "its answer is malformed", UNJUDGED))
         ]
 
 

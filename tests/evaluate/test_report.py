@@ -133,6 +133,7 @@ def test_as_json():
                 "by_split",
                 "by_lines",
                 "setting",
+                "unjudged",
             }
     setting = found["setting"]
     assert setting["task"] == "forward"

@@ -4,7 +4,7 @@ A completion is judged by its text alone, so that a test sees how judgements are
 `pass` for the right modules, else the rung that it names, or `parse`.
 """
 
-from jax_ir_synth.evaluate.judgement import RUNGS, Judgement
+from jax_ir_synth.evaluate.judgement import RUNGS, Judgement, Unjudgeable, leave_unjudged
 from jax_ir_synth.evaluate.tasks import TASKS, reference
 
 
@@ -28,7 +28,10 @@ class TextJudges:
     def judgements(self, jobs):
         for label, question in jobs:
             type(self).asked += 1
-            yield label, self.judged(*question)
+            try:
+                yield label, self.judged(*question)
+            except Unjudgeable as fault:
+                yield label, leave_unjudged(str(fault))
 
     def judged(self, completion, row, task, take) -> Judgement:
         modules = reference(row, TASKS[task]).modules.values()

@@ -20,7 +20,7 @@ from jax_ir_synth.runtime.sandbox.resource_limits import Limits
 # The number of questions with shared values that are asked together at most.
 _TOGETHER = 8
 # The questions held for each fork server, so that the others have work while one is slow.
-_HELD = 32
+HELD = 32
 Label = TypeVar("Label")
 
 
@@ -123,18 +123,11 @@ class Sandbox:
 
         Raises RuntimeError in a forked process, which doesn't own the fork servers.
         """
-        held: deque[tuple[Label, concurrent.futures.Future[Reply] | None]] = deque()
-        try:
-            for label, question in jobs:
-                held.append((label, None if question is None else self.submit([question])[0]))
-                if len(held) >= _HELD * self._number:
-                    yield _settle(*held.popleft())
-            while held:
-                yield _settle(*held.popleft())
-        finally:
-            for _, reply in held:
-                if reply is not None:
-                    reply.cancel()
+        submitted = (
+            (label, _done(None) if question is None else self.submit([question])[0])
+            for label, question in jobs
+        )
+        return in_order(submitted, HELD * self._number)
 
     def _serve(self) -> None:
         """Have a fork server answer what waits, until nothing does."""
@@ -178,10 +171,34 @@ class Sandbox:
             raise SandboxError(f"a helper can't start within {within}: {failure}")
 
 
-def _settle(
-    label: Label, reply: "concurrent.futures.Future[Reply] | None"
-) -> tuple[Label, Reply | None]:
-    return label, None if reply is None else reply.result()
+def in_order(
+    jobs: "Iterable[tuple[Label, concurrent.futures.Future[Any]]]", held: int
+) -> Iterator[tuple[Label, Any]]:
+    """For each label and future, in order, give the label and the result.
+
+    Args:
+      jobs: the labels and futures. Those that are left over at the end are cancelled.
+      held: how many are read ahead.
+    """
+    waiting: deque[tuple[Label, concurrent.futures.Future[Any]]] = deque()
+    try:
+        for job in jobs:
+            waiting.append(job)
+            if len(waiting) >= held:
+                label, future = waiting.popleft()
+                yield label, future.result()
+        while waiting:
+            label, future = waiting.popleft()
+            yield label, future.result()
+    finally:
+        for _, future in waiting:
+            future.cancel()
+
+
+def _done(value: None) -> "concurrent.futures.Future[Any]":
+    future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+    future.set_result(value)
+    return future
 
 
 def _describe_death(answer: Reply | HelperDied) -> Reply:
