@@ -6,9 +6,10 @@ import os
 import threading
 from collections.abc import Iterable
 
+from jax_ir_synth.evaluate import pool
 from jax_ir_synth.evaluate.judgement import Judgement
 from jax_ir_synth.evaluate.options import GIGABYTES, SECONDS
-from jax_ir_synth.evaluate.pool import Judges, Limits, Question
+from jax_ir_synth.evaluate.pool import Limits, Question
 
 # Each starts when it is needed, so this is only a bound.
 _MOST = 256
@@ -19,13 +20,13 @@ class _Kept:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._judges: Judges | None = None
+        self._judges: pool.Judges | None = None
 
-    def get(self) -> Judges:
+    def get(self) -> pool.Judges:
         """Return the judges."""
         with self._lock:
             if self._judges is None:
-                self._judges = Judges(_MOST, Limits(SECONDS, GIGABYTES))
+                self._judges = pool.Judges(_MOST, Limits(SECONDS, GIGABYTES))
             return self._judges
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """The functions: scoring in one call, single completions, and the metric's convention."""
 
-import os
+import asyncio
+import concurrent.futures
 import threading
 
 import pytest
@@ -8,7 +9,7 @@ from scored_rows import right, row, rows
 from text_judges import TextJudges
 
 import jax_ir_synth.evaluate
-from jax_ir_synth.evaluate import Report, compute, evaluate, functions, judge, judge_all, pool
+from jax_ir_synth.evaluate import Report, ajudge, compute, evaluate, judge, judge_all, kept, pool
 from jax_ir_synth.evaluate.judgement import RUNGS, Judgement
 
 
@@ -16,7 +17,8 @@ from jax_ir_synth.evaluate.judgement import RUNGS, Judgement
 def _text(monkeypatch):
     monkeypatch.setattr(pool, "Judges", TextJudges)
     yield
-    functions._kept.close()
+    kept.close()
+    TextJudges.limits = []
     assert TextJudges.entered == 0
 
 
@@ -156,45 +158,60 @@ def test_which_module_counts_is_told_to_the_judges(monkeypatch):
     assert asked == ["last", "first", "first"]
 
 
-def test_helpers_are_kept():
+def test_helpers_are_kept_whatever_the_limits_and_the_number():
+    made = TextJudges.made
     judge("x", row(0))
-    first = functions._kept._judges
-    judge("y", row(1))
-    assert functions._kept._judges is first and TextJudges.entered == 1
     assert [each.rung for each in judge_all([("parse", row(0)), (right(row(1)), row(1))])] == [
         "parse",
         "pass",
     ]
-    assert functions._kept._judges is first
-    # Other limits, or another number, are other helpers'.
     judge("x", row(0), seconds=3)
-    assert functions._kept._judges is not first and TextJudges.entered == 1
     judge_all([("x", row(0))], num_proc=2)
-    assert TextJudges.entered == 1
+    assert TextJudges.made == made + 1
+    (usual, cores), *_, (limits, _), (_, number) = TextJudges.limits
+    assert usual.seconds == 10 and cores >= 1 and limits.seconds == 3 and number == 2
 
 
-def test_helpers_are_not_shared_with_a_fork(monkeypatch):
+def test_helpers_are_not_shared_with_a_fork():
     judge("x", row(0))
-    first = functions._kept._judges
-    monkeypatch.setattr(os, "getpid", lambda: -1)
+    made, closed = TextJudges.made, TextJudges.closed
+    kept._forget()
     judge("x", row(0))
-    assert functions._kept._judges is not first
-    # The parent's are not the child's to end.
-    assert TextJudges.entered == 2
-    functions._kept.close()
-    first.__exit__()
+    assert (TextJudges.made, TextJudges.closed) == (made + 1, closed)
 
 
-def test_helpers_of_a_call_that_failed_are_not_used_again(monkeypatch):
-    def broken(*_):
-        raise KeyboardInterrupt
+def test_a_call_that_failed_leaves_the_helpers_to_others(monkeypatch):
+    waiting = [concurrent.futures.Future() for _ in range(3)]
+    waiting[0].set_exception(KeyboardInterrupt())
+    monkeypatch.setattr(kept, "submit", lambda *_: waiting)
+    with pytest.raises(KeyboardInterrupt):
+        judge_all([("x", row(0))] * 3)
+    assert waiting[1].cancelled() and waiting[2].cancelled()
 
-    with monkeypatch.context() as patch:
-        patch.setattr(TextJudges, "judged", broken)
-        with pytest.raises(KeyboardInterrupt):
-            judge("x", row(0))
-    assert TextJudges.entered == 0
-    assert not judge("x", row(0)).passed
+
+def test_judgements_are_awaited():
+    async def ask() -> list[Judgement]:
+        return await asyncio.gather(*(ajudge(right(row(1)), row(k)) for k in range(3)))
+
+    assert [judged.passed for judged in asyncio.run(ask())] == [False, True, False]
+
+    async def ask_wrongly() -> None:
+        await ajudge("x", row(0), "up")
+
+    with pytest.raises(ValueError, match=r"`task` \(='up'\)"):
+        asyncio.run(ask_wrongly())
+
+
+def test_what_is_awaited_no_more_is_taken_back(monkeypatch):
+    future = concurrent.futures.Future()
+    monkeypatch.setattr(kept, "submit", lambda *_: [future])
+
+    async def ask() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(ajudge("x", row(0)), 0.01)
+
+    asyncio.run(ask())
+    assert future.cancelled()
 
 
 def test_threads_get_their_own_answers():
@@ -221,6 +238,12 @@ def test_what_cant_be_judged():
 
 
 def test_names_that_there_are_not():
-    assert set(jax_ir_synth.evaluate.__all__) >= {"evaluate", "judge", "judge_all", "compute"}
+    assert set(jax_ir_synth.evaluate.__all__) >= {
+        "evaluate",
+        "judge",
+        "ajudge",
+        "judge_all",
+        "compute",
+    }
     with pytest.raises(AttributeError, match="has no attribute 'grade'"):
         _ = jax_ir_synth.evaluate.grade

@@ -6,7 +6,7 @@ import time
 import pytest
 from processes import FINE, OBEY, judged
 
-from jax_ir_synth.evaluate.judgement import LONGEST, UNJUDGED, Judgement
+from jax_ir_synth.evaluate.judgement import LONGEST, Judgement, leave_unjudged
 from jax_ir_synth.evaluate.pool import Judges, Limits, Question, SandboxError
 
 _BEFORE = "before it was looked at: "
@@ -61,9 +61,10 @@ def test_an_endless_loop():
     found = judged(
         ["loop", "fine", "deaf loop", "fine", "sleep", "talk for ever", "fine"], seconds=1
     )
-    # Only one that waits isn't stopped by its CPU time.
-    assert found[4] == failed("it was not done after 10 s")
-    assert found[0] == found[5] == failed("it was not done after 1 s of CPU time")
+    late, very_late = "it was not done after 1 s of CPU time", "it was not done after 10 s"
+    assert (found[0], found[4]) == (failed(late), failed(very_late))
+    # That which prints mostly waits until that is read.
+    assert found[5] in (failed(late), failed(very_late))
     # Nothing more is heard of the deaf one: it is killed at once.
     assert found[2] == failed("its process died: SIGKILL")
     assert [found[k] for k in (1, 3, 6)] == [FINE] * 3
@@ -194,8 +195,10 @@ def test_what_cannot_be_prepared_is_the_rows_fault():
     with Judges(2, Limits(20, 1), "stub_judges:prepared") as judges:
         found = [each.result() for each in judges.submit(questions)]
     assert found[0].passed
-    assert found[1] == found[2] == failed(_BEFORE + HOSTILE["abort"], "execute")
-    assert "what it needs at numeric can't be prepared" in found[3].reason
+    said = "nor does the row's right answer get through: "
+    assert found[1] == found[2] == leave_unjudged(said + HOSTILE["abort"])
+    lacks = "RuntimeError: what it needs at numeric can't be prepared"
+    assert found[3] == leave_unjudged(said + lacks)
 
 
 def test_a_judgement_that_nobody_waits_for():

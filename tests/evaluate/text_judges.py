@@ -4,6 +4,8 @@ A completion is judged by its text alone, so that a test sees how judgements are
 `pass` for the right modules, else the rung that it names, or `parse`.
 """
 
+import concurrent.futures
+
 from jax_ir_synth.evaluate.judgement import RUNGS, Judgement, Unjudgeable, leave_unjudged
 from jax_ir_synth.evaluate.tasks import TASKS, reference
 
@@ -13,10 +15,12 @@ class TextJudges:
 
     entered = 0
     asked = 0
+    made = closed = 0
+    limits = []
 
     def __init__(self, number, limits):
         assert number >= 1
-        self.limits = limits
+        type(self).made += 1
 
     def __enter__(self):
         type(self).entered += 1
@@ -32,6 +36,18 @@ class TextJudges:
                 yield label, self.judged(*question)
             except Unjudgeable as fault:
                 yield label, leave_unjudged(str(fault))
+
+    def submit(self, questions, limits, number):
+        found = []
+        for question in questions:
+            type(self).limits.append((limits, number))
+            found.append(concurrent.futures.Future())
+            ((_, judgement),) = self.judgements([(None, question)])
+            found[-1].set_result(judgement)
+        return found
+
+    def close(self):
+        type(self).closed += 1
 
     def judged(self, completion, row, task, take) -> Judgement:
         modules = reference(row, TASKS[task]).modules.values()
