@@ -6,7 +6,7 @@ import time
 import pytest
 from processes import FINE, OBEY, judged
 
-from jax_ir_synth.evaluate.judgement import LONGEST, Judgement, leave_unjudged
+from jax_ir_synth.evaluate.judgement import LONGEST, UNJUDGED, Judgement, leave_unjudged
 from jax_ir_synth.evaluate.pool import Judges, Limits, Question, SandboxError
 
 _BEFORE = "before it was looked at: "
