@@ -75,7 +75,7 @@ def _fed(b: Context, pool: list[Value], depth: int) -> Value:
     test = conditions.simple(d, first)
     one = branching.expression(b, used)
     two = first if b.stream.chance(45) else branching.expression(b, used)
-    branching.require_comparable(b, [one, two])
+    branching.require_comparable([one, two])
     values = [one, two] if b.stream.chance(50) else [two, one]
     chosen = d.apply_or_none("select", test, *values) if b.stream.chance(30) else None
     return branching.require_main(b, chosen or d.apply("where", test, *values))
@@ -88,7 +88,7 @@ def _pieces(b: Context, pool: list[Value], depth: int) -> Value:
         x = own[0]
         one = branching.expression(b, own)
         two = branching.expression(b, own)
-        branching.require_comparable(b, [one, two])
+        branching.require_comparable([one, two])
         return b.d.apply("where", conditions.simple(b.d, x), one, two)
 
     if depth > 2:

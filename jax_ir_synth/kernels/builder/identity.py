@@ -11,7 +11,7 @@ from jax_ir_synth.kernels.ops.products import canonical_equation
 
 # Parameters that name a structure, not a size, a position or a constant: kept in the skeleton.
 _STRUCTURE = {"equation", "mode", "reverse", "keepdims", "carries", "xs"}
-_HIDDEN = {"parts", "number", "marker", "range", "spread", "claim", "means", "samples"}
+_HIDDEN = {"parts", "number", "marker", "range", "spread", "claim", "means"}
 _BRANCHES, _CALLS = named_by_kind("branch"), named_by_kind("call")
 _ROUND = {"float32": np.float32, "float16": np.float16, "bfloat16": ml_dtypes.bfloat16}
 

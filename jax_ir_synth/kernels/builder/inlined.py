@@ -50,13 +50,13 @@ def unroll(
     builder: ProgramBuilder,
     init: Operands,
     build: Build,
-    steps: int = 0,
-    items: tuple[float, ...] | None = None,
+    steps: int,
+    items: tuple[float, ...] | None,
 ) -> list[Value]:
     """A Python `for` whose body rebinds the carried names.
 
-    `build(*carry)` gives the next carry, or `build(*carry, item)` with literal `items` to go over.
-    It is traced as its steps one after another, and its identity is theirs.
+    It runs `steps` times, and `build(*carry)` gives the next carry; or it goes over literal `items`
+    by `build(*carry, item)`. It is traced as its steps one after another: its identity is theirs.
     """
     steps = len(items) if items is not None else steps
     with builder.inner() as level:

@@ -14,7 +14,6 @@ from jax_ir_synth.kernels.builder.inner_functions import (
 from jax_ir_synth.kernels.builder.loop_simulation import Loop, find_forgotten, simulate_loop
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import (
-    SAMPLES,
     Block,
     Interval,
     Operands,
@@ -23,8 +22,7 @@ from jax_ir_synth.kernels.builder.values import (
     Samples,
     Value,
 )
-
-_STEPS = np.linspace(0.0, 1.0, SAMPLES)
+from jax_ir_synth.kernels.ops.rules import RAMP
 
 
 def _require_inside(values: Operands, invariants: Sequence[Interval]) -> None:
@@ -34,18 +32,11 @@ def _require_inside(values: Operands, invariants: Sequence[Interval]) -> None:
             raise Rejected(f"{value!r} leaves the loop's range {(low, high)}")
 
 
-def _require_carried(
-    init: Operands,
-    ends: Operands,
-    invariants: Sequence[Interval],
-    checked: bool,
-) -> None:
-    """Raises Rejected where the next carry has another type, or where `checked` another range."""
+def _require_carried(init: Operands, ends: Operands) -> None:
+    """Raises Rejected where the next carry has another type."""
     for value, result in zip(init, ends, strict=True):
         if value.shape != result.shape or value.dtype != result.dtype or value.weak:
             raise Rejected("a carry changes its shape or dtype")
-    if checked:
-        _require_inside(ends, invariants)
 
 
 def _make_carry(
@@ -58,7 +49,7 @@ def _make_carry(
 def _make_carried(builder: ProgramBuilder, value: Value, invariant: Interval) -> Value:
     # Samples of the initial value, moved about: a carry looks like its start only at the start.
     low, high = max(invariant[0], value.low - 1.0), min(invariant[1], value.high + 1.0)
-    samples = np.clip(np.roll(value.samples, 5) + 0.3 * (_STEPS - 0.5) * (high - low), low, high)
+    samples = np.clip(np.roll(value.samples, 5) + 0.3 * (RAMP - 0.5) * (high - low), low, high)
     return builder.parameter(value.shape, *invariant, value.dtype, samples, "carry")
 
 
@@ -97,12 +88,11 @@ def _add_loop(
     block: Block,
     loop: Loop,
     params: Params,
-    checked: bool,
     selectors: Operands = (),
 ) -> list[Value]:
     """Values of a loop: the final carries, then the stacked outputs."""
     parameters, init, ends = zip(*loop.carry, strict=True)
-    _require_carried(init, ends, loop.ranges, checked)
+    _require_carried(init, ends)
     bound = [*zip(parameters, init, strict=True), *loop.slices]
     if loop.counter is None:
         require_used(block)
@@ -133,20 +123,18 @@ def fori_loop(
     invariants: Sequence[Interval],
     build: Build,
     start: int = 0,
-    checked: bool = True,
 ) -> list[Value]:
     """`lax.fori_loop(start, start + steps, body, init)`; `build(i, *carry)` gives the next carry.
 
-    `invariants` holds a range for each carried value. The initial value must lie in it, and so must
-    the body's result; with `checked=False` the caller knows that it does, as for sums of bounded
-    terms.
+    `invariants` holds a range for each carried value, in which the initial value must lie. The
+    caller vouches that every step stays in it, as sums of bounded terms do.
     """
     _require_inside(init, invariants)
-    counts = np.round(start + _STEPS * (steps - 1))
+    counts = np.round(start + RAMP * (steps - 1))
     block = _make_body(builder, init, invariants, build, (start, start + steps - 1), counts)
     loop = _count_loop(block, init, invariants, steps, start)
     params = {"start": start, "steps": steps}
-    return _add_loop(builder, "fori_loop", block, loop, params, checked)
+    return _add_loop(builder, "fori_loop", block, loop, params)
 
 
 def while_loop(
@@ -156,7 +144,6 @@ def while_loop(
     invariants: Sequence[Interval],
     build: Build,
     test: Callable[..., Value] | None = None,
-    checked: bool = True,
 ) -> list[Value]:
     """`lax.while_loop` that counts to `limit`, an integer, with the counter first in its carry.
 
@@ -171,7 +158,7 @@ def while_loop(
     if any(v.diff & ~own for v in block.flat_results()):
         raise Rejected("while_loop: the body makes values with a gradient")
     loop = _count_loop(block, init, invariants, int(limit.samples.mean()))
-    parts = _add_loop(builder, "while_loop", block, loop, {}, checked, selectors=(limit,))
+    parts = _add_loop(builder, "while_loop", block, loop, {}, selectors=(limit,))
     if test is not None:
         with builder.inner() as level:
             carry = _make_carry(builder, init, invariants)
@@ -192,7 +179,6 @@ def scan(
     xs: Operands,
     invariants: Sequence[Interval],
     build: Callable[..., tuple[Operands, Operands]],
-    checked: bool = True,
     reverse: bool = False,
     length: int | None = None,
 ) -> list[Value]:
@@ -215,4 +201,4 @@ def scan(
     triples = list(zip(carry, init, ends, strict=True))
     loop = Loop(level, steps, triples, invariants, list(zip(elements, xs, strict=True)), outs)
     params = {"carries": len(init), "steps": steps, "reverse": reverse, "xs": len(xs)}
-    return _add_loop(builder, "scan", block, loop, params, checked)
+    return _add_loop(builder, "scan", block, loop, params)

@@ -4,10 +4,9 @@ import numpy as np
 
 from jax_ir_synth.kernels.builder.inner_functions import make_block
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
-from jax_ir_synth.kernels.builder.values import SAMPLES, Block, Rejected, Value
+from jax_ir_synth.kernels.builder.values import Block, Rejected, Value
 from jax_ir_synth.kernels.ops import OPS
-
-_STEPS = np.linspace(0.0, 1.0, SAMPLES)
+from jax_ir_synth.kernels.ops.rules import RAMP
 
 
 def associative_scan(builder: ProgramBuilder, xs: Value, name: str, reverse: bool = False) -> Value:
@@ -32,7 +31,7 @@ def associative_scan(builder: ProgramBuilder, xs: Value, name: str, reverse: boo
         [(left, xs), (right, xs)],
         {"reverse": reverse},
         ranges=[(low, high)],
-        samples=[xs.samples * (0.6 + _STEPS)],
+        samples=[xs.samples * (0.6 + RAMP)],
     )[0]
 
 
@@ -53,9 +52,7 @@ def _combine(name: str, left: Value, right: Value) -> Value:
     )
 
 
-def linear_recurrence(
-    builder: ProgramBuilder, a: Value, b: Value, reverse: bool = False
-) -> list[Value]:
+def linear_recurrence(builder: ProgramBuilder, a: Value, b: Value, reverse: bool) -> list[Value]:
     """`h[t] = a[t] * h[t-1] + b[t]` by `lax.associative_scan` over the pairs; a in [0, 1].
 
     Returns the running products of a, and h.
@@ -95,5 +92,5 @@ def linear_recurrence(
         bound,
         {"reverse": reverse},
         ranges=[(0.0, a.high), (low, high)],
-        samples=[a.samples * (1.0 - 0.6 * _STEPS), b.samples * (1.0 + _STEPS * (gain - 1) * 0.4)],
+        samples=[a.samples * (1.0 - 0.6 * RAMP), b.samples * (1.0 + RAMP * (gain - 1) * 0.4)],
     )

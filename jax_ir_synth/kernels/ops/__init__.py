@@ -36,7 +36,7 @@ from jax_ir_synth.kernels.ops.base import LISTS, Construct, Op, Record
 
 R = TypeVar("R", bound=Record)
 
-# The order of the records is that in which weights are drawn from: another order changes rows.
+# A draw goes by the order of the records: another order would change rows.
 _TABLES = (
     elementary.TABLE,
     activations.TABLE,

@@ -20,6 +20,7 @@ from jax_ir_synth.kernels.ops.rules import (
     RAMP,
     axis_kept,
     changing_axis,
+    is_near_one,
     running_product,
     running_sum,
 )
@@ -35,11 +36,7 @@ def _cumsum_sample(operands: Operands, params: Params) -> Samples:
 
 
 def _cumprod_ok(operands: Operands, params: Params) -> bool:
-    return (
-        operands[0].low >= 0.4
-        and operands[0].high <= 1.8
-        and operands[0].shape[params["axis"]] <= 10
-    )
+    return is_near_one(operands[0]) and operands[0].shape[params["axis"]] <= 10
 
 
 def _cumprod_bounds(operands: Operands, params: Params) -> Interval:

@@ -14,7 +14,7 @@ from jax_ir_synth.kernels.ops.base import (
 )
 from jax_ir_synth.kernels.ops.elementwise import binary
 from jax_ir_synth.kernels.ops.examples import array, example
-from jax_ir_synth.kernels.ops.rules import magnitudes, running_product, running_sum
+from jax_ir_synth.kernels.ops.rules import is_near_one, magnitudes, running_product, running_sum
 
 
 def _hypot_bounds(operands: Operands, params: Params) -> Interval:
@@ -98,7 +98,7 @@ def _require_floored_wrapping(x: Value, y: Value, dtype: str) -> None:
 
 def _running_product(x: Value, n: int) -> Interval:
     # Powers of what lies farther from 1 leave every range within a few steps.
-    if not (x.low >= 0.4 and x.high <= 1.8 and n <= 10):
+    if not is_near_one(x) or n > 10:
         raise Rejected("associative_scan: products of wide range")
     return running_product(x, n)
 

@@ -1,10 +1,10 @@
 """What an operation is: one record with all that any stage knows about it.
 
-A `Record` holds what is said of every kind of node of a program: how long its IR is, what its
-results and its docstring are called. An `Op` is a record of an operation on arrays, which adds the
-rules that draw, print, bound and sample it; a `Construct` is one of what runs inner functions or
-has several results. The tables by operation that other modules need are comprehensions over the
-records: no other file names an operation in order to say what it is.
+A `Record` holds what is said of every kind of node of a program: how long its IR is, which names
+its results get, what a docstring calls it. An `Op` is a record of an operation on arrays, which
+adds the rules that draw, print, bound and sample it; a `Construct` is one of what runs inner
+functions or has several results. The tables by operation that other modules need are comprehensions
+over the records: no other file names an operation in order to say what it is.
 
 Range rules take the operands and parameters and give an interval that holds every element of the
 result, whenever the operands' elements lie in theirs. Sample rules give `SAMPLES` typical elements.
@@ -52,7 +52,7 @@ LISTS = frozenset(
 
 ANY = (-np.inf, np.inf)
 
-# Dtypes of which a record may ask one operand to be, beside FLOATS.
+# Dtypes that a record may name, beside FLOATS.
 FLOAT32 = ("float32",)
 INT32 = ("int32",)
 BOOL = ("bool",)
@@ -178,7 +178,7 @@ class Op(Record):
         plain sum is zero.
       reduces: whether the parameter `axis` holds the axes that are reduced.
       adds_axis: whether `axis` counts the result's axes, one more than the operand's.
-      dtypes: dtypes of which one operand must be.
+      dtypes: dtypes, of which at least one operand must have one.
       skeleton: the operation whose IR differs from this one's in constants alone.
       branches: whether JAX writes the operation out with a choice of its own, which would blur a
         branch category.

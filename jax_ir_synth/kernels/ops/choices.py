@@ -24,11 +24,8 @@ from jax_ir_synth.kernels.ops.base import (
 from jax_ir_synth.kernels.ops.examples import array, booleans, example, integers, made
 from jax_ir_synth.kernels.ops.rules import hull
 
-_LOG_FLOOR = {
-    "float32": -104.0,
-    "float16": -17.0,
-    "bfloat16": -93.0,
-}  # log of the smallest positive number
+# The logarithm of the smallest positive number.
+_LOG_FLOOR = {"float32": -104.0, "float16": -17.0, "bfloat16": -93.0}
 
 
 def _split(operands: Operands) -> tuple[Operands, Operands, Value]:

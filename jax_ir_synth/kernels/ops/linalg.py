@@ -7,7 +7,7 @@ elements' range does not tell: the caller passes `range=(low, high)` and `spread
 from typing import Any
 
 from jax_ir_synth.kernels.builder.values import Operands, Params, Rejected, Samples, Shape
-from jax_ir_synth.kernels.ops.base import FLOAT32, Op, ShapeRule, Spelling, first_shape
+from jax_ir_synth.kernels.ops.base import FLOAT32, Op, ShapeRule, Spelling
 from jax_ir_synth.kernels.ops.examples import array, definite, example, made
 from jax_ir_synth.kernels.ops.rules import around, of_param
 
@@ -33,7 +33,7 @@ def _solved(operands: Operands, params: Params) -> Shape:
     return operands[1].shape
 
 
-def _op(name: str, *spellings: Spelling, shape: ShapeRule = first_shape, **options: Any) -> Op:
+def _op(name: str, *spellings: Spelling, shape: ShapeRule, **options: Any) -> Op:
     return Op(
         name,
         spellings,

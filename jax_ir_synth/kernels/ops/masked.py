@@ -29,7 +29,7 @@ from jax_ir_synth.kernels.ops.rules import around, spread
 
 
 def keeps_some(mask: Value) -> bool:
-    """Was the mask made so that each row along its last axis keeps an element?"""
+    """Whether the mask was made so that each row along its last axis keeps an element."""
     return mask.dtype == "bool" and mask.role == "keeps_some"
 
 

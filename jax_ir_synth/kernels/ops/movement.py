@@ -84,6 +84,11 @@ def _broadcasted(operands: Operands, params: Params) -> Shape:
     return shape
 
 
+def _padded(operands: Operands, params: Params) -> Shape:
+    pads = params["pads"]
+    return tuple(n + sum(pair) for n, pair in zip(operands[0].shape, pads, strict=True))
+
+
 def _sliced(operands: Operands, params: Params) -> Shape:
     x, axis, start, stop, step = (
         operands[0],
@@ -242,7 +247,7 @@ _MOVES = (
     _move(
         "pad",
         ((1, "jnp.pad({0}, {pads})"),),
-        lambda o, p: tuple(n + sum(pair) for n, pair in zip(o[0].shape, p["pads"], strict=True)),
+        _padded,
         bounds=with_zero,
         examples=PADDED,
         role="shaped",
@@ -251,7 +256,7 @@ _MOVES = (
     _move(
         "pad_edge",
         ((1, 'jnp.pad({0}, {pads}, mode="edge")'),),
-        lambda o, p: tuple(n + sum(pair) for n, pair in zip(o[0].shape, p["pads"], strict=True)),
+        _padded,
         examples=PADDED,
         ir_bytes=6210,
     ),

@@ -13,7 +13,7 @@ from jax_ir_synth.kernels.ops.rules import NORMAL
 _RAMP = (np.arange(SAMPLES) * 7 % SAMPLES + 0.5) / SAMPLES
 
 
-# An example of what only a typed key is for: XLA's own generator splits and folds.
+# A typed key, which the program makes for XLA's own generator.
 KEY = made("new_unsafe_rbg_key", seed=7)
 
 

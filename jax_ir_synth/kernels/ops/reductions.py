@@ -34,6 +34,7 @@ from jax_ir_synth.kernels.ops.examples import array, booleans, example, integers
 from jax_ir_synth.kernels.ops.rules import (
     NORMAL,
     around,
+    is_near_one,
     magnitudes,
     reduced_count,
     reduced_shape,
@@ -219,7 +220,7 @@ TABLE = (
         _reduce("prod"),
         _power_bounds,
         lambda x, n, m, s: np.exp(n * math.log(m) + math.sqrt(n) * s / m * NORMAL),
-        accepts=lambda o, p: o[0].low >= 0.4 and o[0].high <= 1.8 and reduced_count(o[0], p) <= 12,
+        accepts=lambda o, p: is_near_one(o[0]) and reduced_count(o[0], p) <= 12,
         examples=(
             example(array(4, 5, low=0.5, high=1.5), axis=-1),
             example(array(5, low=0.5, high=1.5)),

@@ -19,7 +19,7 @@ from jax_ir_synth.kernels.builder.values import (
 from jax_ir_synth.kernels.ops.base import ShapeRule
 
 RAMP = np.linspace(0.0, 1.0, SAMPLES)
-# As many elements of a standard normal distribution.
+# As many numbers of mean 0 and of about the spread of a standard normal distribution.
 NORMAL = np.array(
     [-1.6, 0.4, 1.1, -0.3, 0.8, -1.0, 0.1, 1.7, -0.6, 0.3, -1.3, 1.3, -0.1, 0.6, -0.8, -0.6]
 )
@@ -102,6 +102,11 @@ def running_sum(x: Value, n: int) -> Interval:
 def running_product(x: Value, n: int) -> Interval:
     """Range of products of one to n elements of x, which are positive."""
     return min(x.low, x.low**n), max(x.high, x.high**n)
+
+
+def is_near_one(x: Value) -> bool:
+    """Whether x is so near to one that products of about ten of its elements stay in range."""
+    return x.low >= 0.4 and x.high <= 1.8
 
 
 def products(x: Value, y: Value) -> Interval:

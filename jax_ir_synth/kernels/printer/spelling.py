@@ -246,9 +246,6 @@ _PARAMETERS: dict[str, Callable[[Value, Stream, Sequence[Text]], str]] = {
     "n": lambda node, stream, texts: str(node.params["n"] if "n" in node.params else node.shape[0]),
     "swap": lambda node, stream, texts: ", ".join(map(str, _swapped(node.params["perm"]))),
     "move": lambda node, stream, texts: ", ".join(map(str, _moved(node.params["perm"]) or ())),
-    "values": lambda node, stream, texts: (
-        f"[{', '.join(number(v) for v in node.params['values'])}]"
-    ),
     "conditions": lambda node, stream, texts: ", ".join(texts[: (len(texts) - 1) // 2]),
     "choices": lambda node, stream, texts: ", ".join(texts[(len(texts) - 1) // 2 : -1]),
     "default": lambda node, stream, texts: texts[-1],

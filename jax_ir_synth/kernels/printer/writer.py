@@ -273,7 +273,6 @@ class Writer:
         role: str = "",
         lambdas: bool = True,
         decorator: str = "",
-        grouped: bool = True,
     ) -> str:
         """An inner function: a lambda, or the name of a `def`, which is written first."""
         inner, saved = self.enter(block, frame)

@@ -115,7 +115,7 @@ def _put_in(c: Context, value: Value, argument: Value) -> Value:
     return require_main(c, _tame(c, common.meet(c.d, name, value, argument)))
 
 
-def require_comparable(c: Context, values: list[Value]) -> None:
+def require_comparable(values: list[Value]) -> None:
     """Raises Rejected where one of the cases would drown the others, or two are the same."""
     spreads = [float(v.samples.std()) + 1e-6 for v in values if not v.is_literal]
     if spreads and max(spreads) / min(spreads) > 40 or len({id(v) for v in values}) < len(values):
@@ -152,7 +152,7 @@ def element_choice(c: Context, pool: list[Value], case: Case) -> Value:
     first = case(c, pool)
     second = c.stream.choose(_SECONDS if condition.size > 1 else _SECONDS_FOR_ALL)(c, pool)
     values = [first, second] if c.stream.chance(65) else [second, first]
-    require_comparable(c, values)
+    require_comparable(values)
     if c.stream.chance(30):
         chosen = d.apply_or_none("select", condition, *values)
         if chosen is not None:
@@ -273,7 +273,7 @@ def choose(c: Context, pool: list[Value], case: Case) -> Value:
     cases = [case(c, pool)] + [expression(c, pool) for _ in tests[1:]]
     last = c.stream.choose(_DEFAULTS)(c, pool)
     cases = c.stream.shuffled(cases)
-    require_comparable(c, [*cases, last])
+    require_comparable([*cases, last])
     return require_main(c, d.apply("choose", *tests, *cases, last))
 
 
@@ -291,7 +291,7 @@ def indexed(c: Context, pool: list[Value], case: Case) -> Value:
         c.shape if c.stream.chance(75) else (), 0, count - 1, dtype="int32", role="cases"
     )
     cases = [case(c, pool)] + [expression(c, pool) for _ in range(count - 1)]
-    require_comparable(c, cases)
+    require_comparable(cases)
     return require_main(c, c.d.apply("select_n", index, *cases))
 
 

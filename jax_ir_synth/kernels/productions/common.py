@@ -8,7 +8,7 @@ from jax_ir_synth.kernels.builder.values import Interval, Rejected, Value
 from jax_ir_synth.kernels.ops import OPS, drawn_by
 
 Transform = Callable[[ProgramBuilder, Value], Value]
-# Of an argument: one of these is drawn, and without any one of the common ones.
+# One of these is drawn for an argument; where there are none, one of the common ones.
 Ranges = Sequence[Interval]
 
 # Sizes that people use, and odd ones so that shapes vary. 3 marks the category `vector`.
@@ -251,8 +251,8 @@ def merge(d: ProgramBuilder, values: list[Value]) -> Value:
     return values[0]
 
 
-def mix(d: ProgramBuilder, values: list[Value], extra: int = 1) -> Value:
-    """An expression of all the values, with some functions and numbers on the way."""
+def mix(d: ProgramBuilder, values: list[Value], extra: int) -> Value:
+    """An expression of all the values, with `extra` functions or numbers on the way."""
 
     def attempt() -> Value:
         pool = d.stream.shuffled(values)

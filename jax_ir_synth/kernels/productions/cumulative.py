@@ -4,6 +4,7 @@ from jax_ir_synth.kernels.builder import inlined, prefix_scans
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops import drawn_by
+from jax_ir_synth.kernels.ops.rules import is_near_one
 from jax_ir_synth.kernels.productions import common
 from jax_ir_synth.kernels.productions.loop_parts import DECAYS, LENGTHS
 
@@ -29,8 +30,8 @@ def _exponentiate(d: ProgramBuilder, y: Value) -> Value:
 
 
 def _near_one(d: ProgramBuilder, x: Value) -> Value:
-    """A value made of x within [0.4, 1.8], whose products stay in range."""
-    if x.low >= 0.4 and x.high <= 1.8:
+    """A value made of x whose products stay in range."""
+    if is_near_one(x):
         return x
     move = d.stream.choice((_add_to_one, _subtract_from_one, _exponentiate))
     return move(d, common.bounded(d, x))

@@ -58,19 +58,19 @@ def _step_euler(d: ProgramBuilder, f: Function, dt: float | Value, y: Value) -> 
 
 def _step_midpoint(d: ProgramBuilder, f: Function, dt: float | Value, y: Value) -> Value:
     k1 = f(y)
-    k2 = f(d.apply("add", y, d.apply("mul", _scale_step(d, 0.5, dt), k1)))
+    k2 = f(d.apply("add", y, d.apply("mul", _halve(d, dt), k1)))
     return d.apply("add", y, d.apply("mul", dt, k2))
 
 
 def _step_heun(d: ProgramBuilder, f: Function, dt: float | Value, y: Value) -> Value:
     k1 = f(y)
     k2 = f(d.apply("add", y, d.apply("mul", dt, k1)))
-    return d.apply("add", y, d.apply("mul", _scale_step(d, 0.5, dt), d.apply("add", k1, k2)))
+    return d.apply("add", y, d.apply("mul", _halve(d, dt), d.apply("add", k1, k2)))
 
 
 def _step_runge_kutta(d: ProgramBuilder, f: Function, dt: float | Value, y: Value) -> Value:
     k1 = f(y)
-    half = _scale_step(d, 0.5, dt)
+    half = _halve(d, dt)
     k2 = f(d.apply("add", y, d.apply("mul", half, k1)))
     k3 = f(d.apply("add", y, d.apply("mul", half, k2)))
     k4 = f(d.apply("add", y, d.apply("mul", dt, k3)))
@@ -79,8 +79,8 @@ def _step_runge_kutta(d: ProgramBuilder, f: Function, dt: float | Value, y: Valu
     return d.apply("add", y, d.apply("mul", sixth, total))
 
 
-def _scale_step(d: ProgramBuilder, share: float, dt: float | Value) -> float | Value:
-    return d.apply("mul", share, dt) if isinstance(dt, Value) else round(share * dt, 6)
+def _halve(d: ProgramBuilder, dt: float | Value) -> float | Value:
+    return d.apply("mul", 0.5, dt) if isinstance(dt, Value) else round(0.5 * dt, 6)
 
 
 # Each takes y' = f(y) one step further.

@@ -79,7 +79,7 @@ def averaged(d: ProgramBuilder) -> tuple[Value, ...]:
     init = (m0, start(d, shape, 0.0, 1.0)) if squares else (m0,)
     ranges = [(low, high), (0.0, max(top * top, 1.0))][: len(init)]
     xs = (y,) if gate is None else (y, gate)
-    return tuple(loops.scan(d, init, xs, ranges, body, checked=False, reverse=d.stream.chance(10)))
+    return tuple(loops.scan(d, init, xs, ranges, body, reverse=d.stream.chance(10)))
 
 
 # ---------------------------------------------------------------- recursive filters
@@ -108,7 +108,7 @@ def filtered(d: ProgramBuilder) -> tuple[Value, ...]:
         out = d.apply("sub", value, carry[1]) if feeds else outs(d, value, [inputs[0]])
         return (value, *carry)[:order], (out,)
 
-    results = loops.scan(d, init, (y,), [(-reach, reach)] * order, body, checked=False)
+    results = loops.scan(d, init, (y,), [(-reach, reach)] * order, body)
     return results[-1], *results[:1]
 
 
@@ -136,9 +136,7 @@ def kalman(d: ProgramBuilder) -> tuple[Value, ...]:
 
     m0 = zeros(d, shape)
     p0 = ones(d, shape)
-    m, p, means = loops.scan(
-        d, (m0, p0), (z,), [(-reach, reach), (0.0, max(1.0, top))], body, checked=False
-    )
+    m, p, means = loops.scan(d, (m0, p0), (z,), [(-reach, reach), (0.0, max(1.0, top))], body)
     return means, m
 
 
@@ -168,7 +166,7 @@ def _scan_extrema(d: ProgramBuilder, y: Value, names: tuple[str, ...]) -> Operan
     count = len(names)
     init, ranges = (first,) * count, [(y.low, y.high)] * count
     reverse = d.stream.chance(20)
-    return tuple(loops.scan(d, init, (y,), ranges, body, checked=False, reverse=reverse))
+    return tuple(loops.scan(d, init, (y,), ranges, body, reverse=reverse))
 
 
 def _running_logsumexp(d: ProgramBuilder, x: Value) -> Operands:
@@ -205,7 +203,7 @@ def _scan_exponentials(d: ProgramBuilder, x: Value, *values: Value) -> list[Valu
         )
         return (top, total, *weighted), ()
 
-    return loops.scan(d, init, (x, *values), ranges, body, checked=False)
+    return loops.scan(d, init, (x, *values), ranges, body)
 
 
 _RUNNING = {

@@ -28,10 +28,14 @@ _RANGES = {
 class Facts:
     """What intervals and samples can't tell about a vector.
 
-    `basis`: the independent vectors that it is a combination of; `direction`: a token shared by
-    vectors that are parallel; `plane`: vectors whose combinations it is orthogonal to; `across`:
-    directions that it is orthogonal to; `unit`: its length is one; `rigid`: its length is that of
-    an earlier vector, so that its length alone says nothing about how it was turned.
+    Attributes:
+      basis: the independent vectors that it is a combination of.
+      direction: a token that parallel vectors share.
+      plane: the vectors whose combinations it is orthogonal to.
+      across: the directions that it is orthogonal to.
+      unit: whether its length is one.
+      rigid: whether its length is that of an earlier vector, so that its length alone says nothing
+        about how it was turned.
     """
 
     basis: frozenset[object]

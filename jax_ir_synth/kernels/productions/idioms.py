@@ -156,7 +156,7 @@ def _inverse_root(d: ProgramBuilder, x: Value) -> Value:
     return d.claim("rsqrt", float(1 / math.sqrt(x.high)), most, x, typical=typical)
 
 
-def min_max(d: ProgramBuilder, x: Value, axis: int | None = None) -> Value:
+def min_max(d: ProgramBuilder, x: Value, axis: int | None) -> Value:
     """(x - min) / (max - min + eps): the range [0, 1]."""
     spreads(x)
     low = d.apply("min", x, axis=axis, keepdims=axis is not None)
@@ -174,7 +174,7 @@ def _exp_below(d: ProgramBuilder, x: Value, top: Value) -> Value:
     return d.claim("exp", 0.0, 1.0, d.claim("sub", x.low - x.high, 0.0, x, top, typical=below))
 
 
-def softmax_by_hand(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
+def softmax_by_hand(d: ProgramBuilder, x: Value, axis: int) -> Value:
     """exp(x - max) / sum(exp(x - max)); sums to one."""
     spreads(x)
     if x.bound > 30 or x.shape[axis] > 64:
@@ -194,36 +194,36 @@ def softmax(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
     return d.apply("softmax", x, axis=axis) if d.stream.chance(60) else softmax_by_hand(d, x, axis)
 
 
-def logsumexp_by_hand(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
-    """Max + log(sum(exp(x - max)))."""
+def logsumexp_by_hand(d: ProgramBuilder, x: Value) -> Value:
+    """Max + log(sum(exp(x - max))), along the last axis."""
     spreads(x)
-    top = d.apply("max", x, axis=axis, keepdims=True)
-    n = math.log(x.shape[axis])
+    top = d.apply("max", x, axis=-1, keepdims=True)
+    n = math.log(x.shape[-1])
     e = _exp_below(d, x, top)
-    total = d.claim("log", 0.0, n, d.claim("sum", 1.0, x.shape[axis], e, axis=axis, keepdims=True))
+    total = d.claim("log", 0.0, n, d.claim("sum", 1.0, x.shape[-1], e, axis=-1, keepdims=True))
     describe(d, "Log-sum-exp with the maximum subtracted first.")
     return d.claim("add", x.low, x.high + n, top, total)
 
 
-def _root_of_products(d: ProgramBuilder, x: Value, axis: int, eps: float) -> _Scale:
-    return _root_of_sum(d, d.apply("mul", x, x), axis, eps)
+def _root_of_products(d: ProgramBuilder, x: Value, eps: float) -> _Scale:
+    return _root_of_sum(d, d.apply("mul", x, x), eps)
 
 
-def _root_of_squares(d: ProgramBuilder, x: Value, axis: int, eps: float) -> _Scale:
-    return _root_of_sum(d, d.apply("square", x), axis, eps)
+def _root_of_squares(d: ProgramBuilder, x: Value, eps: float) -> _Scale:
+    return _root_of_sum(d, d.apply("square", x), eps)
 
 
-def _root_of_sum(d: ProgramBuilder, squares: Value, axis: int, eps: float) -> _Scale:
-    total = d.apply("add", d.apply("sum", squares, axis=axis, keepdims=True), eps)
+def _root_of_sum(d: ProgramBuilder, squares: Value, eps: float) -> _Scale:
+    total = d.apply("add", d.apply("sum", squares, axis=-1, keepdims=True), eps)
     return ("mul", _inverse_root(d, total)) if d.stream.chance(50) else ("div", _root(d, total))
 
 
-def _norm_plus_epsilon(d: ProgramBuilder, x: Value, axis: int, eps: float) -> _Scale:
-    return "div", d.apply("add", d.apply("norm", x, axis=axis, keepdims=True), eps)
+def _norm_plus_epsilon(d: ProgramBuilder, x: Value, eps: float) -> _Scale:
+    return "div", d.apply("add", d.apply("norm", x, axis=-1, keepdims=True), eps)
 
 
-def _norm_above_epsilon(d: ProgramBuilder, x: Value, axis: int, eps: float) -> _Scale:
-    return "div", d.apply("maximum", d.apply("norm", x, axis=axis, keepdims=True), eps)
+def _norm_above_epsilon(d: ProgramBuilder, x: Value, eps: float) -> _Scale:
+    return "div", d.apply("maximum", d.apply("norm", x, axis=-1, keepdims=True), eps)
 
 
 _LENGTHS = {
@@ -234,13 +234,13 @@ _LENGTHS = {
 }
 
 
-def l2_normalize(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
-    """Divides x by its norm: x / (‖x‖ + eps) or x / max(‖x‖, eps), within [-1, 1]."""
+def l2_normalize(d: ProgramBuilder, x: Value) -> Value:
+    """Divides x by its norm along the last axis: x / (‖x‖ + eps) or x / max(‖x‖, eps)."""
     eps = epsilon(d)
-    rms = math.sqrt(float((x.samples**2).mean()) * x.shape[axis]) + 1e-9
+    rms = math.sqrt(float((x.samples**2).mean()) * x.shape[-1]) + 1e-9
     measure = d.stream.choose(_LENGTHS)
     describe(d, d.stream.choice(("Scales x to unit length.", "Normalises along the last axis.")))
-    op, length = measure(d, x, axis, eps)
+    op, length = measure(d, x, eps)
     return d.claim(op, -1, 1, x, length, typical=x.samples / rms)
 
 

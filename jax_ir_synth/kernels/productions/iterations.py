@@ -304,7 +304,6 @@ def counted(d: ProgramBuilder) -> tuple[Value, ...]:
         [(-reach, reach)],
         lambda i, carry: update(carry),
         test=test if tests else None,
-        checked=False,
     )[0]
     op = d.stream.choice(("mul", "mul", "add", "sub"))
     scaled = d.apply(op, *((h, x) if d.stream.chance(60) else (x, h)))

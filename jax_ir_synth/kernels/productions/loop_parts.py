@@ -202,18 +202,15 @@ def looped(
     init: Operands,
     ranges: list[Interval],
     body: Callable[..., Operands],
-    checked: bool = False,
     emit: Callable[..., Value] | None = None,
 ) -> list[Value]:
     """A body as a `fori_loop`, or as a `scan` that may stack `emit(*carry)`; the useful results."""
     if emit is None or d.stream.chance(50):
         first = d.stream.choose({0: 9, 1: 1})
-        return loops.fori_loop(
-            d, n, init, ranges, lambda i, *carry: body(*carry), start=first, checked=checked
-        )
+        return loops.fori_loop(d, n, init, ranges, lambda i, *carry: body(*carry), start=first)
 
     def step(carry: Operands, xs: Operands) -> Step:
         results = body(*carry)
         return results, (emit(*results),)
 
-    return loops.scan(d, init, (), ranges, step, checked=checked, length=n)
+    return loops.scan(d, init, (), ranges, step, length=n)

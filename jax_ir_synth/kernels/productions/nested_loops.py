@@ -50,11 +50,11 @@ class _Nest(NamedTuple):
 
     def repeat(self, steps: int, h: Value, body: Callable[[Value, Value], Value]) -> Value:
         """Runs a `fori_loop` whose carry stays within ±1."""
-        return loops.fori_loop(self.d, steps, (h,), [(-1.0, 1.0)], body, checked=False)[0]
+        return loops.fori_loop(self.d, steps, (h,), [(-1.0, 1.0)], body)[0]
 
     def scan(self, h: Value, step: Callable[[Operands, Operands], Step]) -> list[Value]:
         """Scans the sequence with a carry that stays within ±1."""
-        return loops.scan(self.d, (h,), (self.x,), [(-1.0, 1.0)], step, checked=False)
+        return loops.scan(self.d, (h,), (self.x,), [(-1.0, 1.0)], step)
 
 
 def _fori_in_scan(nest: _Nest) -> Operands:

@@ -5,6 +5,7 @@ from typing import Any
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
 from jax_ir_synth.kernels.ops import OPS, drawn_by
+from jax_ir_synth.kernels.ops.rules import is_near_one
 from jax_ir_synth.kernels.productions import common
 
 Axes = int | tuple[int, ...] | None
@@ -68,7 +69,7 @@ def reduce(
 
 def _near_one(d: ProgramBuilder, x: Value) -> Value:
     """A value made of x whose product stays in range."""
-    if x.low >= 0.4 and x.high <= 1.8:
+    if is_near_one(x):
         return x
     return d.apply("exp", d.apply("mul", 0.1, common.bounded(d, x)))
 

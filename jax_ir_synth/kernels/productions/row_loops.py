@@ -77,7 +77,7 @@ def indexed(d: ProgramBuilder) -> tuple[Value, ...]:
             parts.append(d.apply("div", d.apply("convert", i, dtype=d.dtype), float(n)))
         return update(carry, parts + outer)
 
-    return tuple(loops.fori_loop(d, n, (init,), [invariant], body, checked=False))
+    return tuple(loops.fori_loop(d, n, (init,), [invariant], body))
 
 
 def buffered(d: ProgramBuilder) -> tuple[Value, ...]:
@@ -104,9 +104,7 @@ def buffered(d: ProgramBuilder) -> tuple[Value, ...]:
 
     first = 1 if backward else 0
     return tuple(
-        loops.fori_loop(
-            d, n - first, (buffer,), [(low - most, high + most)], body, start=first, checked=False
-        )
+        loops.fori_loop(d, n - first, (buffer,), [(low - most, high + most)], body, start=first)
     )
 
 

@@ -77,7 +77,7 @@ def number(c: Context, low: float, high: float) -> float | int:
     return int(x) if x == int(x) and c.stream.chance(30) else x
 
 
-def knob(c: Context, low: float, high: float, role: str = "", numbers: int = 30) -> Value:
+def knob(c: Context, low: float, high: float, role: str, numbers: int = 30) -> Value:
     """A 0-d value in the range: a number (in `numbers` of 100 draws), an argument, or a part."""
     scalars = [a for a in c.d.arguments if a.ndim == 0 and a.is_float]
     if c.stream.chance(numbers if scalars else numbers // 2):

@@ -116,9 +116,7 @@ def recurrent(d: ProgramBuilder) -> tuple[Value, ...]:
         h = step(carry[0], list(inputs))
         return (h,), (outs(d, h, list(inputs)),) if stacked else ()
 
-    results = loops.scan(
-        d, (h0,), tuple(xs), [invariant], body, checked=False, reverse=d.stream.chance(12)
-    )
+    results = loops.scan(d, (h0,), tuple(xs), [invariant], body, reverse=d.stream.chance(12))
     return tuple(results)
 
 
@@ -162,9 +160,7 @@ def summed(d: ProgramBuilder) -> tuple[Value, ...]:
 
     invariant = swept(start_value, most, n)
     reverse = d.stream.chance(12)
-    return tuple(
-        loops.scan(d, (start_value,), tuple(xs), [invariant], body, checked=False, reverse=reverse)
-    )
+    return tuple(loops.scan(d, (start_value,), tuple(xs), [invariant], body, reverse=reverse))
 
 
 # ---------------------------------------------------------------- two carries
@@ -191,7 +187,5 @@ def free(d: ProgramBuilder) -> tuple[Value, ...]:
         )
 
     return tuple(
-        loops.scan(
-            d, init, tuple(xs), [(-1.0, 1.0)] * 2, body, checked=False, reverse=d.stream.chance(15)
-        )
+        loops.scan(d, init, tuple(xs), [(-1.0, 1.0)] * 2, body, reverse=d.stream.chance(15))
     )

@@ -40,9 +40,7 @@ def returns(d: ProgramBuilder) -> tuple[Value, ...]:
         return (new,), (outs(d, new, [inputs[0]]),)
 
     xs = tuple(v for v in (rewards, values, discounts) if v is not None)
-    last, all_of = loops.scan(
-        d, (g0,), xs, [(-reach, reach)], body, checked=False, reverse=d.stream.chance(85)
-    )
+    last, all_of = loops.scan(d, (g0,), xs, [(-reach, reach)], body, reverse=d.stream.chance(85))
     return all_of, last
 
 
@@ -69,9 +67,7 @@ def attention(d: ProgramBuilder) -> tuple[Value, ...]:
         new = d.apply("add", old, d.apply("outer", key, value))
         return (new,), (d.apply("matmul", q, new),)
 
-    _, out = loops.scan(
-        d, (state,), (queries, keys, values), [(-reach, reach)], body, checked=False
-    )
+    _, out = loops.scan(d, (state,), (queries, keys, values), [(-reach, reach)], body)
     return (out,)
 
 
@@ -91,7 +87,7 @@ def markov(d: ProgramBuilder) -> tuple[Value, ...]:
         new = d.apply("add", d.apply(how, paths, axis=0), inputs[0])
         return (new,), (new,)
 
-    last, all_of = loops.scan(d, (begin,), (scores,), [swept(begin, step, n)], body, checked=False)
+    last, all_of = loops.scan(d, (begin,), (scores,), [swept(begin, step, n)], body)
     return (
         (d.apply("logsumexp", last, axis=None),)
         if d.stream.chance(60)
@@ -106,9 +102,7 @@ def _horner(d: ProgramBuilder, coefficients: Value, x: Value) -> Value:
         return (d.apply("add", d.apply("mul", carry[0], x), c[0]),), ()
 
     zeros, reverse = d.apply("zeros_like", x), d.stream.chance(30)
-    return loops.scan(
-        d, (zeros,), (coefficients,), [(-reach, reach)], body, checked=False, reverse=reverse
-    )[0]
+    return loops.scan(d, (zeros,), (coefficients,), [(-reach, reach)], body, reverse=reverse)[0]
 
 
 def _clenshaw(d: ProgramBuilder, coefficients: Value, x: Value) -> Value:
@@ -120,9 +114,7 @@ def _clenshaw(d: ProgramBuilder, coefficients: Value, x: Value) -> Value:
         return (new, b1), ()
 
     zeros = d.apply("zeros_like", x)
-    b1, b2 = loops.scan(
-        d, (zeros, zeros), (coefficients,), [(-reach, reach)] * 2, body, checked=False
-    )
+    b1, b2 = loops.scan(d, (zeros, zeros), (coefficients,), [(-reach, reach)] * 2, body)
     return d.apply("sub", b1, d.apply("mul", x, b2))
 
 

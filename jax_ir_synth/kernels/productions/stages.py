@@ -4,9 +4,10 @@ import math
 
 from jax_ir_synth.kernels.builder import branches, loops, transforms
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
-from jax_ir_synth.kernels.builder.values import Rejected, Value
+from jax_ir_synth.kernels.builder.values import Operands, Rejected, Value
 from jax_ir_synth.kernels.productions import common, idioms
 from jax_ir_synth.kernels.productions.common import Transform
+from jax_ir_synth.kernels.productions.loop_parts import Step
 
 SIZES = (4, 8, 5, 6, 2, 10, 12, 16)
 _ACTIVATIONS: dict[str | Transform, int] = {
@@ -144,26 +145,24 @@ def _choose_value(d: ProgramBuilder, x: Value) -> Value:
 
 # ---------------------------------------------------------------- loops and maps over rows
 
-_Carry = tuple[Value, ...]
-
 
 def _scan_average(d: ProgramBuilder, x: Value, init: Value) -> list[Value]:
     decay = d.stream.choice((0.9, 0.8, 0.5, 0.7, 0.95))
 
-    def step(carry: _Carry, xs: _Carry) -> tuple[_Carry, _Carry]:
+    def step(carry: Operands, xs: Operands) -> Step:
         h = idioms.average(d, decay, carry[0], xs[0])
         out = common.one_unary(d, h) if d.stream.chance(50) else d.apply("mul", h, xs[0])
         return (h,), (out,)
 
     limit = max(1.0, x.bound) + 1e-6
-    return loops.scan(d, (init,), (x,), [(-limit, limit)], step, checked=False)
+    return loops.scan(d, (init,), (x,), [(-limit, limit)], step)
 
 
 def _scan_cell(d: ProgramBuilder, x: Value, init: Value) -> list[Value]:
     name = d.stream.choice(("tanh", "sin", "sigmoid"))
     scale = d.stream.choice((0.5, 0.9, 0.25, 0.1))
 
-    def step(carry: _Carry, xs: _Carry) -> tuple[_Carry, _Carry]:
+    def step(carry: Operands, xs: Operands) -> Step:
         h = d.apply(name, d.apply("add", d.apply("mul", scale, carry[0]), xs[0]))
         out = common.with_literal(d, h) if d.stream.chance(50) else d.apply("mul", h, xs[0])
         return (h,), (out,)
@@ -206,11 +205,11 @@ def _repeat_update(d: ProgramBuilder, x: Value) -> Value:
     limit = max(1.0, start.bound)
     name = d.stream.choice(("tanh", "sin", "cos", "sigmoid"))
 
-    def body(i: Value, y: Value) -> _Carry:
+    def body(i: Value, y: Value) -> Operands:
         both = d.apply("add" if d.stream.chance(60) else "mul", y, x)
         return (idioms.average(d, round(1 - rate, 2), y, d.apply(name, both)),)
 
-    return loops.fori_loop(d, steps, (start,), [(-limit, limit)], body, checked=False)[0]
+    return loops.fori_loop(d, steps, (start,), [(-limit, limit)], body)[0]
 
 
 def _map_scores(d: ProgramBuilder, x: Value) -> Value:
