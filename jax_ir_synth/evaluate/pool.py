@@ -98,7 +98,7 @@ class Judges:
         Args:
           reply: the reply.
           question: what was asked.
-          faults: what is known about the rows; see `_find_fault`.
+          faults: what `_find_fault` said of rows, by a hash; it is added to.
         """
         judgement = _check_answer(reply.answer) if reply.failure is None else None
         if judgement is not None:
@@ -110,18 +110,19 @@ class Judges:
         if key not in faults:
             faults[key] = self._find_fault(question)
         if faults[key]:
-            return leave_unjudged(faults[key])
+            reason = f"{failure}; the row's right answer fails, too: {faults[key]}"
+            return leave_unjudged(one_line(reason))
         return _fail(_AT_REFERENCE if reply.mark == REFERENCE else reply.mark, failure)
 
     def _find_fault(self, question: Question) -> str:
-        """Find out why a row's right answer doesn't get through; empty if it does."""
+        """Find out why a row's right answer doesn't pass; empty if it does."""
         asked = question._replace(completion="", take=OWN)
         ((_, reply),) = self._sandbox.replies([_prepare((None, asked))])
         assert reply is not None
         judgement = _check_answer(reply.answer) if reply.failure is None else None
         if judgement is None:
-            return f"nor does the row's right answer get through: {reply.failure}"
-        return "" if judgement.passed else f"the row's right answer fails: {judgement.reason}"
+            return reply.failure or "its answer is malformed"
+        return "" if judgement.passed else judgement.reason or judgement.rung
 
 
 def _prepare(

@@ -15,13 +15,24 @@ from scored_rows import right, row, rows
 from text_judges import TextJudges
 
 from jax_ir_synth.errors import UsageError
-from jax_ir_synth.evaluate import Judgement, compute, evaluate, functions, judge, judge_all, pool
+from jax_ir_synth.evaluate import (
+    Judgement,
+    compute,
+    evaluate,
+    functions,
+    judge,
+    judge_all,
+    judging,
+    pool,
+)
+from jax_ir_synth.evaluate.extraction import OWN
 from jax_ir_synth.evaluate.judgement import PASS, REFERENCE, RUNGS, UNJUDGED, leave_unjudged
 from jax_ir_synth.evaluate.pool import Judges, Limits, Question
 from jax_ir_synth.evaluate.report import Setting, Unjudged
 from jax_ir_synth.evaluate.run import NothingJudged
 from jax_ir_synth.evaluate.selection import Asked
 from jax_ir_synth.evaluate.tally import Tally
+from jax_ir_synth.evaluate.tasks import TASKS, reference
 from jax_ir_synth.schema.columns import SCHEMA
 
 SETTING = Setting("forward", {"name": "rows"}, "leave-out", "last", {}, {}, {})
@@ -29,6 +40,11 @@ SETTING = Setting("forward", {"name": "rows"}, "leave-out", "last", {}, {}, {})
 
 # Who is at fault where a process fails.
 
+_SAID = {
+    "fails": "it is off",
+    "can't be judged": "its reference takes too long",
+    "dies": "its process died: SIGABRT",
+}
 _MARKS = (None, "nothing known", *RUNGS[:-1], REFERENCE)
 
 
@@ -63,10 +79,10 @@ def test_a_process_that_fails_is_the_completions_fault_only_if_the_right_answer_
             assert found.reason.startswith("before it was looked at: ")
         elif not own:
             assert found.rung == ("execute" if mark == REFERENCE else mark)
-        elif own == "dies":
-            assert found.reason.startswith("nor does the row's right answer get through: ")
         else:
-            assert found.reason.startswith("the row's right answer fails: ")
+            failure, _, why = found.reason.partition("; the row's right answer fails, too: ")
+            assert failure == outcomes[way, mark, ""].reason
+            assert why == _SAID[own]
 
 
 # Rows whose text is wrong, before the real judge.
@@ -201,6 +217,15 @@ def test_a_slow_completion_of_a_good_row_is_still_its_own_fault():
     good = hostile.row(2) | {"skeleton_hash": "0" * 32}
     found = judge(slow, good, seconds=2)
     assert found.rung in RUNGS and not found.passed, found
+
+
+def test_our_own_rows_can_be_judged(made):
+    for own in made[::4]:
+        for name, task in TASKS.items():
+            if reference(own, task) is None:
+                continue
+            judged = judging.judge("", own, name, OWN)
+            assert judged.passed and judged.exact and judged.renamed, (own["id"], name, judged)
 
 
 # The figures.
