@@ -26,7 +26,14 @@ from jax_ir_synth.evaluate import (
     pool,
 )
 from jax_ir_synth.evaluate.extraction import OWN
-from jax_ir_synth.evaluate.judgement import PASS, REFERENCE, RUNGS, UNJUDGED, leave_unjudged
+from jax_ir_synth.evaluate.judgement import (
+    PASS,
+    REFERENCE,
+    RUNGS,
+    UNJUDGED,
+    Unjudgeable,
+    leave_unjudged,
+)
 from jax_ir_synth.evaluate.pool import Judges, Limits, Question
 from jax_ir_synth.evaluate.report import Setting, Unjudged
 from jax_ir_synth.evaluate.run import NothingJudged
@@ -193,6 +200,18 @@ def test_a_damaged_row_costs_its_own_completions_alone(name, batch):
     assert without_code.rung == ("no_code" if name in _WHEN_RUN else UNJUDGED)
     assert good.passed, good
     assert wrong.rung == "no_code"
+
+
+def test_a_question_that_is_damaged_is_no_question():
+    good = hostile.row(2)
+    answer = reference(good, TASKS["gradient"]).modules["backward"]
+    assert judging.judge(answer, good, "gradient").passed
+    assert good["cpp"].index("stablehlo.sine") < good["cpp"].index("## Backward")
+    damaged = good | {"cpp": good["cpp"].replace("stablehlo.sine", "stablehlo.sane", 1)}
+    with pytest.raises(Unjudgeable, match="the question can't be parsed: "):
+        judging.judge(answer, damaged, "gradient")
+    # The backward pass is whole, and Python the question.
+    assert judging.judge(answer, damaged, "backward").passed
 
 
 def test_completions_that_fail_early_dont_count_where_the_right_one_cant_be_judged():
