@@ -25,6 +25,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
+from jax_ir_synth.evaluate.judgement import UNJUDGED
 from jax_ir_synth.evaluate.pool import Judges, Limits, Question
 from jax_ir_synth.generate.plan import plan_rows
 from jax_ir_synth.generate.rows import make_row
@@ -84,7 +85,8 @@ class Score(NamedTuple):
     @property
     def right(self) -> bool:
         """Is the scorer right about it?"""
-        return self.passed == (self.side == "rewrite")
+        # That a completion of our own row can't be judged is the scorer's fault, too.
+        return self.rung != UNJUDGED and self.passed == (self.side == "rewrite")
 
 
 def make(

@@ -15,7 +15,7 @@ from jax_ir_synth.evaluate.options import GIGABYTES, LEAVE_OUT, SECONDS, Options
 from jax_ir_synth.evaluate.predictions import from_mapping
 from jax_ir_synth.evaluate.report import Report
 from jax_ir_synth.request.config import parse_num_proc
-from jax_ir_synth.schema.row_reader import read_row
+from jax_ir_synth.schema.row_reader import list_rows, read_row
 
 
 def evaluate(
@@ -81,7 +81,8 @@ def compute(
 
     Args:
       predictions: for each reference, its completion, or several.
-      references: rows. A row that occurs twice counts as one row, with both rows' completions.
+      references: rows, in any container that `evaluate` takes. A row that occurs twice counts as
+        one row, with both rows' completions.
       task: as `evaluate` takes it.
       k: as `evaluate` takes it.
       num_proc: as `evaluate` takes it.
@@ -96,6 +97,7 @@ def compute(
     """
     if isinstance(predictions, str) or isinstance(references, str | Mapping):
         raise UsageError("`predictions` and `references` must be lists, of completions and of rows")
+    references = list(list_rows(references))
     if len(predictions) != len(references):
         raise UsageError(
             f"`predictions` (={len(predictions)} of them) must be as many as `references` "

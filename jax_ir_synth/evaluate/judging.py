@@ -135,13 +135,14 @@ def _check_row(row: Mapping[str, Any], right: Reference, task: str) -> None:
     Raises Unjudgeable.
     """
     avals = list_tensors(row["in_avals"])
-    for section, module in right.modules.items():
-        taken = _read_reference(module).taken
-        if taken != avals:
-            listed = [", ".join(map(str, tensors)) for tensors in (taken, avals)]
-            raise Unjudgeable(
-                f"the reference ({section}) takes ({listed[0]}), in_avals are ({listed[1]})"
-            )
+    for what, modules in (("question", right.shown), ("reference", right.modules)):
+        for section, module in modules.items():
+            taken = _read_own_signature(module, what).taken
+            if taken != avals:
+                listed = [", ".join(map(str, tensors)) for tensors in (taken, avals)]
+                raise Unjudgeable(
+                    f"the {what} ({section}) takes ({listed[0]}), in_avals are ({listed[1]})"
+                )
     if TASKS[task].given == "python":
         try:
             with warnings.catch_warnings(action="ignore"):
@@ -152,14 +153,14 @@ def _check_row(row: Mapping[str, Any], right: Reference, task: str) -> None:
 
 
 @functools.lru_cache(maxsize=_KEPT)
-def _read_reference(module: str) -> Signature:
-    """Parse a right module and read its signature. Raises Unjudgeable."""
+def _read_own_signature(module: str, what: str) -> Signature:
+    """Parse a module of the row and read its signature. Raises Unjudgeable."""
     try:
         check_text(module)
         return _signature(module)
     except ValueError as error:
         reason = " ".join(str(error).split())
-        raise Unjudgeable(f"the reference can't be parsed: {reason}") from error
+        raise Unjudgeable(f"the {what} can't be parsed: {reason}") from error
 
 
 def describe_programs(right: Reference, row: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
@@ -279,7 +280,7 @@ def _run(
 
 def _check_signature(text: str, section: str, meant: str) -> None:
     """Raise Failed unless a module has the signature of the right one."""
-    wanted = _read_reference(meant)
+    wanted = _read_own_signature(meant, "reference")
     try:
         found = _signature(text)
     # A module that holds anything but functions is an error, too.

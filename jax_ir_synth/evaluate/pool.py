@@ -207,11 +207,13 @@ def _read_judgement(reply: Reply) -> Judgement | None:
 def _blame(reply: Reply, own: Reply) -> Judgement:
     """Decide whose fault a process's failure is, given the reply to the row's own right answer."""
     judgement = _check_answer(own.answer) if own.failure is None else None
-    if judgement is None:
-        failure = _describe_failure(own)
-        return leave_unjudged(f"nor does the row's right answer get through: {failure}")
-    if not judgement.passed:
-        return leave_unjudged(f"the row's right answer fails: {judgement.reason}")
+    if judgement is None or not judgement.passed:
+        fault = _describe_failure(own)
+        if judgement is not None:
+            fault = judgement.reason or judgement.rung
+        return leave_unjudged(
+            one_line(f"{_describe_failure(reply)}; the row's right answer fails, too: {fault}")
+        )
     rung = reply.mark if reply.mark in RUNGS else _AT_REFERENCE
     return _fail(rung, _describe_failure(reply))
 

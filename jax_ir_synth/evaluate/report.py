@@ -70,7 +70,7 @@ class Unjudged(NamedTuple):
     Attributes:
       rows: the number of these rows.
       completions: the number of completions that couldn't be judged.
-      first: the first few of them.
+      first: of each of the first few of these rows, the first such completion.
     """
 
     rows: int = 0
@@ -91,7 +91,7 @@ class Unjudged(NamedTuple):
         for id, sample, reason in self.first:
             which = "" if sample is None else f", completion {sample}"
             lines.append(f"  row {id}{which}: {reason}")
-        if max(self.rows, self.completions) > len(self.first):
+        if self.rows > len(self.first):
             lines.append("  ...")
         return lines
 

@@ -20,7 +20,7 @@ from jax_ir_synth.evaluate.selection import Asked
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.schema.splits import SPLITS
 
-# The number of completions that couldn't be judged whose reasons are reported.
+# The number of rows that couldn't be judged whose reasons are reported.
 _FIRST = 3
 
 
@@ -72,8 +72,9 @@ class Tally:
             if judgement.unjudged
         ]
         rows, completions, first = self.unjudged
-        more = found or [UnjudgedCompletion(asked.id, None, asked.fault)]
-        self.unjudged = Unjudged(rows + 1, completions + len(found), (*first, *more)[:_FIRST])
+        if len(first) < _FIRST:
+            first += ((found or [UnjudgedCompletion(asked.id, None, asked.fault)])[0],)
+        self.unjudged = Unjudged(rows + 1, completions + len(found), first)
 
     @property
     def is_empty(self) -> bool:

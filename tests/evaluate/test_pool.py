@@ -195,10 +195,10 @@ def test_what_cannot_be_prepared_is_the_rows_fault():
     with Judges(2, Limits(20, 1), "stub_judges:prepared") as judges:
         found = [each.result() for each in judges.submit(questions)]
     assert found[0].passed
-    said = "nor does the row's right answer get through: "
-    assert found[1] == found[2] == leave_unjudged(said + HOSTILE["abort"])
-    lacks = "RuntimeError: what it needs at numeric can't be prepared"
-    assert found[3] == leave_unjudged(said + lacks)
+    said = "; the row's right answer fails, too: "
+    abort, lacks = HOSTILE["abort"], "RuntimeError: what it needs at numeric can't be prepared"
+    assert found[1] == found[2] == leave_unjudged(abort + said + abort)
+    assert found[3] == leave_unjudged(lacks + said + lacks)
 
 
 def test_a_judgement_that_nobody_waits_for():

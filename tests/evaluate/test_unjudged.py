@@ -15,13 +15,31 @@ from scored_rows import right, row, rows
 from text_judges import TextJudges
 
 from jax_ir_synth.errors import UsageError
-from jax_ir_synth.evaluate import Judgement, compute, evaluate, functions, judge, judge_all, pool
-from jax_ir_synth.evaluate.judgement import PASS, REFERENCE, RUNGS, UNJUDGED, leave_unjudged
+from jax_ir_synth.evaluate import (
+    Judgement,
+    compute,
+    evaluate,
+    functions,
+    judge,
+    judge_all,
+    judging,
+    pool,
+)
+from jax_ir_synth.evaluate.extraction import OWN
+from jax_ir_synth.evaluate.judgement import (
+    PASS,
+    REFERENCE,
+    RUNGS,
+    UNJUDGED,
+    Unjudgeable,
+    leave_unjudged,
+)
 from jax_ir_synth.evaluate.pool import Judges, Limits, Question
 from jax_ir_synth.evaluate.report import Setting, Unjudged
 from jax_ir_synth.evaluate.run import NothingJudged
 from jax_ir_synth.evaluate.selection import Asked
 from jax_ir_synth.evaluate.tally import Tally
+from jax_ir_synth.evaluate.tasks import TASKS, reference
 from jax_ir_synth.schema.columns import SCHEMA
 
 SETTING = Setting("forward", {"name": "rows"}, "leave-out", "last", {}, {}, {})
@@ -29,6 +47,11 @@ SETTING = Setting("forward", {"name": "rows"}, "leave-out", "last", {}, {}, {})
 
 # Who is at fault where a process fails.
 
+_SAID = {
+    "fails": "it is off",
+    "can't be judged": "its reference takes too long",
+    "dies": "its process died: SIGABRT",
+}
 _MARKS = (None, "nothing known", *RUNGS[:-1], REFERENCE)
 
 
@@ -63,10 +86,10 @@ def test_a_process_that_fails_is_the_completions_fault_only_if_the_right_answer_
             assert found.reason.startswith("before it was looked at: ")
         elif not own:
             assert found.rung == ("execute" if mark == REFERENCE else mark)
-        elif own == "dies":
-            assert found.reason.startswith("nor does the row's right answer get through: ")
         else:
-            assert found.reason.startswith("the row's right answer fails: ")
+            failure, _, why = found.reason.partition("; the row's right answer fails, too: ")
+            assert failure == outcomes[way, mark, ""].reason
+            assert why == _SAID[own]
 
 
 # Rows whose text is wrong, before the real judge.
@@ -179,6 +202,18 @@ def test_a_damaged_row_costs_its_own_completions_alone(name, batch):
     assert wrong.rung == "no_code"
 
 
+def test_a_question_that_is_damaged_is_no_question():
+    good = hostile.row(2)
+    answer = reference(good, TASKS["gradient"]).modules["backward"]
+    assert judging.judge(answer, good, "gradient").passed
+    assert good["cpp"].index("stablehlo.sine") < good["cpp"].index("## Backward")
+    damaged = good | {"cpp": good["cpp"].replace("stablehlo.sine", "stablehlo.sane", 1)}
+    with pytest.raises(Unjudgeable, match="the question can't be parsed: "):
+        judging.judge(answer, damaged, "gradient")
+    # The backward pass is whole, and Python the question.
+    assert judging.judge(answer, damaged, "backward").passed
+
+
 def test_completions_that_fail_early_dont_count_where_the_right_one_cant_be_judged():
     """Else the row's wrong answers would count, and its right ones not."""
     broken = _damage("what is not run here")
@@ -201,6 +236,15 @@ def test_a_slow_completion_of_a_good_row_is_still_its_own_fault():
     good = hostile.row(2) | {"skeleton_hash": "0" * 32}
     found = judge(slow, good, seconds=2)
     assert found.rung in RUNGS and not found.passed, found
+
+
+def test_our_own_rows_can_be_judged(made):
+    for own in made[::4]:
+        for name, task in TASKS.items():
+            if reference(own, task) is None:
+                continue
+            judged = judging.judge("", own, name, OWN)
+            assert judged.passed and judged.exact and judged.renamed, (own["id"], name, judged)
 
 
 # The figures.
@@ -228,7 +272,7 @@ def test_a_row_with_an_unjudged_completion_is_in_no_figure(ladders, damaged):
     out = [ladder for ladder in ladders if UNJUDGED in ladder]
     assert found.rows == len(out) + damaged
     assert found.completions == sum(ladder.count(UNJUDGED) for ladder in out)
-    assert len(found.first) == min(3, found.completions + damaged)
+    assert len(found.first) == min(3, found.rows)
     assert tally.is_empty == without.is_empty
     if not tally.is_empty:
         report, same = tally.report(SETTING), without.report(SETTING)
@@ -326,6 +370,9 @@ def test_rows_of_any_container_have_the_same_report(form):
     else:
         part = datasets.Dataset(table).with_format(form)
     assert evaluate(given, part) == expected
+    predictions = [given[row["id"]] for row in rows()]
+    figures = compute(predictions=predictions, references=part)
+    assert figures["pass@1"] == expected["pass@1"]
     if form == "table":
         return
     items = [each for _, each in part.iterrows()] if form == "frame" else [*part]
