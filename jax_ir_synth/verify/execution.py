@@ -30,6 +30,7 @@ def execute(
     inputs: Sequence[Sequence[np.ndarray]],
     check: Callable[[Signature], None],
     has_halves: bool,
+    measure_parts: Callable[[], Sequence[float]] | None = None,
 ) -> Execution:
     """Run a module on each of the inputs.
 
@@ -43,6 +44,8 @@ def execute(
       check: called with the module's signature before the module runs.
       has_halves: whether the program that the module is to compute has 16-bit floats. The module
         itself can't say so, or rounding would excuse any that it adds.
+      measure_parts: called if results with 16-bit floats are far from those in float32. It returns
+        for each result the size of the parts that add up to an element of it, which may cancel.
 
     Raises:
       ValueError: the text isn't a valid module, or its results with 16-bit floats are far from
@@ -59,7 +62,7 @@ def execute(
         half = find_shortest_float(text)
         assert half is not None
         program, wide_program = Program(module), Program(parse_module(wide))
-        once_near: list[np.ndarray] | None = None
+        runs: list[tuple[Results, Results]] = []
         for each in inputs:
             # Both get rounded inputs, or their difference would look like an error.
             given = [
@@ -69,12 +72,14 @@ def execute(
             exact = wide_program(
                 [x.astype(np.float32) if str(x.dtype) in HALF else x for x in given]
             )
-            near = _find_near(rounded, exact, tolerance.AS_WRITTEN[half])
-            once_near = near if once_near is None else list(map(np.logical_or, once_near, near))
-            if all(x.all() for x in once_near):
+            runs.append((rounded, exact))
+            if all(x.all() for x in _find_once_near(runs, half)):
                 break
         else:
-            raise ValueError(_describe_far(rounded, exact, once_near or []))
+            parts = measure_parts() if measure_parts is not None else None
+            near = _find_once_near(runs, half, parts)
+            if not all(x.all() for x in near):
+                raise ValueError(_describe_far(*runs[-1], near))
         return Execution([wide_program(x) for x in inputs], wide_program.how)
 
 
@@ -111,14 +116,29 @@ def execute_exactly(text: str, inputs: Sequence[Sequence[np.ndarray]]) -> list[R
         ]
 
 
-def _find_near(rounded: Results, exact: Results, rate: float) -> list[np.ndarray]:
-    """Find the elements of each result in 16 bits that are near those in float32."""
-    return [
-        tolerance.find_near(np.asarray(x, np.float64), np.asarray(y, np.float64), rate)
-        if y.dtype.kind == "f"
-        else np.ones(y.shape, bool)
-        for x, y in zip(rounded, exact, strict=True)
-    ]
+def _find_once_near(
+    runs: Sequence[tuple[Results, Results]], half: str, parts: Sequence[float] | None = None
+) -> list[np.ndarray]:
+    """Find the elements of each result that are near on one of the inputs.
+
+    Args:
+      runs: for each input, the results in 16 bits and in float32.
+      half: the dtype of 16 bits.
+      parts: see `execute`.
+    """
+    found = []
+    for number, pairs in enumerate(zip(*(zip(*run, strict=True) for run in runs), strict=True)):
+        size = parts[number] if parts is not None else 0.0
+        near = [_find_near(rounded, exact, half, size) for rounded, exact in pairs]
+        found.append(np.logical_or.reduce(near))
+    return found
+
+
+def _find_near(rounded: np.ndarray, exact: np.ndarray, half: str, size: float) -> np.ndarray:
+    if exact.dtype.kind != "f":
+        return np.ones(exact.shape, bool)
+    x, y = np.asarray(rounded, np.float64), np.asarray(exact, np.float64)
+    return tolerance.find_near(x, y, half, size)
 
 
 def _describe_far(rounded: Results, exact: Results, near: Sequence[np.ndarray]) -> str:

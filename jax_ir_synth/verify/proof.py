@@ -11,7 +11,7 @@ from jax_ir_synth.reference.degenerate import find_degenerate
 from jax_ir_synth.reference.inputs import DTYPES, FLOATS
 from jax_ir_synth.reference.numpy_jax.bounds import MAX_ELEMENTS
 from jax_ir_synth.reference.points import Point, evaluate_reference
-from jax_ir_synth.reference.program import ReferenceProgram
+from jax_ir_synth.reference.program import ReferenceProgram, direction
 from jax_ir_synth.runtime.gc_paused import pause_gc
 from jax_ir_synth.schema.ir_section import BACKENDS, read_section, read_sections
 from jax_ir_synth.schema.verification import CUDA_PARSED, OF_STABLEHLO, PARSED, RUN_BY
@@ -119,7 +119,13 @@ def _prove_modules(
     forward, backward = modules
     try:
         outputs = execute(forward, inputs, check_forward, reference.has_halves)
-        gradients = execute(backward, inputs, check_backward, reference.has_halves)
+        gradients = execute(
+            backward,
+            inputs,
+            check_backward,
+            reference.has_halves,
+            lambda: [_measure_parts(avals, number, reference, points) for number in argnums],
+        )
     except CannotRun as error:
         if platform == "cpu":
             raise ValueError(f"{name} can't be run: {error}") from None
@@ -155,6 +161,27 @@ def _prove_modules(
     if found:
         raise ValueError(f"{name} is degenerate: {'; '.join(found)}")
     return max(outputs.how, gradients.how, key=RUN_BY.index)
+
+
+def _measure_parts(
+    avals: Sequence[Mapping[str, Any]],
+    number: int,
+    reference: ReferenceProgram,
+    points: Sequence[Point],
+) -> float:
+    """Measure how large the outputs' derivatives are of which an element of a gradient is the sum.
+
+    It is their mean over the argument's elements, and the largest one over the points.
+    """
+    found = 0.0
+    for seed, point in enumerate(points):
+        moves = direction(avals, [number], seed)
+        move = moves[number]
+        outputs = reference.outputs(point.inputs)
+        derivative = reference.derivative(point.inputs, outputs, moves)
+        if derivative is not None and move is not None:
+            found = max(found, derivative.scale / float(np.abs(move).sum()))
+    return found
 
 
 def _check_tensors(what: str, found: Sequence[Tensor], wanted: Sequence[Tensor]) -> None:

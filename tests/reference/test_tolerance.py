@@ -125,6 +125,19 @@ def test_16_bit_results_by_their_size_and_move(half, rate, share):
     assert tolerance.mostly_agree(rounded, exact, 2.0, tolerance.ROUNDED[half]) == (share == 0.9)
 
 
+@SHARES
+@pytest.mark.parametrize(("half", "rate"), [("bfloat16", 0.25), ("float16", 0.125)])
+@pytest.mark.parametrize("parts", [0.0, 40.0])
+def test_16_bit_elements_by_their_size_and_their_parts(half, rate, parts, share):
+    exact = np.array([4.0, 1.0, -2.0])
+    # Eight roundings of the parts.
+    allowed = (
+        rate * (np.abs(exact) + 4.0) + 8 * {"bfloat16": 2**-8, "float16": 2**-11}[half] * parts
+    )
+    near = tolerance.find_near(exact + share * allowed, exact, half, parts)
+    assert near.tolist() == [share == 0.9] * 3
+
+
 @pytest.mark.parametrize(("near", "agrees"), [(15, True), (14, False)])
 def test_three_quarters_of_16_bit_results_must_be_near(near, agrees):
     exact = np.ones(20)
