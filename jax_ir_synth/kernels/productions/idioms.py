@@ -72,13 +72,6 @@ def spreads(x: Value, least: float = 0.2) -> None:
 
 # ---------------------------------------------------------------- normalisations
 
-
-def centred(d: ProgramBuilder, x: Value, axis: int = -1) -> Value:
-    """Subtracts the mean along the axis from x; the result sums to zero."""
-    mean = d.apply("mean", x, axis=axis, keepdims=True)
-    return named(d.apply("sub", x, mean), "centered").changed(centred=True)
-
-
 _Scale = tuple[str, Value]  # "mul" or "div", and by what
 
 

@@ -5,11 +5,10 @@ from functools import partial
 
 from jax_ir_synth.kernels.builder import random_keys
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
-from jax_ir_synth.kernels.builder.values import Value
+from jax_ir_synth.kernels.builder.values import Shape, Value
 from jax_ir_synth.kernels.productions import common
 from jax_ir_synth.kernels.productions.stages import SIZES
 
-Shape = tuple[int, ...]
 Key = Callable[[ProgramBuilder], Value]
 
 
