@@ -89,6 +89,18 @@ def forward_scaled(factor: float) -> dict:
     return edited(sound, "1.250000e+00", f"{1.25 * factor:.12e}", columns=("cpp",))
 
 
+def test_a_constant_of_a_derivative_may_be_rounded():
+    """At x near 0 the derivative is 1 - 2/√π up to rounding, of which 16 bits change a tenth."""
+    near = aval("x", (6,), "bfloat16", low=-0.05, high=0.05)
+    sound = expression("10 * (x + jax.scipy.special.erfc(x))", near)
+    assert prove(sound) == "interpreter"
+    for name in ("cpp", "cuda"):
+        head, constant, tail = sound[name].rpartition("1.125000e+00")
+        assert constant and "## Backward" in head
+        wrong = {**sound, name: f"{head}1.250000e+00{tail}"}
+        assert "backward" in refused(wrong)
+
+
 REDUCED = "lax.reduce_precision(jnp.sin(x) * y, exponent_bits=8, mantissa_bits=7)"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from jax_ir_synth.reference.numpy_jax import control, trace_recorder, trees
+from jax_ir_synth.reference.numpy_jax import control, error_functions, trace_recorder, trees
 from jax_ir_synth.reference.numpy_jax.arrays import (
     Array,
     Operand,
@@ -219,8 +219,7 @@ LAX = {
     **{
         name: wrap_numpy(getattr(special, scipy_name))
         for name, scipy_name in {
-            "digamma": "digamma", "erf": "erf", "erf_inv": "erfinv", "erfc": "erfc",
-            "lgamma": "gammaln", "logistic": "expit",
+            "digamma": "digamma", "lgamma": "gammaln", "logistic": "expit",
         }.items()
     },
     "broadcasted_iota": bound_sizes(broadcasted_iota),
@@ -233,6 +232,9 @@ LAX = {
     "cumprod": _wrap_accumulate(np.multiply),
     "cumsum": _wrap_accumulate(np.add),
     "div": div,
+    "erf": wrap_numpy(error_functions.erf),
+    "erf_inv": wrap_numpy(error_functions.erf_inv),
+    "erfc": wrap_numpy(error_functions.erfc),
     "dot_general": dot_general,
     "dynamic_index_in_dim": dynamic_index_in_dim,
     "dynamic_slice": dynamic_slice,

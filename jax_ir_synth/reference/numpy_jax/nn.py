@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from scipy import linalg, special
 
+from jax_ir_synth.reference.numpy_jax import error_functions
 from jax_ir_synth.reference.numpy_jax.arithmetic import perturb, round_constant
 from jax_ir_synth.reference.numpy_jax.arrays import Array, Operand, array, resolve_dtype, wrap_numpy
 from jax_ir_synth.reference.numpy_jax.bounds import check_elements
@@ -27,7 +28,7 @@ def elu(x: Operand, alpha: float = 1.0) -> Array:
 def gelu(x: Operand, approximate: bool = True) -> Array:
     x = _float(x)
     if not approximate:
-        return array(x * special.ndtr(x))
+        return array(x * error_functions.ndtr(x))
     inner = round_constant(np.sqrt(2 / np.pi)) * (x + round_constant(0.044715) * x**3)
     # Far below zero the two nearly cancel, and a program gets what rounding leaves of them.
     return array(0.5 * x * (1 + perturb(np.tanh(inner))))
@@ -180,10 +181,13 @@ OPS = {"segment_sum": segment_sum}
 SPECIAL = {
     **{
         name: wrap_numpy(getattr(special, name))
-        for name in "digamma erf erfc erfinv expit gammaln i0e i1e log_ndtr logit ndtr "
-        "polygamma zeta".split()
+        for name in "digamma expit gammaln i0e i1e log_ndtr logit polygamma zeta".split()
     },
+    "erf": wrap_numpy(error_functions.erf),
+    "erfc": wrap_numpy(error_functions.erfc),
+    "erfinv": wrap_numpy(error_functions.erf_inv),
     "logsumexp": logsumexp,
+    "ndtr": wrap_numpy(error_functions.ndtr),
 }
 
 
@@ -192,7 +196,7 @@ def _logpdf(x: Operand) -> Array:
 
 
 STATS_NORM = {
-    "cdf": wrap_numpy(special.ndtr),
+    "cdf": wrap_numpy(error_functions.ndtr),
     "logcdf": wrap_numpy(special.log_ndtr),
     "logpdf": _logpdf,
     "pdf": lambda x: array(np.exp(_logpdf(x))),
