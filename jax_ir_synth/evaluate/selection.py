@@ -1,5 +1,6 @@
 """Selects the rows to be scored: matches the dataset with the predictions, before any judging."""
 
+import contextlib
 import hashlib
 import json
 import pickle
@@ -73,7 +74,9 @@ class Selection:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._spool.close()
+        # It writes only what `_add` couldn't, which `_add` has reported.
+        with contextlib.suppress(OSError):
+            self._spool.close()
 
     @property
     def digest(self) -> str:
@@ -103,7 +106,12 @@ class Selection:
         fault = str(right) if isinstance(right, Unjudgeable) else ""
         self.asked.append(Asked(item.id, category, item.split, lines, completions, fault))
         if completions:
-            pickle.dump(dict(row), self._spool)
+            try:
+                pickle.dump(dict(row), self._spool)
+                self._spool.flush()
+            except OSError as error:
+                # The file has no name.
+                raise OSError(error.errno, error.strerror, tempfile.gettempdir()) from error
         answer = [row["cpp"], row["cuda"]] if isinstance(right, Unjudgeable) else right
         parts = (
             item.id, item.split, row["type"], row["python"], row["in_avals"], row["argnums"], answer

@@ -22,12 +22,8 @@ _SURE = 2**53
 _NO_COMMA = re.compile(r"(?<=[\w.}\])])\s+(?=[-\w{\[])")
 
 
-class RowError(UsageError):
+class UnreadableRow(UsageError):
     """A column of a row can't be read; the message is one line."""
-
-
-class _Unreadable(Exception):
-    """A value isn't what its column needs."""
 
 
 def list_rows(rows: Any) -> Iterable[Any]:
@@ -66,13 +62,15 @@ def read_row(row: Any, where: str, needed: Sequence[str]) -> dict[str, Any]:
       needed: the columns that it must have.
 
     Raises:
-      RowError: it is no row, lacks a column, or has a value in it that can't be read.
+      UnreadableRow: it is no row, lacks a column, or has a value in it that can't be read.
     """
     columns = find_mapping(row)
     if columns is None:
-        raise RowError(f"{where} must be a mapping of columns, it is of type {type(row).__name__}")
+        raise UnreadableRow(
+            f"{where} must be a mapping of columns, it is of type {type(row).__name__}"
+        )
     if missing := [name for name in needed if name not in columns]:
-        raise RowError(f"{where} has no column {', '.join(missing)}")
+        raise UnreadableRow(f"{where} has no column {', '.join(missing)}")
     found = {}
     for name, (read, right) in _READERS.items():
         if name not in columns:
@@ -85,7 +83,7 @@ def read_row(row: Any, where: str, needed: Sequence[str]) -> dict[str, Any]:
             shown = " ".join(repr(value).split())
             shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
             article = "an" if name[0] in "aeiou" else "a"
-            raise RowError(
+            raise UnreadableRow(
                 f"{where} has {article} {name} (={shown}) that must be {right}"
             ) from error
     return found
@@ -101,21 +99,21 @@ def _read_integer(value: Any) -> int:
     if isinstance(value, float) and value.is_integer() and abs(value) <= _SURE:
         return int(value)
     if type(value) is not int:
-        raise _Unreadable
+        raise TypeError
     return value
 
 
 def _read_number(value: Any) -> float:
     value = _unwrap(value)
     if type(value) not in (int, float):
-        raise _Unreadable
+        raise TypeError
     return float(value)
 
 
 def _read_text(value: Any) -> str:
     value = _unwrap(value)
     if not isinstance(value, str):
-        raise _Unreadable
+        raise TypeError
     return str(value)
 
 
@@ -146,7 +144,7 @@ def _read_avals(value: Any) -> list[dict[str, Any]]:
 def _read_list(value: Any) -> list[Any]:
     value = _unwrap(_parse(value))
     if not isinstance(value, list | tuple):
-        raise _Unreadable
+        raise TypeError
     return list(value)
 
 
@@ -187,7 +185,7 @@ class _Arrays(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         if not isinstance(node.func, ast.Name) or node.func.id != "array" or not node.args:
-            raise _Unreadable
+            raise TypeError
         return self.generic_visit(node.args[0])
 
 

@@ -6,6 +6,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -410,6 +411,16 @@ def test_a_disk_that_is_full_when_a_judgement_is_written(
     assert len(left) <= 1 and all(name.endswith(".journal") for name in left)
     assert left or not kept
     _goes_on(files, capsys, whole, kept)
+
+
+def test_a_disk_that_is_full_when_rows_are_set_aside(files, capsys):
+    with _disk_with_room(100):
+        assert _run("--json", "out.json") == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "jax-ir-synth evaluate: the evaluation is not complete: [Errno 27] File too large: "
+        f"{tempfile.gettempdir()!r} {_RESUME}"
+    )
+    assert _left(files) == {"d.jsonl", "p.jsonl"}
 
 
 class _Faulty(TextJudges):

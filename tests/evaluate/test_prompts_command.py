@@ -42,6 +42,14 @@ def test_plain_text_with_answers(here):
         assert line["answer"] == prompts.completion_target(of, "forward")
 
 
+def test_columns_that_hold_text_are_read(here):
+    expected = _written("--task", "backward")
+    text = [each | {name: json.dumps(each[name]) for name in ("in_avals", "argnums")}
+            for each in rows()]  # fmt: skip
+    write(here / "d.jsonl", text)
+    assert _written("--task", "backward") == expected
+
+
 def test_a_split_with_examples(here):
     lines = _written("--split", "test", "--shots", "2", "--shots-seed", "3")
     assert [line["id"] for line in lines] == [2, 5, 8, 11]
