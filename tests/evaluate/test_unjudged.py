@@ -19,10 +19,10 @@ from jax_ir_synth.evaluate import (
     Judgement,
     compute,
     evaluate,
-    functions,
     judge,
     judge_all,
     judging,
+    kept,
     pool,
 )
 from jax_ir_synth.evaluate.extraction import OWN
@@ -187,7 +187,7 @@ def batch() -> dict:
         completions += [(hostile.right(), _damage(name)), ("no code", _damage(name))]
         completions += [(hostile.right(), good), ("no code", good)]
     found = judge_all(completions, num_proc=2, seconds=2, gigabytes=2)
-    functions._kept.close()
+    kept.close()
     return {name: found[4 * k : 4 * k + 4] for k, name in enumerate(FAULTS)}
 
 
@@ -295,9 +295,10 @@ class _Stub(TextJudges):
 
 @pytest.fixture
 def stub(monkeypatch):
+    kept.close()
     monkeypatch.setattr(pool, "Judges", _Stub)
     yield
-    functions._kept.close()
+    kept.close()
 
 
 @pytest.mark.usefixtures("stub")
