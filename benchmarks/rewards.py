@@ -1,28 +1,33 @@
 """What rewards cost: `python benchmarks/rewards.py`, on an idle machine.
 
-Rows are judged forward and backward, in groups of eight completions of one row, as for training by
-rewards. Of each group two are the reference, three are right but written in another way, two are
-wrong in their numbers, and one isn't valid. The table has the median latency of `judge` at its
-first call, when a row is new and when it is known; and how many completions a second `judge_all`
-judges with two processes, when rows are new and when they are known.
+Completions are judged in groups of eight of one row, as for training by rewards: the reference
+twice, three times with an operation more that changes nothing, twice with wrong numbers, and once
+with an error of syntax. The table has the median latency of `judge`: its first call, when a row is
+new, and when it is known; how many completions a second `judge_all` judges with two processes, and
+`judge` in threads; and the CPU time of each completion, of whole groups and by kind, which depends
+least on what else the machine does.
 
 It calls only what is public, and takes the package that PYTHONPATH names: run it with an older
 version beside this one to compare them. Results are kept in a folder of its own.
 """
 
 import argparse
+import contextlib
 import os
 import re
 import statistics
 import tempfile
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 GROUP = 8
+# The place of each kind in a group.
+KINDS = {"the reference": 0, "right otherwise": 2, "wrong numbers": 5, "no syntax": 7}
 
 
 def rewritten(text: str, number: int) -> str:
@@ -93,12 +98,17 @@ def _measure(arguments: argparse.Namespace) -> None:
                 for row, text in zip(rows[1:], texts[1:], strict=True)
             ]
             add(name, 1e3 * statistics.median(spent), 1)
-        for name in ("judge_all, rows that are new, 1/s", "judge_all, rows that are known, 1/s"):
-            started = time.perf_counter()
-            # Other rows than above: half of them by a backward pass, in two calls.
+        # The first time, wrong completions make it necessary to run the reference with errors.
+        for name in ("rows that are new", "rows that are known"):
+            started, before = time.perf_counter(), _cpu_seconds()
             found = judge_all(jobs, task, num_proc=2)
-            add(name, len(jobs) / (time.perf_counter() - started))
+            add(f"judge_all, {name}, 1/s", len(jobs) / (time.perf_counter() - started))
+            add(f"judge_all, {name}, CPU ms", 1e3 * (_cpu_seconds() - before) / len(jobs), 1)
             _check(found)
+        for name, place in KINDS.items():
+            before = _cpu_seconds()
+            judge_all([job for job in jobs[place::GROUP] for _ in range(GROUP)], task, num_proc=2)
+            add(f"eight times {name}, CPU ms", 1e3 * (_cpu_seconds() - before) / len(jobs), 1)
         add(
             f"judge, {arguments.threads} threads, 1/s",
             _by_threads(judge, jobs, task, arguments.threads),
@@ -106,6 +116,17 @@ def _measure(arguments: argparse.Namespace) -> None:
     for name, values in figures.items():
         table.add_row(name, *values)
     Console().print(table)
+
+
+def _cpu_seconds() -> float:
+    """The CPU time of this process's children, and of theirs that have ended."""
+    found = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            if int(fields[1]) == os.getpid():
+                found += sum(map(int, fields[11:15]))
+    return found / os.sysconf("SC_CLK_TCK")
 
 
 def _seconds(judge: Any, completion: str, row: dict, task: str) -> float:

@@ -272,7 +272,7 @@ def limits(what: str, seconds: float, gigabytes: float) -> Decorator:
             type=Amount("seconds", MAX_SECONDS),
             default=seconds,
             metavar="SECONDS",
-            help=f"time for one {what}",
+            help=f"CPU time for one {what}; ten times as much wall time",
         )
         memory = option(
             "--memory",

@@ -142,5 +142,10 @@ def find_folder() -> Path | None:
     named = os.environ.get(VARIABLE)
     if named is not None:
         return Path(named) if named else None
-    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(caches) / "jax_ir_synth" / "expectations"
+    caches = os.environ.get("XDG_CACHE_HOME")
+    try:
+        folder = Path(caches) if caches else Path.home() / ".cache"
+    except RuntimeError:
+        # This user has no home.
+        return None
+    return folder / "jax_ir_synth" / "expectations"

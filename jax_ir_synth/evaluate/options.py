@@ -23,7 +23,7 @@ class Options(NamedTuple):
       k: the values of k for pass@k.
       missing: how to treat rows without a prediction, one of `MISSING`.
       num_proc: the number of helper processes; no result depends on it.
-      seconds, gigabytes: the limits for one completion: wall time and CPU time, and memory.
+      seconds, gigabytes: the limits for one completion, of CPU time and of memory.
       seed: the seed of the bootstrap.
       take: which of several modules in a completion counts, one of `extraction.TAKES`.
     """
