@@ -61,7 +61,14 @@ def submit(
       number: how many processes judge at once, these and all other questions; by default as many
         as this process may use cores.
     """
-    return _kept.get().submit(questions, limits, number or len(os.sched_getaffinity(0)))
+    return _kept.get().submit(questions, limits, number or _cores())
+
+
+def _cores() -> int:
+    # Not every system says which cores a process may use.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def close() -> None:
