@@ -61,7 +61,9 @@ def _drop_literal(match: re.Match[str]) -> str:
     literal = match[0]
     if literal[0] != '"':
         return ""
-    if _CALLED.match(match.string, match.end()):
+    # A symbol such as @"<lambda>" is none.
+    is_symbol = match.start() > 0 and match.string[match.start() - 1] == "@"
+    if not is_symbol and _CALLED.match(match.string, match.end()):
         before = match.string[max(0, match.start() - 8) : match.start()]
         if not _OF_LOCATION.search(before):
             _check_operation(literal[1:-1])

@@ -30,6 +30,7 @@ REFUSED = {
     "a bracket in a comment": (module('// "\n' + "(" * 500), "deep, above"),
     "an operation of another dialect": (module('llvm.inline_asm "", "" : () -> ()'), "llvm is no dialect"),
     "in its generic form": (module('"llvm.inline_asm"() {asm_string = ""} : () -> ()'), '"llvm.inline_asm"'),
+    "behind a sign of symbols": (module('@ "llvm.inline_asm"() : () -> ()'), '"llvm.inline_asm"'),
     "spelled with escapes": (module('"\\6c\\6cvm.inline_asm"() : () -> ()'), "without escapes"),
     "a type of another dialect": (module("%t = builtin.unrealized_conversion_cast : !llvm.ptr"), "llvm is no dialect"),
     "an attribute of another dialect": (module("return {a = #gpu.address_space<global>}"), "gpu is no dialect"),
@@ -71,6 +72,9 @@ READ = {
     "words that are refused elsewhere": module(
         f"%fused = stablehlo.sine %x : {SQUARE}\n%0 = call @_sparse(%fused) : ({SQUARE}) -> {SQUARE}",
         called("@_sparse"),
+    ),
+    "a function without a name": module(
+        f'%0 = call @"<lambda>"(%x) : ({SQUARE}) -> {SQUARE}', called('@"<lambda>"')
     ),
     "generic forms": module(f'%0 = "stablehlo.sine"(%x) : ({SQUARE}) -> {SQUARE}'),
     "a comment": module("// scf.while llvm.ptr {-# \" (((("),
