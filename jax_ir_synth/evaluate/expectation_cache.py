@@ -68,11 +68,18 @@ class ExpectationCache:
             raise found
         return found
 
-    def recall(self, module: str, program: str) -> None:
-        """Take an expectation from its file into memory, if there is one."""
+    def recall(self, module: str, program: str, again: bool = False) -> bool:
+        """Take an expectation from its file, and say whether there is one in memory then.
+
+        Args:
+          module: as for `compute_expectation`.
+          program: as for `compute_expectation`.
+          again: whether to read the file if the expectation is in memory, too.
+        """
         key = self._hash(module, program)
-        if self._folder is None or key in self._memory:
-            return
+        known = key in self._memory
+        if self._folder is None or (known and not again):
+            return known
         path = self._path(key)
         try:
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
@@ -81,8 +88,9 @@ class ExpectationCache:
             os.utime(path)
         # It isn't there, or damaged; then it is computed anew.
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return
+            return known
         self._remember(key, found)
+        return True
 
     def store(self, module: str, program: str) -> None:
         """Write a file of an expectation in memory, unless there is no space for it."""

@@ -54,12 +54,15 @@ def judge(
             return leave_unjudged(str(fault))
 
 
-def recall(row: Mapping[str, Any], task: str, take: str) -> None:
+def recall(row: Mapping[str, Any], task: str, take: str, again: bool) -> bool:
     """Take what is expected of the completions from its file, if there is one."""
     right = reference(row, TASKS[task])
-    if right is not None:
-        for asked in judging.describe_programs(right, row).values():
-            _cache.recall(*asked)
+    if right is None:
+        return False
+    found = [
+        _cache.recall(*asked, again) for asked in judging.describe_programs(right, row).values()
+    ]
+    return all(found)
 
 
 def prepare(row: Mapping[str, Any], task: str, take: str, mark: str | None) -> None:
@@ -72,6 +75,7 @@ def prepare(row: Mapping[str, Any], task: str, take: str, mark: str | None) -> N
     if right is None:
         return
     for asked in judging.describe_programs(right, row).values():
+        _cache.recall(*asked)
         try:
             expected = _cache.get(*asked, may_compute=True)
         except Unjudgeable:

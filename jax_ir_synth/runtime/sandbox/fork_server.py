@@ -3,13 +3,14 @@
 Whatever a fork does (hang, die or lie), only its questions can be affected, and the next fork
 starts from the same state. A fork costs much more than most questions, so it answers several that
 came together, one after the other, up to the first that fails. What they share may be prepared
-once, in a fork that doesn't look at the questions and is itself forked for them.
+once, in a fork before it looks at a question.
 
 Forking is safe here, since this process is a fresh interpreter with a single thread that never runs
 anything through XLA. The caller is never forked.
 """
 
 import contextlib
+import functools
 import gc
 import importlib
 import pickle
@@ -18,8 +19,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from jax_ir_synth.runtime.helper import answer_questions
-from jax_ir_synth.runtime.sandbox.forked_call import Mark, Reply, call, one_line
-from jax_ir_synth.runtime.sandbox.resource_limits import Limits, lower
+from jax_ir_synth.runtime.sandbox.forked_call import Confine, Mark, Reply, call, one_line
+from jax_ir_synth.runtime.sandbox.resource_limits import Limits, confine, lower, start_clock
 
 # How often a question may ask that something is prepared.
 _MOST_PREPARED = 4
@@ -36,10 +37,13 @@ class Work(NamedTuple):
 
         - `ready()` is called before the first fork, to import everything that a fork, which can't
           open files, would import later.
-        - `recall(*shared)` is called in this process with the values that questions share. It reads
-          what was prepared before, from memory or files.
+        - `recall(*shared, again)` is called in this process with the values that questions share.
+          It takes what was prepared before from memory or, `again` in any case, from files, and
+          says whether there is anything.
         - `prepare(*shared, mark)` is called in a fork that opens files as it likes, if a question's
-          function has returned None, and again if it still does. `mark` is the question's last one.
+          function has returned None, and again if it still does. `mark` is the question's last
+          mark; what earlier marks need is prepared, too. The fork goes on to answer questions, so
+          the results may be in memory as well as in files.
       limits: the limits with which a fork is tried at the start. Each question has its own.
     """
 
@@ -93,7 +97,7 @@ class _ForkServer:
         name, function = work.target.split(":")
         module = importlib.import_module(name)
         self._function: Callable[..., Any] = getattr(module, function)
-        self._recall: Callable[..., None] = getattr(module, "recall", lambda *shared: None)
+        self._recall: Callable[..., bool] = getattr(module, "recall", lambda *shared: False)
         self._prepare: Callable[..., None] = getattr(module, "prepare", lambda *shared: None)
         if hasattr(module, "ready"):
             module.ready()
@@ -103,51 +107,51 @@ class _ForkServer:
 
     def replies(self, batch: Sequence[Pickled]) -> list[Reply]:
         """Answer a batch of questions, which all share their `shared` values and their limits."""
-        # What is wrong with the shared values is told by a fork.
-        with contextlib.suppress(Exception):
-            self._recall(*pickle.loads(batch[0].shared))
+        shared = batch[0].shared
+        self._recall_if_possible(shared, again=False)
         replies = self._call(batch)
-        needy = _find_needy(replies)
-        if not needy:
-            return replies
-        limits = batch[0].limits
-        more = limits._replace(seconds=limits.seconds * (len(needy) + 1))
-        rest, marks = [batch[k] for k in needy], [replies[k].mark for k in needy]
-        (prepared,) = call(
-            self._answer_prepared, [(pickle.dumps((rest, marks)),)], more, _confine_memory
-        )
-        for place, k in enumerate(needy):
-            if prepared.failure is None:
-                replies[k] = Reply(*prepared.answer[place])
-            else:
-                # What the questions share is at fault.
-                replies[k] = Reply(None, prepared.failure, replies[k].mark)
-        return replies
-
-    def _answer_prepared(
-        self, batch: Sequence[Pickled], marks: Sequence[str | None], mark: Mark
-    ) -> list[list[Any]]:
-        """Answer questions, which ask at these marks that something is prepared."""
-        shared = pickle.loads(batch[0].shared)
-        replies = [Reply(None, None, each) for each in marks]
         for _ in range(_MOST_PREPARED):
             if not (needy := _find_needy(replies)):
-                break
-            self._prepare(*shared, replies[needy[0]].mark)
-            for k, reply in zip(needy, self._call([batch[k] for k in needy]), strict=True):
-                replies[k] = reply
-        else:
-            raise RuntimeError(f"what it needs at {replies[needy[0]].mark} can't be prepared")
-        return [[*reply] for reply in replies]
+                return replies
+            needed = replies[needy[0]].mark
+            prepare = functools.partial(self._prepare_and_confine, shared, needed)
+            first = self._call([batch[needy[0]]], prepare)[0]
+            if first.failure is not None and first.mark is None:
+                # What the questions share is at fault.
+                for k in needy:
+                    replies[k] = Reply(None, first.failure, needed)
+                return replies
+            replies[needy[0]] = first
+            rest = needy[1:]
+            if rest:
+                known = self._recall_if_possible(shared, again=True)
+                others = self._call([batch[k] for k in rest], confine if known else prepare)
+                for k, reply in zip(rest, others, strict=True):
+                    replies[k] = reply
+        for k in _find_needy(replies):
+            reason = f"what it needs at {replies[k].mark} can't be prepared"
+            replies[k] = Reply(None, reason, replies[k].mark)
+        return replies
 
-    def _call(self, batch: Sequence[Pickled]) -> list[Reply]:
-        return call(self._function, [question.parts for question in batch], batch[0].limits)
+    def _call(self, batch: Sequence[Pickled], confine: Confine = confine) -> list[Reply]:
+        questions = [question.parts for question in batch]
+        return call(self._function, questions, batch[0].limits, confine)
+
+    def _recall_if_possible(self, shared: bytes, again: bool) -> bool:
+        # What is wrong with the shared values is told by a fork.
+        with contextlib.suppress(Exception):
+            return self._recall(*pickle.loads(shared), again)
+        return False
+
+    def _prepare_and_confine(
+        self, shared: bytes, mark: str | None, limits: Limits, descriptors: int
+    ) -> None:
+        lower(resource.RLIMIT_DATA, limits.bytes)
+        start_clock(limits)
+        self._prepare(*pickle.loads(shared), mark)
+        confine(limits, descriptors)
 
 
 def _find_needy(replies: Sequence[Reply]) -> list[int]:
     """Find the questions that ask that something is prepared."""
     return [k for k, reply in enumerate(replies) if reply.failure is None and reply.answer is None]
-
-
-def _confine_memory(limits: Limits, descriptors: int) -> None:
-    lower(resource.RLIMIT_DATA, limits.bytes)
