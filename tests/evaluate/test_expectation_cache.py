@@ -16,6 +16,7 @@ from jax_ir_synth.evaluate.expectation_cache import ExpectationCache, find_folde
 from jax_ir_synth.evaluate.judgement import Unjudgeable
 from jax_ir_synth.evaluate.judging import describe_programs
 from jax_ir_synth.evaluate.tasks import TASKS, reference
+from jax_ir_synth.verify.execution import run_as_written
 
 _X = aval("x", (4, 3), low=-2.0, high=2.0)
 _HALF = aval("x", (4, 3), "bfloat16", low=-2.0, high=2.0)
@@ -240,3 +241,19 @@ def test_an_expectation_is_small():
     """Some ten kilobytes are written for a row."""
     made = compute_expectation(*asked(row()))
     assert sum(array.nbytes for array in made.arrays().values()) < 2**15
+
+
+@pytest.mark.parametrize(("off", "runs"), [(0.0, "all"), (1e-6, "all"), (0.5, "one")])
+def test_what_is_wrong_beyond_doubt_is_run_once(off, runs):
+    made = row()
+    expected = compute_expectation(*asked(made))
+    ran = []
+    with run_as_written(answer(made)) as right:
+
+        def run(inputs):
+            ran.append(inputs)
+            return [x + off * np.abs(x).max() for x in right(inputs)]
+
+        fault = expected.find_fault(run)
+    assert (fault is None) == (off == 0.0)
+    assert len(ran) == (1 if runs == "one" else len(expected.inputs))
