@@ -39,7 +39,7 @@ class ExpectationCache:
 
     def __init__(self, folder: Path | None = None):
         self._folder = folder
-        self._memory: OrderedDict[str, Expectation | Unjudgeable] = OrderedDict()
+        self._memory: OrderedDict[tuple[str, str], Expectation | Unjudgeable] = OrderedDict()
 
     def get(self, module: str, program: str, may_compute: bool) -> Expectation:
         """Return an expectation.
@@ -53,7 +53,7 @@ class ExpectationCache:
           NotPrepared: it isn't in memory and may not be computed.
           Unjudgeable: see `compute_expectation`. This is kept in memory, too.
         """
-        key = self._hash(module, program)
+        key = module, program
         if key in self._memory:
             self._memory.move_to_end(key)
         elif may_compute:
@@ -76,11 +76,11 @@ class ExpectationCache:
           program: as for `compute_expectation`.
           again: whether to read the file if the expectation is in memory, too.
         """
-        key = self._hash(module, program)
+        key = module, program
         known = key in self._memory
         if self._folder is None or (known and not again):
             return known
-        path = self._path(key)
+        path = self._path(module, program)
         try:
             with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
                 found = Expectation.restore(module, {**arrays})
@@ -96,8 +96,7 @@ class ExpectationCache:
         """Write a file of an expectation in memory, unless there is no space for it."""
         if self._folder is None:
             return
-        key = self._hash(module, program)
-        path = self._path(key)
+        path = self._path(module, program)
         content = io.BytesIO()
         np.savez(content, allow_pickle=False, **self.get(module, program, False).arrays())
         try:
@@ -111,23 +110,20 @@ class ExpectationCache:
                     os.unlink(file.name)
                     raise
             # One file in 256 looks after the folder.
-            if key.endswith("00"):
+            if path.stem.endswith("00"):
                 self._reduce(self._folder)
         except OSError:
             # The folder can't be written: the next process computes it again.
             return
 
-    def _remember(self, key: str, expectation: Expectation | Unjudgeable) -> None:
+    def _remember(self, key: tuple[str, str], expectation: Expectation | Unjudgeable) -> None:
         self._memory[key] = expectation
         if len(self._memory) > _KEPT:
             self._memory.popitem(last=False)
 
-    @staticmethod
-    def _hash(module: str, program: str) -> str:
+    def _path(self, module: str, program: str) -> Path:
         parts = json.dumps([module, program, describe_versions()])
-        return hashlib.sha256(parts.encode()).hexdigest()
-
-    def _path(self, key: str) -> Path:
+        key = hashlib.sha256(parts.encode()).hexdigest()
         assert self._folder is not None
         return self._folder / key[:2] / f"{key}.npz"
 
