@@ -20,7 +20,7 @@ define venv
 	touch $@
 endef
 
-.PHONY: dataset docs lint picture test clean
+.PHONY: dataset docs lint picture sweep test clean
 
 dataset: .venv-dataset/ready
 	.venv-dataset/bin/jax-ir-synth generate --count 1500 --device both --num-proc $(JOBS) \
@@ -40,11 +40,17 @@ docs: .venv/ready
 picture: .venv/ready
 	.venv/bin/python docs/row_picture.py docs/row.svg
 
-# In the order of tests/conftest.py: xdist itself puts files of few tests last, the long sweeps.
+# xdist itself would put files of few tests last, the long ones.
+PYTEST := -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
 test: .venv/ready .venv-datasets3/ready
-	.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
-	.venv-datasets3/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/interface \
-		tests/request tests/generate tests/storage tests/publish/test_loading.py tests/publish/test_tables.py
+	.venv/bin/python $(PYTEST) -m "not slow"
+	.venv-datasets3/bin/python $(PYTEST) -m "not slow" tests/interface tests/request \
+		tests/generate tests/storage tests/publish/test_loading.py tests/publish/test_tables.py
+
+# The long sweeps, which take as much time again. Ends at the first that fails.
+sweep: .venv/ready
+	.venv/bin/python $(PYTEST) -m slow -x
 
 clean:
 	rm -rf .venv .venv-dataset .venv-datasets3
