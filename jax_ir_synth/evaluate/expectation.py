@@ -180,13 +180,9 @@ class Expectation:
             return None
         return self._find_fault(self._execute_exactly(text, self.inputs), constants=True)
 
-    def run_with_errors(self) -> None:
-        """Run the reference with random errors, on the first input or, if it was, on all others.
-
-        Most wrong completions are wrong on the first input.
-        """
-        numbers = range(len(self.inputs)) if (0, False) in self._spreads else (0,)
-        for number in numbers:
+    def run_with_errors(self, every: bool) -> None:
+        """Run the reference with random errors, on the first input or on every one."""
+        for number in range(len(self.inputs) if every else 1):
             for constants in (False, True):
                 self._spread(number, constants)
 
@@ -198,12 +194,6 @@ class Expectation:
             yield
         finally:
             self._may_run = True
-
-    def measure_spreads(self) -> None:
-        """Do all the runs of the reference with errors that a wrong completion may need."""
-        for number in range(len(self.inputs)):
-            for constants in (False, True):
-                self._spread(number, constants)
 
     def _find_fault(self, results: Sequence[Arrays], constants: bool) -> Fault | None:
         """Find the fault at the first input that has one, in the order of the largest errors."""

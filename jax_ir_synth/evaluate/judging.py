@@ -122,7 +122,7 @@ def judge(
             for printed, section in zip(names.printed, right.modules, strict=True):
                 _run(printed, section, right.platform, expected[section], reached)
                 if take == OWN:
-                    expected[section].measure_spreads()
+                    expected[section].run_with_errors(every=True)
     except Failed as failure:
         reason = " ".join(str(failure).split())[:_REASON]
         return make(rung=failure.rung, reason=reason, renamed=names.match(right))

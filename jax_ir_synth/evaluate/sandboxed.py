@@ -65,22 +65,23 @@ def recall(row: Mapping[str, Any], task: str, take: str, again: bool) -> bool:
     return all(found)
 
 
-def prepare(row: Mapping[str, Any], task: str, take: str, mark: str | None) -> None:
+def prepare(row: Mapping[str, Any], task: str, take: str, mark: str | None, again: bool) -> None:
     """Compute what is expected of the completions, and write it to a file.
 
     Runs with random errors are most of the work. They are needed only beyond the mark
-    `REFERENCE`, where a completion's results aren't those of the reference.
+    `REFERENCE`, where a completion's results aren't those of the reference. Most wrong completions
+    are wrong on the first input, so that the others come only `again`.
     """
     right = reference(row, TASKS[task])
     if right is None:
         return
     for asked in judging.describe_programs(right, row).values():
-        _cache.recall(*asked)
+        _cache.recall(*asked, again=True)
         try:
             expected = _cache.get(*asked, may_compute=True)
         except Unjudgeable:
             # The cache keeps it, for `judge` to say.
             continue
         if mark != REFERENCE:
-            expected.run_with_errors()
+            expected.run_with_errors(every=again)
         _cache.store(*asked)

@@ -30,7 +30,7 @@ _prepared = []
 _MARKS = ["reference", "parse", "verify", "signature", "execute", "numeric"]
 
 
-def prepare(row, task, take, mark) -> None:
+def prepare(row, task, take, mark, again) -> None:
     """What questions of a row share is done here; some rows can't have it done."""
     _prepared.extend(f"{row['id']} {each}" for each in _MARKS[: _MARKS.index(mark) + 1])
     if row.get("fault"):

@@ -71,8 +71,8 @@ def test_what_is_recalled_is_what_was_stored(tmp_path, kind, runs):
     made = row(kind)
     first, second = ExpectationCache(tmp_path), ExpectationCache(tmp_path)
     stored = first.get(*asked(made), may_compute=True)
-    for _ in range(runs):
-        stored.run_with_errors()
+    if runs:
+        stored.run_with_errors(every=runs == 2)
     first.store(*asked(made))
     with pytest.raises(NotPrepared):
         second.get(*asked(made), may_compute=False)
@@ -91,9 +91,9 @@ def test_what_is_recalled_is_what_was_stored(tmp_path, kind, runs):
     with recalled.without_runs():
         if runs < 2:
             with pytest.raises(NotPrepared):
-                recalled.measure_spreads()
+                recalled.run_with_errors(every=True)
         else:
-            recalled.measure_spreads()
+            recalled.run_with_errors(every=True)
 
 
 def test_another_reference_has_another_file(tmp_path):
@@ -197,6 +197,47 @@ def test_without_files_the_judgements_are_the_same(folder, monkeypatch):
     monkeypatch.setenv(expectation_cache.VARIABLE, "")
     assert judge_all(completions) == with_files
     assert len(files(folder)) == 1
+
+
+# x is wrong in one branch alone, which the first input doesn't take.
+_BRANCHES = (
+    "lax.switch(n, [lambda x: x + 1, lambda x: x * 2, lambda x: jnp.sin(x), lambda x: -x], x)"
+)
+
+
+@pytest.mark.parametrize("cached", [True, False])
+@pytest.mark.parametrize("first", ["alone", "behind a right one", "behind another wrong one"])
+def test_what_is_wrong_on_a_later_input_alone_is_found_to_be_wrong(
+    folder, monkeypatch, first, cached
+):
+    if not cached:
+        monkeypatch.setenv(expectation_cache.VARIABLE, "")
+    made = whole(expression(_BRANCHES, aval("n", (), "int32", 0, 3), _X))
+    right = answer(made)
+    mutants = [
+        right.replace(name, other)
+        for name, other in (
+            ("stablehlo.sine", "stablehlo.cosine"), ("stablehlo.negate", "stablehlo.abs"),
+            ("stablehlo.add", "stablehlo.subtract"), ("stablehlo.multiply", "stablehlo.add"),
+        )
+    ]  # fmt: skip
+    assert right not in mutants
+    # Another text, so that it is run.
+    rewritten = right.replace(
+        "func.func public", "func.func private @unused() { return }\n  func.func public"
+    )
+    before = {
+        "alone": [],
+        "behind a right one": [rewritten],
+        "behind another wrong one": [mutants[0]],
+    }
+    for mutant in mutants:
+        kept.close()
+        for _ in range(2):
+            found = judge_all([(text, made) for text in [*before[first], mutant]])
+            assert found[-1].rung == "numeric", found[-1]
+    together = judge_all([(text, made) for text in [rewritten, *mutants, right]])
+    assert [each.rung for each in together] == ["pass", *["numeric"] * 4, "pass"]
 
 
 def test_threads_share_the_helpers(folder):

@@ -23,7 +23,7 @@ from jax_ir_synth.runtime.sandbox.forked_call import Confine, Mark, Reply, call,
 from jax_ir_synth.runtime.sandbox.resource_limits import Limits, confine, lower, start_clock
 
 # How often a question may ask that something is prepared.
-_MOST_PREPARED = 4
+_MOST_PREPARED = 6
 
 
 class Work(NamedTuple):
@@ -40,10 +40,10 @@ class Work(NamedTuple):
         - `recall(*shared, again)` is called in this process with the values that questions share.
           It takes what was prepared before from memory or, `again` in any case, from files, and
           says whether there is anything.
-        - `prepare(*shared, mark)` is called in a fork that opens files as it likes, if a question's
-          function has returned None, and again if it still does. `mark` is the question's last
-          mark; what earlier marks need is prepared, too. The fork goes on to answer questions, so
-          the results may be in memory as well as in files.
+        - `prepare(*shared, mark, again)` is called in a fork that opens files as it likes, if a
+          question's function has returned None. `mark` is the question's last mark; what earlier
+          marks need is prepared, too. `again` says that it wasn't enough before, so that more is
+          needed. The fork goes on to answer questions, so that results may be in memory alone.
       limits: the limits with which a fork is tried at the start. Each question has its own.
     """
 
@@ -110,11 +110,14 @@ class _ForkServer:
         shared = batch[0].shared
         self._recall_if_possible(shared, again=False)
         replies = self._call(batch)
+        prepared: set[str | None] = set()
         for _ in range(_MOST_PREPARED):
             if not (needy := _find_needy(replies)):
                 return replies
             needed = replies[needy[0]].mark
-            prepare = functools.partial(self._prepare_and_confine, shared, needed)
+            again = needed in prepared
+            prepared.add(needed)
+            prepare = functools.partial(self._prepare_and_confine, shared, needed, again)
             first = self._call([batch[needy[0]]], prepare)[0]
             if first.failure is not None and first.mark is None:
                 # What the questions share is at fault.
@@ -122,9 +125,8 @@ class _ForkServer:
                     replies[k] = Reply(None, first.failure, needed)
                 return replies
             replies[needy[0]] = first
-            rest = needy[1:]
-            if rest:
-                known = self._recall_if_possible(shared, again=True)
+            known = self._recall_if_possible(shared, again=True)
+            if rest := needy[1:]:
                 others = self._call([batch[k] for k in rest], confine if known else prepare)
                 for k, reply in zip(rest, others, strict=True):
                     replies[k] = reply
@@ -144,11 +146,11 @@ class _ForkServer:
         return False
 
     def _prepare_and_confine(
-        self, shared: bytes, mark: str | None, limits: Limits, descriptors: int
+        self, shared: bytes, mark: str | None, again: bool, limits: Limits, descriptors: int
     ) -> None:
         lower(resource.RLIMIT_DATA, limits.bytes)
         start_clock(limits)
-        self._prepare(*pickle.loads(shared), mark)
+        self._prepare(*pickle.loads(shared), mark, again)
         confine(limits, descriptors)
 
 
