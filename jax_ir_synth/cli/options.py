@@ -22,13 +22,12 @@ from jax_ir_synth.request.config import (
 from jax_ir_synth.request.dialects import DIALECTS
 from jax_ir_synth.request.targets import DEFAULTS as MACHINES
 from jax_ir_synth.request.targets import TARGETS
+from jax_ir_synth.runtime.sandbox.resource_limits import MAX_GIGABYTES, MAX_SECONDS
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.storage import outputs
 from jax_ir_synth.storage.paths import parse_path, refuse_url
 
 # The largest values of the flags for a helper's limits.
-MAX_SECONDS = 24 * 60 * 60
-MAX_GIGABYTES = 1024
 OVERWRITE = outputs.OVERWRITE
 DATASET_HELP = f"""a .jsonl or .parquet file; a folder of save_to_disk, of scale or of publish
 --dry-run; a Hub dataset (user/name); or rows to be made: a config, alone or with settings as in

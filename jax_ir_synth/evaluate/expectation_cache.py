@@ -145,7 +145,7 @@ def find_folder() -> Path | None:
     """Return the folder of this user's files; None if the environment says that there are none."""
     named = os.environ.get(VARIABLE)
     if named is not None:
-        return Path(named) if named else None
+        return Path(named).expanduser() if named else None
     caches = os.environ.get("XDG_CACHE_HOME")
     try:
         folder = Path(caches) if caches else Path.home() / ".cache"

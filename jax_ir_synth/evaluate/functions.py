@@ -218,9 +218,14 @@ def _submit(
     from jax_ir_synth.evaluate.tasks import TASKS, reference
 
     extras.need("scoring", extras.DISTANCES)
-    Options(task, take=take).check()
+    Options(task, seconds=seconds, gigabytes=gigabytes, take=take).check()
     questions = []
-    for number, (completion, given) in enumerate(completions, start=1):
+    if isinstance(completions, str | Mapping) or not isinstance(completions, Iterable):
+        raise UsageError(f"`completions` (={completions!r:.40}) must be pairs of a text and a row")
+    for number, pair in enumerate(completions, start=1):
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise UsageError(f"entry {number} (={pair!r:.40}) must be a pair of a text and a row")
+        completion, given = pair
         if not isinstance(completion, str):
             raise UsageError(f"a completion (={completion!r:.40}) must be a string")
         row = read_row(given, f"the row of completion {number}", NEEDED)

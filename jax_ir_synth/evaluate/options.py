@@ -5,6 +5,7 @@ from typing import NamedTuple
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate.extraction import LAST, TAKES
 from jax_ir_synth.evaluate.tasks import TASKS
+from jax_ir_synth.runtime.sandbox.resource_limits import Limits
 from jax_ir_synth.schema.splits import SPLITS
 
 # How rows without a prediction are treated: they aren't scored, or count as failures.
@@ -52,6 +53,7 @@ class Options(NamedTuple):
             if value not in allowed:
                 words = ", ".join(word for word in allowed if word is not None)
                 raise UsageError(f"`{name}` (={value!r}) must be one of: {words}")
+        Limits(self.seconds, self.gigabytes).check()
         wrong = [k for k in self.k if isinstance(k, bool) or not isinstance(k, int) or k < 1]
         if wrong or not self.k:
             raise UsageError(f"`k` (={(*wrong, None)[0]!r}) must be integers from 1")

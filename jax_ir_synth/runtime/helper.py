@@ -177,6 +177,10 @@ def answer_questions(answer: Callable[[Any], Any], ready: Callable[[], None]) ->
       answer: answers a question. An error that it raises ends the process.
       ready: called first, for slow imports, before any question is read.
     """
+    # A process inherits which signals its parent ignores and blocks. Here, children that have ended
+    # must be looked after, and limits end a process by signals.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
     questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     # A library's prints must not end up among the answers.
     os.dup2(2, 1)

@@ -237,6 +237,25 @@ def test_what_cant_be_judged():
         judge(None, row(2))
 
 
+@pytest.mark.parametrize("limit", ["seconds", "gigabytes"])
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), 1e9, None, "4", True])
+def test_limits_that_are_none(limit, value):
+    for call in (
+        lambda: judge("x", row(0), **{limit: value}),
+        lambda: evaluate({0: "x"}, rows(), **{limit: value}),
+    ):
+        with pytest.raises(
+            ValueError, match=rf"^`{limit}` \(={value!r}\) must be a number above 0"
+        ):
+            call()
+
+
+@pytest.mark.parametrize("completions", [{"x": 1}, "x", None, ["x"], [("x",)], [("x", {}, 1)]])
+def test_completions_come_with_rows(completions):
+    with pytest.raises(ValueError, match="must be (pairs|a pair) of a text and a row$"):
+        judge_all(completions)
+
+
 def test_names_that_there_are_not():
     assert set(jax_ir_synth.evaluate.__all__) >= {
         "evaluate",

@@ -107,6 +107,38 @@ def test_in_a_process_forked_off():
         assert list(judges.judgements([(0, Question("fine", {"id": 0}, "forward"))])) == [(0, FINE)]
 
 
+def test_a_helper_that_is_killed_while_it_starts():
+    """As when memory runs out: another one starts in its place."""
+    judges = Judges(1, Limits(20, 1), OBEY)
+    try:
+        (asked,) = judges.submit([Question("fine", {"id": 0}, "forward")])
+        for _ in range(2):
+            wait_until(fork_servers_here)
+            (server,) = fork_servers_here()
+            os.kill(server, signal.SIGKILL)
+            wait_until(lambda server=server: server not in fork_servers_here())
+        assert asked.result(timeout=60) == FINE._replace(taken="0 forward")
+    finally:
+        judges.close()
+
+
+def test_signals_that_the_caller_ignores_or_blocks(python, tmp_path):
+    before = """
+import signal
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+signal.signal(signal.SIGPROF, signal.SIG_IGN)
+signal.signal(signal.SIGXCPU, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGPROF, signal.SIGXCPU, signal.SIGCHLD})
+"""
+    file = tmp_path / "script.py"
+    file.write_text(
+        script(["fine", "loop", "fine"], before).replace("Limits(60, 1)", "Limits(1, 1)")
+    )
+    ran = python(file)
+    assert ran.stdout.split("\n") == ["begins", "0 pass", "1 parse", "2 pass", "ends", ""]
+    assert ran.stderr == ""
+
+
 _SCRIPT = """
 import os, sys
 sys.path.insert(0, {here!r})

@@ -11,12 +11,17 @@ limits. The hook binds only Python code.
 """
 
 import math
+import numbers
 import os
 import resource
 import signal
 import sys
 from typing import Any, NamedTuple
 
+from jax_ir_synth.errors import UsageError
+
+# The largest limits: a day, and more memory than a machine has.
+MAX_SECONDS, MAX_GIGABYTES = 24 * 60 * 60, 1024
 # Fixed, so that deep recursion of native code ends at the same depth everywhere.
 _STACK = 8 * 2**20
 # A process may wait for a busy machine this many times as long as it may compute, and at least so
@@ -41,6 +46,23 @@ class Limits(NamedTuple):
 
     seconds: float
     gigabytes: float
+
+    def check(self) -> "Limits":
+        """Check that both are numbers above 0 and not too large, and return them.
+
+        Raises UsageError.
+        """
+        for name, value, most in (
+            ("seconds", self.seconds, MAX_SECONDS),
+            ("gigabytes", self.gigabytes, MAX_GIGABYTES),
+        ):
+            number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+            # Written so that NaN fails, too.
+            if not (number and 0 < value <= most):
+                raise UsageError(
+                    f"`{name}` (={value!r:.40}) must be a number above 0, up to {most}"
+                )
+        return self
 
     @property
     def wall_seconds(self) -> float:
@@ -73,7 +95,8 @@ def confine(limits: Limits, descriptors: int) -> None:
     seconds = math.ceil(limits.seconds) + 1
     lower(resource.RLIMIT_CPU, seconds, seconds + 1)
     # In case no process is left that watches the time.
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    for number in (signal.SIGALRM, signal.SIGXCPU):
+        signal.signal(number, signal.SIG_DFL)
     signal.alarm(math.ceil(limits.wall_seconds) + 10)
     sys.addaudithook(_refuse)
 

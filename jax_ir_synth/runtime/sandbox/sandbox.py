@@ -1,6 +1,7 @@
 """Asks several fork servers at once, for callers in any thread."""
 
 import concurrent.futures
+import contextlib
 import functools
 import math
 import os
@@ -21,6 +22,8 @@ from jax_ir_synth.runtime.sandbox.resource_limits import Limits
 _TOGETHER = 8
 # The questions held for each fork server, so that the others have work while one is slow.
 HELD = 32
+# How often a fork server is started in the place of one that died.
+_STARTS = 4
 Label = TypeVar("Label")
 
 
@@ -133,13 +136,20 @@ class Sandbox:
         """Have a fork server answer what waits, until nothing does."""
         while batch := self._take():
             try:
-                answers = self._pool.ask([each.question for each in batch])
+                answers = self._ask([each.question for each in batch])
             except BaseException as error:
                 for each in batch:
                     each.reply.set_exception(error)
                 continue
             for each, answer in zip(batch, answers, strict=True):
                 each.reply.set_result(_describe_death(answer))
+
+    def _ask(self, batch: Sequence[Pickled]) -> "Sequence[Reply | HelperDied]":
+        for _ in range(_STARTS - 1):
+            # One that dies while it starts may have been killed, as when memory runs out.
+            with contextlib.suppress(SandboxError):
+                return self._pool.ask(batch)
+        return self._pool.ask(batch)
 
     def _take(self) -> Sequence[_Waiting]:
         """Take questions that share values; the worker that gets none has ended."""
