@@ -104,8 +104,7 @@ class Judges:
         Only a few jobs are held at once.
         """
         rows: _Rows = {}
-        submitted = ((label, self._submit([question], rows)[0]) for label, question in jobs)
-        return in_order(submitted, HELD * self._number)
+        return in_order(jobs, lambda questions: self._submit(questions, rows), HELD * self._number)
 
     def _submit(
         self,

@@ -3,12 +3,13 @@
 import concurrent.futures
 import contextlib
 import functools
+import itertools
 import math
 import os
 import pickle
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from jax_ir_synth.errors import UsageError
@@ -25,6 +26,8 @@ HELD = 32
 # How often a fork server is started in the place of one that died.
 _STARTS = 4
 Label = TypeVar("Label")
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
 
 
 class SandboxError(UsageError, RuntimeError):
@@ -126,11 +129,16 @@ class Sandbox:
 
         Raises RuntimeError in a forked process, which doesn't own the fork servers.
         """
-        submitted = (
-            (label, _done(None) if question is None else self.submit([question])[0])
-            for label, question in jobs
-        )
-        return in_order(submitted, HELD * self._number)
+
+        def submit(
+            questions: Sequence[Question | None],
+        ) -> "list[concurrent.futures.Future[Any]]":
+            replies: Iterator[concurrent.futures.Future[Any]] = iter(
+                self.submit([each for each in questions if each is not None])
+            )
+            return [_done() if each is None else next(replies) for each in questions]
+
+        return in_order(jobs, submit, HELD * self._number)
 
     def _serve(self) -> None:
         """Have a fork server answer what waits, until nothing does."""
@@ -182,19 +190,27 @@ class Sandbox:
 
 
 def in_order(
-    jobs: "Iterable[tuple[Label, concurrent.futures.Future[Any]]]", held: int
-) -> Iterator[tuple[Label, Any]]:
-    """For each label and future, in order, give the label and the result.
+    jobs: Iterable[tuple[Label, Asked]],
+    submit: "Callable[[Sequence[Asked]], Sequence[concurrent.futures.Future[Answer]]]",
+    held: int,
+) -> Iterator[tuple[Label, Answer]]:
+    """For each label and question, in order, give the label and the answer.
 
     Args:
-      jobs: the labels and futures. Those that are left over at the end are cancelled.
-      held: how many are read ahead.
+      jobs: the labels and questions.
+      submit: asks questions that may go together. Answers that nobody waits for any more are
+        cancelled.
+      held: how many questions are read ahead, and some more.
     """
-    waiting: deque[tuple[Label, concurrent.futures.Future[Any]]] = deque()
+    rest = iter(jobs)
+    waiting: deque[tuple[Label, concurrent.futures.Future[Answer]]] = deque()
     try:
-        for job in jobs:
-            waiting.append(job)
-            if len(waiting) >= held:
+        while together := list(itertools.islice(rest, _TOGETHER)):
+            futures = submit([question for _, question in together])
+            waiting.extend(
+                (label, future) for (label, _), future in zip(together, futures, strict=True)
+            )
+            while len(waiting) >= held:
                 label, future = waiting.popleft()
                 yield label, future.result()
         while waiting:
@@ -205,9 +221,9 @@ def in_order(
             future.cancel()
 
 
-def _done(value: None) -> "concurrent.futures.Future[Any]":
+def _done() -> "concurrent.futures.Future[Any]":
     future: concurrent.futures.Future[Any] = concurrent.futures.Future()
-    future.set_result(value)
+    future.set_result(None)
     return future
 
 
