@@ -153,10 +153,13 @@ class OfThisProcess(Generic[T]):
         atexit.register(self.close)
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return this process's object for a key; make it if there is none."""
+        """Return this process's object for a key; make it if there is none. Any thread may call."""
         own = os.getpid(), key
         if own not in self._made:
-            self._made[own] = make()
+            made = make()
+            if self._made.setdefault(own, made) is not made:
+                # Another thread was faster.
+                made.close()
         return self._made[own]
 
     def all(self) -> list[T]:

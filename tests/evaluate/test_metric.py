@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import os
 import threading
 
 import pytest
@@ -172,12 +173,18 @@ def test_helpers_are_kept_whatever_the_limits_and_the_number():
     assert usual.seconds == 10 and cores >= 1 and limits.seconds == 3 and number == 2
 
 
-def test_helpers_are_not_shared_with_a_fork():
+def test_helpers_are_not_shared_with_a_fork(monkeypatch):
     judge("x", row(0))
     made, closed = TextJudges.made, TextJudges.closed
-    kept._forget()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: -1)
+        judge("x", row(0))
+        assert (TextJudges.made, TextJudges.closed) == (made + 1, closed)
+        kept.close()
+    # The parent's are not the child's to end.
+    assert TextJudges.closed == closed + 1
     judge("x", row(0))
-    assert (TextJudges.made, TextJudges.closed) == (made + 1, closed)
+    assert TextJudges.made == made + 1
 
 
 def test_a_call_that_failed_leaves_the_helpers_to_others(monkeypatch):
