@@ -2,10 +2,11 @@
 
 Completions are judged in groups of eight of one row, as for training by rewards: the reference
 twice, three times with an operation more that changes nothing, twice with wrong numbers, and once
-with an error of syntax. The table has the median latency of `judge`: its first call, when a row is
-new, and when it is known; how many completions a second `judge_all` judges with two processes, and
-`judge` in threads; and the CPU time of each completion, of whole groups and by kind, which depends
-least on what else the machine does.
+with an error of syntax. Groups of one kind are measured, too, among them the reference with its
+result negated twice, which only running it shows to be right. The table has the median latency of
+`judge`: its first call, when a row is new, and when it is known; how many completions a second
+`judge_all` judges with two processes, and `judge` in threads; and the CPU time of each completion,
+of whole groups and by kind, which depends least on what else the machine does.
 
 It calls only what is public, and takes the package that PYTHONPATH names: run it with an older
 version beside this one to compare them. Results are kept in a folder of its own.
@@ -26,35 +27,60 @@ from rich.console import Console
 from rich.table import Table
 
 GROUP = 8
-# The place of each kind in a group.
-KINDS = {"the reference": 0, "right otherwise": 2, "wrong numbers": 5, "no syntax": 7}
 
 
-def rewritten(text: str, number: int) -> str:
+def rewritten(text: str, number: int = 0) -> str:
     """The module with another name for a value and an operation more, which changes no result."""
-    returned = re.search(r"    return (%[\w#]+).*? : (tensor<[^>]*>)", text)
-    barrier = f"    %again{number} = stablehlo.optimization_barrier {returned[1]} : {returned[2]}\n"
-    line = returned[0].replace(f"return {returned[1]}", f"return %again{number}", 1)
-    return text.replace(returned[0], barrier + line, 1)
+    name = f"%again{number}"
+    return _change(text, r"[^>]*", name, "{name} = stablehlo.optimization_barrier {value} : {kind}")
 
 
-def wrong(text: str, number: int) -> str:
+def negated_twice(text: str) -> str:
+    """The module with two operations more, which are known to change nothing by algebra alone."""
+    more = "%less = stablehlo.negate {value} : {kind}\n    {name} = stablehlo.negate %less : {kind}"
+    return _change(text, _FLOATS, "%again", more) or rewritten(text)
+
+
+def wrong(text: str, number: int = 1) -> str:
     """The module with another number added to a result; integers and booleans stay as they are."""
-    returned = re.search(r"    return (%[\w#]+).*? : (tensor<[^>]*?(?:bf16|f\d+)>)", text)
-    if returned is None:
-        return text.replace("module @", "module @@")
-    more = (
-        f"    %more = stablehlo.constant dense<{number}.5> : {returned[2]}\n"
-        f"    %sum = stablehlo.add {returned[1]}, %more : {returned[2]}\n"
+    more = f"%more = stablehlo.constant dense<{number}.5> : {{kind}}\n" + (
+        "    {name} = stablehlo.add {value}, %more : {kind}"
     )
-    line = returned[0].replace(f"return {returned[1]}", "return %sum", 1)
-    return text.replace(returned[0], more + line, 1)
+    return _change(text, _FLOATS, "%sum", more) or text.replace("module @", "module @@")
+
+
+def invalid(text: str) -> str:
+    """The module with an error of syntax."""
+    return text.replace("return", "retun")
+
+
+_FLOATS = r"[^>]*?(?:bf16|f\d+)"
+
+
+def _change(text: str, kinds: str, name: str, more: str) -> str:
+    """The module with lines that change its first result of such a type; empty if it has none."""
+    returned = re.search(rf"    return (%[\w#]+).*? : (tensor<{kinds}>)", text)
+    if returned is None:
+        return ""
+    lines = f"    {more.format(name=name, value=returned[1], kind=returned[2])}\n"
+    return text.replace(
+        returned[0], lines + returned[0].replace(f"return {returned[1]}", f"return {name}", 1), 1
+    )
+
+
+KINDS = {
+    "the reference": str,
+    "an operation more": rewritten,
+    "negated twice": negated_twice,
+    "wrong numbers": wrong,
+    "no syntax": invalid,
+}
 
 
 def group(text: str) -> list[str]:
     """Eight completions of a row."""
     right = [text, text, *(rewritten(text, number) for number in range(3))]
-    return [*right, wrong(text, 1), wrong(text, 2), text.replace("return", "retun")]
+    return [*right, wrong(text, 1), wrong(text, 2), invalid(text)]
 
 
 def main() -> None:
@@ -105,9 +131,19 @@ def _measure(arguments: argparse.Namespace) -> None:
             add(f"judge_all, {name}, 1/s", len(jobs) / (time.perf_counter() - started))
             add(f"judge_all, {name}, CPU ms", 1e3 * (_cpu_seconds() - before) / len(jobs), 1)
             _check(found)
-        for name, place in KINDS.items():
-            before = _cpu_seconds()
-            judge_all([job for job in jobs[place::GROUP] for _ in range(GROUP)], task, num_proc=2)
+        for name, change in KINDS.items():
+            # The first time, some make it necessary to run the reference with errors.
+            for _ in range(2):
+                before = _cpu_seconds()
+                judge_all(
+                    [
+                        (change(x), row)
+                        for x, row in zip(texts, rows, strict=True)
+                        for _ in range(8)
+                    ],
+                    task,
+                    num_proc=2,
+                )
             add(f"eight times {name}, CPU ms", 1e3 * (_cpu_seconds() - before) / len(jobs), 1)
         add(
             f"judge, {arguments.threads} threads, 1/s",

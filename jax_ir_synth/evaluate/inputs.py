@@ -16,7 +16,7 @@ Arrays = list[np.ndarray]
 
 # The number of inputs that fill the ranges, for so many elements at most. An error on a part of a
 # range shows at one of many elements, or on one of many inputs.
-_FILLING = ((64, 12), (256, 10), (math.inf, 6))
+_FILLING = ((64, 12), (math.inf, 10))
 # Of an integer argument with at most so many values, the inputs have each value.
 _COVERED = 16
 # The part of an edge input's elements that are at the edge. If all were, a maximum or a variance
@@ -52,6 +52,8 @@ class InputDraws:
         """Draw inputs by Latin hypercube sampling (McKay, Beckman and Conover, 1979).
 
         If there are n inputs, an element's n values lie in n equal parts of its range, one in each.
+        All are at the same place within their parts (systematic sampling), so that no gap between
+        neighbours is wider than a part. The place is another for each element.
         """
         elements = sum(math.prod(aval["shape"]) for aval in self._avals)
         number = next(number for most, number in _FILLING if elements <= most)
@@ -97,12 +99,13 @@ class InputDraws:
         shape = tuple(aval["shape"])
         parts = np.arange(number).reshape(number, *(1 for _ in shape))
         parts = self._stream.permuted(np.broadcast_to(parts, (number, *shape)), axis=0)
+        place = self._stream.random(shape)
         if aval["dtype"] in FLOATS:
-            x = (parts + self._stream.random(parts.shape)) / number
+            x = (parts + place) / number
             return round_array(aval["low"] + x * (aval["high"] - aval["low"]), aval)
         low, values = int(aval["low"]), int(aval["high"]) - int(aval["low"]) + 1
         # With as many parts as values, each value gets a part of its own.
-        at = parts + (0.0 if number >= values else self._stream.random(parts.shape))
+        at = parts + (0.0 if number >= values else place)
         drawn = low + np.floor(at * (values / number)).astype(np.int64)
         return np.asarray(drawn, DTYPES[aval["dtype"]])
 

@@ -4,8 +4,9 @@
 module with StableHLO's reference interpreter. Before that, `expansion` replaces operations that the
 interpreter lacks by others, `admission` checks that the module may be run, and `preparing` works
 around the interpreter's faults. `partition` cuts the module at the operations that are still
-lacking, and `fallback_kernels` executes these. `promote` reads short floats as longer ones. `check`
-proves rows of a saved dataset, in a `sandbox`, after `consistency` has checked their columns.
+lacking, and `fallback_kernels` executes these. `promote` reads short floats as longer ones.
+`dataflow` tells that two modules compute the same without a run. `check` proves rows of a saved
+dataset, in a `sandbox`, after `consistency` has checked their columns.
 
 In: a row, as a mapping. Out: its verification status, or `NotProven` with the reason. This package
 never knows categories, containers, or how a row was made.

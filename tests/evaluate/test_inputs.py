@@ -30,7 +30,7 @@ def test_inputs_lie_in_their_ranges_and_meet_the_edges():
     for row in made_rows(4 * len(CATEGORIES), 11):
         draws = InputDraws(row["in_avals"], row["program_hash"])
         filling, edges = draws.fill_ranges(), draws.draw_edges()
-        assert len(filling) >= 6 and len(edges) == 3
+        assert len(filling) >= 10 and len(edges) == 3
         for number, described in enumerate(row["in_avals"]):
             low, high = described["low"], described["high"]
             drawn = [point[number] for point in (*filling, *edges)]
@@ -75,6 +75,23 @@ def test_each_part_of_a_range_has_an_input():
         margin = 0.02
         assert (values >= parts[:-1, None] - margin).all(), dtype
         assert (values <= parts[1:, None] + margin).all(), dtype
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (40, 50)])
+@pytest.mark.parametrize(("dtype", "low", "high"), [("float32", -1.0, 3.0), ("int32", 0, 99)])
+def test_a_tenth_of_a_range_has_an_input_wherever_it_lies(shape, dtype, low, high):
+    points = InputDraws([aval("x", shape, dtype, low, high)], _KEY).fill_ranges()
+    values = np.sort(np.asarray([point[0] for point in points], np.float64), axis=0)
+    span = high - low + (dtype == "int32")
+    gaps = np.diff(values, axis=0, prepend=low, append=low + span)
+    assert gaps.max() <= span / 10 + (1 if dtype == "int32" else 1e-6)
+
+
+def test_elements_lie_at_places_of_their_own():
+    """Equal elements would be a kink of a maximum, and a place known beforehand an easy prey."""
+    for row_key in (_KEY, _KEY[::-1]):
+        (first, *_) = InputDraws([aval("x", (500,))], row_key).fill_ranges()
+        assert np.unique(first[0]).size > 490
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (-3, 4), (0, 15)])
