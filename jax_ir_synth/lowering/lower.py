@@ -10,7 +10,7 @@ from jax import lax
 from jax.extend.core import jaxpr_as_fun
 
 from jax_ir_synth.errors import UsageError
-from jax_ir_synth.lowering import contexts
+from jax_ir_synth.lowering import contexts, fast
 from jax_ir_synth.lowering.passes import Pass
 from jax_ir_synth.lowering.platforms import check_platforms
 from jax_ir_synth.lowering.settings import bound_memory, pin_settings
@@ -83,7 +83,7 @@ def lower(
     chosen = _resolve_choices(dialect, target, platforms)
     if not callable(fn):
         raise UsageError(f"`fn` (={fn!r}) must be callable")
-    with pause_gc(), pin_settings(), contexts.share_context():
+    with pause_gc(), pin_settings(), contexts.share_context(), fast.taken():
         argnums = _resolve_argnums(example_args, argnums)
         name = _find_name(fn) if name is None else name
         args = jax.tree.map(_make_abstract, example_args)
@@ -127,7 +127,7 @@ def lower_source(
     if not callable(fn):
         raise UsageError(f"`python` (={python[:40]!r}…) must define a function `{name}`")
     bound_memory()
-    with pause_gc(), pin_settings(), contexts.share_context():
+    with pause_gc(), pin_settings(), contexts.share_context(), fast.taken():
         args = [_abstract_array(tuple(aval.shape), aval.dtype) for aval in in_avals]
         return _lower(fn, name, args, tuple(argnums), platforms, *chosen)
 

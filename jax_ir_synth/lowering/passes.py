@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, cast
 import jax
 from jax.extend.core import ClosedJaxpr
 
+from jax_ir_synth.lowering import fast
 from jax_ir_synth.lowering.compiling import compile_module, hlo
 from jax_ir_synth.lowering.jaxprs import format_jaxpr
 from jax_ir_synth.lowering.platforms import same_on_every_platform
@@ -45,7 +46,10 @@ class Pass:
         """Return the module as StableHLO."""
         lowering = self._platform(platform)
         if lowering not in self._stablehlo:
-            self._stablehlo[lowering] = clean_module(self._lower(lowering).as_text())
+            text = fast.write_module(self.jaxpr, self._traced.fun_name, lowering)
+            if text is None:
+                text = self._lower(lowering).as_text()
+            self._stablehlo[lowering] = clean_module(text)
         return self._stablehlo[lowering]
 
     def texts(self, platform: str, dialects: Sequence[str], target: Target) -> list[Written]:

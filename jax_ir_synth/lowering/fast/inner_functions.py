@@ -1,0 +1,49 @@
+"""Traces the functions that jax lowers primitives by once for their arguments.
+
+For some primitives jax's rule traces a Python function each time (`mlir.lower_fun`), and lowers the
+jaxpr in the place of the equation. The jaxpr depends on the function, the arguments' avals and the
+parameters alone.
+"""
+
+from typing import Any
+
+from jax_ir_synth.lowering.fast.replacing import Function, Shortcut
+
+# The jaxprs are forgotten when there are so many.
+_MOST = 2048
+
+
+def _make_trace(original: Function) -> Function:
+    kept: dict[Any, Any] = {}
+
+    def trace(fun: Any, avals: Any, **options: Any) -> Any:
+        if fun.debug_info.traced_for != "lower_fun" or options != {"lower": True}:
+            return original(fun, avals, **options)
+        try:
+            key = _find_function(fun.f), tuple(avals), fun.params
+            found = kept.get(key)
+        except TypeError:
+            # Its parameters can't be hashed.
+            return original(fun, avals, **options)
+        if found is None:
+            if len(kept) >= _MOST:
+                kept.clear()
+            found = kept[key] = original(fun, avals, **options)
+        return found
+
+    return trace
+
+
+def _find_function(traced: Any) -> tuple[Any, ...]:
+    """Find the function that is traced; `lower_fun` wraps one of a single result in a lambda."""
+    code = getattr(traced, "__code__", None)
+    if code is not None and code.co_name == "<lambda>" and code.co_freevars == ("fun",):
+        return code, traced.__closure__[0].cell_contents
+    return (traced,)
+
+
+SHORTCUT = Shortcut(
+    "inner functions",
+    ("jax._src.interpreters.mlir:lower_fun",),
+    {"jax._src.interpreters.partial_eval:trace_to_jaxpr_dynamic": _make_trace},
+)

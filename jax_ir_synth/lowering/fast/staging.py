@@ -1,0 +1,128 @@
+"""Puts an operation into a trace without the detours of `Primitive.bind`.
+
+jax canonicalizes each operand, looks for meshes and leaks, sets and restores the current trace, and
+asks the trace, which asks for tracers and rules. For a primitive with one result, without effects
+and without rules of its own for staging, this comes down to an equation in the trace's frame.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jax_ir_synth.lowering.fast.private import private
+from jax_ir_synth.lowering.fast.replacing import Function, Shortcut
+
+_PE = "jax._src.interpreters.partial_eval"
+_CORE = "jax._src.core"
+# Primitives with rules for staging that come down to the same for static shapes.
+_STAGED_PLAINLY = ("broadcast_in_dim", "reshape")
+# Primitives whose parameters can't be hashed, see `DynamicJaxprTrace.default_process_primitive`.
+_UNHASHABLE = ("custom_lin", "call_hi_primitive_linearized", "call_hi_primitive")
+
+RELIES_ON = (
+    f"{_CORE}:Primitive",
+    f"{_CORE}:JaxprEqnContext",
+    f"{_PE}:DynamicJaxprTrace",
+    f"{_PE}:JaxprStackFrame",
+    f"{_PE}:TracingEqn",
+    f"{_PE}:try_constant_folding",
+)
+
+
+@functools.cache
+def find_plain() -> frozenset[Any]:
+    """Find the primitives that are staged here."""
+    mlir = private("interpreters.mlir")
+
+    return frozenset(filter(_is_plain, mlir._lowerings))
+
+
+def _is_plain(primitive: Any) -> bool:
+    core = private("core")
+    partial_eval = private("interpreters.partial_eval")
+
+    own = {"bind", "bind_with_trace", "is_high", "get_bind_params"} & primitive.__dict__.keys()
+    return (
+        type(primitive) is core.Primitive
+        and not own
+        and not primitive.multiple_results
+        and not primitive.call_primitive
+        and not primitive.ref_primitive
+        and not primitive.ref_allocating
+        and not primitive.skip_canonicalization
+        and primitive.name not in _UNHASHABLE
+        and (
+            primitive not in partial_eval.custom_staging_rules or primitive.name in _STAGED_PLAINLY
+        )
+    )
+
+
+def is_open(trace: Any) -> bool:
+    """Whether equations can be put into a trace directly."""
+    partial_eval = private("interpreters.partial_eval")
+
+    return type(trace) is partial_eval.DynamicJaxprTrace and not trace.requires_low
+
+
+@functools.cache
+def get_stage() -> Callable[..., Any]:
+    """Return the function that puts one operation into a trace."""
+    core = private("core")
+    dtypes = private("dtypes")
+    partial_eval = private("interpreters.partial_eval")
+
+    abstract_eval = partial_eval._cached_abstract_eval
+    canonicalize = dtypes.canonicalize_value
+    tracer_class, equation_class = partial_eval.DynamicJaxprTracer, partial_eval.TracingEqn
+    folded, forwarding = partial_eval.const_fold_rules, partial_eval.forwarding_rules
+
+    def stage(trace: Any, primitive: Any, args: Sequence[Any], params: Any, source: Any) -> Any:
+        """Put an operation into a trace and return its result; NotImplemented leaves it to jax."""
+        lift = trace.to_jaxpr_tracer
+        tracers = [
+            x if type(x) is tracer_class and x._trace is trace else lift(canonicalize(x), source)
+            for x in args
+        ]
+        aval, effects = abstract_eval(primitive, *[tracer.aval for tracer in tracers], **params)
+        if effects:
+            return NotImplemented
+        if primitive in folded:
+            found = partial_eval.try_constant_folding(primitive, tracers, params, [aval])
+            if found is not None:
+                return trace.new_const(found[0], source_info=source, aval=aval)
+        variable = trace.frame.gensym(aval)
+        context = core.current_jaxpr_eqn_context()
+        equation = equation_class(tracers, [variable], primitive, params, effects, source, context)
+        if primitive in forwarding:
+            forwarded, left = forwarding[primitive](equation)
+            if forwarded[0] is not None:
+                if left is not None:
+                    trace.frame.add_eqn(left)
+                return tracers[forwarded[0]]
+        result = tracer_class(trace, aval, variable, source, equation)
+        trace.frame.add_eqn(equation)
+        return result
+
+    return stage
+
+
+def _make_bind(original: Function) -> Function:
+    core = private("core")
+    source_info_util = private("source_info_util")
+    partial_eval = private("interpreters.partial_eval")
+
+    plain, stage, state = find_plain(), get_stage(), core.trace_ctx
+    open_class = partial_eval.DynamicJaxprTrace
+
+    def bind(self: Any, *args: Any, **params: Any) -> Any:
+        trace = state.trace
+        if type(trace) is open_class and self in plain and not trace.requires_low:
+            result = stage(trace, self, args, params, source_info_util.current())
+            if result is not NotImplemented:
+                return result
+        return original(self, *args, **params)
+
+    return bind
+
+
+SHORTCUT = Shortcut("staging", RELIES_ON, {f"{_CORE}:Primitive.bind": _make_bind})
