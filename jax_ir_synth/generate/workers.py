@@ -3,7 +3,6 @@
 import concurrent.futures
 import contextlib
 import functools
-import gc
 import importlib
 import itertools
 import traceback
@@ -17,6 +16,7 @@ from jax_ir_synth.generate.fingerprint import check_sources_unchanged
 from jax_ir_synth.generate.plan import Drawn, PlannedRow, draw_candidate
 from jax_ir_synth.generate.rows import Program, draw_program, make_or_leave_out
 from jax_ir_synth.request.config import Request
+from jax_ir_synth.runtime.gc_paused import collect_by_hand
 from jax_ir_synth.runtime.helper import Helper, HelperDied, answer_questions
 from jax_ir_synth.runtime.pool import Pool
 
@@ -186,8 +186,7 @@ def serve() -> None:
 def _get_ready() -> None:
     # Import jax now, rather than with the first job.
     importlib.import_module("jax_ir_synth.verify.proof")
-    # The collector needn't look at objects that are never freed.
-    gc.freeze()
+    collect_by_hand()
 
 
 def _answer_each(questions: list[_Row | _Candidate]) -> list[_Answer]:

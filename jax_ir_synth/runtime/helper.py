@@ -32,11 +32,11 @@ T = TypeVar("T", bound=Closable)
 # Prefixes of environment variables that a helper doesn't inherit: settings for jax, XLA and Python.
 # They could end it (flags that XLA doesn't know), or make it read commands (PYTHONINSPECT).
 _SETTINGS = ("JAX_", "JAX2TF_", "LIBTPU_", "PJRT_", "PYTHON", "TF_", "XLA_")
-# The exceptions: variables that say where modules and files are, and whether compiled modules are
-# kept.
-_PLACES = (
-    "JAX_IR_SYNTH_CACHE PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONNOUSERSITE PYTHONPATH "
-    "PYTHONPLATLIBDIR PYTHONPYCACHEPREFIX PYTHONUSERBASE"
+# The exceptions: variables of this package, and those that say where modules are, and whether
+# compiled modules are kept.
+_INHERITED = (
+    "JAX_IR_SYNTH_CACHE JAX_IR_SYNTH_FAST PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONNOUSERSITE "
+    "PYTHONPATH PYTHONPLATLIBDIR PYTHONPYCACHEPREFIX PYTHONUSERBASE"
 ).split()
 # Otherwise NumPy's and SciPy's LAPACK would start a thread for each core in each helper, and wait
 # for these threads even on matrices of a few elements.
@@ -121,7 +121,7 @@ def inherited() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if name in _PLACES or not name.startswith(_SETTINGS)
+        if name in _INHERITED or not name.startswith(_SETTINGS)
     }
 
 

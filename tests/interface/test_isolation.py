@@ -172,3 +172,34 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), kept(2))
 def test_a_process_forked_off_has_threads_of_its_own(python):
     done = python("-W", "ignore::DeprecationWarning", "-c", FORKING)
     assert (done.stdout.split(), done.stderr) == (["7", "2"], "")
+
+
+BY_HAND = """
+import gc, weakref
+from jax_ir_synth.runtime import gc_paused
+
+class Node:
+    pass
+
+def leave_garbage():
+    node = Node()
+    node.itself = node
+    return weakref.ref(node)
+
+gc_paused.collect_by_hand()
+left = []
+for _ in range(20):
+    with gc_paused.pause_gc():
+        with gc_paused.pause_gc():
+            left.append(leave_garbage())
+    objects = [[] for _ in range(5000)]  # would start the collector
+    print(sum(ref() is not None for ref in left), end=" ")
+print(gc.isenabled())
+"""
+
+
+def test_a_process_of_our_own_collects_by_hand(python):
+    """Garbage of eight pieces of work at most is kept."""
+    done = python("-c", BY_HAND)
+    kept = [*range(1, 8), 0]
+    assert done.stdout.split() == [*map(str, (kept * 3)[:20]), "False"], done.stderr

@@ -223,8 +223,12 @@ def _reduce_sum(types: Types, equation: Any, operands: list[Value]) -> Value | N
 
 
 def _find_kind(variable: Any) -> str:
+    return _classify(variable.aval.dtype)
+
+
+@functools.cache
+def _classify(dtype: Any) -> str:
     """Return the kind of a NumPy dtype, "f" for bfloat16; empty for jax's own dtypes."""
-    dtype = variable.aval.dtype
     if not isinstance(dtype, np.dtype):
         return ""
     # Short floats other than float16 are void to NumPy.
