@@ -1,5 +1,6 @@
 """Shortcuts are taken where they are known to fit, and leave the rest of the process alone."""
 
+import inspect
 import json
 import logging
 import threading
@@ -208,3 +209,13 @@ def test_tables_are_bounded(monkeypatch):
     kept.bound()
     assert not kept.seen and len(kept.constants) == 5
     assert [lower(function, *args) for _ in range(2)] == [expected] * 2
+
+
+def test_sources_are_read_whole():
+    """By indentation, as `inspect` reads them by parsing."""
+    for shortcut in fast.SHORTCUTS:
+        for where in shortcut.functions:
+            home, name = find_home(where)
+            function = inspect.unwrap(getattr(home, name))
+            if not isinstance(function, type):
+                assert replacing._read_source(function) == inspect.getsource(function).rstrip()
