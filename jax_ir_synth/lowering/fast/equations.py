@@ -167,7 +167,7 @@ def _make_lower_equations(original: Function) -> Function:
         for equation in jaxpr.eqns:
             operands = [read(atom) for atom in equation.invars]
             rule = rules.get(equation.primitive) if equation.ctx is plain else None
-            if rule is not None:
+            if rule is not None and equation.outvars[0].aval.sharding.mesh.empty:
                 made = rule(types, equation, operands)
                 if made is not None:
                     values[equation.outvars[0]] = made

@@ -7,7 +7,7 @@ parameters alone.
 
 from typing import Any
 
-from jax_ir_synth.lowering.fast.replacing import Function, Shortcut
+from jax_ir_synth.lowering.fast.replacing import Function, Shortcut, find_settings
 
 # The jaxprs are forgotten when there are so many.
 _MOST = 2048
@@ -20,7 +20,7 @@ def _make_trace(original: Function) -> Function:
         if fun.debug_info.traced_for != "lower_fun" or options != {"lower": True}:
             return original(fun, avals, **options)
         try:
-            key = _find_function(fun.f), tuple(avals), fun.params
+            key = _find_function(fun.f), tuple(avals), fun.params, find_settings()
             found = kept.get(key)
         except TypeError:
             # Its parameters can't be hashed.

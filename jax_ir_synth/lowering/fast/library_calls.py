@@ -9,6 +9,7 @@ the same order.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from jax_ir_synth.lowering.fast import staging
 from jax_ir_synth.lowering.fast.private import private
 from jax_ir_synth.lowering.fast.replacing import Function, Shortcut
 
@@ -30,11 +31,9 @@ class _NoJaxpr(NamedTuple):
 
 def _make_infer(original: Function) -> Function:
     core = private("core")
-    partial_eval = private("interpreters.partial_eval")
 
     def infer(fun: Function, info: Any, args: Any, kwargs: Any) -> tuple[Any, Any]:
-        trace = core.trace_ctx.trace
-        if info.inline and type(trace) is partial_eval.DynamicJaxprTrace and not trace.requires_low:
+        if info.inline and staging.is_open(core.trace_ctx.trace):
             return _Direct(info), None
         found: tuple[Any, Any] = original(fun, info, args, kwargs)
         return found

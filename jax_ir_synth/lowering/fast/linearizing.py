@@ -21,7 +21,7 @@ from jax_ir_synth.lowering.fast.recording import (
     record,
     reshape,
 )
-from jax_ir_synth.lowering.fast.replacing import Function, Shortcut
+from jax_ir_synth.lowering.fast.replacing import Function, Shortcut, find_settings
 
 _AD = "jax._src.interpreters.ad"
 _PE = "jax._src.interpreters.partial_eval"
@@ -81,15 +81,16 @@ def _make_linearize(original: Function) -> Function:
         avals = [core.typeof(x) for x in primals]
         shape: Shape = ()
         found = None
-        context = core.current_jaxpr_eqn_context()
+        # The rules may call functions that depend on settings, such as the precision of products.
+        settings = find_settings()
         try:
             if primitive in elementwise and (common := _find_shape(avals)) is not None:
                 kinds = [(aval.dtype, aval.weak_type, not aval.shape) for aval in avals]
-                key = (primitive, *nonzeros, len(common), *kinds, *params.items(), context)
+                key = (primitive, *nonzeros, len(common), *kinds, *params.items(), settings)
                 found = find(key, lambda: _record(primitive, nonzeros, avals, params, common))
                 shape = common
             if found is None:
-                key = (primitive, *nonzeros, *avals, *params.items(), context)
+                key = (primitive, *nonzeros, *avals, *params.items(), settings)
                 found = find(key, lambda: _record(primitive, nonzeros, avals, params, None))
                 shape = ()
         except TypeError:
@@ -221,9 +222,12 @@ def _record(
 
 
 def _find_shape(avals: Sequence[Any]) -> Shape | None:
-    """Find the shape of elementwise operands, some of which may be scalars; None if they differ."""
+    """Find the shape of elementwise operands, some of which may be scalars.
+
+    None if they differ, or if an operand is sharded, since an aval of another shape would be, too.
+    """
     shapes = {aval.shape for aval in avals if aval.shape}
-    if len(shapes) > 1:
+    if len(shapes) > 1 or not all(aval.sharding.mesh.empty for aval in avals):
         return None
     return next(iter(shapes), ())
 
@@ -308,7 +312,11 @@ def _linearize_jaxpr(trace: Any, jaxpr: Any, consts: Sequence[Any], args: Sequen
             if primitive in ad.primitive_linearizations:
                 return NotImplemented
             primal = stage(parent, primitive, primals, params, source)
+            if primal is NotImplemented:
+                return NotImplemented
             tangent = stage(tangent_trace, primitive, tangents, params, source)
+            # It is of the primal's kind.
+            assert tangent is not NotImplemented
             return ad.LinearizeTracer(trace, primal, tangent)
         return NotImplemented
 

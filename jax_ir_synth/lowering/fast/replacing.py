@@ -47,9 +47,10 @@ class Shortcut(NamedTuple):
 
 
 class _Here(threading.local):
-    """Whether the current thread takes the shortcuts."""
+    """Whether the current thread takes the shortcuts, and jax's settings when it began to."""
 
     on = False
+    settings: Any = None
 
 
 class _Replaced(NamedTuple):
@@ -78,11 +79,13 @@ class Replacing:
     def taken(self) -> Iterator[None]:
         """Take the shortcuts in this thread, inside the `with` block."""
         self._enter()
-        before, _here.on = _here.on, True
+        before = _here.on, _here.settings
+        if not _here.on:
+            _here.on, _here.settings = True, private("config").trace_context()
         try:
             yield
         finally:
-            _here.on = before
+            _here.on, _here.settings = before
             self._leave()
 
     @functools.cached_property
@@ -125,6 +128,16 @@ class Replacing:
             if not self._inside:
                 for each in self._replaced:
                     setattr(each.home, each.name, each.original)
+
+
+def find_settings() -> Any:
+    """Return jax's settings that a trace depends on, or None if they are those of the beginning.
+
+    What is kept of a trace serves another one only with the same settings. Those of the beginning
+    are pinned, but for the one by which `lowering.settings` separates jax's own caches.
+    """
+    settings = private("config").trace_context()
+    return None if settings == _here.settings else settings
 
 
 def _dispatch(original: Function, replacement: Function) -> Function:

@@ -58,10 +58,13 @@ def _is_plain(primitive: Any) -> bool:
 
 
 def is_open(trace: Any) -> bool:
-    """Whether equations can be put into a trace directly."""
-    partial_eval = private("interpreters.partial_eval")
+    """Whether equations can be put into a trace directly.
 
-    return type(trace) is partial_eval.DynamicJaxprTrace and not trace.requires_low
+    Inside `jax.ensure_compile_time_eval` values are computed instead.
+    """
+    if type(trace) is not private("interpreters.partial_eval").DynamicJaxprTrace:
+        return False
+    return not trace.requires_low and not private("config").eager_constant_folding.value
 
 
 @functools.cache
@@ -84,7 +87,8 @@ def get_stage() -> Callable[..., Any]:
             for x in args
         ]
         aval, effects = abstract_eval(primitive, *[tracer.aval for tracer in tracers], **params)
-        if effects:
+        # `bind` moves operands between meshes.
+        if effects or not aval.sharding.mesh.empty:
             return NotImplemented
         if primitive in folded:
             found = partial_eval.try_constant_folding(primitive, tracers, params, [aval])
@@ -112,11 +116,16 @@ def _make_bind(original: Function) -> Function:
     partial_eval = private("interpreters.partial_eval")
 
     plain, stage, state = find_plain(), get_stage(), core.trace_ctx
-    open_class = partial_eval.DynamicJaxprTrace
+    open_class, evaluates = partial_eval.DynamicJaxprTrace, private("config").eager_constant_folding
 
     def bind(self: Any, *args: Any, **params: Any) -> Any:
         trace = state.trace
-        if type(trace) is open_class and self in plain and not trace.requires_low:
+        if (
+            type(trace) is open_class
+            and self in plain
+            and not trace.requires_low
+            and not evaluates.value
+        ):
             result = stage(trace, self, args, params, source_info_util.current())
             if result is not NotImplemented:
                 return result

@@ -6,6 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.ad_checkpoint import checkpoint_name
+from jax.experimental import pallas
+from jax.experimental.compute_on import compute_on
 from jax.experimental.xla_metadata import set_xla_metadata
 
 
@@ -132,6 +135,78 @@ def _dropout(key, x):
 
 def _tree(params):
     return {name: jnp.tanh(x) for name, x in params.items()}, params["w"].sum()
+
+
+def _constrained(x):
+    mesh = jax.make_mesh((1,), ("i",), axis_types=(jax.sharding.AxisType.Auto,))
+    sharding = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("i"))
+    return lax.with_sharding_constraint(jnp.sin(x), sharding) * x
+
+
+def _reference(x):
+    ref = jax.new_ref(x)
+    ref[...] = ref[...] * 2
+    return jnp.sin(ref[...])
+
+
+def _pallas(x):
+    def kernel(taken, given):
+        given[...] = taken[...] * 2
+
+    call = pallas.pallas_call(kernel, out_shape=V, interpret=True)
+    return call(lax.stop_gradient(x)) * x
+
+
+def _on_the_host(x):
+    with compute_on("device_host"):
+        y = jnp.sin(x) * 2
+    return y * x
+
+
+def _many_keys(x):
+    keys = jax.random.split(jax.random.key(3), 4)
+    return jax.vmap(lambda key: jax.random.uniform(key, (2,)))(keys).ravel() * x
+
+
+def _keys_in_a_loop(x):
+    def step(i, y):
+        return y + jax.random.normal(jax.random.fold_in(jax.random.key(1), i), (8,))
+
+    return lax.fori_loop(0, 3, step, x)
+
+
+def _saves_by_name(x):
+    policy = jax.checkpoint_policies.save_only_these_names("a")
+    return jax.checkpoint(lambda y: checkpoint_name(jnp.sin(y), "a") * jnp.cos(y), policy=policy)(x)
+
+
+def _hessian_times_vector(x):
+    return jax.grad(lambda y: jax.jvp(lambda z: jnp.sum(jnp.tanh(z) ** 3), (y,), (y,))[1])(x)
+
+
+def _linearized(x):
+    y, apply = jax.linearize(jnp.sin, x)
+    return apply(x) * y
+
+
+def _vjp_inside(x):
+    y, back = jax.vjp(lambda a: jnp.where(a > 0, a**2, jnp.exp(a)), x)
+    return back(y)[0] * x
+
+
+def _evaluates_meanwhile(x):
+    with jax.ensure_compile_time_eval():
+        table = jnp.clip(jnp.sin(jnp.arange(8.0)), 0, 1)
+    return table * x
+
+
+def _with_settings(x):
+    """The same function with and without a setting that its derivative depends on."""
+    matrix = jnp.outer(x, x) + jnp.eye(8)
+    first = jnp.linalg.cholesky(matrix)
+    with jax.default_matmul_precision("highest"):
+        second = jnp.linalg.cholesky(matrix * 2)
+    return first @ second
 
 
 def _callback(x):
@@ -323,6 +398,27 @@ FUNCTIONS = {
         lambda x: lax.platform_dependent(x, cpu=jnp.sin, default=jnp.cos) * x,
         (V,),
     ),
+    "a sharding constraint": (_constrained, (V,)),
+    "a reference": (_reference, (V,)),
+    "a kernel of Pallas": (_pallas, (V,)),
+    "on the host": (_on_the_host, (V,)),
+    "donation inside": (lambda x: jax.jit(lambda y: y * 2, donate_argnums=0)(x) * x, (V,)),
+    "a key": (lambda x: jax.random.normal(jax.random.key(0), (8,)) * x, (V,)),
+    "many keys": (_many_keys, (V,)),
+    "keys in a loop": (_keys_in_a_loop, (V,)),
+    "tiny integers": (lambda x: x.astype(jnp.int4).astype("float32") * x, (V,)),
+    "tiny floats": (lambda x: x.astype(jnp.float8_e4m3fn).astype("float32") * x, (V,)),
+    "saved by name": (_saves_by_name, (V,)),
+    "a Hessian times a vector": (_hessian_times_vector, (V,)),
+    "linearized": (_linearized, (V,)),
+    "vjp inside": (_vjp_inside, (V,)),
+    "a forward Jacobian": (lambda x: jax.jacfwd(lambda y: jnp.cumsum(y**2))(x), (V,)),
+    "evaluates meanwhile": (_evaluates_meanwhile, (V,)),
+    "settings inside": (_with_settings, (V,)),
+    "vectorized": (lambda x: jnp.vectorize(lambda a, b: a * jnp.sin(b))(x, x[0]), (V,)),
+    "along axes": (lambda x: jnp.apply_along_axis(jnp.cumsum, 0, x), (M,)),
+    "piecewise": (lambda x: jnp.piecewise(x, [x < 0], [lambda y: -y, lambda y: y**2]), (V,)),
+    "NumPy's scalars": (lambda x: x * np.float64(2.5) + np.int32(3) + np.float32(0.1), (V,)),
     "unused arguments": (lambda x, y: jnp.sin(x), (V, M)),
     "a constant result": (lambda x: (jnp.sin(x), jnp.zeros(3), 2.0), (V,)),
     "an argument returned": (lambda x: (x, jnp.sin(x)), (V,)),
