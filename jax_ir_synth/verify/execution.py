@@ -11,6 +11,7 @@ from jax_ir_synth.reference import tolerance
 from jax_ir_synth.reference.inputs import DTYPES, FLOATS, HALF
 from jax_ir_synth.verify.interpreter import Program
 from jax_ir_synth.verify.promote import promote_half, promote_single
+from jax_ir_synth.verify.runner import Runner
 from jax_ir_synth.verify.signature import Signature, read_signature
 
 Results = list[np.ndarray]
@@ -94,7 +95,7 @@ def run_as_written(text: str) -> Iterator[Callable[[Sequence[np.ndarray]], Resul
       interpreter.CannotRun: nothing here can run it.
     """
     with open_module(text) as module:
-        yield Program(module)
+        yield Runner(text, module)
 
 
 def execute_as_written(text: str, inputs: Sequence[Sequence[np.ndarray]]) -> list[Results]:
@@ -108,10 +109,11 @@ def execute_exactly(text: str, inputs: Sequence[Sequence[np.ndarray]]) -> list[R
 
     Raises ValueError if it can't be run in float64.
     """
-    with open_module(promote_single(text)) as module:
-        program = Program(module)
+    wide = promote_single(text)
+    with open_module(wide) as module:
+        run = Runner(wide, module)
         return [
-            program([x.astype(np.float64) if x.dtype.name in FLOATS else x for x in each])
+            run([x.astype(np.float64) if x.dtype.name in FLOATS else x for x in each])
             for each in inputs
         ]
 

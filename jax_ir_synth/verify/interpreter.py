@@ -13,7 +13,7 @@ from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.verify import fallback_kernels
 from jax_ir_synth.verify.admission import Admitted, Refused, Unsupported, admit
 from jax_ir_synth.verify.expansion.expand import expand, find_expansion
-from jax_ir_synth.verify.loops import is_bound_error
+from jax_ir_synth.verify.loops import describe_bound, is_bound_error
 from jax_ir_synth.verify.partition import Stage, Step, find_main, partition
 from jax_ir_synth.verify.preparing import legalize, prepare, promote_results
 
@@ -33,6 +33,7 @@ class Program:
     `how` says what runs it:
       `"interpreter"`: StableHLO's reference interpreter.
       `"interpreter+numpy"`: the interpreter, and `fallback_kernels` for operations that it lacks.
+    `turns` is the number of turns that a loop may take that can't be counted.
 
     Args:
       module: a module from `parsing.open_module`; it is changed.
@@ -54,6 +55,7 @@ class Program:
             if legalize(module, admitted):
                 # Again, since CHLO's operations have been replaced.
                 admitted = admit(module)
+            self.turns = admitted.turns
             prepare(admitted)
             if not lacks:
                 self.how = "interpreter"
@@ -117,7 +119,7 @@ class _Interpreted:
             results = stablehlo.eval_module(self._module, attributes)
         except ValueError as error:
             if is_bound_error(error):
-                raise Refused(f"a loop of it takes more than {self._turns:,} turns") from None
+                raise Refused(describe_bound(self._turns)) from None
             raise Refused(f"the interpreter refuses it: {error}") from None
         return [np.array(result) for result in results]
 

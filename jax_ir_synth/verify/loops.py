@@ -95,6 +95,11 @@ def bound_turns(loop: ir.Operation, turns: int) -> ir.Operation:
     return counting.operation
 
 
+def describe_bound(turns: int) -> str:
+    """Describe the error of a loop that takes more turns than it may."""
+    return f"a loop of it takes more than {turns:,} turns"
+
+
 def _fail_beyond(condition: ir.Block, turns: int) -> None:
     final = condition.operations[len(condition.operations) - 1]
     counter = condition.arguments[len(condition.arguments) - 1]

@@ -1,0 +1,239 @@
+"""What operations compute that take a function of two elements: reductions, windows, scatters.
+
+The function is a region. Where it is one operation, NumPy's own reduction is used; otherwise, where
+it is made of elementwise operations, it is called with whole arrays, which are folded in halves. So
+the order of a reduction isn't the interpreter's; StableHLO leaves it open.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from jaxlib.mlir import ir
+from jaxlib.mlir.dialects import stablehlo
+
+from jax_ir_synth.lowering.parsing import Value, read_integers
+from jax_ir_synth.verify.arrays.operations import (
+    ELEMENTWISE,
+    Array,
+    Unknown,
+    read_constant,
+    read_type,
+)
+from jax_ir_synth.verify.arrays.operations import make_function as make_plain
+
+Arrays = list[Array]
+Function = Callable[[Arrays], Arrays]
+Combine = Callable[[Arrays, Arrays], Arrays]
+
+_UFUNCS: dict[str, np.ufunc] = {
+    "stablehlo.add": np.add,
+    "stablehlo.and": np.bitwise_and,
+    "stablehlo.maximum": np.maximum,
+    "stablehlo.minimum": np.minimum,
+    "stablehlo.multiply": np.multiply,
+    "stablehlo.or": np.bitwise_or,
+    "stablehlo.xor": np.bitwise_xor,
+}
+_OF_BOOLEANS: dict[str, np.ufunc] = {
+    "stablehlo.add": np.logical_or,
+    "stablehlo.multiply": np.logical_and,
+}
+
+
+def _find_ufunc(op: ir.Operation) -> np.ufunc | None:
+    """Find the ufunc that an operation's region is."""
+    (block,) = op.regions[0].blocks
+    first, *rest = (each.operation for each in block.operations)
+    if len(rest) != 1 or first.name not in _UFUNCS or len(block.arguments) != 2:
+        return None
+    if [*first.operands] not in ([*block.arguments], [*block.arguments][::-1]):
+        return None
+    if [*rest[0].operands] != [*first.results]:
+        return None
+    found = _UFUNCS[first.name]
+    _, dtype = read_type(first.results[0])
+    return _OF_BOOLEANS.get(first.name, found) if dtype.kind == "b" else found
+
+
+def _make_combine(op: ir.Operation) -> Combine:
+    """Make the region a function of two lists of arrays. Raises Unknown."""
+    (block,) = op.regions[0].blocks
+    steps: list[tuple[Callable[..., Any], list[Value], Value]] = []
+    for each in block.operations:
+        inner = each.operation
+        if inner.name == "stablehlo.return":
+            returned = [*inner.operands]
+            break
+        if inner.name == "stablehlo.constant":
+            value = read_constant(inner)
+            steps.append(((lambda x: lambda: x)(value), [], inner.results[0]))
+        elif inner.name in ELEMENTWISE:
+            steps.append((make_plain(inner), [*inner.operands], inner.results[0]))
+        else:
+            raise Unknown(f"{inner.name} in {op.name}")
+    known = {*block.arguments, *(value for _, _, value in steps)}
+    if any(value not in known for _, operands, _ in steps for value in operands):
+        raise Unknown(f"{op.name} of a value from outside")
+    arguments = [*block.arguments]
+
+    def combine(first: Arrays, second: Arrays) -> Arrays:
+        values = dict(zip(arguments, (*first, *second), strict=True))
+        for function, operands, value in steps:
+            values[value] = function(*[values[operand] for operand in operands])
+        return [values[value] for value in returned]
+
+    return combine
+
+
+def _fold(combine: Combine, arrays: Arrays, start: Arrays) -> Arrays:
+    """Fold arrays along their first axis, and with `start`."""
+    while (size := arrays[0].shape[0]) > 1:
+        half = size // 2
+        rest = [x[2 * half :] for x in arrays]
+        folded = combine([x[:half] for x in arrays], [x[half : 2 * half] for x in arrays])
+        arrays = [np.concatenate(pair) for pair in zip(folded, rest, strict=True)]
+    shape = arrays[0].shape[1:]
+    first = [np.broadcast_to(x, shape) for x in start]
+    if not arrays[0].shape[0]:
+        return first
+    return [np.asarray(x) for x in combine(first, [x[0] for x in arrays])]
+
+
+def _make_reduce(op: ir.Operation) -> Function:
+    axes = tuple(read_integers(op.attributes["dimensions"]))
+    number = len(op.operands) // 2
+    ufunc = _find_ufunc(op) if number == 1 else None
+    if ufunc is not None:
+        reduction = ufunc
+
+        def reduce_one(operands: Arrays) -> Arrays:
+            x, start = operands
+            return [np.asarray(reduction(reduction.reduce(x, axis=axes), start), x.dtype)]
+
+        if all(size for size in read_type(op.operands[0])[0]):
+            return reduce_one
+    combine = _make_combine(op)
+
+    def reduce(operands: Arrays) -> Arrays:
+        arrays = [np.moveaxis(x, axes, range(len(axes))) for x in operands[:number]]
+        flat = [x.reshape(math.prod(x.shape[: len(axes)]), *x.shape[len(axes) :]) for x in arrays]
+        return _fold(combine, flat, operands[number:])
+
+    return reduce
+
+
+def _make_reduce_window(op: ir.Operation) -> Function:
+    number = len(op.operands) // 2
+    shape, _ = read_type(op.operands[0])
+    rank = len(shape)
+    window = read_integers(op.attributes["window_dimensions"])
+    strides, base, dilations = (
+        read_integers(op.attributes[name]) if name in op.attributes else [1] * rank
+        for name in ("window_strides", "base_dilations", "window_dilations")
+    )
+    padding = [(0, 0)] * rank
+    if "padding" in op.attributes:
+        padding = [(int(x), int(y)) for x, y in np.array(op.attributes["padding"])]
+    if any(x != 1 for x in base) or any(x < 0 for pair in padding for x in pair):
+        raise Unknown("a window over dilated or cut elements")
+    ufunc, combine = (_find_ufunc(op) if number == 1 else None), _make_combine(op)
+    steps: tuple[Any, ...] = tuple(slice(None, None, stride) for stride in strides)
+    spans = [(size - 1) * step + 1 for size, step in zip(window, dilations, strict=True)]
+    holes: tuple[Any, ...] = (..., *(slice(None, None, step) for step in dilations))
+    axes = tuple(range(rank, 2 * rank))
+
+    def reduce(operands: Arrays) -> Arrays:
+        views = []
+        for x, start in zip(operands[:number], operands[number:], strict=True):
+            padded = np.pad(x, padding, constant_values=start)
+            view = np.lib.stride_tricks.sliding_window_view(padded, spans)[steps]
+            views.append(view[holes])
+        if ufunc is not None:
+            (start,) = operands[number:]
+            return [np.asarray(ufunc(ufunc.reduce(views[0], axis=axes), start), views[0].dtype)]
+        arrays = [np.moveaxis(x, axes, range(rank)) for x in views]
+        flat = [x.reshape(-1, *x.shape[rank:]) for x in arrays]
+        return _fold(combine, flat, operands[number:])
+
+    return reduce
+
+
+def _make_map(op: ir.Operation) -> Function:
+    combine = _make_combine(op)
+    return lambda operands: combine(operands, [])
+
+
+def _make_scatter(op: ir.Operation) -> Function:
+    numbers = stablehlo.ScatterDimensionNumbers(op.attributes["scatter_dimension_numbers"])
+    if len(op.operands) != 3:
+        raise Unknown("a scatter of several arrays")
+    (given, _), (indices, _), (updates, _) = map(read_type, op.operands)
+    ufunc = _find_ufunc(op)
+    keeps, replaces = (_returns_argument(op, k) for k in (0, 1))
+    if ufunc is None and not keeps and not replaces:
+        raise Unknown("a scatter by more than one operation")
+    window = list(numbers.update_window_dims)
+    over = [k for k in range(len(updates)) if k not in window]
+    inserted = {*numbers.inserted_window_dims, *numbers.input_batching_dims}
+    kept = [k for k in range(len(given)) if k not in inserted]
+    mapped = list(numbers.scattered_dims_to_operand_dims)
+    vector = numbers.index_vector_dim
+    batch_axes = [k for k in range(len(indices)) if k != vector]
+
+    def scatter(operands: Arrays) -> Arrays:
+        x, starts, new = operands
+        if keeps:
+            return [x]
+        if vector == starts.ndim:
+            starts = starts[..., None]
+        starts = np.moveaxis(starts, vector, -1).astype(np.int64)
+        new = new.transpose([*over, *window])
+        where, inside = [], np.ones(new.shape, bool)
+        for k, most in enumerate(given):
+            at = np.zeros(starts.shape[:-1], np.int64)
+            if k in mapped:
+                at = starts[..., mapped.index(k)]
+            if k in numbers.input_batching_dims:
+                number = list(numbers.input_batching_dims).index(k)
+                axis = batch_axes.index(numbers.scatter_indices_batching_dims[number])
+                at = at + np.arange(most).reshape([-1 if j == axis else 1 for j in range(at.ndim)])
+            at = at.reshape(*at.shape, *[1] * len(kept))
+            if k in kept:
+                size = updates[window[kept.index(k)]]
+                steps = [-1 if j == kept.index(k) else 1 for j in range(len(kept))]
+                at = at + np.arange(size).reshape(steps)
+            at = np.broadcast_to(at, new.shape)
+            inside &= (at >= 0) & (at < most)
+            where.append(at)
+        places = tuple(at[inside] for at in where)
+        found = x.copy()
+        if ufunc is None:
+            found[places] = new[inside]
+        else:
+            ufunc.at(found, places, new[inside])
+        return [found]
+
+    return scatter
+
+
+def _returns_argument(op: ir.Operation, number: int) -> bool:
+    (block,) = op.regions[0].blocks
+    first, *rest = (each.operation for each in block.operations)
+    return not rest and [*first.operands] == [block.arguments[number]]
+
+
+OPERATIONS = {
+    "stablehlo.map": _make_map,
+    "stablehlo.reduce": _make_reduce,
+    "stablehlo.reduce_window": _make_reduce_window,
+    "stablehlo.scatter": _make_scatter,
+}
+
+
+def make_function(op: ir.Operation) -> Function:
+    """Make the function that computes an operation's results. Raises Unknown."""
+    for value in (*op.operands, *op.results):
+        read_type(value)
+    return OPERATIONS[op.name](op)
