@@ -2,9 +2,9 @@
 
 `lower` and `lower_source` trace the function and its gradient once (`passes`), and lower each trace
 for every platform (`platforms`) under jax's default settings (`settings`) in a shared MLIR context
-(`contexts`). `compiling` compiles StableHLO for a CPU or a GPU that this machine needn't have.
-`parsing` and `plain` read IR text without trusting it. `features` and `op_counts` describe the
-content of a program.
+(`contexts`), by shortcuts past what jax does again each time (`fast`). `compiling` compiles
+StableHLO for a CPU or a GPU that this machine needn't have. `parsing` and `plain` read IR text
+without trusting it. `features` and `op_counts` describe the content of a program.
 
 In: a function and example arguments, or a source and its avals. Out: an IR column for each
 platform, as text, and the program's hash. This package never knows categories, datasets, or whether

@@ -4,7 +4,8 @@
 module with StableHLO's reference interpreter. Before that, `expansion` replaces operations that the
 interpreter lacks by others, `admission` checks that the module may be run, and `preparing` works
 around the interpreter's faults. `partition` cuts the module at the operations that are still
-lacking, and `fallback_kernels` executes these. `promote` reads short floats as longer ones.
+lacking, and `fallback_kernels` executes these. `runner` runs a text on many inputs, by the
+interpreter and by NumPy (`arrays`). `promote` reads short floats as longer ones.
 `dataflow` tells that two modules compute the same without a run. `check` proves rows of a saved
 dataset, in a `sandbox`, after `consistency` has checked their columns.
 
