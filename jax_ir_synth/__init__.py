@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jax_ir_synth.errors import JaxIrSynthError, UsageError
 from jax_ir_synth.registration import register
+from jax_ir_synth.schema.splits import split_of
 
 if TYPE_CHECKING:
     import datasets
@@ -23,6 +24,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "load",
+    "split_of",
 ]
 
 register()
@@ -93,3 +95,9 @@ def __getattr__(name: str) -> Any:
 
         return getattr(builder, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    # The builder's names are loaded late, so that the module doesn't have them before their first
+    # use.
+    return sorted({*globals(), *__all__})

@@ -14,6 +14,7 @@ from jax_ir_synth.generate.plan import (
     draw_candidate,
     places,
 )
+from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import Request
 
 # The digits of a skeleton's hash that the plan keeps.
@@ -78,14 +79,7 @@ class Redrawn:
                 self._check_left_out(place)
                 continue
             found = self._drawn[place.category][candidate]
-            # The plan has only candidates that could be drawn.
-            assert isinstance(found, Drawn)
-            planned = f"{found.skeleton:0{_DIGITS}x}"
-            if skeletons[number][:_DIGITS] != planned:
-                raise SeedMismatch(
-                    f"row {number} is not that of seed {self._request.seed}: its skeleton_hash "
-                    f"begins with {skeletons[number][:_DIGITS]}, not {planned}; {_WHY}"
-                )
+            _check_skeleton(number, skeletons[number], found, self._request.seed)
 
     def check_rows(self, saved: Iterable[Mapping[str, Any]]) -> int:
         """Make each row again, and compare it; return the number of rows.
@@ -123,6 +117,42 @@ class Redrawn:
                 f"the rows are not the first {request.count} of the config {request.category}: "
                 f"row {place.id} should be of {place.category}, and is missing"
             )
+
+
+def check_first_row(row: Mapping[str, Any], seed: int, count: int) -> None:
+    """Compare a row's skeleton hash with that of the seed's program, before all other work.
+
+    Only the candidates up to the row's are drawn, so that a wrong seed is noticed at once. A row
+    that can't be placed is passed over; a later check says what is wrong with it.
+
+    Args:
+      row: a row of the dataset.
+      seed: the seed that it should be of.
+      count: the number of rows in the dataset, which bounds the drawing.
+
+    Raises:
+      SeedMismatch: the hash differs.
+    """
+    number, category = row.get("id"), str(row.get("type")).removeprefix("generate_")
+    skeleton = row.get("skeleton_hash")
+    if type(number) is not int or number < 0 or not isinstance(skeleton, str):
+        return
+    index, turn = divmod(number, len(CATEGORIES))
+    if category != CATEGORIES[turn] or index >= count:
+        return
+    candidate, _ = CategoryPlan(category, seed).row(index)
+    _check_skeleton(number, skeleton, draw_candidate(category, seed, candidate), seed)
+
+
+def _check_skeleton(number: int, skeleton: str, planned: Drawn | Defect, seed: int) -> None:
+    # The plan has only candidates that could be drawn.
+    assert isinstance(planned, Drawn)
+    digits = f"{planned.skeleton:0{_DIGITS}x}"
+    if skeleton[:_DIGITS] != digits:
+        raise SeedMismatch(
+            f"row {number} is not that of seed {seed}: its skeleton_hash begins with "
+            f"{skeleton[:_DIGITS]}, not {digits}; {_WHY}"
+        )
 
 
 def choose_ids(categories: Mapping[int, str], number: int) -> list[int]:

@@ -111,7 +111,7 @@ application = Application(
     help="Pairs of a JAX program's Python source and its compiler IR: made, proven, looked at, "
     "published, and scored.\n\n`jax-ir-synth COMMAND --help` says more of each command.",
     epilog="Flags without a command are those of generate: jax-ir-synth --count 5000 --output "
-    "data/large.jsonl",
+    "data/large",
     add_help_option=False,
     no_args_is_help=True,
     subcommand_metavar="COMMAND ...",

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +17,13 @@ from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate import extras
 from jax_ir_synth.evaluate.baselines import BASELINES, RETRIEVAL, answer_rows, predict
 from jax_ir_synth.evaluate.dataset import open_dataset
-from jax_ir_synth.evaluate.tasks import TASKS
+from jax_ir_synth.evaluate.tasks import TASKS, describe_nothing_to_ask
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.storage import outputs
 
 if TYPE_CHECKING:
     from jax_ir_synth.evaluate.baselines import AnsweredRow
-    from jax_ir_synth.evaluate.dataset import Dataset
+    from jax_ir_synth.evaluate.dataset import Dataset, Item
 
 
 @click.command(
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     help="Write the predictions of a baseline, to be scored as a model's are. references: the "
     "right answers. retrieval: the answer to the nearest row of train, by the edit distance of the "
     "Python sources. identity: what was given, echoed.",
-    epilog="Example: jax-ir-synth baselines data/large.jsonl --baseline retrieval --output p.jsonl",
+    epilog="Example: jax-ir-synth baselines data/large --baseline retrieval --output p.jsonl",
 )
 @add_dataset
 @options.option(
@@ -69,28 +69,42 @@ def command(
         extras.need(f"`--baseline {RETRIEVAL}`", extras.DISTANCES)
     with report_unfinished(f"{output} was not written"):
         opened = open_dataset(name, config, TASKS[task], num_proc, seed=seed, count=count)
-        rows = _rows(opened, task, split, baseline)
+        rows, count = _rows(opened, task, split, baseline)
         with (
             outputs.write_output(output, overwrite) as partial,
             open(partial, "w", encoding="utf-8") as file,
         ):
             number = _write(rows, baseline, split, opened.title, file.write)
+            if not number:
+                title = f"`DATASET` (={opened.title})"
+                raise UsageError(describe_nothing_to_ask(title, split, TASKS[task], count))
     with outputs.divert_stdout(output):
         print(f"{output}: {number} predictions of the baseline {baseline}")
     return 0
 
 
-def _rows(opened: "Dataset", task: str, split: str | None, baseline: str) -> "list[AnsweredRow]":
+def _rows(
+    opened: "Dataset", task: str, split: str | None, baseline: str
+) -> "tuple[list[AnsweredRow], int]":
+    """List the rows that the baseline needs, and count all rows of the split."""
     from jax_ir_synth.terminal.progress import progress
+
+    count = 0
 
     def wanted(_: int, of: str) -> bool:
         # Retrieval needs train, whatever the split.
         return (baseline == RETRIEVAL and of == SPLITS[0]) or split in (None, of)
 
+    def counted(items: "Iterable[Item]") -> "Iterator[Item]":
+        nonlocal count
+        for item in items:
+            count += split in (None, item.split)
+            yield item
+
     items: Any = opened.items(wanted)
     with contextlib.closing(items):
         shown = progress(items, opened.count) if opened.made else items
-        return list(answer_rows(shown, TASKS[task], wanted))
+        return list(answer_rows(counted(shown), TASKS[task], wanted)), count
 
 
 def _write(
@@ -103,15 +117,10 @@ def _write(
     """Write the predictions for the rows of a split, and return how many there are."""
     from jax_ir_synth.terminal.progress import progress
 
-    splits = {row.id: row.split for row in rows}
-    number = 0
+    asked = [row for row in rows if split in (None, row.split)]
     try:
-        for prediction in progress(predict(rows, baseline), len(rows), "predictions"):
-            if split in (None, splits[prediction.id]):
-                write(json.dumps(prediction._asdict(), ensure_ascii=False) + "\n")
-                number += 1
+        for prediction in progress(predict(asked, baseline, rows), len(asked), "predictions"):
+            write(json.dumps(prediction._asdict(), ensure_ascii=False) + "\n")
     except ValueError as error:
         raise UsageError(f"`DATASET` (={title}): {error}") from error
-    if not number:
-        raise UsageError(f"`DATASET` (={title}) has no row to ask")
-    return number
+    return len(asked)

@@ -21,7 +21,7 @@ from jax_ir_synth.storage import outputs
     "rows themselves. The dataset must hold all rows of a config, for the same device or devices. "
     "Some rows are made anew from the seed, and must be the saved ones; the exit code is 1 if they "
     "aren't. Other files in the folder stay.",
-    epilog="Example: jax-ir-synth card data/large.jsonl --seed 12345 --output card",
+    epilog="Example: jax-ir-synth card data/large --seed 12345 --output card",
 )
 @options.dataset()
 @options.old_output("folder", "FOLDER")
@@ -62,7 +62,8 @@ def command(
 ) -> int:
     """Write the card. Unless this succeeds, the folder's content doesn't change."""
     place = options.one_output(output, folder)
-    Request(seed=seed)
+    with options.name_flags():
+        Request(seed=seed)
     files = list_files(place, parquet)
     outputs.check_files("--output", place, files, {"DATASET": Path(dataset)}, overwrite)
     try:

@@ -169,7 +169,12 @@ def describe(error: click.UsageError) -> str:
 
 def suggest(word: str, known: Iterable[str]) -> str:
     """Format `; did you mean ...?`, or an empty text if no known word is similar."""
-    near = difflib.get_close_matches(word, sorted(known), n=2)
+    # The dashes that all flags begin with make no two of them similar.
+    by_letters = {name.lstrip("-"): name for name in sorted(known)}
+    near = [
+        by_letters[letters]
+        for letters in difflib.get_close_matches(word.lstrip("-"), by_letters, n=2)
+    ]
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
 

@@ -65,7 +65,7 @@ def find_dataset_name(named: str | None, old: str | None) -> str:
     "reference's. Completions are judged in helper processes within limits. A run that was killed "
     "goes on where it stopped, and its result is the same, also with another --num-proc.",
     epilog="Example: jax-ir-synth evaluate all:seed=7,count=1500 --predictions p.jsonl "
-    "--split test --k 1 10 --json score.json",
+    "--split test --json score.json",
 )
 @add_dataset
 @options.option(

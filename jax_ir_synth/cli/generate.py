@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 # Not the package's name, since a folder of that name would be imported instead.
 DEFAULT_OUTPUT = "data/rows"
 
-_OUTPUT_HELP = f"""where to: a .jsonl, .jsonl.gz, .jsonl.zst or .parquet file with all rows in the
-order of their ids; a folder (no extension) with train, validation and test for
-datasets.load_from_disk; or - for JSON lines on the standard output  [default: {DEFAULT_OUTPUT}]"""
+_OUTPUT_HELP = f"""where to: a folder (no extension) with train, validation and test for
+datasets.load_from_disk; a .jsonl, .jsonl.gz, .jsonl.zst or .parquet file with the rows of all
+splits in the order of their ids; or - for JSON lines on the standard output  [default:
+{DEFAULT_OUTPUT}]"""
 
 
 @click.command(
@@ -34,7 +35,7 @@ datasets.load_from_disk; or - for JSON lines on the standard output  [default: {
     "rows, whatever --num-proc and the output's format are. Rows that can't be made are left out, "
     "and a file beside the output says which and why.",
     params=[version_option()],
-    epilog="Example: jax-ir-synth generate --count 5000 --output data/large.jsonl --seed 12345",
+    epilog="Example: jax-ir-synth generate --count 5000 --output data/large --seed 12345",
 )
 @options.request
 @options.output(_OUTPUT_HELP)

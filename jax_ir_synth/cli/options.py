@@ -1,8 +1,10 @@
 """The flags that several commands have, each written once, and the types of their values."""
 
+import contextlib
 import functools
 import math
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,8 @@ DATASET_HELP = f"""a .jsonl or .parquet file; a folder of save_to_disk, of scale
 {ALL}:seed=7,count=1500"""
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+# An argument with its value, at the beginning of a message.
+_ARGUMENT = re.compile(r"^`(\w+)` \(=")
 
 
 class Type(click.ParamType[Any]):
@@ -172,6 +176,21 @@ class Name(OneOf):
         return text
 
 
+@contextlib.contextmanager
+def name_flags() -> Iterator[None]:
+    """Within it a UsageError about an argument, as `num_proc` (=0), is about its flag."""
+    try:
+        yield
+    except UsageError as error:
+        if not _ARGUMENT.match(str(error)):
+            raise
+        raise UsageError(_ARGUMENT.sub(_name_flag, str(error))) from error
+
+
+def _name_flag(argument: re.Match[str]) -> str:
+    return f"`--{argument[1].replace('_', '-')}` (="
+
+
 def option(*declarations: str, **settings: Any) -> Decorator:
     """Make a flag; for `settings` see `Option`."""
     return click.option(*declarations, cls=Option, **settings)
@@ -199,7 +218,8 @@ def num_proc(help: str = "worker processes", old_names: Sequence[str] = ()) -> D
     """Make the flag `--num-proc`, an integer from 1."""
 
     def check(ctx: click.Context, param: click.Parameter, value: int) -> int:
-        return parse_num_proc(value)
+        with name_flags():
+            return parse_num_proc(value)
 
     return option(
         "--num-proc",
@@ -353,7 +373,8 @@ def request(function: Callable[..., Any]) -> Callable[..., Any]:
         strict: bool,
         **others: Any,
     ) -> Any:
-        wanted = Request(config, seed, count, device, dialect, target, not no_verify, strict)
+        with name_flags():
+            wanted = Request(config, seed, count, device, dialect, target, not no_verify, strict)
         return function(request=wanted, **others)
 
     config = option(

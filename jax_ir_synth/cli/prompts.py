@@ -16,7 +16,7 @@ from jax_ir_synth.cli.evaluate import task as task_option
 from jax_ir_synth.cli.exit_codes import report_unfinished
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate import prompts
-from jax_ir_synth.evaluate.tasks import TASKS, reference
+from jax_ir_synth.evaluate.tasks import TASKS, describe_nothing_to_ask, reference
 from jax_ir_synth.schema.splits import split_of
 from jax_ir_synth.storage import outputs
 
@@ -114,7 +114,8 @@ def command(
                     file.write(json.dumps(line, ensure_ascii=False) + "\n")
                     written += 1
             if not written:
-                raise UsageError(f"`DATASET` (={dataset}) has no row to ask")
+                title = f"`DATASET` (={dataset})"
+                raise UsageError(describe_nothing_to_ask(title, split, TASKS[task], skipped))
     nothing = f", {skipped} rows have nothing to ask" if skipped else ""
     print(f"{PROGRAM} prompts: {written} prompts{nothing}", file=sys.stderr)
     return 0
@@ -122,14 +123,14 @@ def command(
 
 def _rows(source: "Path | Source") -> Iterator[Mapping[str, Any]]:
     """Read the rows of a dataset. Raises UsageError for a row that can't be read."""
-    from jax_ir_synth.evaluate.dataset import NEEDED
+    from jax_ir_synth.evaluate.dataset import COLUMNS
     from jax_ir_synth.schema.row_reader import read_row
     from jax_ir_synth.storage.dataset_reader import DatasetError, open_saved
 
     for entry in open_saved(source).entries:
         if entry.row is None:
             raise DatasetError(f"{entry.where} {entry.fault}")
-        yield read_row(entry.row, entry.where, NEEDED)
+        yield read_row(entry.row, entry.where, COLUMNS)
 
 
 def _lines(source: "Path | Source", asked: _Asked) -> Iterator[dict[str, Any] | None]:

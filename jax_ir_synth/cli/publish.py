@@ -111,17 +111,21 @@ def _checked(
     """Collect the requested rows and subsets."""
     check_name(repo)
     for name in config:
-        Request(category=name)
+        with options.name_flags():
+            Request(category=name)
     # Each once, in the registry's order.
     configs = [name for name in CONFIGS if name in config]
     set_ = {name: value for name, value in given.items() if value is not None}
-    request = Request(category=find_config(configs), **set_)
+    with options.name_flags():
+        request = Request(category=find_config(configs), **set_)
     if source is not None:
         for name in _ROW_FLAGS:
             if name in set_ and set_[name] != DEFAULTS[name]:
                 raise UsageError(f"`--{name}` is for rows to be made, `--from` has them already")
         if "seed" not in set_:
-            raise UsageError("`--from` needs `--seed`, that of its rows: the card proves it")
+            raise UsageError(
+                f"`--from` (={source}) needs `--seed`, the seed of its rows, which the card states"
+            )
     if "stablehlo" not in unpack_names(request.dialect):
         raise UsageError(
             f"`--dialect` (={','.join(unpack_names(request.dialect))}) must be stablehlo, alone or "
@@ -141,6 +145,8 @@ def _publish(job: _Job) -> int:
     if job.source is not None:
         rows_file.open_source(job.source)
     client, before = (None, None) if job.dry_run is not None else _ready(job)
+    if job.source is not None:
+        _check_first_row(job.source, job.request.seed)
     with _scratch(job.dry_run) as scratch:
         rows, folder = scratch / "rows.parquet", scratch / "made"
         if job.source is not None:
@@ -160,6 +166,20 @@ def _publish(job: _Job) -> int:
             done = _push(job, client, folder, before)
     print(f"{done}; {counts}, {time.perf_counter() - started:.1f} s")
     return 0
+
+
+def _check_first_row(source: "Path | Source", seed: int) -> None:
+    """Notice a wrong seed before all rows are proven. Raises PublishError."""
+    from jax_ir_synth.card import CardError, drawing
+    from jax_ir_synth.publish import rows_file
+
+    saved = rows_file.open_source(source)
+    first = next(saved.entries)
+    try:
+        if first.row is not None:
+            drawing.check_first_row(first.row, seed, saved.count)
+    except CardError as error:
+        raise PublishError(str(error)) from error
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ from jax_ir_synth.storage import outputs
     help="Write one row of each category of a dataset as a Markdown file: its Python, arguments "
     "and IR. The same dataset always gives the same rows: the first of "
     f"{LINES.start} to {LINES.stop - 1} lines whose IR is short, where there is one.",
-    epilog="Example: jax-ir-synth samples data/large.jsonl --output data/samples",
+    epilog="Example: jax-ir-synth samples data/large --output data/samples",
 )
 @options.dataset()
 @options.old_output("folder", "FOLDER")

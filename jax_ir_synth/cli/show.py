@@ -11,9 +11,10 @@ from jax_ir_synth.cli.datasets import find_dataset
 from jax_ir_synth.cli.exit_codes import report_unfinished, report_unreadable
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.request import choices, dialects
-from jax_ir_synth.request.config import ALL, CONFIGS, DEFAULTS, DEVICES, Request
+from jax_ir_synth.request.config import ALL, DEFAULTS, DEVICES, Request
 from jax_ir_synth.storage import outputs
 from jax_ir_synth.storage.dataset_names import Made, parse
+from jax_ir_synth.storage.dataset_reader import DatasetError, describe_missing
 
 if TYPE_CHECKING:
     from jax_ir_synth.show.sources import GeneratedRows, SavedRows
@@ -30,8 +31,7 @@ _MAKING = {"seed": "--seed", "count": "--count", "target": "--target", "no_verif
     help="Print a row: its source beside its IR, forward and backward, and what differs between "
     "CPU and CUDA; or write a page to browse many rows, which needs no network. If the "
     "dataset is a config, only the rows shown are made.",
-    epilog="Examples: jax-ir-synth show data/large.jsonl --id 42; "
-    "jax-ir-synth show loop:seed=7 --id 24",
+    epilog="Examples: jax-ir-synth show data/large --id 42; jax-ir-synth show loop:seed=7 --id 24",
 )
 @options.dataset(required=False, default=ALL)
 @options.option(
@@ -153,11 +153,7 @@ def _request(found: Made, given: dict[str, Any]) -> Request:
 def _check_saved(dataset: str, html: Path | None, given: dict[str, Any]) -> None:
     """Raise UsageError for flags that a saved dataset has no use for."""
     if not Path(dataset).exists() and "/" not in dataset:
-        raise UsageError(
-            f"`DATASET` (={dataset}) doesn't exist, nor is it a config's name: it must be a .jsonl "
-            "or .parquet file, a folder of save_to_disk, scale or publish, a Hub dataset "
-            f"(user/name), or one of: {', '.join(CONFIGS)}"
-        )
+        raise DatasetError(describe_missing(Path(dataset)))
     for name, flag in _MAKING.items():
         if given[name] is not None and given[name] is not False:
             raise UsageError(

@@ -24,7 +24,7 @@ Figures = dict[str, Any]
     cls=Command,
     help="Print the figures of datasets and check that their rows keep the project's promises. "
     "The exit code is 1 if a row doesn't.",
-    epilog="Example: jax-ir-synth stats data/large.jsonl --json figures.json",
+    epilog="Example: jax-ir-synth stats data/large --json figures.json",
 )
 @options.dataset("datasets", nargs=-1)
 @options.num_proc("worker processes, for rows to be made")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     help="Prove each row of a dataset anew, from nothing but its own columns. The exit code is 1 "
     "if a row fails. Rows are checked in helper processes within limits, so that a row that hangs "
     "or crashes fails alone.",
-    epilog="Example: jax-ir-synth verify data/large.jsonl --num-proc 2",
+    epilog="Example: jax-ir-synth verify data/large --num-proc 2",
 )
 @options.dataset()
 @options.num_proc("helper processes")

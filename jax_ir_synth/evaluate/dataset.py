@@ -3,7 +3,6 @@
 import collections
 import contextlib
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from jax_ir_synth.evaluate.tasks import Task
@@ -17,8 +16,8 @@ from jax_ir_synth.storage.dataset_reader import DatasetError
 if TYPE_CHECKING:
     from jax_ir_synth.storage.dataset_reader import DatasetReader
 
-# The columns that a row needs for a task; `row_reader` reads them from any container.
-NEEDED = (
+# The columns that scoring reads, whatever the task is; `row_reader` reads them from any container.
+COLUMNS = (
     *("id", "kernel_name", "python", "cpp", "cuda", "type", "in_avals", "argnums"),
     *("program_hash", "skeleton_hash"),
 )
@@ -88,12 +87,7 @@ def open_dataset(
             f"`--{key}` is for rows to be made, and `DATASET` (={name}) is none of their configs: "
             f"{', '.join(CONFIGS)}"
         )
-    try:
-        return _read_dataset(found.open(), name)
-    except DatasetError as error:
-        known = Path(name).exists() or found.is_on_hub
-        configs = "" if known else f", and is none of the configs {', '.join(CONFIGS)}"
-        raise DatasetError(f"{error}{configs}") from error
+    return _read_dataset(found.open(), name)
 
 
 def wrap_rows(
@@ -126,7 +120,7 @@ def _collect(part: Any) -> Collection[Any]:
 
 def _read_dataset(saved: "DatasetReader", title: str) -> Dataset:
     columns = saved.columns
-    missing = [] if columns is None else [name for name in NEEDED if name not in columns]
+    missing = [] if columns is None else [name for name in COLUMNS if name not in columns]
     if missing:
         raise DatasetError(f"`DATASET` (={title}) has no column {', '.join(missing)}")
     if not saved.count:
@@ -142,7 +136,7 @@ def _read_dataset(saved: "DatasetReader", title: str) -> Dataset:
 
 
 def _make_item(where: str, given: Any, split: str | None) -> Item:
-    row = read_row(given, where, NEEDED)
+    row = read_row(given, where, COLUMNS)
     try:
         return Item(where, row["id"], split or split_of(row["skeleton_hash"]), row)
     except ValueError:

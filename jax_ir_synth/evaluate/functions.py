@@ -8,7 +8,7 @@ from typing import Any
 
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.evaluate import extras, run
-from jax_ir_synth.evaluate.dataset import NEEDED, wrap_rows
+from jax_ir_synth.evaluate.dataset import COLUMNS, wrap_rows
 from jax_ir_synth.evaluate.extraction import LAST
 from jax_ir_synth.evaluate.judgement import Judgement, Unjudgeable
 from jax_ir_synth.evaluate.options import GIGABYTES, LEAVE_OUT, SECONDS, Options
@@ -106,7 +106,7 @@ def compute(
     rows: dict[int, Mapping[str, Any]] = {}
     by_id: dict[int, list[str]] = {}
     for number, (completions, given) in enumerate(zip(predictions, references, strict=True), 1):
-        row = read_row(given, f"row {number} of `references`", NEEDED)
+        row = read_row(given, f"row {number} of `references`", COLUMNS)
         known = rows.setdefault(row["id"], row)
         if known["program_hash"] != row["program_hash"]:
             raise UsageError(f"`references` has two rows with the id {row['id']}")
@@ -137,11 +137,12 @@ def judge(
 ) -> Judgement:
     """Judge one completion. It is cheap, since the helper processes are kept for the next call.
 
-    Any thread may call it; see `judge_all`.
+    Any thread may call it; see `judge_all`. As many are judged at once as this process may use
+    cores.
 
     Args:
       completion: the model's text.
-      row: the dataset's row, with all columns.
+      row: the dataset's row, with at least `COLUMNS`.
       task: one of `tasks.TASKS`.
       seconds: the CPU time that the completion may take.
       gigabytes: the memory that it may take.
@@ -184,7 +185,8 @@ def judge_all(
     Args:
       completions: each completion with its row.
       task: as for `judge`.
-      num_proc: how many processes judge at once; None for as many as there are cores.
+      num_proc: how many processes judge at once, one by default; None for as many as this process
+        may use cores.
       seconds: as for `judge`.
       gigabytes: as for `judge`.
       take: as for `judge`.
@@ -227,8 +229,8 @@ def _submit(
             raise UsageError(f"entry {number} (={pair!r:.40}) must be a pair of a text and a row")
         completion, given = pair
         if not isinstance(completion, str):
-            raise UsageError(f"a completion (={completion!r:.40}) must be a string")
-        row = read_row(given, f"the row of completion {number}", NEEDED)
+            raise UsageError(_describe_no_text(completion))
+        row = read_row(given, f"the row of completion {number}", COLUMNS)
         # What is wrong in the row's texts is for the judge to say.
         with contextlib.suppress(Unjudgeable):
             if reference(row, TASKS[task]) is None:
@@ -236,3 +238,13 @@ def _submit(
         questions.append(Question(completion, row, task, take))
     at_once = None if num_proc is None else parse_num_proc(num_proc)
     return kept.submit(questions, Limits(seconds, gigabytes), at_once)
+
+
+def _describe_no_text(completion: Any) -> str:
+    chat = completion if isinstance(completion, list | tuple) else [completion]
+    hint = ""
+    if chat and all(isinstance(each, Mapping) and "content" in each for each in chat):
+        what = "it is a chat" if chat is completion else "it is a chat's message"
+        last = "[-1]" if chat is completion else ""
+        hint = f'; {what}, so pass completion{last}["content"]'
+    return f"a completion (={completion!r:.40}) must be a string{hint}"

@@ -13,7 +13,7 @@ from jax_ir_synth.evaluate.dataset import Dataset, Item, Wanted
 from jax_ir_synth.evaluate.judgement import Unjudgeable
 from jax_ir_synth.evaluate.options import FAIL, LEAVE_OUT
 from jax_ir_synth.evaluate.predictions import Predictions, PredictionsError
-from jax_ir_synth.evaluate.tasks import Reference, Task, reference
+from jax_ir_synth.evaluate.tasks import Reference, Task, describe_nothing_to_ask, reference
 from jax_ir_synth.storage.dataset_reader import DatasetError
 
 
@@ -196,7 +196,7 @@ def _fill(
         if item.row is not None and right is not None and (completions or missing == FAIL):
             selection._add(item, item.row, right, completions)
     selection.counts = Counts(rows, len(selection.asked), left, nothing)
-    _check_selection(selection, dataset, ids, predictions, split)
+    _check_selection(selection, dataset, ids, predictions, task, split)
 
 
 def _find_reference(
@@ -215,6 +215,7 @@ def _check_selection(
     dataset: Dataset,
     ids: Mapping[int, str],
     predictions: Predictions,
+    task: Task,
     split: str | None,
 ) -> None:
     unknown = [id for id in predictions.counts if id not in ids]
@@ -231,6 +232,9 @@ def _check_selection(
     if not selection.asked:
         where = f"split {split}" if split else "all splits"
         counts = selection.counts
+        if counts.nothing_to_ask == counts.rows:
+            said = describe_nothing_to_ask(dataset.title, split, task, counts.rows)
+            raise PredictionsError([said])
         raise PredictionsError(
             [
                 f"{predictions.name} has nothing to score: of {counts.rows} rows of "

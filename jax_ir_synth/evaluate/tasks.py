@@ -91,6 +91,25 @@ def reference(row: Mapping[str, Any], task: Task) -> Reference | None:
     )
 
 
+def describe_nothing_to_ask(title: str, split: str | None, task: Task, rows: int) -> str:
+    """Describe why a task asks nothing of a dataset, or of one of its splits, as one line.
+
+    Args:
+      title: the dataset's name.
+      split: the only split that is asked about; None for all.
+      task: the task.
+      rows: the number of rows in it.
+    """
+    if not rows:
+        return f"the split {split} of {title} holds no row" if split else f"{title} holds no row"
+    of = f"{title} (split {split})" if split else title
+    count = "the only row" if rows == 1 else f"any of {rows:,} rows"
+    return (
+        f"{of} has no row to ask for the task {task.name}, which asks where the texts for the CPU "
+        f"and for CUDA differ: they don't in {count}"
+    )
+
+
 def _read_column(row: Mapping[str, Any], name: str) -> "IrSection | None":
     # Imported late, since the command line's help needs only the tasks' names.
     from jax_ir_synth.schema.ir_section import read_section

@@ -4,10 +4,12 @@ SPLITS = ("train", "validation", "test")
 
 
 def split_of(skeleton_hash: str) -> str:
-    """Map a skeleton to its split: 80 % train, 10 % validation, 10 % test.
+    """Map a skeleton to its split: about 80 % train, 10 % validation, 10 % test.
+
+    The first 8 digits, as a number modulo 10, decide: 0 to 7 is train, 8 validation, 9 test.
 
     Args:
-      skeleton_hash: Hex digits, at least 8.
+      skeleton_hash: A row's column `skeleton_hash`: hex digits, at least 8.
 
     Returns:
       One of SPLITS.

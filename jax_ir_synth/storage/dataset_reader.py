@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from jax_ir_synth.errors import UsageError
+from jax_ir_synth.request.config import CONFIGS
 from jax_ir_synth.schema.read_result import ReadResult
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.storage import parquet_folder
@@ -97,7 +98,7 @@ def open_saved(path: Path | Source, config: str | None = None) -> DatasetReader:
     if not isinstance(path, Path):
         return path.open()
     if not path.exists():
-        raise DatasetError(f"`DATASET` (={path}) doesn't exist")
+        raise DatasetError(describe_missing(path))
     if path.is_dir() and (files := parquet_folder.find_files(path, config)) is not None:
         return _open_parquet_files(files)
     if config is not None:
@@ -118,6 +119,17 @@ def open_saved(path: Path | Source, config: str | None = None) -> DatasetReader:
             "save_to_disk, scale or publish"
         )
     return reader(path)
+
+
+def describe_missing(path: Path) -> str:
+    """Describe a dataset's path that leads nowhere, and what else its name could have meant."""
+    here = "" if path.is_absolute() else f" in the folder {Path.cwd()}"
+    is_word = len(path.parts) == 1 and not path.suffix
+    meant = (
+        f", and is none of the configs {', '.join(CONFIGS)}; a dataset on the Hub has a slash in "
+        "its name, as user/name"
+    )
+    return f"`DATASET` (={path}) doesn't exist{here}{meant if is_word else ''}"
 
 
 def _find_reader(path: Path) -> Callable[[Path], DatasetReader] | None:

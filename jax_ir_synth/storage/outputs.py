@@ -116,8 +116,12 @@ def check_files(
 def check_new_folder(flag: str, folder: Path, inputs: Mapping[str, Path | None]) -> None:
     """Raises OutputError unless a new folder can be made there, in one that exists."""
     destination = locate(flag, folder)
-    if destination.exists or destination.is_stream or not destination.beside.is_dir():
-        raise OutputError(f"`{flag}` (={folder}) must be a new folder in one that exists")
+    if destination.exists or destination.is_stream:
+        raise OutputError(f"`{flag}` (={folder}) exists already: name a new folder")
+    if not destination.beside.is_dir():
+        raise OutputError(
+            f"`{flag}` (={folder}) must be in a folder that exists, {folder.parent} doesn't"
+        )
     check_apart({flag: folder}, inputs)
     with name_output(flag, folder), destination.partial():
         pass

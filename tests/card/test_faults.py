@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from jax_ir_synth.card import CardError, charts, checking, filling, metadata, write_card
-from jax_ir_synth.card.drawing import choose_ids
+from jax_ir_synth.card.drawing import check_first_row, choose_ids
 from jax_ir_synth.card.facts import gather
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import CONFIGS
@@ -44,6 +44,24 @@ def test_a_file_of_somebody_elses_stays(good, lines, tmp_path):
 def test_a_wrong_seed(good, refused):
     said = refused(good, seed=8)
     assert said.startswith("row 0 is not that of seed 8: its skeleton_hash begins with ")
+
+
+def test_any_first_row_tells_another_seed(good):
+    for row in (good[0], good[17]):
+        check_first_row(row, 7, len(good))
+        with pytest.raises(CardError, match=rf"^row {row['id']} is not that of seed 8: its skel"):
+            check_first_row(row, 8, len(good))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *({"id": id} for id in (None, -10, "0", True, 1, 10**15)),
+        *({"type": None}, {"type": "generate_x"}, {"skeleton_hash": None}),
+    ],
+)
+def test_a_first_row_that_has_no_place_is_passed_over(good, odd):
+    check_first_row(good[0] | odd, 8, len(good))
 
 
 def test_a_wrong_seed_is_found_where_the_skeletons_are_right(redrawn, good):

@@ -1,6 +1,7 @@
 """What README, CONTRIBUTING and docs/ say of names, flags, files and figures is so."""
 
 import configparser
+import pkgutil
 import re
 import shlex
 
@@ -60,6 +61,17 @@ def test_the_reference_has_all_public_names():
     for module in (jax_ir_synth, evaluate, lowering, verify):
         for name in set(getattr(module, "__all__", ())) - {"__version__"}:
             assert re.search(rf"^::: jax_ir_synth\S*\.{name}$", page, re.MULTILINE), name
+            assert f"{module.__name__}.{name}" in first_column(DOCS / "reference.md", "name")
+
+
+def test_the_references_table_has_the_names_below_it():
+    page = DOCS / "reference.md"
+    told = first_column(page, "name")
+    below = re.findall(r"^::: (\S+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    # Each place is one at which the object can be imported.
+    for name, place in zip(told, below, strict=True):
+        found, there = (":".join(path.rsplit(".", 1)) for path in (name, place))
+        assert pkgutil.resolve_name(found) is pkgutil.resolve_name(there)
 
 
 def test_the_table_of_signatures_is_that_of_the_categories():
@@ -122,13 +134,14 @@ def test_the_readmes_commands_read_what_those_before_wrote():
         for line in block.text.splitlines():
             words = shlex.split(line, comments=True)
             for flag, word in zip(words, words[1:], strict=False):
-                if not word.endswith((".jsonl", ".parquet")):
+                if not word.endswith((".jsonl", ".parquet")) and not word.startswith("data/"):
                     continue
                 if flag == "--output":
                     written.add(word)
                 else:
                     assert word in written, line
-    assert written
+    # A folder, which keeps the splits apart for those who read it without this package.
+    assert {"data/large", "p.jsonl"} == written
 
 
 def test_the_modules_that_are_commands():

@@ -104,10 +104,21 @@ def test_equally_near_rows_go_by_their_ids():
         assert found == {1: "answer of 2", 2: "answer of 1", 3: "answer of 1", 9: "answer of 1"}
 
 
-def test_a_split_is_answered_from_train(folder):
+def test_a_split_is_answered_from_train(folder, monkeypatch):
     write(folder / "d.jsonl", rows())
+    shown = []
+
+    def progress(things, total, what="rows"):
+        shown.append((what, total))
+        return things
+
+    monkeypatch.setattr("jax_ir_synth.terminal.progress.progress", progress)
     found = _written("--baseline", "retrieval", "--split", "test")
     assert list(found) == [2, 5, 8, 11]
+    # Not those of train, among which it looks for answers.
+    assert shown == [("predictions", 4)]
+    sources = {completion_target(row, "forward"): row for row in rows()}
+    assert {split_of(sources[text]["skeleton_hash"]) for text in found.values()} == {"train"}
     answers = {completion_target(each, "forward") for each in rows() if each["id"] % 3 == 0}
     assert set(found.values()) <= answers
 
@@ -129,9 +140,15 @@ def test_rows_made_anew(folder, made):
             "`--baseline` (=best) must be one of: references, retrieval, identity",
         ),
         (["--output", "p.txt"], "`--output` (=p.txt) must be a .jsonl file"),
-        (["--dataset", "none.jsonl"], "`DATASET` (=none.jsonl) doesn't exist, and is none of "),
+        (["--dataset", "none.jsonl"], "`DATASET` (=none.jsonl) doesn't exist in the folder "),
         (["--baseline", "retrieval", "--task", "cuda"], "retrieval needs two rows of train at l"),
-        (["--task", "cuda", "--split", "test"], "`DATASET` (=d.jsonl) has no row to ask"),
+        (
+            ["--task", "cuda", "--split", "test"],
+            "`DATASET` (=d.jsonl) (split test) has no row to ask for the task cuda, which asks "
+            "where the texts for the CPU and for CUDA differ: they don't in the only row",
+        ),
+        (["--task", "cuda"], "they don't in any of 3 rows"),
+        (["--split", "validation"], "the split validation of `DATASET` (=d.jsonl) holds no row"),
     ],
 )
 def test_wrong_arguments_are_one_line(folder, capsys, arguments, said):

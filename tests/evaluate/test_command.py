@@ -229,6 +229,14 @@ def test_datasets_that_are_wrong(files, capsys):
         "p.jsonl has nothing to score: of 4 rows of d.jsonl (split test), 4 have no prediction "
         "and 0 have nothing to ask"
     ]
+    write(files / "same.jsonl", [row(0)])
+    assert _refused(capsys, "--split", "validation", dataset="same.jsonl") == [
+        "the split validation of same.jsonl holds no row"
+    ]
+    assert _refused(capsys, "--task", "cuda", dataset="same.jsonl") == [
+        "same.jsonl has no row to ask for the task cuda, which asks where the texts for the CPU "
+        "and for CUDA differ: they don't in the only row"
+    ]
     for wrong in (
         {"id": "0"}, {"skeleton_hash": "xyz"}, {"skeleton_hash": None}, {"python": None},
         {"cpp": 1}, {"in_avals": "text"}, {"argnums": None},
@@ -243,7 +251,7 @@ def test_datasets_that_are_wrong(files, capsys):
     [
         (
             ["--dataset", "none.jsonl"],
-            "`DATASET` (=none.jsonl) doesn't exist, and is none of the configs",
+            "`DATASET` (=none.jsonl) doesn't exist in the folder ",
         ),
         (["--dataset", "all:seed=x"], "`DATASET` (=all:seed=x): `seed` (=x) must be an integer"),
         (["--dataset", "all:"], "`DATASET` (=all:) must be like all:seed=7,count=1500"),
@@ -267,7 +275,7 @@ def test_datasets_that_are_wrong(files, capsys):
         (["--missing", "maybe"], "`--missing` (=maybe) must be one of: leave-out, fail"),
         (["--timeout", "0"], "`--timeout` (=0) must be a number of seconds above 0"),
         (["--memory", "nan"], "`--memory` (=nan) must be a number of GB"),
-        (["--num-proc", "0"], "`num_proc` (=0) must be an integer from 1 to 1024"),
+        (["--num-proc", "0"], "`--num-proc` (=0) must be an integer from 1 to 1024"),
         (["--json", "none/x"], "`--json` (=none/x) must be a file in a folder that exists"),
         (["--judgements", "."], "`--judgements` (=.) must be a file in a folder that exists"),
         (["--plot", "x.gif"], "`--plot` (=x.gif) must end in .svg, .png, .pdf"),

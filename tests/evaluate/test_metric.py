@@ -10,8 +10,19 @@ from scored_rows import right, row, rows
 from text_judges import TextJudges
 
 import jax_ir_synth.evaluate
-from jax_ir_synth.evaluate import Report, ajudge, compute, evaluate, judge, judge_all, kept, pool
-from jax_ir_synth.evaluate.judgement import RUNGS, Judgement
+from jax_ir_synth.evaluate import (
+    COLUMNS,
+    RUNGS,
+    Report,
+    ajudge,
+    compute,
+    evaluate,
+    judge,
+    judge_all,
+    kept,
+    pool,
+)
+from jax_ir_synth.evaluate.judgement import Judgement
 
 
 @pytest.fixture(autouse=True)
@@ -242,6 +253,27 @@ def test_what_cant_be_judged():
         judge("x", row(2), "up")
     with pytest.raises(ValueError, match=r"a completion \(=None\) must be a string"):
         judge(None, row(2))
+    message = {"role": "assistant", "content": "x"}
+    with pytest.raises(
+        ValueError, match=r'must be a string; it is a chat, so pass completion\[-1\]\["content"\]$'
+    ):
+        judge([message], row(2))
+    with pytest.raises(ValueError, match=r'a chat\'s message, so pass completion\["content"\]$'):
+        judge(message, row(2))
+    for other in ([], ["x"], {"text": "x"}):
+        with pytest.raises(ValueError, match="must be a string$"):
+            judge(other, row(2))
+
+
+def test_the_columns_that_scoring_reads_are_enough():
+    wanted = row(0)
+    kept = {name: wanted[name] for name in COLUMNS}
+    assert set(wanted) - set(kept) == {"jax_version", "verified"}
+    assert judge(right(wanted), kept).passed
+    for name in COLUMNS:
+        short = {other: value for other, value in kept.items() if other != name}
+        with pytest.raises(ValueError, match=f"has no column {name}$"):
+            judge("x", short)
 
 
 @pytest.mark.parametrize("limit", ["seconds", "gigabytes"])
@@ -261,6 +293,16 @@ def test_limits_that_are_none(limit, value):
 def test_completions_come_with_rows(completions):
     with pytest.raises(ValueError, match="must be (pairs|a pair) of a text and a row$"):
         judge_all(completions)
+
+
+def test_names_are_listed_before_they_are_loaded(python):
+    done = python(
+        "-c",
+        "import sys, jax_ir_synth, jax_ir_synth.evaluate as e\n"
+        "print([n for m in (jax_ir_synth, e) for n in m.__all__ if n not in dir(m)])\n"
+        "print('_HOMES' in dir(e), 'jax' in sys.modules, 'datasets' in sys.modules)",
+    )
+    assert done.stdout == "[]\nTrue False False\n", done.stderr
 
 
 def test_names_that_there_are_not():

@@ -94,7 +94,15 @@ def test_predictions_of_the_answers_pass(here):
         (["short.jsonl"], "line 2 of short.jsonl has no column argnums"),
         (["torn.jsonl"], "line 2 of torn.jsonl is not a complete row"),
         (["bad.jsonl"], "row 1 is malformed: "),
-        (["same.jsonl", "--task", "cuda"], "`DATASET` (=same.jsonl) has no row to ask"),
+        (
+            ["same.jsonl", "--task", "cuda"],
+            "`DATASET` (=same.jsonl) has no row to ask for the task cuda, which asks where the "
+            "texts for the CPU and for CUDA differ: they don't in the only row\n",
+        ),
+        (
+            ["same.jsonl", "--split", "test"],
+            "the split test of `DATASET` (=same.jsonl) holds no row\n",
+        ),
     ],
 )
 def test_what_is_wrong_is_one_line(here, capsys, flags, said):

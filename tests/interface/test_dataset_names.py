@@ -165,7 +165,22 @@ def test_a_mistyped_path_never_asks_the_network(tmp_path, monkeypatch, capsys, c
     monkeypatch.setattr(datasets, "load_dataset", lambda *_: pytest.fail("the Hub was asked"))
     assert main([command, name]) == 2
     shown = capsys.readouterr()
-    assert f"(={Path(name)}) doesn't exist" in shown.err and shown.err.count("\n") == 1
+    assert shown.err.count("\n") == 1
+    assert f"(={Path(name)}) doesn't exist in the folder {Path.cwd()}" in shown.err
+
+
+@pytest.mark.parametrize("command", ["verify", "stats", "show", "prompts"])
+def test_a_word_that_is_no_dataset(tmp_path, monkeypatch, capsys, command):
+    monkeypatch.chdir(tmp_path)
+    assert main([command, "small"]) == 2
+    shown = capsys.readouterr()
+    assert shown.err.endswith(
+        f"`DATASET` (=small) doesn't exist in the folder {Path.cwd()}, and is none of the configs "
+        f"{', '.join(CONFIGS)}; a dataset on the Hub has a slash in its name, as user/name\n"
+    )
+    # A whole path says by itself where it was looked for.
+    assert main([command, str(tmp_path / "small")]) == 2
+    assert capsys.readouterr().err.endswith(f"(={tmp_path / 'small'}) doesn't exist\n")
 
 
 def test_what_is_on_the_hub(tmp_path, monkeypatch):

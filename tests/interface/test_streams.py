@@ -173,7 +173,7 @@ def test_a_current_folder_of_such_a_name(run, tmp_path, name):
         assert _told(done).endswith(r"/x\xff) is not UTF-8")
         assert ": error: the current folder (=" in _told(done)
     else:
-        assert "`count` (=0)" in _told(done)
+        assert "`--count` (=0)" in _told(done)
 
 
 @pytest.fixture(scope="module")

@@ -33,17 +33,26 @@ def _refused(done) -> str:
         (("alice/x--y",), "(=alice/x--y)"),
         (("alice/x.git",), "(=alice/x.git)"),
         ((f"alice/{'x' * 97}",), "up to 96"),
-        ((NAME, "--count", "0"), "`count` (=0)"),
-        ((NAME, "--seed", "-1"), "`seed` (=-1)"),
+        ((NAME, "--count", "0"), "`--count` (=0) must be an integer from 1"),
+        ((NAME, "--seed", "-1"), "`--seed` (=-1)"),
         ((NAME, "--device", "gpu"), "cpu, cuda, both"),
         ((NAME, "--dialect", "mlir"), "'mlir'"),
         ((NAME, "--config", "loops"), "'loops'"),
         ((NAME, "--config", "loop", "loops"), "'loops'"),
-        ((NAME, "--num-proc", "0"), "`num_proc` (=0)"),
+        ((NAME, "--num-proc", "0"), "`--num-proc` (=0)"),
         ((NAME, "--dialect", "jaxpr,llvm"), "`--dialect` (=jaxpr,llvm) must be stablehlo, alone"),
         ((NAME, "--from", "rows.jsonl", "--count", "3"), "`--count` is for rows to be made"),
-        ((NAME, "--from", "rows.jsonl"), "`--from` needs `--seed`"),
-        ((NAME, "--dry-run", "missing/folder"), "`--dry-run` (=missing/folder)"),
+        (
+            (NAME, "--from", "rows.jsonl"),
+            "`--from` (=rows.jsonl) needs `--seed`, the seed of its rows, which the card states",
+        ),
+        (
+            (NAME, "--dry-run", "missing/folder"),
+            "`--dry-run` (=missing/folder) must be in a folder that exists, missing doesn't\n",
+        ),
+        ((NAME, "--dry-run", "."), "`--dry-run` (=.) exists already: name a new folder\n"),
+        # It resembles --private only by the dashes.
+        ((NAME, "--overwrite"), "there is no flag --overwrite\n"),
         (
             (NAME, "--from", "missing.jsonl", "--seed", "0"),
             "`--from` (=missing.jsonl) doesn't exist",
@@ -162,6 +171,17 @@ def test_a_row_that_fails_publishes_nothing(hub, publish, real, tmp_path):
 def test_another_seed_than_that_of_the_rows(hub, publish, made):
     done = publish(NAME, "--from", made.rows, "--seed", 8)
     assert done.code == 1 and f"{NAME} was not published: row 0 is not that of seed 8" in done.line
+    assert NAME not in hub.repositories
+
+
+def test_a_wrong_seed_is_noticed_before_any_row_is_proven(hub, publish, real, tmp_path):
+    # The proof of the third row would fail.
+    lines = [json.dumps(row) for row in (*real[:2], real[2] | {"cpp": real[3]["cpp"]})]
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines))
+    done = publish(NAME, "--from", "rows.jsonl", "--seed", 8, proven=True)
+    assert done.code == 1 and f"{NAME} was not published: row 0 is not that of seed 8" in done.line
+    done = publish(NAME, "--from", "rows.jsonl", "--seed", 7, proven=True)
+    assert done.code == 1 and "line 3 of rows.jsonl is not proven" in done.line
     assert NAME not in hub.repositories
 
 

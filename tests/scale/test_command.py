@@ -36,7 +36,10 @@ def test_by_default_a_shard_has_a_thousand_rows(asked):
     [
         ((), "one of `--output` and `--check` is needed"),
         (("--output", "a", "--check", "a"), "`--check` is not allowed with `--output`"),
-        (("--output", "a", "--count", "0"), "`count` (=0) must be an integer from 1 to 100000000"),
+        (
+            ("--output", "a", "--count", "0"),
+            "`--count` (=0) must be an integer from 1 to 100000000",
+        ),
         (("--output", "a", "--count", "1e6"), "`--count` (='1e6') must be an integer"),
         (
             ("--output", "a", "--executor", "dask"),

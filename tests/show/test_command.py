@@ -11,8 +11,6 @@ from jax_ir_synth.generate.plan import plan_rows
 from jax_ir_synth.generate.rows import RowError, rows
 from jax_ir_synth.request.config import CONFIGS, Request
 
-WHAT = "it must be a .jsonl or .parquet file, a folder of save_to_disk, scale or publish"
-
 
 @pytest.fixture
 def here(monkeypatch, tmp_path):
@@ -75,8 +73,8 @@ def test_a_path_named_as_a_config(here, capsys):
         (("empty.jsonl",), "`DATASET` (=empty.jsonl) holds no row"),
         (("a.jsonl", "--html", "a.jsonl"), "(=a.jsonl) must be another file than `DATASET` (="),
         (("empty.jsonl", "--id", "1"), "it has 0 rows, of ids none"),
-        (("none.jsonl",), f"{WHAT}, a Hub dataset (user/name), or one of: {', '.join(CONFIGS)}"),
-        (("loops",), "`DATASET` (=loops) doesn't exist, nor is it a config's name"),
+        (("none.jsonl",), "`DATASET` (=none.jsonl) doesn't exist in the folder "),
+        (("loops",), f", and is none of the configs {', '.join(CONFIGS)}; a dataset on the Hub "),
         (("folder",), "(=folder) is a folder, but none of save_to_disk"),
         (("cut_off.jsonl",), "line 1 of cut_off.jsonl is not a complete row"),
         (("others.jsonl",), "(=others.jsonl) has a malformed row: it has no column id, "),

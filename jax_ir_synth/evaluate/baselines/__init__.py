@@ -34,26 +34,33 @@ class AnsweredRow(NamedTuple):
     answer: str
 
 
-def predict(rows: Sequence[AnsweredRow], baseline: str) -> Iterator[Prediction]:
+def predict(
+    rows: Sequence[AnsweredRow], baseline: str, train: Sequence[AnsweredRow] | None = None
+) -> Iterator[Prediction]:
     """Make a baseline's prediction for each row, in order.
 
     `references` gives the right answer, and `identity` gives the input. `retrieval` gives the
     answer to another row of train: the one whose Python is nearest by edit distance (Levenshtein,
     in characters), whatever the task's input is; on a tie, the one with the lowest id.
 
+    Args:
+      rows: the rows to predict for.
+      baseline: one of `BASELINES`.
+      train: the rows of which retrieval takes those of train; `rows` by default.
+
     Raises ValueError if train has too few rows for retrieval.
     """
     if baseline == RETRIEVAL:
-        yield from _retrieve(rows)
+        yield from _retrieve(rows, rows if train is None else train)
         return
     for row in rows:
         yield Prediction(row.id, row.answer if baseline == REFERENCES else row.given)
 
 
-def _retrieve(rows: Sequence[AnsweredRow]) -> Iterator[Prediction]:
+def _retrieve(rows: Sequence[AnsweredRow], known: Sequence[AnsweredRow]) -> Iterator[Prediction]:
     from jax_ir_synth.evaluate.similarity import nearest
 
-    train = sorted(row for row in rows if row.split == SPLITS[0])
+    train = sorted(row for row in known if row.split == SPLITS[0])
     place = {row.id: number for number, row in enumerate(train)}
     if len(train) < 2:
         raise ValueError(f"{RETRIEVAL} needs two rows of train at least, there are {len(train)}")
