@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from rowmaking import aval, edited, expression, row
 
-from jax_ir_synth.reference import tolerance
 from jax_ir_synth.reference.points import find_points
 from jax_ir_synth.reference.program import ReferenceProgram
 from jax_ir_synth.schema.ir_section import read_section
-from jax_ir_synth.verify import NotProven, prove
+from jax_ir_synth.verify import NotProven, prove, tolerance
 from jax_ir_synth.verify.execution import execute_exactly
 
 X, Y = aval("x", (3, 4), low=-1.0), aval("y", (4,))
@@ -206,7 +205,7 @@ def test_a_text_that_float64_cannot_read_says_so():
     )
     there = re.search(r"    return (%\w+)", wrong["cpp"])
     wrong = edited(wrong, there[0], bits.format(x=there[1]), columns=("cpp",))
-    with pytest.raises(NotProven, match="; read as float64 it can't be judged \\(") as caught:
+    with pytest.raises(NotProven, match="; read as float64 it can't be compared \\(") as caught:
         prove(wrong)
     assert caught.value.values["ratio"] > 1 and caught.value.values["ratio_again"] is None
 

@@ -1,16 +1,13 @@
-"""Defines how far an IR text's results may be from the reference, with the measurements behind it.
+"""Defines how far a row's results may be from the reference, with the measurements behind it.
 
-A float32 program rounds each operation to 24 bits, one part in 1.7e7, and the errors of its
-operations add up. So an error is measured against the size of the result: the largest element of an
-output plus the amount by which the output moves when the arguments cross half their ranges. The
-latter counts where the output itself is small because its parts cancel.
-
-These figures decide which rows are proven and which completions pass. FORWARD and ROUNDED also
-decide which programs are drawn. CONTRIBUTING.md, "Change a tolerance", says what a change entails.
+An error is measured against the size of the result, as `reference.measures` says. These figures
+decide which rows are proven, and nothing else: drawing and scores have constants of their own.
+CONTRIBUTING.md, "Change a tolerance", lists them all and says what a change entails.
 """
 
 import numpy as np
 
+from jax_ir_synth.reference.measures import divide_error, measure_error, measure_size
 from jax_ir_synth.reference.program import Derivative
 
 # `python benchmarks/tolerances.py 1500 --seed 7` on 2026-11-29: of 3,990 float32 outputs half are
@@ -47,10 +44,6 @@ AS_WRITTEN = {"bfloat16": 0.25, "float16": 0.125}
 # Where the derivatives of several outputs cancel in a gradient, their rounding is left. So an
 # element may also be off by this part of what is added up to it, which is eight roundings.
 PARTS = {"bfloat16": 2**-5, "float16": 2**-8}
-# While such a program is drawn, its run with rounding must keep LEAST_SHARE of the elements within
-# ROUNDED of what an output is and how far it moves.
-ROUNDED = {"bfloat16": 0.5, "float16": 0.25}
-LEAST_SHARE = 0.75
 
 
 def measure_output_error(
@@ -71,12 +64,8 @@ def measure_output_error(
       rate: one of the figures above.
       largest: the output's largest element over all inputs on which it is compared.
     """
-    if meant.dtype.kind != "f":
-        return 0.0 if np.array_equal(got, meant) else np.inf
-    scale = np.abs(meant).max(initial=0.0)
-    if slope is not None:
-        scale += np.abs(slope).max(initial=0.0)
-    return _ratio(np.abs(got - meant).max(initial=0.0), rate * scale + ELSEWHERE * largest)
+    allowed = rate * measure_size(meant, slope) + ELSEWHERE * largest
+    return measure_error(got, meant, allowed)
 
 
 def measure_gradient_error(
@@ -102,7 +91,7 @@ def measure_gradient_error(
     # The elements' errors are independent, so they add up as the root of the sum of squares.
     size = np.sqrt(sum(float(np.square(part).sum()) for part in parts))
     allowed = rate * (derivative.scale + size) + SATURATED * outputs + MOVED * derivative.curvature
-    return _ratio(abs(got - derivative.value), allowed + ELSEWHERE * largest)
+    return divide_error(abs(got - derivative.value), allowed + ELSEWHERE * largest)
 
 
 def find_near(rounded: np.ndarray, exact: np.ndarray, half: str, parts: float = 0.0) -> np.ndarray:
@@ -119,22 +108,3 @@ def find_near(rounded: np.ndarray, exact: np.ndarray, half: str, parts: float = 
     with np.errstate(invalid="ignore"):
         near = np.abs(rounded - exact) <= most
     return np.asarray(near | (rounded == exact))
-
-
-def mostly_agree(rounded: np.ndarray, exact: np.ndarray, size: float, rate: float) -> bool:
-    """Whether most elements of a 16-bit result are near those of the float32 result.
-
-    Args:
-      rounded: the result of the run with 16-bit floats.
-      exact: the result of the run in float32.
-      size: how much the result moves when the arguments cross half their ranges.
-      rate: one of the figures above.
-    """
-    near = np.abs(rounded - exact) <= rate * (np.abs(exact).max(initial=0.0) + size)
-    return bool(near.mean() >= LEAST_SHARE)
-
-
-def _ratio(error: float, allowed: float) -> float:
-    if not np.isfinite(error):
-        return np.inf
-    return error / allowed if allowed else (0.0 if error == 0 else np.inf)
