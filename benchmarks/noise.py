@@ -36,7 +36,7 @@ def main(candidates: int, seed: int) -> None:
         table.add_column(name, justify="right")
     measure, keeps, evaluate_reference = (
         points.measure_unsteadiness,
-        program._keeps,
+        program._keeps_values,
         program.evaluate_reference,
     )
     for category in categories.CATEGORIES:
@@ -47,7 +47,7 @@ def main(candidates: int, seed: int) -> None:
             started = time.process_time()
             moved = measure(*arguments)
             count["check"] += time.process_time() - started
-            count["unsteady"] += moved > points._STEADY
+            count["unsteady"] += moved > 1
             return moved
 
         def timed_half(*arguments, count=count):
@@ -68,7 +68,7 @@ def main(candidates: int, seed: int) -> None:
             count["passed"] += count["unsteady"] - before
             return found
 
-        points.measure_unsteadiness, program._keeps, program.evaluate_reference = (
+        points.measure_unsteadiness, program._keeps_values, program.evaluate_reference = (
             timed,
             timed_half,
             counted,

@@ -1,13 +1,13 @@
 """Proves rows: executes a row's IR text and compares the results with the row's Python.
 
-`proof` compares the results of the IR (`execution`) with the NumPy reference. `interpreter` runs a
-module with StableHLO's reference interpreter. Before that, `expansion` replaces operations that the
-interpreter lacks by others, `admission` checks that the module may be run, and `preparing` works
-around the interpreter's faults. `partition` cuts the module at the operations that are still
-lacking, and `fallback_kernels` executes these. `runner` runs a text on many inputs, by the
-interpreter and by NumPy (`arrays`). `promote` reads short floats as longer ones.
-`dataflow` tells that two modules compute the same without a run. `check` proves rows of a saved
-dataset, in a `sandbox`, after `consistency` has checked their columns.
+`proof` compares the results of the IR (`execution`) with the NumPy reference, and `tolerance` says
+how far they may be off. `interpreter` runs a module with StableHLO's reference interpreter. Before
+that, `expansion` replaces operations that the interpreter lacks by others, `admission` checks that
+the module may be run, and `preparing` works around the interpreter's faults. `partition` cuts the
+module at the operations that are still lacking, and `fallback_kernels` executes these. `runner`
+runs a text on many inputs, by the interpreter and by NumPy (`arrays`). `promote` reads short floats
+as longer ones. `dataflow` tells that two modules compute the same without a run. `check` proves
+rows of a saved dataset, in a `sandbox`, after `consistency` has checked their columns.
 
 In: a row, as a mapping. Out: its verification status, or `NotProven` with the reason. This package
 never knows categories, containers, or how a row was made.
@@ -25,9 +25,9 @@ class NotProven(JaxIrSynthError, ValueError):
 
     If values differ, `values` holds them: `got` from the IR and `meant` from the Python, as nested
     lists. It also holds `ratio`, the error in units of its tolerance, and `ratio_again`, the same
-    from the second judgement: in float64 or, for a program of 16-bit floats, with unrounded
+    from the second comparison: in float64 or, for a program of 16-bit floats, with unrounded
     constants. Both are None if infinite, as for integers that differ; `ratio_again` is also None
-    if there was no second judgement.
+    if there was no second comparison.
     """
 
     def __init__(self, reason: str, values: dict[str, Any] | None = None):

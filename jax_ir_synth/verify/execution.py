@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from jax_ir_synth.lowering.parsing import open_module, parse_module
-from jax_ir_synth.reference import tolerance
 from jax_ir_synth.reference.inputs import DTYPES, FLOATS, HALF
+from jax_ir_synth.verify import tolerance
 from jax_ir_synth.verify.interpreter import Program
 from jax_ir_synth.verify.promote import promote_half, promote_single
 from jax_ir_synth.verify.runner import Runner

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jax_ir_synth.reference import tolerance
 from jax_ir_synth.reference.degenerate import find_degenerate
 from jax_ir_synth.reference.inputs import DTYPES, FLOATS
 from jax_ir_synth.reference.numpy_jax.bounds import MAX_ELEMENTS
@@ -16,7 +15,7 @@ from jax_ir_synth.reference.program import ReferenceProgram, direction
 from jax_ir_synth.runtime.gc_paused import pause_gc
 from jax_ir_synth.schema.ir_section import BACKENDS, read_section, read_sections
 from jax_ir_synth.schema.verification import CUDA_PARSED, OF_STABLEHLO, PARSED, RUN_BY
-from jax_ir_synth.verify import NotProven
+from jax_ir_synth.verify import NotProven, tolerance
 from jax_ir_synth.verify.execution import Results, execute, execute_exactly, find_shortest_float
 from jax_ir_synth.verify.interpreter import CannotRun, Refused
 from jax_ir_synth.verify.signature import Signature, Tensor, list_tensors
@@ -149,11 +148,11 @@ def _prove_modules(
         how = "with any of its constants unrounded" if rate else "read as float64"
         try:
             if rate:
-                again = _judge_constants(point, argnums, reference, got, rates)
+                again = _find_fault_with_free_constants(point, argnums, reference, got, rates)
             else:
-                again = _judge_in_float64(modules, point, argnums, gradient_rate)
+                again = _find_fault_in_float64(modules, point, argnums, gradient_rate)
         except ValueError as error:
-            raise fault.refusal(name, f"; {how} it can't be judged ({error})") from error
+            raise fault.refusal(name, f"; {how} it can't be compared ({error})") from error
         if again is not None:
             whose = "it" if again.what == fault.what else f"that of {again.what}"
             second = f"; {how} {whose} is {again.ratio:.3g} times ({again.rate:.3g})"
@@ -238,8 +237,8 @@ class _Fault(NamedTuple):
 
         Args:
           name: the column's name.
-          second: the finding of the second judgement, in words.
-          ratio_again: the error in the second judgement, in units of its tolerance; infinite if
+          second: the finding of the second comparison, in words.
+          ratio_again: the error in the second comparison, in units of its tolerance; infinite if
             there was none.
         """
         values = {
@@ -302,7 +301,7 @@ def _find_fault(
     return max(faults, key=lambda fault: fault.ratio, default=None)
 
 
-def _judge_in_float64(
+def _find_fault_in_float64(
     modules: tuple[str, str], point: Point, argnums: Sequence[int], gradient_rate: float
 ) -> _Fault | None:
     """Find the worst fault with the texts read as float64, where rounding can't be the reason.
@@ -315,7 +314,7 @@ def _judge_in_float64(
     )
 
 
-def _judge_constants(
+def _find_fault_with_free_constants(
     point: Point,
     argnums: Sequence[int],
     reference: ReferenceProgram,

@@ -1,11 +1,15 @@
 """A completion gets the first rung that it fails at; what computes the right thing passes."""
 
-import pytest
-from rowmaking import aval, expression
+import re
 
+import numpy as np
+import pytest
+from rowmaking import aval, expression, scaled
+
+from jax_ir_synth.evaluate import expectation
 from jax_ir_synth.evaluate.expectation import Unjudgeable
 from jax_ir_synth.evaluate.judgement import RUNGS
-from jax_ir_synth.evaluate.judging import LONGEST, REFERENCE, judge
+from jax_ir_synth.evaluate.judging import LONGEST, REFERENCE, describe_programs, judge
 from jax_ir_synth.evaluate.tasks import TASKS, reference
 from jax_ir_synth.generate.plan import plan_rows
 from jax_ir_synth.generate.rows import make_row
@@ -13,6 +17,8 @@ from jax_ir_synth.lowering.parsing import open_module
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.schema.ir_section import read_section
+from jax_ir_synth.verify import tolerance
+from jax_ir_synth.verify.execution import execute_as_written
 
 _X = aval("x", (4, 3), low=-2.0, high=2.0)
 _Y = aval("y", (4, 3), low=-2.0, high=2.0)
@@ -136,6 +142,62 @@ def test_an_error_is_measured_against_rounding(factor, passed):
     judged = judge(text, made, "forward")
     assert judged.passed is passed, judged
     assert passed or "where the reference's is" in judged.reason
+
+
+@pytest.mark.parametrize("category", CATEGORIES)
+def test_a_scaled_result_of_each_category_fails(category, rows):
+    """A float32 result that is a thousandth too large. In 16 bits rounding is more than that.
+
+    A score sees it in each gradient, also where a proof doesn't, since it compares each element. It
+    doesn't see it if the reference can't be read as float64 (see the test of `_WITHOUT_SPREAD`). No
+    row here is such a one.
+    """
+    of_category = (made for made in rows if made["type"] == f"generate_{category}")
+    made = next(made for made in of_category if not re.search("bf16|f16", made["cpp"]))
+    for task in ("forward", "backward"):
+        changed = scaled(answer(made, task), 1.001)
+        assert changed
+        for number, wrong in changed:
+            judged = judge(wrong, made, task)
+            assert judged.rung == "numeric", (made["id"], task, number, judged)
+
+
+@pytest.mark.parametrize("share", [0.9, 1.1])
+def test_a_nudge_moves_an_element_on_a_jump_by_two_parts_in_100000(share):
+    # 2e-5 of the largest element on this input, 3, and 1e-6 of that on all inputs, 10.
+    right = np.array([1.0, -3.0])
+    nudged = right + [share * 7e-5, 0.0]
+    assert expectation._find_jumps(right, nudged, 10.0).tolist() == [share == 1.1, False]
+
+
+@pytest.mark.parametrize("share", [0.9, 1.1])
+def test_without_a_spread_an_element_may_be_off_by_a_part_in_10000(share):
+    # The bits of a float32 are no float64's, so no run shows how far rounding goes.
+    bits = "lax.bitcast_convert_type(lax.bitcast_convert_type(1.25 * x, jnp.int32), jnp.float32)"
+    made = row(bits, _X)
+    ((module, program),) = describe_programs(reference(made, TASKS["forward"]), made).values()
+    expected = expectation.compute_expectation(module, program)
+
+    def run(inputs):
+        (right,) = execute_as_written(module, [inputs])
+        return [x * np.float64(1 + share * 1e-4) for x in right]
+
+    fault = expected.find_fault(run)
+    assert (fault is None) == (share == 0.9), fault
+    assert fault is None or fault.ratio == pytest.approx(share, rel=0.01)
+    # An error of up to ten times as much is read again as float64, and nothing is found wrong then.
+    # So a judge sees a scaling by 1.0011 here, and none by 1.0009.
+    scale = f"{1.25 * (1 + share * 1e-3):.12e}"
+    judged = judge(answer(made).replace("1.250000e+00", scale), made, "forward")
+    assert judged.passed is (share == 0.9), judged
+
+
+def test_the_tolerances_of_proofs_decide_no_score(monkeypatch):
+    made = row("1.25 * x", _X)
+    text = answer(made).replace("1.250000e+00", f"{1.25 * (1 + 1e-4):.12e}")
+    for name in ("FORWARD", "BACKWARD", "ELSEWHERE"):
+        monkeypatch.setattr(tolerance, name, 1.0)
+    assert judge(text, made, "forward").rung == "numeric"
 
 
 def test_what_rounding_explains_of_a_float32_text_is_read_again():

@@ -25,7 +25,7 @@ def test_mutants_score_near_zero():
         rng = np.random.default_rng([REQUEST.seed, row["id"]])
         kinds = [KINDS[(number + k) % len(KINDS)] for k in (0, len(KINDS) // 2)]
         drawn += [(row, each) for each in mutants(row, rng, alike[signature(row)], kinds)]
-    with Sandbox("oracle:judge", 1, LIMITS) as oracle, Sandbox("scored:rung", 1, LIMITS) as judge:
+    with Sandbox("oracle:answer", 1, LIMITS) as oracle, Sandbox("scored:rung", 1, LIMITS) as judge:
         differ = oracle.outcomes(
             (None, {"ask": "differs", "row": row, "mutant": mutant}) for row, mutant in drawn
         )

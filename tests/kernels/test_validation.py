@@ -3,10 +3,12 @@
 Beside them, rows that were right and stopped all the same, and are proven now.
 """
 
+import numpy as np
 import pytest
 
 from jax_ir_synth.kernels.builder.values import InAval, KernelSource, Rejected
 from jax_ir_synth.kernels.ops import OPS
+from jax_ir_synth.kernels.validation import program
 from jax_ir_synth.kernels.validation.program import require_sound
 from jax_ir_synth.lowering import lower_source
 from jax_ir_synth.verify import prove
@@ -183,3 +185,19 @@ def test_a_right_row_is_proven(what):
         "argnums": list(drawn.argnums),
     }
     assert prove(row) == "interpreter"
+
+
+@pytest.mark.parametrize("share", [0.9, 1.1])
+@pytest.mark.parametrize(("half", "rate"), [("bfloat16", 0.5), ("float16", 0.25)])
+def test_16_bit_results_by_their_size_and_move(half, rate, share):
+    exact = np.array([4.0, 1.0, -2.0])
+    # The size is the largest element, 4, and what it moves, 2.
+    rounded = exact + share * rate * 6.0
+    assert program._mostly_agree(rounded, exact, 2.0, program._ROUNDED[half]) == (share == 0.9)
+
+
+@pytest.mark.parametrize(("near", "agrees"), [(15, True), (14, False)])
+def test_three_quarters_of_16_bit_results_must_be_near(near, agrees):
+    exact = np.ones(20)
+    rounded = np.where(np.arange(20) < near, 1.0, 9.0)
+    assert program._mostly_agree(rounded, exact, 0.0, program._ROUNDED["float16"]) is agrees

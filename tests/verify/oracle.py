@@ -20,7 +20,7 @@ ready = load_interpreter
 SEEDS = range(9_000_000, 9_000_004)
 
 
-def judge(question: dict, mark) -> Outcome:
+def answer(question: dict, mark) -> Outcome:
     """A sandboxed answer about a mutant: `ask` is `"verdict"`, `"differs"` or `"largest"`."""
     if question["ask"] == "verdict":
         # Late: what only compares meanings needs no verifier.
@@ -31,8 +31,8 @@ def judge(question: dict, mark) -> Outcome:
             return Outcome(True, prove(question["row"]))
         except NotProven as error:
             return Outcome(False, str(error))
-    answer = differs if question["ask"] == "differs" else largest_difference
-    return Outcome(True, str(answer(question["row"], question["mutant"])))
+    measure = differs if question["ask"] == "differs" else largest_difference
+    return Outcome(True, str(measure(question["row"], question["mutant"])))
 
 
 def differs(row: dict, mutant: Mutant) -> bool:

@@ -1,4 +1,6 @@
-"""Rows of handwritten programs, for tests."""
+"""Rows of handwritten programs and changes of rows, for tests."""
+
+import re
 
 import jax
 import numpy as np
@@ -46,6 +48,25 @@ def edited(original: dict, old: str, new: str, count: int = 1, columns=("cpp", "
         assert old in original[name], f"{old!r} is not in\n{original[name]}"
         changed[name] = original[name].replace(old, new, count)
     return changed
+
+
+def scaled(module: str, factor: float) -> list[tuple[int, str]]:
+    """The module with one float32 result scaled, by the number of the result."""
+    # The first function is main.
+    final = re.search(r"    return (%.*) : (tensor.*)\n", module)
+    names, types = final[1].split(", "), final[2].split(", ")
+    found = []
+    for number, (name, kind) in enumerate(zip(names, types, strict=True)):
+        if not re.fullmatch(r"tensor<(\d+x)*f32>", kind):
+            continue
+        results = [*names[:number], "%scaled", *names[number + 1 :]]
+        lines = (
+            f"    %factor = stablehlo.constant dense<{factor:.12e}> : {kind}\n"
+            f"    %scaled = stablehlo.multiply {name}, %factor : {kind}\n"
+            f"    return {', '.join(results)} : {final[2]}\n"
+        )
+        found.append((number, module.replace(final[0], lines, 1)))
+    return found
 
 
 def jaxs_results(python: str, inputs: list[np.ndarray]) -> list[np.ndarray]:

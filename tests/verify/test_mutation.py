@@ -21,7 +21,7 @@ LIMITS = Limits(seconds=10, gigabytes=4)
 
 
 @dataclasses.dataclass
-class Judged:
+class Tried:
     """A mutant with what was found out about it."""
 
     row: dict
@@ -37,23 +37,23 @@ class Judged:
 @pytest.mark.slow
 def test_mutants_are_rejected():
     rows = [make_row(REQUEST, planned) for planned in plan_rows(REQUEST)]
-    with Sandbox("oracle:judge", 1, LIMITS) as sandbox:
+    with Sandbox("oracle:answer", 1, LIMITS) as sandbox:
         asked = ((row, {"ask": "verdict", "row": row}) for row in rows)
         unproven = [
             f"id {row['id']}: {outcome.said}"
             for row, outcome in sandbox.outcomes(asked)
             if not outcome.passed
         ]
-        judged = _judged(sandbox, list(_drawn(rows)))
-        survivors = [each for each in judged if each.differs and not each.rejected]
+        tried = _try(sandbox, list(_drawn(rows)))
+        survivors = [each for each in tried if each.differs and not each.rejected]
         _explain(sandbox, survivors)
-    report = "\n".join([_table(judged), *map(str, survivors)])
+    report = "\n".join([_table(tried), *map(str, survivors)])
     print(f"\n{report}")
     assert not unproven, "\n".join(["rows that are right must be proven:", *unproven])
     for kind in KINDS:
-        differing = sum(each.differs for each in judged if each.mutant.kind == kind)
+        differing = sum(each.differs for each in tried if each.mutant.kind == kind)
         assert differing >= LEAST_OF_A_KIND, f"{kind}: too few mutants ({differing})\n{report}"
-    differing = sum(each.differs for each in judged)
+    differing = sum(each.differs for each in tried)
     assert differing - len(survivors) >= LEAST_REJECTED * differing, report
 
 
@@ -73,25 +73,23 @@ def _drawn(rows: list[dict]):
                 yield row, mutant
 
 
-def _judged(sandbox: Sandbox, drawn: list[tuple[dict, Mutant]]) -> list[Judged]:
+def _try(sandbox: Sandbox, drawn: list[tuple[dict, Mutant]]) -> list[Tried]:
     def questions():
         for row, mutant in drawn:
             yield None, {"ask": "differs", "row": row, "mutant": mutant}
             yield None, {"ask": "verdict", "row": mutant.row}
 
     outcomes = (outcome for _, outcome in sandbox.outcomes(questions()))
-    judged = []
+    tried = []
     for (row, mutant), differs, verdict in zip(drawn, outcomes, outcomes, strict=True):
         # One that never ends, or takes the interpreter down, means something else.
         ended = not differs.said.startswith(("it was not done", "its helper process died"))
         assert differs.passed or not ended, f"id {row['id']} can't be run: {differs.said}"
-        judged.append(
-            Judged(row, mutant, differs.said != "False", not verdict.passed, verdict.said)
-        )
-    return judged
+        tried.append(Tried(row, mutant, differs.said != "False", not verdict.passed, verdict.said))
+    return tried
 
 
-def _explain(sandbox: Sandbox, survivors: list[Judged]) -> None:
+def _explain(sandbox: Sandbox, survivors: list[Tried]) -> None:
     asked = (
         (each, {"ask": "largest", "row": each.row, "mutant": each.mutant}) for each in survivors
     )
@@ -102,13 +100,13 @@ def _explain(sandbox: Sandbox, survivors: list[Judged]) -> None:
         each.why = f"passed as {each.why!r}; {found}"
 
 
-def _table(judged: list[Judged]) -> str:
+def _table(tried: list[Tried]) -> str:
     lines = [
         "| kind | mutants | same meaning | other meaning | rejected |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     for kind in [*KINDS, "all"]:
-        of_kind = [each for each in judged if kind in ("all", each.mutant.kind)]
+        of_kind = [each for each in tried if kind in ("all", each.mutant.kind)]
         differing = [each for each in of_kind if each.differs]
         rejected = sum(each.rejected for each in differing)
         same = len(of_kind) - len(differing)

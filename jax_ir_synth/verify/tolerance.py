@@ -1,24 +1,22 @@
-"""Defines how far an IR text's results may be from the reference, with the measurements behind it.
+"""Defines how far a row's results may be from the reference, with the measurements behind it.
 
-A float32 program rounds each operation to 24 bits, one part in 1.7e7, and the errors of its
-operations add up. So an error is measured against the size of the result: the largest element of an
-output plus the amount by which the output moves when the arguments cross half their ranges. The
-latter counts where the output itself is small because its parts cancel.
-
-These figures decide which rows are proven and which completions pass. FORWARD and ROUNDED also
-decide which programs are drawn. CONTRIBUTING.md, "Change a tolerance", says what a change entails.
+An error is measured against the size of the result, as `reference.measures` says. These figures
+decide which rows are proven, and nothing else: drawing and scores have constants of their own.
+CONTRIBUTING.md, "Change a tolerance", lists them all and says what a change entails.
 """
 
 import numpy as np
 
+from jax_ir_synth.reference.measures import divide_error, measure_error, measure_size
 from jax_ir_synth.reference.program import Derivative
 
 # `python benchmarks/tolerances.py 1500 --seed 7` on 2026-11-29: of 3,990 float32 outputs half are
 # within 3.2e-8 of their size, 999 of 1,000 within 1.1e-6, all within 6e-6.
 FORWARD = 2e-5
 # Of 3,420 gradients of the same programs, along a direction, half are within 9e-9, and 999 of 1,000
-# within 1.5e-6. One is beyond the tolerance: that of a saturated sigmoid, which is zero but for
-# rounding.
+# within 1.5e-6. One is beyond the tolerance, in the row that the benchmark names as that of the
+# largest error. It is the gradient of a saturated sigmoid, which is zero but for rounding. For such
+# gradients there is SATURATED.
 BACKWARD = 1e-4
 # A gradient's tolerance has more terms. This one is a fraction of the sum of the outputs: a
 # saturated function has a gradient that is the small difference of numbers of the outputs' size.
@@ -42,15 +40,11 @@ CONSTANTS = {"bfloat16": 2**-7, "float16": 2**-10}
 # is rounded to 8 or 11 bits, a sum of hundreds of terms loses its last ones, and near a jump some
 # elements differ completely. So each element must on one input at least be within this part of the
 # sum of itself and the largest element. All of 332 modules of 166 programs are within a quarter of
-# this part.
+# this part (the lines `as written` of the benchmark).
 AS_WRITTEN = {"bfloat16": 0.25, "float16": 0.125}
 # Where the derivatives of several outputs cancel in a gradient, their rounding is left. So an
 # element may also be off by this part of what is added up to it, which is eight roundings.
 PARTS = {"bfloat16": 2**-5, "float16": 2**-8}
-# While such a program is drawn, its run with rounding must keep LEAST_SHARE of the elements within
-# ROUNDED of what an output is and how far it moves.
-ROUNDED = {"bfloat16": 0.5, "float16": 0.25}
-LEAST_SHARE = 0.75
 
 
 def measure_output_error(
@@ -71,12 +65,8 @@ def measure_output_error(
       rate: one of the figures above.
       largest: the output's largest element over all inputs on which it is compared.
     """
-    if meant.dtype.kind != "f":
-        return 0.0 if np.array_equal(got, meant) else np.inf
-    scale = np.abs(meant).max(initial=0.0)
-    if slope is not None:
-        scale += np.abs(slope).max(initial=0.0)
-    return _ratio(np.abs(got - meant).max(initial=0.0), rate * scale + ELSEWHERE * largest)
+    allowed = rate * measure_size(meant, slope) + ELSEWHERE * largest
+    return measure_error(got, meant, allowed)
 
 
 def measure_gradient_error(
@@ -102,7 +92,7 @@ def measure_gradient_error(
     # The elements' errors are independent, so they add up as the root of the sum of squares.
     size = np.sqrt(sum(float(np.square(part).sum()) for part in parts))
     allowed = rate * (derivative.scale + size) + SATURATED * outputs + MOVED * derivative.curvature
-    return _ratio(abs(got - derivative.value), allowed + ELSEWHERE * largest)
+    return divide_error(abs(got - derivative.value), allowed + ELSEWHERE * largest)
 
 
 def find_near(rounded: np.ndarray, exact: np.ndarray, half: str, parts: float = 0.0) -> np.ndarray:
@@ -119,22 +109,3 @@ def find_near(rounded: np.ndarray, exact: np.ndarray, half: str, parts: float = 
     with np.errstate(invalid="ignore"):
         near = np.abs(rounded - exact) <= most
     return np.asarray(near | (rounded == exact))
-
-
-def mostly_agree(rounded: np.ndarray, exact: np.ndarray, size: float, rate: float) -> bool:
-    """Whether most elements of a 16-bit result are near those of the float32 result.
-
-    Args:
-      rounded: the result of the run with 16-bit floats.
-      exact: the result of the run in float32.
-      size: how much the result moves when the arguments cross half their ranges.
-      rate: one of the figures above.
-    """
-    near = np.abs(rounded - exact) <= rate * (np.abs(exact).max(initial=0.0) + size)
-    return bool(near.mean() >= LEAST_SHARE)
-
-
-def _ratio(error: float, allowed: float) -> float:
-    if not np.isfinite(error):
-        return np.inf
-    return error / allowed if allowed else (0.0 if error == 0 else np.inf)
