@@ -78,7 +78,9 @@ def test_datasets_reads_its_configs(data, good):
         assert files == {split: f"{config}/{split}-*" for split in counts}
         assert info.dataset_size == sum(part.num_bytes for part in info.splits.values())
         # Those of the files, though the card was written without them.
-        assert 0 < info.download_size < info.dataset_size
+        assert info.download_size > 0
+    # A file of three short rows may be longer than they are.
+    assert infos["all"].download_size < infos["all"].dataset_size
 
 
 def test_the_figures_are_those_of_stats(text, saved):
@@ -114,7 +116,7 @@ def test_it_says_how_to_make_the_rows_again(text, facts):
     assert sources_digest(PACKAGE) in text
     remade = len(choose_ids(facts.categories, REMADE))
     assert f"{THREE_EACH} skeletons, of every row, and {remade} complete rows" in text
-    assert 'load_dataset("user/name", "compound", split="train")' in text
+    assert f'load_dataset("user/name", "{CATEGORIES[-1]}", split="train")' in text
 
 
 def test_nothing_is_left_open(text):
