@@ -14,6 +14,7 @@ SIGNATURE = Signature(
 )
 
 _BUDGETS = {5000: 6, 6000: 6, 7000: 4, 8500: 3, 11500: 1, 15000: 1}
+_EXPRESSION_WIDTHS = (10, 14, 18, 24)  # short expressions, so that there are statements enough
 _LEAST = 7  # operations, so that there are statements enough
 _WIDTHS = {
     8: 9,
@@ -41,6 +42,7 @@ _RESULT_COUNTS = {2: 6, 3: 4, 4: 1}
 
 def draw(d: ProgramBuilder) -> tuple[Value, ...]:
     """A start (a layer, an optimizer's step, a stencil, …), more steps, and two to four results."""
+    d.expression_widths = _EXPRESSION_WIDTHS
     c = Context(d, _draw_shape(d), d.stream.choose(_BUDGETS))
     if d.stream.chance(62):
         c.step(statement_starts.STARTS)

@@ -1,6 +1,7 @@
-"""The registry of categories. Add one with a line here and a module in `kernels`."""
+"""The registry of categories. `CONTRIBUTING.md` says how to add one."""
 
-# Each names a module in `kernels` that defines `draw` and `SIGNATURE`.
+# Each names a module in `kernels` that defines `draw` and `SIGNATURE`. A new one comes last, since
+# the ids of rows count in this order.
 CATEGORIES = (
     "elementwise",
     "scalar_array",

@@ -6,10 +6,10 @@ import re
 import shutil
 
 import pytest
+from row_ids import THREE_EACH
 
 from jax_ir_synth.generate.plan import plan_rows
 from jax_ir_synth.generate.rows import rows
-from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import Request
 
 SEED = 7
@@ -49,7 +49,7 @@ def saved(lines, made_once):
     """The rows as a .jsonl file."""
 
     def make(folder):
-        request = Request(seed=SEED, count=3 * len(CATEGORIES))
+        request = Request(seed=SEED, count=THREE_EACH)
         lines(folder / "rows.jsonl", rows(request, plan_rows(request)))
 
     return made_once("saved", make) / "rows.jsonl"

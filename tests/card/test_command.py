@@ -3,8 +3,10 @@
 import json
 
 import pytest
+from row_ids import THREE_EACH
 
 from jax_ir_synth.cli.main import main
+from jax_ir_synth.request.categories import CATEGORIES
 
 # Runs the command in a process where some modules can't be imported.
 BLOCKED = """
@@ -22,7 +24,7 @@ def test_it_writes_a_card_and_tells_what(saved, drawn_once, monkeypatch, tmp_pat
     shown = capsys.readouterr().out.splitlines()
     files = sorted(path for path in tmp_path.rglob("*") if path.is_file())
     assert sorted(shown[:-1]) == sorted(map(str, files))
-    assert shown[-1] == "30 rows described, 10 made anew and the same"
+    assert shown[-1] == f"{THREE_EACH} rows described, {len(CATEGORIES)} made anew and the same"
     assert "user/name" in (tmp_path / "README.md").read_text()
 
 

@@ -4,6 +4,7 @@ import copy
 import itertools
 
 import pytest
+from row_ids import THREE_EACH
 
 from jax_ir_synth.card import CardError, charts, checking, filling, metadata, write_card
 from jax_ir_synth.card.drawing import check_first_row, choose_ids
@@ -91,7 +92,7 @@ def test_a_row_that_was_tampered_with(good, refused, column, change):
     else:
         row[column] = change(row[column])
     said = refused(good)
-    assert said.startswith("row 29, made anew from seed 7, is not the saved one: ")
+    assert said.startswith(f"row {THREE_EACH - 1}, made anew from seed 7, is not the saved one: ")
     assert column in said
 
 
@@ -115,8 +116,11 @@ def test_no_rows(refused):
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
-        (lambda rows: rows[:-2] + rows[-1:], "row 28 should be of nested_branch, and is missing"),
-        (lambda rows: rows[1:], "row 0 should be of elementwise, and is missing"),
+        (
+            lambda rows: rows[:-2] + rows[-1:],
+            f"row {THREE_EACH - 2} should be of {CATEGORIES[-2]}, and is missing",
+        ),
+        (lambda rows: rows[1:], f"row 0 should be of {CATEGORIES[0]}, and is missing"),
         (lambda rows: [*rows, rows[3]], "row 3 breaks a promise (inconsistent): "),
         (lambda rows: [{"text": "x"}], "has a malformed row: it has no column id, "),
         (lambda rows: [rows[0], rows[1] | {"cuda": None}], "row 1 has another device"),
@@ -152,7 +156,7 @@ def test_a_row_that_breaks_a_promise(good, refused):
 def test_a_broken_line(good, tmp_path, lines):
     path = lines(tmp_path / "rows.jsonl", good)
     path.write_text(path.read_text()[:-20])
-    with pytest.raises(DatasetError, match="line 30 of .* is not a complete row"):
+    with pytest.raises(DatasetError, match=f"line {THREE_EACH} of .* is not a complete row"):
         gather(path, 7)
 
 

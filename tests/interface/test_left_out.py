@@ -8,16 +8,22 @@ from pathlib import Path
 
 import pyarrow.parquet
 import pytest
+from row_ids import row_id
 
 from jax_ir_synth.generate import defects
 from jax_ir_synth.generate.plan import plan_rows
 from jax_ir_synth.generate.rows import rows
+from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.schema.splits import SPLITS
 
+SEED, COUNT = 5, 4 * len(CATEGORIES)
+ASKED = ("--count", COUNT, "--seed", SEED)
+UNMADE, UNPROVEN = row_id("unary", 2), row_id("branch", 1)
+
 # Defects of three kinds, in whatever process imports the package after this: the drawing of a
-# candidate of `loop` fails, the lowering of one of `unary`, the proof of row 13, of `branch`.
-PLANTED = """
+# candidate of `loop` fails, the lowering of one of `unary`, the proof of one of `branch`.
+PLANTED = f"""
 import wrapt
 
 @wrapt.when_imported("jax_ir_synth.kernels.builder.candidate")
@@ -37,28 +43,28 @@ def plant_unmade(module):
             raise KeyError("planted: not lowered")
         return whole(planned, *rest)
     def unproven(request, row, lowered):
-        if row["id"] == 13:
+        if row["id"] == {UNPROVEN}:
             from jax_ir_synth.verify import NotProven
-            raise NotProven("planted: not proven", {"got": [1.0], "meant": [2.0]})
+            raise NotProven("planted: not proven", {{"got": [1.0], "meant": [2.0]}})
         return proven(request, row, lowered)
     module._format_row, module._prove_row = broken, unproven
 """
-SEED, COUNT = 5, 40
-ASKED = ("--count", COUNT, "--seed", SEED)
 LINES = {
     "candidate (category='loop', seed=5, candidate=1) is dropped: TypeError: planted: not drawn",
-    "row 22 (category='unary', seed=5, candidate=2) is left out: KeyError: 'planted: not lowered'",
-    "row 13 (category='branch', seed=5, candidate=1) is left out: NotProven: planted: not proven",
+    f"row {UNMADE} (category='unary', seed=5, candidate=2) is left out: "
+    "KeyError: 'planted: not lowered'",
+    f"row {UNPROVEN} (category='branch', seed=5, candidate=1) is left out: "
+    "NotProven: planted: not proven",
 }
 
-BUILDER = """
+BUILDER = f"""
 import json, sys
 import datasets
 import jax_ir_synth
 
 if __name__ == "__main__":
     asked = json.loads(sys.argv[1])
-    splits = datasets.load_dataset("jax_ir_synth", seed=5, count=40, **asked)
+    splits = datasets.load_dataset("jax_ir_synth", seed={SEED}, count={COUNT}, **asked)
     made = [row for name in splits for row in splits[name]]
     json.dump(sorted(made, key=lambda row: row["id"]), sys.stdout)
 """
@@ -103,12 +109,14 @@ def said(text):
 def test_the_other_rows_are_those_without_defects(expected):
     request = Request(seed=SEED, count=COUNT)
     whole = {row["id"]: row for row in rows(request, plan_rows(request))}
-    assert [row["id"] for row in expected] == [id for id in range(COUNT) if id not in (13, 22)]
+    left = [id for id in range(COUNT) if id not in (UNMADE, UNPROVEN)]
+    assert [row["id"] for row in expected] == left
     shifted = [row["id"] for row in expected if row != whole[row["id"]]]
     # A candidate of `loop` is dropped: the next takes its place, from the second row on.
-    assert shifted == [14, 24, 34]
+    second, third, fourth = (row_id("loop", k) for k in (1, 2, 3))
+    assert shifted == [second, third, fourth]
     made = {row["id"]: row for row in expected}
-    assert made[14]["python"] == whole[24]["python"]
+    assert made[second]["python"] == whole[third]["python"]
 
 
 def test_the_command_line_tells_counts_and_records(by_command):
@@ -126,10 +134,10 @@ def test_the_command_line_tells_counts_and_records(by_command):
     beside = "rows.jsonl.defects.jsonl"
     assert f"2 rows left out, 1 candidate dropped: {folder / beside} says which" in done.stdout
     records = {record["id"]: record for record in read(folder / beside)}
-    assert records.keys() == {None, 13, 22}
-    assert records[13]["values"] == {"got": [1.0], "meant": [2.0]}
-    assert records[22]["source"].startswith("def kernel_")
-    assert [records[22][key] for key in ("category", "seed", "candidate")] == ["unary", SEED, 2]
+    assert records.keys() == {None, UNMADE, UNPROVEN}
+    assert records[UNPROVEN]["values"] == {"got": [1.0], "meant": [2.0]}
+    assert records[UNMADE]["source"].startswith("def kernel_")
+    assert [records[UNMADE][key] for key in ("category", "seed", "candidate")] == ["unary", SEED, 2]
 
 
 def test_without_defects_there_is_no_file(python, tmp_path):
@@ -143,7 +151,7 @@ def test_a_streams_defects_are_told_on_stderr(python, planted, tmp_path, expecte
     assert done.returncode == 0, done.stderr
     assert [json.loads(line) for line in done.stdout.splitlines()] == expected
     records = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
-    assert {record["id"] for record in records} == {None, 13, 22}
+    assert {record["id"] for record in records} == {None, UNMADE, UNPROVEN}
     assert list(tmp_path.iterdir()) == []
 
 
@@ -170,7 +178,7 @@ def test_any_number_of_workers(python, planted, tmp_path, expected, flags):
     if "--no-verify" in flags:
         # What isn't proven is no defect then.
         expected = [row | {"verified": "none"} for row in expected]
-        made = [row for row in made if row["id"] != 13]
+        made = [row for row in made if row["id"] != UNPROVEN]
     assert made == expected
 
 
@@ -187,7 +195,7 @@ def test_the_builder(python, planted, tmp_path, expected, asked):
         # From the cache.
         again = python("-c", BUILDER, json.dumps(asked), env=surroundings)
         assert json.loads(again.stdout) == expected
-        assert again.stderr.count("2 of 40 rows are left out") == 1
+        assert again.stderr.count(f"2 of {COUNT} rows are left out") == 1
 
 
 def test_shards(python, planted, tmp_path, expected):
@@ -208,7 +216,7 @@ def test_shards(python, planted, tmp_path, expected):
     assert sorted(made, key=lambda row: row["id"]) == expected
     checked = python(*scale, "--check", "shards", cwd=tmp_path)
     assert (checked.returncode, checked.stderr) == (0, "")
-    assert "38 rows in 2 shards" in checked.stdout
+    assert f"{COUNT - 2} rows in 2 shards" in checked.stdout
     # A row that is lost otherwise is a fault.
     next((folder / "defects").glob("shard-*")).unlink()
     checked = python(*scale, "--check", "shards", cwd=tmp_path)
@@ -250,9 +258,9 @@ def test_strict_stops_at_the_first(python, planted, tmp_path, asked):
 
 
 def test_a_row_that_is_shown_is_told_of(python, planted):
-    done = python("-m", "jax_ir_synth.show", "unary", "--seed", SEED, "--id", 22, env=planted)
+    done = python("-m", "jax_ir_synth.show", "unary", "--seed", SEED, "--id", UNMADE, env=planted)
     assert done.returncode == 2
-    assert "`--id` (=22) is of a row that is left out" in done.stderr
+    assert f"`--id` (={UNMADE}) is of a row that is left out" in done.stderr
 
 
 def test_where_nobody_is_told_the_log_is(monkeypatch, caplog):

@@ -4,6 +4,7 @@ import importlib.util
 import os
 
 import pytest
+from row_ids import row_id
 
 from jax_ir_synth.generate.fingerprint import PACKAGE
 from jax_ir_synth.request.targets import _PLUGIN_MODULE
@@ -59,7 +60,7 @@ if __name__ == "__main__":
     run("lower", "model.py:scaled", "4xf32", "--output", "scaled.mlir")
     run("stats", "rows.jsonl")
     run("samples", "rows.jsonl", "samples")
-    run("show", "loop", "--id", "24", "--seed", "7")
+    run("show", "loop", "--id", "{id}", "--seed", "7")
     run("show", "rows.jsonl", "--html", "rows.html")
     run("card", "rows.jsonl", "card", "--seed", "7")
     run("publish", "me/rows", "--count", "20", "--dry-run", "published")
@@ -98,7 +99,7 @@ def test_no_command_and_no_function_loads_a_plugin(python, plugin, tmp_path):
         pytest.importorskip(extra)
     compiler = importlib.util.find_spec(_PLUGIN_MODULE) is not None
     script = tmp_path / "commands.py"
-    script.write_text(COMMANDS.format(compiler=compiler) + AFTER)
+    script.write_text(COMMANDS.format(compiler=compiler, id=row_id("loop", 2)) + AFTER)
     plugin["PYTHONPATH"] += os.pathsep + str(PACKAGE.parent)
     kept = {"JAX_PLATFORMS": ""}
     done = python(script, cwd=tmp_path, env=kept | plugin)

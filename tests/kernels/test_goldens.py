@@ -1,7 +1,7 @@
 """Recorded rows, one a category: the same text again, and the same results when it is executed.
 
-`pytest tests/kernels/test_goldens.py --record-goldens` writes them anew, after a change that is
-meant to change rows. A recorded row holds the jax version that lowered it: under another one its
+With `--record-goldens` they are written anew, after a change that is meant to change rows; with
+`-k "[NAME]"` too, that of one category alone, as for a new one. A recorded row holds the jax version that lowered it: under another one its
 IR may differ, and then only its source is compared.
 """
 
@@ -37,15 +37,24 @@ def results(row: dict) -> list:
     return [np.round(np.float64(x), 6).tolist() for x in computed]
 
 
+def read_golden(category: str) -> dict:
+    path = FOLDER / f"{category}.json"
+    if not path.exists():
+        pytest.fail(
+            f"{category} has no recorded row. Record it, and no other: "
+            f'python -m pytest tests/kernels/test_goldens.py -k "[{category}]" --record-goldens'
+        )
+    return json.loads(path.read_text())
+
+
 @pytest.mark.parametrize("category", categories.CATEGORIES)
 def test_a_recorded_row_comes_out_the_same(category, request):
-    path = FOLDER / f"{category}.json"
     row = fresh(category)
     if request.config.getoption("--record-goldens"):
         FOLDER.mkdir(exist_ok=True)
-        path.write_text(json.dumps({"row": row, "results": results(row)}, indent=1) + "\n")
-    assert path.exists(), f"no golden for {category}: record it by --record-goldens"
-    recorded = json.loads(path.read_text())["row"]
+        text = json.dumps({"row": row, "results": results(row)}, indent=1) + "\n"
+        (FOLDER / f"{category}.json").write_text(text)
+    recorded = read_golden(category)["row"]
     if recorded["jax_version"] == version("jax"):
         assert row == recorded
         return
@@ -57,7 +66,13 @@ def test_a_recorded_row_comes_out_the_same(category, request):
 
 @pytest.mark.parametrize("category", categories.CATEGORIES)
 def test_a_recorded_row_computes_the_same(category):
-    recorded = json.loads((FOLDER / f"{category}.json").read_text())
+    recorded = read_golden(category)
     computed = results(fresh(category))
     for ours, theirs in zip(computed, recorded["results"], strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_a_missing_golden_is_reported_with_the_command_that_records_it(monkeypatch, tmp_path):
+    monkeypatch.setitem(globals(), "FOLDER", tmp_path)
+    with pytest.raises(pytest.fail.Exception, match=r'-k "\[loop\]" --record-goldens'):
+        read_golden("loop")

@@ -10,7 +10,7 @@ from jax_ir_synth.request import categories
 
 SEED, EACH = 5, 2_000
 
-# For each category, patterns that some sources (or argument types) must show.
+# For each category, patterns that some sources must show.
 MUST_WRITE = {
     "elementwise": [
         r" \+ ",
@@ -35,6 +35,16 @@ MUST_WRITE = {
         r"logaddexp",
     ],
     "scalar_array": [r"lax\.clamp|jnp\.clip", r"= 0\.\d+", r"\*\* 2|square", r"1\.0 - \w+"],
+    "unary": [
+        r"jnp\.exp\(",
+        r"jnp\.sin\(",
+        r"jnp\.tanh\(",
+        r"jax\.nn\.\w+\(",
+        r"jax\.scipy\.special\.\w+\(",
+        r"square\(|\*\* 2",
+        r"\d \* \w|\w \* \d",
+        r"(\b\w+\b) [-+*/] .*\b\1\b",
+    ],
     "branch": [
         r"jnp\.where",
         r"lax\.select\(",
@@ -126,6 +136,11 @@ MUST_WRITE = {
 UNARY_FUNCTIONS = 40
 
 
+def test_every_category_has_patterns():
+    missing = set(categories.CATEGORIES) - {name for name, found in MUST_WRITE.items() if found}
+    assert not missing, f"MUST_WRITE lacks patterns of what {', '.join(missing)} must write"
+
+
 @pytest.fixture(scope="module", params=categories.CATEGORIES)
 def sources(request):
     plan = CategoryPlan(request.param, SEED)
@@ -137,7 +152,7 @@ def sources(request):
 @pytest.mark.slow
 def test_the_category_writes_what_it_is_for(sources):
     category, written = sources
-    for pattern in MUST_WRITE.get(category, []):
+    for pattern in MUST_WRITE[category]:
         assert any(re.search(pattern, source.python) for source in written), (
             f"{category} never writes {pattern}"
         )

@@ -14,23 +14,21 @@ import pytest
 from jax import lax
 
 from jax_ir_synth import kernels
+from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
+from jax_ir_synth.kernels.builder.stream import Stream
 from jax_ir_synth.kernels.builder.values import FLOATS, InAval
-from jax_ir_synth.kernels.ops import CONSTRUCTS, OPS, RECORDS, index_by_name
+from jax_ir_synth.kernels.ops import CONSTRUCTS, OPS, RECORDS, drawn_by, index_by_name
 from jax_ir_synth.kernels.ops.base import LISTS
 from jax_ir_synth.kernels.ops.examples import array
 from jax_ir_synth.kernels.printer import names
 from jax_ir_synth.kernels.printer.calls import all_calls, argument_array
 from jax_ir_synth.kernels.printer.constructs import CONSTRUCTS as WRITERS
+from jax_ir_synth.kernels.productions import cumulative
 from jax_ir_synth.lowering import lower_source
 from jax_ir_synth.request.categories import CATEGORIES
 
 KERNELS = Path(kernels.__file__).parent
 CALLS = list(all_calls())
-ARRAYS = {
-    name: argument_array(name, operand)
-    for call in CALLS
-    for name, operand in call.arguments.items()
-}
 # Compiled in a sixth of the time; the numbers are the same.
 QUICK = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
 # Ranges that say what a drawer knows of an operand, which an example's operand isn't: the caller
@@ -49,34 +47,43 @@ def evaluate(text, arrays):
     return eval(text, {"jax": jax, "jnp": jnp, "lax": lax, **arrays})
 
 
+def _arrays(calls) -> dict[str, np.ndarray]:
+    return {
+        name: argument_array(name, operand)
+        for call in calls
+        for name, operand in call.arguments.items()
+    }
+
+
+# One operation at a time: a test of one operation compiles that alone.
 @functools.cache
-def results() -> dict[str, np.ndarray]:
-    """What JAX makes of each call."""
-    texts = [call.text for call in CALLS]
-    values = jax.jit(lambda arrays: [evaluate(t, arrays) for t in texts], compiler_options=QUICK)
-    return dict(zip(texts, map(np.asarray, values(ARRAYS)), strict=True))
+def results(name: str) -> dict[str, np.ndarray]:
+    """What JAX makes of each call of an operation."""
+    calls = [call for call in CALLS if call.op.name == name]
+    texts = [call.text for call in calls]
+    run = jax.jit(lambda arrays: [evaluate(t, arrays) for t in texts], compiler_options=QUICK)
+    return dict(zip(texts, map(np.asarray, run(_arrays(calls))), strict=True))
 
 
 @functools.cache
-def gradients() -> dict[str, list[np.ndarray]]:
-    """Of each call that gives floats, the gradients of its sum by its float arguments."""
+def gradients(name: str) -> dict[str, list[np.ndarray]]:
+    """Of each call of an operation that gives floats, the gradients of its sum by its floats."""
+    calls = [call for call in DIFFERENTIABLE if call.op.name == name]
 
     def of(call, arrays):
         own = {name: arrays[name] for name in _floats(call)}
         return jax.grad(lambda own: evaluate(call.text, arrays | own).sum())(own)
 
-    run = jax.jit(
-        lambda arrays: [of(call, arrays) for call in DIFFERENTIABLE], compiler_options=QUICK
-    )
+    run = jax.jit(lambda arrays: [of(call, arrays) for call in calls], compiler_options=QUICK)
     return {
         call.text: [np.asarray(x) for x in own.values()]
-        for call, own in zip(DIFFERENTIABLE, run(ARRAYS), strict=True)
+        for call, own in zip(calls, run(_arrays(calls)), strict=True)
     }
 
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.text)
 def test_a_result_has_the_shape_dtype_and_range_that_the_record_says(call):
-    result, value = results()[call.text], call.value
+    result, value = results(call.op.name)[call.text], call.value
     assert (result.shape, str(result.dtype)) == (value.shape, value.dtype)
     if call.op.name in CLAIMED:
         return
@@ -87,7 +94,7 @@ def test_a_result_has_the_shape_dtype_and_range_that_the_record_says(call):
 
 @pytest.mark.parametrize("call", DIFFERENTIABLE, ids=lambda call: call.text)
 def test_a_derivative_is_as_the_record_says(call):
-    found = gradients()[call.text]
+    found = gradients(call.op.name)[call.text]
     assert call.op.name in CLAIMED or all(np.isfinite(gradient).all() for gradient in found)
     if not call.op.smooth:
         assert not any(gradient.any() for gradient in found)
@@ -97,15 +104,16 @@ def test_a_derivative_is_as_the_record_says(call):
 
 @pytest.mark.parametrize("call", [c for c in CALLS if c.op.centred], ids=lambda call: call.text)
 def test_what_is_centred_sums_to_a_constant(call):
-    for gradient in gradients()[call.text]:
+    for gradient in gradients(call.op.name)[call.text]:
         assert np.abs(gradient).max() < 1e-5
 
 
 @pytest.mark.parametrize("call", [c for c in DIFFERENTIABLE if c.op.linear], ids=lambda c: c.text)
 def test_what_is_linear_doubles_with_its_operands(call):
-    twice = {name: 2 * jnp.asarray(ARRAYS[name]) for name in _floats(call)}
-    doubled = evaluate(call.text, ARRAYS | twice)
-    np.testing.assert_allclose(doubled, 2 * results()[call.text], rtol=1e-5, atol=1e-6)
+    arrays = _arrays([call])
+    twice = {name: 2 * jnp.asarray(arrays[name]) for name in _floats(call)}
+    doubled = evaluate(call.text, arrays | twice)
+    np.testing.assert_allclose(doubled, 2 * results(call.op.name)[call.text], rtol=1e-5, atol=1e-6)
 
 
 def test_no_table_outside_the_records_is_keyed_by_operations():
@@ -156,6 +164,90 @@ def test_a_policy_is_told_from_a_table_of_facts(table, policy):
     assert len(_list_operations(node)) == 3 and _weighs_only(node) is policy
 
 
+# Methods that look at the beginning or the end of a text.
+_OF_PARTS = ("startswith", "endswith", "removeprefix", "removesuffix")
+
+
+def test_no_code_reads_a_part_of_an_operations_name():
+    """What a part of the name would say is a field of the record, which another name can have."""
+    for path in KERNELS.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            read = _list_name_parts(node)
+            assert not read, f"{path.name}:{node.lineno}: {read}"
+
+
+def _list_name_parts(node: ast.AST) -> list[str]:
+    """The texts in an expression that are tested as a part of an operation's name."""
+    method = getattr(node.func, "attr", "") if isinstance(node, ast.Call) else ""
+    if method in _OF_PARTS:
+        texts = _list_texts(*node.args)
+        if not texts:
+            return [ast.unparse(node)]
+        return [text for text in texts if text and any(_is_end(text, name) for name in RECORDS)]
+    if isinstance(node, ast.Compare):
+        sides = [node.left, *node.comparators]
+        if isinstance(node.ops[0], ast.In) and _is_name(sides[1]):
+            return _list_texts(sides[0])
+        if any(_is_name(getattr(side, "value", None)) for side in sides if _is_slice(side)):
+            return _list_texts(*(side for side in sides if not _is_slice(side)))
+    return []
+
+
+def _list_texts(*nodes: ast.AST) -> list[str]:
+    found = (part for node in nodes for part in ast.walk(node))
+    return [part.value for part in found if isinstance(getattr(part, "value", None), str)]
+
+
+def _is_end(text: str, name: str) -> bool:
+    return name.startswith(text) or name.endswith(text)
+
+
+def _is_name(node: ast.AST | None) -> bool:
+    return getattr(node, "attr", getattr(node, "id", "")) in ("op", "name")
+
+
+def _is_slice(node: ast.AST) -> bool:
+    return isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice)
+
+
+@pytest.mark.parametrize(
+    ("code", "read"),
+    [
+        ('v.op.startswith("cum")', ["cum"]),
+        ('name.endswith(("_reverse", "_twice"))', ["_reverse"]),
+        ('op.removeprefix("int_")', ["int_"]),
+        ("value.op.startswith(prefix)", ["value.op.startswith(prefix)"]),
+        ('op[:3] == "cum"', ["cum"]),
+        ('"random" in value.op', ["random"]),
+        ('value.op in ("cumsum", "cumprod")', []),
+        ('line.endswith(":") or text.startswith("lambda")', []),
+        ('"slice" in node.params or op == "sin"', []),
+    ],
+)
+def test_a_test_of_a_part_of_a_name_is_found(code, read):
+    nodes = ast.walk(ast.parse(code, mode="eval"))
+    assert [text for node in nodes for text in _list_name_parts(node)] == read
+
+
+def test_what_a_cumulative_operation_combines_is_an_operation_that_runs():
+    found = [op for op in OPS.values() if op.cumulates]
+    assert {op.name for op in found} >= set(drawn_by("cumulative"))
+    assert all(OPS[op.cumulates].cumulated for op in found)
+
+
+def test_a_cumulative_operation_of_any_name_is_drawn_as_what_it_is(monkeypatch):
+    op = dataclasses.replace(OPS["cumsum"], name="total_so_far")
+    monkeypatch.setitem(OPS, op.name, op)
+    monkeypatch.setitem(RECORDS, op.name, op)
+    monkeypatch.setattr(cumulative, "_CUMULATIVE", {op.name: 1})
+    d = ProgramBuilder(Stream(0, "loop", 0))
+    x = d.argument((64,), -1.0, 1.0)
+    # Longer than any but a sum may be.
+    value = cumulative.accumulate(d, x, sums=True)
+    assert value.op == op.name
+    assert cumulative._iterates(value) and not cumulative._iterates(x)
+
+
 def _columns(call) -> set[str]:
     """The texts of a program that applies the operation, by platform, without their first lines."""
     avals = [
@@ -181,7 +273,7 @@ def test_platforms_differ_where_the_record_says_so(name):
 def test_every_operation_has_a_size():
     """`benchmarks/fit_costs.py` measures what has none."""
     unsized = [r.name for r in RECORDS.values() if r.ir_bytes is None and not r.sized_as]
-    assert not unsized
+    assert not unsized, "measure their `ir_bytes` by `PYTHONPATH=. python benchmarks/fit_costs.py`"
 
 
 def test_names_and_other_operations_that_a_record_names_exist():

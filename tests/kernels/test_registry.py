@@ -1,4 +1,4 @@
-"""One more category is one new file and one line: configs, plan and command follow."""
+"""A module and a line make one more category: configs, plan and command follow."""
 
 import json
 import os

@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+from free_regions import find_free_regions, format_region
 
 from jax_ir_synth import kernels
 from jax_ir_synth.kernels.builder.signature import Signature
@@ -36,3 +37,27 @@ def test_overlapping_signatures_are_not_taken_for_disjoint():
 def test_a_signature_that_says_nothing_or_contradicts_itself_is_refused(requires, forbids):
     with pytest.raises(ValueError, match="requires something"):
         Signature(requires, forbids)
+
+
+def test_a_free_region_is_of_no_category_until_a_category_takes_it():
+    taken = [kernels.signature(category) for category in categories.CATEGORIES]
+    regions = find_free_regions(taken)
+    assert all(region.excludes(signature) for region in regions for signature in taken)
+    for region in regions:
+        left = find_free_regions([*taken, region])
+        assert format_region(region) not in map(format_region, left)
+        assert all(region.excludes(other) for other in left)
+
+
+def test_a_region_that_is_given_up_is_free():
+    loop = kernels.signature("loop")
+    others = [kernels.signature(name) for name in categories.CATEGORIES if name != "loop"]
+    assert any(
+        region.requires <= loop.requires and region.forbids <= loop.forbids
+        for region in find_free_regions(others)
+    )
+
+
+def test_regions_of_one_signature():
+    (only,) = find_free_regions([Signature(requires={"branch"}, forbids={"vec3"})])
+    assert format_region(only) == "has vec3"

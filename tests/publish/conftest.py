@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from row_ids import THREE_EACH
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -19,7 +20,7 @@ from stub_rows import write_stubs  # noqa: E402
 NAME = "alice/rows"
 TOKEN = "hf_plantedTokenOfAlice0123456789"
 READER = "hf_plantedTokenThatMayOnlyRead01"
-SEED, COUNT = 7, 30
+SEED = 7
 
 
 class Done(NamedTuple):
@@ -40,7 +41,7 @@ class Made(NamedTuple):
     """What all tests publish.
 
     Attributes:
-      rows: a .jsonl of the first `COUNT` rows of seed 7, proven.
+      rows: a .jsonl of the first `THREE_EACH` rows of seed 7, proven.
       first: the folder that the command, with `--from` and the proof, writes of them.
       changed: the same, but one row is another, which is in two files; the card is another, too.
     """
@@ -149,7 +150,7 @@ def _make(python, folder: Path) -> None:
     from jax_ir_synth.request.config import Request
     from jax_ir_synth.storage.repository import tables
 
-    request = Request(seed=SEED, count=COUNT)
+    request = Request(seed=SEED, count=THREE_EACH)
     real = list(rows(request, plan_rows(request)))
     # What a file claims of proofs isn't believed.
     claimed = [row | {"verified": "none"} for row in real]
@@ -159,7 +160,9 @@ def _make(python, folder: Path) -> None:
     asked = (NAME, "--from", "claimed.jsonl", "--seed", SEED, "--dry-run", "first")
     # Nobody is asked.
     done = _run(python, folder, _surroundings("http://127.0.0.1:9", folder), "proven", asked)
-    assert done.code == 0 and "first: written, not published; all 30, " in done.out, done.err
+    assert done.code == 0 and f"first: written, not published; all {THREE_EACH}, " in done.out, (
+        done.err
+    )
     changed = folder / "changed"
     shutil.copytree(folder / "first", changed)
     other = real[0] | {"python": real[0]["python"] + "# changed\n"}

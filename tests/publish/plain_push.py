@@ -7,8 +7,8 @@ import datasets
 import jax_ir_synth  # noqa: F401
 
 if __name__ == "__main__":
-    name, seed = sys.argv[1:3]
-    asked = {"seed": int(seed), "count": 30, "verify": False}
+    name, seed, count = sys.argv[1:]
+    asked = {"seed": int(seed), "count": int(count), "verify": False}
     rows = datasets.load_dataset("jax_ir_synth", **asked)
     rows.push_to_hub(name)
     # And once more by its name, as `all`.

@@ -6,6 +6,7 @@ from pathlib import Path
 from hub_state import GITATTRIBUTES, blob
 from huggingface_hub import DatasetCard
 from reading_back import by_split, card_of, files_in, of
+from row_ids import THREE_EACH
 
 from jax_ir_synth.card.charts import CHARTS
 from jax_ir_synth.request.config import CONFIGS
@@ -43,12 +44,12 @@ def _check_card(files: dict[str, bytes]) -> None:
     dark = set(re.findall(rf'srcset="\S+/datasets/{NAME}/resolve/main/(pictures/[^"]+)"', text))
     assert shown | dark == pictures
     assert all(files[path].startswith(b"\x89PNG") for path in pictures)
-    assert "jax-ir-synth publish alice/rows --count 30 --seed 7\n" in text
-    assert "More Information Needed" not in text and "30 small JAX programs" in text
+    assert f"jax-ir-synth publish alice/rows --count {THREE_EACH} --seed 7\n" in text
+    assert f"{THREE_EACH} small JAX programs" in text and "More Information Needed" not in text
 
 
 def _push(python, surroundings, tmp_path):
-    done = python(SCRIPT, NAME, 7, cwd=tmp_path, env=surroundings)
+    done = python(SCRIPT, NAME, 7, THREE_EACH, cwd=tmp_path, env=surroundings)
     assert done.returncode == 0, done.stderr
 
 

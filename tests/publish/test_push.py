@@ -3,6 +3,7 @@
 import pytest
 from hub_state import blob
 from reading_back import card_of, data_of, files_in
+from row_ids import THREE_EACH
 
 from jax_ir_synth.publish import PublishError
 from jax_ir_synth.publish.push import list_files
@@ -77,9 +78,9 @@ def test_two_subsets_are_cuts_of_all(hub, publish, made):
     card = card_of(repository)
     assert [config["config_name"] for config in card["configs"]] == ["loop", "vector"]
     text = repository.files["README.md"].decode()
-    assert "--count 30 --seed 7 --config loop vector\n" in text
-    assert "6 small JAX programs" in text and "cuts of 30 rows of all categories" in text
-    assert "the subset `" not in text and "30 skeletons, of every row" in text
+    assert f"--count {THREE_EACH} --seed 7 --config loop vector\n" in text
+    assert "6 small JAX programs" in text and f"cuts of {THREE_EACH} rows of all categ" in text
+    assert "the subset `" not in text and f"{THREE_EACH} skeletons, of every row" in text
 
 
 def test_only_what_is_ours_is_ever_uploaded(tmp_path):

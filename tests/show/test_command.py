@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from row_ids import row_id
 from shown_rows import BACKWARD, FORWARD, PYTHON, column, jsonl, parquet_of, row
 
 from jax_ir_synth.cli.exit_codes import Terminated
@@ -11,6 +12,9 @@ from jax_ir_synth.generate.plan import plan_rows
 from jax_ir_synth.generate.rows import RowError, rows
 from jax_ir_synth.request.config import CONFIGS, Request
 
+NOT_A_LOOP = str(row_id("loop") + 1)
+LAST = row_id("loop", Request("loop").count - 1)
+LOOPS = f"{', '.join(str(row_id('loop', k)) for k in range(3))}, ... {LAST}"
 
 @pytest.fixture
 def here(monkeypatch, tmp_path):
@@ -53,7 +57,8 @@ def test_a_part_of_a_row(here, capsys):
 def test_a_row_made_from_its_seed(here, capsys):
     request = Request("loop", seed=7, count=3, device="cuda", dialect="jaxpr")
     (made,) = rows(request, plan_rows(request, 2))
-    asked = ["loop", "--id", "24", "--seed", "7", "--device", "cuda", "--dialect", "jaxpr"]
+    id = str(row_id("loop", 2))
+    asked = ["loop", "--id", id, "--seed", "7", "--device", "cuda", "--dialect", "jaxpr"]
     assert main(["show", *asked]) == 0
     shown = capsys.readouterr().out
     assert made["python"] in shown and f"verified: {made['verified']}" in shown
@@ -79,7 +84,7 @@ def test_a_path_named_as_a_config(here, capsys):
         (("cut_off.jsonl",), "line 1 of cut_off.jsonl is not a complete row"),
         (("others.jsonl",), "(=others.jsonl) has a malformed row: it has no column id, "),
         (("cut.jsonl",), "(=cut.jsonl) has a malformed row: text (='# JAX"),
-        (("loop", "--id", "5"), "`--id` (=5) must be one of the ids 4, 14, 24, ... 14994"),
+        (("loop", "--id", NOT_A_LOOP), f"`--id` (={NOT_A_LOOP}) must be one of the ids {LOOPS}"),
         (("all", "--id", "3", "--count", "3"), "(=3) must be one of the ids 0, 1, 2, ... 2 that"),
         (("--id", "x"), "`--id` (='x') must be an integer"),
         (("--seed", "-1"), "`seed` (=-1) must be an integer from 0 to"),

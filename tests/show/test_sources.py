@@ -4,6 +4,7 @@ import collections
 
 import datasets
 import pytest
+from row_ids import row_id
 from shown_rows import jsonl, parquet_of, row
 
 from jax_ir_synth.generate.plan import plan_rows
@@ -26,12 +27,16 @@ def test_a_made_row_is_the_builders(category):
     assert source.get_row(None).row["id"] == next(plan_rows(request)).id
 
 
-@pytest.mark.parametrize("id", [-1, 20, 10**12])
+@pytest.mark.parametrize("id", [-1, REQUEST.count, 10**12])
 def test_an_unknown_id_is_reported_with_the_ids_there_are(id):
-    with pytest.raises(ShowError, match=rf"\(={id}\) .* 0, 1, 2, \.\.\. 19 .* --count 20"):
+    count = REQUEST.count
+    known = rf"0, 1, 2, \.\.\. {count - 1} .* --count {count}"
+    with pytest.raises(ShowError, match=rf"\(={id}\) .* {known}"):
         GeneratedRows(REQUEST).get_row(id)
-    with pytest.raises(ShowError, match=r"\(=5\) .* 4, 14, 24, \.\.\. 44 .*'loop'"):
-        GeneratedRows(Request("loop", count=5)).get_row(5)
+    first, second, third, _, last = (row_id("loop", k) for k in range(5))
+    known = rf"{first}, {second}, {third}, \.\.\. {last} .*'loop'"
+    with pytest.raises(ShowError, match=rf"\(={first + 1}\) .* {known}"):
+        GeneratedRows(Request("loop", count=5)).get_row(first + 1)
 
 
 def test_each_container(tmp_path):

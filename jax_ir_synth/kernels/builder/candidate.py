@@ -58,6 +58,7 @@ def draw_candidate(grammar: Grammar, category: str, seed: int, candidate: int) -
                     outputs,
                     *hash_program(outputs),
                     builder.doc,
+                    builder.expression_widths,
                 )
                 require_sound(write_source(spec))
             except Rejected:

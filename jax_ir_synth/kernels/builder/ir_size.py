@@ -58,7 +58,7 @@ def count_operations(outputs: Sequence[Value]) -> dict[str, float]:
         seen.add(id(value))
         if value.op not in _FREE:
             times[RECORDS[value.op].sized_as or value.op] += weight * _length_factor(value)
-            if value.op.startswith("random_") and _is_threefry(value.operands[0]):
+            if RECORDS[value.op].hashes_key and _is_threefry(value.operands[0]):
                 times["threefry"] += weight  # the bits are hashed by a long text
         stack.extend((v, weight) for v in (*value.operands, *value.params.get("means", ())))
         inner = 2 * weight if value.op in _LOOPS else weight

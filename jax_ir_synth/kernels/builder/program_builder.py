@@ -61,6 +61,8 @@ class ProgramBuilder:
         # The least nesting level of new values: those that a branch makes stay in the branch.
         self.floor = 0
         self.doc = ""
+        # One of these is drawn, and a longer expression becomes a statement.
+        self.expression_widths: tuple[int, ...] = (26, 34, 44, 60)
         # Whether the category allows operations in whose IR JAX writes a choice.
         self.may_branch = False
         self.trusting = False  # whether values may hardly vary, as those inside a known formula

@@ -197,7 +197,8 @@ class KernelSpec:
     outputs: tuple[Value, ...]
     program_key: str
     skeleton_hash: str
-    doc: str = ""
+    doc: str
+    expression_widths: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

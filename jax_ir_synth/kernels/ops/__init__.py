@@ -60,6 +60,7 @@ _TABLES = (
     spectral.TABLE,
     geometry.TABLE,
     masked.TABLE,
+    reductions.LAST,
     contractions.TABLE,
 )
 

@@ -56,23 +56,33 @@ def _cumlogsumexp_sample(operands: Operands, params: Params) -> Samples:
     return x.samples * 0.5 + np.log(1 + RAMP * n)
 
 
-def _cum(name: str, bounds: RangeRule, sample: SampleRule, **options: Any) -> Op:
-    spellings: tuple[Spelling, ...]
-    if name in ("cummax", "cummin", "cumlogsumexp"):
-        spellings = (
-            (1, f"lax.{name}({{0}}, axis={{axis:p}})"),
-            (3, f"lax.{name}({{0}})", "vector"),
-        )
-    elif name.endswith("_reverse"):
-        spellings = (
-            (1, f"lax.{name.removesuffix('_reverse')}({{0}}, axis={{axis:p}}, reverse=True)"),
-        )
-    else:
-        spellings = (
-            (1, f"jnp.{name}({{0}}, axis={{axis:d}})"),
-            (2, f"jnp.{name}({{0}})", "vector"),
-        )
+def _cumulative(
+    name: str,
+    spellings: tuple[Spelling, ...],
+    bounds: RangeRule,
+    sample: SampleRule,
+    **options: Any,
+) -> Op:
+    """A cumulative operation; `cumulates` among the options says of what."""
     return Op(name, spellings, bounds, sample, shape=axis_kept, dtype=first_dtype, **options)
+
+
+def _in_jnp(function: str) -> tuple[Spelling, ...]:
+    return (
+        (1, f"jnp.{function}({{0}}, axis={{axis:d}})"),
+        (2, f"jnp.{function}({{0}})", "one_axis"),
+    )
+
+
+def _in_lax(function: str) -> tuple[Spelling, ...]:
+    return (
+        (1, f"lax.{function}({{0}}, axis={{axis:p}})"),
+        (3, f"lax.{function}({{0}})", "one_axis"),
+    )
+
+
+def _reversed(function: str) -> tuple[Spelling, ...]:
+    return ((1, f"lax.{function}({{0}}, axis={{axis:p}}, reverse=True)"),)
 
 
 def _softmax_like(name: str, bounds: RangeRule, sample: SampleRule, **options: Any) -> Op:
@@ -105,27 +115,32 @@ ALONG_EACH_AXIS = (
 )
 
 TABLE = (
-    _cum(
+    _cumulative(
         "cumsum",
+        _in_jnp("cumsum"),
         _cumsum_bounds,
         _cumsum_sample,
         linear=True,
         ir_bytes=2630,
         examples=ALONG_AN_AXIS,
+        cumulates="add",
         weights={"cumulative": 40},
     ),
-    _cum(
+    _cumulative(
         "cumprod",
+        _in_jnp("cumprod"),
         _cumprod_bounds,
         _cumprod_sample,
         accepts=_cumprod_ok,
         sized_as="cummax",
         doubles=True,
         examples=POSITIVE_ALONG_AN_AXIS,
+        cumulates="mul",
         weights={"cumulative": 5},
     ),
-    _cum(
+    _cumulative(
         "cummax",
+        _in_lax("cummax"),
         keep_bounds,
         lambda o, p: (
             np.maximum.accumulate(np.maximum(o[0].samples, np.roll(o[0].samples, 1))) * 0.5
@@ -134,10 +149,12 @@ TABLE = (
         ir_bytes=8100,
         doubles=True,
         examples=ALONG_AN_AXIS,
+        cumulates="maximum",
         weights={"cumulative": 4},
     ),
-    _cum(
+    _cumulative(
         "cummin",
+        _in_lax("cummin"),
         keep_bounds,
         lambda o, p: (
             np.minimum.accumulate(np.minimum(o[0].samples, np.roll(o[0].samples, 1))) * 0.5
@@ -146,52 +163,63 @@ TABLE = (
         sized_as="cummax",
         doubles=True,
         examples=ALONG_AN_AXIS,
+        cumulates="minimum",
         weights={"cumulative": 3},
     ),
-    _cum(
+    _cumulative(
         "cumlogsumexp",
+        _in_lax("cumlogsumexp"),
         _cumlogsumexp_bounds,
         _cumlogsumexp_sample,
         sized_as="cummax",
         doubles=True,
         examples=ALONG_AN_AXIS,
+        cumulates="logaddexp",
         weights={"cumulative": 3},
     ),
-    _cum(
+    _cumulative(
         "cumsum_reverse",
+        _reversed("cumsum"),
         _cumsum_bounds,
         _cumsum_sample,
         linear=True,
         sized_as="cumsum",
         examples=ALONG_AN_AXIS,
+        cumulates="add",
         weights={"cumulative": 12},
     ),
-    _cum(
+    _cumulative(
         "cumprod_reverse",
+        _reversed("cumprod"),
         _cumprod_bounds,
         _cumprod_sample,
         accepts=_cumprod_ok,
         sized_as="cummax",
         doubles=True,
         examples=POSITIVE_ALONG_AN_AXIS,
+        cumulates="mul",
         weights={"cumulative": 1},
     ),
-    _cum(
+    _cumulative(
         "cummax_reverse",
+        _reversed("cummax"),
         keep_bounds,
         lambda o, p: np.maximum(o[0].samples, np.roll(o[0].samples, 1)) * 0.5 + 0.5 * o[0].samples,
         sized_as="cummax",
         doubles=True,
         examples=ALONG_AN_AXIS,
+        cumulates="maximum",
         weights={"cumulative": 1},
     ),
-    _cum(
+    _cumulative(
         "cumlogsumexp_reverse",
+        _reversed("cumlogsumexp"),
         _cumlogsumexp_bounds,
         _cumlogsumexp_sample,
         sized_as="cummax",
         doubles=True,
         examples=ALONG_AN_AXIS,
+        cumulates="logaddexp",
         weights={"cumulative": 1},
     ),
     _softmax_like(

@@ -128,7 +128,11 @@ class Record:
       doubles: whether the IR grows with each doubling of the length that the operation runs over.
       role: which of the names people give to locals suit its results ("any" where all do).
       title: what a docstring calls it; None for its name, "" where it isn't worth mention.
+      word: what a kernel's name calls it; "" for its name.
       dull: whether no kernel is named after it.
+      cumulates: the operation whose running combinations along an axis it gives ("add" for
+        running sums), or "".
+      hashes_key: whether it makes random bits of its first operand, a key.
     """
 
     name: str
@@ -137,7 +141,10 @@ class Record:
     doubles: bool = False
     role: str = "any"
     title: str | None = None
+    word: str = ""
     dull: bool = False
+    cumulates: str = ""
+    hashes_key: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +167,9 @@ class Op(Record):
       spellings: `(weight, template)` or `(weight, template, condition)`. In a template `{0}` is the
         first operand as an expression, `{0:70}` the operand put in brackets where it binds weaker
         than 70, `{axis}` a parameter as its formatter writes it; `70|…` says how strongly the
-        result binds (100, an atom, if nothing is said).
+        result binds (100, an atom, if nothing is said). `jax_ir_synth/kernels/printer/spelling.py`
+        has the conditions (`_CONDITIONS`), the formatters of parameters (`_PARAMETERS`; `repr` for
+        one that isn't there) and the forms `{axis:p}`, `{axis:d}` and `{axis:second}` (`fill`).
       bounds: range rule, of (operands, params).
       sample: sample rule, of (operands, params).
       domain: for each operand the range that it must lie in, where the function and its derivative

@@ -29,7 +29,7 @@ TABLE = (
     Construct(name="unstack", ir_bytes=1920),
     Construct(name="meshgrid", ir_bytes=660),
     Construct(name="update_index", ir_bytes=900),
-    Construct(name="top_k_pair", ir_bytes=600),
+    Construct(name="top_k_pair", word="top_k", ir_bytes=600),
     Construct(name="split_key", title="", ir_bytes=600),
     Construct(name="linear_recurrence", ir_bytes=5770, doubles=True),
     Construct(name="associative_scan", ir_bytes=8000, doubles=True),

@@ -12,7 +12,6 @@ from jax_ir_synth.kernels.builder.values import (
     Rejected,
     Samples,
     Shape,
-    Value,
     broadcast,
 )
 from jax_ir_synth.kernels.ops.base import (
@@ -27,7 +26,6 @@ from jax_ir_synth.kernels.ops.base import (
 )
 from jax_ir_synth.kernels.ops.examples import array, booleans, example, integers
 from jax_ir_synth.kernels.ops.products import einsum_shape
-from jax_ir_synth.kernels.ops.reductions import REDUCED
 from jax_ir_synth.kernels.ops.rules import around, reduced_count, reduced_shape, spread, summed
 
 
@@ -194,30 +192,6 @@ WINDOWS = (example(array(6, 5), window=2, stride=1), example(array(8), window=3,
 
 TABLE = (
     _reduced(
-        "nansum",
-        ((1, "jnp.nansum({0}{axis}{keepdims})"),),
-        lambda o, p: (reduced_count(o[0], p) * o[0].low, reduced_count(o[0], p) * o[0].high),
-        lambda o, p: summed(*spread(o[0]), reduced_count(o[0], p)),
-        dtypes=FLOAT32,
-        linear=True,
-        examples=REDUCED,
-        role="sum",
-        weights={"statistic": 1},
-        ir_bytes=3570,
-    ),
-    _reduced(
-        "nanmin",
-        ((1, "jnp.nanmin({0}{axis}{keepdims})"),),
-        keep_bounds,
-        lambda o, p: -_extreme((_negated(o[0]),), p),
-        dtypes=FLOAT32,
-        examples=REDUCED,
-        role="max",
-        decided_by_few=True,
-        weights={"statistic": 1},
-        ir_bytes=7070,
-    ),
-    _reduced(
         "norm_inf",
         ((1, "jnp.linalg.norm({0}, ord=jnp.inf{axis}{keepdims})"),),
         lambda o, p: (0.0, o[0].bound),
@@ -349,7 +323,3 @@ TABLE = (
         ir_bytes=4460,
     ),
 )
-
-
-def _negated(x: Value) -> Value:
-    return Value(x.op, (), {}, x.shape, x.dtype, -x.high, -x.low, -x.samples)

@@ -1,4 +1,4 @@
-"""Reductions over axes: sums, extrema, moments, norms, tests of flags, indices of extrema."""
+"""Reductions over axes: sums, extrema, moments, norms, also without NaNs; indices of extrema."""
 
 import math
 from collections.abc import Callable
@@ -97,6 +97,11 @@ def _var_sample(x: Value, n: int, mean: float, std: float) -> Samples:
 
 def _max_sample(x: Value, n: int, mean: float, std: float) -> Samples:
     return around(mean + _tail(n) * std, std / math.log(n + 2))
+
+
+def _least_sample(operands: Operands, params: Params) -> Samples:
+    mean, std = spread(operands[0])
+    return np.clip(around(mean - std, -0.3 * std), operands[0].low, operands[0].high)
 
 
 def _scaled(operands: Operands, params: Params) -> Interval:
@@ -430,5 +435,39 @@ TABLE = (
         ir_bytes=1090,
         role="index",
         examples=POSITIONS,
+    ),
+)
+
+_NAN: dict[str, Any] = {
+    "shape": reduced_shape,
+    "dtype": first_dtype,
+    "dtypes": FLOAT32,
+    "reduces": True,
+    "examples": REDUCED,
+}
+
+# Apart from the other reductions, as the draws go by the order of the tables: these come last.
+LAST = (
+    Op(
+        "nansum",
+        ((1, "jnp.nansum({0}{axis}{keepdims})"),),
+        _scaled,
+        lambda o, p: summed(*spread(o[0]), reduced_count(o[0], p)),
+        linear=True,
+        role="sum",
+        weights={"statistic": 1},
+        ir_bytes=3570,
+        **_NAN,
+    ),
+    Op(
+        "nanmin",
+        ((1, "jnp.nanmin({0}{axis}{keepdims})"),),
+        keep_bounds,
+        _least_sample,
+        role="max",
+        decided_by_few=True,
+        weights={"statistic": 1},
+        ir_bytes=7070,
+        **_NAN,
     ),
 )

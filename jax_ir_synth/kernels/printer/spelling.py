@@ -84,7 +84,7 @@ _CONDITIONS: dict[str, Callable[[Value], bool]] = {
     "hstack": lambda node: node.params["axis"] == min(1, node.operands[0].ndim - 1),
     "vstack": lambda node: node.params["axis"] == 0 and node.operands[0].ndim >= 2,
     "two": lambda node: len(node.operands) == 2,
-    "vector": lambda node: node.operands[0].ndim == 1,
+    "one_axis": lambda node: node.operands[0].ndim == 1,
     "dot": lambda node: (node.operands[0].ndim, node.operands[1].ndim) != (3, 3),
     "vec1": lambda node: all(v.ndim == 1 for v in node.operands) and same_dtype(node.operands),
     "rows": lambda node: (

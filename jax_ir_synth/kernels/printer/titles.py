@@ -1,7 +1,5 @@
 """Names a kernel, and describes it where its grammar gives no docstring."""
 
-import re
-
 from jax_ir_synth.kernels.builder.stream import Stream
 from jax_ir_synth.kernels.ops import RECORDS
 
@@ -10,12 +8,7 @@ def kernel_name(stream: Stream, ops: list[str], category: str) -> str:
     """`kernel_` and one to three names of its operations."""
     words = []
     for op in stream.shuffled(ops):
-        word = (
-            re.sub(r"[^a-z0-9_]", "", op)
-            .removeprefix("int_")
-            .removeprefix("kept_")
-            .removesuffix("_pair")
-        )
+        word = RECORDS[op].word or op
         if word not in words:
             words.append(word)
         if len(words) == 1 + stream.below(3):

@@ -22,7 +22,6 @@ from jax_ir_synth.kernels.printer.spelling import Text, number, spell
 from jax_ir_synth.kernels.printer.titles import description, kernel_name
 
 _SPELLING = 1  # the stream's purpose coordinate: spelling never changes the program
-_WIDTHS = {"multi_statement": (10, 14, 18, 24)}  # many short statements
 _NAMED_CALL = re.compile(r"((?:jnp|lax|jax)(?:\.\w+)+)\((\w+)\)")  # needs no lambda around it
 
 
@@ -49,7 +48,7 @@ class Writer:
         self.ops: list[str] = []
         self.used_arguments: list[Value] = []
         # A longer expression becomes a statement.
-        self.width = self.stream.choice(_WIDTHS.get(spec.category, (26, 34, 44, 60)))
+        self.width = self.stream.choice(spec.expression_widths)
         self.reassigns = self.stream.chance(40)
         self.hoists = self.stream.chance(12)  # literals become keyword parameters
         self._count()

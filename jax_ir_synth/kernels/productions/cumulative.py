@@ -3,7 +3,7 @@
 from jax_ir_synth.kernels.builder import inlined, prefix_scans
 from jax_ir_synth.kernels.builder.program_builder import ProgramBuilder
 from jax_ir_synth.kernels.builder.values import Rejected, Value
-from jax_ir_synth.kernels.ops import drawn_by
+from jax_ir_synth.kernels.ops import OPS, RECORDS, drawn_by
 from jax_ir_synth.kernels.ops.rules import is_near_one
 from jax_ir_synth.kernels.productions import common
 from jax_ir_synth.kernels.productions.loop_parts import DECAYS, LENGTHS
@@ -43,9 +43,10 @@ def accumulate(d: ProgramBuilder, x: Value, axis: int | None = None, sums: bool 
 
     def attempt() -> Value | None:
         name = d.stream.choose(_CUMULATIVE)
-        if not name.startswith("cumsum") and (sums or x.shape[axis] > _SHORT):
+        combines = OPS[name].cumulates
+        if combines != "add" and (sums or x.shape[axis] > _SHORT):
             return None
-        return d.apply(name, _near_one(d, x) if name.startswith("cumprod") else x, axis=axis)
+        return d.apply(name, _near_one(d, x) if combines == "mul" else x, axis=axis)
 
     return d.attempt(attempt)
 
@@ -299,7 +300,7 @@ def _iterates(value: Value) -> bool:
         if id(v) in seen:
             continue
         seen.add(id(v))
-        if v.op.startswith("cum"):
+        if RECORDS[v.op].cumulates:
             return True
         stack.extend(v.params.get("means", v.operands))
     return False
