@@ -16,6 +16,7 @@ NOT_A_LOOP = str(row_id("loop") + 1)
 LAST = row_id("loop", Request("loop").count - 1)
 LOOPS = f"{', '.join(str(row_id('loop', k)) for k in range(3))}, ... {LAST}"
 
+
 @pytest.fixture
 def here(monkeypatch, tmp_path):
     """A folder with datasets, which is the working directory."""
