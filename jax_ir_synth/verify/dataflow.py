@@ -7,6 +7,7 @@ operations, what is computed twice or for nothing, functions that are called in 
 bodies, and operations that change nothing make no difference. Algebra does: `x + x` isn't `2 * x`.
 """
 
+import contextlib
 import functools
 import hashlib
 from collections.abc import Sequence
@@ -106,9 +107,8 @@ class _Digester:
             return [digest]
         if op.name in _COMMUTATIVE:
             operands = sorted(operands)
-        attributes = sorted((name, str(value)) for name, value in op.attributes.items())
         regions = [self._digest_region(region, known, depth + 1) for region in op.regions]
-        whole = _hash(op.name, attributes, operands, kinds, regions)
+        whole = _hash(op.name, _read_attributes(op), operands, kinds, regions)
         return [_hash(whole, number) for number in range(len(kinds))]
 
     def _digest_region(
@@ -121,9 +121,10 @@ class _Digester:
     def _find_element(self, op: ir.Operation, operands: Sequence[bytes]) -> str | None:
         """Find the element of a constant whose elements are all equal, written out or broadcast."""
         if op.name == "stablehlo.constant":
-            value = op.attributes["value"]
-            if isinstance(value, ir.DenseElementsAttr) and value.is_splat:
-                return str(value).rpartition(" : ")[0]
+            with contextlib.suppress(TypeError):
+                value = op.attributes["value"]
+                if isinstance(value, ir.DenseElementsAttr) and value.is_splat:
+                    return str(value).rpartition(" : ")[0]
         if op.name in ("stablehlo.broadcast_in_dim", "stablehlo.reshape"):
             return self._splats.get(operands[0])
         return None
@@ -131,6 +132,18 @@ class _Digester:
 
 def _digest_arguments(block: ir.Block, owner: str | int) -> list[bytes]:
     return [_hash(owner, k, str(value.type)) for k, value in enumerate(block.arguments)]
+
+
+def _read_attributes(op: ir.Operation) -> list[tuple[str, str]] | str:
+    """Read an operation's attributes as text, by name."""
+    try:
+        return sorted((name, str(value)) for name, value in op.attributes.items())
+    except TypeError:
+        # MLIR's bindings have no class for complex numbers. Such a constant has no operands, whose
+        # names would be in its text.
+        if op.name != "stablehlo.constant":
+            raise _NotDigested from None
+        return str(op).partition(" = ")[2]
 
 
 def _is_impure(op: ir.Operation) -> bool:

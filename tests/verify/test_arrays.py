@@ -1,5 +1,7 @@
 """NumPy computes what the interpreter computes, where it computes anything at all."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from operation_examples import example
@@ -193,3 +195,77 @@ def test_a_text_that_is_too_large_is_never_run_by_numpy():
         assert parse_module(huge) is not module
     with pytest.raises(Refused):
         execute_as_written(huge, [[np.float32(0.5)]] * 2)
+
+
+V, M, IS, T = (
+    jax.ShapeDtypeStruct(shape, dtype)
+    for shape, dtype in (((8,), "f4"), ((4, 6), "f4"), ((5,), "i4"), ((2, 3, 4), "f4"))
+)
+S = jax.ShapeDtypeStruct((), "int32")
+# Each with indices beyond the ends.
+INDEXED = {
+    "one element": (lambda x, i: x[i], (V, S)),
+    "one row": (lambda x, i: x[i], (M, S)),
+    "one element of two dimensions": (lambda x, i: x[i, i], (M, S)),
+    "elements": (lambda x, i: x[i], (V, IS)),
+    "rows": (lambda x, i: x[i], (M, IS)),
+    "columns": (lambda x, i: x[:, i], (M, IS)),
+    "elements of two dimensions": (lambda x, i: x[i, i[::-1]], (M, IS)),
+    "between slices": (lambda x, i: x[1:, i, :2], (T, IS)),
+    "filled": (lambda x, i: jnp.take(x, i, axis=1, mode="fill"), (M, IS)),
+    "clipped": (lambda x, i: jnp.take(x, i, axis=0, mode="clip"), (M, IS)),
+    "along an axis": (lambda x, i: jnp.take_along_axis(x, i[:4, None], 1), (M, IS)),
+    "mapped": (lambda x, i: jax.vmap(lambda y, j: y[j])(x, i[:4]), (M, IS)),
+    "mapped slices": (
+        lambda x, i: jax.vmap(lambda y, j: jax.lax.dynamic_slice(y, (j,), (3,)))(x, i[:4]),
+        (M, IS),
+    ),
+    "set": (lambda x, i: x.at[i].set(x[0] * 2), (M, IS)),
+    "one set": (lambda x, i: x.at[i].set(7.0), (V, S)),
+    "one of two dimensions set": (lambda x, i: x.at[i, i].set(7.0), (M, S)),
+    "added": (lambda x, i: x.at[i].add(x[1]), (M, IS)),
+    "columns added": (lambda x, i: x.at[:, i].add(2.0), (M, IS)),
+    "multiplied": (lambda x, i: x.at[i, i].multiply(3.0), (M, IS)),
+    "the largest": (lambda x, i: x.at[i].max(0.25), (V, IS)),
+    "the smallest": (lambda x, i: x.at[i].min(0.25), (V, IS)),
+    "mapped and added": (lambda x, i: jax.vmap(lambda y, j: y.at[j].add(2.0))(x, i[:4]), (M, IS)),
+    "segments": (lambda x, i: jax.ops.segment_sum(x[:5], i, num_segments=4), (V, IS)),
+    "largest and where": (lambda x, i: (x[jnp.argmax(x)], jnp.argmin(x, 0) + i), (V, S)),
+    "rows' largest": (lambda x, i: jnp.argmax(x, 1) + i, (M, S)),
+    "windows": (
+        lambda x, i: jax.lax.reduce_window(x, 1.0, jax.lax.mul, (2, 3), (1, 2), "SAME") + i,
+        (M, S),
+    ),
+    "dilated windows": (
+        lambda x, i: (
+            jax.lax.reduce_window(
+                x, 0.0, jax.lax.add, (2, 2), (1, 1), "VALID", window_dilation=(1, 2)
+            )
+            + i
+        ),
+        (M, S),
+    ),
+    "cumulative": (lambda x, i: jnp.cumsum(x, 1) * jnp.cumprod(x, 0) + i, (M, S)),
+    "padded": (
+        lambda x, i: jax.lax.pad(x, 2.0, ((1, -1, 2), (-2, 3, 0))) + i,
+        (M, S),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", INDEXED)
+def test_what_indices_and_windows_give(name):
+    function, avals = INDEXED[name]
+    text = jax.jit(function, keep_unused=True).lower(*avals).as_text()
+    stream = np.random.default_rng(3)
+    for _ in range(6):
+        inputs = [
+            np.asarray(stream.uniform(-1, 1, aval.shape), np.float32)
+            if aval.dtype == np.float32
+            else np.asarray(stream.integers(-9, 10, aval.shape), np.int32)
+            for aval in avals
+        ]
+        with open_module(text) as module:
+            found = ArrayProgram(module, 100)(inputs)
+        with open_module(text) as module:
+            _assert_alike(found, Program(module)(inputs))

@@ -185,6 +185,22 @@ def test_what_does_more_than_compute_is_never_the_same():
     assert not compute_the_same(effect, BASE)
 
 
+@pytest.mark.parametrize("other", ["(1.0,2.0)", "(1.0,2.5)", "(0.0,0.0)"])
+def test_complex_constants(other):
+    kind = "tensor<2x2xcomplex<f32>>"
+
+    def text(number: str, name: str) -> str:
+        return _main(
+            f"{name} = stablehlo.constant dense<{number}> : {kind}\n"
+            f"    %x = stablehlo.complex %a, %b : {kind}\n"
+            f"    %y = stablehlo.multiply %x, {name} : {kind}\n"
+            f"    %r = stablehlo.real %y : ({kind}) -> {T}"
+        )
+
+    first, second = text("(1.0,2.0)", "%c"), text(other, "%d")
+    assert compute_the_same(first, second) == (other == "(1.0,2.0)")
+
+
 def test_calls_that_double_end_soon():
     """Forty functions that each call the one before twice are 2^40 operations."""
     functions = [SQUARE.replace("@square", "@f0")]

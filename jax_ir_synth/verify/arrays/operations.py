@@ -373,7 +373,7 @@ def _make_gather(op: ir.Operation) -> Function:
                 axis = over.index(numbers.start_indices_batching_dims[number])
                 sizes_over = [-1 if j == axis else 1 for j in range(at.ndim)]
                 at = np.arange(given[k]).reshape(sizes_over) + np.zeros_like(at)
-            at = at.reshape(*at.shape, *[1] * len(kept))
+            at = at.reshape((*at.shape, *[1] * len(kept)))
             if k in kept:
                 steps = [-1 if j == kept.index(k) else 1 for j in range(len(kept))]
                 at = at + np.arange(size).reshape(steps)

@@ -199,7 +199,7 @@ def _make_scatter(op: ir.Operation) -> Function:
                 number = list(numbers.input_batching_dims).index(k)
                 axis = batch_axes.index(numbers.scatter_indices_batching_dims[number])
                 at = at + np.arange(most).reshape([-1 if j == axis else 1 for j in range(at.ndim)])
-            at = at.reshape(*at.shape, *[1] * len(kept))
+            at = at.reshape((*at.shape, *[1] * len(kept)))
             if k in kept:
                 size = updates[window[kept.index(k)]]
                 steps = [-1 if j == kept.index(k) else 1 for j in range(len(kept))]
