@@ -43,7 +43,6 @@ class _Linearization(NamedTuple):
       tangents_out: for each result, whether it has a tangent.
       avals_out: the avals of the results' tangents.
       linear: what is computed of the residuals and the operands' tangents.
-      shape: the operands' shape, if the recordings serve for all shapes.
     """
 
     known: Recording

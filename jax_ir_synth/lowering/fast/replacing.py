@@ -68,12 +68,15 @@ class Replacing:
     """Takes shortcuts inside of `with` blocks.
 
     jax's functions are replaced as long as any thread is inside, by functions that call the
-    original for all other threads.
+    original for all other threads. A function that somebody else has replaced stays as it is, and
+    its shortcut isn't taken.
     """
 
     def __init__(self, shortcuts: Sequence[Shortcut]):
         self._shortcuts = shortcuts
         self._inside = 0
+        # What is replaced while any thread is inside.
+        self._installed: list[_Replaced] = []
 
     @contextlib.contextmanager
     def taken(self) -> Iterator[None]:
@@ -105,13 +108,16 @@ class Replacing:
         return known
 
     @functools.cached_property
-    def _replaced(self) -> list[_Replaced]:
+    def _replaced(self) -> list[list[_Replaced]]:
+        """What each known shortcut replaces."""
         found = []
         for shortcut in self.known:
+            own = []
             for where, make in shortcut.replaces.items():
                 home, name = find_home(where)
                 original = getattr(home, name)
-                found.append(_Replaced(home, name, original, _dispatch(original, make(original))))
+                own.append(_Replaced(home, name, original, _dispatch(original, make(original))))
+            found.append(own)
         return found
 
     def _enter(self) -> None:
@@ -119,15 +125,26 @@ class Replacing:
         with _lock:
             self._inside += 1
             if self._inside == 1:
-                for each in self._replaced:
-                    setattr(each.home, each.name, each.replacement)
+                self._install()
 
     def _leave(self) -> None:
         with _lock:
             self._inside -= 1
             if not self._inside:
-                for each in self._replaced:
-                    setattr(each.home, each.name, each.original)
+                self._uninstall()
+
+    def _install(self) -> None:
+        for own in self._replaced:
+            if all(getattr(each.home, each.name) is each.original for each in own):
+                self._installed += own
+        for each in self._installed:
+            setattr(each.home, each.name, each.replacement)
+
+    def _uninstall(self) -> None:
+        for each in self._installed:
+            if getattr(each.home, each.name) is each.replacement:
+                setattr(each.home, each.name, each.original)
+        self._installed = []
 
 
 def find_settings() -> Any:

@@ -188,6 +188,29 @@ def test_a_function_that_is_gone_is_a_changed_one():
     assert replacing.find_changed(gone) == sorted(gone.relies_on)
 
 
+def test_what_somebody_else_has_replaced_stays():
+    """A library that watches jax, before and while rows are lowered."""
+    expected, seen = lower(jnp.sin, V), []
+    home, name = find_home("jax._src.core:Primitive.bind")
+    own = getattr(home, name)
+
+    def watch(self, *args, **params):
+        seen.append(self.name)
+        return own(self, *args, **params)
+
+    try:
+        setattr(home, name, watch)
+        assert lower(jnp.sin, V) == expected
+        assert "sin" in seen and getattr(home, name) is watch
+        setattr(home, name, own)
+        with fast.taken():
+            setattr(home, name, watch)
+        assert getattr(home, name) is watch
+    finally:
+        setattr(home, name, own)
+    assert lower(jnp.sin, V) == expected
+
+
 def test_the_variable_turns_all_off(monkeypatch):
     monkeypatch.setenv(fast.VARIABLE, "0")
     before = _functions()
