@@ -411,12 +411,13 @@ OPERATIONS = frozenset({*_MAKERS, "stablehlo.constant"})
 
 
 def make_function(op: ir.Operation) -> Function:
-    """Make the function that computes an operation's one result. Raises Unknown."""
+    """Make the function that computes an operation's one result, if its types are known ones.
+
+    Raises Unknown.
+    """
     make = _MAKERS.get(op.name)
     if make is None:
         raise Unknown(op.name)
-    for value in (*op.operands, *op.results):
-        read_type(value)
     return make(op)
 
 

@@ -70,6 +70,8 @@ def _make_combine(op: ir.Operation) -> Combine:
             value = read_constant(inner)
             steps.append(((lambda x: lambda: x)(value), [], inner.results[0]))
         elif inner.name in ELEMENTWISE:
+            for value in (*inner.operands, *inner.results):
+                read_type(value)
             steps.append((make_plain(inner), [*inner.operands], inner.results[0]))
         else:
             raise Unknown(f"{inner.name} in {op.name}")
@@ -233,7 +235,8 @@ OPERATIONS = {
 
 
 def make_function(op: ir.Operation) -> Function:
-    """Make the function that computes an operation's results. Raises Unknown."""
-    for value in (*op.operands, *op.results):
-        read_type(value)
+    """Make the function that computes an operation's results, if its types are known ones.
+
+    Raises Unknown.
+    """
     return OPERATIONS[op.name](op)
