@@ -269,3 +269,17 @@ def test_what_indices_and_windows_give(name):
             found = ArrayProgram(module, 100)(inputs)
         with open_module(text) as module:
             _assert_alike(found, Program(module)(inputs))
+
+
+_FAR = np.array([0.5, -0.5, 2.7, -2.7, 1e10, -1e10, np.nan, np.inf, -np.inf, 127.6, 255.7], "f4")
+_WHOLE = np.array([5, -5, 300, -300, 2**31 - 1, -(2**31)], np.int32)
+
+
+@pytest.mark.parametrize("x", [_FAR, _WHOLE], ids=["floats", "integers"])
+@pytest.mark.parametrize("dtype", ["int32", "int8", "uint8", "uint32", "bool", "float32"])
+def test_a_conversion_of_numbers_beyond_the_range(x, dtype):
+    text = jax.jit(lambda y: jax.lax.convert_element_type(y, dtype)).lower(x).as_text()
+    with open_module(text) as module:
+        (found,) = ArrayProgram(module, 9)([x])
+    with open_module(text) as module:
+        np.testing.assert_array_equal(found, Program(module)([x])[0])
