@@ -14,5 +14,6 @@ def use(folder: str) -> None:
         return "its rows"
 
     publish._write = written
+    publish._check_first_row = lambda *_: None
     rows_file.open_source = lambda path: None
     rows_file.take = lambda *_: []
