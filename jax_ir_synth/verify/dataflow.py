@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from jaxlib.mlir import ir
 
+from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.lowering.parsing import Value, list_functions, open_module, read_integers
 
 # Calls are followed each time, so their number must be bounded.
@@ -49,7 +50,7 @@ def _digest_results(text: str) -> tuple[bytes, ...] | None:
             return None
 
 
-class _NotDigested(Exception):
+class _NotDigested(JaxIrSynthError):
     """A module is too large, or has an operation that does more than compute."""
 
 

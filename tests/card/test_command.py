@@ -33,7 +33,7 @@ def test_it_writes_a_card_and_tells_what(saved, drawn_once, monkeypatch, tmp_pat
     [
         (("rows.jsonl", "card"), "`--seed` is missing"),
         (("rows.jsonl", "card", "--seed", "x"), "`--seed` (='x') must be an integer"),
-        (("rows.jsonl", "card", "--seed", "-1"), "`seed` (=-1) must be an integer from 0"),
+        (("rows.jsonl", "card", "--seed", "-1"), "`--seed` (=-1) must be an integer from 0"),
         (("none.jsonl", "card", "--seed", "7"), "none.jsonl) doesn't exist"),
         (("empty.jsonl", "card", "--seed", "7"), "empty.jsonl) holds no row"),
         (

@@ -50,7 +50,7 @@ def test_by_default_a_shard_has_a_thousand_rows(asked):
         (("--output", "a", "--dry-run"), "`--dry-run` needs `--executor` slurm, not local"),
         (("--output", "a", "--cpus-per-task", "0"), "`--cpus-per-task` (=0) must be 1 or more"),
         (("--output", "a", "--mem-per-cpu", "-1"), "`--mem-per-cpu` (=-1) must be 1 or more"),
-        (("--output", "a", "--dialect", "mlir"), "`dialect` (='mlir') must be one of"),
+        (("--output", "a", "--dialect", "mlir"), "`--dialect` (='mlir') must be one of"),
     ],
 )
 def test_what_is_wrong_is_one_line_and_exit_code_2(monkeypatch, tmp_path, capsys, arguments, told):

@@ -201,7 +201,7 @@ def test_columns_that_a_container_lacks(tmp_path, capsys):
         ),
         (["a.jsonl", "--memory", "-1"], "`--memory` (=-1) must be a number of GB above 0"),
         (["a.jsonl", "--memory", "inf"], "`--memory` (=inf) must be"),
-        (["a.jsonl", "--num-proc", "0"], "`num_proc` (=0) must be an integer from 1 to 1024"),
+        (["a.jsonl", "--num-proc", "0"], "`--num-proc` (=0) must be an integer from 1 to 1024"),
         (["a.jsonl", "--json", "none/x"], "`--json` (=none/x) must be a file in a folder that"),
         ([], "`DATASET` is missing"),
     ],

@@ -8,12 +8,13 @@ dimensions.
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.lowering.fast.private import private
 
 Shape = tuple[int, ...]
 
 
-class Unfit(Exception):
+class Unfit(JaxIrSynthError):
     """A jaxpr can't be recorded, or a recording not be used for other shapes."""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxlib.mlir import ir
 
+from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.lowering.parsing import Value, list_functions
 from jax_ir_synth.verify.arrays import regions
 from jax_ir_synth.verify.arrays.operations import (
@@ -29,7 +30,7 @@ _RETURNS = ("func.return", "stablehlo.return")
 _MOST_OPERATIONS = 20_000
 
 
-class TooManyTurns(Exception):
+class TooManyTurns(JaxIrSynthError, RuntimeError):
     """A loop takes more turns than it may."""
 
 
