@@ -58,15 +58,16 @@ def find_rules() -> Mapping[Any, Rule]:
 
     by_name: dict[str, Rule] = {
         **{direction.lower(): _make_comparison(direction) for direction in _DIRECTIONS},
-        "add_any": _add_any,
-        "broadcast_in_dim": _broadcast_in_dim,
+        "add_any": _make_rule("stablehlo.add"),
+        "broadcast_in_dim": _make_rule("stablehlo.broadcast_in_dim", "broadcast_dimensions"),
         "convert_element_type": _convert,
         "integer_pow": _integer_pow,
         "reduce_sum": _reduce_sum,
         "reshape": _reshape,
         "select_n": _select,
-        "squeeze": _reshape,
-        "transpose": _transpose,
+        # A squeeze has other dimensions, which follow from the result.
+        "squeeze": _AS_RESULT,
+        "transpose": _make_rule("stablehlo.transpose", "permutation"),
     }
     special = {
         name for platform in _PLATFORMS for name in mlir._platform_specific_lowerings[platform]
@@ -132,21 +133,16 @@ def _make_comparison(direction: str) -> Rule:
     return compare
 
 
-def _add_any(types: Types, equation: Any, operands: list[Value]) -> Value | None:
-    if not _find_kind(equation.invars[0]):
-        return None
-    return _create("stablehlo.add", types(equation.outvars[0].aval), operands)
+def _make_rule(name: str, *attributes: str) -> Rule:
+    """Make the rule of an operation whose attributes, lists of integers, are the parameters."""
 
+    def make(types: Types, equation: Any, operands: list[Value]) -> Value | None:
+        if not _find_kind(equation.invars[0]):
+            return None
+        read = {attribute: _integers(equation.params[attribute]) for attribute in attributes}
+        return _create(name, types(equation.outvars[0].aval), operands, **read)
 
-def _broadcast_in_dim(types: Types, equation: Any, operands: list[Value]) -> Value | None:
-    if not _find_kind(equation.invars[0]):
-        return None
-    return _create(
-        "stablehlo.broadcast_in_dim",
-        types(equation.outvars[0].aval),
-        operands,
-        broadcast_dimensions=_integers(equation.params["broadcast_dimensions"]),
-    )
+    return make
 
 
 def _convert(types: Types, equation: Any, operands: list[Value]) -> Value | None:
@@ -166,24 +162,13 @@ def _select(types: Types, equation: Any, operands: list[Value]) -> Value | None:
     return _create("stablehlo.select", types(equation.outvars[0].aval), [which, second, first])
 
 
+_AS_RESULT = _make_rule("stablehlo.reshape")
+
+
 def _reshape(types: Types, equation: Any, operands: list[Value]) -> Value | None:
-    # A squeeze has other dimensions, which follow from the result.
-    if equation.primitive.name == "reshape" and equation.params["dimensions"] is not None:
+    if equation.params["dimensions"] is not None:
         return None
-    if not _find_kind(equation.invars[0]):
-        return None
-    return _create("stablehlo.reshape", types(equation.outvars[0].aval), operands)
-
-
-def _transpose(types: Types, equation: Any, operands: list[Value]) -> Value | None:
-    if not _find_kind(equation.invars[0]):
-        return None
-    return _create(
-        "stablehlo.transpose",
-        types(equation.outvars[0].aval),
-        operands,
-        permutation=_integers(equation.params["permutation"]),
-    )
+    return _AS_RESULT(types, equation, operands)
 
 
 def _integer_pow(types: Types, equation: Any, operands: list[Value]) -> Value | None:

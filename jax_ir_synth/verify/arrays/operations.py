@@ -4,208 +4,15 @@ A function is made of an operation once, and called for each input. Its results 
 shapes of the operation's.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
-from scipy import special
 
-from jax_ir_synth.errors import JaxIrSynthError
-from jax_ir_synth.lowering.parsing import Value, read_integers
-
-Array = np.ndarray
-Function = Callable[..., Array]
-Maker = Callable[[ir.Operation], Function]
-
-
-class Unknown(JaxIrSynthError, ValueError):
-    """NumPy doesn't run a module; the message names the operation or the type."""
-
-
-# Not the 16-bit floats, whose sums the interpreter rounds after each addition.
-DTYPES: dict[str, np.dtype[Any]] = {
-    "f32": np.dtype(np.float32),
-    "f64": np.dtype(np.float64),
-    "i1": np.dtype(np.bool_),
-    "i8": np.dtype(np.int8),
-    "i32": np.dtype(np.int32),
-    "i64": np.dtype(np.int64),
-    "ui8": np.dtype(np.uint8),
-    "ui32": np.dtype(np.uint32),
-    "ui64": np.dtype(np.uint64),
-}
-
-
-def read_type(value: Value) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Read a value's shape and dtype. Raises Unknown."""
-    kind = value.type
-    if not isinstance(kind, ir.RankedTensorType) or not kind.has_static_shape:
-        raise Unknown(f"a {kind}")
-    dtype = DTYPES.get(str(kind.element_type))
-    if dtype is None:
-        raise Unknown(f"a {kind}")
-    return tuple(kind.shape), dtype
-
-
-def read_constant(op: ir.Operation) -> Array:
-    """Read a constant's value. Raises Unknown."""
-    shape, dtype = read_type(op.results[0])
-    value = op.attributes["value"]
-    if not isinstance(value, ir.DenseElementsAttr):
-        raise Unknown(f"a constant that is {type(value).__name__}")
-    found: Array = np.array(value)
-    return found.astype(dtype, copy=False).reshape(shape)
-
-
-def _round_away(x: Array) -> Array:
-    whole = np.trunc(x)
-    away = np.where(np.abs(x - whole) >= 0.5, whole + np.copysign(1, x), whole)
-    return np.asarray(away, x.dtype)
-
-
-def _divide(x: Array, y: Array) -> Array:
-    if x.dtype.kind == "f":
-        return np.asarray(np.divide(x, y))
-    # The quotient is rounded towards zero; that by zero is -1, as the interpreter has it.
-    quotient = np.floor_divide(x, np.where(y == 0, 1, y))
-    inexact = quotient * y != x
-    negative = (x < 0) != (y < 0)
-    found = quotient + (inexact & negative)
-    return np.asarray(np.where(y == 0, np.array(-1).astype(x.dtype), found), x.dtype)
-
-
-def _remainder(x: Array, y: Array) -> Array:
-    if x.dtype.kind == "f":
-        return np.asarray(np.fmod(x, y))
-    return np.asarray(np.where(y == 0, x, np.fmod(x, np.where(y == 0, 1, y))), x.dtype)
-
-
-def _shift(function: Callable[[Array, Array], Array], fill: Callable[[Array], Array]) -> Function:
-    def shift(x: Array, y: Array) -> Array:
-        bits = x.dtype.itemsize * 8
-        fits = (y >= 0) & (y < bits)
-        shifted = function(x, np.where(fits, y, 0).astype(x.dtype))
-        return np.asarray(np.where(fits, shifted, fill(x)), dtype=x.dtype)
-
-    return shift
-
-
-def _shift_right_logical(x: Array, y: Array) -> Array:
-    unsigned = np.dtype(f"u{x.dtype.itemsize}")
-    shifted: Array = np.right_shift(x.view(unsigned), y.view(unsigned))
-    return shifted.view(x.dtype)
-
-
-def _signed(x: Array) -> Array:
-    return x.view(np.dtype(f"i{x.dtype.itemsize}"))
-
-
-_UNARY: dict[str, Function] = {
-    "stablehlo.abs": np.abs,
-    "stablehlo.cbrt": np.cbrt,
-    "stablehlo.ceil": np.ceil,
-    "stablehlo.cosine": np.cos,
-    "stablehlo.exponential": np.exp,
-    "stablehlo.exponential_minus_one": np.expm1,
-    "stablehlo.floor": np.floor,
-    "stablehlo.is_finite": np.isfinite,
-    "stablehlo.log": np.log,
-    "stablehlo.log_plus_one": np.log1p,
-    "stablehlo.logistic": lambda x: 1 / (1 + np.exp(-x)),
-    "stablehlo.negate": np.negative,
-    "stablehlo.not": np.invert,
-    "stablehlo.popcnt": lambda x: np.bitwise_count(x.view(f"u{x.dtype.itemsize}")),
-    "stablehlo.round_nearest_afz": _round_away,
-    "stablehlo.round_nearest_even": np.rint,
-    "stablehlo.rsqrt": lambda x: 1 / np.sqrt(x),
-    "stablehlo.sign": np.sign,
-    "stablehlo.sine": np.sin,
-    "stablehlo.sqrt": np.sqrt,
-    "stablehlo.tan": np.tan,
-    "stablehlo.tanh": np.tanh,
-    "chlo.acos": np.arccos,
-    "chlo.acosh": np.arccosh,
-    "chlo.asin": np.arcsin,
-    "chlo.asinh": np.arcsinh,
-    "chlo.atan": np.arctan,
-    "chlo.atanh": np.arctanh,
-    "chlo.cosh": np.cosh,
-    "chlo.digamma": lambda x: np.where(x == 0, np.nan, special.psi(x)),
-    "chlo.erf": special.erf,
-    "chlo.erfc": special.erfc,
-    "chlo.erf_inv": special.erfinv,
-    "chlo.lgamma": special.gammaln,
-    "chlo.sinh": np.sinh,
-    "chlo.square": np.square,
-    "chlo.tan": np.tan,
-}
-_BINARY: dict[str, Function] = {
-    "stablehlo.add": np.add,
-    "stablehlo.and": np.bitwise_and,
-    "stablehlo.atan2": np.arctan2,
-    "stablehlo.divide": _divide,
-    "stablehlo.maximum": np.maximum,
-    "stablehlo.minimum": np.minimum,
-    "stablehlo.multiply": np.multiply,
-    "stablehlo.or": np.bitwise_or,
-    "stablehlo.power": np.power,
-    "stablehlo.remainder": _remainder,
-    "stablehlo.shift_left": _shift(np.left_shift, np.zeros_like),
-    "stablehlo.shift_right_arithmetic": _shift(
-        lambda x, y: np.right_shift(_signed(x), _signed(y)).view(x.dtype),
-        lambda x: np.where(_signed(x) < 0, -1, 0).astype(x.dtype),
-    ),
-    "stablehlo.shift_right_logical": _shift(_shift_right_logical, np.zeros_like),
-    "stablehlo.subtract": np.subtract,
-    "stablehlo.xor": np.bitwise_xor,
-}
-_COMPARISONS = {
-    "EQ": np.equal,
-    "NE": np.not_equal,
-    "LT": np.less,
-    "LE": np.less_equal,
-    "GT": np.greater,
-    "GE": np.greater_equal,
-}
-# Those whose results hang on each element alone: a region of them may be called with whole arrays.
-ELEMENTWISE = frozenset(
-    {*_UNARY, *_BINARY, "stablehlo.compare", "stablehlo.select", "stablehlo.convert"}
-)
-
-
-def _make_elementwise(op: ir.Operation) -> Function:
-    function = _UNARY.get(op.name) or _BINARY[op.name]
-    _, dtype = read_type(op.results[0])
-    if dtype.kind == "b" and op.name in ("stablehlo.add", "stablehlo.multiply"):
-        return np.logical_or if op.name == "stablehlo.add" else np.logical_and
-    if dtype.kind != "f" and op.name == "stablehlo.power":
-        raise Unknown("a power of integers")
-    # SciPy computes in 64 bits.
-    return lambda *operands: np.asarray(function(*operands), dtype)
-
-
-def _make_comparison(op: ir.Operation) -> Function:
-    direction = str(stablehlo.ComparisonDirectionAttr(op.attributes["comparison_direction"]).value)
-    kind = op.attributes.get("compare_type")
-    if kind is not None and str(stablehlo.ComparisonTypeAttr(kind).value) == "TOTALORDER":
-        raise Unknown("a total order")
-    return _COMPARISONS[direction]
-
-
-def _make_conversion(op: ir.Operation) -> Function:
-    _, given = read_type(op.operands[0])
-    _, dtype = read_type(op.results[0])
-    if dtype.kind == "b":
-        return lambda x: x != 0
-    if given.kind == "f" and dtype.kind in "iu":
-        # Beyond the range the interpreter takes the nearest end, and zero for NaN.
-        ends = np.iinfo(dtype)
-        return lambda x: np.nan_to_num(
-            np.clip(np.trunc(x.astype(np.float64)), float(ends.min), float(ends.max))
-        ).astype(dtype)
-    return lambda x: x.astype(dtype)
+from jax_ir_synth.verify.arrays import elementwise
+from jax_ir_synth.verify.arrays.indices import make_gather
+from jax_ir_synth.verify.arrays.tensors import Array, Function, Unknown, read_list, read_type
 
 
 def _make_bitcast(op: ir.Operation) -> Function:
@@ -226,7 +33,7 @@ def _make_iota(op: ir.Operation) -> Function:
 def _make_broadcast(op: ir.Operation) -> Function:
     (given, _), (shape, _) = read_type(op.operands[0]), read_type(op.results[0])
     sizes = [1] * len(shape)
-    dimensions = _integers(op, "broadcast_dimensions")
+    dimensions = read_list(op, "broadcast_dimensions")
     if dimensions != sorted(dimensions):
         raise Unknown("a broadcast that transposes")
     for dimension, size in zip(dimensions, given, strict=True):
@@ -240,18 +47,18 @@ def _make_reshape(op: ir.Operation) -> Function:
 
 
 def _make_transpose(op: ir.Operation) -> Function:
-    permutation = _integers(op, "permutation")
+    permutation = read_list(op, "permutation")
     return lambda x: x.transpose(permutation)
 
 
 def _make_reverse(op: ir.Operation) -> Function:
-    dimensions = tuple(_integers(op, "dimensions"))
+    dimensions = tuple(read_list(op, "dimensions"))
     return lambda x: np.flip(x, dimensions)
 
 
 def _make_slice(op: ir.Operation) -> Function:
     names = ("start_indices", "limit_indices", "strides")
-    where = tuple(map(slice, *(_integers(op, name) for name in names)))
+    where = tuple(map(slice, *(read_list(op, name) for name in names)))
     return lambda x: x[where]
 
 
@@ -264,7 +71,7 @@ def _make_pad(op: ir.Operation) -> Function:
     shape, dtype = read_type(op.results[0])
     given, _ = read_type(op.operands[0])
     names = ("edge_padding_low", "edge_padding_high", "interior_padding")
-    low, high, interior = (_integers(op, name) for name in names)
+    low, high, interior = (read_list(op, name) for name in names)
     # With the elements that negative padding cuts off.
     whole = [
         max(x, 0) + (size + max(size - 1, 0) * z) + max(y, 0)
@@ -285,7 +92,7 @@ def _make_pad(op: ir.Operation) -> Function:
 
 
 def _make_dynamic_slice(op: ir.Operation) -> Function:
-    sizes = _integers(op, "slice_sizes")
+    sizes = read_list(op, "slice_sizes")
 
     def cut(x: Array, *starts: Array) -> Array:
         return x[_locate(x.shape, starts, sizes)]
@@ -339,71 +146,24 @@ def _make_dot(op: ir.Operation) -> Function:
     return lambda x, y: np.einsum(equation, x, y)
 
 
-def _make_select(op: ir.Operation) -> Function:
-    return lambda which, x, y: np.asarray(np.where(which, x, y))
-
-
 def _make_clamp(op: ir.Operation) -> Function:
     return lambda low, x, high: np.minimum(np.maximum(low, x), high)
 
 
-def _make_gather(op: ir.Operation) -> Function:
-    numbers = stablehlo.GatherDimensionNumbers(op.attributes["dimension_numbers"])
-    (given, _), (indices, _), (shape, _) = map(read_type, (*op.operands, *op.results))
-    sizes = _integers(op, "slice_sizes")
-    offsets = list(numbers.offset_dims)
-    batches = [k for k in range(len(shape)) if k not in offsets]
-    dropped = {*numbers.collapsed_slice_dims, *numbers.operand_batching_dims}
-    kept = [k for k in range(len(given)) if k not in dropped]
-    vector = numbers.index_vector_dim
-    over = [k for k in range(len(indices)) if k != vector]
-
-    def gather(x: Array, starts: Array) -> Array:
-        if vector == starts.ndim:
-            starts = starts[..., None]
-        starts = np.moveaxis(starts, vector, -1).astype(np.int64)
-        where = []
-        for k, size in enumerate(sizes):
-            at = np.zeros(starts.shape[:-1], np.int64)
-            if k in numbers.start_index_map:
-                at = starts[..., list(numbers.start_index_map).index(k)]
-                at = np.clip(at, 0, given[k] - size)
-            if k in numbers.operand_batching_dims:
-                number = list(numbers.operand_batching_dims).index(k)
-                axis = over.index(numbers.start_indices_batching_dims[number])
-                sizes_over = [-1 if j == axis else 1 for j in range(at.ndim)]
-                at = np.arange(given[k]).reshape(sizes_over) + np.zeros_like(at)
-            at = at.reshape((*at.shape, *[1] * len(kept)))
-            if k in kept:
-                steps = [-1 if j == kept.index(k) else 1 for j in range(len(kept))]
-                at = at + np.arange(size).reshape(steps)
-            where.append(at)
-        found = x[tuple(where)]
-        order = [0] * len(shape)
-        for number, k in enumerate((*batches, *offsets)):
-            order[k] = number
-        return np.broadcast_to(found, [shape[k] for k in (*batches, *offsets)]).transpose(order)
-
-    return gather
-
-
-_MAKERS: dict[str, Maker] = {
-    **dict.fromkeys((*_UNARY, *_BINARY), _make_elementwise),
+_MAKERS = {
+    **elementwise.MAKERS,
     "stablehlo.bitcast_convert": _make_bitcast,
     "stablehlo.broadcast_in_dim": _make_broadcast,
     "stablehlo.clamp": _make_clamp,
-    "stablehlo.compare": _make_comparison,
     "stablehlo.concatenate": _make_concatenation,
-    "stablehlo.convert": _make_conversion,
     "stablehlo.dot_general": _make_dot,
     "stablehlo.dynamic_slice": _make_dynamic_slice,
     "stablehlo.dynamic_update_slice": _make_dynamic_update,
-    "stablehlo.gather": _make_gather,
+    "stablehlo.gather": make_gather,
     "stablehlo.iota": _make_iota,
     "stablehlo.pad": _make_pad,
     "stablehlo.reshape": _make_reshape,
     "stablehlo.reverse": _make_reverse,
-    "stablehlo.select": _make_select,
     "stablehlo.slice": _make_slice,
     "stablehlo.transpose": _make_transpose,
 }
@@ -419,7 +179,3 @@ def make_function(op: ir.Operation) -> Function:
     if make is None:
         raise Unknown(op.name)
     return make(op)
-
-
-def _integers(op: ir.Operation, name: str) -> list[int]:
-    return read_integers(op.attributes[name])

@@ -14,13 +14,8 @@ from jaxlib.mlir import ir
 from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.lowering.parsing import Value, list_functions
 from jax_ir_synth.verify.arrays import regions
-from jax_ir_synth.verify.arrays.operations import (
-    Array,
-    Unknown,
-    make_function,
-    read_constant,
-    read_type,
-)
+from jax_ir_synth.verify.arrays.operations import make_function
+from jax_ir_synth.verify.arrays.tensors import Array, Unknown, read_constant, read_type
 from jax_ir_synth.verify.loops import count_turns
 
 Frame = list[Any]

@@ -11,17 +11,11 @@ from typing import Any
 
 import numpy as np
 from jaxlib.mlir import ir
-from jaxlib.mlir.dialects import stablehlo
 
-from jax_ir_synth.lowering.parsing import Value, read_integers
-from jax_ir_synth.verify.arrays.operations import (
-    ELEMENTWISE,
-    Array,
-    Unknown,
-    read_constant,
-    read_type,
-)
-from jax_ir_synth.verify.arrays.operations import make_function as make_plain
+from jax_ir_synth.lowering.parsing import Value
+from jax_ir_synth.verify.arrays import elementwise
+from jax_ir_synth.verify.arrays.indices import find_scatter_windows
+from jax_ir_synth.verify.arrays.tensors import Array, Unknown, read_constant, read_list, read_type
 
 Arrays = list[Array]
 Function = Callable[[Arrays], Arrays]
@@ -69,10 +63,11 @@ def _make_combine(op: ir.Operation) -> Combine:
         if inner.name == "stablehlo.constant":
             value = read_constant(inner)
             steps.append(((lambda x: lambda: x)(value), [], inner.results[0]))
-        elif inner.name in ELEMENTWISE:
+        elif inner.name in elementwise.MAKERS:
             for value in (*inner.operands, *inner.results):
                 read_type(value)
-            steps.append((make_plain(inner), [*inner.operands], inner.results[0]))
+            function = elementwise.MAKERS[inner.name](inner)
+            steps.append((function, [*inner.operands], inner.results[0]))
         else:
             raise Unknown(f"{inner.name} in {op.name}")
     known = {*block.arguments, *(value for _, _, value in steps)}
@@ -104,7 +99,7 @@ def _fold(combine: Combine, arrays: Arrays, start: Arrays) -> Arrays:
 
 
 def _make_reduce(op: ir.Operation) -> Function:
-    axes = tuple(read_integers(op.attributes["dimensions"]))
+    axes = tuple(read_list(op, "dimensions"))
     number = len(op.operands) // 2
     ufunc = _find_ufunc(op) if number == 1 else None
     if ufunc is not None:
@@ -130,9 +125,9 @@ def _make_reduce_window(op: ir.Operation) -> Function:
     number = len(op.operands) // 2
     shape, _ = read_type(op.operands[0])
     rank = len(shape)
-    window = read_integers(op.attributes["window_dimensions"])
+    window = read_list(op, "window_dimensions")
     strides, base, dilations = (
-        read_integers(op.attributes[name]) if name in op.attributes else [1] * rank
+        read_list(op, name) if name in op.attributes else [1] * rank
         for name in ("window_strides", "base_dilations", "window_dilations")
     )
     padding = [(0, 0)] * rank
@@ -168,53 +163,28 @@ def _make_map(op: ir.Operation) -> Function:
 
 
 def _make_scatter(op: ir.Operation) -> Function:
-    numbers = stablehlo.ScatterDimensionNumbers(op.attributes["scatter_dimension_numbers"])
     if len(op.operands) != 3:
         raise Unknown("a scatter of several arrays")
-    (given, _), (indices, _), (updates, _) = map(read_type, op.operands)
     ufunc = _find_ufunc(op)
     keeps, replaces = (_returns_argument(op, k) for k in (0, 1))
     if ufunc is None and not keeps and not replaces:
         raise Unknown("a scatter by more than one operation")
-    window = list(numbers.update_window_dims)
-    over = [k for k in range(len(updates)) if k not in window]
-    inserted = {*numbers.inserted_window_dims, *numbers.input_batching_dims}
-    kept = [k for k in range(len(given)) if k not in inserted]
-    mapped = list(numbers.scattered_dims_to_operand_dims)
-    vector = numbers.index_vector_dim
-    batch_axes = [k for k in range(len(indices)) if k != vector]
+    windows, order = find_scatter_windows(op)
 
     def scatter(operands: Arrays) -> Arrays:
-        x, starts, new = operands
+        x, starts, updates = operands
         if keeps:
             return [x]
-        if vector == starts.ndim:
-            starts = starts[..., None]
-        starts = np.moveaxis(starts, vector, -1).astype(np.int64)
-        new = new.transpose([*over, *window])
-        where, inside = [], np.ones(new.shape, bool)
-        for k, most in enumerate(given):
-            at = np.zeros(starts.shape[:-1], np.int64)
-            if k in mapped:
-                at = starts[..., mapped.index(k)]
-            if k in numbers.input_batching_dims:
-                number = list(numbers.input_batching_dims).index(k)
-                axis = batch_axes.index(numbers.scatter_indices_batching_dims[number])
-                at = at + np.arange(most).reshape([-1 if j == axis else 1 for j in range(at.ndim)])
-            at = at.reshape((*at.shape, *[1] * len(kept)))
-            if k in kept:
-                size = updates[window[kept.index(k)]]
-                steps = [-1 if j == kept.index(k) else 1 for j in range(len(kept))]
-                at = at + np.arange(size).reshape(steps)
-            at = np.broadcast_to(at, new.shape)
-            inside &= (at >= 0) & (at < most)
-            where.append(at)
-        places = tuple(at[inside] for at in where)
+        where = np.stack(windows.locate(starts, clamps=False), axis=-1)
+        # What lies outside is dropped.
+        inside = ((where >= 0) & (where < x.shape)).all(axis=-1)
+        places = tuple(where[inside].T)
+        new = updates.transpose(order)[inside]
         found = x.copy()
         if ufunc is None:
-            found[places] = new[inside]
+            found[places] = new
         else:
-            ufunc.at(found, places, new[inside])
+            ufunc.at(found, places, new)
         return [found]
 
     return scatter
