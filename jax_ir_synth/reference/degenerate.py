@@ -62,7 +62,11 @@ def find_degenerate(
             for x in slopes.get(number, ())
         ):
             continue
-        if number in argnums and _has_slope(avals, number, reference, points, size):
+        if number in argnums and (
+            # The points' own derivatives are by this argument, if there is no other.
+            (len(argnums) == 1 and any(abs(p.derivative.value) > ZERO * size for p in points))
+            or _has_slope(avals, number, reference, points, size)
+        ):
             continue
         if not _has_effect(avals, number, reference, points[0]):
             found.append(f"no output depends on {aval['name']}")
@@ -101,10 +105,13 @@ def _has_slope(
     size: float,
 ) -> bool:
     """Whether the derivative by a floating-point argument is nonzero somewhere."""
-    tried = [point.inputs for point in points]
-    for k in range(len(tried) + MORE):
-        inputs = tried[k] if k < len(tried) else draw_inputs(promote_avals(avals), _SEED + k)
-        outputs = reference.outputs(inputs)
+    for k in range(len(points) + MORE):
+        if k < len(points):
+            inputs, outputs, trace, *_ = points[k]
+            reference.resume(trace)
+        else:
+            inputs = draw_inputs(promote_avals(avals), _SEED + k)
+            outputs = reference.outputs(inputs)
         derivative = reference.derivative(inputs, outputs, direction(avals, [number], _SEED + k))
         if derivative is not None and abs(derivative.value) > ZERO * size:
             return True

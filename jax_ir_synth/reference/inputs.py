@@ -6,6 +6,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from jax_ir_synth.reference.philox import make_generator
+
 DTYPES = {
     "float32": np.dtype(np.float32),
     "float16": np.dtype(np.float16),
@@ -27,7 +29,7 @@ def draw_inputs(in_avals: Sequence[Mapping[str, Any]], seed: int) -> list[np.nda
 
 def draw_input(aval: Mapping[str, Any], seed: int, position: int) -> np.ndarray:
     """Draw only the argument at `position`, as `draw_inputs` draws it from the same seed."""
-    draws = np.random.Generator(np.random.Philox(key=[seed, position]))
+    draws = make_generator((seed, position))
     shape, dtype = tuple(aval["shape"]), DTYPES[aval["dtype"]]
     if aval["dtype"] in FLOATS:
         return round_array(draws.uniform(aval["low"], aval["high"], shape), aval)

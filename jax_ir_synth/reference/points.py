@@ -1,6 +1,5 @@
 """Chooses the points at which a row is run: random inputs and the reference's results for them."""
 
-import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -11,7 +10,7 @@ from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.reference.inputs import draw_inputs, move_half_range, promote_avals
 from jax_ir_synth.reference.measures import measure_error, measure_size
 from jax_ir_synth.reference.numpy_jax.arithmetic import Noise
-from jax_ir_synth.reference.numpy_jax.trace_recorder import Singular
+from jax_ir_synth.reference.numpy_jax.trace_recorder import Singular, Trace
 from jax_ir_synth.reference.program import Derivative, ReferenceProgram, direction
 
 # The number of inputs that a program is run on. A program whose arguments have at most FEW elements
@@ -38,8 +37,8 @@ _SMALL_DIFFERENCE = 1 / 8
 TRIED = 12
 
 
-# Inputs, outputs, a direction, and the derivative along it.
-_Found = tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray | None], Derivative]
+# Inputs, outputs, the run that gave them, a direction, and the derivative along it.
+_Found = tuple[list[np.ndarray], list[np.ndarray], Trace, list[np.ndarray | None], Derivative]
 
 
 class NoPoints(JaxIrSynthError, ValueError):
@@ -59,6 +58,7 @@ class Point(NamedTuple):
     Attributes:
       inputs: an array for each argument; float32 where the program takes 16-bit floats.
       outputs: the program's outputs; floats are float64.
+      trace: the run that gave them, for `ReferenceProgram.resume`.
       move: a direction: an array for each differentiable argument, None for the others.
       derivative: the derivative of the sum of the outputs along that direction.
       largest: the largest values over all points of the program.
@@ -66,6 +66,7 @@ class Point(NamedTuple):
 
     inputs: list[np.ndarray]
     outputs: list[np.ndarray]
+    trace: Trace
     move: list[np.ndarray | None]
     derivative: Derivative
     largest: Largest
@@ -76,30 +77,63 @@ class Point(NamedTuple):
         return list_slopes(self.outputs, self.derivative)
 
 
+# A program's reference, and the points to run it at.
+Evaluation = tuple[ReferenceProgram, list[Point]]
+
+# What a program is cached by: its text, its name, its arguments, and the differentiable ones.
+_Key = tuple[str, str, tuple[tuple[Any, ...], ...], tuple[int, ...]]
+_last: tuple[_Key, Evaluation] | None = None
+
+
 def evaluate_reference(
     python: str, name: str, avals: Sequence[Mapping[str, Any]], argnums: Sequence[int]
-) -> tuple[ReferenceProgram, list[Point]]:
+) -> Evaluation:
     """Return a program's reference and the points to run it at; see `find_points`.
 
     The last program's result is cached, since a row is validated and proven one right after the
     other.
     """
+    key = _make_key(python, name, avals, argnums)
+    # Read once, since other threads may set it.
+    last = _last
+    if last is not None and last[0] == key:
+        reference, points = last[1]
+        return reference, list(points)
+    keys = ("name", "shape", "dtype", "low", "high")
+    own = [dict(zip(keys, aval, strict=True)) for aval in key[2]]
+    reference = ReferenceProgram(python, name, own)
+    points = find_points(reference, own, key[3])
+    _keep(key, (reference, points))
+    return reference, list(points)
+
+
+def keep_evaluation(
+    python: str,
+    name: str,
+    avals: Sequence[Mapping[str, Any]],
+    argnums: Sequence[int],
+    evaluation: Evaluation,
+) -> None:
+    """Put into the cache what `evaluate_reference` has returned for a program in another process.
+
+    An evaluation can be pickled.
+    """
+    _keep(_make_key(python, name, avals, argnums), evaluation)
+
+
+def _keep(key: _Key, evaluation: Evaluation) -> None:
+    global _last
+    _last = key, evaluation
+
+
+def _make_key(
+    python: str, name: str, avals: Sequence[Mapping[str, Any]], argnums: Sequence[int]
+) -> _Key:
     frozen_avals = tuple(
         (aval["name"], tuple(aval["shape"]), aval["dtype"], aval["low"], aval["high"])
         for aval in avals
     )
-    reference, found_points = _evaluate_reference(python, name, frozen_avals, tuple(argnums))
-    return reference, list(found_points)
-
-
-@functools.lru_cache(maxsize=1)
-def _evaluate_reference(
-    python: str, name: str, frozen_avals: tuple[tuple[Any, ...], ...], argnums: tuple[int, ...]
-) -> tuple[ReferenceProgram, list[Point]]:
-    keys = ("name", "shape", "dtype", "low", "high")
-    avals = [dict(zip(keys, aval, strict=True)) for aval in frozen_avals]
-    reference = ReferenceProgram(python, name, avals)
-    return reference, find_points(reference, avals, argnums)
+    return python, name, frozen_avals, tuple(argnums)
 
 
 def find_points(
@@ -137,7 +171,8 @@ def find_points(
         # is the greater one.
         if measure_unsteadiness(reference, inputs, outputs, slopes, seed) > 1:
             continue
-        found = _drop_small_differences(reference, [*found, (inputs, outputs, move, derivative)])
+        new = inputs, outputs, reference.trace, move, derivative
+        found = _drop_small_differences(reference, [*found, new])
         taken |= branches
         if len(found) == wanted + (MORE_FOR_BRANCHES if taken else 0):
             break
@@ -145,7 +180,7 @@ def find_points(
         raise NoPoints(
             f"its python is smooth and steady at {len(found)} of {TRIED} inputs from its ranges"
         )
-    by_output = zip(*(outputs for _, outputs, _, _ in found), strict=True)
+    by_output = zip(*(outputs for _, outputs, *_ in found), strict=True)
     largest = Largest(
         [
             max(float(np.abs(np.asarray(x, np.float64)).max(initial=0.0)) for x in each)

@@ -1,5 +1,6 @@
 """Runs a row's Python text: its outputs, and its derivatives by finite differences."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -11,8 +12,14 @@ from jax_ir_synth.reference.inputs import FLOATS, HALF, promote_avals
 from jax_ir_synth.reference.numpy_jax import arithmetic, bounds
 from jax_ir_synth.reference.numpy_jax.arithmetic import Noise
 from jax_ir_synth.reference.numpy_jax.arrays import array
-from jax_ir_synth.reference.numpy_jax.trace_recorder import Diverged, Singular, TraceRecorder
+from jax_ir_synth.reference.numpy_jax.trace_recorder import (
+    Diverged,
+    Singular,
+    Trace,
+    TraceRecorder,
+)
 from jax_ir_synth.reference.numpy_jax.trees import leaves
+from jax_ir_synth.reference.philox import make_generator
 
 # The step of the finite differences, as a fraction of the direction. In float64 the truncation
 # error and the rounding error are then each about 1e-10 of the outputs.
@@ -25,6 +32,7 @@ _STRAIGHT = 1e-6
 # half is rounding only.
 _STEADY_ROOTS = {"float32": 0.05, "bfloat16": 0.5, "float16": 0.5}
 
+_SIGNS = np.array([-1.0, 1.0])
 # The names of 16-bit floats in a program's text.
 _HALVES = re.compile(r"\b(?:bfloat16|float16)\b")
 
@@ -73,7 +81,19 @@ class ReferenceProgram:
         self._written = python, name, avals
         self._half = half
         self._function = source.load(python, name, half)
+        # Where arguments of 16 bits meet others, the reference doesn't know which is which.
+        self._float_dtype: str | None = None
+        if len(dtypes) <= 1:
+            self._float_dtype = next(iter(dtypes), "float32")
         self._recorder = TraceRecorder()
+
+    def __reduce__(self) -> Any:
+        # The function can't be pickled, so it is loaded anew. Its runs are forgotten, except for
+        # `reduced_precision`.
+        return ReferenceProgram, self._written, self._recorder.fewest_bits
+
+    def __setstate__(self, fewest_bits: int | None) -> None:
+        self._recorder.fewest_bits = fewest_bits
 
     def outputs(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Compute all outputs, in the order in which JAX flattens them; floats are float64.
@@ -82,6 +102,15 @@ class ReferenceProgram:
         """
         with self._recorder.record():
             return self._run(inputs)
+
+    @property
+    def trace(self) -> Trace:
+        """The last run of `outputs`."""
+        return self._recorder.trace
+
+    def resume(self, trace: Trace) -> None:
+        """Let `derivative` and `with_noise` take an earlier run of `outputs` for the last one."""
+        self._recorder.resume(trace)
 
     def unrounded(self) -> "ReferenceProgram":
         """Return the same program with its literals not rounded."""
@@ -120,6 +149,18 @@ class ReferenceProgram:
         """The functions, by id, that the last run of `outputs` took as branches or could take."""
         return frozenset(self._recorder.taken), frozenset(self._recorder.offered)
 
+    def replay(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray] | None:
+        """Compute the outputs at a point near that of the last call of `outputs` (see `resume`).
+
+        Values that gradients don't pass stay as they were there. Returns None if the program takes
+        another path, or is singular.
+        """
+        try:
+            with self._recorder.replay():
+                return self._run(inputs)
+        except (Diverged, Singular):
+            return None
+
     def derivative(
         self,
         inputs: Sequence[np.ndarray],
@@ -130,7 +171,8 @@ class ReferenceProgram:
 
         Args:
           inputs: the point at which to differentiate.
-          outputs: the result of the last call of `outputs`, which must have been for these inputs.
+          outputs: the result of the last call of `outputs`, which must have been for these inputs
+            (see `resume`).
           direction: how each argument moves, None for those that don't.
 
         Returns None if a jump or a kink is too near for finite differences.
@@ -150,17 +192,17 @@ class ReferenceProgram:
     def _differences(
         self, inputs: Any, outputs: Any, direction: Any, step: float
     ) -> Derivative | None:
+        moves = [None if along is None else step * along for along in direction]
         sides = []
-        for move in (step, -step):
+        for nudge in (np.add, np.subtract):
             nudged = [
-                x if along is None else np.asarray(x, np.float64) + move * along
-                for x, along in zip(inputs, direction, strict=True)
+                x if move is None else nudge(x, move, dtype=np.float64)
+                for x, move in zip(inputs, moves, strict=True)
             ]
-            try:
-                with self._recorder.replay():
-                    sides.append(self._run(nudged))
-            except (Diverged, Singular):
+            outputs_there = self.replay(nudged)
+            if outputs_there is None:
                 return None
+            sides.append(outputs_there)
         slopes, bend = [], 0.0
         for here, ahead, behind in zip(outputs, *sides, strict=True):
             if here.dtype.kind != "f":
@@ -170,7 +212,8 @@ class ReferenceProgram:
             slopes.append((ahead - behind) / (2 * step))
             bend += float(np.abs(ahead + behind - 2 * here).sum()) / step
         value = sum(float(slope.sum()) for slope in slopes)
-        return Derivative(value, slopes, bend, step) if np.isfinite([value, bend]).all() else None
+        finite = math.isfinite(value) and math.isfinite(bend)
+        return Derivative(value, slopes, bend, step) if finite else None
 
     def with_noise(self, inputs: Sequence[np.ndarray], noise: Noise) -> list[np.ndarray]:
         """Compute the outputs with a random error on each operation's result; see `arithmetic`.
@@ -192,9 +235,12 @@ class ReferenceProgram:
         self._run(inputs, run)
         return run.differences
 
+    def _use(self, noise: Noise | None) -> Any:
+        return arithmetic.use(self._half, noise, self._float_dtype)
+
     def _run(self, inputs: Sequence[np.ndarray], noise: Noise | None = None) -> list[np.ndarray]:
         # A program may divide by zero in a branch that it doesn't take.
-        with np.errstate(all="ignore"), arithmetic.use(self._half, noise), bounds.count_steps():
+        with np.errstate(all="ignore"), self._use(noise), bounds.count_steps():
             result = self._function(*(array(x) for x in inputs))
         return [np.asarray(array(leaf)) for leaf in leaves(result)]
 
@@ -207,10 +253,11 @@ def direction(
     Each element moves by ±½ to ±1 of half its range. If one moved by less, an error in its part of
     the gradient could go unnoticed.
     """
-    draws = np.random.Generator(np.random.Philox(key=[seed, len(in_avals)]))
+    draws = make_generator((seed, len(in_avals)))
     moves: list[np.ndarray | None] = [None] * len(in_avals)
     for number in argnums:
         aval = in_avals[number]
-        size = draws.uniform(0.5, 1.0, aval["shape"]) * draws.choice((-1.0, 1.0), aval["shape"])
+        size = draws.uniform(0.5, 1.0, aval["shape"])
+        size = size * _SIGNS[draws.integers(0, len(_SIGNS), aval["shape"])]
         moves[number] = size * (aval["high"] - aval["low"]) / 2
     return moves

@@ -60,6 +60,13 @@ REFUSED = {
         [aval("c", (16,), -1.0, 2.0, "float16")],
         "survive the rounding of float16",
     ),
+    "a length that is divided out: 16 bits round more than is left of the argument's influence": (
+        "def kernel_f(x, q):\n"
+        "    t = jnp.sum(x * q, keepdims=True) / (jnp.sum(q * q, keepdims=True) + 0.05) * q\n"
+        "    return t / (jnp.linalg.norm(t, axis=0, keepdims=True) + 0.001)\n",
+        [aval("x", (3,), -2.0, 2.0, "bfloat16"), aval("q", (3,), -0.5, 1.0, "bfloat16")],
+        "survive the rounding of bfloat16",
+    ),
     "rounding decides which of saturated values is the greatest": (
         "def kernel_f(x):\n    return x[jax.scipy.special.erf(x).argmax()]\n",
         [aval("x", (200,), 0.5, 4.0)],

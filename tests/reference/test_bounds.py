@@ -25,6 +25,11 @@ return x * (2 ** (2**40) % 7)
 return x * ((1 << 10**12) % 7)
 return x * len([0] * 10**9)
 return x * len('a' * 10**10)
+return x * len(b'a' * 10**10)
+return x * len('%10000000000d' % 5)
+return x * len(b'%10000000000d' % 5)
+return x * round(5, -10**9)
+return x * round(5, ndigits=-10**9)
 return jnp.zeros((10**5, 10**5)) + x[0]
 return jnp.ones(10**10) + x[0]
 return jnp.full((10**5, 10**5), 1.0) + x[0]
@@ -59,6 +64,7 @@ return lax.fori_loop(0, 1000, lambda i, c: c * 0.999, x)
 return x * sum([i for i in range(100)]) * 2**20 * (1 << 30) * len([0] * 100)
 return jnp.tile(x, 100).sum() * jnp.full((3,), 2**31 - 1) * jnp.zeros((0, 10**9)).size
 for i in range(3): x = x * 2 ** i; x += i
+return x * round(2.345, 2) * round(1234, -2)
 """.strip().splitlines()
 
 

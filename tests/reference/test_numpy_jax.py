@@ -5,6 +5,7 @@ import functools
 import re
 
 import jax
+import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from cases import ARRAYS as OWN_ARRAYS
 from cases import AXES, BINARY, METHODS, REDUCTIONS, REST, UNARY
 from cases_control import CONTROL
 from cases_jnp import JNP
+from cases_modules import MODULES
 from cases_records import RECORD_ARRAYS, RECORDS
 from jax import lax
 
@@ -41,10 +43,15 @@ def _texts():
         yield from (f"{name}(s)" for name in names.split())
     yield from RECORDS
     for table in (JNP, REST, CONTROL, METHODS):
-        yield from map(ast.unparse, ast.parse(f"({table})", mode="eval").body.elts)
+        yield from _calls(table)
 
 
-TEXTS = list(_texts())
+def _calls(table):
+    return [ast.unparse(each) for each in ast.parse(f"({table})", mode="eval").body.elts]
+
+
+MODULE_TEXTS = _calls(MODULES)
+TEXTS = list(dict.fromkeys([*_texts(), *MODULE_TEXTS]))
 
 
 def name_of(text):
@@ -79,10 +86,16 @@ def of_jax(name):
     return dict(zip(texts, jax.jit(run, compiler_options=quick)(arrays), strict=True))
 
 
+def load(text):
+    """The text as a kernel's, or as that of a module."""
+    imports = "import jax, jax.numpy as jnp\nfrom jax import lax\n" if text in MODULE_TEXTS else ""
+    return source.load(f"{imports}def kernel({', '.join(ARRAYS)}):\n    return {text}\n", "kernel")
+
+
 def of_standin(text):
     """What the NumPy reference makes of a text, as in a row: by the loader of a row's Python."""
     arrays = map_leaves(array, ARRAYS)
-    kernel = source.load(f"def kernel({', '.join(arrays)}):\n    return {text}\n", "kernel")
+    kernel = load(text)
     with np.errstate(all="ignore"):
         return kernel(**arrays)
 
@@ -166,7 +179,7 @@ def test_no_call_changes_its_arguments():
     before = map_leaves(np.copy, ARRAYS)
     arrays = map_leaves(lambda x: array(np.copy(x)), ARRAYS)
     for text in TEXTS:
-        kernel = source.load(f"def kernel({', '.join(arrays)}):\n    return {text}\n", "kernel")
+        kernel = load(text)
         with np.errstate(all="ignore"):
             kernel(**arrays)
     for name in ARRAYS:

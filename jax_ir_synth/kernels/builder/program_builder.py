@@ -32,6 +32,9 @@ _MIN_STD = 0.02  # of a float value's samples: below this it is nearly constant
 _MIN_RELATIVE = 0.004  # standard deviation over magnitude, likewise
 _MAX_ARGUMENTS = 12
 
+# What `ndarray.sum` calls, by way of Python.
+_sum = np.add.reduce
+
 
 # Rows of shuffled midpoints of [0, 1]: every argument's samples cover its range evenly.
 _TABLE = np.array(
@@ -281,7 +284,7 @@ class ProgramBuilder:
     def check(self, value: Value, varies: bool = True) -> None:
         """Raises Rejected where the value may overflow its dtype or hardly varies."""
         samples = value.samples
-        mean = float(samples.sum()) / samples.size  # not finite where a sample isn't
+        mean = float(_sum(samples)) / samples.size  # not finite where a sample isn't
         if not (math.isfinite(value.low) and math.isfinite(value.high) and math.isfinite(mean)):
             raise Rejected(f"{value!r} is not finite")
         if value.bound > LIMITS[value.dtype]:
@@ -293,7 +296,7 @@ class ProgramBuilder:
                 raise Rejected(f"{value!r} hardly varies")
         elif value.dtype in FLOATS:
             std = math.sqrt(max(float(samples.dot(samples)) / samples.size - mean * mean, 0.0))
-            size = float(np.abs(samples).sum()) / samples.size
+            size = float(_sum(np.abs(samples))) / samples.size
             relative = _MIN_RELATIVE if value.dtype == "float32" else 0.05
             if std < _MIN_STD or std < relative * size:
                 raise Rejected(f"{value!r} hardly varies")

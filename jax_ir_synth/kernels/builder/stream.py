@@ -7,7 +7,7 @@ from hashlib import blake2b
 from itertools import accumulate
 from typing import TypeVar
 
-import numpy as np
+from jax_ir_synth.reference.philox import make_philox
 
 T = TypeVar("T")
 _BLOCK = 256  # raw words fetched at a time: one program rarely needs more than two blocks
@@ -34,10 +34,7 @@ class Stream:
     __slots__ = ("_philox", "_words", "_next")
 
     def __init__(self, seed: int, category: str, candidate: int, purpose: int = 0):
-        self._philox = np.random.Philox(
-            key=np.array([seed, category_key(category)], dtype=np.uint64),
-            counter=np.array([0, 0, candidate, purpose], dtype=np.uint64),
-        )
+        self._philox = make_philox((seed, category_key(category)), (0, 0, candidate, purpose))
         self._words: list[int] = []
         self._next = 0
 

@@ -12,6 +12,7 @@ from jax_ir_synth.kernels.builder.values import (
     Samples,
     Shape,
     broadcast,
+    promote,
 )
 from jax_ir_synth.kernels.ops.base import (
     INT32,
@@ -119,7 +120,10 @@ def _at_target(operands: Operands, params: Params) -> Shape:
     return x.shape
 
 
-def _at_index_ok(operands: Operands, params: Params) -> bool:
+def _at_ok(operands: Operands, params: Params) -> bool:
+    # jax warns that it will refuse a value that doesn't become the array's dtype by itself.
+    if promote(*operands[:2]) != operands[0].dtype:
+        return False
     if len(operands) < 3:
         return True
     index = operands[2]
@@ -152,7 +156,7 @@ def _at(name: str, bounds: RangeRule, sample: SampleRule, **options: Any) -> Op:
         ((1, "{0:99}.at[{at}]." + name + "({1})"),),
         bounds,
         sample,
-        accepts=_at_index_ok,
+        accepts=_at_ok,
         shape=_at_target,
         dtype=first_dtype,
         select=(2,),

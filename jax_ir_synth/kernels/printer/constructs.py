@@ -197,7 +197,8 @@ def write_helper(writer: "Writer", node: Value, frame: Frame) -> Text:
     block = node.blocks[0]
     name = writer.helpers.get(id(block))
     if name is None:
-        home = writer.frames[block.level - 1]  # in scope for every call
+        # A call with values of an outer function alone is written there.
+        home = writer.frames[writer.homes[id(block)]]
         name = writer.function(block, home)
         if name.startswith("lambda"):
             text, name = name, writer.book.function(block.role)

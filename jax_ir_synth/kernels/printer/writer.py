@@ -1,5 +1,6 @@
 """Writes a drawn program as Python: names, statements, inner functions, docstring, annotations."""
 
+import functools
 import re
 from collections.abc import Sequence
 
@@ -25,8 +26,12 @@ _SPELLING = 1  # the stream's purpose coordinate: spelling never changes the pro
 _NAMED_CALL = re.compile(r"((?:jnp|lax|jax)(?:\.\w+)+)\((\w+)\)")  # needs no lambda around it
 
 
+@functools.lru_cache(maxsize=1)
 def write_source(spec: KernelSpec) -> KernelSource:
-    """The program's Python source, with the arguments it takes."""
+    """The program's Python source, with the arguments it takes.
+
+    The last one is kept, since a program is written to be validated before anyone asks for it.
+    """
     return Writer(spec).source()
 
 
@@ -45,6 +50,7 @@ class Writer:
         self.frames: list[Frame] = []
         self.pending: list[list[str]] = [[]]  # texts of expressions not yet written to a line
         self.helpers: dict[int, str] = {}  # functions written before, by their block
+        self.homes: dict[int, int] = {}  # the level from which all calls see a function
         self.ops: list[str] = []
         self.used_arguments: list[Value] = []
         # A longer expression becomes a statement.
@@ -69,6 +75,9 @@ class Writer:
                 self.used_arguments.append(value)
             elif not RECORDS[value.op].dull:
                 self.ops.append(value.op)
+            if value.op == "helper":
+                home = self.homes.get(id(value.blocks[0]), value.level)
+                self.homes[id(value.blocks[0])] = min(home, value.level)
             used = list(value.operands)
             for block in value.blocks:
                 if id(block) not in seen:  # a helper's body is written once

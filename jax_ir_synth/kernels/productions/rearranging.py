@@ -86,7 +86,7 @@ def updated(s: Context) -> Value:
 
 
 def _zeros(d: ProgramBuilder, x: Value) -> Value:
-    return d.apply("zeros", shape=x.shape, dtype=d.dtype)
+    return d.apply("zeros", shape=x.shape, dtype=x.dtype)
 
 
 def _zeros_like(d: ProgramBuilder, x: Value) -> Value:
@@ -103,7 +103,7 @@ def _full_like(d: ProgramBuilder, x: Value) -> Value:
 
 def _full(d: ProgramBuilder, x: Value) -> Value:
     value = d.stream.choice((0.5, 1.0, -1.0, 0.1))
-    return d.apply("full", shape=x.shape, dtype=d.dtype, value=value)
+    return d.apply("full", shape=x.shape, dtype=x.dtype, value=value)
 
 
 _BUFFERS = {_zeros: 1, _zeros_like: 1, _ones_like: 1, _full_like: 1, _full: 1}

@@ -50,6 +50,14 @@ _BRANCHES, _CALLS = named_by_kind("branch"), named_by_kind("call")
 
 def find_uncertain(builder: ProgramBuilder, outputs: Operands) -> list[Value]:
     """The arguments that may matter to no output on some inputs, or have a gradient of zero."""
+    return _find_uncertain(builder, outputs)[0]
+
+
+@np.errstate(all="ignore")
+def _find_uncertain(
+    builder: ProgramBuilder, outputs: Operands
+) -> tuple[list[Value], list[Samples]]:
+    """The arguments that `find_uncertain` finds, and the outputs' samples."""
     base = _Run()
     values = [base.value(v) for v in outputs]
     doubtful = []
@@ -62,7 +70,7 @@ def find_uncertain(builder: ProgramBuilder, outputs: Operands) -> list[Value]:
         moves = [(run.value(v) - old) / step for v, old in zip(outputs, values, strict=True)]
         if not any(_reaches(argument, v, move) for v, move in zip(outputs, moves, strict=True)):
             doubtful.append(argument)
-    return doubtful
+    return doubtful, values
 
 
 def settle(builder: ProgramBuilder, value: Value, put_in: Callable[[Value, Value], Value]) -> Value:
@@ -71,16 +79,18 @@ def settle(builder: ProgramBuilder, value: Value, put_in: Callable[[Value, Value
     Raises Rejected where an argument still may not matter, or the value may be nearly zero or
     constant.
     """
-    for argument in find_uncertain(builder, (value,)):
-        if argument.dtype == "bool":
-            raise Rejected("a mask that might not matter")
-        value = put_in(value, argument)
-    doubtful = find_uncertain(builder, (value,))
+    doubtful, (samples,) = _find_uncertain(builder, (value,))
     if doubtful:
-        raise Rejected(f"{doubtful} might not matter")
+        for argument in doubtful:
+            if argument.dtype == "bool":
+                raise Rejected("a mask that might not matter")
+            value = put_in(value, argument)
+        doubtful, (samples,) = _find_uncertain(builder, (value,))
+        if doubtful:
+            raise Rejected(f"{doubtful} might not matter")
     # Arguments at the ends of their ranges are rare: only the other scenarios count, and one of
     # them may be degenerate.
-    table = _Run().value(value).reshape(_SCENARIOS, SAMPLES)[_CORNERS:]
+    table = samples.reshape(_SCENARIOS, SAMPLES)[_CORNERS:]
     largest = np.abs(table).max(axis=1)
     if ((largest < 0.03) | (np.ptp(table, axis=1) < 0.01 * largest)).sum() > 1:
         raise Rejected("nearly zero or constant, as some choices fall")
@@ -219,8 +229,7 @@ class _Run:
 def _sample_operation(op: Op, value: Value, samples: Sequence[Samples]) -> Samples:
     """The operation's samples, given its operands'."""
     operands = tuple(v.changed(samples=own) for v, own in zip(value.operands, samples, strict=True))
-    with np.errstate(all="ignore"):
-        found = np.asarray(op.sample(operands, value.params), dtype=np.float64)
+    found = np.asarray(op.sample(operands, value.params), dtype=np.float64)
     if found.shape != (_SLOTS,):
         return np.tile(value.samples, _SCENARIOS)
     return found if np.isfinite(found).all() else np.nan_to_num(found, posinf=0.0, neginf=0.0)

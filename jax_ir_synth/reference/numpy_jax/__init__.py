@@ -9,7 +9,25 @@ from collections.abc import Iterator
 from typing import Any
 
 from jax_ir_synth.errors import JaxIrSynthError
-from jax_ir_synth.reference.numpy_jax import control, jnp, lax, nn, random
+from jax_ir_synth.reference.numpy_jax import (
+    arrays,
+    derivatives,
+    dtypes,
+    indexing,
+    jnp,
+    lax,
+    lax_structure,
+    linear_algebra,
+    nn,
+    random,
+    scipy_linalg,
+    scipy_special,
+    scipy_stats,
+    transforms,
+    tree_library,
+    vectorizing,
+    windows,
+)
 
 
 class UnknownName(JaxIrSynthError, AttributeError):
@@ -22,29 +40,63 @@ class Library:
     def __init__(self, path: str, names: dict[str, Any]) -> None:
         self._path = path
         self._names = names
+        # As attributes of its own, they are found without a call.
+        vars(self).update(names)
 
     def __getattr__(self, name: str) -> Any:
-        try:
-            return self._names[name]
-        except KeyError:
-            raise UnknownName(f"the NumPy reference has no {self._path}.{name}") from None
+        raise UnknownName(f"the NumPy reference has no {self._path}.{name}")
 
 
+# An attribute of arrays that is made of them.
+arrays.Array.at = property(indexing.At)  # type: ignore[attr-defined]
 JNP = Library(
     "jax.numpy",
     {
         **jnp.JNP,
-        "linalg": Library("jax.numpy.linalg", jnp.LINALG),
+        "vectorize": vectorizing.vectorize,
+        "linalg": Library("jax.numpy.linalg", linear_algebra.LINALG),
         "fft": Library("jax.numpy.fft", jnp.FFT),
     },
 )
-LAX = Library("jax.lax", lax.LAX)
+LAX = Library(
+    "jax.lax",
+    {
+        **lax.LAX,
+        **lax_structure.STRUCTURE,
+        **windows.WINDOWS,
+        "linalg": Library("jax.lax.linalg", scipy_linalg.LAX_LINALG),
+        # How a product is computed makes no difference here.
+        "Precision": Library(
+            "jax.lax.Precision", dict.fromkeys(("DEFAULT", "HIGH", "HIGHEST"), "default")
+        ),
+        "RoundingMethod": Library(
+            "jax.lax.RoundingMethod", {"AWAY_FROM_ZERO": 0, "TO_NEAREST_EVEN": 1}
+        ),
+    },
+)
 JAX = Library(
     "jax",
     {
         "Array": jnp.JNP["ndarray"],
-        "checkpoint": control.identity,
-        "jit": control.identity,
+        **transforms.TRANSFORMS,
+        **derivatives.DERIVATIVES,
+        "config": Library(
+            "jax.config", {"jax_enable_x64": False, "x64_enabled": False, "jax_debug_nans": False}
+        ),
+        "custom_derivatives": Library(
+            "jax.custom_derivatives",
+            {name: transforms.TRANSFORMS[name] for name in ("custom_jvp", "custom_vjp")}
+            | {"SymbolicZero": transforms.SymbolicZero},
+        ),
+        # While a program is lowered, its arrays are tracers.
+        "core": Library(
+            "jax.core",
+            {"ShapedArray": transforms.ShapeDtypeStruct, "Tracer": jnp.JNP["ndarray"]},
+        ),
+        "debug": Library("jax.debug", dict.fromkeys(("callback", "print"), transforms.ignore)),
+        "flatten_util": Library("jax.flatten_util", {"ravel_pytree": tree_library.ravel_pytree}),
+        "typing": Library("jax.typing", {"ArrayLike": jnp.JNP["ndarray"]}),
+        "dtypes": Library("jax.dtypes", dtypes.JAX_DTYPES),
         "lax": LAX,
         "nn": Library("jax.nn", nn.NN),
         "numpy": JNP,
@@ -53,14 +105,22 @@ JAX = Library(
         "scipy": Library(
             "jax.scipy",
             {
-                "linalg": Library("jax.scipy.linalg", nn.SCIPY_LINALG),
-                "special": Library("jax.scipy.special", nn.SPECIAL),
+                "linalg": Library("jax.scipy.linalg", scipy_linalg.SCIPY_LINALG),
+                "special": Library("jax.scipy.special", scipy_special.SPECIAL),
                 "stats": Library(
-                    "jax.scipy.stats", {"norm": Library("jax.scipy.stats.norm", nn.STATS_NORM)}
+                    "jax.scipy.stats",
+                    {
+                        name: Library(f"jax.scipy.stats.{name}", names)
+                        for name, names in scipy_stats.STATS.items()
+                    },
                 ),
             },
         ),
-        "vmap": control.vmap,
+        "tree": Library("jax.tree", tree_library.TREE),
+        "tree_util": Library(
+            "jax.tree_util",
+            {**tree_library.TREE_UTIL, "register_dataclass": transforms.pass_on},
+        ),
     },
 )
 

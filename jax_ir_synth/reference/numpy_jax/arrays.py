@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from jax_ir_synth.reference.numpy_jax import arithmetic, trace_recorder
+from jax_ir_synth.reference.numpy_jax.arithmetic import current_noise
 
 # An Array, a number, or nested sequences of them. NumPy's ArrayLike has no operators.
 Operand: TypeAlias = Any
@@ -22,11 +23,46 @@ class DType:
 
     def __init__(self, name: str, dtype: type) -> None:
         self.name = name
-        self.dtype = np.dtype(dtype)
+        self.numpy_dtype = np.dtype(dtype)
 
-    def __call__(self, value: Operand) -> "Array":
+    @property
+    def dtype(self) -> np.dtype:
+        """The NumPy dtype, for a value of this dtype: see `arithmetic.note_float`."""
+        if self.numpy_dtype.kind == "f":
+            arithmetic.note_float(self.name)
+        return self.numpy_dtype
+
+    def __call__(self, value: Operand = 0) -> "Array":
         """Convert a value to this dtype: `jnp.float32(x)`."""
         return convert(value, self)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether another dtype, in whatever form a program names one, is the same."""
+        if isinstance(other, str):
+            other = _BY_NAME.get(other)
+        elif isinstance(other, type):
+            # Python's types stand for NumPy's dtypes of 64 bits here.
+            names: dict[object, str] = {bool: "bool_", float: "float64", int: "int64"}
+            other = DTYPES.get(names.get(other, ""))
+        return isinstance(other, DType) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    @property
+    def type(self) -> "DType":
+        """The type of this dtype's scalars, which is the same here."""
+        return self
+
+    @property
+    def kind(self) -> str:
+        """NumPy's letter for the kind of numbers; JAX has V for bfloat16."""
+        return "V" if self.name == "bfloat16" else self.numpy_dtype.kind
+
+    @property
+    def itemsize(self) -> int:
+        """The number of bytes of an element."""
+        return _ITEM_SIZES.get(self.name, self.numpy_dtype.itemsize)
 
 
 DTYPES = {
@@ -41,12 +77,24 @@ DTYPES = {
         "int8": np.int8,
         "uint8": np.uint8,
         "bool_": np.bool_,
+        "float64": np.float64,
+        "int64": np.int32,
+        "uint64": np.uint32,
+        "uint16": np.uint16,
+        "complex64": np.complex128,
+        "complex128": np.complex128,
     }.items()
 }
+_ITEM_SIZES = {"float32": 4, "float16": 2, "bfloat16": 2, "complex64": 8}
 _BY_NAME = {**DTYPES, "bool": DTYPES["bool_"]}
 # NumPy computes integers in 64 bits, JAX in 32 by default. Python's types have JAX's defaults too.
 _NARROWED = {np.dtype(np.int64): np.int32, np.dtype(np.uint64): np.uint32}
-_PYTHON = {int: np.int32, float: np.float64, bool: np.bool_}
+_PYTHON = {int: np.int32, float: np.float64, bool: np.bool_, complex: np.complex128}
+# The dtypes of arrays. Results of other dtypes are converted.
+_KEPT = frozenset(
+    np.dtype(dtype)
+    for dtype in "float64 int32 int16 int8 uint32 uint16 uint8 bool complex128 complex64".split()
+)
 
 
 def resolve_dtype(dtype: Any) -> np.dtype | None:
@@ -55,6 +103,8 @@ def resolve_dtype(dtype: Any) -> np.dtype | None:
         return None
     if isinstance(dtype, str):
         dtype = _BY_NAME.get(dtype, dtype)
+    if isinstance(dtype, DType):
+        return dtype.dtype
     if isinstance(dtype, type):
         dtype = _PYTHON.get(dtype, dtype)
     if isinstance(dtype, str):
@@ -65,11 +115,6 @@ def resolve_dtype(dtype: Any) -> np.dtype | None:
 
 class Array(np.ndarray):
     """An array with the methods that JAX's arrays have."""
-
-    @property
-    def at(self) -> "_At":
-        """`x.at[index]`, which makes updated copies."""
-        return _At(self)
 
     def astype(  # type: ignore[override]
         self, dtype: Any, copy: bool = True
@@ -87,7 +132,9 @@ class _Noisy(Array):
         # One keyword, `where`, is an array as well.
         kwargs = {name: _unwrap_operand(value) for name, value in kwargs.items()}
         operands = [_unwrap_operand(x) for x in inputs]
-        arithmetic.note_comparison(ufunc, operands)
+        errors = current_noise()
+        if errors is not None and errors.notes_comparisons:
+            arithmetic.note_comparison(errors, ufunc, operands)
         result = getattr(ufunc, method)(*operands, **kwargs)
         return tuple(map(array, result)) if isinstance(result, tuple) else array(result)
 
@@ -104,72 +151,28 @@ def _unwrap_operand(value: Operand) -> Any:
     """Unwrap an operand for NumPy: a plain array for an Array, a literal with its error."""
     if isinstance(value, Array):
         return value.view(np.ndarray)
-    errors = arithmetic.current_noise()
     # NumPy's float64 is a subclass of Python's float.
-    if errors is not None and isinstance(value, float):
+    if isinstance(value, float) and (errors := current_noise()) is not None:
         return errors.perturb_literal(float(value))
     return value
 
 
-class _At:
-    def __init__(self, x: np.ndarray) -> None:
-        self._x = x
-
-    def __getitem__(self, index: Any) -> "_Place":
-        return _Place(self._x, index)
-
-
-class _Place:
-    """Copies of `x` updated at `index`; where an index is repeated, each of its values counts."""
-
-    def __init__(self, x: np.ndarray, index: Any) -> None:
-        self._x, self._index = x, index
-
-    def set(self, value: Operand) -> Array:
-        """`x.at[index].set(value)`."""
-        y = np.array(self._x)
-        y[self._index] = value
-        return array(y)
-
-    def add(self, value: Operand) -> Array:
-        """`x.at[index].add(value)`."""
-        return self._apply_at(np.add, value)
-
-    def multiply(self, value: Operand) -> Array:
-        """`x.at[index].multiply(value)`."""
-        return self._apply_at(np.multiply, value)
-
-    def max(self, value: Operand) -> Array:
-        """`x.at[index].max(value)`."""
-        return self._apply_at(np.maximum, value)
-
-    def min(self, value: Operand) -> Array:
-        """`x.at[index].min(value)`."""
-        return self._apply_at(np.minimum, value)
-
-    def _apply_at(self, function: np.ufunc, value: Operand) -> Array:
-        y = np.array(self._x)
-        function.at(y, self._index, value)
-        return array(y)
-
-
 def array(value: Operand) -> Array:
     """Convert a NumPy result to an `Array`, with integers of 32 bits and floats of 64."""
+    errors = current_noise()
+    if type(value) is Array and errors is None and value.dtype in _KEPT:
+        return value
     value = np.asarray(value)
     dtype = value.dtype
-    if dtype in _NARROWED:
-        value = value.astype(_NARROWED[dtype])
-    elif dtype.kind not in "biuc" and dtype != np.float64:
+    if dtype not in _KEPT:
         # NumPy has no kind for bfloat16.
-        value = value.astype(np.float64)
-    errors = arithmetic.current_noise()
+        value = value.astype(_NARROWED.get(dtype, np.float64))
     if errors is None:
         exact: Array = value.view(Array)
         return exact
-    if value.dtype == np.float64:
+    if value.dtype.kind == "f":
         value = errors.perturb(value)
-    watched = isinstance(errors, arithmetic.Comparisons)
-    noisy: Array = value.view(_Watched if watched else _Noisy)
+    noisy: Array = value.view(_Watched if errors.notes_comparisons else _Noisy)
     return noisy
 
 
@@ -182,19 +185,53 @@ def convert(value: Operand, dtype: Any) -> Array:
 
 
 _JUMPING = (np.ceil, np.floor, np.rint, np.round, np.trunc)
+# Where the sign of a zero decides, since it isn't that of any number near zero. Implementations
+# differ in it: `maximum(-0.0, 0.0)` may be either.
+_BY_SIGN_OF_ZERO: dict[Callable[..., Any], Callable[..., Any]] = {
+    np.arctan2: lambda y, x: (np.asarray(y) == 0) & (np.asarray(x) <= 0),
+    np.copysign: lambda _, sign: np.asarray(sign) == 0,
+}
+
+
+# Keywords that say how JAX computes a function, and those whose None NumPy doesn't know.
+_HOW = frozenset(("precision", "preferred_element_type", "out_sharding"))
+_ABSENT = frozenset(("where", "initial"))
+
+
+def _clean_keywords(kwargs: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(kwargs.get("axis"), list | range):
+        kwargs["axis"] = tuple(kwargs["axis"])
+    return {
+        name: _unwrap_operand(value)
+        for name, value in kwargs.items()
+        if name not in _HOW and not (value is None and name in _ABSENT)
+    }
 
 
 def wrap_numpy(function: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap a NumPy function for programs: it takes their dtypes and returns an Array."""
+    jumps = function in _JUMPING
+    decided = _BY_SIGN_OF_ZERO.get(function)
+    is_plain = isinstance(function, np.ufunc) and not jumps and decided is None
 
     def call(*args: Any, **kwargs: Any) -> Array:
+        errors = current_noise()
+        if is_plain and errors is None and not kwargs:
+            # An exact run may give Arrays to a ufunc, which then mostly returns what is needed.
+            direct = function(*args)
+            if type(direct) is Array and direct.dtype in _KEPT:
+                return direct
         # Given an Array, NumPy would call its method instead of its own function.
         operands = [_unwrap_operand(x) for x in args]
-        arithmetic.note_comparison(function, operands)
-        if function in _JUMPING and (x := np.asarray(operands[0])).dtype == np.float64:
+        if errors is not None and errors.notes_comparisons:
+            arithmetic.note_comparison(errors, function, operands)
+        if jumps and (x := np.asarray(operands[0])).dtype == np.float64:
             decimals = operands[1] if len(operands) > 1 else kwargs.get("decimals", 0)
             trace_recorder.record_jumps(x * 10.0**decimals)
-        kwargs = {name: _unwrap_operand(value) for name, value in kwargs.items()}
+        if decided is not None:
+            trace_recorder.record_signs_of_zero(decided(*operands))
+        if kwargs:
+            kwargs = _clean_keywords(kwargs)
         if "dtype" in kwargs:
             kwargs["dtype"] = resolve_dtype(kwargs["dtype"])
         result = function(*operands, **kwargs)
@@ -238,9 +275,23 @@ def sign(x: Operand) -> Any:
 std = record_roots(np.std)
 
 
+_CLIP = wrap_numpy(np.clip)
+
+
+def clip(
+    arr: Operand, min: Operand = None, max: Operand = None, *, a_min: Any = None, a_max: Any = None
+) -> Array:
+    """Clip to an interval, of which either end may be missing."""
+    low, high = (a_min if min is None else min), (a_max if max is None else max)
+    if low is None and high is None:
+        return array(arr)
+    clipped: Array = _CLIP(arr, low, high)
+    return clipped
+
+
 # The methods that are functions too. A program must never call NumPy's own methods.
 for _name in (
-    "all any argmax argmin clip cumprod cumsum diagonal dot max mean min prod ravel repeat round "
+    "all any argmax argmin cumprod cumsum diagonal dot max mean min prod ravel repeat round "
     "sort squeeze sum swapaxes take trace var"
 ).split():
     setattr(Array, _name, wrap_numpy(getattr(np, _name)))
@@ -251,3 +302,4 @@ for _name, _function in {
     "transpose": _transpose,
 }.items():
     setattr(Array, _name, wrap_numpy(_function))
+Array.clip = clip  # type: ignore[assignment, method-assign]

@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from jax_ir_synth.errors import JaxIrSynthError
 
 # Turns of loops plus calls of functions, in one run.
@@ -57,10 +59,18 @@ def bounded_range(*arguments: int) -> range:
     return numbers
 
 
+def bounded_round(number: Any, *digits: Any, **named: Any) -> Any:
+    """`round`; to a power of ten, of bounded bits."""
+    for count in (*digits, *named.values()):
+        if type(count) is int and count < 0:
+            _check_bits(-4 * count)
+    return round(number, *digits, **named)
+
+
 def add(x: Any, y: Any) -> Any:
     """`x + y`."""
     if type(x) in _SEQUENCES and type(x) is type(y):
-        _check_length(len(x) + len(y))
+        check_length(len(x) + len(y))
     return x + y
 
 
@@ -70,9 +80,9 @@ def multiply(x: Any, y: Any) -> Any:
         if type(y) is int:
             _check_bits(x.bit_length() + y.bit_length())
         elif type(y) in _SEQUENCES:
-            _check_length(x * len(y))
+            check_length(x * len(y))
     elif type(y) is int and type(x) in _SEQUENCES:
-        _check_length(len(x) * y)
+        check_length(len(x) * y)
     return x * y
 
 
@@ -81,6 +91,13 @@ def power(x: Any, y: Any) -> Any:
     if type(x) is int and type(y) is int and y > 0:
         _check_bits(x.bit_length() * y)
     return x**y
+
+
+def modulo(x: Any, y: Any) -> Any:
+    """`x % y`, of numbers. Texts have widths in their formats."""
+    if type(x) in (str, bytes):
+        raise BoundExceeded("its python makes a text by %")
+    return x % y
 
 
 def shift(x: Any, y: Any) -> Any:
@@ -105,14 +122,26 @@ def bound_sizes(
         for argument in [*arguments, *named.values()][:last]:
             if type(argument) is int:
                 check_elements(abs(argument) ** dimensions)
-            elif type(argument) in (list, tuple) and all(type(n) is int for n in argument):
-                check_elements(math.prod(map(abs, argument)))
+            elif type(argument) in (list, tuple):
+                if all(type(n) is int for n in argument):
+                    check_elements(math.prod(map(abs, argument)))
+                elif all(map(_is_integer, argument)):
+                    check_elements(math.prod(abs(int(n)) for n in argument))
+            elif _is_integer(argument):
+                check_elements(abs(int(argument)) ** dimensions)
         return function(*arguments, **named)
 
     return call
 
 
-_SEQUENCES = (list, tuple, str)
+def _is_integer(value: Any) -> bool:
+    """Whether a value is an integer, as an array may be, too."""
+    return isinstance(value, int | np.integer) or (
+        isinstance(value, np.ndarray) and not value.ndim and value.dtype.kind in "iu"
+    )
+
+
+_SEQUENCES = (list, tuple, str, bytes)
 
 
 def check_elements(number: int) -> None:
@@ -121,7 +150,8 @@ def check_elements(number: int) -> None:
         raise BoundExceeded(f"its python asks for {number:.3g} elements, above {MAX_ELEMENTS:,}")
 
 
-def _check_length(number: int) -> None:
+def check_length(number: int) -> None:
+    """Raise BoundExceeded for more items than a list may have."""
     if number > MAX_LENGTH:
         raise BoundExceeded(f"its python makes a list longer than {MAX_LENGTH:,}")
 

@@ -1,4 +1,4 @@
-"""Implements `jax.lax`'s loops and branches, `jax.vmap` and the like in plain Python."""
+"""Implements `jax.lax`'s loops and branches in plain Python."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,13 +6,21 @@ from typing import Any
 import numpy as np
 
 from jax_ir_synth.reference.numpy_jax import trace_recorder, trees
-from jax_ir_synth.reference.numpy_jax.arrays import Array, Operand, array
+from jax_ir_synth.reference.numpy_jax.arrays import Operand, array
 from jax_ir_synth.reference.numpy_jax.bounds import step
+from jax_ir_synth.reference.numpy_jax.random import Key
+
+_MISSING = object()
 
 
 def cond(
-    pred: Operand, true_fun: Callable[..., Any], false_fun: Callable[..., Any], *operands: Any
+    pred: Operand,
+    true_fun: Callable[..., Any],
+    false_fun: Callable[..., Any],
+    *operands: Any,
+    operand: Any = _MISSING,
 ) -> Any:
+    operands = operands if operand is _MISSING else (operand,)
     functions = (false_fun, true_fun)
     return functions[trace_recorder.record_branch(int(bool(pred)), functions)](*operands)
 
@@ -23,8 +31,10 @@ def switch(index: Operand, branches: Sequence[Any], *operands: Any) -> Any:
     return branches[trace_recorder.record_branch(number, branches)](*operands)
 
 
-def fori_loop(lower: Operand, upper: Operand, body_fun: Callable[..., Any], init_val: Any) -> Any:
-    value = trees.map_leaves(array, init_val)
+def fori_loop(
+    lower: Operand, upper: Operand, body_fun: Callable[..., Any], init_val: Any, **_: Any
+) -> Any:
+    value = trees.map_leaves(_as_leaf, init_val)
     for i in range(int(lower), int(upper)):
         step()
         value = body_fun(np.int32(i), value)
@@ -32,7 +42,7 @@ def fori_loop(lower: Operand, upper: Operand, body_fun: Callable[..., Any], init
 
 
 def while_loop(cond_fun: Callable[..., Any], body_fun: Callable[..., Any], init_val: Any) -> Any:
-    value = trees.map_leaves(array, init_val)
+    value = trees.map_leaves(_as_leaf, init_val)
     while cond_fun(value):
         step()
         value = body_fun(value)
@@ -47,19 +57,19 @@ def scan(
     reverse: bool = False,
     unroll: int = 1,
 ) -> Any:
-    carry = trees.map_leaves(array, init)
+    carry = trees.map_leaves(_as_leaf, init)
     steps = range(length if xs is None else len(trees.leaves(xs)[0]))
     outputs = []
     for position in reversed(steps) if reverse else steps:
         step()
-        carry, output = f(carry, _take_item(xs, position, 0))
+        carry, output = f(carry, take_item(xs, position, 0))
         outputs.append(output)
-    return carry, _stack_leaves(outputs[::-1] if reverse else outputs)
+    return carry, stack_leaves(outputs[::-1] if reverse else outputs)
 
 
 def map_(f: Callable[..., Any], xs: Any, batch_size: Any = None) -> Any:
     size = len(trees.leaves(xs)[0])
-    return _stack_leaves([f(_take_item(xs, position, 0)) for position in range(size) if step()])
+    return stack_leaves([f(take_item(xs, position, 0)) for position in range(size) if step()])
 
 
 def associative_scan(
@@ -69,60 +79,40 @@ def associative_scan(
     steps = range(np.shape(trees.leaves(elems)[0])[axis])
     steps = steps[::-1] if reverse else steps
     # The axis is kept, since the function takes arrays that have it.
-    sofar = [_take_item(elems, slice(steps[0], steps[0] + 1), axis)]
+    sofar = [take_item(elems, slice(steps[0], steps[0] + 1), axis)]
     for position in steps[1:]:
         step()
-        sofar.append(fn(sofar[-1], _take_item(elems, slice(position, position + 1), axis)))
+        sofar.append(fn(sofar[-1], take_item(elems, slice(position, position + 1), axis)))
     sofar = sofar[::-1] if reverse else sofar
     return trees.map_leaves(lambda *x: array(np.concatenate(x, axis)), sofar[0], *sofar[1:])
 
 
-def vmap(fun: Callable[..., Any], in_axes: int = 0, out_axes: int = 0) -> Callable[..., Any]:
-    """Calls the function for each position along the mapped axes, and stacks the results."""
-
-    def call(*args: Any) -> Any:
-        axes = in_axes if isinstance(in_axes, (tuple, list)) else [in_axes] * len(args)
-        (size,) = {
-            np.shape(leaf)[axis]
-            for arg, axis in zip(args, axes, strict=True)
-            if axis is not None
-            for leaf in trees.leaves(arg)
-        }
-        results = [
-            fun(
-                *(
-                    arg if axis is None else _take_item(arg, position, axis)
-                    for arg, axis in zip(args, axes, strict=True)
-                )
-            )
-            for position in range(size)
-            if step()
-        ]
-        if isinstance(out_axes, tuple):
-            return tuple(
-                _stack_leaves([result[k] for result in results], axis)
-                for k, axis in enumerate(out_axes)
-            )
-        return _stack_leaves(results, out_axes)
-
-    return call
+def _as_leaf(value: Any) -> Any:
+    return value if isinstance(value, Key) else array(value)
 
 
-def identity(fun: Callable[..., Any], **_: Any) -> Any:
-    """`jit` and `checkpoint`: they change how a function is computed, not its results."""
-    return fun
+def take_item(tree: Any, index: Operand, axis: int) -> Any:
+    """Take an item, or a slice, along an axis of each array of a tree."""
 
-
-def _take_item(tree: Any, index: Operand, axis: int) -> Any:
-    def of(leaf: Any) -> Array:
+    def of(leaf: Any) -> Any:
+        if isinstance(leaf, Key):
+            return leaf[(slice(None),) * (axis % leaf.ndim) + (index,)]
         leaf = np.asarray(leaf)
         return array(leaf[(slice(None),) * (axis % leaf.ndim) + (index,)])
 
     return trees.map_leaves(of, tree)
 
 
-def _stack_leaves(outputs: Any, axis: int = 0) -> Any:
-    return trees.map_leaves(lambda *x: array(np.stack(x, axis)), outputs[0], *outputs[1:])
+def stack_leaves(outputs: Any, axis: int = 0) -> Any:
+    """Stack trees of equal structure, array by array."""
+
+    def of(*leaves: Any) -> Any:
+        if isinstance(leaves[0], Key):
+            ends = leaves[0].ndim + 1
+            return Key(leaves[0].impl, np.stack([leaf.data for leaf in leaves], axis % ends))
+        return array(np.stack(leaves, axis))
+
+    return trees.map_leaves(of, outputs[0], *outputs[1:])
 
 
 CONTROL = {

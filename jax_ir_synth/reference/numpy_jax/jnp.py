@@ -1,5 +1,7 @@
 """Implements `jax.numpy`: by NumPy's functions where both agree, and by functions of its own."""
 
+import math
+import string
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
@@ -11,10 +13,10 @@ from jax_ir_synth.reference.numpy_jax.arithmetic import round_constant
 from jax_ir_synth.reference.numpy_jax.arrays import (
     DTYPES,
     Array,
-    DType,
     Operand,
     Shape,
     array,
+    clip,
     convert,
     record_roots,
     resolve_dtype,
@@ -22,7 +24,11 @@ from jax_ir_synth.reference.numpy_jax.arrays import (
     std,
     wrap_numpy,
 )
-from jax_ir_synth.reference.numpy_jax.bounds import bound_sizes
+from jax_ir_synth.reference.numpy_jax.bounds import bound_sizes, check_elements
+from jax_ir_synth.reference.numpy_jax.dtypes import DTYPE_NAMES, FInfo
+from jax_ir_synth.reference.numpy_jax.reading import READING, nonzero
+from jax_ir_synth.reference.numpy_jax.rearranging import REARRANGING
+from jax_ir_synth.reference.numpy_jax.statistics import STATISTICS
 
 _ALIKE = """
 abs absolute add all amax amin any append arange arccos arccosh arcsin arcsinh arctan arctan2
@@ -35,29 +41,30 @@ logical_and logical_not logical_or logical_xor matmul max maximum mean median mi
 moveaxis multiply nanmax nanmean nanmin nansum nanvar negative not_equal ones ones_like outer pad
 power prod ptp quantile ravel real remainder repeat reshape right_shift rint roll round sin
 sinh sort square squeeze stack subtract sum swapaxes take_along_axis tan tanh
-tensordot tile trace transpose trapezoid tril triu true_divide trunc var vdot vecdot vstack zeros
-zeros_like
+acos acosh asin asinh atan atan2 atanh angle allclose bitwise_invert bitwise_left_shift
+bitwise_right_shift conj conjugate fabs float_power fmax fmin gcd heaviside inner isclose
+iscomplex isneginf isposinf isreal lcm ldexp matvec positive pow signbit vecmat
+tensordot tile trace transpose trapezoid nextafter tril triu true_divide trunc var vdot vecdot
+vstack zeros zeros_like
 """.split()
 
 
-class FInfo:
-    """`jnp.finfo` of the dtype that the program names, rather than of the float64 used for it."""
-
-    _BITS = {"float32": (8, 23), "float16": (5, 10), "bfloat16": (8, 7)}
-
-    def __init__(self, dtype: DType) -> None:
-        exponent, mantissa = self._BITS[dtype.name]
-        self.eps = 2.0**-mantissa
-        self.max = (2.0 - self.eps) * 2.0 ** (2 ** (exponent - 1) - 1)
-        self.min = -self.max
-        self.tiny = 2.0 ** (2 - 2 ** (exponent - 1))
+def argsort(a: Operand, axis: int | None = -1, *, descending: bool = False, **_: Any) -> Array:
+    if not descending:
+        return array(np.argsort(a, axis=axis, kind="stable"))
+    x = np.ravel(np.asarray(a)) if axis is None else np.asarray(a)
+    along = -1 if axis is None else axis
+    # Equal elements stay in order.
+    turned = np.flip(np.argsort(np.flip(x, along), along, kind="stable"), along)
+    return array(x.shape[along] - 1 - turned)
 
 
-def argsort(x: Operand, axis: int = -1) -> Array:
-    return array(np.argsort(x, axis=axis, kind="stable"))
+def sort(a: Operand, axis: int | None = -1, *, descending: bool = False, **_: Any) -> Array:
+    found = np.sort(np.asarray(a), axis)
+    return array(np.flip(found, -1 if axis is None else axis) if descending else found)
 
 
-def asarray(x: Operand, dtype: Any = None) -> Any:
+def asarray(x: Operand, dtype: Any = None, **_: Any) -> Any:
     return array(x) if dtype is None else convert(x, dtype)
 
 
@@ -66,7 +73,17 @@ def bincount(x: Operand, weights: Operand = None, minlength: int = 0, length: An
     return array(counts if length is None else counts[:length])
 
 
-def convolve(a: Operand, v: Operand, mode: Literal["full", "same", "valid"] = "full") -> Array:
+_TRUNC = wrap_numpy(np.trunc)
+_FLOOR_DIVIDE, _REMAINDER = wrap_numpy(np.floor_divide), wrap_numpy(np.remainder)
+
+
+def correlate(a: Operand, v: Operand, mode: Literal["full", "same", "valid"] = "valid") -> Array:
+    return array(np.correlate(np.asarray(a, np.float64), np.asarray(v, np.float64), mode))
+
+
+def convolve(
+    a: Operand, v: Operand, mode: Literal["full", "same", "valid"] = "full", **_: Any
+) -> Array:
     """Convolves as floats, whatever the arguments' dtypes."""
     return array(np.convolve(np.asarray(a, np.float64), np.asarray(v, np.float64), mode))
 
@@ -78,6 +95,24 @@ def cross(a: Operand, b: Operand, axis: int = -1) -> Array:
         return array(a[0] * b[1] - a[1] * b[0])
     turned = [a[i - 2] * b[i - 1] - a[i - 1] * b[i - 2] for i in range(3)]
     return array(np.moveaxis(np.stack(turned), 0, axis))
+
+
+_EINSUM = wrap_numpy(np.einsum)
+
+
+def einsum(subscripts: Any, *operands: Any, **named: Any) -> Array:
+    """Also sums over the dimensions of an ellipsis that the result doesn't have."""
+    if isinstance(subscripts, str) and "..." in subscripts and "->" in subscripts:
+        taken, given = subscripts.replace(" ", "").split("->")
+        if "..." not in given:
+            unused = [each for each in string.ascii_letters if each not in subscripts]
+            terms = taken.split(",")
+            for place, (term, operand) in enumerate(zip(terms, operands, strict=True)):
+                count = np.ndim(operand) - len(term.replace("...", ""))
+                terms[place] = term.replace("...", "".join(unused[:count][::-1]))
+            subscripts = f"{','.join(terms)}->{given}"
+    result: Array = _EINSUM(subscripts, *operands, **named)
+    return result
 
 
 def empty(shape: Shape, dtype: Any = float) -> Array:
@@ -100,6 +135,20 @@ def nan_to_num(x: Operand, nan: float = 0.0, posinf: Any = None, neginf: Any = N
             neginf=-big if neginf is None else neginf,
         )
     )
+
+
+def fromfunction(function: Callable[..., Any], shape: Any, *, dtype: Any = float) -> Any:
+    check_elements(math.prod(shape) * len(shape))
+    return function(*(convert(each, dtype) for each in np.indices(shape)))
+
+
+def gradient(f: Operand, *varargs: Any, axis: Any = None) -> Any:
+    found = np.gradient(np.asarray(f, np.float64), *map(np.asarray, varargs), axis=axis)
+    return array(found) if isinstance(found, np.ndarray) else [array(each) for each in found]
+
+
+def ix_(*args: Operand) -> Any:
+    return tuple(map(array, np.ix_(*map(np.asarray, args))))
 
 
 def piecewise(x: Operand, condlist: Any, funclist: Sequence[Any]) -> Any:
@@ -153,94 +202,73 @@ def sinc(x: Operand) -> Array:
     return array(np.sinc(np.asarray(x) * (round_constant(np.pi) / np.pi)))
 
 
-def split(x: Operand, parts: Any, axis: int = 0) -> Any:
-    return [array(part) for part in np.split(np.asarray(x), parts, axis)]
+def split(ary: Operand, indices_or_sections: Any, axis: int = 0) -> Any:
+    return [array(part) for part in np.split(np.asarray(ary), indices_or_sections, axis)]
 
 
-def take(x: Operand, indices: Operand, axis: int | None = None) -> Array:
-    return array(np.take(np.asarray(x), np.asarray(indices), axis))
+def take(
+    a: Operand,
+    indices: Operand,
+    axis: int | None = None,
+    out: None = None,
+    mode: Any = None,
+    **_: Any,
+) -> Array:
+    mode = mode if mode in ("clip", "wrap") else "raise"
+    return array(np.take(np.asarray(a), np.asarray(indices), axis, mode=mode))
+
+
+def take_along_axis(arr: Operand, indices: Operand, axis: int | None = -1, **_: Any) -> Array:
+    """Broadcasts the dimensions beside the axis, as JAX does."""
+    arr, indices = np.asarray(arr), np.asarray(indices)
+    if axis is not None and arr.ndim == indices.ndim:
+        beside = [
+            tuple(1 if i == axis % arr.ndim else n for i, n in enumerate(x.shape))
+            for x in (arr, indices)
+        ]
+        shape = list(np.broadcast_shapes(*beside))
+        arr, indices = (_broadcast_beside(x, shape, axis) for x in (arr, indices))
+    return array(np.take_along_axis(arr, indices, axis))
+
+
+def _broadcast_beside(x: np.ndarray, shape: Sequence[int], axis: int) -> np.ndarray:
+    """Broadcast all dimensions but one."""
+    wanted = list(shape)
+    wanted[axis] = x.shape[axis]
+    return np.broadcast_to(x, wanted)
 
 
 def unstack(x: Operand, axis: int = 0) -> Any:
     return tuple(array(part) for part in np.moveaxis(np.asarray(x), axis, 0))
 
 
-def vectorize(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Maps a function of scalars over the elements of the broadcast arguments."""
-
-    def call(*args: Any) -> Array:
-        args = np.broadcast_arrays(*args)
-        flat = [function(*each) for each in zip(*(a.ravel() for a in args), strict=True)]
-        return array(np.stack(flat).reshape(args[0].shape))
-
-    return call
-
-
-def where(condition: Operand, x: Operand, y: Operand) -> Array:
+def where(
+    condition: Operand, x: Operand = None, y: Operand = None, *, size: Any = None, **named: Any
+) -> Any:
+    if x is None and y is None:
+        return nonzero(condition, size=size, **named)
     if np.ndim(condition) == 0:
         trace_recorder.record_branch(int(bool(condition)))
     return array(np.where(condition, x, y))
 
 
+def divmod(x1: Operand, x2: Operand) -> Any:
+    return _FLOOR_DIVIDE(x1, x2), _REMAINDER(x1, x2)
+
+
+def modf(x: Operand) -> Any:
+    whole = _TRUNC(x)
+    return array(np.asarray(x) - whole), whole
+
+
 def _wrap_fft(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(x: Operand, n: int | None = None, axis: int = -1) -> Any:
-        return np.asarray(function(np.asarray(x), n, axis))
+        return array(function(np.asarray(x), n, axis))
 
     return call
-
-
-def _linalg_solve(a: Operand, b: Operand) -> Array:
-    """Solves for a vector if b has one dimension, for a matrix otherwise, as JAX does."""
-    return array(np.linalg.solve(np.asarray(a), np.asarray(b)))
-
-
-def _qr(a: Operand, mode: Literal["reduced", "complete", "r"] = "reduced") -> Any:
-    result = np.linalg.qr(np.asarray(a), mode)
-    return array(result) if mode == "r" else tuple(map(array, result))
-
-
-def _svd(a: Operand, full_matrices: bool = True, compute_uv: bool = True) -> Any:
-    result: Any = np.linalg.svd(  # type: ignore[call-overload]
-        np.asarray(a), full_matrices, compute_uv
-    )
-    return tuple(map(array, result)) if compute_uv else array(result)
-
-
-def _wrap_tuple(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda a: tuple(array(part) for part in function(np.asarray(a)))
-
-
-def _symmetrize_first(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a function of a symmetric matrix: JAX averages the matrix and its transpose first."""
-
-    def call(a: Operand) -> Any:
-        a = np.asarray(a)
-        result = function((a + np.swapaxes(a, -1, -2)) / 2)
-        return result if isinstance(result, tuple) else array(result)
-
-    return call
-
-
-def norm(
-    x: Operand, ord: int | None = None, axis: int | None = None, keepdims: bool = False
-) -> Any:
-    sizes = array(np.linalg.norm(np.asarray(x), ord, axis, keepdims))
-    return trace_recorder.record_root(sizes) if ord in (None, 2) else sizes
 
 
 SQRT = wrap_numpy(record_roots(np.sqrt))
-LINALG = {
-    "cholesky": _symmetrize_first(np.linalg.cholesky),
-    "det": wrap_numpy(np.linalg.det),
-    "eigh": _wrap_tuple(_symmetrize_first(np.linalg.eigh)),
-    "eigvalsh": _symmetrize_first(np.linalg.eigvalsh),
-    "inv": wrap_numpy(np.linalg.inv),
-    "norm": norm,
-    "qr": _qr,
-    "slogdet": _wrap_tuple(np.linalg.slogdet),
-    "solve": _linalg_solve,
-    "svd": _svd,
-}
 # Functions that take only sizes, shapes and the like.
 _SIZED = "arange broadcast_to linspace ones pad repeat tile zeros".split()
 FFT = {name: _wrap_fft(getattr(np.fft, name)) for name in ("fft", "ifft", "rfft", "irfft")}
@@ -251,16 +279,40 @@ JNP = {
     "full": bound_sizes(wrap_numpy(np.full), last=1),
     "identity": bound_sizes(wrap_numpy(np.identity), dimensions=2),
     **DTYPES,
+    **READING,
+    **REARRANGING,
+    **STATISTICS,
     **{name: getattr(np, name) for name in ("e", "inf", "nan", "newaxis", "pi", "ndarray")},
     "argsort": argsort,
     "array": asarray,
     "asarray": asarray,
+    "around": wrap_numpy(np.round),
+    "degrees": rad2deg,
+    "double": DTYPES["float64"],
+    "empty_like": wrap_numpy(np.zeros_like),
+    "float_": DTYPES["float64"],
+    "fromfunction": fromfunction,
+    "gradient": gradient,
+    "int_": DTYPES["int64"],
+    "iterable": np.iterable,
+    "ix_": ix_,
+    "radians": deg2rad,
+    "single": DTYPES["float32"],
+    "uint": DTYPES["uint64"],
     "astype": convert,
+    "bool": DTYPES["bool_"],
+    "clip": clip,
+    "correlate": correlate,
+    "divmod": divmod,
+    "einsum": einsum,
+    "modf": modf,
+    "sort": sort,
+    "take_along_axis": take_along_axis,
     "bincount": bound_sizes(bincount),
     "convolve": convolve,
     "cross": cross,
     "empty": bound_sizes(empty),
-    "finfo": FInfo,
+    **DTYPE_NAMES,
     "i0": wrap_numpy(special.i0),
     "meshgrid": meshgrid,
     "nan_to_num": nan_to_num,
@@ -280,6 +332,5 @@ JNP = {
     "deg2rad": deg2rad,
     "take": take,
     "unstack": unstack,
-    "vectorize": vectorize,
     "where": where,
 }

@@ -96,24 +96,6 @@ def reduce_precision(operand: Operand, exponent_bits: Any, mantissa_bits: Any) -
     return array(x + trace_recorder.hold(rounded - x))
 
 
-def reduce_window(
-    operand: Operand,
-    init_value: Operand,
-    computation: Callable[..., Any],
-    window_dimensions: Any,
-    window_strides: Any,
-    padding: Any,
-) -> Array:
-    """Reduces windows inside the operand (`"VALID"`) by `lax.add`, `max`, `min` or `mul`."""
-    how = _REDUCERS.get(computation)
-    if padding != "VALID" or how is None:
-        raise TypeError(f"reduce_window: padding (={padding!r}) or {computation} is not known here")
-    windows = np.lib.stride_tricks.sliding_window_view(np.asarray(operand), window_dimensions)
-    windows = windows[tuple(slice(None, None, stride) for stride in window_strides)]
-    axes = tuple(range(np.ndim(operand), windows.ndim))
-    return array(how.reduce(windows, axes, initial=init_value))
-
-
 def top_k(operand: Operand, k: Any) -> Any:
     order = np.argsort(-np.asarray(operand), -1, kind="stable")[..., :k]
     return array(np.take_along_axis(np.asarray(operand), order, -1)), array(order)
@@ -192,7 +174,7 @@ def stop_gradient(x: Operand) -> Any:
 
 
 _ADD, _MAX, _MIN, _MUL = map(wrap_numpy, (np.add, np.maximum, np.minimum, np.multiply))
-_REDUCERS = {_ADD: np.add, _MAX: np.maximum, _MIN: np.minimum, _MUL: np.multiply}
+REDUCERS = {_ADD: np.add, _MAX: np.maximum, _MIN: np.minimum, _MUL: np.multiply}
 LAX = {
     **control.CONTROL,
     "add": _ADD,
@@ -247,7 +229,6 @@ LAX = {
     "iota": bound_sizes(iota),
     "population_count": population_count,
     "reduce_precision": reduce_precision,
-    "reduce_window": reduce_window,
     "rev": rev,
     "rsqrt": wrap_numpy(lambda x: 1.0 / np.sqrt(x)),
     "select": select,

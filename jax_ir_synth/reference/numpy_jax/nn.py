@@ -1,9 +1,9 @@
-"""Implements `jax.nn`, `jax.scipy` and `jax.ops` in NumPy, by JAX's documented formulas."""
+"""Implements `jax.nn` and `jax.ops` in NumPy, by JAX's documented formulas."""
 
 from typing import Any
 
 import numpy as np
-from scipy import linalg, special
+from scipy import special
 
 from jax_ir_synth.reference.numpy_jax import error_functions
 from jax_ir_synth.reference.numpy_jax.arithmetic import perturb, round_constant
@@ -60,16 +60,40 @@ def log_sigmoid(x: Operand) -> Array:
     return array(special.log_expit(_float(x)))
 
 
-def log_softmax(x: Operand, axis: int = -1) -> Array:
-    return array(special.log_softmax(_float(x), axis))
+def log_softmax(x: Operand, axis: Any = -1, where: Operand = None) -> Array:
+    x = _float(x)
+    if where is None:
+        return array(special.log_softmax(x, axis))
+    return array(np.where(where, x - logsumexp(x, axis, where=where, keepdims=True), -np.inf))
 
 
 def logsumexp(
-    a: Operand, axis: int | None = None, b: Operand = None, keepdims: bool = False
+    a: Operand,
+    axis: Any = None,
+    b: Operand = None,
+    keepdims: bool = False,
+    return_sign: bool = False,
+    where: Operand = None,
+) -> Any:
+    a, b = _float(a), None if b is None else _float(b)
+    if where is not None:
+        a, b = np.where(where, a, -np.inf), None if b is None else np.where(where, b, 0.0)
+    if return_sign:
+        return tuple(map(array, special.logsumexp(a, axis, b, keepdims, return_sign=True)))
+    return array(special.logsumexp(a, axis, b, keepdims))
+
+
+def logmeanexp(
+    x: Operand, axis: Any = None, where: Operand = None, keepdims: bool = False
 ) -> Array:
-    if b is not None:
-        raise TypeError("logsumexp's b is not known here")
-    return array(special.logsumexp(_float(a), axis, keepdims=keepdims))
+    counted = np.ones(np.shape(x)) if where is None else np.broadcast_to(where, np.shape(x))
+    total = logsumexp(x, axis, where=where, keepdims=keepdims)
+    return array(total - np.log(np.sum(np.asarray(counted, np.float64), axis, keepdims=keepdims)))
+
+
+def log1mexp(x: Operand) -> Array:
+    """log(1 - exp(-x))."""
+    return array(np.log(-np.expm1(-_float(x))))
 
 
 def mish(x: Operand) -> Array:
@@ -103,8 +127,11 @@ def soft_sign(x: Operand) -> Array:
     return array(_float(x) / (1 + np.abs(_float(x))))
 
 
-def softmax(x: Operand, axis: int = -1) -> Array:
-    return array(special.softmax(_float(x), axis))
+def softmax(x: Operand, axis: Any = -1, where: Operand = None) -> Array:
+    x = _float(x)
+    if where is None:
+        return array(special.softmax(x, axis))
+    return array(np.where(where, special.softmax(np.where(where, x, -np.inf), axis), 0.0))
 
 
 def softplus(x: Operand) -> Array:
@@ -124,42 +151,68 @@ def squareplus(x: Operand, b: Operand = 4) -> Array:
     return array((_float(x) + perturb(np.sqrt(_float(x) ** 2 + b))) / 2)
 
 
-def standardize(x: Operand, axis: int = -1, epsilon: float = 1e-5) -> Array:
+def standardize(
+    x: Operand,
+    axis: Any = -1,
+    mean: Operand = None,
+    variance: Operand = None,
+    epsilon: float = 1e-5,
+    where: Operand = None,
+) -> Array:
     x = _float(x)
-    mean, variance = x.mean(axis, keepdims=True), x.var(axis, keepdims=True)
-    return array((x - mean) / np.sqrt(variance + epsilon))
+    counted = {} if where is None else {"where": np.asarray(where)}
+    if mean is None:
+        mean = x.mean(axis, keepdims=True, **counted)
+    if variance is None:
+        squares = np.square(x).mean(axis, keepdims=True, **counted)
+        variance = squares - np.square(np.asarray(mean))
+    return array((x - np.asarray(mean)) / np.sqrt(np.asarray(variance) + epsilon))
 
 
-def segment_sum(data: Operand, segment_ids: Operand, num_segments: Any = None) -> Array:
-    data, ids = np.asarray(data), np.asarray(segment_ids)
-    number = int(ids.max()) + 1 if num_segments is None else num_segments
-    check_elements(number)
-    sums = np.zeros((number, *data.shape[1:]), data.dtype)
-    # Data of segments beyond the first `number` is dropped.
-    kept = (ids >= 0) & (ids < number)
-    np.add.at(sums, ids[kept], data[kept])
-    return array(sums)
+def _segment(ufunc: np.ufunc, empty: Any) -> Any:
+    def call(data: Operand, segment_ids: Operand, num_segments: Any = None, **_: Any) -> Array:
+        data, ids = np.asarray(data), np.asarray(segment_ids)
+        number = int(ids.max()) + 1 if num_segments is None else int(num_segments)
+        check_elements(number)
+        found = np.full((number, *data.shape[1:]), empty(data.dtype), data.dtype)
+        # Data of segments beyond the first `number` is dropped.
+        kept = (ids >= 0) & (ids < number)
+        ufunc.at(found, ids[kept], data[kept])
+        return array(found)
+
+    return call
 
 
-def cho_solve(c_and_lower: Any, b: Operand) -> Array:
-    c, lower = c_and_lower
-    return array(linalg.cho_solve((np.asarray(c), lower), np.asarray(b)))
+def _least(dtype: np.dtype) -> Any:
+    return -np.inf if dtype.kind == "f" else dtype.kind != "b" and np.iinfo(dtype).min
 
 
-def cholesky(a: Operand, lower: Operand = False) -> Array:
-    """Reads only one triangle of `a`, the same that it returns."""
-    if lower:
-        return array(np.linalg.cholesky(np.asarray(a)))
-    return array(np.swapaxes(np.linalg.cholesky(np.swapaxes(np.asarray(a), -1, -2)), -1, -2))
+def _greatest(dtype: np.dtype) -> Any:
+    return np.inf if dtype.kind == "f" else dtype.kind == "b" or np.iinfo(dtype).max
 
 
-def solve(a: Operand, b: Operand, assume_a: str = "gen") -> Array:
-    """Ignores `assume_a`, which selects an algorithm and doesn't change the solution."""
-    return array(np.linalg.solve(np.asarray(a), np.asarray(b)))
-
-
-def solve_triangular(a: Operand, b: Operand, trans: int = 0, lower: Operand = False) -> Array:
-    return array(linalg.solve_triangular(np.asarray(a), np.asarray(b), trans, lower))
+def dot_product_attention(
+    query: Operand,
+    key: Operand,
+    value: Operand,
+    bias: Operand = None,
+    mask: Operand = None,
+    *,
+    scale: Any = None,
+    is_causal: bool = False,
+    **_: Any,
+) -> Array:
+    """Attention of arrays (batch, time, heads, size), or without the batch; equal heads only."""
+    query, key, value = (_float(x) for x in (query, key, value))
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
+    scores = np.einsum("...tnh,...snh->...nts", query, key) * scale
+    scores = scores if bias is None else scores + np.asarray(bias)
+    if is_causal:
+        causal = np.tril(np.ones(scores.shape[-2:], bool))
+        mask = causal if mask is None else np.logical_and(mask, causal)
+    if mask is not None:
+        scores = np.where(mask, scores, -0.7 * np.finfo(np.float32).max)
+    return array(np.einsum("...nts,...snh->...tnh", special.softmax(scores, -1), value))
 
 
 SIGMOID = wrap_numpy(special.expit)
@@ -167,44 +220,21 @@ NN = {
     **{
         function.__name__: function
         for function in (
-            celu, elu, gelu, glu, hard_sigmoid, hard_silu, hard_tanh, leaky_relu, log_sigmoid,
-            log_softmax, logsumexp, mish, one_hot, relu, relu6, selu, silu, soft_sign, softmax,
-            softplus, sparse_plus, sparse_sigmoid, squareplus, standardize,
+            celu, dot_product_attention, elu, gelu, glu, hard_sigmoid, hard_silu, hard_tanh,
+            leaky_relu, log_sigmoid, log1mexp, log_softmax, logmeanexp, logsumexp, mish, one_hot,
+            relu, relu6, selu, silu, soft_sign, softmax, softplus, sparse_plus, sparse_sigmoid,
+            squareplus, standardize,
         )
     },
     "hard_swish": hard_silu,
+    "identity": array,
     "sigmoid": SIGMOID,
     "swish": silu,
     "tanh": wrap_numpy(np.tanh),
 }  # fmt: skip
-OPS = {"segment_sum": segment_sum}
-SPECIAL = {
-    **{
-        name: wrap_numpy(getattr(special, name))
-        for name in "digamma expit gammaln i0e i1e log_ndtr logit polygamma zeta".split()
-    },
-    "erf": wrap_numpy(error_functions.erf),
-    "erfc": wrap_numpy(error_functions.erfc),
-    "erfinv": wrap_numpy(error_functions.erf_inv),
-    "logsumexp": logsumexp,
-    "ndtr": wrap_numpy(error_functions.ndtr),
-}
-
-
-def _logpdf(x: Operand) -> Array:
-    return array(-(_float(x) ** 2 + round_constant(np.log(2 * np.pi))) / 2)
-
-
-STATS_NORM = {
-    "cdf": wrap_numpy(error_functions.ndtr),
-    "logcdf": wrap_numpy(special.log_ndtr),
-    "logpdf": _logpdf,
-    "pdf": lambda x: array(np.exp(_logpdf(x))),
-}
-SCIPY_LINALG = {
-    "cho_solve": cho_solve,
-    "cholesky": cholesky,
-    "inv": wrap_numpy(np.linalg.inv),
-    "solve": solve,
-    "solve_triangular": solve_triangular,
+OPS = {
+    "segment_max": _segment(np.maximum, _least),
+    "segment_min": _segment(np.minimum, _greatest),
+    "segment_prod": _segment(np.multiply, lambda _: 1),
+    "segment_sum": _segment(np.add, lambda _: 0),
 }

@@ -55,6 +55,11 @@ class Key:
         index = index if isinstance(index, tuple) else (index,)
         return Key(self.impl, self.data[(*index, slice(None))])
 
+    @property
+    def size(self) -> int:
+        """The number of keys."""
+        return math.prod(self.shape)
+
     def __len__(self) -> int:
         if not self.shape:
             raise TypeError("a single key has no length")
@@ -187,8 +192,33 @@ def key(seed: Any, *, impl: str | None = None) -> Key:
     return Key(impl, _make_seed_words(impl, int(np.int64(operator.index(seed)))))
 
 
-def split(key: Key, num: int = 2) -> Key:
-    """`jax.random.split`: `num` new keys, or an array of them of shape `num`.
+def prng_key(seed: Any, *, impl: str | None = None) -> Array:
+    """`jax.random.PRNGKey`: the words of a key, as the older form of a key."""
+    return array(key(seed, impl=impl).data)
+
+
+def key_data(keys: Any) -> Array:
+    """`jax.random.key_data`: the words of keys."""
+    return array(keys.data if isinstance(keys, Key) else keys)
+
+
+def wrap_key_data(key_bits_array: Operand, *, impl: str | None = None) -> Key:
+    """`jax.random.wrap_key_data`: keys of given words."""
+    return Key("threefry2x32" if impl is None else impl, np.asarray(key_bits_array))
+
+
+def _like(given: Any, made: Key) -> Any:
+    """Return keys in the form in which a key was given: keys, or their words."""
+    return array(made.data) if isinstance(given, np.ndarray) else made
+
+
+def split(key: Any, num: Any = 2) -> Any:
+    """`jax.random.split`: `num` new keys, or an array of them of shape `num`."""
+    return _like(key, _split(key, num))
+
+
+def _split(key: Any, num: Any = 2) -> Key:
+    """Split a key.
 
     rbg splits its halves as Threefry keys. unsafe_rbg takes every tenth block of Philox.
     """
@@ -204,8 +234,13 @@ def split(key: Key, num: int = 2) -> Key:
     )
 
 
-def fold_in(key: Key, data: Operand) -> Key:
-    """`jax.random.fold_in`: a new key for a key and a number.
+def fold_in(key: Any, data: Operand) -> Any:
+    """`jax.random.fold_in`: a new key for a key and a number."""
+    return _like(key, _fold_in(key, data))
+
+
+def _fold_in(key: Any, data: Operand) -> Key:
+    """Fold a number into a key.
 
     rbg folds into its halves as Threefry keys. unsafe_rbg takes the exclusive or with the tenth
     block of Philox, seeded with the number.
@@ -279,7 +314,7 @@ def randint(key: Key, shape: Shape, minval: Operand, maxval: Operand, dtype: Any
             raise TypeError(f"`{name}` must be integers of 32 bits")
     low, high = low.astype(np.int64), high.astype(np.int64)
     span = np.where(high <= low, 1, high - low).astype(np.uint64)
-    upper, lower = (_draw_words(half, shape).astype(np.uint64) for half in split(key))
+    upper, lower = (_draw_words(half, shape).astype(np.uint64) for half in _split(key))
     power = (np.uint64(2**16) % span) ** np.uint64(2) & _MASK
     offset = ((upper % span * (power % span) & _MASK) + lower % span & _MASK) % span
     return array((low + offset.astype(np.int64)).astype(np.int32))
@@ -314,7 +349,7 @@ def _shuffle(key: Key, x: np.ndarray, axis: int) -> np.ndarray:
     """Sort `x` along `axis` by random words, often enough to make ties improbable."""
     rounds = math.ceil(3 * math.log(max(1, x.size)) / math.log(_MASK))
     for _ in range(rounds):
-        key, subkey = split(key)
+        key, subkey = _split(key)
         order = np.argsort(_draw_words(subkey, x.shape), axis=axis, kind="stable")
         x = np.take_along_axis(x, order, axis)
     return x
@@ -331,12 +366,28 @@ def permutation(key: Key, x: Operand, axis: int = 0, independent: bool = False) 
 
 
 def choice(
-    key: Key, a: Operand, shape: Shape = (), replace: bool = True, *, axis: int = 0
+    key: Key,
+    a: Operand,
+    shape: Shape = (),
+    replace: bool = True,
+    p: Operand = None,
+    axis: int = 0,
 ) -> Array:
-    """`jax.random.choice`, of equal probabilities, from an array or from the integers below `a`."""
+    """`jax.random.choice`, from an array or from the integers below `a`.
+
+    With probabilities `p`, it draws with replacement only.
+    """
     shape, a = _as_shape(shape), np.asarray(a)
     a = a if a.ndim else np.arange(operator.index(a), dtype=np.int32)
     count = math.prod(shape)
+    if p is not None:
+        if not replace:
+            raise NotImplementedError("choice: `p` without replacement is not drawn here")
+        if np.shape(p) != (a.shape[axis],):
+            raise ValueError(f"`p` must have the shape {(a.shape[axis],)}, has {np.shape(p)}")
+        ends = np.cumsum(np.float64(np.asarray(p)))
+        at = ends[-1] * (1 - np.float64(_draw_uniform(key, shape, 0.0, 1.0)))
+        return array(np.take(a, np.searchsorted(ends, at), axis))
     if replace:
         return array(np.take(a, np.asarray(randint(key, shape, 0, a.shape[axis])), axis))
     if count > a.shape[axis]:
@@ -362,10 +413,21 @@ def categorical(key: Key, logits: Operand, axis: int = -1, shape: Shape | None =
     return array(np.argmax(np.asarray(gumbel(key, drawn)) + logits, axis).astype(np.int32))
 
 
-RANDOM = {
+def logistic(key: Any, shape: Shape = (), dtype: Any = None) -> Array:
+    """`jax.random.logistic`: log(u / (1 - u)), where u is no less than float32's least normal."""
+    _check_dtype(dtype, "float32", "float")
+    return array(special.logit(np.float64(_draw_uniform(key, _as_shape(shape), _TINY, 1.0))))
+
+
+RANDOM: dict[str, Any] = {
+    "PRNGKey": prng_key,
+    "key_data": key_data,
+    "wrap_key_data": wrap_key_data,
+} | {
     function.__name__: function
     for function in (
         key, split, fold_in, bits, uniform, normal, truncated_normal, bernoulli, randint,
         exponential, gumbel, laplace, rademacher, permutation, choice, categorical,
+        logistic,
     )
 }  # fmt: skip

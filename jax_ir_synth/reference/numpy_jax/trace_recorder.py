@@ -8,11 +8,15 @@ again. A run with noise compares its roots with the recorded ones.
 import contextlib
 import contextvars
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jax_ir_synth.errors import JaxIrSynthError
+
+# The root of the smallest normal float32. The square of a smaller one, of which the root is taken,
+# may be zero.
+_LEAST_ROOT = 2.0**-63
 
 _recorder: contextvars.ContextVar["TraceRecorder | None"] = contextvars.ContextVar(
     "recorder", default=None
@@ -30,6 +34,13 @@ class Singular(JaxIrSynthError, ArithmeticError):
     move. Values in float64 may miss it too: the standard deviation of values that are all 1.0 in
     float32 is not exactly zero.
     """
+
+
+class Trace(NamedTuple):
+    """What later runs need of a recorded run: the values for replays, and the roots to compare."""
+
+    values: list[np.ndarray]
+    roots: list[np.ndarray]
 
 
 class TraceRecorder:
@@ -63,6 +74,15 @@ class TraceRecorder:
         self.offered, self.taken, self.nearest_jump = set(), set(), np.inf
         with self._activate():
             yield
+
+    @property
+    def trace(self) -> Trace:
+        """The recorded run, to be given to `resume` later."""
+        return Trace(self._values, self._roots)
+
+    def resume(self, trace: Trace) -> None:
+        """Replay, and compare with, an earlier run from now on; the attributes stay as they are."""
+        self._values, self._roots, self._next = trace.values, trace.roots, None
 
     @contextlib.contextmanager
     def replay(self) -> Iterator[Any]:
@@ -122,9 +142,13 @@ class TraceRecorder:
         return self._values[self._next - 1]
 
     def record_root(self, x: np.ndarray) -> None:
-        """Record a root. Raises Singular if it is zero, or if noise has changed it too much."""
+        """Record a root.
+
+        Raises Singular if it is zero (as float32 has its square), or if noise has changed it too
+        much.
+        """
         if self._next_root is None:
-            if np.any(x == 0):
+            if np.any(x < _LEAST_ROOT):
                 raise Singular("a root of zero is taken")
             if self._next is None:
                 self._roots.append(np.array(x))
@@ -146,6 +170,11 @@ class TraceRecorder:
         counts = (distance > 0) & np.isfinite(doubled)
         nearest = np.divide(distance, doubled, where=counts, out=np.full(np.shape(x), np.inf))
         self.nearest_jump = min(self.nearest_jump, float(nearest.min(initial=np.inf)))
+
+    def record_signs_of_zero(self, decide: np.ndarray) -> None:
+        """Record where the sign of a zero decides; see `record_signs_of_zero` below."""
+        if not self.is_comparing and self._next is None and np.any(decide):
+            self.nearest_jump = 0.0
 
     def record_zeros(self, x: np.ndarray) -> None:
         """Record where `x` is zero. Raises Diverged if it is no longer zero there in a replay."""
@@ -180,6 +209,13 @@ def record_jumps(x: np.ndarray) -> np.ndarray:
     if recorder is not None:
         recorder.record_jumps(x)
     return x
+
+
+def record_signs_of_zero(decide: np.ndarray) -> None:
+    """Record where the sign of a zero decides about a result, as a jump that the operand is at."""
+    recorder = _recorder.get()
+    if recorder is not None:
+        recorder.record_signs_of_zero(decide)
 
 
 def record_zeros(x: np.ndarray) -> np.ndarray:
