@@ -12,22 +12,25 @@ from jaxlib.mlir import ir
 
 # The name of jax's function that makes a context.
 _MAKER = "make_ir_context"
-# A context keeps every type and attribute it has seen, so it is replaced now and then.
-_USES = 100
+# A context keeps every type and attribute it has seen, so it is replaced now and then. With one of
+# jax's, what `fast.tables` keeps is lost; but what is lowered in it is of this process, not a text
+# from anywhere.
+_USES_FOR_JAX, _USES_FOR_TEXTS = 1000, 100
 
 
 class _Contexts(threading.local):
     """This thread's context; `sharing` says whether jax uses it."""
 
-    def __init__(self) -> None:
+    def __init__(self, uses: int) -> None:
         self.sharing = False
+        self._uses = uses
         self._left = 0
         self._context: ir.Context | None = None
 
     def take(self, make: Callable[[], ir.Context]) -> ir.Context:
         """Return the context; a new one once it has been used often enough."""
         if self._context is None or self._left == 0:
-            self._context, self._left = make(), _USES
+            self._context, self._left = make(), self._uses
             # jax's contexts share a thread pool. A forked process inherits the pool without its
             # threads, and would wait for them forever.
             self._context.enable_multithreading(False)
@@ -35,7 +38,7 @@ class _Contexts(threading.local):
         return self._context
 
 
-_for_jax, _for_texts = _Contexts(), _Contexts()
+_for_jax, _for_texts = _Contexts(_USES_FOR_JAX), _Contexts(_USES_FOR_TEXTS)
 
 
 def get_context() -> ir.Context:

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Iterable
 
 from jaxlib.mlir import ir
 
@@ -85,6 +86,11 @@ def find_features(forward: str, backward: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def _select_tensors(types: Iterable[ir.Type]) -> list[ir.RankedTensorType]:
+    """Select the tensors of a signature, which has tokens as well if effects are ordered."""
+    return [kind for kind in types if isinstance(kind, ir.RankedTensorType)]
+
+
 class _Program:
     """One pass over a forward module; `found` collects the features."""
 
@@ -105,8 +111,7 @@ class _Program:
         return self.found
 
     def _read_signature(self, type_: ir.FunctionType) -> None:
-        arguments = [ir.RankedTensorType(kind) for kind in type_.inputs]
-        results = [ir.RankedTensorType(kind) for kind in type_.results]
+        arguments, results = _select_tensors(type_.inputs), _select_tensors(type_.results)
         if len(arguments) == 1:
             self.found.add("single_argument")
         if len(results) > 1:

@@ -1,12 +1,14 @@
 """Checks platforms' names, and finds out whether two platforms share a lowering."""
 
-from collections.abc import Iterable, Iterator
+import functools
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, cast
 
 from jax.core import ShapedArray
 from jax.extend.core import ClosedJaxpr, JaxprEqn
 
 from jax_ir_synth.errors import UsageError
+from jax_ir_synth.request.describing import describe
 from jax_ir_synth.schema.ir_section import BACKENDS
 
 # Primitives with a single lowering rule for all platforms, which introduces no other primitive
@@ -34,13 +36,19 @@ def check_platforms(platforms: Iterable[str]) -> tuple[str, ...]:
     """Return the platforms as a tuple. Raises ValueError if one is unknown or there are none."""
     if isinstance(platforms, str):
         raise UsageError(f"`platforms` (={platforms!r}) must be a tuple such as ({platforms!r},)")
-    platforms = tuple(platforms)
     allowed = ", ".join(repr(name) for name in BACKENDS)
+    if not isinstance(platforms, Iterable):
+        raise UsageError(
+            f"`platforms` ({describe(platforms)}) must be a tuple with one or more of {allowed}"
+        )
+    platforms = tuple(platforms)
     if not platforms:
         raise UsageError(f"`platforms` (={platforms}) must name one or more of {allowed}")
     for platform in platforms:
-        if platform not in BACKENDS:
-            raise UsageError(f"`platforms` (has {platform!r}) must hold only {allowed}")
+        if not isinstance(platform, str) or platform not in BACKENDS:
+            # Short, since what isn't a name may have a long text.
+            given = describe(platform).removeprefix("=")
+            raise UsageError(f"`platforms` (has {given}) must hold only {allowed}")
     return platforms
 
 
@@ -65,15 +73,30 @@ def _same_rule_for_these_operands(eqn: JaxprEqn) -> bool:
     """Whether an equation lowers alike although its primitive has a platform's own rule.
 
     The CPU's rule for `dot_general` only refuses some algorithms. CUDA's rules for `scatter-add`
-    and `scatter-sub` differ only for complex numbers.
+    and `scatter-sub` differ only for complex numbers. Both have the same rule for convolutions,
+    which are expanded if they are complex. CUDA's rule for `fft` does otherwise only for inverse
+    transforms to real numbers along several dimensions, and that for `cumsum` where a function of
+    jax's says so.
     """
     name = eqn.primitive.name
     if name == "dot_general":
         precision = eqn.params.get("precision")
         return precision is None or isinstance(precision, tuple)
-    if name in ("scatter-add", "scatter-sub"):
+    if name in ("conv_general_dilated", "scatter-add", "scatter-sub"):
         return bool(cast(ShapedArray, eqn.invars[0].aval).dtype.kind != "c")
+    if name == "fft":
+        return eqn.params["fft_type"].name != "IRFFT" or len(eqn.params["fft_lengths"]) == 1
+    if name == "cumsum":
+        is_special = _find_special_cumsum()
+        return is_special is not None and not is_special(eqn.invars[0].aval, **eqn.params)
     return False
+
+
+def _find_special_cumsum() -> Callable[..., bool] | None:
+    """Find jax's function that says whether CUDA has its own `cumsum`; None if it is elsewhere."""
+    from jax._src.lax.control_flow import loops
+
+    return getattr(loops, "_is_supported_cumred", None)
 
 
 def same_on_every_platform(jaxpr: ClosedJaxpr) -> bool:
@@ -81,17 +104,25 @@ def same_on_every_platform(jaxpr: ClosedJaxpr) -> bool:
     tables = _rule_tables()
     if tables is None:
         return False
-    special = {p.name for platform in BACKENDS for p in tables.get(platform, ())}
+    uniform = _find_uniform(tuple(len(tables.get(platform, ())) for platform in BACKENDS))
     pending = list(_inner_jaxprs(jaxpr))
     seen = {id(inner) for inner in pending}
     while pending:
         for eqn in pending.pop().eqns:
-            name = eqn.primitive.name
-            uniform = name in UNIFORM and name not in special
-            if not (uniform or _same_rule_for_these_operands(eqn)):
+            if eqn.primitive.name not in uniform and not _same_rule_for_these_operands(eqn):
                 return False
             for found in _inner_jaxprs(tuple(eqn.params.values())):
                 if id(found) not in seen:
                     seen.add(id(found))
                     pending.append(found)
     return True
+
+
+@functools.lru_cache(maxsize=8)
+def _find_uniform(sizes: tuple[int, ...]) -> frozenset[str]:
+    """Find the primitives without a platform's own rule; `sizes` are those of jax's tables.
+
+    A rule that is registered later changes a size.
+    """
+    tables = _rule_tables() or {}
+    return UNIFORM - {p.name for platform in BACKENDS for p in tables.get(platform, ())}

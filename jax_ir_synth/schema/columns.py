@@ -1,6 +1,10 @@
 """The columns of a row: names, order, Arrow types and descriptions."""
 
+from collections.abc import Iterable
+
 import pyarrow
+
+from jax_ir_synth.schema.origin import Origin
 
 SCHEMA = pyarrow.schema(
     [
@@ -32,6 +36,19 @@ SCHEMA = pyarrow.schema(
     ]
 )
 
+# The same with the columns of collected rows that say where a function comes from.
+ORIGIN_SCHEMA = pyarrow.schema([*SCHEMA, *((name, pyarrow.string()) for name in Origin._fields)])
+
+
+def choose_schema(columns: Iterable[str]) -> pyarrow.Schema:
+    """Choose the columns of a container for rows: with those of an origin if a row has any.
+
+    Args:
+      columns: The columns of the rows.
+    """
+    return ORIGIN_SCHEMA if {*columns} & {*Origin._fields} else SCHEMA
+
+
 # A description of each column, for the card and the documentation.
 MEANINGS = {
     "id": "the row's number in the order of `all`, also in a category's own subset",
@@ -39,7 +56,7 @@ MEANINGS = {
     "python": "its source; needs `jax`, `jax.numpy as jnp` and `from jax import lax`",
     "cpp": "IR for the CPU, forward and backward (the name is historical)",
     "cuda": "IR for CUDA, forward and backward",
-    "type": "`generate_` and the category",
+    "type": "`generate_` and the category; `own` or `real` for a function that someone wrote",
     "in_avals": "for each argument its name, shape, dtype, and the range (`low` to `high`) that it "
     "is defined on",
     "argnums": "the floating-point arguments, by which the backward pass differentiates",

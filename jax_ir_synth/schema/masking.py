@@ -5,6 +5,7 @@ Masking removes sizes, positions, constants and the widths of dtypes. It leaves 
 """
 
 import ast
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -26,8 +27,16 @@ _IR_MASKS = tuple(
     )
 )
 
+# Applied to a masked module: its ranks, and how long lists are.
+_RANK_MASKS = tuple(
+    (re.compile(pattern), mask)
+    for pattern, mask in ((r"(?<=tensor<)(?:_x)+", ""), (r"\[_(?:, _)*\]", "[_]"))
+)
+
 # The width in a dtype's name: `bfloat16` and `float32` are of one kind.
 _WIDTH = re.compile(r"\bb(?=float)|\d+")
+# Functions whose numbers decide a program's structure.
+_COUNTING = frozenset(("range", "integer_pow", "power"))
 _FLOAT = re.compile(r"b?float\d+")
 
 
@@ -48,9 +57,37 @@ def mask_module(module: str) -> str:
     return text
 
 
+def mask_structure(module: str) -> str:
+    """Mask the names, numbers and ranks of a module: what is left is its structure.
+
+    Programs that do the same with arrays of other ranks have one structure, as `a * b` of matrices
+    and of vectors.
+
+    Args:
+      module: The text of a StableHLO module.
+    """
+    text = mask_module(module)
+    for pattern, mask in _RANK_MASKS:
+        text = pattern.sub(mask, text)
+    return text
+
+
+def hash_structure(forward: str) -> str:
+    """Hash the structure of a program, which decides its split; the same in all its columns.
+
+    Args:
+      forward: The text of the forward module. Use the CPU's, as for `identity.hash_program`.
+
+    Returns:
+      32 hex digits.
+    """
+    return hashlib.sha256(mask_structure(forward).encode()).hexdigest()[:32]
+
+
 def mask_python(python: str, in_avals: Iterable[Mapping[str, Any]]) -> str:
     """Mask the names and numbers of a source, and remove its docstrings and annotations.
 
+    Numbers that decide a program's structure stay: exponents, and the counts of loops in Python.
     The source's own names are numbered by their order of appearance. Keywords, strings, `True`,
     `False`, `None` and the names of the library stay. The result begins with the kinds of dtypes
     and the ranks of the arguments, because the source alone doesn't determine the program.
@@ -102,6 +139,23 @@ class _Masker(ast.NodeTransformer):
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         attribute = "float" if _FLOAT.fullmatch(node.attr) else node.attr
         return ast.Attribute(self.visit(node.value), attribute)
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        exponent = node.right
+        self.generic_visit(node)
+        if isinstance(node.op, ast.Pow) and isinstance(exponent, ast.Constant):
+            node.right = exponent
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        counts = list(node.args)
+        self.generic_visit(node)
+        if ast.unparse(node.func).rpartition(".")[2] in _COUNTING:
+            node.args = [
+                old if isinstance(old, ast.Constant) else new
+                for old, new in zip(counts, node.args, strict=True)
+            ]
+        return node
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         self.generic_visit(node)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jax_ir_synth.errors import UsageError
+from jax_ir_synth.request.categories import CATEGORIES, COLLECTED
 from jax_ir_synth.schema.ir_section import (
     STABLEHLO,
     IrSection,
@@ -19,6 +20,11 @@ from jax_ir_synth.schema.splits import split_of
 # The IR columns, and the backend in the headers of their sections.
 IR_COLUMNS = {"cpp": "cpu", "cuda": "gpu"}
 PREFIX = "generate_"
+# The category of each value of the column `type`.
+TYPES = {
+    **{PREFIX + category: category for category in CATEGORIES},
+    **{kind: kind for kind in COLLECTED},
+}
 
 
 class RowView:
@@ -43,7 +49,12 @@ class RowView:
     @property
     def category(self) -> str:
         """The category in the column `type`, which may be one that doesn't exist."""
-        return str(self.row["type"]).removeprefix(PREFIX)
+        return find_category(self.row["type"])
+
+    @property
+    def is_collected(self) -> bool:
+        """Whether the row is of a function that someone wrote, rather than synthesized."""
+        return self.category in COLLECTED
 
     @property
     def split(self) -> str:
@@ -95,13 +106,13 @@ class RowView:
     @property
     def differs(self) -> bool:
         """Whether the modules of CPU and CUDA differ. False in a row that lacks one of them."""
-        modules = {(column.forward, column.backward) for column in self.columns.values()}
+        modules = {column.modules for column in self.columns.values()}
         return len(modules) > 1
 
     @functools.cached_property
     def masked_ir(self) -> bytes:
-        """A digest of both modules after `masking.mask_module`."""
-        return digest("\n".join(map(mask_module, (self.ir.forward, self.ir.backward))))
+        """A digest of the modules after `masking.mask_module`."""
+        return digest("\n".join(map(mask_module, self.ir.modules)))
 
     @functools.cached_property
     def masked_python(self) -> bytes:
@@ -112,6 +123,15 @@ class RowView:
     def size(self) -> int:
         """The size of all the row's text in bytes, encoded as UTF-8."""
         return sum(len(value.encode()) for value in self.row.values() if isinstance(value, str))
+
+
+def find_category(kind: object) -> str:
+    """Find the category that a value of the column `type` names, which may be one that isn't.
+
+    Args:
+      kind: The value.
+    """
+    return TYPES.get(str(kind), str(kind).removeprefix(PREFIX))
 
 
 def digest(text: str) -> bytes:

@@ -42,7 +42,9 @@ def here(tmp_path, monkeypatch):
     (folder / "model.py").write_text(MODEL)
     (folder / "helpers.py").write_text("def double(x):\n    return 2.0 * x\n")
     (folder / "fails.py").write_text("raise OSError('on import')\n")
-    # Each test imports them anew.
+    # Each test imports them anew, whatever other tests have imported by these names.
+    for name in ("model", "helpers", "fails"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     before = set(sys.modules)
     yield tmp_path
     for name in set(sys.modules) - before:
@@ -66,6 +68,14 @@ def test_the_texts_are_those_of_lower(here, capfd):
         assert capfd.readouterr().out == texts[platform]
     assert main([*words, "--device", "cuda", "--output", "out.mlir"]) == 0
     assert Path("out.mlir").read_text() == texts["cuda"]
+
+
+def test_passes_that_a_function_without_a_gradient_has(here, capfd):
+    words = ["lower", "code/model.py:scaled", "i32", "i32", "i1", "--device", "cpu"]
+    integer = ((), "int32")
+    texts = _expected("scaled", integer, integer, ((), "bool"), passes=("vmap", "forward"))
+    assert main([*words, "--passes", "vmap,forward"]) == 0
+    assert capfd.readouterr().out == texts["cpu"]
 
 
 def test_its_flags(here, capfd):
@@ -136,6 +146,7 @@ def test_no_shapes(text):
             "must have one with a floating-point or complex dtype",
         ),
         (["code/model.py:scaled", "f32", "--dialect", "mlir"], 2, "`dialect` (='mlir') must be"),
+        (["code/model.py:scaled", "f32", "--passes", "grad"], 2, "`passes` (='grad') must be"),
         (["code/model.py:scaled", "f32", "--target", "sm_1"], 2, "`target` (='sm_1') must be"),
         (["code/model.py:scaled", "f32", "--device", "tpu"], 2, "`--device` (=tpu) must be one"),
         (["code/model.py:scaled", "f32", "--output", "code/model.py"], 2, "must be another file"),

@@ -1,9 +1,10 @@
 """The features of real programs of every category, and of programs with a fault planted."""
 
+import jax
 import pytest
 from lowering_probes import PROBES, V8, Aval
 
-from jax_ir_synth.lowering import lower_source
+from jax_ir_synth.lowering import lower, lower_source
 from jax_ir_synth.lowering.op_counts import FEATURES, find_features
 from jax_ir_synth.schema.ir_section import read_section
 
@@ -89,3 +90,17 @@ def test_guards_are_known_in_every_float(dtype):
     python = "def kernel_g(x):\n    return jax.nn.logsumexp(x) + x.at[9].get(mode='fill')\n"
     found = _features(python, "kernel_g", (Aval((8,), dtype),))
     assert found == {"reduction", "shrinks", "single_argument"}
+
+
+def test_tokens_are_no_arguments():
+    """A program with ordered effects takes and returns one."""
+
+    def shown(x):
+        jax.debug.print("{}", x, ordered=True)
+        return x.sum()
+
+    x = jax.ShapeDtypeStruct((8,), "float32")
+    section = read_section(lower(shown, x, platforms=("cpu",))["cpu"])
+    assert "!stablehlo.token" in section.forward
+    features = find_features(section.forward, section.backward)
+    assert features == {"single_argument", "shrinks", "reduction"}

@@ -35,6 +35,19 @@ def test_a_renamed_kernel_changes_nothing():
     assert _hash(SOURCE.replace("kernel_first", "kernel_other"), "kernel_other") == _hash()
 
 
+@pytest.mark.parametrize("name", ["α", "übung", "kernel_β1"])
+def test_a_name_beyond_ascii_changes_nothing(name):
+    assert _hash(SOURCE.replace("helper", name)) == _hash()
+    assert _hash(SOURCE.replace("kernel_first", name), name) == _hash()
+
+
+def test_a_symbol_in_a_string_is_no_name():
+    module = 'module @m {\n  func.func private @f()\n  x = "a \\" @f", @f, "@f"\n}'
+    assert canonicalize_module(module) == (
+        'module @module {\n  func.func private @f0()\n  x = "a \\" @f", @f0, "@f"\n}'
+    )
+
+
 def test_the_spelling_of_a_return_value_changes_nothing():
     returned = "return helper(x) + jnp.remainder(x, y)"
     in_a_dict = SOURCE.replace(returned, "return {'z': helper(x) + jnp.remainder(x, y)}")

@@ -1,12 +1,15 @@
 """The IR column's text and its inverse."""
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
 from jax_ir_synth.schema.ir_section import (
     IrSection,
     clean_module,
     read_section,
     read_sections,
+    write_parts,
     write_sections,
 )
 
@@ -27,6 +30,22 @@ def test_a_column_reads_as_documented():
 def test_reading_is_the_inverse_of_writing(argnums):
     column = IrSection("cpu", "stablehlo", argnums, FORWARD, BACKWARD)
     assert read_section(write_sections(column)) == column
+
+
+def test_a_program_without_a_gradient_has_one_heading():
+    column = IrSection("cpu", "stablehlo", (), FORWARD, "")
+    text = write_sections(column)
+    assert text == f"# JAX compiler IR (backend=cpu, dialect=stablehlo)\n## Forward\n{FORWARD}\n"
+    assert read_section(text) == column
+    assert column.modules == (FORWARD,)
+    both = [column, column._replace(dialect="jaxpr", forward="{ lambda ; }")]
+    assert read_sections(write_sections(*both)) == both
+
+
+def test_another_pass_is_no_part_of_a_forward_module():
+    text = write_parts("cpu", "stablehlo", "", [("Forward", FORWARD), ("Vjp", BACKWARD)])
+    with pytest.raises(ValueError, match="must be an IR column"):
+        read_section(text)
 
 
 def test_a_target_stands_in_the_header():
@@ -61,3 +80,8 @@ def test_another_text_is_refused(text):
 
 def test_clean_leaves_no_blank_space_at_line_ends():
     assert clean_module("\nmodule {  \n\t\n}\n\n") == "module {\n\n}"
+
+
+@hypothesis.given(st.text("a \n\t\r\x1c\x85\u2003"))
+def test_clean_strips_each_line(module):
+    assert clean_module(module) == "\n".join(map(str.rstrip, module.strip().split("\n")))

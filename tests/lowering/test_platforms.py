@@ -14,6 +14,10 @@ N = jax.ShapeDtypeStruct((8,), "int32")
 DIFFERENT = {"kernel_cholesky", "kernel_solve", "kernel_inv", "kernel_random", "kernel_random_key"}
 
 
+def _invert(x):
+    return jnp.fft.irfft2(lax.complex(x, x).reshape(2, 4)).sum()
+
+
 def _window(operator, start):
     return lambda x: lax.reduce_window(x, start, operator, (2,), (1,), "VALID")
 
@@ -54,6 +58,10 @@ EXTRA = {
     ],
     "scatters": lambda x, n: [
         x.at[n].max(1.0), x.at[n].min(1.0), x.at[jnp.arange(2)].multiply(2.0, unique_indices=True)
+    ],
+    "with rules for a platform": lambda x, n: [
+        jnp.cumsum(x), lax.cumsum(x, reverse=True), jnp.abs(jnp.fft.fft(x)),
+        jnp.fft.irfft(jnp.fft.rfft(x)), jnp.convolve(x, x), x.at[n].add(1.0),
     ],
     "others": lambda x, n: [
         lax.reduce_precision(x, 5, 4), lax.optimization_barrier(x), lax.top_k(x, 3)[0],
@@ -121,6 +129,17 @@ def test_other_uniform_primitives_give_the_same_bytes(name, monkeypatch):
     assert lower(EXTRA[name], X, N, name="extra") == once
 
 
+def test_a_cumsum_is_lowered_for_each_platform_where_jax_does_not_say_that_it_is_the_same(
+    monkeypatch,
+):
+    jaxpr = jax.make_jaxpr(jnp.cumsum)(X)
+    assert same_on_every_platform(jaxpr)
+    monkeypatch.setattr(platforms, "_find_special_cumsum", lambda: lambda aval, **params: True)
+    assert not same_on_every_platform(jaxpr)
+    monkeypatch.setattr(platforms, "_find_special_cumsum", lambda: None)
+    assert not same_on_every_platform(jaxpr)
+
+
 def test_every_uniform_primitive_is_in_a_tested_program():
     reached = set()
     for fn in EXTRA.values():
@@ -147,10 +166,15 @@ def test_no_uniform_primitive_has_a_rule_for_a_platform():
         lambda x: jnp.linalg.inv(jnp.outer(x, x)),
         lambda x: lax.scan(lambda c, v: (c, jax.random.normal(jax.random.key(0))), 0, x)[1],
         lambda x: lax.platform_dependent(x, cpu=jnp.sin, default=jnp.cos),
-        lambda x: jax.jit(lambda v: lax.cond(v[0] > 0, lambda u: jnp.fft.fft(u).real, abs, v))(x),
+        lambda x: jax.jit(lambda v: lax.cond(v[0] > 0, _invert, jnp.sum, v))(x),
         lambda x: lax.dot(x, x, precision=lax.DotAlgorithmPreset.F32_F32_F32),
+        lambda x: jnp.abs(jnp.convolve(lax.complex(x, x), lax.complex(x, x))),
+        lambda x: lax.complex(x, x).at[0].add(1.0).real,
     ],
-    ids=["inv", "random in scan", "platform_dependent", "fft in cond", "dot algorithm"],
+    ids=[
+        *("inv", "random in scan", "platform_dependent", "irfft2 in cond", "dot algorithm"),
+        *("complex convolution", "complex scatter"),
+    ],
 )
 def test_what_may_differ_is_never_reused(fn):
     assert not same_on_every_platform(jax.make_jaxpr(fn)(X))

@@ -60,8 +60,7 @@ def test_the_text_is_that_of_the_straightforward_way(category):
 
 
 def test_a_context_is_shared_and_replaced(not_installed, monkeypatch):
-    monkeypatch.setattr(contexts, "_for_jax", contexts._Contexts())
-    monkeypatch.setattr(contexts, "_USES", 3)
+    monkeypatch.setattr(contexts, "_for_jax", contexts._Contexts(uses=3))
     made = []
     real = not_installed.make_ir_context
     monkeypatch.setattr(not_installed, "make_ir_context", lambda: made.append(real()) or made[-1])

@@ -57,3 +57,23 @@ def test_the_methods_are_arrays_and_functions_too():
     both = {name for name in public if callable(getattr(jax.numpy, name, None))}
     # These are attributes, not methods.
     assert both - ARRAY_METHODS == {"dtype", "imag", "ndim", "real", "shape", "size"}
+
+
+@pytest.mark.parametrize("text", ["-" * 100_000 + "x", "x" + ".T" * 3000])
+def test_a_source_that_is_nested_too_deeply_is_no_valid_one(text):
+    with pytest.raises(SyntaxError, match="nested too deeply"):
+        read_source(f"def kernel_a(x):\n    return {text}\n")
+
+
+@pytest.mark.parametrize("text", ["x" + ".T" * 900, "jnp.sin(" * 90 + "x" + ")" * 90])
+def test_a_source_may_be_nested_as_deeply_as_python_parses_it(text):
+    assert read_source(f"def kernel_a(x):\n    return {text}\n").arguments == ("x",)
+
+
+@pytest.mark.parametrize("rule", ["defjvp(g)", "defvjp(g, g)", "defjvps(g)"])
+def test_the_rules_of_a_function_may_follow_it(rule):
+    facts = read_source(f"def g(x):\n    return x\n\ndef f(x, y):\n    return x\n\nf.{rule}\n")
+    assert (facts.name, facts.arguments) == ("f", ("x", "y"))
+    for other in ("h.defjvp(g)", "f.other(g)", "f(g)", "f.defjvp"):
+        with pytest.raises(ValueError, match="end with one"):
+            read_source(f"def f(x):\n    return x\n\n{other}\n")

@@ -7,12 +7,13 @@ and which names of jax it touches.
 
 Shortcuts are taken inside of `taken` alone, and by that thread alone. What they touch is compared
 with recorded sources first (`replacing`). Without them, or where a program needs more than they do,
-jax's public way runs. `JAX_IR_SYNTH_FAST=0` turns all of them off.
+jax's public way runs. So it does for all dialects from HLO on, whose instructions are named after
+the locations that the shortcuts leave out. `JAX_IR_SYNTH_FAST=0` turns all of them off.
 """
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from jax.extend.core import ClosedJaxpr
 
@@ -25,7 +26,7 @@ from jax_ir_synth.lowering.fast import (
     signatures,
     staging,
 )
-from jax_ir_synth.lowering.fast.replacing import Replacing, Shortcut
+from jax_ir_synth.lowering.fast.replacing import Replacing, Shortcut, is_inside
 
 # The environment variable that turns the shortcuts off, if it is 0.
 VARIABLE = "JAX_IR_SYNTH_FAST"
@@ -38,13 +39,17 @@ SHORTCUTS: tuple[Shortcut, ...] = (
     equations.SHORTCUT,
     module.SHORTCUT,
 )
+_WITHOUT_LOCATIONS = frozenset({"jaxpr", "stablehlo"})
 _replacing = Replacing(SHORTCUTS)
 
 
 @contextlib.contextmanager
-def taken() -> Iterator[None]:
-    """Take all shortcuts that are known to fit this jax, in this thread, inside the block."""
-    if os.environ.get(VARIABLE) == "0":
+def taken(dialects: Iterable[str] = ("stablehlo",)) -> Iterator[None]:
+    """Take all shortcuts that are known to fit this jax, in this thread, inside the block.
+
+    None is taken if one of the dialects that are wanted shows locations.
+    """
+    if os.environ.get(VARIABLE) == "0" or not _WITHOUT_LOCATIONS.issuperset(dialects):
         yield
         return
     with _replacing.taken():
@@ -53,7 +58,7 @@ def taken() -> Iterator[None]:
 
 def write_module(jaxpr: ClosedJaxpr, name: str, platform: str) -> str | None:
     """Write the module of a jaxpr as `module.write_module` does; None if jax must do it."""
-    if os.environ.get(VARIABLE) == "0":
+    if not is_inside():
         return None
     if any(shortcut not in _replacing.known for shortcut in (equations.SHORTCUT, module.SHORTCUT)):
         return None

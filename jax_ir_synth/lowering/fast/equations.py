@@ -3,7 +3,7 @@
 jax's `jaxpr_subcomp` lowers each equation as a function of its own, which it keeps under the
 equation's key and copies to where it is needed. Those functions are kept for all modules of a
 context here, unless they call a function of their module. An equation whose key is new is lowered
-where it is, which gives the same operations; only what comes again is kept. Locations are never
+where it is, which gives the same operations; only what comes often is kept. Locations are never
 printed, so that all are unknown, and no name stacks are made.
 """
 
@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 from jaxlib.mlir import ir
 
-from jax_ir_synth.lowering.fast import operations
+from jax_ir_synth.lowering.fast import calls, operations
 from jax_ir_synth.lowering.fast.private import private
 from jax_ir_synth.lowering.fast.replacing import Function, Shortcut
 from jax_ir_synth.lowering.fast.tables import Tables
 
 _MLIR = "jax._src.interpreters.mlir"
+# Equations are lowered in their place so often. As functions they cost twice as much at first.
+_SELDOM = 3
 
 
 class LoweringCache(dict[Any, Any]):
@@ -62,7 +64,7 @@ def _make_lower_equations(original: Function) -> Function:
     jax_mlir_ext = private("lib").jax_mlir_ext
     xla_client = private("lib").xla_client
 
-    rules = operations.find_rules()
+    rules, jitted = operations.find_rules(), private("pjit").jit_p
     no_names, no_traceback = source_info_util.new_name_stack(), xla_client.Traceback()
     uncacheable = mlir._uncacheable_primitives
     flatten = mlir.ir_tree_registry.flatten
@@ -148,8 +150,9 @@ def _make_lower_equations(original: Function) -> Function:
             if entry is None:
                 _, _, inline = mlir._get_lowering_rules(ctx, equation.primitive, equation.ctx)
                 inner = core.jaxprs_in_params(params)
-                if inline and key not in tables.seen and next(iter(inner), None) is None:
-                    tables.seen.add(key)
+                seen = tables.seen.get(key, 0)
+                if inline and seen < _SELDOM and next(iter(inner), None) is None:
+                    tables.seen[key] = seen + 1
                     return uncached(equation, avals_in, operands)
                 entry = mlir._cached_lowering_miss(ctx, equation, key, avals_in, **params)
             if entry.inline and not entry.const_args:
@@ -171,6 +174,11 @@ def _make_lower_equations(original: Function) -> Function:
                 made = rule(types, equation, operands)
                 if made is not None:
                     values[equation.outvars[0]] = made
+                    continue
+            if equation.primitive is jitted and equation.ctx is plain:
+                called = calls.make_call(types, ctx, equation, operands)
+                if called is not None:
+                    values.update(zip(equation.outvars, called, strict=True))
                     continue
             avals_in = tuple([atom.aval for atom in equation.invars])
             lower = uncached if equation.primitive in uncacheable else cached
@@ -228,6 +236,7 @@ SHORTCUT = Shortcut(
         f"{_MLIR}:LoweringCacheValue",
         f"{_MLIR}:LoweringRuleContext",
         f"{_MLIR}:lower_per_platform",
+        *calls.RELIES_ON,
         *operations.RELIES_ON,
     ),
     {

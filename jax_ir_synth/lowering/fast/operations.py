@@ -7,13 +7,15 @@ results as booleans) is left to jax's rule.
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from jaxlib.mlir import ir
 from jaxlib.mlir.dialects import stablehlo
 
+from jax_ir_synth.lowering.fast import rearranging
+from jax_ir_synth.lowering.fast.making import Rule, Types, create, find_kind, make_integers
 from jax_ir_synth.lowering.fast.private import private
 from jax_ir_synth.lowering.parsing import Value
 
@@ -27,9 +29,14 @@ RELIES_ON = (
     "jax._src.lax.lax:_reshape_lower",
     "jax._src.lax.lax:_squeeze_lower",
     "jax._src.lax.lax:_transpose_lower",
+    "jax._src.lax.lax:_cos_lowering",
+    "jax._src.lax.lax:_integer_pow",
     "jax._src.lax.lax:_integer_pow_lowering",
+    "jax._src.lax.lax:_sin_lowering",
+    "jax._src.lax.lax:_square_lower_hlo",
     "jax._src.lax.lax:_unary_reduce_lower",
     "jax._src.lax.lax:_get_sum_identity",
+    "jax._src.interpreters.mlir:_minmax_hlo",
     "jax._src.interpreters.mlir:add_jaxvals_lowering",
     "jax._src.interpreters.mlir:compare_hlo",
     "jax._src.interpreters.mlir:convert_hlo",
@@ -37,16 +44,21 @@ RELIES_ON = (
     "jax._src.interpreters.mlir:broadcast_in_dim",
     "jax._src.interpreters.mlir:multi_broadcast_in_dim",
     "jax._src.interpreters.mlir:lower_with_sharding_in_types",
+    *rearranging.RELIES_ON,
 )
-
-# Makes an equation's operation, given the types of an aval, the equation and its operands; None to
-# leave it to jax.
-Types = Callable[[Any], ir.Type]
-Rule = Callable[[Types, Any, list[Value]], Value | None]
 
 _PLATFORMS = ("cpu", "cuda")
 _DIALECTS = {"_stablehlo_ops_gen": "stablehlo", "_chlo_ops_gen": "chlo"}
 _DIRECTIONS = ("EQ", "NE", "LT", "LE", "GT", "GE")
+# Elementwise operations that jax makes otherwise of complex numbers.
+_REAL = {
+    "cos": "stablehlo.cosine",
+    "max": "stablehlo.maximum",
+    "min": "stablehlo.minimum",
+    "sin": "stablehlo.sine",
+}
+# Primitives with a platform's own rule that makes the same of what isn't left to jax here.
+_ALIKE = {"dot_general"}
 _COMPARED = {"f": "FLOAT", "i": "SIGNED", "u": "UNSIGNED", "b": "UNSIGNED"}
 
 
@@ -58,6 +70,8 @@ def find_rules() -> Mapping[Any, Rule]:
 
     by_name: dict[str, Rule] = {
         **{direction.lower(): _make_comparison(direction) for direction in _DIRECTIONS},
+        **{name: _make_real(operation) for name, operation in _REAL.items()},
+        **rearranging.RULES,
         "add_any": _make_rule("stablehlo.add"),
         "broadcast_in_dim": _make_rule("stablehlo.broadcast_in_dim", "broadcast_dimensions"),
         "convert_element_type": _convert,
@@ -65,6 +79,7 @@ def find_rules() -> Mapping[Any, Rule]:
         "reduce_sum": _reduce_sum,
         "reshape": _reshape,
         "select_n": _select,
+        "square": _square,
         # A squeeze has other dimensions, which follow from the result.
         "squeeze": _AS_RESULT,
         "transpose": _make_rule("stablehlo.transpose", "permutation"),
@@ -74,14 +89,15 @@ def find_rules() -> Mapping[Any, Rule]:
     }
     rules: dict[Any, Rule] = {}
     for primitive, entry in mlir._lowerings.items():
-        if primitive in special or not entry.inline:
+        if not entry.inline or (primitive in special and primitive.name not in _ALIKE):
             continue
         rule = entry.rule
         if isinstance(rule, functools.partial) and rule.func is lax._nary_lower_hlo:
             operation = _find_operation(rule.args[0])
             if operation is not None:
                 rules[primitive] = functools.partial(_elementwise, operation)
-        elif primitive.name in by_name:
+                continue
+        if primitive.name in by_name:
             rules[primitive] = by_name[primitive.name]
     return rules
 
@@ -98,7 +114,7 @@ def _elementwise(name: str, types: Types, equation: Any, operands: list[Value]) 
         return None
     if len(operands) > 1:
         _broadcast(equation, operands)
-    return _create(name, types(result.aval), operands)
+    return create(name, types(result.aval), operands)
 
 
 def _broadcast(equation: Any, operands: list[Value]) -> None:
@@ -108,21 +124,21 @@ def _broadcast(equation: Any, operands: list[Value]) -> None:
         own = variable.aval.shape
         if own != shape:
             operand = operands[number]
-            operands[number] = _create(
+            operands[number] = create(
                 "stablehlo.broadcast_in_dim",
                 ir.RankedTensorType.get(shape, operand.type.element_type),
                 [operand],
-                broadcast_dimensions=_integers(range(len(shape) - len(own), len(shape))),
+                broadcast_dimensions=make_integers(range(len(shape) - len(own), len(shape))),
             )
 
 
 def _make_comparison(direction: str) -> Rule:
     def compare(types: Types, equation: Any, operands: list[Value]) -> Value | None:
-        kind = _COMPARED.get(_find_kind(equation.invars[0]))
+        kind = _COMPARED.get(find_kind(equation.invars[0]))
         if kind is None:
             return None
         _broadcast(equation, operands)
-        return _create(
+        return create(
             "stablehlo.compare",
             types(equation.outvars[0].aval),
             operands,
@@ -137,29 +153,29 @@ def _make_rule(name: str, *attributes: str) -> Rule:
     """Make the rule of an operation whose attributes, lists of integers, are the parameters."""
 
     def make(types: Types, equation: Any, operands: list[Value]) -> Value | None:
-        if not _find_kind(equation.invars[0]):
+        if not find_kind(equation.invars[0]):
             return None
-        read = {attribute: _integers(equation.params[attribute]) for attribute in attributes}
-        return _create(name, types(equation.outvars[0].aval), operands, **read)
+        read = {attribute: make_integers(equation.params[attribute]) for attribute in attributes}
+        return create(name, types(equation.outvars[0].aval), operands, **read)
 
     return make
 
 
 def _convert(types: Types, equation: Any, operands: list[Value]) -> Value | None:
-    given, made = _find_kind(equation.invars[0]), _find_kind(equation.outvars[0])
+    given, made = find_kind(equation.invars[0]), find_kind(equation.outvars[0])
     # jax compares with zero for booleans, and takes the real part of complex numbers.
     if given not in _COMPARED or made not in _COMPARED or made == "b":
         return None
-    return _create("stablehlo.convert", types(equation.outvars[0].aval), operands)
+    return create("stablehlo.convert", types(equation.outvars[0].aval), operands)
 
 
 def _select(types: Types, equation: Any, operands: list[Value]) -> Value | None:
-    if len(operands) != 3 or _find_kind(equation.invars[0]) != "b":
+    if len(operands) != 3 or find_kind(equation.invars[0]) != "b":
         return None
-    if not _find_kind(equation.outvars[0]):
+    if not find_kind(equation.outvars[0]):
         return None
     which, first, second = operands
-    return _create("stablehlo.select", types(equation.outvars[0].aval), [which, second, first])
+    return create("stablehlo.select", types(equation.outvars[0].aval), [which, second, first])
 
 
 _AS_RESULT = _make_rule("stablehlo.reshape")
@@ -171,14 +187,44 @@ def _reshape(types: Types, equation: Any, operands: list[Value]) -> Value | None
     return _AS_RESULT(types, equation, operands)
 
 
-def _integer_pow(types: Types, equation: Any, operands: list[Value]) -> Value | None:
-    exponent = equation.params["y"]
-    if exponent not in (2, 3):
+def _make_real(operation: str) -> Rule:
+    def make(types: Types, equation: Any, operands: list[Value]) -> Value | None:
+        if find_kind(equation.invars[0]) not in _COMPARED:
+            return None
+        return _elementwise(operation, types, equation, operands)
+
+    return make
+
+
+def _square(types: Types, equation: Any, operands: list[Value]) -> Value | None:
+    kind = find_kind(equation.invars[0])
+    if kind == "f":
+        return create("chlo.square", types(equation.outvars[0].aval), operands)
+    return _integer_pow(types, equation, operands, 2) if kind in ("i", "u") else None
+
+
+def _integer_pow(
+    types: Types, equation: Any, operands: list[Value], exponent: int | None = None
+) -> Value | None:
+    left = equation.params["y"] if exponent is None else exponent
+    if left < 2:
         return None
     (base,) = operands
     kind = types(equation.outvars[0].aval)
-    square = _create("stablehlo.multiply", kind, [base, base])
-    return square if exponent == 2 else _create("stablehlo.multiply", kind, [square, base])
+    if left == 3:
+        return _multiply(kind, _multiply(kind, base, base), base)
+    result = None
+    while True:
+        if left & 1:
+            result = base if result is None else _multiply(kind, result, base)
+        left >>= 1
+        if not left:
+            return result
+        base = _multiply(kind, base, base)
+
+
+def _multiply(kind: ir.Type, x: Value, y: Value) -> Value:
+    return create("stablehlo.multiply", kind, [x, y])
 
 
 def _reduce_sum(types: Types, equation: Any, operands: list[Value]) -> Value | None:
@@ -187,7 +233,7 @@ def _reduce_sum(types: Types, equation: Any, operands: list[Value]) -> Value | N
         return None
     element = ir.F32Type.get()
     scalar = ir.RankedTensorType.get((), element)
-    zero = _create(
+    zero = create(
         "stablehlo.constant",
         scalar,
         [],
@@ -197,36 +243,11 @@ def _reduce_sum(types: Types, equation: Any, operands: list[Value]) -> Value | N
         "stablehlo.reduce",
         results=[types(aval)],
         operands=[*operands, zero],
-        attributes={"dimensions": _integers(equation.params["axes"])},
+        attributes={"dimensions": make_integers(equation.params["axes"])},
         regions=1,
     )
     block = reduced.regions[0].blocks.append(scalar, scalar)
     with ir.InsertionPoint(block):
-        total = _create("stablehlo.add", scalar, [*block.arguments])
+        total = create("stablehlo.add", scalar, [*block.arguments])
         ir.Operation.create("stablehlo.return", operands=[total])
     return reduced.result
-
-
-def _find_kind(variable: Any) -> str:
-    return _classify(variable.aval.dtype)
-
-
-@functools.cache
-def _classify(dtype: Any) -> str:
-    """Return the kind of a NumPy dtype, "f" for bfloat16; empty for jax's own dtypes."""
-    if not isinstance(dtype, np.dtype):
-        return ""
-    # Short floats other than float16 are void to NumPy.
-    return "f" if dtype.name == "bfloat16" else "" if dtype.kind == "V" else dtype.kind
-
-
-def _integers(numbers: Sequence[int]) -> ir.Attribute:
-    return ir.DenseI64ArrayAttr.get(list(numbers))
-
-
-def _create(
-    name: str, kind: ir.Type, operands: Sequence[Value], **attributes: ir.Attribute
-) -> Value:
-    return ir.Operation.create(
-        name, results=[kind], operands=operands, attributes=attributes
-    ).result

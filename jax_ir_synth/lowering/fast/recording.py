@@ -9,9 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from jax_ir_synth.errors import JaxIrSynthError
+from jax_ir_synth.lowering.fast.elementwise import Shape, reshape
 from jax_ir_synth.lowering.fast.private import private
-
-Shape = tuple[int, ...]
 
 
 class Unfit(JaxIrSynthError):
@@ -121,22 +120,6 @@ def record(jaxpr: Any) -> Recording:
         avals = tuple(variable.aval for variable in equation.outvars)
         steps.append(Step(equation.primitive, equation.params, operands, avals))
     return Recording(steps, [*map(locate, jaxpr.outvars)])
-
-
-_reshaped: dict[Any, Any] = {}
-_MOST_RESHAPED = 4096
-
-
-def reshape(aval: Any, shape: Shape) -> Any:
-    """Return an aval of another shape; a scalar's stays as it is."""
-    if not aval.shape or aval.shape == shape:
-        return aval
-    found = _reshaped.get((aval, shape))
-    if found is None:
-        if len(_reshaped) >= _MOST_RESHAPED:
-            _reshaped.clear()
-        found = _reshaped[aval, shape] = aval.update(shape=shape)
-    return found
 
 
 def _resize(step: Step, shape: Shape) -> Step:

@@ -46,11 +46,20 @@ class Shortcut(NamedTuple):
         return sorted({*self.relies_on, *self.replaces})
 
 
+# The numbers of settings, with their values.
+Differences = tuple[tuple[int, Any], ...]
+
+
 class _Here(threading.local):
-    """Whether the current thread takes the shortcuts, and jax's settings when it began to."""
+    """Whether the current thread takes the shortcuts, and jax's settings when it began to.
+
+    `last` are the settings that were last compared with these, and `differences` how they differ.
+    """
 
     on = False
     settings: Any = None
+    last: Any = None
+    differences: Differences = ()
 
 
 class _Replaced(NamedTuple):
@@ -85,10 +94,12 @@ class Replacing:
         before = _here.on, _here.settings
         if not _here.on:
             _here.on, _here.settings = True, private("config").trace_context()
+            _here.last = None
         try:
             yield
         finally:
             _here.on, _here.settings = before
+            _here.last = None
             self._leave()
 
     @functools.cached_property
@@ -147,14 +158,25 @@ class Replacing:
         self._installed = []
 
 
-def find_settings() -> Any:
-    """Return jax's settings that a trace depends on, or None if they are those of the beginning.
+def is_inside() -> bool:
+    """Whether this thread takes shortcuts now."""
+    return _here.on
 
-    What is kept of a trace serves another one only with the same settings. Those of the beginning
-    are pinned, but for the one by which `lowering.settings` separates jax's own caches.
+
+def find_settings() -> Differences:
+    """Find jax's settings that a trace depends on and that differ from those of the beginning.
+
+    What is kept of a trace serves another one only with the same differences. The settings of the
+    beginning are pinned, but for the one by which `lowering.settings` separates jax's own caches.
     """
     settings = private("config").trace_context()
-    return None if settings == _here.settings else settings
+    if settings == _here.settings:
+        return ()
+    if settings != _here.last:
+        pairs = enumerate(zip(settings, _here.settings, strict=True))
+        _here.differences = tuple((k, now) for k, (now, first) in pairs if now != first)
+        _here.last = settings
+    return _here.differences
 
 
 def _dispatch(original: Function, replacement: Function) -> Function:

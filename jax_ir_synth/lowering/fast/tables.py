@@ -15,7 +15,7 @@ class Tables:
 
     Attributes:
       snippets: jax's lowered equations, by the keys under which it keeps them for a module.
-      seen: the keys of equations that were lowered once. Only what comes again is kept.
+      seen: how often equations were lowered, by their keys. Only what comes often is kept.
       constants: attributes of scalars with their types, by dtype and bytes.
       types: MLIR's types, by avals.
     """
@@ -23,7 +23,7 @@ class Tables:
     def __init__(self, context: ir.Context):
         self.context = context
         self.snippets: dict[Hashable, Any] = {}
-        self.seen: set[Hashable] = set()
+        self.seen: dict[Hashable, int] = {}
         self.constants: dict[Hashable, tuple[ir.Attribute, ir.Type]] = {}
         self.types: dict[Any, Any] = {}
 

@@ -46,6 +46,11 @@ def _inner(x, scale=2.0):
     return jnp.sin(x) * scale
 
 
+@jax.jit
+def _with_table(x):
+    return x * np.arange(8, dtype=np.float32)
+
+
 @functools.partial(jax.jit, static_argnames="axis", inline=True)
 def _inlined(x, axis):
     return x / x.sum(axis, keepdims=True)
@@ -161,6 +166,12 @@ def _on_the_host(x):
     with compute_on("device_host"):
         y = jnp.sin(x) * 2
     return y * x
+
+
+def _metadata_around(x):
+    with set_xla_metadata(note="a"):
+        y = -(x[:4] * jnp.exp(x[4:])) + _inner(x)[:4]
+    return jnp.concatenate([y, y]) * x + _inner(x)
 
 
 def _many_keys(x):
@@ -441,4 +452,62 @@ FUNCTIONS = {
         ),
         (S,),
     ),
+    "strided slices": (lambda x: x[1:7:2] * lax.slice(x, (0,), (3,)), (V,)),
+    "pads inside and cuts": (
+        lambda x: lax.pad(x, 0.5, ((1, -1, 0), (-1, 2, 1))).sum(0) + lax.pad(x[0, 0], 0.0, ()),
+        (M,),
+    ),
+    "wide concatenations": (
+        lambda x: lax.concatenate([x] * 20, 0).sum() * lax.concatenate([x], 0),
+        (V,),
+    ),
+    "mixed concatenations": (lambda x, n: jnp.concatenate([x, n.astype(x.dtype), x[:1]]), (V, IS)),
+    "mixed products": (
+        lambda x, y: lax.dot_general(
+            x, y, (((1,), (0,)), ((), ())), preferred_element_type=jnp.float32
+        ),
+        (M, B),
+    ),
+    "products in batches": (
+        lambda x, y: lax.dot_general(x, y, (((2,), (1,)), ((0,), (0,)))) @ y[0],
+        (T, _array(2, 4, 4)),
+    ),
+    "products of high precision": (lambda x: jnp.dot(x, x, precision="highest") @ x, (M,)),
+    "products of integers": (lambda x, n: x * lax.dot(n, n).astype(x.dtype), (V, IS)),
+    "many powers": (
+        lambda x, n: (
+            sum(lax.integer_pow(x, y) for y in range(-3, 9) if y)
+            + (lax.integer_pow(n, 2) * lax.integer_pow(n, 5) + lax.square(n)).astype(x.dtype)
+        ),
+        (V, IS),
+    ),
+    "complex extremes": (
+        lambda z: jnp.abs(lax.max(z, z * 2) * lax.min(z, -z)) + jnp.abs(lax.square(z)),
+        (C,),
+    ),
+    "complex circles": (lambda z: jnp.abs(lax.sin(z) + lax.cos(z)), (C,)),
+    "broadcast extremes": (lambda x: jnp.maximum(x[:1], x[:, :1]) + jnp.minimum(x, 0.5), (M,)),
+    "metadata in a gradient": (
+        lambda x: jax.grad(lambda y: set_xla_metadata(jnp.sin(y) * y, note="b").sum())(x),
+        (V,),
+    ),
+    "metadata around": (_metadata_around, (V,)),
+    "two functions of one name": (
+        lambda x: jax.jit(lambda y: y + 1)(x) * jax.jit(lambda y: y * 2)(x),
+        (V,),
+    ),
+    "jitted with constants": (lambda x: _with_table(x) + _with_table(x * 2), (V,)),
+    "jitted of nothing": (lambda x: x * jax.jit(lambda: jnp.float32(2))(), (V,)),
+    "several outputs of other dtypes": (lambda x, h: (x * 2, h * h, x.astype(jnp.int32)), (V, F16)),
+    "sliced by an index": (lambda x, n: lax.dynamic_slice(x, (n[0],), (3,)) * x[:3], (V, IS)),
+    "steps of another dtype": (lambda x: lax.iota(jnp.bfloat16, 8).astype(x.dtype) * x, (V,)),
+    "conversions there and back": (
+        lambda x: x.astype(jnp.bfloat16).astype(jnp.int32).astype(x.dtype) + x.astype(bool) * x,
+        (V,),
+    ),
+    "comparisons as masks": (
+        lambda x: sum(jnp.where(f(x, x[::-1]), x, 0) for f in (lax.lt, lax.ge, lax.ne)),
+        (V,),
+    ),
+    "a concatenation of a constant": (lambda x: jnp.concatenate([x, jnp.ones(3)]) ** 2, (V,)),
 }

@@ -6,10 +6,13 @@ import jax
 import jax.numpy as jnp
 import pytest
 from functions import FUNCTIONS, WITH_EFFECTS, V
+from jax.extend.core import Primitive
+from jax.interpreters import mlir
 
 from jax_ir_synth import kernels
-from jax_ir_synth.lowering import fast, lower, lower_source
+from jax_ir_synth.lowering import fast, lower, lower_source, settings
 from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.dialects import DIALECTS
 
 PLATFORMS = ("cpu", "cuda")
 
@@ -69,6 +72,41 @@ def test_drawn_programs(category, publicly):
     kept = [_lower(source) for source in sources]
     assert [_lower(source) for source in reversed(sources)][::-1] == kept
     assert [publicly(_lower, source) for source in sources] == kept
+
+
+@pytest.mark.parametrize("dialect", [dialect for dialect in DIALECTS if dialect != "asm"])
+def test_every_dialect(dialect, publicly):
+    """Those from HLO on have names that come from locations."""
+    source = kernels.write(kernels.draw("multi_statement", 29, 0))
+
+    def write():
+        args = source.python, source.name, source.in_avals, source.argnums
+        return lower_source(*args, ("cpu",), dialect)
+
+    column = write()
+    assert publicly(write) == column
+    assert ("metadata={op_name=" in column.columns["cpu"]) == (dialect in ("hlo", "optimized_hlo"))
+
+
+@jax.jit
+def _halved(x):
+    return x / 2
+
+
+def test_functions_that_two_lowerings_call_are_merged(monkeypatch):
+    """Though one was kept while jax had other caches, and so another jaxpr of the function."""
+
+    def make(name, function):
+        primitive = Primitive(name)
+        primitive.def_abstract_eval(lambda x: x)
+        mlir.register_lowering(primitive, mlir.lower_fun(function, multiple_results=False))
+        return lambda x: primitive.bind(jax.lax.stop_gradient(x))
+
+    first, second = make("first", _halved), make("second", lambda x: _halved(x) + 1)
+    monkeypatch.setattr(settings, "_LOWERINGS_PER_EPOCH", 1)
+    lower(lambda x: x * first(x), V)
+    column = lower(lambda x: x * first(x) * second(x), V)["cpu"]
+    assert "@_halved(" in column and "@_halved_0(" not in column
 
 
 ERRORS = {
