@@ -5,7 +5,7 @@ PYTHON ?= python3
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); [ "$$n" -le 8 ] && echo "$$n" || echo 8)
 OUTPUT ?= data/rows
 # What the tests and the checks of the sources need.
-EXTRAS := test,lint,docs,asm,cuda-ir,scale,scale-ray,publish,croissant,browser,evaluate
+EXTRAS := test,lint,docs,asm,cuda-ir,scale,scale-ray,publish,croissant,browser,evaluate,separation
 
 # venv(folder, extras, options of pip): a fresh environment with this package in it.
 define venv

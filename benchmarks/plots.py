@@ -1,10 +1,13 @@
 """Draws what the benchmarks measured: `python benchmarks/plots.py` (extra `plots`).
 
-Reads `scaling.csv`, and `memory_lowered.csv` and `memory_compiled.csv` (what `memory.py` prints,
-put there by hand), beside this file; writes `scaling.svg` and `memory.svg` there.
+Reads `scaling.csv`, `limit.csv`, and `memory_lowered.csv` and `memory_compiled.csv` (what
+`memory.py` prints, put there by hand), beside this file; writes `scaling.svg`, `limit.svg` and
+`memory.svg` there.
 """
 
 import csv
+import itertools
+import statistics
 import sys
 from pathlib import Path
 
@@ -74,6 +77,29 @@ def main() -> None:
         label="compiled: its helper at most",
     )
     save(figure, drawn, "memory.svg")
+
+    found = read("limit.csv")
+    figure, drawn = axes(
+        pyplot, "Cost of a row by its size", "operations in its four modules", "CPU milliseconds"
+    )
+    for color, name in zip(_THEME.series, ("lower", "prove"), strict=False):
+        pairs = zip(found["operations"], found[name], strict=True)
+        drawn.plot(*zip(*pairs, strict=True), ".", color=color, markersize=3)
+        drawn.plot(*medians(found["operations"], found[name]), color=color, label=name)
+    # A few rows are far larger than all others.
+    drawn.set_xlim(0, sorted(found["operations"])[-len(found["operations"]) // 50])
+    drawn.set_ylim(0, 4 * statistics.median(found["lower"]))
+    save(figure, drawn, "limit.svg")
+
+
+def medians(sizes: list[float], costs: list[float]) -> tuple[list[float], list[float]]:
+    """The medians of sizes and costs, in ten groups of about as many rows by size."""
+    pairs = sorted(zip(sizes, costs, strict=True))
+    bounds = [round(k * len(pairs) / 10) for k in range(11)]
+    groups = [pairs[a:b] for a, b in itertools.pairwise(bounds) if b > a]
+    columns = [list(zip(*group, strict=True)) for group in groups]
+    first, second = ([statistics.median(x[k]) for x in columns] for k in (0, 1))
+    return first, second
 
 
 if __name__ == "__main__":

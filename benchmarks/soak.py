@@ -1,10 +1,10 @@
 """Rows of seeds that nobody has tried: `python benchmarks/soak.py --seeds 300 --rows 500`.
 
-Each seed's rows of `all` are drawn, lowered for both devices and proven, or with `--draw-only`
-candidates are drawn alone. It goes on after a failure, and ends with a table of how many rows and
-candidates each category had, and of each kind of failure. With `--log` what each seed gave is
-appended to a CSV file, and what failed to a file beside it; `--report` prints the table of such a
-file. Seeds are random, unless `--seed` names them: what fails can be run again.
+Each seed's rows of `all` are drawn, lowered for both devices, proven and audited (see `stats`), or
+with `--draw-only` candidates are drawn alone. It goes on after a failure, and ends with a table of
+how many rows and candidates each category had, and of each kind of failure. With `--log` what each
+seed gave is appended to a CSV file, and what failed to a file beside it; `--report` prints the
+table of such a file. Seeds are random, unless `--seed` names them: what fails can be run again.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import random
 import re
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +33,7 @@ from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.runtime.helper import Helper, HelperDied, answer_questions
 from jax_ir_synth.runtime.pool import Pool
+from jax_ir_synth.schema.row_view import RowView
 
 _FIELDS = ("kind", "seed", "rows", "candidates", "undrawn", "left_out", "cpu_seconds", "sources")
 
@@ -87,6 +89,8 @@ def _outcome(future: concurrent.futures.Future, seed: int) -> Outcome:
 
 def serve() -> None:
     """Run a process."""
+    # A program that jax warns of may be one that its next version refuses.
+    warnings.simplefilter("error")
     answer_questions(lambda questions: [_answer(*each) for each in questions], lambda: None)
 
 
@@ -97,7 +101,9 @@ def _answer(draw_only: bool, seed: int, count: int) -> Outcome:
 def _make(seed: int, count: int) -> Outcome:
     """The first `count` rows of `all`."""
     from jax_ir_synth.generate.rows import make_or_leave_out
+    from jax_ir_synth.stats.audit import Audit
 
+    audit = Audit()
     started, request = time.process_time(), Request(seed=seed, count=count)
     plans = {category: CategoryPlan(category, seed) for category in CATEGORIES}
     defects = []
@@ -107,6 +113,12 @@ def _make(seed: int, count: int) -> Outcome:
         made = make_or_leave_out(request, PlannedRow(id, category, candidate, split))
         if isinstance(made, Defect):
             defects.append(made)
+            continue
+        # A promise that a row breaks counts as if it couldn't be made.
+        faults = audit(RowView(made))
+        if faults:
+            error = "; ".join(f"{fault.check}: {fault.reason}" for fault in faults)
+            defects.append(Defect(id, category, seed, candidate, error, made["python"]))
     candidates = sum(plan.candidates for plan in plans.values())
     left_out = sum(defect.id is not None for defect in defects)
     return Outcome(seed, count - left_out, candidates, time.process_time() - started, defects)

@@ -3,6 +3,7 @@
 The import is light: neither jax nor datasets is loaded until a row or a builder is asked for.
 """
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,10 @@ from jax_ir_synth.schema.splits import split_of
 if TYPE_CHECKING:
     import datasets
 
+    from jax_ir_synth.functions.row import make_row as row
     from jax_ir_synth.jax_ir_synth import JaxIrSynth, JaxIrSynthConfig
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 __all__ = [
     "JaxIrSynth",
@@ -24,8 +26,12 @@ __all__ = [
     "UsageError",
     "__version__",
     "load",
+    "row",
     "split_of",
 ]
+
+# As jax does when it is imported. Some modules load jaxlib before that, and it then logs more.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 
 register()
 
@@ -43,6 +49,7 @@ def load(
     target: str | Sequence[str] | None = None,
     verify: bool = True,
     strict: bool = False,
+    passes: str | Sequence[str] = ("forward", "backward"),
     **others: Any,
 ) -> "datasets.Dataset | datasets.DatasetDict | datasets.IterableDataset | Any":
     """Generates the dataset, or takes it from the cache: `load_dataset` without its first argument.
@@ -61,6 +68,7 @@ def load(
       verify: Whether each row is proven before it is handed out.
       strict: Whether the first row that can't be made or proven is an error, instead of being left
         out.
+      passes: What is lowered, the forward pass among it; also `vjp`, `jvp`, `hessian_vp`, `vmap`.
       **others: What else `datasets.load_dataset` takes, as `cache_dir`.
 
     Returns:
@@ -85,6 +93,7 @@ def load(
         target=target,
         verify=verify,
         strict=strict,
+        passes=passes,
         **others,
     )
 
@@ -94,6 +103,11 @@ def __getattr__(name: str) -> Any:
         from jax_ir_synth import jax_ir_synth as builder
 
         return getattr(builder, name)
+    if name == "row":
+        # It imports jax.
+        from jax_ir_synth.functions.row import make_row
+
+        return make_row
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -9,6 +9,7 @@ if __name__ in ("__main__", "jax_ir_synth"):
     )
     raise SystemExit(_REASON) if __name__ == "__main__" else ImportError(_REASON, name=__name__)
 
+import contextlib
 import dataclasses
 import inspect
 import os
@@ -24,7 +25,9 @@ from jax_ir_synth.generate.fingerprint import cache_fingerprint
 from jax_ir_synth.generate.plan import draw_candidate, plan_rows
 from jax_ir_synth.generate.rows import rows
 from jax_ir_synth.generate.workers import Workers, open_workers
+from jax_ir_synth.harvest import builder as real
 from jax_ir_synth.request.config import ALL, CONFIGS, DEFAULTS, Request, parse_num_proc
+from jax_ir_synth.schema.columns import ORIGIN_SCHEMA
 from jax_ir_synth.schema.splits import SPLITS
 from jax_ir_synth.storage.dataset_info import dataset_info
 
@@ -51,12 +54,12 @@ class JaxIrSynthConfig(datasets.BuilderConfig):
     target: str | tuple[str, ...] | None = Request.target
     verify: bool = Request.verify
     strict: bool = Request.strict
+    passes: str | tuple[str, ...] = Request.passes
 
     @property
     def request(self) -> Request:
         """The request that this configuration stands for; ValueError if a value is wrong."""
-        values = {name: getattr(self, name) for name in DEFAULTS}
-        return Request(category=self.name, **values)
+        return _request(self.name, {name: getattr(self, name) for name in DEFAULTS})
 
     def create_config_id(
         self, config_kwargs: dict[str, Any], custom_features: datasets.Features | None = None
@@ -81,7 +84,7 @@ class JaxIrSynth(datasets.GeneratorBasedBuilder):
 
     VERSION = datasets.Version(__version__)
     BUILDER_CONFIG_CLASS = JaxIrSynthConfig
-    BUILDER_CONFIGS = [JaxIrSynthConfig(name=name) for name in CONFIGS]
+    BUILDER_CONFIGS = [JaxIrSynthConfig(name=name) for name in (*CONFIGS, real.REAL)]
     DEFAULT_CONFIG_NAME = ALL
 
     def __init__(
@@ -94,6 +97,7 @@ class JaxIrSynth(datasets.GeneratorBasedBuilder):
     ):
         kwargs = _canonical(config_name, kwargs)
         self._workers: Workers | None = None
+        self._number = 1
         self._told: list[Defect] = []
         self._told_of_cached = False
         # Always our own hash: None (built directly) or a hash of this one file (3.6.0's own way
@@ -107,9 +111,19 @@ class JaxIrSynth(datasets.GeneratorBasedBuilder):
         )
 
     def _info(self) -> datasets.DatasetInfo:
-        return dataset_info()
+        return dataset_info(ORIGIN_SCHEMA if self._is_real else None)
+
+    @property
+    def _is_real(self) -> bool:
+        """Whether the rows are of functions that people wrote, see `harvest.real`."""
+        return bool(self.config.name == real.REAL)
 
     def _split_generators(self, dl_manager: object) -> list[datasets.SplitGenerator]:
+        if self._is_real:
+            starts = real.list_starts()
+            return [
+                datasets.SplitGenerator(name=real.SPLIT, gen_kwargs={"starts": starts, "split": ""})
+            ]
         request = self.config.request
         # The one list in gen_kwargs: what datasets shards a stream over.
         starts = list(range(0, request.count, _ROWS_A_SHARD))
@@ -122,6 +136,12 @@ class JaxIrSynth(datasets.GeneratorBasedBuilder):
         self, starts: list[int], split: str
     ) -> Iterator[tuple[int, dict[str, Any]]]:
         request = self.config.request
+        if self._is_real:
+            # What is left out is told as it is met.
+            self._told_of_cached = True
+            for row in real.rebuild_rows(starts, request, self._number):
+                yield row["id"], row
+            return
         # Planned as they are taken: the first row doesn't wait for the plan of the last, and
         # workers make rows meanwhile. The splits of a request share the plan.
         draw = draw_candidate if self._workers is None else self._workers.draw
@@ -149,14 +169,17 @@ class JaxIrSynth(datasets.GeneratorBasedBuilder):
     ) -> None:
         # Our own worker processes rather than datasets' pool, which forks: see workers.py. The
         # rows arrive here in order, so the Arrow files too are the same for any number of them.
-        number = parse_num_proc(num_proc)
-        with open_workers(number, self.config.request.count) as self._workers:
+        self._number = number = parse_num_proc(num_proc)
+        with contextlib.ExitStack() as stack:
+            if not self._is_real:
+                workers = open_workers(number, self.config.request.count)
+                self._workers = stack.enter_context(workers)
             try:
                 super()._download_and_prepare(dl_manager, verification_mode, **kwargs)
             finally:
                 self._workers = None
 
-    def _tell_of_cached(self, left_out: int) -> None:
+    def _tell_of_cached(self, left_out: int, count: int) -> None:
         """What was left out when the cache was written is not forgotten when it is read."""
         if left_out and not self._told and not self._told_of_cached:
             self._told_of_cached = True
@@ -164,7 +187,7 @@ class JaxIrSynth(datasets.GeneratorBasedBuilder):
                 "%d of %d rows are left out: they could not be made or proven, as the log said "
                 "when the others were (strict=True makes an error of it)",
                 left_out,
-                self.config.request.count,
+                count,
             )
 
     def _as_dataset(
@@ -174,7 +197,8 @@ class JaxIrSynth(datasets.GeneratorBasedBuilder):
         if not isinstance(split, datasets.ReadInstruction):
             split = datasets.ReadInstruction.from_spec(str(split))
         sizes = {name: info.num_examples for name, info in self.info.splits.items()}
-        self._tell_of_cached(self.config.request.count - sum(sizes.values()))
+        count = real.count_rows() if self._is_real else self.config.request.count
+        self._tell_of_cached(count - sum(sizes.values()), count)
         if any(part.to > part.from_ for part in split.to_absolute(sizes)):
             return super()._as_dataset(split, in_memory)
         return datasets.Dataset(
@@ -201,5 +225,12 @@ def _canonical(config_name: str | None, arguments: dict[str, Any]) -> dict[str, 
             f"and takes {', '.join(DEFAULTS)}"
         )
     ours = {name: arguments[name] for name in DEFAULTS if name in arguments}
-    request = Request(category=ALL if config_name is None else config_name, **ours)
+    request = _request(ALL if config_name is None else config_name, ours)
     return {**arguments, **{name: getattr(request, name) for name in ours}}
+
+
+def _request(config_name: str, arguments: dict[str, Any]) -> Request:
+    """Check the arguments of a config. Raises ValueError."""
+    if config_name == real.REAL:
+        return real.parse_arguments(arguments)
+    return Request(category=config_name, **arguments)

@@ -11,8 +11,8 @@ FLOORS = (
     *(("request",), ("schema",), ("reference",), ("runtime",), ("terminal",)),
     ("kernels", "lowering"),
     ("verify",),
-    ("generate", "storage"),
-    ("evaluate", "show", "stats", "card", "publish", "scale"),
+    ("generate", "storage", "functions"),
+    ("evaluate", "show", "stats", "card", "publish", "scale", "harvest"),
     ("cli", "jax_ir_synth", "registration"),
     ("", "__main__", "samples", "levels"),
 )

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from jax_ir_synth.card.errors import CardError
 from jax_ir_synth.generate.plan import places
 from jax_ir_synth.request import choices, targets
-from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.categories import CATEGORIES, KINDS
 from jax_ir_synth.request.config import ALL, Request
 from jax_ir_synth.schema.ir_section import describe_missing_stablehlo
 from jax_ir_synth.schema.row_view import IR_COLUMNS, RowView
@@ -115,7 +115,8 @@ class _Gathered:
         kind = _kind(view)
         if kind != (self._kind or kind):
             raise CardError(
-                f"row {number} has another device, dialect, target or proof than those before"
+                f"row {number} has another device, dialect, target or proof, or other passes, than "
+                "those before"
             )
         self._kind = kind
         category = view.category
@@ -157,7 +158,7 @@ class _Gathered:
         """Return the facts that were gathered, for rows of this seed."""
         if self._shown is None or self._kind is None:
             raise CardError(f"no row is of {', '.join(self._subsets or (ALL,))}")
-        present = [category for category in CATEGORIES if category in self._lines]
+        present = [category for category in KINDS if category in self._lines]
         return Facts(
             request=self._request(seed, self._kind),
             summary=self._figures.summary(),
@@ -224,6 +225,7 @@ class _Kind(NamedTuple):
     dialect: str | tuple[str, ...]
     target: str | tuple[str, ...] | None
     verify: bool
+    passes: tuple[str, ...]
 
 
 def _kind(view: RowView) -> _Kind:
@@ -244,6 +246,7 @@ def _kind(view: RowView) -> _Kind:
         dialects,
         choices.pack_names(tuple(name for name in targets.TARGETS if name in named)),
         view.row["verified"] != UNVERIFIED,
+        tuple(next(iter(sections))[0].passes),
     )
 
 

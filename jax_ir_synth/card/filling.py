@@ -12,6 +12,7 @@ from jax_ir_synth.card.facts import Facts
 from jax_ir_synth.card.metadata import PRETTY_NAME
 from jax_ir_synth.card.style import several
 from jax_ir_synth.request.config import ALL, DEFAULTS, Request
+from jax_ir_synth.request.passes import DEFAULT as DEFAULT_PASSES
 
 if TYPE_CHECKING:
     import pyarrow
@@ -54,13 +55,27 @@ def fill(
     Raises:
       CardError: a field of the template has no value, or the text has a gap.
     """
+    if template is None:
+        template = resources.files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8")
+    return render(template, _fields(facts, counts, remade, pictures, repo), metadata)
+
+
+def render(template: str, fields: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
+    """Fill a template, and write the YAML before it.
+
+    Args:
+      template: the template's text.
+      fields: a value for each of its fields.
+      metadata: the complete YAML.
+
+    Raises:
+      CardError: a field of the template has no value, or the text has a gap.
+    """
     import jinja2
     from huggingface_hub import DatasetCardData
 
     from jax_ir_synth.stats import tables
 
-    if template is None:
-        template = resources.files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8")
     environment = jinja2.Environment(
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -70,9 +85,7 @@ def fill(
     )
     environment.filters |= {"percent": tables.format_share, "several": several}
     try:
-        body = environment.from_string(template).render(
-            _fields(facts, counts, remade, pictures, repo)
-        )
+        body = environment.from_string(template).render(fields)
     except jinja2.TemplateError as error:
         raise CardError(f"the card's template can't be filled: {error}") from error
     gap = _GAPS.search(_outside_of_code(body))
@@ -92,7 +105,7 @@ def _fields(
     from jax_ir_synth import kernels
     from jax_ir_synth.generate.fingerprint import PACKAGE, sources_digest, versions
     from jax_ir_synth.request.choices import unpack_names
-    from jax_ir_synth.schema.columns import MEANINGS, SCHEMA
+    from jax_ir_synth.schema.columns import SCHEMA
     from jax_ir_synth.schema.ir_section import write_sections
     from jax_ir_synth.schema.verification import OF_STABLEHLO, RUN_BY
     from jax_ir_synth.stats import tables
@@ -109,13 +122,14 @@ def _fields(
         "request": request,
         "devices": [_DEVICES[column] for column in filled],
         "others": [name for name in unpack_names(request.dialect) if name != "stablehlo"],
+        "other_passes": [name for name in request.passes if name not in DEFAULT_PASSES],
         "column": filled[0],
         "configs": facts.splits,
         "every": ALL if ALL in facts.splits else None,
         "default": next(iter(facts.splits)),
         "shown": shown,
         "shown_ir": write_sections(shown.ir),
-        "columns": [(field.name, _type(field.type), MEANINGS[field.name]) for field in SCHEMA],
+        "columns": describe_columns(SCHEMA),
         "categories": [
             {
                 "name": category,
@@ -178,7 +192,7 @@ def _flags(request: Request) -> list[str]:
     from jax_ir_synth.request.choices import unpack_names
 
     flags = [f"--count {request.count}", f"--seed {request.seed}"]
-    for name in ("device", "dialect", "target"):
+    for name in ("device", "dialect", "target", "passes"):
         if getattr(request, name) != DEFAULTS[name]:
             flags.append(f"--{name} {','.join(unpack_names(getattr(request, name)))}")
     return flags
@@ -193,6 +207,14 @@ def _arguments(request: Request) -> str:
         if name in ("seed", "count") or value != DEFAULTS[name]
     ]
     return ", ".join([repr(request.category), *named]).replace("'", '"')
+
+
+def describe_columns(schema: "pyarrow.Schema") -> list[tuple[str, str, str]]:
+    """Describe columns: their names, types and meanings."""
+    from jax_ir_synth.schema import columns, origin
+
+    meanings = columns.MEANINGS | origin.MEANINGS
+    return [(field.name, _type(field.type), meanings[field.name]) for field in schema]
 
 
 def _type(arrow: "pyarrow.DataType") -> str:

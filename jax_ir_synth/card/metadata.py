@@ -38,7 +38,7 @@ def general(facts: Facts) -> dict[str, Any]:
         "language_creators": ["machine-generated"],
         "source_datasets": ["original"],
         "task_categories": ["text-generation"],
-        "size_categories": [_size(facts.summary["rows"])],
+        "size_categories": [find_size(facts.summary["rows"])],
         "tags": [
             TAG,
             "jax",
@@ -86,5 +86,6 @@ def check_given(given: Mapping[str, Any], facts: Facts) -> None:
             raise CardError(f"`metadata` says that {name} has {told} rows, the data has {holds}")
 
 
-def _size(rows: int) -> str:
+def find_size(rows: int) -> str:
+    """Find the Hub's name for a number of rows."""
     return next(name for name, least in reversed(_SIZES) if rows >= least)

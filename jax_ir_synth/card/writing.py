@@ -17,6 +17,8 @@ from jax_ir_synth.storage.partials import partial_folder, remove_dead
 from jax_ir_synth.storage.repository.layout import PICTURES, README, TAG, is_ours
 
 if TYPE_CHECKING:
+    import pyarrow
+
     from jax_ir_synth.storage.repository.tables import Subset
 
 CROISSANT = "croissant.json"
@@ -57,7 +59,7 @@ def write_card(
     folder: Path,
     saved: Path | Source,
     *,
-    seed: int,
+    seed: int | None,
     repo: str | None = None,
     metadata: Mapping[str, Any] | None = None,
     parquet: bool = False,
@@ -71,7 +73,9 @@ def write_card(
     Args:
       folder: the folder, which is created if need be; other files in it stay.
       saved: the dataset with all rows of a config; see `dataset_reader.open_saved`.
-      seed: the rows' seed, which is checked; see `drawing.Redrawn`.
+      seed: the rows' seed, which is checked; see `drawing.Redrawn`. None for a dataset with rows
+        of functions that people wrote, which has a card of its own kind: without pictures, and
+        with a subset for each kind of rows.
       repo: the Hub's repository, for links and `load_dataset` lines. Without it, the card shows how
         the builder makes the rows.
       metadata: the YAML's `configs` and `dataset_info` (see `repository.metadata.make_card_data`),
@@ -93,6 +97,8 @@ def write_card(
     if repo is not None and not _REPO.fullmatch(repo):
         raise CardError(f"`repo` (={repo}) must be USER/NAME")
     _check_replaceable(folder)
+    if seed is None:
+        return _write_collected(folder, saved, repo, metadata, parquet)
     # Imported late, since they import jax.
     from jax_ir_synth.card import checking, croissant, facts, filling, pictures
     from jax_ir_synth.card import metadata as yaml
@@ -132,8 +138,41 @@ def write_card(
     return Written(names, found.summary["rows"], compared)
 
 
+def _write_collected(
+    folder: Path,
+    saved: Path | Source,
+    repo: str | None,
+    metadata: Mapping[str, Any] | None,
+    parquet: bool,
+) -> Written:
+    """Describe functions that people wrote; see `write_card`."""
+    from jax_ir_synth.card import checking, collected
+    from jax_ir_synth.card import metadata as yaml
+
+    found = collected.gather(saved)
+    with _parts(folder) as partial:
+        (partial / PICTURES).mkdir()
+        described = metadata
+        if described is None:
+            described, _, _ = _files(saved, [*found.splits], folder, partial, parquet, found.schema)
+        files = {key: described[key] for key in yaml.OF_FILES}
+        complete = {**files, **collected.make_metadata(found)}
+        text = collected.fill(found, complete, repo)
+        (partial / README).write_text(text, encoding="utf-8")
+        checking.check(partial, complete)
+        names = _move(partial, folder)
+        for name in set(list_files(folder, parquet=False)) - set(names):
+            (folder / name).unlink(missing_ok=True)
+    return Written(names, found.summary["rows"], 0)
+
+
 def _files(
-    saved: Path | Source, names: list[str], folder: Path, partial: Path, keep: bool
+    saved: Path | Source,
+    names: list[str],
+    folder: Path,
+    partial: Path,
+    keep: bool,
+    schema: "pyarrow.Schema | None" = None,
 ) -> tuple[Mapping[str, Any], "list[Subset] | None", Path]:
     """Write the Parquet files; return their YAML, their subsets if they are kept, and their folder.
 
@@ -145,11 +184,10 @@ def _files(
 
     with tempfile.TemporaryDirectory(dir=partial) as scratch:
         written_to = partial if keep else Path(scratch)
-        written = tables.write_subsets(
-            written_to, (row for row, _ in open_saved(saved).rows), names
-        )
+        rows = (row for row, _ in open_saved(saved).rows)
+        written = tables.write_subsets(written_to, rows, names, schema=schema)
         if keep:
-            return make_card_data(written), written, partial
+            return make_card_data(written, schema), written, partial
         try:
             there = tables.read_existing(folder, written, written_to)
         except DatasetError:
@@ -161,7 +199,7 @@ def _files(
             ) from error
     if there:
         extras.require(extras.CROISSANT)
-    return make_card_data(there or written), there, folder
+    return make_card_data(there or written, schema), there, folder
 
 
 def _check_replaceable(folder: Path) -> None:

@@ -29,6 +29,7 @@ COMMANDS = {
     "evaluate": "score the IR that a model wrote",
     "baselines": "write the predictions of a baseline",
     "prompts": "write what a model is asked, row by row",
+    "harvest": "make rows of the functions of installed packages",
     "lower": "print the IR of a function of your own",
 }
 _SHELLS = ("bash", "zsh", "fish", "powershell")

@@ -1,6 +1,7 @@
 """The command `card`: writes a card with pictures, from a dataset."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,10 +9,14 @@ from jax_ir_synth.card.errors import SeedMismatch
 from jax_ir_synth.card.writing import CROISSANT, REMADE, list_files, write_card
 from jax_ir_synth.cli import options
 from jax_ir_synth.cli.command import Command
-from jax_ir_synth.cli.datasets import find_dataset
+from jax_ir_synth.cli.datasets import find_dataset, has_collected
 from jax_ir_synth.cli.exit_codes import CommandError, report_unfinished
+from jax_ir_synth.errors import UsageError
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.storage import outputs
+
+if TYPE_CHECKING:
+    from jax_ir_synth.storage.dataset_reader import Source
 
 
 @click.command(
@@ -30,9 +35,9 @@ from jax_ir_synth.storage import outputs
 @options.option(
     "--seed",
     type=options.Integer(),
-    required=True,
+    needed=True,
     metavar="N",
-    help="the seed that the rows were made with",
+    help="the seed that the rows were made with; for functions that people wrote there is none",
 )
 @options.option("--repo", metavar="USER/NAME", help="the repository on the Hub, for links")
 @options.flag(
@@ -54,7 +59,7 @@ def command(
     config: str | None,
     output: Path | None,
     overwrite: bool,
-    seed: int,
+    seed: int | None,
     repo: str | None,
     parquet: bool,
     remade: int,
@@ -62,15 +67,18 @@ def command(
 ) -> int:
     """Write the card. Unless this succeeds, the folder's content doesn't change."""
     place = options.one_output(output, folder)
-    with options.name_flags():
-        Request(seed=seed)
+    if seed is not None:
+        with options.name_flags():
+            Request(seed=seed)
     files = list_files(place, parquet)
     outputs.check_files("--output", place, files, {"DATASET": Path(dataset)}, overwrite)
     try:
         with report_unfinished(f"{place} is not complete"):
+            found = find_dataset(dataset, config, num_proc)
+            _check_seed(found, dataset, seed)
             written = write_card(
                 place,
-                find_dataset(dataset, config, num_proc),
+                found,
                 seed=seed,
                 repo=repo,
                 parquet=parquet,
@@ -81,5 +89,18 @@ def command(
         raise CommandError(f"no card was written: {error}") from error
     for name in written.files:
         print(place / name)
-    print(f"{written.rows:,} rows described, {written.remade:,} made anew and the same")
+    remade_too = "" if seed is None else f", {written.remade:,} made anew and the same"
+    print(f"{written.rows:,} rows described{remade_too}")
     return 0
+
+
+def _check_seed(saved: "Path | Source", name: str, seed: int | None) -> None:
+    """Raise UsageError unless the rows have a seed exactly if one is given."""
+    collected = has_collected(saved)
+    if seed is None and not collected:
+        raise UsageError("`--seed` is missing")
+    if seed is not None and collected:
+        raise UsageError(
+            f"`--seed` (={seed}) is for synthesized rows; `DATASET` (={name}) has functions that "
+            "people wrote"
+        )

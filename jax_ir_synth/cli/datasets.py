@@ -7,6 +7,7 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jax_ir_synth.request.categories import COLLECTED
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.storage.dataset_names import Made, parse
 
@@ -79,3 +80,15 @@ class MadeDataset:
             planned = plan_rows(request, draw=workers.draw)
             for row in progress(rows(request, planned, workers), request.count, "rows made"):
                 write(row)
+
+
+def has_collected(saved: "Path | Source") -> bool:
+    """Whether a saved dataset has a row of a function that someone wrote.
+
+    Raises:
+      DatasetError: There is no dataset.
+    """
+    from jax_ir_synth.storage.dataset_reader import open_saved
+
+    types = ((entry.row or {}).get("type") for entry in open_saved(saved).entries)
+    return any(kind in COLLECTED for kind in types)

@@ -11,6 +11,7 @@ import click
 from jax_ir_synth.cli import options
 from jax_ir_synth.cli.command import Command
 from jax_ir_synth.cli.exit_codes import CommandError, report_unfinished
+from jax_ir_synth.cli.pictures import PICTURES, check_picture
 from jax_ir_synth.errors import JaxIrSynthError, UsageError
 from jax_ir_synth.evaluate import extras
 from jax_ir_synth.evaluate.dataset import open_dataset
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from jax_ir_synth.evaluate.journal import Judged
     from jax_ir_synth.evaluate.report import Report
 
-PICTURES = (".svg", ".png", ".pdf")
 _STATE = "the evaluation is not complete"
 _RESUME = "the same command goes on where it stopped"
 
@@ -140,9 +140,7 @@ def command(
         overwrite,
     )
     if plot is not None:
-        if plot.suffix.lower() not in PICTURES:
-            raise UsageError(f"`--plot` (={plot}) must end in {', '.join(PICTURES)}")
-        extras.need("`--plot`", extras.PICTURES)
+        check_picture("--plot", plot, extras.EXTRA)
     extras.need("scoring", extras.DISTANCES)
     asked = Options(task, split, k, missing, num_proc, timeout, memory, take=take).check()
     with report_unfinished(_STATE, _RESUME, always=True):

@@ -22,6 +22,8 @@ from jax_ir_synth.request.config import (
     parse_num_proc,
 )
 from jax_ir_synth.request.dialects import DIALECTS
+from jax_ir_synth.request.passes import DEFAULT as DEFAULT_PASSES
+from jax_ir_synth.request.passes import PASSES
 from jax_ir_synth.request.targets import DEFAULTS as MACHINES
 from jax_ir_synth.request.targets import TARGETS
 from jax_ir_synth.runtime.sandbox.resource_limits import MAX_GIGABYTES, MAX_SECONDS
@@ -354,6 +356,14 @@ def rows(defaults: bool = True) -> Decorator:
             "need the extra cuda-ir, no GPU and no CUDA  "
             f"[default: {','.join(MACHINES.values())}]",
         ),
+        option(
+            "--passes",
+            type=Name(PASSES),
+            default=",".join(DEFAULT_PASSES) if defaults else None,
+            metavar="NAME[,NAME...]",
+            help=f"{', '.join(PASSES)}; each gives a module, and forward must be among them"
+            + ("" if defaults else f"  [default: {','.join(DEFAULT_PASSES)}]"),
+        ),
     )
     return _all(flags)
 
@@ -369,12 +379,15 @@ def request(function: Callable[..., Any]) -> Callable[..., Any]:
         device: str,
         dialect: str,
         target: str | None,
+        passes: str,
         no_verify: bool,
         strict: bool,
         **others: Any,
     ) -> Any:
         with name_flags():
-            wanted = Request(config, seed, count, device, dialect, target, not no_verify, strict)
+            wanted = Request(
+                config, seed, count, device, dialect, target, not no_verify, strict, passes
+            )
         return function(request=wanted, **others)
 
     config = option(

@@ -13,7 +13,7 @@ import click
 from jax_ir_synth.cli import options
 from jax_ir_synth.cli.application import PROGRAM
 from jax_ir_synth.cli.command import Command
-from jax_ir_synth.cli.datasets import find_dataset
+from jax_ir_synth.cli.datasets import find_dataset, has_collected
 from jax_ir_synth.cli.exit_codes import report_unfinished
 from jax_ir_synth.cli.left_out import LeftOut
 from jax_ir_synth.errors import UsageError
@@ -23,13 +23,14 @@ from jax_ir_synth.publish.rows_file import find_config
 from jax_ir_synth.request.choices import unpack_names
 from jax_ir_synth.request.config import CONFIGS, DEFAULTS, Request
 from jax_ir_synth.storage import outputs
+from jax_ir_synth.storage.dataset_reader import DatasetError, given_by
 
 if TYPE_CHECKING:
     from jax_ir_synth.publish.client import Client
     from jax_ir_synth.publish.target import Published
     from jax_ir_synth.storage.dataset_reader import Source
 
-_ROW_FLAGS = ("count", "device", "dialect", "target", "strict")
+_ROW_FLAGS = ("count", "device", "dialect", "target", "strict", "passes")
 
 
 class _Job(NamedTuple):
@@ -38,6 +39,7 @@ class _Job(NamedTuple):
     Attributes:
       repo: `user/name`.
       request: the rows, where they are made.
+      seed: their seed; None for functions that people wrote.
       source: the dataset that has them, or None.
       configs: the subsets; none are all that have rows.
       num_proc: worker processes.
@@ -47,6 +49,7 @@ class _Job(NamedTuple):
 
     repo: str
     request: Request
+    seed: int | None
     source: "Path | Source | None"
     configs: list[str]
     num_proc: int
@@ -71,7 +74,7 @@ class _Job(NamedTuple):
     type=options.DatasetName(),
     metavar="DATASET",
     help="take the rows of this dataset instead, and prove them anew; needs the --seed that they "
-    f"were made with. The dataset is {options.DATASET_HELP}",
+    f"were made with, unless people wrote their functions. The dataset is {options.DATASET_HELP}",
 )
 @options.option(
     "--config",
@@ -99,10 +102,11 @@ def command(
         inputs = {} if source is None else {"--from": Path(source)}
         outputs.check_new_folder("--dry-run", dry_run, inputs)
     rows = None if source is None else find_dataset(source, None, num_proc, verify=False)
+    seed = _find_seed(source, rows, request, given)
     # Without Xet, files are sent by huggingface_hub's own requests, which the tests can answer.
     os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
     with report_unfinished(f"{repo} was not published"):
-        return _publish(_Job(repo, request, rows, configs, num_proc, private, dry_run))
+        return _publish(_Job(repo, request, seed, rows, configs, num_proc, private, dry_run))
 
 
 def _checked(
@@ -122,16 +126,37 @@ def _checked(
         for name in _ROW_FLAGS:
             if name in set_ and set_[name] != DEFAULTS[name]:
                 raise UsageError(f"`--{name}` is for rows to be made, `--from` has them already")
-        if "seed" not in set_:
-            raise UsageError(
-                f"`--from` (={source}) needs `--seed`, the seed of its rows, which the card states"
-            )
     if "stablehlo" not in unpack_names(request.dialect):
         raise UsageError(
             f"`--dialect` (={','.join(unpack_names(request.dialect))}) must be stablehlo, alone or "
             "among others: the card is about it"
         )
     return request, configs
+
+
+def _find_seed(
+    name: str | None, rows: "Path | Source | None", request: Request, given: dict[str, Any]
+) -> int | None:
+    """Find the seed that the card states. Functions that people wrote have none."""
+    if rows is None:
+        return request.seed
+    try:
+        with given_by("--from"):
+            collected = has_collected(rows)
+    except DatasetError:
+        if given["seed"] is not None:
+            raise
+        collected = False
+    if given["seed"] is None and not collected:
+        raise UsageError(
+            f"`--from` (={name}) needs `--seed`, the seed of its rows, which the card states"
+        )
+    if given["seed"] is not None and collected:
+        raise UsageError(
+            f"`--seed` (={request.seed}) is for synthesized rows; `--from` (={name}) has functions "
+            "that people wrote"
+        )
+    return None if collected else request.seed
 
 
 def _publish(job: _Job) -> int:
@@ -145,14 +170,16 @@ def _publish(job: _Job) -> int:
     if job.source is not None:
         rows_file.open_source(job.source)
     client, before = (None, None) if job.dry_run is not None else _ready(job)
-    if job.source is not None:
-        _check_first_row(job.source, job.request.seed)
+    if job.source is not None and job.seed is not None:
+        _check_first_row(job.source, job.seed)
     with _scratch(job.dry_run) as scratch:
         rows, folder = scratch / "rows.parquet", scratch / "made"
         if job.source is not None:
             from jax_ir_synth.verify import reproof
 
-            configs = rows_file.take(rows, job.source, job.configs, job.num_proc, reproof.CHECK)
+            # As rows are proven while they are made, so that making them anew gives the same.
+            check = reproof.CHECK_BY_ARRAYS
+            configs = rows_file.take(rows, job.source, job.configs, job.num_proc, check)
         else:
             configs = rows_file.make(rows, job.request, job.configs, job.num_proc, left_out)
         counts = _write(job, configs, rows, folder)
@@ -204,16 +231,18 @@ def _ready(job: _Job) -> "tuple[Client, Published | None]":
 
 def _write(job: _Job, configs: list[str], rows: Path, folder: Path) -> str:
     from jax_ir_synth.card import CardError, write_card
+    from jax_ir_synth.schema.columns import choose_schema
     from jax_ir_synth.storage.dataset_reader import open_saved
     from jax_ir_synth.storage.repository import tables
     from jax_ir_synth.storage.repository.metadata import make_card_data
 
     folder.mkdir()
-    subsets = tables.write_subsets(folder, (row for row, _ in open_saved(rows).rows), configs)
+    reader = open_saved(rows)
+    schema = choose_schema(reader.columns or ())
+    subsets = tables.write_subsets(folder, (row for row, _ in reader.rows), configs, schema=schema)
     try:
-        write_card(
-            folder, rows, seed=job.request.seed, repo=job.repo, metadata=make_card_data(subsets)
-        )
+        metadata = make_card_data(subsets, schema)
+        write_card(folder, rows, seed=job.seed, repo=job.repo, metadata=metadata)
     except CardError as error:
         raise PublishError(str(error)) from error
     counts = {subset.name: sum(part.rows for part in subset.splits.values()) for subset in subsets}

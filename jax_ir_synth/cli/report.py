@@ -12,6 +12,7 @@ from rich.table import Table
 from jax_ir_synth.cli.left_out import LeftOut, path_beside
 from jax_ir_synth.request.choices import unpack_names
 from jax_ir_synth.request.config import Request
+from jax_ir_synth.schema.row_view import find_category
 from jax_ir_synth.schema.splits import SPLITS, split_of
 from jax_ir_synth.terminal.console import format_size, plain_console, printable
 
@@ -30,7 +31,7 @@ class Summary:
 
     def add(self, row: dict[str, Any]) -> None:
         """Count a row; keep the first one, to show it."""
-        category = row["type"].removeprefix("generate_")
+        category = find_category(row["type"])
         self.rows[category, split_of(row["skeleton_hash"])] += 1
         self.programs[category].add(row["program_hash"])
         self.skeletons[category].add(row["skeleton_hash"])
@@ -79,7 +80,8 @@ def show(
     console.print(
         f"{place}{sum(in_splits)} rows,{written} {seconds:.1f} s, "
         f"{sum(in_splits) / seconds:.1f} rows/s; config={request.category} seed={request.seed} "
-        f"device={request.device} dialect={','.join(unpack_names(request.dialect))}",
+        f"device={request.device} dialect={','.join(unpack_names(request.dialect))} "
+        f"passes={','.join(unpack_names(request.passes))}",
         soft_wrap=True,
     )
     if summary.sample is not None:

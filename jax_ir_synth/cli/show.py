@@ -12,6 +12,8 @@ from jax_ir_synth.cli.exit_codes import report_unfinished, report_unreadable
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.request import choices, dialects
 from jax_ir_synth.request.config import ALL, DEFAULTS, DEVICES, Request
+from jax_ir_synth.request.passes import DEFAULT as BOTH
+from jax_ir_synth.request.passes import PASSES
 from jax_ir_synth.storage import outputs
 from jax_ir_synth.storage.dataset_names import Made, parse
 from jax_ir_synth.storage.dataset_reader import DatasetError, describe_missing
@@ -20,9 +22,15 @@ if TYPE_CHECKING:
     from jax_ir_synth.show.sources import GeneratedRows, SavedRows
 
 ROWS = 300
-PASSES = ("forward", "backward", "both")
+_ALL_PASSES = (*PASSES, "both")
 # Flags for generating rows, which have no use for a saved dataset.
-_MAKING = {"seed": "--seed", "count": "--count", "target": "--target", "no_verify": "--no-verify"}
+_MAKING = {
+    "seed": "--seed",
+    "count": "--count",
+    "target": "--target",
+    "passes": "--passes",
+    "no_verify": "--no-verify",
+}
 
 
 @click.command(
@@ -39,10 +47,10 @@ _MAKING = {"seed": "--seed", "count": "--count", "target": "--target", "no_verif
 )
 @options.option(
     "--pass",
-    "passes",
-    type=options.OneOf(PASSES),
+    "which",
+    type=options.OneOf(_ALL_PASSES),
     metavar="NAME",
-    help=f"{', '.join(PASSES)}  [default: both]",
+    help=f"{', '.join(_ALL_PASSES)}  [default: all that the row has]",
 )
 @options.output("write a page instead", "FILE", "--html")
 @options.overwrite
@@ -59,14 +67,14 @@ def command(
     dataset: str,
     config: str | None,
     id: int | None,
-    passes: str | None,
+    which: str | None,
     html: Path | None,
     overwrite: bool,
     rows: int | None,
     **given: Any,
 ) -> int:
     """Show a row, or write a page. Unless this succeeds, no page is written."""
-    _check_flags(html, id, passes, rows)
+    _check_flags(html, id, which, rows)
     if given["device"] not in (None, *DEVICES):
         raise UsageError(f"`device` (={given['device']!r}) must be one of: {', '.join(DEVICES)}")
     shown = None if given["dialect"] is None else dialects.parse_dialects(given["dialect"])
@@ -86,7 +94,7 @@ def command(
         )
         try:
             if html is None:
-                _print(source, id, passes, given["device"], choices.unpack_names(shown))
+                _print(source, id, which, given["device"], choices.unpack_names(shown))
                 return 0
             with report_unfinished(f"{html} was not written"):
                 _write(source, html, overwrite, rows or ROWS)
@@ -100,17 +108,20 @@ def command(
 def _print(
     source: "GeneratedRows | SavedRows",
     id: int | None,
-    passes: str | None,
+    which: str | None,
     device: str | None,
     wanted: tuple[str, ...],
 ) -> None:
-    from jax_ir_synth.show.parts import COLUMNS_OF_DEVICE, PASSES, list_parts
+    from jax_ir_synth.show.parts import COLUMNS_OF_DEVICE, list_parts
     from jax_ir_synth.show.sources import ShowError
     from jax_ir_synth.show.terminal import make_console, show_row
 
     view = source.get_row(id)
-    chosen = PASSES if passes in (None, "both") else (passes,)
+    chosen = {None: PASSES, "both": BOTH}.get(which, (str(which),))
     parts = list_parts(view, COLUMNS_OF_DEVICE[device or "both"], chosen)
+    if not parts and chosen != PASSES:
+        kinds = dict.fromkeys(kind for each in view.sections.values() for kind in each[0].passes)
+        raise ShowError(f"`--pass` (={which}) is none of the row's: {', '.join(kinds)}")
     if wanted:
         have = list(dict.fromkeys(part.dialect for part in parts))
         if missing := [name for name in wanted if name not in have]:
@@ -134,10 +145,10 @@ def _write(source: "GeneratedRows | SavedRows", path: Path, overwrite: bool, num
         print(f"{path}: {shown} of {total} rows, {format_size(size)}")
 
 
-def _check_flags(html: Path | None, id: int | None, passes: str | None, rows: int | None) -> None:
+def _check_flags(html: Path | None, id: int | None, which: str | None, rows: int | None) -> None:
     if html is None and rows is not None:
         raise UsageError(f"`--rows` (={rows}) is for a page, see --html")
-    for flag, value in (("--id", id), ("--pass", passes)):
+    for flag, value in (("--id", id), ("--pass", which)):
         if html is not None and value is not None:
             raise UsageError(f"`{flag}` is for the terminal: a page has all of that in it")
 

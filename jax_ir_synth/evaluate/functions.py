@@ -217,7 +217,7 @@ def _submit(
 ) -> "list[concurrent.futures.Future[Judgement]]":
     from jax_ir_synth.evaluate import kept
     from jax_ir_synth.evaluate.pool import Limits, Question
-    from jax_ir_synth.evaluate.tasks import TASKS, reference
+    from jax_ir_synth.evaluate.tasks import TASKS, describe_no_question, reference
 
     extras.need("scoring", extras.DISTANCES)
     Options(task, seconds=seconds, gigabytes=gigabytes, take=take).check()
@@ -234,7 +234,7 @@ def _submit(
         # What is wrong in the row's texts is for the judge to say.
         with contextlib.suppress(Unjudgeable):
             if reference(row, TASKS[task]) is None:
-                raise UsageError(f"row {row['id']} has nothing to ask for the task {task!r}")
+                raise UsageError(describe_no_question(row, TASKS[task]))
         questions.append(Question(completion, row, task, take))
     at_once = None if num_proc is None else parse_num_proc(num_proc)
     return kept.submit(questions, Limits(seconds, gigabytes), at_once)

@@ -21,7 +21,7 @@ from jax_ir_synth.evaluate.expectation_cache import ExpectationCache
 from jax_ir_synth.evaluate.extraction import LAST, OWN, Module, extract_modules
 from jax_ir_synth.evaluate.judgement import LONGEST, PASS, REFERENCE, Judgement, Unjudgeable
 from jax_ir_synth.evaluate.similarity import similarity
-from jax_ir_synth.evaluate.tasks import TASKS, Reference, reference
+from jax_ir_synth.evaluate.tasks import TASKS, Reference, explain_none, reference
 from jax_ir_synth.lowering import contexts
 from jax_ir_synth.lowering.parsing import open_module, walk
 from jax_ir_synth.lowering.plain import check_text
@@ -93,9 +93,8 @@ def judge(
         raise ValueError(f"`task` (={task!r}) must be one of {', '.join(TASKS)}")
     right = reference(row, TASKS[task])
     if right is None:
-        raise ValueError(
-            f"{TASKS[task].title} asks nothing of row {row['id']}: the texts are alike"
-        )
+        why = explain_none(TASKS[task])
+        raise ValueError(f"{TASKS[task].title} asks nothing of row {row['id']}: {why}")
     _check_row(row, right, task)
     reached("no_code")
     found = []

@@ -11,7 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jax_ir_synth.errors import UsageError
-from jax_ir_synth.evaluate.tasks import BACKWARD, FORWARD, TASKS, Reference, Task, reference
+from jax_ir_synth.evaluate.tasks import (
+    BACKWARD,
+    FORWARD,
+    TASKS,
+    Reference,
+    Task,
+    describe_no_question,
+    reference,
+)
 from jax_ir_synth.schema.splits import SPLITS, split_of
 from jax_ir_synth.terminal.markdown import fenced
 
@@ -201,6 +209,9 @@ def _list_question_parts(row: Mapping[str, Any], task: Task) -> Iterator[str]:
     shown = _find_reference(row, task).shown
     if not task.shown:
         yield fenced("python", row["python"])
+        if not row["python"].startswith("def "):
+            # A module has other functions, too.
+            yield f"The function: {row['kernel_name']}"
         avals = (
             f"{aval['name']}: {aval['dtype']}[{','.join(map(str, aval['shape']))}]"
             for aval in row["in_avals"]
@@ -217,7 +228,7 @@ def _list_question_parts(row: Mapping[str, Any], task: Task) -> Iterator[str]:
 def _find_reference(row: Mapping[str, Any], task: Task) -> Reference:
     right = reference(row, task)
     if right is None:
-        raise UsageError(f"row {row['id']} has nothing to ask for the task {task.name!r}")
+        raise UsageError(describe_no_question(row, task))
     return right
 
 

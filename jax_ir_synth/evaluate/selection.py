@@ -14,6 +14,7 @@ from jax_ir_synth.evaluate.judgement import Unjudgeable
 from jax_ir_synth.evaluate.options import FAIL, LEAVE_OUT
 from jax_ir_synth.evaluate.predictions import Predictions, PredictionsError
 from jax_ir_synth.evaluate.tasks import Reference, Task, describe_nothing_to_ask, reference
+from jax_ir_synth.schema.row_view import find_category
 from jax_ir_synth.storage.dataset_reader import DatasetError
 
 
@@ -102,7 +103,7 @@ class Selection:
         self, item: Item, row: Mapping[str, Any], right: Reference | Unjudgeable, completions: int
     ) -> None:
         lines = sum(bool(line.strip()) for line in row["python"].splitlines())
-        category = row["type"].removeprefix("generate_")
+        category = find_category(row["type"])
         fault = str(right) if isinstance(right, Unjudgeable) else ""
         self.asked.append(Asked(item.id, category, item.split, lines, completions, fault))
         if completions:

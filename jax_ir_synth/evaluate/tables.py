@@ -10,7 +10,7 @@ from rich.table import Table
 from jax_ir_synth.evaluate.judgement import PASS, RUNGS
 from jax_ir_synth.evaluate.options import FAIL
 from jax_ir_synth.evaluate.report import Figures, Report
-from jax_ir_synth.evaluate.tasks import TASKS
+from jax_ir_synth.evaluate.tasks import BACKWARD, TASKS
 from jax_ir_synth.terminal.console import plain_console, printable
 
 # A prefix for a part's names if these don't explain themselves.
@@ -101,7 +101,7 @@ def _describe_left_out(report: Report) -> Iterator[str]:
         how = "count as failures" if report.setting.missing == FAIL else "are left out"
         yield f"{counts['missing']:,} {of} have no prediction and {how}"
     if counts["nothing_to_ask"]:
-        yield (
-            f"{counts['nothing_to_ask']:,} {of} have the same text for both devices: nothing is "
-            f"asked of them"
-        )
+        task = TASKS[report.setting.task]
+        of_gradients = BACKWARD in task.wanted and not task.translates
+        why = "no gradient" if of_gradients else "the same text for both devices"
+        yield f"{counts['nothing_to_ask']:,} {of} have {why}: nothing is asked of them"

@@ -17,7 +17,7 @@ from jax_ir_synth.evaluate.report import (
     name_bin,
 )
 from jax_ir_synth.evaluate.selection import Asked
-from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.categories import KINDS
 from jax_ir_synth.schema.splits import SPLITS
 
 # The number of rows that couldn't be judged whose reasons are reported.
@@ -99,7 +99,7 @@ class Tally:
 
         return Report(
             figures(np.arange(len(self._rows))),
-            parts(lambda row: row.category, CATEGORIES),
+            parts(lambda row: row.category, KINDS),
             parts(lambda row: row.split, SPLITS),
             parts(lambda row: find_bin(row.lines), (name_bin(*ends) for ends in LINE_BINS)),
             setting,

@@ -62,8 +62,9 @@ class Reference(NamedTuple):
 def reference(row: Mapping[str, Any], task: Task) -> Reference | None:
     """Find the right answer to a row; None if the task asks nothing of it.
 
-    CPU → CUDA asks only if the two texts differ, since otherwise the input would be the answer. The
-    other tasks ask for the CPU's text, or for CUDA's if the row has no other.
+    CPU → CUDA asks only if the two texts differ, since otherwise the input would be the answer. A
+    task about the gradient asks nothing of a row without one. The other tasks ask for the CPU's
+    text, or for CUDA's if the row has no other.
 
     Raises:
       Unjudgeable: the row's IR is damaged.
@@ -80,15 +81,27 @@ def reference(row: Mapping[str, Any], task: Task) -> Reference | None:
         if len(columns) < 2:
             raise UsageError(f"row {row['id']} has one IR column, {task.title} needs both")
         here, there = columns["cpu"], columns["cuda"]
-        if _list_modules(here) == _list_modules(there):
+        if here.modules == there.modules or not _has(here, task):
             return None
         return Reference(
             "cuda", _take_sections(here, task.shown), _take_sections(there, task.wanted)
         )
     platform, column = next(iter(columns.items()))
+    if not _has(column, task):
+        return None
     return Reference(
         platform, _take_sections(column, task.shown), _take_sections(column, task.wanted)
     )
+
+
+def describe_no_question(row: Mapping[str, Any], task: Task) -> str:
+    """Describe why a task asks nothing of a row, as one line."""
+    return f"row {row['id']} has nothing to ask for the task {task.name!r}: {explain_none(task)}"
+
+
+def explain_none(task: Task) -> str:
+    """Say what a row is that a task asks nothing of."""
+    return "its texts are alike" if task.translates else "it has no gradient"
 
 
 def describe_nothing_to_ask(title: str, split: str | None, task: Task, rows: int) -> str:
@@ -104,6 +117,11 @@ def describe_nothing_to_ask(title: str, split: str | None, task: Task, rows: int
         return f"the split {split} of {title} holds no row" if split else f"{title} holds no row"
     of = f"{title} (split {split})" if split else title
     count = "the only row" if rows == 1 else f"any of {rows:,} rows"
+    if not task.translates:
+        return (
+            f"{of} has no row to ask for the task {task.name}, which asks about gradients: there "
+            f"is none in {count}"
+        )
     return (
         f"{of} has no row to ask for the task {task.name}, which asks where the texts for the CPU "
         f"and for CUDA differ: they don't in {count}"
@@ -124,8 +142,9 @@ def _read_column(row: Mapping[str, Any], name: str) -> "IrSection | None":
         raise Unjudgeable(f"the {name} of row {row['id']} is damaged: {error}") from error
 
 
-def _list_modules(column: "IrSection") -> tuple[str, str]:
-    return column.forward, column.backward
+def _has(column: "IrSection", task: Task) -> bool:
+    """Whether a column has the modules that a task is about, as a row without a gradient hasn't."""
+    return all(getattr(column, section) for section in (*task.shown, *task.wanted))
 
 
 def _take_sections(column: "IrSection", sections: tuple[str, ...]) -> dict[str, str]:

@@ -20,7 +20,9 @@ DISASSEMBLER = "capstone"
 # The file that makes a folder a package.
 _MARK = "__init__.py"
 # The kinds of files that the package ships: modules, and `package_data` of setup.cfg.
-SUFFIXES = frozenset({".py", ".csv", ".json", ".md", ".html", ".css", ".js", ".typed"})
+SUFFIXES = frozenset(
+    {".py", ".csv", ".json", ".md", ".html", ".css", ".js", ".txt", ".typed", ".lock"}
+)
 
 
 def sources(folder: Path) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Makes rows from planned rows. All adapters get their rows from here."""
 
 import functools
+import pickle
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,17 +27,38 @@ _PLATFORMS = {"cpp": "cpu", "cuda": "cuda"}
 
 
 class Program(NamedTuple):
-    """A row's source, and the hash that decides its split."""
+    """A row's source, the hash that decides its split, and perhaps what a proof begins with.
+
+    Attributes:
+      source: the source.
+      skeleton_hash: the hash of its structure.
+      evaluation: the pickled result of `evaluate_reference`; None where it isn't passed along.
+    """
 
     source: "KernelSource"
     skeleton_hash: str
+    evaluation: bytes | None = None
 
 
 @isolated
-def draw_program(category: str, seed: int, candidate: int) -> Program:
-    """Draw and write a candidate's program; free if a plan has just drawn the same candidate."""
+def draw_program(category: str, seed: int, candidate: int, evaluate: bool = False) -> Program:
+    """Draw and write a candidate's program; free if a plan has just drawn the same candidate.
+
+    With `evaluate`, the evaluation comes with it, for a proof in another process. It is at hand
+    since the candidate was validated, and a proof would take milliseconds to find it again.
+    """
+    from jax_ir_synth.reference.points import evaluate_reference
+
     spec = kernels.draw(category, seed, candidate)
-    return Program(kernels.write(spec), spec.skeleton_hash)
+    source = kernels.write(spec)
+    evaluation = pickle.dumps(evaluate_reference(*_describe(source))) if evaluate else None
+    return Program(source, spec.skeleton_hash, evaluation)
+
+
+def _describe(source: "KernelSource") -> tuple[str, str, list[dict[str, Any]], list[int]]:
+    """Return a source's text, name, arguments and differentiable arguments, as a row has them."""
+    avals = [aval.described() for aval in source.in_avals]
+    return source.python, source.name, avals, list(source.argnums)
 
 
 @isolated
@@ -60,12 +82,13 @@ def make_row(
     """
     # Imported late, since it imports jax, and a plan, the help or a wrong argument needs none.
     from jax_ir_synth.lowering import lower_source
+    from jax_ir_synth.reference.points import keep_evaluation
 
     text = ""
     try:
         if program is None:
             program = draw_program(planned.category, request.seed, planned.candidate)
-        source, skeleton_hash = program
+        source, skeleton_hash, evaluation = program
         text = source.python
         lowered = lower_source(
             source.python,
@@ -75,9 +98,12 @@ def make_row(
             request.platforms,
             request.dialect,
             request.target,
+            request.passes,
         )
         row = _format_row(planned, skeleton_hash, source, lowered)
         if request.verify:
+            if evaluation is not None:
+                keep_evaluation(*_describe(source), pickle.loads(evaluation))
             row["verified"] = _prove_row(request, row, lowered)
     except Exception as error:
         defect = _make_defect(request, planned, error, text)
@@ -117,9 +143,9 @@ def _make_defect(request: Request, planned: PlannedRow, error: Exception, source
 def _prove_row(request: Request, row: dict[str, Any], lowered: "LoweredKernel") -> str:
     """Prove a row by its own StableHLO, or if it has none, by that from which it was made."""
     if "stablehlo" in choices.unpack_names(request.dialect):
-        return prove(row)
+        return prove(row, "arrays")
     stablehlo = {name: lowered.stablehlo.get(platform) for name, platform in _PLATFORMS.items()}
-    return OF_STABLEHLO + prove({**row, **stablehlo})
+    return OF_STABLEHLO + prove({**row, **stablehlo}, "arrays")
 
 
 def _format_row(
@@ -128,14 +154,15 @@ def _format_row(
     source: "KernelSource",
     lowered: "LoweredKernel",
 ) -> dict[str, Any]:
+    python, name, avals, argnums = _describe(source)
     return {
         "id": planned.id,
-        "kernel_name": source.name,
-        "python": source.python,
+        "kernel_name": name,
+        "python": python,
         **{name: lowered.columns.get(platform) for name, platform in _PLATFORMS.items()},
         "type": f"generate_{planned.category}",
-        "in_avals": [aval.described() for aval in source.in_avals],
-        "argnums": list(source.argnums),
+        "in_avals": avals,
+        "argnums": argnums,
         "program_hash": lowered.program_hash,
         "skeleton_hash": skeleton_hash,
         "jax_version": _jax_version(),

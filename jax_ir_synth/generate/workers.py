@@ -38,11 +38,15 @@ class _Row(NamedTuple):
 
 
 class _Candidate(NamedTuple):
-    """A question: the candidate to draw. The answer has its hashes and its program."""
+    """A question: the candidate to draw. The answer has its hashes and its program.
+
+    `evaluate` says whether the row will be proven, perhaps by another worker.
+    """
 
     category: str
     seed: int
     number: int
+    evaluate: bool
 
 
 class _Found(NamedTuple):
@@ -81,6 +85,7 @@ class Workers:
         self._number = min(number, -(-count // ROWS_A_JOB))
         # For each category: how many batches are drawn ahead, and how many rows there are.
         self._ahead, self._needed = 0, 0
+        self._verify = False
         self._batches: dict[
             tuple[str, int], dict[int, concurrent.futures.Future[list[_Answer | HelperDied]]]
         ] = {}
@@ -104,6 +109,7 @@ class Workers:
 
         Only a few are held at once, however many there are. Raises RowError if this machine fails.
         """
+        self._verify = request.verify
         kinds = len(request.categories)
         self._needed = -(-request.count // kinds)
         # Candidates are drawn before the plan asks for them, or the workers would wait for it.
@@ -145,7 +151,7 @@ class Workers:
             if ahead not in batches and (ahead == number or first < self._needed):
                 numbers = range(first, first + _CANDIDATES_A_JOB)
                 batches[ahead] = self._pool.submit(
-                    [_Candidate(category, seed, each) for each in numbers]
+                    [_Candidate(category, seed, each, self._verify) for each in numbers]
                 )
         answer = batches[number].result()[candidate % _CANDIDATES_A_JOB]
         if isinstance(answer, HelperDied):
@@ -202,7 +208,7 @@ def _answer_each(questions: list[_Row | _Candidate]) -> list[_Answer]:
 def _answer(question: _Row | _Candidate) -> dict[str, Any] | Defect | _Found:
     if isinstance(question, _Row):
         return make_or_leave_out(*question)
-    found = draw_candidate(*question)
+    found = draw_candidate(question.category, question.seed, question.number)
     if isinstance(found, Defect):
         return _Found(found, None)
     try:

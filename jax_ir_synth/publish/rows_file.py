@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from jax_ir_synth.generate.defects import Tell
 from jax_ir_synth.publish import NotReady, PublishError
-from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.categories import CATEGORIES, COLLECTED, KINDS
 from jax_ir_synth.request.config import ALL, Request
 from jax_ir_synth.storage.dataset_reader import DatasetReader, Source
 from jax_ir_synth.storage.writers import PARQUET, open_output
@@ -67,8 +67,9 @@ def make(
 def _subsets(configs: Collection[str], present: Collection[str], source: str) -> list[str]:
     if len(present) == 1 and ALL in configs:
         raise NotReady(f"{source} gives rows of {min(present)} alone: publish that, not {ALL}")
-    there = [name for name in CATEGORIES if name in present]
-    if len(there) != 1:
+    there = [name for name in KINDS if name in present]
+    # Functions that people wrote are never mixed with synthesized ones.
+    if len(there) != 1 and not {*COLLECTED} & {*present}:
         there.insert(0, ALL)
     found = [name for name in there if present and name in (configs or there)]
     if not found:
@@ -82,13 +83,19 @@ def open_source(path: Path | Source) -> DatasetReader:
     Raises:
       NotReady: there is no dataset, or it lacks a column.
     """
-    from jax_ir_synth.storage.dataset_reader import DatasetError, check_columns, open_saved
+    from jax_ir_synth.storage.dataset_reader import (
+        DatasetError,
+        check_columns,
+        given_by,
+        open_saved,
+    )
 
     try:
-        saved = open_saved(path)
-        check_columns(saved, path)
+        with given_by("--from"):
+            saved = open_saved(path)
+            check_columns(saved, path)
     except DatasetError as error:
-        raise NotReady(str(error).replace("`DATASET`", "`--from`")) from error
+        raise NotReady(str(error)) from error
     return saved
 
 
@@ -113,6 +120,7 @@ def take(
     """
     import pyarrow
 
+    from jax_ir_synth.schema.columns import choose_schema
     from jax_ir_synth.terminal.console import printable
     from jax_ir_synth.terminal.progress import progress
     from jax_ir_synth.verify.reproof import prove_each
@@ -121,20 +129,21 @@ def take(
 
     config = find_config(configs)
     present: set[str] = set()
+    columns = {name for entry in open_source(source).entries for name in entry.row or ()}
 
     def settle(entry: "ReadResult", outcome: "Outcome") -> None:
         if not outcome.passed or entry.row is None:
             first = (outcome.said.splitlines() or [""])[0]
             raise PublishError(printable(f"{entry.where} is not proven: {first}"))
         category = find_category(entry.row)
-        if category not in CATEGORIES:
+        if category not in KINDS:
             raise PublishError(printable(f"{entry.where} is of no category: {entry.row['type']}"))
         if config in (ALL, category):
             write(entry.row | {"verified": outcome.said})
             present.add(category)
 
     try:
-        with open_output(path, PARQUET) as write:
+        with open_output(path, PARQUET, schema=choose_schema(columns)) as write:
             saved = open_source(source)
             limits = Limits(_SECONDS, _GIGABYTES)
             prove_each(saved.entries, saved.count, check, number, limits, settle, progress)

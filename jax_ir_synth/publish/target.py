@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from jax_ir_synth.publish import NotReady, PublishError
 from jax_ir_synth.publish.client import Client
-from jax_ir_synth.schema.columns import SCHEMA
+from jax_ir_synth.schema.columns import ORIGIN_SCHEMA, SCHEMA
 from jax_ir_synth.storage.repository.layout import README, TAG
 
 _HOW = "run `hf auth login`, or set HF_TOKEN to a token that may write"
@@ -141,5 +141,5 @@ def _card_is_ours(client: Client, repo: str, there: Published) -> bool:
         for info in (infos if isinstance(infos, list) else [infos])
     ]
     if columns:
-        return all(names == SCHEMA.names for names in columns)
+        return all(names in (SCHEMA.names, ORIGIN_SCHEMA.names) for names in columns)
     return not card.get("configs") or TAG in (card.get("tags") or ())

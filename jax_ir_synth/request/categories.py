@@ -14,3 +14,7 @@ CATEGORIES = (
     "nested_branch",
     "compound",
 )
+# What rows that aren't synthesized are of: a user's own functions, and functions of packages.
+COLLECTED = ("own", "real")
+# All that the rows of a dataset may be of, in the order of tables.
+KINDS = (*CATEGORIES, *COLLECTED)

@@ -6,6 +6,8 @@ import operator
 from jax_ir_synth.errors import UsageError
 from jax_ir_synth.request import choices, dialects, targets
 from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.passes import DEFAULT as DEFAULT_PASSES
+from jax_ir_synth.request.passes import parse_row_passes
 
 ALL = "all"
 CONFIGS = (ALL, *CATEGORIES)
@@ -32,6 +34,9 @@ class Request:
       verify: Whether each row is proven before it is returned, see `verify.prove`.
       strict: Whether an error stops the run: a candidate that can't be drawn, or a row that can't
         be made or proven. Otherwise the row is left out, see `defects`.
+      passes: Those of `passes.PASSES` that each section of an IR column has, the forward pass among
+        them. A list, or a string of names separated by commas, is converted to a tuple in the order
+        of `PASSES`. The default is the forward and the backward pass.
 
     Raises:
       ValueError: A value is wrong. The message is one line that gives the value and the allowed
@@ -46,6 +51,7 @@ class Request:
     target: str | tuple[str, ...] | None = None
     verify: bool = True
     strict: bool = False
+    passes: str | tuple[str, ...] = DEFAULT_PASSES
 
     def __post_init__(self) -> None:
         # The request is frozen only after its values are in canonical form: a NumPy scalar, for
@@ -55,6 +61,7 @@ class Request:
         object.__setattr__(self, "category", _check_choice("config", self.category, CONFIGS))
         object.__setattr__(self, "device", _check_choice("device", self.device, DEVICES))
         object.__setattr__(self, "dialect", dialects.parse_dialects(self.dialect))
+        object.__setattr__(self, "passes", parse_row_passes(self.passes))
         names = choices.unpack_names(targets.parse_targets(self.target))
         for name in ("verify", "strict"):
             object.__setattr__(self, name, _check_bool(name, getattr(self, name)))

@@ -1,6 +1,5 @@
 """The dialects of an IR column, and how a user's choice of them is parsed (no jax here)."""
 
-from jax_ir_synth.errors import UsageError
 from jax_ir_synth.request import choices
 
 # From the one closest to the source to the one closest to the machine.
@@ -23,7 +22,5 @@ def parse_dialects(value: object) -> str | tuple[str, ...]:
       ValueError: A name isn't in DIALECTS, or occurs twice. The message is one line that gives the
         value and the allowed names.
     """
-    names = choices.parse_names("dialect", value, DIALECTS)
-    if len(set(names)) < len(names):
-        raise UsageError(f"`dialect` (={value!r}) must name each dialect once")
+    names = choices.parse_names("dialect", value, DIALECTS, "dialect")
     return tuple(names) if len(names) > 1 else names[0]

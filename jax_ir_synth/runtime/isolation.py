@@ -3,7 +3,7 @@
 Everything that belongs to a thread or to a context variable is new there: jax's meshes, metadata
 and traces in progress, NumPy's error handling and print options, decimal's context, the stack's
 depth. The number format of C's locale, which XLA uses, is reset too. Other modules handle the state
-of the process (`lowering.settings`, `helper`).
+of the process (`blas_threads`, `lowering.settings`, `helper`).
 """
 
 import collections
@@ -18,6 +18,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
+
+from jax_ir_synth.runtime.blas_threads import use_one_blas_thread
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -54,7 +56,7 @@ _starting = threading.Lock()
 def isolated(function: Callable[P, R]) -> Callable[P, R]:
     """Decorate a function of this project, so that its calls run in a reused thread.
 
-    A call from such a thread runs in the same thread.
+    Meanwhile, BLAS computes in one thread. A call from such a thread runs in the same thread.
     """
 
     @functools.wraps(function)
@@ -63,8 +65,9 @@ def isolated(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         thread = _take()
         work = functools.partial(function, *args, **kwargs)
-        # No name for the outcome: its error's traceback would hold this frame, and this frame it.
-        return cast(R, _settle(thread.call(work, _idle.append)))
+        with use_one_blas_thread():
+            # No name for the outcome: its error's traceback would hold this frame, and this it.
+            return cast(R, _settle(thread.call(work, _idle.append)))
 
     return call
 

@@ -180,7 +180,7 @@ function onKey(event) {
   const actions = {
     j: () => step(1), k: () => step(-1),
     "/": () => { showList(); byId("search").focus(); byId("search").select(); },
-    p: () => turn("pass", ["forward", "backward"]), d: () => turn("side", ["cpp", "cuda", "diff"]),
+    p: () => turn("pass", shownPasses), d: () => turn("side", ["cpp", "cuda", "diff"]),
     ...(arrows ? {ArrowDown: () => step(1), ArrowUp: () => step(-1)} : {}),
     ...(target === byId("list") ? {Enter: () => current >= 0 && select(current)} : {}),
   };

@@ -3,10 +3,10 @@
 from collections.abc import Collection
 from typing import NamedTuple
 
+from jax_ir_synth.request.passes import PASSES
 from jax_ir_synth.schema.ir_section import IrSection
 from jax_ir_synth.schema.row_view import IR_COLUMNS, RowView
 
-PASSES = ("forward", "backward")
 # The devices of the IR columns.
 TITLES = {"cpp": "CPU", "cuda": "CUDA"}
 # The IR columns of each choice in `config.DEVICES`.
@@ -18,7 +18,7 @@ class Part(NamedTuple):
 
     Attributes:
       dialect: One of `dialects.DIALECTS`.
-      which: One of PASSES.
+      which: One of `passes.PASSES`.
       columns: The complete section of each IR column that has the dialect.
     """
 
@@ -29,7 +29,7 @@ class Part(NamedTuple):
     @property
     def texts(self) -> dict[str, str]:
         """The text of the pass in each IR column."""
-        return {name: getattr(column, self.which) for name, column in self.columns.items()}
+        return {name: column.passes[self.which] for name, column in self.columns.items()}
 
     @property
     def differs(self) -> bool:
@@ -47,7 +47,7 @@ def list_parts(
     Args:
       view: The row.
       names: The IR columns to include. Null columns are left out.
-      passes: The passes to include, in this order.
+      passes: The passes to include, in this order. Those that a section lacks are left out.
 
     Raises:
       ValueError: The text of an IR column is malformed.
@@ -58,5 +58,8 @@ def list_parts(
             for section in sections:
                 by_dialect.setdefault(section.dialect, {})[name] = section
     return [
-        Part(dialect, which, columns) for dialect, columns in by_dialect.items() for which in passes
+        Part(dialect, which, having)
+        for dialect, columns in by_dialect.items()
+        for which in passes
+        if (having := {name: one for name, one in columns.items() if which in one.passes})
     ]

@@ -1,9 +1,10 @@
 // One row: its head, its source and arguments, and its IR by dialect, pass and device.
 
 const TITLES = {cpp: "CPU", cuda: "CUDA"};
-const SECTION = new RegExp(
-  "^# JAX compiler IR \\(backend=(\\w+), dialect=(\\w+)(?:, target=([\\w:+.-]+))?\\)\\n" +
-  "## Forward\\n([^]*?)\\n\\n## Backward \\([^\\n]*\\)\\n([^]*)\\n$");
+const HEADER = /^# JAX compiler IR \(backend=(\w+), dialect=(\w+)(?:, target=([\w:+.-]+))?\)\n/;
+// The passes in order, with the first word of their headings.
+const PASSES = {forward: "Forward", backward: "Backward", vjp: "VJP", jvp: "JVP",
+  hessian_vp: "Hessian-vector", vmap: "Vmap"};
 // The last choice stays for the next row.
 const chosen = {dialect: "", pass: "forward", side: "cpp", wrap: matchMedia("(max-width: 760px)").matches};
 
@@ -13,8 +14,14 @@ function sectionsOf(text) {
   return Object.fromEntries(parts.map((part, number) => {
     // A blank line separates two sections.
     const own = number + 1 < parts.length ? part.slice(0, -1) : part;
-    const [, backend, dialect, target, forward, backward] = own.match(SECTION);
-    return [dialect, {backend, dialect, target: target || "", forward, backward}];
+    const [header, backend, dialect, target] = own.match(HEADER);
+    const [, ...pieces] = own.slice(header.length).split(/^## (\S+)[^\n]*\n/m);
+    // A blank line separates two passes.
+    const texts = Object.fromEntries(pieces.flatMap((word, place) => place % 2 ? [] :
+      [[word, pieces[place + 1].slice(0, place + 2 < pieces.length ? -2 : -1)]]));
+    const passes = Object.fromEntries(Object.entries(PASSES)
+      .filter(([, word]) => Object.hasOwn(texts, word)).map(([name, word]) => [name, texts[word]]));
+    return [dialect, {backend, dialect, target: target || "", passes}];
   }));
 }
 
@@ -112,6 +119,8 @@ function choice(name, legend, options, value) {
 }
 
 let refreshIr = () => {};
+// The passes of the row that is shown.
+let shownPasses = ["forward"];
 
 function fillIr(ir, shown) {
   refreshIr = () => {
@@ -128,27 +137,31 @@ function irParts({row, view, columns, dialects}) {
   const dialect = dialects.includes(chosen.dialect) ? chosen.dialect : dialects[0];
   const sections = names.map((name) => columns[name][dialect]);
   const side = names.length < 2 ? names[0] : chosen.side;
+  const passes = Object.keys(sections.find(Boolean).passes);
+  // A row needn't have the pass that was chosen in another one.
+  const pass = passes.includes(chosen.pass) ? chosen.pass : passes[0];
+  shownPasses = passes;
   const both = sections.length > 1 && sections.every(Boolean);
-  const lines = view.lines[`${dialect}/${chosen.pass}`];
+  const lines = view.lines[`${dialect}/${pass}`];
   const section = side === "diff" ? sections[0] : columns[side][dialect];
-  const text = section[chosen.pass];
+  const text = section.passes[pass];
   let code = codeBlock(text, DATA.languages[section.backend][dialect]);
   let copied = () => text;
   let fact = section.target ? `Compiled for ${section.target}` : "";
   let mark = false;
   if (side === "diff" && both) {
-    const texts = sections.map((one) => one[chosen.pass]);
+    const texts = sections.map((one) => one.passes[pass]);
     [code, fact, mark, copied] = differing(lines, texts, sections, dialect);
   } else if (both && !lines) {
     fact = `${fact ? fact + " · " : ""}CPU and CUDA agree in this pass`;
   }
   code.classList.toggle("wrap", chosen.wrap);
-  code.setAttribute("aria-label", `${dialect}, ${chosen.pass}, ${TITLES[side] || "difference"}`);
+  code.setAttribute("aria-label", `${dialect}, ${pass}, ${TITLES[side] || "difference"}`);
   const usable = (name) => names.includes(name);
   const several = dialects.length > 1;
   const copying = copyButton("the IR", copied);
   const controls = [
-    choice("pass", "Pass", [["forward", "Forward", true], ["backward", "Backward", true]], chosen.pass),
+    choice("pass", "Pass", passes.map((name) => [name, PASSES[name], true]), pass),
     choice("side", "Device", [["cpp", "CPU", usable("cpp")], ["cuda", "CUDA", usable("cuda")],
       ["diff", "Diff", names.length > 1]], side),
     make("label", {class: "check"}, make("input", {type: "checkbox", id: "wrap", checked: chosen.wrap,

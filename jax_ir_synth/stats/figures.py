@@ -1,7 +1,5 @@
 """The statistics of a dataset, collected row by row."""
 
-import math
-import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
@@ -10,8 +8,10 @@ from jax_ir_synth.lowering import op_counts
 from jax_ir_synth.request import categories
 from jax_ir_synth.schema.row_view import IR_COLUMNS, RowView, digest
 from jax_ir_synth.schema.splits import SPLITS
+from jax_ir_synth.schema.verification import shorten_status
 from jax_ir_synth.stats import library, survey
 from jax_ir_synth.stats.audit import CHECKS, Audit, Fault
+from jax_ir_synth.stats.sizes import summarize_sizes
 
 # In what respect two rows can be equal, from the strictest to the loosest.
 SAMENESS = ("python", "ir", "program_hash", "masked_python", "masked_ir", "skeleton_hash")
@@ -54,7 +54,7 @@ class Figures:
         if any(fault.check == "inconsistent" for fault in faults):
             return
         self._places[view.category, view.split] += 1
-        self._verified[view.row["verified"]] += 1
+        self._verified[shorten_status(view.row["verified"])] += 1
         self._add_identities(view)
         self._add_ir(view)
         self._add_source(view)
@@ -134,7 +134,7 @@ class Figures:
                 "left_out": covered.left_out,
                 "missing": {entry.name: entry.functions for entry in covered.missing},
             },
-            "sizes": {name: _summarize_sizes(values) for name, values in self._numbers.items()},
+            "sizes": {name: summarize_sizes(values) for name, values in self._numbers.items()},
             "arguments": dict(sorted(self._arguments.items())),
             "cpu_cuda_differ": {
                 category: {"rows": self._differ[category], "of": self._comparable[category]}
@@ -155,20 +155,8 @@ class Figures:
 
     def _categories(self) -> list[str]:
         present = {category for category, _ in self._places}
-        return [category for category in categories.CATEGORIES if category in present]
+        return [category for category in categories.KINDS if category in present]
 
 
 def _select_counts(counts: Counter[str], names: Iterable[str]) -> dict[str, int]:
     return {name: counts[name] for name in sorted(names)}
-
-
-def _summarize_sizes(values: list[int]) -> dict[str, float]:
-    """Compute the median, the 95th percentile and the maximum."""
-    ordered = sorted(values)
-    return {
-        "median": statistics.median(ordered),
-        # The nearest-rank percentile: the smallest value that is at least as large as 95 % of the
-        # values. Its rank is ceil(0.95 n), counted from 1.
-        "p95": ordered[math.ceil(0.95 * len(ordered)) - 1],
-        "max": ordered[-1],
-    }

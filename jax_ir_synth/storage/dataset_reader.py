@@ -31,6 +31,19 @@ class DatasetError(UsageError):
     """The path holds no saved dataset, or a damaged one. The message is one line."""
 
 
+@contextlib.contextmanager
+def given_by(flag: str) -> Iterator[None]:
+    """Inside the `with` block, make errors about a dataset name the flag that gives it.
+
+    Raises:
+      DatasetError: in place of any UsageError.
+    """
+    try:
+        yield
+    except UsageError as error:
+        raise DatasetError(str(error).replace("`DATASET`", f"`{flag}`")) from error
+
+
 @dataclasses.dataclass(frozen=True)
 class DatasetReader:
     """An opened dataset.

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from jax_ir_synth.errors import UsageError
+from jax_ir_synth.request.categories import COLLECTED
 from jax_ir_synth.request.config import ALL, CONFIGS
 from jax_ir_synth.schema.splits import SPLITS
 
@@ -14,7 +15,7 @@ _PART = re.compile(r"-(\d{5})-of-(\d{5})\.parquet")
 
 def configs_of(folder: Path) -> list[str]:
     """List the configs of a published folder that have files, in the registry's order."""
-    return [name for name in CONFIGS if _parts(folder, name)]
+    return [name for name in (*CONFIGS, *COLLECTED) if _parts(folder, name)]
 
 
 def find_files(folder: Path, config: str | None = None) -> dict[str, list[Path]] | None:

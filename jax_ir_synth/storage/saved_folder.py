@@ -137,13 +137,14 @@ def put_folder(made: Path, folder: Path, overwrite: bool) -> None:
 
 
 def _is_our_split(folder: Path) -> bool:
-    from jax_ir_synth.schema.columns import OPTIONAL_COLUMNS, SCHEMA
+    from jax_ir_synth.schema.columns import OPTIONAL_COLUMNS, ORIGIN_SCHEMA, SCHEMA
 
     info = json.loads((folder / _INFO).read_bytes())
     columns = set(info["features"])
     return (
         str(info["description"]).startswith(_DESCRIPTION)
-        and columns <= set(SCHEMA.names) <= columns | set(OPTIONAL_COLUMNS)
+        and columns <= set(ORIGIN_SCHEMA.names)
+        and set(SCHEMA.names) <= columns | set(OPTIONAL_COLUMNS)
         and (folder / _STATE).exists()
     )
 

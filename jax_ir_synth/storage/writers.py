@@ -6,13 +6,16 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from jax_ir_synth.schema.splits import SPLITS, split_of
 from jax_ir_synth.storage import destinations, saved_folder
 from jax_ir_synth.storage.destinations import Destination
 from jax_ir_synth.storage.outputs import OutputError, check_new, locate, name_output
 from jax_ir_synth.storage.partials import partial_folder
+
+if TYPE_CHECKING:
+    import pyarrow
 
 JSONL, PARQUET, FOLDER = "jsonl", "parquet", "folder"
 _SUFFIXES = {".jsonl": JSONL, ".parquet": PARQUET, "": FOLDER}
@@ -73,7 +76,11 @@ def choose_format(path: Path, jsonl: bool, flag: str = "--output") -> str:
 
 @contextlib.contextmanager
 def open_output(
-    path: Path, kind: str, overwrite: bool = False, flag: str = "--output"
+    path: Path,
+    kind: str,
+    overwrite: bool = False,
+    flag: str = "--output",
+    schema: "pyarrow.Schema | None" = None,
 ) -> Iterator[RowWriter]:
     """Yield a function that writes a row. On a clean exit, put the complete output at `path`.
 
@@ -87,6 +94,8 @@ def open_output(
       overwrite: Whether an existing file, or an existing dataset folder of this package, is
         replaced. Other files in the folder stay.
       flag: The flag that names the path, for error messages.
+      schema: The columns of Parquet and of a folder, if not those of every row; see
+        `columns.choose_schema`. JSON lines have those that each row has.
 
     Raises:
       OutputError: `path` can't be written, or exists. Nothing has been written then.
@@ -95,7 +104,7 @@ def open_output(
     """
     destination = locate(flag, path)
     if kind == FOLDER:
-        with _open_folder(destination, overwrite, flag) as write:
+        with _open_folder(destination, overwrite, flag, schema) as write:
             yield write
         return
     if destination.is_folder:
@@ -109,13 +118,15 @@ def open_output(
         with name_output(flag, path):
             destination.beside.mkdir(parents=True, exist_ok=True)
             partial = stack.enter_context(destination.partial())
-        with _WRITERS[kind](partial, _find_compression(path)) as write:
+        with _WRITERS[kind](partial, _find_compression(path), schema) as write:
             yield write
         destinations.put_file(partial, destination, overwrite)
 
 
 @contextlib.contextmanager
-def _open_folder(destination: Destination, overwrite: bool, flag: str) -> Iterator[RowWriter]:
+def _open_folder(
+    destination: Destination, overwrite: bool, flag: str, schema: "pyarrow.Schema | None"
+) -> Iterator[RowWriter]:
     path = destination.given
     if destination.is_stream or (destination.exists and not destination.is_folder):
         raise OutputError(f"`{flag}` (={path}) must be a dataset folder or a new path")
@@ -135,9 +146,9 @@ def _open_folder(destination: Destination, overwrite: bool, flag: str) -> Iterat
             destination.beside.mkdir(parents=True, exist_ok=True)
             destination.sweep()
             partial = stack.enter_context(partial_folder(destination.beside, folder.name))
-        with _open_arrow_files(partial) as (write, files):
+        with _open_arrow_files(partial, schema) as (write, files):
             yield write
-        made = _save_to_disk(partial, files, folder.name)
+        made = _save_to_disk(partial, files, folder.name, schema)
         saved_folder.put_folder(made, folder, overwrite)
 
 
@@ -171,19 +182,22 @@ def _open_jsonl(stream: IO[bytes], compression: str | None) -> Iterator[RowWrite
 
 
 @contextlib.contextmanager
-def _open_jsonl_file(partial: Path, compression: str | None) -> Iterator[RowWriter]:
+def _open_jsonl_file(
+    partial: Path, compression: str | None, _: "pyarrow.Schema | None"
+) -> Iterator[RowWriter]:
     with open(partial, "wb") as file, _open_jsonl(file, compression) as write:
         yield write
 
 
 @contextlib.contextmanager
-def open_parquet(path: Path) -> Iterator[RowWriter]:
+def open_parquet(path: Path, schema: "pyarrow.Schema | None" = None) -> Iterator[RowWriter]:
     """Yield a function that writes a row to a new Parquet file. The exit completes the file.
 
     The same rows give the same bytes, with one version of pyarrow.
 
     Args:
       path: The path of the file.
+      schema: The columns, if not those of every row.
     """
     # Here and below, slow libraries are imported only after the arguments have been checked.
     from pyarrow.parquet import ParquetWriter
@@ -191,36 +205,47 @@ def open_parquet(path: Path) -> Iterator[RowWriter]:
     from jax_ir_synth.schema.columns import SCHEMA
 
     # The schema has no metadata of datasets: 3.6.0 can't read the features that 4 and 5 write.
-    with ParquetWriter(path, SCHEMA, compression="zstd") as writer, _batch_rows(writer) as write:
+    columns = SCHEMA if schema is None else schema
+    with (
+        ParquetWriter(path, columns, compression="zstd") as writer,
+        _batch_rows(writer, columns) as write,
+    ):
         yield write
 
 
 @contextlib.contextmanager
-def _open_parquet_file(partial: Path, _: str | None) -> Iterator[RowWriter]:
-    with open_parquet(partial) as write:
+def _open_parquet_file(
+    partial: Path, _: str | None, schema: "pyarrow.Schema | None"
+) -> Iterator[RowWriter]:
+    with open_parquet(partial, schema) as write:
         yield write
 
 
 @contextlib.contextmanager
 def _open_arrow_files(
-    partial: Path,
+    partial: Path, schema: "pyarrow.Schema | None"
 ) -> Iterator[tuple[RowWriter, dict[str, Path]]]:
     import pyarrow
 
     from jax_ir_synth.schema.columns import SCHEMA
 
+    columns = SCHEMA if schema is None else schema
     files = {split: partial / f"{split}.arrow" for split in SPLITS}
     with contextlib.ExitStack() as stack:
         writes = {
             split: stack.enter_context(
-                _batch_rows(stack.enter_context(pyarrow.ipc.new_stream(str(file), SCHEMA)))
+                _batch_rows(
+                    stack.enter_context(pyarrow.ipc.new_stream(str(file), columns)), columns
+                )
             )
             for split, file in files.items()
         }
         yield lambda row: writes[split_of(row["skeleton_hash"])](row), files
 
 
-def _save_to_disk(partial: Path, files: dict[str, Path], name: str) -> Path:
+def _save_to_disk(
+    partial: Path, files: dict[str, Path], name: str, schema: "pyarrow.Schema | None"
+) -> Path:
     """Convert the Arrow files with `save_to_disk`. Return the folder.
 
     The same rows give the same bytes. Raises NotPlacedError; the Arrow files are kept then.
@@ -232,7 +257,7 @@ def _save_to_disk(partial: Path, files: dict[str, Path], name: str) -> Path:
     made = partial / "dataset"
     saved = datasets.DatasetDict(
         {
-            split: datasets.Dataset.from_file(str(file), info=dataset_info(), split=split)
+            split: datasets.Dataset.from_file(str(file), info=dataset_info(schema), split=split)
             for split, file in files.items()
         }
     )
@@ -256,17 +281,15 @@ def _save_to_disk(partial: Path, files: dict[str, Path], name: str) -> Path:
 
 
 @contextlib.contextmanager
-def _batch_rows(writer: Any) -> Iterator[RowWriter]:
+def _batch_rows(writer: Any, schema: "pyarrow.Schema") -> Iterator[RowWriter]:
     """Yield a function that writes a row. It collects rows for `writer.write_batch`."""
     import pyarrow
-
-    from jax_ir_synth.schema.columns import SCHEMA
 
     held: list[dict[str, Any]] = []
 
     def flush() -> None:
         if held:
-            writer.write_batch(pyarrow.RecordBatch.from_pylist(held, SCHEMA))
+            writer.write_batch(pyarrow.RecordBatch.from_pylist(held, schema))
             held.clear()
 
     def write(row: dict[str, Any]) -> None:

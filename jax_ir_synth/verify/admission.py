@@ -12,6 +12,7 @@ import math
 from typing import NamedTuple
 
 from jaxlib.mlir import ir
+from jaxlib.mlir.dialects import stablehlo
 
 from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.lowering.parsing import list_functions
@@ -142,6 +143,8 @@ class _Estimate:
             count += 1
             if name == "stablehlo.compare":
                 self._check_order(op)
+            elif name == "stablehlo.convolution":
+                _check_batch(op)
             if name in OWN:
                 steps += OWN[name](op, size, self._count_elements)
             if name in _NESTING:
@@ -189,6 +192,21 @@ class _Estimate:
         tensor = check_tensor(kind)
         self._tensors[kind] = _Tensor(math.prod(tensor.shape), str(tensor.element_type))
         return self._tensors[kind]
+
+
+def _check_batch(convolution: ir.Operation) -> None:
+    """Raise Unsupported for a convolution on which the interpreter ends the process.
+
+    It does so if the batch isn't the result's first dimension, as in a gradient by several kernels,
+    and the result would have another shape if it were.
+    """
+    numbers = stablehlo.ConvDimensionNumbers(convolution.attributes["dimension_numbers"])
+    place = numbers.output_batch_dimension
+    shape = list(ir.RankedTensorType(convolution.results[0].type).shape)
+    if shape != [shape[place], *shape[:place], *shape[place + 1 :]]:
+        raise Unsupported(
+            f"{convolution.name} whose result has its batch in dimension {place} is not run here"
+        )
 
 
 def check_tensor(kind: ir.Type) -> ir.RankedTensorType:

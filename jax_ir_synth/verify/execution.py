@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jaxlib.mlir import ir
 
 from jax_ir_synth.lowering.parsing import open_module, parse_module
 from jax_ir_synth.reference.inputs import DTYPES, FLOATS, HALF
@@ -20,7 +21,7 @@ _SHOWN = 6
 
 
 class Execution(NamedTuple):
-    """Results for each input, and how the module was run (see `interpreter.Program.how`)."""
+    """Results for each input, and how the module was run (see `runner.Runner.how`)."""
 
     results: list[Results]
     how: str
@@ -31,6 +32,7 @@ def execute(
     inputs: Sequence[Sequence[np.ndarray]],
     check: Callable[[Signature], None],
     has_halves: bool,
+    executor: str,
     measure_parts: Callable[[], Sequence[float]] | None = None,
 ) -> Execution:
     """Run a module on each of the inputs.
@@ -45,6 +47,8 @@ def execute(
       check: called with the module's signature before the module runs.
       has_halves: whether the program that the module is to compute has 16-bit floats. The module
         itself can't say so, or rounding would excuse any that it adds.
+      executor: what runs it on all inputs but the first: `"interpreter"` or, where NumPy has all of
+        its operations, `"arrays"`.
       measure_parts: called if results with 16-bit floats are far from those in float32. It returns
         for each result the size of the parts that add up to an element of it, which may cancel.
 
@@ -58,11 +62,11 @@ def execute(
         found = read_signature(module)
         check(found)
         if wide == text:
-            program = Program(module)
-            return Execution([program(x) for x in inputs], program.how)
+            run = _make_runner(text, module, executor)
+            return Execution([run(x) for x in inputs], run.how)
         half = find_shortest_float(text)
         assert half is not None
-        program, wide_program = Program(module), Program(parse_module(wide))
+        program, wide_program = Program(module), _make_runner(wide, parse_module(wide), executor)
         runs: list[tuple[Results, Results]] = []
         for each in inputs:
             # Both get rounded inputs, or their difference would look like an error.
@@ -82,6 +86,10 @@ def execute(
             if not all(x.all() for x in near):
                 raise ValueError(_describe_far(*runs[-1], near))
         return Execution([wide_program(x) for x in inputs], wide_program.how)
+
+
+def _make_runner(text: str, module: ir.Module, executor: str) -> Program | Runner:
+    return Runner(text, module) if executor == "arrays" else Program(module)
 
 
 @contextlib.contextmanager

@@ -33,7 +33,7 @@ class Program:
     `how` says what runs it:
       `"interpreter"`: StableHLO's reference interpreter.
       `"interpreter+numpy"`: the interpreter, and `fallback_kernels` for operations that it lacks.
-    `turns` is the number of turns that a loop may take that can't be counted.
+    `turns` is the number of turns that a loop may take that can't be counted, None if there's none.
 
     Args:
       module: a module from `parsing.open_module`; it is changed.
@@ -55,7 +55,7 @@ class Program:
             if legalize(module, admitted):
                 # Again, since CHLO's operations have been replaced.
                 admitted = admit(module)
-            self.turns = admitted.turns
+            self.turns = admitted.turns if admitted.loops else None
             prepare(admitted)
             if not lacks:
                 self.how = "interpreter"

@@ -8,6 +8,7 @@ from jax_ir_synth.verify.sandbox import Limits, Outcome, Sandbox
 
 # The function that is called with each row; tests use others.
 CHECK = "jax_ir_synth.verify.check:check"
+CHECK_BY_ARRAYS = "jax_ir_synth.verify.check:check_by_arrays"
 
 
 def prove_each(

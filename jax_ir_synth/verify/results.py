@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 from rich.table import Table
 
-from jax_ir_synth.request.categories import CATEGORIES
+from jax_ir_synth.request.categories import KINDS
+from jax_ir_synth.schema.row_view import TYPES
+from jax_ir_synth.schema.verification import shorten_status
 from jax_ir_synth.terminal.console import plain_console, printable
 
-_PREFIX = "generate_"
 # The category of rows whose type names none, and of lines that hold no row.
 _UNKNOWN = "unknown"
 _FAILURES_SHOWN = 20
@@ -39,9 +40,14 @@ class Results:
         self._failed: collections.Counter[str] = collections.Counter()
 
     def count_proven(self, row: dict[str, Any], way: str) -> None:
-        """Count a row that was proven; `way` is its verification status."""
+        """Count a row that was proven, or that says itself that it isn't.
+
+        Args:
+          row: the row.
+          way: its verification status.
+        """
         self.rows += 1
-        self._proven[find_category(row), way] += 1
+        self._proven[find_category(row), shorten_status(way)] += 1
 
     def count_failed(self, where: str, row: dict[str, Any] | None, reason: str) -> None:
         """Count a row that was not proven, and print it on stderr, unless there are many."""
@@ -91,7 +97,7 @@ class Results:
 
     def _list_categories(self) -> list[str]:
         there = {category for category, _ in self._proven} | set(self._failed)
-        return [category for category in (*CATEGORIES, _UNKNOWN) if category in there]
+        return [category for category in (*KINDS, _UNKNOWN) if category in there]
 
     def _format_counts(self, categories: list[str], ways: list[str]) -> list[str]:
         failed = sum(self._failed[category] for category in categories)
@@ -111,5 +117,4 @@ class Results:
 def find_category(row: dict[str, Any] | None) -> str:
     """Find the category that a row's type names; `unknown` for any other value."""
     kind = row.get("type") if row is not None else None
-    category = kind.removeprefix(_PREFIX) if isinstance(kind, str) else None
-    return category if category in CATEGORIES else _UNKNOWN
+    return TYPES.get(kind, _UNKNOWN) if isinstance(kind, str) else _UNKNOWN

@@ -12,10 +12,8 @@ import numpy as np
 from jaxlib.mlir import ir
 
 from jax_ir_synth.lowering.parsing import parse_module
-from jax_ir_synth.verify.admission import Refused
-from jax_ir_synth.verify.arrays import ArrayProgram, TooManyTurns, Unknown
+from jax_ir_synth.verify.arrays import ArrayProgram, GaveUp, Unknown, Unreadable
 from jax_ir_synth.verify.interpreter import Program
-from jax_ir_synth.verify.loops import describe_bound
 
 # How far NumPy's results may be from the interpreter's on the first input, as a part of the largest
 # element: far above rounding, far below an operation that means something else.
@@ -24,6 +22,8 @@ _APART = 1e-3
 
 class Runner:
     """A text that can be called with arrays, inside the `with` of `parsing.open_module`.
+
+    `how` says what ran it so far: `interpreter.Program.how`, with `"+arrays"` if NumPy did.
 
     Args:
       text: the module's text.
@@ -35,6 +35,7 @@ class Runner:
     def __init__(self, text: str, module: ir.Module):
         self._text, self._program = text, Program(module)
         self._first: tuple[Sequence[np.ndarray], list[np.ndarray]] | None = None
+        self.how = self._program.how
 
     def __call__(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Run the module; bfloat16 results are float32. Raises Refused."""
@@ -45,9 +46,12 @@ class Runner:
         if self._arrays is None:
             return self._program(inputs)
         try:
-            return self._arrays(inputs)
-        except TooManyTurns:
-            raise Refused(describe_bound(self._program.turns)) from None
+            results = self._arrays(inputs)
+        except GaveUp:
+            # It decides whether it gives up, too; NumPy bounds loops that it doesn't bound.
+            return self._program(inputs)
+        self.how = f"{self._program.how}+arrays"
+        return results
 
     # Only now, since most wrong texts are wrong on the first input, and since the module was
     # admitted: it is neither too large nor endless.
@@ -56,12 +60,21 @@ class Runner:
         assert self._first is not None
         inputs, results = self._first
         try:
-            arrays = ArrayProgram(parse_module(self._text), self._program.turns)
+            arrays = self._read()
             found = arrays(inputs)
-        except (Unknown, TooManyTurns):
+        except (Unknown, GaveUp):
             return None
-        agrees = all(_agree(x, y) for x, y in zip(found, results, strict=True))
+        agrees = len(found) == len(results) and all(map(_agree, found, results))
         return arrays if agrees else None
+
+    def _read(self) -> ArrayProgram:
+        """Read the text for NumPy. Raises Unknown."""
+        turns = self._program.turns
+        try:
+            return ArrayProgram(self._text, turns)
+        except Unreadable:
+            # People and models write modules in other forms than MLIR prints them.
+            return ArrayProgram(str(parse_module(self._text)), turns)
 
 
 def _agree(found: np.ndarray, meant: np.ndarray) -> bool:

@@ -7,6 +7,7 @@ from jaxlib.mlir import ir
 
 from jax_ir_synth.errors import JaxIrSynthError
 from jax_ir_synth.lowering.parsing import list_functions
+from jax_ir_synth.reference.inputs import FLOATS
 
 _ELEMENTS = {
     "f32": "float32",
@@ -18,6 +19,8 @@ _ELEMENTS = {
     "ui8": "uint8",
     "i1": "bool",
 }
+# The dtypes of tensors, by the kind of dtype that the reference has for them.
+KINDS = {"f": FLOATS, "i": ("int32", "int8"), "u": ("uint32", "uint8"), "b": ("bool",)}
 
 
 class NoSignature(JaxIrSynthError, ValueError):

@@ -88,9 +88,11 @@ def measure_gradient_error(
       rate: one of the figures above.
       largest: the largest `derivative.scale` over all inputs on which it is compared.
     """
-    got = sum(float(part.sum()) for part in parts)
-    # The elements' errors are independent, so they add up as the root of the sum of squares.
-    size = np.sqrt(sum(float(np.square(part).sum()) for part in parts))
+    # A wrong gradient may be infinite, which is no right one's size.
+    with np.errstate(invalid="ignore", over="ignore"):
+        got = sum(float(part.sum()) for part in parts)
+        # The elements' errors are independent, so they add up as the root of the sum of squares.
+        size = np.sqrt(sum(float(np.square(part).sum()) for part in parts))
     allowed = rate * (derivative.scale + size) + SATURATED * outputs + MOVED * derivative.curvature
     return divide_error(abs(got - derivative.value), allowed + ELSEWHERE * largest)
 

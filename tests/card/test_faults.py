@@ -299,4 +299,4 @@ def test_rows_to_make_anew_are_spread(count):
 
 def test_sizes_have_the_hubs_names():
     sizes = {0: "n<1K", 999: "n<1K", 1000: "1K<n<10K", 10**5: "100K<n<1M", 10**8: "100M<n<1B"}
-    assert {rows: metadata._size(rows) for rows in sizes} == sizes
+    assert {rows: metadata.find_size(rows) for rows in sizes} == sizes

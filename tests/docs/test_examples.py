@@ -18,6 +18,7 @@ NEEDS = {
     "needs torch": lambda: importlib.util.find_spec("torchdata") is not None,
     "needs the compiler for CUDA": lambda: _can_compile(),
     "needs the Hub": lambda: False,
+    "needs the package index": lambda: False,
     "needs data/million": lambda: False,
 }
 _OUTPUT = re.compile(r"(<!-- output -->\n```text\n)(.*?)^```$", re.DOTALL | re.MULTILINE)

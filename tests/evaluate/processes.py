@@ -1,10 +1,9 @@
-"""Which processes there are, and a judge by stubs."""
+"""A judge by stubs, and its fork servers."""
 
-import contextlib
-import itertools
 import os
 import time
-from pathlib import Path
+
+from process_table import children, command_line
 
 from jax_ir_synth.evaluate.judgement import Judgement
 from jax_ir_synth.evaluate.pool import Judges, Limits, Question
@@ -21,41 +20,21 @@ def judged(orders, number=1, seconds=20.0, gigabytes=1.0, judge=OBEY) -> list[Ju
     return list(found)
 
 
-def children(pid: int) -> list[int]:
-    """Processes that a process started and that haven't been looked after."""
-    stats = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            stats[int(folder.name)] = (folder / "stat").read_text().rpartition(")")[2].split()
-    return [child for child, stat in stats.items() if int(stat[1]) == pid]
+# Fork servers that judges of other tests have kept in this process.
+_others: set[int] = set()
+
+
+def pass_over_fork_servers() -> None:
+    """Pass over the fork servers that there are already."""
+    _others.clear()
+    _others.update(fork_servers_here())
 
 
 def fork_servers_here() -> list[int]:
-    """Those of this process; other tests may have started other processes."""
-    return [
-        pid
-        for pid in children(os.getpid())
-        if b"jax_ir_synth.runtime.sandbox.fork_server" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]
-
-
-def grandchildren(pid: int) -> list[int]:
-    return [*itertools.chain.from_iterable(map(children, children(pid)))]
-
-
-def exists(pid: int) -> bool:
-    """Whether a process is there; one that only awaits being looked after is not."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
-
-
-def megabytes(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text()
-    (line,) = (line for line in status.splitlines() if line.startswith("VmRSS:"))
-    return int(line.split()[1]) / 1024
+    """Those of this process that a test has started; those of other processes aren't its own."""
+    name = "jax_ir_synth.runtime.sandbox.fork_server"
+    started = set(children(os.getpid())) - _others
+    return sorted(pid for pid in started if name in command_line(pid))
 
 
 def wait_until(condition) -> None:

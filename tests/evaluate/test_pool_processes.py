@@ -11,19 +11,22 @@ import time
 from pathlib import Path
 
 import pytest
+from process_table import children, is_running, megabytes
 from processes import (
     FINE,
     OBEY,
-    children,
-    exists,
     fork_servers_here,
-    grandchildren,
     judged,
-    megabytes,
+    pass_over_fork_servers,
     wait_until,
 )
 
 from jax_ir_synth.evaluate.pool import Judges, Limits, Question
+
+
+@pytest.fixture(autouse=True)
+def _others():
+    pass_over_fork_servers()
 
 
 def test_leaving_ends_what_is_under_way():
@@ -36,7 +39,7 @@ def test_leaving_ends_what_is_under_way():
         assert len(servers) == 2
         everyone = [*servers, *itertools.chain.from_iterable(map(children, servers))]
     assert time.perf_counter() - started < 15
-    wait_until(lambda: not any(map(exists, everyone)))
+    wait_until(lambda: not any(map(is_running, everyone)))
 
 
 @pytest.mark.parametrize("whom", ["the one that judges", "its fork server"])
@@ -172,15 +175,19 @@ def test_the_caller_is_ended(started_python, number):
     process = started_python("-c", text)
     assert process.stdout.readline() == "begins\n"
     assert process.stdout.readline() == "0 pass\n"
-    wait_until(lambda: len(grandchildren(process.pid)) == 2)
+
+    def grandchildren():
+        return [pid for child in children(process.pid) for pid in children(child)]
+
+    wait_until(lambda: len(grandchildren()) == 2)
     servers = [pid for pid in children(process.pid) if children(pid)]
-    everyone = [*servers, *grandchildren(process.pid)]
+    everyone = [*servers, *grandchildren()]
     (held,) = set(children(process.pid)) - set(servers)
     assert len(everyone) == 4
     try:
         process.send_signal(number)
         process.wait(timeout=20)
-        wait_until(lambda: not any(map(exists, everyone)))
+        wait_until(lambda: not any(map(is_running, everyone)))
     finally:
         os.kill(held, signal.SIGKILL)
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from scored_rows import right, rows, write
 
-from jax_ir_synth.evaluate.journal import Journal, JournalError, Judged
+from jax_ir_synth.evaluate.journal import Journal, Judged
 from jax_ir_synth.evaluate.judgement import Judgement
+from jax_ir_synth.storage.line_journal import JournalError
 
 HERE = Path(__file__).parent
 OUTPUTS = ("--json", "out.json", "--judgements", "judged.jsonl", "--overwrite", "--k", "1")

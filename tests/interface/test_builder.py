@@ -117,7 +117,7 @@ def test_no_recursion_in_a_script_without_a_main_guard(python, tmp_path, wanted)
 
 
 def test_the_default_config_and_the_names(cache):
-    assert datasets.get_dataset_config_names("jax_ir_synth") == list(CONFIGS)
+    assert datasets.get_dataset_config_names("jax_ir_synth") == [*CONFIGS, "real"]
     assert datasets.get_dataset_default_config_name("jax_ir_synth") == "all"
     assert datasets.get_dataset_split_names("jax_ir_synth", "loop") == list(SPLITS)
     assert JaxIrSynth(cache_dir=cache).config.name == "all"
@@ -249,7 +249,7 @@ def test_a_list_of_dialects_is_written_and_cached_like_one(tmp_path):
     for row in rows:
         found = [column.dialect for column in read_sections(row["cuda"])]
         assert found == asked["dialect"]
-        assert row["verified"] == "stablehlo: interpreter"
+        assert row["verified"] == "stablehlo: interpreter+arrays"
     as_text = {**asked, "dialect": "stablehlo,jaxpr,hlo"}
     builders = [JaxIrSynth(config_name="unary", **each) for each in (asked, as_text)]
     assert builders[0].cache_dir == builders[1].cache_dir
@@ -257,6 +257,19 @@ def test_a_list_of_dialects_is_written_and_cached_like_one(tmp_path):
     assert [row["program_hash"] for row in _in_order(plain)] == [
         row["program_hash"] for row in rows
     ]
+
+
+def test_other_passes_are_written_after_those_of_each_row(tmp_path):
+    asked = {"count": 3, "cache_dir": tmp_path, "passes": "vmap,backward,forward,vjp"}
+    rows = _in_order(load_dataset("jax_ir_synth", "unary", **asked))
+    plain = _in_order(load_dataset("jax_ir_synth", "unary", count=3, cache_dir=tmp_path))
+    for row, default in zip(rows, plain, strict=True):
+        (section,) = read_sections(row["cuda"])
+        assert list(section.passes) == ["forward", "backward", "vjp", "vmap"]
+        assert row["cpp"].startswith(default["cpp"])
+        assert row["program_hash"] == default["program_hash"]
+    with pytest.raises(ValueError, match="must have forward among them"):
+        load_dataset("jax_ir_synth", "unary", count=3, passes="backward", cache_dir=tmp_path)
 
 
 def test_everything_else_has_a_cache_of_its_own(cache):

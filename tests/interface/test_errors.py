@@ -23,6 +23,7 @@ BUILT_IN = {
     "GrammarExhausted": RuntimeError,
     "HelperDied": RuntimeError,
     "JournalError": RuntimeError,
+    "LimitsError": ValueError,
     "NotPlacedError": OSError,
     "NotProven": ValueError,
     "NotReady": RuntimeError,

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from process_table import is_running
 
 from jax_ir_synth.runtime.helper import Helper, answer_questions
 
@@ -61,13 +62,6 @@ def _until(condition):
     raise AssertionError("not within a minute")
 
 
-def _gone(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-
-
 def _orphan(folder: Path, code: str) -> None:
     """Run `code`, kill it once a process has said that it is there, and wait for its end."""
     path = os.pathsep.join([str(folder), str(ROOT)])
@@ -80,11 +74,11 @@ def _orphan(folder: Path, code: str) -> None:
     try:
         (started,) = _until(lambda: list(folder.glob("*.pid")))
         pid = int(started.stem)
-        assert pid != caller.pid and not _gone(pid)
+        assert pid != caller.pid and is_running(pid)
     finally:
         caller.kill()
         caller.wait()
-    _until(lambda: _gone(pid))
+    _until(lambda: not is_running(pid))
 
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel is asked on Linux alone")
@@ -139,7 +133,7 @@ def test_one_outlives_the_thread_that_asked_for_it(monkeypatch):
 def test_a_fork_starts_its_own():
     code = f"""
 import os, sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+sys.path[:0] = {[*map(str, Path(__file__).parents[:2])]}
 from jax_ir_synth.runtime.helper import Helper
 first = Helper("test_orphans")
 child = os.fork()

@@ -108,3 +108,20 @@ def test_no_command_and_no_function_loads_a_plugin(python, plugin, tmp_path):
     assert COMPLAINT not in before and "Traceback" not in before, before
     # Nothing was taken from the caller: jax complains when it is asked for devices.
     assert COMPLAINT in after
+
+
+@pytest.mark.parametrize("first", ["jax_ir_synth.generate.rows", "jax_ir_synth.verify.interpreter"])
+def test_nothing_is_logged_whatever_is_imported_first(python, first, tmp_path):
+    """XLA's library reads how much it may log when it is loaded."""
+    script = tmp_path / "first.py"
+    script.write_text(
+        f"import {first}\n"
+        "from jax_ir_synth.generate.plan import plan_rows\n"
+        "from jax_ir_synth.generate.rows import rows\n"
+        "from jax_ir_synth.request.config import Request\n"
+        "request = Request(count=1)\n"
+        "assert len(list(rows(request, plan_rows(request)))) == 1\n"
+    )
+    path = os.pathsep.join([str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")])
+    done = python(script, cwd=tmp_path, env={"PYTHONPATH": path})
+    assert (done.returncode, done.stderr) == (0, "")

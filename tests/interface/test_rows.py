@@ -12,9 +12,10 @@ import pytest
 from jax_ir_synth.generate import rows as rows_module
 from jax_ir_synth.generate.defects import Defect
 from jax_ir_synth.generate.plan import PlannedRow, draw_candidate, get_category_plan, plan_rows
-from jax_ir_synth.generate.rows import RowError, make_row, rows
+from jax_ir_synth.generate.rows import RowError, draw_program, make_row, rows
 from jax_ir_synth.generate.workers import Workers
 from jax_ir_synth.lowering import lower_source
+from jax_ir_synth.reference import points
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.schema.columns import SCHEMA
@@ -178,6 +179,15 @@ def test_workers_draw_for_the_plan(wanted):
         again = list(rows(wanted, plan_rows(wanted, draw=workers.draw), workers))
     get_category_plan.cache_clear()
     assert made == again == list(rows(wanted, plan_rows(wanted)))
+
+
+def test_a_proof_takes_the_points_that_the_draw_has_found(wanted, reference, monkeypatch):
+    planned = list(plan_rows(wanted))
+    first = draw_program(planned[0].category, wanted.seed, planned[0].candidate, evaluate=True)
+    # Another program is evaluated meanwhile, as in a worker.
+    assert make_row(wanted, planned[1]) == reference[1]
+    monkeypatch.setattr(points, "find_points", lambda *_: pytest.fail("found again"))
+    assert make_row(wanted, planned[0], first) == reference[0]
 
 
 def test_a_candidate_that_cant_be_drawn_is_a_defect_with_its_coordinates(wanted):

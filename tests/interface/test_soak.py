@@ -6,6 +6,7 @@ from jax_ir_synth.generate.plan import plan_rows
 from jax_ir_synth.generate.rows import rows
 from jax_ir_synth.request import categories
 from jax_ir_synth.request.config import Request
+from jax_ir_synth.stats.audit import audit
 
 # Two that once ended without a file, ends of the range, and others as they came.
 SEEDS = [
@@ -32,6 +33,23 @@ ENDED = [
     ("multi_statement", 3395919174996233686, 14),
     # The rounding of 2/√π to 16 bits, in a derivative that is one minus about as much.
     ("compound", 11451832551441818126, 7),
+    # A helper of an inner function that an outer one calls, too.
+    ("vector", 6527506426624684638, 30),
+    # A remainder of what underflows: zero, or nearly the divisor.
+    ("elementwise", 4130021580, 281),
+    # A float32 written into an array of 16 bits, of which jax warns that it will be an error.
+    ("multi_statement", 14255959470727116316, 6),
+    # The sign of a zero that is a maximum of zeros of both signs.
+    ("multi_statement", 11, 38),
+    # A gradient by one of two arguments that is zero in 16 bits alone.
+    ("compound", 7262156173587453173, 40),
+    # A gradient by one of several arguments that is smaller than its rounding in 16 bits.
+    ("vector", 6873776363162320340, 43),
+    ("compound", 10921483159179163510, 38),
+    # A norm of numbers whose squares underflow.
+    ("loop", 15720497043883144874, 48),
+    # IR that is longer than was estimated: the row had more than 64 KiB.
+    ("compound", 9239621698048007194, 22),
 ]
 
 
@@ -39,7 +57,9 @@ ENDED = [
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_row_is_made_and_proven(seed):
     request = Request(seed=seed, count=COUNT, strict=True)
-    assert len(list(rows(request, plan_rows(request)))) == COUNT
+    made = list(rows(request, plan_rows(request)))
+    assert len(made) == COUNT
+    assert audit(made) == []
 
 
 @pytest.mark.parametrize(("category", "seed", "candidate"), ENDED)
@@ -49,4 +69,6 @@ def test_what_once_ended_a_run(category, seed, candidate):
     from jax_ir_synth.generate.rows import make_row
 
     request = Request(category=category, seed=seed, count=1)
-    assert make_row(request, PlannedRow(0, category, candidate, "train"))["verified"] != "none"
+    row = make_row(request, PlannedRow(0, category, candidate, "train"))
+    assert row["verified"] != "none"
+    assert audit([row]) == []

@@ -27,6 +27,8 @@ SPELLED = {
     "target": [None, "sm_90", ["sm_90"], "x86-64-v3", "sm_90,x86-64-v3", ("x86-64-v3", "sm_90"),
                "sm_80", Str("sm_90"), np.str_("sm_90")],
     "verify": [True, np.True_, np.bool_(True)],
+    "passes": ["forward,backward", "backward,forward", ["forward", "backward"],
+               ("backward", np.str_("forward"))],
 }  # fmt: skip
 
 
@@ -56,6 +58,7 @@ OTHERS = [
     {"dialect": [["hlo", "stablehlo"], ("hlo", "stablehlo"), "hlo,stablehlo"]},
     {"dialect": ["hlo", ["hlo"]], "target": [None, "sm_90", "sm_80"]},
     {"dialect": ["asm"], "device": ["cpu"], "target": [None, "x86-64-v3", ["x86-64-v3", "sm_80"]]},
+    {"passes": ["vjp,forward", ["forward", "vjp"], (Str("forward"), np.str_("vjp"))]},
     {"verify": [False, np.False_], "count": [3, np.int16(3)]},
 ]
 

@@ -37,7 +37,7 @@ class Command(NamedTuple):
     others: frozenset[str] = frozenset()
 
 
-_ROWS = frozenset({"config", "device", "dialect", "target"})
+_ROWS = frozenset({"config", "device", "dialect", "target", "passes"})
 _CONFIG = frozenset({"config"})
 COMMANDS = {
     "generate": Command((), {"--output": Output("o.jsonl")}, others=_ROWS),
@@ -62,15 +62,34 @@ COMMANDS = {
         ("in.py:f", "f32"),
         {"--output": Output("o.mlir")},
         frozenset({"function"}),
-        frozenset({"shapes", "dialect", "target", "name"}),
+        frozenset({"shapes", "named", "dialect", "target", "name", "passes"}),
+    ),
+    "harvest": Command(
+        ("math",),
+        {
+            "--output": Output("o.jsonl"),
+            "--json": Output("o.json"),
+            "--lock": Output("o.lock"),
+        },
+        frozenset({"packages", "scripts", "against"}),
+        frozenset({"config", "licenses"}),
     ),
     "levels": Command((), {"--output": Output("o.md")}),
     "samples": Command(
         (INPUT,), {"--output": Output("o", within="unary.md")}, frozenset({"dataset"}), _CONFIG
     ),
-    "stats": Command((INPUT,), {"--json": Output("o.json")}, frozenset({"datasets"}), _CONFIG),
-    "verify": Command((INPUT,), {"--json": Output("o.json")}, frozenset({"dataset"}), _CONFIG),
-    "show": Command((INPUT,), {"--html": Output("o.html")}, frozenset({"dataset"}), _ROWS),
+    "stats": Command(
+        (INPUT, "--against", INPUT),
+        {"--json": Output("o.json"), "--plot": Output("o.svg")},
+        frozenset({"datasets", "against"}),
+        _CONFIG,
+    ),
+    "verify": Command(
+        (INPUT,), {"--json": Output("o.json")}, frozenset({"dataset"}), _CONFIG | {"executor"}
+    ),
+    "show": Command(
+        (INPUT,), {"--html": Output("o.html")}, frozenset({"dataset"}), _ROWS | {"which"}
+    ),
     "card": Command(
         (INPUT, "--seed", "7"),
         {"--output": Output("o", within="README.md")},

@@ -33,7 +33,7 @@ def run() -> int:
         if how == "believed":
             from jax_ir_synth.verify import reproof
 
-            reproof.CHECK = "stub_rows:believe"
+            reproof.CHECK_BY_ARRAYS = "stub_rows:believe"
             # Made-up rows are of no seed; that of real ones is checked for the card.
             from jax_ir_synth.card import drawing
 

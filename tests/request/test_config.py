@@ -22,6 +22,27 @@ def test_defaults():
     assert (request.device, request.dialect, request.verify) == ("both", "stablehlo", True)
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("forward,backward", ("forward", "backward")),
+        (["backward", "forward"], ("forward", "backward")),
+        ("forward", ("forward",)),
+        ("vmap,vjp,forward", ("forward", "vjp", "vmap")),
+    ],
+)
+def test_passes_are_in_their_own_order(given, kept):
+    assert Request(passes=given).passes == kept
+
+
+@pytest.mark.parametrize(
+    "given", ["backward", "vjp,vmap", "", "forward,grad", "forward,forward", 3]
+)
+def test_passes_without_the_forward_pass_are_refused(given):
+    with pytest.raises(ValueError, match="`passes`"):
+        Request(passes=given)
+
+
 def test_configs_come_from_the_registry():
     assert tuple(CONFIGS) == ("all", *CATEGORIES)
 

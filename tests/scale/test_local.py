@@ -5,11 +5,11 @@ import os
 import shutil
 import signal
 import subprocess
-from pathlib import Path
 
 import datasets
 import pyarrow.parquet
 import pytest
+from process_table import children, is_running
 from scale_run import SHARDS, WANTED, Command, contents, manifests, until
 
 from jax_ir_synth.generate.rows import rows
@@ -25,22 +25,7 @@ from jax_ir_synth.scale.local import LocalExecutor  # noqa: E402
 
 def _workers(command: Command) -> list[int]:
     """The processes that a running command has its tasks done by."""
-    found = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(status.read_text().rpartition(")")[2].split()[1])
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if parent == command.process.pid:
-            found.append(int(status.parent.name))
-    return found
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+    return children(command.process.pid)
 
 
 def test_the_rows_are_the_builders(undisturbed, planned):
@@ -102,7 +87,7 @@ def test_a_driver_killed_twice_leaves_what_is_whole_and_no_process(undisturbed, 
     workers = _workers(command)
     assert workers
     command.kill()
-    until(lambda: not any(map(_alive, workers)), "the workers end by themselves", seconds=20)
+    until(lambda: not any(map(is_running, workers)), "the workers end by themselves", seconds=20)
 
     whole = len(manifests(folder))
     assert 0 < whole < SHARDS
@@ -127,7 +112,7 @@ def test_sigterm_ends_it_in_one_line(tmp_path):
     assert errors.splitlines()[-1] == (
         f"jax-ir-synth scale: terminated, {folder} is not complete: the same command goes on"
     )
-    assert not any(map(_alive, workers))
+    assert not any(map(is_running, workers))
 
 
 # What runs the command twice: on a disk that is too small, and on one that is not. The arguments

@@ -91,7 +91,7 @@ def test_a_path_named_as_a_config(here, capsys):
         (("--seed", "-1"), "`seed` (=-1) must be an integer from 0 to"),
         (("--dialect", "mlir"), "`dialect` (='mlir') must be one of"),
         (("--device", "gpu"), "`device` (='gpu') must be one of: cpu, cuda, both"),
-        (("--pass", "sideways"), "`--pass` (=sideways) must be one of: forward, backward, both"),
+        (("--pass", "sideways"), "`--pass` (=sideways) must be one of: forward, backward, vjp, jvp, hessian_vp, vmap, both"),
         (("a.jsonl", "--dialect", "asm"), "`--dialect` (=asm) is none of the row's: stablehlo"),
         (("deep.jsonl", "--device", "cuda"), "`--device` (=cuda): the row has no IR for it"),
         (("a.jsonl", "--seed", "3"), "`--seed` is for rows to be made"),

@@ -131,6 +131,8 @@ def test_a_row_in_several_dialects_may_be_longer(good):
     (own,) = read_sections(row["cpp"])
     optimized = own._replace(dialect="optimized_hlo", forward="x" * 2**17, target="x86-64-v3")
     assert audit.find_faults("too_long", [row | {"cpp": write_sections(own, optimized)}]) == []
+    other = own._replace(others=(("VJP (jax.vjp, argnums=(0,))", own.backward),))
+    assert audit.find_faults("too_long", [row | {"cpp": write_sections(other), "cuda": None}]) == []
 
 
 def test_a_malformed_row_goes_no_further(good):

@@ -141,7 +141,7 @@ def _verify(text: str) -> str:
         ).astype(np.float32 if tensor.dtype in HALF else DTYPES[tensor.dtype])
         for tensor in found.taken
     ]  # fmt: skip
-    results = execute(text, [inputs], lambda _: None, True).results[0]
+    results = execute(text, [inputs, inputs], lambda _: None, True, "arrays").results[0]
     execute_exactly(text, [inputs])
     return ", ".join(f"{x.dtype}{list(x.shape)}" for x in results)
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from jax_ir_synth.kernels.builder.values import InAval
 from jax_ir_synth.lowering import lower_source
+from jax_ir_synth.request.passes import DEFAULT
 
 FLOATS = ("float32", "float16", "bfloat16")
 
@@ -16,10 +17,10 @@ def aval(name: str, shape=(), dtype="float32", low=0.5, high=2.0) -> InAval:
     return InAval(name, tuple(shape), dtype, float(low), float(high))
 
 
-def row(python: str, *avals: InAval, platforms=("cpu", "cuda")) -> dict:
+def row(python: str, *avals: InAval, platforms=("cpu", "cuda"), passes=DEFAULT) -> dict:
     """The columns by which a row is proven, of a source that begins with `def kernel_f(`."""
     argnums = tuple(k for k, a in enumerate(avals) if a.dtype in FLOATS)
-    lowered = lower_source(python, "kernel_f", avals, argnums, platforms)
+    lowered = lower_source(python, "kernel_f", avals, argnums, platforms, passes=passes)
     described = [
         {"name": a.name, "shape": list(a.shape), "dtype": a.dtype, "low": a.low, "high": a.high}
         for a in avals

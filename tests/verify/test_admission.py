@@ -113,6 +113,14 @@ REFUSED = {
         module("%c = stablehlo.complex %x, %x : tensor<2x3xcomplex<f32>>\n%b = stablehlo.compare LT, %c, %c : (tensor<2x3xcomplex<f32>>, tensor<2x3xcomplex<f32>>) -> tensor<2x3xi1>\n%r = stablehlo.abs %x : tensor<2x3xf32>"),
         "stablehlo.compare of complex<f32>",
     ),
+    "a convolution's batch behind its features": (
+        module(
+            "%k = stablehlo.reshape %x : (tensor<2x3xf32>) -> tensor<2x1x3xf32>\n%l = stablehlo.constant dense<1.0> : tensor<1x1x4xf32>\n"
+            "%c = stablehlo.convolution(%l, %k) dim_numbers = [f, b, 0]x[o, i, 0]->[f, b, 0], window = {} {batch_group_count = 1 : i64, feature_group_count = 1 : i64} : (tensor<1x1x4xf32>, tensor<2x1x3xf32>) -> tensor<2x1x2xf32>\n"
+            "%r = stablehlo.abs %x : tensor<2x3xf32>"
+        ),
+        "stablehlo.convolution whose result has its batch in dimension 1",
+    ),
     "many dimensions": (
         module(f"%b = stablehlo.reshape %x : (tensor<2x3xf32>) -> tensor<2x3x{'1x' * 40}f32>\n%r = stablehlo.abs %x : tensor<2x3xf32>"),
         "a tensor of 42 dimensions is not run here",

@@ -13,7 +13,9 @@ from jax_ir_synth.reference.program import ReferenceProgram
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.request.config import Request
 from jax_ir_synth.schema.ir_section import read_section
+from jax_ir_synth.schema.verification import join_ways
 from jax_ir_synth.verify import NotProven, prove, tolerance
+from jax_ir_synth.verify.arrays import ArrayProgram
 from jax_ir_synth.verify.execution import execute_exactly
 
 X, Y = aval("x", (3, 4), low=-1.0), aval("y", (4,))
@@ -21,6 +23,9 @@ SOUND = "jnp.sin(x) * y + jnp.exp(x - y)"
 
 
 def refused(candidate: dict) -> str:
+    """Why a row isn't proven; neither executor proves it."""
+    with pytest.raises(NotProven):
+        prove(candidate, executor="arrays")
     with pytest.raises(NotProven) as caught:
         prove(candidate)
     return str(caught.value)
@@ -28,6 +33,52 @@ def refused(candidate: dict) -> str:
 
 def test_a_row_of_plain_operations_is_proven_by_the_interpreter():
     assert prove(expression(SOUND, X, Y)) == "interpreter"
+
+
+def test_arrays_execute_a_row_on_all_inputs_but_the_first_and_the_status_says_so():
+    assert prove(expression(SOUND, X, Y), "arrays") == "interpreter+arrays"
+    half, single = aval("x", (3, 4), "bfloat16", -1.0, 2.0), aval("x", (3, 4), low=-1.0)
+    assert prove(expression("jnp.tanh(x) * x", half), executor="arrays") == "interpreter+arrays"
+    # NumPy's executor has no sort.
+    assert prove(expression("jnp.sort(x) * jnp.arange(4)", single), "arrays") == "interpreter"
+    inverse = "jnp.linalg.inv(x @ x.T + jnp.eye(3)) + jnp.sin(x)[:, :3]"
+    assert prove(expression(inverse, single), "arrays") == "interpreter+numpy+arrays"
+    # Nor has it complex numbers.
+    transform = "jnp.fft.ifft(jnp.fft.fft(x)).real * x"
+    assert prove(expression(transform, single), "arrays") == "interpreter+numpy"
+
+
+def test_the_ways_of_two_modules_are_joined():
+    assert join_ways(["interpreter+arrays", "interpreter+numpy"]) == "interpreter+numpy+arrays"
+    assert join_ways(["interpreter", "interpreter+arrays"]) == "interpreter+arrays"
+    assert join_ways(["interpreter", "interpreter"]) == "interpreter"
+
+
+def test_an_unknown_executor_is_refused():
+    with pytest.raises(
+        ValueError, match=r"executor \(='numpy'\) must be one of interpreter, arrays"
+    ):
+        prove(expression(SOUND, X, Y), "numpy")
+
+
+@pytest.mark.parametrize("factor", [1.001, 2.0])
+def test_what_numpy_gets_wrong_on_a_later_input_counts_and_the_interpreter_decides(
+    factor, monkeypatch
+):
+    real = ArrayProgram.__call__
+    calls = []
+
+    def wrong(self, inputs):
+        calls.append(self)
+        results = real(self, inputs)
+        # The first call is compared with the interpreter.
+        return results if calls.count(self) == 1 else [x * factor for x in results]
+
+    monkeypatch.setattr(ArrayProgram, "__call__", wrong)
+    # Errors of a few tolerances may be rounding, which the text as float64 tells.
+    expected = "interpreter" if factor == 2 else "interpreter+arrays"
+    assert prove(expression(SOUND, X, Y), "arrays") == expected
+    assert max(map(calls.count, calls)) > 1
 
 
 @pytest.mark.parametrize("platforms", [("cpu",), ("cuda",), ("cpu", "cuda")])

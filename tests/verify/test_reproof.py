@@ -70,6 +70,20 @@ def test_rows_that_were_not_proven_are_proven_now(good, tmp_path, capsys):
     assert main(["verify", save(tmp_path / "rows.jsonl", good)]) == 0
     shown = capsys.readouterr().out
     assert "interpreter" in shown and "nested_branch" in shown
+    assert "interpreter+arrays" not in shown
+
+
+def test_arrays_execute_them_if_they_are_asked_for(good, tmp_path, capsys):
+    saved = save(tmp_path / "rows.jsonl", good)
+    figures = tmp_path / "figures.json"
+    assert main(["verify", saved, "--executor", "arrays", "--json", str(figures)]) == 0
+    proven = [part["proven"] for part in json.loads(figures.read_text())["categories"].values()]
+    ways = {way: sum(each.get(way, 0) for each in proven) for each in proven for way in each}
+    assert sum(ways.values()) == len(good)
+    assert ways["interpreter+arrays"] > len(good) / 2
+    capsys.readouterr()
+    assert main(["verify", saved, "--executor", "numpy"]) == 2
+    assert "'numpy' is not one of 'interpreter', 'arrays'" in capsys.readouterr().err
 
 
 def test_each_bad_row_fails_alone_and_is_named_by_its_line(good, tmp_path, capsys):

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from jax_ir_synth.errors import UsageError
+from jax_ir_synth.runtime.sandbox.fork_server import Work
+from jax_ir_synth.runtime.sandbox.sandbox import Sandbox as Forks
 from jax_ir_synth.verify.sandbox import Limits, Outcome, Sandbox, SandboxError
 
 CHECK = "stub_checks:obey"
@@ -128,6 +131,23 @@ def test_a_helper_that_cant_start(check, said):
     assert "a helper can't start within 1 GB: " in str(raised.value)
     assert said in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+class _Server:
+    """A fork server that has started, or says why it can't."""
+
+    def __init__(self, failure: str | None):
+        self.ask = lambda _: failure
+
+
+def test_limits_are_the_users_mistake_until_a_helper_has_started():
+    sandbox = Forks(Work(CHECK, Limits(20, 1)), 1)
+    for failures, is_mistake in (((), True), ((None,), False)):
+        for failure in failures:
+            sandbox._begin(_Server(failure))
+        with pytest.raises(SandboxError) as raised:
+            sandbox._begin(_Server("no memory is left"))
+        assert isinstance(raised.value, UsageError) == is_mistake
 
 
 def test_leaving_ends_a_row_that_is_under_way():

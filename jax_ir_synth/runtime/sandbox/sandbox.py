@@ -12,7 +12,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from jax_ir_synth.errors import UsageError
+from jax_ir_synth.errors import JaxIrSynthError, UsageError
 from jax_ir_synth.runtime.helper import Helper, HelperDied
 from jax_ir_synth.runtime.pool import Pool
 from jax_ir_synth.runtime.sandbox.fork_server import Pickled, Work
@@ -30,8 +30,12 @@ Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
 
-class SandboxError(UsageError, RuntimeError):
+class SandboxError(JaxIrSynthError, RuntimeError):
     """A fork server can't start; the message is one line."""
+
+
+class LimitsError(SandboxError, UsageError):
+    """No fork server has started within the limits that were given."""
 
 
 class Question(NamedTuple):
@@ -59,7 +63,7 @@ class Sandbox:
 
     Raises:
       SandboxError: on entry or from a reply, if no fork server can start, as with too little
-        memory.
+        memory. It is a LimitsError if none has started before.
     """
 
     def __init__(self, work: Work, number: int):
@@ -71,6 +75,7 @@ class Sandbox:
         # By what questions share. Whoever waits longest is first.
         self._waiting: OrderedDict[tuple[Limits, bytes], deque[_Waiting]] = OrderedDict()
         self._workers = 0
+        self._has_started = False
 
     def __enter__(self) -> "Sandbox":
         self._pool.__enter__()
@@ -186,7 +191,10 @@ class Sandbox:
             failure = f"it died ({error})"
         if failure is not None:
             within = f"{self._work.limits.gigabytes:g} GB"
-            raise SandboxError(f"a helper can't start within {within}: {failure}")
+            # Where others have started, the limits are not the reason.
+            kind = SandboxError if self._has_started else LimitsError
+            raise kind(f"a helper can't start within {within}: {failure}")
+        self._has_started = True
 
 
 def in_order(

@@ -2,6 +2,7 @@
 
 import re
 
+from jax_ir_synth.request.categories import COLLECTED
 from jax_ir_synth.request.config import CONFIGS
 from jax_ir_synth.schema.splits import SPLITS
 
@@ -13,9 +14,8 @@ DEFAULT, DEFAULT_FOLDER = "default", "data"
 TAG = "jax_ir_synth"
 
 # The names that `push_to_hub` gives, so that pushing a subset that way replaces the same files.
-_DATA = re.compile(
-    rf"({'|'.join((*CONFIGS, DEFAULT_FOLDER))})/({'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet"
-)
+_FOLDERS = (*CONFIGS, *COLLECTED, DEFAULT_FOLDER)
+_DATA = re.compile(rf"({'|'.join(_FOLDERS)})/({'|'.join(SPLITS)})-\d{{5}}-of-\d{{5}}\.parquet")
 _PICTURE = re.compile(rf"{PICTURES}/[\w.-]+\.(svg|png)")
 
 

@@ -1,15 +1,20 @@
 """The card's YAML, from which datasets learns the files and features of each subset."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jax_ir_synth.request.config import ALL
 from jax_ir_synth.schema.columns import SCHEMA
 from jax_ir_synth.storage.repository.layout import DEFAULT, data_pattern
 from jax_ir_synth.storage.repository.tables import Subset
 
+if TYPE_CHECKING:
+    import pyarrow
 
-def make_card_data(subsets: Sequence[Subset]) -> dict[str, list[dict[str, Any]]]:
+
+def make_card_data(
+    subsets: Sequence[Subset], schema: "pyarrow.Schema | None" = None
+) -> dict[str, list[dict[str, Any]]]:
     """Make `configs` and `dataset_info`, as plain values for YAML.
 
     If there are other subsets besides `all`, then `all` is also listed under the name `default`,
@@ -19,16 +24,17 @@ def make_card_data(subsets: Sequence[Subset]) -> dict[str, list[dict[str, Any]]]
 
     Args:
       subsets: The written subsets.
+      schema: The columns of the files, if not those of every row.
     """
     configs = [_config(subset.name, subset) for subset in subsets]
     if len(subsets) > 1:
         configs[:0] = [_config(DEFAULT, subset) for subset in subsets if subset.name == ALL]
-    return {"configs": configs, "dataset_info": [_info(subset) for subset in subsets]}
+    return {"configs": configs, "dataset_info": [_info(subset, schema) for subset in subsets]}
 
 
-def list_features() -> list[dict[str, Any]]:
+def list_features(schema: "pyarrow.Schema | None" = None) -> list[dict[str, Any]]:
     """Describe the columns in the form that datasets 3.6.0 and later versions read alike."""
-    return [_feature(field) for field in SCHEMA]
+    return [_feature(field) for field in (SCHEMA if schema is None else schema)]
 
 
 def _config(name: str, subset: Subset) -> dict[str, Any]:
@@ -36,11 +42,11 @@ def _config(name: str, subset: Subset) -> dict[str, Any]:
     return {"config_name": name, "data_files": files}
 
 
-def _info(subset: Subset) -> dict[str, Any]:
+def _info(subset: Subset, schema: "pyarrow.Schema | None") -> dict[str, Any]:
     parts = subset.splits
     return {
         "config_name": subset.name,
-        "features": list_features(),
+        "features": list_features(schema),
         "splits": [
             {"name": split, "num_bytes": part.arrow_bytes, "num_examples": part.rows}
             for split, part in parts.items()

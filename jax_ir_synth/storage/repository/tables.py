@@ -5,14 +5,17 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from jax_ir_synth.request.config import ALL
-from jax_ir_synth.schema.row_view import PREFIX, digest
+from jax_ir_synth.schema.row_view import digest, find_category
 from jax_ir_synth.schema.splits import SPLITS, split_of
 from jax_ir_synth.storage.dataset_reader import open_saved
 from jax_ir_synth.storage.repository.layout import data_path, data_pattern
 from jax_ir_synth.storage.writers import open_parquet
+
+if TYPE_CHECKING:
+    import pyarrow
 
 # A file is closed when it reaches this size. Rows that are still buffered are added to it.
 FILE_BYTES = 100_000_000
@@ -51,6 +54,7 @@ def write_subsets(
     rows: Iterable[dict[str, Any]],
     configs: Sequence[str],
     file_bytes: int = FILE_BYTES,
+    schema: "pyarrow.Schema | None" = None,
 ) -> list[Subset]:
     """Write rows to Parquet files. The same rows give the same bytes, with one version of pyarrow.
 
@@ -64,19 +68,22 @@ def write_subsets(
       rows: Rows with all columns.
       configs: The names of the subsets.
       file_bytes: The size in bytes at which a file is closed, see `FILE_BYTES`.
+      schema: The columns, if not those of every row.
 
     Returns:
       The subsets that have rows, in the order of `configs`.
     """
     with contextlib.ExitStack() as stack:
         parts = {
-            (config, split): stack.enter_context(_PartWriter(folder, config, split, file_bytes))
+            (config, split): stack.enter_context(
+                _PartWriter(folder, config, split, file_bytes, schema)
+            )
             for config in configs
             for split in SPLITS
         }
         for row in rows:
             split = split_of(row["skeleton_hash"])
-            for config in (ALL, row["type"].removeprefix(PREFIX)):
+            for config in (ALL, find_category(row["type"])):
                 if config in configs:
                     parts[config, split].write(row)
     subsets = []
@@ -140,7 +147,15 @@ def _hash_rows(folder: Path, paths: Sequence[str]) -> Iterator[bytes]:
 class _PartWriter:
     """A context manager that writes a split. It begins a new file when the current one is full."""
 
-    def __init__(self, folder: Path, config: str, split: str, file_bytes: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: str,
+        split: str,
+        file_bytes: int,
+        schema: "pyarrow.Schema | None",
+    ) -> None:
+        self._schema = schema
         self._folder, self._config, self._split = folder, config, split
         self._limit = file_bytes
         self._files: list[Path] = []
@@ -157,7 +172,7 @@ class _PartWriter:
             self._open.close()
             self._files.append(self._folder / f"{self._config}/{self._split}-{len(self._files)}")
             self._files[-1].parent.mkdir(exist_ok=True)
-            self._write = self._open.enter_context(open_parquet(self._files[-1]))
+            self._write = self._open.enter_context(open_parquet(self._files[-1], self._schema))
         self._write(row)
         self.rows += 1
 

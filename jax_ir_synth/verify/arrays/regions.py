@@ -6,7 +6,7 @@ the order of a reduction isn't the interpreter's; StableHLO leaves it open.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -52,34 +52,39 @@ def _find_ufunc(op: ir.Operation) -> np.ufunc | None:
 
 
 def _make_combine(op: ir.Operation) -> Combine:
-    """Make the region a function of two lists of arrays. Raises Unknown."""
+    """Make the region a function of two lists of arrays. Raises Unknown.
+
+    It keeps nothing of MLIR, since it may outlive the module.
+    """
     (block,) = op.regions[0].blocks
-    steps: list[tuple[Callable[..., Any], list[Value], Value]] = []
+    places: dict[Value, int] = {value: k for k, value in enumerate(block.arguments)}
+    steps: list[tuple[Callable[..., Any], list[int]]] = []
+
+    def find(values: Iterable[Value]) -> list[int]:
+        if any(value not in places for value in values):
+            raise Unknown(f"{op.name} of a value from outside")
+        return [places[value] for value in values]
+
     for each in block.operations:
         inner = each.operation
         if inner.name == "stablehlo.return":
-            returned = [*inner.operands]
+            returned = find(inner.operands)
             break
         if inner.name == "stablehlo.constant":
-            value = read_constant(inner)
-            steps.append(((lambda x: lambda: x)(value), [], inner.results[0]))
+            steps.append(((lambda x: lambda: x)(read_constant(inner)), []))
         elif inner.name in elementwise.MAKERS:
             for value in (*inner.operands, *inner.results):
                 read_type(value)
-            function = elementwise.MAKERS[inner.name](inner)
-            steps.append((function, [*inner.operands], inner.results[0]))
+            steps.append((elementwise.MAKERS[inner.name](inner), find(inner.operands)))
         else:
             raise Unknown(f"{inner.name} in {op.name}")
-    known = {*block.arguments, *(value for _, _, value in steps)}
-    if any(value not in known for _, operands, _ in steps for value in operands):
-        raise Unknown(f"{op.name} of a value from outside")
-    arguments = [*block.arguments]
+        places[inner.results[0]] = len(places)
 
     def combine(first: Arrays, second: Arrays) -> Arrays:
-        values = dict(zip(arguments, (*first, *second), strict=True))
-        for function, operands, value in steps:
-            values[value] = function(*[values[operand] for operand in operands])
-        return [values[value] for value in returned]
+        values = [*first, *second]
+        for function, operands in steps:
+            values.append(function(*[values[k] for k in operands]))
+        return [values[k] for k in returned]
 
     return combine
 

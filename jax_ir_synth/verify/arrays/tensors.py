@@ -1,6 +1,8 @@
 """Reads what a module says of its tensors: their types, constants, and lists of integers."""
 
-from collections.abc import Callable
+import functools
+import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,10 @@ Function = Callable[..., Array]
 
 class Unknown(JaxIrSynthError, ValueError):
     """NumPy doesn't run a module; the message names the operation or the type."""
+
+
+class GaveUp(JaxIrSynthError, RuntimeError):
+    """A loop takes more turns than it may, or a routine refuses its operands."""
 
 
 # Not the 16-bit floats, whose sums the interpreter rounds after each addition.
@@ -41,6 +47,24 @@ def read_type(value: Value) -> tuple[tuple[int, ...], np.dtype[Any]]:
     if dtype is None:
         raise Unknown(f"a {kind}")
     return tuple(kind.shape), dtype
+
+
+_KIND = re.compile(r"tensor<((?:\d+x)*)(\w+)>")
+
+
+@functools.lru_cache(maxsize=4096)
+def read_kind(kind: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Read a type's shape and dtype from its text. Raises Unknown."""
+    match = _KIND.fullmatch(kind)
+    if match is None or match[2] not in DTYPES:
+        raise Unknown(f"a {kind}")
+    return tuple(map(int, match[1].split("x")[:-1])), DTYPES[match[2]]
+
+
+def check_types(kinds: Iterable[str]) -> None:
+    """Raise Unknown unless each of the types is one of a known tensor."""
+    for kind in kinds:
+        read_kind(kind)
 
 
 def read_constant(op: ir.Operation) -> Array:
