@@ -1,6 +1,8 @@
 """Families: each one's programs are sound, mean what their IR computes, and read as people write."""
 
 import ast
+import subprocess
+import sys
 
 import pytest
 
@@ -79,6 +81,19 @@ def check_text(source):
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.label)
 def test_a_program_is_a_function_of_its_stream(family):
     assert draw(family, 1) == draw(family, 1)
+
+
+def test_no_program_reads_a_name_that_it_lacks(tmp_path):
+    for family in FAMILIES:
+        for number in range(4):
+            python = draw(family, number).python
+            if "import " not in python:
+                python = f"import jax\nimport jax.numpy as jnp\nfrom jax import lax\n\n\n{python}"
+            (tmp_path / f"{family.label}_{number}.py").write_text(python, encoding="utf-8")
+    # Names that aren't there, are there twice, or are read too early.
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F811,F821,F823"]
+    found = subprocess.run([*ruff, "."], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout[:2000]
 
 
 def test_the_fitted_weights_are_of_families_that_there_are():

@@ -2,83 +2,85 @@
 
 from typing import TYPE_CHECKING
 
-from jax_ir_synth.kernels.style.family import Code, family
+from jax_ir_synth.kernels.style.family import Code, decided, family
 
 if TYPE_CHECKING:
     import jax
     import jax.numpy as jnp
     from jax import lax
 
+
 NAMES = """
-attention: attention 4, attend 2, dot_product_attention 4, scaled_dot_product_attention 3, compute_attention 1
+attention: attention 4, dot_product_attention 4, scaled_dot_product_attention 3, compute_attention 1
 self_attention: self_attention 5, multi_head_attention 3, multihead_attention 2, attention_block 2, mha 1
 grouped_query_attention: grouped_query_attention 6, gqa 2, grouped_attention 2, gqa_attention 1
 multi_query_attention: multi_query_attention 6, mqa 2, multiquery_attention 1
 cross_attention: cross_attention 7, cross_attend 2, attend_to_context 1, encoder_decoder_attention 1
-rotary_embedding: rotary_embedding 5, apply_rope 3, rope 2, apply_rotary_embedding 2, rotary_position_embedding 1
-rotary_attention: rotary_attention 4, rope_attention 3, attention_with_rope 2, attention 1
+rotary_embedding: rotary_embedding 3, apply_rope 4, apply_rotary_embedding 3
+rotary_attention: rotary_attention 4, rope_attention 3, attention_with_rope 2
 alibi_attention: alibi_attention 5, attention_with_alibi 3, linear_bias_attention 1
 alibi_slopes: alibi_slopes 5, get_slopes 3, get_alibi_slopes 2, head_slopes 1
-relative_bias_attention: relative_bias_attention 4, attention_with_relative_bias 3, t5_attention 1
+relative_bias_attention: relative_bias_attention 4, attention_with_relative_bias 3
 relative_position_attention: relative_position_attention 5, relative_attention 3, shaw_attention 1
 sliding_window_attention: sliding_window_attention 6, windowed_attention 2, local_attention 3, swa 1
-block_local_attention: block_local_attention 4, chunked_attention 2, local_attention 2, block_attention 2
+block_local_attention: block_local_attention 4, local_attention 2, block_attention 2
 decode_step: decode_step 6, decode 2, attend_with_cache 2, cached_attention 3, attention_step 1
 decode_sequence: decode_sequence 3, decode 2, decode_tokens 2, run_decoder 1
 linear_attention: linear_attention 8, kernel_attention 1, linear_attn 2
-recurrent_attention: recurrent_attention 3, linear_attention 3, fast_weights 2, gated_linear_attention 1, linear_attention_scan 2
-attention_pool: attention_pool 4, attention_pooling 4, attentive_pooling 3, pool 1, attn_pool 1
+recurrent_attention: recurrent_attention 3, recurrent_linear_attention 3, linear_attention_scan 2
+attention_pool: attention_pool 4, attention_pooling 4, attentive_pooling 3, attn_pool 1
 additive_attention: additive_attention 5, bahdanau_attention 4, mlp_attention 1
 talking_heads_attention: talking_heads_attention 6, talking_heads 3
+attention_with_normalizer: attention_with_normalizer 3, multi_head_attention 3
 differential_attention: differential_attention 5, diff_attention 3, diff_attn 1
 chunked_attention: chunked_attention 4, flash_attention 3, blockwise_attention 3, online_softmax_attention 1
 causal_mask: causal_mask 6, make_causal_mask 4, get_causal_mask 1, build_causal_mask 1
-scores: scores 5, logits 4, attn 1, sim 1, attn_scores 1
+scores: scores 5, logits 4, attn_scores 1
 logits: logits 6, scores 3, attn_logits 1
-weights: weights 5, probs 3, attn 2, attn_weights 2, w 1
+weights: weights 5, probs 3, attn 2, attn_weights 2
 num_heads: num_heads 8, n_heads 3, heads 2, nhead 1
 num_kv_heads: num_kv_heads 6, n_kv_heads 2, kv_heads 2
 group_size: group_size 4, groups 2, num_groups 1, queries_per_kv 1, n_rep 2
 q: q 8, query 3, queries 1
 k: k 8, key 3, keys 1
 v: v 8, value 3, values 1
-rows: rows 2, row 1, i 3, q_idx 2, q_pos 1
-columns: columns 1, cols 2, col 1, j 3, k_idx 2, k_pos 1
+rows: rows 2, q_idx 2, q_pos 2
+columns: columns 1, cols 2, k_idx 2, k_pos 2
 w_q: w_q 4, wq 3, W_q 2, query_kernel 1, q_proj 1
 w_k: w_k 4, wk 3, W_k 2, key_kernel 1, k_proj 1
 w_v: w_v 4, wv 3, W_v 2, value_kernel 1, v_proj 1
 w_o: w_o 4, wo 3, W_o 2, out_kernel 1, out_proj 1
 mask_value: mask_value 5, neg_inf 3, masked_value 1, big_neg 1
 softcap: softcap 5, logit_cap 2, cap 2, soft_cap 1
-context: context 6, memory 3, encoded 1, ctx 1
-gate: gate 6, alpha 1, g 1
+context: context 6, ctx 1
+gate: gate 6, alpha 1
 k_cache: k_cache 5, cache_k 4, key_cache 3
 v_cache: v_cache 5, cache_v 4, value_cache 3
 position: position 4, pos 4, index 2, step 1, cache_index 2
 base: base 6, theta 4, rope_base 1
-angles: angles 5, theta 2, phase 1, freqs 2
+angles: angles 5, theta 2
 inv_freq: inv_freq 6, freqs 3, frequencies 1, inverse_frequencies 1
 positions: positions 6, pos 3, position_ids 2
 rotate_half: rotate_half 8, _rotate_half 2
 slopes: slopes 6, m 1, head_slopes 1
-offsets: offsets 3, relative_positions 3, distance 3, rel_pos 2, relative 1
+offsets: offsets 3, relative_positions 3, rel_pos 2
 bias_table: bias_table 4, rel_bias 3, relative_bias 2, rel_embedding 1, relative_attention_bias 1
 rel_keys: rel_keys 4, rel_k 3, relative_keys 2, k_rel 1
 rel_values: rel_values 4, rel_v 3, relative_values 2, v_rel 1
 feature_map: feature_map 6, phi 3, kernel 1, featurize 1
-state: state 6, s 2, memory 1, kv_state 1
+state: state 6, kv_state 1
 normalizer: normalizer 4, z 3, denominator 3, denom 2, norm 1
-decay: decay 5, gamma 3, forget 1, lam 1
-beta: beta 6, lr 1, write_strength 1
-pooled: pooled 5, mean 1, context 1
+decay: decay 5, gamma 2, alpha 1
+beta: beta 6
+pooled: pooled 5, context 1
 running_max: running_max 4, m 3, row_max 2, m_prev 1
 running_sum: running_sum 4, l 2, denom 2, row_sum 1
 accumulator: accumulator 2, acc 5, o 1, out_acc 1
 correction: correction 5, alpha 3, rescale 2
 new_max: new_max 5, m_new 4, next_max 1
 block_size: block_size 6, chunk_size 4, block 1
-window: window 6, window_size 4, radius 1
-temperature: temperature 6, tau 2, temp 1
+window: window 6, window_size 4
+temperature: temperature 6, tau 2
 sinks: sinks 5, sink_logits 3, sink 1
 lam: lam 5, lambda_ 2, coef 1
 head_dim: head_dim 6, d_head 2, dim_head 1
@@ -136,12 +138,10 @@ def causal_mask(scores, window=None):
     bias="? n m",
     causal=(False, True),
     scale={None: 4, 0.25: 1, 0.125: 1},
-    softcap={None: 4, 10.0: 1, 20.0: 1, 50.0: 1},
-    cosine={False: 4, True: 1},
+    softcap={None: 4, 20.0: 1, 50.0: 1},
     einsum=(False, True),
     upcast={False: 4, True: 1},
     mask_value={-1e9: 3, Code("jnp.finfo(scores.dtype).min"): 2},
-    with_weights={False: 5, True: 1},
     sizes={"n": (4, 5, 6, 8, 8, 10), "m": (4, 5, 6, 8, 8, 10), "d": (4, 6, 8, 8)},
     weight=14,
 )
@@ -155,24 +155,19 @@ def attention(
     causal=False,
     scale=None,
     softcap=None,
-    cosine=False,
     einsum=False,
     upcast=False,
     mask_value=-1e9,
-    with_weights=False,
 ):
-    """Attends to the values whose keys are like the queries.
+    """Scaled dot-product attention.
 
     Args:
-        q: Queries.
-        k: Keys.
-        v: Values, one for each key.
-        mask: Where a query may see a key.
+        q: Queries of shape `(..., queries, d)`.
+        k: Keys of shape `(..., keys, d)`.
+        v: Values of shape `(..., keys, e)`.
+        mask: True where a query may attend to a key.
         bias: Added to the scores before the softmax.
     """
-    if cosine:
-        q = l2_normalize(q)
-        k = l2_normalize(k)
     if scale is None:
         scale = q.shape[-1] ** -0.5
     if einsum:
@@ -180,7 +175,6 @@ def attention(
     else:
         scores = (q @ jnp.swapaxes(k, -1, -2)) * scale
     if softcap is not None:
-        # Keep the scores in a soft range.
         scores = softcap * jnp.tanh(scores / softcap)
     if bias is not None:
         scores = scores + bias
@@ -194,12 +188,8 @@ def attention(
     else:
         weights = jax.nn.softmax(scores, axis=-1)
     if einsum:
-        out = jnp.einsum("...qk,...kd->...qd", weights, v)
-    else:
-        out = weights @ v
-    if with_weights:
-        return out, weights
-    return out
+        return jnp.einsum("...qk,...kd->...qd", weights, v)
+    return weights @ v
 
 
 @family(
@@ -210,13 +200,13 @@ def attention(
     w_q="h*d h*d in -0.5..0.5",
     w_k="h*d h*d in -0.5..0.5",
     w_v="h*d h*d in -0.5..0.5",
-    w_o="? h*d h*d in -0.5..0.5",
+    w_o="h*d h*d in -0.5..0.5",
     norm_weight="? h*d in 0.5..1.5",
     mask="? n bool",
     num_heads=(Code("h"),),
     norm=("rms", "layer"),
-    normalize_heads={False: 3, True: 1},
-    causal=(False, True),
+    cosine={False: 3, True: 1},
+    causal=(True, False),
     residual=(False, True),
     sizes={"h": (2, 2, 4), "d": (2, 4, 4), "n": (4, 5, 6, 8, 10)},
     weight=14,
@@ -226,41 +216,52 @@ def self_attention(
     w_q,
     w_k,
     w_v,
-    w_o=None,
+    w_o,
     norm_weight=None,
     mask=None,
     *,
     num_heads=2,
     norm="rms",
-    normalize_heads=False,
+    cosine=False,
     causal=True,
     residual=False,
 ):
-    """Self-attention with several heads."""
-    inputs = x
+    """Multi-head self-attention.
+
+    Args:
+        x: Tokens of shape `(tokens, features)`.
+        w_q: Query projection.
+        w_k: Key projection.
+        w_v: Value projection.
+        w_o: Output projection.
+        norm_weight: Weight of the norm before the projections.
+        mask: False for padding, which isn't attended to.
+    """
     if norm_weight is not None:
         if norm == "rms":
-            x = rms_norm(x, norm_weight)
+            h = rms_norm(x, norm_weight)
         else:
-            x = layer_norm(x, norm_weight)
-    q = split_heads(x @ w_q, num_heads)
-    k = split_heads(x @ w_k, num_heads)
-    v = split_heads(x @ w_v, num_heads)
-    if normalize_heads:
-        q = l2_normalize(q)
-        k = l2_normalize(k)
-    logits = jnp.einsum("hqd,hkd->hqk", q, k) / q.shape[-1] ** 0.5
+            h = layer_norm(x, norm_weight)
+        q = split_heads(h @ w_q, num_heads)
+        k = split_heads(h @ w_k, num_heads)
+        v = split_heads(h @ w_v, num_heads)
+    else:
+        q = split_heads(x @ w_q, num_heads)
+        k = split_heads(x @ w_k, num_heads)
+        v = split_heads(x @ w_v, num_heads)
+    if cosine:
+        # Cosine similarities, at a fixed temperature.
+        logits = 10.0 * jnp.einsum("hqd,hkd->hqk", l2_normalize(q), l2_normalize(k))
+    else:
+        logits = jnp.einsum("hqd,hkd->hqk", q, k) / q.shape[-1] ** 0.5
     if causal:
         logits = jnp.where(causal_mask(logits), logits, -1e9)
     if mask is not None:
-        # Padding can't be attended to.
         logits = jnp.where(mask[None, None, :], logits, -1e9)
     weights = jax.nn.softmax(logits, axis=-1)
-    out = merge_heads(jnp.einsum("hqk,hkd->hqd", weights, v))
-    if w_o is not None:
-        out = out @ w_o
+    out = merge_heads(jnp.einsum("hqk,hkd->hqd", weights, v)) @ w_o
     if residual:
-        out = out + inputs
+        return x + out
     return out
 
 
@@ -273,11 +274,10 @@ def self_attention(
     mask="? n m bool",
     k_norm="? d in 0.5..1.5",
     method=("repeat", "reshape", "vmap"),
-    causal=(False, True),
-    window={None: 4, 2: 1, 3: 1, 4: 1},
+    causal=(True, False),
+    window={None: 4, 3: 1, 4: 1},
     softcap={None: 4, 20.0: 1, 50.0: 1},
-    flat_output={False: 3, True: 1},
-    mask_value={-1e9: 3, Code("-jnp.inf"): 1, Code("jnp.finfo(scores.dtype).min"): 2},
+    mask_value={-1e9: 3, Code("jnp.finfo(scores.dtype).min"): 2},
     sizes={"h": (2, 2, 3), "g": (2, 2, 3), "d": (4, 4, 8), "n": (4, 5, 6, 8), "m": (4, 6, 8)},
 )
 def grouped_query_attention(
@@ -291,20 +291,16 @@ def grouped_query_attention(
     causal=True,
     window=None,
     softcap=None,
-    flat_output=False,
     mask_value=-1e9,
 ):
-    """Attention in which several query heads share a head of keys and values.
+    """Grouped-query attention, in which several query heads share a key-value head.
 
     Args:
-        q: Queries of shape `(n, heads, d)`.
-        k: Keys of shape `(m, kv_heads, d)`.
-        v: Values of the same shape as the keys.
-        mask: Where a query may see a key.
-        k_norm: The weight of the keys' norm.
-
-    Returns:
-        The attended values.
+        q: Queries of shape `(queries, heads, d)`.
+        k: Keys of shape `(keys, kv_heads, d)`.
+        v: Values of shape `(keys, kv_heads, d)`.
+        mask: True where a query may attend to a key.
+        k_norm: Weight of the RMS norm of the keys.
     """
     n, num_heads, d = q.shape
     num_kv_heads = k.shape[1]
@@ -326,17 +322,12 @@ def grouped_query_attention(
     if causal:
         scores = jnp.where(causal_mask(scores, window), scores, mask_value)
     if mask is not None:
-        scores = jnp.where(mask, scores, -1e9)
+        scores = jnp.where(mask, scores, mask_value)
     weights = jax.nn.softmax(scores, axis=-1)
     if method == "repeat":
-        out = jnp.einsum("hqk,khd->qhd", weights, v)
+        return jnp.einsum("hqk,khd->qhd", weights, v)
     else:
         out = jnp.einsum("hgqk,khd->qhgd", weights, v)
-    if flat_output:
-        return out.reshape(n, num_heads * d)
-    elif method == "repeat":
-        return out
-    else:
         return out.reshape(n, num_heads, d)
 
 
@@ -352,9 +343,9 @@ def grouped_query_attention(
     sinks="? h",
     slopes="? h in 0.1..0.5",
     w_o="? h e d in -0.5..0.5",
-    causal=(False, True),
+    causal=(True, False),
     softcap={None: 4, 20.0: 1, 50.0: 1},
-    with_weights={False: 4, True: 1},
+    spelling=decided(("einsum", "matmul")),
     sizes={"h": (2, 4), "d": (4, 6, 8), "e": (4, 6, 8), "n": (4, 5, 6, 8), "m": (4, 5, 6, 8)},
 )
 def multi_query_attention(
@@ -368,21 +359,24 @@ def multi_query_attention(
     *,
     causal=True,
     softcap=None,
-    with_weights=False,
+    spelling="einsum",
 ):
-    """Attention in which all heads share one set of keys and values.
+    """Multi-query attention, in which all heads share one set of keys and values.
 
     Args:
-        q: Queries of each head.
-        k: Keys.
-        v: Values.
-        mask: Which keys there are.
-        sinks: A logit of each head that takes weight from the keys.
-        slopes: How fast each head's scores fall with the distance.
-        w_o: The output projection.
+        q: Queries of shape `(heads, queries, d)`.
+        k: Keys of shape `(keys, d)`.
+        v: Values of shape `(keys, e)`.
+        mask: False for padded keys.
+        sinks: Attention sink of each head, a logit without a value.
+        slopes: ALiBi slope of each head.
+        w_o: Output projection of shape `(heads, e, d)`.
     """
     num_heads, n, d = q.shape
-    scores = jnp.einsum("hqd,kd->hqk", q, k) / d**0.5
+    if spelling == "matmul":
+        scores = q @ k.T / d**0.5
+    else:
+        scores = jnp.einsum("hqd,kd->hqk", q, k) / d**0.5
     if softcap is not None:
         scores = softcap * jnp.tanh(scores / softcap)
     if slopes is not None:
@@ -395,15 +389,16 @@ def multi_query_attention(
     if sinks is not None:
         sink_scores = jnp.broadcast_to(sinks[:, None, None], (num_heads, n, 1))
         scores = jnp.concatenate([scores, sink_scores], axis=-1)
-        # The sinks have no values.
+        # Drop the sink's weight after the softmax.
         weights = jax.nn.softmax(scores, axis=-1)[..., :-1]
     else:
         weights = jax.nn.softmax(scores, axis=-1)
-    out = jnp.einsum("hqk,ke->hqe", weights, v)
+    if spelling == "matmul":
+        out = weights @ v
+    else:
+        out = jnp.einsum("hqk,ke->hqe", weights, v)
     if w_o is not None:
         out = jnp.einsum("hqe,hed->qd", out, w_o)
-    if with_weights:
-        return out, weights
     return out
 
 
@@ -424,7 +419,6 @@ def multi_query_attention(
     num_heads=(Code("h"),),
     norm=("rms", "layer"),
     residual=(False, True),
-    scale={None: 3, 0.25: 1, 0.5: 1},
     sizes={
         "d": (4, 6, 8),
         "e": (4, 5, 6, 8),
@@ -448,35 +442,33 @@ def cross_attention(
     *,
     num_heads=2,
     norm="layer",
-    residual=True,
-    scale=None,
+    residual=False,
 ):
-    """Lets each row attend to another sequence.
+    """Multi-head cross-attention to another sequence.
 
     Args:
-        x: The rows that ask.
-        context: The sequence that is asked.
-        w_q: Query weights.
-        w_k: Key weights.
-        w_v: Value weights.
-        w_o: Output weights.
-        b_o: Output bias.
-        context_mask: Which rows of the context there are.
-        norm_weight: The weight of the norm before the queries.
-        gate: How much of the result is let in, before tanh.
+        x: Tokens of shape `(tokens, d)`.
+        context: Sequence that is attended to, of shape `(context, e)`.
+        w_q: Query projection.
+        w_k: Key projection.
+        w_v: Value projection.
+        w_o: Output projection.
+        b_o: Bias of the output projection.
+        context_mask: False for padding of the context.
+        norm_weight: Weight of the norm before the query projection.
+        gate: Logit of a tanh gate, as in Flamingo.
     """
-    inputs = x
     if norm_weight is not None:
         if norm == "rms":
-            x = rms_norm(x, norm_weight)
+            h = rms_norm(x, norm_weight)
         else:
-            x = layer_norm(x, norm_weight)
-    q = split_heads(x @ w_q, num_heads)
+            h = layer_norm(x, norm_weight)
+        q = split_heads(h @ w_q, num_heads)
+    else:
+        q = split_heads(x @ w_q, num_heads)
     k = split_heads(context @ w_k, num_heads)
     v = split_heads(context @ w_v, num_heads)
-    if scale is None:
-        scale = q.shape[-1] ** -0.5
-    scores = jnp.einsum("hqd,hkd->hqk", q, k) * scale
+    scores = jnp.einsum("hqd,hkd->hqk", q, k) / q.shape[-1] ** 0.5
     if context_mask is not None:
         scores = jnp.where(context_mask[None, None, :], scores, -1e9)
     weights = jax.nn.softmax(scores, axis=-1)
@@ -484,10 +476,10 @@ def cross_attention(
     if b_o is not None:
         out = out + b_o
     if gate is not None:
-        # At the start of training the gate is shut.
+        # A gate of zero leaves the pretrained model as it was.
         out = jnp.tanh(gate) * out
     if residual:
-        out = out + inputs
+        out = x + out
     return out
 
 
@@ -497,7 +489,7 @@ def rotate_half(x):
 
 
 def rotate_halves(x, angles, layout="concatenate"):
-    """Turns the pairs of a vector's two halves by angles."""
+    """Rotates pairs of features by angles."""
     if layout == "concatenate":
         cos = jnp.cos(angles)
         sin = jnp.sin(angles)
@@ -528,12 +520,11 @@ def rotary_angles(x, positions, base=10000.0):
     "elementwise",
     x="... n d",
     positions="? n int 16",
-    layout=("concatenate", "rotate_half", "interleave"),
-    base={10000.0: 5, 500000.0: 1, 100.0: 1},
-    offset={0: 4, 1: 1, 8: 1},
-    position_scale={1.0: 4, 0.5: 1, 0.25: 1},
+    layout=("rotate_half", "concatenate", "interleave"),
+    base={10000.0: 5, 500000.0: 1},
+    position_scale={None: 4, 0.5: 1, 0.25: 1},
     rotary_dim={None: 4, 4: 1, 6: 1},
-    back={False: 5, True: 1},
+    scaling={"none": 3, "ntk": 1},
     sizes={"d": (8, 8, 10, 12, 16), "n": (4, 5, 6, 8, 10, 12)},
 )
 def rotary_embedding(
@@ -542,33 +533,31 @@ def rotary_embedding(
     *,
     layout="rotate_half",
     base=10000.0,
-    offset=0,
-    position_scale=1.0,
+    position_scale=None,
     rotary_dim=None,
-    back=False,
+    scaling="none",
 ):
-    """Turns pairs of features by angles that grow with the position.
+    """Applies rotary position embeddings (RoPE).
 
     Args:
-        x: The rows of a sequence.
-        positions: Their positions.
-
-    Returns:
-        The turned rows.
+        x: Queries or keys of shape `(..., tokens, d)`.
+        positions: Position of each token.
     """
     if rotary_dim is not None:
+        # Only the first features are rotated.
         rest = x[..., rotary_dim:]
         x = x[..., :rotary_dim]
     if positions is None:
         positions = jnp.arange(x.shape[-2])
-        if offset > 0:
-            positions = positions + offset
-    if position_scale != 1.0:
-        # Longer sequences keep to the angles of training.
+    if position_scale is not None:
+        # Position interpolation extends the context.
         positions = positions * position_scale
-    angles = rotary_angles(x, positions, base=base)
-    if back:
-        angles = -angles
+    if scaling == "ntk":
+        # NTK-aware scaling stretches the low frequencies most.
+        d = x.shape[-1]
+        angles = rotary_angles(x, positions, base=base * 4.0 ** (d / (d - 2)))
+    else:
+        angles = rotary_angles(x, positions, base=base)
     turned = rotate_halves(x, angles, layout=layout)
     if rotary_dim is not None:
         turned = jnp.concatenate([turned, rest], axis=-1)
@@ -582,9 +571,9 @@ def rotary_embedding(
     positions="? n int 16",
     q_norm="? d in 0.5..1.5",
     k_norm="? d in 0.5..1.5",
-    layout=("concatenate", "rotate_half", "interleave"),
-    base={10000.0: 5, 500000.0: 1, 100.0: 1},
-    position_scale={1.0: 4, 0.5: 1, 0.25: 1},
+    layout=("rotate_half", "concatenate", "interleave"),
+    base={10000.0: 5, 500000.0: 1},
+    position_scale={None: 4, 0.5: 1, 0.25: 1},
     scale_queries={False: 2, True: 1},
     sizes={"d": (4, 8, 8, 12), "h": (1, 2, 2, 4), "g": (1, 2, 2), "n": (4, 5, 6, 8)},
 )
@@ -597,20 +586,17 @@ def rotate_queries_and_keys(
     *,
     layout="rotate_half",
     base=10000.0,
-    position_scale=1.0,
+    position_scale=None,
     scale_queries=False,
 ):
-    """Gives queries and keys their positions, as rotations.
+    """Applies rotary position embeddings (RoPE) to queries and keys.
 
     Args:
-        q: Queries of shape `(n, heads, d)`.
-        k: Keys of shape `(n, kv_heads, d)`.
-        positions: The position of each row.
-        q_norm: The weight of the queries' norm.
-        k_norm: The weight of the keys' norm.
-
-    Returns:
-        The queries and the keys.
+        q: Queries of shape `(tokens, heads, d)`.
+        k: Keys of shape `(tokens, kv_heads, d)`.
+        positions: Position of each token.
+        q_norm: Weight of the RMS norm of the queries.
+        k_norm: Weight of the RMS norm of the keys.
     """
     if q_norm is not None:
         q = rms_norm(q, q_norm)
@@ -618,8 +604,8 @@ def rotate_queries_and_keys(
         k = rms_norm(k, k_norm)
     if positions is None:
         positions = jnp.arange(q.shape[0])
-    if position_scale != 1.0:
-        # Longer sequences keep to the angles of training.
+    if position_scale is not None:
+        # Position interpolation extends the context.
         positions = positions * position_scale
     # All heads have the same angles.
     angles = rotary_angles(q, positions, base=base)[:, None, :]
@@ -640,8 +626,8 @@ def rotate_queries_and_keys(
     norm_weight="? d in 0.5..1.5",
     positions="? n int 16",
     mask="? n n bool",
-    layout=("concatenate", "rotate_half", "interleave"),
-    base={10000.0: 5, 500000.0: 1, 100.0: 1},
+    layout=("rotate_half", "concatenate", "interleave"),
+    base={10000.0: 5, 500000.0: 1},
     causal=(False, True),
     merged=(False, True),
     fill={-1e9: 3, Code("jnp.finfo(scores.dtype).min"): 1},
@@ -661,15 +647,15 @@ def rotary_attention(
     merged=False,
     fill=-1e9,
 ):
-    """Attention that knows how far a key is away, by rotary positions.
+    """Multi-head attention with rotary position embeddings (RoPE).
 
     Args:
-        q: Queries of each head.
-        k: Keys of each head.
-        v: Values of each head.
-        norm_weight: The weight of the norm of queries and keys.
-        positions: The position of each row.
-        mask: Where a query may see a key.
+        q: Queries of shape `(heads, tokens, d)`.
+        k: Keys of shape `(heads, tokens, d)`.
+        v: Values of shape `(heads, tokens, e)`.
+        norm_weight: Weight of the RMS norm of queries and keys.
+        positions: Position of each token.
+        mask: True where a query may attend to a key.
     """
     if norm_weight is not None:
         q = rms_norm(q, norm_weight)
@@ -683,7 +669,7 @@ def rotary_attention(
     if causal:
         scores = jnp.where(causal_mask(scores), scores, fill)
     if mask is not None:
-        scores = jnp.where(mask, scores, -1e9)
+        scores = jnp.where(mask, scores, fill)
     weights = jax.nn.softmax(scores, axis=-1)
     out = jnp.einsum("hqk,hkd->hqd", weights, v)
     if merged:
@@ -706,9 +692,8 @@ def alibi_slopes(q):
     v="h m e",
     slopes="? h in 0.1..1.5",
     mask="? m bool",
-    kind=("linear", "log", "squared"),
+    kind=("linear", "log"),
     causal={True: 3, False: 2},
-    scale={None: 4, 0.25: 1, 0.125: 1},
     merged=(False, True),
     vmapped={False: 3, True: 1},
     sizes={"h": (2, 4), "n": (4, 5, 6, 8), "m": (4, 6, 8), "d": (4, 6, 8), "e": (4, 6, 8)},
@@ -722,32 +707,28 @@ def alibi_attention(
     *,
     kind="linear",
     causal=True,
-    scale=None,
     merged=False,
     vmapped=False,
 ):
-    """Attention whose scores fall with the distance, at each head's own rate.
+    """Multi-head attention with a bias that falls with the distance of query and key, as ALiBi's.
 
     Args:
-        q: Queries of each head.
-        k: Keys of each head.
-        v: Values of each head.
-        slopes: Each head's rate.
-        mask: Which keys there are.
+        q: Queries of shape `(heads, queries, d)`.
+        k: Keys of shape `(heads, keys, d)`.
+        v: Values of shape `(heads, keys, e)`.
+        slopes: Slope of each head.
+        mask: False for padded keys.
     """
     if slopes is None:
         slopes = alibi_slopes(q)
-    if scale is None:
-        scale = q.shape[-1] ** -0.5
     if vmapped:
-        scores = jax.vmap(lambda a, b: a @ b.T)(q, k) * scale
+        scores = jax.vmap(lambda a, b: a @ b.T)(q, k) / q.shape[-1] ** 0.5
     else:
-        scores = jnp.einsum("hqd,hkd->hqk", q, k) * scale
+        scores = jnp.einsum("hqd,hkd->hqk", q, k) / q.shape[-1] ** 0.5
     distance = jnp.abs(jnp.arange(q.shape[1])[:, None] - jnp.arange(k.shape[1])[None, :])
     if kind == "log":
+        # As in KERPLE.
         distance = jnp.log1p(distance)
-    elif kind == "squared":
-        distance = jnp.square(distance)
     scores = scores - slopes[:, None, None] * distance
     if causal:
         scores = jnp.where(causal_mask(scores), scores, -1e9)
@@ -782,8 +763,8 @@ def relative_buckets(offsets, num_buckets=8, max_distance=20):
     kind=("bucket", "clip", "past"),
     lookup=("index", "take", "one_hot"),
     causal={True: 1, False: 2},
-    scaled=(True, False),
-    output={"heads": 3, "flat": 2, "bias": 1},
+    scaled=(False, True),
+    merged=(False, True),
     sizes={"h": (2, 4), "n": (4, 5, 6, 8), "m": (4, 6, 8), "d": (4, 6, 8), "e": (4, 6, 8)},
 )
 def relative_bias_attention(
@@ -796,17 +777,17 @@ def relative_bias_attention(
     kind="bucket",
     lookup="index",
     causal=False,
-    scaled=True,
-    output="heads",
+    scaled=False,
+    merged=False,
 ):
-    """Attention with a learned bias for each distance and head.
+    """Multi-head attention with a learned bias of each relative position, as in T5.
 
     Args:
-        q: Queries of shape `(n, heads, d)`.
-        k: Keys of shape `(m, heads, d)`.
-        v: Values of shape `(m, heads, e)`.
-        bias_table: The biases of each bucket of distances.
-        mask: Where a query may see a key.
+        q: Queries of shape `(queries, heads, d)`.
+        k: Keys of shape `(keys, heads, d)`.
+        v: Values of shape `(keys, heads, e)`.
+        bias_table: Biases of shape `(buckets, heads)`.
+        mask: True where a query may attend to a key.
     """
     n = q.shape[0]
     m = k.shape[0]
@@ -815,7 +796,7 @@ def relative_bias_attention(
     if kind == "bucket":
         buckets = relative_buckets(offsets, num_buckets)
     elif kind == "clip":
-        # Half of the buckets are for what comes after.
+        # Half of the buckets are for keys before the query.
         buckets = jnp.clip(offsets + num_buckets // 2, 0, num_buckets - 1)
     else:
         buckets = jnp.clip(-offsets, 0, num_buckets - 1)
@@ -835,12 +816,9 @@ def relative_bias_attention(
         scores = jnp.where(mask, scores, -1e9)
     weights = jax.nn.softmax(scores, axis=-1)
     out = jnp.einsum("hqk,khe->qhe", weights, v)
-    if output == "flat":
+    if merged:
         return out.reshape(n, -1)
-    elif output == "bias":
-        return out, bias
-    else:
-        return out
+    return out
 
 
 @family(
@@ -856,8 +834,7 @@ def relative_bias_attention(
     max_distance=(Code("w"),),
     causal=(False, True),
     skew={False: 3, True: 1},
-    fill={-1e9: 3, Code("-jnp.inf"): 1, Code("jnp.finfo(scores.dtype).min"): 1},
-    residual={False: 3, True: 1},
+    fill={-1e9: 3, Code("jnp.finfo(scores.dtype).min"): 1},
     sizes={"n": (4, 5, 6), "d": (4, 6, 8), "e": (4, 6), "w": (2, 2, 4)},
 )
 def relative_position_attention(
@@ -872,17 +849,16 @@ def relative_position_attention(
     causal=False,
     skew=False,
     fill=-1e9,
-    residual=False,
 ):
-    """Attention with a learned key for each relative position.
+    """Shaw's attention with relative position embeddings.
 
     Args:
-        q: Queries.
-        k: Keys.
-        v: Values.
-        rel_keys: A key for each clipped distance.
-        rel_values: A value for each clipped distance.
-        content_bias: Added to the queries that meet the keys themselves.
+        q: Queries of shape `(tokens, d)`.
+        k: Keys of shape `(tokens, d)`.
+        v: Values of shape `(tokens, e)`.
+        rel_keys: Key embedding of each clipped offset.
+        rel_values: Value embedding of each clipped offset.
+        content_bias: Transformer-XL's global content bias.
     """
     n, d = q.shape
     offsets = jnp.arange(n)[None, :] - jnp.arange(n)[:, None]
@@ -904,8 +880,6 @@ def relative_position_attention(
     out = weights @ v
     if rel_values is not None:
         out = out + jnp.einsum("qk,qke->qe", weights, rel_values[buckets])
-    if residual:
-        out = out + v
     return out
 
 
@@ -917,9 +891,8 @@ def relative_position_attention(
     v="n e",
     sinks="? in -1..1",
     bias="? n n in -1..1",
-    window=(2, 3, 4),
+    window=(4, 2, 3),
     causal=(True, False),
-    num_global={0: 3, 1: 2, 2: 1},
     dilation={1: 4, 2: 1},
     softcap={None: 4, 20.0: 1, 50.0: 1},
     method={"mask": 3, "gather": 2},
@@ -934,19 +907,18 @@ def sliding_window_attention(
     *,
     window=4,
     causal=True,
-    num_global=0,
     dilation=1,
     softcap=None,
     method="mask",
 ):
-    """Attention to the neighbours in a window.
+    """Sliding-window attention.
 
     Args:
-        q: Queries.
-        k: Keys.
-        v: Values.
-        sinks: A logit that takes weight from all keys.
-        bias: Added to the scores.
+        q: Queries of shape `(tokens, d)`.
+        k: Keys of shape `(tokens, d)`.
+        v: Values of shape `(tokens, e)`.
+        sinks: Logit of an attention sink, which has no value.
+        bias: Added to the scores, of shape `(tokens, tokens)`.
     """
     n, d = q.shape
     rows = jnp.arange(n)[:, None]
@@ -960,9 +932,6 @@ def sliding_window_attention(
             mask = jnp.abs(offsets) < window * dilation
         if dilation > 1:
             mask = mask & (offsets % dilation == 0)
-        if num_global > 0:
-            # The first tokens are seen from everywhere.
-            mask = mask | (columns < num_global)
         if bias is not None:
             scores = scores + bias
     else:
@@ -1000,9 +969,8 @@ def sliding_window_attention(
     bias="? c c",
     mask="? b*c bool",
     block_size=(Code("c"),),
-    causal=(False, True),
+    causal=(True, False),
     look_back=(False, True),
-    shift={0: 4, 1: 1, 2: 1},
     vmapped=(False, True),
     sizes={"b": (2, 3), "c": (4, 5), "d": (4, 6, 8), "e": (4, 6, 8)},
 )
@@ -1016,25 +984,19 @@ def block_local_attention(
     block_size=4,
     causal=True,
     look_back=False,
-    shift=0,
     vmapped=False,
 ):
-    """Attention inside the blocks of a sequence.
+    """Local attention in blocks of a sequence.
 
     Args:
-        q: Queries.
-        k: Keys.
-        v: Values.
-        bias: Added to the scores of each block.
-        mask: Which keys there are.
+        q: Queries of shape `(tokens, d)`.
+        k: Keys of shape `(tokens, d)`.
+        v: Values of shape `(tokens, e)`.
+        bias: Relative position bias within a block.
+        mask: False for padded keys.
     """
     n, d = q.shape
     num_blocks = n // block_size
-    if shift > 0:
-        # Every other layer has its blocks between those of the last one.
-        q = jnp.roll(q, shift, axis=0)
-        k = jnp.roll(k, shift, axis=0)
-        v = jnp.roll(v, shift, axis=0)
     q = q.reshape(num_blocks, block_size, d)
     k = k.reshape(num_blocks, block_size, d)
     v = v.reshape(num_blocks, block_size, -1)
@@ -1049,18 +1011,18 @@ def block_local_attention(
     if mask is not None:
         scores = jnp.where(mask.reshape(num_blocks, 1, block_size), scores, -1e9)
     if look_back:
-        # The block before is seen as a whole, and the first block has none.
+        # Attend to all of the block before; the first block has none.
         previous_k = jnp.concatenate([jnp.zeros_like(k[:1]), k[:-1]])
         previous_v = jnp.concatenate([jnp.zeros_like(v[:1]), v[:-1]])
         previous = jnp.einsum("bqd,bkd->bqk", q, previous_k) / d**0.5
         previous = jnp.where(jnp.arange(num_blocks)[:, None, None] > 0, previous, -1e9)
+        if mask is not None:
+            previous_mask = jnp.roll(mask.reshape(num_blocks, 1, block_size), 1, axis=0)
+            previous = jnp.where(previous_mask, previous, -1e9)
         scores = jnp.concatenate([previous, scores], axis=-1)
         v = jnp.concatenate([previous_v, v], axis=1)
     weights = jax.nn.softmax(scores, axis=-1)
-    out = jnp.einsum("bqk,bke->bqe", weights, v).reshape(n, -1)
-    if shift > 0:
-        out = jnp.roll(out, -shift, axis=0)
-    return out
+    return jnp.einsum("bqk,bke->bqe", weights, v).reshape(n, -1)
 
 
 @family(
@@ -1075,8 +1037,7 @@ def block_local_attention(
     rotary={None: 3, "interleave": 1, "rotate_half": 1, "concatenate": 1},
     window={None: 3, 3: 1, 4: 1},
     softcap={None: 4, 20.0: 1, 50.0: 1},
-    flat={False: 2, True: 1},
-    fill={-1e9: 3, Code("-jnp.inf"): 1, Code("jnp.finfo(scores.dtype).min"): 1},
+    fill={-1e9: 3, Code("jnp.finfo(scores.dtype).min"): 1},
     sizes={"h": (1, 2, 2, 3), "d": (4, 4, 8), "t": (5, 6, 8, 10)},
 )
 def decode_step(
@@ -1091,21 +1052,17 @@ def decode_step(
     rotary=None,
     window=None,
     softcap=None,
-    flat=False,
     fill=-1e9,
 ):
-    """Attends from a new token to itself and the tokens before it.
+    """Attention of one decoding step with a key-value cache; returns the updated cache too.
 
     Args:
-        q: The query of each head.
-        k: The key of each head.
-        v: The value of each head.
-        k_cache: The keys so far.
-        v_cache: The values so far.
-        position: Where the new token is.
-
-    Returns:
-        The attended values, and the two caches with the new token.
+        q: Query of the new token, of shape `(heads, d)`.
+        k: Key of the new token.
+        v: Value of the new token.
+        k_cache: Key cache of shape `(time, heads, d)`.
+        v_cache: Value cache of shape `(time, heads, d)`.
+        position: Position of the new token.
     """
     if rotary is not None:
         angles = rotary_angles(q, position[None])
@@ -1134,8 +1091,6 @@ def decode_step(
     scores = jnp.where(visible, scores, fill)
     weights = jax.nn.softmax(scores, axis=-1)
     out = jnp.einsum("ht,thd->hd", weights, v_cache)
-    if flat:
-        out = out.reshape(-1)
     return out, k_cache, v_cache
 
 
@@ -1150,7 +1105,6 @@ def decode_step(
     loop=("scan", "fori_loop"),
     update=("at", "dynamic_update_slice", "in_dim"),
     window={None: 3, 3: 1, 4: 1},
-    with_cache={False: 3, True: 1},
     residual=(False, True),
     sizes={"n": (4, 5, 6), "d": (4, 6, 8)},
 )
@@ -1165,33 +1119,35 @@ def decode_sequence(
     loop="scan",
     update="at",
     window=None,
-    with_cache=False,
     residual=False,
 ):
-    """Decodes token after token with a cache of keys and values.
+    """Causal attention, token by token with a key-value cache.
 
     Args:
-        x: The embedded tokens.
-        w_q: Query weights.
-        w_k: Key weights.
-        w_v: Value weights.
-        w_o: Output weights.
-        norm_weight: The weight of the norm before the attention.
+        x: Token embeddings of shape `(tokens, features)`.
+        w_q: Query projection.
+        w_k: Key projection.
+        w_v: Value projection.
+        w_o: Output projection.
+        norm_weight: Weight of the RMS norm before the attention.
     """
     n, d = x.shape
     size = n if window is None else window
 
     def step(k_cache, v_cache, token, position):
-        inputs = token
         if norm_weight is not None:
-            token = rms_norm(token, norm_weight)
-        q = token @ w_q
-        k = token @ w_k
-        v = token @ w_v
+            h = rms_norm(token, norm_weight)
+            q = h @ w_q
+            k = h @ w_k
+            v = h @ w_v
+        else:
+            q = token @ w_q
+            k = token @ w_k
+            v = token @ w_v
         if window is None:
             slot = position
         else:
-            # A full cache forgets its oldest token.
+            # A rolling cache overwrites its oldest token.
             slot = position % window
         if update == "dynamic_update_slice":
             k_cache = lax.dynamic_update_slice(k_cache, k[None, :], (slot, 0))
@@ -1208,7 +1164,7 @@ def decode_sequence(
         if w_o is not None:
             out = out @ w_o
         if residual:
-            out = out + inputs
+            out = token + out
         return k_cache, v_cache, out
 
     k_cache = jnp.zeros((size, d), dtype=x.dtype)
@@ -1221,8 +1177,7 @@ def decode_sequence(
             k_cache, v_cache, out = step(k_cache, v_cache, token, position)
             return (k_cache, v_cache), out
 
-        rows = (jnp.arange(n), x)
-        (k_cache, v_cache), outputs = lax.scan(scan_step, (k_cache, v_cache), rows)
+        _, outputs = lax.scan(scan_step, (k_cache, v_cache), (jnp.arange(n), x))
     else:
 
         def loop_step(i, carry):
@@ -1231,9 +1186,7 @@ def decode_sequence(
             return k_cache, v_cache, outputs.at[i].set(out)
 
         carry = (k_cache, v_cache, jnp.zeros_like(x))
-        k_cache, v_cache, outputs = lax.fori_loop(0, n, loop_step, carry)
-    if with_cache:
-        return outputs, k_cache, v_cache
+        _, _, outputs = lax.fori_loop(0, n, loop_step, carry)
     return outputs
 
 
@@ -1243,8 +1196,6 @@ def feature_map(x, kind="elu"):
         return jax.nn.elu(x) + 1.0
     elif kind == "relu":
         return jax.nn.relu(x) + 1e-3
-    elif kind == "squared":
-        return jnp.square(jax.nn.relu(x)) + 1e-3
     elif kind == "exp":
         return jnp.exp(x - jnp.max(x, axis=-1, keepdims=True))
     elif kind == "softplus":
@@ -1261,12 +1212,11 @@ def feature_map(x, kind="elu"):
     k="n d",
     v="n e",
     mask="? n bool",
-    kind=("elu", "relu", "squared", "exp", "softplus", "softmax"),
+    kind=("elu", "relu", "exp", "softplus", "softmax"),
     mode=("full", "cumsum", "masked"),
     normalize={True: 3, False: 1},
-    scale_queries={False: 3, True: 1},
     einsum=(False, True),
-    eps={1e-6: 2, 1e-4: 1, 1e-3: 1},
+    eps={1e-6: 2, 1e-4: 1},
     sizes={"n": (4, 5, 6, 8), "d": (4, 6), "e": (4, 6, 8)},
 )
 def linear_attention(
@@ -1278,26 +1228,23 @@ def linear_attention(
     kind="elu",
     mode="full",
     normalize=True,
-    scale_queries=False,
     einsum=False,
     eps=1e-6,
 ):
-    """Attention by positive features of queries and keys, without a softmax of scores.
+    """Linear attention, with a feature map of queries and keys in place of the softmax.
 
     Args:
-        q: Queries.
-        k: Keys.
-        v: Values.
-        mask: Which rows there are.
+        q: Queries of shape `(tokens, d)`.
+        k: Keys of shape `(tokens, d)`.
+        v: Values of shape `(tokens, e)`.
+        mask: False for padding.
     """
     q = feature_map(q, kind)
     k = feature_map(k, kind)
-    if scale_queries:
-        q = q / q.shape[-1] ** 0.5
     if mask is not None:
         k = k * mask[:, None]
     if mode == "cumsum":
-        # What each row sees is a sum over the rows so far.
+        # The causal state is a sum over the tokens so far.
         state = jnp.cumsum(k[:, :, None] * v[:, None, :], axis=0)
         out = jnp.einsum("nd,nde->ne", q, state)
         if normalize:
@@ -1329,11 +1276,9 @@ def linear_attention(
     beta="? n in 0.1..0.9",
     initial_state="? d e",
     activation={None: 3, "silu": 1, "elu": 1},
-    scaled=(False, True),
+    scaled=(True, False),
     fixed_decay={None: 2, 0.9: 1, 0.95: 1},
     rule=("add", "delta"),
-    read_first={False: 4, True: 1},
-    normalize={False: 3, True: 1},
     with_state={False: 2, True: 1},
     sizes={"n": (4, 5, 6, 8), "d": (4, 6), "e": (4, 5, 6)},
 )
@@ -1348,23 +1293,21 @@ def recurrent_attention(
     activation=None,
     scaled=True,
     fixed_decay=None,
-    rule="delta",
-    read_first=False,
-    normalize=False,
+    rule="add",
     with_state=False,
 ):
-    """Linear attention with a matrix as its state.
+    """Causal linear attention in its recurrent form.
 
     Args:
-        q: Queries, which read the state.
-        k: Keys, under which the state is written.
-        v: Values to be written.
-        decay: How much of the state is kept.
-        beta: How strongly each row is written.
-        initial_state: The state before the first row.
+        q: Queries of shape `(tokens, d)`.
+        k: Keys of shape `(tokens, d)`.
+        v: Values of shape `(tokens, e)`.
+        decay: Forget gate of each token and key feature.
+        beta: Write strength of each token.
+        initial_state: State of shape `(d, e)` before the first token.
     """
     if rule == "delta":
-        # Unit keys let a row replace what was written under its key.
+        # With unit keys, a write replaces what was stored under its key.
         k = l2_normalize(k)
     elif activation == "silu":
         q = jax.nn.silu(q)
@@ -1378,26 +1321,21 @@ def recurrent_attention(
         initial_state = jnp.zeros((k.shape[-1], v.shape[-1]), dtype=v.dtype)
 
     def step(state, i):
-        if read_first:
-            out = q[i] @ state
         if decay is not None:
             state = decay[i][:, None] * state
         elif fixed_decay is not None:
             state = fixed_decay * state
-        value = v[i]
         if rule == "delta":
-            # Write only what the state doesn't say yet.
-            value = value - k[i] @ state
+            # The delta rule writes only what the state doesn't predict.
+            value = v[i] - k[i] @ state
+        else:
+            value = v[i]
         if beta is not None:
             value = beta[i] * value
         state = state + jnp.outer(k[i], value)
-        if not read_first:
-            out = q[i] @ state
-        return state, out
+        return state, q[i] @ state
 
     state, out = lax.scan(step, initial_state, jnp.arange(q.shape[0]))
-    if normalize:
-        out = l2_normalize(out)
     if with_state:
         return out, state
     return out
@@ -1411,11 +1349,9 @@ def recurrent_attention(
     b="? f",
     w_gate="? d f",
     mask="? n bool",
-    activation={Code("jnp.tanh"): 4, Code("jax.nn.relu"): 1, Code("jax.nn.gelu"): 1},
+    spelling=decided(("einsum", "sum")),
     temperature={None: 4, 0.5: 1, 2.0: 1},
     statistics={"mean": 4, "mean and deviation": 1},
-    residual={False: 4, True: 1},
-    with_weights={False: 3, True: 1},
     sizes={"n": (4, 5, 6, 8, 10), "d": (4, 6, 8), "f": (4, 5, 6, 8)},
 )
 def attention_pool(
@@ -1426,27 +1362,26 @@ def attention_pool(
     w_gate=None,
     mask=None,
     *,
-    activation=None,
+    spelling="einsum",
     temperature=None,
     statistics="mean",
-    residual=False,
-    with_weights=False,
 ):
-    """Pools the rows of a sequence by how well they match a learned query.
+    """Attentive pooling of a sequence by a learned query.
 
     Args:
-        x: The rows.
-        w: The weights of the hidden layer.
-        query: The learned query.
-        b: The bias of the hidden layer.
-        w_gate: The weights of the hidden layer's gate.
-        mask: Which rows there are.
+        x: Tokens of shape `(..., tokens, features)`.
+        w: Weights of the hidden layer.
+        query: Learned query that the hidden layer is scored by.
+        b: Bias of the hidden layer.
+        w_gate: Weights of the hidden layer's gate.
+        mask: False for padding.
     """
     hidden = x @ w
     if b is not None:
         hidden = hidden + b
-    hidden = activation(hidden)
+    hidden = jnp.tanh(hidden)
     if w_gate is not None:
+        # As in attention-based multiple instance learning.
         hidden = hidden * jax.nn.sigmoid(x @ w_gate)
     scores = hidden @ query
     if temperature is not None:
@@ -1454,15 +1389,15 @@ def attention_pool(
     if mask is not None:
         scores = jnp.where(mask, scores, -1e9)
     weights = jax.nn.softmax(scores, axis=-1)
-    pooled = jnp.einsum("...n,...nd->...d", weights, x)
+    if spelling == "sum":
+        pooled = jnp.sum(weights[..., None] * x, axis=-2)
+    else:
+        pooled = jnp.einsum("...n,...nd->...d", weights, x)
     if statistics == "mean and deviation":
+        # Attentive statistics pooling.
         second = jnp.einsum("...n,...nd->...d", weights, jnp.square(x))
         deviation = jnp.sqrt(jnp.maximum(second - jnp.square(pooled), 1e-4))
-        pooled = jnp.concatenate([pooled, deviation], axis=-1)
-    elif residual:
-        pooled = pooled + jnp.mean(x, axis=-2)
-    if with_weights:
-        return pooled, weights
+        return jnp.concatenate([pooled, deviation], axis=-1)
     return pooled
 
 
@@ -1477,12 +1412,10 @@ def attention_pool(
     w_k="e f in -0.8..0.8",
     w_score="f",
     b="? f",
-    coverage="? m in 0..1",
     mask="? m bool",
-    values={"keys": 3, "projected": 1},
-    smooth={False: 5, True: 1},
     vmapped=(False, True),
-    output={"context": 4, "concatenate": 2, "weights": 2},
+    concatenate=(False, True),
+    with_weights=(False, True),
     sizes={"n": (4, 5, 6), "m": (4, 5, 6, 8), "d": (4, 6, 8), "e": (4, 6, 8), "f": (4, 5, 6)},
 )
 def additive_attention(
@@ -1492,25 +1425,22 @@ def additive_attention(
     w_k,
     w_score,
     b=None,
-    coverage=None,
     mask=None,
     *,
-    values="keys",
-    smooth=False,
     vmapped=False,
-    output="context",
+    concatenate=False,
+    with_weights=False,
 ):
-    """Attention that scores each pair by a small network.
+    """Bahdanau's additive attention of decoder states to encoder states.
 
     Args:
-        query: The decoder's states.
-        keys: The encoder's states.
-        w_q: Weights for the decoder's states.
-        w_k: Weights for the encoder's states.
+        query: Decoder states of shape `(queries, d)`.
+        keys: Encoder states of shape `(keys, e)`.
+        w_q: Weights of the decoder states.
+        w_k: Weights of the encoder states.
         w_score: Weights of the score.
         b: Bias of the hidden layer.
-        coverage: How far each encoder state was attended to already.
-        mask: Which encoder states there are.
+        mask: False for padded encoder states.
     """
     projected = keys @ w_k
     if b is not None:
@@ -1520,26 +1450,16 @@ def additive_attention(
     else:
         hidden = jnp.tanh((query @ w_q)[:, None, :] + projected[None, :, :])
         scores = hidden @ w_score
-    if coverage is not None:
-        scores = scores - coverage
     if mask is not None:
         scores = jnp.where(mask[None, :], scores, -1e9)
-    if smooth:
-        # Sigmoids let it attend to several states at once.
-        weights = jax.nn.sigmoid(scores)
-        weights = weights / (jnp.sum(weights, axis=-1, keepdims=True) + 1e-6)
-    else:
-        weights = jax.nn.softmax(scores, axis=-1)
-    if values == "projected":
-        context = weights @ projected
-    else:
-        context = weights @ keys
-    if output == "concatenate":
-        return jnp.concatenate([query, context], axis=-1)
-    elif output == "weights":
+    weights = jax.nn.softmax(scores, axis=-1)
+    context = weights @ keys
+    if concatenate:
+        # What the decoder's next layer takes.
+        context = jnp.concatenate([query, context], axis=-1)
+    if with_weights:
         return context, weights
-    else:
-        return context
+    return context
 
 
 def normalize_scores(scores, kind="softmax"):
@@ -1553,13 +1473,8 @@ def normalize_scores(scores, kind="softmax"):
         return unnormalized / (jnp.exp(-peak) + jnp.sum(unnormalized, axis=-1, keepdims=True))
     elif kind == "sigmoid":
         return jax.nn.sigmoid(scores - jnp.log(scores.shape[-1]))
-    elif kind == "squared_relu":
-        return jnp.square(jax.nn.relu(scores)) / scores.shape[-1]
-    elif kind == "relu":
-        return jax.nn.relu(scores) / scores.shape[-1]
     else:
-        unnormalized = jax.nn.softplus(scores)
-        return unnormalized / jnp.sum(unnormalized, axis=-1, keepdims=True)
+        return jnp.square(jax.nn.relu(scores)) / scores.shape[-1]
 
 
 @family(
@@ -1569,59 +1484,99 @@ def normalize_scores(scores, kind="softmax"):
     q="h n d",
     k="h m d",
     v="h m e",
-    w_logits="? h h",
-    w_weights="? h h",
+    mask="? m bool",
     temperature="? h in 0.5..2",
-    kind={
-        "softmax": 4,
-        "softmax_one": 2,
-        "sigmoid": 2,
-        "squared_relu": 1,
-        "relu": 1,
-        "softplus": 1,
-    },
-    causal=(False, True),
-    head_norm={False: 3, True: 1},
+    kind={"softmax": 4, "softmax_one": 2, "sigmoid": 2, "squared_relu": 1},
+    causal=(True, False),
     merged=(False, True),
+    sizes={"h": (2, 2, 4), "d": (4, 6, 8), "e": (4, 6, 8), "n": (4, 5, 6, 8), "m": (4, 5, 6, 8)},
+)
+def attention_with_normalizer(
+    q,
+    k,
+    v,
+    mask=None,
+    temperature=None,
+    *,
+    kind="softmax_one",
+    causal=True,
+    merged=False,
+):
+    """Multi-head attention whose scores become weights by a softmax or an alternative to it.
+
+    Args:
+        q: Queries of shape `(heads, queries, d)`.
+        k: Keys of shape `(heads, keys, d)`.
+        v: Values of shape `(heads, keys, e)`.
+        mask: False for padded keys.
+        temperature: Learned temperature of each head.
+    """
+    scores = jnp.einsum("hqd,hkd->hqk", q, k) / q.shape[-1] ** 0.5
+    if temperature is not None:
+        scores = scores / temperature[:, None, None]
+    if causal:
+        scores = jnp.where(causal_mask(scores), scores, -1e9)
+    if mask is not None:
+        scores = jnp.where(mask, scores, -1e9)
+    out = normalize_scores(scores, kind) @ v
+    if merged:
+        out = merge_heads(out)
+    return out
+
+
+@family(
+    "reduction",
+    "branch",
+    "contraction",
+    q="h n d",
+    k="h m d",
+    v="h m e",
+    w_logits="h h",
+    w_weights="? h h",
+    mask="? m bool",
+    causal=(True, False),
+    merged=(False, True),
+    spelling=decided(("einsum", "matmul", "tensordot")),
     sizes={"h": (2, 2, 4), "d": (4, 6, 8), "e": (4, 6, 8), "n": (4, 5, 6, 8), "m": (4, 5, 6, 8)},
 )
 def talking_heads_attention(
     q,
     k,
     v,
-    w_logits=None,
+    w_logits,
     w_weights=None,
-    temperature=None,
+    mask=None,
     *,
-    kind="softmax",
-    causal=False,
-    head_norm=False,
+    causal=True,
     merged=False,
+    spelling="einsum",
 ):
-    """Attention whose heads may mix their scores and weights.
+    """Talking-heads attention, which mixes the heads around the softmax.
 
     Args:
-        q: Queries of each head.
-        k: Keys of each head.
-        v: Values of each head.
-        w_logits: Mixes the scores of the heads.
-        w_weights: Mixes the weights of the heads.
-        temperature: The temperature of each head.
+        q: Queries of shape `(heads, queries, d)`.
+        k: Keys of shape `(heads, keys, d)`.
+        v: Values of shape `(heads, keys, e)`.
+        w_logits: Projection of the heads before the softmax.
+        w_weights: Projection of the heads after the softmax.
+        mask: False for padded keys.
     """
-    scores = jnp.einsum("hqd,hkd->hqk", q, k) / q.shape[-1] ** 0.5
-    if temperature is not None:
-        scores = scores / temperature[:, None, None]
-    if w_logits is not None:
+    if spelling == "einsum":
+        scores = jnp.einsum("hqd,hkd->hqk", q, k) / q.shape[-1] ** 0.5
+    else:
+        scores = q @ k.transpose(0, 2, 1) / q.shape[-1] ** 0.5
+    if spelling == "tensordot":
+        scores = jnp.tensordot(w_logits.T, scores, axes=1)
+    else:
         scores = jnp.einsum("hqk,hg->gqk", scores, w_logits)
     if causal:
         scores = jnp.where(causal_mask(scores), scores, -1e9)
-    weights = normalize_scores(scores, kind)
+    if mask is not None:
+        scores = jnp.where(mask, scores, -1e9)
+    weights = jax.nn.softmax(scores, axis=-1)
     if w_weights is not None:
         weights = jnp.einsum("hqk,hg->gqk", weights, w_weights)
     out = weights @ v
-    if head_norm:
-        mean_square = jnp.mean(jnp.square(out), axis=-1, keepdims=True)
-        out = out / jnp.sqrt(mean_square + 1e-5)
     if merged:
         out = merge_heads(out)
     return out
@@ -1646,11 +1601,10 @@ def attention_weights(q, k, mask=None, causal=True):
     lam="? in 0.1..0.9",
     norm_weight="? e in 0.5..1.5",
     mask="? n m bool",
-    causal=(False, True),
+    causal=(True, False),
     lam_init={0.8: 2, 0.5: 1, 0.2: 1},
     stacked=(False, True),
-    centered={False: 3, True: 1},
-    out_scale={None: 3, 0.2: 1, 0.5: 1},
+    rescale={False: 1, True: 1},
     sizes={"n": (4, 5, 6, 8), "m": (4, 5, 6, 8), "d": (2, 4), "e": (4, 6, 8)},
 )
 def differential_attention(
@@ -1664,18 +1618,17 @@ def differential_attention(
     causal=True,
     lam_init=0.8,
     stacked=False,
-    centered=False,
-    out_scale=None,
+    rescale=False,
 ):
-    """Attends by the difference of two softmaxes, in which their noise cancels.
+    """Differential attention, which subtracts one softmax from another to cancel their noise.
 
     Args:
-        q: The queries of both softmaxes.
-        k: The keys of both softmaxes.
-        v: Values.
-        lam: The share of the second softmax.
-        norm_weight: The weight of the norm of the results.
-        mask: Where a query may see a key.
+        q: Queries of both softmaxes, side by side.
+        k: Keys of both softmaxes, side by side.
+        v: Values of shape `(keys, e)`.
+        lam: Weight of the second softmax.
+        norm_weight: Weight of the RMS norm of the result.
+        mask: True where a query may attend to a key.
     """
     if lam is None:
         lam = lam_init
@@ -1693,15 +1646,12 @@ def differential_attention(
         k1, k2 = jnp.split(k, 2, axis=-1)
         first = attention_weights(q1, k1, mask, causal=causal)
         second = attention_weights(q2, k2, mask, causal=causal)
-    weights = first - lam * second
-    if centered:
-        # Let the weights add up to one again.
-        weights = weights + lam / weights.shape[-1]
-    out = weights @ v
+    out = (first - lam * second) @ v
     if norm_weight is not None:
         out = rms_norm(out, norm_weight, eps=1e-3)
-    if out_scale is not None:
-        out = out_scale * out
+    if rescale:
+        # Keeps the gradients as large as in ordinary attention.
+        out = (1.0 - lam_init) * out
     return out
 
 
@@ -1715,10 +1665,8 @@ def differential_attention(
     bias="? n b*c",
     block_size=(Code("c"),),
     method={"scan": 3, "blocks": 3, "fori_loop": 2, "for": 1},
-    causal=(False, True),
-    scale={None: 4, 0.25: 1, 0.125: 1},
+    causal=(True, False),
     softcap={None: 4, 20.0: 1, 50.0: 1},
-    with_logsumexp={False: 3, True: 1},
     sizes={"n": (4, 5, 6, 8), "b": (2, 2, 3), "c": (2, 4), "d": (4, 6, 8), "e": (4, 6, 8)},
 )
 def chunked_attention(
@@ -1731,23 +1679,19 @@ def chunked_attention(
     block_size=4,
     method="scan",
     causal=True,
-    scale=None,
     softcap=None,
-    with_logsumexp=False,
 ):
-    """Attention that takes the keys in blocks, and so never holds all scores.
+    """Flash attention over blocks of keys, by an online softmax.
 
     Args:
-        q: Queries.
-        k: Keys.
-        v: Values.
-        mask: Which keys there are.
+        q: Queries of shape `(queries, d)`.
+        k: Keys of shape `(keys, d)`.
+        v: Values of shape `(keys, e)`.
+        mask: False for padded keys.
         bias: Added to the scores.
     """
     n, d = q.shape
     num_blocks = k.shape[0] // block_size
-    if scale is None:
-        scale = d**-0.5
     if method == "blocks":
         k = k.reshape(num_blocks, block_size, d)
         v = v.reshape(num_blocks, block_size, -1)
@@ -1760,7 +1704,7 @@ def chunked_attention(
         else:
             k_block = lax.dynamic_slice_in_dim(k, i * block_size, block_size)
             v_block = lax.dynamic_slice_in_dim(v, i * block_size, block_size)
-        scores = q @ k_block.T * scale
+        scores = q @ k_block.T * d**-0.5
         if softcap is not None:
             scores = softcap * jnp.tanh(scores / softcap)
         columns = i * block_size + jnp.arange(block_size)
@@ -1771,7 +1715,7 @@ def chunked_attention(
         if mask is not None:
             scores = jnp.where(mask[columns], scores, -1e9)
         new_max = jnp.maximum(running_max, jnp.max(scores, axis=-1))
-        # What was added up so far had another maximum.
+        # Rescale what was summed with the old maximum.
         correction = jnp.exp(running_max - new_max)
         weights = jnp.exp(scores - new_max[:, None])
         running_sum = correction * running_sum + jnp.sum(weights, axis=-1)
@@ -1790,11 +1734,8 @@ def chunked_attention(
             carry, _ = step(carry, i)
     else:
         carry, _ = lax.scan(step, carry, jnp.arange(num_blocks))
-    running_max, running_sum, accumulator = carry
-    out = accumulator / running_sum[:, None]
-    if with_logsumexp:
-        return out, running_max + jnp.log(running_sum)
-    return out
+    _, running_sum, accumulator = carry
+    return accumulator / running_sum[:, None]
 
 
 @family(
@@ -1810,10 +1751,8 @@ def chunked_attention(
     w_mlp="? d d in -0.7..0.7",
     num_iterations={2: 3, 3: 1},
     loop=("for", "scan", "fori_loop"),
-    update={"replace": 2, "residual": 2, "momentum": 1},
-    temperature={None: 3, 0.5: 1},
-    normalize_slots=(False, True),
-    with_weights={False: 3, True: 1},
+    update={"residual": 2, "replace": 2},
+    normalize_slots=(True, False),
     sizes={"n": (5, 6, 8), "s": (2, 4), "d": (4, 5, 6, 8)},
 )
 def slot_attention(
@@ -1828,20 +1767,18 @@ def slot_attention(
     num_iterations=3,
     loop="for",
     update="residual",
-    temperature=None,
     normalize_slots=True,
-    with_weights=False,
 ):
-    """Lets slots compete for the rows of an input, several times in turn.
+    """Slot attention: slots compete for the input features over some iterations.
 
     Args:
-        x: The rows.
-        slots: The slots at the start.
-        w_q: Query weights, for the slots.
-        w_k: Key weights, for the rows.
-        w_v: Value weights, for the rows.
-        norm_weight: The weight of the norm of the rows.
-        w_mlp: The weights of a layer that each slot goes through.
+        x: Input features of shape `(inputs, d)`.
+        slots: Initial slots of shape `(slots, d)`.
+        w_q: Query projection of the slots.
+        w_k: Key projection of the inputs.
+        w_v: Value projection of the inputs.
+        norm_weight: Weight of the layer norm of the inputs.
+        w_mlp: Weights of a residual layer after each update.
     """
     if norm_weight is not None:
         x = layer_norm(x, norm_weight)
@@ -1852,17 +1789,13 @@ def slot_attention(
         if normalize_slots:
             slots = standardize(slots)
         scores = (slots @ w_q) @ k.T / k.shape[-1] ** 0.5
-        if temperature is not None:
-            scores = scores / temperature
-        # The softmax is over the slots, so that they compete for each row.
+        # The softmax is over the slots, so that they compete for each input.
         weights = jax.nn.softmax(scores, axis=0)
         return weights / (jnp.sum(weights, axis=-1, keepdims=True) + 1e-6)
 
     def iterate(slots):
         if update == "residual":
             slots = slots + compete(slots) @ v
-        elif update == "momentum":
-            slots = 0.5 * slots + 0.5 * (compete(slots) @ v)
         else:
             slots = compete(slots) @ v
         if w_mlp is not None:
@@ -1876,6 +1809,4 @@ def slot_attention(
     else:
         for _ in range(num_iterations):
             slots = iterate(slots)
-    if with_weights:
-        return slots, compete(slots)
     return slots

@@ -23,13 +23,13 @@ var: var 6, variance 3
 stride: stride 6, strides 2, s 1
 padding: padding 6, pad 2
 dilation: dilation 6, rate 2, d 1
-conv_block: conv_block 5, conv_layer 3, conv_bn_act 1, convolution_block 1
-conv1d_block: conv1d_block 4, temporal_block 2, conv_layer 2, causal_conv_block 1
-separable_conv: separable_conv 4, depthwise_separable_conv 3, depthwise_separable 2, mobile_block 1
+conv_block: conv_block 5, conv_layer 3, convolution_block 1
+conv1d_block: conv1d_block 4, temporal_block 2, temporal_conv_block 2
+separable_conv: separable_conv 4, depthwise_separable_conv 4, depthwise_separable 2
 depthwise: depthwise 4, w_dw 2, dw_kernel 3, depthwise_kernel 2
 pointwise: pointwise 4, w_pw 2, pw_kernel 3, pointwise_kernel 2
 expand: expand 4, w_expand 3, expand_kernel 2
-residual_conv_block: residual_conv_block 2, residual_block 5, resnet_block 3, basic_block 2
+residual_conv_block: residual_conv_block 2, residual_block 5, resnet_block 3
 kernel1: kernel1 4, w1 4, conv1_kernel 2
 kernel2: kernel2 4, w2 4, conv2_kernel 2
 w_skip: w_skip 4, shortcut_kernel 2, w_proj 3
@@ -37,7 +37,8 @@ shortcut: shortcut 5, skip 3, identity 2
 h: h 6, y 3, out 2
 out: out 6, y 4
 channel_norm: channel_norm 3, norm 3, normalize 3, channels_norm 1
-pool_2d: pool_2d 4, pool2d 3, spatial_pool 2, pooling 2
+pool_2d: pool_2d 4, pool2d 3, downsample_2x 1
+global_pool: global_pool 4, image_descriptor 2, global_pooling 2
 pooled: pooled 6, y 2, windows 1
 max_pool: max_pool 6, max_pool_2d 3, maxpool 1
 mean_pool: mean_pool 2, avg_pool 5, average_pool 2
@@ -45,7 +46,7 @@ window: window 5, window_size 2, size 2, pool_size 2
 upsample_block: upsample_block 4, upsample_conv 3, up_block 3
 upsampled: upsampled 4, up 3, x_up 1
 factor: factor 6, scale_factor 2, r 1
-tcn: tcn 3, temporal_conv_net 3, dilated_stack 2, wavenet_stack 1
+tcn: tcn 3, temporal_conv_net 3
 kernels: kernels 6, weights 3, filters 1
 biases: biases 6, bs 1
 batch: batch 4, b 3, n 2
@@ -57,15 +58,16 @@ patches: patches 6, tokens 2
 images: images 5, x 4, imgs 1
 position: position 3, pos_embed 4, pos_embedding 2
 cls_token: cls_token 6, cls 2, class_token 2
-short_conv: short_conv 4, causal_depthwise_conv 2, causal_conv1d 3, depthwise_conv1d 1
+short_conv: short_conv 4, causal_depthwise_conv 3, depthwise_conv1d 1
 taps: taps 4, kernel 3, w 2
 padded: padded 6, x_pad 3, xp 1
 filter_gate: filter_gate 3, gate 3
-unet_step: unet_step 2, unet_block 3, encode_decode 1, u_block 1
+unet_step: unet_step 2, unet_block 3, unet_level 2
 """
 
 
 def conv2d(x, kernel, stride=1, padding="SAME"):
+    """2D convolution in NHWC layout."""
     return lax.conv_general_dilated(
         x,
         kernel,
@@ -76,6 +78,7 @@ def conv2d(x, kernel, stride=1, padding="SAME"):
 
 
 def dilated_conv2d(x, kernel, dilation=2):
+    """2D convolution with a dilated kernel, in NHWC layout."""
     return lax.conv_general_dilated(
         x,
         kernel,
@@ -87,6 +90,7 @@ def dilated_conv2d(x, kernel, dilation=2):
 
 
 def conv1d(x, kernel, causal=False):
+    """1D convolution in NWC layout."""
     if causal:
         # Only what came before may be seen.
         padding = [(kernel.shape[0] - 1, 0)]
@@ -102,6 +106,7 @@ def conv1d(x, kernel, causal=False):
 
 
 def dilated_conv1d(x, kernel, dilation=2, causal=False):
+    """1D convolution with a dilated kernel, in NWC layout."""
     if causal:
         # Only what came before may be seen.
         padding = [((kernel.shape[0] - 1) * dilation, 0)]
@@ -118,18 +123,21 @@ def dilated_conv1d(x, kernel, dilation=2, causal=False):
 
 
 def channel_norm(x, eps=1e-3):
+    """Normalise each pixel over its channels."""
     mean = jnp.mean(x, axis=-1, keepdims=True)
     var = jnp.var(x, axis=-1, keepdims=True)
     return (x - mean) * jax.lax.rsqrt(var + eps)
 
 
 def max_pool(x, window=2):
+    """Max pooling over windows that do not overlap."""
     return lax.reduce_window(
         x, -jnp.inf, lax.max, (1, window, window, 1), (1, window, window, 1), "VALID"
     )
 
 
 def mean_pool(x, window=2):
+    """Average pooling over windows that do not overlap."""
     n, height, width, c = x.shape
     windows = x.reshape(n, height // window, window, width // window, window, c)
     return windows.mean(axis=(2, 4))
@@ -142,11 +150,10 @@ def mean_pool(x, window=2):
     kernel="c c c f in -0.6..0.6",
     bias="? f",
     scale="? f in 0.5..1.5",
-    shift="? f",
     stride=decided({1: 4, 2: 2}),
     padding=decided({"SAME": 3, "VALID": 2}),
     dilated=decided({False: 5, True: 1}),
-    norm={"none": 3, "batch": 1, "instance": 1, "channel": 2},
+    norm={"none": 3, "batch": 2, "instance": 1, "channel": 1},
     activation={
         Code("jax.nn.relu"): 5,
         Code("jax.nn.silu"): 2,
@@ -154,16 +161,15 @@ def mean_pool(x, window=2):
         Code("jax.nn.leaky_relu"): 1,
         Code("jnp.tanh"): 1,
     },
-    pool={"none": 4, "global": 2, "global_max": 1},
+    pool={"none": 5, "global": 1},
     helper=decided({True: 2, False: 1}),
-    sizes={"b": (1, 2), "s": (7, 8), "c": (2, 2, 4), "f": (2, 4, 5)},
+    sizes={"b": (1, 2), "s": (7, 8), "c": (2, 4, 5), "f": (2, 4, 5)},
 )
 def conv_block(
     x,
     kernel,
     bias=None,
     scale=None,
-    shift=None,
     *,
     stride=1,
     padding="SAME",
@@ -173,14 +179,13 @@ def conv_block(
     pool="none",
     helper=True,
 ):
-    """Convolution, normalization and activation.
+    """Convolutional block: convolution, normalisation and activation.
 
     Args:
-        x: Images of shape `(batch, height, width, channels)`.
-        kernel: Kernel of shape `(height, width, channels in, channels out)`.
-        bias: Bias of each channel.
-        scale: Scale of each channel.
-        shift: Shift of each channel.
+        x: images of shape (batch, height, width, channels).
+        kernel: kernel of shape (height, width, in channels, out channels).
+        bias: bias of each channel, added before the activation.
+        scale: scale of each channel.
     """
     if dilated:
         y = dilated_conv2d(x, kernel)
@@ -206,15 +211,11 @@ def conv_block(
         y = channel_norm(y)
     if scale is not None:
         y = y * scale
-    if shift is not None:
-        y = y + shift
     if bias is not None:
         y = y + bias
     y = activation(y)
     if pool == "global":
         return jnp.mean(y, axis=(1, 2))
-    if pool == "global_max":
-        return jnp.max(y, axis=(1, 2))
     return y
 
 
@@ -231,14 +232,13 @@ def conv_block(
     causal=decided({True: 2, False: 1}),
     dilated=decided({False: 3, True: 3}),
     dilation=decided({2: 2, 4: 1}),
-    norm={"none": 3, "channel": 1, "rms": 1},
+    norm={"none": 3, "rms": 1},
     activation={
         Code("jax.nn.relu"): 3,
         Code("jnp.tanh"): 3,
         Code("jax.nn.gelu"): 2,
         Code("jax.nn.silu"): 2,
     },
-    residual_scale=decided({None: 3, 0.7071: 1}),
     sizes={
         "b": (1, 2, 2),
         "t": (6, 8, 10, 12),
@@ -260,17 +260,16 @@ def conv1d_block(
     dilation=2,
     norm="none",
     activation=None,
-    residual_scale=None,
 ):
-    """Convolution over time, with an activation.
+    """Temporal convolution block, with optional gate and residual connection.
 
     Args:
-        x: Sequences of shape `(batch, time, channels)`.
-        kernel: Kernel of shape `(width, channels in, channels out)`.
-        bias: Bias of each channel.
-        kernel_gate: Kernel of the gate.
-        w_out: Weights back to the channels of the inputs, to which the result is added.
-        w_skip: Weights of the skip output.
+        x: sequences of shape (batch, time, channels).
+        kernel: kernel of shape (width, in channels, out channels).
+        bias: bias of each channel.
+        kernel_gate: kernel of the sigmoid gate.
+        w_out: pointwise weights back to the residual stream.
+        w_skip: pointwise weights of the skip output.
     """
     if dilated:
         y = dilated_conv1d(x, kernel, dilation, causal)
@@ -285,16 +284,13 @@ def conv1d_block(
         else:
             gate = conv1d(x, kernel_gate, causal)
         y = y * jax.nn.sigmoid(gate)
-    if norm == "channel":
-        y = channel_norm(y) + y
-    elif norm == "rms":
+    if norm == "rms":
         y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), axis=-1, keepdims=True) + 1e-6)
-    if w_out is not None:
-        out = x + y @ w_out
-        if residual_scale is not None:
-            out = residual_scale * out
-    else:
-        out = y
+    if w_out is None:
+        if w_skip is not None:
+            return y, y @ w_skip
+        return y
+    out = x + y @ w_out
     if w_skip is not None:
         return out, y @ w_skip
     return out
@@ -319,9 +315,8 @@ def conv1d_block(
         Code("jax.nn.gelu"): 1,
         Code("jax.nn.hard_swish"): 1,
     },
-    norm={"none": 3, "channel": 2, "rms": 1},
-    activate_last={True: 2, False: 2},
-    residual={True: 2, False: 2},
+    activate_last={True: 3, False: 1},
+    residual={False: 3, True: 1},
     sizes={"b": (1, 2), "s": (4, 5, 6), "c": (2, 4, 5)},
 )
 def separable_conv(
@@ -336,21 +331,20 @@ def separable_conv(
     stride=1,
     by_matmul=True,
     activation=None,
-    norm="none",
     activate_last=True,
     residual=False,
 ):
-    """Convolution of each channel by itself, and then of the channels of each pixel.
+    """Depthwise separable convolution: one kernel for each channel, then a 1x1 convolution.
 
     Args:
-        x: Images of shape `(batch, height, width, channels)`.
-        depthwise: Kernel of shape `(height, width, channels)`.
-        pointwise: Weights that mix the channels.
-        dw_bias: Bias after the first convolution.
-        bias: Bias of the result.
-        scale: Scale of each channel of the result.
-        w_se: Weights of a gate for each channel.
-        stride: Stride of the first convolution.
+        x: images of shape (batch, height, width, channels).
+        depthwise: depthwise kernel of shape (height, width, channels).
+        pointwise: weights of the 1x1 convolution, of shape (in channels, out channels).
+        dw_bias: bias after the depthwise convolution.
+        bias: bias after the 1x1 convolution.
+        scale: scale of each output channel.
+        w_se: weights of the squeeze-and-excitation gate.
+        stride: stride of the depthwise convolution.
     """
     h = lax.conv_general_dilated(
         x,
@@ -362,10 +356,6 @@ def separable_conv(
     )
     if dw_bias is not None:
         h = h + dw_bias
-    if norm == "channel":
-        h = channel_norm(h)
-    elif norm == "rms":
-        h = h * jax.lax.rsqrt(jnp.mean(jnp.square(h), axis=-1, keepdims=True) + 1e-6)
     h = activation(h)
     if w_se is not None:
         h = h * jax.nn.sigmoid(jnp.mean(h, axis=(1, 2), keepdims=True) @ w_se)
@@ -380,7 +370,7 @@ def separable_conv(
     if activate_last:
         out = activation(out)
     if residual:
-        # The shortcut needs images of the same size.
+        # The shortcut is subsampled like the depthwise convolution.
         if stride == 1:
             out = out + x
         else:
@@ -398,12 +388,11 @@ def separable_conv(
     bias1="? c",
     bias2="? c",
     emb="? b c",
-    order={"post": 3, "pre": 3, "fixup": 1},
+    order={"post": 3, "pre": 3},
     norm={"none": 2, "channel": 2, "instance": 1},
     activation={Code("jax.nn.relu"): 4, Code("jax.nn.silu"): 2, Code("jax.nn.leaky_relu"): 1},
     stride=decided({1: 4, 2: 1}),
-    dilated=decided({False: 4, True: 1}),
-    residual_scale={None: 3, 0.1: 1, 0.7071: 1},
+    residual_scale={None: 4, 0.1: 1},
     sizes={"b": (1, 2), "s": (4, 5, 6), "c": (2, 2, 4)},
 )
 def residual_conv_block(
@@ -419,19 +408,18 @@ def residual_conv_block(
     norm="none",
     activation=None,
     stride=1,
-    dilated=False,
     residual_scale=None,
 ):
-    """Two convolutions with a shortcut.
+    """Residual block of two convolutions.
 
     Args:
-        x: Images of shape `(batch, height, width, channels)`.
-        kernel1: Kernel of the first convolution.
-        kernel2: Kernel of the second convolution.
-        w_skip: Weights of the shortcut.
-        bias1: Bias of the first convolution.
-        bias2: Bias of the second convolution.
-        emb: Embedding of each image, added between the convolutions.
+        x: images of shape (batch, height, width, channels).
+        kernel1: kernel of the first convolution.
+        kernel2: kernel of the second convolution.
+        w_skip: weights of a 1x1 convolution on the shortcut.
+        bias1: bias of the first convolution.
+        bias2: bias of the second convolution.
+        emb: conditioning vector of each image, added to all pixels.
     """
     if order == "pre":
         h = activation(x)
@@ -452,10 +440,7 @@ def residual_conv_block(
     if emb is not None:
         h = h + emb[:, None, None, :]
     h = activation(h)
-    if dilated:
-        h = dilated_conv2d(h, kernel2)
-    else:
-        h = conv2d(h, kernel2)
+    h = conv2d(h, kernel2)
     if bias2 is not None:
         h = h + bias2
     if stride == 2:
@@ -474,53 +459,80 @@ def residual_conv_block(
 @family(
     "reduction",
     x="b 2*k 2*k c",
-    gain="? c in 0.5..1.5",
-    bias="? c",
-    kind={"max": 3, "mean": 3, "power": 1, "mixed": 2, "logsumexp": 1, "softmax": 1},
-    before={"none": 3, "relu": 1, "softplus": 1, "tanh": 1, "local_mean": 1},
-    output={"image": 3, "flat": 1, "normalized": 1, "channels": 1},
+    kind={"max": 4, "mean": 4, "l2": 1, "mixed": 1, "logsumexp": 1, "softmax": 1, "blur": 1},
+    spelling=decided({"reshape": 2, "window": 2}),
+    flatten={False: 4, True: 1},
     sizes={"b": (1, 2, 2), "k": (2, 2, 3, 4), "c": (2, 4, 5)},
 )
-def pool_2d(x, gain=None, bias=None, *, kind="max", before="none", output="image"):
-    """Pools windows of two by two pixels.
-
-    Args:
-        x: Images of shape `(batch, height, width, channels)`.
-        gain: Scale of each channel.
-        bias: Shift of each channel.
-    """
-    if gain is not None:
-        x = x * gain
-    if bias is not None:
-        x = x + bias
-    if before == "relu":
-        x = jax.nn.relu(x)
-    elif before == "softplus":
-        x = jax.nn.softplus(x)
-    elif before == "tanh":
-        x = jnp.tanh(x)
-    elif before == "local_mean":
-        # Blur before the resolution is halved.
-        x = lax.reduce_window(x, 0.0, lax.add, (1, 3, 3, 1), (1, 1, 1, 1), "SAME") / 9.0
+def pool_2d(x, *, kind="max", spelling="reshape", flatten=False):
+    """Pool 2x2 windows of images in NHWC layout."""
     if kind == "max":
-        pooled = max_pool(x)
+        if spelling == "window":
+            pooled = max_pool(x)
+        else:
+            n, height, width, c = x.shape
+            pooled = x.reshape(n, height // 2, 2, width // 2, 2, c).max(axis=(2, 4))
     elif kind == "mean":
-        pooled = mean_pool(x)
-    elif kind == "power":
+        if spelling == "window":
+            summed = lax.reduce_window(x, 0.0, lax.add, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+            pooled = summed / 4.0
+        else:
+            pooled = mean_pool(x)
+    elif kind == "l2":
+        # Root mean square of each window.
         pooled = jnp.sqrt(mean_pool(jnp.square(x)) + 1e-6)
     elif kind == "mixed":
+        # Halfway between max and average pooling.
         pooled = 0.5 * (max_pool(x) + mean_pool(x))
     elif kind == "logsumexp":
         pooled = jnp.log(mean_pool(jnp.exp(x)))
-    else:
+    elif kind == "softmax":
+        # Softmax-weighted mean of each window.
         weights = jnp.exp(x)
         pooled = mean_pool(x * weights) / mean_pool(weights)
-    if output == "flat":
+    else:
+        # Anti-aliased max pooling: dense maximum, blur, then subsampling.
+        dense = lax.reduce_window(x, -jnp.inf, lax.max, (1, 2, 2, 1), (1, 1, 1, 1), "SAME")
+        blurred = lax.reduce_window(dense, 0.0, lax.add, (1, 3, 3, 1), (1, 1, 1, 1), "SAME") / 9.0
+        pooled = blurred[:, ::2, ::2]
+    if flatten:
         return pooled.reshape(pooled.shape[0], -1)
-    if output == "normalized":
-        return pooled / (jnp.linalg.norm(pooled, axis=-1, keepdims=True) + 1e-6)
-    if output == "channels":
-        return jnp.mean(pooled, axis=(1, 2))
+    return pooled
+
+
+@family(
+    "reduction",
+    x="b s s c",
+    exponent="? c in 1.5..4",
+    w="? c f in -0.8..0.8",
+    kind={"mean": 3, "max": 2, "mixed": 2, "rms": 1},
+    normalize={False: 3, True: 1},
+    sizes={"b": (1, 2, 2), "s": (3, 4, 5), "c": (2, 4, 5), "f": (2, 4)},
+)
+def global_pool(x, exponent=None, w=None, *, kind="mean", normalize=False):
+    """Global pooling of feature maps to image descriptors.
+
+    Args:
+        x: feature maps of shape (batch, height, width, channels).
+        exponent: exponent of generalised mean (GeM) pooling for each channel.
+        w: weights of a linear projection of the descriptors.
+    """
+    if exponent is not None:
+        clamped = jnp.maximum(x, 1e-3)
+        pooled = jnp.mean(clamped**exponent, axis=(1, 2)) ** (1.0 / exponent)
+    elif kind == "max":
+        pooled = jnp.max(x, axis=(1, 2))
+    elif kind == "mixed":
+        # Halfway between average and max pooling.
+        pooled = 0.5 * (jnp.mean(x, axis=(1, 2)) + jnp.max(x, axis=(1, 2)))
+    elif kind == "rms":
+        pooled = jnp.sqrt(jnp.mean(jnp.square(x), axis=(1, 2)) + 1e-6)
+    else:
+        pooled = jnp.mean(x, axis=(1, 2))
+    if w is not None:
+        pooled = pooled @ w
+    if normalize:
+        pooled = pooled / jnp.maximum(jnp.linalg.norm(pooled, axis=-1, keepdims=True), 1e-6)
     return pooled
 
 
@@ -533,14 +545,13 @@ def pool_2d(x, gain=None, bias=None, *, kind="max", before="none", output="image
     skip="? b 2*s 2*s f",
     w_rgb="? f e in -0.8..0.8",
     kind={"nearest": 3, "transposed": 2, "bilinear": 2, "reshape": 2},
-    norm={"none": 3, "channel": 1, "rms": 1},
+    norm={"none": 3, "channel": 1},
     activation={
         Code("jax.nn.relu"): 4,
         Code("jax.nn.silu"): 2,
         Code("jax.nn.leaky_relu"): 2,
     },
-    merge=decided({"add": 3, "multiply": 1}),
-    head=decided({"linear": 2, "tanh": 2, "sigmoid": 1}),
+    head={"linear": 3, "tanh": 1},
     sizes={"b": (1, 1, 2), "s": (2, 3, 4), "c": (2, 4), "f": (2, 4), "e": (2, 4)},
 )
 def upsample_block(
@@ -553,20 +564,16 @@ def upsample_block(
     kind="nearest",
     norm="none",
     activation=None,
-    merge="add",
     head="linear",
 ):
-    """Doubles the resolution of images, with a convolution.
+    """Decoder block: double the resolution, with a convolution.
 
     Args:
-        x: Images of shape `(batch, height, width, channels)`.
-        kernel: Kernel of the convolution.
-        bias: Bias of each channel.
-        skip: Features of the higher resolution.
-        w_rgb: Weights to the channels of the output.
-
-    Returns:
-        Images of twice the height and width.
+        x: images of shape (batch, height, width, channels).
+        kernel: kernel of shape (height, width, in channels, out channels).
+        bias: bias of each output channel.
+        skip: encoder features at the higher resolution, which are added.
+        w_rgb: weights of a 1x1 convolution to the output channels.
     """
     if kind == "transposed":
         size = kernel.shape[0]
@@ -587,7 +594,7 @@ def upsample_block(
         upsampled = jnp.broadcast_to(x[:, :, None, :, None, :], (n, height, 2, width, 2, c))
         h = conv2d(upsampled.reshape(n, 2 * height, 2 * width, c), kernel)
     else:
-        # Between two pixels, their mean; the last one is repeated.
+        # Linear interpolation between neighbours; the last pixel is repeated.
         below = jnp.concatenate([x[:, 1:], x[:, -1:]], axis=1)
         rows = jnp.stack([x, 0.5 * (x + below)], axis=2)
         rows = rows.reshape(x.shape[0], -1, x.shape[2], x.shape[3])
@@ -598,20 +605,13 @@ def upsample_block(
         h = h + bias
     if norm == "channel":
         h = channel_norm(h)
-    elif norm == "rms":
-        h = h * jax.lax.rsqrt(jnp.mean(jnp.square(h), axis=-1, keepdims=True) + 1e-6)
     h = activation(h)
     if skip is not None:
-        if merge == "add":
-            h = h + skip
-        else:
-            h = h * jax.nn.sigmoid(skip)
+        h = h + skip
     if w_rgb is not None:
         h = h @ w_rgb
         if head == "tanh":
             h = jnp.tanh(h)
-        elif head == "sigmoid":
-            h = jax.nn.sigmoid(h)
     return h
 
 
@@ -627,9 +627,9 @@ def upsample_block(
     dilated=decided({True: 3, False: 1}),
     causal=decided({True: 3, False: 1}),
     activation={Code("jax.nn.relu"): 3, Code("jnp.tanh"): 2, Code("jax.nn.gelu"): 1},
-    residual={"add": 3, "none": 1, "normalized": 1},
+    residual={"add": 3, "none": 1},
     use_skips=decided({False: 2, True: 1}),
-    pool={"none": 2, "last": 1, "mean": 1},
+    pool={"none": 3, "last": 1, "mean": 1},
     sizes={"b": (1, 2), "t": (6, 8, 8, 10), "c": (2, 2, 4), "l": (2, 3), "e": (2, 4)},
 )
 def tcn(
@@ -647,15 +647,15 @@ def tcn(
     use_skips=False,
     pool="none",
 ):
-    """Stack of convolutions over time.
+    """Temporal convolutional network (TCN).
 
     Args:
-        x: Sequences of shape `(batch, time, channels)`.
-        kernels: Kernels of all layers.
-        biases: Biases of all layers.
-        gates: Kernels of the gates of all layers.
-        w_out: Weights of the output.
-        num_layers: Number of layers.
+        x: sequences of shape (batch, time, channels).
+        kernels: kernels of shape (layers, width, in channels, out channels).
+        biases: biases of shape (layers, channels).
+        gates: kernels of the sigmoid gates, shaped like the kernels.
+        w_out: weights of the output layer.
+        num_layers: number of layers.
     """
     h = x
     if use_skips:
@@ -678,8 +678,6 @@ def tcn(
             skips = skips + y
         if residual == "add":
             h = h + y
-        elif residual == "normalized":
-            h = channel_norm(h + y) + h
         else:
             h = y
     if use_skips:
@@ -700,11 +698,9 @@ def tcn(
     bias="? d",
     position="? 4 d",
     cls_token="? d",
+    gain="? d in 0.5..1.5",
     patch_size=(Code("p"),),
     spelling=decided({"reshape": 3, "einsum": 1, "conv": 2}),
-    norm={"none": 3, "layer": 1, "rms": 1, "scale": 1},
-    standardize={False: 2, True: 1},
-    pool={"none": 4, "mean": 1},
     sizes={"b": (1, 2, 2), "p": (2, 2, 4), "d": (4, 5, 6)},
 )
 def patch_embed(
@@ -713,26 +709,23 @@ def patch_embed(
     bias=None,
     position=None,
     cls_token=None,
+    gain=None,
     *,
     patch_size=2,
     spelling="reshape",
-    norm="none",
-    standardize=False,
-    pool="none",
 ):
-    """Embeds the patches of images as tokens.
+    """Patch embedding of a vision transformer (ViT).
 
     Args:
-        images: Images of shape `(batch, height, width, channels)`.
-        kernel: Weights from the pixels of a patch to a token.
-        bias: Bias of the tokens.
-        position: Embedding of each patch's position.
-        cls_token: Token that is put before all others.
-        patch_size: Height and width of a patch.
+        images: images of shape (batch, height, width, channels).
+        kernel: weights from the flattened pixels of a patch to a token.
+        bias: bias of the tokens.
+        position: position embedding of each patch.
+        cls_token: class token, which is prepended.
+        gain: gain of a layer normalisation of the tokens.
+        patch_size: height and width of a patch.
     """
     batch = images.shape[0]
-    if standardize:
-        images = (images - 0.5) / 0.25
     if spelling == "conv":
         tokens = lax.conv_general_dilated(
             images,
@@ -755,21 +748,13 @@ def patch_embed(
             tokens = patches @ kernel
     if bias is not None:
         tokens = tokens + bias
-    if norm == "rms":
-        mean_square = jnp.mean(jnp.square(tokens), axis=-1, keepdims=True)
-        tokens = tokens * jax.lax.rsqrt(mean_square + 1e-6)
-    elif norm == "scale":
-        tokens = tokens * kernel.shape[-1] ** 0.5
+    if gain is not None:
+        tokens = channel_norm(tokens) * gain
     if position is not None:
         tokens = tokens + position
-    if norm == "layer":
-        # So that large tokens don't rule.
-        tokens = jnp.tanh(channel_norm(tokens))
     if cls_token is not None:
         first = jnp.broadcast_to(cls_token, (batch, 1, cls_token.shape[-1]))
         tokens = jnp.concatenate([first, tokens], axis=1)
-    if pool == "mean":
-        return jnp.mean(tokens, axis=1)
     return tokens
 
 
@@ -803,14 +788,14 @@ def short_conv(
     residual=False,
     keep_state=False,
 ):
-    """Short causal convolution of each channel over time.
+    """Causal depthwise convolution over time, with a few taps.
 
     Args:
-        x: Sequences of shape `(batch, time, channels)`.
-        taps: Weights of each channel, the last one for the present.
-        bias: Bias of each channel.
-        gate: Gate of the result.
-        num_taps: Number of taps.
+        x: sequences of shape (batch, time, channels).
+        taps: taps of each channel; the last one weighs the present.
+        bias: bias of each channel.
+        gate: logits of a multiplicative gate.
+        num_taps: number of taps.
     """
     t = x.shape[1]
     padded = jnp.pad(x, ((0, 0), (num_taps - 1, 0), (0, 0)))
@@ -839,7 +824,7 @@ def short_conv(
     if residual:
         y = y + x
     if keep_state:
-        # What the next step has to know of the past.
+        # The last inputs, which the next chunk starts from.
         return y, padded[:, t:]
     return y
 
@@ -856,7 +841,6 @@ def short_conv(
     pool={"max": 2, "mean": 2, "stride": 1},
     activation={Code("jax.nn.relu"): 3, Code("jax.nn.silu"): 2, Code("jax.nn.gelu"): 1},
     norm={"none": 3, "channel": 1},
-    residual={False: 2, True: 1},
     weight=6,
     sizes={"b": (1, 1, 2), "s": (2, 2, 4), "c": (2,), "e": (2, 4)},
 )
@@ -871,17 +855,16 @@ def unet_step(
     pool="max",
     activation=None,
     norm="none",
-    residual=False,
 ):
-    """One level of a U-Net: halve the resolution, double it again, and join both.
+    """One level of a U-Net: downsample, upsample, and join with the skip connection.
 
     Args:
-        x: Images of shape `(batch, height, width, channels)`.
-        kernel_down: Kernel before the resolution is halved.
-        kernel_up: Kernel after both are joined.
-        kernel_mid: Kernel at the lower resolution.
-        bias: Bias of the joined features.
-        w_out: Weights to the channels of the output.
+        x: images of shape (batch, height, width, channels).
+        kernel_down: kernel of the encoder's convolution.
+        kernel_up: kernel of the decoder's convolution, for twice the channels.
+        kernel_mid: kernel of the bottleneck's convolution.
+        bias: bias of the decoder.
+        w_out: weights of a 1x1 convolution to the output channels.
     """
     skip = activation(conv2d(x, kernel_down))
     if pool == "max":
@@ -899,8 +882,6 @@ def unet_step(
     if bias is not None:
         h = h + bias
     h = activation(h)
-    if residual:
-        h = h + x
     if w_out is not None:
         h = h @ w_out
     return h

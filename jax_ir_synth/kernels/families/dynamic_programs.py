@@ -15,7 +15,7 @@ mask: mask 7, valid 2
 inputs: inputs 4, us 1, drive 1
 step: step 6, body 2, update 2, scan_fn 2, body_fn 1
 carry: carry 6, state 3
-hmm_score: hmm_score 3, forward_algorithm 4, hmm_forward 3, sequence_score 2, crf_score 2
+hmm_score: hmm_score 3, sequence_score 2, path_score 2
 emissions: emissions 5, log_obs 2, unaries 2, obs_scores 1
 transitions: transitions 5, transition_scores 2, trans 2, log_trans 2
 alpha: alpha 6, forward 1, score 1
@@ -24,30 +24,33 @@ logits: logits 6, scores 1
 labels: labels 6, targets 3
 soft_dtw: soft_dtw 6, dtw 1, dtw_distance 2, softdtw 1
 soft_min: soft_min 5, softmin 4, minimum 1
-scale: scale 3, weight 4
 cost: cost 6, distances 3, d 1
 gap: gap 5, gap_penalty 4
-align: align 4, alignment_score 5, soft_align 2, needleman_wunsch 2
+align: align 4, alignment_score 5
 knapsack: knapsack 6, solve_knapsack 2, knapsack_value 3
-values: values 6, profits 2
 capacity: capacity 6, budget 2
 best: best 4, table 3, dp 3
-shortest_paths: shortest_paths 5, all_pairs_distances 3, path_costs 2, graph_distances 2
 lengths: lengths 3, edge_costs 3, weights 4, w 1
 dist: dist 5, distances 3, d 2
 chain_product: chain_product 4, matrix_chain 3, transfer_matrices 2, chain 1
-lqr: lqr 5, riccati_recursion 3, solve_lqr 3, lqr_gains 2
+lqr: lqr 4, riccati_recursion 3, lqr_backward_pass 2
 value_iteration: value_iteration 6, solve_mdp 3, bellman_iteration 2
 rewards: rewards 6, reward 2, r 2
-q_values: q_values 4, q 5, action_values 1
 soft_automaton: soft_automaton 4, automaton_score 2, weighted_automaton 3, run_automaton 2
 symbols: symbols 4, tokens 4, inputs 1
 run_lengths: run_lengths 4, streaks 2, soft_runs 2, count_runs 2
-odd_even_sort: odd_even_sort 4, soft_sort 3, sorting_network 3
+odd_even_sort: odd_even_sort 4, odd_even_transposition_sort 2, sorting_network 3
 binomial_option: binomial_option 4, option_price 4, price_option 2, binomial_tree 2
 spot: spot 4, s0 3
 strike: strike 4, k 3
 volatility: volatility 3, sigma 4, vol 2
+hmm_marginals: hmm_marginals 4, forward_backward 5, posterior_marginals 2
+all_pairs_distances: all_pairs_distances 3, all_pairs_shortest_paths 4
+bellman_ford: bellman_ford 5, single_source_distances 2
+linear_recurrence: linear_recurrence 5, linear_recurrent_scan 2, run_linear_system 2
+lqr_rollout: lqr_rollout 4, simulate_lqr 3, closed_loop_rollout 2
+policy_evaluation: policy_evaluation 6, evaluate_policy 4
+longest_run: longest_run 4, longest_streak 3
 """
 
 
@@ -58,10 +61,9 @@ volatility: volatility 3, sigma 4, vol 2
     start="? k",
     end="? k",
     mask="? t bool",
-    kind={"logsumexp": 4, "max": 2, "tempered": 1, "probability": 2},
-    normalise={"none": 3, "rows": 2, "all": 1},
-    output={"score": 4, "table": 2, "average": 1, "marginals": 2, "last": 1},
-    emission_scale={None: 3, 0.5: 1},
+    kind={"logsumexp": 4, "max": 2, "probability": 2},
+    normalise={False: 3, True: 2},
+    broadcast={"rows": 2, "columns": 1},
     sizes={"t": (4, 5, 6, 8, 10), "k": (4, 4, 5, 6)},
 )
 def hmm_score(
@@ -72,35 +74,22 @@ def hmm_score(
     mask=None,
     *,
     kind="logsumexp",
-    normalise="none",
-    output="score",
-    emission_scale=None,
+    normalise=False,
+    broadcast="rows",
 ):
-    """Score of a sequence over all paths through hidden states.
+    """Log score of a sequence under a hidden Markov model or a linear-chain CRF.
 
     Args:
-        emissions: scores of the states at each time.
-        transitions: scores of going from each state to each other.
-        start: scores of the first state.
-        end: scores of the last state.
+        emissions: log scores of the states at each time.
+        transitions: log scores of going from each state to each other.
+        start: log scores of the first state.
+        end: log scores of the last state.
         mask: times that belong to the sequence.
+        kind: whether all paths count or the best one; "probability" is the scaled recursion.
+        normalise: whether transitions are logits, and are normalised.
     """
-    if emission_scale is not None:
-        emissions = emission_scale * emissions
-    if normalise == "rows":
+    if normalise:
         transitions = jax.nn.log_softmax(transitions, axis=1)
-    elif normalise == "all":
-        transitions = jax.nn.log_softmax(transitions, axis=1)
-        emissions = emissions - jax.nn.logsumexp(emissions, axis=1, keepdims=True) + 1.0
-
-    def reduce(scores):
-        if kind == "max":
-            return jnp.max(scores, axis=0)
-        elif kind == "tempered":
-            return 0.5 * jax.nn.logsumexp(2.0 * scores, axis=0)
-        else:
-            return jax.nn.logsumexp(scores, axis=0)
-
     alpha = emissions[0]
     if start is not None:
         alpha = alpha + start
@@ -125,47 +114,88 @@ def hmm_score(
             else:
                 alpha, log_scale = advance(alpha, row)
                 score = score + log_scale
-            return (alpha, score), score
+            return (alpha, score), None
 
         rows = (emissions[1:], mask[1:]) if mask is not None else emissions[1:]
-        (alpha, score), scores = lax.scan(step, (first, jnp.log(total)), rows)
+        (alpha, score), _ = lax.scan(step, (first, jnp.log(total)), rows)
         if end is not None:
             score = score + jnp.log(jnp.dot(alpha, jnp.exp(end)))
-        if output == "table":
-            return score, scores
         return score
+
+    def propagate(alpha, scores):
+        if broadcast == "columns":
+            paths = alpha[None, :] + transitions.T
+            if kind == "max":
+                return jnp.max(paths, axis=1) + scores
+            return jax.nn.logsumexp(paths, axis=1) + scores
+        paths = alpha[:, None] + transitions
+        if kind == "max":
+            return jnp.max(paths, axis=0) + scores
+        return jax.nn.logsumexp(paths, axis=0) + scores
 
     def step(alpha, row):
         if mask is not None:
             scores, valid = row
-            following = reduce(alpha[:, None] + transitions) + scores
-            alpha = jnp.where(valid, following, alpha)
+            alpha = jnp.where(valid, propagate(alpha, scores), alpha)
         else:
-            alpha = reduce(alpha[:, None] + transitions) + row
-        return alpha, alpha
+            alpha = propagate(alpha, row)
+        return alpha, None
 
     rows = (emissions[1:], mask[1:]) if mask is not None else emissions[1:]
-    last, table = lax.scan(step, alpha, rows)
+    alpha, _ = lax.scan(step, alpha, rows)
     if end is not None:
-        last = last + end
-    if output == "last":
-        return last
-    score = reduce(last)
-    if output == "table":
-        return score, table
-    elif output == "average":
-        return score / emissions.shape[0]
-    elif output == "marginals":
+        alpha = alpha + end
+    if kind == "max":
+        return jnp.max(alpha)
+    return jax.nn.logsumexp(alpha)
 
-        def back(beta, scores):
-            following = jax.nn.logsumexp(transitions + (beta + scores)[None, :], axis=1)
-            return following, following
 
-        beta = jnp.zeros_like(alpha)
-        _, betas = lax.scan(back, beta, emissions[1:], reverse=True)
-        return jnp.concatenate([alpha[None], table[:-1]], axis=0) + betas
+@family(
+    "loop",
+    emissions="t k",
+    transitions="k k",
+    start="? k",
+    end="? k",
+    normalise={False: 2, True: 2},
+    shared={False: 2, True: 1},
+    sizes={"t": (4, 5, 6, 8), "k": (4, 4, 5)},
+)
+def hmm_marginals(emissions, transitions, start=None, end=None, *, normalise=False, shared=False):
+    """Log marginals of a hidden Markov model's states, by the forward-backward algorithm.
+
+    Args:
+        emissions: log scores of the states at each time.
+        transitions: log scores of going from each state to each other.
+        start: log scores of the first state.
+        end: log scores of the last state.
+        normalise: whether transitions are logits, and are normalised.
+    """
+    if normalise:
+        transitions = jax.nn.log_softmax(transitions, axis=1)
+    first = emissions[0]
+    if start is not None:
+        first = first + start
+
+    def forward(alpha, scores):
+        alpha = jax.nn.logsumexp(alpha[:, None] + transitions, axis=0) + scores
+        return alpha, alpha
+
+    def backward(beta, scores):
+        beta = jax.nn.logsumexp(transitions + (beta + scores)[None, :], axis=1)
+        return beta, beta
+
+    last, alphas = lax.scan(forward, first, emissions[1:])
+    if end is not None:
+        final = end
     else:
-        return score
+        final = jnp.zeros_like(first)
+    _, betas = lax.scan(backward, final, emissions[1:], reverse=True)
+    alphas = jnp.concatenate([first[None], alphas], axis=0)
+    betas = jnp.concatenate([betas, final[None]], axis=0)
+    if shared:
+        # The evidence is the same at each time.
+        return alphas + betas - jax.nn.logsumexp(alphas + betas, axis=1, keepdims=True)
+    return alphas + betas - jax.nn.logsumexp(last + final)
 
 
 @family(
@@ -175,10 +205,9 @@ def hmm_score(
     mask="? t bool",
     scale="? in 0.5..1.5",
     blank={"last": 3, "first": 2},
-    semiring={"log": 4, "max": 1, "probability": 2},
-    skip={True: 3, False: 1},
-    output={"loss": 4, "per_frame": 2, "path": 1, "focal": 1},
-    temperature={None: 3, 2.0: 1},
+    semiring={"log": 4, "probability": 2},
+    per_frame={False: 3, True: 1},
+    smoothing={None: 3, 0.1: 1},
     sizes={"t": (5, 6, 8), "c": (5, 6), "k": (2, 2, 4)},
 )
 def ctc(
@@ -189,22 +218,26 @@ def ctc(
     *,
     blank="last",
     semiring="log",
-    skip=True,
-    output="loss",
-    temperature=None,
+    per_frame=False,
+    smoothing=None,
 ):
-    """Connectionist temporal classification: score of all alignments of labels to frames.
+    """Connectionist temporal classification (CTC) loss of one sequence.
 
     Args:
         logits: scores of the classes in each frame; one class is the blank.
         labels: the labels, in order.
         mask: frames that count.
         scale: weight of the example.
+        blank: which class is the blank.
+        per_frame: whether the loss is divided by the number of frames.
+        smoothing: how much of a uniform distribution is mixed in.
     """
     num_frames, num_classes = logits.shape
-    if temperature is not None:
-        logits = logits / temperature
     log_probs = jax.nn.log_softmax(logits, axis=-1)
+    if smoothing is not None:
+        log_probs = jnp.logaddexp(
+            jnp.log1p(-smoothing) + log_probs, jnp.log(smoothing / num_classes)
+        )
     size = 2 * labels.shape[0] + 1
     # Blanks stand before, between and after the labels.
     if blank == "last":
@@ -230,50 +263,30 @@ def ctc(
             frame, valid = row
         else:
             frame = row
-        stay = alpha
         move = shift(alpha, 1)
         jump = jnp.where(can_skip, shift(alpha, 2), nothing)
         if semiring == "probability":
-            following = stay + move
-            if skip:
-                following = following + jump
-            following = following * frame
-        elif semiring == "max":
-            following = jnp.maximum(stay, move)
-            if skip:
-                following = jnp.maximum(following, jump)
-            following = following + frame
+            following = (alpha + move + jump) * frame
         else:
-            following = jnp.logaddexp(stay, move)
-            if skip:
-                following = jnp.logaddexp(following, jump)
-            following = following + frame
+            following = jnp.logaddexp(jnp.logaddexp(alpha, move), jump) + frame
         if mask is not None:
             following = jnp.where(valid, following, alpha)
-        return following, following
+        return following, None
 
     rows = (scores[1:], mask[1:]) if mask is not None else scores[1:]
-    alpha, table = lax.scan(step, alpha, rows)
+    alpha, _ = lax.scan(step, alpha, rows)
     if semiring == "probability":
         loss = -jnp.log(alpha[-1] + alpha[-2] + 1e-6)
-    elif semiring == "max":
-        loss = -jnp.maximum(alpha[-1], alpha[-2])
     else:
         loss = -jnp.logaddexp(alpha[-1], alpha[-2])
-    if output == "per_frame":
+    if per_frame:
         loss = loss / num_frames
-    elif output == "focal":
-        loss = jnp.square(1.0 - jnp.exp(-loss)) * loss
     if scale is not None:
         loss = scale * loss
-    if output == "path":
-        return loss, jax.nn.softmax(table[-1])
     return loss
 
 
 def soft_min(a, b, c, gamma=0.5):
-    if gamma == 0.0:
-        return jnp.minimum(jnp.minimum(a, b), c)
     stacked = jnp.stack([a, b, c])
     return -gamma * jax.nn.logsumexp(-stacked / gamma, axis=0)
 
@@ -297,13 +310,12 @@ def pairwise_cost(x, y, metric="squared"):
     "loop",
     x="n d",
     y="m d",
-    scale="? in 0.5..2.0",
+    scale="? d in 0.5..2.0",
     metric={"squared": 4, "absolute": 2, "euclidean": 2, "cosine": 2},
-    gamma={0.5: 3, 0.2: 2, 0.1: 1, 0.0: 1},
+    gamma={0.5: 3, 0.2: 2, 1.0: 1},
     band={None: 3, 2: 1},
-    centre={False: 3, True: 1},
-    output={"distance": 4, "normalised": 2, "last_row": 1, "table": 2},
     penalty={None: 3, 0.1: 1, 0.2: 1},
+    normalise={False: 3, True: 1},
     sizes={"n": (4, 4, 5), "m": (4, 4, 5), "d": (2, 4, 5)},
 )
 def soft_dtw(
@@ -314,54 +326,47 @@ def soft_dtw(
     metric="squared",
     gamma=0.5,
     band=None,
-    centre=False,
-    output="distance",
     penalty=None,
+    normalise=False,
 ):
-    """Dynamic time warping of two short series.
+    """Soft dynamic time warping distance of two short series.
 
     Args:
         x: first series, one row for each time.
         y: second series.
-        scale: factor of all costs.
+        scale: factor of each feature.
+        metric: cost of matching two times.
         gamma: how soft the minimum is.
+        band: width of the Sakoe-Chiba band.
+        penalty: cost of each step that stays at a time in one of the series.
+        normalise: whether the distance is divided by the lengths.
     """
-    if centre:
-        x = x - jnp.mean(x, axis=0)
-        y = y - jnp.mean(y, axis=0)
-    cost = pairwise_cost(x, y, metric)
     if scale is not None:
-        cost = scale * cost
+        x = scale * x
+        y = scale * y
+    cost = pairwise_cost(x, y, metric)
     n, m = cost.shape
     if band is not None:
-        # Pairs too far from the diagonal cost much.
         apart = jnp.abs(jnp.arange(n)[:, None] - jnp.arange(m)[None, :])
-        cost = jnp.where(apart > band, cost + 4.0, cost)
+        cost = jnp.where(apart > band, 1e3, cost)
     big = jnp.full(1, 1e3, dtype=cost.dtype)
 
     def row_step(above, costs):
         def cell_step(left, cell):
             c, up, diagonal = cell
             if penalty is not None:
-                # Staying at a time in one of the series costs something.
                 up, left = up + penalty, left + penalty
             value = c + soft_min(diagonal, up, left, gamma)
             return value, value
 
         _, row = lax.scan(cell_step, big[0], (costs, above[1:], above[:-1]))
-        row = jnp.concatenate([big, row])
-        return row, row[1:]
+        return jnp.concatenate([big, row]), None
 
     first = jnp.concatenate([jnp.zeros_like(big), jnp.full(m, 1e3, dtype=cost.dtype)])
-    last, table = lax.scan(row_step, first, cost)
-    if output == "normalised":
+    last, _ = lax.scan(row_step, first, cost)
+    if normalise:
         return last[-1] / (n + m)
-    elif output == "last_row":
-        return last[1:]
-    elif output == "table":
-        return table
-    else:
-        return last[-1]
+    return last[-1]
 
 
 @family(
@@ -369,60 +374,59 @@ def soft_dtw(
     x="n d in -1..1",
     y="m d in -1..1",
     gap="in 0.2..1.0",
-    extend="? in 0.1..0.4",
     substitution="? d d in -0.5..0.5",
-    mode={"global": 4, "local": 2, "edit": 2},
-    soft={True: 3, False: 2},
+    mode={"global": 4, "local": 2, "semiglobal": 2},
+    temperature={None: 2, 0.5: 2, 1.0: 1},
     normalise={False: 3, True: 1},
-    output={"score": 4, "row": 1, "length": 2},
+    offset={None: 3, 0.3: 1},
     sizes={"n": (4, 4, 5), "m": (4, 4, 5), "d": (4, 5, 6)},
 )
 def align(
     x,
     y,
     gap,
-    extend=None,
     substitution=None,
     *,
     mode="global",
-    soft=True,
+    temperature=0.5,
     normalise=False,
-    output="score",
+    offset=None,
 ):
-    """Score of the alignment of two sequences of embeddings.
+    """Score of the alignment of two sequences of embeddings, with linear gap costs.
 
     Args:
         x: embeddings of the first sequence.
         y: embeddings of the second sequence.
         gap: penalty of a gap.
-        extend: what a gap costs less where it is in the second sequence.
-        substitution: similarity of the features.
+        substitution: similarity of each pair of features.
+        mode: the algorithm; "global" is Needleman and Wunsch's, "local" Smith and Waterman's.
+        temperature: how soft the maximum is; it is hard by default.
+        normalise: whether similarities are those of directions.
+        offset: what is taken from each similarity.
     """
     if normalise:
         x = x / jnp.sqrt(jnp.sum(jnp.square(x), axis=-1, keepdims=True) + 1e-2)
         y = y / jnp.sqrt(jnp.sum(jnp.square(y), axis=-1, keepdims=True) + 1e-2)
     if substitution is not None:
-        scores = jnp.einsum("id,de,je->ij", x, substitution, y) + x @ y.T
+        scores = x @ substitution @ y.T
     else:
         scores = x @ y.T
+    if offset is not None:
+        scores = scores - offset
     n, m = scores.shape
-    if mode == "edit":
-        # Similar pairs are cheap to match.
-        scores = scores - 1.0
-    gap_y = gap - extend if extend is not None else gap
 
     def choose(candidates):
         stacked = jnp.stack(candidates)
-        if soft:
-            return 0.5 * jax.nn.logsumexp(2.0 * stacked)
+        if temperature is not None:
+            return temperature * jax.nn.logsumexp(stacked / temperature)
         return jnp.max(stacked)
 
     def cell_step(left, cell):
         score, up, diagonal = cell
         if mode == "local":
-            value = choose([diagonal + score, up - gap, left - gap_y, jnp.zeros_like(left)])
+            value = choose([diagonal + score, up - gap, left - gap, jnp.zeros_like(left)])
         else:
-            value = choose([diagonal + score, up - gap, left - gap_y])
+            value = choose([diagonal + score, up - gap, left - gap])
         return value, value
 
     def row_step(above, row):
@@ -433,295 +437,339 @@ def align(
 
     columns = jnp.arange(m + 1, dtype=x.dtype)
     rows = jnp.arange(1, n + 1, dtype=x.dtype)
-    if mode == "local":
+    if mode == "global":
+        first = -gap * columns
+        starts = -gap * rows
+    elif mode == "semiglobal":
+        # The first sequence may begin and end anywhere in the second one.
+        first = jnp.zeros_like(columns)
+        starts = -gap * rows
+    else:
         first = jnp.zeros_like(columns)
         starts = jnp.zeros_like(rows)
-    else:
-        first = -gap_y * columns
-        starts = -gap * rows
     last, best = lax.scan(row_step, first, (scores, starts))
-    if output == "row":
-        return last
     if mode == "local":
-        score = jnp.max(best)
-    else:
-        score = last[-1]
-    if output == "length":
-        return score / (n + m)
-    return score
+        return jnp.max(best)
+    if mode == "semiglobal":
+        return jnp.max(last)
+    return last[-1]
 
 
 @family(
     "loop",
     values="n in 0.2..2.0",
     weights="n int 4",
-    limits="? n in 0.3..1.0",
-    kind={"max": 4, "count": 2, "soft": 2},
-    scan={True: 3, False: 2},
+    available="? n bool",
+    temperature={None: 3, 0.2: 1, 0.5: 1},
+    loop={"scan": 3, "fori": 2},
+    shift={"take": 2, "roll": 1},
     capacity=(5, 6, 8, 10),
-    discount={None: 3, 0.9: 1},
-    output={"best": 4, "table": 3, "marginal": 1, "average": 1},
+    table={False: 2, True: 2},
     sizes={"n": (4, 5, 6, 8)},
 )
 def knapsack(
     values,
     weights,
-    limits=None,
+    available=None,
     *,
-    kind="max",
-    scan=True,
+    temperature=None,
+    loop="scan",
+    shift="take",
     capacity=8,
-    discount=None,
-    output="best",
+    table=False,
 ):
-    """Values of the best choices of items for each capacity.
+    """Value of the best choice of items in the 0/1 knapsack problem.
 
     Args:
         values: value of each item.
         weights: weight of each item, an integer; one more than the number that is given.
-        limits: factors of the values.
+        available: items that may be chosen.
+        temperature: how soft the maximum is; it is hard by default.
         capacity: greatest capacity.
+        table: whether the values for all capacities are wanted.
     """
-    if limits is not None:
-        values = values * limits
     room = jnp.arange(capacity + 1)
+    weights = weights + 1
+    if available is not None:
+        values = jnp.where(available, values, -10.0)
 
     def add_item(best, value, weight):
-        left = room - weight - 1
-        before = jnp.take(best, jnp.clip(left, 0, capacity))
-        taken = jnp.where(left >= 0, before + value, -10.0)
-        if kind == "count":
-            # The logarithm of a weighted number of choices.
-            best = jnp.logaddexp(best, taken)
-        elif kind == "soft":
-            best = 0.2 * jnp.logaddexp(5.0 * best, 5.0 * taken)
+        if shift == "roll":
+            before = jnp.roll(best, weight)
         else:
-            best = jnp.maximum(best, taken)
-        if discount is not None:
-            best = discount * best
-        return best
+            before = jnp.take(best, jnp.clip(room - weight, 0, capacity))
+        taken = jnp.where(room >= weight, before + value, -10.0)
+        if temperature is not None:
+            return temperature * jnp.logaddexp(best / temperature, taken / temperature)
+        return jnp.maximum(best, taken)
 
-    start = jnp.zeros(capacity + 1, dtype=values.dtype)
-    if scan:
+    best = jnp.zeros(capacity + 1, dtype=values.dtype)
+    if loop == "scan":
 
         def step(best, item):
             value, weight = item
-            best = add_item(best, value, weight)
-            return best, best[-1]
+            return add_item(best, value, weight), None
 
-        best, history = lax.scan(step, start, (values, weights))
+        best, _ = lax.scan(step, best, (values, weights))
     else:
         n = values.shape[0]
-        best = lax.fori_loop(0, n, lambda i, best: add_item(best, values[i], weights[i]), start)
-    if output == "table":
+        best = lax.fori_loop(0, n, lambda i, best: add_item(best, values[i], weights[i]), best)
+    if table:
         return best
-    elif output == "marginal":
-        return best[1:] - 0.5 * best[:-1]
-    elif output == "average":
-        return jnp.mean(best)
-    else:
-        return best[-1]
+    return best[-1]
 
 
 @family(
     "loop",
     lengths="n n in 0.2..2.0",
-    source="? n in 0.0..1.0",
     edges="? n n bool",
-    algorithm={"floyd_warshall": 4, "bellman_ford": 3, "squaring": 2},
-    semiring={"min_plus": 4, "soft": 2, "max_min": 1, "max_product": 1},
+    potential="? n in 0.0..0.5",
+    algorithm={"floyd_warshall": 4, "squaring": 2},
+    temperature={None: 3, 0.2: 1, 0.1: 1},
     symmetric={False: 2, True: 1},
-    output={"distances": 4, "mean": 2, "farthest": 2, "closeness": 1},
-    steps={2: 2, 3: 2, 4: 1},
+    own={"where": 2, "mask": 1},
     sizes={"n": (4, 4, 5, 6)},
 )
-def shortest_paths(
+def all_pairs_distances(
     lengths,
-    source=None,
     edges=None,
+    potential=None,
     *,
     algorithm="floyd_warshall",
-    semiring="min_plus",
+    temperature=None,
     symmetric=False,
-    output="distances",
-    steps=3,
+    own="where",
 ):
-    """Best paths between the nodes of a small graph.
+    """Lengths of the shortest paths between all nodes of a small graph.
 
     Args:
         lengths: length of the edge from each node to each other.
-        source: what it costs to begin at each node.
-        edges: edges that exist; others can hardly be used.
+        edges: edges that exist.
+        potential: cost of entering each node.
+        algorithm: Floyd and Warshall's, or repeated squaring of the distance matrix.
+        temperature: how soft the minimum is; it is hard by default.
+        symmetric: whether edges are undirected.
     """
     n = lengths.shape[0]
     if symmetric:
         lengths = 0.5 * (lengths + lengths.T)
+    if potential is not None:
+        lengths = lengths + potential[None, :]
     if edges is not None:
-        if semiring == "max_min":
-            lengths = jnp.where(edges, lengths, 0.1 * lengths)
-        else:
-            lengths = jnp.where(edges, lengths, lengths + 2.0)
-    own = jnp.eye(n, dtype=bool)
-    if semiring == "max_product":
-        # The most probable path, from the probabilities of the edges.
-        dist = jnp.where(own, 1.0, jnp.exp(-lengths))
-    elif semiring == "max_min":
-        # The widest path.
-        dist = jnp.where(own, 4.0, lengths)
+        # Much longer than any path.
+        lengths = jnp.where(edges, lengths, 20.0)
+    if own == "mask":
+        dist = lengths * (1.0 - jnp.eye(n, dtype=lengths.dtype))
     else:
-        dist = jnp.where(own, 0.0, lengths)
+        dist = jnp.where(jnp.eye(n, dtype=bool), 0.0, lengths)
+    if algorithm == "squaring":
 
-    def extend(paths, last):
-        if semiring == "max_product":
-            return jnp.max(paths[..., :, None] * last, axis=-2)
-        elif semiring == "max_min":
-            return jnp.max(jnp.minimum(paths[..., :, None], last), axis=-2)
-        elif semiring == "soft":
-            return -0.2 * jax.nn.logsumexp(-5.0 * (paths[..., :, None] + last), axis=-2)
+        def square(_, dist):
+            paths = dist[:, :, None] + dist[None, :, :]
+            if temperature is not None:
+                return -temperature * jax.nn.logsumexp(-paths / temperature, axis=1)
+            return jnp.min(paths, axis=1)
+
+        return lax.fori_loop(0, 3, square, dist)
+
+    def step(k, dist):
+        paths = dist[:, k][:, None] + dist[k][None, :]
+        if temperature is not None:
+            return -temperature * jnp.logaddexp(-dist / temperature, -paths / temperature)
+        return jnp.minimum(dist, paths)
+
+    return lax.fori_loop(0, n, step, dist)
+
+
+@family(
+    "loop",
+    lengths="n n in 0.2..2.0",
+    source="n in 0.0..5.0",
+    edges="? n n bool",
+    temperature={None: 3, 0.2: 1, 0.1: 1},
+    symmetric={False: 2, True: 1},
+    loop={"fori": 2, "scan": 1},
+    keep={True: 4, False: 1},
+    steps={3: 2, 4: 2, 5: 1},
+    sizes={"n": (4, 4, 5, 6)},
+)
+def bellman_ford(
+    lengths,
+    source,
+    edges=None,
+    *,
+    temperature=None,
+    symmetric=False,
+    loop="fori",
+    keep=True,
+    steps=4,
+):
+    """Cost of reaching each node of a small graph, by Bellman and Ford's algorithm.
+
+    Args:
+        lengths: length of the edge from each node to each other.
+        source: cost of beginning at each node.
+        edges: edges that exist.
+        temperature: how soft the minimum is; it is hard by default.
+        symmetric: whether edges are undirected.
+        keep: whether shorter paths count as well, besides those with just so many edges.
+        steps: greatest number of edges of a path.
+    """
+    if symmetric:
+        lengths = 0.5 * (lengths + lengths.T)
+    if edges is not None:
+        # Much longer than any path.
+        lengths = jnp.where(edges, lengths, 20.0)
+
+    def relax(dist):
+        paths = dist[:, None] + lengths
+        if temperature is not None:
+            reached = -temperature * jax.nn.logsumexp(-paths / temperature, axis=0)
         else:
-            return jnp.min(paths[..., :, None] + last, axis=-2)
-
-    if algorithm == "bellman_ford":
-        start = extend(source, dist) if source is not None else dist[0]
-        reached = lax.fori_loop(0, steps, lambda _, reached: extend(reached, dist), start)
-        if output == "mean":
-            return jnp.mean(reached)
+            reached = jnp.min(paths, axis=0)
+        if keep:
+            reached = jnp.minimum(dist, reached)
         return reached
-    elif algorithm == "squaring":
-        dist = lax.fori_loop(0, 2, lambda _, dist: extend(dist, dist), dist)
-    else:
 
-        def step(k, dist):
-            to_k, from_k = dist[:, k][:, None], dist[k][None, :]
-            if semiring == "max_product":
-                return jnp.maximum(dist, to_k * from_k)
-            elif semiring == "max_min":
-                return jnp.maximum(dist, jnp.minimum(to_k, from_k))
-            elif semiring == "soft":
-                return -0.2 * jnp.logaddexp(-5.0 * dist, -5.0 * (to_k + from_k))
-            else:
-                return jnp.minimum(dist, to_k + from_k)
-
-        dist = lax.fori_loop(0, n, step, dist)
-    if source is not None:
-        if semiring == "max_product":
-            dist = jnp.exp(-source)[:, None] * dist
-        else:
-            dist = source[:, None] + dist
-    if output == "mean":
-        return jnp.mean(dist)
-    elif output == "farthest":
-        if semiring == "max_product":
-            return jnp.min(dist, axis=1)
-        elif semiring == "max_min":
-            return jnp.min(dist, axis=1)
-        else:
-            return jnp.max(dist, axis=1)
-    elif output == "closeness":
-        return n / (jnp.sum(dist, axis=1) + 1.0)
-    else:
+    if loop == "scan":
+        dist, _ = lax.scan(lambda dist, _: (relax(dist), None), source, None, length=steps)
         return dist
+    return lax.fori_loop(0, steps, lambda _, dist: relax(dist), source)
+
+
+@family(
+    "loop",
+    "vector",
+    matrices="t k k in -1..1",
+    weights="? t in 0.8..1.5",
+    method={"scan": 4, "associative": 3, "fori": 2},
+    residual={False: 2, True: 2},
+    reverse={False: 3, True: 1},
+    prefixes={False: 2, True: 2},
+    sizes={"t": (4, 5, 6), "k": (3, 4, 4)},
+)
+def chain_product(
+    matrices, weights=None, *, method="scan", residual=False, reverse=False, prefixes=False
+):
+    """Product of a chain of matrices, each multiplied from the left.
+
+    Args:
+        matrices: the matrices, the first one first.
+        weights: factor of each matrix.
+        residual: whether the identity is added to each of them.
+        reverse: whether the last one comes first.
+        prefixes: whether all partial products are wanted.
+    """
+    if weights is not None:
+        matrices = weights[:, None, None] * matrices
+    eye = jnp.eye(matrices.shape[-1], dtype=matrices.dtype)
+    if residual:
+        matrices = matrices + eye
+    if method == "associative":
+        products = lax.associative_scan(lambda a, b: b @ a, matrices, reverse=reverse)
+        if prefixes:
+            return products
+        return products[0] if reverse else products[-1]
+    if prefixes:
+
+        def step(product, matrix):
+            product = matrix @ product
+            return product, product
+
+        _, products = lax.scan(step, eye, matrices, reverse=reverse)
+        return products
+    if method == "scan":
+
+        def multiply(product, matrix):
+            return matrix @ product, None
+
+        product, _ = lax.scan(multiply, eye, matrices, reverse=reverse)
+        return product
+    t = matrices.shape[0]
+
+    def multiply(i, product):
+        if reverse:
+            return matrices[t - 1 - i] @ product
+        return matrices[i] @ product
+
+    return lax.fori_loop(0, t, multiply, eye)
 
 
 @family(
     "loop",
     matrices="t k k in -0.8..0.8",
-    vector="? k",
-    left="? k",
-    inputs="? t k in -0.5..0.5",
-    method={"scan": 4, "associative": 3, "fori": 2},
-    residual={False: 2, True: 2},
-    rescale={False: 2, True: 1},
-    exponential={False: 3, True: 1},
+    vector="k",
+    inputs="t k in -0.5..0.5",
+    readout="? k",
+    mask="? t bool",
+    residual={False: 2, True: 1},
     reverse={False: 3, True: 1},
-    output={"last": 3, "all": 3, "norms": 1},
+    record={False: 2, True: 3},
     sizes={"t": (4, 5, 6, 8), "k": (2, 2, 4)},
 )
-def chain_product(
+def linear_recurrence(
     matrices,
-    vector=None,
-    left=None,
-    inputs=None,
+    vector,
+    inputs,
+    readout=None,
+    mask=None,
     *,
-    method="scan",
     residual=False,
-    rescale=False,
-    exponential=False,
     reverse=False,
-    output="last",
+    record=True,
 ):
-    """Product of a chain of matrices, or of these with a vector.
+    """Runs a linear time-varying system.
 
     Args:
-        matrices: the matrices, the first one first.
-        vector: vector that the matrices are applied to, one after the other.
-        left: vector that the result is multiplied by.
-        inputs: vectors that change what the matrices do, one for each.
+        matrices: the transition matrix of each step.
+        vector: the first state.
+        inputs: what is added to the state at each step.
+        readout: weights of the observed combination of the state.
+        mask: steps that change the state.
+        residual: whether each matrix is the change of the state.
+        reverse: whether time runs backwards.
+        record: whether all states are wanted, or the last one.
     """
-    k = matrices.shape[-1]
-    if exponential:
-        # Positive matrices, as those of a partition function.
-        matrices = jnp.exp(matrices) / k
-    if residual:
-        matrices = matrices + jnp.eye(k, dtype=matrices.dtype)
-    if vector is not None:
 
-        def step(state, row):
-            if inputs is not None:
-                matrix, u = row
-                state = matrix @ state + u
-            else:
-                state = row @ state
-            if rescale:
-                state = state * lax.rsqrt(jnp.mean(jnp.square(state)) + 1e-2)
-            return state, state
+    def advance(state, matrix, u):
+        if residual:
+            return state + matrix @ state + u
+        return matrix @ state + u
 
-        rows = (matrices, inputs) if inputs is not None else matrices
-        last, states = lax.scan(step, vector, rows, reverse=reverse)
-        if left is not None:
-            if output == "all":
-                return states @ left
-            return jnp.dot(left, last)
-        if output == "all":
-            return states
-        elif output == "norms":
-            return jnp.sqrt(jnp.sum(jnp.square(states), axis=1) + 1e-4)
+    def step(state, row):
+        if mask is not None:
+            matrix, u, valid = row
+            state = jnp.where(valid, advance(state, matrix, u), state)
         else:
-            return last
-    if inputs is not None:
-        # Each matrix is updated by the product of a vector with itself.
-        matrices = matrices + inputs[:, :, None] * inputs[:, None, :]
-    if method == "associative":
-        products = lax.associative_scan(lambda a, b: b @ a, matrices, reverse=reverse)
-        product = products[0] if reverse else products[-1]
-    elif method == "fori":
-        t = matrices.shape[0]
+            matrix, u = row
+            state = advance(state, matrix, u)
+        if record:
+            return state, state
+        return state, None
 
-        def step(i, product):
-            if reverse:
-                return matrices[t - 1 - i] @ product
-            return matrices[i] @ product
+    rows = (matrices, inputs, mask) if mask is not None else (matrices, inputs)
+    if record:
+        _, states = lax.scan(step, vector, rows, reverse=reverse)
+        if readout is not None:
+            return states @ readout
+        return states
+    last, _ = lax.scan(step, vector, rows, reverse=reverse)
+    if readout is not None:
+        return jnp.dot(last, readout)
+    return last
 
-        product = lax.fori_loop(0, t, step, jnp.eye(k, dtype=matrices.dtype))
-        products = product[None]
+
+def riccati_step(p, a, b, q, r, form="joseph"):
+    """One step backwards: the cost to go and the feedback gain."""
+    pb = p @ b
+    scale = r + jnp.dot(b, pb)
+    gain = (pb @ a) / scale
+    if form == "joseph":
+        closed = a - jnp.outer(b, gain)
+        p = jnp.diag(q) + r * jnp.outer(gain, gain) + closed.T @ p @ closed
     else:
-
-        def step(product, matrix):
-            product = matrix @ product
-            if rescale:
-                product = product * lax.rsqrt(jnp.mean(jnp.square(product)) + 1e-2)
-            return product, product
-
-        eye = jnp.eye(k, dtype=matrices.dtype)
-        product, products = lax.scan(step, eye, matrices, reverse=reverse)
-    if left is not None:
-        return left @ product
-    if output == "all":
-        return products
-    elif output == "norms":
-        return jnp.sqrt(jnp.sum(jnp.square(products), axis=(1, 2)) + 1e-4)
-    else:
-        return product
+        p = jnp.diag(q) + a.T @ p @ a - scale * jnp.outer(gain, gain)
+    return p, gain
 
 
 @family(
@@ -729,14 +777,13 @@ def chain_product(
     a="n n in -0.5..0.5",
     b="n in -1..1",
     q="n in 0.2..1.0",
-    x0="? n",
     final="? n in 0.5..2.0",
     r="? in 0.5..2.0",
-    continuous={False: 2, True: 2},
+    form={"joseph": 2, "short": 2},
+    continuous={False: 2, True: 1},
     discount={None: 3, 0.9: 1},
     symmetrise={False: 3, True: 1},
-    cross={False: 3, True: 1},
-    output={"cost_matrix": 3, "gains": 3, "diagonal": 1, "both": 2},
+    gains={True: 2, False: 1},
     horizon=(3, 4, 5, 6),
     sizes={"n": (2, 4, 4, 5)},
 )
@@ -744,185 +791,273 @@ def lqr(
     a,
     b,
     q,
-    x0=None,
     final=None,
     r=None,
     *,
+    form="joseph",
     continuous=False,
     discount=None,
     symmetrise=False,
-    cross=False,
-    output="cost_matrix",
+    gains=True,
     horizon=5,
 ):
-    """Linear quadratic regulator with one input, by Riccati's recursion.
+    """Riccati's recursion for a linear quadratic regulator with one input.
 
     Args:
         a: how the state changes by itself.
         b: how the input changes the state.
         q: cost of each component of the state.
-        x0: state from which the regulated system is simulated.
         final: cost of the components of the last state.
-        r: cost of the input.
+        r: cost of the input; one by default.
+        form: the form of the recursion.
+        continuous: whether time is continuous, with steps of 0.2 by Euler's method.
+        discount: discount of future costs.
+        symmetrise: whether the matrix is made symmetric at each step.
+        gains: whether the gains are wanted as well, from the last step to the first.
         horizon: number of steps.
+
+    Returns:
+        The matrix of the cost to go, and the gains if they are wanted.
     """
-    n = a.shape[0]
     if continuous:
-        # A step of Euler's method.
-        a = jnp.eye(n, dtype=a.dtype) + 0.2 * a
+        a = jnp.eye(a.shape[0], dtype=a.dtype) + 0.2 * a
         b = 0.2 * b
     if discount is not None:
-        a = discount * a
+        a = discount**0.5 * a
+        b = discount**0.5 * b
     if r is None:
         r = 1.0
-    if final is None:
-        p = jnp.diag(q)
-    else:
+    if final is not None:
         p = jnp.diag(final)
+    else:
+        p = jnp.diag(q)
 
     def step(p, _):
-        pb = p @ b
-        scale = r + jnp.dot(b, pb)
-        gain = (pb @ a) / scale
-        if cross:
-            gain = gain + 0.1 * b / scale
-        closed = a - jnp.outer(b, gain)
-        p = jnp.diag(q) + r * jnp.outer(gain, gain) + closed.T @ p @ closed
+        p, gain = riccati_step(p, a, b, q, r, form=form)
         if symmetrise:
             p = 0.5 * (p + p.T)
         return p, gain
 
-    p, gains = lax.scan(step, p, None, length=horizon)
-    if x0 is not None:
+    p, feedback = lax.scan(step, p, None, length=horizon)
+    if gains:
+        return p, feedback
+    return p
 
-        def advance(x, gain):
-            u = -jnp.dot(gain, x)
-            x = a @ x + b * u
-            return x, (x, u)
 
-        # The gains were found from the last to the first.
-        _, (states, controls) = lax.scan(advance, x0, gains, reverse=True)
-        if output == "cost_matrix":
-            return x0 @ p @ x0
-        elif output == "both":
-            return states, controls
-        elif output == "diagonal":
-            return jnp.sum(jnp.square(states) * q) + r * jnp.sum(jnp.square(controls))
+@family(
+    "loop",
+    a="n n in -0.5..0.5",
+    b="n in -1..1",
+    q="n in 0.2..1.0",
+    x0="n",
+    target="? n in -0.5..0.5",
+    r="? in 0.5..2.0",
+    form={"joseph": 2, "short": 2},
+    bound={None: 2, 2.0: 1, 3.0: 1},
+    controls={False: 1, True: 2},
+    horizon=(3, 4, 5, 6),
+    sizes={"n": (2, 4, 4, 5)},
+)
+def lqr_rollout(
+    a, b, q, x0, target=None, r=None, *, form="joseph", bound=None, controls=True, horizon=4
+):
+    """Simulates a system under its linear quadratic regulator.
+
+    Args:
+        a: how the state changes by itself.
+        b: how the input changes the state.
+        q: cost of each component of the state.
+        x0: the first state.
+        target: state that the regulator aims at; zero by default.
+        r: cost of the input; one by default.
+        form: the form of the Riccati recursion.
+        bound: greatest magnitude of the input.
+        controls: whether the inputs are wanted as well.
+        horizon: number of steps.
+
+    Returns:
+        The states after each step, and the inputs if they are wanted.
+    """
+    if r is None:
+        r = 1.0
+
+    def back(p, _):
+        return riccati_step(p, a, b, q, r, form=form)
+
+    _, gains = lax.scan(back, jnp.diag(q), None, length=horizon)
+
+    def advance(x, gain):
+        if target is not None:
+            u = -jnp.dot(gain, x - target)
         else:
-            return states
-    if output == "gains":
-        return gains
-    elif output == "diagonal":
-        return jnp.diagonal(p)
-    elif output == "both":
-        return p, gains
-    else:
-        return p
+            u = -jnp.dot(gain, x)
+        if bound is not None:
+            u = jnp.clip(u, -bound, bound)
+        x = a @ x + b * u
+        return x, (x, u)
+
+    # The gains were found from the last to the first.
+    _, (states, inputs) = lax.scan(advance, x0, gains, reverse=True)
+    if controls:
+        return states, inputs
+    return states
 
 
 @family(
     "loop",
     rewards="n k",
     transitions="k n n",
-    policy="? n k",
-    mask="? n k bool",
     terminal="? n in 0.0..0.9",
-    kind={"optimal": 4, "soft": 3, "mellow": 1},
-    gamma=(0.8, 0.9, 0.95),
-    update={"value": 4, "q": 2, "damped": 1},
-    output={"values": 4, "q_values": 2, "policy": 1, "residual": 1, "history": 1},
+    initial="? n",
+    operator={"max": 4, "soft": 3, "mellowmax": 1, "boltzmann": 1},
+    gamma=(0.9, 0.8, 0.95),
+    layout={"einsum": 2, "matmul": 1},
+    loop={"fori": 2, "scan": 1},
+    q_function={False: 3, True: 2},
     num_steps=(3, 4, 5, 6),
     sizes={"n": (4, 4, 5, 6), "k": (2, 2, 4)},
 )
 def value_iteration(
     rewards,
     transitions,
-    policy=None,
-    mask=None,
     terminal=None,
+    initial=None,
     *,
-    kind="optimal",
+    operator="max",
     gamma=0.9,
-    update="value",
-    output="values",
+    layout="einsum",
+    loop="fori",
+    q_function=False,
     num_steps=5,
 ):
-    """Values of the states of a small decision process.
+    """Value iteration for a small Markov decision process.
 
     Args:
         rewards: reward of each action in each state.
         transitions: logits of the next state, for each action and state.
-        policy: logits of the actions; with them the policy is evaluated.
-        mask: actions that are allowed.
         terminal: probability that the process ends in a state.
+        initial: values that the iteration begins with; zeros by default.
+        operator: how the values of the actions are combined; "max" is Bellman's operator.
         gamma: discount.
+        q_function: whether the values of the actions are wanted rather than the states'.
         num_steps: number of sweeps.
     """
     probs = jax.nn.softmax(transitions, axis=-1)
-    if policy is not None:
-        action_probs = jax.nn.softmax(policy, axis=-1)
 
-    def q_values(v):
-        following = jnp.einsum("kij,j->ik", probs, v)
+    def backup(v):
+        if layout == "matmul":
+            following = (probs @ v).T
+        else:
+            following = jnp.einsum("kij,j->ik", probs, v)
         if terminal is not None:
             following = (1.0 - terminal[:, None]) * following
-        q = rewards + gamma * following
-        if mask is not None:
-            q = jnp.where(mask, q, q - 5.0)
-        return q
+        return rewards + gamma * following
 
-    def state_value(q):
-        if policy is not None:
-            return jnp.sum(action_probs * q, axis=1)
-        elif kind == "soft":
+    def sweep(v):
+        q = backup(v)
+        if operator == "soft":
             return 0.5 * jax.nn.logsumexp(2.0 * q, axis=1)
-        elif kind == "mellow":
-            # A mean that leans towards the best action.
-            weights = jax.nn.softmax(2.0 * q, axis=1)
-            return jnp.sum(weights * q, axis=1)
+        elif operator == "mellowmax":
+            return 0.5 * jnp.log(jnp.mean(jnp.exp(2.0 * q), axis=1))
+        elif operator == "boltzmann":
+            return jnp.sum(jax.nn.softmax(2.0 * q, axis=1) * q, axis=1)
         else:
             return jnp.max(q, axis=1)
 
-    if output == "history":
-
-        def step(v, _):
-            following = state_value(q_values(v))
-            return following, jnp.max(jnp.abs(following - v))
-
-        v, changes = lax.scan(step, jnp.zeros_like(rewards[:, 0]), None, length=num_steps)
-        return v, changes
-    if update == "q":
-        q = lax.fori_loop(0, num_steps, lambda _, q: q_values(state_value(q)), rewards)
-        v = state_value(q)
+    if initial is not None:
+        v = initial
     else:
-
-        def step(_, v):
-            if update == "damped":
-                return 0.3 * v + 0.7 * state_value(q_values(v))
-            return state_value(q_values(v))
-
-        v = lax.fori_loop(0, num_steps, step, jnp.zeros_like(rewards[:, 0]))
-    if output == "q_values":
-        return q_values(v)
-    elif output == "policy":
-        return v, jax.nn.log_softmax(q_values(v), axis=1)
-    elif output == "residual":
-        return v, state_value(q_values(v)) - 0.5 * v
+        v = jnp.zeros_like(rewards[:, 0])
+    if loop == "scan":
+        v, _ = lax.scan(lambda v, _: (sweep(v), None), v, None, length=num_steps)
     else:
+        v = lax.fori_loop(0, num_steps, lambda _, v: sweep(v), v)
+    if q_function:
+        return backup(v)
+    return v
+
+
+@family(
+    "loop",
+    rewards="n k",
+    transitions="k n n",
+    policy="n k",
+    terminal="? n in 0.0..0.9",
+    initial="? n",
+    entropy={None: 3, 0.1: 1, 0.5: 1},
+    gamma=(0.9, 0.8, 0.95),
+    averaged={True: 2, False: 2},
+    loop={"fori": 2, "scan": 1},
+    num_steps=(3, 4, 5, 6),
+    sizes={"n": (4, 4, 5, 6), "k": (2, 2, 4)},
+)
+def policy_evaluation(
+    rewards,
+    transitions,
+    policy,
+    terminal=None,
+    initial=None,
+    *,
+    entropy=None,
+    gamma=0.9,
+    averaged=True,
+    loop="fori",
+    num_steps=5,
+):
+    """Iterative evaluation of a policy in a small Markov decision process.
+
+    Args:
+        rewards: reward of each action in each state.
+        transitions: logits of the next state, for each action and state.
+        policy: logits of the actions in each state.
+        terminal: probability that the process ends in a state.
+        initial: values that the iteration begins with; zeros by default.
+        entropy: weight of the policy's entropy.
+        gamma: discount.
+        num_steps: number of sweeps.
+
+    Returns:
+        The values of the states.
+    """
+    probs = jax.nn.softmax(transitions, axis=-1)
+    actions = jax.nn.softmax(policy, axis=-1)
+    reward = jnp.sum(actions * rewards, axis=1)
+    if entropy is not None:
+        log_actions = jax.nn.log_softmax(policy, axis=-1)
+        reward = reward - entropy * jnp.sum(actions * log_actions, axis=1)
+    if terminal is not None:
+        discount = gamma * (1.0 - terminal)
+    else:
+        discount = gamma
+    if averaged:
+        # The chain that the policy makes of the process.
+        chain = jnp.einsum("ik,kij->ij", actions, probs)
+
+    def sweep(v):
+        if averaged:
+            return reward + discount * (chain @ v)
+        following = jnp.einsum("kij,j->ik", probs, v)
+        return reward + discount * jnp.sum(actions * following, axis=1)
+
+    if initial is not None:
+        v = initial
+    else:
+        v = jnp.zeros_like(reward)
+    if loop == "scan":
+        v, _ = lax.scan(lambda v, _: (sweep(v), None), v, None, length=num_steps)
         return v
+    return lax.fori_loop(0, num_steps, lambda _, v: sweep(v), v)
 
 
 @family(
     "loop",
     symbols="t int c",
     transitions="c k k",
-    start="? k",
     accept="k",
-    weights="? t in 0.3..1.2",
-    stay="? in 0.05..0.4",
-    semiring={"probability": 4, "log": 2, "max": 1},
+    start="? k",
+    mask="? t bool",
+    semiring={"probability": 4, "log": 2, "viterbi": 1},
     lookup={"take": 3, "one_hot": 2, "index": 2},
-    output={"accept": 4, "path": 2, "states": 2},
     reverse={False: 3, True: 1},
     sizes={"t": (4, 5, 6, 8), "c": (2, 4), "k": (4, 4, 5)},
     only="float32",
@@ -932,72 +1067,80 @@ def soft_automaton(
     transitions,
     accept,
     start=None,
-    weights=None,
-    stay=None,
+    mask=None,
     *,
     semiring="probability",
     lookup="take",
-    output="accept",
     reverse=False,
 ):
-    """Run an automaton with soft transitions over a word.
+    """Score with which a probabilistic automaton accepts a word.
 
     Args:
         symbols: the word, an integer for each symbol.
         transitions: logits of the next state, for each symbol and state.
-        accept: logits of the states in which it accepts.
+        accept: logits of accepting in each state.
         start: logits of the first state.
-        weights: how strongly each symbol counts.
-        stay: probability of staying, whatever the symbol is.
+        mask: symbols that belong to the word.
+        semiring: whether the score is a probability, its logarithm, or that of the best path.
+        reverse: whether the word is read from its end.
     """
-    num_symbols, k, _ = transitions.shape
     if start is None:
-        start = jnp.zeros(k, dtype=transitions.dtype).at[0].set(2.0)
+        start = jnp.zeros_like(accept).at[0].set(2.0)
     log_matrices = jax.nn.log_softmax(transitions, axis=-1)
     if lookup == "one_hot":
-        rows = jax.nn.one_hot(symbols, num_symbols, dtype=transitions.dtype)
-        matrices = jnp.einsum("tc,cij->tij", rows, log_matrices)
+        one_hot = jax.nn.one_hot(symbols, transitions.shape[0], dtype=transitions.dtype)
+        matrices = jnp.einsum("tc,cij->tij", one_hot, log_matrices)
     elif lookup == "take":
         matrices = jnp.take(log_matrices, symbols, axis=0)
     else:
         matrices = log_matrices[symbols]
-    if weights is not None:
-        matrices = weights[:, None, None] * matrices
     if semiring == "probability":
         matrices = jnp.exp(matrices)
-        if stay is not None:
-            matrices = (1.0 - stay) * matrices + stay * jnp.eye(k, dtype=matrices.dtype)
         state = jax.nn.softmax(start)
     else:
-        if stay is not None:
-            matrices = matrices + stay * jnp.eye(k, dtype=matrices.dtype)
         state = jax.nn.log_softmax(start)
 
-    def step(state, matrix):
+    def advance(state, matrix):
         if semiring == "probability":
-            state = state @ matrix
+            return state @ matrix
         elif semiring == "log":
-            state = jax.nn.logsumexp(state[:, None] + matrix, axis=0)
+            return jax.nn.logsumexp(state[:, None] + matrix, axis=0)
         else:
-            state = jnp.max(state[:, None] + matrix, axis=0)
-        return state, state
+            return jnp.max(state[:, None] + matrix, axis=0)
 
-    state, path = lax.scan(step, state, matrices, reverse=reverse)
-    if semiring == "probability":
-        accepting = jax.nn.sigmoid(accept)
-        if output == "path":
-            return path @ accepting
-        elif output == "states":
-            return path * accepting
+    def step(state, row):
+        if mask is not None:
+            matrix, valid = row
+            state = jnp.where(valid, advance(state, matrix), state)
         else:
-            return jnp.dot(state, accepting)
+            state = advance(state, row)
+        return state, None
+
+    rows = (matrices, mask) if mask is not None else matrices
+    state, _ = lax.scan(step, state, rows, reverse=reverse)
+    if semiring == "probability":
+        return jnp.dot(state, jax.nn.sigmoid(accept))
     log_accepting = jax.nn.log_sigmoid(accept)
-    if output == "path":
-        return jax.nn.logsumexp(path + log_accepting, axis=1)
-    elif output == "states":
-        return path + log_accepting
-    else:
-        return jax.nn.logsumexp(state + log_accepting)
+    if semiring == "viterbi":
+        return jnp.max(state + log_accepting)
+    return jax.nn.logsumexp(state + log_accepting)
+
+
+def soft_gate(x, sharpness=4.0, direction="above"):
+    if direction == "below":
+        return jax.nn.sigmoid(-sharpness * x)
+    return jax.nn.sigmoid(sharpness * x)
+
+
+def count_up(gates, cap=None, reverse=False):
+    def step(count, gate):
+        count = (count + 1.0) * gate
+        if cap is not None:
+            count = jnp.minimum(count, cap)
+        return count, count
+
+    _, counts = lax.scan(step, jnp.zeros_like(gates[0]), gates, reverse=reverse)
+    return counts
 
 
 @family(
@@ -1005,12 +1148,11 @@ def soft_automaton(
     x="... t",
     threshold="? in -0.5..0.5",
     flags="? t bool",
-    kind={"soft": 4, "leaky": 2, "hysteresis": 2, "energy": 1},
-    sharpness={2.0: 2, 4.0: 2},
+    sharpness={4.0: 2, 2.0: 2},
     cap={None: 3, 4.0: 1},
-    output={"counts": 4, "longest": 2, "soft_longest": 2, "mean": 1, "switches": 1},
-    centre={False: 2, True: 1},
-    direction={"above": 3, "below": 1, "inside": 1},
+    direction={"above": 3, "below": 1},
+    reverse={False: 3, True: 1},
+    time_first={False: 3, True: 1},
     sizes={"t": (6, 8, 8, 10, 12)},
 )
 def run_lengths(
@@ -1018,155 +1160,170 @@ def run_lengths(
     threshold=None,
     flags=None,
     *,
-    kind="soft",
     sharpness=4.0,
     cap=None,
-    output="counts",
-    centre=False,
     direction="above",
+    reverse=False,
+    time_first=False,
 ):
-    """Soft lengths of the runs in which a series keeps on one side.
+    """Soft lengths of the runs in which a series stays on one side, at each time.
 
     Args:
         x: the series, with time as its last axis.
-        threshold: border between the sides.
+        threshold: border between the sides; zero by default.
         flags: times at which a run may go on.
+        sharpness: how sharply the sides are told apart.
+        cap: greatest length.
+        direction: the side.
+        reverse: whether the rest of each run is counted rather than what has passed.
+        time_first: whether time is the first axis of the lengths.
     """
-    if centre:
-        x = x - jnp.mean(x, axis=-1, keepdims=True)
     if threshold is not None:
         x = x - threshold
-    if direction == "below":
-        gate = jax.nn.sigmoid(-sharpness * x)
-    elif direction == "inside":
-        gate = jnp.exp(-jnp.square(x))
-    else:
-        gate = jax.nn.sigmoid(sharpness * x)
+    gate = soft_gate(x, sharpness=sharpness, direction=direction)
     if flags is not None:
-        gate = jnp.where(flags, gate, 0.2 * gate)
-    gates = jnp.moveaxis(gate, -1, 0)
+        gate = jnp.where(flags, gate, 0.0)
+    counts = count_up(jnp.moveaxis(gate, -1, 0), cap=cap, reverse=reverse)
+    if time_first:
+        return counts
+    return jnp.moveaxis(counts, 0, -1)
 
-    def step(carry, g):
-        count, level = carry
-        if kind == "hysteresis":
-            # It takes some time until a run begins, and until it ends.
-            level = 0.5 * level + 0.5 * g
-            count = (count + 1.0) * level
-        elif kind == "leaky":
-            count = 0.8 * count + g
-        elif kind == "energy":
-            count = (0.9 * count + jnp.square(g)) * g
+
+@family(
+    "loop",
+    x="... t",
+    threshold="? in -0.5..0.5",
+    flags="? t bool",
+    sharpness={4.0: 2, 2.0: 2},
+    direction={"above": 3, "below": 1},
+    reduction={"max": 2, "logsumexp": 2},
+    carry={"history": 1, "running": 2},
+    sizes={"t": (6, 8, 8, 10, 12)},
+)
+def longest_run(
+    x,
+    threshold=None,
+    flags=None,
+    *,
+    sharpness=4.0,
+    direction="above",
+    reduction="max",
+    carry="running",
+):
+    """Soft length of the longest run in which a series stays on one side.
+
+    Args:
+        x: the series, with time as its last axis.
+        threshold: border between the sides; zero by default.
+        flags: times at which a run may go on.
+        sharpness: how sharply the sides are told apart.
+        direction: the side.
+        reduction: the maximum of the lengths, or a smooth one.
+    """
+    if threshold is not None:
+        x = x - threshold
+    gate = soft_gate(x, sharpness=sharpness, direction=direction)
+    if flags is not None:
+        gate = jnp.where(flags, gate, 0.0)
+    gates = jnp.moveaxis(gate, -1, 0)
+    if carry == "history":
+        counts = count_up(gates)
+        if reduction == "logsumexp":
+            return jax.nn.logsumexp(counts, axis=0)
+        return jnp.max(counts, axis=0)
+
+    def step(state, gate):
+        count, longest = state
+        count = (count + 1.0) * gate
+        if reduction == "logsumexp":
+            longest = jnp.logaddexp(longest, count)
         else:
-            count = (count + 1.0) * g
-        if cap is not None:
-            count = jnp.minimum(count, cap)
-        return (count, level), count
+            longest = jnp.maximum(longest, count)
+        return (count, longest), None
 
     zeros = jnp.zeros_like(gates[0])
-    (last, _), counts = lax.scan(step, (zeros, zeros), gates)
-    if output == "longest":
-        return jnp.max(counts, axis=0)
-    elif output == "soft_longest":
-        return jax.nn.logsumexp(counts, axis=0)
-    elif output == "mean":
-        return jnp.mean(counts, axis=0)
-    elif output == "switches":
-        return last, jnp.sum(jnp.abs(jnp.diff(gates, axis=0)), axis=0)
-    else:
-        return jnp.moveaxis(counts, 0, -1)
+    (_, longest), _ = lax.scan(step, (zeros, zeros), gates)
+    return longest
 
 
 @family(
     "loop",
     x="... n",
     payload="? ... n",
-    rounds={"few": 2, "all": 2},
-    swap={"hard": 3, "logistic": 3, "smooth": 1},
+    swap={"hard": 3, "logistic": 3, "cauchy": 1},
+    steepness={4.0: 2, 2.0: 1, 8.0: 1},
     descending={False: 3, True: 1},
-    network={"odd_even": 4, "bubble": 2},
-    steepness={2.0: 1, 4.0: 2},
-    output={"sorted": 4, "median": 2, "top": 2, "range": 1, "gaps": 1},
+    loop={"fori": 3, "scan": 1},
+    pairs={"strided": 2, "reshaped": 1},
     sizes={"n": (4, 6, 8)},
 )
 def odd_even_sort(
     x,
     payload=None,
     *,
-    rounds="all",
-    swap="hard",
-    descending=False,
-    network="odd_even",
+    swap="logistic",
     steepness=4.0,
-    output="sorted",
+    descending=False,
+    loop="fori",
+    pairs="strided",
 ):
-    """Sort by a network that compares neighbours, and may swap them softly.
+    """Sorts the last axis by odd-even transposition, which may swap neighbours softly.
 
     Args:
-        x: what is sorted, along the last axis.
-        payload: values that move along.
+        x: what is sorted; its last axis has an even size.
+        payload: values that move along with the keys.
+        swap: whether neighbours are swapped or mixed, by a sigmoid or Cauchy's distribution.
+        steepness: how fast a swap gets certain.
+        descending: whether the greatest comes first.
+
+    Returns:
+        The sorted keys, and the values that moved along if there are any.
     """
     n = x.shape[-1]
-    num_rounds = n // 2 if rounds == "few" else n
-    if descending:
-        x = -x
 
-    def exchange(low, high, low_payload, high_payload):
-        # `keep` is how much the two stay as they are.
+    def keep_share(low, high):
+        difference = low - high if descending else high - low
         if swap == "hard":
-            keep = (low <= high).astype(x.dtype)
+            return (difference >= 0.0).astype(low.dtype)
         elif swap == "logistic":
-            keep = jax.nn.sigmoid(steepness * (high - low))
+            return jax.nn.sigmoid(steepness * difference)
         else:
-            keep = 0.5 + jnp.arctan(steepness * (high - low)) / jnp.pi
-        smaller = keep * low + (1.0 - keep) * high
-        larger = keep * high + (1.0 - keep) * low
-        first = keep * low_payload + (1.0 - keep) * high_payload
-        second = keep * high_payload + (1.0 - keep) * low_payload
-        return smaller, larger, first, second
+            return 0.5 + jnp.arctan(steepness * difference) / jnp.pi
 
-    def compare_even(x, values):
-        low, high = x[..., 0::2], x[..., 1::2]
-        smaller, larger, first, second = exchange(low, high, values[..., 0::2], values[..., 1::2])
-        x = jnp.stack([smaller, larger], axis=-1).reshape(x.shape)
-        return x, jnp.stack([first, second], axis=-1).reshape(x.shape)
+    def split(x):
+        if pairs == "reshaped":
+            both = x.reshape(*x.shape[:-1], -1, 2)
+            return both[..., 0], both[..., 1]
+        return x[..., 0::2], x[..., 1::2]
 
-    def compare_odd(x, values):
-        inner, moved = compare_even(x[..., 1:-1], values[..., 1:-1])
-        x = jnp.concatenate([x[..., :1], inner, x[..., -1:]], axis=-1)
-        return x, jnp.concatenate([values[..., :1], moved, values[..., -1:]], axis=-1)
+    def exchange(x, keep):
+        low, high = split(x)
+        first = keep * low + (1.0 - keep) * high
+        second = keep * high + (1.0 - keep) * low
+        return jnp.stack([first, second], axis=-1).reshape(x.shape)
 
-    def pass_over(j, carry):
-        x, values = carry
-        i = j % (n - 1)
-        smaller, larger, first, second = exchange(
-            x[..., i], x[..., i + 1], values[..., i], values[..., i + 1]
-        )
-        x = x.at[..., i].set(smaller).at[..., i + 1].set(larger)
-        return x, values.at[..., i].set(first).at[..., i + 1].set(second)
+    def exchange_inner(x, keep):
+        inner = exchange(x[..., 1:-1], keep)
+        return jnp.concatenate([x[..., :1], inner, x[..., -1:]], axis=-1)
 
-    values = payload if payload is not None else x
-    if network == "bubble":
-        x, values = lax.fori_loop(0, 2 * (n - 1), pass_over, (x, values))
-    else:
+    def two_rounds(carry):
+        if payload is not None:
+            keys, values = carry
+        else:
+            keys = carry
+        keep = keep_share(*split(keys))
+        keys = exchange(keys, keep)
+        keep_inner = keep_share(*split(keys[..., 1:-1]))
+        keys = exchange_inner(keys, keep_inner)
+        if payload is not None:
+            return keys, exchange_inner(exchange(values, keep), keep_inner)
+        return keys
 
-        def step(_, carry):
-            return compare_odd(*compare_even(*carry))
-
-        x, values = lax.fori_loop(0, num_rounds // 2, step, (x, values))
-    if descending:
-        x = -x
-    if payload is not None:
-        return values + 0.1 * x
-    if output == "median":
-        return 0.5 * (x[..., n // 2 - 1] + x[..., n // 2])
-    elif output == "top":
-        return jnp.sum(x[..., -2:], axis=-1)
-    elif output == "range":
-        return x[..., -1] - x[..., 0]
-    elif output == "gaps":
-        return jnp.diff(x, axis=-1)
-    else:
-        return x
+    carry = (x, payload) if payload is not None else x
+    if loop == "scan":
+        carry, _ = lax.scan(lambda carry, _: (two_rounds(carry), None), carry, None, length=n // 2)
+        return carry
+    return lax.fori_loop(0, n // 2, lambda _, carry: two_rounds(carry), carry)
 
 
 @family(
@@ -1176,12 +1333,11 @@ def odd_even_sort(
     volatility="n in 0.15..0.5",
     rate="? in 0.01..0.08",
     dividend="? in 0.01..0.05",
-    option={"call": 3, "put": 3, "straddle": 1, "digital": 1},
+    option={"call": 3, "put": 3, "straddle": 1},
     american={False: 2, True: 3},
     tree={"crr": 3, "jarrow_rudd": 2},
     barrier={None: 4, 1.5: 1},
     loop={"scan": 2, "fori": 3},
-    output={"price": 4, "delta": 2, "continuation": 1},
     maturity=(0.5, 1.0),
     num_steps=(4, 5, 6, 8),
     sizes={"n": (2, 4, 5, 6)},
@@ -1195,11 +1351,10 @@ def binomial_option(
     dividend=None,
     *,
     option="call",
-    american=True,
+    american=False,
     tree="crr",
     barrier=None,
     loop="fori",
-    output="price",
     maturity=1.0,
     num_steps=6,
 ):
@@ -1209,9 +1364,13 @@ def binomial_option(
         spot: prices of the underlyings.
         strike: strikes of the options.
         volatility: yearly volatilities.
-        rate: yearly interest rate.
+        rate: yearly interest rate; 0.02 by default.
         dividend: yearly yield of the dividends.
-        maturity: time until the options end, in years.
+        option: the payoff.
+        american: whether the options may be exercised early.
+        tree: the tree of Cox, Ross and Rubinstein, or that of Jarrow and Rudd.
+        barrier: price above which the options are knocked out.
+        maturity: time until the options expire, in years.
         num_steps: number of steps of the tree.
     """
     dt = maturity / num_steps
@@ -1228,7 +1387,7 @@ def binomial_option(
         drift = (carry - 0.5 * jnp.square(volatility)) * dt
         log_up = drift + volatility * dt**0.5
         log_down = drift - volatility * dt**0.5
-        prob = 0.5 * jnp.ones_like(spot)
+        prob = jnp.full_like(spot, 0.5)
     discount = jnp.exp(-rate * dt)
     ups = jnp.arange(num_steps + 1, dtype=spot.dtype)
 
@@ -1243,8 +1402,6 @@ def binomial_option(
             return jnp.maximum(0.0, -gain)
         elif option == "straddle":
             return jnp.abs(gain)
-        elif option == "digital":
-            return jax.nn.sigmoid(20.0 * gain)
         else:
             return jnp.maximum(0.0, gain)
 
@@ -1255,33 +1412,15 @@ def binomial_option(
         if american:
             held = jnp.maximum(held, payoff(prices))
         if barrier is not None:
-            # The option is void above the barrier.
-            held = held * jax.nn.sigmoid(20.0 * (barrier - prices))
+            held = jnp.where(prices < barrier, held, 0.0)
         return held
 
     values = payoff(prices_at(num_steps))
     if loop == "scan":
-
-        def step(values, time):
-            values = roll_back(values, time)
-            return values, values[:, 0]
-
         times = jnp.arange(num_steps - 1, -1, -1, dtype=spot.dtype)
-        if output == "delta":
-            times = times[:-1]
-        values, path = lax.scan(step, values, times)
+        values, _ = lax.scan(lambda values, time: (roll_back(values, time), None), values, times)
     else:
-        count = num_steps - 1 if output == "delta" else num_steps
-
-        def step(i, values):
-            return roll_back(values, num_steps - 1.0 - i)
-
-        values = lax.fori_loop(0, count, step, values)
-    if output == "delta":
-        # By the two values after the first step.
-        first = prices_at(1.0)
-        return (values[:, 1] - values[:, 0]) / (first[:, 1] - first[:, 0])
-    elif output == "continuation":
-        return values[:, 0], values[:, 0] - payoff(prices_at(0.0))[:, 0]
-    else:
-        return values[:, 0]
+        values = lax.fori_loop(
+            0, num_steps, lambda i, values: roll_back(values, num_steps - 1.0 - i), values
+        )
+    return values[:, 0]

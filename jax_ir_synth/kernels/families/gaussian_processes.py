@@ -2,24 +2,28 @@
 
 from typing import TYPE_CHECKING
 
-from jax_ir_synth.kernels.style.family import family
+from jax_ir_synth.kernels.style.family import decided, family
 
 if TYPE_CHECKING:
     import jax
     import jax.numpy as jnp
 
 NAMES = """
+fourier_map: fourier_map 4, feature_map 4, rff_map 1
+bandwidth: bandwidth 8, h 3
+local_linear: local_linear 4, local_linear_regression 5, loess 1
+random_feature_kernel: random_feature_kernel 4, approximate_kernel 3, rff_kernel 3
+probability_of_improvement: probability_of_improvement 5, pi_acquisition 2
+expected_improvement: expected_improvement 6, ei 3
+loo_log_likelihood: loo_log_likelihood 5, leave_one_out_log_prob 3, loo_log_prob 2
+loo_predict: loo_predict 5, leave_one_out 4, gp_leave_one_out 2
 gram_matrix: gram_matrix 4, kernel_matrix 5, compute_kernel 2, covariance_matrix 2
 kernel: kernel 6, kernel_fn 3, cov_fn 2, k 1
 base_kernel: base_kernel 4, stationary_kernel 3, stationary 1
-mean_function: mean_function 4, mean_fn 3, prior_mean 2
 gp_predict: gp_predict 6, gp_posterior 4, predict 3, posterior 2, gp_regression 2
-log_marginal_likelihood: log_marginal_likelihood 6, marginal_log_likelihood 2, gp_log_likelihood 3, log_evidence 1, gp_nll 1
-leave_one_out: leave_one_out 4, loo_predict 3, loo_residuals 1, gp_leave_one_out 2
+log_marginal_likelihood: log_marginal_likelihood 6, marginal_log_likelihood 2, gp_log_likelihood 3, log_evidence 1
 sparse_gp: sparse_gp 4, sparse_gp_predict 3, inducing_point_predict 2, sgp_predict 1
-acquisition: acquisition 5, acquisition_function 4, acquire 1, acq 1
-feature_map: feature_map 5, featurize 2, compute_features 1
-random_features: random_features 4, random_fourier_features 5, rff 2, fourier_features 2
+random_features: random_features 3, random_fourier_features 5, rff 3, fourier_features 2
 kernel_smoother: kernel_smoother 4, nadaraya_watson 4, kernel_regression 3
 x: x 6, x1 3, xs 1, a 1
 y: y 6, x2 3, ys 1, b 1
@@ -30,12 +34,10 @@ x_inducing: x_inducing 3, z 5, inducing 3
 lengthscale: lengthscale 6, length_scale 4, ls 2, ell 1
 amplitude: amplitude 4, outputscale 2, signal_std 2, sigma_f 1
 noise: noise 6, noise_std 2, sigma_n 2, sigma 1
-period: period 6, p 1
 k_xx: k_xx 3, K 5, k_train 2, kxx 1
 k_xs: k_xs 3, k_cross 3, K_s 3, kxs 1
 k_ss: k_ss 3, k_test 3, K_ss 3, kss 1
 chol: chol 5, L 6, l 1
-coefficients: coefficients 2, alpha 6, weights 1
 solved: solved 3, v 6, beta 1
 sq_dist: sq_dist 5, d2 3, r2 3, sqdist 2
 dist: dist 4, r 5, d 1
@@ -81,14 +83,6 @@ def base_kernel(x, y, lengthscale, kind="rbf"):
     return (1.0 + dist + jnp.square(dist) / 3.0) * jnp.exp(-dist)
 
 
-def mean_function(x, kind="zero"):
-    if kind == "linear":
-        return 0.5 * jnp.sum(x, axis=-1)
-    if kind == "constant":
-        return 0.5 * jnp.ones(x.shape[0])
-    return jnp.zeros(x.shape[0])
-
-
 @family(
     "contraction",
     "reduction",
@@ -96,7 +90,6 @@ def mean_function(x, kind="zero"):
     y="m d",
     lengthscale="d in 0.6..2",
     amplitude="? in 0.5..1.5",
-    warp="? d d in -0.7..0.7",
     bias="? in 0.1..1",
     kind={
         "rbf": 4,
@@ -110,47 +103,20 @@ def mean_function(x, kind="zero"):
     },
     other={"none": 3, "rbf": 1, "linear": 1, "periodic": 1, "matern32": 1},
     combine=("sum", "product"),
-    transform={"none": 4, "exp": 1, "softplus": 1},
-    activation={"none": 4, "tanh": 1, "normalize": 1},
-    output={"matrix": 6, "mean": 1, "rows": 1},
     sizes={"d": (1, 2, 2, 4, 5), "n": (4, 5, 6, 8, 10), "m": (4, 5, 6, 8)},
 )
 def gram_matrix(
-    x,
-    y,
-    lengthscale,
-    amplitude=None,
-    warp=None,
-    bias=None,
-    *,
-    kind="rbf",
-    other="none",
-    combine="sum",
-    transform="none",
-    activation="none",
-    output="matrix",
+    x, y, lengthscale, amplitude=None, bias=None, *, kind="rbf", other="none", combine="sum"
 ):
     """Covariances of the rows of two arrays under a kernel.
 
     Args:
-        x: points, a row each.
-        y: points to compare with.
+        x: points of shape (n, d).
+        y: points of shape (m, d).
         lengthscale: how far each feature reaches.
         amplitude: standard deviation of the process.
-        warp: a linear map of the points, before the kernel.
-        bias: variance of a constant that is added.
+        bias: variance of a constant that is added to the process.
     """
-    if transform == "exp":
-        lengthscale = jnp.exp(lengthscale)
-    elif transform == "softplus":
-        lengthscale = jax.nn.softplus(lengthscale)
-    if warp is not None:
-        x, y = x @ warp, y @ warp
-    if activation == "tanh":
-        x, y = jnp.tanh(x), jnp.tanh(y)
-    elif activation == "normalize":
-        x = x / jnp.sqrt(1.0 + jnp.sum(jnp.square(x), axis=-1, keepdims=True))
-        y = y / jnp.sqrt(1.0 + jnp.sum(jnp.square(y), axis=-1, keepdims=True))
     if other == "none":
         k = base_kernel(x, y, lengthscale, kind)
     elif combine == "product":
@@ -161,10 +127,6 @@ def gram_matrix(
         k = jnp.square(amplitude) * k
     if bias is not None:
         k = k + bias
-    if output == "mean":
-        return jnp.mean(k)
-    if output == "rows":
-        return jnp.sum(k, axis=1)
     return k
 
 
@@ -186,9 +148,9 @@ def gram_matrix(
         "rational_quadratic": 1,
     },
     noise_variance={0.1: 1, 0.2: 1, 0.25: 1},
-    solver={"cholesky": 4, "cho_solve": 3, "solve": 2, "inverse": 1},
+    solver=decided({"cholesky": 4, "cho_solve": 3, "solve": 2, "inverse": 1}),
     center={False: 3, True: 1},
-    output={"mean": 3, "variance": 4, "std": 1, "covariance": 2, "observed": 1, "interval": 1},
+    output={"mean": 3, "variance": 4, "std": 1, "covariance": 2},
     sizes={"d": (1, 1, 2, 4), "n": (4, 5, 6, 7, 8), "m": (2, 4, 5, 6)},
     only="float32",
     weight=14,
@@ -208,19 +170,16 @@ def gp_predict(
     center=False,
     output="variance",
 ):
-    """Predicts by a Gaussian process.
+    """Posterior of a Gaussian process at test points.
 
     Args:
-        x_train: points with observations, a row each.
+        x_train: points with observations, of shape (n, d).
         y_train: the observations.
-        x_test: points to predict at.
+        x_test: points to predict at, of shape (m, d).
         lengthscale: how far each feature reaches.
         noise: standard deviation of the observations' errors.
         amplitude: standard deviation of the process.
         trend: slopes of the mean function.
-
-    Returns:
-        The posterior mean, and what is asked for of the covariance.
     """
     n = x_train.shape[0]
     k_xx = base_kernel(x_train, x_train, lengthscale, kind)
@@ -271,15 +230,8 @@ def gp_predict(
         variance = 1.0 - jnp.diag(explained)
     else:
         variance = jnp.square(amplitude) - jnp.diag(explained)
-    if output == "observed":
-        if noise is None:
-            return mean, variance + noise_variance
-        return mean, variance + jnp.square(noise)
     if output == "std":
         return mean, jnp.sqrt(jnp.maximum(variance, 1e-6))
-    if output == "interval":
-        width = 1.96 * jnp.sqrt(jnp.maximum(variance, 1e-6))
-        return mean - width, mean + width
     return mean, variance
 
 
@@ -290,6 +242,7 @@ def gp_predict(
     lengthscale="d in 0.8..2",
     noise="in 0.4..1.2",
     amplitude="? in 0.7..1.5",
+    mean="? in -1..1",
     mask="? n bool",
     kind={
         "rbf": 4,
@@ -299,14 +252,8 @@ def gp_predict(
         "periodic": 1,
         "rational_quadratic": 2,
     },
-    logarithms={False: 3, True: 1},
-    mean={"zero": 3, "constant": 1, "linear": 1, "sample": 1},
-    solver={"cholesky": 4, "cho_solve": 2, "slogdet": 2},
-    constant={True: 2, False: 1},
-    prior={False: 3, True: 1},
-    sign={"log_likelihood": 2, "loss": 2},
-    per_point={False: 3, True: 1},
-    parts={False: 3, True: 1},
+    solver=decided({"cholesky": 4, "cho_solve": 2, "slogdet": 2}),
+    constant={True: 3, False: 1},
     sizes={"d": (1, 1, 2, 4), "n": (4, 5, 6, 7, 8)},
     only="float32",
     weight=14,
@@ -317,71 +264,53 @@ def log_marginal_likelihood(
     lengthscale,
     noise,
     amplitude=None,
+    mean=None,
     mask=None,
     *,
     kind="rbf",
-    logarithms=False,
-    mean="zero",
     solver="cholesky",
     constant=True,
-    prior=False,
-    sign="log_likelihood",
-    per_point=False,
-    parts=False,
 ):
-    """How likely observations are under a Gaussian process.
+    """Log marginal likelihood of observations under a Gaussian process.
 
     Args:
-        x: points, a row each.
+        x: points of shape (n, d).
         y: an observation at each point.
         lengthscale: how far each feature reaches.
         noise: standard deviation of the observations' errors.
         amplitude: standard deviation of the process.
-        mask: which observations count.
+        mean: constant mean of the process.
+        mask: which observations there are.
     """
     n = x.shape[0]
-    if logarithms:
-        # The parameters are given by their logarithms.
-        lengthscale, noise = jnp.exp(lengthscale), jnp.exp(noise)
     k = base_kernel(x, x, lengthscale, kind)
     if amplitude is not None:
         k = jnp.square(amplitude) * k
-    if mean == "sample":
-        residual = y - jnp.mean(y)
-    elif mean == "zero":
-        residual = y
-    else:
-        residual = y - mean_function(x, mean)
+    if mean is not None:
+        y = y - mean
     if mask is not None:
-        # Points that don't count are independent of all others.
-        residual = jnp.where(mask, residual, 0.0)
+        # Missing observations become independent ones with a known value.
+        y = jnp.where(mask, y, 0.0)
         k = jnp.where(mask[:, None] & mask[None, :], k, 0.0)
-    k = k + jnp.square(noise) * jnp.eye(n)
+        k = k + jnp.diag(jnp.where(mask, jnp.square(noise), 1.0))
+        n = jnp.sum(mask)
+    else:
+        k = k + jnp.square(noise) * jnp.eye(n)
     if solver == "cholesky":
         chol = jnp.linalg.cholesky(k)
-        solved = jax.scipy.linalg.solve_triangular(chol, residual, lower=True)
+        solved = jax.scipy.linalg.solve_triangular(chol, y, lower=True)
         fit = jnp.sum(jnp.square(solved))
         log_det = 2.0 * jnp.sum(jnp.log(jnp.diag(chol)))
     elif solver == "cho_solve":
         chol, lower = jax.scipy.linalg.cho_factor(k, lower=True)
-        fit = residual @ jax.scipy.linalg.cho_solve((chol, lower), residual)
+        fit = y @ jax.scipy.linalg.cho_solve((chol, lower), y)
         log_det = 2.0 * jnp.sum(jnp.log(jnp.diag(chol)))
     else:
-        fit = residual @ jnp.linalg.solve(k, residual)
+        fit = y @ jnp.linalg.solve(k, y)
         log_det = jnp.linalg.slogdet(k)[1]
-    if parts:
-        return -0.5 * fit, -0.5 * log_det
     log_prob = -0.5 * (fit + log_det)
     if constant:
         log_prob = log_prob - 0.5 * n * jnp.log(2.0 * jnp.pi)
-    if prior:
-        # Log-normal priors keep the parameters near one.
-        log_prob = log_prob - 0.5 * jnp.sum(jnp.square(jnp.log(lengthscale)))
-        log_prob = log_prob - 0.5 * jnp.square(jnp.log(noise))
-    if per_point:
-        log_prob = log_prob / n
-    if sign == "loss":
-        return -log_prob
     return log_prob
 
 
@@ -391,7 +320,7 @@ def log_marginal_likelihood(
     y="n",
     lengthscale="d in 0.8..2",
     noise="? n in 0.4..1",
-    weights="? n in 0.2..1",
+    amplitude="? in 0.7..1.5",
     kind={
         "rbf": 3,
         "matern12": 1,
@@ -401,34 +330,36 @@ def log_marginal_likelihood(
         "rational_quadratic": 1,
     },
     noise_variance={0.1: 1, 0.2: 1, 0.3: 1},
-    solver={"inverse": 3, "cholesky": 2, "solve": 1},
-    output={"mean": 2, "moments": 2, "log_prob": 2, "residual": 1, "error": 2, "score": 1},
+    solver=decided({"inverse": 3, "cholesky": 2, "solve": 1}),
+    with_variance={True: 3, False: 2},
     sizes={"d": (1, 1, 2, 4), "n": (4, 5, 6, 7, 8)},
     only="float32",
 )
-def leave_one_out(
+def loo_predict(
     x,
     y,
     lengthscale,
     noise=None,
-    weights=None,
+    amplitude=None,
     *,
     kind="rbf",
     noise_variance=0.1,
     solver="inverse",
-    output="moments",
+    with_variance=True,
 ):
     """Predicts each observation from all others by a Gaussian process.
 
     Args:
-        x: points, a row each.
+        x: points of shape (n, d).
         y: an observation at each point.
         lengthscale: how far each feature reaches.
         noise: standard deviation of each observation's error.
-        weights: weight of each observation.
+        amplitude: standard deviation of the process.
     """
     n = x.shape[0]
     k = base_kernel(x, x, lengthscale, kind)
+    if amplitude is not None:
+        k = jnp.square(amplitude) * k
     if noise is None:
         k = k + noise_variance * jnp.eye(n)
     else:
@@ -442,20 +373,75 @@ def leave_one_out(
     else:
         precision = jnp.linalg.inv(k)
     variance = 1.0 / jnp.diag(precision)
+    mean = y - variance * (precision @ y)
+    if with_variance:
+        return mean, variance
+    return mean
+
+
+@family(
+    "compound",
+    x="n d",
+    y="n",
+    lengthscale="d in 0.8..2",
+    noise="? in 0.4..1",
+    amplitude="? in 0.7..1.5",
+    kind={
+        "rbf": 3,
+        "matern12": 1,
+        "matern32": 2,
+        "matern52": 2,
+        "periodic": 1,
+        "rational_quadratic": 1,
+    },
+    noise_variance={0.1: 1, 0.2: 1, 0.3: 1},
+    solver=decided({"inverse": 3, "cholesky": 2, "solve": 1}),
+    reduction={"sum": 3, "mean": 1},
+    sizes={"d": (1, 1, 2, 4), "n": (4, 5, 6, 7, 8)},
+    only="float32",
+)
+def loo_log_likelihood(
+    x,
+    y,
+    lengthscale,
+    noise=None,
+    amplitude=None,
+    *,
+    kind="rbf",
+    noise_variance=0.1,
+    solver="inverse",
+    reduction="sum",
+):
+    """Leave-one-out log pseudo-likelihood of a Gaussian process.
+
+    Args:
+        x: points of shape (n, d).
+        y: an observation at each point.
+        lengthscale: how far each feature reaches.
+        noise: standard deviation of the observations' errors.
+        amplitude: standard deviation of the process.
+    """
+    n = x.shape[0]
+    k = base_kernel(x, x, lengthscale, kind)
+    if amplitude is not None:
+        k = jnp.square(amplitude) * k
+    if noise is None:
+        k = k + noise_variance * jnp.eye(n)
+    else:
+        k = k + jnp.square(noise) * jnp.eye(n)
+    if solver == "cholesky":
+        factor = jax.scipy.linalg.cho_factor(k, lower=True)
+        precision = jax.scipy.linalg.cho_solve(factor, jnp.eye(n))
+    elif solver == "solve":
+        precision = jnp.linalg.solve(k, jnp.eye(n))
+    else:
+        precision = jnp.linalg.inv(k)
+    variance = 1.0 / jnp.diag(precision)
+    # How far each observation is from its prediction by the others.
     residual = variance * (precision @ y)
-    if weights is not None:
-        residual = weights * residual
-    if output == "mean":
-        return y - residual
-    if output == "residual":
-        return residual
-    if output == "error":
-        return jnp.mean(jnp.square(residual))
-    if output == "moments":
-        return y - residual, variance
-    if output == "score":
-        return residual / jnp.sqrt(variance)
     log_prob = -0.5 * jnp.log(2.0 * jnp.pi * variance) - 0.5 * jnp.square(residual) / variance
+    if reduction == "mean":
+        return jnp.mean(log_prob)
     return jnp.sum(log_prob)
 
 
@@ -464,14 +450,14 @@ def leave_one_out(
     x_train="n d",
     y_train="n",
     x_inducing="m d",
-    x_test="? k d",
+    x_test="k d",
     lengthscale="d in 0.8..2",
     kind={"rbf": 3, "matern12": 1, "matern32": 2, "matern52": 2, "rational_quadratic": 1},
     noise_variance={0.2: 1, 0.3: 1, 0.5: 1},
-    jitter={0.1: 1, 0.05: 1},
-    likelihood={"dtc": 4, "fitc": 1},
-    output={"mean": 4, "mean_and_variance": 2, "weights": 1, "log_det": 1},
-    solver={"cholesky": 3, "solve": 2},
+    jitter={1e-2: 1, 1e-3: 1},
+    likelihood={"dtc": 4, "fitc": 2},
+    with_variance={False: 3, True: 2},
+    solver=decided({"cholesky": 3, "solve": 2}),
     sizes={"d": (1, 1, 2, 4), "n": (6, 8, 10), "m": (2, 4, 5), "k": (2, 4, 5)},
     only="float32",
 )
@@ -479,42 +465,42 @@ def sparse_gp(
     x_train,
     y_train,
     x_inducing,
+    x_test,
     lengthscale,
-    x_test=None,
     *,
     kind="rbf",
     noise_variance=0.2,
-    jitter=0.1,
+    jitter=1e-2,
     likelihood="dtc",
-    output="mean",
+    with_variance=False,
     solver="solve",
 ):
-    """Predicts by a Gaussian process with inducing points."""
+    """Predicts by a sparse Gaussian process with inducing points.
+
+    Args:
+        x_train: points with observations, of shape (n, d).
+        y_train: the observations.
+        x_inducing: inducing points, of shape (m, d).
+        x_test: points to predict at.
+        lengthscale: how far each feature reaches.
+    """
     m = x_inducing.shape[0]
     k_zz = base_kernel(x_inducing, x_inducing, lengthscale, kind) + jitter * jnp.eye(m)
     k_zx = base_kernel(x_inducing, x_train, lengthscale, kind)
     if likelihood == "fitc":
-        # Each observation keeps its own variance.
+        # FITC: each observation keeps the variance that the inducing points don't explain.
         explained = jnp.sum(k_zx * jnp.linalg.solve(k_zz, k_zx), axis=0)
         scaled = k_zx / (noise_variance + 1.0 - explained)
     else:
         scaled = k_zx / noise_variance
     system = k_zz + scaled @ k_zx.T
+    k_sz = base_kernel(x_test, x_inducing, lengthscale, kind)
     if solver == "cholesky":
         factor = jax.scipy.linalg.cho_factor(system, lower=True)
-        weights = jax.scipy.linalg.cho_solve(factor, scaled @ y_train)
+        mean = k_sz @ jax.scipy.linalg.cho_solve(factor, scaled @ y_train)
     else:
-        weights = jnp.linalg.solve(system, scaled @ y_train)
-    if x_test is None:
-        if output == "weights":
-            return weights
-        fitted = k_zx.T @ weights
-        if output == "log_det":
-            return fitted, jnp.linalg.slogdet(system)[1] - jnp.linalg.slogdet(k_zz)[1]
-        return fitted
-    k_sz = base_kernel(x_test, x_inducing, lengthscale, kind)
-    mean = k_sz @ weights
-    if output == "mean_and_variance":
+        mean = k_sz @ jnp.linalg.solve(system, scaled @ y_train)
+    if with_variance:
         if solver == "cholesky":
             reduced = k_sz @ jax.scipy.linalg.cho_solve(factor, k_sz.T)
         else:
@@ -533,95 +519,114 @@ def normal_pdf(z):
 
 
 @family(
-    "reduction",
-    "branch",
-    "scalar_array",
     "elementwise",
+    "scalar_array",
+    "branch",
     mean="n",
     std="n in 0.3..1.5",
-    best="? in -0.5..1",
+    best="in -0.5..1",
     cost="? n in 0.5..2",
     feasible="? n in -1..1",
-    mask="? n bool",
-    kind={"ei": 5, "pi": 2, "ucb": 4, "log_ei": 1},
     maximize={True: 3, False: 1},
     margin={None: 3, 0.01: 2, 0.1: 1},
-    beta={2.0: 2, 1.0: 1, 3.0: 1},
-    reduction={"none": 5, "max": 1, "logsumexp": 1, "sum": 1},
+    form=decided({"helpers": 3, "scaled": 2, "jax": 2}),
     sizes={"n": (4, 5, 6, 8, 10, 12, 16, 20, 24, 32)},
 )
-def acquisition(
+def expected_improvement(
     mean,
     std,
-    best=None,
+    best,
     cost=None,
     feasible=None,
-    mask=None,
     *,
-    kind="ei",
     maximize=True,
     margin=None,
-    beta=2.0,
-    reduction="none",
+    form="helpers",
 ):
-    """How much it is worth to evaluate each candidate next.
+    """Expected improvement of each candidate over the best value so far.
 
     Args:
-        mean: the predicted value of each candidate.
-        std: how uncertain it is.
+        mean: posterior mean of each candidate.
+        std: posterior standard deviation of each candidate.
         best: the best value so far.
         cost: what an evaluation of each candidate costs.
         feasible: log-odds that each candidate meets the constraints.
-        mask: which candidates may be chosen.
     """
-    if best is None:
-        improvement = mean if maximize else -mean
-    elif maximize:
+    if maximize:
+        improvement = mean - best
+    else:
+        improvement = best - mean
+    if margin is not None:
+        # More exploration.
+        improvement = improvement - margin
+    z = improvement / std
+    if form == "helpers":
+        value = improvement * normal_cdf(z) + std * normal_pdf(z)
+    elif form == "scaled":
+        value = std * (z * normal_cdf(z) + normal_pdf(z))
+    else:
+        cdf = jax.scipy.stats.norm.cdf(z)
+        value = improvement * cdf + std * jax.scipy.stats.norm.pdf(z)
+    if feasible is not None:
+        # Weighted by the probability of being feasible.
+        value = value * jax.nn.sigmoid(feasible)
+    if cost is not None:
+        # Per unit of cost.
+        value = value / cost
+    return value
+
+
+@family(
+    "elementwise",
+    "scalar_array",
+    mean="n",
+    std="n in 0.3..1.5",
+    best="in -0.5..1",
+    feasible="? n in -1..1",
+    maximize={True: 3, False: 1},
+    margin={None: 3, 0.01: 2, 0.1: 1},
+    form=decided({"helper": 3, "erf": 2, "jax": 2}),
+    sizes={"n": (4, 5, 6, 8, 10, 12, 16, 20, 24, 32)},
+    weight=6,
+)
+def probability_of_improvement(
+    mean, std, best, feasible=None, *, maximize=True, margin=None, form="helper"
+):
+    """Probability that each candidate improves on the best value so far.
+
+    Args:
+        mean: posterior mean of each candidate.
+        std: posterior standard deviation of each candidate.
+        best: the best value so far.
+        feasible: log-odds that each candidate meets the constraints.
+    """
+    if maximize:
         improvement = mean - best
     else:
         improvement = best - mean
     if margin is not None:
         improvement = improvement - margin
-    if kind == "ucb":
-        value = improvement + beta * std
+    z = improvement / std
+    if form == "helper":
+        value = normal_cdf(z)
+    elif form == "erf":
+        value = 0.5 * (1.0 + jax.scipy.special.erf(z / jnp.sqrt(2.0)))
     else:
-        z = improvement / std
-        if kind == "pi":
-            value = normal_cdf(z)
-        else:
-            value = improvement * normal_cdf(z) + std * normal_pdf(z)
-            if kind == "log_ei":
-                value = jnp.log(value + 1e-3)
-    if cost is not None:
-        value = value / cost
+        value = jax.scipy.stats.norm.cdf(z)
     if feasible is not None:
-        # Weighted by the probability of being feasible.
+        # The candidate must meet the constraints as well.
         value = value * jax.nn.sigmoid(feasible)
-    if mask is not None:
-        value = jnp.where(mask, value, -1e3)
-    if reduction == "max":
-        return jnp.max(value)
-    if reduction == "logsumexp":
-        return jax.nn.logsumexp(value)
-    if reduction == "sum":
-        return jnp.sum(value)
     return value
 
 
-def feature_map(x, frequencies, phases=None, kind="fourier"):
+def fourier_map(x, frequencies, phases=None):
+    """Random Fourier features of the rows."""
     projected = x @ frequencies
+    num_features = frequencies.shape[1]
     if phases is not None:
-        projected = projected + phases
-    if kind == "fourier":
-        features = jnp.sqrt(2.0) * jnp.cos(projected)
-    elif kind == "positive":
-        # Positive features of the Gaussian kernel.
-        features = jnp.exp(projected - 0.5 * jnp.sum(jnp.square(x), axis=-1, keepdims=True))
-    elif kind == "arc_cosine":
-        features = jnp.sqrt(2.0) * jax.nn.relu(projected)
-    else:
-        features = jnp.concatenate([jnp.cos(projected), jnp.sin(projected)], axis=-1)
-    return features / jnp.sqrt(frequencies.shape[1])
+        return jnp.sqrt(2.0 / num_features) * jnp.cos(projected + phases)
+    features = jnp.concatenate([jnp.cos(projected), jnp.sin(projected)], axis=-1)
+    return features / jnp.sqrt(num_features)
 
 
 @family(
@@ -631,54 +636,97 @@ def feature_map(x, frequencies, phases=None, kind="fourier"):
     frequencies="d f in -1.5..1.5",
     phases="? f in 0..6.28",
     lengthscale="? d in 0.7..2",
-    y="? m d in -1..1",
-    kind={"fourier": 4, "positive": 2, "arc_cosine": 1, "pair": 2},
-    amplitude={None: 3, 2.0: 1, 0.5: 1},
-    unit={False: 3, True: 1},
-    output={"features": 4, "kernel": 2, "attention": 2, "embedding": 1},
-    sizes={"d": (2, 4, 5, 6), "f": (4, 6, 8, 12), "n": (4, 5, 6, 8), "m": (4, 5, 6, 8)},
+    amplitude="? in 0.5..1.5",
+    scaled=decided({"x": 3, "frequencies": 2}),
+    form=decided({"helper": 3, "inline": 2}),
+    sizes={"d": (2, 4, 5, 6), "f": (4, 6, 8, 12), "n": (4, 5, 6, 8)},
 )
 def random_features(
     x,
     frequencies,
     phases=None,
     lengthscale=None,
-    y=None,
-    *,
-    kind="fourier",
     amplitude=None,
-    unit=False,
-    output="features",
+    *,
+    scaled="x",
+    form="helper",
 ):
-    """Random features of points, or what a kernel becomes by them.
+    """Random Fourier features, whose products approximate a stationary kernel.
 
     Args:
-        x: points, a row each.
-        frequencies: random directions, a column each.
-        phases: what is added along each direction.
-        lengthscale: how far each feature reaches.
-        y: points to compare with.
+        x: points of shape (n, d).
+        frequencies: samples of the kernel's spectral density, of shape (d, features).
+        phases: uniform between zero and two pi, one for each feature.
+        lengthscale: how far each dimension reaches.
+        amplitude: standard deviation of the process.
     """
-    if unit:
-        x = x / jnp.linalg.norm(x, axis=-1, keepdims=True)
     if lengthscale is not None:
-        frequencies = frequencies / lengthscale[:, None]
-    features = feature_map(x, frequencies, phases, kind)
+        if scaled == "x":
+            x = x / lengthscale
+        else:
+            frequencies = frequencies / lengthscale[:, None]
+    if form == "helper":
+        features = fourier_map(x, frequencies, phases)
+    elif phases is not None:
+        features = jnp.cos(x @ frequencies + phases) * jnp.sqrt(2.0 / frequencies.shape[1])
+    else:
+        projected = x @ frequencies
+        features = jnp.stack([jnp.cos(projected), jnp.sin(projected)], axis=-1)
+        features = features.reshape(x.shape[0], -1) / jnp.sqrt(frequencies.shape[1])
     if amplitude is not None:
         features = amplitude * features
-    if y is None:
-        if output == "embedding":
-            # The mean of the features stands for the whole sample.
-            return jnp.mean(jnp.square(features), axis=0)
-        if output == "kernel":
-            return features @ features.T
-        return features
-    other = feature_map(y, frequencies, phases, kind)
-    if output == "embedding":
-        return jnp.mean(features, axis=0) - jnp.mean(other, axis=0)
-    if output == "attention":
-        return features @ (other.T @ y)
-    return features @ other.T
+    return features
+
+
+@family(
+    "contraction",
+    x="n d in -1..1",
+    y="? m d in -1..1",
+    frequencies="d f in -1.5..1.5",
+    phases="? f in 0..6.28",
+    lengthscale="? d in 0.7..2",
+    amplitude="? in 0.5..1.5",
+    noise={None: 3, 0.1: 1},
+    product=decided({"matmul": 3, "einsum": 1}),
+    sizes={"d": (2, 4, 5, 6), "f": (4, 6, 8, 12), "n": (4, 5, 6, 8), "m": (4, 5, 6, 8)},
+)
+def random_feature_kernel(
+    x,
+    frequencies,
+    y=None,
+    phases=None,
+    lengthscale=None,
+    amplitude=None,
+    *,
+    noise=None,
+    product="matmul",
+):
+    """Kernel matrix by random Fourier features.
+
+    Args:
+        x: points of shape (n, d).
+        frequencies: samples of the kernel's spectral density, of shape (d, features).
+        y: other points, of shape (m, d).
+        phases: uniform between zero and two pi, one for each feature.
+        lengthscale: how far each dimension reaches.
+        amplitude: standard deviation of the process.
+    """
+    if lengthscale is not None:
+        frequencies = frequencies / lengthscale[:, None]
+    features = fourier_map(x, frequencies, phases)
+    if y is not None:
+        other = fourier_map(y, frequencies, phases)
+    else:
+        other = features
+    if product == "matmul":
+        k = features @ other.T
+    else:
+        k = jnp.einsum("nf,mf->nm", features, other)
+    if amplitude is not None:
+        k = jnp.square(amplitude) * k
+    if y is None and noise is not None:
+        k = k + noise * jnp.eye(x.shape[0])
+    return k
 
 
 @family(
@@ -700,56 +748,88 @@ def random_features(
         "rational_quadratic": 2,
         "periodic": 1,
     },
-    order={"constant": 3, "linear": 2, "robust": 1},
-    ridge={None: 3, 0.01: 1, 0.1: 1},
-    output={"mean": 3, "variance": 2},
+    form=decided({"ratio": 3, "normalise": 2, "einsum": 1}),
     sizes={"d": (1, 1, 2, 4), "n": (5, 6, 8, 10), "m": (4, 5, 6, 8, 10, 12)},
 )
 def kernel_smoother(
-    x_train,
-    y_train,
-    x_test,
-    lengthscale,
-    weights=None,
-    mask=None,
-    *,
-    kind="rbf",
-    order="constant",
-    ridge=None,
-    output="mean",
+    x_train, y_train, x_test, lengthscale, weights=None, mask=None, *, kind="rbf", form="ratio"
 ):
-    """Averages observations near each point, weighted by a kernel.
+    """Nadaraya-Watson regression: averages of the observations, weighted by a kernel.
 
     Args:
-        x_train: points with observations, a row each.
+        x_train: points with observations, of shape (n, d).
         y_train: the observations.
-        x_test: points to predict at.
-        lengthscale: how far each feature reaches.
+        x_test: points to predict at, of shape (m, d).
+        lengthscale: bandwidth of each feature.
         weights: weight of each observation.
-        mask: which observations count.
+        mask: which observations there are.
     """
     k = base_kernel(x_test, x_train, lengthscale, kind)
     if weights is not None:
         k = k * weights
     if mask is not None:
         k = jnp.where(mask, k, 0.0)
-    total = jnp.sum(k, axis=1) + 1e-2
-    if ridge is not None:
-        total = total + ridge
-    mean = k @ y_train / total
-    if order == "linear":
-        # A line through the neighbourhood of each point, along the first feature.
-        offset = x_train[None, :, 0] - x_test[:, :1]
-        center = jnp.sum(k * offset, axis=1) / total
-        spread = jnp.sum(k * jnp.square(offset), axis=1) / total - jnp.square(center)
-        slope = (k * offset) @ y_train / total - center * mean
-        mean = mean - center * slope / (spread + 0.1)
-    elif order == "robust":
-        # Observations far from the first estimate count less.
-        k = k / (1.0 + jnp.square(y_train[None, :] - mean[:, None]))
-        total = jnp.sum(k, axis=1) + 1e-2
-        mean = k @ y_train / total
-    if output == "variance":
-        residual = y_train[None, :] - mean[:, None]
-        return mean, jnp.sum(k * jnp.square(residual), axis=1) / total
-    return mean
+    if form == "normalise":
+        k = k / (jnp.sum(k, axis=1, keepdims=True) + 1e-6)
+        return k @ y_train
+    total = jnp.sum(k, axis=1) + 1e-6
+    if form == "einsum":
+        return jnp.einsum("mn,n->m", k, y_train) / total
+    return k @ y_train / total
+
+
+@family(
+    "reduction",
+    "contraction",
+    x_train="n",
+    y_train="n",
+    x_test="m",
+    bandwidth="in 0.7..1.5",
+    weights="? n in 0.2..1",
+    kernel={"gaussian": 4, "cauchy": 1, "logistic": 1},
+    form=decided({"moments": 3, "centred": 2}),
+    sizes={"n": (6, 8, 10, 12), "m": (4, 5, 6, 8)},
+)
+def local_linear(
+    x_train,
+    y_train,
+    x_test,
+    bandwidth,
+    weights=None,
+    *,
+    kernel="gaussian",
+    form="moments",
+):
+    """Local linear regression: a line through the neighbourhood of each point.
+
+    Args:
+        x_train: points with observations, of shape (n,).
+        y_train: the observations.
+        x_test: points to predict at, of shape (m,).
+        bandwidth: width of the kernel.
+        weights: weight of each observation.
+    """
+    offset = x_train[None, :] - x_test[:, None]
+    z = offset / bandwidth
+    if kernel == "cauchy":
+        k = 1.0 / (1.0 + jnp.square(z))
+    elif kernel == "logistic":
+        k = jax.nn.sigmoid(z) * jax.nn.sigmoid(-z)
+    else:
+        k = jnp.exp(-0.5 * jnp.square(z))
+    if weights is not None:
+        k = k * weights
+    if form == "moments":
+        s0 = jnp.sum(k, axis=1)
+        s1 = jnp.sum(k * offset, axis=1)
+        s2 = jnp.sum(k * jnp.square(offset), axis=1)
+        t0 = k @ y_train
+        t1 = (k * offset) @ y_train
+        return (s2 * t0 - s1 * t1) / (s0 * s2 - jnp.square(s1) + 1e-3)
+    k = k / (jnp.sum(k, axis=1, keepdims=True) + 1e-6)
+    mean = k @ y_train
+    center = jnp.sum(k * offset, axis=1)
+    deviation = offset - center[:, None]
+    spread = jnp.sum(k * jnp.square(deviation), axis=1)
+    slope = (k * deviation) @ y_train / (spread + 1e-3)
+    return mean - center * slope

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from jax_ir_synth.kernels.style.family import family
+from jax_ir_synth.kernels.style.family import Code, decided, family
 
 if TYPE_CHECKING:
     import jax
@@ -10,72 +10,70 @@ if TYPE_CHECKING:
     from jax import lax
 
 NAMES = """
-x: x 1
-y: y 1
-z: z 1
-out: out 3, result 2
-mask: mask 5, valid 3, visible 1
-normalize: normalize 6, unit 2, safe_normalize 1, _normalize 1
+normalize: normalize 6, safe_normalize 1, _normalize 1
 dot: dot 5, inner 1, rowwise_dot 1
-points: points 6, pts 2, positions 1
-normals: normals 5, normal 2, n 1
-quaternion_multiply: quaternion_multiply 4, quat_mul 5, qmul 2, hamilton_product 1
-quaternion_conjugate: quaternion_conjugate 3, quat_conj 4, conjugate 2
+points: points 6, pts 2
+normals: normals 1
+quaternion_multiply: quaternion_multiply 4, quat_mul 5, hamilton_product 1
+quaternion_conjugate: quaternion_conjugate 3, quat_conj 4
 quaternion_to_matrix: quaternion_to_matrix 3, quat_to_rotmat 3, quat_to_matrix 2
-rotate_by_quaternion: rotate_by_quaternion 3, quat_rotate 5, rotate_vectors 2, apply_rotation 1
+rotate_by_quaternion: rotate_by_quaternion 3, quat_rotate 5, apply_quaternion 1
+quaternion_rotate: quaternion_rotate 3, quat_rotate 4
 rodrigues: rodrigues 5, rotate_about_axis 4, axis_angle_rotate 3
 cross_matrix: cross_matrix 2, skew 5, skew_symmetric 2, hat 2
 rotation_vector_to_matrix: rotation_vector_to_matrix 2, exp_so3 3, so3_exp 2, rotvec_to_matrix 3
-euler_matrix: euler_matrix 4, euler_to_matrix 4, rotation_from_euler 2
 rotation_x: rotation_x 3, rot_x 4
 rotation_y: rotation_y 3, rot_y 4
 rotation_z: rotation_z 3, rot_z 4
-look_at: look_at 6, look_at_transform 2, view_transform 2
+look_at: look_at 6, look_at_matrix 2, view_matrix 2
 view_points: view_points 2, to_camera_frame 4, world_to_camera 4
 forward: forward 6, fwd 1, view_dir 1
-triangle_normals: triangle_normals 4, face_normals 5, compute_normals 3
-mesh_quantities: mesh_quantities 2, mesh_properties 4, analyze_mesh 1, mesh_geometry 3
+face_normals: face_normals 5, triangle_normals 4
 vertices: vertices 6, verts 4
 faces: faces 6, triangles 3
 barycentric: barycentric 4, barycentric_coordinates 4, barycentric_coords 2
 interpolate_on_triangle: interpolate_on_triangle 3, barycentric_interpolate 4, interp_triangle 2
-trace_rays: trace_rays 3, intersect_rays 4, cast_rays 3, ray_intersection 2
 intersect_triangle: intersect_triangle 3, moller_trumbore 4, ray_triangle_intersect 4
-origin: origin 4, ray_origin 3, o 2
-origins: origins 5, ray_origins 3, o 1
-directions: directions 5, ray_dirs 3, dirs 2, d 1
-shade: shade 5, shade_points 3, lighting 2, compute_lighting 2
+intersect_sphere: intersect_sphere 3, ray_sphere_distance 3, ray_sphere 2
+intersect_box: intersect_box 3, ray_aabb 3, slab_test 2
+intersect_plane: intersect_plane 3, ray_plane_intersection 3
+origins: origins 5, ray_origins 3
+directions: directions 5, dirs 2
+shade: shade 5, shade_points 3, phong_shading 2
 light: light 4, light_pos 4, light_position 2
-camera: camera 4, eye 4, view_pos 2, camera_position 1
-diffuse: diffuse 5, lambert 2, n_dot_l 1
+camera: camera 4, eye 4, view_pos 2
+diffuse: diffuse 5, lambert 1
 specular: specular 5, spec 3
 shininess: shininess 5, exponent 1
-reflect: reflect 6, mirror 1, reflect_vector 2
-refract: refract 5, refract_rays 2, bend_rays 1
-bond_angles: bond_angles 4, angle_energy 3, bond_angle_energy 3
-dihedral_angles: dihedral_angles 4, dihedrals 3, torsion_angles 3
+reflect: reflect 6, mirror 1
+refract: refract 5, refract_rays 2, snell 1
+dihedral_energy: dihedral_energy 4, torsion_energy 4
+bond_angle_energy: bond_angle_energy 4, angle_energy 4
 inertia_tensor: inertia_tensor 5, moment_of_inertia 3, compute_inertia 2
-masses: masses 6, mass 2, m 3
+masses: masses 6, mass 2, m 2
 angular_momentum: angular_momentum 5, total_angular_momentum 3, compute_angular_momentum 2
-velocities: velocities 5, vel 3, v 3
-positions: positions 5, pos 3, x 2, r 1
+velocities: velocities 5, vel 3
+positions: positions 5, pos 3
 rigid_body_step: rigid_body_step 5, step_rigid_body 3, integrate_rotation 2
-omega: omega 5, angular_velocity 3, ang_vel 2, w 1
+omega: omega 5, angular_velocity 3, ang_vel 2
 torque: torque 6, tau 2
-boris: boris 4, boris_push 5, push_particles 2, boris_step 2
-project_points: project_points 5, project 4, camera_projection 2, project_to_image 1
-spherical: spherical 2, cartesian_to_spherical 4, to_spherical 3
-bezier: bezier 4, bezier_curve 4, evaluate_bezier 3, spline_points 1
+boris: boris 4, boris_push 5, push_particles 2
+project_points: project_points 5, project 4, camera_projection 2
+cartesian_to_spherical: cartesian_to_spherical 4, to_spherical 3
+bezier: bezier 4, bezier_curve 4, evaluate_bezier 3
 control: control 3, control_points 6, ctrl 1
-kabsch: kabsch 5, align_points 3, rigid_align 3, procrustes 2, superpose 2
-fit_plane: fit_plane 5, plane_fit 2, fit_planes 1, estimate_plane 3
-chamfer: chamfer 3, chamfer_distance 6, point_cloud_distance 2
-contact_forces: contact_forces 4, collision_forces 3, sphere_contacts 2, dem_forces 2
-centroid: centroid 5, center 3, mean 1
-rotation: rotation 4, R 3, rot 3, rotation_matrix 2
-signed_distance: signed_distance 4, sdf 5, scene_sdf 3
-magnetic_field: magnetic_field 3, induced_field 3, field_at 2, compute_field 2
-transform_points: transform_points 5, rigid_transform 3, apply_transform 3
+kabsch: kabsch 5, rigid_align 3, superpose 2
+fit_plane: fit_plane 5, plane_fit 2, estimate_plane 3
+chamfer: chamfer 3, chamfer_distance 6
+contact_accelerations: contact_accelerations 4, collision_accelerations 3
+centroid: centroid 5, center 3
+rotation: rotation 4, R 3, rot 3
+box_distance: box_distance 3, sdf_box 5
+capsule_distance: capsule_distance 3, sdf_capsule 5
+torus_distance: torus_distance 3, sdf_torus 5
+spheres_distance: spheres_distance 2, scene_sdf 4, sdf_spheres 2
+biot_savart: biot_savart 5, induced_field 2
+transform_points: transform_points 5, rigid_transform 2, apply_transform 3
 """
 
 
@@ -88,7 +86,7 @@ def dot(a, b):
 
 
 def quaternion_multiply(p, q):
-    """Hamilton's product; the first component is the real one."""
+    """Hamilton product of quaternions (w, x, y, z)."""
     w1, x1, y1, z1 = p[..., 0], p[..., 1], p[..., 2], p[..., 3]
     w2, x2, y2, z2 = q[..., 0], q[..., 1], q[..., 2], q[..., 3]
     return jnp.stack(
@@ -122,37 +120,29 @@ def quaternion_to_matrix(q):
     v="n 3",
     second="? n 4",
     origin="? 3",
-    translation="? n 3",
-    form={"product": 2, "cross": 3, "matrix": 2},
-    inverse={False: 2, True: 1},
-    normalized={True: 3, False: 1},
-    output={"vectors": 4, "both": 1, "displacement": 1},
+    form=decided({"product": 2, "cross": 3, "matrix": 2}),
+    inverse={False: 3, True: 1},
+    scalar_last={False: 3, True: 1},
 )
 def rotate_by_quaternion(
-    q,
-    v,
-    second=None,
-    origin=None,
-    translation=None,
-    *,
-    form="cross",
-    inverse=False,
-    normalized=True,
-    output="vectors",
+    q, v, second=None, origin=None, *, form="cross", inverse=False, scalar_last=False
 ):
-    """Turns vectors by quaternions.
+    """Rotates vectors by quaternions, which are normalized first.
 
     Args:
-        q: The quaternions, the real part first.
-        v: The vectors.
-        second: Quaternions of a second rotation, which follows.
-        origin: The point about which they turn.
-        translation: How far each of them is moved afterwards.
+        q: Quaternions, shape (n, 4).
+        v: Vectors, shape (n, 3).
+        second: Quaternions of a second rotation, applied after the first.
+        origin: Centre of the rotations.
     """
+    if scalar_last:
+        # From (x, y, z, w) to (w, x, y, z).
+        q = jnp.roll(q, 1, axis=-1)
+        if second is not None:
+            second = jnp.roll(second, 1, axis=-1)
     if second is not None:
         q = quaternion_multiply(second, q)
-    if normalized:
-        q = q / jnp.linalg.norm(q, axis=-1, keepdims=True)
+    q = q / jnp.linalg.norm(q, axis=-1, keepdims=True)
     if inverse:
         q = quaternion_conjugate(q)
     if origin is not None:
@@ -164,23 +154,18 @@ def rotate_by_quaternion(
     elif form == "matrix":
         rotated = jnp.einsum("nij,nj->ni", quaternion_to_matrix(q), v)
     else:
+        # q v q*, with v as a pure quaternion.
         pure = jnp.concatenate([jnp.zeros_like(v[..., :1]), v], axis=-1)
-        turned = quaternion_multiply(quaternion_multiply(q, pure), quaternion_conjugate(q))
-        rotated = turned[..., 1:]
-    if output == "displacement":
-        rotated = rotated - v
-    elif origin is not None:
+        rotated = quaternion_multiply(quaternion_multiply(q, pure), quaternion_conjugate(q))[
+            ..., 1:
+        ]
+    if origin is not None:
         rotated = rotated + origin
-    if translation is not None:
-        rotated = rotated + translation
-    if output == "both":
-        return rotated, q
-    else:
-        return rotated
+    return rotated
 
 
 def cross_matrix(v):
-    """The matrix that takes the cross product with v."""
+    """The skew-symmetric matrix [v]x, for which [v]x u = v x u."""
     x, y, z = v[..., 0], v[..., 1], v[..., 2]
     zero = jnp.zeros_like(x)
     flat = jnp.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1)
@@ -193,32 +178,28 @@ def cross_matrix(v):
     axis="n 3",
     angle="? n",
     origin="? 3",
-    form={"rodrigues": 3, "matrix": 2, "squared": 1},
-    rotation={"angle": 3, "small": 1},
-    output={"vectors": 3, "displacement": 1, "distance": 1, "matrix": 1},
+    form=decided({"rodrigues": 3, "matrix": 2, "cross": 2}),
+    inverse={False: 4, True: 1},
 )
-def rodrigues(
-    v, axis, angle=None, origin=None, *, form="rodrigues", rotation="angle", output="vectors"
-):
-    """Turns vectors about axes by Rodrigues' formula.
+def rodrigues(v, axis, angle=None, origin=None, *, form="rodrigues", inverse=False):
+    """Rotates vectors about axes by Rodrigues' formula.
 
     Args:
-        v: The vectors.
-        axis: The axes.
-        angle: By how much each vector turns.
-        origin: A point on all axes.
+        v: Vectors, shape (n, 3).
+        axis: Rotation axes, shape (n, 3).
+        angle: Rotation angles in radians, shape (n,).
+        origin: A point that all axes go through.
     """
     if angle is None:
+        # The length of the axis is the angle.
         theta = jnp.sqrt(jnp.sum(axis**2, axis=-1, keepdims=True) + 1e-6)
         k = axis / theta
     else:
         theta = angle[:, None]
         k = normalize(axis)
-    if rotation == "small":
-        # Terms of third order are left out.
-        s, c = theta, 1.0 - 0.5 * theta**2
-    else:
-        s, c = jnp.sin(theta), jnp.cos(theta)
+    if inverse:
+        theta = -theta
+    s, c = jnp.sin(theta), jnp.cos(theta)
     if origin is not None:
         v = v - origin
     if form == "matrix":
@@ -226,20 +207,47 @@ def rodrigues(
         eye = jnp.eye(3, dtype=v.dtype)
         matrix = eye + s[..., None] * skew + (1.0 - c)[..., None] * (skew @ skew)
         rotated = jnp.einsum("nij,nj->ni", matrix, v)
-        if output == "matrix":
-            return rotated, matrix
-    elif form == "squared":
+    elif form == "cross":
         turned = jnp.cross(k, v)
         rotated = v + s * turned + (1.0 - c) * jnp.cross(k, turned)
     else:
         rotated = c * v + s * jnp.cross(k, v) + (1.0 - c) * dot(k, v) * k
-    if output == "displacement":
-        return rotated - v
-    elif output == "distance":
-        return jnp.sqrt(jnp.sum((rotated - v) ** 2, axis=-1) + 1e-6)
     if origin is not None:
         rotated = rotated + origin
     return rotated
+
+
+@family(
+    "vector",
+    rotvec="n 3",
+    angle="? n",
+    form=decided({"skew": 3, "outer": 2, "quaternion": 2}),
+    inverse={False: 3, True: 1},
+    eps=(1e-6, 1e-8),
+    only="float32",
+)
+def rotation_vector_to_matrix(rotvec, angle=None, *, form="skew", inverse=False, eps=1e-6):
+    """Rotation matrices about the directions of vectors: the exponential map of SO(3).
+
+    Args:
+        rotvec: Rotation vectors, shape (n, 3).
+        angle: Angles in radians, shape (n,), instead of the lengths of the vectors.
+    """
+    if inverse:
+        rotvec = -rotvec
+    length = jnp.sqrt(jnp.sum(rotvec**2, axis=-1) + eps)
+    k = rotvec / length[:, None]
+    theta = length if angle is None else angle
+    if form == "quaternion":
+        half = 0.5 * theta[:, None]
+        return quaternion_to_matrix(jnp.concatenate([jnp.cos(half), jnp.sin(half) * k], axis=-1))
+    s, c = jnp.sin(theta)[:, None, None], jnp.cos(theta)[:, None, None]
+    skew = cross_matrix(k)
+    eye = jnp.eye(3, dtype=rotvec.dtype)
+    if form == "outer":
+        return c * eye + s * skew + (1.0 - c) * k[:, :, None] * k[:, None, :]
+    else:
+        return eye + s * skew + (1.0 - c) * (skew @ skew)
 
 
 def rotation_x(angle):
@@ -265,32 +273,24 @@ def rotation_z(angle):
     scale="? 3 in 0.5..2",
     pivot="? 3",
     order={"zyx": 3, "xyz": 2, "zxz": 2, "yxz": 1, "zyz": 1},
-    inverse={False: 3, True: 1},
-    output={"points": 4, "matrix": 1, "bounds": 1, "radius": 1},
+    form=decided({"matmul": 3, "einsum": 1}),
     only="float32",
 )
 def transform_points(
-    points,
-    angles,
-    translation=None,
-    scale=None,
-    pivot=None,
-    *,
-    order="zyx",
-    inverse=False,
-    output="points",
+    points, angles, translation=None, scale=None, pivot=None, *, order="zyx", form="matmul"
 ):
-    """Moves points as a rigid body, by three angles.
+    """Rotates points by Euler angles.
 
     Args:
-        points: The points.
-        angles: The angles of the three rotations.
-        translation: How far the points move.
-        scale: Factors along the axes, before they turn.
-        pivot: The point that stays where it is in the rotation.
+        points: Points, shape (n, 3).
+        angles: Three Euler angles in radians.
+        translation: A shift after the rotation.
+        scale: Factors along the axes, before the rotation.
+        pivot: Centre of the rotation.
     """
     a, b, c = angles[0], angles[1], angles[2]
     if order == "zyx":
+        # Yaw, pitch and roll.
         rotation = rotation_z(a) @ rotation_y(b) @ rotation_x(c)
     elif order == "xyz":
         rotation = rotation_x(a) @ rotation_y(b) @ rotation_z(c)
@@ -300,24 +300,19 @@ def transform_points(
         rotation = rotation_y(a) @ rotation_x(b) @ rotation_z(c)
     else:
         rotation = rotation_z(a) @ rotation_y(b) @ rotation_z(c)
-    if inverse:
-        rotation = rotation.T
     if scale is not None:
         points = points * scale
     if pivot is not None:
-        points = pivot + (points - pivot) @ rotation.T
+        points = points - pivot
+    if form == "einsum":
+        points = jnp.einsum("ij,nj->ni", rotation, points)
     else:
         points = points @ rotation.T
+    if pivot is not None:
+        points = points + pivot
     if translation is not None:
         points = points + translation
-    if output == "matrix":
-        return points, rotation
-    elif output == "bounds":
-        return jnp.min(points, axis=0), jnp.max(points, axis=0)
-    elif output == "radius":
-        return jnp.sqrt(jnp.sum((points - 1.0) ** 2, axis=-1))
-    else:
-        return points
+    return points
 
 
 @family(
@@ -326,155 +321,322 @@ def transform_points(
     eye="3 in 2.5..4",
     target="3 in -1..1",
     up="? 3 in 0.5..1",
-    colors="? n 3 in 0..1",
-    projection={None: 2, "perspective": 3, "orthographic": 1},
-    handed={"right": 2, "left": 1},
-    depth={False: 2, True: 1},
-    frame={False: 4, True: 1},
-    fog={False: 3, True: 1},
+    convention={"opengl": 3, "opencv": 2, "directx": 1},
+    up_axis={"z": 2, "y": 2},
+    form=decided({"stack": 3, "dots": 1}),
 )
-def look_at(
-    points,
-    eye,
-    target,
-    up=None,
-    colors=None,
-    *,
-    projection=None,
-    handed="right",
-    depth=False,
-    frame=False,
-    fog=False,
-):
-    """Sees points from a camera that looks at a target.
+def view_points(points, eye, target, up=None, *, convention="opengl", up_axis="y", form="stack"):
+    """Coordinates of points in the frame of a camera that looks at a target.
 
     Args:
-        points: The points in the world.
-        eye: Where the camera is.
-        target: Where it looks.
-        up: Which way is up.
-        colors: Colours of the points, which fade with the distance.
+        points: Points in world coordinates, shape (n, 3).
+        eye: Position of the camera.
+        target: The point that the camera looks at.
+        up: The up direction.
     """
     if up is None:
-        up = jnp.array([0.0, 0.0, 1.0], dtype=eye.dtype)
+        if up_axis == "z":
+            up = jnp.array([0.0, 0.0, 1.0], dtype=eye.dtype)
+        else:
+            up = jnp.array([0.0, 1.0, 0.0], dtype=eye.dtype)
     forward = normalize(target - eye)
     right = normalize(jnp.cross(forward, up))
     true_up = jnp.cross(right, forward)
-    if handed == "left":
-        axes = jnp.stack([right, true_up, forward])
-    else:
+    offset = points - eye
+    if form == "dots":
+        x, y, z = offset @ right, offset @ true_up, offset @ forward
+        if convention == "opengl":
+            # The camera looks along -z.
+            z = -z
+        elif convention == "opencv":
+            # y points down.
+            y = -y
+        return jnp.stack([x, y, z], axis=-1)
+    if convention == "opengl":
+        # The camera looks along -z.
         axes = jnp.stack([right, true_up, -forward])
-    seen = (points - eye) @ axes.T
-    if colors is not None:
-        distance = jnp.linalg.norm(seen, axis=-1, keepdims=True)
-        if fog:
-            share = jnp.exp(-0.2 * distance)
-            return seen, share * colors + 0.5 * (1.0 - share)
-        return seen, colors / (1.0 + 0.1 * distance**2)
-    if projection == "perspective":
-        z = jnp.sqrt(seen[:, 2:] ** 2 + 0.1)
-        image = 1.5 * seen[:, :2] / z
-        if depth:
-            return image, 1.0 / z
-        return image
-    elif projection == "orthographic":
-        return 0.25 * seen[:, :2]
-    if frame:
-        return seen, axes
-    return seen
+    elif convention == "opencv":
+        # y points down.
+        axes = jnp.stack([right, -true_up, forward])
+    else:
+        axes = jnp.stack([right, true_up, forward])
+    return offset @ axes.T
+
+
+@family(
+    "vector",
+    points="n 3 in 1..3",
+    fov="in 0.7..1.4",
+    aspect="? in 0.8..1.6",
+    near=(0.1, 0.5),
+    far=(10.0, 100.0),
+    depth_range={"gl": 2, "vulkan": 2, "reversed": 1},
+    form=decided({"matrix": 2, "direct": 2}),
+    flip_y={False: 3, True: 1},
+)
+def perspective_project(
+    points, fov, aspect=None, *, near=0.1, far=100.0, depth_range="gl", form="matrix", flip_y=False
+):
+    """Normalized device coordinates of points by a perspective projection.
+
+    Args:
+        points: Points in the camera frame with positive depth z, shape (n, 3).
+        fov: Vertical field of view in radians.
+        aspect: Width of the image over its height.
+    """
+    fy = 1.0 / jnp.tan(0.5 * fov)
+    if aspect is None:
+        fx = fy
+    else:
+        fx = fy / aspect
+    if flip_y:
+        fy = -fy
+    if depth_range == "gl":
+        # Depths from -1 to 1.
+        c, d = (far + near) / (far - near), -2.0 * far * near / (far - near)
+    elif depth_range == "reversed":
+        # Depths from 1 at the near plane to 0.
+        c, d = -near / (far - near), far * near / (far - near)
+    else:
+        # Depths from 0 to 1.
+        c, d = far / (far - near), -far * near / (far - near)
+    if form == "matrix":
+        matrix = jnp.array(
+            [[fx, 0.0, 0.0, 0.0], [0.0, fy, 0.0, 0.0], [0.0, 0.0, c, d], [0.0, 0.0, 1.0, 0.0]]
+        )
+        homogeneous = jnp.concatenate([points, jnp.ones_like(points[:, :1])], axis=-1)
+        clip = homogeneous @ matrix.T
+        return clip[:, :3] / clip[:, 3:]
+    else:
+        x, y, z = points[:, 0], points[:, 1], points[:, 2]
+        return jnp.stack([fx * x / z, fy * y / z, c + d / z], axis=-1)
+
+
+# ---------------------------------------------------------------- triangles
+
+
+def gather_corners(vertices, faces):
+    return vertices[faces[:, 0]], vertices[faces[:, 1]], vertices[faces[:, 2]]
+
+
+def take_corners(vertices, faces):
+    corners = jnp.take(vertices, faces, axis=0)
+    return corners[:, 0], corners[:, 1], corners[:, 2]
 
 
 @family(
     "vector",
     vertices="k 3",
     faces="m 3 int k",
-    colors="? k 3 in 0..1",
-    scale="? 3 in 0.5..2",
     displacement="? k 3 in -0.3..0.3",
-    output={
-        "normals": 3,
-        "areas": 3,
-        "vertex_normals": 3,
-        "volume": 2,
-        "edges": 2,
-        "smooth": 2,
-        "centroids": 2,
-        "quality": 1,
-    },
-    unit=(True, False),
-    form={"fancy": 3, "take": 1},
-    weighting={"area": 2, "uniform": 1},
+    corners=(Code("gather_corners"), Code("take_corners")),
+    unit={True: 3, False: 1},
+    reference=decided({"a": 3, "b": 1}),
+    clockwise={False: 3, True: 1},
     sizes={"k": (4, 5, 6, 8, 10), "m": (4, 5, 6, 8)},
     only="float32",
 )
-def mesh_quantities(
-    vertices,
-    faces,
-    colors=None,
-    scale=None,
-    displacement=None,
-    *,
-    output="normals",
-    unit=True,
-    form="fancy",
-    weighting="area",
+def face_normals(
+    vertices, faces, displacement=None, *, corners=None, unit=True, reference="a", clockwise=False
 ):
-    """Quantities of a mesh of triangles.
+    """Normals of the triangles of a mesh.
 
     Args:
-        vertices: Positions of the vertices.
-        faces: The vertices of each triangle.
-        colors: Colours of the vertices; their mean over the triangles is returned as well.
-        scale: Factors of the mesh along the axes.
-        displacement: How far each vertex is moved before.
+        vertices: Vertex positions, shape (k, 3).
+        faces: Vertex indices of each triangle, shape (m, 3).
+        displacement: Displacements of the vertices, shape (k, 3).
+    """
+    if displacement is not None:
+        vertices = vertices + displacement
+    a, b, c = corners(vertices, faces)
+    if reference == "b":
+        e1, e2 = c - b, a - b
+    else:
+        e1, e2 = b - a, c - a
+    if clockwise:
+        normals = jnp.cross(e2, e1)
+    else:
+        normals = jnp.cross(e1, e2)
+    if unit:
+        normals = normalize(normals, eps=1e-3)
+    return normals
+
+
+@family(
+    "vector",
+    vertices="k 3",
+    faces="m 3 int k",
+    corners=(Code("gather_corners"), Code("take_corners")),
+    weighting={"area": 3, "uniform": 2, "angle": 1},
+    scatter=decided({"at": 2, "segment": 2, "loop": 1}),
+    sizes={"k": (4, 5, 6, 8, 10), "m": (4, 5, 6, 8)},
+    only="float32",
+)
+def vertex_normals(vertices, faces, *, corners=None, weighting="area", scatter="at"):
+    """Unit normals at the vertices of a mesh, averaged over the adjacent triangles.
+
+    Args:
+        vertices: Vertex positions, shape (k, 3).
+        faces: Vertex indices of each triangle, shape (m, 3).
+    """
+    a, b, c = corners(vertices, faces)
+    normals = jnp.cross(b - a, c - a)
+    if weighting == "uniform":
+        normals = normalize(normals, eps=1e-3)
+        shares = jnp.stack([normals, normals, normals], axis=1)
+    elif weighting == "angle":
+        # Each corner counts as its angle.
+        normals = normalize(normals, eps=1e-3)
+        sides = [normalize(b - a), normalize(c - b), normalize(a - c)]
+        cosines = [-dot(sides[i], sides[i - 1]) for i in range(3)]
+        shares = jnp.stack([jnp.arccos(0.99 * cosine) * normals for cosine in cosines], axis=1)
+    else:
+        # The cross product is twice the area long.
+        shares = jnp.stack([normals, normals, normals], axis=1)
+    if scatter == "segment":
+        total = jax.ops.segment_sum(
+            shares.reshape(-1, 3), faces.reshape(-1), num_segments=vertices.shape[0]
+        )
+    elif scatter == "loop":
+        total = jnp.zeros_like(vertices)
+        for i in range(3):
+            total = total.at[faces[:, i]].add(shares[:, i])
+    else:
+        total = jnp.zeros_like(vertices).at[faces].add(shares)
+    return normalize(total, eps=1e-3)
+
+
+@family(
+    "vector",
+    vertices="k 3",
+    faces="m 3 int k",
+    scale="? 3 in 0.5..2",
+    displacement="? k 3 in -0.3..0.3",
+    corners=(Code("gather_corners"), Code("take_corners")),
+    form={"cross": 3, "gram": 2, "heron": 1},
+    sizes={"k": (4, 5, 6, 8, 10), "m": (4, 5, 6, 8)},
+    only="float32",
+)
+def surface_area(vertices, faces, scale=None, displacement=None, *, corners=None, form="cross"):
+    """Area of a mesh of triangles.
+
+    Args:
+        vertices: Vertex positions, shape (k, 3).
+        faces: Vertex indices of each triangle, shape (m, 3).
+        scale: Scale of the mesh along each axis.
+        displacement: Displacements of the vertices, shape (k, 3).
     """
     if displacement is not None:
         vertices = vertices + displacement
     if scale is not None:
         vertices = vertices * scale
-    if form == "take":
-        corners = jnp.take(vertices, faces, axis=0)
-        a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
+    a, b, c = corners(vertices, faces)
+    if form == "gram":
+        e1, e2 = b - a, c - a
+        g11, g22 = jnp.sum(e1**2, axis=-1), jnp.sum(e2**2, axis=-1)
+        g12 = jnp.sum(e1 * e2, axis=-1)
+        areas = 0.5 * jnp.sqrt(jnp.maximum(g11 * g22 - g12**2, 1e-4))
+    elif form == "heron":
+        # Heron's formula in the squares of the sides.
+        x = jnp.sum((b - a) ** 2, axis=-1)
+        y = jnp.sum((c - b) ** 2, axis=-1)
+        z = jnp.sum((a - c) ** 2, axis=-1)
+        areas = 0.25 * jnp.sqrt(jnp.maximum(4.0 * x * y - (x + y - z) ** 2, 1e-3))
     else:
-        a, b, c = vertices[faces[:, 0]], vertices[faces[:, 1]], vertices[faces[:, 2]]
-    normals = jnp.cross(b - a, c - a)
-    areas = 0.5 * jnp.sqrt(jnp.sum(normals**2, axis=-1) + 1e-6)
-    if output == "areas":
-        value = areas
-    elif output == "volume":
-        # The sum of the tetrahedra between the triangles and the origin.
-        value = jnp.sum(jnp.sum(a * jnp.cross(b, c), axis=-1)) / 6.0
-    elif output == "edges":
-        edges = jnp.stack([b - a, c - b, a - c], axis=1)
-        value = jnp.sqrt(jnp.sum(edges**2, axis=-1) + 1e-6)
-    elif output == "quality":
-        # It is one for a triangle with equal sides.
-        sides = jnp.sum((b - a) ** 2 + (c - b) ** 2 + (a - c) ** 2, axis=-1)
-        value = 4.0 * 3.0**0.5 * areas / (sides + 1e-3)
-    elif output == "centroids":
-        value = (a + b + c) / 3.0
-        if weighting == "area":
-            value = jnp.sum(areas[:, None] * value, axis=0) / jnp.sum(areas)
-    elif output == "smooth":
-        # Each vertex moves towards the middle of its triangles.
-        middle = (a + b + c) / 3.0
-        value = vertices
-        for corner in range(3):
-            step = middle - vertices[faces[:, corner]]
-            value = value.at[faces[:, corner]].add(0.2 * step)
-    elif output == "vertex_normals":
-        if weighting == "uniform":
-            normals = normals / (2.0 * areas[:, None])
-        value = jnp.zeros_like(vertices)
-        for corner in range(3):
-            value = value.at[faces[:, corner]].add(normals)
-        if unit:
-            value = normalize(value, eps=1e-3)
+        normals = jnp.cross(b - a, c - a)
+        areas = 0.5 * jnp.sqrt(jnp.sum(normals**2, axis=-1) + 1e-6)
+    return jnp.sum(areas)
+
+
+@family(
+    "vector",
+    vertices="k 3",
+    faces="m 3 int k",
+    centre="? 3",
+    scale="? 3 in 0.5..2",
+    corners=(Code("gather_corners"), Code("take_corners")),
+    form={"triple": 3, "divergence": 2, "einsum": 1},
+    signed={True: 3, False: 1},
+    sizes={"k": (4, 5, 6, 8, 10), "m": (4, 5, 6, 8)},
+    only="float32",
+)
+def mesh_volume(
+    vertices, faces, centre=None, scale=None, *, corners=None, form="triple", signed=True
+):
+    """Volume inside a closed mesh of triangles.
+
+    Args:
+        vertices: Vertex positions, shape (k, 3).
+        faces: Vertex indices of each triangle, shape (m, 3).
+        centre: The apex of the tetrahedra that are summed.
+        scale: Scale of the mesh along each axis.
+    """
+    if centre is not None:
+        vertices = vertices - centre
+    if scale is not None:
+        vertices = vertices * scale
+    a, b, c = corners(vertices, faces)
+    if form == "divergence":
+        # The flux of x / 3 through the triangles.
+        area_normals = 0.5 * jnp.cross(b - a, c - a)
+        centroids = (a + b + c) / 3.0
+        volume = jnp.sum(centroids * area_normals) / 3.0
+    elif form == "einsum":
+        volume = jnp.einsum("ni,ni->", a, jnp.cross(b, c)) / 6.0
     else:
-        value = normalize(normals, eps=1e-3) if unit else normals
-    if colors is not None:
-        return value, jnp.mean(colors[faces], axis=1)
-    return value
+        volume = jnp.sum(a * jnp.cross(b, c)) / 6.0
+    if not signed:
+        # Its sign depends on the orientation of the triangles.
+        volume = jnp.abs(volume)
+    return volume
+
+
+@family(
+    "vector",
+    vertices="k 3",
+    faces="m 3 int k",
+    pinned="? k bool",
+    rate=(0.3, 0.5),
+    steps={2: 1, 3: 1, 5: 1},
+    taubin={False: 3, True: 1},
+    scatter=decided({"at": 2, "segment": 1}),
+    sizes={"k": (5, 6, 8, 10), "m": (4, 5, 6, 8)},
+    only="float32",
+)
+def laplacian_smoothing(
+    vertices, faces, pinned=None, *, rate=0.5, steps=2, taubin=False, scatter="at"
+):
+    """Laplacian smoothing of a mesh with uniform weights.
+
+    Args:
+        vertices: Vertex positions, shape (k, 3).
+        faces: Vertex indices of each triangle, shape (m, 3).
+        pinned: The vertices that stay, shape (k,).
+    """
+    # Both ends of each edge, in both directions.
+    heads = jnp.concatenate([faces, jnp.roll(faces, 1, axis=1)], axis=1).reshape(-1)
+    tails = jnp.concatenate([jnp.roll(faces, 1, axis=1), faces], axis=1).reshape(-1)
+
+    def move(vertices, factor):
+        edges = vertices[tails] - vertices[heads]
+        if scatter == "segment":
+            k = vertices.shape[0]
+            total = jax.ops.segment_sum(edges, heads, num_segments=k)
+            degree = jax.ops.segment_sum(jnp.ones_like(edges[:, 0]), heads, num_segments=k)
+        else:
+            total = jnp.zeros_like(vertices).at[heads].add(edges)
+            degree = jnp.zeros_like(vertices[:, 0]).at[heads].add(1.0)
+        change = factor * total / jnp.maximum(degree, 1.0)[:, None]
+        if pinned is not None:
+            change = jnp.where(pinned[:, None], 0.0, change)
+        return vertices + change
+
+    for _ in range(steps):
+        vertices = move(vertices, rate)
+        if taubin:
+            # Taubin's second step, which undoes the shrinking.
+            vertices = move(vertices, -1.06 * rate)
+    return vertices
 
 
 @family(
@@ -483,142 +645,185 @@ def mesh_quantities(
     a="3",
     b="3",
     c="3",
-    values="? 3",
-    colors="? 3 3 in 0..1",
-    clamped={False: 2, "clip": 1, "softmax": 1},
-    form={"gram": 3, "areas": 2},
-    output={"coordinates": 3, "projection": 2, "distance": 2},
+    values="3 m",
+    form=decided({"gram": 3, "areas": 2, "solve": 1}),
+    clamped={False: 3, True: 1},
+    sizes={"m": (2, 3, 4)},
     only="float32",
 )
-def interpolate_on_triangle(
-    points, a, b, c, values=None, colors=None, *, clamped=False, form="gram", output="coordinates"
-):
-    """Barycentric coordinates of points, and what they make of values at the corners.
+def interpolate_on_triangle(points, a, b, c, values, *, form="gram", clamped=False):
+    """Barycentric interpolation of values at the corners of a triangle.
 
     Args:
-        points: The points, which needn't be in the plane of the triangle.
+        points: Points, which are projected to the plane of the triangle, shape (n, 3).
         a: The first corner.
         b: The second corner.
         c: The third corner.
-        values: A value at each corner.
-        colors: A colour at each corner.
+        values: Values at the corners, one corner in each row.
     """
     e1, e2 = b - a, c - a
     p = points - a
     if form == "areas":
         normal = jnp.cross(e1, e2)
-        scale = jnp.sum(normal**2) + 0.1
+        scale = jnp.sum(normal**2) + 1e-2
         v = jnp.cross(p, e2) @ normal / scale
         w = jnp.cross(e1, p) @ normal / scale
+    elif form == "solve":
+        edges = jnp.stack([e1, e2], axis=-1)
+        gram = edges.T @ edges + 1e-2 * jnp.eye(2)
+        solution = jnp.linalg.solve(gram, edges.T @ p.T)
+        v, w = solution[0], solution[1]
     else:
         d11, d12, d22 = e1 @ e1, e1 @ e2, e2 @ e2
         p1, p2 = p @ e1, p @ e2
-        scale = d11 * d22 - d12**2 + 0.1
+        scale = d11 * d22 - d12**2 + 1e-2
         v = (d22 * p1 - d12 * p2) / scale
         w = (d11 * p2 - d12 * p1) / scale
     weights = jnp.stack([1.0 - v - w, v, w], axis=-1)
-    if clamped == "clip":
+    if clamped:
+        # Outside the triangle, weights are clipped and add up to one again.
         weights = jnp.clip(weights, 0.0, 1.0)
         weights = weights / jnp.sum(weights, axis=-1, keepdims=True)
-    elif clamped == "softmax":
-        weights = jax.nn.softmax(4.0 * weights, axis=-1)
-    if values is not None:
-        if colors is not None:
-            return weights @ values, weights @ colors
-        return weights @ values
-    if colors is not None:
-        return weights @ colors
-    corners = jnp.stack([a, b, c])
-    if output == "projection":
-        return weights @ corners
-    elif output == "distance":
-        return jnp.sum((points - weights @ corners) ** 2, axis=-1)
+    return weights @ values
+
+
+# ---------------------------------------------------------------- rays and light
+
+
+@family(
+    "vector",
+    origins="n 3 in -0.5..0.5",
+    directions="n 3 in 0.5..1.5",
+    centre="3 in 2..3",
+    radius="in 1..2",
+    normalized={True: 3, False: 1},
+    far=(10.0, 100.0),
+    root={"near": 4, "far": 1},
+    safe=decided((True, False)),
+    only="float32",
+)
+def intersect_sphere(
+    origins, directions, centre, radius, *, normalized=True, far=100.0, root="near", safe=True
+):
+    """Distances along rays to a sphere; rays that miss it get a large constant.
+
+    Args:
+        origins: Origins of the rays, shape (n, 3).
+        directions: Directions of the rays, shape (n, 3).
+        centre: Centre of the sphere.
+        radius: Radius of the sphere.
+    """
+    offset = origins - centre
+    if normalized:
+        directions = normalize(directions)
+        half_b = jnp.sum(offset * directions, axis=-1)
+        discriminant = half_b**2 - (jnp.sum(offset**2, axis=-1) - radius**2)
     else:
-        # The three of them add up to one.
-        return weights[:, 1:]
+        a = jnp.sum(directions**2, axis=-1)
+        half_b = jnp.sum(offset * directions, axis=-1)
+        discriminant = half_b**2 - a * (jnp.sum(offset**2, axis=-1) - radius**2)
+    hit = discriminant > 0.0
+    if safe:
+        # The root of a negative number would spoil the gradients.
+        sqrt_disc = jnp.sqrt(jnp.where(hit, discriminant, 1.0))
+    else:
+        sqrt_disc = jnp.sqrt(jnp.maximum(discriminant, 1e-4))
+    t = -half_b + sqrt_disc if root == "far" else -half_b - sqrt_disc
+    if not normalized:
+        t = t / a
+    return jnp.where(hit, t, far)
 
 
 @family(
     "vector",
     origins="n 3 in -1..1",
-    directions="n 3",
-    centre="3 in 1..2.5",
-    colors="? n 3 in 0..1",
-    radius="? in 1..2",
-    body={"sphere": 4, "plane": 3, "box": 2, "disk": 1},
-    miss={"far": 1, "zero": 1, "keep": 2},
-    output={"distance": 2, "point": 3, "normal": 2, "shaded": 2, "nearest": 1},
-    unit=(True, False),
-    only="float32",
+    directions="n 3 in 0.5..1.5",
+    normal="3 in 0.5..1.5",
+    point="3 in 1..3",
+    offset="? in 0.5..1",
+    unit={False: 2, True: 1},
+    form=decided({"matmul": 2, "sum": 1}),
+    behind={"keep": 3, "clip": 1},
 )
-def trace_rays(
-    origins,
-    directions,
-    centre,
-    colors=None,
-    radius=None,
-    *,
-    body="sphere",
-    miss="keep",
-    output="point",
-    unit=True,
+def intersect_plane(
+    origins, directions, normal, point, offset=None, *, unit=False, form="matmul", behind="keep"
 ):
-    """Where rays meet a body.
+    """Points where rays meet a plane that isn't parallel to them.
 
     Args:
-        origins: Where the rays start.
-        directions: Where they go.
-        centre: The centre of the body.
-        colors: Colours of the rays, which are dimmed along the way.
-        radius: Radius of the body, or how far away a plane is.
+        origins: Origins of the rays, shape (n, 3).
+        directions: Directions of the rays, shape (n, 3).
+        normal: Normal of the plane.
+        point: A point on the plane.
+        offset: How far the plane is shifted along its normal.
     """
-    if radius is None:
-        radius = 1.5
     if unit:
+        normal = normal / jnp.linalg.norm(normal)
+    if form == "sum":
+        along = jnp.sum(directions * normal, axis=-1)
+        height = jnp.sum(origins * normal, axis=-1)
+    else:
+        along, height = directions @ normal, origins @ normal
+    target = point @ normal
+    if offset is not None:
+        target = target + offset
+    t = (target - height) / along
+    if behind == "clip":
+        # A ray that leaves the plane behind stays at its origin.
+        t = jnp.maximum(t, 0.0)
+    return origins + t[:, None] * directions
+
+
+@family(
+    "vector",
+    origins="n 3 in -0.5..0.5",
+    directions="n 3 in 0.5..1.5",
+    low="3 in 1..1.5",
+    high="3 in 2.5..4",
+    form=decided({"inverse": 3, "divide": 1}),
+    normalized={False: 3, True: 1},
+    clamped={False: 3, True: 1},
+    stacked={False: 3, True: 1},
+    only="float32",
+)
+def intersect_box(
+    origins,
+    directions,
+    low,
+    high,
+    *,
+    form="inverse",
+    normalized=False,
+    clamped=False,
+    stacked=False,
+):
+    """Slab method: distances where rays enter and leave an axis-aligned box.
+
+    A ray misses the box if it would leave it before it enters.
+
+    Args:
+        origins: Origins of the rays, shape (n, 3).
+        directions: Directions of the rays, none of them parallel to a side, shape (n, 3).
+        low: The least corner of the box.
+        high: The greatest corner of the box.
+    """
+    if normalized:
         directions = normalize(directions)
-    if body == "plane" or body == "disk":
-        # It faces the origin, as far from it as the radius says.
-        normal = normalize(centre)
-        slope = directions @ normal
-        t = (radius - origins @ normal) * slope / (slope**2 + 0.05)
-        hit = t > 0.0
-        if body == "disk":
-            offset = origins + t[:, None] * directions - radius * normal
-            hit = hit & (jnp.sum(offset**2, axis=-1) < 4.0)
-        normals = jnp.broadcast_to(-normal, directions.shape)
-    elif body == "box":
-        inverse = directions / (directions**2 + 0.05)
-        t1 = (centre - radius - origins) * inverse
-        t2 = (centre + radius - origins) * inverse
-        t = jnp.max(jnp.minimum(t1, t2), axis=-1)
-        hit = t < jnp.min(jnp.maximum(t1, t2), axis=-1)
-        normals = normalize(origins + t[:, None] * directions - centre)
+    if form == "inverse":
+        inverse = 1.0 / directions
+        t1 = (low - origins) * inverse
+        t2 = (high - origins) * inverse
     else:
-        offset = origins - centre
-        a = jnp.sum(directions**2, axis=-1) + 1e-3
-        b = jnp.sum(offset * directions, axis=-1)
-        discriminant = b**2 - a * (jnp.sum(offset**2, axis=-1) - radius**2)
-        hit = discriminant > 0.0
-        t = (-b - jnp.sqrt(jnp.maximum(discriminant, 1e-2))) / a
-        normals = (offset + t[:, None] * directions) / radius
-    if output == "nearest":
-        return jnp.min(t), jnp.mean(normals, axis=0)
-    if miss == "zero":
-        t = jnp.where(hit, t, 0.0)
-    elif miss == "far":
-        t = jnp.where(hit, t, 20.0)
-    points = origins + t[:, None] * directions
-    if colors is not None:
-        return points, colors * jnp.exp(-0.1 * jnp.abs(t))[:, None]
-    if output == "distance":
-        return t
-    elif output == "normal":
-        return points, normals
-    elif output == "shaded":
-        facing = -jnp.sum(directions * normals, axis=-1)
-        return (0.2 + 0.8 * jax.nn.relu(facing)) / (1.0 + 0.1 * t**2)
-    else:
-        return points
+        t1 = (low - origins) / directions
+        t2 = (high - origins) / directions
+    t_near = jnp.max(jnp.minimum(t1, t2), axis=-1)
+    t_far = jnp.min(jnp.maximum(t1, t2), axis=-1)
+    if clamped:
+        # A ray that starts inside enters at once.
+        t_near = jnp.maximum(t_near, 0.0)
+    if stacked:
+        return jnp.stack([t_near, t_far], axis=-1)
+    return t_near, t_far
 
 
 @family(
@@ -628,81 +833,54 @@ def trace_rays(
     a="3 in 1..3",
     b="3 in 1..3",
     c="3 in 1..3",
-    mask="? n bool",
-    attributes="? 3 m",
     culled={False: 3, True: 1},
-    miss={"keep": 3, "soft": 2, "far": 1},
-    output={"distance": 2, "point": 2, "coordinates": 2, "coverage": 2},
-    sharpness={4.0: 1, 8.0: 2, 16.0: 1},
-    sizes={"m": (2, 4, 5)},
+    eps=(1e-2, 2e-2),
+    stacked={False: 3, True: 1},
+    form=decided({"matmul": 2, "sum": 1}),
     only="float32",
 )
 def intersect_triangle(
-    origins,
-    directions,
-    a,
-    b,
-    c,
-    mask=None,
-    attributes=None,
-    *,
-    culled=False,
-    miss="keep",
-    output="distance",
-    sharpness=8.0,
+    origins, directions, a, b, c, *, culled=False, eps=1e-2, stacked=False, form="matmul"
 ):
-    """Where rays meet a triangle, after Möller and Trumbore.
+    """Möller-Trumbore intersection of rays with the plane of a triangle.
 
     Args:
-        origins: Where the rays start.
-        directions: Where they go.
+        origins: Origins of the rays, shape (n, 3).
+        directions: Directions of the rays, shape (n, 3).
         a: The first corner.
         b: The second corner.
         c: The third corner.
-        mask: Which rays count.
-        attributes: What is interpolated between the corners.
+
+    Returns:
+        The distances t and the barycentric coordinates u and v; a ray hits the triangle if u, v and
+        1 - u - v are positive.
     """
     e1, e2 = b - a, c - a
     pvec = jnp.cross(directions, e2)
-    det = pvec @ e1
-    # Rays along the plane of the triangle would divide by zero.
-    if culled:
-        inverse = 1.0 / (jax.nn.softplus(4.0 * det) / 4.0 + 0.1)
-    else:
-        inverse = det / (det**2 + 0.1)
     tvec = origins - a
-    u = jnp.sum(tvec * pvec, axis=-1) * inverse
     qvec = jnp.cross(tvec, e1)
-    v = jnp.sum(directions * qvec, axis=-1) * inverse
-    t = qvec @ e2 * inverse
-    margin = jnp.minimum(jnp.minimum(u, v), 1.0 - u - v)
-    if miss == "far":
-        hit = margin > 0.0
-        if mask is not None:
-            hit = hit & mask
-        t = jnp.where(hit, t, 10.0)
-    elif miss == "soft":
-        coverage = jax.nn.sigmoid(sharpness * margin)
-        t = coverage * t + (1.0 - coverage) * 10.0
-        if mask is not None:
-            t = jnp.where(mask, t, 10.0)
-    elif mask is not None:
-        t = jnp.where(mask, t, 10.0)
-    if attributes is not None:
-        weights = jnp.stack([1.0 - u - v, u, v], axis=-1)
-        return t, weights @ attributes
-    if output == "point":
-        return origins + t[:, None] * directions
-    elif output == "coordinates":
-        return t, u, v
-    elif output == "coverage":
-        return t, jax.nn.sigmoid(sharpness * margin)
+    if form == "sum":
+        det = jnp.sum(pvec * e1, axis=-1)
+        t = jnp.sum(qvec * e2, axis=-1)
     else:
-        return t
+        det = pvec @ e1
+        t = qvec @ e2
+    # Rays along the plane would divide by zero.
+    if culled:
+        # The back of the triangle isn't seen.
+        det = jnp.maximum(det, eps)
+    else:
+        det = jnp.where(jnp.abs(det) < eps, eps, det)
+    u = jnp.sum(tvec * pvec, axis=-1) / det
+    v = jnp.sum(directions * qvec, axis=-1) / det
+    t = t / det
+    if stacked:
+        return jnp.stack([t, u, v], axis=-1)
+    return t, u, v
 
 
 def reflect(d, n):
-    """Mirrors directions at a surface."""
+    """Mirrors directions at surfaces with unit normals n."""
     return d - 2.0 * dot(d, n) * n
 
 
@@ -714,14 +892,11 @@ def reflect(d, n):
     camera="3 in -4..-2.5",
     albedo="? n 3 in 0.2..1",
     light_color="? 3 in 0.5..1",
-    model={"phong": 3, "blinn": 3, "gaussian": 1},
-    diffusion={"lambert": 4, "half_lambert": 1, "oren_nayar": 1, "toon": 1},
-    attenuation={None: 2, "inverse_square": 2, "linear": 1, "spot": 1},
-    fresnel={False: 3, True: 1},
-    hemisphere={False: 3, True: 1},
-    gamma={None: 3, "reinhard": 1, "power": 1},
-    two_sided={False: 3, True: 1},
+    model={"phong": 3, "blinn": 3},
+    wrap={"lambert": 4, "half_lambert": 1},
+    attenuation={None: 3, "inverse_square": 2, "linear": 1},
     shininess=(8, 16, 32),
+    ambient=(0.1, 0.2),
 )
 def shade(
     points,
@@ -732,22 +907,19 @@ def shade(
     light_color=None,
     *,
     model="phong",
-    diffusion="lambert",
+    wrap="lambert",
     attenuation=None,
-    fresnel=False,
-    hemisphere=False,
-    gamma=None,
-    two_sided=False,
     shininess=16,
+    ambient=0.1,
 ):
-    """Brightness of points in the light of a lamp.
+    """Shades points in the light of a point lamp: ambient, diffuse and specular light.
 
     Args:
-        points: The points.
-        normals: Normals of the surface there.
-        light: Where the lamp is.
-        camera: Where the camera is.
-        albedo: Colours of the points.
+        points: Points of a surface, shape (n, 3).
+        normals: Normals of the surface there, shape (n, 3).
+        light: Position of the lamp.
+        camera: Position of the camera.
+        albedo: Colours of the points, shape (n, 3).
         light_color: Colour of the lamp.
     """
     n = normalize(normals)
@@ -755,119 +927,173 @@ def shade(
     light_dir = normalize(to_light)
     view_dir = normalize(camera - points)
     n_dot_l = dot(n, light_dir)
-    if two_sided:
-        n_dot_l = jnp.abs(n_dot_l)
-    if diffusion == "half_lambert":
+    if wrap == "half_lambert":
         diffuse = (0.5 + 0.5 * n_dot_l) ** 2
-    elif diffusion == "oren_nayar":
-        n_dot_v = jnp.maximum(dot(n, view_dir), 0.1)
-        rough = dot(light_dir, view_dir) - n_dot_l * n_dot_v
-        diffuse = jax.nn.relu(n_dot_l)
-        diffuse = diffuse * (0.85 + 0.3 * rough / jnp.maximum(diffuse, n_dot_v))
-    elif diffusion == "toon":
-        diffuse = 0.3 + 0.7 * jax.nn.sigmoid(20.0 * (n_dot_l - 0.3))
     else:
         diffuse = jax.nn.relu(n_dot_l)
     if model == "blinn":
         half = normalize(light_dir + view_dir)
         specular = jax.nn.relu(dot(n, half)) ** shininess
-    elif model == "gaussian":
-        half = normalize(light_dir + view_dir)
-        specular = jnp.exp(-shininess * (1.0 - dot(n, half)))
     else:
         specular = jax.nn.relu(dot(reflect(-light_dir, n), view_dir)) ** shininess
-    if fresnel:
-        # Grazing light is mirrored more.
-        specular = specular + 0.2 * (1.0 - jax.nn.relu(dot(n, view_dir))) ** 5
-    if albedo is not None:
-        color = (0.1 + 0.9 * diffuse) * albedo + 0.5 * specular
-    else:
-        color = 0.1 + 0.9 * diffuse + 0.5 * specular
     if attenuation == "inverse_square":
-        color = color * 10.0 / (1.0 + jnp.sum(to_light**2, axis=-1, keepdims=True))
+        falloff = 10.0 / (1.0 + jnp.sum(to_light**2, axis=-1, keepdims=True))
+        diffuse, specular = falloff * diffuse, falloff * specular
     elif attenuation == "linear":
-        color = color / (1.0 + 0.1 * jnp.linalg.norm(to_light, axis=-1, keepdims=True))
-    elif attenuation == "spot":
-        # The lamp points to the origin.
-        color = color * jax.nn.sigmoid(10.0 * (dot(light_dir, normalize(light)) - 0.5))
+        falloff = 1.0 / (1.0 + 0.1 * jnp.linalg.norm(to_light, axis=-1, keepdims=True))
+        diffuse, specular = falloff * diffuse, falloff * specular
     if light_color is not None:
-        color = color * light_color
-    if hemisphere:
-        color = color + 0.1 * (1.0 + n[..., 2:])
-    if gamma == "reinhard":
-        color = color / (1.0 + color)
-    elif gamma == "power":
-        color = jnp.power(color + 1e-3, 1.0 / 2.2)
-    return color
+        diffuse, specular = light_color * diffuse, light_color * specular
+    if albedo is not None:
+        return (ambient + diffuse) * albedo + 0.5 * specular
+    else:
+        return ambient + 0.9 * diffuse + 0.5 * specular
+
+
+@family(
+    "vector",
+    "elementwise",
+    n_dot_l="n in 0.1..0.95",
+    n_dot_v="n in 0.1..0.95",
+    n_dot_h="n in 0.5..0.95",
+    v_dot_h="n in 0.3..0.95",
+    roughness="n in 0.3..0.9",
+    f0="? n in 0.03..0.9",
+    distribution={"ggx": 3, "beckmann": 1, "blinn_phong": 1},
+    geometry={"schlick": 2, "smith": 2, "cook_torrance": 1},
+    squared={True: 2, False: 1},
+)
+def cook_torrance(
+    n_dot_l,
+    n_dot_v,
+    n_dot_h,
+    v_dot_h,
+    roughness,
+    f0=None,
+    *,
+    distribution="ggx",
+    geometry="schlick",
+    squared=True,
+):
+    """The specular microfacet BRDF of Cook and Torrance.
+
+    Args:
+        n_dot_l: Cosines between the normals and the light.
+        n_dot_v: Cosines between the normals and the view direction.
+        n_dot_h: Cosines between the normals and the half vectors.
+        v_dot_h: Cosines between the view direction and the half vectors.
+        roughness: Roughness of the surface from 0 to 1.
+        f0: Reflectance at normal incidence.
+    """
+    if squared:
+        # Roughness as artists perceive it.
+        alpha = roughness**2
+    else:
+        alpha = roughness
+    a2 = alpha**2
+    h2 = n_dot_h**2
+    if distribution == "beckmann":
+        d = jnp.exp((h2 - 1.0) / (a2 * h2)) / (jnp.pi * a2 * h2**2)
+    elif distribution == "blinn_phong":
+        d = n_dot_h ** (2.0 / a2 - 2.0) / (jnp.pi * a2)
+    else:
+        d = a2 / (jnp.pi * (h2 * (a2 - 1.0) + 1.0) ** 2)
+    if geometry == "cook_torrance":
+        g = jnp.minimum(1.0, 2.0 * n_dot_h * jnp.minimum(n_dot_v, n_dot_l) / v_dot_h)
+    elif geometry == "smith":
+        g_v = 2.0 * n_dot_v / (n_dot_v + jnp.sqrt(a2 + (1.0 - a2) * n_dot_v**2))
+        g_l = 2.0 * n_dot_l / (n_dot_l + jnp.sqrt(a2 + (1.0 - a2) * n_dot_l**2))
+        g = g_v * g_l
+    else:
+        k = (roughness + 1.0) ** 2 / 8.0
+        g = n_dot_v / (n_dot_v * (1.0 - k) + k) * n_dot_l / (n_dot_l * (1.0 - k) + k)
+    # Schlick's approximation of the Fresnel term.
+    if f0 is not None:
+        f = f0 + (1.0 - f0) * (1.0 - v_dot_h) ** 5
+    else:
+        f = 0.04 + 0.96 * (1.0 - v_dot_h) ** 5
+    return d * f * g / (4.0 * n_dot_l * n_dot_v)
 
 
 @family(
     "vector",
     directions="n 3",
     normals="n 3",
-    positions="? n 3",
     eta="? n in 0.5..0.95",
-    kind={"refract": 4, "reflect": 2, "split": 2, "blend": 2},
-    unit=(True, False),
-    facing={False: 2, True: 1},
-    total={"clamp": 2, "soft": 1},
+    facing={True: 2, False: 1},
+    total={"clamp": 2, "reflect": 2},
+    air_to={"glass": 2, "water": 1},
     only="float32",
 )
-def refract(
-    directions,
-    normals,
-    positions=None,
-    eta=None,
-    *,
-    kind="refract",
-    unit=True,
-    facing=True,
-    total="clamp",
-):
-    """What becomes of rays at a surface of glass.
+def refract(directions, normals, eta=None, *, facing=True, total="clamp", air_to="glass"):
+    """Directions of refracted rays by Snell's law.
 
     Args:
-        directions: Directions of the rays.
-        normals: Normals of the surface.
-        positions: Where the rays meet the surface.
-        eta: Ratios of the refractive indices.
+        directions: Directions of the incident rays, shape (n, 3).
+        normals: Surface normals, shape (n, 3).
+        eta: Ratios of the refractive indices, shape (n,).
     """
     d = normalize(directions)
     n = normalize(normals)
     cos_i = -dot(d, n)
     if facing:
-        # Normals are turned against the rays.
-        n = n * jnp.sign(cos_i)
+        # Turn the normals against the rays.
+        n = jnp.where(cos_i < 0.0, -n, n)
         cos_i = jnp.abs(cos_i)
     if eta is not None:
         ratio = eta[:, None]
+    elif air_to == "water":
+        ratio = 1.0 / 1.33
     else:
-        ratio = 2.0 / 3.0
-    mirrored = d + 2.0 * cos_i * n
+        # From air to glass.
+        ratio = 1.0 / 1.5
     k = 1.0 - ratio**2 * (1.0 - cos_i**2)
-    if total == "soft":
-        cos_t = jnp.sqrt(jax.nn.softplus(8.0 * k) / 8.0)
-    else:
-        cos_t = jnp.sqrt(jnp.maximum(k, 1e-2))
+    cos_t = jnp.sqrt(jnp.maximum(k, 1e-4))
     bent = ratio * d + (ratio * cos_i - cos_t) * n
-    if kind == "reflect":
-        share = ((ratio * cos_i - cos_t) / (ratio * jnp.abs(cos_i) + cos_t)) ** 2
-        out = share * mirrored
-    elif kind == "split":
-        share = ((ratio * cos_i - cos_t) / (ratio * jnp.abs(cos_i) + cos_t)) ** 2
-        if positions is not None:
-            return positions + share * mirrored, positions + (1.0 - share) * bent
-        return share * mirrored, (1.0 - share) * bent
-    elif kind == "blend":
-        share = ((ratio * cos_i - cos_t) / (ratio * jnp.abs(cos_i) + cos_t)) ** 2
-        out = share * mirrored + (1.0 - share) * bent
+    if total == "reflect":
+        # Total internal reflection.
+        bent = jnp.where(k > 0.0, bent, d + 2.0 * cos_i * n)
+    return bent
+
+
+@family(
+    "vector",
+    "elementwise",
+    cos_i="n in 0.1..0.95",
+    eta="n in 0.5..0.9",
+    form={"exact": 3, "schlick": 2},
+    polarization={"none": 3, "s": 1, "p": 1},
+    index={"ratio": 2, "indices": 2},
+)
+def fresnel_reflectance(cos_i, eta, *, form="exact", polarization="none", index="ratio"):
+    """Share of the light that the surface of a denser dielectric reflects.
+
+    Args:
+        cos_i: Cosines of the angles of incidence.
+        eta: Ratio of the refractive indices outside and inside, below 1.
+    """
+    if form == "schlick":
+        r0 = ((1.0 - eta) / (1.0 + eta)) ** 2
+        return r0 + (1.0 - r0) * (1.0 - cos_i) ** 5
+    # Snell's law.
+    sin2_t = eta**2 * (1.0 - cos_i**2)
+    cos_t = jnp.sqrt(1.0 - sin2_t)
+    if index == "indices":
+        n = 1.0 / eta
+        r_s = (cos_i - n * cos_t) / (cos_i + n * cos_t)
+        r_p = (n * cos_i - cos_t) / (n * cos_i + cos_t)
     else:
-        out = bent
-    if unit:
-        out = normalize(out)
-    if positions is not None:
-        return positions + 0.5 * out
-    return out
+        r_s = (eta * cos_i - cos_t) / (eta * cos_i + cos_t)
+        r_p = (cos_i - eta * cos_t) / (cos_i + eta * cos_t)
+    if polarization == "s":
+        return r_s**2
+    elif polarization == "p":
+        return r_p**2
+    else:
+        return 0.5 * (r_s**2 + r_p**2)
+
+
+# ---------------------------------------------------------------- molecules
 
 
 @family(
@@ -875,51 +1101,42 @@ def refract(
     a="n 3",
     b="n 3",
     c="n 3",
-    d="? n 3",
     k="? n in 0.5..2",
-    equilibrium="? n in -0.5..0.5",
-    form={"harmonic": 2, "cosine": 3, "angle": 2, "ryckaert": 1, "urey": 1},
-    periodicity={1: 1, 2: 2, 3: 2},
-    reduction={None: 3, "sum": 2, "mean": 1},
+    theta0="? n in 1.5..2.2",
+    form={"harmonic": 3, "cosine": 2, "urey_bradley": 1},
+    angle=decided({"atan2": 2, "arccos": 2}),
+    reduction={"sum": 3, None: 2, "mean": 1},
     only="float32",
 )
-def bond_angles(
-    a, b, c, d=None, k=None, equilibrium=None, *, form="cosine", periodicity=2, reduction=None
+def bond_angle_energy(
+    a, b, c, k=None, theta0=None, *, form="harmonic", angle="atan2", reduction="sum"
 ):
-    """Angles between bonds, or dihedral angles of four atoms, and their energies.
+    """Energy of the angles between two bonds of a molecule.
 
     Args:
-        a: Positions of the first atoms.
-        b: Positions of the second atoms.
-        c: Positions of the third atoms.
-        d: Positions of the fourth atoms, if the angles are dihedral.
-        k: Stiffness of the angles.
-        equilibrium: Angles at rest.
+        a: Positions of the first atoms, shape (n, 3).
+        b: Positions of the atoms in the middle, shape (n, 3).
+        c: Positions of the third atoms, shape (n, 3).
+        k: Force constants, shape (n,).
+        theta0: Equilibrium angles in radians, shape (n,).
     """
-    if d is not None:
-        b1, b2, b3 = b - a, c - b, d - c
-        n1 = jnp.cross(b1, b2)
-        n2 = jnp.cross(b2, b3)
-        y = jnp.sum(jnp.cross(n1, n2) * normalize(b2), axis=-1)
-        x = jnp.sum(n1 * n2, axis=-1)
-        angle = jnp.arctan2(y, x)
+    u, w = a - b, c - b
+    if angle == "arccos":
+        cosine = jnp.sum(normalize(u) * normalize(w), axis=-1)
+        theta = jnp.arccos(jnp.clip(cosine, -0.999, 0.999))
     else:
-        u, w = a - b, c - b
         sine = jnp.sqrt(jnp.sum(jnp.cross(u, w) ** 2, axis=-1) + 1e-4)
-        angle = jnp.arctan2(sine, jnp.sum(u * w, axis=-1))
-    if equilibrium is not None:
-        angle = angle - equilibrium
-    if form == "harmonic":
-        energy = 0.5 * angle**2
-    elif form == "cosine":
-        energy = 1.0 + jnp.cos(periodicity * angle)
-    elif form == "ryckaert":
-        x = jnp.cos(angle)
-        energy = 1.1 + 1.3 * x - 0.5 * x**2 - 1.9 * x**3
-    elif form == "urey":
-        energy = 0.5 * (jnp.linalg.norm(c - a, axis=-1) - 1.5) ** 2 + 0.5 * angle**2
+        theta = jnp.arctan2(sine, jnp.sum(u * w, axis=-1))
+    if theta0 is None:
+        # The tetrahedral angle.
+        theta0 = 1.911
+    if form == "cosine":
+        energy = 0.5 * (jnp.cos(theta) - jnp.cos(theta0)) ** 2
+    elif form == "urey_bradley":
+        # A spring between the outer atoms as well.
+        energy = 0.5 * (theta - theta0) ** 2 + 0.5 * (jnp.linalg.norm(c - a, axis=-1) - 1.6) ** 2
     else:
-        energy = angle
+        energy = 0.5 * (theta - theta0) ** 2
     if k is not None:
         energy = k * energy
     if reduction == "sum":
@@ -930,12 +1147,117 @@ def bond_angles(
         return energy
 
 
-def inertia_tensor(positions, masses):
-    """The tensor of inertia about the origin."""
-    r2 = jnp.sum(positions**2, axis=-1)
-    outer = positions[:, :, None] * positions[:, None, :]
-    eye = jnp.eye(3, dtype=positions.dtype)
-    return jnp.sum(masses[:, None, None] * (r2[:, None, None] * eye - outer), axis=0)
+@family(
+    "vector",
+    a="n 3",
+    b="n 3",
+    c="n 3",
+    d="n 3",
+    k="? n in 0.5..2",
+    phase="? n in -0.5..0.5",
+    form={"periodic": 3, "ryckaert_bellemans": 1, "improper": 1},
+    periodicity={1: 1, 2: 2, 3: 3},
+    angle=decided({"cross": 2, "planes": 2}),
+    reduction={"sum": 3, None: 2, "mean": 1},
+    only="float32",
+)
+def dihedral_energy(
+    a,
+    b,
+    c,
+    d,
+    k=None,
+    phase=None,
+    *,
+    form="periodic",
+    periodicity=3,
+    angle="planes",
+    reduction="sum",
+):
+    """Energy of the dihedral angles of chains of four atoms.
+
+    Args:
+        a: Positions of the first atoms, shape (n, 3).
+        b: Positions of the second atoms, shape (n, 3).
+        c: Positions of the third atoms, shape (n, 3).
+        d: Positions of the fourth atoms, shape (n, 3).
+        k: Force constants, shape (n,).
+        phase: Phases that are subtracted from the angles, in radians, shape (n,).
+    """
+    b1, b2, b3 = b - a, c - b, d - c
+    n1 = jnp.cross(b1, b2)
+    n2 = jnp.cross(b2, b3)
+    x = jnp.sum(n1 * n2, axis=-1)
+    if angle == "cross":
+        y = jnp.sum(jnp.cross(n1, n2) * normalize(b2), axis=-1)
+    else:
+        y = jnp.linalg.norm(b2, axis=-1) * jnp.sum(b1 * n2, axis=-1)
+    phi = jnp.arctan2(y, x)
+    if phase is not None:
+        phi = phi - phase
+    if form == "improper":
+        energy = 0.5 * phi**2
+    elif form == "ryckaert_bellemans":
+        # A polynomial of the cosine, with the coefficients of butane.
+        psi = jnp.cos(phi - jnp.pi)
+        energy = 9.28 + 12.16 * psi - 13.12 * psi**2 - 3.06 * psi**3
+        energy = energy + 26.24 * psi**4 - 31.5 * psi**5
+    else:
+        energy = 1.0 + jnp.cos(periodicity * phi)
+    if k is not None:
+        energy = k * energy
+    if reduction == "sum":
+        return jnp.sum(energy)
+    elif reduction == "mean":
+        return jnp.mean(energy)
+    else:
+        return energy
+
+
+# ---------------------------------------------------------------- rigid bodies and particles
+
+
+@family(
+    "vector",
+    positions="n 3",
+    masses="n in 0.5..2",
+    radii="? n in 0.2..1",
+    pivot="? 3",
+    about={"centre": 3, "origin": 1},
+    form=decided({"outer": 3, "einsum": 2, "components": 1}),
+)
+def inertia_tensor(positions, masses, radii=None, pivot=None, *, about="centre", form="outer"):
+    """Inertia tensor of a system of bodies.
+
+    Args:
+        positions: Positions of the bodies, shape (n, 3).
+        masses: Masses of the bodies, shape (n,).
+        radii: Radii of the bodies, which are solid balls, shape (n,).
+        pivot: The point about which the tensor is taken.
+    """
+    if pivot is not None:
+        r = positions - pivot
+    elif about == "centre":
+        r = positions - masses @ positions / jnp.sum(masses)
+    else:
+        r = positions
+    if form == "components":
+        x, y, z = r[:, 0], r[:, 1], r[:, 2]
+        xx, yy, zz = masses @ (y**2 + z**2), masses @ (x**2 + z**2), masses @ (x**2 + y**2)
+        xy, xz, yz = -masses @ (x * y), -masses @ (x * z), -masses @ (y * z)
+        tensor = jnp.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]])
+    elif form == "einsum":
+        second = jnp.einsum("n,ni,nj->ij", masses, r, r)
+        tensor = jnp.trace(second) * jnp.eye(3, dtype=second.dtype) - second
+    else:
+        r2 = jnp.sum(r**2, axis=-1)
+        outer = r[:, :, None] * r[:, None, :]
+        each = r2[:, None, None] * jnp.eye(3, dtype=r.dtype) - outer
+        tensor = jnp.sum(masses[:, None, None] * each, axis=0)
+    if radii is not None:
+        # Each ball adds its own moment of inertia.
+        tensor = tensor + 0.4 * jnp.sum(masses * radii**2) * jnp.eye(3, dtype=tensor.dtype)
+    return tensor
 
 
 @family(
@@ -943,71 +1265,59 @@ def inertia_tensor(positions, masses):
     positions="n 3",
     velocities="n 3",
     masses="n in 0.5..2",
-    forces="? n 3",
     spins="? n 3",
     pivot="? 3",
     active="? n bool",
     about={"centre": 3, "origin": 2},
-    extra={None: 3, "centre": 1, "energy": 2, "inertia": 2, "virial": 1, "gyration": 1},
-    per_body={False: 3, True: 1},
+    form=decided({"momenta": 2, "weighted": 2, "einsum": 1}),
 )
 def angular_momentum(
     positions,
     velocities,
     masses,
-    forces=None,
     spins=None,
     pivot=None,
     active=None,
     *,
     about="centre",
-    extra=None,
-    per_body=False,
+    form="weighted",
 ):
-    """Angular momentum of a system of bodies, and what goes with it.
+    """Total angular momentum of a system of bodies.
 
     Args:
-        positions: Positions of the bodies.
-        velocities: Their velocities.
-        masses: Their masses.
-        forces: Forces on them; then the torque is returned as well.
-        spins: Angular momenta of the bodies themselves.
+        positions: Positions of the bodies, shape (n, 3).
+        velocities: Velocities of the bodies, shape (n, 3).
+        masses: Masses of the bodies, shape (n,).
+        spins: Angular momenta of the bodies about their own centres, shape (n, 3).
         pivot: The point about which it is taken.
-        active: Which of the bodies count.
+        active: The bodies that count, shape (n,).
     """
     if active is not None:
         masses = jnp.where(active, masses, 0.0)
+        if spins is not None:
+            spins = jnp.where(active[:, None], spins, 0.0)
     if pivot is not None:
         r, v = positions - pivot, velocities
     elif about == "centre":
+        # The frame of the centre of mass.
         total = jnp.sum(masses) + 1e-3
         r = positions - masses @ positions / total
         v = velocities - masses @ velocities / total
     else:
         r, v = positions, velocities
-    momentum = masses[:, None] * jnp.cross(r, v)
-    if spins is not None:
-        momentum = momentum + spins
-    if not per_body:
-        momentum = jnp.sum(momentum, axis=0)
-    if forces is not None:
-        return momentum, jnp.sum(jnp.cross(r, forces), axis=0)
-    if extra == "centre":
-        return momentum, masses @ positions / (jnp.sum(masses) + 1e-3)
-    elif extra == "energy":
-        return momentum, 0.5 * masses @ jnp.sum(v**2, axis=-1)
-    elif extra == "inertia":
-        return momentum, inertia_tensor(r, masses)
-    elif extra == "virial":
-        return momentum, jnp.sum(masses[:, None] * r * v)
-    elif extra == "gyration":
-        return momentum, jnp.sqrt(jnp.mean(jnp.sum(r**2, axis=-1)))
+    if form == "momenta":
+        momentum = jnp.sum(jnp.cross(r, masses[:, None] * v), axis=0)
+    elif form == "einsum":
+        momentum = jnp.einsum("n,ni->i", masses, jnp.cross(r, v))
     else:
-        return momentum
+        momentum = masses @ jnp.cross(r, v)
+    if spins is not None:
+        momentum = momentum + jnp.sum(spins, axis=0)
+    return momentum
 
 
 def quaternion_rotate(q, v, inverse=False):
-    """Turns vectors by unit quaternions, or back."""
+    """Rotates vectors by unit quaternions or by their inverses."""
     w, u = q[..., :1], q[..., 1:]
     if inverse:
         u = -u
@@ -1016,7 +1326,7 @@ def quaternion_rotate(q, v, inverse=False):
 
 
 def quaternion_rate(q, omega):
-    """How a quaternion changes by an angular velocity in the body's axes."""
+    """Time derivative of a quaternion by an angular velocity in body axes."""
     w, u = q[..., :1], q[..., 1:]
     return 0.5 * jnp.concatenate([-dot(u, omega), w * omega + jnp.cross(u, omega)], axis=-1)
 
@@ -1027,13 +1337,12 @@ def quaternion_rate(q, omega):
     omega="n 3",
     torque="n 3 in -1..1",
     inertia="3 in 0.5..2",
-    damping="? n in 0..0.5",
+    damping="? n in 0.1..0.5",
     dt="? in 0.02..0.1",
-    method={"euler": 2, "semi_implicit": 3, "midpoint": 1},
+    method={"euler": 1, "semi_implicit": 3, "midpoint": 1},
     frame={"body": 2, "world": 1},
     exponential={False: 2, True: 1},
     steps={1: 4, 3: 1, 5: 1},
-    output={"state": 3, "energy": 1, "momentum": 1},
     sizes={"n": (1, 2, 4, 5, 6, 8)},
 )
 def rigid_body_step(
@@ -1048,35 +1357,37 @@ def rigid_body_step(
     frame="body",
     exponential=False,
     steps=1,
-    output="state",
 ):
-    """Advances the rotation of rigid bodies.
+    """Integrates the rotation of rigid bodies by Euler's equations.
 
     Args:
-        q: Their orientations as quaternions, the real part first.
-        omega: Their angular velocities along their main axes.
-        torque: Torques on them.
-        inertia: Their main moments of inertia.
-        damping: How fast each rotation decays.
+        q: Orientations as quaternions (w, x, y, z), shape (n, 4).
+        omega: Angular velocities in body axes, shape (n, 3).
+        torque: Torques, shape (n, 3).
+        inertia: Principal moments of inertia.
+        damping: Damping rates of the rotations, shape (n,).
         dt: The time step.
+
+    Returns:
+        The new orientations and angular velocities.
     """
     if dt is None:
         dt = 0.05
 
     def angular_acceleration(q, omega):
-        a = -jnp.cross(omega, inertia * omega) / inertia
         if frame == "world":
-            # The torque is given in the world's axes.
-            a = a + quaternion_rotate(q, torque, inverse=True) / inertia
+            # The torque is given in world axes.
+            total = quaternion_rotate(q, torque, inverse=True) - jnp.cross(omega, inertia * omega)
         else:
-            a = a + torque / inertia
+            total = torque - jnp.cross(omega, inertia * omega)
         if damping is not None:
-            a = a - damping[:, None] * omega
-        return a
+            return total / inertia - damping[:, None] * omega
+        return total / inertia
 
     def turn(q, omega):
         change = dt * quaternion_rate(q, omega)
         if exponential:
+            # The exact rotation at a constant angular velocity.
             angle = 0.5 * dt * jnp.sqrt(jnp.sum(omega**2, axis=-1, keepdims=True) + 1e-6)
             return jnp.cos(angle) * q + jnp.sin(angle) / angle * change
         q = q + change
@@ -1096,15 +1407,9 @@ def rigid_body_step(
 
     q = q / jnp.linalg.norm(q, axis=-1, keepdims=True)
     if steps == 1:
-        q, omega = advance(q, omega)
+        return advance(q, omega)
     else:
-        q, omega = lax.fori_loop(0, steps, lambda _, state: advance(*state), (q, omega))
-    if output == "energy":
-        return q, 0.5 * jnp.sum(inertia * omega**2, axis=-1)
-    elif output == "momentum":
-        return quaternion_rotate(q, inertia * omega)
-    else:
-        return q, omega
+        return lax.fori_loop(0, steps, lambda _, state: advance(*state), (q, omega))
 
 
 @family(
@@ -1114,10 +1419,9 @@ def rigid_body_step(
     b="3",
     e="? 3",
     charge_to_mass="? n in 0.5..1.5",
-    field={"uniform": 3, "mirror": 1, "gradient": 1, "shear": 1},
-    method={"boris": 3, "euler": 1, "midpoint": 1, "relativistic": 1},
-    drag={False: 3, True: 1},
-    record={None: 2, "path": 2, "energy": 1},
+    field={"uniform": 3, "mirror": 1, "gradient": 1},
+    relativistic={False: 3, True: 1},
+    loop={"fori": 2, "scan": 2},
     steps={1: 4, 4: 1, 6: 1, 8: 1},
     sizes={"n": (1, 2, 4, 5, 6, 8)},
 )
@@ -1129,19 +1433,21 @@ def boris(
     charge_to_mass=None,
     *,
     field="uniform",
-    method="boris",
-    drag=False,
-    record=None,
+    relativistic=False,
+    loop="fori",
     steps=1,
 ):
-    """Moves charged particles in a magnetic field.
+    """Moves charged particles by the Boris pusher.
 
     Args:
-        x: Positions of the particles.
-        v: Their velocities.
+        x: Positions of the particles, shape (n, 3).
+        v: Velocities of the particles, or momenta by mass if they are relativistic, shape (n, 3).
         b: The magnetic field at the origin.
-        e: An electric field.
-        charge_to_mass: Charges of the particles by their masses.
+        e: A uniform electric field.
+        charge_to_mass: Ratios of charge to mass, shape (n,).
+
+    Returns:
+        The new positions and velocities.
     """
     dt = 0.1
 
@@ -1150,8 +1456,6 @@ def boris(
             return b * (1.0 + 0.2 * x[..., 2:] ** 2)
         elif field == "gradient":
             return b * (1.0 + 0.1 * x[..., :1])
-        elif field == "shear":
-            return b + 0.1 * jnp.roll(x, 1, axis=-1)
         else:
             return b
 
@@ -1160,274 +1464,492 @@ def boris(
         if charge_to_mass is not None:
             half = half * charge_to_mass[:, None]
         if e is not None:
+            # The first half of the electric kick.
             v = v + half * e
         t = half * field_at(x)
-        if method == "relativistic":
-            t = t / jnp.sqrt(1.0 + 0.1 * jnp.sum(v**2, axis=-1, keepdims=True))
-        if method == "euler":
-            v = v + 2.0 * jnp.cross(v, t)
-        elif method == "midpoint":
-            middle = v + jnp.cross(v, t)
-            v = v + 2.0 * jnp.cross(middle, t)
-        else:
-            # A rotation that keeps the speed.
-            s = 2.0 * t / (1.0 + jnp.sum(t**2, axis=-1, keepdims=True))
-            v = v + jnp.cross(v + jnp.cross(v, t), s)
+        if relativistic:
+            # v is the velocity times the Lorentz factor, with a speed of light of 10.
+            t = t / jnp.sqrt(1.0 + jnp.sum(v**2, axis=-1, keepdims=True) / 100.0)
+        # The magnetic rotation keeps the speed.
+        s = 2.0 * t / (1.0 + jnp.sum(t**2, axis=-1, keepdims=True))
+        v = v + jnp.cross(v + jnp.cross(v, t), s)
         if e is not None:
             v = v + half * e
-        if drag:
-            v = v * (1.0 - 0.1 * dt)
+        if relativistic:
+            gamma = jnp.sqrt(1.0 + jnp.sum(v**2, axis=-1, keepdims=True) / 100.0)
+            return x + dt * v / gamma, v
         return x + dt * v, v
 
     if steps == 1:
-        x, v = advance(x, v)
-        if record == "energy":
-            return x, 0.5 * jnp.sum(v**2, axis=-1)
-        return x, v
-    if record is None:
-        x, v = lax.fori_loop(0, steps, lambda _, state: advance(*state), (x, v))
-        return x, v
+        return advance(x, v)
+    if loop == "scan":
+        state, _ = lax.scan(lambda s, _: (advance(*s), None), (x, v), None, length=steps)
+        return state
+    else:
+        return lax.fori_loop(0, steps, lambda _, state: advance(*state), (x, v))
 
-    def step(state, _):
-        x, v = advance(*state)
-        if record == "energy":
-            energy = 0.5 * jnp.sum(v**2, axis=-1, keepdims=True)
-            return (x, v), jnp.concatenate([x, energy], axis=-1)
-        return (x, v), x
 
-    _, history = lax.scan(step, (x, v), None, length=steps)
-    return history
+@family(
+    "vector",
+    positions="n 3",
+    velocities="n 3",
+    radii="n in 1.5..2",
+    masses="n in 0.5..2",
+    law={"linear": 3, "hertz": 2},
+    damping={"viscous": 2, "overlap": 1},
+    friction={False: 2, True: 1},
+    floor={False: 2, True: 1},
+    stiffness=(2.0, 5.0),
+    sizes={"n": (3, 4, 5, 6, 8)},
+)
+def contact_accelerations(
+    positions,
+    velocities,
+    radii,
+    masses,
+    *,
+    law="linear",
+    damping="viscous",
+    friction=False,
+    floor=False,
+    stiffness=2.0,
+):
+    """Accelerations of soft spheres in contact, as in the discrete element method.
+
+    Args:
+        positions: Centres of the spheres, shape (n, 3).
+        velocities: Velocities of the spheres, shape (n, 3).
+        radii: Radii of the spheres, shape (n,).
+        masses: Masses of the spheres, shape (n,).
+    """
+    displacement = positions[:, None, :] - positions[None, :, :]
+    distance = jnp.sqrt(jnp.sum(displacement**2, axis=-1) + 1e-4)
+    direction = displacement / distance[..., None]
+    overlap = jnp.maximum(radii[:, None] + radii[None, :] - distance, 0.0)
+    # A sphere doesn't touch itself.
+    overlap = overlap * (1.0 - jnp.eye(positions.shape[0]))
+    if law == "hertz":
+        push = stiffness * overlap**1.5
+    else:
+        push = stiffness * overlap
+    relative = velocities[:, None, :] - velocities[None, :, :]
+    approach = jnp.sum(relative * direction, axis=-1)
+    touching = overlap > 0.0
+    if damping == "overlap":
+        push = push - 0.3 * overlap * approach
+    else:
+        push = push - 0.3 * jnp.where(touching, approach, 0.0)
+    force = jnp.sum(push[..., None] * direction, axis=1)
+    if friction:
+        # Viscous friction against the sliding velocity.
+        sliding = relative - approach[..., None] * direction
+        drag = jnp.where(touching[..., None], sliding, 0.0)
+        force = force - 0.1 * jnp.sum(drag, axis=1)
+    if floor:
+        # The floor is the plane z = 0.
+        depth = jax.nn.relu(radii - positions[:, 2])
+        force = force.at[:, 2].add(stiffness * depth)
+    return force / masses[:, None]
+
+
+# ---------------------------------------------------------------- cameras and coordinates
+
+
+def huber(r2):
+    return jnp.where(r2 < 1.0, 0.5 * r2, jnp.sqrt(jnp.maximum(r2, 1e-3)) - 0.5)
+
+
+def distort(image, radial, model="polynomial"):
+    """Radial lens distortion of normalized image coordinates."""
+    r2 = jnp.sum(image**2, axis=-1, keepdims=True)
+    if model == "division":
+        return image / (1.0 + radial[0] * r2 + radial[1] * r2**2)
+    elif model == "fisheye":
+        r = jnp.sqrt(r2 + 1e-6)
+        angle = jnp.arctan(r)
+        return image * angle / r * (1.0 + radial[0] * angle**2 + radial[1] * angle**4)
+    else:
+        return image * (1.0 + radial[0] * r2 + radial[1] * r2**2)
 
 
 @family(
     "vector",
     points="n 3 in -1..1",
     focal="2 in 0.8..1.5",
-    rotation="? 3 3 in -1..1",
-    translation="? 3 in -0.5..0.5",
+    translation="3 in 3..4",
+    rotation="? 3 3 in -0.6..0.6",
     principal="? 2",
     radial="? 2 in -0.2..0.2",
-    observed="? n 2",
-    weights="? n in 0.2..1",
-    distortion={"polynomial": 3, "division": 1, "fisheye": 1},
-    loss={"squared": 2, "huber": 1, "cauchy": 1, "residual": 2},
-    depth={"add": 3, "softplus": 1},
+    model={"polynomial": 3, "division": 1, "fisheye": 1},
+    form=decided({"split": 3, "matrix": 1}),
 )
 def project_points(
     points,
     focal,
+    translation,
     rotation=None,
-    translation=None,
     principal=None,
     radial=None,
-    observed=None,
-    weights=None,
     *,
-    distortion="polynomial",
-    loss="squared",
-    depth="add",
+    model="polynomial",
+    form="split",
 ):
-    """Projects points into the image of a camera.
+    """Pixel coordinates of points that a pinhole camera sees.
 
     Args:
-        points: The points, in front of the camera.
-        focal: Focal lengths along both axes of the image.
-        rotation: Orientation of the camera.
-        translation: Its position.
-        principal: The point in the image to which it looks.
-        radial: How its lens distorts the image.
-        observed: Where the points were seen, to which their images are compared.
-        weights: How much each point counts.
+        points: Points in world coordinates, shape (n, 3).
+        focal: Focal lengths along the axes of the image.
+        translation: Translation from the world to the camera frame.
+        rotation: Rotation matrix from the world to the camera frame.
+        principal: The principal point.
+        radial: Two coefficients of the radial lens distortion.
     """
     if rotation is not None:
         points = points @ rotation.T
-    if translation is not None:
-        points = points + translation
-    if depth == "softplus":
-        z = 0.5 + jax.nn.softplus(points[:, 2:])
+    points = points + translation
+    if form == "matrix":
+        homogeneous = points / points[:, 2:]
+        image = homogeneous[:, :2]
     else:
-        z = 6.0 + points[:, 2:]
-    image = points[:, :2] / z
+        image = points[:, :2] / points[:, 2:]
     if radial is not None:
-        r2 = jnp.sum(image**2, axis=-1, keepdims=True)
-        if distortion == "division":
-            image = image / (1.0 + radial[0] * r2 + radial[1] * r2**2)
-        elif distortion == "fisheye":
-            angle = jnp.arctan(jnp.sqrt(r2 + 1e-6))
-            image = image * (1.0 + radial[0] * angle**2 + radial[1] * angle**4)
-        else:
-            image = image * (1.0 + radial[0] * r2 + radial[1] * r2**2)
+        image = distort(image, radial, model)
     pixels = focal * image
     if principal is not None:
         pixels = pixels + principal
-    if observed is None:
-        if weights is not None:
-            pixels = weights[:, None] * pixels
-        return pixels
-    residual = pixels - observed
-    if loss == "residual":
-        if weights is not None:
-            residual = weights[:, None] * residual
-        return residual
-    error = jnp.sum(residual**2, axis=-1)
+    return pixels
+
+
+@family(
+    "vector",
+    points="n 3 in -1..1",
+    observed="n 2 in -2..2",
+    rotation="3 3 in -0.6..0.6",
+    translation="3 in 3..4",
+    focal="? in 0.8..1.5",
+    radial="? 2 in -0.2..0.2",
+    weights="? n in 0.2..1",
+    loss={"squared": 3, "huber": 2, "cauchy": 1, "geman_mcclure": 1},
+    model={"polynomial": 3, "division": 1},
+    mean={True: 2, False: 1},
+)
+def reprojection_error(
+    points,
+    observed,
+    rotation,
+    translation,
+    focal=None,
+    radial=None,
+    weights=None,
+    *,
+    loss="squared",
+    model="polynomial",
+    mean=True,
+):
+    """Reprojection error of a pinhole camera, as in bundle adjustment.
+
+    Args:
+        points: Points in world coordinates, shape (n, 3).
+        observed: Image coordinates at which the points were seen, shape (n, 2).
+        rotation: Rotation matrix from the world to the camera frame.
+        translation: Translation from the world to the camera frame.
+        focal: The focal length.
+        radial: Two coefficients of the radial lens distortion.
+        weights: Weights of the points, shape (n,).
+    """
+    camera_points = points @ rotation.T + translation
+    image = camera_points[:, :2] / camera_points[:, 2:]
+    if radial is not None:
+        image = distort(image, radial, model)
+    if focal is not None:
+        image = focal * image
+    r2 = jnp.sum((image - observed) ** 2, axis=-1)
     if loss == "huber":
-        error = 2.0 * (jnp.sqrt(1.0 + error) - 1.0)
+        error = huber(r2)
     elif loss == "cauchy":
-        error = jnp.log1p(error)
+        error = jnp.log1p(r2)
+    elif loss == "geman_mcclure":
+        error = r2 / (1.0 + r2)
+    else:
+        error = r2
     if weights is not None:
-        error = weights * error
-    return jnp.mean(error)
+        if mean:
+            return jnp.sum(weights * error) / jnp.sum(weights)
+        return jnp.sum(weights * error)
+    if mean:
+        return jnp.mean(error)
+    else:
+        return jnp.sum(error)
 
 
 @family(
     "vector",
     points="n 3",
     centre="? 3",
-    rotation="? 3 3 in -1..1",
-    weights="? n in 0.2..1",
-    kind={"spherical": 3, "cylindrical": 2, "geographic": 2, "stereographic": 1, "harmonics": 2},
+    convention={"physics": 3, "mathematics": 1, "geographic": 2},
+    polar=decided({"atan2": 2, "arccos": 1}),
     degrees={False: 3, True: 1},
     stacked={True: 2, False: 1},
+    only="float32",
 )
-def spherical(
-    points,
-    centre=None,
-    rotation=None,
-    weights=None,
-    *,
-    kind="spherical",
-    degrees=False,
-    stacked=True,
+def cartesian_to_spherical(
+    points, centre=None, *, convention="physics", polar="atan2", degrees=False, stacked=True
 ):
-    """Writes points in curved coordinates.
+    """Spherical coordinates of points.
 
     Args:
-        points: The points.
-        centre: The origin of the coordinates.
-        rotation: How the axes are turned.
-        weights: Factors of the points.
+        points: Points, shape (n, 3).
+        centre: Origin of the coordinates.
     """
     if centre is not None:
         points = points - centre
-    if rotation is not None:
-        points = points @ rotation.T
-    if weights is not None:
-        points = weights[:, None] * points
     x, y, z = points[..., 0], points[..., 1], points[..., 2]
-    rho2 = x**2 + y**2
-    r = jnp.sqrt(rho2 + z**2 + 1e-6)
-    phi = jnp.arctan2(y, x)
-    if degrees:
-        phi = jnp.rad2deg(phi)
-    theta = jnp.arctan2(jnp.sqrt(rho2 + 1e-6), z)
-    if kind == "harmonics":
-        # Real spherical harmonics of degrees one and two, but for constant factors.
-        parts = [y / r, z / r, x / r, x * y / r**2, (3.0 * z**2 - r**2) / r**2]
-        return jnp.stack(parts, axis=-1)
-    elif kind == "stereographic":
-        # Each half of the sphere is seen from the pole of the other.
-        first, second, third = x / (r + jnp.abs(z)), y / (r + jnp.abs(z)), r
-    elif kind == "cylindrical":
-        first, second, third = jnp.sqrt(rho2 + 1e-6), phi, z
-    elif kind == "geographic":
-        first, second, third = jnp.arctan2(z, jnp.sqrt(rho2 + 1e-6)), phi, r
+    rho = jnp.sqrt(x**2 + y**2 + 1e-6)
+    r = jnp.sqrt(x**2 + y**2 + z**2 + 1e-6)
+    azimuth = jnp.arctan2(y, x)
+    if convention == "geographic":
+        # The latitude, from the equator.
+        theta = jnp.arctan2(z, rho) if polar == "atan2" else jnp.arcsin(z / r)
     else:
-        first, second, third = r, theta, phi
+        # The polar angle, from the z axis.
+        theta = jnp.arctan2(rho, z) if polar == "atan2" else jnp.arccos(z / r)
+    if degrees:
+        theta, azimuth = jnp.rad2deg(theta), jnp.rad2deg(azimuth)
+    if convention == "mathematics":
+        # The azimuth comes before the polar angle.
+        if stacked:
+            return jnp.stack([r, azimuth, theta], axis=-1)
+        return r, azimuth, theta
     if stacked:
-        return jnp.stack([first, second, third], axis=-1)
-    return first, second, third
+        return jnp.stack([r, theta, azimuth], axis=-1)
+    return r, theta, azimuth
 
 
 @family(
     "vector",
-    control="4 3",
-    t="n in 0..1",
-    weights="? 4 in 0.5..2",
-    scale="? 3 in 0.5..2",
-    target="? n 3",
-    curve={"bernstein": 3, "casteljau": 3, "catmull_rom": 2, "b_spline": 2, "hermite": 1},
-    output={"points": 3, "steps": 2, "length": 1, "curvature": 1},
-    ease={None: 3, "smooth": 1, "cosine": 1},
-    loss={"mean": 2, "sum": 1, "max": 1},
+    r="n in 0.5..2",
+    theta="n in 0.3..1.3",
+    phi="n in -1.5..1.5",
+    centre="? 3",
+    kind={"physics": 3, "geographic": 2},
+    degrees={False: 3, True: 1},
+    form=decided({"stack": 2, "direction": 2}),
 )
-def bezier(
-    control,
-    t,
-    weights=None,
-    scale=None,
-    target=None,
-    *,
-    curve="bernstein",
-    output="points",
-    ease=None,
-    loss="mean",
+def spherical_to_cartesian(
+    r, theta, phi, centre=None, *, kind="physics", degrees=False, form="stack"
 ):
-    """Points on a cubic curve.
+    """Cartesian coordinates of points from their spherical coordinates.
 
     Args:
-        control: Control points of the curve.
-        t: Where on the curve the points are, from 0 to 1.
-        weights: Weights of the control points, for a rational curve.
-        scale: Factors of the curve along the axes.
-        target: Points to which those on the curve are compared.
+        r: Distances from the origin, shape (n,).
+        theta: Polar angles or latitudes, shape (n,).
+        phi: Azimuths, shape (n,).
+        centre: Origin of the spherical coordinates.
     """
-    if ease == "smooth":
-        t = t**2 * (3.0 - 2.0 * t)
-    elif ease == "cosine":
-        t = 0.5 - 0.5 * jnp.cos(jnp.pi * t)
-    if scale is not None:
-        control = control * scale
-    if curve == "casteljau" and weights is None:
+    if degrees:
+        theta, phi = jnp.deg2rad(theta), jnp.deg2rad(phi)
+    if kind == "geographic":
+        # theta is the latitude.
+        across, up = jnp.cos(theta), jnp.sin(theta)
+    else:
+        across, up = jnp.sin(theta), jnp.cos(theta)
+    if form == "direction":
+        direction = jnp.stack([across * jnp.cos(phi), across * jnp.sin(phi), up], axis=-1)
+        points = r[:, None] * direction
+    else:
+        x = r * across * jnp.cos(phi)
+        y = r * across * jnp.sin(phi)
+        points = jnp.stack([x, y, r * up], axis=-1)
+    if centre is not None:
+        points = points + centre
+    return points
+
+
+@family(
+    "vector",
+    directions="n 3",
+    degree={2: 3, 1: 1},
+    condon_shortley={False: 3, True: 1},
+    normalization={"orthonormal": 3, "racah": 1},
+    angles={False: 2, True: 1},
+)
+def spherical_harmonics(
+    directions, *, degree=2, condon_shortley=False, normalization="orthonormal", angles=False
+):
+    """Real spherical harmonics of directions, from degree zero on, shape (n, harmonics).
+
+    Args:
+        directions: Vectors whose length doesn't matter, shape (n, 3).
+    """
+    if angles:
+        # By way of the polar angle and the azimuth.
+        theta = jnp.arctan2(jnp.hypot(directions[:, 0], directions[:, 1]), directions[:, 2])
+        phi = jnp.arctan2(directions[:, 1], directions[:, 0])
+        x, y = jnp.sin(theta) * jnp.cos(phi), jnp.sin(theta) * jnp.sin(phi)
+        z = jnp.cos(theta)
+    else:
+        directions = normalize(directions)
+        x, y, z = directions[:, 0], directions[:, 1], directions[:, 2]
+    if normalization == "racah":
+        c0, c1, c2, c3, c4 = 1.0, 1.0, 1.7320508, 0.5, 0.8660254
+    else:
+        c0, c1, c2, c3, c4 = 0.2820948, 0.4886025, 1.0925484, 0.3153916, 0.5462742
+    if condon_shortley:
+        # The Condon-Shortley phase turns odd orders.
+        x, y = -x, -y
+    basis = [jnp.full_like(x, c0), c1 * y, c1 * z, c1 * x]
+    if degree == 2:
+        basis = basis + [
+            c2 * x * y,
+            c2 * y * z,
+            c3 * (3.0 * z**2 - 1.0),
+            c2 * x * z,
+            c4 * (x**2 - y**2),
+        ]
+    return jnp.stack(basis, axis=-1)
+
+
+# ---------------------------------------------------------------- curves and clouds
+
+
+@family(
+    "vector",
+    control="4 d",
+    t="n in 0..1",
+    weights="? 4 in 0.5..2",
+    form=decided({"bernstein": 3, "casteljau": 3, "matrix": 2, "horner": 2}),
+    sizes={"d": (2, 3, 3)},
+)
+def bezier(control, t, weights=None, *, form="bernstein"):
+    """Points on a cubic Bézier curve.
+
+    Args:
+        control: The four control points, shape (4, d).
+        t: Parameters of the points, from 0 to 1, shape (n,).
+        weights: Weights of the control points, for a rational curve.
+    """
+    if weights is not None:
+        # Homogeneous coordinates.
+        control = jnp.concatenate([weights[:, None] * control, weights[:, None]], axis=-1)
+    if form == "casteljau":
         points, s = control[:, None, :], t[:, None]
         for _ in range(3):
             points = (1.0 - s) * points[:-1] + s * points[1:]
         value = points[0]
+    elif form == "matrix":
+        powers = jnp.stack([jnp.ones_like(t), t, t**2, t**3], axis=-1)
+        to_bezier = jnp.array(
+            [
+                [1.0, 0.0, 0.0, 0.0],
+                [-3.0, 3.0, 0.0, 0.0],
+                [3.0, -6.0, 3.0, 0.0],
+                [-1.0, 3.0, -3.0, 1.0],
+            ]
+        )
+        value = powers @ to_bezier @ control
+    elif form == "horner":
+        # The coefficients of the powers of t.
+        p0, p1, p2, p3 = control[0], control[1], control[2], control[3]
+        a, b, c = p3 - 3.0 * p2 + 3.0 * p1 - p0, 3.0 * (p2 - 2.0 * p1 + p0), 3.0 * (p1 - p0)
+        s = t[:, None]
+        value = ((a * s + b) * s + c) * s + p0
     else:
         s = 1.0 - t
-        if curve == "catmull_rom":
-            basis = [
-                0.5 * (-t + 2.0 * t**2 - t**3),
-                0.5 * (2.0 - 5.0 * t**2 + 3.0 * t**3),
-                0.5 * (t + 4.0 * t**2 - 3.0 * t**3),
-                0.5 * (t**3 - t**2),
-            ]
-        elif curve == "b_spline":
-            basis = [
-                s**3 / 6.0,
-                (4.0 - 6.0 * t**2 + 3.0 * t**3) / 6.0,
-                (1.0 + 3.0 * t + 3.0 * t**2 - 3.0 * t**3) / 6.0,
-                t**3 / 6.0,
-            ]
-        elif curve == "hermite":
-            basis = [
-                s**2 * (1.0 + 2.0 * t),
-                t * s**2,
-                t**2 * (3.0 - 2.0 * t),
-                -s * t**2,
-            ]
-        else:
-            basis = [s**3, 3.0 * t * s**2, 3.0 * t**2 * s, t**3]
-        basis = jnp.stack(basis, axis=-1)
-        if weights is not None:
-            basis = basis * weights
-            basis = basis / jnp.sum(basis, axis=-1, keepdims=True)
+        basis = jnp.stack([s**3, 3.0 * t * s**2, 3.0 * t**2 * s, t**3], axis=-1)
         value = basis @ control
-    if target is not None:
-        error = jnp.sum((value - target) ** 2, axis=-1)
-        if loss == "sum":
-            return jnp.sum(error)
-        elif loss == "max":
-            return jnp.max(error)
-        return jnp.mean(error)
-    if output == "steps":
-        return value, jnp.diff(value, axis=0)
-    elif output == "length":
-        steps = jnp.diff(value, axis=0)
-        return jnp.sum(jnp.sqrt(jnp.sum(steps**2, axis=-1) + 1e-6))
-    elif output == "curvature":
-        return value[2:] - 2.0 * value[1:-1] + value[:-2]
+    if weights is not None:
+        value = value[:, :-1] / value[:, -1:]
+    return value
+
+
+@family(
+    "vector",
+    control="m d",
+    t="n in 0..1",
+    basis={"catmull_rom": 3, "b_spline": 3},
+    form=decided({"basis": 3, "matrix": 2}),
+    tension={None: 3, 0.3: 1},
+    flat={False: 2, True: 1},
+    sizes={"m": (5, 6, 8), "d": (2, 3), "n": (4, 5, 6)},
+)
+def spline_curve(control, t, *, basis="catmull_rom", form="basis", tension=None, flat=False):
+    """Points on all segments of a uniform cubic spline.
+
+    Args:
+        control: Control points of the curve, shape (m, d).
+        t: Parameters on each segment, from 0 to 1, shape (n,).
+
+    """
+    # Each segment has four control points.
+    windows = jnp.stack([control[:-3], control[1:-2], control[2:-1], control[3:]], axis=1)
+    if form == "matrix":
+        powers = jnp.stack([jnp.ones_like(t), t, t**2, t**3], axis=-1)
+        if basis == "b_spline":
+            matrix = (
+                jnp.array(
+                    [
+                        [1.0, 4.0, 1.0, 0.0],
+                        [-3.0, 0.0, 3.0, 0.0],
+                        [3.0, -6.0, 3.0, 0.0],
+                        [-1.0, 3.0, -3.0, 1.0],
+                    ]
+                )
+                / 6.0
+            )
+        else:
+            matrix = 0.5 * jnp.array(
+                [
+                    [0.0, 2.0, 0.0, 0.0],
+                    [-1.0, 0.0, 1.0, 0.0],
+                    [2.0, -5.0, 4.0, -1.0],
+                    [-1.0, 3.0, -3.0, 1.0],
+                ]
+            )
+        weights = powers @ matrix
+    elif tension is not None and basis == "catmull_rom":
+        # A cardinal spline, whose tangents are shorter than those of Catmull and Rom.
+        c = 0.5 * (1.0 - tension)
+        weights = [
+            c * (-t + 2.0 * t**2 - t**3),
+            1.0 + (c - 3.0) * t**2 + (2.0 - c) * t**3,
+            c * t + (3.0 - 2.0 * c) * t**2 + (c - 2.0) * t**3,
+            c * (t**3 - t**2),
+        ]
+        weights = jnp.stack(weights, axis=-1)
+    elif basis == "b_spline":
+        s = 1.0 - t
+        weights = [
+            s**3 / 6.0,
+            (4.0 - 6.0 * t**2 + 3.0 * t**3) / 6.0,
+            (1.0 + 3.0 * t + 3.0 * t**2 - 3.0 * t**3) / 6.0,
+            t**3 / 6.0,
+        ]
+        weights = jnp.stack(weights, axis=-1)
     else:
-        return value
+        weights = [
+            0.5 * (-t + 2.0 * t**2 - t**3),
+            0.5 * (2.0 - 5.0 * t**2 + 3.0 * t**3),
+            0.5 * (t + 4.0 * t**2 - 3.0 * t**3),
+            0.5 * (t**3 - t**2),
+        ]
+        weights = jnp.stack(weights, axis=-1)
+    curve = jnp.einsum("nk,skd->snd", weights, windows)
+    if flat:
+        # One point after another.
+        return curve.reshape(-1, control.shape[1])
+    return curve
+
+
+def centred_pairs(p, q, weights=None):
+    """Both sets of points about their centroids, the centroids, and the cross-covariance."""
+    if weights is not None:
+        shares = weights / jnp.sum(weights)
+        p_mean, q_mean = p @ shares, q @ shares
+        p0, q0 = p - p_mean[:, None], q - q_mean[:, None]
+        return p0, q0, p_mean, q_mean, (q0 * shares) @ p0.T
+    p_mean, q_mean = jnp.mean(p, axis=1), jnp.mean(q, axis=1)
+    p0, q0 = p - p_mean[:, None], q - q_mean[:, None]
+    return p0, q0, p_mean, q_mean, q0 @ p0.T / p.shape[1]
 
 
 @family(
@@ -1435,350 +1957,469 @@ def bezier(
     p="c n",
     q="c n",
     weights="? n in 0.2..1",
-    mirrored={False: 3, True: 1},
+    reflection={False: 3, True: 1},
     scaled={False: 3, True: 1},
-    output={"rmsd": 3, "aligned": 3, "transform": 2, "residuals": 1},
+    correction=decided({"diag": 2, "set": 2}),
     sizes={"c": (2, 3, 3), "n": (5, 6, 8, 10, 12)},
     weight=5,
     only="float32",
 )
-def kabsch(p, q, weights=None, *, mirrored=False, scaled=False, output="rmsd"):
-    """Turns and moves points so that they come as near as possible to others.
+def kabsch(p, q, weights=None, *, reflection=False, scaled=False, correction="set"):
+    """The rotation and translation that bring points nearest to others.
 
     Args:
-        p: The points that move, as columns.
-        q: The points that stay.
-        weights: How much each pair counts.
+        p: Points that move, as columns, shape (c, n).
+        q: Points that stay, as columns, shape (c, n).
+        weights: Weights of the pairs, shape (n,).
+
+    Returns:
+        The rotation matrix and the translation.
     """
-    if weights is not None:
-        shares = weights / jnp.sum(weights)
-        p_mean, q_mean = p @ shares, q @ shares
-    else:
-        p_mean, q_mean = jnp.mean(p, axis=1), jnp.mean(q, axis=1)
-    p0, q0 = p - p_mean[:, None], q - q_mean[:, None]
-    if weights is not None:
-        h = (q0 * shares) @ p0.T
-    else:
-        h = q0 @ p0.T / p.shape[1]
+    p0, _, p_mean, q_mean, h = centred_pairs(p, q, weights)
     u, s, vt = jnp.linalg.svd(h)
-    if mirrored:
+    if reflection:
+        # Reflections are allowed: the orthogonal Procrustes problem.
         rotation = u @ vt
+        strength = jnp.sum(s)
     else:
-        # A reflection is no rotation.
-        flip = jnp.ones_like(s).at[-1].set(jnp.sign(jnp.linalg.det(u @ vt)))
-        rotation = (u * flip) @ vt
-    if output == "transform":
-        return rotation, q_mean - rotation @ p_mean
-    aligned = rotation @ p0
+        # A proper rotation has a determinant of one.
+        sign = jnp.sign(jnp.linalg.det(u @ vt))
+        flip = jnp.ones_like(s).at[-1].set(sign)
+        if correction == "diag":
+            rotation = u @ jnp.diag(flip) @ vt
+        else:
+            rotation = (u * flip) @ vt
+        strength = jnp.sum(s * flip)
     if scaled:
-        size = jnp.sum(s) if mirrored else s @ flip
-        aligned = aligned * size / jnp.mean(jnp.sum(p0**2, axis=0))
-    difference2 = jnp.sum((aligned - q0) ** 2, axis=0)
-    if output == "aligned":
-        return aligned + q_mean[:, None], jnp.sqrt(jnp.mean(difference2))
-    if output == "residuals":
-        return difference2
-    if weights is not None:
-        return jnp.sqrt(difference2 @ shares)
-    return jnp.sqrt(jnp.mean(difference2))
+        # Umeyama's scale.
+        if weights is not None:
+            variance = weights @ jnp.sum(p0**2, axis=0) / jnp.sum(weights)
+        else:
+            variance = jnp.mean(jnp.sum(p0**2, axis=0))
+        rotation = rotation * strength / variance
+    return rotation, q_mean - rotation @ p_mean
+
+
+@family(
+    "compound",
+    p="c n",
+    q="c n",
+    weights="? n in 0.2..1",
+    reflection={False: 3, True: 1},
+    form={"aligned": 3, "singular": 2},
+    squared={False: 3, True: 1},
+    sizes={"c": (2, 3, 3), "n": (5, 6, 8, 10, 12)},
+    weight=5,
+    only="float32",
+)
+def superposed_deviation(p, q, weights=None, *, reflection=False, form="aligned", squared=False):
+    """Least deviation of two sets of points after rigid superposition.
+
+    Args:
+        p: The first points, as columns, shape (c, n).
+        q: The second points, as columns, shape (c, n).
+        weights: Weights of the pairs, shape (n,).
+    """
+    p0, q0, _, _, h = centred_pairs(p, q, weights)
+    u, s, vt = jnp.linalg.svd(h)
+    if reflection:
+        flip = jnp.ones_like(s)
+    else:
+        flip = jnp.ones_like(s).at[-1].set(jnp.sign(jnp.linalg.det(u @ vt)))
+    if form == "singular":
+        # The singular values tell what is left, without rotating anything.
+        power = jnp.sum(p0**2 + q0**2, axis=0)
+        if weights is not None:
+            total = weights @ power / jnp.sum(weights)
+        else:
+            total = jnp.mean(power)
+        msd = total - 2.0 * jnp.sum(s * flip)
+    else:
+        residual2 = jnp.sum(((u * flip) @ vt @ p0 - q0) ** 2, axis=0)
+        if weights is not None:
+            msd = weights @ residual2 / jnp.sum(weights)
+        else:
+            msd = jnp.mean(residual2)
+    if squared:
+        return msd
+    # The RMSD.
+    return jnp.sqrt(jnp.maximum(msd, 1e-6))
+
+
+def fit_by_eigh(covariance):
+    _, vectors = jnp.linalg.eigh(covariance)
+    return vectors[:, 0] * jnp.sign(vectors[2, 0])
+
+
+def fit_by_svd(covariance):
+    _, _, vt = jnp.linalg.svd(covariance)
+    return vt[-1] * jnp.sign(vt[-1, 2])
+
+
+def fit_by_regression(covariance):
+    """The normal of z as a linear function of x and y."""
+    slope = jnp.linalg.solve(covariance[:2, :2], covariance[:2, 2])
+    normal = jnp.concatenate([-slope, jnp.ones(1)])
+    return normal / jnp.linalg.norm(normal)
 
 
 @family(
     "compound",
     points="3 n",
     weights="? n in 0.2..1",
-    query="? 3 m",
-    values="? n",
-    method={"eigh": 3, "solve": 3, "svd": 2},
-    output={"normal": 2, "distances": 3, "thickness": 1, "projected": 2},
-    sizes={"n": (5, 6, 8, 10, 12), "m": (4, 5, 6)},
+    fit={Code("fit_by_eigh"): 3, Code("fit_by_svd"): 2, Code("fit_by_regression"): 2},
+    form={"offset": 2, "centroid": 2},
+    unbiased={False: 2, True: 1},
+    sizes={"n": (5, 6, 8, 10, 12)},
     weight=5,
     only="float32",
 )
-def fit_plane(points, weights=None, query=None, values=None, *, method="eigh", output="distances"):
-    """Fits a plane to points.
+def fit_plane(points, weights=None, *, fit=None, form="offset", unbiased=False):
+    """Least-squares plane through points.
 
     Args:
-        points: The points, as columns.
-        weights: How much each of them counts.
-        query: Other points, which are measured by the plane.
-        values: Values at the points; their mean is returned, weighted by nearness to the plane.
+        points: Points, as columns, shape (3, n).
+        weights: Weights of the points, shape (n,).
+
+    Returns:
+        The unit normal, and the offset of the plane along it or a point on the plane.
     """
     if weights is not None:
         shares = weights / jnp.sum(weights)
         centroid = points @ shares
-    else:
-        centroid = jnp.mean(points, axis=1)
-    centred = points - centroid[:, None]
-    if weights is not None:
+        centred = points - centroid[:, None]
         covariance = (centred * shares) @ centred.T
     else:
+        centroid = jnp.mean(points, axis=1)
+        centred = points - centroid[:, None]
+        if unbiased:
+            covariance = centred @ centred.T / (points.shape[1] - 1)
+        else:
+            covariance = centred @ centred.T / points.shape[1]
+    normal = fit(covariance)
+    if form == "centroid":
+        return normal, centroid
+    return normal, centroid @ normal
+
+
+@family(
+    "compound",
+    points="3 n",
+    weights="? n in 0.2..1",
+    query="3 m",
+    fit={Code("fit_by_eigh"): 3, Code("fit_by_svd"): 2, Code("fit_by_regression"): 2},
+    signed={True: 2, False: 1},
+    sizes={"n": (5, 6, 8, 10, 12), "m": (4, 5, 6)},
+    weight=5,
+    only="float32",
+)
+def plane_distances(points, query, weights=None, *, fit=None, signed=True):
+    """Distances of points from the plane that fits other points best.
+
+    Args:
+        points: Points to which the plane is fitted, as columns, shape (3, n).
+        query: Points whose distances are wanted, as columns, shape (3, m).
+        weights: Weights of the points in the fit, shape (n,).
+    """
+    if weights is not None:
+        shares = weights / jnp.sum(weights)
+        centroid = points @ shares
+        centred = points - centroid[:, None]
+        covariance = (centred * shares) @ centred.T
+    else:
+        centroid = jnp.mean(points, axis=1)
+        centred = points - centroid[:, None]
         covariance = centred @ centred.T / points.shape[1]
-    if method == "eigh":
-        # The direction in which the points vary least.
-        _, vectors = jnp.linalg.eigh(covariance)
-        normal = vectors[:, 0] * jnp.sign(vectors[2, 0])
-    elif method == "svd":
-        _, _, vt = jnp.linalg.svd(covariance)
-        normal = vt[-1] * jnp.sign(vt[-1, 2])
-    else:
-        # z as a linear function of x and y.
-        slope = jnp.linalg.solve(covariance[:2, :2], covariance[:2, 2])
-        normal = jnp.concatenate([-slope, jnp.ones(1)])
-        normal = normal / jnp.linalg.norm(normal)
-    distances = normal @ centred
-    if values is not None:
-        near = jnp.exp(-(distances**2))
-        mean = near @ values / jnp.sum(near)
-        if query is not None:
-            return mean, normal @ (query - centroid[:, None])
-        return mean
-    if query is not None:
-        distances = normal @ (query - centroid[:, None])
-        if output == "projected":
-            return query - normal[:, None] * distances
-        return distances
-    if output == "normal":
-        return normal, centroid @ normal
-    elif output == "thickness":
-        return jnp.sqrt(jnp.mean(distances**2))
-    elif output == "projected":
-        return points - normal[:, None] * distances
-    else:
-        return jnp.abs(distances)
+    normal = fit(covariance)
+    distances = normal @ (query - centroid[:, None])
+    if not signed:
+        distances = jnp.abs(distances)
+    return distances
+
+
+def pairwise_squared(a, b):
+    return jnp.sum((a[:, None, :] - b[None, :, :]) ** 2, axis=-1)
+
+
+def pairwise_squared_expanded(a, b):
+    cross = a @ b.T
+    squared = jnp.sum(a**2, axis=1)[:, None] - 2.0 * cross + jnp.sum(b**2, axis=1)[None, :]
+    return jnp.maximum(squared, 0.0)
 
 
 @family(
     "vector",
     a="n 3",
     b="m 3",
-    a_normals="? n 3",
-    b_normals="? m 3",
+    a_mask="? n bool",
     weights="? n in 0.2..1",
-    shift="? 3",
-    kind={"hard": 3, "soft": 3, "hausdorff": 1, "energy": 2, "rbf": 1},
-    symmetric={True: 2, False: 1},
-    squared={True: 2, False: 1},
-    per_point={False: 2, True: 1},
+    pairwise={Code("pairwise_squared"): 3, Code("pairwise_squared_expanded"): 2},
+    squared={True: 3, False: 2},
+    one_sided={False: 3, True: 1},
+    reduction={"mean": 3, "sum": 1},
+    halved={False: 3, True: 1},
     sizes={"n": (4, 5, 6, 8, 10), "m": (4, 5, 6, 8)},
     only="float32",
 )
 def chamfer(
     a,
     b,
-    a_normals=None,
-    b_normals=None,
+    a_mask=None,
     weights=None,
-    shift=None,
     *,
-    kind="hard",
-    symmetric=True,
+    pairwise=None,
     squared=True,
-    per_point=False,
+    one_sided=False,
+    reduction="mean",
+    halved=False,
 ):
-    """Distance between two clouds of points.
+    """Chamfer distance between two point clouds.
 
     Args:
-        a: The first cloud.
-        b: The second cloud.
-        a_normals: Normals of the first cloud.
-        b_normals: Normals of the second cloud.
-        weights: How much each point of the first cloud counts.
-        shift: How far the first cloud is moved before.
+        a: The first cloud, shape (n, 3).
+        b: The second cloud, shape (m, 3).
+        a_mask: The points of the first cloud that are there, shape (n,).
+        weights: Weights of the points of the first cloud, shape (n,).
     """
-    if shift is not None:
-        a = a + shift
-    cost = jnp.sum((a[:, None, :] - b[None, :, :]) ** 2, axis=-1)
-    if a_normals is not None:
-        if b_normals is not None:
-            cost = cost + 0.1 * (1.0 - a_normals @ b_normals.T) ** 2
-        else:
-            # Along the normals, distances count more.
-            cost = cost + 0.5 * jnp.einsum("nmc,nc->nm", a[:, None] - b[None], a_normals) ** 2
-    elif b_normals is not None:
-        cost = cost + 0.5 * jnp.einsum("nmc,mc->nm", a[:, None] - b[None], b_normals) ** 2
+    cost = pairwise(a, b)
     if not squared:
         cost = jnp.sqrt(cost + 1e-6)
-    if kind == "rbf":
-        nearest = -jnp.mean(jnp.exp(-0.5 * cost), axis=1)
-        back = -jnp.mean(jnp.exp(-0.5 * cost), axis=0)
-    elif kind == "energy":
-        nearest, back = jnp.mean(cost, axis=1), jnp.mean(cost, axis=0)
-    elif kind == "soft":
-        nearest = -0.2 * jax.nn.logsumexp(-cost / 0.2, axis=1)
-        back = -0.2 * jax.nn.logsumexp(-cost / 0.2, axis=0)
-    else:
-        nearest, back = jnp.min(cost, axis=1), jnp.min(cost, axis=0)
+    to_b = jnp.min(cost, axis=1)
+    if a_mask is not None:
+        to_b = jnp.where(a_mask, to_b, 0.0)
+        # No point of b is matched to padding.
+        cost = jnp.where(a_mask[:, None], cost, 1e3)
     if weights is not None:
-        nearest = weights * nearest
-    if per_point:
-        if symmetric:
-            return nearest, back
-        return nearest
-    if kind == "hausdorff":
-        if symmetric:
-            return jnp.maximum(jnp.max(nearest), jnp.max(back))
-        return jnp.max(nearest)
-    if symmetric:
-        return jnp.mean(nearest) + jnp.mean(back)
-    return jnp.mean(nearest)
+        to_b = weights * to_b
+    to_a = jnp.min(cost, axis=0)
+    if reduction == "sum":
+        forward, backward = jnp.sum(to_b), jnp.sum(to_a)
+    else:
+        forward, backward = jnp.mean(to_b), jnp.mean(to_a)
+    if one_sided:
+        return forward
+    if halved:
+        return 0.5 * (forward + backward)
+    return forward + backward
 
 
 @family(
     "vector",
-    positions="n 3",
-    velocities="n 3",
-    radii="n in 0.8..1.6",
-    spins="? n 3",
-    masses="? n in 0.5..2",
-    law={"linear": 3, "hertz": 2, "soft": 1},
-    friction={False: 2, True: 1},
-    floor={None: 2, "plane": 1, "bowl": 1},
-    gravity={False: 1, True: 1},
-    output={"acceleration": 3, "step": 2, "energy": 1},
-    sizes={"n": (3, 4, 5, 6, 8)},
+    a="n 3",
+    b="m 3",
+    pairwise={Code("pairwise_squared"): 3, Code("pairwise_squared_expanded"): 2},
+    directed={False: 3, True: 1},
+    squared={False: 3, True: 1},
+    softness={None: 3, 0.1: 1},
+    average={False: 3, True: 1},
+    sizes={"n": (4, 5, 6, 8, 10), "m": (4, 5, 6, 8)},
+    only="float32",
 )
-def contact_forces(
-    positions,
-    velocities,
-    radii,
-    spins=None,
-    masses=None,
-    *,
-    law="linear",
-    friction=False,
-    floor=None,
-    gravity=False,
-    output="acceleration",
+def hausdorff_distance(
+    a, b, *, pairwise=None, directed=False, squared=False, softness=None, average=False
 ):
-    """Accelerations of balls that touch each other.
+    """Hausdorff distance between two point clouds.
 
     Args:
-        positions: Positions of the balls.
-        velocities: Their velocities.
-        radii: Their radii.
-        spins: Their angular velocities, which the air turns into lift.
-        masses: Their masses.
+        a: The first cloud, shape (n, 3).
+        b: The second cloud, shape (m, 3).
     """
-    displacement = positions[:, None, :] - positions[None, :, :]
-    distance = jnp.sqrt(jnp.sum(displacement**2, axis=-1) + 1e-2)
-    direction = displacement / distance[..., None]
-    overlap = radii[:, None] + radii[None, :] - distance
-    if law == "hertz":
-        strength = (jnp.maximum(overlap, 0.0) ** 2 + 1e-4) ** 0.75
-    elif law == "soft":
-        strength = jax.nn.softplus(4.0 * overlap) / 4.0
+    distance = pairwise(a, b)
+    if not squared:
+        distance = jnp.sqrt(distance + 1e-6)
+    if softness is not None:
+        # Smooth minima.
+        to_b = -softness * jax.nn.logsumexp(-distance / softness, axis=1)
+        to_a = -softness * jax.nn.logsumexp(-distance / softness, axis=0)
     else:
-        strength = jnp.maximum(overlap, 0.0)
-    relative = velocities[:, None, :] - velocities[None, :, :]
-    approach = jnp.sum(relative * direction, axis=-1)
-    push = 2.0 * strength - 0.3 * strength * approach
-    # A ball doesn't touch itself.
-    push = push * (1.0 - jnp.eye(positions.shape[0]))
-    force = jnp.sum(push[..., None] * direction, axis=1)
-    if friction:
-        sliding = relative - approach[..., None] * direction
-        force = force - 0.1 * jnp.sum(strength[..., None] * sliding, axis=1)
-    if spins is not None:
-        force = force + 0.1 * jnp.cross(spins, velocities)
-    if floor == "plane":
-        depth = jax.nn.relu(radii - positions[:, 2])
-        force = force.at[:, 2].add(3.0 * depth)
-    elif floor == "bowl":
-        force = force - 0.2 * positions
-    if masses is not None:
-        acceleration = force / masses[:, None]
+        to_b, to_a = jnp.min(distance, axis=1), jnp.min(distance, axis=0)
+    if average:
+        # The modified Hausdorff distance, with means instead of maxima.
+        forward, backward = jnp.mean(to_b), jnp.mean(to_a)
     else:
-        acceleration = force / (radii**3)[:, None]
-    if gravity:
-        acceleration = acceleration - jnp.array([0.0, 0.0, 9.81], dtype=force.dtype)
-    if output == "step":
-        velocities = velocities + 0.05 * acceleration
-        return positions + 0.05 * velocities, velocities
-    elif output == "energy":
-        stored = 0.5 * jnp.sum(strength**2)
-        return acceleration, stored
-    else:
-        return acceleration
+        forward, backward = jnp.max(to_b), jnp.max(to_a)
+    if directed:
+        return forward
+    return jnp.maximum(forward, backward)
+
+
+# ---------------------------------------------------------------- distances to bodies
 
 
 @family(
     "vector",
     points="n 3",
-    centre="3 in -1..1",
-    size="3 in 0.5..1.5",
-    second="? 3",
-    displacement="? n in -0.2..0.2",
-    shape={"sphere": 2, "box": 3, "torus": 2, "ellipsoid": 2, "capsule": 1, "plane": 1},
-    join={"union": 2, "smooth": 2, "intersection": 1, "difference": 1},
-    symmetric={False: 3, True: 1},
-    hollow={False: 3, True: 1},
-    output={"distance": 3, "density": 1, "occupancy": 2},
+    half_size="3 in 0.5..1",
+    centre="? 3 in -0.5..0.5",
+    rotation="? 3 3 in -1..1",
+    rounding={None: 3, 0.1: 1, 0.2: 1},
+    shell={None: 4, 0.1: 1},
+    norm=decided({"sum": 2, "linalg": 1}),
 )
-def signed_distance(
-    points,
-    centre,
-    size,
-    second=None,
-    displacement=None,
-    *,
-    shape="box",
-    join="union",
-    symmetric=False,
-    hollow=False,
-    output="distance",
+def box_distance(
+    points, half_size, centre=None, rotation=None, *, rounding=None, shell=None, norm="sum"
 ):
-    """Distances from points to the surface of a body; they are negative inside.
+    """Signed distance from points to a box, negative inside.
 
     Args:
-        points: The points.
-        centre: The centre of the body.
-        size: Its sizes along the axes.
-        second: The centre of a ball that is joined to the body.
-        displacement: How far the surface is moved at each point.
+        points: Points, shape (n, 3).
+        half_size: Half the size of the box along each axis.
+        centre: Centre of the box.
+        rotation: Rotation matrix from the world to the axes of the box.
     """
-    p = points - centre
-    if symmetric:
-        # One body on either side.
-        p = p.at[:, 0].set(jnp.abs(p[:, 0]) - 0.5)
-    if shape == "sphere":
-        distance = jnp.linalg.norm(p, axis=-1) - jnp.mean(size)
-    elif shape == "torus":
-        ring = jnp.sqrt(p[:, 0] ** 2 + p[:, 1] ** 2 + 1e-6) - size[0] - size[1]
-        distance = jnp.sqrt(ring**2 + p[:, 2] ** 2) - 0.3 * size[2]
-    elif shape == "ellipsoid":
-        k0 = jnp.linalg.norm(p / size, axis=-1)
-        k1 = jnp.linalg.norm(p / size**2, axis=-1)
-        distance = k0 * (k0 - 1.0) / k1
-    elif shape == "capsule":
-        along = jnp.clip(p @ size / jnp.sum(size**2), 0.0, 1.0)
-        distance = jnp.linalg.norm(p - along[:, None] * size, axis=-1) - 0.4
-    elif shape == "plane":
-        distance = p @ (size / jnp.linalg.norm(size)) - 0.5
+    if centre is not None:
+        points = points - centre
+    if rotation is not None:
+        points = points @ rotation.T
+    q = jnp.abs(points) - half_size
+    if norm == "linalg":
+        outside = jnp.linalg.norm(jnp.maximum(q, 0.0) + 1e-6, axis=-1)
     else:
-        q = jnp.abs(p) - size
         outside = jnp.sqrt(jnp.sum(jnp.maximum(q, 0.0) ** 2, axis=-1) + 1e-6)
-        distance = outside + jnp.minimum(jnp.max(q, axis=-1), 0.0)
-    if displacement is not None:
-        distance = distance + displacement
-    if second is not None:
-        ball = jnp.linalg.norm(points - second, axis=-1) - 1.0
-        if join == "smooth":
-            distance = -0.3 * jnp.logaddexp(-distance / 0.3, -ball / 0.3)
-        elif join == "intersection":
-            distance = jnp.maximum(distance, ball)
-        elif join == "difference":
-            distance = jnp.maximum(distance, -ball)
-        else:
-            distance = jnp.minimum(distance, ball)
-    if hollow:
-        distance = jnp.abs(distance) - 0.1
-    if output == "density":
-        return jnp.exp(-2.0 * jnp.abs(distance))
-    elif output == "occupancy":
-        return jax.nn.sigmoid(-4.0 * distance)
+    inside = jnp.minimum(jnp.max(q, axis=-1), 0.0)
+    distance = outside + inside
+    if rounding is not None:
+        # Round edges.
+        distance = distance - rounding
+    if shell is not None:
+        # A hollow box, with thin walls.
+        distance = jnp.abs(distance) - shell
+    return distance
+
+
+@family(
+    "vector",
+    points="n 3",
+    a="3 in -1.5..-0.5",
+    b="3 in 0.5..1.5",
+    radius="? in 0.2..0.6",
+    tip="? in 0.1..0.2",
+    clip=decided({"clip": 2, "minmax": 1}),
+    shell={None: 3, 0.05: 1},
+    norm=decided({"linalg": 2, "sum": 1}),
+)
+def capsule_distance(points, a, b, radius=None, tip=None, *, clip="clip", shell=None, norm="sum"):
+    """Signed distance from points to the capsule around a segment.
+
+    Args:
+        points: Points, shape (n, 3).
+        a: One end of the segment.
+        b: The other end of the segment.
+        radius: Radius of the capsule.
+        tip: By how much the radius is smaller at the second end.
+    """
+    pa, ba = points - a, b - a
+    along = pa @ ba / (ba @ ba)
+    if clip == "minmax":
+        along = jnp.minimum(jnp.maximum(along, 0.0), 1.0)
     else:
-        return distance
+        along = jnp.clip(along, 0.0, 1.0)
+    offset = pa - along[:, None] * ba
+    if norm == "sum":
+        distance = jnp.sqrt(jnp.sum(offset**2, axis=-1) + 1e-6)
+    else:
+        distance = jnp.linalg.norm(offset, axis=-1)
+    if radius is None:
+        radius = 0.4
+    if tip is not None:
+        radius = radius - tip * along
+    distance = distance - radius
+    if shell is not None:
+        distance = jnp.abs(distance) - shell
+    return distance
+
+
+@family(
+    "vector",
+    points="n 3",
+    major="in 1..1.5",
+    minor="in 0.2..0.5",
+    centre="? 3 in -0.5..0.5",
+    axis={"z": 3, "y": 2},
+    elongation={None: 3, 0.5: 1},
+    shell={None: 3, 0.05: 1},
+    norm=decided({"sqrt": 2, "linalg": 1, "hypot": 1}),
+)
+def torus_distance(
+    points, major, minor, centre=None, *, axis="z", elongation=None, shell=None, norm="sqrt"
+):
+    """Signed distance from points to a torus.
+
+    Args:
+        points: Points, shape (n, 3).
+        major: Radius of the ring.
+        minor: Radius of the tube.
+        centre: Centre of the torus.
+    """
+    if centre is not None:
+        points = points - centre
+    if axis == "y":
+        x, y, z = points[:, 0], points[:, 2], points[:, 1]
+    else:
+        x, y, z = points[:, 0], points[:, 1], points[:, 2]
+    if elongation is not None:
+        # A link of a chain.
+        x = x - jnp.clip(x, -elongation, elongation)
+    if norm == "hypot":
+        ring = jnp.hypot(x, y) - major
+        distance = jnp.hypot(ring, z) - minor
+    elif norm == "linalg":
+        ring = jnp.linalg.norm(jnp.stack([x, y], axis=-1) + 1e-6, axis=-1) - major
+        distance = jnp.linalg.norm(jnp.stack([ring, z], axis=-1), axis=-1) - minor
+    else:
+        ring = jnp.sqrt(x**2 + y**2 + 1e-6) - major
+        distance = jnp.sqrt(ring**2 + z**2 + 1e-6) - minor
+    if shell is not None:
+        distance = jnp.abs(distance) - shell
+    return distance
+
+
+@family(
+    "vector",
+    points="n 3",
+    centres="m 3",
+    radii="m in 0.5..1",
+    plane_height="? in -1..0",
+    join={"min": 3, "exponential": 2, "polynomial": 1, "intersection": 1},
+    softness=(0.2, 0.3),
+    cut={None: 3, 0.5: 1},
+    sizes={"m": (2, 3, 4)},
+)
+def spheres_distance(
+    points, centres, radii, plane_height=None, *, join="min", softness=0.3, cut=None
+):
+    """Signed distance function of a body that is made of spheres.
+
+    Args:
+        points: Points, shape (n, 3).
+        centres: Centres of the spheres, shape (m, 3).
+        radii: Radii of the spheres, shape (m,).
+        plane_height: Height of the ground, which belongs to the body.
+    """
+    offset = points[:, None, :] - centres[None, :, :]
+    each = jnp.sqrt(jnp.sum(offset**2, axis=-1) + 1e-6) - radii
+    if join == "exponential":
+        # The exponential smooth minimum.
+        distance = -softness * jax.nn.logsumexp(-each / softness, axis=-1)
+    elif join == "polynomial":
+        # The quadratic smooth minimum of one sphere after another.
+        distance = each[:, 0]
+        for i in range(1, centres.shape[0]):
+            h = jnp.maximum(softness - jnp.abs(distance - each[:, i]), 0.0) / softness
+            distance = jnp.minimum(distance, each[:, i]) - 0.25 * softness * h**2
+    elif join == "intersection":
+        distance = jnp.max(each, axis=-1)
+    else:
+        distance = jnp.min(each, axis=-1)
+    if cut is not None:
+        # A ball about the origin is cut out.
+        distance = jnp.maximum(distance, cut - jnp.linalg.norm(points, axis=-1))
+    if plane_height is not None:
+        distance = jnp.minimum(distance, points[:, 2] - plane_height)
+    return distance
+
+
+# ---------------------------------------------------------------- fields of sources
 
 
 @family(
@@ -1786,61 +2427,138 @@ def signed_distance(
     points="n 3",
     sources="m 3",
     moments="m 3",
-    strengths="? m in 0.5..1.5",
-    velocity="? n 3",
     uniform="? 3",
-    law={"dipole": 3, "biot_savart": 3, "vortex": 2, "stokeslet": 1},
-    core={0.1: 1, 0.3: 2, 0.5: 1},
-    output={"field": 4, "magnitude": 1, "direction": 1, "mean": 1},
+    softening=(0.1, 0.3),
+    kind={"magnetic": 3, "electric": 1},
+    form=decided({"moments": 3, "unit": 2, "tensor": 1}),
     sizes={"n": (4, 5, 6, 8), "m": (2, 4, 5, 6)},
 )
-def magnetic_field(
-    points,
-    sources,
-    moments,
-    strengths=None,
-    velocity=None,
-    uniform=None,
-    *,
-    law="dipole",
-    core=0.3,
-    output="field",
+def dipole_field(
+    points, sources, moments, uniform=None, *, softening=0.3, kind="magnetic", form="moments"
 ):
-    """The field that sources make at points.
+    """Field of point dipoles.
 
     Args:
-        points: Where the field is wanted.
-        sources: Where the sources are.
-        moments: Direction and strength of each source.
-        strengths: Factors of the sources.
-        velocity: Velocities of charges at the points; the forces on them are returned then.
-        uniform: A field that is there without the sources.
+        points: Where the field is evaluated, shape (n, 3).
+        sources: Positions of the dipoles, shape (m, 3).
+        moments: Dipole moments, shape (m, 3).
+        uniform: A uniform background field.
     """
-    if strengths is not None:
-        moments = strengths[:, None] * moments
     r = points[:, None, :] - sources[None, :, :]
-    r2 = jnp.sum(r**2, axis=-1, keepdims=True) + core
-    if law == "biot_savart":
-        parts = jnp.cross(moments[None], r) * r2**-1.5
-    elif law == "vortex":
-        # The core spins like a solid.
-        parts = jnp.cross(moments[None], r) * (1.0 - jnp.exp(-r2)) / r2
-    elif law == "stokeslet":
-        along = jnp.sum(moments * r, axis=-1, keepdims=True)
-        parts = moments / jnp.sqrt(r2) + along * r * r2**-1.5
+    r2 = jnp.sum(r**2, axis=-1, keepdims=True) + softening
+    if form == "tensor":
+        # The interaction tensor (3 r r - r² I) / r⁵.
+        outer = 3.0 * r[..., :, None] * r[..., None, :] - r2[..., None] * jnp.eye(3, dtype=r.dtype)
+        field = jnp.einsum("nmij,mj->ni", outer * r2[..., None] ** -2.5, moments)
+    elif form == "unit":
+        unit = r / jnp.sqrt(r2)
+        along = jnp.sum(moments * unit, axis=-1, keepdims=True)
+        field = jnp.sum((3.0 * along * unit - moments) * r2**-1.5, axis=1)
     else:
         along = jnp.sum(moments * r, axis=-1, keepdims=True)
-        parts = 3.0 * along * r * r2**-2.5 - moments * r2**-1.5
-    field = jnp.sum(parts, axis=1)
+        field = jnp.sum(3.0 * along * r * r2**-2.5 - moments * r2**-1.5, axis=1)
+    if kind == "electric":
+        # In units in which the vacuum permittivity is one.
+        field = field / (4.0 * jnp.pi)
     if uniform is not None:
         field = field + uniform
-    if velocity is not None:
-        return jnp.cross(velocity, field)
-    if output == "magnitude":
-        return jnp.sqrt(jnp.sum(field**2, axis=-1) + 1e-6)
-    elif output == "direction":
-        return normalize(field)
-    elif output == "mean":
-        return jnp.mean(field, axis=0)
+    return field
+
+
+@family(
+    "vector",
+    points="n 3",
+    nodes="m 3",
+    currents="? m in 0.5..1.5",
+    uniform="? 3",
+    closed={True: 2, False: 2},
+    core={0.1: 1, 0.3: 2},
+    kernel={"plummer": 3, "algebraic": 1, "gaussian": 1},
+    sizes={"n": (4, 5, 6, 8), "m": (4, 5, 6)},
+)
+def biot_savart(
+    points, nodes, currents=None, uniform=None, *, closed=True, core=0.3, kernel="plummer"
+):
+    """Magnetic field of a wire by the Biot-Savart law, in units of mu0 / 4 pi.
+
+    Args:
+        points: Where the field is evaluated, shape (n, 3).
+        nodes: Nodes of the wire, shape (m, 3).
+        currents: Currents of the segments that begin at the nodes, shape (m,).
+        uniform: A uniform background field.
+    """
+    if closed:
+        ends = jnp.roll(nodes, -1, axis=0)
+        segments, middles = ends - nodes, 0.5 * (nodes + ends)
+        if currents is not None:
+            segments = currents[:, None] * segments
     else:
-        return field
+        segments, middles = nodes[1:] - nodes[:-1], 0.5 * (nodes[1:] + nodes[:-1])
+        if currents is not None:
+            segments = currents[:-1, None] * segments
+    r = points[:, None, :] - middles[None, :, :]
+    r2 = jnp.sum(r**2, axis=-1, keepdims=True)
+    if kernel == "gaussian":
+        # The core of a segment is smeared out.
+        weight = (1.0 - jnp.exp(-((r2 / core) ** 1.5))) / (r2 + 1e-3) ** 1.5
+    elif kernel == "algebraic":
+        weight = (r2 + 2.5 * core) / (r2 + core) ** 2.5
+    else:
+        weight = (r2 + core) ** -1.5
+    field = jnp.sum(jnp.cross(segments[None], r) * weight, axis=1)
+    if uniform is not None:
+        field = field + uniform
+    return field
+
+
+@family(
+    "vector",
+    points="n 3",
+    sources="m 3",
+    forces="m 3",
+    background="? 3",
+    wall={False: 2, True: 1},
+    regularization={"blob": 2, "offset": 2},
+    eps=(0.1, 0.3),
+    viscosity=(1.0, 0.5),
+    sizes={"n": (4, 5, 6, 8), "m": (2, 4, 5, 6)},
+)
+def stokeslet_flow(
+    points,
+    sources,
+    forces,
+    background=None,
+    *,
+    wall=False,
+    regularization="blob",
+    eps=0.1,
+    viscosity=1.0,
+):
+    """Velocity of a viscous fluid around point forces, by regularized Stokeslets.
+
+    Args:
+        points: Where the velocity is evaluated, shape (n, 3).
+        sources: Where the forces act, shape (m, 3).
+        forces: Forces on the fluid, shape (m, 3).
+        background: A uniform flow.
+    """
+
+    def induced(sources, forces):
+        r = points[:, None, :] - sources[None, :, :]
+        r2 = jnp.sum(r**2, axis=-1, keepdims=True) + eps
+        along = jnp.sum(forces * r, axis=-1, keepdims=True)
+        if regularization == "blob":
+            parts = (forces * (r2 + eps) + along * r) * r2**-1.5
+        else:
+            parts = forces * r2**-0.5 + along * r * r2**-1.5
+        return jnp.sum(parts, axis=1)
+
+    velocity = induced(sources, forces)
+    if wall:
+        # Mirror images at z = 0, where the fluid may slip but not pass.
+        mirror = jnp.array([1.0, 1.0, -1.0], dtype=points.dtype)
+        velocity = velocity + induced(sources * mirror, forces * mirror)
+    velocity = velocity / (8.0 * jnp.pi * viscosity)
+    if background is not None:
+        velocity = velocity + background
+    return velocity

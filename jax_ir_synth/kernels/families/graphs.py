@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from jax_ir_synth.kernels.style.family import Code, family
+from jax_ir_synth.kernels.style.family import Code, decided, family
 
 if TYPE_CHECKING:
     import jax
@@ -10,65 +10,52 @@ if TYPE_CHECKING:
     from jax import lax
 
 NAMES = """
-x: x 1
 symmetrise: symmetrise 1, symmetrize 5, make_symmetric 2
 drop_loops: drop_loops 2, remove_self_loops 4, zero_diagonal 2
-normalise_rows: normalise_rows 1, normalize_rows 3, l2_normalize 4, normalize 3
-normalised: normalised 1, normalized 4, normalize 4
-neighbours: neighbours 1, neighbors 5, neighbor_ids 2, neigh 1
+normalise_rows: normalise_rows 1, normalize_rows 3, l2_normalize 4
+neighbours: neighbours 1, neighbors 5, neighbor_ids 2
 w_neighbours: w_neighbours 1, w_neighbors 3, w_neigh 4
-symmetric: symmetric 5, undirected 3
-iterations: iterations 4, num_iters 4, n_iter 2
-steps: steps 5, num_steps 4
-penalty: penalty 3, l2 1, reg 3
-join_pairs: join_pairs 3, reduce_pairs 3, combine_pairs 2
-propagation: propagation 3, adj_norm 4, a_hat 3, p 1
-hidden: hidden 6, h 4, z 1
+propagation: propagation 3, adj_norm 4, a_hat 3
+hidden: hidden 6, h 3
 iterate_fori: iterate_fori 1, iterate 4, repeat_step 1, run_steps 2
 iterate_scan: iterate_scan 1, iterate 4, repeat_step 1, run_steps 2
 iterate_unrolled: iterate_unrolled 1, iterate 4, repeat_step 1, run_steps 2
-w: w 4, weight 4, kernel 2, W 1
-nodes: nodes 5, node_features 3, x 4, h 2, features 2
-senders: senders 6, src 4, source 2
-receivers: receivers 6, dst 4, target 2
+nodes: nodes 5, node_features 3, features 1
+senders: senders 6, src 4
+receivers: receivers 6, dst 4
 edges: edges 5, edge_features 3, edge_attr 2
-adjacency: adjacency 5, adj 5, a 2, A 1
-messages: messages 6, msgs 2, msg 2
-aggregated: aggregated 4, agg 3, pooled 1, incoming 1
+adjacency: adjacency 5, adj 5
+messages: messages 6, msgs 2
+gathered: gathered 2, aggregated 4, agg 2
 gcn: gcn 3, gcn_layer 4, graph_convolution 3, graph_conv 2
-normalise_adjacency: normalise_adjacency 1, normalize_adjacency 4, normalize_adj 3, sym_norm 1
-pass_messages: pass_messages 3, message_passing 4, mpnn_layer 2, propagate 2
-aggregate: aggregate 6, segment_reduce 1, scatter_messages 1
+normalise_adjacency: normalise_adjacency 1, normalize_adjacency 4, normalize_adj 3
+pass_messages: pass_messages 3, message_passing 4, mpnn_layer 2
+aggregate: aggregate 6, scatter_messages 1
 scatter_mean: scatter_mean 3, segment_mean 5
-segment_softmax: segment_softmax 6, edge_softmax 4
-graph_attention: graph_attention 5, gat_layer 4, gat 3
+segment_softmax: segment_softmax 6, edge_softmax 1
+graph_attention: graph_attention 5, gat_layer 4
 sage_layer: sage_layer 4, graphsage 3, graph_sage 3
 readout: readout 6, global_pool 3, graph_readout 2
-graph_ids: graph_ids 4, batch 4, segment_ids 2, graph_index 1
-page_rank: page_rank 5, pagerank 5, rank_pages 1
-ranks: ranks 5, rank 2, p 2, scores 1
-transition: transition 6, p 2, walk 1
+graph_ids: graph_ids 4, batch 2, segment_ids 2
+page_rank: page_rank 5, pagerank 5
+ranks: ranks 5, rank 1
 damping: damping 7, alpha 3
-graph_smoothness: graph_smoothness 4, smoothness 3, dirichlet 1, regularize_graph 2
-laplacian_filter: laplacian_filter 3, spectral_filter 3, graph_filter 3, cheb_conv 2
-graph_laplacian: graph_laplacian 5, laplacian 4, make_laplacian 2
+dirichlet_energy: dirichlet_energy 6, graph_smoothness 1
+laplacian_filter: laplacian_filter 3, spectral_filter 3, graph_filter 3
+graph_laplacian: graph_laplacian 5, make_laplacian 2
 degrees: degrees 5, degree 3, deg 4
-signal: signal 4, x 3, f 2
-propagate_labels: propagate_labels 4, label_propagation 5, spread_labels 2
-labels: labels 7, y 2, seeds 1
-triangle_statistics: triangle_statistics 2, clustering 3, count_triangles 3, graph_statistics 2
-cluster_pool: cluster_pool 3, diff_pool 3, dense_pool 2, coarsen 2
-assignments: assignments 4, s 3, assign 2
-modularity: modularity 6, soft_modularity 3, modularity_loss 2
-score_triples: score_triples 4, kg_score 3, score 2, triple_score 2
-head: head 5, h 3, subject 1
-relation: relation 5, r 3, rel 2
-tail: tail 5, t 3, object_ 1
-predict_links: predict_links 4, link_prediction 3, decode_edges 2, edge_scores 2
-embeddings: embeddings 5, z 4, emb 2
-tree_sum: tree_sum 3, reduce_tree 3, accumulate_tree 2, subtree_sum 2
+signal: signal 4, x 2
+propagate_labels: propagate_labels 4, label_propagation 5
+clustering_coefficients: clustering_coefficients 5, local_clustering 1
+cluster_pool: cluster_pool 3, diff_pool 3, dense_pool 2
+assignments: assignments 4, s 2, assign 2
+score_triples: score_triples 4, kg_score 3, triple_scores 2
+head: head 5, h 1, subject 1
+relation: relation 5, rel 2
+tail: tail 5, object_ 1
+predict_links: predict_links 4, link_probabilities 3, decode_edges 2
+embeddings: embeddings 5, z 2, emb 2
 parents: parents 6, parent 3
-walk_features: walk_features 4, random_walk_features 3, diffuse_features 2, multi_hop 2
 """
 
 
@@ -126,19 +113,15 @@ def drop_loops(adjacency):
     weight_out="? e k in -0.5..0.5",
     norm={"symmetric": 4, "row": 2, "column": 1, "none": 1},
     self_loops={True: 3, False: 1},
-    symmetric={False: 2, True: 1},
     act={
         Code("jax.nn.relu"): 3,
         Code("jnp.tanh"): 2,
         Code("jax.nn.elu"): 1,
         Code("jax.nn.gelu"): 1,
-        Code("jax.nn.sigmoid"): 1,
     },
-    residual={None: 3, "initial": 1, "weighted": 1},
-    thresholded={False: 3, True: 1},
-    first={"propagate": 2, "transform": 2},
-    normalised={None: 3, "l2": 1, "layer": 1},
-    pooled={None: 3, "mean": 2, "max": 1, "sum": 1},
+    residual={False: 3, True: 1},
+    first=decided({"propagate": 2, "transform": 2}),
+    pooled={None: 4, "mean": 2, "max": 1},
     sizes={"n": (4, 5, 6, 8), "d": (4, 5, 6), "e": (4, 6, 8, 10), "k": (2, 4, 5)},
 )
 def gcn(
@@ -150,28 +133,20 @@ def gcn(
     *,
     norm="symmetric",
     self_loops=True,
-    symmetric=False,
     act=None,
-    residual=None,
-    thresholded=False,
+    residual=False,
     first="propagate",
-    normalised=None,
     pooled=None,
 ):
-    """A graph convolution on a dense adjacency matrix.
+    """Graph convolution (GCN) on a dense weighted adjacency matrix.
 
     Args:
-        adjacency: the weight of the edge between each two nodes.
-        nodes: the features of each node, one node in each row.
-        w: the weights of the first layer.
-        bias: the bias of the first layer.
-        weight_out: the weights of a second layer.
+        adjacency: Edge weights, shape (n, n).
+        nodes: Node features, shape (n, d).
+        w: Weights of the first layer, shape (d, e).
+        bias: Bias of the first layer, shape (e,).
+        weight_out: Weights of a second, linear layer, shape (e, k).
     """
-    if symmetric:
-        adjacency = symmetrise(adjacency)
-    if thresholded:
-        # Weak edges don't count.
-        adjacency = jnp.where(adjacency > 0.3, adjacency, 0.0)
     propagation = normalise_adjacency(adjacency, norm, self_loops)
     if first == "transform":
         hidden = propagation @ (nodes @ w)
@@ -180,24 +155,15 @@ def gcn(
     if bias is not None:
         hidden = hidden + bias
     hidden = act(hidden)
-    if residual == "initial":
+    if residual:
+        # A linear map of the features as the skip connection.
         hidden = hidden + nodes @ w
-    elif residual == "weighted":
-        hidden = 0.9 * hidden + 0.1 * nodes @ w
-    if normalised == "l2":
-        hidden = hidden / jnp.sqrt(jnp.sum(jnp.square(hidden), axis=-1, keepdims=True) + 1e-3)
-    elif normalised == "layer":
-        mean = jnp.mean(hidden, axis=-1, keepdims=True)
-        hidden = (hidden - mean) / jnp.sqrt(jnp.var(hidden, axis=-1, keepdims=True) + 1e-2)
-        hidden = jnp.tanh(hidden + 0.5)
     if weight_out is not None:
         hidden = propagation @ (hidden @ weight_out)
     if pooled == "mean":
         return jnp.mean(hidden, axis=0)
     elif pooled == "max":
         return jnp.max(hidden, axis=0)
-    elif pooled == "sum":
-        return jnp.sum(hidden, axis=0)
     else:
         return hidden
 
@@ -207,101 +173,64 @@ def gcn(
     "reduction",
     adjacency="n n in 0.1..1",
     personal="? n in 0.1..1",
-    damping={0.85: 3, 0.9: 1, 0.5: 1},
+    start="? n in 0.1..1",
+    damping={0.85: 3, 0.9: 1},
     iterations=(3, 5, 8, 10),
     iterate={
         Code("iterate_fori"): 3,
         Code("iterate_scan"): 2,
         Code("iterate_unrolled"): 1,
     },
-    direction={"row": 2, "column": 1},
+    columns={False: 2, True: 1},
+    loops={True: 2, False: 1},
     lazy={False: 3, True: 1},
-    dangling={False: 3, True: 1},
-    loops={False: 1, True: 1},
-    start={"uniform": 2, "degrees": 1, "teleport": 1},
-    result={"ranks": 3, "log": 1, "squares": 1, "scaled": 2, "top": 1},
-    history={False: 4, True: 1},
-    kept={False: 3, True: 1},
     sizes={"n": (4, 5, 6, 8, 10)},
     only="float32",
 )
 def page_rank(
     adjacency,
     personal=None,
+    start=None,
     *,
     damping=0.85,
     iterations=5,
     iterate=None,
-    direction="row",
-    lazy=False,
-    dangling=False,
+    columns=False,
     loops=True,
-    start="uniform",
-    result="ranks",
-    history=False,
-    kept=False,
+    lazy=False,
 ):
-    """Ranks the nodes of a graph by a random walk that at times begins anew.
+    """PageRank by power iteration, as a share of the highest rank.
 
     Args:
-        adjacency: the weight of the link from each node to each other one.
-        personal: how often the walk begins anew at each node.
-        damping: the probability of following a link.
+        adjacency: Weights of the links, shape (n, n).
+        personal: Teleport weights of the nodes, shape (n,).
+        start: Ranks to begin with, shape (n,).
     """
     n = adjacency.shape[0]
     if not loops:
         adjacency = drop_loops(adjacency)
-    if direction == "row":
-        transition = adjacency / (jnp.sum(adjacency, axis=1, keepdims=True) + 1e-3)
-        transition = transition.T
+    if columns:
+        # Links go from columns to rows.
+        transition = adjacency / jnp.sum(adjacency, axis=0, keepdims=True)
     else:
-        transition = adjacency / (jnp.sum(adjacency, axis=0, keepdims=True) + 1e-3)
+        transition = (adjacency / jnp.sum(adjacency, axis=1, keepdims=True)).T
     if lazy:
-        # The walk stays in every second step.
+        # A lazy walk stays at its node in every second step.
         transition = 0.5 * (transition + jnp.eye(n))
     if personal is not None:
         teleport = personal / jnp.sum(personal)
     else:
         teleport = jnp.ones(n) / n
-    if start == "uniform":
-        ranks = jnp.ones(n) / n
-    elif start == "degrees":
-        ranks = jnp.sum(adjacency, axis=1) / jnp.sum(adjacency)
+    if start is not None:
+        ranks = start / jnp.sum(start)
     else:
         ranks = teleport
 
     def step(ranks):
-        if dangling:
-            # What got lost begins anew.
-            followed = damping * (transition @ ranks)
-            return followed + (1.0 - jnp.sum(followed)) * teleport
-        else:
-            return teleport + damping * (transition @ ranks - teleport)
+        return damping * (transition @ ranks) + (1.0 - damping) * teleport
 
-    if history:
-
-        def visit(ranks, _):
-            ranks = step(ranks)
-            return ranks, ranks
-
-        # The average over all steps.
-        _, steps = lax.scan(visit, ranks, None, length=iterations)
-        ranks = jnp.mean(steps, axis=0)
-    else:
-        ranks = iterate(step, ranks, iterations)
-    if kept:
-        ranks = ranks / jnp.max(ranks)
-    if result == "log":
-        return jnp.log(n * ranks + 1e-3)
-    elif result == "squares":
-        return jnp.square(n * ranks)
-    elif result == "scaled":
-        return ranks * jnp.sum(adjacency, axis=1)
-    elif result == "top":
-        # A soft maximum.
-        return jax.nn.logsumexp(10.0 * ranks) / 10.0
-    else:
-        return ranks / jnp.linalg.norm(ranks)
+    ranks = iterate(step, ranks, iterations)
+    return ranks / jnp.max(ranks)
 
 
 def graph_laplacian(adjacency, kind="combinatorial"):
@@ -326,14 +255,12 @@ def graph_laplacian(adjacency, kind="combinatorial"):
     coefs="l in -1..1",
     w="? d e in -0.5..0.5",
     bias="? d",
-    kind={"combinatorial": 1, "symmetric": 3, "walk": 2, "signless": 1},
+    kind={"symmetric": 3, "walk": 2},
     symmetric={True: 2, False: 1},
     loops={False: 2, True: 1},
     basis={"horner": 2, "powers": 2, "chebyshev": 3, "bernstein": 1},
     shifted={False: 1, True: 1},
-    act={None: 2, "tanh": 1, "relu": 1, "square": 1},
-    residual={False: 3, True: 1},
-    measure={None: 3, "energy": 1, "norms": 1},
+    act={None: 3, "tanh": 1, "relu": 2},
     sizes={"n": (4, 5, 6), "d": (2, 4, 6, 8), "e": (2, 4, 6), "l": (2, 4)},
     only="float32",
 )
@@ -350,28 +277,24 @@ def laplacian_filter(
     basis="chebyshev",
     shifted=True,
     act=None,
-    residual=False,
-    measure=None,
 ):
-    """Filters signals on the nodes of a graph by a polynomial of its Laplacian.
+    """Spectral filter of signals on a graph: a polynomial of the normalized Laplacian.
 
     Args:
-        adjacency: the weight of the edge between each two nodes.
-        signal: the values at each node, one node in each row.
-        coefs: the coefficients of the polynomial.
-        w: weights that mix the values of a node.
-        bias: a bias of each value.
+        adjacency: Edge weights, shape (n, n).
+        signal: Node signals, shape (n, d).
+        coefs: Coefficients of the polynomial in its basis.
+        w: Weights that mix the filtered channels, shape (d, e).
+        bias: Bias of the filtered channels, shape (d,).
     """
     if symmetric:
         adjacency = symmetrise(adjacency)
     if not loops:
         adjacency = drop_loops(adjacency)
     laplacian = graph_laplacian(adjacency, kind)
-    if shifted:
+    if shifted and basis != "bernstein":
         # Eigenvalues from -1 to 1.
         laplacian = laplacian - jnp.eye(laplacian.shape[0])
-    if bias is not None:
-        signal = signal + bias
     if basis == "horner":
         out = coefs[-1] * signal
         for i in range(2, coefs.shape[0] + 1):
@@ -389,6 +312,7 @@ def laplacian_filter(
             previous, current = current, 2.0 * (laplacian @ current) - previous
             out = out + coefs[i] * current
     else:
+        # Bernstein polynomials of half the Laplacian, whose eigenvalues are from 0 to 1.
         rest = jnp.eye(laplacian.shape[0]) - 0.5 * laplacian
         out = jnp.zeros_like(signal)
         for i in range(coefs.shape[0]):
@@ -398,122 +322,124 @@ def laplacian_filter(
             for _ in range(i + 1, coefs.shape[0]):
                 term = rest @ term
             out = out + coefs[i] * term
-    if residual:
-        out = out + signal
+    if bias is not None:
+        out = out + bias
     if w is not None:
         out = out @ w
     if act == "tanh":
         out = jnp.tanh(out)
     elif act == "relu":
         out = jax.nn.relu(out)
-    elif act == "square":
-        out = jnp.square(out)
-    if measure == "energy":
-        return jnp.mean(jnp.square(out))
-    elif measure == "norms":
-        return jnp.sqrt(jnp.sum(jnp.square(out), axis=0) + 1e-4)
-    else:
-        return out
+    return out
 
 
 @family(
-    "contraction",
     "reduction",
-    "loop",
+    "contraction",
     adjacency="n n in 0..1",
     signal="n d",
-    anchor="? n d",
-    weights="? n in 0.2..1",
-    kind={"combinatorial": 2, "symmetric": 3, "walk": 2, "signless": 1},
+    weights="? d in 0.2..1",
+    kind={"combinatorial": 3, "symmetric": 3},
+    form={"quadratic": 3, "trace": 1, "pairs": 2},
     symmetric={True: 2, False: 1},
-    loops={False: 2, True: 1},
-    measure={
-        "energy": 3,
-        "rayleigh": 2,
-        "variation": 2,
-        "heat": 3,
-        "step": 2,
-        "high_pass": 1,
-        "dirichlet": 1,
-    },
-    iterate={Code("iterate_fori"): 3, Code("iterate_scan"): 2, Code("iterate_unrolled"): 2},
-    steps=(2, 3, 5),
-    rate=(0.1, 0.2, 0.3),
-    penalty={None: 2, 0.1: 1, 0.01: 1},
-    root={False: 2, True: 1},
+    per_channel={False: 2, True: 1},
     sizes={"n": (4, 5, 6), "d": (2, 4, 6, 8)},
     only="float32",
 )
-def graph_smoothness(
+def dirichlet_energy(
     adjacency,
     signal,
-    anchor=None,
     weights=None,
     *,
-    kind="symmetric",
+    kind="combinatorial",
+    form="quadratic",
     symmetric=True,
-    loops=False,
-    measure="energy",
-    iterate=None,
-    steps=3,
-    rate=0.2,
-    penalty=None,
-    root=False,
+    per_channel=False,
 ):
-    """Measures how smooth signals on a graph are, or makes them smoother.
+    """Dirichlet energy of signals on a graph: how much they change along edges.
 
     Args:
-        adjacency: the weight of the edge between each two nodes.
-        signal: the values at each node, one node in each row.
-        anchor: values that the signal has to be near.
-        weights: a factor of each node's values.
+        adjacency: Edge weights, shape (n, n).
+        signal: Node signals, shape (n, d).
+        weights: Weights of the channels, shape (d,).
     """
     if symmetric:
         adjacency = symmetrise(adjacency)
-    if not loops:
-        adjacency = drop_loops(adjacency)
+    adjacency = drop_loops(adjacency)
+    if form == "pairs":
+        if kind == "combinatorial":
+            scaled = signal
+        else:
+            # The symmetrically normalized Laplacian.
+            scaled = signal / jnp.sqrt(jnp.sum(adjacency, axis=1) + 1e-3)[:, None]
+        difference = scaled[:, None, :] - scaled[None, :, :]
+        energy = 0.5 * jnp.sum(adjacency[:, :, None] * jnp.square(difference), axis=(0, 1))
+    else:
+        laplacian = graph_laplacian(adjacency, kind)
+        if form == "trace":
+            energy = jnp.diagonal(signal.T @ laplacian @ signal)
+        else:
+            energy = jnp.sum(signal * (laplacian @ signal), axis=0)
     if weights is not None:
-        signal = signal * weights[:, None]
-    if measure == "variation":
-        difference = signal[:, None, :] - signal[None, :, :]
-        total = jnp.sum(adjacency[:, :, None] * jnp.abs(difference), axis=(0, 1))
-        if anchor is not None:
-            total = total + jnp.sum(jnp.square(signal - anchor), axis=0)
-        return total
-    if measure == "dirichlet":
-        square = jnp.sum(jnp.square(signal[:, None, :] - signal[None, :, :]), axis=-1)
-        total = 0.5 * jnp.sum(adjacency * square)
-        if anchor is not None:
-            total = total + jnp.sum(jnp.square(signal - anchor))
-        return total
-    laplacian = graph_laplacian(adjacency, kind)
-    if measure == "energy" or measure == "rayleigh":
-        energy = jnp.sum(signal * (laplacian @ signal), axis=0)
-        if anchor is not None:
-            energy = energy + jnp.sum(jnp.square(signal - anchor), axis=0)
-        if measure == "rayleigh":
-            energy = energy / (jnp.sum(jnp.square(signal), axis=0) + 1e-2)
-        if penalty is not None:
-            energy = energy + penalty * jnp.sum(jnp.abs(signal), axis=0)
+        energy = energy * weights
+    if per_channel:
         return energy
+    return jnp.sum(energy)
+
+
+@family(
+    "loop",
+    "contraction",
+    "reduction",
+    adjacency="n n in 0..1",
+    signal="n d",
+    source="? n d",
+    kind={"symmetric": 3, "walk": 2, "combinatorial": 1},
+    symmetric={True: 2, False: 1},
+    iterate={Code("iterate_fori"): 3, Code("iterate_scan"): 2, Code("iterate_unrolled"): 2},
+    steps=(2, 3, 5),
+    rate=(0.1, 0.2),
+    scheme={"explicit": 3, "implicit": 2, "taylor": 1},
+    sizes={"n": (4, 5, 6), "d": (2, 4, 6, 8)},
+    only="float32",
+)
+def graph_diffusion(
+    adjacency,
+    signal,
+    source=None,
+    *,
+    kind="symmetric",
+    symmetric=True,
+    iterate=None,
+    steps=3,
+    rate=0.2,
+    scheme="explicit",
+):
+    """Diffuses signals on a graph by some steps of the heat equation.
+
+    Args:
+        adjacency: Edge weights, shape (n, n).
+        signal: Node signals at the start, shape (n, d).
+        source: Heat sources at the nodes, shape (n, d).
+    """
+    if symmetric:
+        adjacency = symmetrise(adjacency)
+    laplacian = graph_laplacian(drop_loops(adjacency), kind)
 
     def step(x):
-        change = laplacian @ x
-        if anchor is not None:
-            change = change + x - anchor
-        if penalty is not None:
-            change = change + penalty * x
-        return x - rate * change
+        if scheme == "implicit":
+            # Backward Euler.
+            right = x + rate * source if source is not None else x
+            return jnp.linalg.solve(jnp.eye(x.shape[0]) + rate * laplacian, right)
+        change = -(laplacian @ x)
+        if source is not None:
+            change = change + source
+        if scheme == "taylor":
+            # The second order term of the exponential.
+            return x + rate * change - 0.5 * rate**2 * (laplacian @ change)
+        return x + rate * change
 
-    if measure == "heat":
-        out = iterate(step, signal, steps)
-    elif measure == "high_pass":
-        out = jnp.tanh(signal - step(signal)) * signal
-    else:
-        out = step(signal)
-    if root:
-        out = jnp.sqrt(jnp.square(out) + 1e-3)
-    return out
+    return iterate(step, signal, steps)
 
 
 @family(
@@ -522,9 +448,7 @@ def graph_smoothness(
     adjacency="n n in 0.05..1",
     labels="n c in 0..1",
     known="? n bool",
-    prior="? c in 0.1..1",
-    norm={"row": 3, "symmetric": 2, "column": 1},
-    kernel={None: 2, "exp": 1, "square": 1},
+    norm={"row": 3, "symmetric": 2},
     loops={False: 1, True: 1},
     alpha={0.9: 1, 0.8: 1, 0.5: 1},
     steps=(2, 4, 6, 8),
@@ -533,9 +457,7 @@ def graph_smoothness(
         Code("iterate_scan"): 2,
         Code("iterate_unrolled"): 1,
     },
-    clamped={False: 1, True: 1},
-    result={"scores": 3, "softmax": 2, "entropy": 1, "log": 1, "margin": 1},
-    normalised={False: 2, True: 1},
+    method={"spreading": 3, "clamping": 2},
     sizes={"n": (4, 5, 6, 8), "c": (2, 4)},
     only="float32",
 )
@@ -543,276 +465,244 @@ def propagate_labels(
     adjacency,
     labels,
     known=None,
-    prior=None,
     *,
     norm="row",
-    kernel=None,
     loops=True,
     alpha=0.9,
     steps=4,
     iterate=None,
-    clamped=True,
-    result="scores",
-    normalised=False,
+    method="spreading",
 ):
-    """Spreads labels along the edges of a graph.
+    """Label propagation: scores of the classes spread along the edges of a graph.
 
     Args:
-        adjacency: how alike each two nodes are.
-        labels: how much each node is known to belong to each class.
-        known: the nodes whose labels are known.
-        prior: how frequent each class is.
-        alpha: how much a node takes from its neighbours.
-        steps: the number of steps.
+        adjacency: Similarities of the nodes, shape (n, n).
+        labels: One-hot or soft labels, shape (n, classes).
+        known: The nodes with a known label, shape (n,).
     """
-    if kernel == "exp":
-        adjacency = jnp.exp(adjacency / 0.5)
-    elif kernel == "square":
-        adjacency = jnp.square(adjacency)
     if not loops:
         adjacency = drop_loops(adjacency)
     propagation = normalise_adjacency(adjacency, norm, False)
     if known is not None:
         labels = jnp.where(known[:, None], labels, 0.0)
-    if prior is not None:
-        labels = labels * prior
 
     def spread(scores):
-        scores = labels + alpha * (propagation @ scores - labels)
-        if normalised:
-            scores = scores / (jnp.sum(scores, axis=1, keepdims=True) + 1e-2)
-        if clamped and known is not None:
+        received = propagation @ scores
+        if method == "clamping" and known is not None:
             # Known labels stay.
-            scores = jnp.where(known[:, None], labels, scores)
-        return scores
+            return jnp.where(known[:, None], labels, received)
+        return alpha * received + (1.0 - alpha) * labels
 
-    scores = iterate(spread, labels, steps)
-    if result == "softmax":
-        return jax.nn.softmax(5.0 * scores, axis=-1) * scores
-    elif result == "entropy":
-        log_probs = jax.nn.log_softmax(5.0 * scores, axis=-1)
-        return -jnp.sum(jnp.exp(log_probs) * log_probs, axis=-1)
-    elif result == "log":
-        return jnp.log(scores + 0.05)
-    elif result == "margin":
-        return scores[:, 0] - jnp.max(scores[:, 1:], axis=1)
-    else:
-        return scores
+    return iterate(spread, labels, steps)
 
 
 @family(
     "reduction",
     adjacency="n n in 0..1",
-    values="? n",
+    threshold={None: 3, 0.2: 1},
+    variant={"zhang": 3, "onnela": 2},
+    product=decided({"einsum": 1, "matmul": 2, "trace": 1}),
+    average={False: 2, True: 2},
     symmetric={True: 3, False: 1},
-    loops={False: 3, True: 1},
-    sharpened={None: 3, "threshold": 1, "sigmoid": 1, "square": 1},
-    statistic={
-        "clustering": 3,
-        "triangles": 2,
-        "degrees": 2,
-        "assortativity": 2,
-        "transitivity": 2,
-        "closeness": 1,
-        "overlap": 1,
-        "walks": 1,
-        "density": 1,
-        "entropy": 1,
-    },
-    summary={None: 3, "mean": 2, "deviation": 1, "max": 1},
-    product={"einsum": 1, "matmul": 2},
-    log={False: 3, True: 1},
     sizes={"n": (4, 5, 6, 8, 10)},
     weight=12,
     only="float32",
 )
-def triangle_statistics(
+def clustering_coefficients(
     adjacency,
-    values=None,
     *,
-    symmetric=True,
-    loops=False,
-    sharpened=None,
-    statistic="clustering",
-    summary=None,
+    threshold=None,
+    variant="zhang",
     product="matmul",
-    log=False,
+    average=False,
+    symmetric=True,
 ):
-    """Measures how the nodes of a graph hang together.
-
-    Args:
-        adjacency: the weight of the edge between each two nodes.
-        values: a factor of the weight of each node.
-
-    Returns:
-        A value for each node, or one for all.
-    """
-    if values is not None:
-        factor = jax.nn.sigmoid(values)
-        adjacency = adjacency * factor[:, None] * factor[None, :]
+    """Clustering coefficients of a weighted graph, given by its adjacency matrix."""
     if symmetric:
         adjacency = symmetrise(adjacency)
-    if sharpened == "threshold":
-        adjacency = jnp.where(adjacency > 0.2, adjacency, 0.0)
-    elif sharpened == "sigmoid":
-        adjacency = jax.nn.sigmoid(10.0 * (adjacency - 0.4))
-    elif sharpened == "square":
-        adjacency = jnp.square(adjacency)
-    if not loops:
-        adjacency = drop_loops(adjacency)
-    degrees = jnp.sum(adjacency, axis=1)
-    if statistic == "degrees":
-        found = degrees
-    elif statistic == "density":
-        found = degrees / (adjacency.shape[0] - 1)
-    elif statistic == "walks":
-        found = adjacency @ (adjacency @ degrees)
-    elif statistic == "entropy":
-        shares = adjacency / (degrees[:, None] + 1e-2)
-        found = -jnp.sum(shares * jnp.log(shares + 1e-2), axis=1)
-    elif statistic == "closeness":
-        # Paths of one and of two edges.
-        reached = adjacency + 0.5 * adjacency @ adjacency
-        found = jnp.mean(reached / (1.0 + reached), axis=1)
-    elif statistic == "overlap":
-        common = adjacency @ adjacency
-        smaller = jnp.minimum(degrees[:, None], degrees[None, :])
-        found = jnp.mean(common / (smaller + 0.1), axis=1)
-    elif statistic == "assortativity":
-        # The mean degree of a node's neighbours.
-        found = (adjacency @ degrees) / (degrees + 0.1)
+    adjacency = drop_loops(adjacency)
+    if threshold is not None:
+        # Weak edges don't count.
+        adjacency = jnp.where(adjacency > threshold, adjacency, 0.0)
+    if variant == "onnela":
+        # The geometric mean of the weights of a triangle's edges.
+        sides = jnp.cbrt(adjacency / jnp.max(adjacency) + 1e-4)
     else:
-        if product == "einsum":
-            triangles = jnp.einsum("ij,jk,ki->i", adjacency, adjacency, adjacency) / 2.0
-        else:
-            triangles = jnp.diagonal(adjacency @ adjacency @ adjacency) / 2.0
-        if statistic == "triangles":
-            found = triangles
-        elif statistic == "transitivity":
-            pairs = jnp.sum(jnp.square(degrees)) - jnp.sum(jnp.square(adjacency))
-            return 2.0 * jnp.sum(triangles) / (pairs + 0.1)
-        else:
-            pairs = 0.5 * (jnp.square(degrees) - jnp.sum(jnp.square(adjacency), axis=1))
-            found = triangles / (pairs + 0.1)
-    if log:
-        found = jnp.log1p(found)
-    if summary == "mean":
-        return jnp.mean(found)
-    elif summary == "deviation":
-        return jnp.sqrt(jnp.mean(jnp.square(found - jnp.mean(found))) + 1e-4)
-    elif summary == "max":
-        return jax.nn.logsumexp(found)
+        sides = adjacency
+    if product == "einsum":
+        closed = jnp.einsum("ij,jk,ki->i", sides, sides, sides)
+    elif product == "trace":
+        closed = jnp.sum((sides @ sides) * sides.T, axis=1)
     else:
-        return found
+        closed = jnp.diagonal(sides @ sides @ sides)
+    if variant == "onnela":
+        n = adjacency.shape[0]
+        possible = (n - 1.0) * (n - 2.0)
+    else:
+        # After Zhang and Horvath.
+        strength = jnp.sum(adjacency, axis=1)
+        possible = jnp.square(strength) - jnp.sum(jnp.square(adjacency), axis=1)
+    coefficients = closed / (possible + 1e-2)
+    if average:
+        # The mean over all nodes.
+        return jnp.mean(coefficients)
+    return coefficients
 
 
 @family(
     "reduction",
     adjacency="n n in 0..1",
+    measure={"degree": 2, "katz": 3, "subgraph": 1},
+    symmetric={True: 3, False: 1},
+    loops={False: 3, True: 1},
+    standardized={None: 2, "size": 2, "max": 1},
+    terms=(4, 6),
+    sizes={"n": (4, 5, 6, 8, 10)},
+    only="float32",
+)
+def node_centrality(
+    adjacency, *, measure="degree", symmetric=True, loops=False, standardized=None, terms=4
+):
+    """A centrality of the nodes of a weighted graph, given by its adjacency matrix."""
+    if symmetric:
+        adjacency = symmetrise(adjacency)
+    if not loops:
+        adjacency = drop_loops(adjacency)
+    n = adjacency.shape[0]
+    if measure == "katz":
+        # Longer walks count less.
+        decay = 0.5 / n
+        centrality = jnp.linalg.solve(jnp.eye(n) - decay * adjacency.T, jnp.ones(n))
+    elif measure == "subgraph":
+        # The diagonal of a matrix exponential, as a series.
+        power, total = jnp.eye(n), jnp.eye(n)
+        for i in range(1, terms):
+            power = power @ adjacency / i
+            total = total + power
+        centrality = jnp.diagonal(total)
+    else:
+        centrality = jnp.sum(adjacency, axis=1)
+    if standardized == "size":
+        centrality = centrality / (n - 1)
+    elif standardized == "max":
+        centrality = centrality / jnp.max(centrality)
+    return centrality
+
+
+@family(
+    "reduction",
+    "contraction",
+    adjacency="n n in 0..1",
     nodes="n d",
     w="d k",
-    gate="? n in 0.3..1",
-    symmetric={True: 2, False: 1},
-    smoothed={None: 2, "symmetric": 1, "row": 1},
-    temperature={None: 2, 0.5: 1, 0.2: 1},
-    result={
-        "features": 3,
-        "both": 1,
-        "adjacency": 2,
-        "cut": 2,
-        "modularity": 3,
-        "reconstruction": 2,
-        "entropy": 1,
-        "unpooled": 2,
-    },
-    balance={None: 2, "orthogonal": 2, "collapse": 1, "size": 1},
-    strength=(0.1, 0.5, 1.0),
-    mean={False: 2, True: 1},
-    normalised={None: 2, "row": 1, "symmetric": 1},
-    loops={False: 3, True: 1},
+    mask="? n bool",
+    smoothed={None: 2, "symmetric": 2, "row": 1},
+    temperature={None: 3, 0.5: 1},
+    normalised={None: 3, "row": 1, "symmetric": 1},
+    loops={True: 2, False: 1},
     sizes={"n": (5, 6, 8), "d": (4, 5), "k": (2, 4)},
-    weight=14,
+    weight=10,
     only="float32",
 )
 def cluster_pool(
     adjacency,
     nodes,
     w,
-    gate=None,
+    mask=None,
     *,
-    symmetric=True,
-    smoothed=None,
+    smoothed="symmetric",
     temperature=None,
-    result="features",
-    balance=None,
-    strength=0.5,
-    mean=False,
     normalised=None,
     loops=True,
 ):
-    """Assigns the nodes of a graph softly to clusters, and says what comes of it.
+    """Differentiable pooling (DiffPool) of a dense graph to soft clusters.
 
     Args:
-        adjacency: the weight of the edge between each two nodes.
-        nodes: the features of each node.
-        w: the weights by which features decide the cluster.
-        gate: how much each node counts.
+        adjacency: Edge weights, shape (n, n).
+        nodes: Node features, shape (n, d).
+        w: Weights of the cluster logits, shape (d, k).
+        mask: The nodes that aren't padding, shape (n,).
+
+    Returns:
+        The mean features of the clusters and the edge weights between them.
     """
-    if symmetric:
-        adjacency = symmetrise(adjacency)
     if smoothed is not None:
+        # The assignments come from a graph convolution.
         logits = normalise_adjacency(adjacency, smoothed, True) @ nodes @ w
     else:
         logits = nodes @ w
     if temperature is not None:
         logits = logits / temperature
     assignments = jax.nn.softmax(logits, axis=-1)
-    if gate is not None:
-        assignments = assignments * gate[:, None]
+    if mask is not None:
+        assignments = jnp.where(mask[:, None], assignments, 0.0)
     sizes = jnp.sum(assignments, axis=0)
-    if result == "features" or result == "unpooled" or result == "both":
-        features = assignments.T @ nodes
-        if mean:
-            features = features / (sizes[:, None] + 1e-3)
-        if result == "unpooled":
-            # Each node gets the features of its clusters.
-            return nodes + assignments @ features
-        coarse = assignments.T @ adjacency @ assignments
-        return features + normalise_adjacency(coarse, "row", False) @ features
-    if result == "adjacency":
-        coarse = assignments.T @ adjacency @ assignments
-        if not loops:
-            coarse = drop_loops(coarse)
-        if normalised is not None:
-            coarse = normalise_adjacency(coarse, normalised, False)
-        return coarse @ (assignments.T @ nodes)
-    if result == "entropy":
-        loss = -jnp.mean(jnp.sum(assignments * jnp.log(assignments + 1e-4), axis=-1))
-        loss = loss + jnp.mean(adjacency * jnp.square(assignments @ assignments.T))
-    elif result == "reconstruction":
+    features = assignments.T @ nodes / (sizes[:, None] + 1e-3)
+    coarse = assignments.T @ adjacency @ assignments
+    if not loops:
+        coarse = drop_loops(coarse)
+    if normalised is not None:
+        coarse = normalise_adjacency(coarse, normalised, False)
+    return features, coarse
+
+
+@family(
+    "reduction",
+    adjacency="n n in 0..1",
+    logits="n k",
+    objective={"mincut": 3, "modularity": 3, "reconstruction": 1},
+    balance={None: 2, "orthogonal": 2, "collapse": 2},
+    entropy={None: 3, 0.1: 1},
+    strength=(0.1, 0.5, 1.0),
+    loops={False: 1, True: 2},
+    sizes={"n": (5, 6, 8), "k": (2, 4)},
+    weight=10,
+    only="float32",
+)
+def graph_clustering_loss(
+    adjacency,
+    logits,
+    *,
+    objective="mincut",
+    balance="orthogonal",
+    entropy=None,
+    strength=1.0,
+    loops=True,
+):
+    """Loss of a soft clustering of the nodes of a graph.
+
+    Args:
+        adjacency: Edge weights, shape (n, n).
+        logits: Cluster logits of the nodes, shape (n, k).
+    """
+    adjacency = symmetrise(adjacency)
+    if not loops:
+        adjacency = drop_loops(adjacency)
+    assignments = jax.nn.softmax(logits, axis=-1)
+    degrees = jnp.sum(adjacency, axis=1)
+    if objective == "reconstruction":
+        # The link prediction loss of DiffPool.
         loss = jnp.mean(jnp.square(adjacency - assignments @ assignments.T))
-    elif result == "cut":
-        degrees = jnp.sum(adjacency, axis=1)
-        within = jnp.trace(assignments.T @ adjacency @ assignments)
-        total = jnp.sum(degrees[:, None] * jnp.square(assignments))
-        loss = -within / (total + 1e-3)
-    else:
-        # How many more edges are inside than degrees let expect.
-        degrees = jnp.sum(adjacency, axis=1)
+    elif objective == "modularity":
         total = jnp.sum(degrees)
-        expected = jnp.outer(degrees, degrees) / (total + 1e-3)
-        within = jnp.sum(assignments * ((adjacency - expected) @ assignments))
-        loss = -within / (total + 1e-3)
+        expected = jnp.outer(degrees, degrees) / total
+        loss = -jnp.sum(assignments * ((adjacency - expected) @ assignments)) / total
+    else:
+        # The relaxed normalized cut.
+        within = jnp.trace(assignments.T @ adjacency @ assignments)
+        loss = -within / jnp.sum(degrees[:, None] * jnp.square(assignments))
     if balance == "orthogonal":
         gram = assignments.T @ assignments
-        gram = gram / jnp.linalg.norm(gram)
         k = gram.shape[0]
-        loss = loss + strength * jnp.linalg.norm(gram - jnp.eye(k) / k**0.5)
+        loss = loss + strength * jnp.linalg.norm(gram / jnp.linalg.norm(gram) - jnp.eye(k) / k**0.5)
     elif balance == "collapse":
+        # It is lowest for clusters of equal size.
         n, k = assignments.shape
+        sizes = jnp.sum(assignments, axis=0)
         loss = loss + strength * (k**0.5 / n * jnp.linalg.norm(sizes) - 1.0)
-    elif balance == "size":
-        loss = loss + strength * jnp.mean(jnp.square(sizes - jnp.mean(sizes)))
+    if entropy is not None:
+        log_probs = jax.nn.log_softmax(logits, axis=-1)
+        loss = loss - entropy * jnp.mean(jnp.sum(assignments * log_probs, axis=-1))
     return loss
 
 
@@ -821,107 +711,105 @@ def cluster_pool(
     "loop",
     "reduction",
     adjacency="n n in 0.1..1",
-    nodes="n d",
-    weights="? l in 0.1..1",
-    norm={"row": 3, "symmetric": 2, "column": 1},
-    hops=(2, 3, 4),
-    restart={None: 2, 0.15: 1, 0.3: 1},
-    lazy={False: 2, True: 1},
-    loops={False: 1, True: 1},
-    combined={
-        "iterated": 4,
-        "last": 1,
-        "mean": 2,
-        "concatenated": 2,
-        "max": 1,
-        "decayed": 1,
-        "attention": 1,
-        "returns": 1,
-        "log": 1,
-    },
-    iterate={Code("iterate_fori"): 3, Code("iterate_scan"): 2},
-    act={None: 3, "tanh": 1, "relu": 1},
-    pooled={None: 3, "mean": 1},
-    sizes={"n": (4, 5, 6, 8), "d": (4, 5, 6), "l": (2, 4)},
-    weight=12,
+    features="n d",
+    w="? d e in -0.5..0.5",
+    norm={"symmetric": 3, "row": 2},
+    steps=(2, 3, 4, 8),
+    teleport={0.1: 3, 0.2: 1},
+    self_loops={True: 3, False: 1},
+    iterate={Code("iterate_fori"): 3, Code("iterate_scan"): 2, Code("iterate_unrolled"): 2},
+    exact={False: 3, True: 1},
+    sizes={"n": (4, 5, 6, 8), "d": (4, 5, 6), "e": (2, 4)},
+    weight=8,
     only="float32",
 )
-def walk_features(
+def appnp(
     adjacency,
-    nodes,
-    weights=None,
+    features,
+    w=None,
     *,
-    norm="row",
-    hops=2,
-    restart=None,
-    lazy=False,
-    loops=True,
-    combined="last",
+    norm="symmetric",
+    steps=4,
+    teleport=0.1,
+    self_loops=True,
     iterate=None,
-    act=None,
-    pooled=None,
+    exact=False,
 ):
-    """Gathers what a random walk meets in some steps from each node.
+    """Personalized propagation of predictions on a graph, as in PPNP and APPNP.
 
     Args:
-        adjacency: the weight of the edge between each two nodes.
-        nodes: the features of each node.
-        weights: how much what is met after each number of steps counts.
-        hops: the number of steps.
-        restart: how often the walk goes back to where it began.
+        adjacency: Edge weights, shape (n, n).
+        features: Node features or predictions, shape (n, d).
+        w: Weights of the predictions, shape (d, e).
     """
-    if not loops:
-        adjacency = drop_loops(adjacency)
-    transition = normalise_adjacency(adjacency, norm, False)
-    if lazy:
-        transition = 0.5 * (transition + jnp.eye(transition.shape[0]))
+    start = features @ w if w is not None else features
+    propagation = normalise_adjacency(adjacency, norm, self_loops)
+    if exact:
+        # The limit of infinitely many steps.
+        n = propagation.shape[0]
+        return teleport * jnp.linalg.solve(jnp.eye(n) - (1.0 - teleport) * propagation, start)
 
     def step(x):
-        x = transition @ x
-        if restart is not None:
-            x = x + restart * (nodes - x)
-        return x
+        return (1.0 - teleport) * (propagation @ x) + teleport * start
 
-    if weights is not None:
-        x, out = nodes, jnp.zeros_like(nodes)
-        for i in range(weights.shape[0]):
-            x = step(x)
-            out = out + weights[i] * x
-    elif combined == "iterated":
-        out = iterate(step, nodes, hops)
-    elif combined == "returns":
-        # How often the walk is back where it began.
-        power = jnp.linalg.matrix_power(transition, hops)
-        out = jnp.diagonal(power)[:, None] * nodes
-    elif combined == "log":
-        power = jnp.linalg.matrix_power(transition, hops)
-        out = jnp.log(power + 0.1) @ nodes
+    return iterate(step, start, steps)
+
+
+@family(
+    "contraction",
+    "reduction",
+    adjacency="n n in 0.1..1",
+    nodes="n d",
+    coefs="? 4 in 0.1..1",
+    norm={"symmetric": 3, "row": 2},
+    hops=(2, 3),
+    self_loops={True: 3, False: 1},
+    combined={"concatenate": 3, "last": 2, "mean": 1, "max": 1},
+    residual={False: 3, True: 1},
+    sizes={"n": (4, 5, 6, 8), "d": (4, 5, 6)},
+    weight=8,
+    only="float32",
+)
+def hop_features(
+    adjacency,
+    nodes,
+    coefs=None,
+    *,
+    norm="symmetric",
+    hops=2,
+    self_loops=True,
+    combined="concatenate",
+    residual=False,
+):
+    """Multi-hop features of the nodes of a graph, without nonlinearities.
+
+    Args:
+        adjacency: Edge weights, shape (n, n).
+        nodes: Node features, shape (n, d).
+        coefs: Weights of the hops from 0 to 3, by which they are added up instead, shape (4,).
+    """
+    propagation = normalise_adjacency(adjacency, norm, self_loops)
+    if coefs is not None:
+        # A learned polynomial of the propagation, as in GPR-GNN.
+        x, total = nodes, coefs[0] * nodes
+        for i in range(1, coefs.shape[0]):
+            x = propagation @ x
+            total = total + coefs[i] * x
+        return total
+    found = [nodes]
+    for _ in range(hops):
+        x = propagation @ found[-1]
+        if residual:
+            x = x + nodes
+        found.append(x)
+    if combined == "mean":
+        return sum(found) / len(found)
+    elif combined == "max":
+        return jnp.max(jnp.stack(found), axis=0)
+    elif combined == "last":
+        return found[-1]
     else:
-        found = [nodes]
-        for _ in range(hops):
-            found.append(step(found[-1]))
-        if combined == "concatenated":
-            out = jnp.concatenate(found, axis=-1)
-        elif combined == "mean":
-            out = sum(found) / len(found)
-        elif combined == "max":
-            out = jnp.max(jnp.stack(found), axis=0)
-        elif combined == "decayed":
-            out = sum([0.5**i * each for i, each in enumerate(found)])
-        elif combined == "attention":
-            stacked = jnp.stack(found)
-            scores = jnp.mean(stacked * nodes, axis=-1, keepdims=True)
-            out = jnp.sum(jax.nn.softmax(scores, axis=0) * stacked, axis=0)
-        else:
-            out = found[-1]
-    if act == "tanh":
-        out = jnp.tanh(out)
-    elif act == "relu":
-        out = jax.nn.relu(out)
-    if pooled == "mean":
-        return jnp.mean(out, axis=0)
-    else:
-        return out
+        return jnp.concatenate(found, axis=-1)
 
 
 # ---------------------------------------------------------------- lists of edges
@@ -934,7 +822,7 @@ def scatter_mean(values, index, num_segments=4):
 
 
 def aggregate(messages, receivers, num_nodes=4, kind="sum"):
-    """Gathers the messages that each node gets."""
+    """Aggregates the messages that each node receives."""
     if kind == "sum":
         return jax.ops.segment_sum(messages, receivers, num_segments=num_nodes)
     elif kind == "add":
@@ -943,9 +831,6 @@ def aggregate(messages, receivers, num_nodes=4, kind="sum"):
         )
     elif kind == "mean":
         return scatter_mean(messages, receivers, num_nodes)
-    elif kind == "softmax":
-        weights = segment_softmax(messages, receivers, num_nodes)
-        return jax.ops.segment_sum(weights * messages, receivers, num_segments=num_nodes)
     else:
         # A node without messages gets zeros.
         start = jnp.zeros((num_nodes, messages.shape[-1]), messages.dtype)
@@ -953,7 +838,7 @@ def aggregate(messages, receivers, num_nodes=4, kind="sum"):
 
 
 def segment_softmax(logits, segment_ids, num_segments=4):
-    """A softmax over the elements of each segment."""
+    """Softmax over the elements of each segment."""
     highest = jax.ops.segment_max(logits, segment_ids, num_segments)
     exps = jnp.exp(logits - highest[segment_ids])
     total = jax.ops.segment_sum(exps, segment_ids, num_segments)
@@ -966,19 +851,16 @@ def segment_softmax(logits, segment_ids, num_segments=4):
     nodes="n d",
     senders="m int n",
     receivers="m int n",
-    edges="? m f",
+    edges="? m d",
     edge_weights="? m in 0.1..1",
     w_message="? d d in -0.5..0.5",
     w_update="? d e in -0.5..0.5",
-    gathering={"sum": 3, "add": 2, "mean": 2, "max": 1, "softmax": 1},
-    message={"sender": 3, "difference": 2, "product": 1, "sum": 1},
-    act={"relu": 3, "tanh": 2, "gelu": 1},
-    update={"residual": 3, "replace": 2, "gated": 1, "gin": 2},
-    eps={0.1: 1, 0.5: 1},
-    undirected={False: 3, True: 1},
-    normalised={None: 3, "degree": 1, "layer": 1},
-    pooled={None: 3, "sum": 2, "mean": 1},
-    sizes={"n": (4, 5, 6, 8), "d": (4, 5, 6), "m": (6, 8, 10, 12), "f": (4, 6), "e": (2, 4)},
+    gathering={"sum": 3, "add": 2, "mean": 2, "max": 1},
+    message={"sender": 3, "difference": 2},
+    act={Code("jax.nn.relu"): 3, Code("jnp.tanh"): 1, Code("jax.nn.gelu"): 1},
+    update={"residual": 3, "replace": 2, "gin": 2},
+    eps=(0.1, 0.5),
+    sizes={"n": (4, 5, 6, 8), "d": (4, 5, 6), "m": (6, 8, 10, 12), "e": (2, 4)},
     weight=16,
 )
 def pass_messages(
@@ -992,73 +874,41 @@ def pass_messages(
     *,
     gathering="sum",
     message="sender",
-    act="relu",
+    act=None,
     update="residual",
     eps=0.1,
-    undirected=False,
-    normalised=None,
-    pooled=None,
 ):
-    """Sends messages along the edges of a graph, and updates its nodes.
+    """One round of message passing on a graph that is given by a list of edges.
 
     Args:
-        nodes: the features of each node.
-        senders: the node where each edge begins.
-        receivers: the node where each edge ends.
-        edges: the features of each edge.
-        edge_weights: how much each edge counts.
-        w_message: the weights of the messages.
-        w_update: the weights of the result.
+        nodes: Node features, shape (n, d).
+        senders: Index of the node where each edge begins, shape (m,).
+        receivers: Index of the node where each edge ends, shape (m,).
+        edges: Edge features, which are added to the messages, shape (m, d).
+        edge_weights: Factors of the messages, shape (m,).
+        w_message: Weights of the messages, shape (d, d).
+        w_update: Weights of the linear layer at the end, shape (d, e).
     """
-    num_nodes = nodes.shape[0]
     messages = nodes[senders]
     if message == "difference":
         messages = messages - nodes[receivers]
-    elif message == "product":
-        messages = messages * nodes[receivers]
-    elif message == "sum":
-        messages = messages + nodes[receivers]
     if w_message is not None:
         messages = messages @ w_message
     if edges is not None:
-        gates = jax.nn.sigmoid(jnp.mean(edges, axis=-1, keepdims=True))
-        messages = messages * gates
-    if act == "relu":
-        messages = jax.nn.relu(messages)
-    elif act == "tanh":
-        messages = jnp.tanh(messages)
-    else:
-        messages = jax.nn.gelu(messages)
+        messages = messages + edges
+    messages = act(messages)
     if edge_weights is not None:
         messages = messages * edge_weights[:, None]
-    if normalised == "degree":
-        ones = jnp.ones(senders.shape[0], messages.dtype)
-        degrees = jax.ops.segment_sum(ones, senders, num_segments=num_nodes)
-        messages = messages / jnp.sqrt(1.0 + degrees)[senders][:, None]
-    gathered = aggregate(messages, receivers, num_nodes, gathering)
-    if undirected:
-        # Messages go back along the edges, too.
-        gathered = gathered + aggregate(messages, senders, num_nodes, gathering)
+    gathered = aggregate(messages, receivers, nodes.shape[0], gathering)
     if update == "residual":
-        out = nodes + gathered
+        updated = nodes + gathered
     elif update == "gin":
-        out = (1.0 + eps) * nodes + gathered
-    elif update == "gated":
-        gate = jax.nn.sigmoid(gathered)
-        out = gate * nodes + (1.0 - gate) * gathered
+        updated = (1.0 + eps) * nodes + gathered
     else:
-        out = gathered
-    if normalised == "layer":
-        variance = jnp.mean(jnp.square(out), axis=-1, keepdims=True)
-        out = out * jax.lax.rsqrt(variance + 1e-2)
+        updated = gathered
     if w_update is not None:
-        out = jnp.tanh(out @ w_update)
-    if pooled == "sum":
-        return jnp.sum(out, axis=0)
-    elif pooled == "mean":
-        return jnp.mean(out, axis=0)
-    else:
-        return out
+        updated = updated @ w_update
+    return updated
 
 
 @family(
@@ -1074,15 +924,10 @@ def pass_messages(
     bias="? e",
     edge_logits="? m",
     mask="? m bool",
-    scoring={"additive": 3, "second": 2},
-    slope={0.2: 2, 0.1: 1},
-    max_free={False: 3, True: 1},
-    loops={False: 2, True: 1},
+    slope={0.2: 3, 0.1: 1},
     residual={False: 2, True: 1},
-    act={"elu": 2, "relu": 1, "tanh": 1, "none": 2},
-    gathering={"segment": 2, "add": 1},
-    temperature={None: 3, 0.5: 1},
-    pooled={None: 3, "mean": 1, "max": 1},
+    act={None: 2, "elu": 3, "relu": 1},
+    gathering=decided({"segment": 2, "add": 1}),
     sizes={"n": (4, 5, 6), "d": (4, 5, 6), "m": (6, 8, 10, 12), "e": (4, 6)},
     weight=14,
     only="float32",
@@ -1098,70 +943,117 @@ def graph_attention(
     edge_logits=None,
     mask=None,
     *,
-    scoring="additive",
     slope=0.2,
-    max_free=False,
-    loops=False,
     residual=False,
     act="elu",
     gathering="segment",
-    temperature=None,
-    pooled=None,
 ):
-    """Attention of each node to those whose edges end at it.
+    """Graph attention layer (GAT) with a single head.
 
     Args:
-        nodes: the features of each node.
-        senders: the node where each edge begins.
-        receivers: the node where each edge ends.
-        w: the weights of the features.
-        attn_senders: what is looked for in a sender.
-        attn_receivers: what is looked for in a receiver.
+        nodes: Node features, shape (n, d).
+        senders: Index of the node where each edge begins, shape (m,).
+        receivers: Index of the node where each edge ends, shape (m,).
+        w: Weights of the features, shape (d, e).
+        attn_senders: Part of the attention vector for senders, shape (e,).
+        attn_receivers: Part of the attention vector for receivers, shape (e,).
+        bias: Bias of the result, shape (e,).
+        edge_logits: Terms of the attention logits for each edge, shape (m,).
+        mask: The edges that aren't padding, shape (m,).
     """
     num_nodes = nodes.shape[0]
     hidden = nodes @ w
-    if scoring == "second":
-        # The nonlinearity comes before the vectors of attention.
-        pair = jax.nn.leaky_relu(hidden[senders] + hidden[receivers], slope)
-        logits = pair @ (attn_senders + attn_receivers)
-    else:
-        logits = (hidden @ attn_senders)[senders] + (hidden @ attn_receivers)[receivers]
-        logits = jax.nn.leaky_relu(logits, slope)
+    logits = (hidden @ attn_senders)[senders] + (hidden @ attn_receivers)[receivers]
     if edge_logits is not None:
         logits = logits + edge_logits
-    if temperature is not None:
-        logits = logits / temperature
+    logits = jax.nn.leaky_relu(logits, slope)
     if mask is not None:
         logits = jnp.where(mask, logits, -1e4)
-    if max_free:
-        exps = jnp.exp(jnp.clip(logits, -8.0, 8.0))
-        total = jax.ops.segment_sum(exps, receivers, num_segments=num_nodes)
-        attention = exps / (total[receivers] + 1e-3)
-    else:
-        attention = segment_softmax(logits, receivers, num_nodes)
+    attention = segment_softmax(logits, receivers, num_nodes)
     messages = attention[:, None] * hidden[senders]
     if gathering == "add":
         out = jnp.zeros_like(hidden).at[receivers].add(messages)
     else:
         out = jax.ops.segment_sum(messages, receivers, num_segments=num_nodes)
-    if loops:
-        out = 0.5 * (out + hidden)
+    if residual:
+        out = out + hidden
     if bias is not None:
         out = out + bias
     if act == "elu":
         out = jax.nn.elu(out)
     elif act == "relu":
         out = jax.nn.relu(out)
-    elif act == "tanh":
-        out = jnp.tanh(out)
+    return out
+
+
+@family(
+    "contraction",
+    "reduction",
+    "branch",
+    nodes="n d",
+    senders="m int n",
+    receivers="m int n",
+    w_senders="d e in -0.5..0.5",
+    w_receivers="d e in -0.5..0.5",
+    attn="e in -1..1",
+    bias="? e",
+    edges="? m e",
+    mask="? m bool",
+    slope={0.2: 3, 0.1: 1},
+    residual={False: 2, True: 1},
+    act={None: 2, "elu": 2, "relu": 1},
+    sizes={"n": (4, 5, 6), "d": (4, 5, 6), "m": (6, 8, 10, 12), "e": (4, 6)},
+    weight=8,
+    only="float32",
+)
+def gatv2_layer(
+    nodes,
+    senders,
+    receivers,
+    w_senders,
+    w_receivers,
+    attn,
+    bias=None,
+    edges=None,
+    mask=None,
+    *,
+    slope=0.2,
+    residual=False,
+    act=None,
+):
+    """GATv2 layer with a single head, whose nonlinearity comes before the attention vector.
+
+    Args:
+        nodes: Node features, shape (n, d).
+        senders: Index of the node where each edge begins, shape (m,).
+        receivers: Index of the node where each edge ends, shape (m,).
+        w_senders: Weights of the senders, shape (d, e).
+        w_receivers: Weights of the receivers, shape (d, e).
+        attn: The attention vector, shape (e,).
+        bias: Bias of the result, shape (e,).
+        edges: Edge features, shape (m, e).
+        mask: The edges that aren't padding, shape (m,).
+    """
+    num_nodes = nodes.shape[0]
+    sent, received = nodes @ w_senders, nodes @ w_receivers
+    pair = sent[senders] + received[receivers]
+    if edges is not None:
+        pair = pair + edges
+    logits = jax.nn.leaky_relu(pair, slope) @ attn
+    if mask is not None:
+        logits = jnp.where(mask, logits, -1e4)
+    attention = segment_softmax(logits, receivers, num_nodes)
+    messages = attention[:, None] * sent[senders]
+    out = jax.ops.segment_sum(messages, receivers, num_segments=num_nodes)
     if residual:
-        out = out + hidden
-    if pooled == "mean":
-        return jnp.mean(out, axis=0)
-    elif pooled == "max":
-        return jnp.max(out, axis=0)
-    else:
-        return out
+        out = out + received
+    if bias is not None:
+        out = out + bias
+    if act == "elu":
+        out = jax.nn.elu(out)
+    elif act == "relu":
+        out = jax.nn.relu(out)
+    return out
 
 
 @family(
@@ -1174,12 +1066,11 @@ def graph_attention(
     w_neighbours="d e in -0.5..0.5",
     bias="? e",
     valid="? n k bool",
-    gathering={"mean": 3, "max": 1, "sum": 1, "attention": 1, "pool": 1},
-    joined={"sum": 3, "concatenated": 2, "gated": 1},
-    act={"relu": 3, "tanh": 1, "gelu": 1},
-    normalised={"l2": 2, "none": 2, "rms": 1},
-    negative={None: 3, "dot": 1},
-    pooled={None: 3, "mean": 1, "max": 1},
+    w_pool="? d d in -0.5..0.5",
+    gathering={"mean": 3, "max": 2, "sum": 1},
+    joined=decided({"sum": 3, "concatenated": 2}),
+    act={Code("jax.nn.relu"): 3, Code("jnp.tanh"): 1, Code("jax.nn.gelu"): 1},
+    normalised={"l2": 2, None: 2},
     sizes={"n": (4, 5, 6, 8), "k": (2, 4), "d": (4, 6), "e": (4, 5, 6)},
     weight=12,
 )
@@ -1190,32 +1081,28 @@ def sage_layer(
     w_neighbours,
     bias=None,
     valid=None,
+    w_pool=None,
     *,
     gathering="mean",
     joined="sum",
-    act="relu",
-    normalised="l2",
-    negative=None,
-    pooled=None,
+    act=None,
+    normalised=None,
 ):
-    """A layer of GraphSAGE on sampled neighbours.
+    """GraphSAGE layer on sampled neighbours.
 
     Args:
-        nodes: the features of each node.
-        neighbours: the nodes that were sampled for each node.
-        w_self: the weights of a node's own features.
-        w_neighbours: the weights of its neighbours' features.
-        valid: which of the sampled nodes count.
+        nodes: Node features, shape (n, d).
+        neighbours: Indices of the sampled neighbours, shape (n, k).
+        w_self: Weights of a node's own features, shape (d, e).
+        w_neighbours: Weights of the aggregated features, shape (d, e).
+        bias: Bias, shape (e,).
+        valid: The samples that aren't padding, shape (n, k).
+        w_pool: Weights of a layer before the aggregation, shape (d, d).
     """
     around = nodes[neighbours]
-    if gathering == "pool":
-        around = jax.nn.relu(around)
-    if gathering == "attention":
-        scores = jnp.sum(around * nodes[:, None, :], axis=-1) / nodes.shape[-1] ** 0.5
-        if valid is not None:
-            scores = jnp.where(valid, scores, -1e4)
-        gathered = jnp.sum(jax.nn.softmax(scores, axis=1)[..., None] * around, axis=1)
-    elif gathering == "max" or gathering == "pool":
+    if w_pool is not None:
+        around = jax.nn.relu(around @ w_pool)
+    if gathering == "max":
         if valid is not None:
             around = jnp.where(valid[..., None], around, -4.0)
         gathered = jnp.max(around, axis=1)
@@ -1231,31 +1118,14 @@ def sage_layer(
     if joined == "concatenated":
         both = jnp.concatenate([nodes, gathered], axis=-1)
         out = both @ jnp.concatenate([w_self, w_neighbours], axis=0)
-    elif joined == "gated":
-        out = jax.nn.sigmoid(nodes @ w_self) * (gathered @ w_neighbours)
     else:
         out = nodes @ w_self + gathered @ w_neighbours
     if bias is not None:
         out = out + bias
-    if act == "relu":
-        out = jax.nn.relu(out)
-    elif act == "tanh":
-        out = jnp.tanh(out)
-    else:
-        out = jax.nn.gelu(out)
+    out = act(out)
     if normalised == "l2":
-        out = out / jnp.sqrt(jnp.sum(jnp.square(out), axis=-1, keepdims=True) + 1e-3)
-    elif normalised == "rms":
-        out = out * jax.lax.rsqrt(jnp.mean(jnp.square(out), axis=-1, keepdims=True) + 1e-3)
-    if negative == "dot":
-        # How alike each node is to those around it.
-        return jnp.sum(out[:, None, :] * out[neighbours], axis=-1)
-    if pooled == "mean":
-        return jnp.mean(out, axis=0)
-    elif pooled == "max":
-        return jnp.max(out, axis=0)
-    else:
-        return out
+        out = normalise_rows(out)
+    return out
 
 
 @family(
@@ -1264,15 +1134,12 @@ def sage_layer(
     nodes="n d",
     graph_ids="n int k",
     gate_weight="? d in -1..1",
-    node_weights="? n in 0.1..1",
+    mask="? n bool",
     w_out="? d e in -0.5..0.5",
     num_graphs=(Code("k"),),
-    kind={"sum": 2, "mean": 3, "max": 2, "add": 1, "softmax": 1, "moments": 1},
-    transformed={None: 2, "relu": 1, "tanh": 1, "square": 1},
-    centred={False: 3, True: 1},
-    scaled={None: 3, "size": 1, "root": 1, "log": 1},
-    head={None: 2, "softmax": 1, "sigmoid": 1, "norm": 1},
-    spread={False: 3, True: 1},
+    kind={"sum": 2, "mean": 3, "max": 2, "add": 1},
+    gate={"softmax": 3, "sigmoid": 2},
+    act={None: 3, "relu": 1, "tanh": 1},
     sizes={"n": (8, 10, 12, 16), "d": (4, 5, 6, 8), "k": (2, 3), "e": (2, 4, 5)},
     weight=12,
 )
@@ -1280,74 +1147,83 @@ def readout(
     nodes,
     graph_ids,
     gate_weight=None,
-    node_weights=None,
+    mask=None,
     w_out=None,
     *,
     num_graphs=2,
     kind="mean",
-    transformed=None,
-    centred=False,
-    scaled=None,
-    head=None,
-    spread=False,
+    gate="softmax",
+    act=None,
 ):
-    """Pools the nodes of each graph of a batch.
+    """Pools the nodes of each graph of a batch to one vector.
 
     Args:
-        nodes: the features of the nodes of all graphs.
-        graph_ids: to which graph each node belongs.
-        gate_weight: what makes a node important.
-        node_weights: how much each node counts.
-        w_out: the weights of a layer after pooling.
-        num_graphs: the number of graphs.
+        nodes: Features of the nodes of all graphs, shape (n, d).
+        graph_ids: Index of the graph of each node, shape (n,).
+        gate_weight: Weights of an attention gate, shape (d,).
+        mask: The nodes that aren't padding, shape (n,).
+        w_out: Weights of a linear layer after pooling, shape (d, e).
     """
-    if centred:
-        nodes = nodes - scatter_mean(nodes, graph_ids, num_graphs)[graph_ids]
-    if transformed == "relu":
+    if act == "relu":
         nodes = jax.nn.relu(nodes)
-    elif transformed == "tanh":
+    elif act == "tanh":
         nodes = jnp.tanh(nodes)
-    elif transformed == "square":
-        nodes = jnp.square(nodes)
-    if node_weights is not None:
-        nodes = nodes * node_weights[:, None]
+    if mask is not None:
+        nodes = jnp.where(mask[:, None], nodes, 0.0)
     if gate_weight is not None:
-        if kind == "softmax":
-            attention = segment_softmax(nodes @ gate_weight, graph_ids, num_graphs)
+        # Attention pooling.
+        logits = nodes @ gate_weight
+        if gate == "sigmoid":
+            attention = jax.nn.sigmoid(logits)
         else:
-            attention = jax.nn.sigmoid(nodes @ gate_weight)
-        nodes = attention[:, None] * nodes
-        pooled = jax.ops.segment_sum(nodes, graph_ids, num_segments=num_graphs)
-    elif kind == "moments":
-        mean = scatter_mean(nodes, graph_ids, num_graphs)
-        second = scatter_mean(jnp.square(nodes), graph_ids, num_graphs)
-        pooled = mean + jnp.sqrt(jnp.maximum(second - jnp.square(mean), 0.0) + 1e-2)
+            attention = segment_softmax(logits, graph_ids, num_graphs)
+        weighted = attention[:, None] * nodes
+        pooled = jax.ops.segment_sum(weighted, graph_ids, num_segments=num_graphs)
     else:
         pooled = aggregate(nodes, graph_ids, num_graphs, kind)
-    if scaled is not None:
-        size = jax.ops.segment_sum(jnp.ones_like(nodes[:, 0]), graph_ids, num_graphs)
-        if scaled == "size":
-            pooled = pooled / (size[:, None] + 1.0)
-        elif scaled == "root":
-            pooled = pooled / jnp.sqrt(size[:, None] + 1.0)
-        else:
-            pooled = pooled * jnp.log1p(size)[:, None]
     if w_out is not None:
         pooled = pooled @ w_out
-    if head == "softmax":
-        pooled = jax.nn.log_softmax(pooled, axis=-1)
-    elif head == "sigmoid":
-        pooled = jax.nn.sigmoid(pooled)
-    elif head == "norm":
-        pooled = pooled / jnp.sqrt(jnp.sum(jnp.square(pooled), axis=-1, keepdims=True) + 1e-2)
-    if spread:
-        # Each node gets what its graph is like.
-        return pooled[graph_ids]
-    else:
-        return pooled
+    return pooled
 
 
 # ---------------------------------------------------------------- scores of edges
+
+
+def transe_score(head, relation, tail):
+    """Negative distance between the translated head and the tail."""
+    return -jnp.sqrt(jnp.sum(jnp.square(head + relation - tail), axis=-1) + 1e-6)
+
+
+def transe_l1_score(head, relation, tail):
+    return -jnp.sum(jnp.abs(head + relation - tail), axis=-1)
+
+
+def distmult_score(head, relation, tail):
+    return jnp.sum(head * relation * tail, axis=-1)
+
+
+def complex_score(head, relation, tail):
+    """Re<h, r, conj(t)> of complex embeddings, as their real and imaginary halves."""
+    h_re, h_im = jnp.split(head, 2, axis=-1)
+    r_re, r_im = jnp.split(relation, 2, axis=-1)
+    t_re, t_im = jnp.split(tail, 2, axis=-1)
+    real = h_re * r_re - h_im * r_im
+    imag = h_re * r_im + h_im * r_re
+    return jnp.sum(real * t_re + imag * t_im, axis=-1)
+
+
+def simple_score(head, relation, tail):
+    """SimplE: the mean of both directions of the triple."""
+    h1, h2 = jnp.split(head, 2, axis=-1)
+    r1, r2 = jnp.split(relation, 2, axis=-1)
+    t1, t2 = jnp.split(tail, 2, axis=-1)
+    return 0.5 * jnp.sum(h1 * r1 * t2 + t1 * r2 * h2, axis=-1)
+
+
+def hole_score(head, relation, tail):
+    """HolE: the relation times the circular correlation of head and tail."""
+    turned = jnp.stack([jnp.roll(tail, -i, axis=-1) for i in range(tail.shape[-1])], axis=-1)
+    return jnp.sum(relation * jnp.einsum("...d,...dk->...k", head, turned), axis=-1)
 
 
 @family(
@@ -1355,129 +1231,101 @@ def readout(
     head="n 2*k",
     relation="n 2*k",
     tail="n 2*k",
-    negative_tail="? n 2*k",
-    confidence="? n in 0.2..1",
-    model={
-        "transe": 3,
-        "distmult": 3,
-        "complex": 2,
-        "rotate": 3,
-        "simple": 1,
-        "hole": 1,
-        "toruse": 1,
+    bias="? n",
+    score={
+        Code("transe_score"): 3,
+        Code("transe_l1_score"): 1,
+        Code("distmult_score"): 3,
+        Code("complex_score"): 3,
+        Code("simple_score"): 1,
+        Code("hole_score"): 1,
     },
-    norm={"l1": 1, "l2": 2, "squared": 1},
-    unit={False: 2, True: 1},
-    margin=(1.0, 2.0, 6.0),
-    loss={None: 2, "margin": 2, "softplus": 2, "logistic": 1},
-    adversarial={False: 2, True: 1},
-    penalty={None: 3, 0.01: 1, 0.1: 1},
-    reduced={"mean": 2, "sum": 1, "none": 1},
+    unit={False: 3, True: 1},
+    margin={None: 3, 6.0: 1, 9.0: 1},
     sizes={"n": (4, 5, 6, 8), "k": (2, 4, 5)},
-    weight=16,
+    weight=8,
     only="float32",
 )
-def score_triples(
+def score_triples(head, relation, tail, bias=None, *, score=None, unit=False, margin=None):
+    """Scores of the triples of a knowledge graph; more likely triples have higher ones.
+
+    Args:
+        head: Embeddings of the heads, shape (n, dim).
+        relation: Embeddings of the relations, shape (n, dim).
+        tail: Embeddings of the tails, shape (n, dim).
+        bias: Biases of the triples, shape (n,).
+    """
+    if unit:
+        head, tail = normalise_rows(head), normalise_rows(tail)
+    scores = score(head, relation, tail)
+    if bias is not None:
+        scores = scores + bias
+    if margin is not None:
+        scores = margin + scores
+    return scores
+
+
+@family(
+    "reduction",
+    head="n 2*k",
+    relation="n 2*k",
+    tail="n 2*k",
+    negative_tail="n 2*k",
+    confidence="? n in 0.2..1",
+    score={
+        Code("transe_score"): 3,
+        Code("distmult_score"): 3,
+        Code("complex_score"): 2,
+        Code("simple_score"): 1,
+    },
+    loss={"margin": 3, "logistic": 3},
+    unit={False: 3, True: 1},
+    penalty={None: 3, 0.01: 1},
+    mean={True: 3, False: 1},
+    sizes={"n": (4, 5, 6, 8), "k": (2, 4, 5)},
+    weight=10,
+    only="float32",
+)
+def triple_loss(
     head,
     relation,
     tail,
-    negative_tail=None,
+    negative_tail,
     confidence=None,
     *,
-    model="transe",
-    norm="l2",
+    score=None,
+    loss="margin",
     unit=False,
-    margin=1.0,
-    loss=None,
-    adversarial=False,
     penalty=None,
-    reduced="mean",
+    mean=True,
 ):
-    """Scores triples of a knowledge graph by embeddings of entities and relations.
+    """Loss of the triples of a knowledge graph against triples with corrupted tails.
 
     Args:
-        head: the embedding of each first entity.
-        relation: the embedding of each relation.
-        tail: the embedding of each second entity.
-        negative_tail: embeddings of entities that make the triples false.
-        confidence: how much each triple counts.
+        head: Embeddings of the heads, shape (n, dim).
+        relation: Embeddings of the relations, shape (n, dim).
+        tail: Embeddings of the tails, shape (n, dim).
+        negative_tail: Embeddings of the corrupted tails, shape (n, dim).
+        confidence: Weights of the triples, shape (n,).
     """
     if unit:
-        head = normalise_rows(head)
-        tail = normalise_rows(tail)
-
-    def score(tail):
-        if model == "distmult":
-            found = jnp.sum(head * relation * tail, axis=-1)
-        elif model == "complex":
-            h_re, h_im = jnp.split(head, 2, axis=-1)
-            r_re, r_im = jnp.split(relation, 2, axis=-1)
-            t_re, t_im = jnp.split(tail, 2, axis=-1)
-            real = h_re * r_re - h_im * r_im
-            imag = h_re * r_im + h_im * r_re
-            found = jnp.sum(real * t_re + imag * t_im, axis=-1)
-        elif model == "rotate":
-            # The relation turns and scales each complex coordinate of the first entity.
-            h_re, h_im = jnp.split(head, 2, axis=-1)
-            t_re, t_im = jnp.split(tail, 2, axis=-1)
-            phase, log_scale = jnp.split(relation, 2, axis=-1)
-            cos, sin = jnp.cos(phase), jnp.sin(phase)
-            scale = jnp.exp(0.5 * log_scale)
-            off_re = scale * (h_re * cos - h_im * sin) - t_re
-            off_im = scale * (h_re * sin + h_im * cos) - t_im
-            found = margin - jnp.sum(jnp.sqrt(off_re**2 + off_im**2 + 1e-4), axis=-1)
-        elif model == "simple":
-            h1, h2 = jnp.split(head, 2, axis=-1)
-            r1, r2 = jnp.split(relation, 2, axis=-1)
-            t1, t2 = jnp.split(tail, 2, axis=-1)
-            found = 0.5 * jnp.sum(h1 * r1 * t2 + h2 * r2 * t1, axis=-1)
-        elif model == "hole":
-            turned = jnp.stack([jnp.roll(tail, -i, axis=-1) for i in range(tail.shape[-1])], -1)
-            correlation = jnp.einsum("nd,ndk->nk", head, turned)
-            found = jnp.sum(relation * correlation, axis=-1)
-        elif model == "toruse":
-            offset = head + relation - tail
-            found = -jnp.sum(jnp.square(jnp.sin(0.5 * jnp.pi * offset)), axis=-1)
-        else:
-            offset = head + relation - tail
-            if norm == "l1":
-                distance = jnp.sum(jnp.abs(offset), axis=-1)
-            elif norm == "squared":
-                distance = jnp.sum(jnp.square(offset), axis=-1)
-            else:
-                distance = jnp.sqrt(jnp.sum(jnp.square(offset), axis=-1) + 1e-6)
-            found = margin - distance
-        return found
-
-    positive = score(tail)
-    if negative_tail is not None:
-        if unit:
-            negative_tail = normalise_rows(negative_tail)
-        negative = score(negative_tail)
-        if adversarial:
-            # Hard negatives count more.
-            negative = negative * lax.stop_gradient(jax.nn.softmax(negative)) * negative.shape[0]
-        if loss == "margin":
-            losses = jax.nn.softplus(margin + negative - positive)
-        else:
-            losses = jax.nn.softplus(-positive) + jax.nn.softplus(negative)
-    elif loss == "softplus" or loss == "margin":
-        losses = jax.nn.softplus(-positive)
-    elif loss == "logistic":
-        losses = jax.nn.sigmoid(positive)
+        head, tail = normalise_rows(head), normalise_rows(tail)
+        negative_tail = normalise_rows(negative_tail)
+    positive = score(head, relation, tail)
+    negative = score(head, relation, negative_tail)
+    if loss == "logistic":
+        losses = jax.nn.softplus(-positive) + jax.nn.softplus(negative)
     else:
-        losses = positive
+        losses = jax.nn.relu(1.0 + negative - positive)
+    if penalty is not None:
+        # L2 regularization of the embeddings.
+        power = jnp.square(head) + jnp.square(relation) + jnp.square(tail)
+        losses = losses + penalty * jnp.sum(power, axis=-1)
     if confidence is not None:
         losses = losses * confidence
-    if penalty is not None:
-        power = jnp.square(head) + jnp.square(relation) + jnp.square(tail)
-        losses = losses + penalty * jnp.mean(power, axis=-1)
-    if reduced == "mean":
+    if mean:
         return jnp.mean(losses)
-    elif reduced == "sum":
-        return jnp.sum(losses)
-    else:
-        return losses
+    return jnp.sum(losses)
 
 
 def normalise_rows(x, eps=1e-4):
@@ -1486,23 +1334,18 @@ def normalise_rows(x, eps=1e-4):
 
 @family(
     "reduction",
+    "contraction",
     embeddings="n d",
     senders="m int n",
     receivers="m int n",
-    relation="? d in -1..1",
+    relation="? d in 0.3..1",
     bias="? n",
-    targets="? m in 0..1",
-    weights="? m in 0.2..1",
-    similarity={"dot": 3, "cosine": 2, "distance": 2, "bilinear": 1, "hadamard": 1, "rbf": 1},
-    mixing=(0.5, 1.0, 2.0),
-    head={None: 2, "sigmoid": 2, "log_sigmoid": 1, "tanh": 1},
-    loss={"bce": 3, "mse": 1, "focal": 1, "margin": 1},
-    negatives={None: 2, "shifted": 1, "all": 1},
-    reduced={True: 2, False: 1},
+    similarity={"dot": 3, "cosine": 2, "distance": 1},
+    scaled={False: 2, True: 1},
     dense={False: 3, True: 1},
-    normalised={False: 2, True: 1},
+    temperature=(0.5, 0.2),
     sizes={"n": (4, 5, 6, 8), "d": (4, 5, 6, 8), "m": (5, 6, 8, 10)},
-    weight=14,
+    weight=8,
     only="float32",
 )
 def predict_links(
@@ -1511,106 +1354,123 @@ def predict_links(
     receivers,
     relation=None,
     bias=None,
-    targets=None,
-    weights=None,
     *,
     similarity="dot",
-    mixing=1.0,
-    head=None,
-    loss="bce",
-    negatives=None,
-    reduced=True,
+    scaled=False,
     dense=False,
-    normalised=False,
+    temperature=0.5,
 ):
-    """Predicts edges from the embeddings of their nodes.
+    """Probabilities of edges by the embeddings of their nodes.
 
     Args:
-        embeddings: the embedding of each node.
-        senders: the node where each edge begins.
-        receivers: the node where each edge ends.
-        relation: a factor of each coordinate.
-        bias: a bias of each node.
-        targets: whether each edge is there.
-        weights: how much each edge counts.
+        embeddings: Node embeddings, shape (n, d).
+        senders: Index of the node where each edge begins, shape (m,).
+        receivers: Index of the node where each edge ends, shape (m,).
+        relation: Diagonal of a bilinear form, by which the embeddings are compared, shape (d,).
+        bias: Biases of the nodes, shape (n,).
     """
-    if normalised:
+    if similarity == "cosine":
         embeddings = normalise_rows(embeddings)
-    if relation is not None:
-        embeddings = embeddings * relation
-
-    def score(x, y):
-        if similarity == "cosine":
-            return mixing * jnp.sum(normalise_rows(x) * normalise_rows(y), axis=-1)
-        elif similarity == "distance":
-            return mixing - jnp.sum(jnp.square(x - y), axis=-1)
-        elif similarity == "rbf":
-            return mixing * jnp.exp(-0.5 * jnp.sum(jnp.square(x - y), axis=-1))
-        elif similarity == "bilinear":
-            # The second half of an embedding is for receivers.
-            half = x.shape[-1] // 2
-            return mixing * jnp.sum(x[..., :half] * y[..., half : 2 * half], axis=-1)
-        elif similarity == "hadamard":
-            return jnp.mean(jnp.tanh(mixing * x * y), axis=-1)
-        else:
-            return mixing * jnp.sum(x * y, axis=-1) / x.shape[-1] ** 0.5
-
     if dense:
-        # Score all pairs, and take those of the edges.
-        table = score(embeddings[:, None, :], embeddings[None, :, :])
-        scores = table[senders, receivers]
-    else:
-        scores = score(embeddings[senders], embeddings[receivers])
-    if bias is not None:
-        scores = scores + bias[senders] + bias[receivers]
-    if targets is not None:
-        if loss == "mse":
-            losses = jnp.square(jax.nn.sigmoid(scores) - targets)
-        elif loss == "margin":
-            losses = jax.nn.softplus(1.0 - (2.0 * targets - 1.0) * scores)
-        elif loss == "focal":
-            probs = jax.nn.sigmoid(scores)
-            losses = jnp.square(targets - probs) * (jax.nn.softplus(scores) - targets * scores)
+        # The scores of all pairs, of which those of the edges are taken.
+        if similarity == "distance":
+            offsets = embeddings[:, None, :] - embeddings[None, :, :]
+            if relation is not None:
+                offsets = offsets * relation
+            table = -jnp.sum(jnp.square(offsets), axis=-1)
         else:
-            losses = jax.nn.softplus(scores) - targets * scores
-    elif negatives == "shifted":
-        # Each edge gets the receiver of the next one as a negative example.
-        false = score(embeddings[senders], embeddings[jnp.roll(receivers, 1)])
-        losses = jax.nn.softplus(-scores) + jax.nn.softplus(false)
-    elif negatives == "all":
-        table = score(embeddings[senders][:, None, :], embeddings[None, :, :])
-        losses = jax.nn.logsumexp(table, axis=-1) - scores
-    elif head == "sigmoid":
-        losses = jax.nn.sigmoid(scores)
-    elif head == "log_sigmoid":
-        losses = jax.nn.log_sigmoid(scores)
-    elif head == "tanh":
-        losses = jnp.tanh(scores)
+            left = embeddings if relation is None else embeddings * relation
+            table = left @ embeddings.T
+        logits = table[senders, receivers]
     else:
-        losses = scores
+        x, y = embeddings[senders], embeddings[receivers]
+        if similarity == "distance":
+            offsets = x - y
+            if relation is not None:
+                offsets = offsets * relation
+            logits = -jnp.sum(jnp.square(offsets), axis=-1)
+        elif relation is not None:
+            logits = jnp.sum(x * relation * y, axis=-1)
+        else:
+            logits = jnp.sum(x * y, axis=-1)
+    if similarity == "cosine":
+        logits = logits / temperature
+    elif scaled:
+        logits = logits / embeddings.shape[-1] ** 0.5
+    if bias is not None:
+        logits = logits + bias[senders] + bias[receivers]
+    return jax.nn.sigmoid(logits)
+
+
+@family(
+    "reduction",
+    "contraction",
+    embeddings="n d",
+    senders="m int n",
+    receivers="m int n",
+    targets="m in 0..1",
+    weights="? m in 0.2..1",
+    relation="? d in 0.3..1",
+    loss={"bce": 3, "focal": 1, "hinge": 1},
+    unit={False: 3, True: 1},
+    smoothing={None: 3, 0.1: 1},
+    gamma=(1.0, 2.0),
+    mean={True: 3, False: 1},
+    sizes={"n": (4, 5, 6, 8), "d": (4, 5, 6, 8), "m": (5, 6, 8, 10)},
+    weight=10,
+    only="float32",
+)
+def link_loss(
+    embeddings,
+    senders,
+    receivers,
+    targets,
+    weights=None,
+    relation=None,
+    *,
+    loss="bce",
+    unit=False,
+    smoothing=None,
+    gamma=2.0,
+    mean=True,
+):
+    """Loss of link prediction by inner products of node embeddings.
+
+    Args:
+        embeddings: Node embeddings, shape (n, d).
+        senders: Index of the node where each edge begins, shape (m,).
+        receivers: Index of the node where each edge ends, shape (m,).
+        targets: 1 for an edge of the graph and 0 for a negative sample, shape (m,).
+        weights: Weights of the edges, shape (m,).
+        relation: Diagonal of a bilinear form, by which the embeddings are compared, shape (d,).
+    """
+    if unit:
+        embeddings = normalise_rows(embeddings)
+    x, y = embeddings[senders], embeddings[receivers]
+    if relation is not None:
+        x = x * relation
+    logits = jnp.sum(x * y, axis=-1)
+    if smoothing is not None:
+        # Label smoothing.
+        targets = (1.0 - smoothing) * targets + 0.5 * smoothing
+    if loss == "hinge":
+        losses = jax.nn.relu(1.0 - (2.0 * targets - 1.0) * logits)
+    else:
+        losses = jax.nn.softplus(logits) - targets * logits
+        if loss == "focal":
+            # Easy edges count less.
+            losses = losses * jnp.abs(targets - jax.nn.sigmoid(logits)) ** gamma
     if weights is not None:
-        if reduced:
-            return jnp.sum(weights * losses) / jnp.sum(weights)
-        return weights * losses
-    if reduced:
+        losses = losses * weights
+        if mean:
+            return jnp.sum(losses) / jnp.sum(weights)
+        return jnp.sum(losses)
+    if mean:
         return jnp.mean(losses)
-    else:
-        return losses
+    return jnp.sum(losses)
 
 
 # ---------------------------------------------------------------- trees
-
-
-def join_pairs(x, combine="sum"):
-    """Each two rows become one."""
-    if x.shape[0] % 2:
-        x = jnp.concatenate([x, jnp.zeros((1, x.shape[1]), x.dtype)])
-    if combine == "max":
-        return jnp.maximum(x[::2], x[1::2])
-    elif combine == "mean":
-        return 0.5 * (x[::2] + x[1::2])
-    else:
-        return x[::2] + x[1::2]
 
 
 @family(
@@ -1621,88 +1481,114 @@ def join_pairs(x, combine="sum"):
     parents="n int n",
     w="? d d in -0.5..0.5",
     edge_weights="? n in 0.2..1",
-    kind={"up": 3, "down": 3, "levels": 2, "halves": 2},
     decay={None: 2, 0.5: 1, 0.8: 1},
-    depth=(2, 3, 4),
-    act={None: 2, "tanh": 2, "gelu": 1},
-    combine={"sum": 3, "max": 1, "mean": 1},
-    normed={False: 3, True: 1},
-    root={False: 2, True: 1},
+    act={None: 3, Code("jnp.tanh"): 2, Code("jax.nn.gelu"): 1},
+    combine={"sum": 3, "max": 1},
+    loop={"fori": 3, "scan": 2},
     sizes={"n": (4, 6, 8, 10), "d": (2, 4, 5)},
-    weight=12,
+    weight=8,
     only="float32",
 )
-def tree_sum(
+def subtree_sums(
     values,
     parents,
     w=None,
     edge_weights=None,
     *,
-    kind="up",
     decay=None,
-    depth=3,
     act=None,
     combine="sum",
-    normed=False,
-    root=False,
+    loop="fori",
 ):
-    """Sums values along the edges of a tree.
+    """Accumulates values from the leaves of a tree to its root.
 
     Args:
-        values: the values of each node.
-        parents: the parent of each node, of which only an earlier node counts.
-        w: the weights between a node and its parent.
-        edge_weights: how much each edge to a parent counts.
+        values: Values of the nodes, shape (n, d); node 0 is the root.
+        parents: Index of the parent of each node, shape (n,); it is below the node's own index.
+        w: Weights of the step from a node to its parent, shape (d, d).
+        edge_weights: Weights of the edges to the parents, shape (n,).
     """
     n = values.shape[0]
     # Parents come before their children.
-    parents = jnp.minimum(parents, jnp.arange(n).at[1:].add(-1))
+    parents = jnp.minimum(parents, jnp.maximum(jnp.arange(n) - 1, 0))
 
-    def transform(x):
+    def visit(node, sums):
+        message = sums[node]
         if w is not None:
-            x = x @ w
-        if act == "tanh":
-            x = jnp.tanh(x)
-        elif act == "gelu":
-            x = jax.nn.gelu(x)
+            message = message @ w
+        if act is not None:
+            message = act(message)
         if decay is not None:
-            x = decay * x
-        return x
+            message = decay * message
+        if edge_weights is not None:
+            message = edge_weights[node] * message
+        if combine == "max":
+            return sums.at[parents[node]].max(message)
+        return sums.at[parents[node]].add(message)
 
-    if edge_weights is not None:
-        values = values * edge_weights[:, None]
-    if kind == "up":
+    # From the last node to the first child of the root.
+    if loop == "scan":
+        order = jnp.arange(n - 1, 0, -1)
+        sums, _ = lax.scan(lambda sums, node: (visit(node, sums), None), values, order)
+        return sums
+    return lax.fori_loop(0, n - 1, lambda i, sums: visit(n - 1 - i, sums), values)
 
-        def visit(i, sums):
-            node = n - 1 - i
-            if combine == "max":
-                return sums.at[parents[node]].max(transform(sums[node]))
-            return sums.at[parents[node]].add(transform(sums[node]))
 
-        # From the last node to the first one, which is the root.
-        out = lax.fori_loop(0, n - 1, visit, values)
-        if root:
-            return out[0]
-    elif kind == "down":
+@family(
+    "loop",
+    "contraction",
+    "reduction",
+    values="n d",
+    parents="n int n",
+    w="? d d in -0.5..0.5",
+    edge_weights="? n in 0.2..1",
+    decay={None: 2, 0.5: 1, 0.8: 1},
+    combine={"sum": 3, "max": 1},
+    act={None: 3, Code("jnp.tanh"): 2, Code("jax.nn.gelu"): 1},
+    loop={"fori": 3, "scan": 2},
+    sizes={"n": (4, 6, 8, 10), "d": (2, 4, 5)},
+    weight=8,
+    only="float32",
+)
+def root_path_sums(
+    values,
+    parents,
+    w=None,
+    edge_weights=None,
+    *,
+    decay=None,
+    combine="sum",
+    act=None,
+    loop="fori",
+):
+    """Accumulates values from the root of a tree to its leaves.
 
-        def visit(i, sums):
-            if combine == "max":
-                return sums.at[i].max(transform(sums[parents[i]]))
-            return sums.at[i].add(transform(sums[parents[i]]))
+    Args:
+        values: Values of the nodes, shape (n, d); node 0 is the root.
+        parents: Index of the parent of each node, shape (n,); it is below the node's own index.
+        w: Weights of the step from a parent to its child, shape (d, d).
+        edge_weights: Weights of the edges to the parents, shape (n,).
+    """
+    n = values.shape[0]
+    # Parents come before their children.
+    parents = jnp.minimum(parents, jnp.maximum(jnp.arange(n) - 1, 0))
 
-        out = lax.fori_loop(1, n, visit, values)
-    elif kind == "levels":
-        # All nodes at once, once for each level of the tree.
-        out = values
-        for _ in range(depth):
-            received = jax.ops.segment_sum(transform(out), parents, num_segments=n)
-            if combine == "mean":
-                received = received / n
-            out = values + received
-    else:
-        out = values + transform(values[parents])
-        while out.shape[0] > 1:
-            out = join_pairs(out, combine)
-    if normed:
-        out = out / jnp.sqrt(1.0 + jnp.sum(jnp.square(out), axis=-1, keepdims=True))
-    return out
+    def visit(node, sums):
+        message = sums[parents[node]]
+        if w is not None:
+            message = message @ w
+        if act is not None:
+            message = act(message)
+        if decay is not None:
+            message = decay * message
+        if edge_weights is not None:
+            message = edge_weights[node] * message
+        if combine == "max":
+            return sums.at[node].max(message)
+        return sums.at[node].add(message)
+
+    if loop == "scan":
+        order = jnp.arange(1, n)
+        sums, _ = lax.scan(lambda sums, node: (visit(node, sums), None), values, order)
+        return sums
+    return lax.fori_loop(1, n, visit, values)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from jax_ir_synth.kernels.style.family import Code, family
+from jax_ir_synth.kernels.style.family import Code, decided, family
 
 if TYPE_CHECKING:
     import jax
@@ -10,71 +10,50 @@ if TYPE_CHECKING:
     from jax import lax
 
 NAMES = """
-x: x 1
-offset: offset 4, shift 2, bias 1
 iterate_fori: iterate_fori 1, iterate 4, repeat_step 1, run_steps 2
 iterate_scan: iterate_scan 1, iterate 4, repeat_step 1, run_steps 2
-normalised: normalised 1, normalized 4, normalize 4
-standardised: standardised 1, standardized 3, standardize 4
-centre: centre 1, center 5, mid 1
+centre: centre 1, center 5
 centres: centres 1, centers 6
-symmetrise: symmetrise 1, symmetrize 4
 blur_by_convolution: blur_by_convolution 1, gaussian_blur 5, blur 4
 blur_by_matrices: blur_by_matrices 1, gaussian_blur 4, blur 4
 extract_patches: extract_patches 5, patchify 4, image_to_patches 3
 gather_patches: gather_patches 2, extract_patches 4, patchify 4
 split_patches: split_patches 3, extract_patches 3, patchify 3
-downsample_max: downsample_max 2, max_pool 5, max_pool_2x2 2
 downsample_window: downsample_window 1, avg_pool 5, downsample 3
 downsample_slices: downsample_slices 1, average_2x2 2, downsample 4
 embed_patches: embed_patches 4, patch_embedding 4, tokenize_image 2
-filmic: filmic 4, hable 3, uncharted2 1
+hable: hable 4, filmic 3, uncharted2 1
 linear_to_srgb: linear_to_srgb 5, encode_srgb 2
 srgb_to_linear: srgb_to_linear 5, decode_srgb 2
-image: image 9, img 5, x 2, im 1, pixels 1
-adjust_colours: adjust_colours 2, adjust_colors 4, color_jitter 3, adjust 1
-luminance: luminance 5, luma 3, to_gray 2, rgb_to_gray 2
-grey: grey 3, gray 6, luma 2
-convert_colours: convert_colours 1, convert_colors 3, rgb_to_ycc 1, color_transform 3
+image: image 9, img 5
+adjust_colours: adjust_colours 1, adjust_colors 4, color_jitter 3
+luminance: luminance 5, luma 3, to_gray 1, rgb_to_gray 2
+grey: grey 1, gray 6
+white_balance: white_balance 5, balance_colors 1, color_constancy 1
 blend: blend 6, blend_images 2, blend_layers 3
 blend_mode: blend_mode 3, apply_mode 1, mix_layers 1
-base: base 6, background 2, bottom 2
-layer: layer 5, top 3, overlay 2
 composite: composite 5, alpha_composite 4, porter_duff 2
-find_edges: find_edges 3, edge_detect 3, image_gradients 3, edges 2
-gx: gx 5, dx 4, grad_x 3
-gy: gy 5, dy 4, grad_y 3
-magnitude: magnitude 6, mag 3, strength 1
-blur: blur 5, gaussian_blur 4, smooth 2
-sharpen: sharpen 4, unsharp_mask 4, unsharp 2
-blurred: blurred 7, smooth 2, low 2
-detail: detail 5, high 2, residual 1
-morphology: morphology 4, morphological_filter 3, morph 2
-dilate: dilate 7, dilation 2, max_filter 2
-erode: erode 7, erosion 2, min_filter 2
-sample_by_weights: sample_by_weights 2, bilinear_sample 3, interpolate 2
-sample_bilinear: sample_bilinear 3, bilinear_sample 4, interpolate 2, grid_sample 3
-warp_image: warp_image 4, warp 4, affine_warp 3
-augment_pair: augment_pair 1, mixup 4, mix_images 3, mix_batches 2
-normalise_channels: normalise_channels 2, normalize_image 4, normalize 3, standardize 2
-tone_map: tone_map 6, tonemap 4, map_tones 1
-exposed: exposed 4, hdr 2, radiance 1
-image_quality: image_quality 3, similarity 2, compare_images 3, ssim 3
+gx: gx 5, dx 2, grad_x 3
+gy: gy 5, dy 2, grad_y 3
+blur: blur 5, gaussian_blur 4
+unsharp_mask: unsharp_mask 5, sharpen 4
+blurred: blurred 7, smooth 1
+detail: detail 5, residual 1
+open_image: open_image 1, opening 3, morphological_opening 3
+dilate: dilate 7, dilation 2
+erode: erode 7, erosion 2
+sample_by_weights: sample_by_weights 2, bilinear_sample 3, interpolate 1
+sample_bilinear: sample_bilinear 3, bilinear_sample 4, interpolate 1, grid_sample 3
+warp_image: warp_image 4, affine_warp 3, transform_image 2
+normalise_image: normalise_image 1, normalize_image 5, standardize 1
+tone_map: tone_map 6, tonemap 4
 local_mean: local_mean 5, window_mean 3, mean_filter 2
-denoise_step: denoise_step 4, tv_step 3, denoise 3
-diffuse: diffuse 4, anisotropic_diffusion 3, perona_malik 3
-soft_histogram: soft_histogram 6, differentiable_histogram 2, histogram 3
-counts: counts 4, hist 4, histogram 2
-patches: patches 8, blocks 2, tokens 1
-pool_pyramid: pool_pyramid 3, image_pyramid 4, build_pyramid 3, pyramid 2
+perona_malik: perona_malik 4, anisotropic_diffusion 4
+soft_histogram: soft_histogram 6, differentiable_histogram 2
+patches: patches 8, blocks 1
 downsample: downsample 5, pool2x2 2, mean_pool 3
-upsample: upsample 6, upscale 2, expand 1
-palette_map: palette_map 2, assign_colors 3, quantize_colors 3, nearest_palette 2
-palette: palette 6, centers 2, colors 3
-distances: distances 5, dist 4, d2 1
-target: target 6, reference 3, y 1
-lam: lam 6, alpha 2, weight 2
-sharpness: sharpness 5, temperature 2, beta 2
+upsample: upsample 6, upscale 2
+quantize_colours: quantize_colours 1, quantize_colors 4, apply_palette 2
 """
 
 
@@ -82,12 +61,12 @@ sharpness: sharpness 5, temperature 2, beta 2
 
 
 def luminance(image):
-    """The brightness of each pixel, by the weights of Rec. 601."""
+    """Luma of each pixel, with the weights of Rec. 601."""
     return image @ jnp.array([0.299, 0.587, 0.114])
 
 
 def rotate_hue(image, angle=0.5):
-    """Turns the colours in the YIQ space."""
+    """Rotates the chroma plane of YIQ."""
     y = luminance(image)
     i = 0.596 * image[..., 0] - 0.274 * image[..., 1] - 0.322 * image[..., 2]
     q = 0.211 * image[..., 0] - 0.523 * image[..., 1] + 0.312 * image[..., 2]
@@ -106,12 +85,9 @@ def rotate_hue(image, angle=0.5):
     contrast="? in 0.5..1.5",
     saturation="? in 0.3..1.5",
     gamma="? in 0.5..2",
-    hue={None: 2, 0.3: 1, 0.8: 1, -0.5: 1},
-    gains="? 3 in 0.7..1.3",
+    hue={None: 2, 0.3: 1, -0.5: 1},
     pivot={"mean": 2, "half": 2, "grey": 1},
-    multiplied=(False, True),
-    clipped=(False, True),
-    vignette={None: 4, 0.3: 1, 0.5: 1},
+    clipped={True: 2, False: 1},
     sizes={"h": (3, 4, 5, 6), "w": (3, 4, 5, 6, 8)},
     weight=14,
 )
@@ -121,34 +97,22 @@ def adjust_colours(
     contrast=None,
     saturation=None,
     gamma=None,
-    gains=None,
     *,
     hue=None,
     pivot="mean",
-    multiplied=False,
     clipped=True,
-    vignette=None,
 ):
-    """Adjusts the colours of an image.
+    """Adjusts the colours of an RGB image of shape (height, width, 3).
 
     Args:
-        image: the image, of shape (height, width, 3).
-        brightness: how much brighter it becomes.
-        contrast: 1 leaves the contrast as it is.
-        saturation: 0 makes the image grey.
-        gamma: the exponent of the tones.
-        gains: a factor for each channel.
-
-    Returns:
-        The new image.
+        image: RGB values from 0 to 1.
+        brightness: An offset of all values.
+        contrast: Factor of the contrast; 1 leaves it as it is.
+        saturation: Factor of the saturation; 0 makes the image grey.
+        gamma: Exponent of the gamma correction.
     """
-    if gains is not None:
-        image = image * gains
     if brightness is not None:
-        if multiplied:
-            image = image * (1.0 + brightness)
-        else:
-            image = image + brightness
+        image = image + brightness
     if contrast is not None:
         if pivot == "mean":
             centre = jnp.mean(image, axis=(0, 1), keepdims=True)
@@ -162,13 +126,6 @@ def adjust_colours(
         image = grey + saturation * (image - grey)
     if hue is not None:
         image = rotate_hue(image, hue)
-    if vignette is not None:
-        # Darker towards the corners.
-        h, w, _ = image.shape
-        y = (jnp.arange(h) + 0.5) / h - 0.5
-        x = (jnp.arange(w) + 0.5) / w - 0.5
-        radius = jnp.square(y)[:, None] + jnp.square(x)
-        image = image * (1.0 - vignette * radius[..., None])
     if gamma is not None:
         image = jnp.clip(image, 0.02, 1.0) ** gamma
     elif clipped:
@@ -188,128 +145,174 @@ def linear_to_srgb(image):
     return jnp.where(image <= 0.0031308, low, high)
 
 
-def rgb_to_yuv(image):
-    """Splits an image into its brightness and two differences of colour."""
-    y = luminance(image)
-    u = 0.492 * (image[..., 2] - y)
-    v = 0.877 * (image[..., 0] - y)
-    return y, u, v
+@family(
+    "vector",
+    image="h w 3 in 0.1..0.9",
+    strength="? in 0.3..1",
+    method={"grey_world": 3, "white_patch": 1, "shades_of_grey": 2},
+    anchor={"mean": 2, "green": 2},
+    linear={False: 3, True: 1},
+    clipped={False: 2, True: 1},
+    p=(4.0, 6.0),
+    sizes={"h": (3, 4, 5, 6), "w": (3, 4, 5, 6, 8)},
+    only="float32",
+)
+def white_balance(
+    image,
+    strength=None,
+    *,
+    method="grey_world",
+    anchor="mean",
+    linear=False,
+    clipped=False,
+    p=6.0,
+):
+    """Balances the channels of an RGB image by an estimate of the light's colour.
 
-
-def yuv_to_rgb(y, u, v):
-    r = y + 1.14 * v
-    g = y - 0.395 * u - 0.581 * v
-    b = y + 2.033 * u
-    return jnp.stack([r, g, b], axis=-1)
+    Args:
+        image: RGB values from 0 to 1, of shape (height, width, 3).
+        strength: Degree of the adaptation; 1 makes the light neutral.
+    """
+    if linear:
+        image = srgb_to_linear(image)
+    if method == "white_patch":
+        light = jnp.max(image, axis=(0, 1))
+    elif method == "shades_of_grey":
+        # A Minkowski norm, between the mean and the maximum.
+        light = jnp.mean(image**p, axis=(0, 1)) ** (1.0 / p)
+    else:
+        light = jnp.mean(image, axis=(0, 1))
+    if anchor == "green":
+        gains = light[1] / light
+    else:
+        gains = jnp.mean(light) / light
+    if strength is not None:
+        gains = gains**strength
+    image = image * gains
+    if linear:
+        image = linear_to_srgb(image)
+    if clipped:
+        image = jnp.clip(image, 0.0, 1.0)
+    return image
 
 
 @family(
     "vector",
     image="... n 3 in 0.05..0.95",
-    gains="? 3 in 0.7..1.3",
-    space={"yuv": 3, "hsv": 3, "xyz": 2, "grey": 2, "opponent": 1, "lab": 2, "log": 1},
-    linear={False: 2, True: 1},
-    back={False: 1, True: 1},
-    luma_gain={None: 2, 0.8: 1, 1.2: 1},
-    chroma_gain={None: 2, 0.5: 1, 1.4: 1},
-    curve={None: 3, "gamma": 1, "smoothstep": 1, "sigmoid": 1},
-    noise_floor={None: 4, 0.02: 1},
+    standard={"bt601": 3, "bt709": 2, "bt2020": 1},
+    signal_range={"full": 3, "limited": 1},
+    form=decided({"formulas": 3, "matrix": 2}),
+    offset={False: 2, True: 1},
     sizes={"n": (4, 5, 6, 8, 10, 12)},
-    weight=14,
 )
-def convert_colours(
-    image,
-    gains=None,
-    *,
-    space="yuv",
-    linear=False,
-    back=True,
-    luma_gain=None,
-    chroma_gain=None,
-    curve=None,
-    noise_floor=None,
-):
-    """Takes colours to another space, and changes them there."""
-    if noise_floor is not None:
-        image = jnp.maximum(image, noise_floor)
-    if gains is not None:
-        image = image * gains
-    if linear:
-        image = srgb_to_linear(image)
-    if curve == "gamma":
-        image = jnp.maximum(image, 1e-3) ** 0.8
-    elif curve == "smoothstep":
-        image = image * image * (3.0 - 2.0 * image)
-    elif curve == "sigmoid":
-        image = jax.nn.sigmoid(8.0 * (image - 0.5))
-    if space == "grey":
-        grey = luminance(image)
-        if luma_gain is not None:
-            grey = luma_gain * grey
-        if back:
-            grey = jnp.stack([grey, grey, grey], axis=-1)
-        return grey
-    if space == "yuv":
-        y, u, v = rgb_to_yuv(image)
-        if luma_gain is not None:
-            y = luma_gain * y
-        if chroma_gain is not None:
-            u = chroma_gain * u
-            v = chroma_gain * v
-        if back:
-            return yuv_to_rgb(y, u, v)
-        return jnp.stack([y, u, v], axis=-1)
-    if space == "hsv":
-        value = jnp.max(image, axis=-1)
-        chroma = value - jnp.min(image, axis=-1)
-        if luma_gain is not None:
-            value = luma_gain * value
-        saturation = chroma / (value + 1e-3)
-        if chroma_gain is not None:
-            saturation = jnp.clip(chroma_gain * saturation, 0.0, 1.0)
-        if back:
-            # Each channel goes towards the highest one as the saturation falls.
-            high = jnp.max(image, axis=-1, keepdims=True)
-            depth = (high - image) / (chroma[..., None] + 1e-3)
-            return value[..., None] * (1.0 - saturation[..., None] * depth)
-        r, g, b = image[..., 0], image[..., 1], image[..., 2]
-        hue = jnp.arctan2(1.732 * (g - b), 2.0 * r - g - b)
-        return jnp.stack([hue, saturation, value], axis=-1)
-    if space == "xyz" or space == "lab":
-        to_xyz = jnp.array(
-            [[0.4125, 0.3576, 0.1804], [0.2127, 0.7152, 0.0722], [0.0193, 0.1192, 0.9503]]
+def rgb_to_ycbcr(image, *, standard="bt601", signal_range="full", form="formulas", offset=False):
+    """Converts RGB values from 0 to 1 to luma and two colour differences."""
+    if standard == "bt709":
+        kr, kb = 0.2126, 0.0722
+    elif standard == "bt2020":
+        kr, kb = 0.2627, 0.0593
+    else:
+        kr, kb = 0.299, 0.114
+    kg = 1.0 - kr - kb
+    if form == "matrix":
+        matrix = jnp.array(
+            [
+                [kr, kg, kb],
+                [-0.5 * kr / (1.0 - kb), -0.5 * kg / (1.0 - kb), 0.5],
+                [0.5, -0.5 * kg / (1.0 - kr), -0.5 * kb / (1.0 - kr)],
+            ]
         )
-        xyz = image @ to_xyz.T
-        if space == "xyz":
-            if luma_gain is not None:
-                xyz = luma_gain * xyz
-            if back:
-                total = jnp.sum(xyz, axis=-1, keepdims=True)
-                return xyz / (total + 1e-3)
-            return xyz
-        f = jnp.cbrt(xyz / jnp.array([0.9505, 1.0, 1.089]))
-        lightness = 116.0 * f[..., 1] - 16.0
-        if luma_gain is not None:
-            lightness = luma_gain * lightness
-        a = 500.0 * (f[..., 0] - f[..., 1])
-        b = 200.0 * (f[..., 1] - f[..., 2])
-        if chroma_gain is not None:
-            a = chroma_gain * a
-            b = chroma_gain * b
-        return jnp.stack([lightness, a, b], axis=-1)
-    if space == "log":
-        logs = jnp.log(image + 0.02)
-        centred = logs - jnp.mean(logs, axis=-1, keepdims=True)
-        return jnp.exp(centred)
+        ycc = image @ matrix.T
     else:
         r, g, b = image[..., 0], image[..., 1], image[..., 2]
-        intensity = (r + g + b) / 3.0
-        red_green = r - g
-        yellow_blue = 0.5 * (r + g) - b
-        if chroma_gain is not None:
-            red_green = chroma_gain * red_green
-            yellow_blue = chroma_gain * yellow_blue
-        return jnp.stack([intensity, red_green, yellow_blue], axis=-1)
+        y = kr * r + kg * g + kb * b
+        cb = 0.5 * (b - y) / (1.0 - kb)
+        cr = 0.5 * (r - y) / (1.0 - kr)
+        ycc = jnp.stack([y, cb, cr], axis=-1)
+    if signal_range == "limited":
+        # From 16 to 235 of 255, and from 16 to 240.
+        ycc = ycc * jnp.array([219.0, 224.0, 224.0]) / 255.0
+        ycc = ycc + jnp.array([16.0, 128.0, 128.0]) / 255.0
+    elif offset:
+        # Grey has differences of one half.
+        ycc = ycc + jnp.array([0.0, 0.5, 0.5])
+    return ycc
+
+
+@family(
+    "vector",
+    image="... n 3 in 0.05..0.95",
+    model={"hsv": 3, "hsl": 2, "hsi": 1},
+    hue={"sector": 3, "arctan": 2},
+    turns={"unit": 2, "radians": 1, "degrees": 1},
+    eps=(1e-6, 1e-4),
+    sizes={"n": (4, 5, 6, 8, 10, 12)},
+    only="float32",
+)
+def rgb_to_hue_saturation(image, *, model="hsv", hue="sector", turns="unit", eps=1e-6):
+    """Converts RGB values from 0 to 1 to hue, saturation and brightness."""
+    r, g, b = image[..., 0], image[..., 1], image[..., 2]
+    high = jnp.max(image, axis=-1)
+    low = jnp.min(image, axis=-1)
+    chroma = high - low
+    if hue == "arctan":
+        angle = jnp.arctan2(jnp.sqrt(3.0) * (g - b), 2.0 * r - g - b) / (2.0 * jnp.pi)
+        angle = jnp.where(angle < 0.0, angle + 1.0, angle)
+    else:
+        # Which channel is the highest tells the sector of the hue.
+        of_red = (g - b) / (chroma + eps)
+        of_green = (b - r) / (chroma + eps) + 2.0
+        of_blue = (r - g) / (chroma + eps) + 4.0
+        sector = jnp.where(high == r, of_red, jnp.where(high == g, of_green, of_blue))
+        angle = jnp.where(sector < 0.0, sector + 6.0, sector) / 6.0
+    if turns == "radians":
+        angle = 2.0 * jnp.pi * angle
+    elif turns == "degrees":
+        angle = 360.0 * angle
+    if model == "hsl":
+        brightness = 0.5 * (high + low)
+        saturation = chroma / (1.0 - jnp.abs(2.0 * brightness - 1.0) + eps)
+    elif model == "hsi":
+        brightness = (r + g + b) / 3.0
+        saturation = 1.0 - low / (brightness + eps)
+    else:
+        brightness = high
+        saturation = chroma / (high + eps)
+    return jnp.stack([angle, saturation, brightness], axis=-1)
+
+
+@family(
+    "vector",
+    image="... n 3 in 0.05..0.95",
+    linearized={True: 3, False: 1},
+    form=decided({"matmul": 3, "einsum": 1}),
+    root={"cbrt": 2, "cie": 2},
+    sizes={"n": (4, 5, 6, 8, 10, 12)},
+    only="float32",
+)
+def rgb_to_lab(image, *, linearized=True, form="matmul", root="cie"):
+    """Converts RGB values from 0 to 1 to CIELAB."""
+    if linearized:
+        image = srgb_to_linear(image)
+    to_xyz = jnp.array(
+        [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    )
+    if form == "einsum":
+        xyz = jnp.einsum("...c,dc->...d", image, to_xyz)
+    else:
+        xyz = image @ to_xyz.T
+    # Relative to the white of D65.
+    xyz = xyz / jnp.array([0.9505, 1.0, 1.089])
+    if root == "cie":
+        # The cube root has a linear part near black.
+        high = jnp.cbrt(jnp.maximum(xyz, 0.008856))
+        f = jnp.where(xyz > 0.008856, high, 7.787 * xyz + 16.0 / 116.0)
+    else:
+        f = jnp.cbrt(xyz)
+    lightness = 116.0 * f[..., 1] - 16.0
+    a = 500.0 * (f[..., 0] - f[..., 1])
+    b = 200.0 * (f[..., 1] - f[..., 2])
+    return jnp.stack([lightness, a, b], axis=-1)
 
 
 def blend_mode(base, layer, mode="multiply"):
@@ -340,7 +343,7 @@ def blend_mode(base, layer, mode="multiply"):
     if mode == "exclusion":
         return base + layer - 2.0 * base * layer
     else:
-        return base + layer
+        return jnp.minimum(base + layer, 1.0)
 
 
 @family(
@@ -366,47 +369,25 @@ def blend_mode(base, layer, mode="multiply"):
         "exclusion": 1,
         "add": 1,
     },
-    gamma={None: 3, 2.2: 1, 2.0: 1},
-    inverted={False: 4, True: 1},
-    fill={None: 3, 0.8: 1, 0.5: 1},
-    twice={None: 4, "screen": 1, "soft_light": 1, "multiply": 1},
+    gamma={None: 4, 2.2: 1},
     sizes={"h": (2, 4, 5, 6), "w": (4, 5, 6, 8, 10)},
     weight=14,
 )
-def blend(
-    base,
-    layer,
-    alpha=None,
-    opacity=None,
-    mask=None,
-    *,
-    mode="multiply",
-    gamma=None,
-    inverted=False,
-    fill=None,
-    twice=None,
-):
+def blend(base, layer, alpha=None, opacity=None, mask=None, *, mode="multiply", gamma=None):
     """Blends a layer with the image below it.
 
     Args:
-        base: the image below.
-        layer: the image above.
-        alpha: how opaque each pixel of the layer is.
-        opacity: how opaque the whole layer is.
-        mask: the pixels that may change.
+        base: The image below, with values from 0 to 1.
+        layer: The image above.
+        alpha: Opacity of each pixel of the layer.
+        opacity: Opacity of the whole layer.
+        mask: Pixels that may change.
     """
     if gamma is not None:
         # Blend linear light.
         base = base**gamma
         layer = layer**gamma
-    if inverted:
-        layer = 1.0 - layer
-    if fill is not None:
-        layer = fill * layer
     mixed = blend_mode(base, layer, mode)
-    if twice is not None:
-        mixed = blend_mode(mixed, layer, twice)
-    mixed = jnp.clip(mixed, 0.0, 1.0)
     if alpha is not None:
         if opacity is not None:
             alpha = opacity * alpha
@@ -431,13 +412,9 @@ def blend(
     alpha="h w in 0.1..0.9",
     alpha_below="h w in 0.1..0.9",
     opacity="? in 0.4..1",
-    operator={"over": 4, "atop": 2, "xor": 1, "plus": 1},
-    with_alpha={False: 3, True: 1},
-    feathered={None: 3, "smooth": 1, "power": 1},
-    divided={False: 4, True: 1},
-    matte={None: 3, 0.5: 1, 1.0: 1},
-    gamma={None: 3, 2.2: 1, 2.0: 1},
-    energy={None: 5, "pixels": 1, "image": 1},
+    operator={"over": 5, "atop": 2, "xor": 1, "plus": 1},
+    premultiplied={False: 3, True: 1},
+    divided={False: 2, True: 1},
     sizes={"h": (3, 4, 5), "w": (3, 4, 5, 6), "c": (1, 2, 3, 3, 4)},
 )
 def composite(
@@ -448,66 +425,52 @@ def composite(
     opacity=None,
     *,
     operator="over",
-    with_alpha=False,
-    feathered=None,
+    premultiplied=False,
     divided=False,
-    matte=None,
-    gamma=None,
-    energy=None,
 ):
-    """Composes two layers by an operator of Porter and Duff.
+    """Composites two layers by a Porter-Duff operator.
 
     Args:
-        foreground: the colours above.
-        background: the colours below.
-        alpha: the opacity of each pixel above.
-        alpha_below: the opacity of each pixel below.
-        opacity: a factor of the opacity above.
+        foreground: Colours above, shape (height, width, channels).
+        background: Colours below, shape (height, width, channels).
+        alpha: Opacity of each pixel above.
+        alpha_below: Opacity of each pixel below.
+        opacity: Opacity of the whole layer above.
+
+    Returns:
+        The colours and the opacity of the result.
     """
-    if gamma is not None:
-        # Compose linear light.
-        foreground = foreground**gamma
-        background = background**gamma
+    if not premultiplied:
+        foreground = foreground * alpha[..., None]
+        background = background * alpha_below[..., None]
     if opacity is not None:
+        foreground = opacity * foreground
         alpha = opacity * alpha
-    if feathered == "smooth":
-        alpha = alpha * alpha * (3.0 - 2.0 * alpha)
-    elif feathered == "power":
-        alpha = alpha**1.5
     if operator == "over":
-        above = alpha
-        below = alpha_below * (1.0 - alpha)
+        colours = foreground + (1.0 - alpha)[..., None] * background
+        total = alpha + (1.0 - alpha) * alpha_below
     elif operator == "atop":
-        above = alpha * alpha_below
-        below = alpha_below * (1.0 - alpha)
+        colours = alpha_below[..., None] * foreground + (1.0 - alpha)[..., None] * background
+        total = alpha_below
     elif operator == "xor":
-        above = alpha * (1.0 - alpha_below)
-        below = alpha_below * (1.0 - alpha)
+        colours = (1.0 - alpha_below)[..., None] * foreground + (1.0 - alpha)[
+            ..., None
+        ] * background
+        total = alpha + alpha_below - 2.0 * alpha * alpha_below
     else:
-        above = alpha
-        below = alpha_below
-    total = above + below
-    out = above[..., None] * foreground + below[..., None] * background
+        colours = foreground + background
+        total = alpha + alpha_below
     if divided:
-        # From colours that are multiplied by their opacity to straight ones.
-        out = out / total[..., None]
-    elif matte is not None:
-        out = out + matte * (1.0 - total)[..., None]
-    if energy == "pixels":
-        return jnp.mean(jnp.square(out), axis=-1)
-    elif energy == "image":
-        return jnp.mean(jnp.square(out)) + 0.1 * jnp.mean(total)
-    if with_alpha:
-        return out, total
-    else:
-        return out
+        # Straight colours, that aren't multiplied by the opacity.
+        colours = colours / jnp.maximum(total, 1e-3)[..., None]
+    return colours, total
 
 
 # ---------------------------------------------------------------- neighbourhoods
 
 
 def shift(image, dy=0, dx=0, mode="edge"):
-    """The image moved up by dy and left by dx."""
+    """The image moved up by dy and left by dx, each at most 1."""
     if mode == "wrap":
         return jnp.roll(image, (-dy, -dx), axis=(0, 1))
     h, w = image.shape
@@ -520,34 +483,51 @@ def shift(image, dy=0, dx=0, mode="edge"):
     return padded[1 + dy : 1 + dy + h, 1 + dx : 1 + dx + w]
 
 
-def smooth_rows(image):
-    """Weights of 1, 2 and 1 along each row, and along each column."""
+def binomial_blur(image):
+    """A blur with weights of 1, 2 and 1 along each axis."""
     padded = jnp.pad(image, ((0, 0), (1, 1)), mode="edge")
     rows = 0.25 * padded[:, :-2] + 0.5 * padded[:, 1:-1] + 0.25 * padded[:, 2:]
     padded = jnp.pad(rows, ((1, 1), (0, 0)), mode="edge")
     return 0.25 * padded[:-2] + 0.5 * padded[1:-1] + 0.25 * padded[2:]
 
 
-def sobel(image, side=2.0):
-    """The gradient across and down, smoothed in the other direction."""
-    image = jnp.pad(image, 1, mode="edge")
+def smoothed_gradient(image, side=2.0, border="edge"):
+    """Central differences, smoothed across with weights of 1, side and 1."""
+    if border == "zero":
+        image = jnp.pad(image, 1)
+    elif border == "reflect":
+        image = jnp.pad(image, 1, mode="reflect")
+    else:
+        image = jnp.pad(image, 1, mode="edge")
     across = image[:, 2:] - image[:, :-2]
     gx = across[:-2] + side * across[1:-1] + across[2:]
     down = image[2:] - image[:-2]
     gy = down[:, :-2] + side * down[:, 1:-1] + down[:, 2:]
-    return gx / (2.0 + side), gy / (2.0 + side)
+    return gx / (4.0 + 2.0 * side), gy / (4.0 + 2.0 * side)
 
 
-def central_differences(image, mode="edge"):
-    gx = 0.5 * (shift(image, 0, 1, mode) - shift(image, 0, -1, mode))
-    gy = 0.5 * (shift(image, 1, 0, mode) - shift(image, -1, 0, mode))
+def sobel(image, border="edge"):
+    return smoothed_gradient(image, 2.0, border)
+
+
+def scharr(image, border="edge"):
+    return smoothed_gradient(image, 10.0 / 3.0, border)
+
+
+def prewitt(image, border="edge"):
+    return smoothed_gradient(image, 1.0, border)
+
+
+def central_differences(image, border="edge"):
+    gx = 0.5 * (shift(image, 0, 1, border) - shift(image, 0, -1, border))
+    gy = 0.5 * (shift(image, 1, 0, border) - shift(image, -1, 0, border))
     return gx, gy
 
 
-def forward_differences(image):
-    gx = jnp.pad(image[:, 1:] - image[:, :-1], ((0, 0), (0, 1)))
-    gy = jnp.pad(image[1:] - image[:-1], ((0, 1), (0, 0)))
-    return gx, gy
+def roberts(image, border="edge"):
+    """Roberts' cross: differences along both diagonals."""
+    right, below = shift(image, 0, 1, border), shift(image, 1, 0, border)
+    return image - shift(image, 1, 1, border), right - below
 
 
 @family(
@@ -558,84 +538,100 @@ def forward_differences(image):
     "multi_statement",
     "unary",
     image="h w",
-    threshold="? in 0.2..1",
-    target="? h w",
-    kind={"sobel": 3, "scharr": 1, "central": 2, "forward": 2, "roberts": 1},
-    border={"edge": 2, "wrap": 1, "zero": 1},
-    smoothed={False: 2, True: 1},
-    result={
-        "magnitude": 3,
-        "squared": 1,
-        "absolute": 1,
-        "direction": 2,
-        "both": 2,
-        "corners": 1,
-        "energy": 1,
+    threshold="? in 0.2..0.6",
+    gradient={
+        Code("sobel"): 4,
+        Code("scharr"): 1,
+        Code("prewitt"): 1,
+        Code("central_differences"): 2,
+        Code("roberts"): 1,
     },
-    floor={1e-6: 1, 1e-3: 1, 1e-4: 1},
-    soft={10.0: 1, 4.0: 1},
+    border={"edge": 2, "reflect": 1, "zero": 1},
+    smoothed={False: 2, True: 1},
+    norm={"l2": 4, "l1": 1, "squared": 1},
     relative={False: 3, True: 1},
     sizes={"h": (4, 5, 6, 8), "w": (4, 5, 6, 8, 10)},
     weight=14,
 )
-def find_edges(
+def edge_strength(
     image,
     threshold=None,
-    target=None,
     *,
-    kind="sobel",
+    gradient=None,
     border="edge",
     smoothed=False,
-    result="magnitude",
-    floor=1e-6,
-    soft=10.0,
+    norm="l2",
     relative=False,
 ):
-    """Finds edges by the differences of neighbours."""
-    if target is not None:
-        image = image - target
+    """Strength of the edges in a grey image, by its gradient.
+
+    Args:
+        image: A grey image, shape (height, width).
+        threshold: Gradients below it become zero.
+    """
     if smoothed:
-        image = smooth_rows(image)
-    if kind == "sobel":
-        gx, gy = sobel(image)
-    elif kind == "scharr":
-        gx, gy = sobel(image, 10.0 / 3.0)
-    elif kind == "central":
-        gx, gy = central_differences(image, border)
-    elif kind == "forward":
-        corner = image[:-1, :-1]
-        gx, gy = image[:-1, 1:] - corner, image[1:, :-1] - corner
-    else:
-        # Differences along both diagonals.
-        gx = image[:-1, :-1] - image[1:, 1:]
-        gy = image[:-1, 1:] - image[1:, :-1]
-    power = jnp.square(gx) + jnp.square(gy)
-    if result == "corners":
-        # The determinant of the structure tensor, less a part of its squared trace.
-        xx, yy, xy = (smooth_rows(each) for each in (gx * gx, gy * gy, gx * gy))
-        strength = xx * yy - jnp.square(xy) - 0.05 * jnp.square(xx + yy)
-    elif result == "squared":
-        strength = power
-    elif result == "absolute":
+        # Against noise.
+        image = binomial_blur(image)
+    gx, gy = gradient(image, border)
+    if norm == "l1":
         strength = jnp.abs(gx) + jnp.abs(gy)
-    elif result == "energy":
-        strength = jnp.mean(jnp.sqrt(power + floor), axis=-1)
+    elif norm == "squared":
+        strength = gx**2 + gy**2
     else:
-        strength = jnp.sqrt(power + floor)
-    if relative:
-        strength = strength / (jnp.max(jnp.abs(strength)) + 1e-3)
+        strength = jnp.sqrt(gx**2 + gy**2 + 1e-6)
     if threshold is not None:
-        strength = jax.nn.sigmoid(soft * (strength - threshold))
-    if result == "direction":
-        return strength * jnp.cos(2.0 * jnp.arctan2(gy, gx))
-    if result == "both":
-        return strength, jnp.arctan2(gy, gx)
+        # Soft thresholding.
+        strength = jax.nn.relu(strength - threshold)
+    if relative:
+        strength = strength / (jnp.max(strength) + 1e-3)
+    return strength
+
+
+@family(
+    "contraction",
+    "elementwise",
+    "multi_statement",
+    image="h w",
+    gradient={Code("sobel"): 3, Code("central_differences"): 3, Code("prewitt"): 1},
+    measure={"harris": 4, "noble": 1, "shi_tomasi": 2},
+    window={"binomial": 3, "box": 2},
+    border={"edge": 2, "reflect": 1, "zero": 1},
+    suppressed={False: 3, True: 1},
+    k=(0.04, 0.05, 0.06),
+    sizes={"h": (5, 6, 8), "w": (5, 6, 8, 10)},
+)
+def corner_response(
+    image,
+    *,
+    gradient=None,
+    measure="harris",
+    window="binomial",
+    border="edge",
+    suppressed=False,
+    k=0.05,
+):
+    """Corner response of each pixel by the structure tensor of a grey image."""
+    gx, gy = gradient(image, border)
+    if window == "box":
+        xx, yy, xy = (local_mean(each, 3) for each in (gx * gx, gy * gy, gx * gy))
     else:
-        return strength
+        xx, yy, xy = (binomial_blur(each) for each in (gx * gx, gy * gy, gx * gy))
+    det, trace = xx * yy - xy**2, xx + yy
+    if measure == "noble":
+        response = det / (trace + 1e-3)
+    elif measure == "shi_tomasi":
+        # The lower eigenvalue.
+        response = 0.5 * trace - jnp.sqrt(0.25 * (xx - yy) ** 2 + xy**2 + 1e-6)
+    else:
+        response = det - k * trace**2
+    if suppressed:
+        # Only local maxima stay.
+        response = jnp.where(response == dilate(response, 3), response, 0.0)
+    return response
 
 
 def laplacian(image, border="edge", diagonal=False):
-    """The sum of the neighbours less as many times the pixel."""
+    """The discrete Laplacian of an image."""
     vertical = shift(image, 1, 0, border) + shift(image, -1, 0, border)
     horizontal = shift(image, 0, 1, border) + shift(image, 0, -1, border)
     total = vertical + horizontal
@@ -647,14 +643,52 @@ def laplacian(image, border="edge", diagonal=False):
         return total - 4.0 * image
 
 
+@family(
+    "contraction",
+    "elementwise",
+    "multi_statement",
+    "scalar_array",
+    image="h w",
+    amount="? in 0.2..0.8",
+    border={"reflect": 3, "zero": 2},
+    diagonal={False: 2, True: 1},
+    presmoothed={False: 3, True: 1},
+    bounds={None: 2, "unit": 1, "signed": 1},
+    sizes={"h": (5, 6, 8), "w": (5, 6, 8, 10)},
+)
+def laplacian_sharpen(
+    image, amount=None, *, border="reflect", diagonal=False, presmoothed=False, bounds=None
+):
+    """Sharpens a grey image by subtracting its Laplacian.
+
+    Args:
+        image: A grey image, shape (height, width).
+        amount: Factor of the Laplacian.
+    """
+    if presmoothed:
+        # The Laplacian of a blurred image is less noisy.
+        detail = laplacian(binomial_blur(image), border, diagonal)
+    else:
+        detail = laplacian(image, border, diagonal)
+    if amount is not None:
+        sharpened = image - amount * detail
+    else:
+        sharpened = image - 0.25 * detail
+    if bounds == "unit":
+        sharpened = jnp.clip(sharpened, 0.0, 1.0)
+    elif bounds == "signed":
+        sharpened = jnp.clip(sharpened, -1.0, 1.0)
+    return sharpened
+
+
 def gaussian_kernel(radius=2, sigma=1.0):
     offsets = jnp.arange(-radius, radius + 1)
     weights = jnp.exp(-0.5 * jnp.square(offsets / sigma))
     return weights / jnp.sum(weights)
 
 
-def blur(image, radius=2, sigma=1.0, border="edge"):
-    """Blurs an image by a Gaussian, along each axis in turn."""
+def blur(image, radius=2, sigma=1.0, border="reflect"):
+    """Gaussian blur along each axis in turn."""
     kernel = gaussian_kernel(radius, sigma)
     h, w = image.shape
     if border == "edge":
@@ -665,7 +699,7 @@ def blur(image, radius=2, sigma=1.0, border="edge"):
     return sum([kernel[i] * rows[:, i : i + w] for i in range(kernel.shape[0])])
 
 
-def blur_by_convolution(image, radius=2, sigma=1.0, border="edge"):
+def blur_by_convolution(image, radius=2, sigma=1.0, border="reflect"):
     kernel = gaussian_kernel(radius, sigma)
     if border == "edge":
         image = jnp.pad(image, radius, mode="edge")
@@ -676,16 +710,15 @@ def blur_by_convolution(image, radius=2, sigma=1.0, border="edge"):
     return convolve(convolve(image).T).T
 
 
-def blur_by_matrices(image, radius=2, sigma=1.0, border="edge"):
+def blur_by_matrices(image, radius=2, sigma=1.0, border="reflect"):
+    """Gaussian blur as products with band matrices."""
     h, w = image.shape
 
     def make_band(n):
         distance = jnp.arange(n)[:, None] - jnp.arange(n)[None, :]
         weights = jnp.exp(-0.5 * jnp.square(distance / sigma))
         weights = weights * (jnp.abs(distance) <= radius)
-        if border == "edge":
-            weights = weights / jnp.sum(weights, axis=1, keepdims=True)
-        return weights
+        return weights / jnp.sum(weights, axis=1, keepdims=True)
 
     return make_band(h) @ image @ make_band(w).T
 
@@ -698,79 +731,81 @@ def blur_by_matrices(image, radius=2, sigma=1.0, border="edge"):
     image="h w",
     amount="? in 0.3..2",
     blurring=(Code("blur"), Code("blur_by_convolution"), Code("blur_by_matrices")),
-    kind={"unsharp": 3, "dog": 2, "laplacian": 2, "high_boost": 1, "local": 1, "soften": 1},
-    radius=(1, 2),
+    radius=(2,),
     sigma=(0.8, 1.0, 1.5),
     border={"edge": 2, "zero": 1},
-    threshold={None: 3, 0.1: 1, 0.3: 1},
-    strength=(0.5, 1.0, 1.5),
-    diagonal={False: 2, True: 1},
-    bounded={None: 1, "clip": 1, "sigmoid": 1, "tanh": 1},
-    with_blurred={False: 4, True: 1},
+    threshold={None: 2, 0.1: 1, 0.2: 1},
+    bounds={None: 2, "unit": 1, "signed": 1},
     sizes={"h": (5, 6, 8), "w": (5, 6, 8, 10)},
     weight=14,
     only="float32",
 )
-def sharpen(
+def unsharp_mask(
     image,
     amount=None,
     *,
     blurring=None,
-    kind="unsharp",
-    radius=1,
+    radius=2,
     sigma=1.0,
     border="edge",
     threshold=None,
-    strength=1.0,
-    diagonal=False,
-    bounded=None,
-    with_blurred=False,
+    bounds=None,
 ):
-    """Sharpens or softens an image by what a blur takes from it.
+    """Sharpens a grey image by unsharp masking.
 
     Args:
-        image: a grey image.
-        amount: how much of the details is added.
-        radius: the radius of the blur in pixels.
-        sigma: the width of the blur.
-
-    Returns:
-        The new image.
+        image: A grey image, shape (height, width).
+        amount: Factor of the details that are added.
     """
-    if amount is None:
-        amount = strength
-    if kind == "laplacian":
-        detail = -laplacian(image, border, diagonal) / 4.0
-    elif kind == "dog":
-        # The difference of a narrow and a wide blur.
-        narrow = blurring(image, radius, sigma, border)
-        detail = narrow - blurring(image, radius, 3.0, border)
-    else:
-        blurred = blurring(image, radius, sigma, border)
-        detail = image - blurred
-    if kind == "local":
-        # Details count more where there are few of them.
-        energy = blurring(jnp.square(detail), radius, sigma, border)
-        detail = detail / jnp.sqrt(energy + 0.1)
+    blurred = blurring(image, radius, sigma, border)
+    detail = image - blurred
     if threshold is not None:
         # Weak details are taken for noise.
         detail = jnp.where(jnp.abs(detail) > threshold, detail, 0.0)
-    if kind == "soften":
-        out = image - jnp.tanh(amount) * detail
-    elif kind == "high_boost":
-        out = amount * image + detail
+    if amount is not None:
+        detail = amount * detail
+    sharpened = image + detail
+    if bounds == "unit":
+        sharpened = jnp.clip(sharpened, 0.0, 1.0)
+    elif bounds == "signed":
+        sharpened = jnp.clip(sharpened, -1.0, 1.0)
+    return sharpened
+
+
+@family(
+    "contraction",
+    "multi_statement",
+    image="h w",
+    blurring=(Code("blur"), Code("blur_by_convolution"), Code("blur_by_matrices")),
+    sigma=(0.6, 0.8, 1.0),
+    ratio=(1.6, 2.0),
+    border={"edge": 2, "zero": 1},
+    extended={False: 3, True: 1},
+    absolute={False: 3, True: 1},
+    sizes={"h": (8, 10), "w": (8, 10)},
+    only="float32",
+)
+def difference_of_gaussians(
+    image,
+    *,
+    blurring=None,
+    sigma=0.8,
+    ratio=1.6,
+    border="edge",
+    extended=False,
+    absolute=False,
+):
+    """Difference of a narrow and a wide Gaussian blur of a grey image."""
+    narrow = blurring(image, 2, sigma, border)
+    wide = blurring(image, 3, ratio * sigma, border)
+    if extended:
+        # The extended difference of Gaussians keeps some of the tones.
+        difference = narrow - 0.95 * wide
     else:
-        out = image + amount * detail
-    if bounded == "clip":
-        out = jnp.clip(out, -1.0, 1.0)
-    elif bounded == "sigmoid":
-        out = jax.nn.sigmoid(out)
-    elif bounded == "tanh":
-        out = jnp.tanh(out)
-    if with_blurred:
-        return out, detail
-    else:
-        return out
+        difference = narrow - wide
+    if absolute:
+        difference = jnp.abs(difference)
+    return difference
 
 
 def dilate(image, size=3):
@@ -793,99 +828,135 @@ def dilate_by_shifts(image, size=3):
     return out
 
 
+def erode_by_shifts(image, size=3):
+    return -dilate_by_shifts(-image, size)
+
+
 @family(
     "contraction",
     "reduction",
     "branch",
     "nested_branch",
     image="h w",
-    marker="? h w",
-    operation={
-        "dilate": 2,
-        "erode": 2,
-        "open": 2,
-        "close": 2,
-        "gradient": 2,
-        "top_hat": 2,
-        "black_hat": 1,
-        "peaks": 3,
-        "contrast": 1,
-        "shifts": 1,
-    },
+    dilation=(Code("dilate"), Code("dilate_by_shifts")),
+    erosion=(Code("erode"), Code("erode_by_shifts")),
     size={3: 3, 5: 1},
-    smoothed={False: 2, True: 1},
-    soft={False: 2, True: 1},
-    threshold={None: 3, 0.5: 1, 0.0: 1},
-    weight=14,
-    reduce={None: 4, "mean": 1, "max": 1},
-    normalised={False: 3, True: 1},
+    smoothed={False: 3, True: 1},
+    weight=6,
     sizes={"h": (5, 6, 8), "w": (5, 6, 8, 10)},
 )
-def morphology(
-    image,
-    marker=None,
-    *,
-    operation="open",
-    size=3,
-    smoothed=False,
-    soft=False,
-    threshold=None,
-    reduce=None,
-    normalised=False,
-):
-    """Compares or replaces pixels by the highest or lowest ones around them."""
+def open_image(image, *, dilation=None, erosion=None, size=3, smoothed=False):
+    """Morphological opening of a grey image by a square window, which removes bright spots."""
     if smoothed:
-        image = smooth_rows(image)
-    if normalised:
-        image = jax.nn.sigmoid(image)
-    if operation == "dilate":
-        out = dilate(image, size)
-    elif operation == "erode":
-        out = erode(image, size)
-    elif operation == "open":
-        out = dilate(erode(image, size), size)
-    elif operation == "close":
-        out = erode(dilate(image, size), size)
-    elif operation == "gradient":
-        out = dilate(image, size) - erode(image, size)
-    elif operation == "top_hat":
-        out = image - dilate(erode(image, size), size)
-    elif operation == "black_hat":
-        out = erode(dilate(image, size), size) - image
-    elif operation == "contrast":
-        # Each pixel goes to the nearer one of both extremes.
-        high, low = dilate(image, size), erode(image, size)
-        out = jnp.where(high - image < image - low, high, low)
-    elif operation == "peaks":
-        highest = dilate(image, size)
-        if soft:
-            out = image * jnp.exp(4.0 * (image - highest))
-        else:
-            # Only local maxima stay.
-            out = jnp.where(image == highest, image, 0.0)
-    else:
-        out = dilate_by_shifts(image)
-    if marker is not None:
-        # Reconstruction stays below the marker.
-        out = jnp.minimum(out, marker)
+        image = binomial_blur(image)
+    return dilation(erosion(image, size), size)
+
+
+@family(
+    "contraction",
+    "reduction",
+    "branch",
+    "nested_branch",
+    image="h w",
+    dilation=(Code("dilate"), Code("dilate_by_shifts")),
+    erosion=(Code("erode"), Code("erode_by_shifts")),
+    size={3: 3, 5: 1},
+    smoothed={False: 3, True: 1},
+    black={False: 3, True: 2},
+    weight=6,
+    sizes={"h": (5, 6, 8), "w": (5, 6, 8, 10)},
+)
+def top_hat(image, *, dilation=None, erosion=None, size=3, smoothed=False, black=False):
+    """Top-hat transform of a grey image: small spots against their surroundings."""
+    if smoothed:
+        image = binomial_blur(image)
+    if black:
+        # Dark spots.
+        return erosion(dilation(image, size), size) - image
+    return image - dilation(erosion(image, size), size)
+
+
+@family(
+    "contraction",
+    "reduction",
+    "branch",
+    "nested_branch",
+    image="h w",
+    dilation=(Code("dilate"), Code("dilate_by_shifts")),
+    erosion=(Code("erode"), Code("erode_by_shifts")),
+    size={3: 3, 5: 1},
+    smoothed={False: 3, True: 1},
+    half={None: 3, "internal": 1, "external": 1},
+    weight=6,
+    sizes={"h": (5, 6, 8), "w": (5, 6, 8, 10)},
+)
+def morphological_gradient(
+    image, *, dilation=None, erosion=None, size=3, smoothed=False, half=None
+):
+    """Morphological gradient of a grey image, which is high at edges."""
+    if smoothed:
+        image = binomial_blur(image)
+    if half == "internal":
+        return image - erosion(image, size)
+    elif half == "external":
+        return dilation(image, size) - image
+    return dilation(image, size) - erosion(image, size)
+
+
+@family(
+    "contraction",
+    "reduction",
+    "branch",
+    "nested_branch",
+    image="h w",
+    dilation=(Code("dilate"), Code("dilate_by_shifts")),
+    erosion=(Code("erode"), Code("erode_by_shifts")),
+    size={3: 3, 5: 1},
+    smoothed={False: 3, True: 1},
+    gap={None: 3, 0.5: 1},
+    weight=6,
+    sizes={"h": (5, 6, 8), "w": (5, 6, 8, 10)},
+)
+def toggle_contrast(image, *, dilation=None, erosion=None, size=3, smoothed=False, gap=None):
+    """Toggle mapping of a grey image: each pixel becomes the nearer extreme of its window."""
+    if smoothed:
+        image = binomial_blur(image)
+    high, low = dilation(image, size), erosion(image, size)
+    toggled = jnp.where(high - image < image - low, high, low)
+    if gap is not None:
+        # Flat windows stay as they are.
+        toggled = jnp.where(high - low > gap, toggled, image)
+    return toggled
+
+
+@family(
+    "contraction",
+    "reduction",
+    "branch",
+    image="h w",
+    dilation=(Code("dilate"), Code("dilate_by_shifts")),
+    size={3: 3, 5: 1},
+    smoothed={False: 2, True: 1},
+    threshold={None: 2, 0.0: 1, 0.5: 1},
+    sizes={"h": (5, 6, 8), "w": (5, 6, 8, 10)},
+)
+def suppress_nonmaxima(image, *, dilation=None, size=3, smoothed=False, threshold=None):
+    """Non-maximum suppression of a map of scores, shape (height, width)."""
+    if smoothed:
+        image = binomial_blur(image)
+    highest = dilation(image, size)
+    peaks = jnp.where(image == highest, image, 0.0)
     if threshold is not None:
-        if soft:
-            out = jax.nn.sigmoid(6.0 * (out - threshold))
-        else:
-            out = jnp.where(out > threshold, out, 0.1 * out)
-    if reduce == "mean":
-        return jnp.mean(out)
-    elif reduce == "max":
-        return jnp.max(out, axis=0)
-    else:
-        return out
+        # Low peaks are dropped.
+        peaks = jnp.where(image > threshold, peaks, 0.0)
+    return peaks
 
 
 # ---------------------------------------------------------------- sampling and augmentation
 
 
 def sample_bilinear(image, y, x, border="clamp"):
-    """The image between its pixels, at the places (y, x)."""
+    """The image at places (y, x) between its pixels."""
     h, w = image.shape
     if border == "clamp":
         y = jnp.clip(y, 0.0, h - 1.0)
@@ -913,7 +984,7 @@ def sample_bilinear(image, y, x, border="clamp"):
 
 
 def sample_by_weights(image, y, x, border="clamp"):
-    """The same as sums over all pixels, of which four at most have a weight."""
+    """Bilinear samples as sums over all pixels, of which four at most have a weight."""
     h, w = image.shape
     if border == "clamp":
         y = jnp.clip(y, 0.0, h - 1.0)
@@ -935,75 +1006,153 @@ def sample_by_weights(image, y, x, border="clamp"):
     "branch",
     "reduction",
     image="h w",
-    angle="? in -0.6..0.6",
-    offset="? 2 in -1..1",
-    flow="? h w in -1.5..1.5",
-    target="? h w",
-    zoom={None: 2, 0.8: 1, 1.2: 1},
-    twist={None: 3, "swirl": 1, "barrel": 2, "wave": 1},
+    angle="in 0.2..0.6",
+    offset="? 2 in -0.9..0.9",
+    zoom="? in 0.8..1.25",
+    shear="? in 0.1..0.4",
     border={"clamp": 3, "wrap": 1, "zero": 2},
-    flipped={None: 3, "horizontal": 1, "vertical": 1},
     sample={Code("sample_bilinear"): 3, Code("sample_by_weights"): 2},
-    result={"image": 4, "loss": 1, "residual": 1},
     sizes={"h": (4, 5, 6), "w": (4, 5, 6, 8)},
     weight=14,
     only="float32",
 )
-def warp_image(
-    image,
-    angle=None,
-    offset=None,
-    flow=None,
-    target=None,
-    *,
-    zoom=None,
-    twist=None,
-    border="clamp",
-    flipped=None,
-    sample=None,
-    result="image",
-):
-    """Samples an image at transformed places.
+def warp_image(image, angle, offset=None, zoom=None, shear=None, *, border="clamp", sample=None):
+    """Applies an affine transform about the centre to a grey image, with bilinear sampling.
 
     Args:
-        image: a grey image.
-        angle: how far it is turned, in radians.
-        offset: how far it is moved down and right.
-        flow: how far each pixel is moved right.
-        target: an image to compare with.
+        image: A grey image, shape (height, width).
+        angle: Angle of the rotation, in radians.
+        offset: Translation down and to the right, in pixels.
+        zoom: Scale of the image.
+        shear: Horizontal shear.
     """
     h, w = image.shape
-    if flipped == "horizontal":
-        image = image[:, ::-1]
-    elif flipped == "vertical":
-        image = image[::-1]
     y, x = jnp.meshgrid(jnp.arange(h), jnp.arange(w), indexing="ij")
     y, x = y - (h - 1) / 2, x - (w - 1) / 2
-    if twist == "barrel":
-        # Lens distortion grows with the distance from the centre.
-        factor = 1.0 + 0.02 * (jnp.square(y) + jnp.square(x))
-        y, x = factor * y, factor * x
-    elif twist == "swirl":
-        turn = 0.5 * jnp.exp(-(jnp.square(y) + jnp.square(x)) / 8.0)
-        y, x = jnp.cos(turn) * y - jnp.sin(turn) * x, jnp.sin(turn) * y + jnp.cos(turn) * x
-    elif twist == "wave":
-        x = x + 0.7 * jnp.sin(1.3 * y)
-    if angle is not None:
-        c, s = jnp.cos(angle), jnp.sin(angle)
-        y, x = c * y - s * x, s * y + c * x
-    if zoom is not None:
-        y, x = y / zoom, x / zoom
     if offset is not None:
         y, x = y - offset[0], x - offset[1]
-    if flow is not None:
-        x = x - flow
-    out = sample(image, y + (h - 1) / 2 + 0.25, x + (w - 1) / 2 + 0.25, border)
-    if target is not None:
-        if result == "loss":
-            return jnp.mean(jnp.square(out - target))
-        return out - target
+    if zoom is not None:
+        y, x = y / zoom, x / zoom
+    if shear is not None:
+        x = x - shear * y
+    # Each pixel looks where it comes from.
+    c, s = jnp.cos(angle), jnp.sin(angle)
+    y, x = c * y - s * x, s * y + c * x
+    return sample(image, y + (h - 1) / 2, x + (w - 1) / 2, border)
+
+
+@family(
+    "contraction",
+    "scalar_array",
+    "elementwise",
+    "branch",
+    "reduction",
+    left="h w",
+    right="h w",
+    disparity="h w in 0.1..1.9",
+    mask="? h w in 0.1..1",
+    penalty={"l1": 3, "charbonnier": 2, "l2": 1},
+    smoothness={None: 2, 0.1: 2},
+    aware={False: 1, True: 2},
+    sampling={"gather": 3, "weights": 1},
+    sizes={"h": (4, 5, 6), "w": (6, 8, 10)},
+    only="float32",
+)
+def stereo_photometric_loss(
+    left,
+    right,
+    disparity,
+    mask=None,
+    *,
+    penalty="l1",
+    smoothness=None,
+    aware=True,
+    sampling="gather",
+):
+    """Photometric loss of a disparity map between two rectified grey images.
+
+    Args:
+        left: The left image, shape (height, width).
+        right: The right image, which is warped to the left one.
+        disparity: Horizontal disparities of the left image in pixels.
+        mask: Weights of the pixels.
+    """
+    _, w = left.shape
+    x = jnp.clip(jnp.arange(w) - disparity, 0.0, w - 1.0)
+    if sampling == "weights":
+        # Linear interpolation as a product with hat functions.
+        hats = jnp.maximum(1.0 - jnp.abs(x[..., None] - jnp.arange(w)), 0.0)
+        warped = jnp.einsum("ijc,ic->ij", hats, right)
     else:
-        return out
+        x0 = jnp.floor(x).astype(jnp.int32)
+        x1 = jnp.minimum(x0 + 1, w - 1)
+        share = x - x0
+        near = jnp.take_along_axis(right, x0, axis=1)
+        warped = (1.0 - share) * near + share * jnp.take_along_axis(right, x1, axis=1)
+    error = warped - left
+    if penalty == "charbonnier":
+        error = jnp.sqrt(error**2 + 1e-3)
+    elif penalty == "l2":
+        error = error**2
+    else:
+        error = jnp.abs(error)
+    if mask is not None:
+        loss = jnp.sum(mask * error) / jnp.sum(mask)
+    else:
+        loss = jnp.mean(error)
+    if smoothness is not None:
+        steps = jnp.abs(disparity[:, 1:] - disparity[:, :-1])
+        if aware:
+            # Edges of the image may be edges of the disparity.
+            steps = steps * jnp.exp(-jnp.abs(left[:, 1:] - left[:, :-1]))
+        loss = loss + smoothness * jnp.mean(steps)
+    return loss
+
+
+@family(
+    "elementwise",
+    "multi_statement",
+    "contraction",
+    images="b h w",
+    labels="b k in 0..1",
+    lam="b in 0.2..0.8",
+    partner={"roll": 2, "flip": 2},
+    dominant={False: 3, True: 1},
+    smoothing={None: 3, 0.1: 1},
+    form=decided({"weighted": 3, "difference": 1}),
+    sizes={"b": (2, 4), "h": (4, 5, 6), "w": (4, 5, 6), "k": (2, 3, 5)},
+    weight=12,
+    only="float32",
+)
+def mixup(images, labels, lam, *, partner="flip", dominant=False, smoothing=None, form="weighted"):
+    """Mixup of a batch with itself in another order.
+
+    Args:
+        images: Grey images, shape (batch, height, width).
+        labels: One-hot or soft labels, shape (batch, classes).
+        lam: Share that each image keeps, shape (batch,).
+
+    Returns:
+        The mixed images and labels.
+    """
+    if dominant:
+        # Each image keeps the larger share.
+        lam = jnp.maximum(lam, 1.0 - lam)
+    if smoothing is not None:
+        # Label smoothing.
+        labels = (1.0 - smoothing) * labels + smoothing / labels.shape[-1]
+    if partner == "roll":
+        others, other_labels = jnp.roll(images, 1, axis=0), jnp.roll(labels, 1, axis=0)
+    else:
+        others, other_labels = images[::-1], labels[::-1]
+    share, label_share = lam[:, None, None], lam[:, None]
+    if form == "difference":
+        mixed = others + share * (images - others)
+        mixed_labels = other_labels + label_share * (labels - other_labels)
+    else:
+        mixed = share * images + (1.0 - share) * others
+        mixed_labels = label_share * labels + (1.0 - label_share) * other_labels
+    return mixed, mixed_labels
 
 
 def box_mask(h=6, w=6, size=2, top=1, left=1):
@@ -1013,92 +1162,40 @@ def box_mask(h=6, w=6, size=2, top=1, left=1):
     return inside.astype(jnp.float32)
 
 
-def soft_mask(h=6, w=6, size=2, top=2, left=2):
-    """A spot that is 1 at its centre and falls to 0."""
-    rows, columns = jnp.arange(h)[:, None], jnp.arange(w)[None, :]
-    distance = jnp.square(rows - top) + jnp.square(columns - left)
-    return jnp.exp(-distance / size)
-
-
 @family(
     "elementwise",
     "multi_statement",
     "contraction",
     images="b h w",
-    others="b h w",
-    lam="? b in 0.2..0.8",
-    labels="? b in 0..1",
-    kind={"mixup": 3, "cutmix": 3, "soft": 2, "stripes": 1, "bright": 1, "halves": 1},
-    size={2: 1, 3: 1},
-    share=(0.3, 0.5, 0.7),
-    flipped={None: 2, "images": 1, "others": 1},
-    padded={None: 4, "zero": 1, "edge": 1},
-    standardised={None: 3, "pixels": 1, "range": 1},
-    shuffled={False: 3, True: 1},
-    sizes={"b": (2, 4), "h": (4, 5, 6), "w": (4, 5, 6)},
-    weight=12,
+    labels="b k in 0..1",
+    partner={"roll": 2, "flip": 2},
+    blend_form=decided({"where": 2, "arithmetic": 2}),
+    size=(2, 3),
+    top=(0, 1, 2),
+    left=(0, 1),
+    sizes={"b": (2, 4), "h": (5, 6), "w": (5, 6), "k": (2, 3, 5)},
+    weight=6,
     only="float32",
 )
-def augment_pair(
-    images,
-    others,
-    lam=None,
-    labels=None,
-    *,
-    kind="mixup",
-    size=2,
-    share=0.5,
-    flipped=None,
-    padded=None,
-    standardised=None,
-    shuffled=False,
-):
-    """Mixes each image of a batch with one of another batch.
+def cutmix(images, labels, *, partner="flip", blend_form="where", size=2, top=1, left=1):
+    """CutMix: a box of each image is pasted from another one, and labels mix by area.
 
     Args:
-        images: a batch of grey images.
-        others: the images that are mixed in.
-        lam: how much of each of them stays.
-        labels: what the images are, which is mixed in the same way.
+        images: Grey images, shape (batch, height, width).
+        labels: One-hot or soft labels, shape (batch, classes).
     """
-    if flipped == "images":
-        images = images[:, :, ::-1]
-    elif flipped == "others":
-        others = others[:, :, ::-1]
-    if shuffled:
-        # Each image meets the next one.
-        others = jnp.roll(others, 1, axis=0)
-    if standardised == "pixels":
-        images = (images - jnp.mean(images)) / (jnp.std(images) + 1e-2)
-    elif standardised == "range":
-        images = jax.nn.sigmoid(images)
-        others = jax.nn.sigmoid(others)
-    if padded == "zero":
-        images = jnp.pad(images[:, 1:, 1:], ((0, 0), (1, 0), (1, 0)))
-    elif padded == "edge":
-        images = jnp.pad(images[:, 1:-1, 1:-1], ((0, 0), (1, 1), (1, 1)), mode="edge")
+    if partner == "roll":
+        others, other_labels = jnp.roll(images, 1, axis=0), jnp.roll(labels, 1, axis=0)
+    else:
+        others, other_labels = images[::-1], labels[::-1]
     _, h, w = images.shape
-    if kind == "mixup":
-        keep = share
-    elif kind == "cutmix":
-        keep = 1.0 - box_mask(h, w, size)
-    elif kind == "soft":
-        keep = 1.0 - soft_mask(h, w, size)
-    elif kind == "stripes":
-        keep = 0.5 + 0.5 * jnp.cos(jnp.pi * jnp.arange(w) / size)
-    elif kind == "bright":
-        # The brighter pixel wins, softly.
-        keep = jax.nn.sigmoid(3.0 * (images - others))
+    mask = box_mask(h, w, size, top, left)
+    if blend_form == "arithmetic":
+        mixed = (1.0 - mask) * images + mask * others
     else:
-        keep = (jnp.arange(w) < w // 2).astype(jnp.float32)
-    if lam is not None:
-        keep = 1.0 - (1.0 - keep) * (1.0 - lam[:, None, None])
-    mixed = keep * images + (1.0 - keep) * others
-    if labels is not None:
-        part = jnp.mean(jnp.broadcast_to(keep, images.shape), axis=(1, 2))
-        return mixed, part * labels + (1.0 - part) * jnp.flip(labels)
-    else:
-        return mixed
+        mixed = jnp.where(mask > 0.0, others, images)
+    pasted = size * size / (h * w)
+    return mixed, (1.0 - pasted) * labels + pasted * other_labels
 
 
 @family(
@@ -1106,93 +1203,73 @@ def augment_pair(
     "vector",
     "multi_statement",
     image="h w c",
+    weights="h w in 0.2..1",
     scale="? c in 0.5..1.5",
     offset="? c in -0.5..0.5",
-    mask="? h w in 0..1",
-    over={"channel": 4, "image": 1, "pixel": 2, "group": 1},
-    kind={"standard": 4, "range": 1, "norm": 1, "power": 1, "median": 1},
-    eps={1e-5: 2, 1e-3: 1, 1e-2: 1},
-    fixed={False: 3, True: 1},
-    act={None: 1, "relu": 2, "sigmoid": 2, "square": 2, "tanh": 2},
-    with_stats={False: 4, True: 1},
-    channels_first={False: 3, True: 1},
-    sizes={"h": (3, 4, 5), "w": (3, 4, 5, 6), "c": (2, 3, 4, 4)},
+    over={"channel": 4, "image": 2},
+    kind={"standard": 4, "rms": 1, "mean_absolute": 1},
+    variance={"two_pass": 3, "moments": 1},
+    eps=(1e-5, 1e-3),
+    sizes={"h": (3, 4, 5), "w": (3, 4, 5, 6), "c": (2, 4, 4)},
     weight=12,
     only="float32",
 )
-def normalise_channels(
+def normalise_image(
     image,
+    weights,
     scale=None,
     offset=None,
-    mask=None,
     *,
     over="channel",
     kind="standard",
-    eps=1e-5,
-    fixed=False,
-    act=None,
-    with_stats=False,
-    channels_first=False,
+    variance="two_pass",
+    eps=1e-3,
 ):
-    """Normalises an image by its own statistics, and scales it."""
-    if mask is not None:
-        image = image * mask[..., None]
+    """Normalizes an image by weighted statistics of its pixels.
+
+    Args:
+        image: An image, shape (height, width, channels).
+        weights: Weights of the pixels in the statistics, shape (height, width).
+        scale: Factors of the normalized channels.
+        offset: Offsets of the normalized channels.
+    """
+    shares = (weights / jnp.sum(weights))[..., None]
     if over == "image":
+        shares = shares / image.shape[-1]
         axes = (0, 1, 2)
-    elif over == "pixel":
-        axes = -1
-    elif over == "group":
-        # One value for each row and channel.
-        axes = 1
     else:
         axes = (0, 1)
-    centre = jnp.mean(image, axis=axes, keepdims=True)
-    if kind == "standard":
-        variance = jnp.mean(jnp.square(image - centre), axis=axes, keepdims=True)
-        width = jnp.sqrt(variance + eps)
-        out = (image - centre) / width
-    elif kind == "range":
-        low = jnp.min(image, axis=axes, keepdims=True)
-        width = jnp.max(image, axis=axes, keepdims=True) - low
-        out = (image - low) / (width + eps)
-    elif kind == "norm":
-        width = jnp.sqrt(jnp.sum(jnp.square(image), axis=axes, keepdims=True) + eps)
-        out = image / width
-    elif kind == "power":
-        width = jnp.mean(jnp.square(image), axis=axes, keepdims=True)
-        out = image * lax.rsqrt(width + eps)
+    if kind == "rms":
+        power = jnp.sum(shares * jnp.square(image), axis=axes, keepdims=True)
+        normalised = image * lax.rsqrt(power + eps)
+    elif kind == "mean_absolute":
+        centred = image - jnp.sum(shares * image, axis=axes, keepdims=True)
+        deviation = jnp.sum(shares * jnp.abs(centred), axis=axes, keepdims=True)
+        normalised = centred / (deviation + eps)
     else:
-        width = jnp.mean(jnp.abs(image - centre), axis=axes, keepdims=True)
-        out = (image - centre) / (width + eps)
+        mean = jnp.sum(shares * image, axis=axes, keepdims=True)
+        if variance == "moments":
+            var = jnp.sum(shares * jnp.square(image), axis=axes, keepdims=True) - mean**2
+        else:
+            var = jnp.sum(shares * jnp.square(image - mean), axis=axes, keepdims=True)
+        normalised = (image - mean) * lax.rsqrt(var + eps)
     if scale is not None:
-        out = out * scale
+        normalised = normalised * scale
     if offset is not None:
-        out = out + offset
-    if act == "relu":
-        out = jax.nn.relu(out)
-    elif act == "sigmoid":
-        out = jax.nn.sigmoid(out)
-    elif act == "square":
-        out = jnp.square(out)
-    elif act == "tanh":
-        out = jnp.tanh(out + 0.5)
-    if channels_first:
-        out = out.transpose(2, 0, 1)
-    if with_stats:
-        return out, jnp.squeeze(centre), jnp.squeeze(width)
-    else:
-        return out
+        normalised = normalised + offset
+    return normalised
 
 
 # ---------------------------------------------------------------- tones
 
 
-def filmic(x):
-    """The curve of Hable, with a toe and a shoulder."""
+def hable(x):
+    """Hable's filmic curve, with a toe and a shoulder."""
     return (x * (0.15 * x + 0.05) + 0.004) / (x * (0.15 * x + 0.5) + 0.06) - 0.0667
 
 
 def aces(x):
+    """Narkowicz' fit of the ACES curve."""
     return x * (2.51 * x + 0.03) / (x * (2.43 * x + 0.59) + 0.14)
 
 
@@ -1204,23 +1281,10 @@ def aces(x):
     image="... h w in 0.05..3",
     exposure="? in 0.5..2",
     white="? in 2..5",
-    local="? ... h w in 0.2..2",
-    curve={
-        "reinhard": 3,
-        "filmic": 2,
-        "aces": 2,
-        "log": 1,
-        "exponential": 1,
-        "drago": 1,
-        "power": 1,
-    },
+    curve={"reinhard": 3, "hable": 2, "aces": 2, "exponential": 1, "drago": 1},
     key={None: 2, 0.18: 2, 0.36: 1},
-    average={"geometric": 2, "mean": 1, "max": 1},
-    gamma={None: 2, 2.2: 2, 1.8: 1},
-    srgb={False: 3, True: 1},
-    contrast={None: 3, "s_curve": 1, "power": 1},
-    toe={None: 3, 0.02: 1, 0.05: 1},
-    levels={None: 4, 8: 1, 16: 1},
+    encoding={None: 3, "gamma": 2, "srgb": 1},
+    stops={False: 2, True: 1},
     sizes={"h": (2, 4, 5, 6), "w": (4, 5, 6, 8)},
     weight=14,
     only="float32",
@@ -1229,70 +1293,51 @@ def tone_map(
     image,
     exposure=None,
     white=None,
-    local=None,
     *,
     curve="reinhard",
     key=None,
-    average="geometric",
-    gamma=None,
-    srgb=False,
-    contrast=None,
-    toe=None,
-    levels=None,
+    encoding=None,
+    stops=False,
 ):
-    """Maps the luminance of a scene to what a screen can show.
+    """Global tone mapping of the luminance of a scene.
 
     Args:
-        image: linear luminance.
-        exposure: a factor of the luminance.
-        white: the luminance that becomes white.
-        local: the luminance around each pixel.
+        image: Linear luminance.
+        exposure: The exposure.
+        white: The luminance that becomes white.
     """
     if key is not None:
-        if average == "geometric":
-            level = jnp.exp(jnp.mean(jnp.log(image + 1e-3)))
-        elif average == "mean":
-            level = jnp.mean(image)
-        else:
-            level = jnp.max(image)
-        image = key * image / level
+        # The log-average becomes middle grey.
+        average = jnp.exp(jnp.mean(jnp.log(image + 1e-3)))
+        image = key * image / average
     if exposure is not None:
-        image = exposure * image
-    if toe is not None:
-        image = jnp.maximum(image - toe, 1e-3)
-    if local is not None:
-        out = image / (1.0 + local)
+        if stops:
+            image = 2.0**exposure * image
+        else:
+            image = exposure * image
+    if curve == "hable":
+        if white is not None:
+            out = hable(2.0 * image) / hable(2.0 * white)
+        else:
+            out = hable(2.0 * image) / hable(11.2)
     elif curve == "reinhard":
         if white is not None:
             out = image * (1.0 + image / jnp.square(white)) / (1.0 + image)
         else:
             out = image / (1.0 + image)
-    elif curve == "filmic":
-        out = filmic(2.0 * image) / filmic(11.2)
-    elif curve == "aces":
-        out = aces(0.6 * image)
-    elif curve == "log":
-        out = jnp.log1p(image) / jnp.log1p(4.0)
-    elif curve == "exponential":
-        out = 1.0 - jnp.exp(-image)
     elif curve == "drago":
-        out = jnp.log1p(image) / jnp.log(2.0 + 8.0 * (image / 4.0) ** 0.7)
+        if white is None:
+            white = 4.0
+        base = jnp.log(2.0 + 8.0 * (image / white) ** 0.234)
+        out = jnp.log1p(image) / (base * jnp.log10(1.0 + white))
     else:
-        out = (image / 4.0) ** 0.6
-    if white is not None:
-        out = out / (white / (1.0 + white))
-    if contrast == "s_curve":
-        out = out * out * (3.0 - 2.0 * out)
-    elif contrast == "power":
-        out = jnp.maximum(out, 1e-3) ** 1.2
-    if srgb:
+        if white is not None:
+            image = image / white
+        out = aces(image) if curve == "aces" else 1.0 - jnp.exp(-image)
+    if encoding == "srgb":
         out = linear_to_srgb(out)
-    elif gamma is not None:
-        out = jnp.maximum(out, 1e-4) ** (1.0 / gamma)
-    if levels is not None:
-        # Posterise, with a gradient as if nothing were rounded.
-        rounded = jnp.round(out * levels) / levels
-        out = out + lax.stop_gradient(rounded - out)
+    elif encoding == "gamma":
+        out = jnp.maximum(out, 1e-4) ** (1.0 / 2.2)
     return out
 
 
@@ -1300,114 +1345,125 @@ def tone_map(
 
 
 def local_mean(image, size=3):
-    """The mean of each window that lies inside."""
+    """Mean of the window around each pixel; beyond the border there are zeros."""
+    total = lax.reduce_window(image, 0.0, lax.add, (size, size), (1, 1), "SAME")
+    return total / (size * size)
+
+
+def window_mean(image, size=3):
+    """Mean of each window that lies inside."""
     total = lax.reduce_window(image, 0.0, lax.add, (size, size), (1, 1), "VALID")
     return total / (size * size)
 
 
+def gaussian_mean(image, size=3):
+    """Mean of each window that lies inside, with Gaussian weights."""
+    offsets = jnp.arange(size) - (size - 1) / 2
+    kernel = jnp.exp(-0.5 * jnp.square(offsets / 1.5))
+    kernel = kernel / jnp.sum(kernel)
+    h, w = image.shape[0] - size + 1, image.shape[1] - size + 1
+    rows = sum([kernel[i] * image[i : i + h] for i in range(size)])
+    return sum([kernel[i] * rows[:, i : i + w] for i in range(size)])
+
+
 @family(
     "reduction",
-    image="h w",
-    target="h w",
-    weights="? h w in 0.2..1",
-    measure={"ssim": 4, "psnr": 2, "ms": 1, "gradient": 2, "charbonnier": 1, "correlation": 1},
-    windowed={False: 1, True: 2},
-    size={3: 2, 2: 1},
-    c1={1e-2: 1, 1e-3: 1, 1e-4: 1},
-    c2={9e-2: 1, 1e-2: 1, 1e-3: 1},
-    loss={False: 1, True: 1},
-    smoothed={False: 3, True: 1},
-    rescaled={False: 2, True: 1},
-    mixed={None: 3, 0.15: 1, 0.5: 1},
-    per_row={False: 4, True: 1},
+    image="h w in 0..1",
+    target="h w in 0..1",
+    alpha="? in 0.5..2",
+    window={Code("window_mean"): 3, Code("gaussian_mean"): 3, None: 1},
+    size=(3, 4),
+    unbiased={False: 2, True: 1},
+    form={"product": 3, "separate": 1},
     sizes={"h": (5, 6, 8), "w": (5, 6, 8, 10)},
     weight=14,
     only="float32",
 )
-def image_quality(
-    image,
-    target,
-    weights=None,
-    *,
-    measure="ssim",
-    windowed=True,
-    size=3,
-    c1=1e-2,
-    c2=9e-2,
-    loss=False,
-    smoothed=False,
-    rescaled=False,
-    mixed=None,
-    per_row=False,
-):
-    """Compares an image with another one.
+def ssim(image, target, alpha=None, *, window=None, size=3, unbiased=False, form="product"):
+    """Structural similarity of two grey images with values from 0 to 1.
 
     Args:
-        image: a grey image.
-        target: the image that it should be like.
-        weights: how much each pixel counts.
-
-    Returns:
-        A number, or one for each row.
+        image: A grey image, shape (height, width).
+        target: The reference image.
+        alpha: Exponent of the luminance term.
     """
-    if rescaled:
-        image = jax.nn.sigmoid(image)
-        target = jax.nn.sigmoid(target)
-    if smoothed:
-        image = smooth_rows(image)
-        target = smooth_rows(target)
-    if weights is not None:
-        error = weights * jnp.square(image - target)
+    c1, c2 = 0.01**2, 0.03**2
+    if window is None:
+        # One window as large as the image.
+        mean_x, mean_y = jnp.mean(image), jnp.mean(target)
+        var_x, var_y = jnp.var(image), jnp.var(target)
+        cov = jnp.mean((image - mean_x) * (target - mean_y))
     else:
-        error = jnp.square(image - target)
-    if measure == "ssim":
-        if windowed:
-            mean_x, mean_y = local_mean(image, size), local_mean(target, size)
-            var_x = local_mean(jnp.square(image), size) - jnp.square(mean_x)
-            var_y = local_mean(jnp.square(target), size) - jnp.square(mean_y)
-            cov = local_mean(image * target, size) - mean_x * mean_y
-        else:
-            mean_x, mean_y = jnp.mean(image), jnp.mean(target)
-            var_x, var_y = jnp.var(image), jnp.var(target)
-            cov = jnp.mean((image - mean_x) * (target - mean_y))
-        powers = jnp.square(mean_x) + jnp.square(mean_y)
-        luminance_term = (2 * mean_x * mean_y + c1) / (powers + c1)
-        structure_term = (2 * cov + c2) / (var_x + var_y + c2)
-        score = jnp.mean(luminance_term * structure_term)
-        if loss:
-            score = 1.0 - score
-        if weights is not None:
-            score = score + jnp.mean(error)
-        elif mixed is not None:
-            score = mixed * score + (1.0 - mixed) * jnp.mean(jnp.abs(image - target))
-        return score
-    if measure == "gradient":
-        gx, gy = forward_differences(image - target)
-        error = error + jnp.square(gx) + jnp.square(gy)
-    elif measure == "charbonnier":
-        error = jnp.sqrt(error + c1)
-    if per_row:
-        mean = jnp.mean(error, axis=1)
+        mean_x, mean_y = window(image, size), window(target, size)
+        var_x = window(jnp.square(image), size) - jnp.square(mean_x)
+        var_y = window(jnp.square(target), size) - jnp.square(mean_y)
+        cov = window(image * target, size) - mean_x * mean_y
+        if unbiased:
+            correction = size * size / (size * size - 1.0)
+            var_x, var_y, cov = correction * var_x, correction * var_y, correction * cov
+    luminance_term = (2.0 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+    if alpha is not None:
+        luminance_term = luminance_term**alpha
+    if form == "separate":
+        deviations = jnp.sqrt(jnp.maximum(var_x * var_y, 1e-8))
+        contrast = (2.0 * deviations + c2) / (var_x + var_y + c2)
+        structure = (cov + 0.5 * c2) / (deviations + 0.5 * c2)
+        return jnp.mean(luminance_term * contrast * structure)
+    return jnp.mean(luminance_term * (2.0 * cov + c2) / (var_x + var_y + c2))
+
+
+@family(
+    "reduction",
+    image="b h w in 0..1",
+    target="b h w in 0..1",
+    mask="? b h w in 0.2..1",
+    averaged={"images": 3, "all": 2},
+    form=decided({"ratio": 2, "negative": 2}),
+    per_image={False: 2, True: 1},
+    border={0: 3, 1: 1},
+    sizes={"b": (2, 3, 4), "h": (4, 5, 6), "w": (4, 5, 6)},
+    only="float32",
+)
+def psnr(
+    image,
+    target,
+    mask=None,
+    *,
+    averaged="images",
+    form="ratio",
+    per_image=False,
+    border=0,
+):
+    """Peak signal-to-noise ratio of a batch of grey images, in decibels.
+
+    Args:
+        image: Images with values from 0 to 1, shape (batch, height, width).
+        target: The reference images.
+        mask: Weights of the pixels.
+    """
+    error = jnp.square(image - target)
+    if mask is not None:
+        error = mask * error
+    if border == 1:
+        # Pixels at the border don't count.
+        error = error[:, 1:-1, 1:-1]
+        if mask is not None:
+            mask = mask[:, 1:-1, 1:-1]
+    axes = None if averaged == "all" and not per_image else (1, 2)
+    if mask is not None:
+        mse = jnp.sum(error, axis=axes) / jnp.sum(mask, axis=axes)
     else:
-        mean = jnp.mean(error)
-    if measure == "psnr":
-        psnr = 10.0 * jnp.log10(4.0 / (mean + 1e-3))
-        if loss:
-            return -psnr
-        return psnr
-    if measure == "correlation":
-        x, y = image - jnp.mean(image), target - jnp.mean(target)
-        score = jnp.sum(x * y) / jnp.sqrt(jnp.sum(x * x) * jnp.sum(y * y) + c1)
-        if loss:
-            return mean + 1.0 - score
-        return score - mean
-    if measure == "ms":
-        # The error of the image at half the size counts, too.
-        h, w = image.shape
-        difference = (image - target)[: h // 2 * 2, : w // 2 * 2]
-        half = difference.reshape(h // 2, 2, w // 2, 2).mean(axis=(1, 3))
-        mean = mean + jnp.mean(jnp.square(half))
-    return mean
+        mse = jnp.mean(error, axis=axes)
+    if form == "negative":
+        ratio = -10.0 * jnp.log10(mse + 1e-6)
+    else:
+        ratio = 10.0 * jnp.log10(1.0 / (mse + 1e-6))
+    if per_image or averaged == "all":
+        return ratio
+    return jnp.mean(ratio)
+
+
+# ---------------------------------------------------------------- smoothing flows
 
 
 def iterate_fori(step, x, num_steps):
@@ -1419,6 +1475,66 @@ def iterate_scan(step, x, num_steps):
     return x
 
 
+def forward_differences(image):
+    gx = jnp.pad(image[:, 1:] - image[:, :-1], ((0, 0), (0, 1)))
+    gy = jnp.pad(image[1:] - image[:-1], ((0, 1), (0, 0)))
+    return gx, gy
+
+
+@family(
+    "loop",
+    "scalar_array",
+    "multi_statement",
+    "unary",
+    "elementwise",
+    noisy="h w",
+    fidelity="? h w in 0.5..2",
+    iterate={Code("iterate_fori"): 3, Code("iterate_scan"): 2},
+    steps=(2, 4, 8),
+    rate=(0.05, 0.1),
+    norm={"isotropic": 3, "anisotropic": 1},
+    start={"noisy": 3, "blurred": 1},
+    eps=(1e-2, 0.1),
+    sizes={"h": (4, 5, 6), "w": (4, 5, 6, 8)},
+    only="float32",
+)
+def denoise_total_variation(
+    noisy,
+    fidelity=None,
+    *,
+    iterate=None,
+    steps=4,
+    rate=0.1,
+    norm="isotropic",
+    start="noisy",
+    eps=0.1,
+):
+    """Denoises a grey image by gradient steps on its smoothed total variation.
+
+    Args:
+        noisy: A noisy grey image, shape (height, width).
+        fidelity: Weights of the squared distances of the pixels from the noisy image.
+    """
+
+    def step(u):
+        gx, gy = forward_differences(u)
+        if norm == "anisotropic":
+            px, py = gx / jnp.sqrt(gx**2 + eps), gy / jnp.sqrt(gy**2 + eps)
+        else:
+            length = jnp.sqrt(gx**2 + gy**2 + eps)
+            px, py = gx / length, gy / length
+        # The divergence by backward differences.
+        divergence = px - jnp.pad(px[:, :-1], ((0, 0), (1, 0)))
+        divergence = divergence + py - jnp.pad(py[:-1], ((1, 0), (0, 0)))
+        if fidelity is not None:
+            return u + rate * (divergence - fidelity * (u - noisy))
+        return u + rate * (divergence - (u - noisy))
+
+    if start == "blurred":
+        return iterate(step, binomial_blur(noisy), steps)
+    return iterate(step, noisy, steps)
+
+
 @family(
     "loop",
     "scalar_array",
@@ -1426,280 +1542,190 @@ def iterate_scan(step, x, num_steps):
     "unary",
     "elementwise",
     image="h w",
-    noisy="? h w",
-    step="? in 0.02..0.2",
-    kind={"tv": 4, "heat": 2, "perona_malik": 3, "tikhonov": 1, "mean_curvature": 1},
-    repeated={False: 1, True: 1},
+    kappa=(0.5, 0.8, 1.5),
     iterate={Code("iterate_fori"): 3, Code("iterate_scan"): 2},
     steps=(2, 4, 8),
-    border={"edge": 2, "wrap": 1, "reflect": 1},
-    rate=(0.05, 0.1, 0.2),
-    kappa=(0.5, 0.8, 1.5),
-    conductance={"exponential": 1, "rational": 1},
-    clipped={False: 3, True: 1},
-    eps={1e-2: 1, 0.1: 1},
-    fidelity=(0.5, 1.0, 2.0),
-    with_energy={False: 4, True: 1},
+    rate=(0.1, 0.2),
+    conductance={"exponential": 3, "rational": 2, "charbonnier": 1},
+    border={"edge": 3, "reflect": 1},
+    regularized={False: 3, True: 1},
     sizes={"h": (4, 5, 6), "w": (4, 5, 6, 8)},
-    weight=14,
     only="float32",
 )
-def denoise_step(
+def perona_malik(
     image,
-    noisy=None,
-    step=None,
     *,
-    kind="tv",
-    repeated=False,
     iterate=None,
     steps=4,
-    border="edge",
-    rate=0.1,
-    kappa=0.8,
+    rate=0.2,
     conductance="exponential",
-    clipped=False,
-    eps=0.1,
-    fidelity=1.0,
-    with_energy=False,
+    border="edge",
+    regularized=False,
+    kappa=0.8,
 ):
-    """Makes an image smoother by a flow.
+    """Perona-Malik diffusion of a grey image, which keeps edges with slopes above kappa."""
+
+    def step(u):
+        change = jnp.zeros_like(u)
+        guide = binomial_blur(u) if regularized else u
+        for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+            difference = shift(u, dy, dx, border) - u
+            if regularized:
+                # The conductance is that of a blurred image.
+                slope = (shift(guide, dy, dx, border) - guide) / kappa
+            else:
+                slope = difference / kappa
+            if conductance == "rational":
+                flux = difference / (1.0 + slope**2)
+            elif conductance == "charbonnier":
+                flux = difference / jnp.sqrt(1.0 + slope**2)
+            else:
+                flux = difference * jnp.exp(-(slope**2))
+            change = change + flux
+        return u + rate * change
+
+    return iterate(step, image, steps)
+
+
+@family(
+    "reduction",
+    image="h w",
+    weights="? h w in 0.2..1",
+    norm={"isotropic": 3, "anisotropic": 2, "huber": 1},
+    form=decided({"slices": 3, "diff": 1}),
+    mean={False: 2, True: 1},
+    border={"open": 3, "wrap": 1},
+    eps=(1e-4, 1e-3),
+    sizes={"h": (4, 5, 6), "w": (4, 5, 6, 8)},
+    only="float32",
+)
+def total_variation(
+    image, weights=None, *, norm="isotropic", form="slices", mean=False, border="open", eps=1e-3
+):
+    """Total variation of a grey image, as a regularizer.
 
     Args:
-        image: the image to begin with.
-        noisy: the image that was measured, near which the result must stay.
-        step: the size of a step.
-        steps: the number of steps.
-
-    Returns:
-        The smoothed image.
+        image: A grey image, shape (height, width).
+        weights: Weights of the pixels.
     """
-    if step is None:
-        step = rate
-
-    def flow(u):
-        if kind in ("heat", "tikhonov"):
-            change = laplacian(u, border)
-        elif kind == "tv":
-            # The divergence of the normalised gradient.
-            gx, gy = forward_differences(u)
-            norm = jnp.sqrt(jnp.square(gx) + jnp.square(gy) + eps)
-            px, py = gx / norm, gy / norm
-            change = px - jnp.pad(px[:, :-1], ((0, 0), (1, 0)))
-            change = change + py - jnp.pad(py[:-1], ((1, 0), (0, 0)))
-        elif kind == "perona_malik":
-            change = jnp.zeros_like(u)
-            for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
-                difference = shift(u, dy, dx, border) - u
-                if conductance == "exponential":
-                    flux = jnp.exp(-jnp.square(difference / kappa))
-                else:
-                    flux = 1.0 / (1.0 + jnp.square(difference / kappa))
-                change = change + flux * difference
-        else:
-            gx, gy = central_differences(u, border)
-            change = laplacian(u, border) / jnp.sqrt(1.0 + jnp.square(gx) + jnp.square(gy))
-        if kind == "tikhonov":
-            change = change - 0.1 * u
-        if noisy is not None:
-            change = change - fidelity * (u - noisy)
-        u = u + step * change
-        if clipped:
-            u = jnp.clip(u, -1.5, 1.5)
-        return u
-
-    if repeated:
-        out = iterate(flow, image, steps)
+    if border == "wrap":
+        gx, gy = jnp.roll(image, -1, axis=1) - image, jnp.roll(image, -1, axis=0) - image
+    elif form == "diff":
+        gx = jnp.pad(jnp.diff(image, axis=1), ((0, 0), (0, 1)))
+        gy = jnp.pad(jnp.diff(image, axis=0), ((0, 1), (0, 0)))
     else:
-        out = flow(image)
-    if with_energy:
-        gx, gy = forward_differences(out)
-        return out, jnp.sum(jnp.sqrt(jnp.square(gx) + jnp.square(gy) + eps))
+        gx, gy = forward_differences(image)
+    if norm == "anisotropic":
+        variation = jnp.abs(gx) + jnp.abs(gy)
+    elif norm == "huber":
+        power = gx**2 + gy**2
+        length = jnp.sqrt(power + eps)
+        variation = jnp.where(length < 0.5, power, length - 0.25)
     else:
-        return jnp.tanh(out)
+        variation = jnp.sqrt(gx**2 + gy**2 + eps)
+    if weights is not None:
+        variation = weights * variation
+    if mean:
+        return jnp.mean(variation)
+    return jnp.sum(variation)
 
 
 # ---------------------------------------------------------------- statistics and blocks
 
 
+def bin_pixels(pixels, num_bins=6, kernel="gaussian"):
+    """How much each pixel belongs to each of the bins from 0 to 1."""
+    width = 1.0 / num_bins
+    centres = (jnp.arange(num_bins) + 0.5) * width
+    offset = (pixels.reshape(-1, 1) - centres) / width
+    if kernel == "triangular":
+        return jnp.maximum(1.0 - jnp.abs(offset), 0.0)
+    elif kernel == "sigmoid":
+        return jax.nn.sigmoid(6.0 * (offset + 0.5)) - jax.nn.sigmoid(6.0 * (offset - 0.5))
+    elif kernel == "epanechnikov":
+        return jnp.maximum(1.0 - jnp.square(offset / 1.5), 0.0)
+    else:
+        return jnp.exp(-0.5 * jnp.square(offset / 0.8))
+
+
 @family(
     "reduction",
     image="h w in 0..1",
-    target="? h w in 0..1",
     weights="? h w in 0.1..1",
     num_bins=(4, 5, 6, 8),
-    kernel={"gaussian": 3, "triangular": 2, "sigmoid": 2, "softmax": 2},
-    bandwidth={0.1: 1, 0.2: 1, 0.15: 1},
-    normalised={False: 1, True: 2},
-    result={
-        "counts": 4,
-        "entropy": 2,
-        "cumulative": 1,
-        "moments": 1,
-        "log": 1,
-        "equalised": 1,
-    },
-    distance={"l2": 1, "kl": 1, "chi2": 1, "intersection": 1, "emd": 1},
-    gamma={None: 3, 0.5: 1, 2.0: 1},
+    kernel={"gaussian": 3, "epanechnikov": 1, "sigmoid": 2},
+    averaged={True: 2, False: 1},
+    cumulative={False: 3, True: 1},
     sizes={"h": (4, 5, 6), "w": (4, 5, 6, 8)},
     weight=14,
     only="float32",
 )
 def soft_histogram(
-    image,
-    target=None,
-    weights=None,
-    *,
-    num_bins=6,
-    kernel="gaussian",
-    bandwidth=0.1,
-    normalised=True,
-    result="counts",
-    distance="l2",
-    gamma=None,
+    image, weights=None, *, num_bins=6, kernel="gaussian", averaged=True, cumulative=False
 ):
-    """Counts pixels in soft bins, so that the counts have a gradient.
+    """Differentiable histogram of the tones of a grey image.
 
     Args:
-        image: the tones of the pixels.
-        target: an image whose histogram is compared.
-        weights: how much each pixel counts.
-        num_bins: how many bins there are from 0 to 1.
+        image: Tones from 0 to 1, shape (height, width).
+        weights: Weights of the pixels.
     """
-    centres = (jnp.arange(num_bins) + 0.5) / num_bins
-
-    def count(pixels):
-        if gamma is not None:
-            pixels = jnp.maximum(pixels, 1e-3) ** gamma
-        offset = pixels.reshape(-1, 1) - centres
-        if kernel == "gaussian":
-            shares = jnp.exp(-0.5 * jnp.square(offset / bandwidth))
-        elif kernel == "triangular":
-            shares = jnp.maximum(1.0 - jnp.abs(offset) * num_bins, 0.0)
-        elif kernel == "sigmoid":
-            half = 0.5 / num_bins
-            upper = jax.nn.sigmoid(40.0 * (offset + half))
-            shares = upper - jax.nn.sigmoid(40.0 * (offset - half))
-        else:
-            shares = jax.nn.softmax(-jnp.square(offset / bandwidth), axis=-1)
-        if weights is not None:
-            shares = shares * weights.reshape(-1, 1)
-        counts = jnp.sum(shares, axis=0)
-        if normalised:
-            counts = counts / (jnp.sum(counts) + 1e-3)
-        return counts
-
-    counts = count(image)
-    if target is not None:
-        other = count(target)
-        if distance == "kl":
-            return jnp.sum(counts * jnp.log((counts + 1e-2) / (other + 1e-2)))
-        elif distance == "chi2":
-            return jnp.sum(jnp.square(counts - other) / (counts + other + 1e-2))
-        elif distance == "intersection":
-            return jnp.sum(jnp.minimum(counts, other)) / (jnp.sum(other) + 1e-2)
-        elif distance == "emd":
-            lower = jnp.tril(jnp.ones((num_bins, num_bins)))
-            return jnp.sum(jnp.square(lower @ (counts - other)))
-        else:
-            return jnp.sum(jnp.square(counts - other))
-    if result == "entropy":
-        return -jnp.sum(counts * jnp.log(counts + 1e-3))
-    elif result == "cumulative":
-        return jnp.tril(jnp.ones((num_bins, num_bins))) @ counts
-    elif result == "moments":
-        mean = jnp.sum(counts * centres)
-        return jnp.sum(counts * jnp.square(centres - mean))
-    elif result == "log":
-        return jnp.log(counts + 1e-2)
-    elif result == "equalised":
-        # How far the histogram is from a flat one.
-        return jnp.sum(jnp.square(counts - jnp.mean(counts)))
+    shares = bin_pixels(image, num_bins, kernel)
+    if weights is not None:
+        shares = shares * weights.reshape(-1, 1)
+    if averaged:
+        counts = jnp.mean(shares, axis=0)
     else:
-        return counts * centres
-
-
-def sincos_positions(n, d):
-    position = jnp.arange(n)[:, None]
-    angle = position / 100.0 ** (jnp.arange(d) / d)
-    return jnp.where(jnp.arange(d) % 2 == 0, jnp.sin(angle), jnp.cos(angle))
+        counts = jnp.sum(shares, axis=0)
+    if cumulative:
+        counts = jnp.cumsum(counts)
+    return counts
 
 
 @family(
     "reduction",
-    "contraction",
-    "vector",
-    image="p*h p*w c",
-    kernel="p*p*c e in -0.5..0.5",
-    bias="? e",
-    patch=(Code("p"),),
-    normed={None: 2, "mean": 1, "layer": 1, "rms": 1},
-    positions={False: 2, True: 1},
-    cls={None: 3, "zeros": 1, "mean": 1},
-    act={None: 2, "gelu": 1, "tanh": 1, "square": 1},
-    pooled={None: 2, "mean": 1, "max": 1},
-    similar={None: 3, "cosine": 1, "dot": 1},
-    ordered=(Code("extract_patches"), Code("gather_patches"), Code("split_patches")),
-    sizes={"p": (2, 2, 4), "h": (2, 3), "w": (2, 3), "c": (1, 2, 3, 4), "e": (4, 6, 8, 12)},
-    weight=14,
+    image="h w in 0..1",
+    target="h w in 0..1",
+    weights="? h w in 0.1..1",
+    num_bins=(4, 5, 6, 8),
+    kernel={"gaussian": 3, "triangular": 2, "sigmoid": 2},
+    distance={"l2": 3, "chi_squared": 1, "bhattacharyya": 1, "kl": 1, "emd": 2},
+    sizes={"h": (4, 5, 6), "w": (4, 5, 6, 8)},
+    weight=10,
+    only="float32",
 )
-def embed_patches(
-    image,
-    kernel,
-    bias=None,
-    *,
-    patch=2,
-    normed=None,
-    positions=False,
-    cls=None,
-    act=None,
-    pooled=None,
-    similar=None,
-    ordered=None,
+def histogram_distance(
+    image, target, weights=None, *, num_bins=6, kernel="gaussian", distance="l2"
 ):
-    """Cuts an image into patches, and embeds them.
+    """Distance between the soft histograms of two grey images.
 
     Args:
-        image: the image, of shape (height, width, channels).
-        kernel: the weights by which each patch is embedded.
-        bias: a bias of the embeddings.
+        image: Tones from 0 to 1, shape (height, width).
+        target: Tones of the other image.
+        weights: Weights of the pixels of the first image.
     """
-    tokens = ordered(image, patch)
-    if normed == "mean":
-        tokens = tokens - jnp.mean(tokens, axis=0)
-    elif normed == "layer":
-        mean = jnp.mean(tokens, axis=-1, keepdims=True)
-        tokens = (tokens - mean) / jnp.sqrt(jnp.var(tokens, axis=-1, keepdims=True) + 1e-3)
-    elif normed == "rms":
-        power = jnp.mean(jnp.square(tokens), axis=-1, keepdims=True)
-        tokens = tokens * jax.lax.rsqrt(power + 1e-3)
-    tokens = tokens @ kernel
-    if bias is not None:
-        tokens = tokens + bias
-    if positions:
-        tokens = tokens + sincos_positions(tokens.shape[0], tokens.shape[1])
-    if act == "gelu":
-        tokens = jax.nn.gelu(tokens)
-    elif act == "tanh":
-        tokens = jnp.tanh(tokens)
-    elif act == "square":
-        tokens = jnp.square(tokens)
-    if similar == "cosine":
-        # How alike each two patches are.
-        unit = tokens / jnp.sqrt(jnp.sum(jnp.square(tokens), axis=-1, keepdims=True) + 1e-3)
-        return unit @ unit.T
-    elif similar == "dot":
-        return jax.nn.softmax(tokens @ tokens.T / tokens.shape[-1] ** 0.5, axis=-1) @ tokens
-    if cls == "zeros":
-        first = jnp.zeros((1, tokens.shape[-1]), tokens.dtype)
-        tokens = jnp.concatenate([first, tokens], axis=0)
-    elif cls == "mean":
-        tokens = jnp.concatenate([jnp.mean(tokens, axis=0, keepdims=True), tokens], axis=0)
-    if pooled == "mean":
-        return jnp.mean(tokens, axis=0)
-    elif pooled == "max":
-        return jnp.max(tokens, axis=0)
+    shares = bin_pixels(image, num_bins, kernel)
+    if weights is not None:
+        shares = shares * weights.reshape(-1, 1)
+    p = jnp.sum(shares, axis=0)
+    q = jnp.sum(bin_pixels(target, num_bins, kernel), axis=0)
+    p, q = p / (jnp.sum(p) + 1e-3), q / (jnp.sum(q) + 1e-3)
+    if distance == "kl":
+        return jnp.sum(p * jnp.log((p + 1e-3) / (q + 1e-3)))
+    elif distance == "chi_squared":
+        return 0.5 * jnp.sum(jnp.square(p - q) / (p + q + 1e-3))
+    elif distance == "bhattacharyya":
+        return -jnp.log(jnp.sum(jnp.sqrt(p * q + 1e-6)))
+    elif distance == "emd":
+        # The earth mover's distance in one dimension.
+        return jnp.sum(jnp.abs(jnp.cumsum(p - q))) / num_bins
     else:
-        return tokens
+        return jnp.sum(jnp.square(p - q))
+
+
+def sincos_positions(n, d):
+    position = jnp.arange(n)[:, None]
+    angle = position / 10000.0 ** (jnp.arange(d) // 2 * 2 / d)
+    return jnp.where(jnp.arange(d) % 2 == 0, jnp.sin(angle), jnp.cos(angle))
 
 
 def extract_patches(image, patch=2):
@@ -1727,15 +1753,66 @@ def split_patches(image, patch=2):
     )
 
 
+@family(
+    "reduction",
+    "contraction",
+    "vector",
+    image="p*h p*w c",
+    kernel="p*p*c e in -0.5..0.5",
+    bias="? e",
+    cls_token="? e",
+    patch=(Code("p"),),
+    positions={None: 2, "sincos": 2},
+    norm={None: 3, "layer": 1, "rms": 1},
+    extract=(Code("extract_patches"), Code("gather_patches"), Code("split_patches")),
+    pooled={None: 3, "mean": 1},
+    sizes={"p": (2, 2, 4), "h": (2, 3), "w": (2, 3), "c": (1, 2, 3, 4), "e": (4, 6, 8, 12)},
+    weight=14,
+)
+def embed_patches(
+    image,
+    kernel,
+    bias=None,
+    cls_token=None,
+    *,
+    patch=2,
+    positions=None,
+    norm=None,
+    extract=None,
+    pooled=None,
+):
+    """Patch embedding of an image, as in a vision transformer.
+
+    Args:
+        image: An image, shape (height, width, channels).
+        kernel: Weights from the values of a patch to its embedding.
+        bias: Bias of the embeddings.
+        cls_token: A class token, which is put before the patches.
+    """
+    tokens = extract(image, patch)
+    if norm == "layer":
+        mean = jnp.mean(tokens, axis=-1, keepdims=True)
+        tokens = (tokens - mean) / jnp.sqrt(jnp.var(tokens, axis=-1, keepdims=True) + 1e-5)
+    elif norm == "rms":
+        power = jnp.mean(jnp.square(tokens), axis=-1, keepdims=True)
+        tokens = tokens * lax.rsqrt(power + 1e-5)
+    tokens = tokens @ kernel
+    if bias is not None:
+        tokens = tokens + bias
+    if cls_token is not None:
+        tokens = jnp.concatenate([cls_token[None, :], tokens], axis=0)
+    if positions == "sincos":
+        tokens = tokens + sincos_positions(tokens.shape[0], tokens.shape[1])
+    if pooled == "mean":
+        # One embedding of the whole image.
+        return jnp.mean(tokens, axis=0)
+    return tokens
+
+
 def downsample(image):
-    """Half the size, by the mean of each two by two pixels."""
+    """Mean pooling of each two by two pixels."""
     h, w = image.shape
     return image.reshape(h // 2, 2, w // 2, 2).mean(axis=(1, 3))
-
-
-def downsample_max(image):
-    h, w = image.shape
-    return image.reshape(h // 2, 2, w // 2, 2).max(axis=(1, 3))
 
 
 def downsample_window(image):
@@ -1759,184 +1836,130 @@ def upsample(image):
     "unary",
     "elementwise",
     image="4*h 4*w",
-    target="? 4*h 4*w",
-    gains="? l in 0.5..1.5",
-    pool=(
-        Code("downsample"),
-        Code("downsample"),
-        Code("downsample_max"),
-        Code("downsample_window"),
-        Code("downsample_slices"),
-    ),
-    kind={"gaussian": 2, "laplacian": 4, "reconstruct": 2, "features": 2},
-    smoothed={False: 3, True: 1},
-    act={None: 2, "abs": 1, "square": 1, "soft": 2},
-    amount=(0.1, 0.2, 0.5),
-    spread={False: 2, True: 1},
-    loss={"l1": 1, "l2": 2, "huber": 1},
-    weighted={False: 2, True: 1},
-    weight=14,
-    sizes={"h": (1, 2), "w": (1, 2, 3), "l": (2,)},
+    gains="? 3 in 0.5..1.5",
+    pool={Code("downsample"): 2, Code("downsample_window"): 1, Code("downsample_slices"): 1},
+    smoothed={False: 2, True: 1},
+    shrinkage={None: 3, "soft": 1, "hard": 1},
+    threshold=(0.1, 0.2),
+    weight=8,
+    sizes={"h": (1, 2), "w": (1, 2, 3)},
 )
-def pool_pyramid(
-    image,
-    target=None,
-    gains=None,
-    *,
-    pool=None,
-    kind="laplacian",
-    smoothed=False,
-    act=None,
-    amount=0.2,
-    spread=False,
-    loss="l2",
-    weighted=False,
+def laplacian_pyramid_filter(
+    image, gains=None, *, pool=None, smoothed=False, shrinkage=None, threshold=0.1
 ):
-    """Takes an image to coarser levels, and works on the levels.
+    """Changes the details of a grey image in a Laplacian pyramid with three levels.
 
     Args:
-        image: a grey image.
-        target: an image with which each level is compared.
-        gains: a factor for each level.
+        image: A grey image, shape (height, width), both multiples of four.
+        gains: Factors of the fine details, the coarse details and the coarsest level.
     """
-    if smoothed:
-        image = smooth_rows(image)
-    if target is not None:
-        # The pyramid is linear, but for maxima: that of the difference tells all.
-        image = image - target
-    half = pool(image)
-    quarter = pool(half)
-    if kind == "gaussian":
-        fine, coarse = image, half
-    elif kind == "features":
-        fine, coarse = half, quarter
-    else:
-        fine, coarse = image - upsample(half), half - upsample(quarter)
-    if act == "abs":
-        fine, coarse = jnp.abs(fine), jnp.abs(coarse)
-    elif act == "square":
-        fine, coarse = jnp.square(fine), jnp.square(coarse)
-    elif act == "soft":
-        fine = jnp.sign(fine) * jnp.maximum(jnp.abs(fine) - amount, 0.0)
-        coarse = jnp.sign(coarse) * jnp.maximum(jnp.abs(coarse) - amount, 0.0)
+    half = pool(binomial_blur(image)) if smoothed else pool(image)
+    quarter = pool(binomial_blur(half)) if smoothed else pool(half)
+    fine, coarse = image - upsample(half), half - upsample(quarter)
+    if shrinkage == "soft":
+        # Soft thresholding takes away noise.
+        fine = jnp.sign(fine) * jnp.maximum(jnp.abs(fine) - threshold, 0.0)
+        coarse = jnp.sign(coarse) * jnp.maximum(jnp.abs(coarse) - threshold, 0.0)
+    elif shrinkage == "hard":
+        fine = jnp.where(jnp.abs(fine) > threshold, fine, 0.0)
+        coarse = jnp.where(jnp.abs(coarse) > threshold, coarse, 0.0)
     if gains is not None:
-        fine, coarse = gains[0] * fine, gains[1] * coarse
-    if target is not None:
-        if loss == "l1":
-            terms = [jnp.mean(jnp.abs(each)) for each in (fine, coarse, quarter)]
-        elif loss == "huber":
-            terms = [jnp.mean(jnp.sqrt(1.0 + jnp.square(each))) for each in (fine, coarse, quarter)]
-        else:
-            terms = [jnp.mean(jnp.square(each)) for each in (fine, coarse, quarter)]
-        if weighted:
-            return terms[0] + 0.5 * terms[1] + 0.25 * terms[2]
-        return sum(terms)
-    if kind == "reconstruct":
-        return fine + upsample(coarse + upsample(quarter))
-    if spread:
-        # All levels in the size of the finest one.
-        return fine + upsample(coarse)
+        fine, coarse, quarter = gains[0] * fine, gains[1] * coarse, gains[2] * quarter
+    elif shrinkage is None:
+        # Enhance the fine details.
+        fine = 1.5 * fine
+    return fine + upsample(coarse + upsample(quarter))
+
+
+@family(
+    "reduction",
+    "contraction",
+    "multi_statement",
+    image="4*h 4*w",
+    target="4*h 4*w",
+    pool={Code("downsample"): 2, Code("downsample_window"): 1, Code("downsample_slices"): 1},
+    smoothed={False: 2, True: 1},
+    penalty={"l1": 3, "l2": 1, "charbonnier": 1},
+    weighting={"equal": 2, "coarse": 1, "fine": 1},
+    kind={"laplacian": 3, "gaussian": 2},
+    weight=8,
+    sizes={"h": (1, 2), "w": (1, 2, 3)},
+)
+def pyramid_loss(
+    image, target, *, pool=None, smoothed=False, penalty="l1", weighting="equal", kind="laplacian"
+):
+    """Multi-scale loss between two grey images on the three levels of a pyramid.
+
+    Args:
+        image: A grey image, shape (height, width), both multiples of four.
+        target: The reference image.
+    """
+    # The pyramid is linear: that of the difference is enough.
+    full = image - target
+    half = pool(binomial_blur(full)) if smoothed else pool(full)
+    quarter = pool(binomial_blur(half)) if smoothed else pool(half)
+    if kind == "laplacian":
+        levels = [full - upsample(half), half - upsample(quarter), quarter]
     else:
-        return fine, coarse, quarter
+        levels = [full, half, quarter]
+    if penalty == "l2":
+        losses = [jnp.mean(jnp.square(level)) for level in levels]
+    elif penalty == "charbonnier":
+        losses = [jnp.mean(jnp.sqrt(jnp.square(level) + 1e-3)) for level in levels]
+    else:
+        losses = [jnp.mean(jnp.abs(level)) for level in levels]
+    if weighting == "coarse":
+        return losses[0] + 2.0 * losses[1] + 4.0 * losses[2]
+    elif weighting == "fine":
+        return losses[0] + 0.5 * losses[1] + 0.25 * losses[2]
+    return sum(losses)
 
 
 @family(
     "vector",
-    image="n 3 in 0..1",
+    pixels="n 3 in 0..1",
     palette="k 3 in 0..1",
     weights="? 3 in 0.5..1.5",
-    prior="? k",
-    metric={"euclidean": 3, "manhattan": 1, "cosine": 1, "redmean": 1, "angle": 1},
-    result={
-        "colours": 3,
-        "distances": 1,
-        "assignments": 2,
-        "nearest": 1,
-        "centres": 2,
-        "key": 1,
-        "cost": 1,
-    },
-    sharpness=(4.0, 8.0, 16.0),
-    expanded={False: 1, True: 1},
-    rooted={False: 2, True: 1},
+    metric={"euclidean": 3, "expanded": 2, "manhattan": 1, "redmean": 1},
     linear={False: 3, True: 1},
-    hard={False: 4, True: 1},
+    hard={False: 3, True: 1},
+    sharpness=(8.0, 16.0),
     sizes={"n": (6, 8, 10, 12, 16), "k": (2, 3, 4, 5)},
     weight=14,
     only="float32",
 )
-def palette_map(
-    image,
-    palette,
-    weights=None,
-    prior=None,
-    *,
-    metric="euclidean",
-    result="colours",
-    sharpness=8.0,
-    expanded=False,
-    rooted=False,
-    linear=False,
-    hard=False,
+def quantize_colours(
+    pixels, palette, weights=None, *, metric="euclidean", linear=False, hard=False, sharpness=8.0
 ):
-    """Compares pixels with the colours of a palette.
+    """Replaces pixels by the colours of a palette, which are assigned by a softmax.
 
     Args:
-        image: the pixels, a colour in each row.
-        palette: the colours, one in each row.
-        weights: how much each channel counts.
-        prior: how likely each colour is, as a logit.
+        pixels: RGB values from 0 to 1, shape (n, 3).
+        palette: RGB values of the palette, shape (k, 3).
+        weights: Weights of the channels.
     """
+    x, y = pixels, palette
     if linear:
-        pixels = jnp.maximum(image, 1e-3) ** 2.2
-        palette = jnp.maximum(palette, 1e-3) ** 2.2
-    else:
-        pixels = image
+        # Distances in linear light.
+        x, y = jnp.maximum(x, 1e-3) ** 2.2, jnp.maximum(y, 1e-3) ** 2.2
     if weights is not None:
-        pixels = pixels * weights
-        palette = palette * weights
-    if metric == "cosine" or metric == "angle":
-        unit = pixels / jnp.sqrt(jnp.sum(jnp.square(pixels), axis=-1, keepdims=True) + 1e-3)
-        unit_palette = palette / jnp.linalg.norm(palette, axis=-1, keepdims=True)
-        cosine = unit @ unit_palette.T
-        if metric == "angle":
-            distances = jnp.arccos(0.99 * cosine)
-        else:
-            distances = 1.0 - cosine
-    elif metric == "manhattan":
-        distances = jnp.sum(jnp.abs(pixels[:, None] - palette[None]), axis=-1)
+        x, y = x * weights, y * weights
+    if metric == "manhattan":
+        distances = jnp.sum(jnp.abs(x[:, None] - y[None]), axis=-1)
     elif metric == "redmean":
         # Red counts more in bright colours, and blue in dark ones.
-        square = jnp.square(pixels[:, None] - palette[None])
-        red = 0.5 * (pixels[:, None, 0] + palette[None, :, 0])
+        square = jnp.square(x[:, None] - y[None])
+        red = 0.5 * (x[:, None, 0] + y[None, :, 0])
         distances = (2.0 + red) * square[..., 0] + 4.0 * square[..., 1]
         distances = distances + (3.0 - red) * square[..., 2]
-    elif expanded:
-        norms = jnp.sum(jnp.square(pixels), axis=-1, keepdims=True)
-        palette_norms = jnp.sum(jnp.square(palette), axis=-1)
-        distances = norms - 2.0 * pixels @ palette.T + palette_norms
+    elif metric == "expanded":
+        norms = jnp.sum(jnp.square(x), axis=-1, keepdims=True)
+        distances = norms - 2.0 * x @ y.T + jnp.sum(jnp.square(y), axis=-1)
     else:
-        distances = jnp.sum(jnp.square(pixels[:, None, :] - palette[None, :, :]), axis=-1)
-    if rooted:
-        distances = jnp.sqrt(jnp.maximum(distances, 1e-4))
-    if prior is not None:
-        distances = distances - prior / sharpness
-    if result == "distances":
-        return distances
-    if result == "nearest":
-        return jnp.min(distances, axis=-1)
-    if result == "cost":
-        return -jnp.mean(jax.nn.logsumexp(-sharpness * distances, axis=-1)) / sharpness
-    if result == "key":
-        # A matte that is 0 near the first colour.
-        return jax.nn.sigmoid(sharpness * (distances[:, 0] - 0.3)) * jnp.min(distances, axis=-1)
+        distances = jnp.sum(jnp.square(x[:, None, :] - y[None, :, :]), axis=-1)
     assignments = jax.nn.softmax(-sharpness * distances, axis=-1)
-    if result == "assignments":
-        return jnp.max(assignments, axis=-1)
-    if result == "centres":
-        totals = assignments.T @ image
-        return totals / (jnp.sum(assignments, axis=0)[:, None] + 1e-2)
     if hard:
+        # Straight-through: the nearest colour forward, the softmax backward.
         nearest = jax.nn.one_hot(jnp.argmin(distances, axis=-1), palette.shape[0])
         assignments = assignments + lax.stop_gradient(nearest - assignments)
     return assignments @ palette

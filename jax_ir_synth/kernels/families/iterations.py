@@ -10,6 +10,15 @@ if TYPE_CHECKING:
     from jax import lax
 
 NAMES = """
+polar_factor: polar_factor 4, orthogonalize 4, orthogonal_factor 2
+matrix_sqrt: matrix_sqrt 5, sqrtm 3, newton_schulz_sqrt 2
+barycentric_projection: barycentric_projection 4, transport_points 3, barycentric_map 3
+dominant_eigenvalue: dominant_eigenvalue 5, largest_eigenvalue 4, power_method 1
+steepest_descent: steepest_descent 5, gradient_solve 2, descend 2
+lyapunov_exponent: lyapunov_exponent 6, lyapunov 4
+map_orbit: map_orbit 4, orbit 4, simulate_map 2
+orbit_position: orbit_position 4, kepler_position 3, orbital_position 3
+true_anomaly_from_mean: true_anomaly_from_mean 3, true_anomaly 5, mean_to_true 3
 x: x 1
 mask: mask 7, free 1, interior 1
 step: step 5, body 4, body_fn 2, body_fun 1, update 1
@@ -29,7 +38,7 @@ power_series: power_series 4, series 3, sum_series 2, taylor_series 2
 term_ratio: term_ratio 5, next_ratio 2, ratio 2
 term: term 6, t 2
 total: total 6, acc 3, s 1
-escape_time: escape_time 4, smooth_escape 2, fractal 2, escape_count 2
+colour_fractal: colour_fractal 2, color_fractal 4, fractal 3, shade_fractal 2
 c_re: c_re 5, cx 3, c_real 2
 c_im: c_im 5, cy 3, c_imag 2
 z_re: z_re 5, zx 3, z_real 2
@@ -53,7 +62,7 @@ sinkhorn: sinkhorn 6, sinkhorn_distance 1, optimal_transport 2, sinkhorn_iterati
 cost: cost 6, cost_matrix 2, c 1
 coordinate_descent: coordinate_descent 5, lasso_cd 1, cyclic_descent 1, cd_solver 1
 newton_schulz: newton_schulz 5, matrix_iteration 3
-weiszfeld: weiszfeld 3, robust_center 3, m_estimate 2
+robust_center: robust_center 5, irls_center 2, location_m_estimate 2
 points: points 5, x 3, samples 1
 center: center 5, mu 2, estimate 2
 """
@@ -71,33 +80,25 @@ def halley_step(x, f, df, ddf):
     "loop",
     mean_anomaly="... n in 0.2..3.0",
     eccentricity="... n in 0.05..0.7",
-    semi_major="? ... n in 0.5..2.0",
     method={"newton": 5, "halley": 3, "fixed_point": 2},
     guess={"mean": 3, "sine": 2, "pi": 1},
     num_steps=(2, 3, 4, 5, 6),
-    keep_error=(False, True),
-    true_anomaly=(False, True),
-    cartesian=(False, True),
+    form={"fori": 3, "scan": 2},
 )
 def eccentric_anomaly(
     mean_anomaly,
     eccentricity,
-    semi_major=None,
     *,
     method="newton",
     guess="mean",
     num_steps=4,
-    keep_error=False,
-    true_anomaly=False,
-    cartesian=False,
+    form="fori",
 ):
-    """Solve Kepler's equation for bodies on elliptic orbits.
+    """Solves Kepler's equation for the eccentric anomaly.
 
     Args:
-        mean_anomaly: mean anomalies, in radians.
-        eccentricity: eccentricities of the orbits, below 1.
-        semi_major: semi-major axes of the orbits.
-        num_steps: number of iterations.
+        mean_anomaly: mean anomaly of each body, in radians.
+        eccentricity: eccentricity of each orbit, below 1.
     """
     if guess == "mean":
         anomaly = mean_anomaly
@@ -115,57 +116,146 @@ def eccentric_anomaly(
             return halley_step(anomaly, f, df, eccentricity * jnp.sin(anomaly))
         return newton_step(anomaly, f, df)
 
-    if keep_error:
+    if form == "scan":
 
         def step(anomaly, _):
-            following = update(anomaly)
-            return following, jnp.max(jnp.abs(following - anomaly))
+            return update(anomaly), None
 
-        anomaly, errors = lax.scan(step, anomaly, None, length=num_steps)
+        anomaly, _ = lax.scan(step, anomaly, None, length=num_steps)
     else:
         anomaly = lax.fori_loop(0, num_steps, lambda _, e: update(e), anomaly)
-    if semi_major is not None:
-        if cartesian:
-            # The focus is the origin, and the periapsis is on the x axis.
-            minor = jnp.sqrt(1.0 - jnp.square(eccentricity))
-            px = semi_major * (jnp.cos(anomaly) - eccentricity)
-            py = semi_major * minor * jnp.sin(anomaly)
-            result = jnp.stack([px, py], axis=-1)
-        else:
-            result = semi_major * (1.0 - eccentricity * jnp.cos(anomaly))
-    elif true_anomaly:
-        ratio = jnp.sqrt((1.0 + eccentricity) / (1.0 - eccentricity))
-        result = 2.0 * jnp.arctan(ratio * jnp.tan(0.5 * anomaly))
+    return anomaly
+
+
+@family(
+    "loop",
+    mean_anomaly="... n in 0.2..3.0",
+    eccentricity="... n in 0.05..0.7",
+    semi_major="... n in 0.5..2.0",
+    method={"newton": 5, "halley": 3, "fixed_point": 2},
+    guess={"mean": 3, "sine": 2, "pi": 1},
+    num_steps=(2, 3, 4, 5, 6),
+    form={"fori": 3, "scan": 2},
+)
+def orbit_position(
+    mean_anomaly,
+    eccentricity,
+    semi_major,
+    *,
+    method="newton",
+    guess="mean",
+    num_steps=4,
+    form="fori",
+):
+    """Position of bodies in the planes of their elliptic orbits, by Kepler's equation.
+
+    Args:
+        mean_anomaly: mean anomaly of each body, in radians.
+        eccentricity: eccentricity of each orbit, below 1.
+        semi_major: semi-major axis of each orbit.
+    """
+    if guess == "mean":
+        anomaly = mean_anomaly
+    elif guess == "sine":
+        anomaly = mean_anomaly + eccentricity * jnp.sin(mean_anomaly)
     else:
-        result = anomaly
-    if keep_error:
-        return result, errors
-    return result
+        anomaly = jnp.full_like(mean_anomaly, jnp.pi)
+
+    def update(anomaly):
+        if method == "fixed_point":
+            return mean_anomaly + eccentricity * jnp.sin(anomaly)
+        f = anomaly - eccentricity * jnp.sin(anomaly) - mean_anomaly
+        df = 1.0 - eccentricity * jnp.cos(anomaly)
+        if method == "halley":
+            return halley_step(anomaly, f, df, eccentricity * jnp.sin(anomaly))
+        return newton_step(anomaly, f, df)
+
+    if form == "scan":
+
+        def step(anomaly, _):
+            return update(anomaly), None
+
+        anomaly, _ = lax.scan(step, anomaly, None, length=num_steps)
+    else:
+        anomaly = lax.fori_loop(0, num_steps, lambda _, e: update(e), anomaly)
+    # The focus is the origin, and the periapsis is on the x axis.
+    minor = jnp.sqrt(1.0 - jnp.square(eccentricity))
+    px = semi_major * (jnp.cos(anomaly) - eccentricity)
+    py = semi_major * minor * jnp.sin(anomaly)
+    return jnp.stack([px, py], axis=-1)
+
+
+@family(
+    "loop",
+    mean_anomaly="... n in 0.2..3.0",
+    eccentricity="... n in 0.05..0.7",
+    method={"newton": 5, "halley": 3, "fixed_point": 2},
+    guess={"mean": 3, "sine": 2, "pi": 1},
+    num_steps=(2, 3, 4, 5, 6),
+    form={"fori": 3, "scan": 2},
+)
+def true_anomaly_from_mean(
+    mean_anomaly,
+    eccentricity,
+    *,
+    method="newton",
+    guess="mean",
+    num_steps=4,
+    form="fori",
+):
+    """True anomaly of bodies on elliptic orbits, by Kepler's equation.
+
+    Args:
+        mean_anomaly: mean anomaly of each body, in radians.
+        eccentricity: eccentricity of each orbit, below 1.
+    """
+    if guess == "mean":
+        anomaly = mean_anomaly
+    elif guess == "sine":
+        anomaly = mean_anomaly + eccentricity * jnp.sin(mean_anomaly)
+    else:
+        anomaly = jnp.full_like(mean_anomaly, jnp.pi)
+
+    def update(anomaly):
+        if method == "fixed_point":
+            return mean_anomaly + eccentricity * jnp.sin(anomaly)
+        f = anomaly - eccentricity * jnp.sin(anomaly) - mean_anomaly
+        df = 1.0 - eccentricity * jnp.cos(anomaly)
+        if method == "halley":
+            return halley_step(anomaly, f, df, eccentricity * jnp.sin(anomaly))
+        return newton_step(anomaly, f, df)
+
+    if form == "scan":
+
+        def step(anomaly, _):
+            return update(anomaly), None
+
+        anomaly, _ = lax.scan(step, anomaly, None, length=num_steps)
+    else:
+        anomaly = lax.fori_loop(0, num_steps, lambda _, e: update(e), anomaly)
+    ratio = jnp.sqrt((1.0 + eccentricity) / (1.0 - eccentricity))
+    return 2.0 * jnp.arctan(ratio * jnp.tan(0.5 * anomaly))
 
 
 @family(
     "loop",
     a="... n in 0.3..3.0",
-    scale="? ... n",
     kind=("sqrt", "rsqrt", "reciprocal", "cbrt", "fourth"),
     method={"newton": 3, "halley": 2},
     guess={"one": 2, "tangent": 2},
     num_steps=(2, 3, 4, 5),
-    history={False: 3, True: 1},
-    polish={False: 2, True: 1},
+    form={"fori": 3, "scan": 2},
 )
 def newton_root(
     a,
-    scale=None,
     *,
     kind="sqrt",
     method="newton",
     guess="one",
     num_steps=4,
-    history=False,
-    polish=False,
+    form="fori",
 ):
-    """Roots and reciprocals by a fixed number of iterations."""
+    """A root or reciprocal of positive numbers, by Newton's method or one of third order."""
 
     def improve(y):
         if kind == "sqrt":
@@ -194,7 +284,7 @@ def newton_root(
             return 0.75 * y + 0.25 * a / (y * y * y)
 
     if kind == "rsqrt" or kind == "reciprocal":
-        # Below the solution, where the iteration converges.
+        # A start between zero and the solution, from where the iteration converges.
         if kind == "rsqrt":
             y = 2.0 / (1.0 + a)
         else:
@@ -207,22 +297,14 @@ def newton_root(
         y = (2.0 + a) / 3.0
     else:
         y = 0.25 * (3.0 + a)
-    if history:
+    if form == "scan":
 
         def step(y, _):
-            y = improve(y)
-            return y, y
+            return improve(y), None
 
-        y, iterates = lax.scan(step, y, None, length=num_steps)
-        if scale is not None:
-            return scale * iterates
-        return iterates
-    y = lax.fori_loop(0, num_steps, lambda _, y: improve(y), y)
-    if polish:
-        y = improve(y)
-    if scale is not None:
-        y = scale * y
-    return y
+        y, _ = lax.scan(step, y, None, length=num_steps)
+        return y
+    return lax.fori_loop(0, num_steps, lambda _, y: improve(y), y)
 
 
 def mean_of_two(a, b, kind="arithmetic"):
@@ -246,7 +328,6 @@ def mean_of_two(a, b, kind="arithmetic"):
     first={"arithmetic": 5, "quadratic": 1, "heronian": 1},
     second={"geometric": 5, "harmonic": 2},
     sequential={False: 2, True: 1},
-    output={"mean": 3, "gap": 2, "both": 2, "integral": 2, "period": 1},
     scan=(False, True),
     num_steps=(2, 3, 4, 5),
 )
@@ -257,16 +338,14 @@ def mixed_mean(
     first="arithmetic",
     second="geometric",
     sequential=False,
-    output="mean",
     scan=False,
     num_steps=4,
 ):
-    """Iterate two means of a pair of numbers, as in the arithmetic-geometric mean.
+    """Compound mean of two numbers, as the arithmetic-geometric mean.
 
     Args:
         a: first numbers, positive.
         b: second numbers, positive.
-        num_steps: number of iterations.
     """
 
     def refine(a, b):
@@ -277,29 +356,13 @@ def mixed_mean(
             lower = mean_of_two(a, b, second)
         return upper, lower
 
-    if output == "gap":
-
-        def step(pair, _):
-            upper, lower = refine(*pair)
-            return (upper, lower), upper - lower
-
-        (upper, _), gaps = lax.scan(step, (a, b), None, length=num_steps)
-        return upper, gaps
     if scan:
-        (upper, lower), _ = lax.scan(
+        (upper, _), _ = lax.scan(
             lambda pair, _: (refine(*pair), None), (a, b), None, length=num_steps
         )
     else:
-        upper, lower = lax.fori_loop(0, num_steps, lambda _, pair: refine(*pair), (a, b))
-    if output == "both":
-        return upper, lower
-    elif output == "integral":
-        # The complete elliptic integral, where the two are a means of this kind.
-        return 0.5 * jnp.pi / upper
-    elif output == "period":
-        return 2.0 * jnp.pi / jnp.sqrt(upper)
-    else:
-        return upper
+        upper, _ = lax.fori_loop(0, num_steps, lambda _, pair: refine(*pair), (a, b))
+    return upper
 
 
 def partial_fraction(i, x, kind):
@@ -319,17 +382,20 @@ def partial_fraction(i, x, kind):
 @family(
     "loop",
     x="... n in 0.2..1.2",
-    gain="? ... n",
     kind=("tanh", "tan", "arctan", "log1p", "sqrt"),
     method={"backward": 3, "wallis": 2, "lentz": 2},
     scan=(False, True),
     num_terms=(4, 5, 6, 8),
-    flip={False: 3, True: 1},
 )
 def continued_fraction(
-    x, gain=None, *, kind="tanh", method="backward", scan=False, num_terms=6, flip=False
+    x,
+    *,
+    kind="tanh",
+    method="backward",
+    scan=False,
+    num_terms=6,
 ):
-    """Evaluate a function by its continued fraction."""
+    """Evaluates an elementary function by a truncated continued fraction."""
     if method == "backward":
 
         def step(i, tail):
@@ -352,11 +418,10 @@ def continued_fraction(
         if scan:
 
             def step(carry, i):
-                carry = extend(carry, i)
-                return carry, carry[1] / carry[3]
+                return extend(carry, i), None
 
-            _, convergents = lax.scan(step, start, jnp.arange(1, num_terms + 1))
-            value = convergents[-1]
+            (_, p, _, q), _ = lax.scan(step, start, jnp.arange(1, num_terms + 1))
+            value = p / q
         else:
             _, p, _, q = lax.fori_loop(1, num_terms + 1, lambda i, carry: extend(carry, i), start)
             value = p / q
@@ -376,10 +441,6 @@ def continued_fraction(
         value, _, _ = lax.fori_loop(2, num_terms + 1, step, start)
     if kind == "sqrt":
         value = 1.0 + value
-    if flip:
-        value = 1.0 / value
-    if gain is not None:
-        value = gain * value
     return value
 
 
@@ -405,30 +466,25 @@ def term_ratio(i, x, kind, order=0):
 @family(
     "loop",
     x="... n in -0.9..0.9",
-    coef="? ... n",
     kind=("exp", "cos", "sin", "sinh", "bessel_j", "bessel_i", "binomial"),
     order={0: 2, 1: 1, 2: 1},
     loop={"fori": 4, "scan": 3, "cumprod": 3},
     compensated={False: 4, True: 1},
-    all_sums={False: 3, True: 1},
     num_terms=(4, 5, 6, 8),
 )
 def power_series(
     x,
-    coef=None,
     *,
     kind="exp",
     order=0,
     loop="fori",
     compensated=False,
-    all_sums=False,
     num_terms=6,
 ):
-    """Sum a power series whose terms follow from one another.
+    """Sums a power series by the ratios of its terms.
 
     Args:
         x: where the function is evaluated, within -1 and 1.
-        coef: factors of the sums.
         num_terms: number of terms after the first.
     """
     if kind == "bessel_j" or kind == "bessel_i":
@@ -446,11 +502,6 @@ def power_series(
         i = jnp.arange(1, num_terms + 1, dtype=x.dtype)
         ratios = term_ratio(i, x[..., None], kind, order)
         terms = first[..., None] * jnp.cumprod(ratios, axis=-1)
-        if all_sums:
-            total = first[..., None] + jnp.cumsum(terms, axis=-1)
-            if coef is not None:
-                total = coef[..., None] * total
-            return total
         total = first + jnp.sum(terms, axis=-1)
     elif loop == "scan":
 
@@ -458,13 +509,9 @@ def power_series(
             term, total = carry
             term = term * term_ratio(i, x, kind, order)
             total = total + term
-            return (term, total), total
+            return (term, total), None
 
-        (_, total), sums = lax.scan(step, (first, first), jnp.arange(1, num_terms + 1))
-        if all_sums:
-            if coef is not None:
-                sums = coef * sums
-            return sums
+        (_, total), _ = lax.scan(step, (first, first), jnp.arange(1, num_terms + 1))
     elif compensated:
 
         def step(i, carry):
@@ -484,8 +531,6 @@ def power_series(
             return term, total + term
 
         _, total = lax.fori_loop(1, num_terms + 1, step, (first, first))
-    if coef is not None:
-        total = coef * total
     return total
 
 
@@ -496,13 +541,12 @@ def power_series(
     z_re="? ... n in -0.7..0.7",
     z_im="? ... n in -0.7..0.7",
     kind={"mandelbrot": 5, "burning_ship": 1, "tricorn": 2, "cubic": 2},
-    colouring={"exponential": 4, "trap": 2, "potential": 2, "count": 2, "stripe": 1},
+    colouring={"exponential": 4, "trap": 2, "count": 2, "stripe": 1},
     num_steps=(4, 5, 6, 8),
     clip={False: 1, True: 3},
-    normalise={False: 2, True: 1},
     only="float32",
 )
-def escape_time(
+def colour_fractal(
     c_re,
     c_im,
     z_re=None,
@@ -512,9 +556,8 @@ def escape_time(
     colouring="exponential",
     num_steps=6,
     clip=True,
-    normalise=False,
 ):
-    """Colours of a fractal that change smoothly from point to point.
+    """Colours points of a fractal smoothly, by the orbits that they have.
 
     Args:
         c_re: real part of the parameter.
@@ -540,7 +583,7 @@ def escape_time(
             re = jnp.square(z_re) - jnp.square(z_im) + c_re
             im = 2.0 * z_re * z_im + c_im
         if clip:
-            # What has escaped stays at the border.
+            # Escaped orbits stay at the border.
             re, im = jnp.clip(re, -4.0, 4.0), jnp.clip(im, -4.0, 4.0)
         return re, im
 
@@ -554,8 +597,6 @@ def escape_time(
             colour = colour + jax.nn.sigmoid(4.0 - 2.0 * size)
         elif colouring == "stripe":
             colour = colour + 0.5 * (1.0 + jnp.sin(3.0 * jnp.arctan2(z_im, z_re)))
-        elif colouring == "potential":
-            colour = 0.5 * colour + 0.5 * jnp.log1p(size)
         else:
             colour = colour + jnp.exp(-size)
         return z_re, z_im, colour
@@ -565,11 +606,6 @@ def escape_time(
     else:
         colour = jnp.zeros_like(c_re)
     _, _, colour = lax.fori_loop(0, num_steps, step, (z_re, z_im, colour))
-    if normalise:
-        if colouring == "trap":
-            colour = jnp.exp(-colour)
-        else:
-            colour = colour / num_steps
     return colour
 
 
@@ -604,70 +640,117 @@ def map_slope(x, rate, kind):
     "loop",
     x="... n in 0.1..0.9",
     rate="... n in 1.2..2.8",
-    harvest="? in 0.02..0.1",
     kind=("logistic", "ricker", "sine", "gauss", "beverton_holt"),
-    output={"final": 3, "orbit": 3, "mean": 2, "spread": 1, "lyapunov": 2},
     coupling={None: 3, 0.1: 1, 0.2: 1},
-    burn_in={False: 3, True: 1},
     num_steps=(4, 6, 8),
     only="float32",
 )
 def iterate_map(
     x,
     rate,
-    harvest=None,
     *,
     kind="logistic",
-    output="final",
     coupling=None,
-    burn_in=False,
     num_steps=6,
 ):
-    """Iterate a map of populations.
+    """Iterates a one-dimensional map; returns the last state.
 
     Args:
-        x: populations at the start.
-        rate: growth rates.
-        harvest: part of a population that is taken in each step.
-        num_steps: number of steps.
+        x: states at first; those beside each other may be coupled.
+        rate: parameter of the map for each state.
     """
 
     def advance(x):
         following = apply_map(x, rate, kind)
         if coupling is not None:
-            # Neighbours exchange a part of their populations.
+            # A coupled map lattice.
             left, right = jnp.roll(following, 1, axis=-1), jnp.roll(following, -1, axis=-1)
             following = following + coupling * (0.5 * (left + right) - following)
-        if harvest is not None:
-            following = following - harvest * following
+        return following
+
+    return lax.fori_loop(0, num_steps, lambda _, x: advance(x), x)
+
+
+@family(
+    "loop",
+    x="... n in 0.1..0.9",
+    rate="... n in 1.2..2.8",
+    kind=("logistic", "ricker", "sine", "gauss", "beverton_holt"),
+    burn_in={False: 3, True: 1},
+    num_steps=(4, 6, 8),
+    only="float32",
+)
+def lyapunov_exponent(
+    x,
+    rate,
+    *,
+    kind="logistic",
+    burn_in=False,
+    num_steps=6,
+):
+    """Lyapunov exponent of a one-dimensional map, from the first steps of an orbit.
+
+    Args:
+        x: states at first.
+        rate: parameter of the map for each state.
+    """
+    if burn_in:
+        # Let the transient decay first.
+        x = lax.fori_loop(0, 4, lambda _, x: apply_map(x, rate, kind), x)
+
+    def step(_, carry):
+        x, total = carry
+        slope = map_slope(x, rate, kind)
+        following = apply_map(x, rate, kind)
+        return following, total + 0.5 * jnp.log(jnp.square(slope) + 1e-3)
+
+    _, total = lax.fori_loop(0, num_steps, step, (x, jnp.zeros_like(x)))
+    return total / num_steps
+
+
+@family(
+    "loop",
+    x="... n in 0.1..0.9",
+    rate="... n in 1.2..2.8",
+    kind=("logistic", "ricker", "sine", "gauss", "beverton_holt"),
+    coupling={None: 3, 0.1: 1, 0.2: 1},
+    burn_in={False: 3, True: 1},
+    num_steps=(4, 6, 8),
+    only="float32",
+)
+def map_orbit(
+    x,
+    rate,
+    *,
+    kind="logistic",
+    coupling=None,
+    burn_in=False,
+    num_steps=6,
+):
+    """Iterates a one-dimensional map; returns its orbit.
+
+    Args:
+        x: states at first; those beside each other may be coupled.
+        rate: parameter of the map for each state.
+    """
+
+    def advance(x):
+        following = apply_map(x, rate, kind)
+        if coupling is not None:
+            # A coupled map lattice.
+            left, right = jnp.roll(following, 1, axis=-1), jnp.roll(following, -1, axis=-1)
+            following = following + coupling * (0.5 * (left + right) - following)
         return following
 
     if burn_in:
         x = lax.fori_loop(0, 4, lambda _, x: advance(x), x)
-    if output == "final":
-        return lax.fori_loop(0, num_steps, lambda _, x: advance(x), x)
-    elif output == "lyapunov":
 
-        def step(_, carry):
-            x, total = carry
-            slope = map_slope(x, rate, kind)
-            return advance(x), total + 0.5 * jnp.log(jnp.square(slope) + 1e-3)
+    def step(x, _):
+        x = advance(x)
+        return x, x
 
-        _, total = lax.fori_loop(0, num_steps, step, (x, jnp.zeros_like(x)))
-        return total / num_steps
-    else:
-
-        def step(x, _):
-            x = advance(x)
-            return x, x
-
-        _, orbit = lax.scan(step, x, None, length=num_steps)
-        if output == "mean":
-            return jnp.mean(orbit, axis=0)
-        elif output == "spread":
-            return jnp.max(orbit, axis=0) - jnp.min(orbit, axis=0)
-        else:
-            return orbit
+    _, orbit = lax.scan(step, x, None, length=num_steps)
+    return orbit
 
 
 @family(
@@ -678,9 +761,8 @@ def iterate_map(
     bias="? e in -0.5..0.5",
     activation={"tanh": 4, "sigmoid": 1, "soft_sign": 1, "softplus": 1},
     damping={None: 3, 0.5: 2, 0.7: 1},
-    method={"plain": 4, "aitken": 1, "momentum": 1},
+    method={"plain": 4, "aitken": 1},
     layer_norm={False: 4, True: 1},
-    output={"state": 3, "pooled": 2, "norms": 2},
     num_steps=(3, 4, 5, 6),
     sizes={"e": (4, 6, 8), "d": (4, 6, 8), "b": (2, 4)},
     only="float32",
@@ -695,17 +777,15 @@ def equilibrium(
     damping=None,
     method="plain",
     layer_norm=False,
-    output="state",
     num_steps=6,
 ):
-    """Iterate a layer towards its equilibrium for the given inputs.
+    """Forward pass of a deep equilibrium layer, by fixed-point iteration.
 
     Args:
         x: inputs, one row for each example.
         w: weights from state to state.
         u: weights from input to state.
         bias: bias of the layer.
-        num_steps: number of iterations.
     """
     injected = x @ u
     if bias is not None:
@@ -729,23 +809,7 @@ def equilibrium(
         return out
 
     z = jnp.zeros_like(injected)
-    if output == "norms":
-
-        def step(z, _):
-            following = layer(z)
-            return following, jnp.sum(jnp.square(following - z), axis=-1)
-
-        z, norms = lax.scan(step, z, None, length=num_steps)
-        return z, norms
-    elif method == "momentum":
-
-        def step(_, carry):
-            z, velocity = carry
-            velocity = 0.3 * velocity + layer(z) - z
-            return z + velocity, velocity
-
-        z, _ = lax.fori_loop(0, num_steps, step, (z, jnp.zeros_like(z)))
-    elif method == "aitken":
+    if method == "aitken":
         z = lax.fori_loop(0, num_steps, lambda _, z: layer(z), z)
         # Extrapolate along the last change, by how much it shrinks.
         first = layer(z)
@@ -755,8 +819,6 @@ def equilibrium(
         z = second + shrink * change
     else:
         z = lax.fori_loop(0, num_steps, lambda _, z: layer(z), z)
-    if output == "pooled":
-        return jnp.mean(z, axis=0)
     return z
 
 
@@ -773,9 +835,6 @@ def soft_threshold(x, threshold):
     loss=("squared", "logistic", "huber", "poisson"),
     optimizer={"sgd": 3, "momentum": 3, "nesterov": 2, "adam": 2, "rmsprop": 2, "adagrad": 1},
     penalty={None: 3, "l2": 2, "l1": 1, "decay": 1},
-    constraint={None: 5, "nonnegative": 1, "ball": 1},
-    decay_rate={False: 3, True: 1},
-    record={False: 2, True: 1},
     learning_rate=(0.05, 0.1, 0.2),
     num_steps=(4, 5, 6, 8),
     sizes={"n": (6, 8, 10, 12, 16), "d": (4, 5, 6, 8)},
@@ -790,21 +849,16 @@ def fit(
     loss="squared",
     optimizer="sgd",
     penalty=None,
-    constraint=None,
-    decay_rate=False,
-    record=False,
     learning_rate=0.1,
     num_steps=5,
 ):
-    """Fit a linear model by some steps of gradient descent.
+    """Fits a (generalised) linear model by some steps of gradient descent; returns its weights.
 
     Args:
         x: features, one row for each sample.
         y: targets.
         sample_weight: weights of the samples.
         w: weights of the model at the start.
-        learning_rate: size of the steps.
-        num_steps: number of steps.
     """
     if w is None:
         w = jnp.zeros(x.shape[-1], dtype=x.dtype)
@@ -827,14 +881,13 @@ def fit(
         return grad
 
     def update(i, w, moments):
-        rate = learning_rate / (1.0 + 0.1 * i) if decay_rate else learning_rate
         if optimizer == "momentum":
             moments = 0.9 * moments + gradient(w)
-            w = w - rate * moments
+            w = w - learning_rate * moments
         elif optimizer == "nesterov":
-            grad = gradient(w - 0.9 * rate * moments)
+            grad = gradient(w - 0.9 * learning_rate * moments)
             moments = 0.9 * moments + grad
-            w = w - rate * moments
+            w = w - learning_rate * moments
         elif optimizer == "adam":
             first, second = moments
             grad = gradient(w)
@@ -843,41 +896,28 @@ def fit(
             # Both averages begin at zero, which is corrected here.
             first_hat = first / (1.0 - 0.9 ** (i + 1))
             second_hat = second / (1.0 - 0.99 ** (i + 1))
-            w = w - rate * first_hat / (jnp.sqrt(second_hat + 1e-6) + 1e-3)
+            w = w - learning_rate * first_hat / (jnp.sqrt(second_hat + 1e-6) + 1e-3)
             moments = (first, second)
         elif optimizer == "rmsprop":
             grad = gradient(w)
             moments = 0.9 * moments + 0.1 * jnp.square(grad)
-            w = w - 0.3 * rate * grad * lax.rsqrt(moments + 1e-4)
+            w = w - learning_rate * grad * lax.rsqrt(moments + 1e-4)
         elif optimizer == "adagrad":
             grad = gradient(w)
             moments = moments + jnp.square(grad)
-            w = w - rate * grad * lax.rsqrt(moments + 1e-4)
+            w = w - learning_rate * grad * lax.rsqrt(moments + 1e-4)
         else:
-            w = w - rate * gradient(w)
+            w = w - learning_rate * gradient(w)
         if penalty == "l1":
             w = soft_threshold(w, 1e-3)
         elif penalty == "decay":
             w = 0.99 * w
-        if constraint == "nonnegative":
-            w = jax.nn.relu(w)
-        elif constraint == "ball":
-            w = w / jnp.maximum(1.0, jnp.sqrt(jnp.sum(jnp.square(w)) + 1e-8))
         return w, moments
 
     if optimizer == "adam":
         moments = (jnp.zeros_like(w), jnp.zeros_like(w))
     else:
         moments = jnp.zeros_like(w)
-    if record:
-
-        def step(carry, i):
-            w, moments = update(i, *carry)
-            residual = x @ w - y
-            return (w, moments), jnp.mean(jnp.square(residual))
-
-        (w, _), errors = lax.scan(step, (w, moments), jnp.arange(num_steps))
-        return w, errors
     w, _ = lax.fori_loop(0, num_steps, lambda i, carry: update(i, *carry), (w, moments))
     return w
 
@@ -888,10 +928,8 @@ def fit(
     b="n",
     x0="? n in -0.5..0.5",
     diagonal="? n in 0.5..2.0",
-    operator={"normal": 3, "gram": 2, "symmetric": 2},
-    method={"cg": 5, "steepest": 2, "richardson": 2, "chebyshev": 1},
+    operator={"normal": 3, "gram": 2},
     preconditioned={False: 2, True: 1},
-    output={"x": 3, "residual": 2, "history": 2, "energy": 1},
     num_steps=(2, 3, 4),
     sizes={"n": (4, 6, 8, 10), "m": (4, 6, 8, 10)},
     only="float32",
@@ -903,19 +941,16 @@ def conjugate_gradient(
     diagonal=None,
     *,
     operator="normal",
-    method="cg",
     preconditioned=False,
-    output="x",
     num_steps=4,
 ):
-    """Solve a symmetric positive definite system by iterations without factorising it.
+    """Solves regularised normal equations by conjugate gradients.
 
     Args:
-        a: matrix that the operator is made of.
+        a: the matrix.
         b: right-hand side.
         x0: first guess.
-        diagonal: diagonal that is added to the operator.
-        num_steps: number of iterations.
+        diagonal: diagonal that is added to the normal matrix, ones by default.
     """
 
     def matvec(v):
@@ -928,10 +963,12 @@ def conjugate_gradient(
         return product + v
 
     def precondition(r):
-        # By the diagonal of the operator.
+        # Jacobi's preconditioner: the diagonal of the operator.
         scale = jnp.sum(jnp.square(a), axis=0)
         if operator == "gram":
             scale = scale / a.shape[0]
+        if diagonal is not None:
+            return r / (scale + diagonal)
         return r / (scale + 1.0)
 
     if x0 is None:
@@ -944,47 +981,91 @@ def conjugate_gradient(
     def improve(carry):
         x, r, p = carry
         z = precondition(r) if preconditioned else r
+        ap = matvec(p)
+        rz = jnp.dot(r, z)
+        alpha = rz / (jnp.dot(p, ap) + 1e-6)
+        x = x + alpha * p
+        r = r - alpha * ap
+        z = precondition(r) if preconditioned else r
+        beta = jnp.dot(r, z) / (rz + 1e-6)
+        return x, r, z + beta * p
+
+    start = (x, r, precondition(r) if preconditioned else r)
+    x, _, _ = lax.fori_loop(0, num_steps, lambda _, carry: improve(carry), start)
+    return x
+
+
+@family(
+    "loop",
+    a="m n in -1..1",
+    b="n",
+    x0="? n in -0.5..0.5",
+    diagonal="? n in 0.5..2.0",
+    operator={"normal": 3, "gram": 2},
+    method={"steepest": 2, "richardson": 2},
+    preconditioned={False: 2, True: 1},
+    num_steps=(2, 3, 4),
+    sizes={"n": (4, 6, 8, 10), "m": (4, 6, 8, 10)},
+    only="float32",
+)
+def steepest_descent(
+    a,
+    b,
+    x0=None,
+    diagonal=None,
+    *,
+    operator="normal",
+    method="steepest",
+    preconditioned=False,
+    num_steps=4,
+):
+    """Solves regularised normal equations by steepest descent or Richardson's iteration.
+
+    Args:
+        a: the matrix.
+        b: right-hand side.
+        x0: first guess.
+        diagonal: diagonal that is added to the normal matrix, ones by default.
+    """
+
+    def matvec(v):
+        if operator == "gram":
+            product = a.T @ (a @ v) / a.shape[0]
+        else:
+            product = a.T @ (a @ v)
+        if diagonal is not None:
+            return product + diagonal * v
+        return product + v
+
+    def precondition(r):
+        # Jacobi's preconditioner: the diagonal of the operator.
+        scale = jnp.sum(jnp.square(a), axis=0)
+        if operator == "gram":
+            scale = scale / a.shape[0]
+        if diagonal is not None:
+            return r / (scale + diagonal)
+        return r / (scale + 1.0)
+
+    if x0 is None:
+        x = jnp.zeros_like(b)
+        r = b
+    else:
+        x = x0
+        r = b - matvec(x)
+
+    def improve(carry):
+        x, r = carry
+        z = precondition(r) if preconditioned else r
         if method == "richardson":
             x = x + 0.1 * z
-            return x, b - matvec(x), p
-        elif method == "chebyshev":
-            # A step along a mixture of the residual and the last step.
-            p = 0.15 * z + 0.4 * p
-            x = x + p
-            return x, b - matvec(x), p
-        elif method == "steepest":
+            return x, b - matvec(x)
+        else:
             az = matvec(z)
             alpha = jnp.dot(r, z) / (jnp.dot(z, az) + 1e-6)
-            return x + alpha * z, r - alpha * az, p
-        else:
-            ap = matvec(p)
-            rz = jnp.dot(r, z)
-            alpha = rz / (jnp.dot(p, ap) + 1e-6)
-            x = x + alpha * p
-            r = r - alpha * ap
-            z = precondition(r) if preconditioned else r
-            beta = jnp.dot(r, z) / (rz + 1e-6)
-            return x, r, z + beta * p
+            return x + alpha * z, r - alpha * az
 
-    if method == "chebyshev":
-        start = (x, r, jnp.zeros_like(b))
-    else:
-        start = (x, r, precondition(r) if preconditioned else r)
-    if output == "history":
-
-        def step(carry, _):
-            carry = improve(carry)
-            return carry, jnp.sum(jnp.square(carry[1]))
-
-        (x, _, _), history = lax.scan(step, start, None, length=num_steps)
-        return x, history
-    x, r, _ = lax.fori_loop(0, num_steps, lambda _, carry: improve(carry), start)
-    if output == "residual":
-        return x, r
-    elif output == "energy":
-        return 0.5 * jnp.dot(x, matvec(x)) - jnp.dot(b, x)
-    else:
-        return x
+    x, _ = lax.fori_loop(0, num_steps, lambda _, carry: improve(carry), (x, r))
+    return x
 
 
 @family(
@@ -994,9 +1075,8 @@ def conjugate_gradient(
     conductivity="? h n in 0.5..1.5",
     mask="? h n bool",
     boundary={"dirichlet": 4, "periodic": 2, "neumann": 2},
-    method={"jacobi": 4, "red_black": 2, "chebyshev": 1},
+    method={"jacobi": 4, "red_black": 2},
     omega={None: 2, 0.8: 2, 0.9: 1},
-    output={"u": 4, "residual": 2, "both": 2},
     num_steps=(2, 3, 4, 5),
     sizes={"h": (4, 5, 6), "n": (4, 5, 6, 8)},
     only="float32",
@@ -1010,17 +1090,15 @@ def relax(
     boundary="dirichlet",
     method="jacobi",
     omega=None,
-    output="u",
     num_steps=5,
 ):
-    """Relax a screened Poisson equation on a grid.
+    """Relaxes a screened Poisson equation on a grid, by Jacobi or red-black Gauss-Seidel sweeps.
 
     Args:
         source: right-hand side at each cell.
         u: first guess.
-        conductivity: factor of the flow into a cell.
-        mask: cells that are free to change.
-        num_steps: number of sweeps.
+        conductivity: conductivity of each cell.
+        mask: cells that are free to change; the others keep their values.
     """
     if u is None:
         u = jnp.zeros_like(source)
@@ -1056,33 +1134,17 @@ def relax(
             u = jnp.where(red, sweep(u), u)
             return jnp.where(red, u, sweep(u))
 
-        u = lax.fori_loop(0, num_steps, step, u)
-    elif method == "chebyshev":
-
-        def step(_, carry):
-            before, u = carry
-            return u, 1.2 * (sweep(u) - before) + before
-
-        _, u = lax.fori_loop(0, num_steps, step, (u, sweep(u)))
-    else:
-        u = lax.fori_loop(0, num_steps, lambda _, u: sweep(u), u)
-    if output == "u":
-        return u
-    change = sweep(u) - u
-    if output == "residual":
-        return jnp.sum(jnp.square(change))
-    return u, jnp.max(jnp.abs(change))
+        return lax.fori_loop(0, num_steps, step, u)
+    return lax.fori_loop(0, num_steps, lambda _, u: sweep(u), u)
 
 
 @family(
     "loop",
     a="n n",
     v="? n in 0.2..1.0",
-    operator={"gram": 4, "symmetric": 2, "markov": 2},
+    operator={"gram": 4, "symmetric": 2},
     shift={None: 4, 0.5: 1, 1.0: 1},
     norm={"l2": 5, "max": 2},
-    damping={None: 2, 0.85: 2, 0.9: 1},
-    output={"vector": 3, "value": 3, "both": 3, "history": 1, "deflated": 1},
     num_steps=(2, 3, 4, 5),
     sizes={"n": (4, 5, 6, 8, 10)},
 )
@@ -1093,37 +1155,72 @@ def dominant_eigenvector(
     operator="gram",
     shift=None,
     norm="l2",
-    damping=None,
-    output="vector",
     num_steps=4,
 ):
-    """Power iteration for the dominant eigenvector of a matrix.
+    """Power iteration for the dominant eigenvector of a symmetric matrix.
 
     Args:
-        a: square matrix.
+        a: square matrix, of which the Gram matrix or the symmetric part is taken.
         v: first guess.
-        num_steps: number of iterations.
     """
     n = a.shape[0]
     if v is None:
         v = jnp.full(n, 1.0 / n, dtype=a.dtype)
-    if operator == "markov":
-        # Each column is a distribution over the next states.
-        a = jax.nn.softmax(a, axis=0)
 
     def apply(v):
         if operator == "gram":
             out = a.T @ (a @ v)
-        elif operator == "symmetric":
-            out = 0.5 * (a @ v + a.T @ v)
-        elif damping is not None:
-            # Now and then the walk starts anew.
-            out = damping * (a @ v) + (1.0 - damping) / n
         else:
-            out = a @ v
-        if operator != "markov":
-            if shift is not None:
-                out = out + shift * v
+            out = 0.5 * (a @ v + a.T @ v)
+        if shift is not None:
+            out = out + shift * v
+        return out
+
+    def normalise(v):
+        if norm == "max":
+            return v / (jnp.max(jnp.abs(v)) + 1e-3)
+        return v * lax.rsqrt(jnp.sum(jnp.square(v)) + 1e-6)
+
+    v = normalise(v)
+    return lax.fori_loop(0, num_steps, lambda _, v: normalise(apply(v)), v)
+
+
+@family(
+    "loop",
+    a="n n",
+    v="? n in 0.2..1.0",
+    operator={"gram": 4, "symmetric": 2},
+    shift={None: 4, 0.5: 1, 1.0: 1},
+    norm={"l2": 5, "max": 2},
+    num_steps=(2, 3, 4, 5),
+    sizes={"n": (4, 5, 6, 8, 10)},
+)
+def dominant_eigenvalue(
+    a,
+    v=None,
+    *,
+    operator="gram",
+    shift=None,
+    norm="l2",
+    num_steps=4,
+):
+    """Power iteration for the dominant eigenvalue of a symmetric matrix.
+
+    Args:
+        a: square matrix, of which the Gram matrix or the symmetric part is taken.
+        v: first guess.
+    """
+    n = a.shape[0]
+    if v is None:
+        v = jnp.full(n, 1.0 / n, dtype=a.dtype)
+
+    def apply(v):
+        if operator == "gram":
+            out = a.T @ (a @ v)
+        else:
+            out = 0.5 * (a @ v + a.T @ v)
+        if shift is not None:
+            out = out + shift * v
         return out
 
     def normalise(v):
@@ -1134,24 +1231,8 @@ def dominant_eigenvector(
     def rayleigh(v):
         return jnp.vdot(v, apply(v)) / (jnp.vdot(v, v) + 1e-6)
 
-    v = normalise(v)
-    if output == "history":
-
-        def step(v, _):
-            v = normalise(apply(v))
-            return v, rayleigh(v)
-
-        v, values = lax.scan(step, v, None, length=num_steps)
-        return v, values
-    v = lax.fori_loop(0, num_steps, lambda _, v: normalise(apply(v)), v)
-    if output == "value":
-        return rayleigh(v)
-    elif output == "both":
-        return rayleigh(v), v
-    elif output == "deflated":
-        return a - rayleigh(v) * jnp.outer(v, v)
-    else:
-        return v
+    v = lax.fori_loop(0, num_steps, lambda _, v: normalise(apply(v)), normalise(v))
+    return rayleigh(v)
 
 
 @family(
@@ -1159,11 +1240,9 @@ def dominant_eigenvector(
     cost="n m in 0.1..1.5",
     a="? n in 0.5..1.5",
     b="? m in 0.5..1.5",
-    targets="? m d",
     log_domain=(False, True),
     epsilon=(0.2, 0.5, 1.0),
     unbalanced={None: 3, 1.0: 1},
-    output={"cost": 3, "regularised": 2, "dual": 2, "potentials": 1},
     scan={False: 3, True: 1},
     num_steps=(3, 4, 5, 6),
     sizes={"n": (4, 5, 6, 8), "m": (4, 5, 6, 8), "d": (2, 4, 5, 6)},
@@ -1172,24 +1251,20 @@ def sinkhorn(
     cost,
     a=None,
     b=None,
-    targets=None,
     *,
     log_domain=True,
     epsilon=0.5,
     unbalanced=None,
-    output="cost",
     scan=False,
     num_steps=5,
 ):
-    """Entropic optimal transport by Sinkhorn's iterations.
+    """Entropic optimal transport by Sinkhorn's iterations; returns the transport cost.
 
     Args:
         cost: cost of moving mass from each source to each target.
         a: mass of the sources, normalised here.
         b: mass of the targets, normalised here.
-        targets: where the targets are; the sources move to them.
         epsilon: strength of the entropic regularisation.
-        num_steps: number of iterations.
     """
     n, m = cost.shape
     if a is None:
@@ -1238,18 +1313,82 @@ def sinkhorn(
         plan = jnp.exp((f[:, None] + g[None, :] - cost) / epsilon)
     else:
         plan = f[:, None] * kernel * g[None, :]
-    if targets is not None:
-        # Each source goes to the mean of what it is matched with.
-        return plan @ targets / jnp.sum(plan, axis=1, keepdims=True)
+    return jnp.sum(plan * cost)
+
+
+@family(
+    "loop",
+    cost="n m in 0.1..1.5",
+    a="? n in 0.5..1.5",
+    b="? m in 0.5..1.5",
+    targets="m d",
+    log_domain=(False, True),
+    epsilon=(0.2, 0.5, 1.0),
+    scan={False: 3, True: 1},
+    num_steps=(3, 4, 5, 6),
+    sizes={"n": (4, 5, 6, 8), "m": (4, 5, 6, 8), "d": (2, 4, 5, 6)},
+)
+def barycentric_projection(
+    cost,
+    targets,
+    a=None,
+    b=None,
+    *,
+    log_domain=True,
+    epsilon=0.5,
+    scan=False,
+    num_steps=5,
+):
+    """Moves sources to the barycentres of their targets in entropic optimal transport.
+
+    Args:
+        cost: cost of moving mass from each source to each target.
+        targets: position of each target.
+        a: mass of the sources, normalised here.
+        b: mass of the targets, normalised here.
+        epsilon: strength of the entropic regularisation.
+    """
+    n, m = cost.shape
+    if a is None:
+        a = jnp.full(n, 1.0 / n, dtype=cost.dtype)
+    else:
+        a = a / jnp.sum(a)
+    if b is None:
+        b = jnp.full(m, 1.0 / m, dtype=cost.dtype)
+    else:
+        b = b / jnp.sum(b)
     if log_domain:
-        if output == "potentials":
+        log_a, log_b = jnp.log(a), jnp.log(b)
+
+        def update(f, g):
+            f = epsilon * (log_a - jax.nn.logsumexp((g[None, :] - cost) / epsilon, axis=1))
+            g = epsilon * (log_b - jax.nn.logsumexp((f[:, None] - cost) / epsilon, axis=0))
             return f, g
-        elif output == "dual":
-            return jnp.dot(a, f) + jnp.dot(b, g)
-    value = jnp.sum(plan * cost)
-    if output == "regularised":
-        value = value + epsilon * jnp.sum(plan * (jnp.log(plan + 1e-6) - 1.0))
-    return value
+
+        start = (jnp.zeros_like(a), jnp.zeros_like(b))
+    else:
+        kernel = jnp.exp(-cost / epsilon)
+
+        def update(u, v):
+            u = a / (kernel @ v)
+            v = b / (kernel.T @ u)
+            return u, v
+
+        start = (jnp.ones_like(a), jnp.ones_like(b))
+    if scan:
+
+        def step(carry, _):
+            return update(*carry), None
+
+        (f, g), _ = lax.scan(step, start, None, length=num_steps)
+    else:
+        f, g = lax.fori_loop(0, num_steps, lambda _, carry: update(*carry), start)
+    if log_domain:
+        plan = jnp.exp((f[:, None] + g[None, :] - cost) / epsilon)
+    else:
+        plan = f[:, None] * kernel * g[None, :]
+    # Each source goes to the mean of what it is matched with.
+    return plan @ targets / jnp.sum(plan, axis=1, keepdims=True)
 
 
 @family(
@@ -1259,9 +1398,6 @@ def sinkhorn(
     w="? d in -0.5..0.5",
     sample_weight="? n in 0.5..1.5",
     penalty={"lasso": 3, "ridge": 2, "elastic": 2, "nonnegative": 2},
-    standardise={False: 2, True: 1},
-    intercept={False: 2, True: 1},
-    output={"w": 4, "residual": 2, "objective": 1},
     num_sweeps=(1, 2, 2),
     sizes={"n": (6, 8, 10, 12), "d": (4, 4, 5, 6)},
 )
@@ -1272,26 +1408,17 @@ def coordinate_descent(
     sample_weight=None,
     *,
     penalty="lasso",
-    standardise=False,
-    intercept=False,
-    output="w",
     num_sweeps=2,
 ):
-    """Penalised least squares, one coordinate at a time.
+    """Penalised least squares by cyclic coordinate descent; returns the coefficients.
 
     Args:
         x: features, one row for each sample.
         y: targets.
         w: coefficients at the start.
         sample_weight: weights of the samples.
-        num_sweeps: how often each coordinate is updated.
     """
     n, d = x.shape
-    if intercept:
-        y = y - jnp.mean(y)
-        x = x - jnp.mean(x, axis=0)
-    if standardise:
-        x = x * lax.rsqrt(jnp.mean(jnp.square(x), axis=0) + 1e-3)
     if sample_weight is not None:
         root = jnp.sqrt(sample_weight)
         x = root[:, None] * x
@@ -1319,23 +1446,16 @@ def coordinate_descent(
             new = soft_threshold(rho, 0.05) / (scale[j] + 1e-3)
         return w.at[j].set(new), residual - (new - old) * column
 
-    w, residual = lax.fori_loop(0, num_sweeps * d, step, (w, residual))
-    if output == "residual":
-        return w, residual
-    elif output == "objective":
-        return 0.5 * jnp.mean(jnp.square(residual)) + 0.05 * jnp.sum(jnp.abs(w))
-    else:
-        return w
+    w, _ = lax.fori_loop(0, num_sweeps * d, step, (w, residual))
+    return w
 
 
 @family(
     "loop",
     a="n n in -1..1",
     b="? n k",
-    kind={"inverse": 3, "polar": 3, "sqrt": 2, "neumann": 1},
     order={2: 3, 3: 1},
     matrix={"spd": 3, "dominant": 2},
-    output={"result": 3, "defect": 2, "trace": 1},
     scan={False: 3, True: 1},
     num_steps=(2, 3, 4),
     sizes={"n": (4, 4, 5, 6), "k": (2, 4)},
@@ -1344,53 +1464,32 @@ def newton_schulz(
     a,
     b=None,
     *,
-    kind="inverse",
     order=2,
     matrix="spd",
-    output="result",
     scan=False,
     num_steps=3,
 ):
-    """Functions of a matrix by iterations that use products alone."""
+    """Newton-Schulz iterations for the inverse of a well-conditioned matrix.
+
+    Args:
+        a: the matrix is the identity plus a small matrix made of this one.
+        b: right-hand sides that the inverse is applied to.
+    """
     n = a.shape[0]
     eye = jnp.eye(n, dtype=a.dtype)
     if matrix == "spd":
         a = eye + a @ a.T / n
     else:
         a = eye + 0.25 * a / n
-    # By this norm the iteration converges.
+    # The iteration converges for matrices of a small norm.
     norm = jnp.sqrt(jnp.sum(jnp.square(a)))
-    if kind == "polar":
-        start = a / norm
+    start = a.T / jnp.square(norm)
 
-        def improve(x):
-            gram = x.T @ x
-            if order == 3:
-                return 0.125 * x @ (15.0 * eye - gram @ (10.0 * eye - 3.0 * gram))
-            return 0.5 * x @ (3.0 * eye - gram)
-
-    elif kind == "sqrt":
-        start = (a / norm, eye)
-
-        def improve(pair):
-            y, z = pair
-            t = 0.5 * (3.0 * eye - z @ y)
-            return y @ t, t @ z
-
-    elif kind == "neumann":
-        start = eye
-
-        def improve(x):
-            return eye + (eye - a / norm) @ x
-
-    else:
-        start = a.T / jnp.square(norm)
-
-        def improve(x):
-            error = eye - a @ x
-            if order == 3:
-                return x @ (eye + error + error @ error)
-            return x @ (eye + error)
+    def improve(x):
+        error = eye - a @ x
+        if order == 3:
+            return x @ (eye + error + error @ error)
+        return x @ (eye + error)
 
     if scan:
 
@@ -1400,18 +1499,109 @@ def newton_schulz(
         x, _ = lax.scan(step, start, None, length=num_steps)
     else:
         x = lax.fori_loop(0, num_steps, lambda _, x: improve(x), start)
-    if kind == "sqrt":
-        x = jnp.sqrt(norm) * x[0]
-    elif kind == "neumann":
-        x = x / norm
     if b is not None:
         return x @ b
-    if output == "defect":
-        return x, norm
-    elif output == "trace":
-        return jnp.trace(x)
+    return x
+
+
+@family(
+    "loop",
+    a="... m n in -1..1",
+    polynomial={"cubic": 3, "quintic": 2, "muon": 2},
+    norm={"frobenius": 3, "bound": 1},
+    scan={False: 3, True: 1},
+    num_steps=(3, 4, 5),
+    sizes={"m": (4, 5, 6), "n": (2, 4)},
+    only="float32",
+)
+def polar_factor(
+    a,
+    *,
+    polynomial="cubic",
+    norm="frobenius",
+    scan=False,
+    num_steps=5,
+):
+    """Orthogonalises matrices (the polar factor of each one) by Newton-Schulz iterations.
+
+    Args:
+        a: tall matrices.
+        num_steps: number of iterations.
+    """
+    if norm == "bound":
+        # The spectral norm is below the root of the largest row and column sums.
+        rows = jnp.max(jnp.sum(jnp.abs(a), axis=-1), axis=-1)
+        columns = jnp.max(jnp.sum(jnp.abs(a), axis=-2), axis=-1)
+        scale = jnp.sqrt(rows * columns)[..., None, None]
     else:
+        scale = jnp.sqrt(jnp.sum(jnp.square(a), axis=(-2, -1), keepdims=True) + 1e-6)
+    x = a / scale
+
+    def improve(x):
+        gram = jnp.swapaxes(x, -1, -2) @ x
+        if polynomial == "quintic":
+            return 1.875 * x - x @ (1.25 * gram - 0.375 * gram @ gram)
+        elif polynomial == "muon":
+            # Muon's coefficients, whose singular values end near one.
+            return 3.4445 * x + x @ (2.0315 * gram @ gram - 4.775 * gram)
+        return 1.5 * x - 0.5 * x @ gram
+
+    if scan:
+        x, _ = lax.scan(lambda x, _: (improve(x), None), x, None, length=num_steps)
         return x
+    return lax.fori_loop(0, num_steps, lambda _, x: improve(x), x)
+
+
+@family(
+    "loop",
+    a="n n in -1..1",
+    b="? n k",
+    matrix={"spd": 3, "dominant": 2},
+    scan={False: 3, True: 1},
+    num_steps=(2, 3, 4),
+    sizes={"n": (4, 4, 5, 6), "k": (2, 4)},
+)
+def matrix_sqrt(
+    a,
+    b=None,
+    *,
+    matrix="spd",
+    scan=False,
+    num_steps=3,
+):
+    """Coupled Newton-Schulz iterations for the square root of a well-conditioned matrix.
+
+    Args:
+        a: the matrix is the identity plus a small matrix made of this one.
+        b: vectors that the square root is applied to.
+    """
+    n = a.shape[0]
+    eye = jnp.eye(n, dtype=a.dtype)
+    if matrix == "spd":
+        a = eye + a @ a.T / n
+    else:
+        a = eye + 0.25 * a / n
+    # The iteration converges for matrices of a small norm.
+    norm = jnp.sqrt(jnp.sum(jnp.square(a)))
+    start = (a / norm, eye)
+
+    def improve(pair):
+        y, z = pair
+        t = 0.5 * (3.0 * eye - z @ y)
+        return y @ t, t @ z
+
+    if scan:
+
+        def step(x, _):
+            return improve(x), None
+
+        x, _ = lax.scan(step, start, None, length=num_steps)
+    else:
+        x = lax.fori_loop(0, num_steps, lambda _, x: improve(x), start)
+    x = jnp.sqrt(norm) * x[0]
+    if b is not None:
+        return x @ b
+    return x
 
 
 @family(
@@ -1419,31 +1609,24 @@ def newton_schulz(
     points="n d",
     weights="? n in 0.2..1.5",
     center="? d in -0.5..0.5",
-    loss={"geometric": 3, "huber": 1, "cauchy": 2, "gaussian": 2},
-    metric={"l2": 4, "l1": 1},
-    normalise={False: 1, True: 3},
-    output={"center": 4, "weights": 2, "spread": 2, "path": 1},
+    loss={"geometric": 3, "huber": 1, "cauchy": 2, "welsch": 2, "geman_mcclure": 1},
     num_steps=(2, 3, 4, 5),
     sizes={"n": (5, 6, 8, 10, 12, 16), "d": (2, 4, 5, 6)},
 )
-def weiszfeld(
+def robust_center(
     points,
     weights=None,
     center=None,
     *,
     loss="geometric",
-    metric="l2",
-    normalise=True,
-    output="center",
     num_steps=4,
 ):
-    """Robust centre of points, by iteratively reweighted means.
+    """M-estimate of the location of points, by iteratively reweighted means.
 
     Args:
         points: the points, one in each row.
         weights: weights of the points.
         center: first guess; the mean by default.
-        num_steps: number of iterations.
     """
     if center is None:
         if weights is not None:
@@ -1453,42 +1636,22 @@ def weiszfeld(
 
     def reweight(center):
         offsets = points - center
-        if metric == "l1":
-            distance = jnp.sum(jnp.abs(offsets), axis=1)
-        else:
-            distance = jnp.sqrt(jnp.sum(jnp.square(offsets), axis=1) + 1e-4)
+        distance = jnp.sqrt(jnp.sum(jnp.square(offsets), axis=1) + 1e-4)
         if loss == "geometric":
             w = 1.0 / distance
         elif loss == "huber":
             w = 1.0 / jnp.maximum(distance, 1.0)
         elif loss == "cauchy":
             w = 1.0 / (1.0 + jnp.square(distance))
+        elif loss == "geman_mcclure":
+            w = 1.0 / jnp.square(1.0 + jnp.square(distance))
         else:
             w = jnp.exp(-0.5 * jnp.square(distance) / points.shape[1])
         if weights is not None:
             w = weights * w
-        if normalise:
-            w = w / jnp.sum(w)
-        return w
+        return w / jnp.sum(w)
 
     def improve(center):
-        w = reweight(center)
-        if normalise:
-            return w @ points
-        return w @ points / jnp.sum(w)
+        return reweight(center) @ points
 
-    if output == "path":
-
-        def step(center, _):
-            center = improve(center)
-            return center, center
-
-        _, path = lax.scan(step, center, None, length=num_steps)
-        return path
-    center = lax.fori_loop(0, num_steps, lambda _, c: improve(c), center)
-    if output == "weights":
-        return center, reweight(center)
-    elif output == "spread":
-        return jnp.sqrt(reweight(center) @ jnp.square(points - center))
-    else:
-        return center
+    return lax.fori_loop(0, num_steps, lambda _, c: improve(c), center)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import jax.numpy as jnp
     from jax import lax
 
+
 NAMES = """
 dense: dense 5, linear 4, affine 1, _dense 1
 mlp: mlp 6, mlp_forward 3, forward 2, feed_forward_net 1
@@ -16,14 +17,13 @@ deep_mlp: deep_mlp 3, mlp 3, stacked_mlp 2, forward 2
 gated_mlp: gated_mlp 4, glu_mlp 2, swiglu 2, gated_feed_forward 2
 fused_glu: fused_glu 3, glu_block 2, gated_linear_unit 3, glu 2
 feed_forward: feed_forward 5, ffn 3, mlp_block 3, ffn_block 2
-w: w 6, W 2, kernel 3, weight 2
+w: w 6, W 2, kernel 3
 b: b 6, bias 4
 w1: w1 7, W1 2, kernel1 1
 w2: w2 7, W2 2, kernel2 1
 w3: w3 7, W3 2, kernel3 1
 b1: b1 7, bias1 2
 b2: b2 7, bias2 2
-b3: b3 7, bias3 2
 weights: weights 5, kernels 2, ws 1, Ws 1
 biases: biases 5, bs 1
 w_in: w_in 4, w_up 1, W_in 2, in_kernel 1
@@ -35,31 +35,29 @@ w_up: w_up 5, up_kernel 1, w_u 2, W_up 1
 w_down: w_down 5, down_kernel 1, w_d 2, W_down 1
 b_gate: b_gate 4, gate_bias 2
 b_up: b_up 4, up_bias 2
-hidden: hidden 5, h 5, z 1
-h: h 6, hidden 3, z 1, a 1
-gate: gate 6, g 2, gates 1
-up: up 4, u 1, value 2
-out: out 6, y 4, output 2
+hidden: hidden 5, h 5
+h: h 6, z 1
+gate: gate 6, g 2
+up: up 4, u 1
+out: out 6, output 2
 projected: projected 3, proj 4, xw 1, y 1
-norm_scale: norm_scale 4, ln_scale 2, norm_weight 3
-norm_bias: norm_bias 4, ln_bias 2
-layer_scale: layer_scale 4, ls_gamma 1, res_scale 2
-keep: keep 4, drop_mask 2, keep_mask 3
-keep_prob: keep_prob 5, keep_rate 1, q 1
+norm_scale: norm_scale 4, norm_weight 3
+layer_scale: layer_scale 4, ls_gamma 1
+keep: keep 4, dropout_mask 2, keep_mask 3
+keep_prob: keep_prob 5, keep_rate 1
 highway: highway 4, highway_layer 3, highway_network 2
 w_h: w_h 4, W_h 2, w_transform 1
 w_t: w_t 4, W_t 2, w_gate 1
 b_h: b_h 4, b_transform 1
 b_t: b_t 4, b_gate 1
-transform: transform 4, t 2, gate 2
 squeeze_excite: squeeze_excite 4, squeeze_and_excite 3, se_block 3, channel_attention 1
-pooled: pooled 4, s 2, squeezed 3, context 1
-attention: attention 3, excitation 2, gate 3, attn 1
-moe: moe 3, moe_layer 3, mixture_of_experts 4, sparse_moe 1
+pooled: pooled 4, s 1
+attention: attention 2, excitation 2, gate 3
+mixture_of_experts: moe 3, moe_layer 3, mixture_of_experts 4
 w_router: w_router 4, router 2, w_gate 2, gate_kernel 1
 w_experts: w_experts 4, experts 2, expert_weights 1
 router_logits: router_logits 3, logits 5, gate_logits 2
-probs: probs 5, gates 2, router_probs 2, p 1
+probs: probs 5, router_probs 3
 expert_out: expert_out 3, expert_outputs 3, ys 1, outs 1
 load: load 3, fraction 2, density 2
 importance: importance 3, mean_probs 2, density_proxy 1
@@ -67,24 +65,25 @@ aux_loss: aux_loss 5, balance_loss 2, load_balance 2
 lora_dense: lora_dense 4, lora_linear 4, low_rank_dense 2, lora_forward 2
 lora_a: lora_a 5, a 2, A 2, w_a 1
 lora_b: lora_b 5, b 2, B 2, w_b 1
-delta: delta 4, update 2, lora_out 1
-film: film 4, film_layer 2, modulate 2, film_block 2
-cond: cond 5, c 2, conditioning 2, context 1, emb 1
-gamma: gamma 6, scale 3, g 1
-beta: beta 6, shift 3, b 1
-dropout_add: dropout_add 2, bias_dropout_add 3, residual_dropout 2, dropout 2
-hyper_dense: hyper_dense 3, hypernet_dense 2, dynamic_dense 2, hyper_layer 2
-bilinear: bilinear 5, bilinear_layer 3, bilinear_fusion 2
+delta: delta 4, lora_out 2
+film: film 4, film_layer 3, modulate 2
+adaln_block: adaln_block 4, dit_mlp_block 3, modulated_mlp 2
+cond: cond 5, c 2, conditioning 2
+gamma: gamma 6
+beta: beta 6
+dropout_add: dropout_add 3, bias_dropout_add 2, dropout_residual 2
+hyper_dense: hyper_dense 3, hypernet_dense 2, dynamic_dense 2
+bilinear: bilinear 5, bilinear_layer 3
 deep_sets: deep_sets 5, deep_set 3, set_encoder 2, pool_set 1
 w_phi: w_phi 4, W_phi 2, phi_kernel 1
 w_rho: w_rho 4, W_rho 2, rho_kernel 1
 b_phi: b_phi 4, phi_bias 1
 b_rho: b_rho 4, rho_bias 1
-elements: elements 3, encoded 2, phi 2, h 2
+elements: elements 3, encoded 2, phi 2
 mixer_block: mixer_block 5, mlp_mixer 2, mixer_layer 3
 shares: attn 4, shares 1, alphas 2
 maxout: maxout 5, maxout_layer 3, maxout_dense 1
-pieces: pieces 4, z 2, candidates 1
+pieces: pieces 4
 coordinate_mlp: coordinate_mlp 3, fourier_mlp 2, implicit_network 1, neural_field 2
 features: features 5, feats 3, encoding 2
 angles: angles 4, phases 2, proj 2
@@ -125,17 +124,17 @@ def rms_norm(x, scale, eps=1e-6):
     b1="? h",
     b2="? e",
     w3="? e f in -1..1",
+    norm_scale="? h in 0.5..1.5",
     activation={
         Code("jax.nn.relu"): 4,
         Code("jnp.tanh"): 3,
         Code("jax.nn.gelu"): 2,
         Code("jax.nn.silu"): 2,
-        Code("jax.nn.softplus"): 1,
+        Code("jax.nn.leaky_relu"): 1,
         Code("jax.nn.elu"): 1,
-        Code("jax.nn.sigmoid"): 1,
     },
     spelling=decided({"inline": 3, "helper": 4, "vmap": 2}),
-    head=decided({"linear": 6, "sigmoid": 1, "log_softmax": 2, "mean": 1, "norm": 1}),
+    activate_final={False: 4, True: 1},
     sizes={"d": (4, 5, 6, 8), "h": (4, 8, 8, 16), "e": (4, 6, 8), "f": (4, 5, 8)},
 )
 def mlp(
@@ -145,10 +144,11 @@ def mlp(
     b1=None,
     b2=None,
     w3=None,
+    norm_scale=None,
     *,
     activation=None,
     spelling="inline",
-    head="linear",
+    activate_final=False,
 ):
     """Multilayer perceptron.
 
@@ -159,12 +159,15 @@ def mlp(
         b1: Bias of the first layer.
         b2: Bias of the second layer.
         w3: Weights of the third layer.
+        norm_scale: Scale of the layer norm before the first activation.
     """
     if spelling == "inline":
+        h = x @ w1
         if b1 is not None:
-            h = activation(x @ w1 + b1)
-        else:
-            h = activation(x @ w1)
+            h = h + b1
+        if norm_scale is not None:
+            h = layer_norm(h, norm_scale)
+        h = activation(h)
         if b2 is not None:
             out = h @ w2 + b2
         else:
@@ -172,28 +175,26 @@ def mlp(
         if w3 is not None:
             out = activation(out) @ w3
     elif spelling == "helper":
-        h = activation(dense(x, w1, b1))
-        out = dense(h, w2, b2)
+        h = dense(x, w1, b1)
+        if norm_scale is not None:
+            h = layer_norm(h, norm_scale)
+        out = dense(activation(h), w2, b2)
         if w3 is not None:
             out = dense(activation(out), w3)
     else:
 
         def forward(row):
-            z = activation(dense(row, w1, b1))
-            z = dense(z, w2, b2)
+            z = dense(row, w1, b1)
+            if norm_scale is not None:
+                z = layer_norm(z, norm_scale)
+            z = dense(activation(z), w2, b2)
             if w3 is not None:
                 z = dense(activation(z), w3)
             return z
 
         out = jax.vmap(forward)(x)
-    if head == "log_softmax":
-        return jax.nn.log_softmax(out, axis=-1)
-    if head == "sigmoid":
-        return jax.nn.sigmoid(out)
-    if head == "mean":
-        return jnp.mean(out, axis=-1)
-    if head == "norm":
-        return out / jnp.linalg.norm(out, axis=-1, keepdims=True)
+    if activate_final:
+        return activation(out)
     return out
 
 
@@ -212,9 +213,9 @@ def mlp(
         Code("jnp.tanh"): 3,
         Code("jax.nn.gelu"): 2,
         Code("jax.nn.silu"): 2,
-        Code("jnp.sin"): 1,
     },
-    residual={"none": 3, "add": 3, "scaled": 1, "dense": 1},
+    residual=(False, True),
+    norm=("rms", "layer"),
     sizes={"n": (4, 5, 6, 8), "d": (4, 6, 8), "l": (2, 3, 4), "e": (2, 4, 6)},
 )
 def deep_mlp(
@@ -227,39 +228,36 @@ def deep_mlp(
     *,
     num_layers=3,
     activation=None,
-    residual="none",
+    residual=False,
+    norm="rms",
 ):
-    """Network of equal layers, whose parameters are stacked.
+    """Multilayer perceptron whose hidden layers have stacked parameters.
 
     Args:
         x: Inputs of shape `(batch, features)`.
         weights: Weights of shape `(layers, features, features)`.
         biases: Biases of shape `(layers, features)`.
         norm_scale: Scales of the normalization before each layer.
-        w_in: Weights before the first layer.
-        w_out: Weights after the last layer.
-        num_layers: Number of layers.
+        w_in: Weights of the input projection.
+        w_out: Weights of the output projection.
+        num_layers: Number of hidden layers.
     """
     if w_in is not None:
         h = x @ w_in
     else:
         h = x
-    total = h
     for i in range(num_layers):
         if norm_scale is not None:
-            y = rms_norm(h, norm_scale[i]) @ weights[i]
+            if norm == "layer":
+                y = layer_norm(h, norm_scale[i]) @ weights[i]
+            else:
+                y = rms_norm(h, norm_scale[i]) @ weights[i]
         else:
             y = h @ weights[i]
         if biases is not None:
             y = y + biases[i]
-        if residual == "add":
+        if residual:
             h = h + activation(y)
-        elif residual == "scaled":
-            h = h + activation(y) / num_layers
-        elif residual == "dense":
-            # Each layer sees the sum of all results before it.
-            h = activation(y) + total
-            total = total + h
         else:
             h = activation(y)
     if w_out is not None:
@@ -279,9 +277,8 @@ def deep_mlp(
         Code("jax.nn.gelu"): 2,
         Code("jax.nn.silu"): 2,
     },
-    norm=decided({"none": 2, "rms": 2, "layer": 2, "l2": 1}),
-    residual=decided({"none": 2, "add": 3, "half": 1}),
-    outputs=decided({"last": 3, "all": 1, "sizes": 1}),
+    norm=decided({"none": 2, "rms": 2, "layer": 2}),
+    residual=decided({"none": 2, "add": 3}),
     sizes={"n": (4, 5, 6, 8), "d": (4, 6, 8), "l": (2, 3, 4, 5)},
 )
 def scanned_mlp(
@@ -293,15 +290,14 @@ def scanned_mlp(
     activation=None,
     norm="none",
     residual="add",
-    outputs="last",
 ):
-    """Applies equal layers one after the other.
+    """Multilayer perceptron that scans over the stacked parameters of its layers.
 
     Args:
         x: Inputs of shape `(batch, features)`.
         weights: Weights of shape `(layers, features, features)`.
         biases: Biases of shape `(layers, features)`.
-        gates: Weights of the gates, of the same shape as the weights.
+        gates: Gate weights of shape `(layers, features, features)`.
     """
 
     def step(h, params):
@@ -311,37 +307,28 @@ def scanned_mlp(
             w, b = params
         if norm == "rms":
             z = h * jax.lax.rsqrt(jnp.mean(jnp.square(h), axis=-1, keepdims=True) + 1e-6)
+            y = activation(z @ w + b)
+            if gates is not None:
+                y = y * jax.nn.sigmoid(z @ w_gate)
         elif norm == "layer":
             mean = jnp.mean(h, axis=-1, keepdims=True)
             var = jnp.var(h, axis=-1, keepdims=True)
             z = (h - mean) * jax.lax.rsqrt(var + 1e-5)
-        elif norm == "l2":
-            z = h / (jnp.linalg.norm(h, axis=-1, keepdims=True) + 1e-6)
+            y = activation(z @ w + b)
+            if gates is not None:
+                y = y * jax.nn.sigmoid(z @ w_gate)
         else:
-            z = h
-        y = activation(z @ w + b)
-        if gates is not None:
-            y = y * jax.nn.sigmoid(z @ w_gate)
+            y = activation(h @ w + b)
+            if gates is not None:
+                y = y * jax.nn.sigmoid(h @ w_gate)
         if residual == "add":
-            y = h + y
-        elif residual == "half":
-            y = 0.5 * (h + y)
-        if outputs == "all":
-            return y, y
-        if outputs == "sizes":
-            return y, jnp.mean(jnp.square(y))
+            return h + y, None
         return y, None
 
     if gates is not None:
         layers = (weights, biases, gates)
     else:
         layers = (weights, biases)
-    if outputs == "all":
-        _, hidden = lax.scan(step, x, layers)
-        return hidden
-    if outputs == "sizes":
-        h, sizes = lax.scan(step, x, layers)
-        return h, sizes
     h, _ = lax.scan(step, x, layers)
     return h
 
@@ -361,11 +348,10 @@ def scanned_mlp(
         Code("jax.nn.gelu"): 3,
         Code("jax.nn.sigmoid"): 2,
         Code("jax.nn.relu"): 2,
-        Code("jnp.tanh"): 1,
     },
     spelling=decided({"lines": 4, "einsum": 1, "short": 3}),
     residual=(False, True),
-    clip={None: 6, 7.0: 1, 5.0: 1},
+    clip={None: 6, 7.0: 1},
     sizes={"n": (2, 4, 5, 6, 8), "d": (4, 6, 8), "f": (8, 12, 16)},
 )
 def gated_mlp(
@@ -382,19 +368,16 @@ def gated_mlp(
     residual=False,
     clip=None,
 ):
-    """Gated feed-forward layer.
+    """Gated feed-forward layer of a transformer, as SwiGLU or GEGLU.
 
     Args:
         x: Inputs of shape `(..., tokens, features)`.
         w_gate: Weights of the gate.
-        w_up: Weights of what the gate lets through.
+        w_up: Weights of the values that the gate multiplies.
         w_down: Weights back to the features.
         b_gate: Bias of the gate.
-        b_up: Bias of what the gate lets through.
-        norm_scale: Scale of the normalization before the layer.
-
-    Returns:
-        An array of the shape of the inputs.
+        b_up: Bias of the values.
+        norm_scale: Scale of the RMS norm before the layer.
     """
     inputs = x
     if norm_scale is not None:
@@ -410,6 +393,7 @@ def gated_mlp(
     if b_up is not None:
         up = up + b_up
     if clip is not None:
+        # Bounds the products, which would overflow in low precision.
         gate = jnp.minimum(gate, clip)
         up = jnp.clip(up, -clip, clip)
     if spelling == "short":
@@ -438,7 +422,6 @@ def gated_mlp(
         Code("jax.nn.gelu"): 3,
         Code("jax.nn.sigmoid"): 3,
         Code("jax.nn.relu"): 1,
-        Code("jnp.tanh"): 1,
     },
     gate_last=decided({True: 1, False: 2}),
     sizes={"n": (4, 5, 6, 8), "d": (4, 6, 8), "f": (4, 6, 8), "e": (4, 6, 8)},
@@ -454,14 +437,14 @@ def fused_glu(
     activation=None,
     gate_last=False,
 ):
-    """Gated linear unit with one matrix for values and gates.
+    """Gated linear unit whose values and gates come from one fused projection.
 
     Args:
         x: Inputs of shape `(batch, features)`.
         w_in: Weights of values and gates.
         b_in: Biases of values and gates.
-        w_out: Weights of the outputs.
-        norm_scale: Scale of the normalization after the gate.
+        w_out: Weights of the output projection.
+        norm_scale: Scale of the RMS norm of the gated values.
     """
     projected = dense(x, w_in, b_in)
     if split == "split":
@@ -499,7 +482,6 @@ def fused_glu(
     b1="? f",
     b2="? d",
     norm_scale="d in 0.5..1.5",
-    norm_bias="? d",
     layer_scale="? d in 0.1..1",
     keep="? n d bool",
     norm=("layer", "rms"),
@@ -516,7 +498,6 @@ def feed_forward(
     norm_scale,
     b1=None,
     b2=None,
-    norm_bias=None,
     layer_scale=None,
     keep=None,
     *,
@@ -529,27 +510,24 @@ def feed_forward(
     """Feed-forward block of a transformer, with its residual connection.
 
     Args:
-        x: Tokens of shape `(n, d)`.
+        x: Tokens of shape `(tokens, features)`.
         w1: Weights to the hidden layer.
         w2: Weights from the hidden layer.
         norm_scale: Scale of the normalization.
         b1: Bias of the hidden layer.
-        b2: Bias of the result.
-        norm_bias: Bias of the normalization.
-        layer_scale: Scale of each feature of the branch.
+        b2: Bias of the output.
+        layer_scale: LayerScale of the branch.
         keep: Dropout mask, true where a value is kept.
     """
     if order == "post":
-        h = x
+        h = dense(x, w1, b1)
     elif norm == "layer":
-        h = layer_norm(x, norm_scale, norm_bias)
+        h = dense(layer_norm(x, norm_scale), w1, b1)
     else:
-        h = rms_norm(x, norm_scale)
-        if norm_bias is not None:
-            h = h + norm_bias
-    h = dense(h, w1, b1)
+        h = dense(rms_norm(x, norm_scale), w1, b1)
     h = dense(activation(h), w2, b2)
     if order == "sandwich":
+        # The branch is normalized before and after.
         h = h * jax.lax.rsqrt(jnp.mean(jnp.square(h), axis=-1, keepdims=True) + 1e-6)
     if keep is not None:
         if where:
@@ -561,18 +539,16 @@ def feed_forward(
     out = x + h
     if order == "post":
         if norm == "layer":
-            out = layer_norm(out, norm_scale, norm_bias)
+            out = layer_norm(out, norm_scale)
         else:
             out = rms_norm(out, norm_scale)
-            if norm_bias is not None:
-                out = out + norm_bias
     return out
 
 
 @family(
     "contraction",
     "reduction",
-    x="n d",
+    x="... n d",
     w_h="d d in -0.8..0.8",
     w_t="d d in -0.8..0.8",
     b_h="? d",
@@ -580,8 +556,6 @@ def feed_forward(
     w_c="? d d in -0.8..0.8",
     activation={Code("jax.nn.relu"): 3, Code("jnp.tanh"): 3, Code("jax.nn.gelu"): 1},
     spelling=decided({"convex": 3, "difference": 2}),
-    num_layers={1: 3, 2: 2, 3: 1},
-    gate_fn=("sigmoid", "hard_sigmoid"),
     sizes={"n": (4, 5, 6, 8), "d": (4, 6, 8)},
 )
 def highway(
@@ -594,38 +568,25 @@ def highway(
     *,
     activation=None,
     spelling="convex",
-    num_layers=1,
-    gate_fn="sigmoid",
 ):
-    """Highway layer: a gate decides between its input and what is made of it.
+    """Highway layer, whose gate mixes its input with a transformation of it.
 
     Args:
-        x: Inputs of shape `(batch, features)`.
+        x: Inputs of shape `(..., batch, features)`.
         w_h: Weights of the transformation.
         w_t: Weights of the transform gate.
         b_h: Bias of the transformation.
-        b_t: Bias of the transform gate.
+        b_t: Bias of the transform gate; a negative one favours the carry.
         w_c: Weights of the carry gate.
-        num_layers: How many times the layer is applied.
     """
-
-    def layer(x):
-        h = activation(dense(x, w_h, b_h))
-        if gate_fn == "sigmoid":
-            t = jax.nn.sigmoid(dense(x, w_t, b_t))
-        else:
-            t = jax.nn.hard_sigmoid(dense(x, w_t, b_t))
-        if w_c is not None:
-            return t * h + jax.nn.sigmoid(x @ w_c) * x
-        if spelling == "convex":
-            return t * h + (1.0 - t) * x
-        return x + t * (h - x)
-
-    if num_layers == 1:
-        return layer(x)
-    for _ in range(num_layers):
-        x = layer(x)
-    return x
+    h = activation(dense(x, w_h, b_h))
+    t = jax.nn.sigmoid(dense(x, w_t, b_t))
+    if w_c is not None:
+        carry = jax.nn.sigmoid(x @ w_c)
+        return t * h + carry * x
+    if spelling == "convex":
+        return t * h + (1.0 - t) * x
+    return x + t * (h - x)
 
 
 @family(
@@ -637,12 +598,10 @@ def highway(
     b1="? r",
     b2="? c",
     w_spatial="? c in -1..1",
-    pool={"mean": 4, "max": 1, "both": 2, "second": 1},
+    pool={"mean": 4, "max": 1, "both": 2},
     activation={Code("jax.nn.relu"): 4, Code("jax.nn.silu"): 2},
-    gate_fn={"sigmoid": 4, "hard_sigmoid": 2, "tanh": 1},
-    residual={False: 3, True: 1},
+    gate_fn={Code("jax.nn.sigmoid"): 4, Code("jax.nn.hard_sigmoid"): 2},
     broadcast=decided({"index": 3, "reshape": 1, "keepdims": 2}),
-    return_attention={False: 5, True: 1},
     sizes={"b": (2, 2, 3), "h": (2, 4), "w": (2, 4), "c": (4, 6, 8), "r": (2, 4)},
 )
 def squeeze_excite(
@@ -655,37 +614,32 @@ def squeeze_excite(
     *,
     pool="mean",
     activation=None,
-    gate_fn="sigmoid",
-    residual=False,
+    gate_fn=None,
     broadcast="index",
-    return_attention=False,
 ):
-    """Scales the channels of images by what is seen in the whole image.
+    """Squeeze-and-excitation block, which gates the channels of feature maps.
 
     Args:
-        x: Images of shape `(batch, height, width, channels)`.
+        x: Feature maps of shape `(batch, height, width, channels)`.
         w1: Weights to the bottleneck.
         w2: Weights back to the channels.
         b1: Bias of the bottleneck.
         b2: Bias of the channels.
-        w_spatial: Weights of a gate for each pixel.
+        w_spatial: Weights of the spatial gate of scSE.
     """
-    if pool == "mean":
-        pooled = jnp.mean(x, axis=(1, 2))
+
+    def excite(pooled):
+        hidden = activation(dense(pooled, w1, b1))
+        return dense(hidden, w2, b2)
+
+    if pool == "both":
+        # As in CBAM, both descriptors go through the same bottleneck.
+        logits = excite(jnp.mean(x, axis=(1, 2))) + excite(jnp.max(x, axis=(1, 2)))
     elif pool == "max":
-        pooled = jnp.max(x, axis=(1, 2))
-    elif pool == "both":
-        pooled = jnp.mean(x, axis=(1, 2)) + jnp.max(x, axis=(1, 2))
+        logits = excite(jnp.max(x, axis=(1, 2)))
     else:
-        pooled = jnp.sqrt(jnp.mean(jnp.square(x), axis=(1, 2)) + 1e-5)
-    hidden = activation(dense(pooled, w1, b1))
-    attention = dense(hidden, w2, b2)
-    if gate_fn == "sigmoid":
-        attention = jax.nn.sigmoid(attention)
-    elif gate_fn == "hard_sigmoid":
-        attention = jax.nn.hard_sigmoid(attention)
-    else:
-        attention = 1.0 + jnp.tanh(attention)
+        logits = excite(jnp.mean(x, axis=(1, 2)))
+    attention = gate_fn(logits)
     if broadcast == "index":
         out = x * attention[:, None, None, :]
     elif broadcast == "reshape":
@@ -693,12 +647,7 @@ def squeeze_excite(
     else:
         out = x * jnp.expand_dims(attention, (1, 2))
     if w_spatial is not None:
-        # One more gate, for each pixel.
         out = out + x * jax.nn.sigmoid(x @ w_spatial)[..., None]
-    if residual:
-        out = out + x
-    if return_attention:
-        return out, attention
     return out
 
 
@@ -710,13 +659,13 @@ def squeeze_excite(
     x="n d",
     w_router="d k in -1..1",
     w_experts="k d f in -0.8..0.8",
-    w_out="? k f d in -0.8..0.8",
+    w_out="k f d in -0.8..0.8",
     b_experts="? k f",
-    routing={"soft": 3, "top1": 2, "top2": 3, "threshold": 1},
+    routing={"top2": 3, "soft": 3, "top1": 2},
     activation={Code("jax.nn.relu"): 3, Code("jax.nn.gelu"): 3, Code("jax.nn.silu"): 2},
     renormalize=decided({True: 1, False: 1}),
     gate_fn={"softmax": 4, "sigmoid": 1},
-    aux={"none": 4, "balance": 2, "z_loss": 1, "entropy": 1},
+    aux={"none": 4, "balance": 2, "z_loss": 1},
     spelling=decided({"einsum": 3, "vmap": 2}),
     sizes={"n": (4, 6, 8), "d": (4, 5, 6), "k": (4, 4, 5), "f": (2, 4)},
 )
@@ -724,24 +673,24 @@ def mixture_of_experts(
     x,
     w_router,
     w_experts,
-    w_out=None,
+    w_out,
     b_experts=None,
     *,
-    routing="soft",
+    routing="top2",
     activation=None,
     renormalize=True,
     gate_fn="softmax",
     aux="none",
     spelling="einsum",
 ):
-    """Mixture of experts; all experts are computed, and a router weighs them.
+    """Mixture-of-experts layer in its dense form, with its auxiliary loss if there is one.
 
     Args:
-        x: Tokens of shape `(n, d)`.
-        w_router: Weights of the router, a column for each expert.
-        w_experts: Weights of the experts.
-        w_out: Weights of the experts' second layer.
-        b_experts: Biases of the experts.
+        x: Tokens of shape `(tokens, features)`.
+        w_router: Router weights, a column for each expert.
+        w_experts: First-layer weights of shape `(experts, features, hidden)`.
+        w_out: Second-layer weights of shape `(experts, hidden, features)`.
+        b_experts: Biases of the experts' hidden layers.
     """
     router_logits = x @ w_router
     num_experts = w_router.shape[-1]
@@ -758,37 +707,29 @@ def mixture_of_experts(
             top_probs = top_probs / jnp.sum(top_probs, axis=-1, keepdims=True)
         chosen = jax.nn.one_hot(top_experts, num_experts)
         gates = jnp.einsum("nk,nke->ne", top_probs, chosen)
-    elif routing == "threshold":
-        gates = jnp.where(probs > 1.0 / num_experts, probs, 0.0)
     else:
         gates = probs
     if spelling == "einsum":
         hidden = jnp.einsum("nd,edf->nef", x, w_experts)
         if b_experts is not None:
             hidden = hidden + b_experts
-        hidden = activation(hidden)
-        if w_out is not None:
-            hidden = jnp.einsum("nef,efd->ned", hidden, w_out)
-        out = jnp.einsum("ne,nef->nf", gates, hidden)
+        expert_out = jnp.einsum("nef,efd->ned", activation(hidden), w_out)
+        out = jnp.einsum("ne,ned->nd", gates, expert_out)
     else:
         hidden = jax.vmap(lambda w: x @ w)(w_experts)
         if b_experts is not None:
             hidden = hidden + b_experts[:, None, :]
-        hidden = activation(hidden)
-        if w_out is not None:
-            hidden = jax.vmap(jnp.matmul)(hidden, w_out)
-        out = jnp.sum(gates.T[:, :, None] * hidden, axis=0)
+        expert_out = jax.vmap(jnp.matmul)(activation(hidden), w_out)
+        out = jnp.sum(gates.T[:, :, None] * expert_out, axis=0)
     if aux == "balance":
-        # Load balancing: the share of tokens of each expert times its mean probability.
+        # The share of tokens of each expert times its mean probability, as in Switch.
         load = jnp.mean(jax.nn.one_hot(jnp.argmax(probs, axis=-1), num_experts), axis=0)
-        aux_loss = num_experts * jnp.sum(load * jnp.mean(probs, axis=0))
+        importance = jnp.mean(probs, axis=0)
+        aux_loss = num_experts * jnp.sum(load * importance)
         return out, aux_loss
     if aux == "z_loss":
         z_loss = jnp.mean(jnp.square(jax.nn.logsumexp(router_logits, axis=-1)))
         return out, z_loss
-    if aux == "entropy":
-        entropy = -jnp.mean(jnp.sum(probs * jnp.log(probs + 1e-9), axis=-1))
-        return out, entropy
     return out
 
 
@@ -801,17 +742,11 @@ def mixture_of_experts(
     lora_a="d r in -0.8..0.8",
     lora_b="r e in -0.8..0.8",
     bias="? e",
-    lora_scale="? r in 0.2..1.5",
     magnitude="? e in 0.5..1.5",
     keep="? n d bool",
-    rank=(Code("r"),),
     alpha={8.0: 2, 16.0: 2, 4.0: 1},
     rank_stabilized={False: 4, True: 1},
-    merged=decided({False: 3, True: 1}),
-    einsum=decided({False: 4, True: 1}),
-    kind=decided({"linear": 3, "relu": 1}),
-    activation={Code("jax.nn.relu"): 1, Code("jax.nn.gelu"): 1, Code("jax.nn.silu"): 1},
-    activate={False: 2, True: 1},
+    spelling=decided({"matmul": 3, "merged": 1, "einsum": 1}),
     keep_prob=decided({0.9: 1, 0.95: 1}),
     sizes={"n": (4, 6, 8), "d": (4, 6, 8), "e": (4, 6, 8), "r": (2, 4)},
 )
@@ -821,66 +756,47 @@ def lora_dense(
     lora_a,
     lora_b,
     bias=None,
-    lora_scale=None,
     magnitude=None,
     keep=None,
     *,
-    rank=2,
     alpha=8.0,
     rank_stabilized=False,
-    merged=False,
-    einsum=False,
-    kind="linear",
-    activation=None,
-    activate=False,
+    spelling="matmul",
     keep_prob=0.9,
 ):
-    """Dense layer with a low-rank adapter.
+    """Dense layer with a low-rank adapter (LoRA).
 
     Args:
         x: Inputs of shape `(batch, features)`.
-        w: Weights of the layer that is adapted.
-        lora_a: Weights down to the rank.
-        lora_b: Weights up from the rank.
+        w: Frozen weights of shape `(features, outputs)`.
+        lora_a: Down projection of shape `(features, rank)`.
+        lora_b: Up projection of shape `(rank, outputs)`.
         bias: Bias of the layer.
-        lora_scale: Scale of each direction of the adapter.
-        magnitude: Lengths of the columns of the adapted weights.
+        magnitude: Column norms of the adapted weights, which DoRA learns apart.
         keep: Dropout mask of the adapter's inputs.
-        rank: Rank of the adapter.
-        alpha: Strength of the adapter.
+        alpha: Numerator of the adapter's scaling.
     """
-    if lora_scale is not None:
-        lora_a = lora_a * lora_scale
+    rank = lora_a.shape[1]
     if rank_stabilized:
         scaling = alpha / rank**0.5
     else:
         scaling = alpha / rank
-    if magnitude is not None:
-        # Direction and length of each column are learned apart.
-        adapted = w + scaling * (lora_a @ lora_b)
-        adapted = adapted / jnp.linalg.norm(adapted, axis=0, keepdims=True)
-        if keep is not None:
-            x = jnp.where(keep, x / keep_prob, 0.0)
-        out = x @ (adapted * magnitude)
-    elif keep is not None:
+    if keep is not None:
         dropped = jnp.where(keep, x / keep_prob, 0.0)
         out = x @ w + scaling * (dropped @ lora_a @ lora_b)
-    elif merged:
-        adapted = w + scaling * (lora_a @ lora_b)
-        out = x @ adapted
-    elif einsum:
+    elif spelling == "merged":
+        out = x @ (w + scaling * (lora_a @ lora_b))
+    elif spelling == "einsum":
         delta = jnp.einsum("nd,dr,re->ne", x, lora_a, lora_b)
         out = x @ w + scaling * delta
-    elif kind == "relu":
-        # The adapter isn't linear.
-        out = x @ w + scaling * (jax.nn.relu(x @ lora_a) @ lora_b)
     else:
         delta = (x @ lora_a) @ lora_b
         out = x @ w + scaling * delta
+    if magnitude is not None:
+        norms = jnp.linalg.norm(w + scaling * (lora_a @ lora_b), axis=0)
+        out = out * (magnitude / norms)
     if bias is not None:
         out = out + bias
-    if activate:
-        out = activation(out)
     return out
 
 
@@ -892,13 +808,11 @@ def lora_dense(
     w_beta="c d in -0.8..0.8",
     b_gamma="? d",
     b_beta="? d",
-    w_alpha="? c d in -0.8..0.8",
-    norm={"none": 3, "layer": 3, "rms": 1},
-    around_one={True: 3, False: 1},
-    embed={"none": 3, "silu": 3, "tanh": 1},
+    norm={"none": 3, "layer": 2, "rms": 1},
+    around_one=(True, False),
     activation={Code("jax.nn.relu"): 3, Code("jax.nn.silu"): 2, Code("jax.nn.gelu"): 1},
+    activate=(False, True),
     residual={False: 2, True: 1},
-    activate={True: 2, False: 1},
     sizes={"b": (2, 4), "n": (4, 5, 6), "d": (4, 6, 8), "c": (4, 5, 6)},
 )
 def film(
@@ -908,71 +822,115 @@ def film(
     w_beta,
     b_gamma=None,
     b_beta=None,
-    w_alpha=None,
     *,
     norm="none",
     around_one=True,
-    embed="none",
     activation=None,
+    activate=False,
     residual=False,
-    activate=True,
 ):
-    """Modulates features by a scale and a shift that depend on a condition.
+    """Feature-wise linear modulation (FiLM) by a condition.
 
     Args:
-        x: Features of shape `(batch, n, d)`.
-        cond: A vector for each example.
+        x: Features of shape `(batch, positions, channels)`.
+        cond: Condition of each example.
         w_gamma: Weights from the condition to the scale.
         w_beta: Weights from the condition to the shift.
         b_gamma: Bias of the scale.
         b_beta: Bias of the shift.
-        w_alpha: Weights from the condition to a gate of the result.
     """
-    if embed == "silu":
-        cond = jax.nn.silu(cond)
-    elif embed == "tanh":
-        cond = jnp.tanh(cond)
     gamma = dense(cond, w_gamma, b_gamma)[:, None, :]
     beta = dense(cond, w_beta, b_beta)[:, None, :]
-    if norm == "layer":
+    if around_one:
+        gamma = 1.0 + gamma
+    if norm == "rms":
+        mean_square = jnp.mean(jnp.square(x), axis=-1, keepdims=True)
+        out = gamma * x * jax.lax.rsqrt(mean_square + 1e-6) + beta
+    elif norm == "layer":
         mean = jnp.mean(x, axis=-1, keepdims=True)
         var = jnp.var(x, axis=-1, keepdims=True)
-        h = (x - mean) * jax.lax.rsqrt(var + 1e-6)
-    elif norm == "rms":
-        h = x * jax.lax.rsqrt(jnp.mean(jnp.square(x), axis=-1, keepdims=True) + 1e-6)
+        out = gamma * (x - mean) * jax.lax.rsqrt(var + 1e-5) + beta
     else:
-        h = x
-    if around_one:
-        out = (1.0 + gamma) * h + beta
-    else:
-        out = gamma * h + beta
+        out = gamma * x + beta
     if activate:
         out = activation(out)
-    if w_alpha is not None:
-        out = out * (cond @ w_alpha)[:, None, :]
     if residual:
         out = out + x
     return out
 
 
 @family(
+    "contraction",
+    "reduction",
+    x="b n d",
+    cond="b c",
+    w_mod="c 3*d in -0.6..0.6",
+    b_mod="? 3*d in -0.6..0.6",
+    w1="d f in -0.8..0.8",
+    w2="f d in -0.8..0.8",
+    b1="? f",
+    b2="? d",
+    norm=("layer", "rms"),
+    activation={Code("jax.nn.gelu"): 3, Code("jax.nn.silu"): 1, Code("jax.nn.relu"): 1},
+    embed={"silu": 3, "none": 1},
+    sizes={"b": (2, 4), "n": (4, 5), "d": (4, 6), "c": (4, 5, 6), "f": (6, 8)},
+)
+def adaln_block(
+    x,
+    cond,
+    w_mod,
+    w1,
+    w2,
+    b_mod=None,
+    b1=None,
+    b2=None,
+    *,
+    norm="layer",
+    activation=None,
+    embed="silu",
+):
+    """Feed-forward block of a diffusion transformer, with adaptive normalization and a gate.
+
+    Args:
+        x: Tokens of shape `(batch, tokens, features)`.
+        cond: Condition of each example, as its time and class.
+        w_mod: Weights from the condition to shift, scale and gate.
+        w1: Weights to the hidden layer.
+        w2: Weights from the hidden layer.
+        b_mod: Bias of shift, scale and gate.
+        b1: Bias of the hidden layer.
+        b2: Bias of the output.
+    """
+    if embed == "silu":
+        modulation = dense(jax.nn.silu(cond), w_mod, b_mod)
+    else:
+        modulation = dense(cond, w_mod, b_mod)
+    shift, scale, gate = jnp.split(modulation[:, None, :], 3, axis=-1)
+    if norm == "layer":
+        mean = jnp.mean(x, axis=-1, keepdims=True)
+        var = jnp.var(x, axis=-1, keepdims=True)
+        h = (x - mean) * jax.lax.rsqrt(var + 1e-6)
+    else:
+        h = x * jax.lax.rsqrt(jnp.mean(jnp.square(x), axis=-1, keepdims=True) + 1e-6)
+    h = (1.0 + scale) * h + shift
+    h = dense(activation(dense(h, w1, b1)), w2, b2)
+    return x + gate * h
+
+
+@family(
     "elementwise",
     "branch",
+    "reduction",
     x="... n d",
     residual="... n d",
     bias="? d",
-    scale="? d in 0.2..1.5",
+    layer_scale="? d in 0.2..1.5",
+    norm_scale="? d in 0.5..1.5",
     keep="n d bool",
     spelling=decided({"where": 3, "multiply": 2, "select": 1}),
     keep_prob=decided({0.9: 2, 0.8: 1, 0.5: 1}),
-    activation={
-        Code("jax.nn.relu"): 2,
-        Code("jax.nn.gelu"): 3,
-        Code("jax.nn.silu"): 2,
-        Code("jnp.tanh"): 1,
-    },
-    activate={False: 1, True: 1},
-    residual_scale={None: 3, 0.5: 1, 0.7071: 1},
+    norm=("layer", "rms"),
+    residual_scale={None: 3, 0.7071: 1},
     weight=6,
 )
 def dropout_add(
@@ -980,38 +938,44 @@ def dropout_add(
     residual,
     keep,
     bias=None,
-    scale=None,
+    layer_scale=None,
+    norm_scale=None,
     *,
     spelling="where",
     keep_prob=0.9,
-    activation=None,
-    activate=False,
+    norm="layer",
     residual_scale=None,
 ):
-    """Dropout by a given mask, then the residual connection.
+    """Dropout by a given mask and residual connection, at the end of a sublayer.
 
     Args:
-        x: Result of a layer.
-        residual: What the result is added to.
-        keep: True where an element is kept.
-        bias: Bias of the layer, added before the dropout.
-        scale: Scale of each feature of the branch.
+        x: Output of a sublayer.
+        residual: Input of the sublayer.
+        keep: Dropout mask, true where a value is kept.
+        bias: Bias of the sublayer, added before the dropout.
+        layer_scale: LayerScale of the branch.
+        norm_scale: Scale of the normalization after the sum.
     """
     if bias is not None:
         x = x + bias
-    if activate:
-        x = activation(x)
     if spelling == "where":
         x = jnp.where(keep, x / keep_prob, 0.0)
     elif spelling == "multiply":
         x = x * keep.astype(x.dtype) / keep_prob
     else:
         x = jnp.where(keep, x, jnp.zeros_like(x)) / keep_prob
-    if scale is not None:
-        x = x * scale
+    if layer_scale is not None:
+        x = x * layer_scale
+    out = residual + x
     if residual_scale is not None:
-        return residual_scale * (residual + x)
-    return residual + x
+        # Keeps the variance of the sum of two independent terms.
+        out = residual_scale * out
+    if norm_scale is not None:
+        if norm == "rms":
+            out = rms_norm(out, norm_scale)
+        else:
+            out = layer_norm(out, norm_scale)
+    return out
 
 
 @family(
@@ -1025,10 +989,9 @@ def dropout_add(
     bias="? e",
     width=(Code("e"),),
     spelling=decided({"einsum": 3, "matmul": 2, "vmap": 2}),
-    normalize={"none": 3, "fan_in": 1, "softmax": 1, "unit": 1},
+    fan_in_scaling=(False, True),
     activation={Code("jax.nn.relu"): 3, Code("jnp.tanh"): 2, Code("jax.nn.gelu"): 1},
     activate=(True, False),
-    embed={False: 2, True: 1},
     sizes={"n": (4, 5, 6, 8), "c": (2, 4, 5), "d": (4, 5), "e": (4, 5, 6)},
 )
 def hyper_dense(
@@ -1041,32 +1004,25 @@ def hyper_dense(
     *,
     width=4,
     spelling="einsum",
-    normalize="none",
+    fan_in_scaling=False,
     activation=None,
     activate=True,
-    embed=False,
 ):
-    """Dense layer whose weights are made of an embedding, for each example others.
+    """Dense layer whose weights a hypernetwork generates for each example.
 
     Args:
         x: Inputs of shape `(batch, features)`.
-        z: Embeddings of shape `(batch, size)`.
-        w_hyper: Weights from the embedding to the layer's weights.
-        b_hyper: Bias of the layer's weights.
+        z: Embeddings of shape `(batch, size)`, from which the weights are made.
+        w_hyper: Weights of the hypernetwork.
+        b_hyper: Bias of the hypernetwork.
         w_bias: Weights from the embedding to the layer's bias.
         bias: Bias that all examples share.
         width: Number of outputs.
     """
-    if embed:
-        z = jnp.tanh(z)
     d = x.shape[-1]
     kernels = dense(z, w_hyper, b_hyper).reshape(-1, d, width)
-    if normalize == "fan_in":
+    if fan_in_scaling:
         kernels = kernels / d**0.5
-    elif normalize == "softmax":
-        kernels = jax.nn.softmax(kernels, axis=1)
-    elif normalize == "unit":
-        kernels = kernels / (jnp.linalg.norm(kernels, axis=1, keepdims=True) + 1e-6)
     if spelling == "einsum":
         out = jnp.einsum("bd,bde->be", x, kernels)
     elif spelling == "matmul":
@@ -1091,9 +1047,7 @@ def hyper_dense(
     w_y="? c e in -0.8..0.8",
     bias="? e",
     spelling=decided({"einsum": 3, "two_steps": 2, "outer": 2, "vmap": 1}),
-    signed_root={False: 3, True: 1},
-    activation={"none": 2, "tanh": 2, "relu": 1, "sigmoid": 1},
-    scaled=(False, True),
+    activation={"none": 2, "tanh": 2, "relu": 1},
     sizes={"n": (4, 5, 6), "d": (4, 5), "c": (4, 5), "e": (2, 4, 5)},
 )
 def bilinear(
@@ -1105,22 +1059,17 @@ def bilinear(
     bias=None,
     *,
     spelling="einsum",
-    signed_root=False,
     activation="none",
-    scaled=False,
 ):
-    """Bilinear layer of two inputs.
+    """Bilinear layer of two inputs, as in a neural tensor network.
 
     Args:
         x: First inputs of shape `(batch, d)`.
         y: Second inputs of shape `(batch, c)`.
-        w: A matrix for each output.
-        w_x: Weights of the part that is linear in the first inputs.
-        w_y: Weights of the part that is linear in the second inputs.
+        w: Tensor of shape `(outputs, d, c)`.
+        w_x: Weights of a linear term of the first inputs.
+        w_y: Weights of a linear term of the second inputs.
         bias: Bias of each output.
-
-    Returns:
-        The outputs, a row for each example.
     """
     if spelling == "einsum":
         out = jnp.einsum("bi,oij,bj->bo", x, w, y)
@@ -1132,22 +1081,16 @@ def bilinear(
         out = pairs.reshape(x.shape[0], -1) @ w.reshape(w.shape[0], -1).T
     else:
         out = jax.vmap(lambda a, b: w @ b @ a)(x, y)
-    if scaled:
-        out = out / jnp.sqrt(x.shape[-1] * y.shape[-1])
     if w_x is not None:
         out = out + x @ w_x
     if w_y is not None:
         out = out + y @ w_y
     if bias is not None:
         out = out + bias
-    if signed_root:
-        out = jnp.sign(out) * jnp.sqrt(jnp.abs(out) + 1e-6)
     if activation == "tanh":
         out = jnp.tanh(out)
     elif activation == "relu":
         out = jax.nn.relu(out)
-    elif activation == "sigmoid":
-        out = jax.nn.sigmoid(out)
     return out
 
 
@@ -1162,8 +1105,6 @@ def bilinear(
     w_score="? h in -1..1",
     pool=decided({"sum": 3, "mean": 3, "max": 2, "logsumexp": 1}),
     activation={Code("jax.nn.relu"): 3, Code("jnp.tanh"): 2, Code("jax.nn.gelu"): 2},
-    equivariant={False: 3, True: 1},
-    head={"linear": 3, "activation": 1, "norm": 1},
     sizes={"b": (2, 4), "n": (4, 5, 6), "d": (4, 5), "h": (4, 6, 8), "e": (2, 4)},
 )
 def deep_sets(
@@ -1177,19 +1118,17 @@ def deep_sets(
     *,
     pool="sum",
     activation=None,
-    equivariant=False,
-    head="linear",
 ):
-    """Encodes sets, whatever the order of their elements.
+    """Deep Sets: a permutation-invariant encoder of sets.
 
     Args:
         x: Sets of shape `(batch, elements, features)`.
         w_phi: Weights of the encoder of elements.
-        w_rho: Weights after the elements are pooled.
+        w_rho: Weights after the pooling.
         mask: True where there is an element.
         b_phi: Bias of the encoder of elements.
-        b_rho: Bias after the elements are pooled.
-        w_score: Weights of the elements' scores, by which they are pooled.
+        b_rho: Bias after the pooling.
+        w_score: Weights of the scores of an attention pooling.
     """
     elements = activation(dense(x, w_phi, b_phi))
     if w_score is not None:
@@ -1200,8 +1139,8 @@ def deep_sets(
         pooled = jnp.einsum("bn,bnh->bh", shares, elements)
     elif pool == "max":
         if mask is not None:
-            elements = jnp.where(mask[..., None], elements, -1e9)
-        pooled = jnp.maximum(jnp.max(elements, axis=1), -1.0)
+            elements = jnp.where(mask[..., None], elements, -10.0)
+        pooled = jnp.max(elements, axis=1)
     elif pool == "logsumexp":
         if mask is not None:
             elements = jnp.where(mask[..., None], elements, -20.0)
@@ -1216,15 +1155,7 @@ def deep_sets(
         pooled = jnp.mean(elements, axis=1)
     else:
         pooled = jnp.sum(elements, axis=1)
-    if equivariant:
-        # Each element beside its set.
-        pooled = elements - pooled[:, None, :] / x.shape[1]
-    out = dense(pooled, w_rho, b_rho)
-    if head == "activation":
-        out = activation(out)
-    elif head == "norm":
-        out = out / (jnp.linalg.norm(out, axis=-1, keepdims=True) + 1e-6)
-    return out
+    return dense(pooled, w_rho, b_rho)
 
 
 @family(
@@ -1237,11 +1168,9 @@ def deep_sets(
     channel_w2="f d in -0.6..0.6",
     token_scale="? d in 0.5..1.5",
     channel_scale="? d in 0.5..1.5",
-    norm={"layer": 3, "rms": 2, "affine": 1},
+    norm={"layer": 3, "rms": 2},
     activation={Code("jax.nn.gelu"): 3, Code("jax.nn.relu"): 1, Code("jax.nn.silu"): 1},
     tokens=decided({"transpose": 2, "einsum": 2}),
-    order={"sequential": 3, "parallel": 1},
-    pool={False: 3, True: 1},
     sizes={"n": (4, 5, 6, 8), "t": (4, 8), "d": (4, 6, 8), "f": (8, 12)},
 )
 def mixer_block(
@@ -1256,27 +1185,23 @@ def mixer_block(
     norm="layer",
     activation=None,
     tokens="transpose",
-    order="sequential",
-    pool=False,
 ):
-    """Mixes tokens and channels, by a perceptron each.
+    """Block of an MLP-Mixer: an MLP across tokens, then one across channels.
 
     Args:
-        x: Tokens of shape `(n, d)`.
-        token_w1: First weights that mix tokens.
-        token_w2: Second weights that mix tokens.
-        channel_w1: First weights that mix channels.
-        channel_w2: Second weights that mix channels.
-        token_scale: Scale of each channel before tokens are mixed.
-        channel_scale: Scale of each channel before channels are mixed.
+        x: Tokens of shape `(tokens, channels)`.
+        token_w1: First weights of the token mixing.
+        token_w2: Second weights of the token mixing.
+        channel_w1: First weights of the channel mixing.
+        channel_w2: Second weights of the channel mixing.
+        token_scale: Scale of the norm before the token mixing.
+        channel_scale: Scale of the norm before the channel mixing.
     """
 
     def normalize(x, scale=None):
         if norm == "layer":
             x = x - jnp.mean(x, axis=-1, keepdims=True)
-            x = x * jax.lax.rsqrt(jnp.mean(jnp.square(x), axis=-1, keepdims=True) + 1e-6)
-        elif norm == "rms":
-            x = x * jax.lax.rsqrt(jnp.mean(jnp.square(x), axis=-1, keepdims=True) + 1e-6)
+        x = x * jax.lax.rsqrt(jnp.mean(jnp.square(x), axis=-1, keepdims=True) + 1e-6)
         if scale is not None:
             x = x * scale
         return x
@@ -1287,16 +1212,9 @@ def mixer_block(
     else:
         hidden = activation(jnp.einsum("nd,nt->td", y, token_w1))
         mixed = jnp.einsum("td,tn->nd", hidden, token_w2)
-    if order == "parallel":
-        z = normalize(x, channel_scale)
-        x = x + mixed + activation(z @ channel_w1) @ channel_w2
-    else:
-        x = x + mixed
-        y = normalize(x, channel_scale)
-        x = x + activation(y @ channel_w1) @ channel_w2
-    if pool:
-        return jnp.mean(x, axis=0)
-    return x
+    x = x + mixed
+    y = normalize(x, channel_scale)
+    return x + activation(y @ channel_w1) @ channel_w2
 
 
 @family(
@@ -1305,54 +1223,51 @@ def mixer_block(
     x="n d",
     w="d e*k in -0.8..0.8",
     bias="? e*k",
-    scale="? e in 0.5..1.5",
+    w_out="? e f in -0.8..0.8",
+    keep="? n d bool",
     num_pieces=(Code("k"),),
-    kind={"max": 4, "minmax": 1, "softmax": 1, "gated": 1, "norm": 1},
-    last=decided({True: 3, False: 1}),
-    residual={False: 3, True: 1},
+    grouping=decided({"last": 3, "first": 1, "weights": 1}),
+    keep_prob=decided({0.8: 1, 0.5: 1}),
     weight=5,
-    sizes={"n": (4, 5, 6, 8), "d": (4, 6), "e": (4, 6), "k": (2, 2, 4)},
+    sizes={"n": (4, 5, 6, 8), "d": (4, 6), "e": (4, 6), "f": (4, 5), "k": (2, 2, 4)},
 )
 def maxout(
     x,
     w,
     bias=None,
-    scale=None,
+    w_out=None,
+    keep=None,
     *,
     num_pieces=2,
-    kind="max",
-    last=True,
-    residual=False,
+    grouping="last",
+    keep_prob=0.8,
 ):
-    """Dense layer that makes each output of a group of linear pieces.
+    """Maxout layer, each unit of which is the maximum of some linear pieces.
 
     Args:
         x: Inputs of shape `(batch, features)`.
-        w: Weights of all pieces.
+        w: Weights of shape `(features, units * pieces)`.
         bias: Biases of all pieces.
-        scale: Scale of each output.
-        num_pieces: Number of pieces of an output.
+        w_out: Weights of a linear layer after it.
+        keep: Dropout mask of the inputs.
+        num_pieces: Number of pieces of a unit.
     """
-    z = dense(x, w, bias)
-    if last:
-        pieces = z.reshape(x.shape[0], -1, num_pieces)
+    if keep is not None:
+        x = jnp.where(keep, x / keep_prob, 0.0)
+    if grouping == "weights":
+        pieces = jnp.einsum("nd,dep->nep", x, w.reshape(x.shape[-1], -1, num_pieces))
+        if bias is not None:
+            pieces = pieces + bias.reshape(-1, num_pieces)
+        hidden = jnp.max(pieces, axis=-1)
+    elif grouping == "first":
+        pieces = dense(x, w, bias).reshape(x.shape[0], num_pieces, -1)
+        hidden = jnp.max(pieces, axis=1)
     else:
-        pieces = jnp.swapaxes(z.reshape(x.shape[0], num_pieces, -1), 1, 2)
-    if kind == "max":
-        out = jnp.max(pieces, axis=-1)
-    elif kind == "minmax":
-        out = jnp.max(pieces, axis=-1) + 0.1 * jnp.min(pieces, axis=-1)
-    elif kind == "softmax":
-        out = jnp.sum(jax.nn.softmax(pieces, axis=-1) * pieces, axis=-1)
-    elif kind == "norm":
-        out = jnp.sqrt(jnp.sum(jnp.square(pieces), axis=-1) + 1e-6)
-    else:
-        out = pieces[..., 0] * jax.nn.sigmoid(jnp.mean(pieces[..., 1:], axis=-1))
-    if scale is not None:
-        out = out * scale
-    if residual:
-        out = out + jnp.mean(pieces, axis=-1)
-    return out
+        pieces = dense(x, w, bias).reshape(x.shape[0], -1, num_pieces)
+        hidden = jnp.max(pieces, axis=-1)
+    if w_out is not None:
+        return hidden @ w_out
+    return hidden
 
 
 @family(
@@ -1362,19 +1277,17 @@ def maxout(
     frequencies="2 f in -1.5..1.5",
     w1="2*f h in -0.8..0.8",
     b1="? h",
-    w2="h e in -0.8..0.8",
-    b2="? e",
-    w_gate="? 2*f h in -0.8..0.8",
-    two_pi={False: 1, True: 2},
+    w2="? h h in -0.8..0.8",
+    w_out="h e in -0.8..0.8",
+    b_out="? e",
+    two_pi=(True, False),
     activation={
         Code("jax.nn.relu"): 3,
-        Code("jnp.sin"): 2,
         Code("jnp.tanh"): 1,
         Code("jax.nn.gelu"): 1,
         Code("jax.nn.softplus"): 1,
     },
-    axis_last=decided({True: 3, False: 1}),
-    head={"linear": 3, "sigmoid": 2, "softplus": 1, "tanh": 1},
+    head={"linear": 3, "sigmoid": 2},
     batch=decided({"all": 3, "vmap": 2}),
     only="float32",
     sizes={"n": (4, 5, 8), "f": (2, 4, 5), "h": (4, 8), "e": (2, 4)},
@@ -1383,27 +1296,26 @@ def coordinate_mlp(
     coords,
     frequencies,
     w1,
-    w2,
+    w_out,
     b1=None,
-    b2=None,
-    w_gate=None,
+    w2=None,
+    b_out=None,
     *,
     two_pi=True,
     activation=None,
-    axis_last=True,
     head="linear",
     batch="all",
 ):
-    """Network on Fourier features of coordinates.
+    """Coordinate network (neural field) on Fourier features.
 
     Args:
-        coords: Points of the plane, of shape `(n, 2)`.
+        coords: Points of the plane, of shape `(points, 2)`.
         frequencies: A frequency vector in each column.
-        w1: Weights of the hidden layer.
-        w2: Weights of the output.
-        b1: Bias of the hidden layer.
-        b2: Bias of the output.
-        w_gate: Weights of the hidden layer's gate.
+        w1: Weights of the first hidden layer.
+        w_out: Weights of the output.
+        b1: Bias of the first hidden layer.
+        w2: Weights of the second hidden layer.
+        b_out: Bias of the output.
     """
 
     def field(point):
@@ -1413,15 +1325,12 @@ def coordinate_mlp(
             angles = point @ frequencies
         features = jnp.concatenate([jnp.sin(angles), jnp.cos(angles)], axis=-1)
         h = activation(dense(features, w1, b1))
-        if w_gate is not None:
-            h = h * jax.nn.sigmoid(features @ w_gate)
-        out = dense(h, w2, b2)
+        if w2 is not None:
+            h = activation(h @ w2)
+        out = dense(h, w_out, b_out)
         if head == "sigmoid":
+            # Colors are between zero and one.
             out = jax.nn.sigmoid(out)
-        elif head == "softplus":
-            out = jax.nn.softplus(out)
-        elif head == "tanh":
-            out = jnp.tanh(out)
         return out
 
     if batch == "vmap":
@@ -1431,17 +1340,16 @@ def coordinate_mlp(
 
 @family(
     "contraction",
+    "reduction",
     x="n d",
     w_down="d r in -0.8..0.8",
     w_up="r d in -0.8..0.8",
     b_down="? r",
     b_up="? d",
-    scale="? d in 0.5..1.5",
-    gate_logit="? in -1..1",
+    sublayer_out="? n d",
     norm={"none": 2, "layer": 2, "rms": 1},
     activation={Code("jax.nn.relu"): 2, Code("jax.nn.gelu"): 3, Code("jnp.tanh"): 1},
     factor={None: 3, 0.1: 1, 4.0: 1},
-    residual={True: 4, False: 1},
     weight=6,
     sizes={"n": (4, 5, 6, 8), "d": (6, 8, 12), "r": (2, 4)},
 )
@@ -1451,42 +1359,34 @@ def adapter(
     w_up,
     b_down=None,
     b_up=None,
-    scale=None,
-    gate_logit=None,
+    sublayer_out=None,
     *,
     norm="none",
     activation=None,
     factor=None,
-    residual=True,
 ):
-    """Bottleneck adapter of a frozen layer.
+    """Bottleneck adapter of a frozen transformer sublayer.
 
     Args:
-        x: Hidden states of shape `(n, d)`.
+        x: Hidden states of shape `(tokens, features)`.
         w_down: Weights to the bottleneck.
         w_up: Weights from the bottleneck.
         b_down: Bias of the bottleneck.
-        b_up: Bias of the result.
-        scale: Scale of each feature of the result.
-        gate_logit: How much of the adapter is added, before the sigmoid.
+        b_up: Bias of the adapter's output.
+        sublayer_out: Output of the sublayer that a parallel adapter is beside.
     """
     if norm == "layer":
         mean = jnp.mean(x, axis=-1, keepdims=True)
         var = jnp.var(x, axis=-1, keepdims=True)
-        h = (x - mean) / jnp.sqrt(var + 1e-5)
+        h = activation(dense((x - mean) / jnp.sqrt(var + 1e-5), w_down, b_down))
     elif norm == "rms":
         mean_square = jnp.mean(jnp.square(x), axis=-1, keepdims=True)
-        h = x / jnp.sqrt(mean_square + 1e-6)
+        h = activation(dense(x / jnp.sqrt(mean_square + 1e-6), w_down, b_down))
     else:
-        h = x
-    h = activation(dense(h, w_down, b_down))
+        h = activation(dense(x, w_down, b_down))
     out = dense(h, w_up, b_up)
-    if scale is not None:
-        out = out * scale
     if factor is not None:
         out = factor * out
-    if gate_logit is not None:
-        out = out * jax.nn.sigmoid(gate_logit)
-    if residual:
-        out = out + x
-    return out
+    if sublayer_out is not None:
+        return sublayer_out + out
+    return x + out

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from jax_ir_synth.kernels.style.family import family
+from jax_ir_synth.kernels.style.family import decided, family
 
 if TYPE_CHECKING:
     import jax
@@ -10,22 +10,42 @@ if TYPE_CHECKING:
     from jax import lax
 
 NAMES = """
+penalty: penalty 4, regularizer 2, reg 2
+discriminator_loss: discriminator_loss 6, d_loss_fn 2, critic_loss 2
+rof_objective: rof_objective 4, tv_denoising_loss 3, rof_energy 2
+edge_aware_smoothness: edge_aware_smoothness 5, smoothness_loss 4, disparity_smoothness 3
+poisson_regression_loss: poisson_regression_loss 4, poisson_loss 4, poisson_nll 2
+logistic_objective: logistic_objective 3, logistic_regression_loss 5, regularized_logistic_loss 2
+penalised_least_squares: penalised_least_squares 2, penalized_least_squares 4, regularized_least_squares 4
+neural_sort_ndcg: neural_sort_ndcg 4, soft_ndcg 2, neuralsort_ndcg 2
+approx_ndcg: approx_ndcg 6, approximate_ndcg 3, soft_ndcg 2
+vicreg_loss: vicreg_loss 6, vicreg 3
+barlow_twins_loss: barlow_twins_loss 6, barlow_twins 2, barlow_loss 2
+dice_ce_loss: dice_ce_loss 4, segmentation_loss 3, dice_cross_entropy 2
+emd_loss: emd_loss 6, earth_movers_distance 3
+renyi_divergence: renyi_divergence 6, renyi 1
+js_divergence: js_divergence 4, jensen_shannon_divergence 4, jsd 1
+kl_divergence: kl_divergence 6, categorical_kl 3, kl_div 3
+gaussian_nll: gaussian_nll 5, gaussian_nll_loss 3, heteroscedastic_nll 3
+jaccard_loss: jaccard_loss 4, soft_iou_loss 4, iou_loss 3
+tversky_loss: tversky_loss 6, tversky 1
+dice_loss: dice_loss 8, soft_dice_loss 4
+sigmoid_focal_loss: sigmoid_focal_loss 6, binary_focal_loss 4, focal_bce_loss 1
+log_cosh_loss: log_cosh_loss 6, logcosh_loss 2, log_cosh 2
+robust_loss: robust_loss 5, m_estimator_loss 2, robust_regression_loss 3
+huber_loss: huber_loss 8, huber 2
 x: x 9, inputs 2
 cross_entropy: cross_entropy 5, cross_entropy_loss 4, softmax_cross_entropy 4, classification_loss 1
 binary_cross_entropy: binary_cross_entropy 4, bce_loss 3, bce_with_logits 2, sigmoid_cross_entropy 2
 mixup_loss: mixup_loss 4, mixup_cross_entropy 3, mixup_criterion 2
 next_token_loss: next_token_loss 4, lm_loss 4, language_model_loss 3, causal_lm_loss 2
-overlap_loss: overlap_loss 3, segmentation_loss 5, region_loss 2, soft_overlap_loss 1
-regression_loss: regression_loss 5, pointwise_loss 2, compute_loss 2, error_loss 1
 quantile_loss: quantile_loss 5, pinball_loss 4, quantile_regression_loss 2
 hinge_loss: hinge_loss 6, multiclass_hinge_loss 2, margin_loss 2, svm_loss 2
-location_scale_nll: location_scale_nll 2, nll_loss 4, negative_log_likelihood 4, heteroscedastic_loss 2
+location_scale_nll: location_scale_nll 3, nll_loss 3, negative_log_likelihood 3
 mixture_density_nll: mixture_density_nll 3, mdn_loss 4, mixture_nll 3, mixture_density_loss 2
 evidential_regression: evidential_regression 3, evidential_loss 4, nig_loss 3, deep_evidential_loss 1
 dirichlet_loss: dirichlet_loss 4, evidential_classification_loss 3, edl_loss 3
-divergence: divergence 4, distribution_divergence 2, compute_divergence 2, policy_divergence 1
 elbo_loss: elbo_loss 4, vae_loss 5, negative_elbo 4
-histogram_distance: histogram_distance 4, emd_loss 4, cdf_distance 2
 contrastive_loss: contrastive_loss 5, info_nce 4, info_nce_loss 4
 sigmoid_contrastive_loss: sigmoid_contrastive_loss 3, siglip_loss 4, sigmoid_loss 2
 nt_xent: nt_xent 4, nt_xent_loss 4, simclr_loss 3, ntxent 1
@@ -35,12 +55,9 @@ batch_triplet_loss: batch_triplet_loss 4, online_triplet_loss 3
 pair_loss: pair_loss 3, pairwise_contrastive_loss 3, siamese_loss 4, similarity_loss 2
 pairwise_ranking_loss: pairwise_ranking_loss 5, pairwise_loss 3, ranking_loss 4
 listwise_ranking_loss: listwise_ranking_loss 4, listwise_loss 4, list_loss 1
-ndcg: ndcg 5, soft_ndcg 2, ndcg_score 2, compute_ndcg 2
 distillation_loss: distillation_loss 6, kd_loss 3, knowledge_distillation_loss 3
-penalised_regression: penalised_regression 2, penalized_loss 3, regularized_loss 4, linear_model_loss 3
 orthogonality_penalty: orthogonality_penalty 4, orthogonal_regularizer 4, orthogonal_loss 2
-redundancy_reduction: redundancy_reduction 2, self_supervised_loss 4, joint_embedding_loss 3
-total_variation: total_variation 5, tv_loss 4, total_variation_loss 3, smoothness_loss 1
+total_variation: total_variation 5, tv_loss 4, total_variation_loss 3
 gan_losses: gan_losses 4, adversarial_losses 4, adversarial_loss 2
 diffusion_loss: diffusion_loss 5, denoising_loss 3, ddpm_loss 3
 denoise: denoise 5, predict 2, denoiser 2, model 2
@@ -103,9 +120,8 @@ def smooth_labels(targets, label_smoothing=0.1):
     class_weights="? c in 0.5..2",
     mask="? ... n bool",
     label_smoothing={0.0: 5, 0.05: 1, 0.1: 3, 0.2: 1},
-    gather=(False, True),
+    gather=decided((False, True)),
     z_loss={None: 4, 1e-4: 1, 1e-3: 1},
-    with_accuracy={False: 5, True: 1},
     reduction={"mean": 5, "sum": 2, "none": 2},
     sizes={"c": (4, 5, 6, 8, 10), "n": (4, 5, 6, 8, 12)},
 )
@@ -118,16 +134,15 @@ def cross_entropy(
     label_smoothing=0.0,
     gather=False,
     z_loss=None,
-    with_accuracy=False,
     reduction="mean",
 ):
-    """Cross-entropy of logits with integer labels.
+    """Softmax cross-entropy of logits with integer labels.
 
     Args:
         logits: unnormalised scores, with the classes last.
-        labels: the index of each example's class.
-        class_weights: a weight for each class.
-        mask: which examples count.
+        labels: index of the true class, of shape `logits.shape[:-1]`.
+        class_weights: factor of the loss of each class's examples.
+        mask: False where an example doesn't count.
         label_smoothing: the share of the uniform distribution in the targets.
         z_loss: weight of the squared log normaliser.
         reduction: "mean", "sum" or "none".
@@ -154,15 +169,12 @@ def cross_entropy(
         loss = loss * mask
     if reduction == "mean":
         if mask is not None:
-            loss = jnp.sum(loss) / jnp.maximum(jnp.sum(mask), 1.0)
-        else:
-            loss = jnp.mean(loss)
+            return jnp.sum(loss) / jnp.maximum(jnp.sum(mask), 1.0)
+        return jnp.mean(loss)
     elif reduction == "sum":
-        loss = jnp.sum(loss)
-    if with_accuracy:
-        correct = jnp.argmax(logits, axis=-1) == labels
-        return loss, jnp.mean(correct.astype(logits.dtype))
-    return loss
+        return jnp.sum(loss)
+    else:
+        return loss
 
 
 @family(
@@ -173,9 +185,7 @@ def cross_entropy(
     pos_weight="? c in 0.5..3",
     weights="? n in 0.2..2",
     label_smoothing={0.0: 4, 0.1: 1, 0.05: 1},
-    form=("softplus", "log_sigmoid", "max"),
-    gamma={None: 4, 2.0: 2, 1.0: 1},
-    alpha={None: 4, 0.25: 1},
+    form=decided(("softplus", "log_sigmoid", "max")),
     reduction={"mean": 5, "sum_classes": 2, "none": 3},
     sizes={"c": (4, 5, 6, 8, 10), "n": (4, 5, 6, 8, 12)},
 )
@@ -187,11 +197,16 @@ def binary_cross_entropy(
     *,
     label_smoothing=0.0,
     form="softplus",
-    gamma=None,
-    alpha=None,
     reduction="mean",
 ):
-    """Binary cross-entropy of logits, stable for large ones."""
+    """Binary cross-entropy of logits, stable for large ones.
+
+    Args:
+        logits: log-odds of each label, of shape (examples, labels).
+        targets: probabilities of the labels.
+        pos_weight: factor of the positive term of each label.
+        weights: factor of each example's loss.
+    """
     if label_smoothing > 0:
         targets = targets * (1.0 - label_smoothing) + 0.5 * label_smoothing
     if pos_weight is not None:
@@ -209,13 +224,6 @@ def binary_cross_entropy(
         loss = -targets * log_p - (1.0 - targets) * log_not_p
     else:
         loss = jnp.maximum(logits, 0.0) - logits * targets + jnp.log1p(jnp.exp(-jnp.abs(logits)))
-    if gamma is not None:
-        # Focus on the examples that are hard.
-        probs = jax.nn.sigmoid(logits)
-        p_t = probs * targets + (1.0 - probs) * (1.0 - targets)
-        loss = loss * (1.0 - p_t) ** gamma
-    if alpha is not None:
-        loss = loss * (alpha * targets + (1.0 - alpha) * (1.0 - targets))
     if weights is not None:
         loss = loss * weights[:, None]
     if reduction == "mean":
@@ -228,55 +236,88 @@ def binary_cross_entropy(
 
 @family(
     "reduction",
+    "elementwise",
+    logits="n c in -4..4",
+    targets="n c bool",
+    mask="? n bool",
+    alpha={0.25: 4, None: 2, 0.5: 1},
+    gamma={2.0: 4, 1.5: 1, 3.0: 1},
+    form=decided(("softplus", "signed", "log_sigmoid")),
+    reduction={"mean": 3, "sum": 2, "none": 2, "positives": 2},
+    sizes={"c": (4, 5, 6, 8), "n": (4, 5, 6, 8, 12)},
+)
+def sigmoid_focal_loss(
+    logits, targets, mask=None, *, alpha=0.25, gamma=2.0, form="softplus", reduction="mean"
+):
+    """Focal loss of RetinaNet, for independent binary labels.
+
+    Args:
+        logits: of shape (anchors, classes).
+        targets: which classes each anchor shows.
+        mask: anchors that aren't ignored.
+        alpha: weight of the positive labels; the others have `1 - alpha`.
+        gamma: exponent of the focusing factor.
+    """
+    if form == "signed":
+        signed = jnp.where(targets, logits, -logits)
+        p_t = jax.nn.sigmoid(signed)
+        loss = -jax.nn.log_sigmoid(signed)
+    else:
+        probs = jax.nn.sigmoid(logits)
+        p_t = jnp.where(targets, probs, 1.0 - probs)
+        if form == "softplus":
+            loss = jax.nn.softplus(logits) - logits * targets
+        else:
+            loss = -jnp.where(targets, jax.nn.log_sigmoid(logits), jax.nn.log_sigmoid(-logits))
+    loss = (1.0 - p_t) ** gamma * loss
+    if alpha is not None:
+        loss = jnp.where(targets, alpha, 1.0 - alpha) * loss
+    if mask is not None:
+        loss = jnp.where(mask[:, None], loss, 0.0)
+    if reduction == "mean":
+        return jnp.mean(loss)
+    elif reduction == "sum":
+        return jnp.sum(loss)
+    elif reduction == "positives":
+        # Normalised by the number of positive labels.
+        return jnp.sum(loss) / jnp.maximum(jnp.sum(targets), 1)
+    else:
+        return loss
+
+
+@family(
+    "reduction",
     logits="n c in -4..4",
     labels="n int c",
     alpha="? c in 0.2..1",
     mask="? n bool",
-    gamma={2.0: 4, 1.0: 1, 1.5: 1, 3.0: 1},
-    poly={None: 4, 2.0: 1, 0.5: 1},
-    detach={False: 4, True: 1},
-    gather=(False, True),
+    gamma={2.0: 4, 1.5: 1, 3.0: 1},
+    form=decided({"gather": 3, "one_hot": 2, "index": 1}),
     reduction={"mean": 4, "sum": 1, "none": 2},
     sizes={"c": (4, 5, 6, 8, 10)},
 )
 def focal_loss(
-    logits,
-    labels,
-    alpha=None,
-    mask=None,
-    *,
-    gamma=2.0,
-    poly=None,
-    detach=False,
-    gather=True,
-    reduction="mean",
+    logits, labels, alpha=None, mask=None, *, gamma=2.0, form="gather", reduction="mean"
 ):
-    """Focal loss of several classes.
+    """Focal loss of several classes: cross-entropy times `(1 - pt) ** gamma`.
 
     Args:
         logits: scores of shape (examples, classes).
-        labels: the class of each example.
-        alpha: a weight for each class.
+        labels: integer class of each example.
+        alpha: weight of each class.
         mask: which examples count.
         gamma: how strongly easy examples are weighed down.
-
-    Returns:
-        The loss.
     """
     log_probs = jax.nn.log_softmax(logits, axis=-1)
-    if gather:
+    if form == "gather":
         log_pt = jnp.take_along_axis(log_probs, labels[:, None], axis=-1).squeeze(-1)
+    elif form == "index":
+        log_pt = log_probs[jnp.arange(logits.shape[0]), labels]
     else:
         one_hot = jax.nn.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
         log_pt = jnp.sum(one_hot * log_probs, axis=-1)
     pt = jnp.exp(log_pt)
-    modulation = (1.0 - pt) ** gamma
-    if detach:
-        modulation = jax.lax.stop_gradient(modulation)
-    loss = -modulation * log_pt
-    if poly is not None:
-        # The first term of the series in (1 - pt) gets another weight.
-        loss = loss + poly * (1.0 - pt) ** (gamma + 1.0)
+    loss = -((1.0 - pt) ** gamma) * log_pt
     if alpha is not None:
         loss = alpha[labels] * loss
     if mask is not None:
@@ -298,10 +339,9 @@ def focal_loss(
     labels_b="n int c",
     lam="n in 0.1..0.9",
     weights="? n in 0.2..2",
-    mix_targets=(False, True),
+    form=decided({"two_losses": 3, "targets": 3, "gather": 1}),
     label_smoothing={0.0: 4, 0.1: 2},
-    entropy_weight={None: 5, 0.1: 1},
-    reduction={"mean": 4, "none": 1},
+    reduction={"mean": 4, "sum": 1, "none": 1},
     sizes={"c": (4, 5, 6, 8, 10)},
 )
 def mixup_loss(
@@ -311,14 +351,21 @@ def mixup_loss(
     lam,
     weights=None,
     *,
-    mix_targets=False,
+    form="two_losses",
     label_smoothing=0.0,
-    entropy_weight=None,
     reduction="mean",
 ):
-    """Cross-entropy of examples that are mixed from two each."""
+    """Mixup cross-entropy: each example is a mix of two, with the classes of both.
+
+    Args:
+        logits: of shape (examples, classes).
+        labels_a: class of the first example of each mix.
+        labels_b: class of the second one.
+        lam: share of the first example.
+        weights: factor of each mix's loss.
+    """
     log_probs = jax.nn.log_softmax(logits, axis=-1)
-    if mix_targets:
+    if form == "targets":
         num_classes = logits.shape[-1]
         one_hot_a = jax.nn.one_hot(labels_a, num_classes)
         one_hot_b = jax.nn.one_hot(labels_b, num_classes)
@@ -327,18 +374,22 @@ def mixup_loss(
             targets = smooth_labels(targets, label_smoothing)
         loss = -jnp.sum(targets * log_probs, axis=-1)
     else:
-        rows = jnp.arange(logits.shape[0])
-        loss = -lam * log_probs[rows, labels_a] - (1.0 - lam) * log_probs[rows, labels_b]
+        if form == "gather":
+            loss_a = -jnp.take_along_axis(log_probs, labels_a[:, None], axis=-1)[:, 0]
+            loss_b = -jnp.take_along_axis(log_probs, labels_b[:, None], axis=-1)[:, 0]
+        else:
+            rows = jnp.arange(logits.shape[0])
+            loss_a = -log_probs[rows, labels_a]
+            loss_b = -log_probs[rows, labels_b]
+        loss = lam * loss_a + (1.0 - lam) * loss_b
         if label_smoothing > 0:
             loss = (1.0 - label_smoothing) * loss - label_smoothing * jnp.mean(log_probs, axis=-1)
-    if entropy_weight is not None:
-        # Confident predictions cost something.
-        entropy = -jnp.sum(jnp.exp(log_probs) * log_probs, axis=-1)
-        loss = loss - entropy_weight * entropy
     if weights is not None:
         loss = loss * weights
     if reduction == "mean":
         return jnp.mean(loss)
+    elif reduction == "sum":
+        return jnp.sum(loss)
     else:
         return loss
 
@@ -352,29 +403,18 @@ def mixup_loss(
     z_loss={None: 3, 1e-4: 1},
     softcap={None: 4, 30.0: 1},
     per_sequence={False: 3, True: 1},
-    metric={None: 3, "perplexity": 1},
-    label_smoothing={0.0: 4, 0.1: 1},
     sizes={"b": (2, 3, 4), "t": (4, 5, 6, 8), "c": (6, 8, 10, 12)},
     only="float32",
 )
 def next_token_loss(
-    logits,
-    tokens,
-    mask=None,
-    *,
-    pad_id=None,
-    z_loss=None,
-    softcap=None,
-    per_sequence=False,
-    metric=None,
-    label_smoothing=0.0,
+    logits, tokens, mask=None, *, pad_id=None, z_loss=None, softcap=None, per_sequence=False
 ):
     """Cross-entropy of each token with the prediction from those before it.
 
     Args:
         logits: predictions of shape (batch, time, vocabulary).
-        tokens: the tokens, of shape (batch, time).
-        mask: which positions count.
+        tokens: token ids of shape (batch, time).
+        mask: which tokens are predicted; the others don't count.
         pad_id: the token that fills short sequences.
         z_loss: weight of the squared log normaliser.
     """
@@ -386,9 +426,6 @@ def next_token_loss(
     log_z = jax.nn.logsumexp(logits, axis=-1)
     label_logits = jnp.take_along_axis(logits, targets[..., None], axis=-1)[..., 0]
     loss = log_z - label_logits
-    if label_smoothing > 0:
-        uniform_loss = log_z - jnp.mean(logits, axis=-1)
-        loss = (1.0 - label_smoothing) * loss + label_smoothing * uniform_loss
     if z_loss is not None:
         loss = loss + z_loss * jnp.square(log_z)
     if pad_id is not None:
@@ -397,24 +434,19 @@ def next_token_loss(
             valid = valid & mask[:, 1:]
         valid = valid.astype(loss.dtype)
         if per_sequence:
-            total = jnp.sum(loss * valid, axis=-1)
-            loss = jnp.mean(total / jnp.maximum(jnp.sum(valid, axis=-1), 1.0))
-        else:
-            loss = jnp.sum(loss * valid) / jnp.maximum(jnp.sum(valid), 1.0)
+            count = jnp.maximum(jnp.sum(valid, axis=-1), 1.0)
+            return jnp.sum(loss * valid, axis=-1) / count
+        return jnp.sum(loss * valid) / jnp.maximum(jnp.sum(valid), 1.0)
     elif mask is not None:
         valid = mask[:, 1:].astype(loss.dtype)
         if per_sequence:
-            total = jnp.sum(loss * valid, axis=-1)
-            loss = jnp.mean(total / jnp.maximum(jnp.sum(valid, axis=-1), 1.0))
-        else:
-            loss = jnp.sum(loss * valid) / jnp.maximum(jnp.sum(valid), 1.0)
+            count = jnp.maximum(jnp.sum(valid, axis=-1), 1.0)
+            return jnp.sum(loss * valid, axis=-1) / count
+        return jnp.sum(loss * valid) / jnp.maximum(jnp.sum(valid), 1.0)
     elif per_sequence:
-        loss = jnp.mean(jnp.sum(loss, axis=-1))
+        return jnp.mean(loss, axis=-1)
     else:
-        loss = jnp.mean(loss)
-    if metric == "perplexity":
-        return loss, jnp.exp(jnp.minimum(loss, 20.0))
-    return loss
+        return jnp.mean(loss)
 
 
 @family(
@@ -422,35 +454,30 @@ def next_token_loss(
     logits="b n c in -3..3",
     labels="b n int c",
     class_weights="? c in 0.5..2",
-    kind={"dice": 4, "jaccard": 2, "tversky": 3},
     squared={False: 3, True: 1},
     skip_background={False: 3, True: 1},
-    per_image=(False, True),
-    form={"one_minus": 4, "log": 1, "log_cosh": 1, "focal": 1},
-    ce_weight={None: 3, 0.25: 1, 0.5: 1},
+    per_image=(True, False),
+    form=decided({"one_minus": 4, "log": 1, "log_cosh": 1}),
     smooth={1.0: 3, 1e-5: 2},
     sizes={"b": (2, 3, 4), "n": (6, 8, 12, 16), "c": (4, 5, 6)},
 )
-def overlap_loss(
+def dice_loss(
     logits,
     labels,
     class_weights=None,
     *,
-    kind="dice",
     squared=False,
     skip_background=False,
     per_image=True,
     form="one_minus",
-    ce_weight=None,
     smooth=1.0,
 ):
-    """Overlap loss of a segmentation, over all classes.
+    """Soft Dice loss of a segmentation, averaged over the classes.
 
     Args:
         logits: scores of shape (batch, pixels, classes).
-        labels: the class of each pixel.
-        class_weights: a weight for each class.
-        kind: "dice", "jaccard" or "tversky".
+        labels: integer class of each pixel.
+        class_weights: factor of each class's loss.
         smooth: what is added to both sides of the ratio.
     """
     probs = jax.nn.softmax(logits, axis=-1)
@@ -460,40 +487,206 @@ def overlap_loss(
     else:
         axes = (0, 1)
     intersection = jnp.sum(probs * targets, axis=axes)
-    if kind == "tversky":
-        false_positives = jnp.sum(probs * (1.0 - targets), axis=axes)
-        false_negatives = jnp.sum((1.0 - probs) * targets, axis=axes)
-        denominator = intersection + 0.3 * false_positives + 0.7 * false_negatives
-        score = (intersection + smooth) / (denominator + smooth)
+    if squared:
+        cardinality = jnp.sum(jnp.square(probs) + targets, axis=axes)
     else:
-        if squared:
-            cardinality = jnp.sum(jnp.square(probs) + targets, axis=axes)
-        else:
-            cardinality = jnp.sum(probs + targets, axis=axes)
-        if kind == "dice":
-            score = (2.0 * intersection + smooth) / (cardinality + smooth)
-        else:
-            score = (intersection + smooth) / (cardinality - intersection + smooth)
+        cardinality = jnp.sum(probs + targets, axis=axes)
+    dice = (2.0 * intersection + smooth) / (cardinality + smooth)
     if form == "log":
-        loss = -jnp.log(score)
+        loss = -jnp.log(dice)
     elif form == "log_cosh":
-        loss = jnp.log(jnp.cosh(1.0 - score))
-    elif form == "focal":
-        loss = (1.0 - score) ** 0.75
+        loss = jnp.log(jnp.cosh(1.0 - dice))
     else:
-        loss = 1.0 - score
+        loss = 1.0 - dice
     if class_weights is not None:
         loss = loss * class_weights
     if skip_background:
+        # Class 0 is the background.
         loss = loss[..., 1:]
-    loss = jnp.mean(loss)
-    if ce_weight is not None:
-        log_probs = jax.nn.log_softmax(logits, axis=-1)
-        loss = loss - ce_weight * jnp.mean(jnp.sum(targets * log_probs, axis=-1))
-    return loss
+    return jnp.mean(loss)
 
 
-# ---------------------------------------------------------------- regression
+@family(
+    "reduction",
+    logits="b n c in -3..3",
+    labels="b n int c",
+    class_weights="? c in 0.5..2",
+    mask="? b n bool",
+    ce_weight={1.0: 2, 0.5: 2},
+    gather=decided((True, False)),
+    squared={False: 3, True: 1},
+    skip_background={False: 3, True: 1},
+    sizes={"b": (2, 3, 4), "n": (6, 8, 12, 16), "c": (4, 5, 6)},
+)
+def dice_ce_loss(
+    logits,
+    labels,
+    class_weights=None,
+    mask=None,
+    *,
+    ce_weight=1.0,
+    gather=True,
+    squared=False,
+    skip_background=False,
+):
+    """Soft Dice loss plus cross-entropy, as segmentation networks are trained with.
+
+    Args:
+        logits: scores of shape (batch, pixels, classes).
+        labels: integer class of each pixel.
+        class_weights: factor of each class in the cross-entropy.
+        mask: pixels that are labelled.
+    """
+    log_probs = jax.nn.log_softmax(logits, axis=-1)
+    targets = jax.nn.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+    if gather:
+        ce = -jnp.take_along_axis(log_probs, labels[..., None], axis=-1)[..., 0]
+    else:
+        ce = -jnp.sum(targets * log_probs, axis=-1)
+    if class_weights is not None:
+        ce = ce * class_weights[labels]
+    probs = jnp.exp(log_probs)
+    if mask is not None:
+        valid = mask.astype(logits.dtype)
+        ce_loss = jnp.sum(ce * valid) / jnp.maximum(jnp.sum(valid), 1.0)
+        probs = probs * valid[..., None]
+        targets = targets * valid[..., None]
+    else:
+        ce_loss = jnp.mean(ce)
+    intersection = jnp.sum(probs * targets, axis=1)
+    if squared:
+        cardinality = jnp.sum(jnp.square(probs) + targets, axis=1)
+    else:
+        cardinality = jnp.sum(probs + targets, axis=1)
+    dice = (2.0 * intersection + 1.0) / (cardinality + 1.0)
+    if skip_background:
+        # Class 0 is the background.
+        dice = dice[:, 1:]
+    if ce_weight != 1.0:
+        ce_loss = ce_weight * ce_loss
+    return 1.0 - jnp.mean(dice) + ce_loss
+
+
+@family(
+    "reduction",
+    logits="b n c in -3..3",
+    labels="b n int c",
+    class_weights="? c in 0.5..2",
+    beta={0.7: 3, 0.5: 1, 0.6: 1},
+    focal={False: 3, True: 2},
+    skip_background={False: 3, True: 1},
+    per_image=(True, False),
+    spelling=decided(("products", "sums")),
+    smooth={1.0: 3, 1e-3: 2},
+    sizes={"b": (2, 3, 4), "n": (6, 8, 12, 16), "c": (4, 5, 6)},
+)
+def tversky_loss(
+    logits,
+    labels,
+    class_weights=None,
+    *,
+    beta=0.7,
+    focal=False,
+    skip_background=False,
+    per_image=True,
+    spelling="products",
+    smooth=1.0,
+):
+    """Tversky loss of a segmentation, averaged over the classes.
+
+    Args:
+        logits: scores of shape (batch, pixels, classes).
+        labels: integer class of each pixel.
+        class_weights: factor of each class's loss.
+        beta: weight of false negatives; false positives have `1 - beta`.
+        smooth: what is added to both sides of the ratio.
+    """
+    probs = jax.nn.softmax(logits, axis=-1)
+    targets = jax.nn.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+    if per_image:
+        axes = 1
+    else:
+        axes = (0, 1)
+    tp = jnp.sum(probs * targets, axis=axes)
+    if spelling == "products":
+        fp = jnp.sum(probs * (1.0 - targets), axis=axes)
+        fn = jnp.sum((1.0 - probs) * targets, axis=axes)
+    else:
+        fp = jnp.sum(probs, axis=axes) - tp
+        fn = jnp.sum(targets, axis=axes) - tp
+    index = (tp + smooth) / (tp + (1.0 - beta) * fp + beta * fn + smooth)
+    loss = 1.0 - index
+    if focal:
+        # Focal Tversky loss, with gamma = 4/3.
+        loss = loss**0.75
+    if class_weights is not None:
+        loss = loss * class_weights
+    if skip_background:
+        # Class 0 is the background.
+        loss = loss[..., 1:]
+    return jnp.mean(loss)
+
+
+@family(
+    "reduction",
+    logits="b n c in -3..3",
+    labels="b n int c",
+    mask="? b n bool",
+    class_weights="? c in 0.5..2",
+    per_image=(True, False),
+    form=decided({"one_minus": 4, "log": 2}),
+    union=decided({"inclusion": 3, "max": 1}),
+    skip_background={False: 3, True: 1},
+    smooth={1.0: 3, 1e-3: 2},
+    sizes={"b": (2, 3, 4), "n": (6, 8, 12, 16), "c": (4, 5, 6)},
+    weight=6,
+)
+def jaccard_loss(
+    logits,
+    labels,
+    mask=None,
+    class_weights=None,
+    *,
+    per_image=True,
+    form="one_minus",
+    union="inclusion",
+    skip_background=False,
+    smooth=1.0,
+):
+    """Soft Jaccard (IoU) loss of a segmentation, averaged over the classes.
+
+    Args:
+        logits: scores of shape (batch, pixels, classes).
+        labels: integer class of each pixel.
+        mask: pixels that are labelled.
+        class_weights: factor of each class's loss.
+        smooth: what is added to both sides of the ratio.
+    """
+    probs = jax.nn.softmax(logits, axis=-1)
+    targets = jax.nn.one_hot(labels, logits.shape[-1], dtype=logits.dtype)
+    if mask is not None:
+        probs = probs * mask[..., None]
+        targets = targets * mask[..., None]
+    if per_image:
+        axes = 1
+    else:
+        axes = (0, 1)
+    intersection = jnp.sum(probs * targets, axis=axes)
+    if union == "inclusion":
+        total = jnp.sum(probs, axis=axes) + jnp.sum(targets, axis=axes)
+        iou = (intersection + smooth) / (total - intersection + smooth)
+    else:
+        iou = (intersection + smooth) / (jnp.sum(jnp.maximum(probs, targets), axis=axes) + smooth)
+    if form == "log":
+        loss = -jnp.log(iou)
+    else:
+        loss = 1.0 - iou
+    if class_weights is not None:
+        loss = loss * class_weights
+    if skip_background:
+        # Class 0 is the background.
+        loss = loss[..., 1:]
+    return jnp.mean(loss)
 
 
 @family(
@@ -504,80 +697,43 @@ def overlap_loss(
     targets="... n",
     weights="? ... n in 0.2..2",
     mask="? ... n bool",
-    kind={
-        "squared": 1,
-        "absolute": 1,
-        "huber": 3,
-        "log_cosh": 2,
-        "pseudo_huber": 2,
-        "charbonnier": 1,
-        "cauchy": 2,
-        "geman_mcclure": 1,
-        "welsch": 1,
-        "tukey": 1,
-        "smooth_l1": 1,
-        "asymmetric": 1,
-    },
-    relative={False: 6, True: 1},
+    spelling=decided({"where": 4, "minimum": 3, "smooth_l1": 2, "clip": 1}),
     delta={0.5: 2, 1.35: 2, 2.0: 1, 1.5: 1},
     reduction={"mean": 4, "sum": 1, "none": 3},
 )
-def regression_loss(
+def huber_loss(
     predictions,
     targets,
     weights=None,
     mask=None,
     *,
-    kind="huber",
-    relative=False,
-    delta=1.0,
+    spelling="where",
+    delta=1.35,
     reduction="mean",
 ):
-    """Loss of predictions of real numbers.
+    """Huber loss: quadratic for small errors and linear for large ones.
 
     Args:
-        predictions: the predicted values.
-        targets: the true values.
-        weights: a weight for each value.
+        predictions: predicted values.
+        targets: true values, of the same shape.
+        weights: factor of each value's loss.
         mask: which values are known.
-        delta: the error at which the loss changes its form.
-
-    Returns:
-        The loss.
+        delta: the error from which the loss is linear.
     """
     error = predictions - targets
-    if relative:
-        error = error / (jnp.abs(targets) + 1.0)
-    if kind == "squared":
-        loss = jnp.square(error)
-    elif kind == "absolute":
-        loss = jnp.abs(error)
-    elif kind == "huber":
-        abs_error = jnp.abs(error)
+    abs_error = jnp.abs(error)
+    if spelling == "where":
+        linear = delta * (abs_error - 0.5 * delta)
+        loss = jnp.where(abs_error <= delta, 0.5 * jnp.square(error), linear)
+    elif spelling == "minimum":
         quadratic = jnp.minimum(abs_error, delta)
         loss = 0.5 * jnp.square(quadratic) + delta * (abs_error - quadratic)
-    elif kind == "smooth_l1":
-        abs_error = jnp.abs(error)
+    elif spelling == "smooth_l1":
+        # Scaled by 1 / delta, as in the smooth L1 loss.
         loss = jnp.where(abs_error < delta, 0.5 * error**2 / delta, abs_error - 0.5 * delta)
-    elif kind == "log_cosh":
-        # Written so that large errors don't overflow.
-        loss = error + jax.nn.softplus(-2.0 * error) - jnp.log(2.0)
-    elif kind == "pseudo_huber":
-        loss = delta**2 * (jnp.sqrt(1.0 + jnp.square(error / delta)) - 1.0)
-    elif kind == "charbonnier":
-        loss = jnp.sqrt(jnp.square(error) + 1e-3)
-    elif kind == "cauchy":
-        loss = 0.5 * delta**2 * jnp.log1p(jnp.square(error / delta))
-    elif kind == "geman_mcclure":
-        loss = 0.5 * jnp.square(error) / (jnp.square(error) + delta**2)
-    elif kind == "welsch":
-        loss = 0.5 * delta**2 * (1.0 - jnp.exp(-jnp.square(error / delta)))
-    elif kind == "tukey":
-        inside = 1.0 - (1.0 - jnp.square(error / delta)) ** 3
-        loss = delta**2 / 6.0 * jnp.where(jnp.abs(error) <= delta, inside, 1.0)
     else:
-        # Predictions that are too low cost more.
-        loss = jnp.where(error < 0, 2.0 * jnp.square(error), jnp.square(error))
+        clipped = jnp.clip(error, -delta, delta)
+        loss = clipped * (error - 0.5 * clipped)
     if weights is not None:
         loss = loss * weights
     if mask is not None:
@@ -596,13 +752,127 @@ def regression_loss(
 
 @family(
     "reduction",
+    "elementwise",
+    "branch",
+    predictions="... n",
+    targets="... n",
+    scale="? in 0.5..2",
+    weights="? ... n in 0.2..2",
+    mask="? ... n bool",
+    kind={
+        "pseudo_huber": 3,
+        "charbonnier": 2,
+        "cauchy": 3,
+        "geman_mcclure": 2,
+        "welsch": 2,
+        "tukey": 2,
+    },
+    reduction={"mean": 4, "sum": 2, "none": 2},
+)
+def robust_loss(
+    predictions, targets, scale=None, weights=None, mask=None, *, kind="cauchy", reduction="mean"
+):
+    """Robust regression loss, in which outliers count less than by their squares.
+
+    Args:
+        predictions: predicted values.
+        targets: true values, of the same shape.
+        scale: size of a residual that is ordinary.
+        weights: factor of each value's loss.
+        mask: which values are known.
+    """
+    residual = predictions - targets
+    if scale is not None:
+        residual = residual / scale
+    if kind == "pseudo_huber":
+        loss = jnp.sqrt(1.0 + jnp.square(residual)) - 1.0
+    elif kind == "charbonnier":
+        # Charbonnier's smooth L1.
+        loss = jnp.sqrt(jnp.square(residual) + 1e-3)
+    elif kind == "cauchy":
+        # Cauchy, or Lorentzian.
+        loss = jnp.log1p(0.5 * jnp.square(residual))
+    elif kind == "geman_mcclure":
+        # Geman-McClure.
+        squared = jnp.square(residual)
+        loss = 2.0 * squared / (squared + 4.0)
+    elif kind == "welsch":
+        # Welsch, or Leclerc.
+        loss = 1.0 - jnp.exp(-0.5 * jnp.square(residual))
+    else:
+        # Tukey's biweight.
+        c = 4.685
+        inside = 1.0 - (1.0 - jnp.square(residual / c)) ** 3
+        loss = c**2 / 6.0 * jnp.where(jnp.abs(residual) <= c, inside, 1.0)
+    if weights is not None:
+        loss = loss * weights
+    if mask is not None:
+        loss = jnp.where(mask, loss, 0.0)
+    if reduction == "mean":
+        if mask is not None:
+            return jnp.sum(loss) / jnp.maximum(jnp.sum(mask), 1)
+        elif weights is not None:
+            return jnp.sum(loss) / jnp.sum(weights)
+        return jnp.mean(loss)
+    elif reduction == "sum":
+        return jnp.sum(loss)
+    else:
+        return loss
+
+
+@family(
+    "reduction",
+    "elementwise",
+    predictions="... n",
+    targets="... n",
+    weights="? ... n in 0.2..2",
+    mask="? ... n bool",
+    spelling=decided({"softplus": 3, "logaddexp": 2, "cosh": 2, "log1p": 1}),
+    reduction={"mean": 4, "sum": 1, "none": 2},
+    weight=5,
+)
+def log_cosh_loss(
+    predictions, targets, weights=None, mask=None, *, spelling="softplus", reduction="mean"
+):
+    """Logarithm of the hyperbolic cosine of the errors."""
+    error = predictions - targets
+    if spelling == "softplus":
+        # Written so that large errors don't overflow.
+        loss = error + jax.nn.softplus(-2.0 * error) - jnp.log(2.0)
+    elif spelling == "logaddexp":
+        loss = jnp.logaddexp(error, -error) - jnp.log(2.0)
+    elif spelling == "log1p":
+        size = jnp.abs(error)
+        loss = size + jnp.log1p(jnp.exp(-2.0 * size)) - jnp.log(2.0)
+    else:
+        loss = jnp.log(jnp.cosh(error))
+    if weights is not None:
+        loss = loss * weights
+    if mask is not None:
+        loss = jnp.where(mask, loss, 0.0)
+    if reduction == "mean":
+        if mask is not None:
+            return jnp.sum(loss) / jnp.maximum(jnp.sum(mask), 1)
+        return jnp.mean(loss)
+    elif reduction == "sum":
+        return jnp.sum(loss)
+    else:
+        return loss
+
+
+# ---------------------------------------------------------------- regression
+
+
+@family(
+    "reduction",
     predictions="n k",
     targets="n",
     quantiles="k in 0.05..0.95",
     weights="? n in 0.2..2",
-    form={"maximum": 3, "where": 2, "huber": 2, "softplus": 1},
+    form=decided({"maximum": 3, "where": 2, "huber": 2, "softplus": 1}),
     crossing_penalty={None: 4, 5.0: 1, 10.0: 1},
-    reduction={"mean": 3, "sum_quantiles": 2, "per_quantile": 1},
+    reduction={"mean": 3, "none": 2},
+    over=decided({"sum": 2, "mean": 2}),
     sizes={"k": (4, 5, 7)},
 )
 def quantile_loss(
@@ -614,32 +884,43 @@ def quantile_loss(
     form="maximum",
     crossing_penalty=None,
     reduction="mean",
+    over="mean",
 ):
-    """Pinball loss of several predicted quantiles."""
+    """Pinball loss of several predicted quantiles.
+
+    Args:
+        predictions: of shape (examples, quantiles).
+        targets: the true values, of shape (examples,).
+        quantiles: level of each column of the predictions.
+        weights: factor of each example's loss.
+    """
     error = targets[:, None] - predictions
     if form == "huber":
+        # The quantile Huber loss of QR-DQN.
         abs_error = jnp.abs(error)
         huber = jnp.where(abs_error <= 1.0, 0.5 * jnp.square(error), abs_error - 0.5)
         loss = jnp.where(error >= 0, quantiles, 1.0 - quantiles) * huber
     elif form == "softplus":
+        # A smooth pinball loss.
         loss = quantiles * error + 0.1 * jax.nn.softplus(-error / 0.1)
     elif form == "maximum":
         loss = jnp.maximum(quantiles * error, (quantiles - 1.0) * error)
     else:
         loss = jnp.where(error >= 0, quantiles, quantiles - 1.0) * error
-    if weights is not None:
-        loss = loss * weights[:, None]
-    if reduction == "sum_quantiles":
-        loss = jnp.mean(jnp.sum(loss, axis=-1))
-    elif reduction == "per_quantile":
-        loss = jnp.mean(loss, axis=0)
+    if over == "sum":
+        loss = jnp.sum(loss, axis=-1)
     else:
-        loss = jnp.mean(loss)
+        loss = jnp.mean(loss, axis=-1)
     if crossing_penalty is not None:
-        # Quantiles must not decrease.
+        # Quantiles must not decrease with their level.
         crossing = jax.nn.relu(predictions[:, :-1] - predictions[:, 1:])
-        loss = loss + crossing_penalty * jnp.mean(crossing)
-    return loss
+        loss = loss + crossing_penalty * jnp.mean(crossing, axis=-1)
+    if weights is not None:
+        loss = loss * weights
+    if reduction == "mean":
+        return jnp.mean(loss)
+    else:
+        return loss
 
 
 @family(
@@ -647,18 +928,16 @@ def quantile_loss(
     scores="n c",
     labels="n int c",
     class_weights="? c in 0.5..2",
-    weight_matrix="? d c",
     kind={"crammer_singer": 3, "weston_watkins": 3, "one_vs_rest": 2, "multi_margin": 1},
     power={1: 3, 2: 2},
     margin={1.0: 4, 0.5: 1},
     reduction={"mean": 4, "sum": 1, "none": 1},
-    sizes={"c": (4, 5, 6, 8), "d": (4, 6, 8), "n": (6, 8, 12, 16)},
+    sizes={"c": (4, 5, 6, 8), "n": (6, 8, 12, 16)},
 )
 def hinge_loss(
     scores,
     labels,
     class_weights=None,
-    weight_matrix=None,
     *,
     kind="crammer_singer",
     power=1,
@@ -669,9 +948,8 @@ def hinge_loss(
 
     Args:
         scores: of shape (examples, classes).
-        labels: the class of each example.
-        class_weights: a weight for each class.
-        weight_matrix: parameters that are kept small.
+        labels: integer class of each example.
+        class_weights: factor of the loss of each class's examples.
         margin: by how much the right class should win.
     """
     n, num_classes = scores.shape
@@ -685,6 +963,7 @@ def hinge_loss(
     else:
         correct = scores[jnp.arange(n), labels]
         if kind == "crammer_singer":
+            # Crammer and Singer: only the strongest other class counts.
             others = jnp.where(one_hot > 0, -jnp.inf, scores)
             loss = jax.nn.relu(margin + jnp.max(others, axis=-1) - correct)
             if power == 2:
@@ -700,12 +979,73 @@ def hinge_loss(
     if class_weights is not None:
         loss = loss * class_weights[labels]
     if reduction == "mean":
-        loss = jnp.mean(loss)
+        return jnp.mean(loss)
     elif reduction == "sum":
-        loss = jnp.sum(loss)
-    if weight_matrix is not None:
-        loss = loss + 0.005 * jnp.sum(jnp.square(weight_matrix))
-    return loss
+        return jnp.sum(loss)
+    else:
+        return loss
+
+
+@family(
+    "reduction",
+    "elementwise",
+    targets="n d",
+    mean="n d",
+    scale="n d in -1.5..1.5",
+    mask="? n d bool",
+    scale_of=decided({"log_var": 4, "log_std": 2, "softplus": 3, "var": 2}),
+    full={False: 2, True: 2},
+    beta={None: 4, 0.5: 1},
+    reduction={"mean": 4, "sum": 3, "none": 2},
+    sizes={"n": (4, 5, 6, 8, 10), "d": (4, 5, 6, 8)},
+)
+def gaussian_nll(
+    targets,
+    mean,
+    scale,
+    mask=None,
+    *,
+    scale_of="log_var",
+    full=False,
+    beta=None,
+    reduction="mean",
+):
+    """Gaussian negative log-likelihood with a predicted mean and spread.
+
+    Args:
+        targets: observed values.
+        mean: predicted mean of each value.
+        scale: unconstrained prediction of each value's spread.
+        mask: which values are observed.
+    """
+    if scale_of == "log_var":
+        var = jnp.exp(scale)
+        nll = 0.5 * (scale + jnp.square(targets - mean) * jnp.exp(-scale))
+    elif scale_of == "log_std":
+        var = jnp.exp(2.0 * scale)
+        nll = scale + 0.5 * jnp.square(targets - mean) / var
+    elif scale_of == "softplus":
+        std = jax.nn.softplus(scale) + 1e-3
+        var = jnp.square(std)
+        nll = jnp.log(std) + 0.5 * jnp.square((targets - mean) / std)
+    else:
+        var = jax.nn.softplus(scale) + 1e-3
+        nll = 0.5 * (jnp.log(var) + jnp.square(targets - mean) / var)
+    if full:
+        nll = nll + 0.5 * jnp.log(2.0 * jnp.pi)
+    if beta is not None:
+        # Beta-NLL: weigh by the variance, so that uncertain targets are still fitted.
+        nll = nll * jax.lax.stop_gradient(var**beta)
+    if mask is not None:
+        nll = nll * mask
+    if reduction == "mean":
+        if mask is not None:
+            return jnp.sum(nll) / jnp.maximum(jnp.sum(mask), 1)
+        return jnp.mean(nll)
+    elif reduction == "sum":
+        return jnp.sum(nll, axis=-1)
+    else:
+        return nll
 
 
 # ---------------------------------------------------------------- likelihoods
@@ -718,55 +1058,41 @@ def hinge_loss(
     mean="n d",
     scale="n d in -1.5..1.5",
     mask="? n d bool",
-    kind={"gaussian": 5, "laplace": 2, "student_t": 2, "logistic": 1, "cauchy": 1},
-    scale_of={"log_var": 4, "log_std": 3, "softplus": 3},
-    full={False: 2, True: 2},
-    beta={None: 4, 0.5: 1},
+    kind={"laplace": 2, "student_t": 3, "logistic": 2, "cauchy": 1},
+    scale_of=decided({"log": 3, "softplus": 3}),
     reduction={"mean": 4, "sum": 3, "none": 2},
     sizes={"n": (4, 5, 6, 8, 10), "d": (4, 5, 6, 8)},
 )
 def location_scale_nll(
-    targets,
-    mean,
-    scale,
-    mask=None,
-    *,
-    kind="gaussian",
-    scale_of="log_var",
-    full=True,
-    beta=None,
-    reduction="mean",
+    targets, mean, scale, mask=None, *, kind="student_t", scale_of="log", reduction="mean"
 ):
-    """Negative log-likelihood of targets whose scale is predicted, too."""
-    if scale_of == "log_var":
-        std = jnp.exp(0.5 * scale)
-    elif scale_of == "log_std":
-        std = jnp.exp(jnp.clip(scale, -5.0, 2.0))
+    """Negative log-likelihood of values whose location and scale are predicted.
+
+    Args:
+        targets: observed values.
+        mean: predicted location of each value.
+        scale: unconstrained prediction of each value's scale.
+        mask: which values are observed.
+    """
+    if scale_of == "log":
+        log_scale = scale
+        z = (targets - mean) * jnp.exp(-scale)
     else:
-        std = jax.nn.softplus(scale) + 1e-3
-    z = (targets - mean) / std
-    if kind == "gaussian":
-        nll = 0.5 * jnp.square(z) + jnp.log(std)
-        if full:
-            nll = nll + 0.5 * jnp.log(2.0 * jnp.pi)
-    elif kind == "laplace":
-        nll = jnp.abs(z) + jnp.log(std)
-        if full:
-            nll = nll + jnp.log(2.0)
+        sigma = jax.nn.softplus(scale) + 1e-3
+        log_scale = jnp.log(sigma)
+        z = (targets - mean) / sigma
+    if kind == "laplace":
+        # Laplace distribution.
+        nll = jnp.abs(z) + log_scale + jnp.log(2.0)
     elif kind == "student_t":
-        # Four degrees of freedom.
-        nll = 2.5 * jnp.log1p(jnp.square(z) / 4.0) + jnp.log(std)
-        if full:
-            nll = nll + jnp.log(8.0 / 3.0)
+        # Student's t with four degrees of freedom.
+        nll = 2.5 * jnp.log1p(jnp.square(z) / 4.0) + log_scale + jnp.log(8.0 / 3.0)
     elif kind == "logistic":
-        nll = z + 2.0 * jax.nn.softplus(-z) + jnp.log(std)
+        # Logistic distribution.
+        nll = z + 2.0 * jax.nn.softplus(-z) + log_scale
     else:
-        nll = jnp.log1p(jnp.square(z)) + jnp.log(std)
-        if full:
-            nll = nll + jnp.log(jnp.pi)
-    if beta is not None:
-        # Weigh by the variance, so that uncertain targets are still fitted.
-        nll = nll * jax.lax.stop_gradient(std ** (2.0 * beta))
+        # Cauchy distribution.
+        nll = jnp.log1p(jnp.square(z)) + log_scale + jnp.log(jnp.pi)
     if mask is not None:
         nll = nll * mask
     if reduction == "mean":
@@ -787,9 +1113,8 @@ def location_scale_nll(
     log_scales="n k d in -1..1",
     weights="? n in 0.2..2",
     component={"gaussian": 4, "laplace": 2, "logistic": 1},
-    bounded={False: 3, True: 1},
-    entropy_weight={None: 4, 0.01: 1, 0.1: 1},
-    with_responsibilities={False: 5, True: 1},
+    scale_of=decided({"log": 3, "softplus": 2}),
+    form=decided({"log_softmax": 3, "two_logsumexps": 2}),
     reduction={"mean": 4, "sum": 1, "none": 1},
     sizes={"n": (4, 5, 6, 8), "d": (2, 4, 5), "k": (2, 4, 5)},
     only="float32",
@@ -802,9 +1127,8 @@ def mixture_density_nll(
     weights=None,
     *,
     component="gaussian",
-    bounded=False,
-    entropy_weight=None,
-    with_responsibilities=False,
+    scale_of="log",
+    form="log_softmax",
     reduction="mean",
 ):
     """Negative log-likelihood of a mixture density network.
@@ -813,35 +1137,38 @@ def mixture_density_nll(
         targets: observed vectors, of shape (n, d).
         logits: unnormalised log weights of the components, of shape (n, k).
         means: of shape (n, k, d).
-        log_scales: of shape (n, k, d).
-        weights: a weight for each observation.
+        log_scales: unconstrained scales of the components, of shape (n, k, d).
+        weights: factor of each observation.
     """
-    if bounded:
-        log_scales = 3.0 * jnp.tanh(log_scales / 3.0)
-    z = (targets[:, None, :] - means) * jnp.exp(-log_scales)
+    if scale_of == "softplus":
+        scales = jax.nn.softplus(log_scales) + 1e-3
+        z = (targets[:, None, :] - means) / scales
+        log_scales = jnp.log(scales)
+    else:
+        z = (targets[:, None, :] - means) * jnp.exp(-log_scales)
     if component == "gaussian":
         log_density = -0.5 * jnp.square(z) - log_scales - 0.5 * jnp.log(2.0 * jnp.pi)
     elif component == "laplace":
+        # Laplace components.
         log_density = -jnp.abs(z) - log_scales - jnp.log(2.0)
     else:
+        # Logistic components.
         log_density = -z - 2.0 * jax.nn.softplus(-z) - log_scales
-    log_weights = jax.nn.log_softmax(logits, axis=-1)
-    joint = log_weights + jnp.sum(log_density, axis=-1)
-    nll = -jax.nn.logsumexp(joint, axis=-1)
-    if entropy_weight is not None:
-        entropy = -jnp.sum(jnp.exp(log_weights) * log_weights, axis=-1)
-        nll = nll - entropy_weight * entropy
+    if form == "log_softmax":
+        log_weights = jax.nn.log_softmax(logits, axis=-1)
+        joint = log_weights + jnp.sum(log_density, axis=-1)
+        nll = -jax.nn.logsumexp(joint, axis=-1)
+    else:
+        joint = logits + jnp.sum(log_density, axis=-1)
+        nll = jax.nn.logsumexp(logits, axis=-1) - jax.nn.logsumexp(joint, axis=-1)
     if weights is not None:
         nll = nll * weights
     if reduction == "mean":
-        loss = jnp.mean(nll)
+        return jnp.mean(nll)
     elif reduction == "sum":
-        loss = jnp.sum(nll)
+        return jnp.sum(nll)
     else:
-        loss = nll
-    if with_responsibilities:
-        return loss, jax.nn.softmax(joint, axis=-1)
-    return loss
+        return nll
 
 
 @family(
@@ -853,10 +1180,10 @@ def mixture_density_nll(
     nu="n",
     alpha="n",
     beta="n",
-    raw={True: 3, False: 2},
-    regulariser={"error": 4, "none": 1, "nig": 1},
+    mask="? n bool",
+    positive=decided({"softplus": 3, "exp": 1}),
+    regularise={True: 3, False: 1},
     coefficient={0.01: 2, 0.1: 2, 0.2: 1},
-    with_uncertainty={False: 3, True: 1},
     reduction={"mean": 4, "sum": 1, "none": 2},
     only="float32",
 )
@@ -866,15 +1193,24 @@ def evidential_regression(
     nu,
     alpha,
     beta,
+    mask=None,
     *,
-    raw=True,
-    regulariser="error",
+    positive="softplus",
+    regularise=True,
     coefficient=0.01,
-    with_uncertainty=False,
     reduction="mean",
 ):
-    """Loss of an evidential regression, with a normal-inverse-gamma posterior."""
-    if raw:
+    """Loss of deep evidential regression, with a normal-inverse-gamma prior.
+
+    Args:
+        targets: observed values.
+        gamma: predicted mean.
+        nu: virtual observations of the mean, before the positive activation.
+        alpha: shape of the inverse gamma, before the positive activation.
+        beta: scale of the inverse gamma, before the positive activation.
+        mask: which values are observed.
+    """
+    if positive == "softplus":
         nu = jax.nn.softplus(nu) + 1e-3
         alpha = jax.nn.softplus(alpha) + 1.0
         beta = jax.nn.softplus(beta) + 1e-3
@@ -884,26 +1220,23 @@ def evidential_regression(
         beta = jnp.exp(beta)
     error = targets - gamma
     omega = 2.0 * beta * (1.0 + nu)
-    nll = 0.5 * jnp.log(jnp.pi / nu) - alpha * jnp.log(omega)
-    nll = nll + (alpha + 0.5) * jnp.log(nu * jnp.square(error) + omega)
-    nll = nll + jax.scipy.special.gammaln(alpha) - jax.scipy.special.gammaln(alpha + 0.5)
-    if regulariser == "error":
+    loss = 0.5 * jnp.log(jnp.pi / nu) - alpha * jnp.log(omega)
+    loss = loss + (alpha + 0.5) * jnp.log(nu * jnp.square(error) + omega)
+    loss = loss + jax.scipy.special.gammaln(alpha) - jax.scipy.special.gammaln(alpha + 0.5)
+    if regularise:
         # Evidence for wrong predictions costs.
         evidence = 2.0 * nu + alpha
-        nll = nll + coefficient * jnp.abs(error) * evidence
-    elif regulariser == "nig":
-        nll = nll + coefficient * jnp.square(error) * (nu + 2.0 * alpha) / beta
+        loss = loss + coefficient * jnp.abs(error) * evidence
+    if mask is not None:
+        loss = jnp.where(mask, loss, 0.0)
     if reduction == "mean":
-        loss = jnp.mean(nll)
+        if mask is not None:
+            return jnp.sum(loss) / jnp.maximum(jnp.sum(mask), 1)
+        return jnp.mean(loss)
     elif reduction == "sum":
-        loss = jnp.sum(nll)
+        return jnp.sum(loss)
     else:
-        loss = nll
-    if with_uncertainty:
-        aleatoric = beta / (alpha - 1.0 + 1e-2)
-        epistemic = aleatoric / nu
-        return loss, aleatoric, epistemic
-    return loss
+        return loss
 
 
 @family(
@@ -914,7 +1247,6 @@ def evidential_regression(
     evidence={"softplus": 3, "relu": 1, "exp": 2},
     kind={"mse": 3, "digamma": 3, "log": 2},
     kl_weight={None: 2, 0.1: 2, 0.5: 1},
-    with_uncertainty={False: 4, True: 1},
     reduction={"mean": 4, "sum": 1, "none": 1},
     sizes={"c": (4, 5, 6, 8), "n": (4, 5, 6, 8, 12)},
     only="float32",
@@ -927,10 +1259,15 @@ def dirichlet_loss(
     evidence="softplus",
     kind="mse",
     kl_weight=None,
-    with_uncertainty=False,
     reduction="mean",
 ):
-    """Loss of a classifier that predicts a Dirichlet distribution."""
+    """Loss of evidential deep learning: the network predicts a Dirichlet distribution.
+
+    Args:
+        logits: outputs of the network, before they become evidence.
+        labels: integer class of each example.
+        mask: which examples count.
+    """
     num_classes = logits.shape[-1]
     if evidence == "softplus":
         concentration = jax.nn.softplus(logits) + 1.0
@@ -941,31 +1278,35 @@ def dirichlet_loss(
     targets = jax.nn.one_hot(labels, num_classes, dtype=logits.dtype)
     strength = jnp.sum(concentration, axis=-1, keepdims=True)
     if kind == "mse":
+        # Expected squared error of the class probabilities.
         mean = concentration / strength
         var = mean * (1.0 - mean) / (strength + 1.0)
         loss = jnp.sum(jnp.square(targets - mean) + var, axis=-1)
     elif kind == "digamma":
+        # Expected cross-entropy.
         expected = jax.scipy.special.digamma(strength) - jax.scipy.special.digamma(concentration)
         loss = jnp.sum(targets * expected, axis=-1)
     else:
+        # Type II maximum likelihood.
         loss = jnp.sum(targets * (jnp.log(strength) - jnp.log(concentration)), axis=-1)
     if kl_weight is not None:
         # Evidence for the wrong classes should vanish.
         wrong = targets + (1.0 - targets) * concentration
         total = jnp.sum(wrong, axis=-1)
-        log_norm = jax.scipy.special.gammaln(total)
-        log_norm = log_norm - jnp.sum(jax.scipy.special.gammaln(wrong), axis=-1)
+        kl = jax.scipy.special.gammaln(total) - jax.scipy.special.gammaln(float(num_classes))
+        kl = kl - jnp.sum(jax.scipy.special.gammaln(wrong), axis=-1)
         centred = jax.scipy.special.digamma(wrong) - jax.scipy.special.digamma(total)[:, None]
-        loss = loss + kl_weight * (log_norm + jnp.sum((wrong - 1.0) * centred, axis=-1))
+        loss = loss + kl_weight * (kl + jnp.sum((wrong - 1.0) * centred, axis=-1))
     if mask is not None:
         loss = jnp.where(mask, loss, 0.0)
     if reduction == "mean":
-        loss = jnp.mean(loss)
+        if mask is not None:
+            return jnp.sum(loss) / jnp.maximum(jnp.sum(mask), 1)
+        return jnp.mean(loss)
     elif reduction == "sum":
-        loss = jnp.sum(loss)
-    if with_uncertainty:
-        return loss, num_classes / jnp.squeeze(strength, axis=-1)
-    return loss
+        return jnp.sum(loss)
+    else:
+        return loss
 
 
 def kl_from_log_probs(log_p, log_q):
@@ -978,51 +1319,36 @@ def kl_from_log_probs(log_p, log_q):
     p_logits="... n c in -3..3",
     q_logits="... n c in -3..3",
     mask="? ... n bool",
-    kind={
-        "forward": 3,
-        "reverse": 2,
-        "js": 3,
-        "symmetric": 2,
-        "hellinger": 1,
-        "total_variation": 1,
-        "chi2": 1,
-        "renyi": 1,
-        "bhattacharyya": 1,
-        "alpha": 1,
-    },
+    spelling=decided({"helper": 3, "cross_entropy": 2, "softmax": 2}),
     temperature={1.0: 4, 2.0: 1, 0.5: 1},
     reduction={"mean": 3, "batchmean": 1, "none": 2},
     sizes={"c": (4, 5, 6, 8), "n": (4, 5, 6, 8)},
 )
-def divergence(p_logits, q_logits, mask=None, *, kind="forward", temperature=1.0, reduction="mean"):
-    """Divergence between two categorical distributions that are given by logits."""
+def kl_divergence(
+    p_logits, q_logits, mask=None, *, spelling="helper", temperature=1.0, reduction="mean"
+):
+    """Kullback-Leibler divergence KL(p || q) of categorical distributions.
+
+    Args:
+        p_logits: logits of p, with the classes last.
+        q_logits: logits of q.
+        mask: which distributions count.
+    """
     if temperature != 1.0:
         p_logits = p_logits / temperature
         q_logits = q_logits / temperature
-    log_p = jax.nn.log_softmax(p_logits, axis=-1)
     log_q = jax.nn.log_softmax(q_logits, axis=-1)
-    if kind == "forward":
-        value = kl_from_log_probs(log_p, log_q)
-    elif kind == "reverse":
-        value = kl_from_log_probs(log_q, log_p)
-    elif kind == "js":
-        log_m = jnp.logaddexp(log_p, log_q) - jnp.log(2.0)
-        value = 0.5 * (kl_from_log_probs(log_p, log_m) + kl_from_log_probs(log_q, log_m))
-    elif kind == "symmetric":
-        value = jnp.sum((jnp.exp(log_p) - jnp.exp(log_q)) * (log_p - log_q), axis=-1)
-    elif kind == "hellinger":
-        value = 0.5 * jnp.sum(jnp.square(jnp.exp(0.5 * log_p) - jnp.exp(0.5 * log_q)), axis=-1)
-    elif kind == "total_variation":
-        value = 0.5 * jnp.sum(jnp.abs(jnp.exp(log_p) - jnp.exp(log_q)), axis=-1)
-    elif kind == "chi2":
-        value = jnp.sum(jnp.exp(2.0 * log_p - log_q), axis=-1) - 1.0
-    elif kind == "renyi":
-        value = jax.nn.logsumexp(2.0 * log_p - log_q, axis=-1)
-    elif kind == "bhattacharyya":
-        value = -jax.nn.logsumexp(0.5 * (log_p + log_q), axis=-1)
+    if spelling == "softmax":
+        p = jax.nn.softmax(p_logits, axis=-1)
+        value = jnp.sum(p * (jnp.log(p) - log_q), axis=-1)
     else:
-        # Amari's divergence with alpha = 0.3.
-        value = (1.0 - jnp.sum(jnp.exp(0.3 * log_p + 0.7 * log_q), axis=-1)) / (0.3 * 0.7)
+        log_p = jax.nn.log_softmax(p_logits, axis=-1)
+        if spelling == "helper":
+            value = kl_from_log_probs(log_p, log_q)
+        else:
+            p = jnp.exp(log_p)
+            entropy = -jnp.sum(p * log_p, axis=-1)
+            value = -jnp.sum(p * log_q, axis=-1) - entropy
     if mask is not None:
         value = jnp.where(mask, value, 0.0)
     if reduction == "mean":
@@ -1035,15 +1361,85 @@ def divergence(p_logits, q_logits, mask=None, *, kind="forward", temperature=1.0
         return value
 
 
+@family(
+    "reduction",
+    p_logits="... n c in -3..3",
+    q_logits="... n c in -3..3",
+    mask="? ... n bool",
+    spelling=decided({"logaddexp": 3, "probs": 3, "entropy": 1}),
+    bits={False: 3, True: 1},
+    reduction={"mean": 3, "none": 2},
+    sizes={"c": (4, 5, 6, 8), "n": (4, 5, 6, 8)},
+)
+def js_divergence(
+    p_logits, q_logits, mask=None, *, spelling="logaddexp", bits=False, reduction="mean"
+):
+    """Jensen-Shannon divergence of categorical distributions that are given by logits."""
+    log_p = jax.nn.log_softmax(p_logits, axis=-1)
+    log_q = jax.nn.log_softmax(q_logits, axis=-1)
+    if spelling == "logaddexp":
+        log_m = jnp.logaddexp(log_p, log_q) - jnp.log(2.0)
+        value = 0.5 * (kl_from_log_probs(log_p, log_m) + kl_from_log_probs(log_q, log_m))
+    elif spelling == "probs":
+        p, q = jnp.exp(log_p), jnp.exp(log_q)
+        log_m = jnp.log(0.5 * (p + q))
+        kl_p = jnp.sum(p * (log_p - log_m), axis=-1)
+        kl_q = jnp.sum(q * (log_q - log_m), axis=-1)
+        value = 0.5 * (kl_p + kl_q)
+    else:
+        # Entropy of the mixture, less the mean entropy.
+        p, q = jnp.exp(log_p), jnp.exp(log_q)
+        m = 0.5 * (p + q)
+        entropies = jnp.sum(p * log_p, axis=-1) + jnp.sum(q * log_q, axis=-1)
+        value = 0.5 * entropies - jnp.sum(m * jnp.log(m), axis=-1)
+    if bits:
+        value = value / jnp.log(2.0)
+    if mask is not None:
+        value = jnp.where(mask, value, 0.0)
+    if reduction == "mean":
+        if mask is not None:
+            return jnp.sum(value) / jnp.maximum(jnp.sum(mask), 1)
+        return jnp.mean(value)
+    else:
+        return value
+
+
+@family(
+    "reduction",
+    p_logits="... n c in -2..2",
+    q_logits="... n c in -2..2",
+    mask="? ... n bool",
+    order={2.0: 3, 0.5: 3, 1.5: 1},
+    spelling=decided({"log": 3, "power": 2}),
+    reduction={"mean": 3, "none": 2},
+    sizes={"c": (4, 5, 6, 8), "n": (4, 5, 6, 8)},
+    weight=5,
+)
+def renyi_divergence(p_logits, q_logits, mask=None, *, order=2.0, spelling="log", reduction="mean"):
+    """Renyi divergence of categorical distributions that are given by logits."""
+    if spelling == "log":
+        log_p = jax.nn.log_softmax(p_logits, axis=-1)
+        log_q = jax.nn.log_softmax(q_logits, axis=-1)
+        mixed = log_q + order * (log_p - log_q)
+        value = jax.nn.logsumexp(mixed, axis=-1) / (order - 1.0)
+    else:
+        p = jax.nn.softmax(p_logits, axis=-1)
+        q = jax.nn.softmax(q_logits, axis=-1)
+        total = jnp.sum(q * (p / q) ** order, axis=-1)
+        value = jnp.log(total) / (order - 1.0)
+    if mask is not None:
+        value = jnp.where(mask, value, 0.0)
+    if reduction == "mean":
+        if mask is not None:
+            return jnp.sum(value) / jnp.maximum(jnp.sum(mask), 1)
+        return jnp.mean(value)
+    else:
+        return value
+
+
 def gaussian_kl(mean, log_var):
     """KL divergence of diagonal normal distributions from the standard one."""
     return 0.5 * (jnp.exp(log_var) + jnp.square(mean) - 1.0 - log_var)
-
-
-def gaussian_kl_to_prior(mean, log_var, prior_mean, prior_log_var):
-    """KL divergence of diagonal normal distributions from a prior."""
-    difference = jnp.square(mean - prior_mean) + jnp.exp(log_var)
-    return 0.5 * (prior_log_var - log_var + difference * jnp.exp(-prior_log_var) - 1.0)
 
 
 @family(
@@ -1052,14 +1448,12 @@ def gaussian_kl_to_prior(mean, log_var, prior_mean, prior_log_var):
     reconstruction="n d",
     mean="n e",
     log_var="n e in -1.5..1.5",
-    prior_mean="? e",
-    prior_log_var="? e in -1..1",
+    weights="? n in 0.2..2",
     likelihood={"bernoulli": 4, "gaussian": 3, "laplace": 1},
-    beta={0.5: 2, 4.0: 2, 0.1: 1},
-    free_bits={None: 4, 0.1: 1, 0.25: 1},
-    capacity={None: 5, 5.0: 1},
-    with_parts={False: 3, True: 1},
-    mean_over_pixels={False: 3, True: 1},
+    beta={1.0: 3, 4.0: 2, 0.5: 1},
+    control={"none": 4, "free_bits": 2, "capacity": 1},
+    free_bits={0.1: 1, 0.25: 1},
+    form=decided({"helper": 3, "inline": 2}),
     sizes={"n": (4, 5, 6, 8), "d": (8, 12, 16), "e": (2, 4, 5, 6)},
 )
 def elbo_loss(
@@ -1067,25 +1461,22 @@ def elbo_loss(
     reconstruction,
     mean,
     log_var,
-    prior_mean=None,
-    prior_log_var=None,
+    weights=None,
     *,
     likelihood="bernoulli",
     beta=1.0,
-    free_bits=None,
-    capacity=None,
-    with_parts=False,
-    mean_over_pixels=False,
+    control="none",
+    free_bits=0.1,
+    form="helper",
 ):
     """Loss of a variational autoencoder: reconstruction and divergence from the prior.
 
     Args:
-        x: the data.
+        x: the data, a row for each example.
         reconstruction: the decoder's output for it.
-        mean: mean of the posterior.
+        mean: mean of the posterior of each example.
         log_var: log variance of the posterior.
-        prior_mean: mean of the prior.
-        prior_log_var: log variance of the prior.
+        weights: factor of each example's reconstruction.
         beta: weight of the divergence.
         free_bits: divergence that costs nothing, for each latent variable.
     """
@@ -1095,87 +1486,65 @@ def elbo_loss(
         nll = 0.5 * jnp.square(x - reconstruction)
     else:
         nll = jnp.abs(x - reconstruction)
-    if mean_over_pixels:
-        recon_loss = jnp.mean(nll)
-    else:
-        recon_loss = jnp.mean(jnp.sum(nll, axis=-1))
-    if prior_mean is not None:
-        if prior_log_var is not None:
-            kl = gaussian_kl_to_prior(mean, log_var, prior_mean, prior_log_var)
-        else:
-            kl = gaussian_kl(mean - prior_mean, log_var)
-    elif prior_log_var is not None:
-        kl = gaussian_kl_to_prior(mean, log_var, 0.0, prior_log_var)
-    else:
+    nll = jnp.sum(nll, axis=-1)
+    if weights is not None:
+        nll = weights * nll
+    recon_loss = jnp.mean(nll)
+    if form == "helper":
         kl = gaussian_kl(mean, log_var)
-    if free_bits is not None:
-        kl = jnp.maximum(jnp.mean(kl, axis=0), free_bits)
-        kl_loss = jnp.sum(kl)
+    else:
+        kl = -0.5 * (1.0 + log_var - jnp.square(mean) - jnp.exp(log_var))
+    if control == "free_bits":
+        kl_loss = jnp.sum(jnp.maximum(jnp.mean(kl, axis=0), free_bits))
     else:
         kl_loss = jnp.mean(jnp.sum(kl, axis=-1))
-    if capacity is not None:
-        # Keep the divergence at a given amount.
-        kl_term = beta * jnp.abs(kl_loss - capacity)
-    else:
-        kl_term = beta * kl_loss
-    loss = recon_loss + kl_term
-    if with_parts:
-        return loss, recon_loss, kl_loss
-    return loss
+        if control == "capacity":
+            # Keep the divergence at a given capacity, in nats.
+            kl_loss = jnp.abs(kl_loss - 5.0)
+    if beta != 1.0:
+        kl_loss = beta * kl_loss
+    return recon_loss + kl_loss
 
 
 @family(
     "loop",
     "reduction",
-    p="n k in 0.05..1",
-    q="n k in 0.05..1",
+    logits="n k",
+    targets="n k in 0.05..1",
     weights="? n in 0.2..2",
-    power={1: 3, 2: 3},
-    normalised={"sum": 3, "softmax": 2},
-    circular={False: 4, True: 1},
-    root={False: 3, True: 1},
-    bin_width={None: 3, 0.5: 1, 0.1: 1},
-    matrix={False: 4, True: 1},
+    power={2: 4, 1: 2},
+    root={False: 2, True: 2},
+    summed=decided({"cumsum": 4, "matrix": 1, "difference": 2}),
     reduction={"mean": 3, "sum": 1, "none": 2},
     sizes={"k": (5, 6, 8, 10, 12), "n": (4, 5, 6, 8)},
 )
-def histogram_distance(
-    p,
-    q,
-    weights=None,
-    *,
-    power=1,
-    normalised="sum",
-    circular=False,
-    root=False,
-    bin_width=None,
-    matrix=False,
-    reduction="mean",
+def emd_loss(
+    logits, targets, weights=None, *, power=2, root=False, summed="cumsum", reduction="mean"
 ):
-    """Distance between histograms: between their cumulative distributions."""
-    if normalised == "sum":
-        p = p / jnp.sum(p, axis=-1, keepdims=True)
-        q = q / jnp.sum(q, axis=-1, keepdims=True)
+    """Earth mover's distance of predicted histograms of ordered classes, from their CDFs.
+
+    Args:
+        logits: scores of the classes, which are in order, of shape (n, classes).
+        targets: counts of the classes.
+        weights: factor of each histogram's distance.
+    """
+    probs = jax.nn.softmax(logits, axis=-1)
+    targets = targets / jnp.sum(targets, axis=-1, keepdims=True)
+    if summed == "cumsum":
+        difference = jnp.cumsum(probs, axis=-1) - jnp.cumsum(targets, axis=-1)
+    elif summed == "difference":
+        difference = jnp.cumsum(probs - targets, axis=-1)
     else:
-        p = jax.nn.softmax(p / 0.2, axis=-1)
-        q = jax.nn.softmax(q / 0.2, axis=-1)
-    if matrix:
         # A product with a triangular matrix sums up.
-        upper = jnp.triu(jnp.ones((p.shape[-1], p.shape[-1]), dtype=p.dtype))
-        difference = (p - q) @ upper
-    else:
-        difference = jnp.cumsum(p, axis=-1) - jnp.cumsum(q, axis=-1)
-    if circular:
-        # Any bin may be the first one.
-        difference = difference - jnp.mean(difference, axis=-1, keepdims=True)
+        num_classes = probs.shape[-1]
+        upper = jnp.triu(jnp.ones((num_classes, num_classes), dtype=probs.dtype))
+        difference = (probs - targets) @ upper
     if power == 1:
-        distance = jnp.sum(jnp.abs(difference), axis=-1)
+        distance = jnp.mean(jnp.abs(difference), axis=-1)
     else:
-        distance = jnp.sum(jnp.square(difference), axis=-1)
-    if bin_width is not None:
-        distance = distance * bin_width
-    if root:
-        distance = jnp.sqrt(distance + 1e-8)
+        distance = jnp.mean(jnp.square(difference), axis=-1)
+        if root:
+            distance = jnp.sqrt(distance + 1e-8)
     if weights is not None:
         distance = distance * weights
     if reduction == "mean":
@@ -1201,10 +1570,9 @@ def l2_normalize(x, axis=-1, eps=1e-8):
     negatives="? m d",
     logit_scale="? in 0..2",
     symmetric={False: 4, True: 4},
-    normalise={True: 4, False: 1},
     temperature={0.1: 2, 0.07: 1, 0.5: 2, 0.2: 1},
     margin={None: 5, 0.2: 1},
-    label_smoothing={0.0: 5, 0.1: 1},
+    form=decided({"log_softmax": 3, "logsumexp": 2}),
     reduction={"mean": 4, "none": 1},
     sizes={"n": (4, 5, 6, 8), "d": (4, 6, 8, 12), "m": (4, 5, 6, 8)},
     only="float32",
@@ -1216,41 +1584,37 @@ def contrastive_loss(
     logit_scale=None,
     *,
     symmetric=False,
-    normalise=True,
     temperature=0.1,
     margin=None,
-    label_smoothing=0.0,
+    form="log_softmax",
     reduction="mean",
 ):
-    """Contrastive loss of paired embeddings, with the other pairs as negatives.
+    """InfoNCE loss of paired embeddings, with the other pairs of the batch as negatives.
 
     Args:
         queries: embeddings, one for each row.
-        keys: the embeddings that belong to them.
+        keys: the embedding that each query belongs to.
         negatives: more embeddings that belong to none.
         logit_scale: log of the factor of the similarities.
     """
-    if normalise:
-        queries = l2_normalize(queries)
-        keys = l2_normalize(keys)
-        if negatives is not None:
-            negatives = l2_normalize(negatives)
+    queries = l2_normalize(queries)
+    keys = l2_normalize(keys)
     n = queries.shape[0]
     similarity = queries @ keys.T
     if margin is not None:
-        # The right pairs must win by a margin.
+        # Additive margin: the right pairs must win by it.
         similarity = similarity - margin * jnp.eye(n)
     if negatives is not None:
+        negatives = l2_normalize(negatives)
         similarity = jnp.concatenate([similarity, queries @ negatives.T], axis=1)
     if logit_scale is not None:
         similarity = similarity * jnp.exp(logit_scale)
     else:
         similarity = similarity / temperature
-    log_probs = jax.nn.log_softmax(similarity, axis=1)
-    loss = -jnp.diagonal(log_probs)
-    if label_smoothing > 0:
-        uniform = -jnp.mean(log_probs, axis=1)
-        loss = (1.0 - label_smoothing) * loss + label_smoothing * uniform
+    if form == "log_softmax":
+        loss = -jnp.diagonal(jax.nn.log_softmax(similarity, axis=1))
+    else:
+        loss = jax.nn.logsumexp(similarity, axis=1) - jnp.diagonal(similarity)
     if symmetric:
         # The keys look for their queries, too.
         backward = -jnp.diagonal(jax.nn.log_softmax(similarity[:, :n], axis=0))
@@ -1267,32 +1631,25 @@ def contrastive_loss(
     keys="n d",
     log_scale="? in 0..2",
     bias="? in -3..0",
-    weights="? n in 0.2..2",
-    normalise={True: 4, False: 1},
     temperature={0.1: 2, 0.5: 2, 0.2: 1},
-    signs={"eye": 3, "where": 2},
-    focus={None: 4, 2.0: 1},
-    reduction={"mean": 3, "per_query": 2, "all_pairs": 1},
+    signs=decided({"eye": 3, "where": 2, "parts": 1}),
+    reduction={"mean": 3, "per_query": 2},
     sizes={"n": (4, 5, 6, 8), "d": (4, 6, 8, 12)},
     only="float32",
 )
 def sigmoid_contrastive_loss(
-    queries,
-    keys,
-    log_scale=None,
-    bias=None,
-    weights=None,
-    *,
-    normalise=True,
-    temperature=0.1,
-    signs="eye",
-    focus=None,
-    reduction="mean",
+    queries, keys, log_scale=None, bias=None, *, temperature=0.1, signs="eye", reduction="mean"
 ):
-    """Contrastive loss that decides for each pair by itself whether it belongs together."""
-    if normalise:
-        queries = l2_normalize(queries)
-        keys = l2_normalize(keys)
+    """SigLIP's loss: it decides for each pair by itself whether it belongs together.
+
+    Args:
+        queries: embeddings of one kind, a row each, as of images.
+        keys: embeddings of the other kind, in the same order.
+        log_scale: log of the factor of the similarities.
+        bias: log-odds that are added, as most pairs don't belong together.
+    """
+    queries = l2_normalize(queries)
+    keys = l2_normalize(keys)
     n = queries.shape[0]
     logits = queries @ keys.T
     if log_scale is not None:
@@ -1302,21 +1659,16 @@ def sigmoid_contrastive_loss(
     if bias is not None:
         logits = logits + bias
     if signs == "eye":
-        signed = (2.0 * jnp.eye(n) - 1.0) * logits
+        loss = -jax.nn.log_sigmoid((2.0 * jnp.eye(n) - 1.0) * logits)
+    elif signs == "where":
+        loss = -jax.nn.log_sigmoid(jnp.where(jnp.eye(n, dtype=bool), logits, -logits))
     else:
-        signed = jnp.where(jnp.eye(n, dtype=bool), logits, -logits)
-    loss = -jax.nn.log_sigmoid(signed)
-    if focus is not None:
-        # Pairs that are already right count less.
-        loss = loss * jax.nn.sigmoid(-signed) ** focus
-    if weights is not None:
-        loss = loss * weights[:, None]
-    if reduction == "all_pairs":
-        return jnp.mean(loss)
+        loss = jax.nn.softplus(logits) - jnp.eye(n) * logits
     loss = jnp.sum(loss, axis=1)
     if reduction == "per_query":
         return loss
-    return jnp.mean(loss)
+    else:
+        return jnp.mean(loss)
 
 
 @family(
@@ -1325,10 +1677,9 @@ def sigmoid_contrastive_loss(
     z_b="n d",
     weights="? n in 0.2..2",
     temperature={0.5: 3, 0.1: 1, 0.2: 1},
-    positive={"roll": 2, "pair": 2, "mask": 1},
+    positive=decided({"roll": 2, "pair": 2, "mask": 1}),
     decoupled={False: 3, True: 1},
-    interleaved={False: 4, True: 1},
-    with_similarity={False: 5, True: 1},
+    interleaved=decided({False: 4, True: 1}),
     sizes={"n": (4, 5, 6, 8), "d": (4, 6, 8, 12)},
     only="float32",
 )
@@ -1341,15 +1692,14 @@ def nt_xent(
     positive="roll",
     decoupled=False,
     interleaved=False,
-    with_similarity=False,
 ):
-    """Normalised cross-entropy of two views of each example.
+    """Normalised temperature-scaled cross-entropy of two views of each example.
 
     Args:
         z_a: embeddings of the first views.
         z_b: embeddings of the second views.
-        weights: a weight for each example.
-        temperature: what similarities are divided by.
+        weights: factor of each example's loss.
+        temperature: what cosine similarities are divided by.
     """
     n = z_a.shape[0]
     if interleaved:
@@ -1372,7 +1722,7 @@ def nt_xent(
     else:
         positives = similarity[jnp.arange(2 * n), partner]
     if decoupled:
-        # The positive pair isn't among those it competes with.
+        # Decoupled: the positive pair isn't among those it competes with.
         others = jnp.where(jax.nn.one_hot(partner, 2 * n, dtype=bool), -1e9, similarity)
         loss = jax.nn.logsumexp(others, axis=1) - positives
     else:
@@ -1382,8 +1732,6 @@ def nt_xent(
             loss = loss * jnp.repeat(weights, 2)
         else:
             loss = loss * jnp.concatenate([weights, weights])
-    if with_similarity:
-        return jnp.mean(loss), jnp.mean(positives) * temperature
     return jnp.mean(loss)
 
 
@@ -1392,11 +1740,10 @@ def nt_xent(
     embeddings="n d",
     labels="n int 3",
     weights="? n in 0.2..2",
-    normalise={True: 4, False: 1},
     inside={False: 4, True: 1},
-    temperature={0.1: 2, 0.5: 2, 0.07: 1},
-    base={None: 3, 0.2: 1},
-    reduction={"mean": 4, "none": 1},
+    normaliser=decided({"exp": 3, "logsumexp": 2}),
+    temperature={0.1: 2, 0.5: 2, 0.2: 1},
+    reduction={"mean": 4, "sum": 1, "none": 1},
     sizes={"n": (6, 8, 10, 12), "d": (4, 6, 8, 12)},
     only="float32",
 )
@@ -1405,35 +1752,41 @@ def supervised_contrastive(
     labels,
     weights=None,
     *,
-    normalise=True,
     inside=False,
+    normaliser="exp",
     temperature=0.1,
-    base=None,
     reduction="mean",
 ):
-    """Contrastive loss in which all examples of a class belong together."""
-    if normalise:
-        embeddings = embeddings / jnp.linalg.norm(embeddings, axis=-1, keepdims=True)
+    """Supervised contrastive loss: all examples of a class belong together.
+
+    Args:
+        embeddings: a row for each example.
+        labels: integer class of each example.
+        weights: factor of each example's loss.
+    """
+    embeddings = embeddings / jnp.linalg.norm(embeddings, axis=-1, keepdims=True)
     n = embeddings.shape[0]
     logits = embeddings @ embeddings.T / temperature
-    logits = logits - jax.lax.stop_gradient(jnp.max(logits, axis=1, keepdims=True))
     not_self = 1.0 - jnp.eye(n)
     same = (labels[:, None] == labels[None, :]) * not_self
     count = jnp.maximum(jnp.sum(same, axis=1), 1.0)
-    exp_logits = jnp.exp(logits) * not_self
-    log_total = jnp.log(jnp.sum(exp_logits, axis=1) + 1e-9)
-    if inside:
-        share = jnp.sum(exp_logits * same, axis=1) / count
-        loss = log_total - jnp.log(share + 1e-9)
+    if normaliser == "exp":
+        logits = logits - jax.lax.stop_gradient(jnp.max(logits, axis=1, keepdims=True))
+        log_total = jnp.log(jnp.sum(jnp.exp(logits) * not_self, axis=1) + 1e-9)
     else:
-        log_probs = logits - log_total[:, None]
+        log_total = jax.nn.logsumexp(logits, axis=1, b=not_self)
+    log_probs = logits - log_total[:, None]
+    if inside:
+        # The mean over the positives is inside of the logarithm.
+        loss = -jnp.log(jnp.sum(same * jnp.exp(log_probs), axis=1) / count + 1e-9)
+    else:
         loss = -jnp.sum(same * log_probs, axis=1) / count
-    if base is not None:
-        loss = loss * (temperature / base)
     if weights is not None:
         loss = loss * weights
     if reduction == "mean":
         return jnp.mean(loss)
+    elif reduction == "sum":
+        return jnp.sum(loss)
     else:
         return loss
 
@@ -1458,10 +1811,9 @@ def pair_distance(a, b, metric="euclidean", eps=1e-8):
     weights="? n in 0.2..2",
     metric={"euclidean": 4, "squared": 2, "cosine": 2},
     normalise={False: 3, True: 1},
-    form={"hinge": 4, "softplus": 2, "ratio": 1},
+    soft={False: 4, True: 2},
     margin={1.0: 3, 0.2: 2, 0.5: 1},
     swap={False: 3, True: 1},
-    with_active={False: 5, True: 1},
     reduction={"mean": 4, "sum": 1, "none": 1},
     sizes={"n": (4, 6, 8, 12), "d": (4, 6, 8, 12)},
 )
@@ -1473,10 +1825,9 @@ def triplet_loss(
     *,
     metric="euclidean",
     normalise=False,
-    form="hinge",
+    soft=False,
     margin=1.0,
     swap=False,
-    with_active=False,
     reduction="mean",
 ):
     """Triplet loss: anchors should be nearer to positives than to negatives.
@@ -1485,7 +1836,7 @@ def triplet_loss(
         anchor: embeddings of shape (n, d).
         positive: embeddings of the same classes.
         negative: embeddings of other classes.
-        weights: a weight for each triplet.
+        weights: factor of each triplet's loss.
         margin: by how much nearer.
         swap: whether the positive may take the anchor's place.
     """
@@ -1497,21 +1848,19 @@ def triplet_loss(
     d_neg = pair_distance(anchor, negative, metric)
     if swap:
         d_neg = jnp.minimum(d_neg, pair_distance(positive, negative, metric))
-    if form == "hinge":
-        loss = jax.nn.relu(d_pos - d_neg + margin)
-    elif form == "softplus":
+    if soft:
+        # Soft margin.
         loss = jax.nn.softplus(d_pos - d_neg)
     else:
-        loss = d_pos / (d_neg + margin)
+        loss = jax.nn.relu(d_pos - d_neg + margin)
     if weights is not None:
         loss = loss * weights
     if reduction == "mean":
-        loss = jnp.mean(loss)
+        return jnp.mean(loss)
     elif reduction == "sum":
-        loss = jnp.sum(loss)
-    if with_active:
-        return loss, jnp.mean(d_neg - d_pos)
-    return loss
+        return jnp.sum(loss)
+    else:
+        return loss
 
 
 @family(
@@ -1523,7 +1872,7 @@ def triplet_loss(
     soft={False: 3, True: 1},
     margin={1.0: 2, 0.5: 1, 0.3: 1},
     normalise={False: 3, True: 1},
-    expand=(False, True),
+    expand=decided((False, True)),
     sizes={"n": (6, 7, 8), "d": (4, 6, 8)},
     only="float32",
 )
@@ -1538,7 +1887,12 @@ def batch_triplet_loss(
     normalise=False,
     expand=True,
 ):
-    """Triplet loss with the triplets of a batch."""
+    """Triplet loss with triplets that are mined in the batch.
+
+    Args:
+        embeddings: a row for each example.
+        labels: integer class of each example.
+    """
     if normalise:
         embeddings = l2_normalize(embeddings)
     if expand:
@@ -1554,7 +1908,7 @@ def batch_triplet_loss(
     same = labels[:, None] == labels[None, :]
     positive = same & ~jnp.eye(labels.shape[0], dtype=bool)
     if mining == "hard":
-        # The farthest of the same class, and the nearest of the others.
+        # Batch hard: the farthest of the same class, and the nearest of the others.
         hardest_positive = jnp.max(jnp.where(positive, distances, 0.0), axis=1)
         hardest_negative = jnp.min(jnp.where(same, 1e3, distances), axis=1)
         gap = hardest_positive - hardest_negative
@@ -1580,10 +1934,9 @@ def batch_triplet_loss(
     x2="n d",
     same="n bool",
     weights="? n in 0.2..2",
-    kind={"euclidean": 4, "cosine": 4, "logistic": 2},
-    margin={0.2: 2, 0.5: 2, 0.1: 1},
+    kind={"euclidean": 4, "squared": 2, "cosine": 4},
+    margin={1.0: 1, 0.5: 2, 0.2: 1},
     normalise={False: 3, True: 1},
-    balanced={False: 3, True: 1},
     reduction={"mean": 4, "sum": 1, "none": 1},
     sizes={"n": (4, 6, 8, 12), "d": (4, 6, 8, 12)},
 )
@@ -1594,32 +1947,35 @@ def pair_loss(
     weights=None,
     *,
     kind="euclidean",
-    margin=1.0,
+    margin=0.5,
     normalise=False,
-    balanced=False,
     reduction="mean",
 ):
-    """Loss of pairs: the same should be near, others farther than a margin."""
-    if normalise:
-        x1 = l2_normalize(x1)
-        x2 = l2_normalize(x2)
+    """Contrastive loss of pairs: the same should be near, others farther than a margin.
+
+    Args:
+        x1: embeddings of shape (pairs, features).
+        x2: the other embedding of each pair.
+        same: whether both belong together.
+        weights: factor of each pair's loss.
+    """
     if kind == "cosine":
         similarity = jnp.sum(x1 * x2, axis=-1) / (
             jnp.linalg.norm(x1, axis=-1) * jnp.linalg.norm(x2, axis=-1) + 1e-8
         )
         loss = jnp.where(same, 1.0 - similarity, jax.nn.relu(similarity - margin))
-    elif kind == "euclidean":
-        distance = jnp.sqrt(jnp.sum(jnp.square(x1 - x2), axis=-1) + 1e-8)
-        attraction = 0.5 * jnp.square(distance)
-        repulsion = 0.5 * jnp.square(jax.nn.relu(margin - distance))
-        loss = jnp.where(same, attraction, repulsion)
     else:
-        logits = margin - jnp.sum(jnp.square(x1 - x2), axis=-1)
-        loss = jnp.where(same, jax.nn.softplus(-logits), jax.nn.softplus(logits))
-    if balanced:
-        # Both kinds of pairs count alike.
-        share = jnp.clip(jnp.mean(same.astype(loss.dtype)), 0.1, 0.9)
-        loss = loss * jnp.where(same, 0.5 / share, 0.5 / (1.0 - share))
+        if normalise:
+            x1 = l2_normalize(x1)
+            x2 = l2_normalize(x2)
+        squared = jnp.sum(jnp.square(x1 - x2), axis=-1)
+        if kind == "squared":
+            loss = jnp.where(same, squared, jax.nn.relu(margin - squared))
+        else:
+            distance = jnp.sqrt(squared + 1e-8)
+            attraction = 0.5 * squared
+            repulsion = 0.5 * jnp.square(jax.nn.relu(margin - distance))
+            loss = jnp.where(same, attraction, repulsion)
     if weights is not None:
         loss = loss * weights
     if reduction == "mean":
@@ -1639,62 +1995,126 @@ def off_diagonal(matrix):
     "reduction",
     z_a="n d",
     z_b="n d",
-    kind={"barlow": 3, "vicreg": 4, "spectral": 2},
-    centre={True: 3, False: 1},
-    off_weight={0.005: 2, 0.01: 1},
-    std_target={1.0: 3, 1.5: 1},
-    with_parts={False: 4, True: 1},
-    predictor="? d d in -0.7..0.7",
+    standardise=decided({"std": 3, "rsqrt": 2, "norm": 1}),
+    form=decided({"helper": 3, "where": 2, "weights": 2}),
+    off_weight={0.005: 2, 0.01: 1, 0.0051: 1},
+    product=decided({"matmul": 3, "einsum": 1}),
+    scaled=decided({False: 3, True: 1}),
     sizes={"n": (6, 8, 10, 12), "d": (4, 5, 6, 8)},
     only="float32",
 )
-def redundancy_reduction(
+def barlow_twins_loss(
     z_a,
     z_b,
-    predictor=None,
     *,
-    kind="vicreg",
-    centre=True,
+    standardise="std",
+    form="helper",
     off_weight=0.005,
-    std_target=1.0,
-    with_parts=False,
+    product="matmul",
+    scaled=False,
 ):
-    """Loss of two views whose features should agree, and should not repeat each other."""
+    """Barlow Twins: the cross-correlation of two views' features should be the identity.
+
+    Args:
+        z_a: embeddings of the first views, of shape (batch, features).
+        z_b: embeddings of the second views.
+        off_weight: weight of the redundancy reduction term.
+    """
     n, d = z_a.shape
-    if predictor is not None:
-        z_a = z_a @ predictor
-    if kind == "barlow":
-        z_a = (z_a - jnp.mean(z_a, axis=0)) / (jnp.std(z_a, axis=0) + 1e-4)
-        z_b = (z_b - jnp.mean(z_b, axis=0)) / (jnp.std(z_b, axis=0) + 1e-4)
-        correlation = z_a.T @ z_b / n
-        agreement = jnp.sum(jnp.square(1.0 - jnp.diagonal(correlation)))
-        redundancy = jnp.sum(jnp.square(off_diagonal(correlation)))
-        loss = agreement + off_weight * redundancy
-    elif kind == "vicreg":
-        agreement = jnp.mean(jnp.square(z_a - z_b))
-        if centre:
-            z_a = z_a - jnp.mean(z_a, axis=0)
-            z_b = z_b - jnp.mean(z_b, axis=0)
-        std_a = jnp.sqrt(jnp.var(z_a, axis=0) + 1e-4)
-        std_b = jnp.sqrt(jnp.var(z_b, axis=0) + 1e-4)
-        var_loss = jnp.mean(jax.nn.relu(std_target - std_a))
-        var_loss = var_loss + jnp.mean(jax.nn.relu(std_target - std_b))
-        cov_a = z_a.T @ z_a / (n - 1)
-        cov_b = z_b.T @ z_b / (n - 1)
-        redundancy = jnp.sum(jnp.square(off_diagonal(cov_a))) / d
-        redundancy = redundancy + jnp.sum(jnp.square(off_diagonal(cov_b))) / d
-        loss = 25.0 * agreement + 25.0 * var_loss + redundancy
+    z_a = z_a - jnp.mean(z_a, axis=0)
+    z_b = z_b - jnp.mean(z_b, axis=0)
+    if standardise == "std":
+        z_a = z_a / (jnp.std(z_a, axis=0) + 1e-4)
+        z_b = z_b / (jnp.std(z_b, axis=0) + 1e-4)
+    elif standardise == "rsqrt":
+        z_a = z_a * jax.lax.rsqrt(jnp.mean(jnp.square(z_a), axis=0) + 1e-5)
+        z_b = z_b * jax.lax.rsqrt(jnp.mean(jnp.square(z_b), axis=0) + 1e-5)
     else:
-        if centre:
+        z_a = z_a / jnp.linalg.norm(z_a, axis=0)
+        z_b = z_b / jnp.linalg.norm(z_b, axis=0)
+    if product == "matmul":
+        correlation = z_a.T @ z_b
+    else:
+        correlation = jnp.einsum("ni,nj->ij", z_a, z_b)
+    if standardise != "norm":
+        correlation = correlation / n
+    if form == "weights":
+        weights = jnp.where(jnp.eye(d, dtype=bool), 1.0, off_weight)
+        loss = jnp.sum(weights * jnp.square(correlation - jnp.eye(d)))
+    else:
+        invariance = jnp.sum(jnp.square(1.0 - jnp.diagonal(correlation)))
+        if form == "helper":
+            redundancy = jnp.sum(jnp.square(off_diagonal(correlation)))
+        else:
+            others = jnp.where(jnp.eye(d, dtype=bool), 0.0, correlation)
+            redundancy = jnp.sum(jnp.square(others))
+        loss = invariance + off_weight * redundancy
+    if scaled:
+        loss = loss / d
+    return loss
+
+
+def covariance_penalty(z):
+    """Squares of the covariances of different features."""
+    n, d = z.shape
+    z = z - jnp.mean(z, axis=0)
+    covariance = z.T @ z / (n - 1)
+    return jnp.sum(jnp.square(off_diagonal(covariance))) / d
+
+
+def variance_penalty(z, target=1.0):
+    """How much the features' standard deviations are below the target."""
+    std = jnp.sqrt(jnp.var(z, axis=0, ddof=1) + 1e-4)
+    return jnp.mean(jax.nn.relu(target - std))
+
+
+@family(
+    "reduction",
+    z_a="n d",
+    z_b="n d",
+    helpers=decided({True: 3, False: 2}),
+    centre=decided({"first": 3, "inside": 2}),
+    halved=decided({True: 2, False: 2}),
+    std_form=decided({"var": 3, "centred": 2}),
+    weight_sim={25.0: 3, 10.0: 1},
+    sizes={"n": (6, 8, 10, 12), "d": (4, 5, 6, 8)},
+    only="float32",
+)
+def vicreg_loss(
+    z_a, z_b, *, helpers=True, centre="first", halved=True, std_form="var", weight_sim=25.0
+):
+    """VICReg: invariance, variance and covariance of the embeddings of two views.
+
+    Args:
+        z_a: embeddings of the first views, of shape (batch, features).
+        z_b: embeddings of the second views.
+    """
+    sim_loss = jnp.mean(jnp.square(z_a - z_b))
+    if helpers:
+        var_loss = variance_penalty(z_a) + variance_penalty(z_b)
+        cov_loss = covariance_penalty(z_a) + covariance_penalty(z_b)
+    else:
+        n, d = z_a.shape
+        if centre == "first":
             z_a = z_a - jnp.mean(z_a, axis=0)
             z_b = z_b - jnp.mean(z_b, axis=0)
-        agreement = -2.0 * jnp.mean(jnp.sum(z_a * z_b, axis=-1))
-        products = jnp.square(z_a @ z_b.T)
-        redundancy = jnp.sum(off_diagonal(products)) / (n * (n - 1))
-        loss = agreement + redundancy
-    if with_parts:
-        return loss, agreement, redundancy
-    return loss
+            cov_a = z_a.T @ z_a / (n - 1)
+            cov_b = z_b.T @ z_b / (n - 1)
+        else:
+            cov_a = jnp.cov(z_a, rowvar=False)
+            cov_b = jnp.cov(z_b, rowvar=False)
+        if std_form == "var":
+            std_a = jnp.sqrt(jnp.var(z_a, axis=0) + 1e-4)
+            std_b = jnp.sqrt(jnp.var(z_b, axis=0) + 1e-4)
+        else:
+            std_a = jnp.sqrt(jnp.diagonal(cov_a) + 1e-4)
+            std_b = jnp.sqrt(jnp.diagonal(cov_b) + 1e-4)
+        var_loss = jnp.mean(jax.nn.relu(1.0 - std_a)) + jnp.mean(jax.nn.relu(1.0 - std_b))
+        cov_loss = jnp.sum(jnp.square(off_diagonal(cov_a))) / d
+        cov_loss = cov_loss + jnp.sum(jnp.square(off_diagonal(cov_b))) / d
+    if halved:
+        var_loss = 0.5 * var_loss
+    return weight_sim * sim_loss + 25.0 * var_loss + cov_loss
 
 
 # ---------------------------------------------------------------- ranking
@@ -1703,14 +2123,14 @@ def redundancy_reduction(
 @family(
     "reduction",
     scores="n m",
-    relevances="n m in 0..3",
+    relevances="n m int 4",
     mask="? n m bool",
     kind={"logistic": 4, "hinge": 3, "exponential": 1, "squared_hinge": 1},
     lambda_weights={False: 3, True: 2},
-    sigma={2.0: 2, 0.5: 1, 4.0: 1},
-    gain={"difference": 2, "binary": 3},
+    sigma={1.0: 3, 2.0: 1, 0.5: 1},
+    gap_weights={False: 3, True: 2},
     reduction={"mean": 3, "sum": 1, "per_list": 1},
-    sizes={"n": (2, 3, 4), "m": (4, 5, 6, 7)},
+    sizes={"n": (2, 3, 4), "m": (5, 6, 7)},
     only="float32",
 )
 def pairwise_ranking_loss(
@@ -1721,36 +2141,39 @@ def pairwise_ranking_loss(
     kind="logistic",
     lambda_weights=False,
     sigma=1.0,
-    gain="difference",
+    gap_weights=False,
     reduction="mean",
 ):
-    """Loss of the pairs in each list that are in the wrong order.
+    """Loss of the pairs of items in each list that are in the wrong order.
 
     Args:
-        scores: of shape (lists, items).
-        relevances: how relevant each item is.
-        mask: which items there are.
-        sigma: the steepness of the loss.
+        scores: predicted, of shape (lists, items).
+        relevances: graded relevance of each item.
+        mask: False for padding.
+        sigma: steepness of the loss.
     """
-    score_gap = sigma * (scores[:, :, None] - scores[:, None, :])
-    relevance_gap = relevances[:, :, None] - relevances[:, None, :]
+    score_gap = scores[:, :, None] - scores[:, None, :]
+    if sigma != 1.0:
+        score_gap = sigma * score_gap
     # Only pairs count whose first item is more relevant.
-    if gain == "difference":
-        pair_weights = jax.nn.relu(relevance_gap)
-    else:
-        pair_weights = jax.nn.sigmoid(8.0 * relevance_gap)
+    pair_weights = (relevances[:, :, None] > relevances[:, None, :]).astype(scores.dtype)
+    if gap_weights:
+        gains = 2.0**relevances - 1.0
+        pair_weights = pair_weights * (gains[:, :, None] - gains[:, None, :])
     if mask is not None:
         pair_weights = pair_weights * (mask[:, :, None] & mask[:, None, :])
     if kind == "logistic":
+        # RankNet.
         loss = jax.nn.softplus(-score_gap)
     elif kind == "hinge":
         loss = jax.nn.relu(1.0 - score_gap)
     elif kind == "exponential":
+        # RankBoost.
         loss = jnp.exp(-score_gap)
     else:
         loss = jnp.square(jax.nn.relu(1.0 - score_gap))
     if lambda_weights:
-        # What a swap of the two would change.
+        # LambdaRank: how much a swap of the two changes the discounts.
         ranks = 1.0 + jnp.sum(scores[:, None, :] > scores[:, :, None], axis=-1)
         discounts = 1.0 / jnp.log2(1.0 + ranks)
         swap = jnp.abs(discounts[:, :, None] - discounts[:, None, :])
@@ -1768,13 +2191,13 @@ def pairwise_ranking_loss(
     "reduction",
     "loop",
     scores="n m",
-    relevances="n m in 0..3",
+    relevances="n m int 4",
     mask="? n m bool",
     weights="? n in 0.2..2",
-    kind={"softmax": 3, "list_mle": 3, "list_kl": 2},
+    kind={"softmax": 3, "list_mle": 3, "list_net": 2},
     temperature={1.0: 4, 0.5: 1},
     reduction={"mean": 4, "sum": 1, "none": 1},
-    sizes={"n": (4, 5, 6), "m": (4, 5, 6, 8)},
+    sizes={"n": (4, 5, 6), "m": (5, 6, 8)},
     only="float32",
 )
 def listwise_ranking_loss(
@@ -1787,27 +2210,43 @@ def listwise_ranking_loss(
     temperature=1.0,
     reduction="mean",
 ):
-    """Loss of whole lists: how likely the right order is by the scores."""
+    """Ranking loss of whole lists.
+
+    Args:
+        scores: predicted, of shape (lists, items).
+        relevances: graded relevance of each item.
+        mask: False for padding.
+        weights: factor of each list's loss.
+    """
+    relevances = relevances.astype(scores.dtype)
     if temperature != 1.0:
         scores = scores / temperature
     if mask is not None:
         scores = jnp.where(mask, scores, -1e3)
-        relevances = jnp.where(mask, relevances, 0.0)
     if kind == "softmax":
+        # Softmax cross-entropy.
+        if mask is not None:
+            relevances = jnp.where(mask, relevances, 0.0)
         log_probs = jax.nn.log_softmax(scores, axis=-1)
         total = jnp.sum(relevances, axis=-1) + 1e-6
         loss = -jnp.sum(relevances * log_probs, axis=-1) / total
     elif kind == "list_mle":
-        # Each item in turn should win against those after it.
+        # ListMLE: each item in turn should win against those after it.
+        if mask is not None:
+            relevances = jnp.where(mask, relevances, -1.0)
         order = jnp.argsort(-relevances, axis=-1)
         ordered = jnp.take_along_axis(scores, order, axis=-1)
         log_rest = lax.cumlogsumexp(ordered, axis=1, reverse=True)
-        gains = jnp.take_along_axis(relevances, order, axis=-1) + 1.0
-        loss = jnp.sum(gains * (log_rest - ordered), axis=-1)
+        terms = log_rest - ordered
+        if mask is not None:
+            terms = jnp.where(jnp.take_along_axis(mask, order, axis=-1), terms, 0.0)
+        loss = jnp.sum(terms, axis=-1)
     else:
-        log_probs = jax.nn.log_softmax(scores, axis=-1)
-        log_targets = jax.nn.log_softmax(relevances, axis=-1)
-        loss = jnp.sum(jnp.exp(log_targets) * (log_targets - log_probs), axis=-1)
+        # ListNet, with the probabilities of the top item.
+        if mask is not None:
+            relevances = jnp.where(mask, relevances, -1e3)
+        targets = jax.nn.softmax(relevances, axis=-1)
+        loss = -jnp.sum(targets * jax.nn.log_softmax(scores, axis=-1), axis=-1)
     if weights is not None:
         loss = loss * weights
     if reduction == "mean":
@@ -1829,54 +2268,106 @@ def dcg(gains, top=None):
 @family(
     "reduction",
     scores="n m",
-    relevances="n m in 0..3",
+    relevances="n m int 4",
     mask="? n m bool",
-    approximate={True: 3, False: 1},
     exponential=(True, False),
-    top={None: 3, 3: 1},
-    temperature={0.5: 2, 0.1: 1, 2.0: 1},
-    negate=(False, True),
+    temperature={1.0: 2, 0.1: 1, 0.5: 1},
+    without_self=decided({True: 2, False: 2}),
     reduction={"mean": 3, "none": 2},
-    sizes={"n": (3, 4, 5, 6), "m": (4, 5, 6, 8)},
+    sizes={"n": (3, 4, 5, 6), "m": (5, 6, 8)},
     only="float32",
 )
-def ndcg(
+def approx_ndcg(
     scores,
     relevances,
     mask=None,
     *,
-    approximate=True,
     exponential=True,
-    top=None,
     temperature=1.0,
-    negate=False,
+    without_self=False,
     reduction="mean",
 ):
-    """Normalised discounted cumulative gain, smooth in the scores."""
+    """ApproxNDCG: normalised discounted cumulative gain with smooth ranks.
+
+    Args:
+        scores: predicted, of shape (lists, items).
+        relevances: graded relevance of each item.
+        mask: False for padding.
+    """
     if exponential:
         gains = 2.0**relevances - 1.0
     else:
-        gains = relevances
+        gains = relevances.astype(scores.dtype)
     if mask is not None:
         scores = jnp.where(mask, scores, -50.0)
         gains = gains * mask
-    gap = (scores[:, None, :] - scores[:, :, None]) / temperature
-    if approximate:
-        # The smooth number of items with a higher score.
-        ranks = 0.5 + jnp.sum(jax.nn.sigmoid(gap), axis=-1)
-        found = jnp.sum(gains / jnp.log2(1.0 + ranks), axis=-1)
+    gap = scores[:, None, :] - scores[:, :, None]
+    if temperature != 1.0:
+        gap = gap / temperature
+    # The smooth number of items with a higher score.
+    above = jax.nn.sigmoid(gap)
+    if without_self:
+        above = above * (1.0 - jnp.eye(scores.shape[-1]))
+        ranks = 1.0 + jnp.sum(above, axis=-1)
     else:
-        # A soft permutation of the items by their scores.
-        spread = jnp.sum(jnp.abs(gap), axis=-1)
-        m = scores.shape[-1]
-        scaling = m + 1.0 - 2.0 * (jnp.arange(m) + 1.0)
-        logits = scaling[None, :, None] * scores[:, None, :] - spread[:, None, :] * temperature
-        permutation = jax.nn.softmax(logits / temperature, axis=-1)
-        found = dcg(jnp.einsum("nij,nj->ni", permutation, gains), top)
-    best = dcg(-jnp.sort(-gains, axis=-1), top)
+        # An item counts half a rank above itself.
+        ranks = 0.5 + jnp.sum(above, axis=-1)
+    found = jnp.sum(gains / jnp.log2(1.0 + ranks), axis=-1)
+    best = dcg(-jnp.sort(-gains, axis=-1))
     value = found / (best + 1e-6)
-    if negate:
-        value = 1.0 - value
+    if reduction == "mean":
+        return jnp.mean(value)
+    else:
+        return value
+
+
+@family(
+    "reduction",
+    scores="n m",
+    relevances="n m int 4",
+    exponential=(True, False),
+    top={None: 3, 3: 1},
+    temperature={1.0: 3, 0.5: 1, 2.0: 1},
+    product=decided({"einsum": 3, "matmul": 2}),
+    reduction={"mean": 3, "none": 2},
+    sizes={"n": (3, 4, 5, 6), "m": (5, 6, 8)},
+    only="float32",
+    weight=6,
+)
+def neural_sort_ndcg(
+    scores,
+    relevances,
+    *,
+    exponential=True,
+    top=None,
+    temperature=1.0,
+    product="einsum",
+    reduction="mean",
+):
+    """Normalised discounted cumulative gain by the soft permutation of NeuralSort.
+
+    Args:
+        scores: predicted, of shape (lists, items).
+        relevances: graded relevance of each item.
+        top: number of items that count.
+    """
+    if exponential:
+        gains = 2.0**relevances - 1.0
+    else:
+        gains = relevances.astype(scores.dtype)
+    m = scores.shape[-1]
+    spread = jnp.sum(jnp.abs(scores[:, :, None] - scores[:, None, :]), axis=-1)
+    scaling = m + 1.0 - 2.0 * jnp.arange(1, m + 1)
+    logits = scaling[None, :, None] * scores[:, None, :] - spread[:, None, :]
+    if temperature != 1.0:
+        logits = logits / temperature
+    # Row i says which item is at position i.
+    permutation = jax.nn.softmax(logits, axis=-1)
+    if product == "einsum":
+        ordered = jnp.einsum("nij,nj->ni", permutation, gains)
+    else:
+        ordered = (permutation @ gains[:, :, None])[:, :, 0]
+    value = dcg(ordered, top) / (dcg(-jnp.sort(-gains, axis=-1), top) + 1e-6)
     if reduction == "mean":
         return jnp.mean(value)
     else:
@@ -1895,9 +2386,7 @@ def ndcg(
     temperature={2.0: 3, 4.0: 2, 3.0: 1},
     alpha={0.5: 3, 0.9: 1, 0.1: 1},
     kind={"kl": 4, "mse": 1, "reverse_kl": 1, "cross_entropy": 1},
-    centred_weight={None: 4, 0.1: 1},
-    label_smoothing={0.0: 4, 0.1: 1},
-    with_parts={False: 3, True: 1},
+    gather=decided((False, True)),
     reduction={"mean": 4, "sum": 1, "none": 1},
     sizes={"n": (4, 5, 6, 8), "c": (4, 5, 6, 8)},
 )
@@ -1910,26 +2399,25 @@ def distillation_loss(
     temperature=2.0,
     alpha=0.5,
     kind="kl",
-    centred_weight=None,
-    label_smoothing=0.0,
-    with_parts=False,
+    gather=False,
     reduction="mean",
 ):
-    """Loss of a student that learns from a teacher and from labels.
+    """Knowledge distillation: a student learns from a teacher and from labels.
 
     Args:
         student_logits: of shape (n, classes).
         teacher_logits: of shape (n, classes).
-        labels: the true classes.
-        weights: a weight for each example.
+        labels: integer class of each example.
+        weights: factor of each example's loss.
         temperature: how much both distributions are softened.
         alpha: weight of the teacher.
     """
-    num_classes = student_logits.shape[-1]
-    targets = jax.nn.one_hot(labels, num_classes)
-    if label_smoothing > 0:
-        targets = smooth_labels(targets, label_smoothing)
-    hard_loss = -jnp.sum(targets * jax.nn.log_softmax(student_logits, axis=-1), axis=-1)
+    log_probs = jax.nn.log_softmax(student_logits, axis=-1)
+    if gather:
+        hard_loss = -jnp.take_along_axis(log_probs, labels[:, None], axis=-1)[:, 0]
+    else:
+        targets = jax.nn.one_hot(labels, student_logits.shape[-1])
+        hard_loss = -jnp.sum(targets * log_probs, axis=-1)
     if kind == "mse":
         soft_loss = jnp.mean(jnp.square(student_logits - teacher_logits), axis=-1)
     else:
@@ -1943,28 +2431,19 @@ def distillation_loss(
             soft_loss = -jnp.sum(jnp.exp(log_teacher) * log_student, axis=-1)
         # Gradients shrink with the square of the temperature.
         soft_loss = soft_loss * (temperature * temperature)
-    if centred_weight is not None:
-        # Match the logits beside their mean, too.
-        student_z = student_logits - jnp.mean(student_logits, axis=-1, keepdims=True)
-        teacher_z = teacher_logits - jnp.mean(teacher_logits, axis=-1, keepdims=True)
-        centred_loss = jnp.mean(jnp.square(student_z - teacher_z), axis=-1)
-        soft_loss = soft_loss + centred_weight * centred_loss
     loss = alpha * soft_loss + (1.0 - alpha) * hard_loss
     if weights is not None:
         loss = loss * weights
     if reduction == "mean":
-        loss = jnp.mean(loss)
+        return jnp.mean(loss)
     elif reduction == "sum":
-        loss = jnp.sum(loss)
-    if with_parts:
-        return loss, jnp.mean(hard_loss), jnp.mean(soft_loss)
-    return loss
+        return jnp.sum(loss)
+    else:
+        return loss
 
 
-def l1_penalty(w, smooth=False):
+def l1_penalty(w):
     """Sum of absolute values."""
-    if smooth:
-        return jnp.sum(jnp.sqrt(jnp.square(w) + 1e-6))
     return jnp.sum(jnp.abs(w))
 
 
@@ -1980,119 +2459,240 @@ def l2_penalty(w):
     w="d",
     b="? in -1..1",
     sample_weight="? n in 0.2..2",
-    task={"squared": 3, "logistic": 3, "poisson": 2, "huber": 1, "hinge": 1},
-    penalty={"l2": 3, "l1": 2, "elastic": 2, "none": 1, "fused": 1, "log": 1},
-    smooth={False: 4, True: 1},
+    loss_type={"squared": 4, "huber": 1},
+    penalty={"l2": 3, "l1": 2, "elastic": 2, "fused": 1, "log": 1},
     strength={0.1: 2, 0.01: 2, 0.5: 1},
     l1_ratio={0.5: 2, 0.2: 1},
+    averaged=decided({True: 3, False: 2}),
     sizes={"n": (6, 8, 10, 12, 16), "d": (4, 5, 6, 8)},
 )
-def penalised_regression(
+def penalised_least_squares(
     x,
     y,
     w,
     b=None,
     sample_weight=None,
     *,
-    task="squared",
+    loss_type="squared",
     penalty="l2",
-    smooth=False,
     strength=0.1,
     l1_ratio=0.5,
+    averaged=True,
 ):
-    """Objective of a linear model: its loss on the data and a penalty of its coefficients.
+    """Objective of a linear regression with a penalty of its coefficients.
 
     Args:
         x: features of shape (n, d).
-        y: the targets; their sign is the class where the model classifies.
-        w: the coefficients.
-        b: the intercept, which isn't penalised.
-        sample_weight: a weight for each row.
+        y: the targets, of shape (n,).
+        w: coefficients.
+        b: intercept, which isn't penalised.
+        sample_weight: factor of each row's loss.
         strength: weight of the penalty.
-
-    Returns:
-        The objective, a scalar.
     """
-    prediction = x @ w
+    residual = x @ w - y
     if b is not None:
-        prediction = prediction + b
-    if task == "squared":
-        loss = 0.5 * jnp.square(prediction - y)
-    elif task == "logistic":
-        loss = jax.nn.softplus(-jnp.tanh(y) * prediction)
-    elif task == "poisson":
-        loss = jnp.exp(jnp.clip(prediction, -5.0, 5.0)) - jnp.abs(y) * prediction
-    elif task == "huber":
-        residual = jnp.abs(prediction - y)
-        loss = jnp.where(residual <= 1.0, 0.5 * jnp.square(residual), residual - 0.5)
+        residual = residual + b
+    if loss_type == "squared":
+        loss = 0.5 * jnp.square(residual)
     else:
-        loss = jax.nn.relu(1.0 - jnp.tanh(y) * prediction)
+        # Huber's loss, against outliers.
+        size = jnp.abs(residual)
+        loss = jnp.where(size <= 1.0, 0.5 * jnp.square(residual), size - 0.5)
     if sample_weight is not None:
-        data_loss = jnp.sum(sample_weight * loss) / jnp.sum(sample_weight)
+        loss = sample_weight * loss
+    if averaged:
+        objective = jnp.mean(loss)
     else:
-        data_loss = jnp.mean(loss)
+        objective = jnp.sum(loss)
     if penalty == "l2":
-        return data_loss + strength * l2_penalty(w)
+        # Ridge.
+        return objective + strength * l2_penalty(w)
     elif penalty == "l1":
-        return data_loss + strength * l1_penalty(w, smooth)
+        # Lasso.
+        return objective + strength * l1_penalty(w)
     elif penalty == "elastic":
-        mixed = l1_ratio * l1_penalty(w, smooth) + (1.0 - l1_ratio) * l2_penalty(w)
-        return data_loss + strength * mixed
+        # Elastic net.
+        mixed = l1_ratio * l1_penalty(w) + (1.0 - l1_ratio) * l2_penalty(w)
+        return objective + strength * mixed
     elif penalty == "fused":
-        # Neighbours should have similar coefficients.
-        return data_loss + strength * (l1_penalty(w, smooth) + l1_penalty(w[1:] - w[:-1], smooth))
-    elif penalty == "log":
-        return data_loss + strength * jnp.sum(jnp.log1p(jnp.abs(w) / 0.1))
+        # Fused lasso: neighbours should have similar coefficients.
+        return objective + strength * (l1_penalty(w) + l1_penalty(w[1:] - w[:-1]))
     else:
-        return data_loss
+        # The log-sum penalty, which shrinks large coefficients less.
+        return objective + strength * jnp.sum(jnp.log1p(jnp.abs(w) / 0.1))
+
+
+@family(
+    "reduction",
+    x="n d",
+    labels="n bool",
+    w="d",
+    b="? in -1..1",
+    sample_weight="? n in 0.2..2",
+    form=decided({"softplus": 3, "signs": 2, "log_sigmoid": 2}),
+    penalty={"l2": 3, "l1": 2, "elastic": 1, "none": 2},
+    strength={0.1: 2, 0.01: 2, 0.5: 1},
+    averaged=decided({True: 3, False: 2}),
+    sizes={"n": (6, 8, 10, 12, 16), "d": (4, 5, 6, 8)},
+)
+def logistic_objective(
+    x,
+    labels,
+    w,
+    b=None,
+    sample_weight=None,
+    *,
+    form="softplus",
+    penalty="l2",
+    strength=0.1,
+    averaged=True,
+):
+    """Negative log-likelihood of a logistic regression, as it is minimised.
+
+    Args:
+        x: features of shape (n, d).
+        labels: the class of each row.
+        w: coefficients.
+        b: intercept, which isn't penalised.
+        sample_weight: factor of each row's loss.
+        strength: weight of the penalty of the coefficients.
+    """
+    logits = x @ w
+    if b is not None:
+        logits = logits + b
+    if form == "softplus":
+        loss = jax.nn.softplus(logits) - labels * logits
+    elif form == "signs":
+        signs = jnp.where(labels, 1.0, -1.0)
+        loss = jnp.logaddexp(0.0, -signs * logits)
+    else:
+        loss = -jnp.where(labels, jax.nn.log_sigmoid(logits), jax.nn.log_sigmoid(-logits))
+    if sample_weight is not None:
+        loss = sample_weight * loss
+    if averaged:
+        objective = jnp.mean(loss)
+    else:
+        objective = jnp.sum(loss)
+    if penalty == "l2":
+        objective = objective + strength * l2_penalty(w)
+    elif penalty == "l1":
+        objective = objective + strength * l1_penalty(w)
+    elif penalty == "elastic":
+        objective = objective + 0.5 * strength * (l1_penalty(w) + l2_penalty(w))
+    return objective
+
+
+@family(
+    "reduction",
+    x="n d in -1..1",
+    counts="n int 6",
+    w="d in -1..1",
+    b="? in -1..1",
+    exposure="? n in 0.5..2",
+    form=decided({"nll": 3, "deviance": 1}),
+    full={False: 3, True: 1},
+    penalty={"none": 3, "l2": 2, "l1": 1},
+    averaged=decided({True: 3, False: 2}),
+    sizes={"n": (6, 8, 10, 12, 16), "d": (4, 5, 6, 8)},
+)
+def poisson_regression_loss(
+    x,
+    counts,
+    w,
+    b=None,
+    exposure=None,
+    *,
+    form="nll",
+    full=False,
+    penalty="none",
+    averaged=True,
+):
+    """Loss of a Poisson regression with a log link.
+
+    Args:
+        x: features of shape (n, d).
+        counts: observed count of each row.
+        w: coefficients.
+        b: intercept.
+        exposure: time or area in which each count was made.
+    """
+    log_rate = x @ w
+    if b is not None:
+        log_rate = log_rate + b
+    if exposure is not None:
+        log_rate = log_rate + jnp.log(exposure)
+    if form == "nll":
+        loss = jnp.exp(log_rate) - counts * log_rate
+        if full:
+            loss = loss + jax.scipy.special.gammaln(counts + 1.0)
+    else:
+        # Deviance; a count of zero has no logarithm.
+        log_ratio = jnp.log(jnp.maximum(counts, 1)) - log_rate
+        loss = 2.0 * (counts * log_ratio - counts + jnp.exp(log_rate))
+    if averaged:
+        objective = jnp.mean(loss)
+    else:
+        objective = jnp.sum(loss)
+    if penalty == "l2":
+        objective = objective + 0.1 * l2_penalty(w)
+    elif penalty == "l1":
+        objective = objective + 0.1 * l1_penalty(w)
+    return objective
 
 
 @family(
     "reduction",
     "loop",
     w="n d",
-    mask="? d bool",
-    kind={
-        "soft": 4,
-        "double": 2,
-        "coherence": 2,
-        "off_diagonal": 2,
-        "spectral": 2,
-        "logdet_free": 1,
-    },
-    unit={False: 3, True: 2},
+    kind={"soft": 4, "double": 2, "coherence": 2, "off_diagonal": 2, "spectral": 2},
+    squared={True: 3, False: 1},
     rows={False: 3, True: 1},
-    num_steps={3: 2, 5: 1},
-    weight_decay={None: 3, 1e-2: 1},
+    product=decided({"matmul": 3, "einsum": 1}),
+    num_steps={3: 2, 5: 1, 2: 1},
     sizes={"n": (5, 6, 8, 10), "d": (4, 5, 6)},
     only="float32",
 )
 def orthogonality_penalty(
-    w, mask=None, *, kind="soft", unit=False, rows=False, num_steps=3, weight_decay=None
+    w, *, kind="soft", squared=True, rows=False, product="matmul", num_steps=3
 ):
-    """Penalty of weights that are far from orthogonal."""
-    if mask is not None:
-        w = w * mask
-    if unit:
-        w = w / jnp.sqrt(jnp.sum(jnp.square(w), axis=0, keepdims=True) + 1e-6)
+    """Penalty of a weight matrix that is far from orthogonal.
+
+    Args:
+        w: weights of shape (inputs, outputs).
+    """
     if rows:
-        gram = w @ w.T
-    else:
+        if product == "matmul":
+            gram = w @ w.T
+        else:
+            gram = jnp.einsum("ik,jk->ij", w, w)
+    elif product == "matmul":
         gram = w.T @ w
+    else:
+        gram = jnp.einsum("ki,kj->ij", w, w)
     size = gram.shape[0]
     if kind == "soft":
+        # Soft orthogonality.
         penalty = jnp.sum(jnp.square(gram - jnp.eye(size)))
+        if not squared:
+            penalty = jnp.sqrt(penalty)
     elif kind == "double":
-        other = w @ w.T
+        # Double soft orthogonality: of the columns and of the rows.
+        if rows:
+            other = w.T @ w
+        else:
+            other = w @ w.T
         penalty = jnp.sum(jnp.square(gram - jnp.eye(size)))
         penalty = penalty + jnp.sum(jnp.square(other - jnp.eye(other.shape[0])))
     elif kind == "coherence":
-        # A smooth maximum of the correlations.
-        penalty = jax.nn.logsumexp(jnp.abs(gram - jnp.eye(size)))
+        # Mutual coherence: the largest row sum of the defect.
+        penalty = jnp.max(jnp.sum(jnp.abs(gram - jnp.eye(size)), axis=1))
     elif kind == "off_diagonal":
+        # The lengths are free.
         penalty = jnp.sum(jnp.square(off_diagonal(gram)))
-    elif kind == "spectral":
-        # The largest singular value of the defect, by power iteration.
+        if not squared:
+            penalty = jnp.sqrt(penalty)
+    else:
+        # Spectral restricted isometry: the largest singular value, by power iteration.
         defect = gram - jnp.eye(size)
         v = jnp.ones(size) / jnp.sqrt(size)
 
@@ -2102,58 +2702,35 @@ def orthogonality_penalty(
 
         v = lax.fori_loop(0, num_steps, step, v)
         penalty = jnp.linalg.norm(defect @ v)
-    else:
-        penalty = jnp.mean(jnp.abs(gram - jnp.eye(size)))
-    if weight_decay is not None:
-        penalty = penalty + weight_decay * jnp.sum(jnp.square(w))
     return penalty
 
 
 @family(
     "reduction",
     image="n m",
-    guide="? n m",
-    noisy="? n m",
+    mask="? n m bool",
     kind={"anisotropic": 3, "isotropic": 3, "squared": 2, "charbonnier": 1, "huber": 1},
-    second_order={False: 4, True: 1},
-    periodic={False: 3, True: 1},
-    strength={0.1: 2, 0.5: 2, 0.2: 1},
+    boundary=decided({"crop": 3, "periodic": 1, "pad": 1}),
     reduction={"sum": 3, "mean": 3},
     sizes={"n": (5, 6, 8, 10), "m": (5, 6, 8, 10)},
 )
-def total_variation(
-    image,
-    guide=None,
-    noisy=None,
-    *,
-    kind="anisotropic",
-    second_order=False,
-    periodic=False,
-    strength=0.1,
-    reduction="sum",
-):
+def total_variation(image, mask=None, *, kind="anisotropic", boundary="crop", reduction="sum"):
     """Total variation of an image.
 
     Args:
         image: of shape (height, width).
-        guide: an image whose edges may be edges here, too.
-        noisy: the image that it should resemble.
-        strength: weight of the variation beside the resemblance.
+        mask: pixels where variation counts.
     """
-    if periodic:
+    if boundary == "periodic":
         dx = jnp.roll(image, -1, axis=1) - image
         dy = jnp.roll(image, -1, axis=0) - image
+    elif boundary == "pad":
+        # The border is repeated.
+        dx = jnp.diff(jnp.pad(image, ((0, 0), (0, 1)), mode="edge"), axis=1)
+        dy = jnp.diff(jnp.pad(image, ((0, 1), (0, 0)), mode="edge"), axis=0)
     else:
         dx = image[:-1, 1:] - image[:-1, :-1]
         dy = image[1:, :-1] - image[:-1, :-1]
-    if guide is not None:
-        # Changes cost less at the edges of the guide.
-        if periodic:
-            dx = dx * jnp.exp(-jnp.abs(jnp.roll(guide, -1, axis=1) - guide))
-            dy = dy * jnp.exp(-jnp.abs(jnp.roll(guide, -1, axis=0) - guide))
-        else:
-            dx = dx * jnp.exp(-jnp.abs(guide[:-1, 1:] - guide[:-1, :-1]))
-            dy = dy * jnp.exp(-jnp.abs(guide[1:, :-1] - guide[:-1, :-1]))
     if kind == "anisotropic":
         variation = jnp.abs(dx) + jnp.abs(dy)
     elif kind == "isotropic":
@@ -2163,19 +2740,194 @@ def total_variation(
     elif kind == "charbonnier":
         variation = jnp.sqrt(jnp.square(dx) + 1e-3) + jnp.sqrt(jnp.square(dy) + 1e-3)
     else:
+        # Huber's function of the gradient, against staircases.
         magnitude = jnp.sqrt(jnp.square(dx) + jnp.square(dy) + 1e-6)
         variation = jnp.where(magnitude < 1.0, 0.5 * jnp.square(magnitude), magnitude - 0.5)
+    if mask is not None:
+        if boundary == "crop":
+            mask = mask[:-1, :-1]
+        variation = jnp.where(mask, variation, 0.0)
     if reduction == "sum":
-        value = jnp.sum(variation)
+        return jnp.sum(variation)
     else:
-        value = jnp.mean(variation)
+        return jnp.mean(variation)
+
+
+@family(
+    "vector",
+    "reduction",
+    disparity="n m in 0.2..2",
+    image="n m c in 0..1",
+    normalise={True: 3, False: 2},
+    second_order={False: 3, True: 1},
+    edges={"exp": 4, "squared": 1},
+    penalty={"abs": 4, "charbonnier": 1},
+    sharpness={1.0: 3, 10.0: 1, 4.0: 1},
+    sizes={"n": (5, 6, 8), "m": (5, 6, 8), "c": (3,)},
+)
+def edge_aware_smoothness(
+    disparity,
+    image,
+    *,
+    normalise=True,
+    second_order=False,
+    edges="exp",
+    penalty="abs",
+    sharpness=1.0,
+):
+    """Smoothness loss of a disparity map, which may change at the edges of the image.
+
+    Args:
+        disparity: of shape (height, width).
+        image: of shape (height, width, channels).
+    """
+    if normalise:
+        # The loss must not depend on the scale of the disparity.
+        disparity = disparity / (jnp.mean(disparity) + 1e-7)
+    dx = disparity[:, 1:] - disparity[:, :-1]
+    dy = disparity[1:] - disparity[:-1]
+    image_dx = jnp.mean(jnp.abs(image[:, 1:] - image[:, :-1]), axis=-1)
+    image_dy = jnp.mean(jnp.abs(image[1:] - image[:-1]), axis=-1)
+    if edges == "squared":
+        image_dx = jnp.square(image_dx)
+        image_dy = jnp.square(image_dy)
+    if sharpness != 1.0:
+        weight_x = jnp.exp(-sharpness * image_dx)
+        weight_y = jnp.exp(-sharpness * image_dy)
+    else:
+        weight_x = jnp.exp(-image_dx)
+        weight_y = jnp.exp(-image_dy)
     if second_order:
-        bend_x = image[:, 2:] - 2.0 * image[:, 1:-1] + image[:, :-2]
-        bend_y = image[2:, :] - 2.0 * image[1:-1, :] + image[:-2, :]
-        value = value + jnp.mean(jnp.abs(bend_x)) + jnp.mean(jnp.abs(bend_y))
-    if noisy is not None:
-        return 0.5 * jnp.sum(jnp.square(image - noisy)) + strength * value
-    return value
+        # Slanted planes cost nothing.
+        dx = dx[:, 1:] - dx[:, :-1]
+        dy = dy[1:] - dy[:-1]
+        weight_x = weight_x[:, 1:]
+        weight_y = weight_y[1:]
+    if penalty == "abs":
+        dx = jnp.abs(dx)
+        dy = jnp.abs(dy)
+    else:
+        dx = jnp.sqrt(jnp.square(dx) + 1e-4)
+        dy = jnp.sqrt(jnp.square(dy) + 1e-4)
+    return jnp.mean(weight_x * dx) + jnp.mean(weight_y * dy)
+
+
+@family(
+    "reduction",
+    image="n m",
+    noisy="n m",
+    mask="? n m bool",
+    fidelity={"l2": 4, "l1": 1, "poisson": 1},
+    kind={"isotropic": 3, "anisotropic": 2, "huber": 1},
+    boundary=decided({"crop": 3, "periodic": 2}),
+    strength={0.1: 2, 0.5: 2, 0.2: 1},
+    sizes={"n": (5, 6, 8, 10), "m": (5, 6, 8, 10)},
+)
+def rof_objective(
+    image,
+    noisy,
+    mask=None,
+    *,
+    fidelity="l2",
+    kind="isotropic",
+    boundary="crop",
+    strength=0.1,
+):
+    """Objective of total variation denoising: fidelity to the data plus total variation.
+
+    Args:
+        image: the current estimate, of shape (height, width).
+        noisy: the observed image.
+        mask: pixels that were observed.
+        strength: weight of the total variation.
+    """
+    if fidelity == "l2":
+        # The model of Rudin, Osher and Fatemi.
+        misfit = 0.5 * jnp.square(image - noisy)
+    elif fidelity == "l1":
+        # TV-L1, for impulse noise.
+        misfit = jnp.abs(image - noisy)
+    else:
+        # Both images are logarithms of intensities, with photon noise.
+        misfit = jnp.exp(image) - jnp.exp(noisy) * image
+    if mask is not None:
+        misfit = jnp.where(mask, misfit, 0.0)
+    if boundary == "periodic":
+        dx = jnp.roll(image, -1, axis=1) - image
+        dy = jnp.roll(image, -1, axis=0) - image
+    else:
+        dx = image[:-1, 1:] - image[:-1, :-1]
+        dy = image[1:, :-1] - image[:-1, :-1]
+    if kind == "isotropic":
+        variation = jnp.sqrt(jnp.square(dx) + jnp.square(dy) + 1e-6)
+    elif kind == "anisotropic":
+        variation = jnp.abs(dx) + jnp.abs(dy)
+    else:
+        magnitude = jnp.sqrt(jnp.square(dx) + jnp.square(dy) + 1e-6)
+        variation = jnp.where(magnitude < 1.0, 0.5 * jnp.square(magnitude), magnitude - 0.5)
+    return jnp.sum(misfit) + strength * jnp.sum(variation)
+
+
+@family(
+    "reduction",
+    real_logits="n",
+    fake_logits="n",
+    kind={"non_saturating": 4, "saturating": 1, "hinge": 3, "least_squares": 2, "wasserstein": 1},
+    form=decided({"softplus": 3, "log_sigmoid": 2}),
+    label_smoothing={None: 4, 0.9: 1},
+    halved=decided({False: 3, True: 1}),
+    weight=6,
+)
+def gan_losses(
+    real_logits,
+    fake_logits,
+    *,
+    kind="non_saturating",
+    form="softplus",
+    label_smoothing=None,
+    halved=False,
+):
+    """Losses of a GAN's discriminator and of its generator.
+
+    Args:
+        real_logits: outputs of the discriminator for real examples.
+        fake_logits: its outputs for generated ones.
+    """
+    if kind == "hinge":
+        real_loss = jax.nn.relu(1.0 - real_logits)
+        fake_loss = jax.nn.relu(1.0 + fake_logits)
+        g_loss = -jnp.mean(fake_logits)
+    elif kind == "least_squares":
+        real_loss = jnp.square(real_logits - 1.0)
+        fake_loss = jnp.square(fake_logits)
+        g_loss = 0.5 * jnp.mean(jnp.square(fake_logits - 1.0))
+    elif kind == "wasserstein":
+        real_loss = -real_logits
+        fake_loss = fake_logits
+        g_loss = -jnp.mean(fake_logits)
+    else:
+        if label_smoothing is not None:
+            # One-sided label smoothing: real examples aren't quite real.
+            real_loss = jax.nn.softplus(real_logits) - label_smoothing * real_logits
+        elif form == "softplus":
+            real_loss = jax.nn.softplus(-real_logits)
+        else:
+            real_loss = -jax.nn.log_sigmoid(real_logits)
+        if form == "softplus":
+            fake_loss = jax.nn.softplus(fake_logits)
+        else:
+            fake_loss = -jax.nn.log_sigmoid(-fake_logits)
+        if kind == "saturating":
+            # The minimax loss.
+            g_loss = -jnp.mean(fake_loss)
+        elif form == "softplus":
+            g_loss = jnp.mean(jax.nn.softplus(-fake_logits))
+        else:
+            g_loss = -jnp.mean(jax.nn.log_sigmoid(fake_logits))
+    d_loss = jnp.mean(real_loss) + jnp.mean(fake_loss)
+    if halved:
+        d_loss = 0.5 * d_loss
+    return d_loss, g_loss
 
 
 @family(
@@ -2183,62 +2935,56 @@ def total_variation(
     real_logits="n",
     fake_logits="n",
     gradient_norms="? n in 0.1..3",
-    kind={"non_saturating": 4, "hinge": 3, "least_squares": 2, "wasserstein": 1},
+    kind={"logistic": 4, "hinge": 3, "least_squares": 2, "wasserstein": 2},
     relativistic={False: 4, True: 1},
-    label_smoothing={None: 4, 0.9: 1},
-    penalty={"two_sided": 3, "one_sided": 1, "zero_centred": 1},
-    generator={True: 3, False: 2},
+    penalty={"two_sided": 3, "one_sided": 1, "r1": 2},
     drift={None: 4, 1e-3: 1},
     weight=6,
 )
-def gan_losses(
+def discriminator_loss(
     real_logits,
     fake_logits,
     gradient_norms=None,
     *,
-    kind="non_saturating",
+    kind="logistic",
     relativistic=False,
-    label_smoothing=None,
     penalty="two_sided",
-    generator=True,
     drift=None,
 ):
-    """Losses of adversarial training, by the discriminator's outputs."""
+    """Loss of a GAN's discriminator.
+
+    Args:
+        real_logits: outputs of the discriminator for real examples.
+        fake_logits: its outputs for generated ones.
+        gradient_norms: norm of its gradient at each example of the penalty.
+    """
     if relativistic:
+        # Relativistic average: each is compared with the mean of the others.
         real = real_logits - jnp.mean(fake_logits)
         fake = fake_logits - jnp.mean(real_logits)
     else:
-        real = real_logits
-        fake = fake_logits
-    if kind == "non_saturating":
-        if label_smoothing is not None:
-            # Real examples aren't quite real.
-            real_loss = jax.nn.softplus(real) - label_smoothing * real
-        else:
-            real_loss = jax.nn.softplus(-real)
-        d_loss = jnp.mean(real_loss) + jnp.mean(jax.nn.softplus(fake))
-        g_loss = jnp.mean(jax.nn.softplus(-fake))
+        real, fake = real_logits, fake_logits
+    if kind == "logistic":
+        loss = jnp.mean(jax.nn.softplus(-real)) + jnp.mean(jax.nn.softplus(fake))
     elif kind == "hinge":
-        d_loss = jnp.mean(jax.nn.relu(1.0 - real)) + jnp.mean(jax.nn.relu(1.0 + fake))
-        g_loss = -jnp.mean(fake)
+        loss = jnp.mean(jax.nn.relu(1.0 - real)) + jnp.mean(jax.nn.relu(1.0 + fake))
     elif kind == "least_squares":
-        d_loss = 0.5 * jnp.mean(jnp.square(real - 1.0)) + 0.5 * jnp.mean(jnp.square(fake))
-        g_loss = 0.5 * jnp.mean(jnp.square(fake - 1.0))
+        loss = 0.5 * jnp.mean(jnp.square(real - 1.0)) + 0.5 * jnp.mean(jnp.square(fake))
     else:
-        d_loss = jnp.mean(fake) - jnp.mean(real)
-        g_loss = -jnp.mean(fake)
+        loss = jnp.mean(fake) - jnp.mean(real)
     if gradient_norms is not None:
         if penalty == "two_sided":
-            d_loss = d_loss + 10.0 * jnp.mean(jnp.square(gradient_norms - 1.0))
+            # The gradient penalty of WGAN-GP.
+            loss = loss + 10.0 * jnp.mean(jnp.square(gradient_norms - 1.0))
         elif penalty == "one_sided":
-            d_loss = d_loss + 10.0 * jnp.mean(jnp.square(jax.nn.relu(gradient_norms - 1.0)))
+            loss = loss + 10.0 * jnp.mean(jnp.square(jax.nn.relu(gradient_norms - 1.0)))
         else:
-            d_loss = d_loss + 5.0 * jnp.mean(jnp.square(gradient_norms))
+            # R1 regularization.
+            loss = loss + 5.0 * jnp.mean(jnp.square(gradient_norms))
     if drift is not None:
-        d_loss = d_loss + drift * jnp.mean(jnp.square(real_logits))
-    if generator:
-        return d_loss, g_loss
-    return d_loss
+        # Keep the outputs near zero.
+        loss = loss + drift * jnp.mean(jnp.square(real_logits))
+    return loss
 
 
 def denoise(x, time, w1, w2):
@@ -2257,9 +3003,8 @@ def denoise(x, time, w1, w2):
     timesteps="n int t",
     mask="? n bool",
     target={"epsilon": 4, "x0": 2, "v": 2},
-    weighting={"none": 3, "min_snr": 2, "snr": 1, "p2": 1},
-    loss_type={"l2": 4, "l1": 1, "huber": 1},
-    sample_loss={None: 4, 0.1: 1},
+    weighting={"none": 3, "min_snr": 2, "p2": 1},
+    loss_type={"l2": 4, "l1": 1, "pseudo_huber": 1},
     reduction={"mean": 4, "none": 1},
     sizes={"n": (4, 5, 6, 8), "d": (4, 6, 8), "f": (6, 8, 12), "t": (8, 10, 12)},
     only="float32",
@@ -2276,7 +3021,6 @@ def diffusion_loss(
     target="epsilon",
     weighting="none",
     loss_type="l2",
-    sample_loss=None,
     reduction="mean",
 ):
     """Training loss of a denoising diffusion model.
@@ -2284,8 +3028,8 @@ def diffusion_loss(
     Args:
         w1: the first layer of the denoiser.
         w2: its second layer.
-        x0: the clean samples.
-        noise: the noise that was added.
+        x0: the clean samples, a row each.
+        noise: the standard normal noise that is added.
         alphas_cumprod: the share of the signal's variance at each time.
         timesteps: the time of each sample.
         mask: which samples count.
@@ -2293,7 +3037,6 @@ def diffusion_loss(
     alpha_bar = alphas_cumprod[timesteps]
     signal = jnp.sqrt(alpha_bar)[:, None]
     sigma = jnp.sqrt(1.0 - alpha_bar)[:, None]
-    snr = alpha_bar / (1.0 - alpha_bar)
     x_t = signal * x0 + sigma * noise
     prediction = denoise(x_t, timesteps / alphas_cumprod.shape[0], w1, w2)
     if target == "epsilon":
@@ -2307,27 +3050,21 @@ def diffusion_loss(
     elif loss_type == "l1":
         loss = jnp.mean(jnp.abs(error), axis=-1)
     else:
+        # The pseudo-Huber loss.
         loss = jnp.mean(jnp.sqrt(jnp.square(error) + 0.01) - 0.1, axis=-1)
     if weighting == "min_snr":
+        # Min-SNR weights, with gamma = 5.
+        snr = alpha_bar / (1.0 - alpha_bar)
         if target == "epsilon":
             loss = loss * jnp.minimum(snr, 5.0) / snr
         elif target == "x0":
             loss = loss * jnp.minimum(snr, 5.0)
         else:
             loss = loss * jnp.minimum(snr, 5.0) / (snr + 1.0)
-    elif weighting == "snr":
-        loss = loss * snr
     elif weighting == "p2":
+        # P2 weights.
+        snr = alpha_bar / (1.0 - alpha_bar)
         loss = loss / (1.0 + snr)
-    if sample_loss is not None:
-        # Compare the clean samples that follow from the prediction, too.
-        if target == "epsilon":
-            denoised = (x_t - sigma * prediction) / signal
-        elif target == "v":
-            denoised = signal * x_t - sigma * prediction
-        else:
-            denoised = prediction
-        loss = loss + sample_loss * jnp.mean(jnp.abs(denoised - x0), axis=-1)
     if mask is not None:
         loss = jnp.where(mask, loss, 0.0)
     if reduction == "mean":

@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     from jax import lax
 
 NAMES = """
+style: style 6, y 1
+content: content 6, x 2
+local_response_norm: local_response_norm 6, lrn 3
+global_response_norm: global_response_norm 6, grn 3
+adain: adain 4, adaptive_instance_norm 5
+adaptive_group_norm: adaptive_group_norm 4, ada_group_norm 4, adagn 2
 scale: scale 6, gamma 5, weight 2, g 1
 bias: bias 6, beta 5, b 1
 mean: mean 8, mu 3, m 1
@@ -34,18 +40,16 @@ batch: batch 5, n 3, bsz 1
 height: height 4, h 3
 width: width 4, w 3
 channels: channels 4, c 3
-kernel: kernel 4, w 3, W 2, weight 2
 v: v 6, direction 2, w 1
 weight_norm_dense: weight_norm_dense 3, weight_normed_linear 2, wn_dense 1, dense 1
-batch_norm: batch_norm 6, batchnorm 2, bn_train 2, batch_norm_train 3
+batch_norm_act: batch_norm_act 4, bn_act 4, batch_norm_activation 2
 batch_norm_inference: batch_norm_inference 4, bn_inference 2, batch_norm_eval 2, apply_batch_norm 2
-masked_batch_norm: masked_batch_norm 4, batch_norm 2, masked_bn 1
+masked_batch_norm_act: masked_batch_norm_act 4, masked_bn_act 2
 group_norm: group_norm 6, groupnorm 2, gn 1
-instance_norm: instance_norm 6, instancenorm 1, adaptive_instance_norm 1
-response_norm: response_norm 3, global_response_norm 2, grn 2
+instance_norm_act: instance_norm_act 4, instance_norm_activation 1, norm_act 1
 weights: weights 4, valid 2, m 1
 count: count 5, n 1, total 1, num_valid 2
-ghost_batch_norm: ghost_batch_norm 5, ghost_bn 2
+ghost_batch_norm_act: ghost_batch_norm_act 4, ghost_bn_act 2
 chunks: chunks 3, virtual 2, splits 1
 dense_norm: dense_norm 2, linear_norm 2, dense_block 2, layer 1
 w: w 5, kernel 3, W 2
@@ -53,10 +57,6 @@ b: b 5, bias 2
 h: h 6, z 2, hidden 1, y 1
 gate: gate 6, z 2
 projected: projected 4, z 3, y 1
-style_scale: style_scale 3, ys 1, style_gamma 1
-style_shift: style_shift 3, yb 1, style_beta 1
-emb_scale: emb_scale 4, t_scale 2, cond_scale 2
-emb_shift: emb_shift 4, t_shift 2, cond_shift 2
 energy: energy 3, gx 2, magnitude 1
 padded: padded 5, x_pad 1
 squares: squares 4, sq 2, x2 1
@@ -76,7 +76,6 @@ mean_square: mean_square 4, ms 2, var 2, variance 2
     eps={1e-5: 3, 1e-6: 3, 1e-3: 1},
     unit_offset=decided({False: 4, True: 1}),
     upcast=decided({False: 3, True: 2}),
-    outputs=decided({"normed": 6, "stats": 2, "sum": 1}),
 )
 def layer_norm(
     x,
@@ -88,21 +87,19 @@ def layer_norm(
     eps=1e-5,
     unit_offset=False,
     upcast=False,
-    outputs="normed",
 ):
-    """Normalizes the last axis to zero mean and unit variance.
+    """Layer normalization over the last axis.
 
     Args:
         x: Activations, with the features as the last axis.
-        scale: A factor for each feature.
-        bias: What is added to each feature.
+        scale: Learned scale of each feature.
+        bias: Learned shift of each feature.
         residual: Added before the normalization.
         eps: Keeps the denominator away from zero.
     """
     dtype = x.dtype
     if residual is not None:
         x = x + residual
-    summed = x
     if upcast:
         # The statistics are computed in single precision.
         x = x.astype(jnp.float32)
@@ -123,20 +120,16 @@ def layer_norm(
         normed = (x - mean) * inv
     else:
         std = jnp.sqrt(jnp.var(x, axis=-1, keepdims=True) + eps)
-        inv = 1.0 / std
         normed = (x - mean) / std
     if upcast:
         normed = normed.astype(dtype)
     if unit_offset:
+        # The scale is stored as its difference from one.
         normed = normed * (1.0 + scale)
     else:
         normed = normed * scale
     if bias is not None:
         normed = normed + bias
-    if outputs == "stats":
-        return normed, mean[..., 0], inv[..., 0]
-    if outputs == "sum":
-        return normed, summed
     return normed
 
 
@@ -146,7 +139,6 @@ def layer_norm(
     x="... n d",
     scale="d in 0.5..1.5",
     residual="? ... n d",
-    bias="? d",
     unit_offset=decided({False: 3, True: 1}),
     upcast=decided({True: 1, False: 1}),
     spelling=decided({"rsqrt": 4, "sqrt": 2, "norm": 1, "einsum": 1}),
@@ -157,7 +149,6 @@ def rms_norm(
     x,
     scale,
     residual=None,
-    bias=None,
     *,
     unit_offset=False,
     upcast=True,
@@ -165,13 +156,12 @@ def rms_norm(
     part=False,
     eps=1e-6,
 ):
-    """Divides by the root mean square over the features, and scales.
+    """RMSNorm: divides by the root mean square of the features, and scales.
 
     Args:
         x: Activations of shape `(..., d)`.
         scale: The learned scale of each feature.
         residual: Residual stream that is added first; the sum is returned, too.
-        bias: The learned shift of each feature.
         eps: Added to the mean square.
     """
     dtype = x.dtype
@@ -181,7 +171,7 @@ def rms_norm(
     if upcast:
         x = x.astype(jnp.float32)
     if part:
-        # Half of the features are enough to estimate the mean square.
+        # Partial RMSNorm: half of the features are enough to estimate the mean square.
         size = x.shape[-1] // 2
         mean_square = jnp.mean(jnp.square(x[..., :size]), axis=-1, keepdims=True)
         normed = x * jax.lax.rsqrt(mean_square + eps)
@@ -204,8 +194,6 @@ def rms_norm(
         out = normed * (1.0 + scale)
     else:
         out = normed * scale
-    if bias is not None:
-        out = out + bias
     if residual is not None:
         return out, summed
     return out
@@ -218,20 +206,18 @@ def rms_norm(
     gate="... n d",
     scale="? d in 0.5..1.5",
     bias="? d",
-    w_out="? d e in -0.8..0.8",
     order=decided({"before": 2, "after": 3}),
     norm=decided({"rms": 3, "layer": 1}),
     upcast=decided({True: 1, False: 2}),
     activation={Code("jax.nn.silu"): 4, Code("jax.nn.sigmoid"): 2, Code("jax.nn.gelu"): 1},
     eps=(1e-6, 1e-5),
-    sizes={"d": (4, 6, 8, 16), "e": (4, 6, 8)},
+    sizes={"d": (4, 6, 8, 16)},
 )
 def gated_norm(
     x,
     gate,
     scale=None,
     bias=None,
-    w_out=None,
     *,
     order="after",
     norm="rms",
@@ -239,14 +225,13 @@ def gated_norm(
     activation=None,
     eps=1e-6,
 ):
-    """Normalization with a gate.
+    """Gated normalization, as in Mamba 2.
 
     Args:
         x: Activations of shape `(..., d)`.
         gate: Gate of the same shape, before its activation.
         scale: The learned scale of each feature.
         bias: The learned shift of each feature.
-        w_out: Weights of the output projection.
         eps: Keeps the denominator away from zero.
     """
     dtype = x.dtype
@@ -266,8 +251,6 @@ def gated_norm(
         out = out + bias
     if order == "after":
         out = out * activation(gate)
-    if w_out is not None:
-        return out @ w_out
     return out
 
 
@@ -286,6 +269,9 @@ def moving_average(old, new, momentum=0.9):
     unbiased={False: 2, True: 1},
     update=decided({"helper": 2, "decay": 2, "rate": 2}),
     rate=decided({0.1: 1, 0.01: 1}),
+    fold=decided({False: 3, True: 1}),
+    sizes={"n": (4, 6, 8, 8, 12, 16), "c": (4, 5, 6, 8, 8, 16)},
+    eps={1e-5: 4, 1e-6: 1, 1e-3: 1},
     activation={
         Code("jax.nn.relu"): 4,
         Code("jax.nn.silu"): 2,
@@ -293,22 +279,19 @@ def moving_average(old, new, momentum=0.9):
         Code("jnp.tanh"): 1,
         Code("jax.nn.leaky_relu"): 1,
     },
-    fold=decided({False: 3, True: 1}),
-    sizes={"n": (4, 6, 8, 8, 12, 16), "c": (4, 5, 6, 8, 8, 16)},
-    eps={1e-5: 4, 1e-6: 1, 1e-3: 1},
 )
-def batch_norm(
+def batch_norm_act(
     x,
     running_mean,
     running_var,
     scale=None,
     bias=None,
     *,
+    activation=None,
     kind="var",
     unbiased=False,
     update="decay",
     rate=0.1,
-    activation=None,
     fold=False,
     eps=1e-5,
 ):
@@ -396,7 +379,7 @@ def batch_norm_inference(
         var: Stored variance of each channel.
         scale: Learned scale.
         bias: Learned shift.
-        residual: Shortcut that is added to the result.
+        residual: Shortcut that is added after the normalization.
 
     Returns:
         The normalized activations.
@@ -433,34 +416,34 @@ def batch_norm_inference(
 
 
 @family(
-    "multi_statement",
     "contraction",
-    "branch",
-    "nested_branch",
+    "multi_statement",
     x="n d",
     mask="n bool",
     scale="? d in 0.5..1.5",
     bias="? d",
-    running_mean="? d in -1..1",
-    activation={Code("jax.nn.relu"): 4, Code("jax.nn.silu"): 2, Code("jnp.tanh"): 1},
     where=decided({False: 2, True: 1}),
     moments=decided({False: 1, True: 1}),
     zero_padding={"none": 2, "multiply": 1, "where": 1},
-    stats=decided({False: 2, True: 1}),
     eps={1e-5: 4, 1e-6: 1, 1e-3: 1},
+    activation={
+        Code("jax.nn.relu"): 4,
+        Code("jax.nn.silu"): 2,
+        Code("jax.nn.gelu"): 1,
+        Code("jnp.tanh"): 1,
+        Code("jax.nn.leaky_relu"): 1,
+    },
 )
-def masked_batch_norm(
+def masked_batch_norm_act(
     x,
     mask,
     scale=None,
     bias=None,
-    running_mean=None,
     *,
     activation=None,
     where=False,
     moments=False,
     zero_padding="none",
-    stats=False,
     eps=1e-5,
 ):
     """Batch normalization with statistics over the valid rows only, and an activation.
@@ -468,9 +451,8 @@ def masked_batch_norm(
     Args:
         x: Rows of features, some of which are padding.
         mask: True where a row is valid.
-        scale: Scale of each feature.
-        bias: Shift of each feature.
-        running_mean: Running mean, updated by this batch.
+        scale: Learned scale of each feature.
+        bias: Learned shift of each feature.
     """
     valid = mask[:, None]
     weights = valid.astype(x.dtype)
@@ -497,10 +479,6 @@ def masked_batch_norm(
         out = out * weights
     elif zero_padding == "where":
         out = jnp.where(valid, out, 0.0)
-    if running_mean is not None:
-        return out, 0.9 * running_mean + 0.1 * mean
-    if stats:
-        return out, mean, var
     return out
 
 
@@ -510,44 +488,58 @@ def masked_batch_norm(
     x="v*k d",
     scale="? d in 0.5..1.5",
     bias="? d",
-    running_mean="? d in -1..1",
     num_splits=(Code("v"),),
-    kind=decided({"var": 1, "centered": 1}),
-    activation={Code("jax.nn.relu"): 4, Code("jax.nn.gelu"): 1, Code("jax.nn.silu"): 2},
+    kind=decided({"var": 2, "centered": 2, "moments": 1, "vmap": 2}),
+    eps={1e-5: 3, 1e-3: 1},
     weight=4,
     sizes={"v": (2, 2, 4), "k": (4, 5, 8), "d": (4, 5, 6, 8)},
+    activation={
+        Code("jax.nn.relu"): 4,
+        Code("jax.nn.silu"): 2,
+        Code("jax.nn.gelu"): 1,
+        Code("jnp.tanh"): 1,
+        Code("jax.nn.leaky_relu"): 1,
+    },
 )
-def ghost_batch_norm(
-    x, scale=None, bias=None, running_mean=None, *, num_splits=2, kind="var", activation=None
+def ghost_batch_norm_act(
+    x, scale=None, bias=None, *, activation=None, num_splits=2, kind="var", eps=1e-5
 ):
-    """Batch normalization of each virtual batch by itself, and an activation.
+    """Ghost batch normalization, of each virtual batch by itself, and an activation.
 
     Args:
-        x: The batch, of which each part is a virtual batch.
-        scale: Scale of each feature.
-        bias: Shift of each feature.
-        running_mean: Running mean over all virtual batches.
+        x: The batch, of which consecutive rows are a virtual batch.
+        scale: Learned scale of each feature.
+        bias: Learned shift of each feature.
         num_splits: Number of virtual batches.
     """
     n, d = x.shape
     chunks = x.reshape(num_splits, n // num_splits, d)
-    mean = jnp.mean(chunks, axis=1, keepdims=True)
-    if kind == "var":
-        var = jnp.var(chunks, axis=1, keepdims=True)
-        normed = (chunks - mean) / jnp.sqrt(var + 1e-5)
+    if kind == "vmap":
+
+        def normalize(chunk):
+            mean = jnp.mean(chunk, axis=0)
+            var = jnp.var(chunk, axis=0)
+            return (chunk - mean) * jax.lax.rsqrt(var + eps)
+
+        normed = jax.vmap(normalize)(chunks)
     else:
-        centered = chunks - mean
-        var = jnp.mean(jnp.square(centered), axis=1, keepdims=True)
-        normed = centered * jax.lax.rsqrt(var + 1e-5)
+        mean = jnp.mean(chunks, axis=1, keepdims=True)
+        if kind == "var":
+            var = jnp.var(chunks, axis=1, keepdims=True)
+            normed = (chunks - mean) / jnp.sqrt(var + eps)
+        elif kind == "moments":
+            var = jnp.mean(jnp.square(chunks), axis=1, keepdims=True) - jnp.square(mean)
+            normed = (chunks - mean) * jax.lax.rsqrt(var + eps)
+        else:
+            centered = chunks - mean
+            var = jnp.mean(jnp.square(centered), axis=1, keepdims=True)
+            normed = centered * jax.lax.rsqrt(var + eps)
     out = normed.reshape(n, d)
     if scale is not None:
         out = out * scale
     if bias is not None:
         out = out + bias
-    out = activation(out)
-    if running_mean is not None:
-        return out, 0.9 * running_mean + 0.1 * jnp.mean(mean, axis=(0, 1))
-    return out
+    return activation(out)
 
 
 @family(
@@ -556,73 +548,117 @@ def ghost_batch_norm(
     x="b h w g*k",
     scale="g*k in 0.5..1.5",
     bias="? g*k",
-    emb_scale="? b g*k in -0.5..0.5",
-    emb_shift="? b g*k",
     num_groups=(Code("g"),),
     split=decided({"spatial": 3, "flat": 2}),
     kind=decided({"var": 3, "centered": 2, "moments": 1}),
-    activation={"none": 3, "silu": 3, "relu": 1},
+    upcast=decided({False: 3, True: 1}),
     eps=(1e-5, 1e-6),
-    stats={False: 6, True: 1},
     sizes={"b": (2, 3), "h": (2, 4, 4), "w": (2, 4, 4), "g": (2, 2, 4), "k": (2, 4)},
 )
 def group_norm(
     x,
     scale,
     bias=None,
-    emb_scale=None,
-    emb_shift=None,
     *,
     num_groups=2,
     split="spatial",
     kind="var",
-    activation="none",
+    upcast=False,
     eps=1e-5,
-    stats=False,
 ):
     """Group normalization of images with channels last.
 
     Args:
         x: Images of shape `(batch, height, width, channels)`.
-        scale: Scale of each channel.
-        bias: Shift of each channel.
-        emb_scale: Scale of each channel that comes from an embedding.
-        emb_shift: Shift of each channel that comes from an embedding.
+        scale: Learned scale of each channel.
+        bias: Learned shift of each channel.
         num_groups: Number of groups of channels.
     """
     batch, height, width, channels = x.shape
     if split == "spatial":
         grouped = x.reshape(batch, height, width, num_groups, channels // num_groups)
-        mean = jnp.mean(grouped, axis=(1, 2, 4), keepdims=True)
-        if kind == "var":
-            var = jnp.var(grouped, axis=(1, 2, 4), keepdims=True)
-        elif kind == "centered":
-            var = jnp.mean(jnp.square(grouped - mean), axis=(1, 2, 4), keepdims=True)
-        else:
-            var = jnp.mean(jnp.square(grouped), axis=(1, 2, 4), keepdims=True) - mean**2
+        axes = (1, 2, 4)
     else:
         grouped = x.reshape(batch, height * width, num_groups, channels // num_groups)
-        mean = jnp.mean(grouped, axis=(1, 3), keepdims=True)
-        if kind == "var":
-            var = jnp.var(grouped, axis=(1, 3), keepdims=True)
-        elif kind == "centered":
-            var = jnp.mean(jnp.square(grouped - mean), axis=(1, 3), keepdims=True)
-        else:
-            var = jnp.mean(jnp.square(grouped), axis=(1, 3), keepdims=True) - mean**2
+        axes = (1, 3)
+    if upcast:
+        # The statistics are computed in single precision.
+        grouped = grouped.astype(jnp.float32)
+    mean = jnp.mean(grouped, axis=axes, keepdims=True)
+    if kind == "var":
+        var = jnp.var(grouped, axis=axes, keepdims=True)
+    elif kind == "centered":
+        var = jnp.mean(jnp.square(grouped - mean), axis=axes, keepdims=True)
+    else:
+        var = jnp.mean(jnp.square(grouped), axis=axes, keepdims=True) - mean**2
     normed = (grouped - mean) * jax.lax.rsqrt(var + eps)
-    out = normed.reshape(x.shape) * scale
+    out = normed.reshape(x.shape)
+    if upcast:
+        out = out.astype(x.dtype)
+    out = out * scale
     if bias is not None:
         out = out + bias
-    if emb_scale is not None:
-        out = out * (1.0 + emb_scale[:, None, None, :])
-    if emb_shift is not None:
-        out = out + emb_shift[:, None, None, :]
-    if activation == "silu":
+    return out
+
+
+@family(
+    "contraction",
+    x="b h w g*k",
+    emb="b e",
+    w_emb="e 2*g*k in -0.5..0.5",
+    b_emb="? 2*g*k in -0.5..0.5",
+    num_groups=(Code("g"),),
+    silu_first=decided({True: 3, False: 1}),
+    unpack=decided({"split": 3, "slice": 2}),
+    kind=decided({"var": 3, "centered": 2}),
+    silu_after={False: 2, True: 2},
+    eps=(1e-5, 1e-6),
+    sizes={"b": (2, 3), "h": (2, 4), "w": (2, 4), "g": (2, 2, 4), "k": (2, 4), "e": (4, 6, 8)},
+)
+def adaptive_group_norm(
+    x,
+    emb,
+    w_emb,
+    b_emb=None,
+    *,
+    num_groups=2,
+    silu_first=True,
+    unpack="split",
+    kind="var",
+    silu_after=False,
+    eps=1e-5,
+):
+    """Group normalization whose scale and shift come from an embedding, as in diffusion models.
+
+    Args:
+        x: Images of shape `(batch, height, width, channels)`.
+        emb: Embedding of the time step, of shape `(batch, features)`.
+        w_emb: Projection of the embedding to scales and shifts.
+        b_emb: Bias of the projection.
+        num_groups: Number of groups of channels.
+    """
+    batch, height, width, channels = x.shape
+    if silu_first:
+        emb = jax.nn.silu(emb)
+    modulation = emb @ w_emb
+    if b_emb is not None:
+        modulation = modulation + b_emb
+    modulation = modulation[:, None, None, :]
+    if unpack == "split":
+        scale, shift = jnp.split(modulation, 2, axis=-1)
+    else:
+        scale = modulation[..., :channels]
+        shift = modulation[..., channels:]
+    grouped = x.reshape(batch, height, width, num_groups, channels // num_groups)
+    mean = jnp.mean(grouped, axis=(1, 2, 4), keepdims=True)
+    if kind == "var":
+        var = jnp.var(grouped, axis=(1, 2, 4), keepdims=True)
+    else:
+        var = jnp.mean(jnp.square(grouped - mean), axis=(1, 2, 4), keepdims=True)
+    normed = ((grouped - mean) * jax.lax.rsqrt(var + eps)).reshape(x.shape)
+    out = normed * (1.0 + scale) + shift
+    if silu_after:
         out = jax.nn.silu(out)
-    elif activation == "relu":
-        out = jax.nn.relu(out)
-    if stats:
-        return out, mean.reshape(batch, num_groups), var.reshape(batch, num_groups)
     return out
 
 
@@ -631,36 +667,25 @@ def group_norm(
     x="b c h w",
     scale="? c in 0.5..1.5",
     bias="? c",
-    style_scale="? b c in 0.5..1.5",
-    style_shift="? b c",
     spelling=decided({"var": 3, "std": 2, "flat": 2, "vmap": 2}),
-    activation={Code("jax.nn.relu"): 4, Code("jax.nn.leaky_relu"): 2, Code("jax.nn.elu"): 1},
-    residual={False: 3, True: 1},
     sizes={"b": (2, 3), "c": (2, 4, 4, 5), "h": (4, 4, 6), "w": (4, 4, 6)},
     eps={1e-5: 4, 1e-6: 1, 1e-3: 1},
+    activation={
+        Code("jax.nn.relu"): 4,
+        Code("jax.nn.silu"): 2,
+        Code("jax.nn.gelu"): 1,
+        Code("jnp.tanh"): 1,
+        Code("jax.nn.leaky_relu"): 1,
+    },
 )
-def instance_norm(
-    x,
-    scale=None,
-    bias=None,
-    style_scale=None,
-    style_shift=None,
-    *,
-    spelling="var",
-    activation=None,
-    residual=False,
-    eps=1e-5,
-):
-    """Normalizes each channel of each image over its pixels, and applies an activation.
+def instance_norm_act(x, scale=None, bias=None, *, activation=None, spelling="var", eps=1e-5):
+    """Instance normalization, of each channel of each image by itself, and an activation.
 
     Args:
         x: Images of shape `(batch, channels, height, width)`.
-        scale: Scale of each channel.
-        bias: Shift of each channel.
-        style_scale: Scale of each channel of each image, from its style.
-        style_shift: Shift of each channel of each image, from its style.
+        scale: Learned scale of each channel.
+        bias: Learned shift of each channel.
     """
-    inputs = x
     if spelling == "var":
         mean = jnp.mean(x, axis=(2, 3), keepdims=True)
         var = jnp.var(x, axis=(2, 3), keepdims=True)
@@ -685,14 +710,42 @@ def instance_norm(
         out = out * scale[:, None, None]
     if bias is not None:
         out = out + bias[:, None, None]
-    if style_scale is not None:
-        out = out * style_scale[:, :, None, None]
-    if style_shift is not None:
-        out = out + style_shift[:, :, None, None]
-    out = activation(out)
-    if residual:
-        out = out + inputs
-    return out
+    return activation(out)
+
+
+@family(
+    "contraction",
+    content="b c h w",
+    style="b c k k",
+    strength="in 0.2..1",
+    spelling=decided({"std": 3, "rsqrt": 3, "flat": 2}),
+    ddof=decided({0: 3, 1: 1}),
+    eps={1e-5: 4, 1e-6: 1, 1e-3: 1},
+    sizes={"b": (2, 3), "c": (2, 4, 4, 5), "h": (4, 4, 6), "w": (4, 4, 6), "k": (4, 5)},
+)
+def adain(content, style, strength, *, spelling="std", ddof=0, eps=1e-5):
+    """Adaptive instance normalization: gives the content the channel statistics of the style.
+
+    Args:
+        content: Feature maps of shape `(batch, channels, height, width)`.
+        style: Feature maps of the style images.
+        strength: How much of the style is taken over.
+    """
+    if spelling == "flat":
+        flat_style = style.reshape(style.shape[0], style.shape[1], -1)
+        style_mean = jnp.mean(flat_style, axis=-1)[:, :, None, None]
+        style_std = jnp.sqrt(jnp.var(flat_style, axis=-1, ddof=ddof) + eps)[:, :, None, None]
+    else:
+        style_mean = jnp.mean(style, axis=(2, 3), keepdims=True)
+        style_std = jnp.sqrt(jnp.var(style, axis=(2, 3), keepdims=True, ddof=ddof) + eps)
+    mean = jnp.mean(content, axis=(2, 3), keepdims=True)
+    var = jnp.var(content, axis=(2, 3), keepdims=True, ddof=ddof)
+    if spelling == "rsqrt":
+        normed = (content - mean) * jax.lax.rsqrt(var + eps)
+    else:
+        normed = (content - mean) / jnp.sqrt(var + eps)
+    out = normed * style_std + style_mean
+    return strength * out + (1.0 - strength) * content
 
 
 @family(
@@ -706,24 +759,12 @@ def instance_norm(
     center={False: 3, True: 1},
     order=decided({"weight": 3, "output": 2}),
     log_scale={False: 4, True: 1},
-    activate={False: 2, True: 1},
-    activation={Code("jax.nn.relu"): 3, Code("jax.nn.gelu"): 1, Code("jnp.tanh"): 2},
     sizes={"d": (4, 6, 8, 16), "e": (4, 6, 8)},
 )
 def weight_norm_dense(
-    x,
-    v,
-    g,
-    bias=None,
-    *,
-    spelling="norm",
-    center=False,
-    order="weight",
-    log_scale=False,
-    activate=False,
-    activation=None,
+    x, v, g, bias=None, *, spelling="norm", center=False, order="weight", log_scale=False
 ):
-    """Dense layer whose weights are given by a length and a direction for each output.
+    """Weight-normalized dense layer: a length and a direction for the weights of each output.
 
     Args:
         x: Inputs of shape `(batch, features)`.
@@ -735,8 +776,10 @@ def weight_norm_dense(
         The outputs, of shape `(batch, outputs)`.
     """
     if center:
+        # Centered weight normalization.
         v = v - jnp.mean(v, axis=0, keepdims=True)
     if log_scale:
+        # The lengths are stored as logarithms.
         g = jnp.exp(g)
     if spelling == "norm":
         factor = g / jnp.linalg.norm(v, axis=0)
@@ -751,8 +794,6 @@ def weight_norm_dense(
         out = (x @ v) * factor
     if bias is not None:
         out = out + bias
-    if activate:
-        out = activation(out)
     return out
 
 
@@ -767,33 +808,30 @@ def l2_normalize(x, eps=1e-12):
     "multi_statement",
     w="n m in -1..1",
     u="n in 0.1..1",
-    x="? b n",
     num_steps={1: 3, 2: 2, 3: 1, 5: 1},
     loop=decided({"python": 3, "fori": 2, "scan": 1}),
     product=decided({"matmul": 3, "dot": 2, "einsum": 1}),
-    bound=decided({"none": 4, "scale": 1, "max": 1}),
-    outputs=decided({"weight": 2, "both": 3, "sigma": 1}),
+    clip=decided({False: 4, True: 1}),
+    with_u=decided({True: 3, False: 2}),
     spelling=decided({"helper": 3, "rsqrt": 1}),
     sizes={"n": (4, 5, 6, 8), "m": (4, 6, 8)},
 )
 def spectral_norm(
     w,
     u,
-    x=None,
     *,
     num_steps=1,
     loop="python",
     product="matmul",
-    bound="none",
-    outputs="weight",
+    clip=False,
+    with_u=True,
     spelling="helper",
 ):
-    """Largest singular value of a weight by power iteration, to normalize the weight.
+    """Spectral normalization of a weight, by power iteration.
 
     Args:
         w: The weight matrix.
-        u: Estimate of the left singular vector.
-        x: Inputs of the layer.
+        u: Estimate of the left singular vector of the largest singular value.
         num_steps: Number of power iterations.
     """
     if loop == "fori":
@@ -829,18 +867,12 @@ def spectral_norm(
         sigma = jnp.dot(u, w @ v)
     else:
         sigma = jnp.einsum("i,ij,j->", u, w, v)
-    if x is not None:
-        return (x @ w) / sigma
-    if outputs == "sigma":
-        return sigma
-    if bound == "scale":
-        w = 0.9 * w / sigma
-    elif bound == "max":
+    if clip:
         # Only weights with a larger norm are scaled down.
         w = w / jnp.maximum(1.0, sigma)
     else:
         w = w / sigma
-    if outputs == "both":
+    if with_u:
         return w, u
     return w
 
@@ -850,45 +882,29 @@ def spectral_norm(
     x="n h w c",
     gamma="? c in 0.2..1",
     beta="? c",
-    kind={"global": 3, "local": 2, "divisive": 2},
-    residual={False: 1, True: 3},
-    size=decided({3: 2, 5: 1}),
-    alpha=decided({1e-1: 2, 5e-2: 1}),
-    power=decided({0.75: 3, 0.5: 1}),
+    residual={True: 3, False: 1},
+    energy_form=decided({"norm": 3, "sqrt": 3, "flat": 1}),
+    eps={1e-6: 3, 1e-5: 1},
     sizes={"n": (2, 2, 3), "h": (2, 4), "w": (2, 4), "c": (4, 6, 8)},
 )
-def response_norm(
-    x,
-    gamma=None,
-    beta=None,
-    *,
-    kind="global",
-    residual=True,
-    size=5,
-    alpha=1e-1,
-    power=0.75,
-):
-    """Normalizes the channels of images by the responses of other channels.
+def global_response_norm(x, gamma=None, beta=None, *, residual=True, energy_form="norm", eps=1e-6):
+    """Global response normalization of ConvNeXt V2.
 
     Args:
         x: Images of shape `(batch, height, width, channels)`.
-        gamma: Scale of each channel.
-        beta: Shift of each channel.
-        size: Number of channels in a window.
+        gamma: Learned scale of each channel.
+        beta: Learned shift of each channel.
     """
-    if kind == "global":
-        # How strong each channel is, beside the others.
+    # How strong each channel is, relative to the others.
+    if energy_form == "norm":
+        energy = jnp.linalg.norm(x, axis=(1, 2), keepdims=True)
+    elif energy_form == "sqrt":
         energy = jnp.sqrt(jnp.sum(jnp.square(x), axis=(1, 2), keepdims=True) + 1e-6)
-        factor = energy / (jnp.mean(energy, axis=-1, keepdims=True) + 1e-6)
-        out = x * factor
-    elif kind == "local":
-        window_sum = lax.reduce_window(
-            jnp.square(x), 0.0, lax.add, (1, 1, 1, size), (1, 1, 1, 1), "SAME"
-        )
-        out = x / (1.0 + alpha * window_sum) ** power
     else:
-        pooled = jnp.mean(jnp.square(x), axis=-1, keepdims=True)
-        out = x / jnp.sqrt(alpha + pooled)
+        pixels = x.reshape(x.shape[0], -1, x.shape[-1])
+        energy = jnp.linalg.norm(pixels, axis=1)[:, None, None, :]
+    factor = energy / (jnp.mean(energy, axis=-1, keepdims=True) + eps)
+    out = x * factor
     if gamma is not None:
         out = out * gamma
     if beta is not None:
@@ -900,32 +916,66 @@ def response_norm(
 
 @family(
     "contraction",
+    x="n h w c",
+    size=decided({3: 2, 5: 2}),
+    window=decided({"reduce_window": 3, "pad": 2, "band": 1}),
+    averaged={True: 2, False: 2},
+    alpha={0.1: 2, 0.5: 1},
+    power={0.75: 3, 0.5: 1},
+    k={1.0: 2, 2.0: 2},
+    sizes={"n": (2, 2, 3), "h": (2, 4), "w": (2, 4), "c": (4, 6, 8)},
+    weight=6,
+)
+def local_response_norm(
+    x, *, size=5, window="reduce_window", averaged=True, alpha=0.1, power=0.75, k=1.0
+):
+    """Local response normalization over neighbouring channels, as in AlexNet.
+
+    Args:
+        x: Images of shape `(batch, height, width, channels)`.
+        size: Number of channels in a window.
+    """
+    squares = jnp.square(x)
+    if window == "reduce_window":
+        window_sum = lax.reduce_window(squares, 0.0, lax.add, (1, 1, 1, size), (1, 1, 1, 1), "SAME")
+    elif window == "pad":
+        half = size // 2
+        padded = jnp.pad(squares, ((0, 0), (0, 0), (0, 0), (half, half)))
+        channels = x.shape[-1]
+        window_sum = sum(padded[..., i : i + channels] for i in range(size))
+    else:
+        index = jnp.arange(x.shape[-1])
+        near = jnp.abs(index[:, None] - index[None, :]) <= size // 2
+        window_sum = squares @ near.astype(x.dtype)
+    if averaged:
+        window_sum = window_sum / size
+    return x / (k + alpha * window_sum) ** power
+
+
+@family(
+    "contraction",
     "reduction",
     x="n d",
     w="d e in -1..1",
     scale="? e in 0.5..1.5",
     b="? e",
-    norm={"layer": 3, "rms": 2, "batch": 2, "l2": 1, "std": 1},
+    norm={"layer": 3, "rms": 2, "batch": 2},
     activation={
         Code("jax.nn.relu"): 3,
         Code("jax.nn.gelu"): 2,
         Code("jax.nn.silu"): 2,
         Code("jnp.tanh"): 1,
     },
-    residual={False: 3, True: 1},
     sizes={"d": (4, 6, 8), "e": (4, 6, 8), "n": (4, 6, 8, 16)},
 )
-def dense_norm(x, w, scale=None, b=None, *, norm="layer", activation=None, residual=False):
+def dense_norm(x, w, scale=None, b=None, *, norm="layer", activation=None):
     """Dense layer, then normalization and activation.
 
     Args:
-        x: Inputs, a row for each example.
-        w: Weights.
-        scale: Scale of each normalized output.
-        b: Bias of each normalized output.
-
-    Returns:
-        The activations, a row for each example.
+        x: Inputs of shape `(batch, features)`.
+        w: Weights of shape `(features, outputs)`.
+        scale: Learned scale of each normalized output.
+        b: Learned shift of each normalized output.
     """
     projected = x @ w
     if norm == "layer":
@@ -935,21 +985,12 @@ def dense_norm(x, w, scale=None, b=None, *, norm="layer", activation=None, resid
     elif norm == "rms":
         mean_square = jnp.mean(jnp.square(projected), axis=-1, keepdims=True)
         h = projected * jax.lax.rsqrt(mean_square + 1e-6)
-    elif norm == "batch":
+    else:
         mean = jnp.mean(projected, axis=0)
         var = jnp.var(projected, axis=0)
         h = (projected - mean) * jax.lax.rsqrt(var + 1e-5)
-    elif norm == "std":
-        mean = jnp.mean(projected, axis=-1, keepdims=True)
-        std = jnp.std(projected, axis=-1, keepdims=True)
-        h = (projected - mean) / (std + 1e-3)
-    else:
-        h = projected / jnp.linalg.norm(projected, axis=-1, keepdims=True)
     if scale is not None:
         h = h * scale
     if b is not None:
         h = h + b
-    h = activation(h)
-    if residual:
-        h = h + projected
-    return h
+    return activation(h)

@@ -18,8 +18,7 @@ r: r 6, dist 2, distance 2
 r2: r2 5, r_sq 3, dist2 2, sq_dist 2
 energy: energy 6, e 1, potential 2, u 1
 force: force 5, f 2
-forces: forces 5, f 1, force 2
-lennard_jones: lennard_jones 5, lj_potential 3, lennard_jones_energy 3, pair_energy 2
+lennard_jones: lennard_jones 5, lj_potential 3, lennard_jones_energy 3
 mixed_pair_energy: mixed_pair_energy 3, nonbonded_energy 4, pair_energies 2, nonbonded 1
 bond_energy: bond_energy 5, bonded_energy 2, bond_stretch_energy 2, bond_potential 2
 smooth_cutoff: smooth_cutoff 3, switching_function 4, switch 2, cutoff_fn 2
@@ -42,9 +41,8 @@ simulate_nbody: simulate_nbody 5, nbody_simulation 2, run_nbody 1, integrate_orb
 inv_r3: inv_r3 5, inv_dist3 2, inv_r_cubed 1
 acceleration: acceleration 5, acc 4, accel 3, a 2
 kinetic_energy: kinetic_energy 5, kinetic 3, compute_kinetic 1
-coulomb_energy: coulomb_energy 4, electrostatic_energy 4, coulomb 2, coulomb_potential 2
+coulomb_energy: coulomb_energy 4, electrostatic_energy 4
 bond_tension: bond_tension 3, tension 2, spring_force 4, pair_force 2
-chain_forces: chain_forces 4, lattice_forces 3, forces_on_chain 1, compute_forces 3
 simulate_chain: simulate_chain 4, evolve_chain 2, lattice_dynamics 2, integrate_chain 2
 u: u 5, displacements 2, disp 1
 stretch: stretch 4, du 3, strain 2, extension 2
@@ -56,25 +54,37 @@ sph_density: sph_density 5, compute_density 3, particle_density 2, density_summa
 sph_kernel: sph_kernel 3, smoothing_kernel 4, kernel 4, kernel_fn 1
 density: density 5, rho 5
 pressure: pressure 5, p 3
-spin_energy: spin_energy 3, lattice_energy 3, hamiltonian 4, ising_energy 2, compute_energy 1
+spin_energy: spin_energy 4, lattice_energy 4, hamiltonian 3
 spins: spins 5, spin 1, s 3
-planck: planck 4, planck_radiance 3, blackbody 4, spectral_radiance 3
 emission: emission 3, radiance 4, flux 2, b 1
-lorentz_gamma: lorentz_gamma 2, lorentz_factor 5, gamma_factor 2
-boost: boost 4, lorentz_boost 5, boost_event 1
-relativistic_motion: relativistic_motion 2, relativistic_kinematics 4, momentum_and_energy 2
-fresnel: fresnel 4, fresnel_reflectance 5, fresnel_coefficients 2, reflectance 3
 cos_t: cos_t 5, cos_theta_t 4, ct 1
 cos_i: cos_i 5, cos_theta_i 4, ci 1
-pipe_flow: pipe_flow 3, pressure_drop 4, head_loss 4, pipe_pressure_drop 2
+pipe_flow: pressure_drop 4, pipe_pressure_drop 4, pressure_loss 2
 friction_factor: friction_factor 5, darcy_friction_factor 4, friction 2
 reynolds: reynolds 5, re 4, reynolds_number 2
-enzyme_rate: enzyme_rate 3, michaelis_menten 5, reaction_rate 3, reaction_velocity 2
 reaction_rates: reaction_rates 4, mass_action 3, production_rates 3, net_rates 2
 react: react 2, integrate_reactions 4, batch_reactor 3, simulate_kinetics 3
 concentrations: concentrations 4, conc 5, c 3
-oscillator_response: oscillator_response 4, driven_oscillator 4, frequency_response 3
-gas_state: gas_state 2, gas_pressure 4, equation_of_state 4, real_gas_pressure 2
+lennard_jones_force: lennard_jones_force 5, lj_force 4
+bond_force: bond_force 5, bonded_force 2, restoring_force 1
+gravity_potential: gravity_potential 3, gravitational_potential 5
+electric_potential: electric_potential 4, electrostatic_potential 4
+electric_field: electric_field 5, coulomb_field 3
+chain_acceleration: chain_acceleration 4, accelerations 3, lattice_accelerations 2
+spectral_radiance: spectral_radiance 5, thermal_radiance 2
+lorentz_boost: lorentz_boost 5, boost 4, boost_events 1
+doppler_shift: doppler_shift 5, relativistic_doppler 4
+frequency: frequency 5, freq 3
+fresnel_reflectance: fresnel_reflectance 5, reflectance 3, fresnel 3
+slab_transmittance: slab_transmittance 4, transmittance 4
+amplitude_response: amplitude_response 4, frequency_response 2, steady_amplitude 2
+phase_lag: phase_lag 5, phase_response 3
+gas_pressure: gas_pressure 4, equation_of_state 3, real_gas_pressure 3
+compressibility_factor: compressibility_factor 5, compressibility 3
+michaelis_menten: michaelis_menten 5, enzyme_rate 3, reaction_rate 2
+sph_pressure: sph_pressure 4, particle_pressure 3
+sph_interpolate: sph_interpolate 4, smooth_field 2, sph_average 2
+band_radiance: band_radiance 4, integrated_radiance 3
 """
 
 GRAVITY = 9.81
@@ -100,59 +110,104 @@ def smooth_cutoff(r, start=1.5, end=2.4, shape="cubic"):
     epsilon="in 0.5..1.5",
     sigma="in 0.8..1.1",
     mask="? n bool",
-    form={"12-6": 5, "9-6": 2, "soft": 2, "wca": 2},
-    cutoff={None: 4, "shift": 2, "cubic": 1, "cosine": 1, "quintic": 1},
-    with_force={False: 3, True: 2},
+    form={"12-6": 5, "9-6": 2, "soft": 2},
+    cutoff={None: 4, "shift": 2, "force_shift": 1, "cubic": 1, "cosine": 1, "quintic": 1, "wca": 1},
     total={False: 2, True: 2},
     only="float32",
 )
-def lennard_jones(
-    r, epsilon, sigma, mask=None, *, form="12-6", cutoff=None, with_force=False, total=False
-):
-    """Lennard-Jones interaction of pairs of atoms.
+def lennard_jones(r, epsilon, sigma, mask=None, *, form="12-6", cutoff=None, total=False):
+    """Lennard-Jones energy of pairs of atoms.
 
     Args:
         r: Distances of the pairs.
         epsilon: Depth of the well.
         sigma: Distance at which the energy is zero.
         mask: Which pairs count.
-
-    Returns:
-        The energy, and the force along the line between the atoms if it is wanted.
+        form: The exponents, or the soft-core form.
+        cutoff: How the energy ends at a distance of about 2.5.
+        total: Whether the energies of all pairs are added up.
     """
-    if form == "soft":
-        # Stays finite where atoms overlap.
-        s6 = 1.0 / (0.5 + (r / sigma) ** 6)
-    else:
-        s6 = (sigma / r) ** 6
-    if form == "9-6":
-        energy = 6.75 * epsilon * (s6**1.5 - s6)
-    else:
-        energy = 4.0 * epsilon * (s6**2 - s6)
-    if with_force:
-        # The force is that of the energy without a cutoff.
-        if form == "9-6":
-            force = 6.75 * epsilon * (9.0 * s6**1.5 - 6.0 * s6) / r
-        elif form == "soft":
-            force = 24.0 * epsilon * (2.0 * s6 - 1.0) * s6**2 * (r / sigma) ** 6 / r
-        else:
-            force = 24.0 * epsilon * (2.0 * s6**2 - s6) / r
-    if form == "wca":
-        # Only the repulsive part, shifted to end at zero.
+    energy = pair_energy(r, epsilon, sigma, form=form)
+    if cutoff == "wca":
+        # Only the repulsive part: Weeks, Chandler and Andersen's potential.
         energy = jnp.where(r < 2.0 ** (1.0 / 6.0) * sigma, energy + epsilon, 0.0)
-    if cutoff == "shift":
-        sc6 = (sigma / 2.5) ** 6
-        energy = energy - 4.0 * epsilon * (sc6**2 - sc6)
+    elif cutoff == "shift":
+        energy = energy - pair_energy(2.5, epsilon, sigma, form=form)
+        energy = jnp.where(r < 2.5, energy, 0.0)
+    elif cutoff == "force_shift":
+        at_cutoff, slope = jax.jvp(
+            lambda d: pair_energy(d, epsilon, sigma, form=form),
+            (jnp.full_like(r, 2.5),),
+            (jnp.ones_like(r),),
+        )
+        energy = energy - at_cutoff - slope * (r - 2.5)
         energy = jnp.where(r < 2.5, energy, 0.0)
     elif cutoff is not None:
         energy = energy * smooth_cutoff(r, shape=cutoff)
     if mask is not None:
         energy = jnp.where(mask, energy, 0.0)
     if total:
-        energy = jnp.sum(energy, axis=-1)
-    if with_force:
-        return energy, force
+        return jnp.sum(energy, axis=-1)
     return energy
+
+
+@family(
+    "vector",
+    "contraction",
+    "scalar_array",
+    "branch",
+    "nested_branch",
+    "multi_statement",
+    "reduction",
+    displacement="n c in -1.5..1.5",
+    epsilon="in 0.5..1.5",
+    sigma="in 0.8..1.1",
+    mask="? n bool",
+    form={"12-6": 4, "9-6": 2, "soft": 1},
+    cutoff={None: 2, 2.5: 1, 2.0: 1},
+    box={None: 2, 4.0: 1, 3.5: 1},
+    cap={True: 2, False: 1},
+    sizes={"c": (2, 3, 3), "n": (4, 5, 6, 8, 10, 12)},
+    only="float32",
+)
+def lennard_jones_force(
+    displacement, epsilon, sigma, mask=None, *, form="12-6", cutoff=None, box=None, cap=True
+):
+    """Lennard-Jones force on the first atom of each pair.
+
+    Args:
+        displacement: From the second atom of each pair to the first one.
+        epsilon: Depth of the well.
+        sigma: Distance at which the energy is zero.
+        mask: Which pairs count.
+        form: The exponents, or the soft-core form.
+        cutoff: Distance beyond which there is no force.
+        box: Length of a periodic box.
+        cap: Whether distances are bounded from below rather than softened.
+    """
+    if box is not None:
+        # The nearest image.
+        displacement = displacement - box * jnp.round(displacement / box)
+    r2 = jnp.sum(displacement**2, axis=-1)
+    if cap:
+        r2 = jnp.maximum(r2, 0.8 * sigma**2)
+    else:
+        r2 = r2 + 0.5
+    if form == "9-6":
+        s3 = (sigma**2 / r2) ** 1.5
+        strength = 6.75 * epsilon * (9.0 * s3**3 - 6.0 * s3**2) / r2
+    elif form == "soft":
+        u = r2**3 / sigma**6
+        s6 = 1.0 / (0.5 + u)
+        strength = 24.0 * epsilon * (2.0 * s6 - 1.0) * s6**2 * u / r2
+    else:
+        s6 = (sigma**2 / r2) ** 3
+        strength = 24.0 * epsilon * (2.0 * s6**2 - s6) / r2
+    if cutoff is not None:
+        strength = jnp.where(r2 < cutoff**2, strength, 0.0)
+    if mask is not None:
+        strength = jnp.where(mask, strength, 0.0)
+    return strength[:, None] * displacement
 
 
 def mix(a, b, rule="arithmetic"):
@@ -174,13 +229,12 @@ def mix(a, b, rule="arithmetic"):
     epsilon_j="n in 0.5..1.5",
     sigma_i="n in 0.7..1.1",
     sigma_j="n in 0.7..1.1",
-    charge_i="? n in -1..1",
-    charge_j="? n in -1..1",
+    charges="? n in -1..1",
     mixing={"arithmetic": 3, "geometric": 2, "sixth": 1},
     repulsion={"lj": 3, "buckingham": 2, "halgren": 1},
     electrostatics={"plain": 2, "ewald": 2, "reaction_field": 2, "yukawa": 1},
     cutoff={None: 3, 2.0: 1, 2.2: 1},
-    output={"pairs": 3, "total": 2, "parts": 1},
+    total={False: 3, True: 2},
     only="float32",
 )
 def mixed_pair_energy(
@@ -189,16 +243,15 @@ def mixed_pair_energy(
     epsilon_j,
     sigma_i,
     sigma_j,
-    charge_i=None,
-    charge_j=None,
+    charges=None,
     *,
     mixing="arithmetic",
     repulsion="lj",
     electrostatics="plain",
     cutoff=None,
-    output="pairs",
+    total=False,
 ):
-    """Energies between atoms that aren't bonded, with mixed parameters.
+    """Nonbonded energies of pairs of atoms, with combined parameters.
 
     Args:
         r: Distances of the pairs.
@@ -206,39 +259,36 @@ def mixed_pair_energy(
         epsilon_j: Well depths of the second atoms.
         sigma_i: Sizes of the first atoms.
         sigma_j: Sizes of the second atoms.
-        charge_i: Charges of the first atoms.
-        charge_j: Charges of the second atoms.
+        charges: Products of the two charges.
+        mixing: How two sizes are combined; "arithmetic" is Lorentz and Berthelot's rule.
+        repulsion: The form of the van der Waals energy.
+        electrostatics: The form of the Coulomb energy.
+        cutoff: Distance beyond which there is no energy.
+        total: Whether the energies are added up.
     """
     epsilon = mix(epsilon_i, epsilon_j, rule="geometric")
     sigma = mix(sigma_i, sigma_j, rule=mixing)
     if repulsion == "lj":
         s6 = (sigma / r) ** 6
-        van_der_waals = 4.0 * epsilon * (s6**2 - s6)
+        energy = 4.0 * epsilon * (s6**2 - s6)
     elif repulsion == "halgren":
         rho = r / sigma
-        van_der_waals = epsilon * (1.07 / (rho + 0.07)) ** 7 * (1.12 / (rho**7 + 0.12) - 2.0)
+        energy = epsilon * (1.07 / (rho + 0.07)) ** 7 * (1.12 / (rho**7 + 0.12) - 2.0)
     else:
-        van_der_waals = epsilon * (6.0 * jnp.exp(12.0 * (1.0 - r / sigma)) - 2.0 * (sigma / r) ** 6)
-    if charge_i is not None:
-        charge = charge_i * charge_j if charge_j is not None else charge_i
+        # Buckingham's exp-6 potential.
+        energy = epsilon * (6.0 * jnp.exp(12.0 * (1.0 - r / sigma)) - 2.0 * (sigma / r) ** 6)
+    if charges is not None:
         if electrostatics == "ewald":
-            coulomb = charge * jax.lax.erfc(0.8 * r) / r
+            energy = energy + charges * jax.lax.erfc(0.8 * r) / r
         elif electrostatics == "reaction_field":
-            coulomb = charge * (1.0 / r + 0.04 * r**2 - 0.6)
+            energy = energy + charges * (1.0 / r + 0.04 * r**2 - 0.6)
         elif electrostatics == "yukawa":
-            coulomb = charge * jnp.exp(-0.7 * r) / r
+            energy = energy + charges * jnp.exp(-0.7 * r) / r
         else:
-            coulomb = charge / r
-        energy = van_der_waals + coulomb
-    elif charge_j is not None:
-        energy = van_der_waals + charge_j / r
-    else:
-        energy = van_der_waals
+            energy = energy + charges / r
     if cutoff is not None:
         energy = jnp.where(r < cutoff, energy, 0.0)
-    if output == "parts":
-        return energy, van_der_waals
-    if output == "total":
+    if total:
         return jnp.sum(energy)
     return energy
 
@@ -252,10 +302,9 @@ def mixed_pair_energy(
     r0="n in 0.9..1.2",
     weights="? n in 0.2..1",
     form={"harmonic": 3, "morse": 3, "quartic": 2, "fene": 2, "mm3": 1, "flat": 1},
-    with_force={False: 2, True: 2},
     reduction={None: 3, "sum": 3, "mean": 1},
 )
-def bond_energy(r, k, r0, weights=None, *, form="harmonic", with_force=False, reduction=None):
+def bond_energy(r, k, r0, weights=None, *, form="harmonic", reduction=None):
     """Energy of bonds by their lengths.
 
     Args:
@@ -263,6 +312,8 @@ def bond_energy(r, k, r0, weights=None, *, form="harmonic", with_force=False, re
         k: Their stiffness.
         r0: Their lengths at rest.
         weights: How much each of them counts.
+        form: The potential; "flat" is harmonic with a flat bottom.
+        reduction: How the energies are reduced.
     """
     x = r - r0
     if form == "harmonic":
@@ -284,22 +335,58 @@ def bond_energy(r, k, r0, weights=None, *, form="harmonic", with_force=False, re
         energy = jnp.sum(energy)
     elif reduction == "mean":
         energy = jnp.mean(energy)
-    if with_force:
-        if form == "harmonic":
-            force = -k * x
-        elif form == "morse":
-            decay = jnp.exp(-1.5 * x)
-            force = -3.0 * k * (1.0 - decay) * decay
-        elif form == "quartic":
-            force = -k * x * (1.0 + 0.9 * x + 0.8 * x**2)
-        elif form == "fene":
-            force = -k * x / (1.0 - (x / 1.5) ** 2)
-        elif form == "flat":
-            force = -k * jnp.sign(x) * jnp.maximum(jnp.abs(x) - 0.05, 0.0)
-        else:
-            force = -k * x * (1.0 - 3.825 * x + 7.58625 * x**2)
-        return energy, force
     return energy
+
+
+@family(
+    "vector",
+    "contraction",
+    "multi_statement",
+    "reduction",
+    start="n c",
+    end="n c",
+    k="n in 0.5..2",
+    r0="? n in 0.9..1.2",
+    form={"harmonic": 3, "morse": 2, "quartic": 1, "marko_siggia": 1},
+    box={None: 2, 4.0: 1},
+    damping={None: 2, 0.1: 1},
+    sizes={"c": (2, 3, 3), "n": (4, 5, 6, 8)},
+)
+def bond_force(start, end, k, r0=None, *, form="harmonic", box=None, damping=None):
+    """Forces of bonds on the atoms at their starts.
+
+    Args:
+        start: Positions of the atoms where the bonds start.
+        end: Positions of those where they end.
+        k: Stiffness of the bonds.
+        r0: Their lengths at rest; one by default.
+        form: The potential.
+        box: Length of a periodic box.
+        damping: A small length that keeps the direction defined.
+    """
+    if r0 is None:
+        r0 = 1.0
+    displacement = end - start
+    if box is not None:
+        # The nearest image.
+        displacement = displacement - box * jnp.round(displacement / box)
+    if damping is not None:
+        r = jnp.sqrt(jnp.sum(displacement**2, axis=-1) + damping**2)
+    else:
+        r = jnp.linalg.norm(displacement, axis=-1)
+    x = r - r0
+    if form == "harmonic":
+        tension = k * x
+    elif form == "morse":
+        decay = jnp.exp(-1.5 * x)
+        tension = 3.0 * k * (1.0 - decay) * decay
+    elif form == "quartic":
+        tension = k * x * (1.0 + 0.9 * x + 0.8 * x**2)
+    else:
+        # The worm-like chain.
+        share = r / (r0 + 6.0)
+        tension = k * (0.25 / (1.0 - share) ** 2 - 0.25 + share)
+    return (tension / r)[:, None] * displacement
 
 
 @family(
@@ -309,67 +396,109 @@ def bond_energy(r, k, r0, weights=None, *, form="harmonic", with_force=False, re
     "contraction",
     positions="n c",
     masses="n in 0.3..1.5",
-    velocities="? n c in -1..1",
     active="? n bool",
     softening={0.1: 1, 0.2: 2, 0.3: 1, 0.5: 1},
-    law={"newton": 4, "isothermal": 1, "yukawa": 1},
-    background={None: 3, "harmonic": 1, "logarithmic": 1, "uniform": 1},
-    frame={False: 3, True: 1},
-    with_potential={False: 2, True: 1},
+    law={"newton": 4, "newton_rsqrt": 2, "isothermal": 1, "yukawa": 1},
+    background={None: 3, "harmonic": 1, "logarithmic": 1},
+    box={None: 3, 4.0: 1},
+    contract={"sum": 2, "einsum": 1},
     sizes={"c": (2, 2, 3, 3), "n": (4, 5, 6, 8, 10, 12)},
 )
 def gravity_field(
     positions,
     masses,
-    velocities=None,
     active=None,
     *,
     softening=0.2,
     law="newton",
     background=None,
-    frame=False,
-    with_potential=False,
+    box=None,
+    contract="sum",
 ):
     """Accelerations of bodies that attract each other.
 
     Args:
         positions: Positions of the bodies.
         masses: Their masses.
-        velocities: Their velocities, by which they are slowed down.
         active: Which of them attract the others.
-
-    Returns:
-        The accelerations, and the potential at each body if it is wanted.
+        softening: Length that softens close encounters.
+        law: The law of attraction.
+        background: An external potential.
+        box: Length of a periodic box.
     """
     if active is not None:
         masses = jnp.where(active, masses, 0.0)
     displacement = positions[None, :, :] - positions[:, None, :]
+    if box is not None:
+        # The nearest image of each body.
+        displacement = displacement - box * jnp.round(displacement / box)
     r2 = jnp.sum(jnp.square(displacement), axis=-1) + softening**2
     if law == "isothermal":
         strength = masses / r2
     elif law == "yukawa":
         r = jnp.sqrt(r2)
         strength = masses * jnp.exp(-r) * (1.0 + r) / (r * r2)
+    elif law == "newton_rsqrt":
+        inv_r = lax.rsqrt(r2)
+        strength = masses * inv_r * inv_r * inv_r
     else:
         strength = masses * r2**-1.5
-    acceleration = jnp.sum(strength[..., None] * displacement, axis=1)
+    if contract == "einsum":
+        acceleration = jnp.einsum("ij,ijc->ic", strength, displacement)
+    else:
+        acceleration = jnp.sum(strength[..., None] * displacement, axis=1)
     if background == "harmonic":
         acceleration = acceleration - 0.25 * positions
     elif background == "logarithmic":
         radius2 = jnp.sum(jnp.square(positions), axis=-1, keepdims=True)
         acceleration = acceleration - positions / (radius2 + 1.0)
-    elif background == "uniform":
-        acceleration = acceleration.at[:, -1].add(-1.0)
-    if velocities is not None:
-        acceleration = acceleration - 0.1 * velocities
-    if frame:
-        # The centre of mass stays where it is.
-        drift = jnp.sum(masses[:, None] * acceleration, axis=0) / (jnp.sum(masses) + 1e-3)
-        acceleration = acceleration - drift
-    if with_potential:
-        potential = -jnp.sum(masses / jnp.sqrt(r2), axis=1) + masses / softening
-        return acceleration, potential
     return acceleration
+
+
+@family(
+    "branch",
+    "vector",
+    "multi_statement",
+    "contraction",
+    "reduction",
+    positions="n c",
+    masses="n in 0.3..1.5",
+    points="? m c",
+    softening={0.1: 1, 0.2: 2, 0.3: 1},
+    law={"plummer": 3, "yukawa": 1, "logarithmic": 1},
+    box={None: 2, 4.0: 1},
+    sizes={"c": (2, 3, 3), "n": (4, 5, 6, 8, 10), "m": (4, 5, 6, 8)},
+)
+def gravity_potential(positions, masses, points=None, *, softening=0.2, law="plummer", box=None):
+    """Gravitational potential of bodies, at points or at the bodies themselves.
+
+    Args:
+        positions: Positions of the bodies.
+        masses: Their masses.
+        points: Where the potential is wanted.
+        softening: Length that softens the potential.
+        law: The law of attraction; "logarithmic" is that of the plane.
+        box: Length of a periodic box.
+    """
+    if points is not None:
+        displacement = points[:, None, :] - positions[None, :, :]
+    else:
+        displacement = positions[:, None, :] - positions[None, :, :]
+    if box is not None:
+        # The nearest image of each body.
+        displacement = displacement - box * jnp.round(displacement / box)
+    r2 = jnp.sum(displacement**2, axis=-1) + softening**2
+    if law == "yukawa":
+        r = jnp.sqrt(r2)
+        pairs = -jnp.exp(-r) / r
+    elif law == "logarithmic":
+        pairs = 0.5 * jnp.log(r2)
+    else:
+        pairs = -lax.rsqrt(r2)
+    if points is None:
+        # A body doesn't attract itself.
+        pairs = pairs * (1.0 - jnp.eye(positions.shape[0]))
+    return pairs @ masses
 
 
 def gravity(x, masses, softening=0.3):
@@ -392,9 +521,8 @@ def kinetic_energy(v, masses):
     masses="n in 0.2..1",
     dt="in 0.02..0.1",
     method={"leapfrog": 4, "symplectic": 2, "verlet": 2, "euler": 1, "drift": 1},
-    drag={False: 3, True: 1},
-    trap={False: 3, True: 1},
-    record={None: 3, "positions": 3, "energy": 2, "centre": 1},
+    record={None: 3, "positions": 3, "kinetic": 1},
+    softening=(0.3, 0.2, 0.4),
     num_steps=(4, 5, 6, 8),
     loop={"scan": 3, "fori": 1},
     sizes={"c": (2, 2, 2, 3), "n": (3, 4, 4, 5, 6)},
@@ -407,40 +535,45 @@ def simulate_nbody(
     dt,
     *,
     method="leapfrog",
-    drag=False,
-    trap=False,
     record=None,
+    softening=0.3,
     num_steps=5,
     loop="scan",
 ):
-    """Moves bodies under their own gravity for some steps."""
+    """Simulates bodies under their own gravity.
 
-    def acceleration(x, v):
-        a = gravity(x, masses)
-        if trap:
-            a = a - 0.5 * x
-        if drag:
-            a = a - 0.1 * v
-        return a
+    Args:
+        x: Positions of the bodies.
+        v: Their velocities.
+        masses: Their masses.
+        dt: The time step.
+        method: The integrator.
+        record: What is recorded after each step.
+        softening: Length that softens close encounters.
+        num_steps: Number of steps.
+
+    Returns:
+        The last positions and velocities, and the history if one is recorded.
+    """
 
     def advance(x, v):
         if method == "leapfrog":
-            v = v + 0.5 * dt * acceleration(x, v)
+            v = v + 0.5 * dt * gravity(x, masses, softening=softening)
             x = x + dt * v
-            v = v + 0.5 * dt * acceleration(x, v)
+            v = v + 0.5 * dt * gravity(x, masses, softening=softening)
         elif method == "symplectic":
-            v = v + dt * acceleration(x, v)
+            v = v + dt * gravity(x, masses, softening=softening)
             x = x + dt * v
         elif method == "verlet":
-            a = acceleration(x, v)
+            a = gravity(x, masses, softening=softening)
             x = x + dt * v + 0.5 * dt**2 * a
-            v = v + 0.5 * dt * (a + acceleration(x, v))
+            v = v + 0.5 * dt * (a + gravity(x, masses, softening=softening))
         elif method == "drift":
             x = x + 0.5 * dt * v
-            v = v + dt * acceleration(x, v)
+            v = v + dt * gravity(x, masses, softening=softening)
             x = x + 0.5 * dt * v
         else:
-            x, v = x + dt * v, v + dt * acceleration(x, v)
+            x, v = x + dt * v, v + dt * gravity(x, masses, softening=softening)
         return x, v
 
     if record is None and loop == "fori":
@@ -451,18 +584,26 @@ def simulate_nbody(
         x, v = advance(*state)
         if record == "positions":
             return (x, v), x
-        elif record == "energy":
+        elif record == "kinetic":
             return (x, v), kinetic_energy(v, masses)
-        elif record == "centre":
-            return (x, v), masses @ x / jnp.sum(masses)
         else:
             return (x, v), None
 
     if record is None:
         (x, v), _ = lax.scan(step, (x, v), None, length=num_steps)
         return x, v
-    _, history = lax.scan(step, (x, v), None, length=num_steps)
-    return history
+    (x, v), history = lax.scan(step, (x, v), None, length=num_steps)
+    return (x, v), history
+
+
+def coulomb_pairs(r, screening=None):
+    if screening == "debye":
+        return jnp.exp(-0.8 * r) / r
+    if screening == "ewald":
+        return lax.erfc(0.6 * r) / r
+    if screening == "reaction_field":
+        return 1.0 / r + 0.03 * r**2 - 0.4
+    return 1.0 / r
 
 
 @family(
@@ -475,58 +616,184 @@ def simulate_nbody(
     field="? c",
     screening={None: 3, "debye": 2, "ewald": 2, "reaction_field": 1},
     cutoff={None: 3, "cubic": 1, "cosine": 1},
-    output={"total": 3, "particles": 2, "potential": 2, "field": 2},
+    per_particle={False: 2, True: 1},
     sizes={"c": (2, 2, 3, 3), "n": (4, 5, 6, 8, 10)},
     only="float32",
 )
 def coulomb_energy(
-    positions, charges, radii=None, field=None, *, screening=None, cutoff=None, output="total"
+    positions, charges, radii=None, field=None, *, screening=None, cutoff=None, per_particle=False
 ):
-    """Electrostatics of point charges, softened where they are close to each other.
+    """Electrostatic energy of point charges, softened where they are close to each other.
 
     Args:
         positions: Positions of the charges.
         charges: Their sizes.
         radii: How far each of them is spread out.
-        field: An electric field from outside.
+        field: An external electric field.
+        screening: How the interaction is screened.
+        cutoff: The switching function that ends it.
+        per_particle: Whether each particle's share is wanted rather than the sum.
     """
     displacement = positions[:, None, :] - positions[None, :, :]
     r2 = jnp.sum(displacement**2, axis=-1)
     if radii is not None:
-        r2 = r2 + radii[:, None] * radii[None, :]
+        r = jnp.sqrt(r2 + radii[:, None] * radii[None, :])
     else:
-        r2 = r2 + 0.1
-    r = jnp.sqrt(r2)
-    if screening == "debye":
-        pairs = jnp.exp(-0.8 * r) / r
-    elif screening == "ewald":
-        pairs = lax.erfc(0.6 * r) / r
-    elif screening == "reaction_field":
-        pairs = 1.0 / r + 0.03 * r2 - 0.4
-    else:
-        pairs = 1.0 / r
+        r = jnp.sqrt(r2 + 0.1)
+    pairs = coulomb_pairs(r, screening=screening)
     if cutoff is not None:
         pairs = pairs * smooth_cutoff(r, shape=cutoff)
     # A charge doesn't act on itself.
     pairs = pairs * (1.0 - jnp.eye(positions.shape[0]))
-    if output == "field":
-        strength = charges[None, :] * pairs / r2
-        total = jnp.sum(strength[..., None] * displacement, axis=1)
-        if field is not None:
-            total = total + field
-        return total
-    potential = pairs @ charges
-    if output == "potential":
-        if field is not None:
-            potential = potential - positions @ field
-        return potential
-    energy = 0.5 * charges * potential
+    energy = 0.5 * charges * (pairs @ charges)
     if field is not None:
         energy = energy - charges * (positions @ field)
-    if output == "total":
-        return jnp.sum(energy)
-    else:
+    if per_particle:
         return energy
+    return jnp.sum(energy)
+
+
+@family(
+    "reduction",
+    "vector",
+    "contraction",
+    points="m c",
+    positions="n c",
+    charges="n in -1..1",
+    field="? c",
+    dipoles="? n c in -0.5..0.5",
+    screening={None: 3, "debye": 2, "ewald": 2},
+    softening={0.3: 2, 0.4: 1},
+    box={None: 2, 4.0: 1},
+    sizes={"c": (2, 3, 3), "n": (4, 5, 6, 8), "m": (4, 5, 6, 8)},
+    only="float32",
+)
+def electric_potential(
+    points, positions, charges, field=None, dipoles=None, *, screening=None, softening=0.3, box=None
+):
+    """Electric potential of point charges.
+
+    Args:
+        points: Where the potential is wanted.
+        positions: Positions of the charges.
+        charges: Their sizes.
+        field: An external electric field.
+        dipoles: Dipole moments at the positions.
+        screening: How the charges are screened.
+        softening: Length that keeps the potential finite.
+        box: Length of a periodic box.
+    """
+    displacement = points[:, None, :] - positions[None, :, :]
+    if box is not None:
+        displacement = displacement - box * jnp.round(displacement / box)
+    r = jnp.sqrt(jnp.sum(displacement**2, axis=-1) + softening**2)
+    potential = coulomb_pairs(r, screening=screening) @ charges
+    if dipoles is not None:
+        along = jnp.einsum("pnc,nc->pn", displacement, dipoles)
+        potential = potential + jnp.sum(along / r**3, axis=1)
+    if field is not None:
+        potential = potential - points @ field
+    return potential
+
+
+@family(
+    "vector",
+    "contraction",
+    "reduction",
+    positions="n c",
+    charges="n in -1..1",
+    points="? m c",
+    field="? c",
+    screened={False: 2, True: 1},
+    softening={0.3: 2, 0.4: 1},
+    box={None: 2, 4.0: 1},
+    contract={"sum": 2, "einsum": 1},
+    sizes={"c": (2, 3, 3), "n": (4, 5, 6, 8), "m": (4, 5, 6, 8)},
+    only="float32",
+)
+def electric_field(
+    positions,
+    charges,
+    points=None,
+    field=None,
+    *,
+    screened=False,
+    softening=0.3,
+    box=None,
+    contract="sum",
+):
+    """Electric field of point charges, at points or at the charges themselves.
+
+    Args:
+        positions: Positions of the charges.
+        charges: Their sizes.
+        points: Where the field is wanted.
+        field: An external electric field.
+        screened: Whether the charges are screened as in an electrolyte.
+        softening: Length that keeps the field finite.
+        box: Length of a periodic box.
+    """
+    if points is not None:
+        displacement = points[:, None, :] - positions[None, :, :]
+    else:
+        displacement = positions[:, None, :] - positions[None, :, :]
+    if box is not None:
+        # The nearest image of each charge.
+        displacement = displacement - box * jnp.round(displacement / box)
+    r2 = jnp.sum(displacement**2, axis=-1) + softening**2
+    if screened:
+        r = jnp.sqrt(r2)
+        strength = charges * jnp.exp(-0.8 * r) * (1.0 + 0.8 * r) / (r * r2)
+    else:
+        strength = charges * r2**-1.5
+    if contract == "einsum":
+        total = jnp.einsum("ij,ijc->ic", strength, displacement)
+    else:
+        total = jnp.sum(strength[..., None] * displacement, axis=1)
+    if field is not None:
+        total = total + field
+    return total
+
+
+@family(
+    "unary",
+    "elementwise",
+    "multi_statement",
+    u="n",
+    v="? n",
+    masses="n in 0.5..2",
+    law={"harmonic": 3, "alpha": 2, "beta": 2, "toda": 2, "morse": 1},
+    ends=("fixed", "periodic", "free"),
+    site={None: 3, "harmonic": 1, "phi4": 1, "sine": 2},
+    damping={"linear": 2, "quadratic": 1},
+)
+def chain_acceleration(
+    u, masses, v=None, *, law="harmonic", ends="fixed", site=None, damping="linear"
+):
+    """Accelerations in a chain of atoms, each bound to its neighbours.
+
+    Args:
+        u: Displacements of the atoms.
+        masses: Their masses.
+        v: Their velocities, for friction.
+        law: The law of the bonds; "alpha" and "beta" are those of Fermi, Pasta, Ulam and Tsingou.
+        ends: What holds the ends of the chain.
+        site: The potential at each site; "sine" makes it a Frenkel-Kontorova chain.
+        damping: The kind of friction.
+    """
+    force = neighbour_forces(u, law=law, ends=ends)
+    if site == "harmonic":
+        force = force - 0.5 * u
+    elif site == "phi4":
+        force = force + u - u**3
+    elif site == "sine":
+        force = force - jnp.sin(u)
+    if v is not None:
+        if damping == "quadratic":
+            force = force - 0.1 * v * jnp.abs(v)
+        else:
+            force = force - 0.2 * v
+    return force / masses
 
 
 def bond_tension(stretch, law="harmonic"):
@@ -540,7 +807,7 @@ def bond_tension(stretch, law="harmonic"):
     if law == "morse":
         decay = jnp.exp(-0.5 * stretch)
         return decay * (1.0 - decay)
-    return stretch
+    return 0.8 * stretch
 
 
 def neighbour_forces(u, law="harmonic", ends="fixed"):
@@ -553,61 +820,6 @@ def neighbour_forces(u, law="harmonic", ends="fixed"):
 
 
 @family(
-    "unary",
-    "elementwise",
-    "multi_statement",
-    u="n",
-    v="? n",
-    masses="? n in 0.5..2",
-    stiffness="? n in 0.5..2",
-    law={"harmonic": 3, "alpha": 2, "beta": 2, "toda": 2, "morse": 1},
-    ends=("fixed", "periodic", "free"),
-    site={None: 3, "harmonic": 1, "phi4": 1, "sine": 2},
-    damping={None: 3, "linear": 1, "quadratic": 1},
-    with_virial={False: 3, True: 1},
-)
-def chain_forces(
-    u,
-    v=None,
-    masses=None,
-    stiffness=None,
-    *,
-    law="harmonic",
-    ends="fixed",
-    site=None,
-    damping=None,
-    with_virial=False,
-):
-    """Accelerations in a chain of atoms, each bound to its neighbours.
-
-    Args:
-        u: Displacements of the atoms.
-        v: Their velocities, with friction.
-        masses: Their masses.
-        stiffness: How strongly each of them is held by its neighbours.
-    """
-    force = neighbour_forces(u, law=law, ends=ends)
-    if stiffness is not None:
-        force = stiffness * force
-    if site == "harmonic":
-        force = force - 0.5 * u
-    elif site == "phi4":
-        force = force + u - u**3
-    elif site == "sine":
-        force = force - jnp.sin(u)
-    if v is not None:
-        if damping == "quadratic":
-            force = force - 0.1 * v * jnp.abs(v)
-        else:
-            force = force - 0.2 * v
-    if masses is not None:
-        force = force / masses
-    if with_virial:
-        return force, force * u
-    return force
-
-
-@family(
     "loop",
     u="n",
     v="n in -1..1",
@@ -616,9 +828,9 @@ def chain_forces(
     law={"harmonic": 2, "alpha": 2, "beta": 2, "toda": 1},
     ends=("fixed", "periodic", "free"),
     site={None: 3, "sine": 1, "phi4": 1},
-    friction={False: 2, True: 1},
+    friction={None: 2, 0.1: 1, 0.2: 1},
     method={"verlet": 3, "symplectic": 2, "drift": 1},
-    record={None: 3, "displacements": 2, "energy": 2, "ends": 1},
+    record={False: 2, True: 3},
     num_steps=(4, 6, 8, 10),
     sizes={"n": (4, 5, 6, 8, 10, 12)},
 )
@@ -631,21 +843,28 @@ def simulate_chain(
     law="harmonic",
     ends="fixed",
     site=None,
-    friction=False,
+    friction=None,
     method="verlet",
-    record=None,
+    record=False,
     num_steps=6,
 ):
-    """Moves a chain of coupled atoms for some steps.
+    """Simulates a chain of coupled atoms.
 
     Args:
         u: Displacements of the atoms.
         v: Their velocities.
         dt: The time step.
         drive: A constant force on each atom.
+        law: The law of the bonds.
+        ends: What holds the ends of the chain.
+        site: The potential at each site.
+        friction: The coefficient of friction.
+        method: The integrator.
+        record: Whether all displacements on the way are wanted.
+        num_steps: Number of steps.
 
     Returns:
-        The last displacements and velocities, or what is recorded at each step.
+        The last displacements and velocities, and those on the way if they are recorded.
     """
 
     def force(u):
@@ -671,22 +890,17 @@ def simulate_chain(
             v = v + 0.5 * dt * force(u)
             u = u + dt * v
             v = v + 0.5 * dt * force(u)
-        if friction:
-            v = v * (1.0 - 0.1 * dt)
-        if record == "displacements":
+        if friction is not None:
+            v = v * jnp.exp(-friction * dt)
+        if record:
             return (u, v), u
-        elif record == "energy":
-            return (u, v), 0.5 * jnp.sum(v**2)
-        elif record == "ends":
-            return (u, v), jnp.stack([u[0], u[-1]])
-        else:
-            return (u, v), None
+        return (u, v), None
 
-    if record is None:
-        (u, v), _ = lax.scan(step, (u, v), None, length=num_steps)
-        return u, v
-    _, history = lax.scan(step, (u, v), None, length=num_steps)
-    return history
+    if record:
+        (u, v), history = lax.scan(step, (u, v), None, length=num_steps)
+        return (u, v), history
+    (u, v), _ = lax.scan(step, (u, v), None, length=num_steps)
+    return u, v
 
 
 def angular_acceleration(theta, omega, length, damping="none", drive=None):
@@ -710,8 +924,8 @@ def angular_acceleration(theta, omega, length, damping="none", drive=None):
     damping={"none": 2, "linear": 2, "quadratic": 1},
     method={"euler": 1, "symplectic": 3, "midpoint": 2, "heun": 2, "verlet": 2},
     wrap={False: 2, True: 1},
-    output={"state": 3, "energy": 2},
     steps={1: 3, 4: 1, 6: 1, 8: 1},
+    dt=(0.05, 0.02),
 )
 def pendulum_step(
     theta,
@@ -721,19 +935,26 @@ def pendulum_step(
     *,
     damping="none",
     method="symplectic",
-    output="state",
     wrap=False,
     steps=1,
+    dt=0.05,
 ):
     """Advances pendulums in time.
 
     Args:
-        theta: Their angles from the vertical.
+        theta: Their angles from the vertical, in radians.
         omega: Their angular velocities.
-        length: Their lengths.
-        drive: An angular acceleration from outside.
+        length: Their lengths in metres.
+        drive: An external angular acceleration.
+        damping: The kind of friction.
+        method: The integrator.
+        wrap: Whether angles are brought between -pi and pi.
+        steps: Number of time steps.
+        dt: The time step in seconds.
+
+    Returns:
+        The new angles and angular velocities.
     """
-    dt = 0.05
 
     def advance(theta, omega):
         a = angular_acceleration(theta, omega, length, damping=damping, drive=drive)
@@ -764,12 +985,7 @@ def pendulum_step(
         theta, omega = lax.fori_loop(0, steps, lambda _, state: advance(*state), (theta, omega))
     else:
         theta, omega = advance(theta, omega)
-    if output == "energy":
-        kinetic = 0.5 * (length * omega) ** 2
-        potential = GRAVITY * length * (1.0 - jnp.cos(theta))
-        return kinetic, potential
     if wrap:
-        # An angle and the same angle a turn later are the same.
         theta = jnp.arctan2(jnp.sin(theta), jnp.cos(theta))
     return theta, omega
 
@@ -781,10 +997,10 @@ def pendulum_step(
     velocity="n c in 1..6",
     dt="in 0.02..0.08",
     wind="? c in -1..1",
-    drag={"none": 1, "linear": 2, "quadratic": 3, "mach": 1},
-    lift={False: 3, True: 1},
+    drag={"linear": 2, "quadratic": 3},
+    coefficient=(0.05, 0.1, 0.02),
     method={"euler": 1, "symplectic": 2, "midpoint": 2},
-    record={None: 2, "path": 3, "height": 2, "speed": 1},
+    record={False: 1, True: 2},
     num_steps=(4, 6, 8, 10, 12),
     sizes={"c": (2, 2, 2, 3), "n": (1, 2, 3, 4, 6)},
 )
@@ -795,36 +1011,38 @@ def projectile(
     wind=None,
     *,
     drag="quadratic",
-    lift=False,
+    coefficient=0.05,
     method="symplectic",
-    record=None,
+    record=True,
     num_steps=8,
 ):
-    """Flight of projectiles; the last axis of their positions points up.
+    """Flight of projectiles through air; the last axis of their positions points up.
 
     Args:
         position: Where they start.
-        velocity: How fast they start.
+        velocity: Their velocities at the start.
         dt: The time step.
         wind: Velocity of the air.
+        drag: The law of drag.
+        coefficient: The coefficient of drag, by mass.
+        method: The integrator.
+        record: Whether the whole paths are wanted.
+        num_steps: Number of steps.
+
+    Returns:
+        The paths, or the last positions and velocities.
     """
 
     def acceleration(velocity):
-        relative = velocity
         if wind is not None:
             relative = velocity - wind
-        speed = jnp.linalg.norm(relative, axis=-1, keepdims=True)
-        if drag == "linear":
-            a = -0.2 * relative
-        elif drag == "quadratic":
-            a = -0.05 * speed * relative
-        elif drag == "mach":
-            # The drag rises where the speed comes near that of sound.
-            a = -(0.02 + 0.04 * jax.nn.sigmoid(speed - 4.0)) * speed * relative
         else:
-            a = 0.0 * relative
-        if lift:
-            a = a.at[..., -1].add(0.03 * speed[..., 0] ** 2)
+            relative = velocity
+        if drag == "linear":
+            a = -coefficient * relative
+        else:
+            speed = jnp.linalg.norm(relative, axis=-1, keepdims=True)
+            a = -coefficient * speed * relative
         return a.at[..., -1].add(-GRAVITY)
 
     def step(state, _):
@@ -839,24 +1057,20 @@ def projectile(
         else:
             position = position + dt * velocity
             velocity = velocity + dt * acceleration(velocity)
-        if record == "path":
+        if record:
             return (position, velocity), position
-        elif record == "height":
-            return (position, velocity), position[..., -1]
-        elif record == "speed":
-            speed = jnp.linalg.norm(velocity, axis=-1, keepdims=True)
-            return (position, velocity), jnp.concatenate([position, speed], axis=-1)
-        else:
-            return (position, velocity), None
+        return (position, velocity), None
 
-    if record is None:
-        (position, velocity), _ = lax.scan(step, (position, velocity), None, length=num_steps)
-        return position, velocity
-    _, history = lax.scan(step, (position, velocity), None, length=num_steps)
-    if record == "height":
-        # The greatest height of each.
-        return jnp.max(history, axis=0)
-    return history
+    if record:
+        _, history = lax.scan(step, (position, velocity), None, length=num_steps)
+        return history
+    (position, velocity), _ = lax.scan(step, (position, velocity), None, length=num_steps)
+    return position, velocity
+
+
+def pair_distances(x, y):
+    displacement = x[:, None, :] - y[None, :, :]
+    return jnp.sqrt(jnp.sum(displacement**2, axis=-1) + 1e-4)
 
 
 def sph_kernel(r, h=1.2, kind="cubic"):
@@ -876,66 +1090,120 @@ def sph_kernel(r, h=1.2, kind="cubic"):
 @family(
     "reduction",
     "multi_statement",
+    "contraction",
     positions="n 2",
     masses="n in 0.5..1.5",
-    velocities="? n 2",
-    values="? n",
     boundary="? m 2",
+    points="? m 2",
     kind=("cubic", "gaussian", "poly6", "wendland"),
-    pressure={None: 3, "linear": 1, "tait": 2, "polytrope": 1},
-    normalise={False: 3, True: 1},
+    h=(1.2, 1.0, 1.5),
     sizes={"n": (4, 5, 6, 8, 10, 12), "m": (3, 4, 5, 6)},
 )
-def sph_density(
-    positions,
-    masses,
-    velocities=None,
-    values=None,
-    boundary=None,
-    *,
-    kind="cubic",
-    pressure=None,
-    normalise=False,
-):
-    """Fluid quantities at particles, as sums over those around them.
+def sph_density(positions, masses, boundary=None, points=None, *, kind="cubic", h=1.2):
+    """Density of a fluid by smoothed particle hydrodynamics.
 
     Args:
-        positions: Positions of the particles.
+        positions: Positions of the particles in the plane.
         masses: Their masses.
-        velocities: Their velocities, which are smoothed.
-        values: A quantity that is averaged over the particles.
-        boundary: Positions of the walls' particles.
+        boundary: Positions of the walls' particles, which have the mass one.
+        points: Where the density is wanted; at the particles by default.
+        kind: The smoothing kernel.
+        h: The smoothing length.
     """
-    displacement = positions[:, None, :] - positions[None, :, :]
-    r = jnp.sqrt(jnp.sum(displacement**2, axis=-1) + 1e-4)
-    weights = sph_kernel(r, kind=kind)
-    density = weights @ masses
-    if boundary is not None:
-        to_wall = positions[:, None, :] - boundary[None, :, :]
-        distance = jnp.sqrt(jnp.sum(to_wall**2, axis=-1) + 1e-4)
-        density = density + jnp.sum(sph_kernel(distance, kind=kind), axis=1)
-    if velocities is not None:
-        # Particles move with a mean of the velocities around them.
-        shares = weights * masses / (0.5 * (density[:, None] + density[None, :]))
-        change = shares @ velocities - jnp.sum(shares, axis=1, keepdims=True) * velocities
-        smoothed = velocities + 0.5 * change
-    if values is not None:
-        mean = weights @ (masses * values / density)
-        if normalise:
-            mean = mean / (weights @ (masses / density))
-        if velocities is not None:
-            return density, smoothed, mean
-        return density, mean
-    if velocities is not None:
-        return density, smoothed
-    if pressure == "linear":
-        return density, 2.0 * (density - 1.0)
-    elif pressure == "tait":
-        return density, 0.5 * ((density / 0.8) ** 3 - 1.0)
-    elif pressure == "polytrope":
-        return density, density ** (5.0 / 3.0)
+    if points is not None:
+        places = points
     else:
-        return density
+        places = positions
+    density = sph_kernel(pair_distances(places, positions), h=h, kind=kind) @ masses
+    if boundary is not None:
+        walls = sph_kernel(pair_distances(places, boundary), h=h, kind=kind)
+        density = density + jnp.sum(walls, axis=1)
+    return density
+
+
+@family(
+    "reduction",
+    "multi_statement",
+    "contraction",
+    positions="n 2",
+    masses="n in 0.5..1.5",
+    energies="? n in 0.5..2",
+    state={"tait": 3, "linear": 2, "polytrope": 1},
+    kind=("cubic", "gaussian", "poly6", "wendland"),
+    h=(1.2, 1.0, 1.5),
+    clamp={False: 2, True: 1},
+    sizes={"n": (4, 5, 6, 8, 10, 12)},
+)
+def sph_pressure(
+    positions, masses, energies=None, *, state="tait", kind="cubic", h=1.2, clamp=False
+):
+    """Pressure at the particles of a fluid by smoothed particle hydrodynamics.
+
+    Args:
+        positions: Positions of the particles in the plane.
+        masses: Their masses.
+        energies: Their specific internal energies, which make the fluid an ideal gas.
+        state: The equation of state.
+        kind: The smoothing kernel.
+        h: The smoothing length.
+        clamp: Whether there is no pressure below zero.
+    """
+    weights = sph_kernel(pair_distances(positions, positions), h=h, kind=kind)
+    density = weights @ masses
+    if energies is not None:
+        return (5.0 / 3.0 - 1.0) * density * energies
+    if state == "linear":
+        pressure = 2.0 * (density - 0.5)
+    elif state == "tait":
+        # Of a weakly compressible liquid.
+        pressure = 0.5 * ((density / 0.5) ** 3 - 1.0)
+    else:
+        pressure = density ** (5.0 / 3.0)
+    if clamp:
+        pressure = jnp.maximum(pressure, 0.0)
+    return pressure
+
+
+@family(
+    "reduction",
+    "multi_statement",
+    "contraction",
+    positions="n 2",
+    masses="n in 0.5..1.5",
+    values="n",
+    points="? m 2",
+    densities="? n in 0.5..1.5",
+    kind=("cubic", "gaussian", "poly6", "wendland"),
+    h=(1.2, 1.0, 1.5),
+    shepard={False: 1, True: 1},
+    sizes={"n": (4, 5, 6, 8, 10, 12), "m": (3, 4, 5, 6)},
+)
+def sph_interpolate(
+    positions, masses, values, points=None, densities=None, *, kind="cubic", h=1.2, shepard=True
+):
+    """Interpolates a quantity between the particles of a fluid.
+
+    Args:
+        positions: Positions of the particles in the plane.
+        masses: Their masses.
+        values: The quantity at each particle.
+        points: Where it is wanted; at the particles by default.
+        densities: Densities at the particles.
+        kind: The smoothing kernel.
+        h: The smoothing length.
+        shepard: Whether the weights are normalised, as by Shepard.
+    """
+    if densities is None:
+        densities = sph_kernel(pair_distances(positions, positions), h=h, kind=kind) @ masses
+    volumes = masses / densities
+    if points is not None:
+        weights = sph_kernel(pair_distances(points, positions), h=h, kind=kind)
+    else:
+        weights = sph_kernel(pair_distances(positions, positions), h=h, kind=kind)
+    total = weights @ (volumes * values)
+    if shepard:
+        total = total / (weights @ volumes + 1e-3)
+    return total
 
 
 @family(
@@ -945,11 +1213,10 @@ def sph_density(
     spins="h m",
     field="? h m in -1..1",
     couplings="? h m in 0.5..1.5",
-    model={"ising": 3, "xy": 2, "phi4": 2, "nematic": 1},
+    model={"ising": 3, "xy": 2, "phi4": 2, "clock": 1},
     periodic=(True, False),
-    diagonal={False: 2, True: 1},
-    crystal={False: 3, True: 1},
-    output={"energy": 3, "mean": 1, "local": 3, "magnetisation": 2},
+    diagonal={None: 2, 0.5: 1, -0.3: 1},
+    reduction={"sum": 3, "mean": 1, "none": 2},
     sizes={"h": (3, 4, 5, 6), "m": (4, 5, 6, 8)},
 )
 def spin_energy(
@@ -959,80 +1226,84 @@ def spin_energy(
     *,
     model="ising",
     periodic=True,
-    diagonal=False,
-    crystal=False,
-    output="energy",
+    diagonal=None,
+    reduction="sum",
 ):
     """Energy of spins on a square lattice.
 
     Args:
-        spins: The spins.
+        spins: The spins, or the angles of the spins in the XY and clock models.
         field: An external field at each of them.
         couplings: How strongly each of them acts on its neighbours.
+        model: The model.
+        periodic: Whether the lattice is periodic.
+        diagonal: Coupling of diagonal neighbours.
+        reduction: How the sites' energies are reduced.
     """
     if periodic:
         right = jnp.roll(spins, -1, axis=1)
         down = jnp.roll(spins, -1, axis=0)
-        corner = jnp.roll(right, -1, axis=0)
+        corner = jnp.roll(spins, (-1, -1), axis=(0, 1))
     else:
         padded = jnp.pad(spins, ((0, 1), (0, 1)))
         right = padded[:-1, 1:]
         down = padded[1:, :-1]
         corner = padded[1:, 1:]
-    if model == "xy":
+    if model == "xy" or model == "clock":
         bonds = jnp.cos(spins - right) + jnp.cos(spins - down)
-        if diagonal:
-            bonds = bonds + 0.5 * jnp.cos(spins - corner)
-    elif model == "nematic":
-        bonds = 1.5 * (jnp.cos(spins - right) ** 2 + jnp.cos(spins - down) ** 2) - 1.0
-        if diagonal:
-            bonds = bonds + 0.75 * jnp.cos(spins - corner) ** 2 - 0.25
+        if diagonal is not None:
+            bonds = bonds + diagonal * jnp.cos(spins - corner)
     else:
         neighbours = right + down
-        if diagonal:
-            neighbours = neighbours + 0.5 * corner
+        if diagonal is not None:
+            neighbours = neighbours + diagonal * corner
         bonds = spins * neighbours
     if couplings is not None:
         bonds = couplings * bonds
     energy = -bonds
     if model == "phi4":
         energy = energy + 2.0 * spins**2 + 0.25 * (spins**2 - 1.0) ** 2
-    if crystal:
-        energy = energy - 0.3 * jnp.square(spins)
+    elif model == "clock":
+        # A fourfold anisotropy.
+        energy = energy - 0.5 * jnp.cos(4.0 * spins)
     if field is not None:
-        energy = energy - field * spins
-    if output == "local":
+        if model == "xy" or model == "clock":
+            energy = energy - field * jnp.cos(spins)
+        else:
+            energy = energy - field * spins
+    if reduction == "none":
         return energy
-    elif output == "mean":
+    if reduction == "mean":
         return jnp.mean(energy)
-    elif output == "magnetisation":
-        return jnp.sum(energy), jnp.mean(spins)
-    else:
-        return jnp.sum(energy)
+    return jnp.sum(energy)
+
+
+def radiance(wavelength, temperature, law="wavelength"):
+    x = 1.0 / (wavelength * temperature)
+    if law == "frequency":
+        return 2.0 / (wavelength**3 * jnp.expm1(x))
+    if law == "photons":
+        return 2.0 / (wavelength**4 * jnp.expm1(x))
+    if law == "wien":
+        return 2.0 * jnp.exp(-x) / wavelength**5
+    if law == "rayleigh_jeans":
+        return 2.0 * temperature / wavelength**4
+    return 2.0 / (wavelength**5 * jnp.expm1(x))
 
 
 @family(
     "scalar_array",
-    "reduction",
     "multi_statement",
     wavelength="n in 0.3..3",
     temperature="in 0.6..1.5",
     emissivity="? n in 0.5..1",
     transmission="? n in 0.3..1",
     law={"wavelength": 3, "frequency": 2, "photons": 1, "wien": 2, "rayleigh_jeans": 1},
-    dilution={None: 3, "greybody": 1, "dust": 1},
-    redshift={False: 3, True: 1},
-    output={
-        "spectrum": 3,
-        "normalised": 1,
-        "integral": 2,
-        "magnitude": 1,
-        "mean": 1,
-        "derivative": 1,
-    },
+    dilution={None: 3, "greybody": 1, "screen": 1},
+    redshift={None: 3, 0.5: 1, 1.0: 1},
     only="float32",
 )
-def planck(
+def spectral_radiance(
     wavelength,
     temperature,
     emissivity=None,
@@ -1040,209 +1311,294 @@ def planck(
     *,
     law="wavelength",
     dilution=None,
-    redshift=False,
-    output="spectrum",
+    redshift=None,
 ):
-    """Thermal radiation in units where the constants of Planck and Boltzmann are one.
+    """Spectral radiance of a hot body, where the constants of Planck and Boltzmann are one.
 
     Args:
         wavelength: Where the spectrum is evaluated.
         temperature: Temperature of the source.
         emissivity: Share of a black body's radiation.
         transmission: What a filter lets through.
+        law: Planck's law by wavelength, by frequency or in photons, or one of its limits.
+        dilution: How dust changes the spectrum.
+        redshift: Redshift of the source.
     """
-    if redshift:
+    if redshift is not None:
         # Light of this wavelength was emitted at a shorter one.
-        wavelength = wavelength / 1.5
-    x = 1.0 / (wavelength * temperature)
-    if law == "wavelength":
-        emission = 2.0 / (wavelength**5 * jnp.expm1(x))
-    elif law == "frequency":
-        emission = 2.0 / (wavelength**3 * jnp.expm1(x))
-    elif law == "photons":
-        emission = 2.0 / (wavelength**4 * jnp.expm1(x))
-    elif law == "wien":
-        emission = 2.0 * jnp.exp(-x) / wavelength**5
-    else:
-        emission = 2.0 * temperature / wavelength**4
+        wavelength = wavelength / (1.0 + redshift)
+    emission = radiance(wavelength, temperature, law=law)
     if dilution == "greybody":
         emission = emission * (1.0 - jnp.exp(-((0.8 / wavelength) ** 1.5)))
-    elif dilution == "dust":
+    elif dilution == "screen":
         emission = emission * jnp.exp(-0.4 / wavelength)
     if emissivity is not None:
         emission = emissivity * emission
     if transmission is not None:
         emission = transmission * emission
-    if output == "normalised":
-        return emission / jnp.sum(emission)
-    elif output == "integral":
-        widths = jnp.abs(jnp.diff(wavelength))
-        return jnp.sum(0.5 * (emission[1:] + emission[:-1]) * widths)
-    elif output == "magnitude":
-        return -2.5 * jnp.log10(emission)
-    elif output == "mean":
-        return jnp.sum(wavelength * emission) / jnp.sum(emission)
-    elif output == "derivative":
-        # What the spectrum gains with the temperature.
-        return emission, emission * x / (temperature * -jnp.expm1(-x))
+    return emission
+
+
+@family(
+    "vector",
+    "reduction",
+    "multi_statement",
+    "contraction",
+    temperature="n in 0.6..1.5",
+    emissivity="? n in 0.5..1",
+    background="? in 0.3..0.6",
+    law={"wavelength": 3, "photons": 1, "wien": 1, "rayleigh_jeans": 1},
+    rule={"trapezoid": 2, "midpoint": 2},
+    band=((0.5, 2.0), (0.4, 1.2), (1.0, 3.0)),
+    points=(8, 10, 12),
+    mean={False: 3, True: 1},
+    sizes={"n": (3, 4, 5, 6)},
+    only="float32",
+)
+def band_radiance(
+    temperature,
+    emissivity=None,
+    background=None,
+    *,
+    law="wavelength",
+    rule="trapezoid",
+    band=(0.5, 2.0),
+    points=8,
+    mean=False,
+):
+    """Radiance of hot bodies in a band, where the constants of Planck and Boltzmann are one.
+
+    Args:
+        temperature: Temperatures of the bodies.
+        emissivity: Share of a black body's radiation.
+        background: Temperature of the surroundings, whose radiation is taken away.
+        law: Planck's law by wavelength or in photons, or one of its limits.
+        rule: The quadrature rule.
+        band: The shortest and the longest wavelength.
+        points: Number of points of the quadrature.
+        mean: Whether the mean in the band is wanted rather than the integral.
+    """
+    start, stop = band
+    if rule == "midpoint":
+        width = (stop - start) / points
+        wavelength = start + width * (jnp.arange(points) + 0.5)
     else:
-        return emission
-
-
-def lorentz_gamma(v):
-    return jax.lax.rsqrt(1.0 - v**2)
+        wavelength = jnp.linspace(start, stop, points)
+    spectrum = radiance(wavelength, temperature[:, None], law=law)
+    if background is not None:
+        spectrum = spectrum - radiance(wavelength, background, law=law)
+    if rule == "midpoint":
+        total = width * jnp.sum(spectrum, axis=1)
+    else:
+        width = wavelength[1] - wavelength[0]
+        inner = jnp.sum(spectrum[:, 1:-1], axis=1)
+        total = width * (inner + 0.5 * (spectrum[:, 0] + spectrum[:, -1]))
+    if mean:
+        total = total / (stop - start)
+    if emissivity is not None:
+        total = emissivity * total
+    return total
 
 
 @family(
     "elementwise",
-    "reduction",
     "multi_statement",
-    v="n in 0.1..0.9",
-    u="n in -0.9..-0.1",
-    angle="? n in 0..1.5",
-    rest="? n in 0.5..2",
-    weights="? n in 0.2..1",
-    quantity={
-        "energy": 2,
-        "kinetic": 2,
-        "momentum": 2,
-        "speed": 2,
-        "clock": 2,
-        "rapidity": 1,
-        "doppler": 1,
-    },
-    with_gamma={False: 2, True: 1},
-    reduction={None: 4, "sum": 1, "mean": 1},
+    frequency="n in 0.5..2",
+    v="n in 0.1..0.8",
+    angle="? n in 0.1..1.5",
+    potential="? n in 0.01..0.2",
+    observer="? n in 0.05..0.4",
+    receding={True: 2, False: 1},
+    form={"gamma": 2, "root": 2, "rapidity": 1},
 )
-def relativistic_motion(
-    v,
-    u,
-    angle=None,
-    rest=None,
-    weights=None,
-    *,
-    quantity="energy",
-    with_gamma=False,
-    reduction=None,
+def doppler_shift(
+    frequency, v, angle=None, potential=None, observer=None, *, receding=True, form="root"
 ):
-    """What one body finds of another one that it meets, where the speed of light is one.
+    """Observed frequency of light from moving sources, where the speed of light is one.
 
     Args:
-        v: Velocities of the bodies.
-        u: Velocities of those that observe them.
-        angle: Angle between the two.
-        rest: The mass, duration or frequency at rest.
-        weights: How much each of them counts.
+        frequency: Frequencies at the sources.
+        v: Speeds of the sources.
+        angle: Angles between their motion and the line of sight; zero by default.
+        potential: Depth of the gravitational potential at each source.
+        observer: Speed at which the observer comes nearer.
+        receding: Whether the sources recede.
     """
-    product = v * u
+    if not receding:
+        v = -v
     if angle is not None:
-        product = product * jnp.cos(angle)
-    gamma = lorentz_gamma(v) * lorentz_gamma(u) * (1.0 - product)
-    if quantity == "energy":
-        value = gamma
-    elif quantity == "kinetic":
-        value = gamma - 1.0
-    elif quantity == "momentum":
-        value = jnp.sqrt(gamma**2 - 1.0)
-    elif quantity == "speed":
-        value = jnp.sqrt(1.0 - 1.0 / gamma**2)
-    elif quantity == "clock":
-        value = 1.0 / gamma
-    elif quantity == "rapidity":
-        value = jnp.arccosh(gamma)
+        # The transverse effect is that of time dilation.
+        gamma = lax.rsqrt(1.0 - v**2)
+        factor = 1.0 / (gamma * (1.0 + v * jnp.cos(angle)))
+    elif form == "gamma":
+        gamma = lax.rsqrt(1.0 - v**2)
+        factor = 1.0 / (gamma * (1.0 + v))
+    elif form == "rapidity":
+        factor = jnp.exp(-jnp.arctanh(v))
     else:
-        # They come nearer, so that light is shifted to blue.
-        value = gamma + jnp.sqrt(gamma**2 - 1.0)
-    if rest is not None:
-        value = rest * value
-    if weights is not None:
-        value = weights * value
-    if reduction == "sum":
-        value = jnp.sum(value)
-    elif reduction == "mean":
-        value = jnp.mean(value)
-    if with_gamma:
-        return value, gamma
-    return value
+        factor = jnp.sqrt((1.0 - v) / (1.0 + v))
+    if observer is not None:
+        factor = factor * jnp.sqrt((1.0 + observer) / (1.0 - observer))
+    if potential is not None:
+        # The gravitational redshift.
+        factor = factor * jnp.sqrt(1.0 - 2.0 * potential)
+    return factor * frequency
 
 
 @family(
-    "scalar_array",
-    "reduction",
+    "elementwise",
     "multi_statement",
-    angle="n in 0.1..1.2",
-    n1="in 1..1.3",
-    n2="in 1.4..2",
-    thickness="? n in 0.2..1.5",
-    absorption="? n in 0.1..1",
-    polarisation={"unpolarised": 3, "s": 2, "p": 2, "schlick": 1},
-    output={"reflectance": 3, "transmittance": 2, "angle": 1},
-    back={False: 3, True: 1},
-    averaged={False: 4, True: 1},
+    t="n",
+    x="n",
+    v="n in -0.8..0.8",
+    y="? n",
+    origin="? n",
+    inverse={False: 2, True: 1},
+    form={"gamma": 3, "rapidity": 2, "light_cone": 1},
 )
-def fresnel(
-    angle,
-    n1,
-    n2,
-    thickness=None,
-    absorption=None,
-    *,
-    polarisation="unpolarised",
-    output="reflectance",
-    back=False,
-    averaged=False,
-):
-    """Light at the surface of glass.
+def lorentz_boost(t, x, v, y=None, origin=None, *, inverse=False, form="gamma"):
+    """Coordinates of events in frames that move along the x-axis, where the speed of light is one.
 
     Args:
-        angle: Angle of incidence.
-        n1: Refractive index outside.
-        n2: Refractive index of the glass.
-        thickness: Thickness of the glass, with interference.
-        absorption: Absorption in the glass.
+        t: Times of the events.
+        x: Their places along the axis.
+        v: Velocities of the frames.
+        y: Their places across the axis, which stay the same.
+        origin: Where each frame's origin is at the time zero.
+        inverse: Whether events are transformed back.
+
+    Returns:
+        The new times and places.
     """
+    if origin is not None:
+        x = x - origin
+    if inverse:
+        v = -v
+    if form == "rapidity":
+        rapidity = jnp.arctanh(v)
+        cosh = jnp.cosh(rapidity)
+        sinh = jnp.sinh(rapidity)
+        t, x = cosh * t - sinh * x, cosh * x - sinh * t
+    elif form == "light_cone":
+        # The Doppler factor stretches one of the light cone's coordinates.
+        factor = jnp.sqrt((1.0 + v) / (1.0 - v))
+        plus = (t + x) / factor
+        minus = (t - x) * factor
+        t, x = 0.5 * (plus + minus), 0.5 * (plus - minus)
+    else:
+        gamma = lax.rsqrt(1.0 - v**2)
+        t, x = gamma * (t - v * x), gamma * (x - v * t)
+    if y is not None:
+        return t, x, y
+    return t, x
+
+
+def fresnel_power(angle, n1, n2, polarisation="unpolarised"):
     cos_i = jnp.cos(angle)
+    if polarisation == "schlick":
+        r0 = ((n1 - n2) / (n1 + n2)) ** 2
+        return r0 + (1.0 - r0) * (1.0 - cos_i) ** 5
     # Snell's law.
     sin_t = n1 / n2 * jnp.sin(angle)
     cos_t = jnp.sqrt(1.0 - sin_t**2)
     rs = ((n1 * cos_i - n2 * cos_t) / (n1 * cos_i + n2 * cos_t)) ** 2
     rp = ((n1 * cos_t - n2 * cos_i) / (n1 * cos_t + n2 * cos_i)) ** 2
     if polarisation == "s":
-        reflected = rs
-    elif polarisation == "p":
-        reflected = rp
-    elif polarisation == "schlick":
-        r0 = ((n1 - n2) / (n1 + n2)) ** 2
-        reflected = r0 + (1.0 - r0) * (1.0 - cos_i) ** 5
-    else:
-        reflected = 0.5 * (rs + rp)
+        return rs
+    if polarisation == "p":
+        return rp
+    return 0.5 * (rs + rp)
+
+
+@family(
+    "scalar_array",
+    "multi_statement",
+    angle="n in 0.1..1.2",
+    n1="in 1..1.3",
+    n2="in 1.4..2",
+    thickness="? n in 0.2..1.5",
+    polarisation={"unpolarised": 3, "s": 2, "p": 2, "schlick": 1},
+    back={False: 2, True: 1},
+    roughness={None: 3, 0.02: 1, 0.05: 1},
+)
+def fresnel_reflectance(
+    angle, n1, n2, thickness=None, *, polarisation="unpolarised", back=False, roughness=None
+):
+    """Share of light that a glass reflects.
+
+    Args:
+        angle: Angles of incidence.
+        n1: Refractive index outside.
+        n2: Refractive index of the glass.
+        thickness: Thickness of a film in wavelengths, whose two sides interfere.
+        polarisation: Polarisation of the light, or Schlick's approximation.
+        back: Whether the back of the glass reflects, too.
+        roughness: Height of the surface's roughness in wavelengths.
+    """
+    reflected = fresnel_power(angle, n1, n2, polarisation=polarisation)
     if thickness is not None:
         # Airy's formula for many reflections between the two sides.
+        cos_t = jnp.sqrt(1.0 - (n1 / n2 * jnp.sin(angle)) ** 2)
         phase = 2.0 * jnp.pi * n2 * thickness * cos_t
         finesse = 4.0 * reflected / (1.0 - reflected) ** 2
         ripple = finesse * jnp.sin(phase) ** 2
-        reflected = ripple / (1.0 + ripple)
+        return ripple / (1.0 + ripple)
+    if roughness is not None:
+        # Bennett and Porteus's factor.
+        reflected = reflected * jnp.exp(-((4.0 * jnp.pi * roughness * jnp.cos(angle)) ** 2))
     if back:
         reflected = 2.0 * reflected / (1.0 + reflected)
-    transmitted = 1.0 - reflected
-    if absorption is not None:
-        transmitted = transmitted * jnp.exp(-absorption / cos_t)
-    if averaged:
-        return jnp.sum(reflected * cos_i) / jnp.sum(cos_i), jnp.mean(transmitted)
-    if output == "transmittance":
-        return transmitted
-    elif output == "angle":
-        return transmitted, jnp.arcsin(sin_t)
-    elif absorption is not None:
-        return reflected, transmitted
-    else:
-        return reflected
+    return reflected
+
+
+@family(
+    "scalar_array",
+    "multi_statement",
+    angle="n in 0.1..1.2",
+    n1="in 1..1.3",
+    n2="in 1.4..2",
+    thickness="n in 0.2..1.5",
+    absorption="? n in 0.1..1",
+    polarisation={"unpolarised": 3, "s": 2, "p": 2, "schlick": 1},
+    reflections={"single": 2, "all": 2},
+)
+def slab_transmittance(
+    angle,
+    n1,
+    n2,
+    thickness,
+    absorption=None,
+    *,
+    polarisation="unpolarised",
+    reflections="all",
+):
+    """Share of light that passes an absorbing slab of glass.
+
+    Args:
+        angle: Angles of incidence in radians.
+        n1: Refractive index outside.
+        n2: Refractive index of the glass.
+        thickness: Thickness of the slab.
+        absorption: Coefficients of absorption; 0.5 by default.
+        polarisation: Polarisation of the light, or Schlick's approximation.
+        reflections: Whether light that is reflected inside counts as well.
+    """
+    if absorption is None:
+        absorption = 0.5
+    reflected = fresnel_power(angle, n1, n2, polarisation=polarisation)
+    cos_t = jnp.sqrt(1.0 - (n1 / n2 * jnp.sin(angle)) ** 2)
+    # Beer and Lambert's law along the refracted path.
+    passed = jnp.exp(-absorption * thickness / cos_t)
+    transmitted = (1.0 - reflected) ** 2 * passed
+    if reflections == "all":
+        transmitted = transmitted / (1.0 - (reflected * passed) ** 2)
+    return transmitted
 
 
 def friction_factor(reynolds, roughness, formula="haaland"):
     """Darcy's friction factor of turbulent flow."""
-    if formula == "blasius":
-        return 0.316 * jnp.power(reynolds, -0.25) + 0.1 * roughness
+    if formula == "altshul":
+        return 0.11 * (roughness + 68.0 / reynolds) ** 0.25
     if formula == "swamee":
         return 0.25 / jnp.log10(roughness / 3.7 + 5.74 / reynolds**0.9) ** 2
     return (-1.8 * jnp.log10((roughness / 3.7) ** 1.11 + 6.9 / reynolds)) ** -2
@@ -1260,10 +1616,10 @@ def friction_factor(reynolds, roughness, formula="haaland"):
     length="? n in 1..4",
     height="? n in -1..1",
     density="? n in 0.8..1.2",
-    formula={"haaland": 3, "swamee": 2, "blasius": 2},
+    formula={"haaland": 3, "swamee": 2, "altshul": 2},
     regime={"turbulent": 2, "switch": 2, "blend": 2},
-    fittings={False: 2, True: 1},
-    output={"drop": 3, "total": 2, "factor": 1, "power": 1},
+    fittings={None: 2, 0.8: 1, 1.5: 1},
+    total={False: 3, True: 1},
     only="float32",
 )
 def pipe_flow(
@@ -1277,19 +1633,23 @@ def pipe_flow(
     *,
     formula="haaland",
     regime="turbulent",
-    fittings=False,
-    output="drop",
+    fittings=None,
+    total=False,
 ):
-    """Loss of pressure in pipes.
+    """Pressure drop along pipes, by Darcy and Weisbach.
 
     Args:
         velocity: Mean velocities in the pipes.
         diameter: Their diameters.
         viscosity: Kinematic viscosity of the fluid.
         roughness: Roughness of the walls, relative to the diameter.
-        length: Lengths of the pipes.
+        length: Lengths of the pipes; one by default.
         height: How much higher each pipe ends than it begins.
-        density: Density of the fluid.
+        density: Density of the fluid; one by default.
+        formula: The formula of the friction factor.
+        regime: How laminar flow is treated.
+        fittings: The loss coefficient of the fittings.
+        total: Whether the pipes follow each other, so that their drops add up.
     """
     reynolds = velocity * diameter / viscosity
     factor = friction_factor(reynolds, roughness, formula=formula)
@@ -1303,25 +1663,19 @@ def pipe_flow(
     loss = factor / diameter * head
     if length is not None:
         loss = length * loss
-    if fittings:
-        loss = loss + 0.8 * head
+    if fittings is not None:
+        loss = loss + fittings * head
     if height is not None:
         loss = loss + GRAVITY * height
     if density is not None:
         loss = density * loss
-    if output == "total":
+    if total:
         return jnp.sum(loss)
-    elif output == "factor":
-        return loss, factor
-    elif output == "power":
-        return loss * velocity * 0.25 * jnp.pi * diameter**2
-    else:
-        return loss
+    return loss
 
 
 @family(
     "scalar_array",
-    "reduction",
     "multi_statement",
     substrate="n in 0.1..3",
     vmax="in 0.5..2",
@@ -1329,25 +1683,23 @@ def pipe_flow(
     inhibitor="? n in 0.1..2",
     temperature="? n in 0.8..1.3",
     ph="? n in -1..1",
+    product="? n in 0.05..0.5",
     inhibition={"competitive": 3, "uncompetitive": 2, "noncompetitive": 2, "mixed": 1},
     cooperative={None: 3, 2: 1, 3: 1},
-    excess={False: 3, True: 1},
-    reversible={False: 3, True: 1},
-    output={"rate": 4, "mean": 1, "occupancy": 2, "flux": 1},
+    excess={None: 3, 4.0: 1, 2.0: 1},
 )
-def enzyme_rate(
+def michaelis_menten(
     substrate,
     vmax,
     km,
     inhibitor=None,
     temperature=None,
     ph=None,
+    product=None,
     *,
     inhibition="competitive",
     cooperative=None,
-    excess=False,
-    reversible=False,
-    output="rate",
+    excess=None,
 ):
     """Rate at which an enzyme turns over its substrate.
 
@@ -1357,40 +1709,240 @@ def enzyme_rate(
         km: Concentration at half of the greatest rate.
         inhibitor: Concentrations of an inhibitor.
         temperature: Temperatures relative to that of reference.
-        ph: Acidity relative to the optimum.
+        ph: Difference of the pH from its optimum.
+        product: Concentrations of the product, which reacts back.
+        inhibition: How the inhibitor acts.
+        cooperative: The Hill coefficient.
+        excess: The constant of the inhibition by the substrate.
     """
     if cooperative is not None:
-        substrate = substrate**cooperative
+        s = substrate**cooperative
+        half = km**cooperative
+    else:
+        s = substrate
+        half = km
     if inhibitor is not None:
         bound = 1.0 + inhibitor / 0.8
         if inhibition == "competitive":
-            denominator = km * bound + substrate
+            denominator = half * bound + s
         elif inhibition == "uncompetitive":
-            denominator = km + bound * substrate
+            denominator = half + bound * s
         elif inhibition == "mixed":
-            denominator = km * bound + (1.0 + inhibitor / 2.4) * substrate
+            denominator = half * bound + (1.0 + inhibitor / 2.4) * s
         else:
-            denominator = bound * (km + substrate)
+            denominator = bound * (half + s)
     else:
-        denominator = km + substrate
-    if excess:
+        denominator = half + s
+    if excess is not None:
         # Too much of the substrate is in the way.
-        denominator = denominator + substrate**2 / 4.0
-    rate = vmax * substrate / denominator
-    if reversible:
-        rate = rate - 0.1 * substrate
+        denominator = denominator + s * substrate / excess
+    if product is not None:
+        # Haldane's reversible form.
+        rate = vmax * (s - 0.2 * product) / (denominator + product)
+    else:
+        rate = vmax * s / denominator
     if temperature is not None:
         rate = rate * jnp.exp(5.0 * (1.0 - 1.0 / temperature))
     if ph is not None:
-        rate = rate / (1.0 + ph**2)
-    if output == "mean":
-        return jnp.mean(rate)
-    elif output == "occupancy":
-        return rate, substrate / denominator
-    elif output == "flux":
-        return jnp.diff(rate)
+        # A bell-shaped curve of two ionisations.
+        rate = rate / (1.0 + 10.0 ** (ph - 1.0) + 10.0 ** (-ph - 1.0))
+    return rate
+
+
+@family(
+    "scalar_array",
+    "multi_statement",
+    frequency="n in 0.2..3",
+    omega0="in 0.8..1.5",
+    damping="in 0.1..0.6",
+    force="? n in 0.5..2",
+    mass="? n in 0.5..2",
+    law={"viscous": 3, "structural": 1},
+    excitation={"force": 3, "imbalance": 1, "base": 1},
+    static={False: 2, True: 1},
+)
+def amplitude_response(
+    frequency,
+    omega0,
+    damping,
+    force=None,
+    mass=None,
+    *,
+    law="viscous",
+    excitation="force",
+    static=False,
+):
+    """Amplitude of a damped oscillator that is driven, in the steady state.
+
+    Args:
+        frequency: Angular frequencies of the drive.
+        omega0: Angular frequency of the free oscillator.
+        damping: Damping ratio.
+        force: Amplitudes of the drive; one by default.
+        mass: Masses that are moved; one by default.
+        law: The kind of damping.
+        excitation: Whether a force, an imbalance or a moving base drives it.
+        static: Whether it is relative to the static deflection.
+    """
+    ratio = frequency / omega0
+    if law == "structural":
+        loss = 2.0 * damping
     else:
-        return rate
+        loss = 2.0 * damping * ratio
+    amplitude = jax.lax.rsqrt((1.0 - ratio**2) ** 2 + loss**2)
+    if excitation == "imbalance":
+        amplitude = ratio**2 * amplitude
+    elif excitation == "base":
+        amplitude = jnp.sqrt(1.0 + loss**2) * amplitude
+    elif not static:
+        amplitude = amplitude / omega0**2
+    if force is not None:
+        amplitude = force * amplitude
+    if mass is not None:
+        amplitude = amplitude / mass
+    return amplitude
+
+
+@family(
+    "scalar_array",
+    "multi_statement",
+    frequency="n in 0.2..3",
+    omega0="in 0.8..1.5",
+    damping="in 0.1..0.6",
+    delay="? n in 0.05..0.3",
+    law={"viscous": 3, "structural": 1},
+    response={"displacement": 3, "velocity": 1, "transmitted": 1},
+    degrees={False: 2, True: 1},
+)
+def phase_lag(
+    frequency,
+    omega0,
+    damping,
+    delay=None,
+    *,
+    law="viscous",
+    response="displacement",
+    degrees=False,
+):
+    """Phase by which a damped oscillator lags behind its drive, in the steady state.
+
+    Args:
+        frequency: Angular frequencies of the drive.
+        omega0: Angular frequency of the free oscillator.
+        damping: Damping ratio.
+        delay: Delays of the sensor.
+        law: The kind of damping.
+        response: The quantity that lags behind.
+        degrees: Whether the phase is in degrees rather than radians.
+    """
+    ratio = frequency / omega0
+    if law == "structural":
+        loss = 2.0 * damping
+    else:
+        loss = 2.0 * damping * ratio
+    lag = jnp.arctan2(loss, 1.0 - ratio**2)
+    if response == "velocity":
+        lag = lag - 0.5 * jnp.pi
+    elif response == "transmitted":
+        # Damper and spring pass the motion of the base on.
+        lag = lag - jnp.arctan(loss)
+    if delay is not None:
+        lag = lag + frequency * delay
+    if degrees:
+        lag = 180.0 / jnp.pi * lag
+    return lag
+
+
+def state_equation(volume, temperature, a, b, law="van_der_waals"):
+    if law == "van_der_waals":
+        return temperature / (volume - b) - a / volume**2
+    if law == "redlich_kwong":
+        return temperature / (volume - b) - a / (jnp.sqrt(temperature) * volume * (volume + b))
+    if law == "dieterici":
+        return temperature / (volume - b) * jnp.exp(-a / (temperature * volume))
+    if law == "peng_robinson":
+        alpha = (1.0 + 0.4 * (1.0 - jnp.sqrt(temperature))) ** 2
+        attraction = volume**2 + 2.0 * b * volume - b**2
+        return temperature / (volume - b) - a * alpha / attraction
+    if law == "carnahan_starling":
+        # Hard spheres with a mean-field attraction.
+        eta = 0.25 * b / volume
+        hard = (1.0 + eta + eta**2 - eta**3) / (1.0 - eta) ** 3
+        return temperature / volume * hard - a / volume**2
+    second = b - a / temperature
+    return temperature / volume * (1.0 + second / volume + (b / volume) ** 2)
+
+
+@family(
+    "scalar_array",
+    "multi_statement",
+    volume="n in 0.8..3",
+    temperature="n in 0.8..1.6",
+    a="in 0.3..1",
+    b="in 0.1..0.3",
+    moles="? n in 0.5..1",
+    law={
+        "van_der_waals": 3,
+        "redlich_kwong": 2,
+        "dieterici": 1,
+        "virial": 2,
+        "peng_robinson": 2,
+        "carnahan_starling": 1,
+    },
+    gauge={None: 3, 0.5: 1},
+)
+def gas_pressure(volume, temperature, a, b, moles=None, *, law="van_der_waals", gauge=None):
+    """Pressure of a real gas, with the gas constant as one.
+
+    Args:
+        volume: Volumes of the gas.
+        temperature: Its temperatures.
+        a: How its molecules attract each other.
+        b: Their covolume.
+        moles: Amounts of the gas; one by default.
+        law: The equation of state.
+        gauge: Pressure of the surroundings, for a gauge pressure.
+    """
+    if moles is not None:
+        volume = volume / moles
+    pressure = state_equation(volume, temperature, a, b, law=law)
+    if gauge is not None:
+        pressure = pressure - gauge
+    return pressure
+
+
+@family(
+    "scalar_array",
+    "multi_statement",
+    volume="n in 0.8..3",
+    temperature="n in 0.8..1.6",
+    a="in 0.3..1",
+    b="in 0.1..0.3",
+    moles="? n in 0.5..1",
+    law={
+        "van_der_waals": 3,
+        "redlich_kwong": 2,
+        "dieterici": 1,
+        "virial": 2,
+        "peng_robinson": 2,
+        "carnahan_starling": 1,
+    },
+)
+def compressibility_factor(volume, temperature, a, b, moles=None, *, law="van_der_waals"):
+    """Compressibility factor of a real gas, with the gas constant as one.
+
+    Args:
+        volume: Volumes of the gas.
+        temperature: Its temperatures.
+        a: How its molecules attract each other.
+        b: Their covolume.
+        moles: Amounts of the gas; one by default.
+        law: The equation of state.
+    """
+    if moles is not None:
+        volume = volume / moles
+    pressure = state_equation(volume, temperature, a, b, law=law)
+    return pressure * volume / temperature
 
 
 def reaction_rates(concentrations, k, orders, changes, reversible=False):
@@ -1485,116 +2037,13 @@ def react(
     return lax.fori_loop(0, num_steps, lambda _, c: advance(c), concentrations)
 
 
-@family(
-    "scalar_array",
-    "reduction",
-    "multi_statement",
-    frequency="n in 0.2..3",
-    omega0="in 0.8..1.5",
-    damping="in 0.1..0.6",
-    force="? n in 0.5..2",
-    mass="? n in 0.5..2",
-    output={"amplitude": 3, "phase": 2, "power": 2, "both": 2, "decibel": 1},
-    law={"viscous": 3, "structural": 1},
-    excitation={"force": 3, "imbalance": 1, "base": 1},
-    averaged={None: 3, "mean": 1, "weighted": 1},
-)
-def oscillator_response(
-    frequency,
-    omega0,
-    damping,
-    force=None,
-    mass=None,
-    *,
-    output="amplitude",
-    law="viscous",
-    excitation="force",
-    averaged=None,
-):
-    """Steady response of a damped oscillator that is driven.
-
-    Args:
-        frequency: Angular frequencies of the drive.
-        omega0: Angular frequency of the free oscillator.
-        damping: Damping ratio.
-        force: Amplitudes of the drive.
-        mass: Masses that are moved.
-    """
-    ratio = frequency / omega0
-    if law == "structural":
-        loss = 2.0 * damping
-    else:
-        loss = 2.0 * damping * ratio
-    reactance = 1.0 - ratio**2
-    response = jax.lax.rsqrt(reactance**2 + loss**2)
-    if excitation == "imbalance":
-        response = ratio**2 * response
-    elif excitation == "base":
-        response = jnp.sqrt(1.0 + loss**2) * response
-    else:
-        response = response / omega0**2
-    if force is not None:
-        response = force * response
-    if mass is not None:
-        response = response / mass
-    phase = jnp.arctan2(loss, reactance)
-    if output == "phase":
-        response = response * jnp.cos(phase)
-    elif output == "power":
-        response = damping * omega0 * (frequency * response) ** 2
-    elif output == "decibel":
-        response = 20.0 * jnp.log10(response)
-    if averaged == "mean":
-        response = jnp.mean(response)
-    elif averaged == "weighted":
-        response = jnp.sum(response / frequency) / jnp.sum(1.0 / frequency)
-    if output == "both":
-        return response, phase
-    return response
-
-
-@family(
-    "scalar_array",
-    "multi_statement",
-    volume="n in 0.8..3",
-    temperature="n in 0.8..1.6",
-    a="in 0.3..1",
-    b="in 0.1..0.3",
-    moles="? n in 0.5..1",
-    law={"van_der_waals": 3, "redlich_kwong": 2, "dieterici": 1, "virial": 2, "peng_robinson": 2},
-    output={"pressure": 3, "compressibility": 2, "energy": 1, "fugacity": 1},
-)
-def gas_state(volume, temperature, a, b, moles=None, *, law="van_der_waals", output="pressure"):
-    """Pressure of a real gas, with the gas constant as one.
-
-    Args:
-        volume: Volumes of the gas.
-        temperature: Its temperatures.
-        a: How its molecules attract each other.
-        b: The volume that they take.
-        moles: Amounts of the gas.
-    """
-    if moles is not None:
-        volume = volume / moles
-    if law == "van_der_waals":
-        pressure = temperature / (volume - b) - a / volume**2
-    elif law == "redlich_kwong":
-        pressure = temperature / (volume - b) - a / (jnp.sqrt(temperature) * volume * (volume + b))
-    elif law == "dieterici":
-        pressure = temperature / (volume - b) * jnp.exp(-a / (temperature * volume))
-    elif law == "peng_robinson":
-        alpha = (1.0 + 0.4 * (1.0 - jnp.sqrt(temperature))) ** 2
-        attraction = volume**2 + 2.0 * b * volume - b**2
-        pressure = temperature / (volume - b) - a * alpha / attraction
-    else:
-        second = b - a / temperature
-        pressure = temperature / volume * (1.0 + second / volume + (b / volume) ** 2)
-    if output == "compressibility":
-        return pressure * volume / temperature
-    elif output == "energy":
-        return pressure, 1.5 * temperature - a / volume
-    elif output == "fugacity":
-        departure = pressure * volume / temperature - 1.0
-        return pressure * jnp.exp(departure)
-    else:
-        return pressure
+def pair_energy(r, epsilon, sigma, form="12-6"):
+    if form == "9-6":
+        s3 = (sigma / r) ** 3
+        return 6.75 * epsilon * (s3**3 - s3**2)
+    if form == "soft":
+        # Stays finite where atoms overlap.
+        s6 = 1.0 / (0.5 + (r / sigma) ** 6)
+        return 4.0 * epsilon * (s6**2 - s6)
+    s6 = (sigma / r) ** 6
+    return 4.0 * epsilon * (s6**2 - s6)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from jax_ir_synth.kernels.style.family import Code, family
+from jax_ir_synth.kernels.style.family import decided, family
 
 if TYPE_CHECKING:
     import jax
@@ -13,11 +13,11 @@ NAMES = """
 x: x 1
 out: out 5, output 3, result 3
 mask: mask 8, valid 2
-leaky_unit: leaky_unit 2, leaky_activation 3, piecewise_activation 3, activation 3
+piecewise_activation: piecewise_activation 3, activation 4, act_fn 2
 positive: positive 4, above 2, pos 3
 negative: negative 4, below 2, neg 3
 robust_loss: robust_loss 5, robust_penalty 3, robust_cost 1
-penalty: penalty 4, rho 3, _penalty 1
+penalty: penalty 4, rho 3, _penalty 1, penalize 1
 income_tax: income_tax 5, compute_tax 3
 income: income 6, taxable_income 2, earnings 1
 allowance: allowance 4, deduction 4
@@ -26,158 +26,75 @@ usage: usage 4, consumption 4, kwh 3
 membership: membership 5, fuzzy_membership 4, membership_function 3
 stress: stress 5, sigma 3
 material_stress: material_stress 4, stress_response 3, constitutive_law 3, elastoplastic_stress 2
-strain: strain 6, eps 2
+strain: strain 6
 friction_force: friction_force 5, stick_slip 3, friction 4
-velocity: velocity 4, v 4
+velocity: velocity 5, v 4
 contact_force: contact_force 5, penalty_contact 3, normal_force 2
-gap: gap 4, penetration 1, g 1
-safe_ratio: safe_ratio 3, safe_divide 5, guarded_division 2
+gap: gap 5, signed_distance 2
+safe_divide: safe_divide 6, safe_ratio 2, divide_no_nan 3, safe_div 2
 safe_function: safe_function 3, safe_eval 2, guarded 2
 numerator: numerator 4, num 4
 denominator: denominator 4, den 4
 ok: ok 4, valid 5, nonzero 1
 safe: safe 5, guarded 1
-shift_gears: shift_gears 3, gearbox 3, wheel_torque 3, drive_torque 2
-clip_update: clip_update 3, clip_by_norm 5, clip_gradient 4
+wheel_torque: wheel_torque 6, drive_torque 3
+clipped_sgd_step: clipped_sgd_step 3, sgd_step 5, clipped_update 3
 gradient: gradient 3, grad 5, g 3
 normalise_by: normalise_by 2, normalize_or_shift 2, adaptive_normalize 3
 apply_mode: apply_mode 4, apply_op 3, dispatch 3, transform 2
-trust_region: trust_region 4, update_radius 4, update_trust_radius 3
+update_trust_radius: update_trust_radius 5, update_radius 4, adjust_radius 2
 radius: radius 6, delta 3
-slope_limiter: slope_limiter 5, flux_limiter 4, limited_slope 4
-transfer: transfer 3, encode_gamma 2, transfer_function 3, oetf 2
-ppo_objective: ppo_objective 4, clipped_surrogate 4, ppo_loss 3, policy_objective 2
+slope_limiter: slope_limiter 5, limit_slope 3, limited_slope 4
+encode_image: encode_image 4, apply_oetf 3, encode_light 2, to_display 2
+ppo_loss: ppo_loss 6, clipped_surrogate_loss 3, ppo_policy_loss 3, policy_loss 3
 advantage: advantage 6, adv 5
 td_target: td_target 6, bootstrap_target 3, compute_target 3, q_target 1
 reward: reward 6, r 2
 done: done 6, terminal 3
 turbine_power: turbine_power 5, power_curve 5, wind_power 2
-wind: wind 3, wind_speed 5, v 2
+wind_speed: wind_speed 6, wind 3
 thermostat: thermostat 5, heating_command 3, temperature_control 3
 temperature: temperature 5, temp 4
 setpoint: setpoint 5, target 4
-extend: extend 4, extrapolate 4, evaluate_outside 1
 quadratic_root: quadratic_root 4, solve_quadratic 5, larger_root 2
 discriminant: discriminant 5, disc 4
-anneal_or_restart: anneal_or_restart 2, adapt_step 4, step_control 3
+bold_driver_step: bold_driver_step 4, bold_driver 4, adaptive_step 3
 hue: hue 5, rgb_to_hue 4
 masked_update: masked_update 4, update_active 3, apply_updates 2
-dosing: dosing 3, adjust_dose 4, dose_adjustment 3
+adjust_dose: adjust_dose 5, renal_dose 4, dose_adjustment 3
 dead_zone: dead_zone 5, deadband 4, dead_band 3
-choose_by_statistic: choose_by_statistic 2, rescale_if_needed 4, conditional_scale 3
 """
 
 
 # ---------------------------------------------------------------- activations and losses
 
 
-@family(
-    "branch",
-    "nested_branch",
-    x="... n",
-    alpha="? n in 0.05..0.5",
-    kind=(
-        "leaky",
-        "exponential",
-        "soft_shrink",
-        "hard_shrink",
-        "quadratic",
-        "log",
-        "threshold",
-        "rational",
-    ),
-    construct=(
-        Code('"where"'),
-        Code('"where"'),
-        Code('"select"'),
-        Code('"lax"'),
-        Code('"piecewise"'),
-    ),
-    limit={None: 3, 1.0: 1, 1.5: 1},
-    residual={False: 3, True: 1},
-    shift={None: 3, 0.5: 1, 0.25: 1},
-)
-def leaky_unit(
-    x, alpha=None, *, kind="leaky", construct="where", limit=None, residual=False, shift=None
-):
-    """An activation that treats positive and negative values differently.
-
-    Args:
-      x: the pre-activations.
-      alpha: the slope of the negative part, for each channel.
-      kind: the shape of the activation.
-      construct: how the cases are told apart.
-      limit: where large values are cut off.
-      residual: whether half of the input is added.
-      shift: what is added before.
-    """
-    inputs = x
-    if shift is not None:
-        x = x + shift
-    if kind == "exponential":
-        positive = 1.05 * x
-        negative = jnp.expm1(jnp.minimum(x, 0.0))
-    elif kind == "soft_shrink":
-        positive = jnp.maximum(x - 0.5, 0.1 * x)
-        negative = jnp.minimum(x + 0.5, 0.1 * x)
-    elif kind == "hard_shrink":
-        positive = x * (x > 0.5)
-        negative = 0.5 * x
-    elif kind == "quadratic":
-        positive = jnp.square(x) + x
-        negative = x / (1.0 - x + jnp.abs(x))
-    elif kind == "log":
-        positive = jnp.log1p(jnp.abs(x))
-        negative = -0.5 * jnp.log1p(jnp.abs(x))
-    elif kind == "threshold":
-        positive = x
-        negative = -0.3 * jnp.ones_like(x)
-    elif kind == "rational":
-        positive = x / (1.0 + jnp.abs(x))
-        negative = 0.2 * x
-    else:
-        positive = x
-        negative = 0.1 * x
-    if alpha is not None:
-        negative = alpha * negative
-    if construct == "select":
-        out = jnp.select([x > 0, x <= 0], [positive, negative])
-    elif construct == "lax":
-        out = lax.select(x > 0, positive, negative)
-    elif construct == "piecewise":
-        # Between the two, values near zero stay as they are.
-        near = jnp.abs(x) < 0.1
-        out = jnp.select([near, x > 0], [x, positive], negative)
-    else:
-        out = jnp.where(x > 0, positive, negative)
-    if limit is not None:
-        out = jnp.where(out > limit, limit, out)
-    if residual:
-        out = out + 0.5 * inputs
-    return out
-
-
-def penalty(residual, size, kind="huber", threshold=1.0):
+def penalty(residual, kind="huber", threshold=1.345):
+    size = jnp.abs(residual)
     if kind == "tukey":
-        inner = 1.0 - (1.0 - jnp.square(residual / threshold)) ** 3
-        return jnp.where(size <= threshold, inner, 1.0)
+        scaled = 1.0 - jnp.square(residual / threshold)
+        inner = threshold**2 / 6.0 * (1.0 - scaled**3)
+        return jnp.where(size <= threshold, inner, threshold**2 / 6.0)
     if kind == "insensitive":
         return jnp.where(size <= threshold, 0.0, size - threshold)
-    if kind == "quantile":
-        outer = jnp.maximum(0.7 * residual, -0.3 * residual)
-        return jnp.where(size <= threshold, 0.5 * jnp.square(residual), outer)
     if kind == "hampel":
         linear = threshold * (size - 0.5 * threshold)
-        flat = 1.5 * threshold * threshold
-        outer = jnp.where(size <= 2.0 * threshold, linear, flat)
+        # From three thresholds on it stays constant.
+        outer = jnp.where(size <= 3.0 * threshold, linear, 2.5 * threshold**2)
         return jnp.where(size <= threshold, 0.5 * jnp.square(residual), outer)
     if kind == "truncated":
-        return jnp.where(size <= threshold, jnp.square(residual), threshold * threshold)
+        return 0.5 * jnp.where(size <= threshold, jnp.square(residual), threshold**2)
     if kind == "smooth_l1":
         inner = 0.5 * jnp.square(residual) / threshold
         return jnp.where(size <= threshold, inner, size - 0.5 * threshold)
     if kind == "wing":
-        return jnp.where(size <= threshold, 2.0 * jnp.log1p(size), size + 0.3)
+        inner = threshold * jnp.log1p(2.0 * size)
+        # The constant that makes the two pieces meet.
+        offset = threshold - threshold * jnp.log1p(2.0 * threshold)
+        return jnp.where(size < threshold, inner, size - offset)
+    if kind == "andrews":
+        inner = jnp.square(threshold / jnp.pi) * (1.0 - jnp.cos(jnp.pi * residual / threshold))
+        return jnp.where(size <= threshold, inner, 2.0 * jnp.square(threshold / jnp.pi))
     inner = 0.5 * jnp.square(residual)
     outer = threshold * (size - 0.5 * threshold)
     return jnp.where(size <= threshold, inner, outer)
@@ -186,103 +103,104 @@ def penalty(residual, size, kind="huber", threshold=1.0):
 @family(
     "branch",
     "nested_branch",
-    residual="... n",
+    "reduction",
+    prediction="... n",
+    target="... n",
     weights="? ... n in 0.2..2",
     scale="? in 0.6..1.5",
-    kind=(
-        "huber",
-        "tukey",
-        "insensitive",
-        "quantile",
-        "hampel",
-        "truncated",
-        "smooth_l1",
-        "wing",
-    ),
-    threshold=(0.5, 1.0, 1.2),
-    output=("loss", "loss", "influence", "weight"),
-    reduction={None: 4, "sample": 1},
-    asymmetric={False: 3, True: 1},
+    mask="? ... n bool",
+    kind=("huber", "tukey", "insensitive", "hampel", "truncated", "smooth_l1", "wing", "andrews"),
+    threshold=(0.5, 1.345, 1.5),
+    quantile={None: 4, 0.9: 1, 0.25: 1},
+    reduction={None: 3, "mean": 2, "sum": 1},
     sizes={"n": (4, 5, 6, 8, 10, 12, 16)},
 )
 def robust_loss(
-    residual,
+    prediction,
+    target,
     weights=None,
     scale=None,
+    mask=None,
     *,
     kind="huber",
-    threshold=1.0,
-    output="loss",
+    threshold=1.345,
+    quantile=None,
     reduction=None,
-    asymmetric=False,
 ):
-    """A loss that grows slowly for large residuals, for each of them.
+    """Robust regression loss, which limits the influence of outliers.
 
     Args:
-      residual: the residuals.
-      weights: the weight of each residual.
-      scale: what counts as one unit.
-      kind: the loss.
-      threshold: where residuals begin to be large.
-      output: the loss, its derivative, or the weight that it gives to a residual.
-      asymmetric: whether negative residuals count for half.
+      prediction: predicted values.
+      target: observed values, of the same shape.
+      weights: weight of each observation.
+      scale: estimate of the residuals' standard deviation, by which they are divided.
+      mask: True where there is an observation.
+      threshold: residuals beyond it are treated as outliers.
     """
+    residual = target - prediction
     if scale is not None:
         residual = residual / scale
-    size = jnp.abs(residual)
-    if output == "influence":
-        loss = jnp.where(size <= threshold, residual, threshold * jnp.sign(residual))
-    elif output == "weight":
-        loss = jnp.where(size <= threshold, 1.0, threshold / (size + 0.01))
-    else:
-        loss = penalty(residual, size, kind=kind, threshold=threshold)
-    if asymmetric:
-        loss = jnp.where(residual < 0, 0.5 * loss, loss)
+    loss = penalty(residual, kind=kind, threshold=threshold)
+    if quantile is not None:
+        # As in quantile regression, the two signs weigh differently.
+        loss = jnp.where(residual > 0, quantile, 1.0 - quantile) * loss
     if weights is not None:
         loss = weights * loss
-    if reduction == "sample":
-        # Losses relative to their mean.
-        loss = loss / (jnp.mean(loss) + 0.5)
+    if mask is not None:
+        loss = jnp.where(mask, loss, 0.0)
+        if reduction == "mean":
+            return jnp.sum(loss) / jnp.maximum(jnp.sum(mask), 1)
+    if reduction == "mean":
+        return jnp.mean(loss)
+    if reduction == "sum":
+        return jnp.sum(loss)
     return loss
 
 
 @family(
     "branch",
     "nested_branch",
-    ratio="... n in 0.5..1.6",
+    "reduction",
+    log_prob="... n in -1..0",
+    old_log_prob="... n in -1..0",
     advantage="... n",
-    value_error="? ... n",
     entropy="? ... n in 0..2",
     mask="? ... n bool",
     clip_range=(0.1, 0.2, 0.3),
-    dual={None: 2, 3.0: 1, 2.0: 1},
-    form=(Code('"where"'), Code('"where"'), Code('"select"')),
-    penalty_weight={None: 3, 0.01: 1, 0.1: 1},
+    dual={None: 2, 3.0: 1},
+    kl={None: 3, "k1": 1, "k3": 1},
+    normalise={False: 3, True: 1},
+    reduction={None: 3, "mean": 1},
+    form=decided({"where": 2, "select": 1}),
 )
-def ppo_objective(
-    ratio,
+def ppo_loss(
+    log_prob,
+    old_log_prob,
     advantage,
-    value_error=None,
     entropy=None,
     mask=None,
     *,
     clip_range=0.2,
     dual=None,
+    kl=None,
+    normalise=False,
+    reduction=None,
     form="where",
-    penalty_weight=None,
 ):
-    """The clipped objective of a policy gradient, for each action.
+    """The clipped surrogate loss of proximal policy optimization (PPO).
 
     Args:
-      ratio: how much more probable each action has become.
-      advantage: the advantage of each action.
-      value_error: the errors of the estimated values.
-      entropy: the entropy of the policy in each state.
-      mask: which actions count.
-      clip_range: how far ratios may be from one.
-      penalty_weight: the weight of a penalty for changes of the policy.
-      dual: a lower bound for actions that are worse, as a multiple of the advantage.
+      log_prob: log-probabilities of the actions under the present policy.
+      old_log_prob: log-probabilities under the policy that collected the data.
+      advantage: estimated advantages of the actions.
+      entropy: entropy of the policy in each state, as a bonus for exploration.
+      mask: False for steps after the end of an episode.
+      clip_range: how far the ratio of the probabilities may depart from one.
     """
+    log_ratio = log_prob - old_log_prob
+    ratio = jnp.exp(log_ratio)
+    if normalise:
+        advantage = (advantage - jnp.mean(advantage)) / (jnp.std(advantage) + 1e-5)
     low = 1.0 - clip_range
     high = 1.0 + clip_range
     better = advantage >= 0
@@ -292,18 +210,32 @@ def ppo_objective(
         bounded = jnp.where(better, jnp.minimum(ratio, high), jnp.maximum(ratio, low))
     objective = bounded * advantage
     if dual is not None:
+        # Dual clipping: very unlikely bad actions must not dominate.
         objective = jnp.where(better, objective, jnp.maximum(objective, dual * advantage))
-    if penalty_weight is not None:
-        objective = objective - penalty_weight * ratio * jnp.log(ratio)
-    if value_error is not None:
-        objective = objective - 0.5 * jnp.square(value_error)
+    loss = -objective
+    if kl == "k1":
+        loss = loss - 0.1 * log_ratio
+    elif kl == "k3":
+        # An unbiased estimate of the divergence that is never negative.
+        loss = loss + 0.1 * (ratio - 1.0 - log_ratio)
     if entropy is not None:
-        # Keep exploring.
-        objective = objective + 0.01 * entropy
+        loss = loss - 0.01 * entropy
     if mask is not None:
-        # Steps after the end of an episode don't count.
-        objective = jnp.where(mask, objective, 0.0)
-    return objective
+        loss = jnp.where(mask, loss, 0.0)
+        if reduction == "mean":
+            return jnp.sum(loss) / jnp.maximum(jnp.sum(mask), 1)
+    if reduction == "mean":
+        return jnp.mean(loss)
+    return loss
+
+
+def rescale_value(x):
+    return jnp.sign(x) * (jnp.sqrt(jnp.abs(x) + 1.0) - 1.0) + 0.001 * x
+
+
+def unscale_value(x):
+    root = jnp.sqrt(1.0 + 0.004 * (jnp.abs(x) + 1.001))
+    return jnp.sign(x) * (jnp.square((root - 1.0) / 0.002) - 1.0)
 
 
 @family(
@@ -314,12 +246,12 @@ def ppo_objective(
     done="... n bool",
     truncated="? ... n bool",
     other_value="? ... n",
-    value="? ... n",
+    next_log_prob="? ... n in -2..0",
     discount=(0.99, 0.95, 0.9),
-    scale={None: 2, "clip": 1, "log": 1, "tanh": 1},
-    transform={None: 3, "root": 1},
-    form=(Code('"where"'), Code('"where"'), Code('"product"'), Code('"select"')),
-    huber={None: 3, 1.0: 1},
+    clip_reward={False: 3, True: 1},
+    rescale={False: 3, True: 1},
+    form=decided({"where": 2, "product": 1, "select": 1}),
+    only="float32",
 )
 def td_target(
     reward,
@@ -327,52 +259,101 @@ def td_target(
     done,
     truncated=None,
     other_value=None,
-    value=None,
+    next_log_prob=None,
     *,
     discount=0.99,
-    scale=None,
-    transform=None,
+    clip_reward=False,
+    rescale=False,
     form="where",
-    huber=None,
 ):
-    """The target of a value function after one step, or the error of the present value.
+    """One-step temporal-difference target of a value function.
 
     Args:
-      reward: the rewards.
-      next_value: the estimated values of the next states.
-      done: whether an episode has ended.
-      truncated: whether an episode was cut off, so that the next state still counts.
-      other_value: a second estimate of the next states.
-      value: the estimated values of the present states.
-      scale: how rewards are scaled.
-      huber: the size from which errors count linearly.
+      reward: rewards of the transitions.
+      next_value: values of the next states by the target network.
+      done: True where the episode ended with the transition.
+      truncated: True where it only ran out of time, so that the next state still counts.
+      other_value: values by a second target network.
+      next_log_prob: log-probabilities of the next actions, for the soft value of SAC.
     """
-    if scale == "clip":
+    if clip_reward:
         reward = jnp.clip(reward, -1.0, 1.0)
-    elif scale == "log":
-        reward = jnp.sign(reward) * jnp.log1p(jnp.abs(reward))
-    elif scale == "tanh":
-        reward = jnp.tanh(reward)
     if other_value is not None:
-        # The smaller of two estimates.
+        # Clipped double Q-learning.
         next_value = jnp.minimum(next_value, other_value)
+    if next_log_prob is not None:
+        next_value = next_value - 0.2 * next_log_prob
     if truncated is not None:
         done = done & ~truncated
-    if transform == "root":
-        next_value = jnp.sign(next_value) * jnp.square(next_value)
+    if rescale:
+        # The network predicts rescaled values, as in R2D2.
+        next_value = unscale_value(next_value)
     if form == "product":
         target = reward + discount * jnp.where(done, 0.0, next_value)
     elif form == "select":
         target = lax.select(done, reward, reward + discount * next_value)
     else:
         target = jnp.where(done, reward, reward + discount * next_value)
-    if value is not None:
-        error = target - value
-        if huber is not None:
-            size = jnp.abs(error)
-            return jnp.where(size < huber, 0.5 * jnp.square(error), huber * (size - 0.5 * huber))
-        return error
+    if rescale:
+        target = rescale_value(target)
     return target
+
+
+@family(
+    "branch",
+    "nested_branch",
+    "reduction",
+    value="... n",
+    reward="... n",
+    next_value="... n",
+    done="... n bool",
+    weights="? ... n in 0.2..1",
+    mask="? ... n bool",
+    kind=("squared", "huber", "expectile"),
+    discount=(0.99, 0.95),
+    reduction={None: 3, "mean": 1},
+)
+def td_loss(
+    value,
+    reward,
+    next_value,
+    done,
+    weights=None,
+    mask=None,
+    *,
+    kind="squared",
+    discount=0.99,
+    reduction=None,
+):
+    """Loss of the one-step temporal-difference errors of a value function.
+
+    Args:
+      value: predicted values of the states.
+      reward: rewards of the transitions.
+      next_value: predicted values of the next states.
+      done: True where the next state is terminal.
+      weights: importance weights of prioritized replay.
+      mask: False for padded transitions.
+    """
+    target = reward + discount * jnp.where(done, 0.0, next_value)
+    error = target - value
+    if kind == "huber":
+        size = jnp.abs(error)
+        loss = jnp.where(size < 1.0, 0.5 * jnp.square(error), size - 0.5)
+    elif kind == "expectile":
+        # Implicit Q-learning: undershooting is worse.
+        loss = jnp.where(error > 0, 0.7, 0.3) * jnp.square(error)
+    else:
+        loss = 0.5 * jnp.square(error)
+    if weights is not None:
+        loss = weights * loss
+    if mask is not None:
+        loss = jnp.where(mask, loss, 0.0)
+        if reduction == "mean":
+            return jnp.sum(loss) / jnp.maximum(jnp.sum(mask), 1)
+    if reduction == "mean":
+        return jnp.mean(loss)
+    return loss
 
 
 # ---------------------------------------------------------------- money
@@ -403,63 +384,50 @@ def bracket_tax(income, form="select"):
 @family(
     "branch",
     "nested_branch",
-    income="n in 5..100",
-    allowance="? n in 1..12",
+    income="n in 15..100",
+    deductions="? n in 1..12",
+    capital_gains="? n in 0..20",
     children="? n int 4",
     married="? n bool",
-    other="? n in 0..20",
-    form=(Code('"select"'), Code('"where"'), Code('"nested"'), Code('"piecewise"')),
-    credit={None: 3, 2.0: 1, 1.0: 1},
-    surcharge={None: 2, "rich": 1, "share": 1},
-    output=("tax", "tax", "net", "rate"),
+    form=decided(("select", "where", "nested", "piecewise")),
+    surcharge={None: 2, "proportional": 1, "marginal": 1},
     only="float32",
 )
 def income_tax(
     income,
-    allowance=None,
+    deductions=None,
+    capital_gains=None,
     children=None,
     married=None,
-    other=None,
     *,
     form="select",
-    credit=None,
     surcharge=None,
-    output="tax",
 ):
-    """The tax on each income, whose rate rises with the income.
+    """Progressive income tax with marginal brackets; all amounts are in thousands.
 
     Args:
-      income: the incomes in thousands.
-      allowance: the part of each income that is free.
-      children: the number of children.
-      married: whether the income is split between two.
-      other: other incomes.
-      form: how the brackets are written.
-      credit: what is taken from the tax.
-      surcharge: a tax on the tax of large incomes.
-      output: which quantity is wanted.
+      income: gross income of each household.
+      deductions: amounts that are deducted from the income.
+      capital_gains: taxed at a flat rate.
+      children: number of children, each of which gives a tax credit.
+      married: True where the couple is assessed jointly, by income splitting.
     """
     taxable = income
-    if other is not None:
-        taxable = taxable + other
-    if allowance is not None:
-        taxable = taxable - allowance
-    if children is not None:
-        taxable = taxable - 1.5 * children.astype(income.dtype)
+    if deductions is not None:
+        taxable = jnp.maximum(0.0, taxable - deductions)
     tax = bracket_tax(taxable, form=form)
     if married is not None:
-        # Two halves are taxed by themselves.
         tax = jnp.where(married, 2.0 * bracket_tax(0.5 * taxable, form=form), tax)
-    if credit is not None:
-        tax = tax - credit
-    if surcharge == "rich":
-        tax = jnp.where(taxable > 60.0, 1.05 * tax, tax)
-    elif surcharge == "share":
+    if surcharge == "proportional":
+        # Above a threshold, on the whole tax.
+        tax = jnp.where(taxable > 60.0, 1.055 * tax, tax)
+    elif surcharge == "marginal":
+        # Only on what exceeds the threshold.
         tax = tax + 0.02 * jnp.maximum(0.0, taxable - 60.0)
-    if output == "net":
-        return income - tax
-    if output == "rate":
-        return tax / income
+    if capital_gains is not None:
+        tax = tax + 0.25 * capital_gains
+    if children is not None:
+        tax = tax - 0.5 * children.astype(income.dtype)
     return tax
 
 
@@ -467,73 +435,64 @@ def income_tax(
     "branch",
     "nested_branch",
     usage="... n in 0..12",
-    solar="... n in 0..6",
-    night="? ... n bool",
-    capacity="? ... n in 2..10",
+    generation="? ... n in 0..6",
+    off_peak="? ... n bool",
+    contracted="? ... n in 2..10",
     price="? ... n in 0.2..0.5",
-    blocks=("two", "three", "seasonal", "flat"),
+    blocks=("two", "three", "flat"),
     feed_in=(0.05, 0.08),
-    demand={None: 2, "penalty": 1, "rebate": 1},
-    fee={None: 2, 0.5: 1, 1.2: 1},
-    tax={None: 3, 1.19: 1},
+    standing_charge={None: 2, 0.5: 1, 1.2: 1},
+    vat={None: 3, 0.19: 1, 0.05: 1},
 )
 def energy_bill(
     usage,
-    solar,
-    night=None,
-    capacity=None,
+    generation=None,
+    off_peak=None,
+    contracted=None,
     price=None,
     *,
     blocks="two",
     feed_in=0.05,
-    demand=None,
-    fee=None,
-    tax=None,
+    standing_charge=None,
+    vat=None,
 ):
-    """What electricity costs under a tariff with blocks.
+    """Electricity bill under a tariff.
 
     Args:
-      usage: the energy that is used in kilowatt hours.
-      solar: the energy that the roof delivers.
-      night: whether it is used at night, which is cheaper.
-      capacity: the energy that the contract covers.
-      price: the price of a kilowatt hour.
-      blocks: how the price depends on the amount.
-      feed_in: what is paid for energy that is delivered.
-      demand: what large users pay or get.
-      fee: a fee for each bill.
-      tax: a factor of the bill.
+      usage: consumption in kilowatt hours.
+      generation: what the solar panels deliver, in kilowatt hours.
+      off_peak: True where the consumption is at night, which is cheaper.
+      contracted: consumption above it costs a penalty.
+      price: price of a kilowatt hour.
     """
     if price is None:
         price = 0.3
-    net = usage - solar
+    if off_peak is not None:
+        price = jnp.where(off_peak, 0.7 * price, price)
+    if generation is not None:
+        drawn = usage - generation
+    else:
+        drawn = usage
     if blocks == "two":
-        cost = jnp.where(net < 4.0, price * net, 4.0 * price + 1.3 * price * (net - 4.0))
+        cost = jnp.where(drawn < 4.0, price * drawn, price * (4.0 + 1.3 * (drawn - 4.0)))
     elif blocks == "three":
         cost = jnp.select(
-            [net < 3.0, net < 7.0],
-            [price * net, price * (1.2 * net - 0.6)],
-            price * (1.6 * net - 3.4),
+            [drawn < 3.0, drawn < 7.0],
+            [price * drawn, price * (3.0 + 1.2 * (drawn - 3.0))],
+            price * (7.8 + 1.6 * (drawn - 7.0)),
         )
-    elif blocks == "seasonal":
-        cost = jnp.where(usage > 6.0, 1.25 * price * net, price * net)
     else:
-        cost = jnp.where(net > 0, price * net, feed_in * net)
-    if night is not None:
-        cost = jnp.where(night, 0.7 * cost, cost)
-    if capacity is not None:
-        excess = usage - capacity
-        if demand == "penalty":
-            cost = cost + jnp.where(excess > 0, 0.5 * excess, 0.0)
-        elif demand == "rebate":
-            # Who stays far below the contract gets something back.
-            cost = cost - jnp.where(excess < -2.0, 0.1 * jnp.abs(excess), 0.0)
-        else:
-            cost = cost + 0.1 * jnp.maximum(0.0, excess)
-    if fee is not None:
-        cost = cost + fee
-    if tax is not None:
-        cost = tax * cost
+        cost = price * drawn
+    if generation is not None:
+        # The surplus is sold to the grid.
+        cost = jnp.where(drawn > 0, cost, feed_in * drawn)
+    if contracted is not None:
+        excess = usage - contracted
+        cost = cost + jnp.where(excess > 0, 0.5 * excess, 0.0)
+    if standing_charge is not None:
+        cost = cost + standing_charge
+    if vat is not None:
+        cost = cost * (1.0 + vat)
     return cost
 
 
@@ -546,79 +505,66 @@ def energy_bill(
     strain="... n in -0.03..0.03",
     modulus="? ... n in 80..200",
     temperature="? ... n in 0..1",
-    plastic="? ... n in -0.005..0.005",
+    plastic_strain="? ... n in -0.005..0.005",
     damage="? ... n in 0..0.5",
-    law=("perfect", "linear", "power", "bilinear", "brittle", "rubber"),
+    law=("linear", "perfect", "ramberg_osgood", "voce", "brittle"),
     asymmetric={False: 2, True: 1},
     yield_strain=(0.01, 0.015),
-    output=("stress", "stress", "energy", "tangent"),
-    softening={False: 3, True: 1},
+    form=decided({"where": 2, "select": 1}),
     only="float32",
 )
 def material_stress(
     strain,
     modulus=None,
     temperature=None,
-    plastic=None,
+    plastic_strain=None,
     damage=None,
     *,
     law="linear",
     asymmetric=False,
     yield_strain=0.01,
-    output="stress",
-    softening=False,
+    form="where",
 ):
-    """The stress of a material that yields, by its strain.
+    """Uniaxial stress of an elastic material that yields, by its strain.
 
     Args:
-      strain: the strains.
-      modulus: the modulus of elasticity in gigapascals.
-      temperature: the temperature as a part of that of melting.
-      plastic: the strains that remain without a load.
-      damage: the part of each cross section that is lost.
-      law: what happens beyond the yield strain.
-      asymmetric: whether the material is stiffer under pressure.
-      yield_strain: the strain at which it yields.
-      output: which quantity is wanted.
-      softening: whether very large strains break it.
-
-    Returns:
-      The stresses, or what is asked for instead.
+      strain: total strains.
+      modulus: Young's modulus in gigapascals.
+      temperature: homologous temperature, as a part of that of melting.
+      plastic_strain: strains that remain without a load.
+      damage: damage variable, the lost part of the cross section.
+      yield_strain: strain at which the material yields.
     """
     if modulus is None:
         modulus = 120.0
     if temperature is not None:
         modulus = modulus * (1.0 - 0.4 * temperature)
-    if plastic is not None:
-        strain = strain - plastic
+    if plastic_strain is not None:
+        strain = strain - plastic_strain
     size = jnp.abs(strain)
-    elastic = modulus * size
-    limit = modulus * yield_strain
+    yield_stress = modulus * yield_strain
     excess = size - yield_strain
     if law == "perfect":
-        beyond = limit + 1e-3 * elastic
-    elif law == "power":
-        beyond = limit * jnp.sqrt((size + 1e-4) / yield_strain)
-    elif law == "bilinear":
-        beyond = limit + 0.1 * modulus * excess
+        beyond = yield_stress * jnp.ones_like(size)
+    elif law == "ramberg_osgood":
+        beyond = yield_stress * (jnp.maximum(size, yield_strain) / yield_strain) ** 0.2
+    elif law == "voce":
+        # The hardening saturates.
+        beyond = yield_stress * (1.3 - 0.3 * jnp.exp(-100.0 * excess))
     elif law == "brittle":
-        beyond = limit * jnp.exp(-50.0 * excess)
-    elif law == "rubber":
-        beyond = limit + modulus * excess + 2e3 * jnp.square(excess)
+        beyond = yield_stress * jnp.exp(-50.0 * excess)
     else:
-        beyond = limit + 0.05 * modulus * excess
-    stress = jnp.where(size < yield_strain, elastic, beyond)
-    if softening:
-        stress = jnp.where(size > 0.025, 0.6 * stress, stress)
+        # Linear isotropic hardening.
+        beyond = yield_stress + 0.05 * modulus * excess
+    if form == "select":
+        stress = jnp.select([size < yield_strain], [modulus * size], beyond)
+    else:
+        stress = jnp.where(size < yield_strain, modulus * size, beyond)
     if asymmetric:
+        # Stronger in compression than in tension.
         stress = jnp.where(strain < 0, 1.2 * stress, stress)
     if damage is not None:
-        # What is left of the cross section carries the load.
         stress = (1.0 - damage) * stress
-    if output == "energy":
-        return 500.0 * stress * size
-    if output == "tangent":
-        return stress / (size + 0.01)
     return jnp.sign(strain) * stress
 
 
@@ -630,11 +576,10 @@ def material_stress(
     normal="? ... n in 0.5..2",
     wet="? ... n bool",
     slope="? ... n in -0.3..0.3",
-    law=("coulomb", "stribeck", "viscous", "regularised", "lubricated"),
+    law=("stribeck", "viscous", "stribeck_viscous"),
     threshold=(0.1, 0.2, 0.3),
     static=(0.6, 0.8),
-    stick=("clip", "where", "sign", "spring"),
-    output=("friction", "friction", "total", "power"),
+    sticking_form=decided(("clip", "where")),
 )
 def friction_force(
     velocity,
@@ -643,140 +588,109 @@ def friction_force(
     wet=None,
     slope=None,
     *,
-    law="coulomb",
+    law="stribeck",
     threshold=0.2,
     static=0.6,
-    stick="clip",
-    output="friction",
+    sticking_form="clip",
 ):
-    """The friction of bodies that stick or slip.
+    """Friction force by Karnopp's stick-slip model.
 
     Args:
-      velocity: the velocities.
-      force: the forces that drive the bodies.
-      normal: the forces that press them to the ground.
-      wet: whether the ground is wet.
-      slope: the slope of the ground.
-      law: the law of sliding friction.
-      threshold: the speed below which a body sticks.
-      static: the coefficient of static friction.
-      stick: how the friction of a body that sticks is computed.
-      output: which quantity is wanted.
+      velocity: sliding velocities of the bodies.
+      force: applied tangential forces.
+      normal: normal forces; without them they are one.
+      wet: True where the ground is wet, which lowers the kinetic coefficient.
+      slope: inclination of the ground in radians.
+      threshold: below this speed a body sticks.
+      static: coefficient of static friction.
     """
     if normal is None:
-        normal = 1.0
+        normal = jnp.ones_like(velocity)
     if slope is not None:
-        force = force - normal * jnp.sin(slope)
+        # The weight has a part along the ground.
+        force = force - normal * jnp.tan(slope)
     speed = jnp.abs(velocity)
     if wet is not None:
         kinetic = jnp.where(wet, 0.3, 0.5)
     else:
         kinetic = 0.5
-    if law == "stribeck":
-        coefficient = kinetic + 0.2 * jnp.exp(-jnp.square(speed / 0.3))
-    elif law == "viscous":
+    if law == "viscous":
         coefficient = kinetic + 0.3 * speed
-    elif law == "regularised":
-        coefficient = kinetic * jnp.tanh(4.0 * speed)
-    elif law == "lubricated":
-        coefficient = kinetic / (1.0 + speed) + 0.1 * speed
+    elif law == "stribeck_viscous":
+        drop = (static - kinetic) * jnp.exp(-jnp.square(speed / 0.3))
+        coefficient = kinetic + drop + 0.3 * speed
     else:
-        coefficient = kinetic * jnp.ones_like(speed)
+        # Stribeck's curve falls from the static to the kinetic coefficient.
+        coefficient = kinetic + (static - kinetic) * jnp.exp(-jnp.square(speed / 0.3))
     sliding = -jnp.sign(velocity) * coefficient * normal
-    most = static * normal
-    if stick == "clip":
-        sticking = -jnp.clip(force, -most, most)
-    elif stick == "where":
-        # It holds as long as the force is small.
-        sticking = jnp.where(jnp.abs(force) < most, -force, -most * jnp.sign(force))
-    elif stick == "spring":
-        sticking = -most * jnp.tanh(force)
+    limit = static * normal
+    if sticking_form == "clip":
+        sticking = -jnp.clip(force, -limit, limit)
     else:
-        sticking = -0.9 * force
-    friction = jnp.where(speed < threshold, sticking, sliding)
-    if output == "total":
-        return force + friction
-    if output == "power":
-        return friction * velocity
-    return friction
+        # It holds as long as the force is small enough.
+        sticking = jnp.where(jnp.abs(force) < limit, -force, -limit * jnp.sign(force))
+    return jnp.where(speed < threshold, sticking, sliding)
 
 
 @family(
     "branch",
     "nested_branch",
     gap="... n in -0.5..0.5",
-    velocity="... n in -1..1",
+    gap_rate="... n in -1..1",
     stiffness="? ... n in 20..60",
     adhesion="? ... n in 0.1..1",
-    tangential="? ... n",
-    law=("linear", "hertz", "quadratic", "exponential", "hunt"),
-    damping=(0.5, 1.0, 2.0),
-    form=(Code('"where"'), Code('"lax"'), Code('"select"')),
-    pull={True: 1, False: 2},
-    output=("normal", "normal", "energy", "ratio"),
+    law=("linear", "hertz", "quadratic"),
+    dissipation=("kelvin_voigt", "hunt_crossley", "lankarani"),
+    tension={False: 2, True: 1},
+    form=decided({"where": 2, "lax": 1, "select": 1}),
 )
 def contact_force(
     gap,
-    velocity,
+    gap_rate,
     stiffness=None,
     adhesion=None,
-    tangential=None,
     *,
     law="linear",
-    damping=1.0,
+    dissipation="kelvin_voigt",
+    tension=False,
     form="where",
-    pull=False,
-    output="normal",
 ):
-    """The force between bodies that touch where the gap is negative.
+    """Normal force of a penalty contact, which acts where the gap is negative.
 
     Args:
-      gap: the distance of the surfaces.
-      velocity: how fast the gap opens.
-      stiffness: the stiffness of the contact.
-      adhesion: the force of adhesion, which acts near the surface.
-      tangential: the forces along the surface.
-      law: the law of the contact.
-      damping: the coefficient of damping.
-      form: how the cases are told apart.
-      pull: whether damping may pull the bodies together.
-      output: which quantity is wanted.
+      gap: signed distances of the surfaces.
+      gap_rate: how fast the gaps open.
+      stiffness: contact stiffness.
+      adhesion: attractive force that acts close to the surface.
     """
     if stiffness is None:
         stiffness = 40.0
     depth = jnp.maximum(0.0, -gap)
     if law == "hertz":
-        elastic = stiffness * depth * jnp.sqrt(depth + 1e-3)
+        # The force of spheres grows with the power 3/2.
+        elastic = stiffness * depth * jnp.sqrt(depth + 1e-6)
     elif law == "quadratic":
         elastic = stiffness * jnp.square(depth)
-    elif law == "exponential":
-        elastic = stiffness * jnp.expm1(depth)
     else:
         elastic = stiffness * depth
-    if law == "hunt":
-        damped = elastic * (1.0 - 0.3 * velocity)
+    if dissipation == "hunt_crossley":
+        total = elastic * (1.0 - 0.3 * gap_rate)
+    elif dissipation == "lankarani":
+        # By the coefficient of restitution, for an impact velocity of two.
+        total = elastic * (1.0 - 0.75 * (1.0 - 0.6**2) * gap_rate / 2.0)
     else:
-        damped = elastic - damping * velocity
-    if not pull:
-        # The damping doesn't pull.
-        damped = jnp.maximum(0.0, damped)
+        total = elastic - 0.5 * gap_rate
+    if not tension:
+        # The damping must not pull the bodies together.
+        total = jnp.maximum(0.0, total)
     if form == "lax":
-        force = lax.select(gap < 0, damped, jnp.zeros_like(gap))
+        force = lax.select(gap < 0, total, jnp.zeros_like(gap))
     elif form == "select":
-        force = jnp.select([gap < 0, gap < 0.1], [damped, 0.5 * (0.1 - gap)], 0.0)
+        force = jnp.select([gap < 0], [total], 0.0)
     else:
-        force = jnp.where(gap < 0, damped, 0.0)
+        force = jnp.where(gap < 0, total, 0.0)
     if adhesion is not None:
-        force = force - jnp.where(jnp.abs(gap) < 0.2, adhesion, 0.0)
-    if output == "energy":
-        force = 0.5 * force * depth
-    elif output == "ratio":
-        force = force / stiffness
-    if tangential is not None:
-        # Coulomb's limit of the force along the surface.
-        most = 0.5 * jnp.abs(force) + 0.1
-        slipping = jnp.abs(tangential) > most
-        force = force + jnp.where(slipping, most * jnp.sign(tangential), tangential)
+        force = force - jnp.where(gap < 0.1, adhesion, 0.0)
     return force
 
 
@@ -784,81 +698,64 @@ def contact_force(
     "branch",
     "nested_branch",
     speed="... n in 2..60",
-    throttle="... n in 0..1",
-    slope="? ... n in -0.1..0.1",
+    throttle="... n in 0.05..1",
+    efficiency="? ... n in 0.85..0.97",
     sport="? ... n bool",
-    load="? ... n in 0.8..1.5",
     gears=(2, 3, 4),
-    curve=("flat", "parabola", "electric"),
+    curve=("parabola", "linear", "electric"),
     kickdown={False: 2, True: 1},
-    limiter={None: 2, "cut": 1, "fade": 1},
-    output=("torque", "torque", "force", "power"),
+    limiter={False: 2, True: 1},
     only="float32",
 )
-def shift_gears(
+def wheel_torque(
     speed,
     throttle,
-    slope=None,
+    efficiency=None,
     sport=None,
-    load=None,
     *,
     gears=3,
-    curve="flat",
+    curve="parabola",
     kickdown=False,
-    limiter=None,
-    output="torque",
+    limiter=False,
 ):
-    """The torque at the wheels of a vehicle that shifts its gears by itself.
+    """Torque at the wheels of a car with an automatic gearbox.
 
     Args:
-      speed: the speed in metres per second.
-      throttle: how far the throttle is open.
-      slope: the slope of the road.
-      sport: whether it shifts later.
-      load: the load as a part of the usual one.
-      gears: the number of gears.
-      curve: how the torque of the motor depends on its speed.
-      kickdown: whether a full throttle takes the lower gear.
-      limiter: what happens at the largest speed of the motor.
-      output: which quantity is wanted.
+      speed: speed of the car in metres per second.
+      throttle: position of the throttle, from zero to one.
+      efficiency: efficiency of the drivetrain.
+      sport: True in the sport mode, which shifts later.
     """
+    shift_speed = speed
     if sport is not None:
-        throttle = jnp.where(sport, 1.2 * throttle, throttle)
-        effective = jnp.where(sport, 0.8 * speed, speed)
-    elif kickdown:
-        effective = jnp.where(throttle > 0.8, 0.7 * speed, speed)
-    else:
-        effective = speed
+        shift_speed = jnp.where(sport, 0.8 * shift_speed, shift_speed)
+    if kickdown:
+        # Full throttle takes the lower gear.
+        shift_speed = jnp.where(throttle > 0.8, 0.7 * shift_speed, shift_speed)
     if gears == 2:
-        ratio = jnp.where(effective < 20.0, 3.0, 1.5)
+        ratio = jnp.where(shift_speed < 20.0, 3.0, 1.5)
     elif gears == 3:
-        ratio = jnp.select([effective < 12.0, effective < 28.0], [3.5, 2.0], 1.2)
+        ratio = jnp.select([shift_speed < 12.0, shift_speed < 28.0], [3.5, 2.0], 1.2)
     else:
         ratio = jnp.select(
-            [effective < 10.0, effective < 20.0, effective < 35.0], [3.8, 2.3, 1.5], 1.0
+            [shift_speed < 10.0, shift_speed < 20.0, shift_speed < 35.0], [3.8, 2.3, 1.5], 1.0
         )
-    revolutions = ratio * speed / 10.0
-    if curve == "parabola":
-        torque = throttle * (1.0 + 0.3 * revolutions - 0.04 * jnp.square(revolutions))
+    # Angular velocity of the motor, in units of 100 rad/s.
+    omega = 3.5 * ratio * speed / (0.3 * 100.0)
+    if curve == "linear":
+        torque = 200.0 * throttle * (1.0 - 0.02 * omega)
     elif curve == "electric":
-        torque = throttle * 2.0 / (1.0 + 0.2 * revolutions)
+        # Constant torque, then constant power.
+        torque = throttle * jnp.where(omega < 12.0, 250.0, 3000.0 / jnp.maximum(omega, 12.0))
     else:
-        torque = throttle * 1.2 + 0.01 * revolutions
-    if limiter == "cut":
-        # The motor must not turn faster.
-        torque = jnp.where(revolutions > 6.0, 0.2 * torque, torque)
-    elif limiter == "fade":
-        torque = torque * jax.nn.sigmoid(2.0 * (7.0 - revolutions))
-    wheel = ratio * torque
-    if load is not None:
-        wheel = wheel / load
-    if slope is not None:
-        wheel = wheel - 5.0 * slope
-    if output == "force":
-        return wheel / 0.3
-    if output == "power":
-        return wheel * speed
-    return wheel
+        torque = 150.0 * throttle * (1.0 + 0.2 * omega - 0.02 * jnp.square(omega))
+    if limiter:
+        torque = jnp.where(omega > 12.0, 0.0, torque)
+    # Through the final drive.
+    torque = 3.5 * ratio * torque
+    if efficiency is not None:
+        torque = efficiency * torque
+    return torque
 
 
 # ---------------------------------------------------------------- guards
@@ -873,115 +770,102 @@ def guarded_function(x, function="log"):
         return 1.0 / x
     if function == "power":
         return x**1.5
-    if function == "entropy":
-        return -x * jnp.log(x)
-    return jnp.log(x) / x
+    if function == "xlogx":
+        return x * jnp.log(x)
+    return lax.rsqrt(x)
 
 
 @family(
     "nested_branch",
     "branch",
+    "reduction",
     x="... n",
-    offset="? n in -0.5..0.5",
-    weights="? ... n in 0.2..2",
-    function=("log", "sqrt", "reciprocal", "power", "entropy", "ratio"),
-    fill=("zero", "linear", "constant", "mirror"),
+    default="? ... n",
+    mask="? ... n bool",
+    function=("log", "sqrt", "reciprocal", "rsqrt", "power", "xlogx"),
+    fill={0.0: 2, -1.0: 1},
     threshold=(0.1, 0.2, 0.05),
-    form=(Code('"double"'), Code('"double"'), Code('"lax"'), Code('"maximum"')),
-    mapped={None: 3, "square": 1, "double": 1},
+    form=decided({"double": 3, "lax": 1, "maximum": 1}),
+    reduction={None: 3, "sum": 1, "mean": 1},
 )
 def safe_function(
     x,
-    offset=None,
-    weights=None,
+    default=None,
+    mask=None,
     *,
     function="log",
-    fill="zero",
+    fill=0.0,
     threshold=0.1,
     form="double",
-    mapped=None,
+    reduction=None,
 ):
-    """Applies a function where it is defined, with finite gradients everywhere.
+    """Apply a function only where it is defined, so that all gradients stay finite.
 
     Args:
-      x: the values.
-      offset: what is added to them before.
-      weights: a factor of each result.
-      function: the function.
-      fill: what stands where it isn't defined.
-      threshold: the least value at which it is applied.
-      form: how bad values are kept from it.
+      x: arguments, some of which may be outside of the domain.
+      default: values that stand where the function isn't defined.
+      mask: False for arguments that must be left out as well.
     """
-    if offset is not None:
-        x = x + offset
-    if mapped == "square":
-        x = jnp.square(x) - 0.5
-    elif mapped == "double":
-        x = 2.0 * x
     ok = x > threshold
+    if mask is not None:
+        ok = ok & mask
     if form == "double":
-        # Gradients of what isn't chosen must be finite, too.
+        # The inner where keeps bad arguments out of the gradient.
         safe = jnp.where(ok, x, 1.0)
     elif form == "lax":
         safe = lax.select(ok, x, jnp.ones_like(x))
     else:
         safe = jnp.maximum(x, threshold)
     value = guarded_function(safe, function=function)
-    if fill == "linear":
-        out = jnp.where(ok, value, x - threshold)
-    elif fill == "constant":
-        out = jnp.where(ok, value, -1.0)
-    elif fill == "mirror":
-        out = jnp.where(ok, value, -value)
+    if default is not None:
+        out = jnp.where(ok, value, default)
     else:
-        out = jnp.where(ok, value, 0.0)
-    if weights is not None:
-        out = weights * out
+        out = jnp.where(ok, value, fill)
+    if reduction == "sum":
+        return jnp.sum(out, axis=-1)
+    if reduction == "mean":
+        # Over the valid entries only.
+        return jnp.sum(out, axis=-1) / jnp.maximum(jnp.sum(ok, axis=-1), 1)
     return out
 
 
 @family(
     "nested_branch",
     "branch",
+    "reduction",
     numerator="... n",
     denominator="... n",
     fallback="? ... n",
-    weights="? ... n in 0.2..2",
     mask="? ... n bool",
-    guard=("nonzero", "positive", "sign", "single"),
+    guard=("nonzero", "positive", "sign"),
     threshold=(0.1, 0.2, 0.3),
-    bound={None: 2, "clip": 1, "where": 1, "tanh": 1},
-    percent={False: 3, True: 1},
-    log={False: 3, True: 1},
+    fill={0.0: 3, 1.0: 1},
+    bound={None: 3, 3.0: 1, 10.0: 1},
+    form=decided({"where": 3, "lax": 1}),
+    reduction={None: 4, "sum": 1, "mean": 1},
 )
-def safe_ratio(
+def safe_divide(
     numerator,
     denominator,
     fallback=None,
-    weights=None,
     mask=None,
     *,
     guard="nonzero",
     threshold=0.1,
+    fill=0.0,
     bound=None,
-    percent=False,
-    log=False,
+    form="where",
+    reduction=None,
 ):
-    """Divides element by element, but not by numbers near zero.
+    """Divide element by element, except where the denominator is close to zero.
 
     Args:
-      numerator: the numerators.
-      denominator: the denominators.
-      fallback: what stands where nothing is divided; zero by default.
-      weights: a factor of the numerators.
-      mask: where the quotient is wanted.
-      guard: which denominators are too small, and what is done then.
-      threshold: the least denominator.
-      bound: what is done with large quotients.
-      percent: whether the result is in percent.
+      numerator: dividends.
+      denominator: divisors.
+      fallback: result where there is no division.
+      mask: where quotients are wanted.
+      threshold: least size of a divisor.
     """
-    if weights is not None:
-        numerator = weights * numerator
     if guard == "positive":
         ok = denominator > threshold
     else:
@@ -989,89 +873,88 @@ def safe_ratio(
     if mask is not None:
         ok = ok & mask
     if guard == "sign":
-        safe = jnp.where(denominator < 0, -1.0, 1.0) * jnp.maximum(jnp.abs(denominator), threshold)
-    elif guard == "single":
-        safe = jnp.sqrt(jnp.square(denominator) + threshold)
+        # Push small divisors away from zero, and keep their sign.
+        sign = jnp.where(denominator < 0, -1.0, 1.0)
+        safe = sign * jnp.maximum(jnp.abs(denominator), threshold)
+    elif form == "lax":
+        safe = lax.select(ok, denominator, jnp.ones_like(denominator))
     else:
         safe = jnp.where(ok, denominator, 1.0)
     ratio = numerator / safe
+    if bound is not None:
+        ratio = jnp.clip(ratio, -bound, bound)
     if fallback is not None:
-        ratio = jnp.where(ok, ratio, fallback)
+        out = jnp.where(ok, ratio, fallback)
     else:
-        ratio = jnp.where(ok, ratio, 0.0)
-    if bound == "clip":
-        ratio = jnp.clip(ratio, -3.0, 3.0)
-    elif bound == "where":
-        # Very large quotients are no better than none.
-        ratio = jnp.where(jnp.abs(ratio) < 4.0, ratio, 0.0)
-    elif bound == "tanh":
-        ratio = 3.0 * jnp.tanh(ratio / 3.0)
-    if log:
-        ratio = jnp.sign(ratio) * jnp.log1p(jnp.abs(ratio))
-    if percent:
-        ratio = 100.0 * ratio
-    return ratio
+        out = jnp.where(ok, ratio, fill)
+    if reduction == "sum":
+        return jnp.sum(out, axis=-1)
+    if reduction == "mean":
+        # Quotients that are filled in don't count.
+        return jnp.sum(jnp.where(ok, out, 0.0), axis=-1) / jnp.maximum(jnp.sum(ok, axis=-1), 1)
+    return out
 
 
 @family(
     "nested_branch",
+    "branch",
     a="... n in 0.3..2",
     b="... n",
     c="... n in -1..1",
-    complex_part=("modulus", "vertex", "zero", "real"),
-    root=("larger", "smaller", "stable", "nearest"),
-    reduced={Code("False"): 3, Code("True"): 1},
+    root=("larger", "smaller", "nearest"),
+    fill=("vertex", "zero"),
+    form=decided({"textbook": 2, "reduced": 2, "monic": 1}),
+    stable={False: 2, True: 1},
     polish={None: 3, 1: 1, 2: 1},
-    scale={None: 3, "leading": 1},
 )
 def quadratic_root(
-    a, b, c, *, complex_part="modulus", root="larger", reduced=False, polish=None, scale=None
+    a, b, c, *, root="larger", fill="vertex", form="textbook", stable=False, polish=None
 ):
-    """One root of each quadratic equation, or something else where there is none.
-
-    Args:
-      a: the coefficients of the square.
-      b: the coefficients of the variable.
-      c: the constants.
-      complex_part: what stands where there is no real root.
-      root: which root is wanted.
-      polish: the number of Newton steps.
-    """
-    if scale == "leading":
-        b = b / a
-        c = c / a
-        a = jnp.ones_like(a)
-    if reduced:
+    """Solve the quadratic equations a x^2 + b x + c = 0 for one real root each."""
+    if form == "reduced":
         half = 0.5 * b
         discriminant = jnp.square(half) - a * c
+        ok = discriminant > 1e-3
+        # Keep the square root's gradient finite where there is no root.
+        radical = jnp.sqrt(jnp.where(ok, discriminant, 1.0))
+        plus = (-half + radical) / a
+        minus = (-half - radical) / a
+    elif form == "monic":
+        p = b / a
+        q = c / a
+        discriminant = 0.25 * jnp.square(p) - q
+        ok = discriminant > 1e-3
+        radical = jnp.sqrt(jnp.where(ok, discriminant, 1.0))
+        plus = -0.5 * p + radical
+        minus = -0.5 * p - radical
     else:
-        half = b / 2.0
-        discriminant = (jnp.square(b) - 4.0 * a * c) / 4.0
-    real = discriminant > 0.01
-    safe = jnp.where(real, discriminant, 1.0)
-    square_root = jnp.sqrt(safe)
-    if root == "larger":
-        value = (square_root - half) / a
-    elif root == "smaller":
-        value = (-square_root - half) / a
-    elif root == "stable":
-        # Never subtract two numbers that are nearly equal.
-        q = -(half + jnp.where(half < 0, -1.0, 1.0) * square_root)
-        value = q / a
+        discriminant = jnp.square(b) - 4.0 * a * c
+        ok = discriminant > 1e-3
+        radical = jnp.sqrt(jnp.where(ok, discriminant, 1.0))
+        if stable:
+            # Never subtract two numbers that are nearly equal.
+            q = -0.5 * (b + jnp.where(b < 0, -radical, radical))
+            safe_q = jnp.where(jnp.abs(q) > 1e-3, q, 1e-3)
+            plus = jnp.where(b < 0, q / a, c / safe_q)
+            minus = jnp.where(b < 0, c / safe_q, q / a)
+        else:
+            plus = (-b + radical) / (2.0 * a)
+            minus = (-b - radical) / (2.0 * a)
+    if root == "smaller":
+        x = minus
+    elif root == "nearest":
+        # The one that is closer to zero.
+        x = jnp.where(jnp.abs(plus) < jnp.abs(minus), plus, minus)
     else:
-        value = (jnp.where(half > 0, square_root, -square_root) - half) / a
+        x = plus
     if polish is not None:
+        # Newton's method.
         for _ in range(polish):
-            value = value - (value * (a * value + b) + c) / (2.0 * a * value + b)
-    if complex_part == "modulus":
-        other = jnp.sqrt(jnp.abs(c / a) + 0.01)
-    elif complex_part == "vertex":
-        other = -half / a
-    elif complex_part == "real":
-        other = -half / a + 0.5 * discriminant
-    else:
-        other = 0.0
-    return jnp.where(real, value, other)
+            slope = 2.0 * a * x + b
+            x = x - (a * x * x + b * x + c) / jnp.where(jnp.abs(slope) > 1e-2, slope, 1e-2)
+    if fill == "vertex":
+        return jnp.where(ok, x, -b / (2.0 * a))
+    return jnp.where(ok, x, 0.0)
 
 
 # ---------------------------------------------------------------- control
@@ -1079,11 +962,9 @@ def quadratic_root(
 
 def membership_shape(x, shape="trapezoid"):
     if shape == "trapezoid":
-        rising = x + 1.5
-        falling = 1.5 - x
         return jnp.select(
             [x < -1.5, x < -0.5, x < 0.5, x < 1.5],
-            [jnp.zeros_like(x), rising, jnp.ones_like(x), falling],
+            [jnp.zeros_like(x), x + 1.5, jnp.ones_like(x), 1.5 - x],
         )
     if shape == "triangle":
         return jnp.where(jnp.abs(x) < 1.0, 1.0 - jnp.abs(x), 0.0)
@@ -1092,74 +973,61 @@ def membership_shape(x, shape="trapezoid"):
         high = 1.0 - 0.5 * jnp.square(x - 1.0)
         inside = jnp.where(x < 0, low, high)
         return jnp.where(jnp.abs(x) < 1.0, inside, (x > 0).astype(x.dtype))
-    if shape == "bell":
+    if shape == "two_sided_gaussian":
         return jnp.where(x < 0, jnp.exp(-jnp.square(x)), jnp.exp(-0.25 * jnp.square(x)))
-    return jnp.where(x < 0, 1.0 / (1.0 + jnp.square(x)), 1.0 / (1.0 + 4.0 * jnp.square(x)))
+    # The pi-shaped function, which rises and falls by parabolas.
+    near = 1.0 - 2.0 * jnp.square(0.5 * x)
+    far = 2.0 * jnp.square(1.0 - 0.5 * jnp.abs(x))
+    return jnp.where(jnp.abs(x) < 1.0, near, jnp.where(jnp.abs(x) < 2.0, far, 0.0))
 
 
 @family(
     "branch",
     "nested_branch",
     x="... n",
-    other="? ... n",
-    importance="? ... n in 0.3..1",
+    y="? ... n",
+    centre="? in -0.5..0.5",
     width="? in 0.6..1.5",
-    shape=("trapezoid", "triangle", "s_curve", "bell", "cauchy"),
-    hedge={None: 2, "very": 1, "somewhat": 1, "not": 1, "intensify": 1},
-    norm=("minimum", "product", "lukasiewicz", "maximum"),
-    centre={None: 2, 0.5: 1, 0.25: 1},
+    shape=("trapezoid", "triangle", "s_curve", "two_sided_gaussian", "pi"),
+    hedge={None: 3, "very": 1, "somewhat": 1, "not": 1, "intensify": 1},
+    norm=("minimum", "product", "lukasiewicz"),
 )
 def membership(
-    x,
-    other=None,
-    importance=None,
-    width=None,
-    *,
-    shape="trapezoid",
-    hedge=None,
-    norm="minimum",
-    centre=None,
+    x, y=None, centre=None, width=None, *, shape="trapezoid", hedge=None, norm="minimum"
 ):
-    """How far values belong to a fuzzy set.
+    """Degree of membership in a fuzzy set.
 
     Args:
-      x: the values.
-      other: other values that must belong to the set as well.
-      importance: a factor of each result.
-      width: the width of the set.
-      shape: the shape of the set.
-      hedge: a word that modifies it.
-      norm: how two degrees are combined.
-      centre: the middle of the set.
+      x: values of the linguistic variable.
+      y: values of a second variable that must belong to its set as well.
+      centre: centre of the set of the first variable.
+      width: scale of that set.
     """
     if centre is not None:
         x = x - centre
     if width is not None:
         x = x / width
     degree = membership_shape(x, shape=shape)
-    if other is not None:
-        second = membership_shape(other, shape=shape)
-        if norm == "minimum":
-            degree = jnp.minimum(degree, second)
-        elif norm == "product":
-            degree = degree * second
+    if y is not None:
+        # A t-norm is the fuzzy "and".
+        other = membership_shape(y, shape=shape)
+        if norm == "product":
+            degree = degree * other
         elif norm == "lukasiewicz":
-            degree = jnp.maximum(0.0, degree + second - 1.0)
+            degree = jnp.maximum(0.0, degree + other - 1.0)
         else:
-            degree = jnp.maximum(degree, second)
+            degree = jnp.minimum(degree, other)
     if hedge == "very":
         degree = jnp.square(degree)
     elif hedge == "somewhat":
-        degree = jnp.sqrt(degree + 1e-2)
+        degree = jnp.sqrt(degree + 1e-4)
     elif hedge == "not":
         degree = 1.0 - degree
     elif hedge == "intensify":
-        # Move degrees away from one half.
+        # Contrast intensification moves degrees away from one half.
         low = 2.0 * jnp.square(degree)
         high = 1.0 - 2.0 * jnp.square(1.0 - degree)
         degree = jnp.where(degree < 0.5, low, high)
-    if importance is not None:
-        degree = importance * degree
     return degree
 
 
@@ -1169,74 +1037,65 @@ def membership(
     x="... n",
     gain="? ... n in 0.5..1.5",
     bias="? n in -0.3..0.3",
-    active="? ... n bool",
-    kind=("zone", "backlash", "stairs", "soft", "relay", "asymmetric"),
-    width=(0.3, 0.5, 0.75),
-    saturation={None: 2, "clip": 1, "where": 1, "tanh": 1},
-    form=(Code('"where"'), Code('"where"'), Code('"select"'), Code('"lax"')),
-    slope={None: 3, 0.1: 1},
+    enabled="? ... n bool",
+    width="? n in 0.2..0.8",
+    kind=("continuous", "leaky", "one_sided"),
+    half_width=(0.3, 0.5, 0.75),
+    saturation={None: 2, 1.2: 1, 2.0: 1},
+    form=decided({"where": 2, "select": 1, "lax": 1}),
 )
 def dead_zone(
     x,
     gain=None,
     bias=None,
-    active=None,
+    enabled=None,
+    width=None,
     *,
-    kind="zone",
-    width=0.5,
+    kind="continuous",
+    half_width=0.5,
     saturation=None,
     form="where",
-    slope=None,
 ):
-    """The response of an actuator that ignores small commands.
+    """Response of an actuator with a dead zone.
 
     Args:
-      x: the commands.
-      gain: the gain of each actuator.
-      bias: the error of each actuator.
-      active: which actuators are switched on.
-      kind: what happens to larger commands.
-      width: the largest command that is ignored.
-      saturation: what happens to very large commands.
-      form: how the cases are told apart.
-      slope: the slope within the zone.
+      x: commands.
+      gain: gain of each actuator outside of its dead zone.
+      bias: centre of the dead zone.
+      enabled: False for actuators that are switched off.
+      width: half width of the dead zone, for each actuator.
     """
+    if width is None:
+        width = half_width
     if bias is not None:
-        x = x + bias
-    size = jnp.abs(x)
-    if kind == "zone":
-        outside = x - jnp.clip(x, -width, width)
-    elif kind == "backlash":
-        outside = x - 0.5 * width * jnp.sign(x)
-    elif kind == "stairs":
-        outside = jnp.round(2.0 * x) / 2.0 + 0.1 * x
-    elif kind == "soft":
-        outside = x * (1.0 - jnp.exp(-jnp.square(x)))
-    elif kind == "relay":
-        outside = jnp.sign(x) + 0.2 * x
+        x = x - bias
+    if kind == "one_sided":
+        # Only positive commands have a dead zone.
+        above = x - width
+        below = x
     else:
-        outside = jnp.maximum(x, 0.5 * x)
-    if slope is not None:
-        inside = slope * x
+        above = x - width
+        below = x + width
+    if kind == "leaky":
+        inside = 0.1 * x
+        above = above + 0.1 * width
+        below = below - 0.1 * width
     else:
         inside = jnp.zeros_like(x)
-    if form == "select":
-        out = jnp.select([x > width, x < -width], [outside, outside], inside)
+    if kind == "one_sided":
+        out = jnp.where(x > width, above, jnp.where(x < 0, below, inside))
+    elif form == "select":
+        out = jnp.select([x > width, x < -width], [above, below], inside)
     elif form == "lax":
-        out = lax.select(size > width, outside, inside)
+        out = lax.select(jnp.abs(x) > width, jnp.where(x > 0, above, below), inside)
     else:
-        out = jnp.where(size > width, outside, inside)
+        out = jnp.where(x > width, above, jnp.where(x < -width, below, inside))
     if gain is not None:
         out = gain * out
-    if saturation == "clip":
-        out = jnp.clip(out, -1.2, 1.2)
-    elif saturation == "where":
-        # Beyond its limit the actuator moves little.
-        out = jnp.where(jnp.abs(out) < 1.0, out, jnp.sign(out) + 0.1 * out)
-    elif saturation == "tanh":
-        out = jnp.tanh(out)
-    if active is not None:
-        out = jnp.where(active, out, 0.0)
+    if saturation is not None:
+        out = jnp.clip(out, -saturation, saturation)
+    if enabled is not None:
+        out = jnp.where(enabled, out, 0.0)
     return out
 
 
@@ -1245,139 +1104,122 @@ def dead_zone(
     "nested_branch",
     temperature="... n in 14..28",
     setpoint="... n in 18..24",
-    outside="? ... n in -5..35",
+    outdoor="? ... n in -5..35",
     occupied="? ... n bool",
-    price="? ... n in 0.1..0.5",
-    mode=("heat", "both", "proportional", "economy"),
+    mode=("heat", "heat_cool", "two_stage"),
     band=(0.5, 1.0, 1.5),
-    setback={None: 2, 2.0: 1, 3.0: 1},
-    protect={False: 2, True: 1},
+    frost_protection={False: 2, True: 1},
+    limit={None: 3, 2.0: 1},
     only="float32",
 )
 def thermostat(
     temperature,
     setpoint,
-    outside=None,
+    outdoor=None,
     occupied=None,
-    price=None,
     *,
-    mode="both",
+    mode="heat_cool",
     band=1.0,
-    setback=None,
-    protect=False,
+    frost_protection=False,
+    limit=None,
 ):
-    """The power of heating (positive) and cooling (negative) in each room.
+    """Power of the heating (positive) or cooling (negative) in each room, in kilowatts.
 
     Args:
-      temperature: the temperature of each room.
-      setpoint: the temperature that is wanted.
-      outside: the temperature outside.
-      occupied: whether somebody is there.
-      price: the price of energy.
-      mode: what the device can do.
-      band: how far temperatures may be off.
-      setback: how much colder an empty room may be.
-      protect: whether very cold rooms are heated in any case.
+      temperature: temperature of each room in degrees Celsius.
+      setpoint: temperature that is wanted.
+      outdoor: outdoor temperature, for a feed-forward of the heat loss.
+      occupied: False where the setpoint is set back.
+      band: how far a temperature may be off before anything is done.
     """
     if occupied is not None:
-        if setback is not None:
-            setpoint = jnp.where(occupied, setpoint, setpoint - setback)
-        else:
-            setpoint = jnp.where(occupied, setpoint, 17.0)
+        setpoint = jnp.where(occupied, setpoint, setpoint - 3.0)
     error = setpoint - temperature
     if mode == "heat":
-        power = jnp.where(error > band, 0.4 * error, 0.0)
-    elif mode == "both":
-        power = jnp.select([error > band, error < -band], [0.5 * error, 0.3 * error], 0.0)
-    elif mode == "proportional":
-        power = jnp.where(jnp.abs(error) > band, jnp.tanh(error), 0.1 * error)
+        power = jnp.where(error > band, 0.4 * (error - band), 0.0)
+    elif mode == "two_stage":
+        # The second stage joins far below the setpoint.
+        first = 0.4 * (error - band)
+        second = first + 0.8 * (error - 3.0)
+        power = jnp.select([error > 3.0, error > band], [second, first], 0.0)
     else:
-        # Little power near the setpoint, more only far below.
-        strong = jnp.where(error > 3.0, 1.5 * error, 0.5 * error)
-        power = jnp.where(error > band, strong, 0.1 * error)
-    if outside is not None:
-        power = power + 0.01 * (temperature - outside)
-    if price is not None:
-        power = jnp.where(price > 0.3, 0.5 * power, power) / (1.0 + price)
-    if protect:
-        power = jnp.where(temperature < 16.0, power + 2.0, power)
+        power = jnp.select(
+            [error > band, error < -band], [0.5 * (error - band), 0.3 * (error + band)], 0.0
+        )
+    if outdoor is not None:
+        power = power + 0.02 * (setpoint - outdoor)
+    if limit is not None:
+        power = jnp.clip(power, -limit, limit)
+    if frost_protection:
+        power = jnp.where(temperature < 16.0, power + 1.0, power)
     return power
 
 
 @family(
     "branch",
     "nested_branch",
-    wind="... n in 0..28",
+    wind_speed="... n in 0..28",
     density="? ... n in 1..1.3",
-    temperature="? ... n in -20..40",
+    icing="? ... n bool",
     available="? ... n bool",
     wake="? ... n in 0.7..1",
     curve=("cubic", "linear", "logistic", "quadratic"),
     storm=("stop", "ramp"),
-    form=(Code('"select"'), Code('"nested"')),
-    icing={None: 2, "derate": 1, "stop": 1},
-    curtail={None: 3, 0.8: 1, 0.6: 1},
+    form=decided(("select", "nested")),
+    curtailment={None: 3, 0.8: 1, 0.6: 1},
     only="float32",
 )
 def turbine_power(
-    wind,
+    wind_speed,
     density=None,
-    temperature=None,
+    icing=None,
     available=None,
     wake=None,
     *,
     curve="cubic",
     storm="stop",
     form="select",
-    icing=None,
-    curtail=None,
+    curtailment=None,
 ):
-    """The power of wind turbines as a part of their rated power.
+    """Power curve of wind turbines, as a part of their rated power.
 
     Args:
-      wind: the speed of the wind in metres per second.
-      density: the density of the air.
-      temperature: the temperature of the air.
-      available: whether a turbine is available.
-      wake: how much of the wind other turbines leave.
-      curve: the curve between the lowest and the rated speed.
-      storm: what happens in a storm.
-      form: how the cases are written.
-      icing: what happens when it is cold.
-      curtail: the most that the grid takes.
+      wind_speed: wind speed at the hub in metres per second.
+      density: density of the air in kilograms per cubic metre.
+      icing: True where there is ice on the blades.
+      available: False for turbines under repair.
+      wake: part of the wind speed that the turbines upstream leave.
     """
     if wake is not None:
-        wind = wake * wind
+        wind_speed = wake * wind_speed
     if density is not None:
-        wind = wind * jnp.cbrt(density / 1.225)
+        # Corrected to the reference density, as in IEC 61400-12.
+        wind_speed = wind_speed * jnp.cbrt(density / 1.225)
     if curve == "linear":
-        partial = (wind - 3.0) / 9.0
+        partial = (wind_speed - 3.0) / 9.0
     elif curve == "quadratic":
-        partial = jnp.square((wind - 3.0) / 9.0)
+        partial = (jnp.square(wind_speed) - 9.0) / 135.0
     elif curve == "logistic":
-        partial = jax.nn.sigmoid(wind - 7.5)
+        partial = jax.nn.sigmoid(wind_speed - 7.5)
     else:
-        partial = (wind**3 - 27.0) / 1701.0
-    rated = jnp.ones_like(wind)
+        partial = (wind_speed**3 - 27.0) / 1701.0
     if storm == "ramp":
-        high = 1.0 - 0.1 * (wind - 22.0)
+        high = jnp.maximum(0.0, 1.0 - 0.2 * (wind_speed - 22.0))
     else:
-        high = jnp.zeros_like(wind)
+        high = jnp.zeros_like(wind_speed)
+    # Cut-in at 3 m/s, rated at 12, cut-out at 22.
     if form == "select":
-        power = jnp.select([wind < 3.0, wind < 12.0, wind < 22.0], [0.0, partial, rated], high)
+        power = jnp.select(
+            [wind_speed < 3.0, wind_speed < 12.0, wind_speed < 22.0], [0.0, partial, 1.0], high
+        )
     else:
-        running = jnp.where(wind < 12.0, partial, jnp.where(wind < 22.0, rated, high))
-        power = jnp.where(wind < 3.0, 0.0, running)
-    if curtail is not None:
-        power = jnp.minimum(power, curtail)
-    if temperature is not None:
-        if icing == "derate":
-            power = jnp.where(temperature < 0.0, 0.8 * power, power)
-        elif icing == "stop":
-            power = jnp.where(temperature < -10.0, 0.0, power)
-        power = power * (1.0 - 0.002 * (temperature - 15.0))
+        running = jnp.where(wind_speed < 12.0, partial, jnp.where(wind_speed < 22.0, 1.0, high))
+        power = jnp.where(wind_speed < 3.0, 0.0, running)
+    if icing is not None:
+        power = jnp.where(icing, 0.8 * power, power)
+    if curtailment is not None:
+        power = jnp.minimum(power, curtailment)
     if available is not None:
-        # Turbines under repair deliver nothing.
         power = jnp.where(available, power, 0.0)
     return power
 
@@ -1387,74 +1229,47 @@ def turbine_power(
     "nested_branch",
     left="... n",
     right="... n",
-    smoothness="? ... n in 0.2..2",
-    limiter=("minmod", "superbee", "van_leer", "central", "van_albada", "ospre", "compressive"),
-    form=(Code('"where"'), Code('"where"'), Code('"select"'), Code('"lax"')),
-    spacing={None: 3, 0.5: 1, 0.1: 1},
-    extremum={None: 3, "damp": 1, "mean": 1},
-    sharpen={None: 3, 1.5: 1},
+    spacing="? n in 0.2..1",
+    limiter=("minmod", "superbee", "van_leer", "mc", "van_albada", "ospre"),
+    form=decided({"where": 2, "select": 1, "lax": 1}),
+    boundary={False: 3, True: 1},
 )
-def slope_limiter(
-    left,
-    right,
-    smoothness=None,
-    *,
-    limiter="minmod",
-    form="where",
-    spacing=None,
-    extremum=None,
-    sharpen=None,
-):
-    """The limited slope in each cell of a grid, from the differences on both sides.
-
-    Args:
-      left: the differences to the left neighbours.
-      right: the differences to the right neighbours.
-      smoothness: a factor of the slope.
-      limiter: the limiter.
-      form: how the cases are told apart.
-      spacing: the size of a cell.
-      extremum: what happens where the differences have opposite signs.
-    """
-    if spacing is not None:
-        left = left / spacing
-        right = right / spacing
+def slope_limiter(left, right, spacing=None, *, limiter="minmod", form="where", boundary=False):
+    """Limit the slopes of a MUSCL scheme, given the differences to both neighbours."""
     product = left * right
-    if limiter == "minmod":
-        slope = jnp.sign(left) * jnp.minimum(jnp.abs(left), jnp.abs(right))
-    elif limiter == "superbee":
-        first = jnp.minimum(2.0 * jnp.abs(left), jnp.abs(right))
-        second = jnp.minimum(jnp.abs(left), 2.0 * jnp.abs(right))
+    size_left = jnp.abs(left)
+    size_right = jnp.abs(right)
+    if limiter == "superbee":
+        first = jnp.minimum(2.0 * size_left, size_right)
+        second = jnp.minimum(size_left, 2.0 * size_right)
         slope = jnp.sign(left) * jnp.maximum(first, second)
     elif limiter == "van_leer":
-        slope = 2.0 * product / (jnp.abs(left + right) + 1e-2) * jnp.sign(left)
-    elif limiter == "central":
-        least = jnp.minimum(jnp.abs(left), jnp.abs(right))
-        slope = jnp.sign(left) * jnp.minimum(0.5 * jnp.abs(left + right), 2.0 * least)
+        # The harmonic mean.
+        slope = 2.0 * jnp.sign(left) * product / (size_left + size_right + 1e-6)
+    elif limiter == "mc":
+        # Monotonized central differences.
+        least = 2.0 * jnp.minimum(size_left, size_right)
+        slope = jnp.sign(left) * jnp.minimum(0.5 * jnp.abs(left + right), least)
     elif limiter == "van_albada":
-        slope = product * (left + right) / (jnp.square(left) + jnp.square(right) + 1e-2)
+        slope = product * (left + right) / (jnp.square(left) + jnp.square(right) + 1e-6)
     elif limiter == "ospre":
         squared = jnp.square(left) + jnp.square(right)
-        slope = 1.5 * product * (left + right) / (squared + product + 1e-2)
+        slope = 1.5 * product * (left + right) / (squared + product + 1e-6)
     else:
-        slope = jnp.sign(left) * jnp.maximum(jnp.abs(left), jnp.abs(right))
-    if extremum == "damp":
-        flat = 0.1 * (left + right)
-    elif extremum == "mean":
-        flat = 0.5 * (left + right)
-    else:
-        flat = jnp.zeros_like(left)
+        slope = jnp.sign(left) * jnp.minimum(size_left, size_right)
+    # At an extremum the slope is zero.
     if form == "select":
-        limited = jnp.select([product > 0], [slope], flat)
+        limited = jnp.select([product > 0], [slope], 0.0)
     elif form == "lax":
-        limited = lax.select(product > 0, slope, flat)
+        limited = lax.select(product > 0, slope, jnp.zeros_like(slope))
     else:
-        limited = jnp.where(product > 0, slope, flat)
-    if sharpen is not None:
-        # Steep slopes are those of shocks.
-        limited = jnp.where(jnp.abs(limited) > 1.0, sharpen * limited, limited)
-    if smoothness is not None:
-        limited = smoothness * limited
+        limited = jnp.where(product > 0, slope, 0.0)
+    if spacing is not None:
+        limited = limited / spacing
+    if boundary:
+        # The cells at both ends have no neighbour: first order there.
+        limited = limited.at[..., 0].set(0.0)
+        limited = limited.at[..., -1].set(0.0)
     return limited
 
 
@@ -1465,65 +1280,59 @@ def slope_limiter(
     predicted="n in 0.3..1",
     radius="n in 0.2..2",
     step_norm="? n in 0.1..2",
-    curvature="? n in -0.5..1",
-    rule=(Code('"nested"'), Code('"select"'), Code('"two"'), Code('"chain"')),
+    rule=decided(("nested", "select", "chain")),
+    variant=("linear", "nielsen"),
     shrink=(0.25, 0.5),
     grow=(2.0, 1.5),
-    bound={None: 2, "clip": 1, "where": 1},
-    damping={False: 3, True: 1},
+    bounded={False: 2, True: 1},
+    reject={False: 3, True: 1},
 )
-def trust_region(
+def update_trust_radius(
     actual,
     predicted,
     radius,
     step_norm=None,
-    curvature=None,
     *,
     rule="nested",
+    variant="linear",
     shrink=0.25,
     grow=2.0,
-    bound=None,
-    damping=False,
+    bounded=False,
+    reject=False,
 ):
-    """The next radius of the trust region of each problem.
+    """Next radius of the trust region, for a batch of optimization problems.
 
     Args:
-      actual: how much each objective has fallen.
-      predicted: how much the model had predicted.
-      radius: the radii.
-      step_norm: the lengths of the last steps.
-      curvature: the curvature along the last steps.
-      rule: how the rule is written.
-      shrink: the factor after a bad step.
-      grow: the factor after a good step.
-      bound: how radii are bounded.
-      damping: whether the reciprocal is wanted, which damps the next step.
+      actual: actual reduction of each objective.
+      predicted: reduction that the quadratic model predicted.
+      radius: present radii.
+      step_norm: norms of the last steps.
     """
     ratio = actual / predicted
     if step_norm is not None:
-        # Only steps that reach the boundary ask for more room.
-        larger = jnp.where(step_norm > 0.8 * radius, grow * step_norm, radius)
+        # Only a step that reaches the boundary asks for more room.
+        larger = jnp.where(step_norm > 0.8 * radius, grow * radius, radius)
+        smaller = step_norm
     else:
         larger = grow * radius
-    # The worse the model was, the smaller the region.
-    smaller = radius * (shrink + 0.5 * ratio)
-    if rule == "nested":
-        new = jnp.where(ratio < 0.25, smaller, jnp.where(ratio > 0.75, larger, radius))
-    elif rule == "select":
+        smaller = radius
+    # The worse the model, the smaller the region.
+    if variant == "nielsen":
+        smaller = smaller / (1.0 - (2.0 * ratio - 1.0) ** 3)
+    else:
+        smaller = smaller * (shrink + ratio)
+    if rule == "select":
         new = jnp.select([ratio < 0.25, ratio > 0.75], [smaller, larger], radius)
     elif rule == "chain":
         new = jnp.where(ratio > 0.75, larger, radius)
         new = jnp.where(ratio < 0.25, smaller, new)
     else:
-        new = jnp.where(ratio > 0.5, larger, smaller)
-    if curvature is not None:
-        new = jnp.where(curvature < 0, 1.5 * new, new / (1.0 + curvature * curvature))
-    if bound == "clip":
+        new = jnp.where(ratio < 0.25, smaller, jnp.where(ratio > 0.75, larger, radius))
+    if reject:
+        # A useless step: try again much closer.
+        new = jnp.where(ratio < 0.1, 0.1 * radius, new)
+    if bounded:
         new = jnp.clip(new, 0.05, 2.5)
-    elif bound == "where":
-        new = jnp.where(new > 2.0, 2.0 + 0.1 * new, new)
-    if damping:
-        return 1.0 / new
     return new
 
 
@@ -1540,77 +1349,105 @@ def encode(x, curve="srgb"):
     if curve == "hlg":
         high = 0.17883277 * jnp.log(12.0 * jnp.maximum(x, 0.05) - 0.28466892) + 0.55991073
         return jnp.where(x <= 1.0 / 12.0, jnp.sqrt(3.0 * jnp.maximum(x, 1e-3)), high)
-    if curve == "lab":
-        return jnp.where(x > 0.008856, jnp.cbrt(jnp.maximum(x, 1e-3)), 7.787 * x + 0.137931)
-    if curve == "decode":
-        return jnp.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
-    return jnp.where(x < 0.2, 2.5 * x, 0.5 + 0.25 * jnp.log2(jnp.maximum(x, 0.01) / 0.2))
+    if curve == "prophoto":
+        return jnp.where(x < 1.0 / 512.0, 16.0 * x, jnp.maximum(x, 1e-3) ** (1.0 / 1.8))
+    # Logarithmic, as the curve S-Log of cameras.
+    high = 0.432699 * jnp.log10(jnp.maximum(x, 0.0) + 0.037584) + 0.616596
+    return jnp.where(x >= 0.0, high, 5.0 * x + 0.030001)
 
 
 @family(
     "branch",
     "nested_branch",
-    image="h d in 0..1",
-    gain="? h d in 0.6..1.4",
+    image="h d in 0.01..1",
+    exposure="? in -1..0.5",
+    flat_field="? h d in 0.6..1.4",
+    black_level="? d in -0.1..0",
     mask="? h d bool",
-    shadow="? d in 0..0.1",
-    curve=("srgb", "rec709", "hlg", "lab", "decode", "camera"),
-    contrast={None: 2, "overlay": 1, "hard": 1},
-    levels={None: 3, (0.1, 0.9): 1},
-    saturate={False: 2, True: 1},
-    blend_back={None: 3, 0.5: 1},
+    curve=("srgb", "rec709", "hlg", "prophoto", "log"),
+    tone_map={None: 3, "reinhard": 1, "exponential": 1, "filmic": 1},
+    clamp={False: 2, True: 1},
     sizes={"h": (2, 4, 5, 6)},
     only="float32",
 )
-def transfer(
+def encode_image(
     image,
-    gain=None,
+    exposure=None,
+    flat_field=None,
+    black_level=None,
     mask=None,
-    shadow=None,
     *,
     curve="srgb",
-    contrast=None,
-    levels=None,
-    saturate=False,
-    blend_back=None,
+    tone_map=None,
+    clamp=False,
 ):
-    """Applies the transfer curve of a display or a camera to an image.
+    """Encode an image of linear light by an opto-electronic transfer function.
 
     Args:
-      image: one channel of an image.
-      gain: a factor of each pixel.
-      mask: the pixels that are changed.
-      shadow: what is added to each column.
-      curve: the curve.
-      contrast: how contrast is added.
-      levels: the values that become black and white.
-      saturate: whether values are clipped.
-      blend_back: the part of the original that stays.
+      image: one channel, height by width.
+      exposure: exposure compensation in stops.
+      flat_field: sensitivity of each pixel, which is divided out.
+      black_level: offset of each column of the sensor, which is subtracted.
+      mask: False for dead pixels, which become black.
     """
-    value = image
-    if gain is not None:
-        value = gain * value
-    if shadow is not None:
-        value = value + shadow
-    if levels is not None:
-        black, white = levels
-        value = (value - black) / (white - black)
-        value = jnp.maximum(value, 0.2 * value)
-    out = encode(value, curve=curve)
-    if contrast == "overlay":
-        dark = 2.0 * jnp.square(out)
-        light = 1.0 - 2.0 * jnp.square(1.0 - out)
-        out = jnp.where(out < 0.5, dark, light)
-    elif contrast == "hard":
-        out = jnp.where(image > 0.5, 1.1 * out, 0.8 * out)
-    if saturate:
+    light = image
+    if black_level is not None:
+        light = light - black_level
+    if flat_field is not None:
+        light = light / flat_field
+    if exposure is not None:
+        light = light * jnp.exp2(exposure)
+    if tone_map == "reinhard":
+        light = light / (1.0 + light)
+    elif tone_map == "exponential":
+        light = 1.0 - jnp.exp(-light)
+    elif tone_map == "filmic":
+        # Narkowicz's fit of the ACES curve.
+        light = light * (2.51 * light + 0.03) / (light * (2.43 * light + 0.59) + 0.14)
+    out = encode(light, curve=curve)
+    if clamp:
         out = jnp.clip(out, 0.0, 1.0)
-    if blend_back is not None:
-        out = out + blend_back * (image - out)
     if mask is not None:
-        # Leave the other pixels alone.
-        out = jnp.where(mask, out, image)
+        out = jnp.where(mask, out, 0.0)
     return out
+
+
+def decode(x, curve="srgb"):
+    if curve == "srgb":
+        return jnp.where(x <= 0.04045, x / 12.92, ((jnp.maximum(x, 0.01) + 0.055) / 1.055) ** 2.4)
+    if curve == "rec709":
+        return jnp.where(x < 0.081, x / 4.5, ((jnp.maximum(x, 0.01) + 0.099) / 1.099) ** (1 / 0.45))
+    high = (jnp.exp((x - 0.55991073) / 0.17883277) + 0.28466892) / 12.0
+    return jnp.where(x <= 0.5, jnp.square(x) / 3.0, high)
+
+
+@family(
+    "branch",
+    "nested_branch",
+    red="h d in 0.02..1",
+    green="h d in 0.02..1",
+    blue="h d in 0.02..1",
+    mask="? h d bool",
+    curve=("srgb", "rec709", "hlg"),
+    primaries=("rec709", "rec2020", "p3"),
+    sizes={"h": (2, 4, 5, 6)},
+    only="float32",
+)
+def lightness(red, green, blue, mask=None, *, curve="srgb", primaries="rec709"):
+    """CIE lightness L* of the pixels of an encoded image."""
+    red, green, blue = [decode(channel, curve=curve) for channel in (red, green, blue)]
+    if primaries == "rec2020":
+        luminance = 0.2627 * red + 0.678 * green + 0.0593 * blue
+    elif primaries == "p3":
+        luminance = 0.229 * red + 0.6917 * green + 0.0793 * blue
+    else:
+        luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    # Linear near black, a cube root elsewhere.
+    root = jnp.cbrt(jnp.maximum(luminance, 1e-3))
+    value = jnp.where(luminance > 0.008856, 116.0 * root - 16.0, 903.3 * luminance)
+    if mask is not None:
+        value = jnp.where(mask, value, 0.0)
+    return value
 
 
 @family(
@@ -1620,27 +1457,16 @@ def transfer(
     green="h d in 0..1",
     blue="h d in 0..1",
     mask="? h d bool",
-    form=(Code('"nested"'), Code('"select"')),
-    output=("hue", "hue", "cosine", "degrees", "chroma"),
-    saturation={None: 2, "value": 1, "lightness": 1},
-    wrap={False: 2, True: 1},
+    form=decided(("nested", "select")),
+    unit=("degrees", "turns", "radians"),
+    wrap={True: 2, False: 1},
     sizes={"h": (2, 4, 5, 6)},
 )
-def hue(red, green, blue, mask=None, *, form="nested", output="hue", saturation=None, wrap=False):
-    """The hue of each pixel, or a measure that is based on it.
-
-    Args:
-      red: the red channel.
-      green: the green channel.
-      blue: the blue channel.
-      mask: the pixels of interest.
-      form: how the cases are written.
-      output: which quantity is wanted.
-      saturation: a saturation that the result is multiplied by.
-    """
+def hue(red, green, blue, mask=None, *, form="nested", unit="degrees", wrap=True):
+    """Hue of each pixel of an RGB image."""
     largest = jnp.maximum(red, jnp.maximum(green, blue))
     smallest = jnp.minimum(red, jnp.minimum(green, blue))
-    chroma = largest - smallest + 0.02
+    chroma = largest - smallest + 1e-2
     from_red = (green - blue) / chroma
     from_green = 2.0 + (blue - red) / chroma
     from_blue = 4.0 + (red - green) / chroma
@@ -1651,23 +1477,57 @@ def hue(red, green, blue, mask=None, *, form="nested", output="hue", saturation=
     else:
         sector = jnp.select([red == largest, green == largest], [from_red, from_green], from_blue)
     if wrap:
-        # Negative hues belong to the end of the circle.
+        # Hues between magenta and red are at the end of the circle.
         sector = jnp.where(sector < 0, sector + 6.0, sector)
-    if output == "cosine":
-        value = jnp.cos(jnp.pi / 3.0 * sector)
-    elif output == "degrees":
-        value = 60.0 * sector
-    elif output == "chroma":
-        value = chroma * jnp.sin(jnp.pi / 3.0 * sector)
+    if unit == "turns":
+        angle = sector / 6.0
+    elif unit == "radians":
+        angle = jnp.pi / 3.0 * sector
     else:
-        value = sector / 6.0
-    if saturation == "value":
-        value = value * chroma / (largest + 0.1)
-    elif saturation == "lightness":
-        value = value * chroma / (1.1 - jnp.abs(largest + smallest - 1.0))
+        angle = 60.0 * sector
     if mask is not None:
-        value = jnp.where(mask, value, 0.0)
-    return value
+        angle = jnp.where(mask, angle, 0.0)
+    return angle
+
+
+@family(
+    "branch",
+    "nested_branch",
+    red="h d in 0..1",
+    green="h d in 0..1",
+    blue="h d in 0..1",
+    model=("hsv", "hsl", "hsi"),
+    form=decided(("nested", "select")),
+    stack=(-1, 0),
+    sizes={"h": (2, 4, 5)},
+)
+def rgb_to_cylindrical(red, green, blue, *, model="hsv", form="nested", stack=-1):
+    """Convert an RGB image to a cylindrical colour space: hue, saturation and brightness."""
+    largest = jnp.maximum(red, jnp.maximum(green, blue))
+    smallest = jnp.minimum(red, jnp.minimum(green, blue))
+    chroma = largest - smallest
+    safe = jnp.where(chroma > 1e-2, chroma, 1.0)
+    from_red = jnp.where(green < blue, 6.0, 0.0) + (green - blue) / safe
+    from_green = 2.0 + (blue - red) / safe
+    from_blue = 4.0 + (red - green) / safe
+    if form == "nested":
+        sector = jnp.where(
+            red == largest, from_red, jnp.where(green == largest, from_green, from_blue)
+        )
+    else:
+        sector = jnp.select([red == largest, green == largest], [from_red, from_green], from_blue)
+    # Grey has no hue.
+    hue = jnp.where(chroma > 1e-2, sector / 6.0, 0.0)
+    if model == "hsl":
+        brightness = 0.5 * (largest + smallest)
+        saturation = chroma / (1.0 - jnp.abs(2.0 * brightness - 1.0) + 1e-2)
+    elif model == "hsi":
+        brightness = (red + green + blue) / 3.0
+        saturation = 1.0 - smallest / (brightness + 1e-2)
+    else:
+        brightness = largest
+        saturation = chroma / (largest + 1e-2)
+    return jnp.stack([hue, saturation, brightness], axis=stack)
 
 
 # ---------------------------------------------------------------- cond and switch
@@ -1675,182 +1535,138 @@ def hue(red, green, blue, mask=None, *, form="nested", output="hue", saturation=
 
 def measure(x, statistic="norm"):
     if statistic == "norm":
-        return jnp.sqrt(jnp.mean(jnp.square(x)))
+        return jnp.sqrt(jnp.sum(jnp.square(x)))
     if statistic == "max":
-        return jnp.max(jnp.abs(x)) / 1.5
-    if statistic == "mean":
-        return jnp.mean(jnp.abs(x)) + 0.2
-    if statistic == "spread":
-        return jnp.std(x)
-    return jnp.log(jnp.mean(jnp.exp(jnp.abs(x))))
+        return jnp.max(jnp.abs(x))
+    return jnp.sqrt(jnp.mean(jnp.square(x)))
 
 
 @family(
     "branch",
+    param="n d",
     gradient="n d",
-    limit="in 0.9..1.5",
-    param="? n d",
+    max_norm="in 0.5..0.9",
     momentum="? n d",
-    statistic=("norm", "max", "mean", "spread", "log_mean_exp"),
-    large=("scale", "clip", "tanh", "soft"),
-    small=(None, "boost", "sign", "decay"),
-    construct=(Code('"cond"'), Code('"cond"'), Code('"cond_lambda"'), Code('"where"')),
-    step=(0.1, 0.05),
+    statistic=("norm", "max", "rms"),
+    construct=decided({"cond": 3, "where": 1}),
+    weight_decay={None: 3, 0.01: 1, 0.1: 1},
+    decoupled={False: 1, True: 1},
+    learning_rate=(0.1, 0.05),
+    nesterov={False: 3, True: 1},
     sizes={"n": (2, 4, 5, 6), "d": (2, 4, 6, 8)},
     only="float32",
 )
-def clip_update(
+def clipped_sgd_step(
+    param,
     gradient,
-    limit,
-    param=None,
+    max_norm,
     momentum=None,
     *,
     statistic="norm",
-    large="scale",
-    small=None,
     construct="cond",
-    step=0.1,
+    weight_decay=None,
+    decoupled=False,
+    learning_rate=0.1,
+    nesterov=False,
 ):
-    """Tames a gradient that is too large, as measured by one number.
+    """One step of stochastic gradient descent with gradient clipping; returns the new weights.
 
     Args:
-      gradient: the gradient.
-      limit: the largest measure that is accepted.
-      param: the parameters, if the new ones are wanted.
-      momentum: the last update.
-      statistic: how the gradient is measured.
-      large: what is done with a large gradient.
-      small: what is done with another.
-      construct: how the cases are told apart.
+      param: weight matrix.
+      gradient: its gradient.
+      max_norm: the gradient is scaled down where its size is above it.
+      momentum: momentum buffer.
     """
-    size = measure(gradient, statistic=statistic)
-
-    def tame(g):
-        if large == "scale":
-            return g * limit / size
-        if large == "clip":
-            return jnp.clip(g, -limit, limit)
-        if large == "tanh":
-            return limit * jnp.tanh(g / limit)
-        return g * limit / (limit + jnp.abs(g))
-
-    def keep(g):
-        if small == "boost":
-            return 1.5 * g
-        if small == "sign":
-            return 0.5 * g + 0.1 * jnp.sign(g)
-        if small == "decay":
-            return g * size / (size + 0.1)
-        return g
-
+    norm = measure(gradient, statistic=statistic)
     if construct == "cond":
-        update = lax.cond(size > limit, tame, keep, gradient)
-    elif construct == "cond_lambda":
-        update = lax.cond(size <= limit, lambda g: keep(g), lambda g: 0.9 * tame(g), gradient)
+        direction = lax.cond(
+            norm > max_norm, lambda g: g * (max_norm / norm), lambda g: g, gradient
+        )
     else:
-        update = jnp.where(size > limit, tame(gradient), keep(gradient))
+        direction = jnp.where(norm > max_norm, gradient * (max_norm / norm), gradient)
+    if weight_decay is not None and not decoupled:
+        direction = direction + weight_decay * param
     if momentum is not None:
-        update = 0.9 * momentum + 0.1 * update
-    if param is not None:
-        # Descend.
-        return param - step * update
-    return update
+        momentum = 0.9 * momentum + direction
+        if nesterov:
+            # Look one step ahead.
+            direction = direction + 0.9 * momentum
+        else:
+            direction = momentum
+    if weight_decay is not None and decoupled:
+        param = (1.0 - learning_rate * weight_decay) * param
+    return param - learning_rate * direction
 
 
 @family(
     "nested_branch",
     "branch",
-    x="n d",
-    threshold="in 0.9..1.5",
-    reference="? n d",
-    flag="? bool",
-    statistic=("norm", "max", "mean", "spread", "log_mean_exp"),
-    outer={Code('"cond"'): 5, Code('"where"'): 1},
-    inner={Code('"cond"'): 4, Code('"where"'): 1, Code('"none"'): 1},
-    high=("normalise", "squash", "log", "shrink"),
-    low=("scale", "power", "shift", "softplus"),
-    axis={None: 2, -1: 1, 0: 1},
+    params="n d",
+    gradient="n d",
+    momentum="? n d",
+    limit="in 0.5..0.9",
+    guard=("finite", "spike"),
+    clip=decided({"cond": 4, "where": 1}),
+    statistic=("norm", "max", "rms"),
+    weight_decay={None: 3, 0.01: 1},
+    learning_rate=(0.1, 0.05),
     sizes={"n": (2, 4, 5, 6), "d": (2, 4, 6, 8)},
+    only="float32",
 )
-def choose_by_statistic(
-    x,
-    threshold,
-    reference=None,
-    flag=None,
+def apply_if_finite(
+    params,
+    gradient,
+    limit,
+    momentum=None,
     *,
+    guard="finite",
+    clip="cond",
     statistic="norm",
-    outer="cond",
-    inner="cond",
-    high="normalise",
-    low="scale",
-    axis=None,
+    weight_decay=None,
+    learning_rate=0.1,
 ):
-    """Rescales data in a way that depends on how large they are, and on how skewed.
+    """Step of gradient descent that is skipped where the gradient isn't finite.
 
     Args:
-      x: the data.
-      threshold: the size above which data are large.
-      reference: data that are subtracted first.
-      flag: whether the result is negated.
-      statistic: how the size is measured.
-      high: what is done with large data.
-      low: what is done with small data.
-      axis: the axis along which data are centred; not at all by default.
+      params: weight matrix.
+      gradient: its gradient, possibly with overflows from mixed precision.
+      limit: norm to which larger gradients are clipped.
+      momentum: momentum buffer.
     """
-    if reference is not None:
-        x = x - 0.5 * reference
-    if axis is not None:
-        x = x - 0.5 * jnp.mean(x, axis=axis, keepdims=True)
-    size = measure(x, statistic=statistic)
+    finite = jnp.all(jnp.isfinite(gradient))
+    if guard == "spike":
+        # Single huge entries are a sign of instability, too.
+        finite = finite & (jnp.max(jnp.abs(gradient)) < 1e3)
 
-    def rescale_large(v):
-        if high == "normalise":
-            return threshold * v / size
-        if high == "squash":
-            return threshold * jnp.tanh(v / threshold)
-        if high == "log":
-            return jnp.sign(v) * jnp.log1p(jnp.abs(v) / threshold)
-        return v / (1.0 + threshold)
+    def clip_gradient(g):
+        norm = measure(g, statistic=statistic)
+        if clip == "cond":
+            return lax.cond(norm > limit, lambda v: v * (limit / norm), lambda v: v, g)
+        return jnp.where(norm > limit, g * (limit / norm), g)
 
-    def rescale_small(v):
-        if low == "power":
-            return v * jnp.abs(v)
-        if low == "shift":
-            return v - jnp.mean(v) + 1.0
-        if low == "softplus":
-            return jax.nn.softplus(v)
-        return 2.0 * v
+    def apply(p):
+        direction = clip_gradient(gradient)
+        if momentum is not None:
+            direction = 0.9 * momentum + direction
+        if weight_decay is not None:
+            direction = direction + weight_decay * p
+        return p - learning_rate * direction
 
-    def rescale_any(v):
-        skewed = jnp.mean(v) > 0.0
-        if inner == "cond":
-            return lax.cond(skewed, rescale_small, lambda u: 0.5 * rescale_small(u), v)
-        if inner == "where":
-            return jnp.where(skewed, rescale_small(v), 0.5 * v)
-        return rescale_small(v)
-
-    if outer == "cond":
-        out = lax.cond(size > threshold, rescale_large, rescale_any, x)
-    else:
-        out = jnp.where(size > threshold, rescale_large(x), rescale_any(x))
-    if flag is not None:
-        out = lax.cond(flag, lambda v: -v, lambda v: v, out)
-    return out
+    return lax.cond(finite, apply, lambda p: p, params)
 
 
 @family(
-    "branch",
     "nested_branch",
+    "branch",
     x="n d",
     mode="int 4",
     scale="? d in 0.5..1.5",
     bias="? d",
     residual="? n d",
-    limit="? in 0.6..1.4",
-    topic=(Code('"activation"'), Code('"norm"'), Code('"wave"'), Code('"loss"'), Code('"augment"')),
-    number=(Code("3"), Code("4")),
-    guard={None: 3, "cond": 1, "where": 1},
+    topic=decided(("activation", "norm", "loss", "augment")),
+    number=decided((3, 4)),
     clamp={False: 2, True: 1},
+    active="? bool",
     sizes={"n": (2, 4, 5, 6), "d": (2, 4, 6, 8)},
 )
 def apply_mode(
@@ -1859,40 +1675,35 @@ def apply_mode(
     scale=None,
     bias=None,
     residual=None,
-    limit=None,
+    active=None,
     *,
     topic="activation",
     number=3,
-    guard=None,
     clamp=False,
 ):
-    """Applies the operation that an integer chooses.
+    """Apply the operation that an integer chooses at run time.
 
     Args:
-      x: the data.
-      mode: the number of the operation.
-      scale: a factor of each column.
-      bias: what is added to each column.
-      residual: what is added to the result.
-      limit: a bound of the result.
-      topic: what kind of operations there are.
-      number: how many operations there are.
+      x: rows of features.
+      mode: index of the operation.
+      scale: scale of each feature.
+      bias: offset of each feature.
+      residual: added to the result, as a skip connection.
+      active: False to leave the features as they are.
     """
     if scale is not None:
         x = x * scale
     if bias is not None:
         x = x + bias
     if topic == "activation":
-        branches = [jnp.tanh, jax.nn.silu, lambda v: jax.nn.softplus(v) - 0.5, jax.nn.sigmoid]
+        branches = [jnp.tanh, jax.nn.silu, jax.nn.softplus, jax.nn.sigmoid]
     elif topic == "norm":
         branches = [
-            lambda v: v / (1.0 + jnp.max(jnp.abs(v))),
+            lambda v: v / (jnp.linalg.norm(v, axis=-1, keepdims=True) + 1e-3),
             lambda v: v - jnp.mean(v, axis=-1, keepdims=True),
-            lambda v: v * lax.rsqrt(jnp.mean(jnp.square(v)) + 1e-3),
+            lambda v: v * lax.rsqrt(jnp.mean(jnp.square(v), axis=-1, keepdims=True) + 1e-3),
             lambda v: jax.nn.softmax(v, axis=-1),
         ]
-    elif topic == "wave":
-        branches = [jnp.sin, lambda v: jnp.cos(2.0 * v), lambda v: v - v**3 / 6.0, jnp.arctan]
     elif topic == "loss":
         branches = [
             lambda v: 0.5 * jnp.square(v),
@@ -1901,21 +1712,25 @@ def apply_mode(
             jnp.abs,
         ]
     else:
-        branches = [lambda v: v[::-1], lambda v: v[:, ::-1], lambda v: 0.5 * v, lambda v: -v]
+        # Flips and quarter turns change the layout only.
+        branches = [
+            lambda v: v,
+            lambda v: v[::-1],
+            lambda v: v[:, ::-1],
+            lambda v: v[::-1, ::-1],
+        ]
     if clamp:
         mode = jnp.clip(mode, 0, 2)
-    if number == 3:
-        out = lax.switch(mode, branches[:3], x)
+
+    def dispatch(v):
+        if number == 3:
+            return lax.switch(mode, branches[:3], v)
+        return lax.switch(mode, branches, v)
+
+    if active is not None:
+        out = lax.cond(active, dispatch, lambda v: v, x)
     else:
-        out = lax.switch(mode, branches, x)
-    if guard == "cond":
-        # Take the result only if it isn't much larger.
-        size = jnp.max(jnp.abs(out))
-        out = lax.cond(size < 1.5, lambda v: v, lambda v: 0.5 * v, out)
-    elif guard == "where":
-        out = jnp.where(jnp.abs(out) < 1.0, out, jnp.sign(out))
-    if limit is not None:
-        out = limit * jnp.tanh(out / limit)
+        out = dispatch(x)
     if residual is not None:
         out = out + residual
     return out
@@ -1926,70 +1741,59 @@ def apply_mode(
     "branch",
     dose="n in 1..10",
     clearance="n in 20..120",
-    age="? n int 90",
-    weights="? n in 40..110",
-    severe="? n bool",
     level="? n in 0.2..3",
-    rule=(Code('"nested"'), Code('"select"'), Code('"chain"')),
-    rounding={None: 3, "half": 1},
-    loading={False: 2, True: 1},
-    output=("dose", "dose", "daily", "exposure"),
+    body_weight="? n in 40..110",
+    age="? n int 90",
+    severe="? n bool",
+    rule=decided(("nested", "select", "chain")),
+    maximum={None: 3, 8.0: 1},
     only="float32",
 )
-def dosing(
+def adjust_dose(
     dose,
     clearance,
-    age=None,
-    weights=None,
-    severe=None,
     level=None,
+    body_weight=None,
+    age=None,
+    severe=None,
     *,
     rule="nested",
-    rounding=None,
-    loading=False,
-    output="dose",
+    maximum=None,
 ):
-    """Adjusts doses of a drug to how well patients clear it.
+    """Adjust drug doses to the renal function of patients.
 
     Args:
-      dose: the usual doses.
-      clearance: the creatinine clearance of each patient.
-      age: the age in years.
-      weights: the weight in kilograms.
-      severe: whether the infection is severe.
-      level: the concentration that was measured.
-      rule: how the rule is written.
-      rounding: how doses are rounded.
-      loading: whether it is the first dose.
-      output: which quantity is wanted.
+      dose: standard doses in milligrams.
+      clearance: creatinine clearance in millilitres per minute.
+      level: measured trough concentration in milligrams per litre, for drug monitoring.
+      body_weight: weight in kilograms, to which the dose is proportional.
+      age: age in years; the old get less.
+      severe: True for severe infections, which need a loading dose.
     """
-    if weights is not None:
-        clearance = clearance * 70.0 / weights
-    if rule == "nested":
-        factor = jnp.where(
-            clearance > 80.0, 1.0, jnp.where(clearance > 50.0, 0.75, 0.01 * clearance)
+    if body_weight is not None:
+        dose = dose * body_weight / 70.0
+    low = 0.01 * clearance
+    if rule == "select":
+        factor = jnp.select(
+            [clearance > 50.0, clearance > 30.0], [1.0, 0.01 * clearance + 0.2], low
         )
-    elif rule == "select":
-        factor = jnp.select([clearance > 80.0, clearance > 50.0], [1.0, 0.75], 0.01 * clearance)
+    elif rule == "chain":
+        factor = jnp.where(clearance > 30.0, 0.01 * clearance + 0.2, low)
+        factor = jnp.where(clearance > 50.0, 1.0, factor)
     else:
-        factor = 0.5 + 0.004 * clearance
-        factor = jnp.where(clearance < 50.0, 0.8 * factor, factor)
+        factor = jnp.where(
+            clearance > 50.0, 1.0, jnp.where(clearance > 30.0, 0.01 * clearance + 0.2, low)
+        )
     if age is not None:
         factor = jnp.where(age > 65, 0.8 * factor, factor)
     adjusted = factor * dose
-    if severe is not None:
-        # Better too much than too little.
-        adjusted = jnp.where(severe, jnp.maximum(adjusted, 0.9 * dose), adjusted)
     if level is not None:
-        adjusted = jnp.where(level > 2.0, 0.5 * adjusted, adjusted / (0.5 + 0.25 * level))
-    if loading:
-        adjusted = 1.5 * adjusted
-    if rounding == "half":
-        adjusted = adjusted + 0.5 * lax.stop_gradient(jnp.round(adjusted) - adjusted)
-    if output == "daily":
-        return 3.0 * adjusted
-    if output == "exposure":
-        return 60.0 * adjusted / clearance
+        # Aim at a trough of one.
+        adjusted = jnp.where(level > 2.0, 0.5 * adjusted / level, adjusted / level)
+    if severe is not None:
+        adjusted = jnp.where(severe, 1.5 * adjusted, adjusted)
+    if maximum is not None:
+        adjusted = jnp.minimum(adjusted, maximum)
     return adjusted
 
 
@@ -1998,55 +1802,47 @@ def dosing(
     x="n d",
     update="n d",
     active="n bool",
-    step="? in 0.05..0.5",
-    target="? n d",
+    step_size="? in 0.05..0.5",
     frozen="? d bool",
-    accept=(None, "smaller", "closer", "finite"),
-    form=(Code('"where"'), Code('"where"'), Code('"lax"')),
+    accept={None: 2, "descent": 1, "finite": 1},
+    form=decided({"where": 2, "lax": 1}),
     clip={None: 2, 1.0: 1, 0.5: 1},
-    decay={None: 3, 0.1: 1},
+    weight_decay={None: 3, 0.1: 1},
     sizes={"n": (2, 4, 5, 6), "d": (2, 4, 6, 8)},
 )
 def masked_update(
     x,
     update,
     active,
-    step=None,
-    target=None,
+    step_size=None,
     frozen=None,
     *,
     accept=None,
     form="where",
     clip=None,
-    decay=None,
+    weight_decay=None,
 ):
-    """Updates the rows that are active, and leaves the others as they are.
+    """Update only the active rows of a batch of iterates.
 
     Args:
-      x: the states.
-      update: the proposed changes.
-      active: which rows are active.
-      step: a factor of the changes.
-      target: what states are drawn to.
-      frozen: which columns never change.
-      accept: which changes are accepted.
-      form: how the rows are selected.
+      x: present iterates, one row each.
+      update: proposed changes.
+      active: False for rows that have converged.
+      step_size: factor of the changes.
+      frozen: columns that never change.
     """
     if clip is not None:
         update = jnp.clip(update, -clip, clip)
-    if step is not None:
-        update = step * update
-    if target is not None:
-        update = update + 0.1 * (target - x)
-    if decay is not None:
-        update = update - decay * x
+    if step_size is not None:
+        update = step_size * update
+    if weight_decay is not None:
+        update = update - weight_decay * x
     proposed = x + update
-    if accept == "smaller":
-        # Each row must not grow.
-        shorter = jnp.sum(jnp.square(proposed), axis=-1) < jnp.sum(jnp.square(x), axis=-1) + 2.0
-        active = active & shorter
-    elif accept == "closer":
-        proposed = jnp.where(jnp.abs(proposed) < 2.0, proposed, x)
+    if accept == "descent":
+        # Steps must not increase the norm by much.
+        before = jnp.sum(jnp.square(x), axis=-1)
+        after = jnp.sum(jnp.square(proposed), axis=-1)
+        active = active & (after < before + 2.0)
     elif accept == "finite":
         active = active & jnp.all(jnp.isfinite(proposed), axis=-1)
     if form == "lax":
@@ -2060,170 +1856,255 @@ def masked_update(
 
 
 @family(
+    "nested_branch",
     "branch",
-    x="... n in -1.5..1.5",
-    left_value="? in -1..1",
-    right_value="? in -1..1",
-    gain="? ... n in 0.5..1.5",
-    inside=("cubic", "sine", "root", "exponential", "rational"),
-    boundary=("constant", "linear", "reflect", "decay", "zero"),
-    form=(Code('"nested"'), Code('"select"'), Code('"outside"'), Code('"chain"')),
-    symmetric={False: 2, True: 1},
+    x="... n in -2.5..2.5",
+    scale="? in 0.8..1.25",
+    valid="? ... n bool",
+    kernel=("keys", "lanczos", "spline", "mitchell"),
+    form=decided({"nested": 2, "select": 1, "chain": 1}),
+    normalise={False: 3, True: 1},
 )
-def extend(
-    x,
-    left_value=None,
-    right_value=None,
-    gain=None,
-    *,
-    inside="cubic",
-    boundary="constant",
-    form="nested",
-    symmetric=False,
-):
-    """Evaluates a function between -1 and 1, and extends it beyond.
+def resampling_weights(x, scale=None, valid=None, *, kernel="keys", form="nested", normalise=False):
+    """Weights of samples when an image or a signal is resampled.
 
     Args:
-      x: where it is evaluated.
-      left_value: what is added on the left side.
-      right_value: what is added on the right side.
-      gain: a factor of each result.
-      inside: the function.
-      boundary: how it goes on outside.
-      form: how the cases are written.
-      symmetric: whether the absolute value is taken first.
+      x: signed distances of the samples in pixels.
+      scale: downsampling factor, by which the kernel is widened.
+      valid: False for samples outside of the image.
     """
-    if symmetric:
-        x = 2.0 * jnp.abs(x) - 1.5
-    t = jnp.clip(x, -1.0, 1.0)
-    if inside == "sine":
-        middle = jnp.sin(0.5 * jnp.pi * t)
-    elif inside == "root":
-        middle = jnp.sqrt(1.2 + t)
-    elif inside == "exponential":
-        middle = jnp.exp(t) - 1.0
-    elif inside == "rational":
-        middle = t / (1.5 + t)
+    if scale is not None:
+        x = x / scale
+    r = jnp.abs(x)
+    if kernel == "lanczos":
+        # A windowed sinc.
+        inner = jnp.sinc(r) * jnp.sinc(0.5 * r)
+        outer = inner
+    elif kernel == "spline":
+        # The cubic B-spline.
+        inner = 2.0 / 3.0 - jnp.square(r) + 0.5 * r**3
+        outer = (2.0 - r) ** 3 / 6.0
+    elif kernel == "mitchell":
+        inner = (7.0 * r**3 - 12.0 * jnp.square(r) + 16.0 / 3.0) / 6.0
+        outer = (-7.0 / 3.0 * r**3 + 12.0 * jnp.square(r) - 20.0 * r + 32.0 / 3.0) / 6.0
     else:
-        middle = t * (1.5 - 0.5 * jnp.square(t))
-    beyond = x - t
-    if boundary == "linear":
-        left = middle + 0.5 * beyond
-        right = middle + 0.8 * beyond
-    elif boundary == "reflect":
-        left = middle - beyond
-        right = middle - 1.5 * beyond
-    elif boundary == "decay":
-        left = middle * jnp.exp(beyond)
-        right = middle * jnp.exp(-beyond)
-    elif boundary == "zero":
-        left = 0.1 * x
-        right = -0.1 * x
-    else:
-        left = middle
-        right = 0.9 * middle
-    if left_value is not None:
-        left = left + left_value
-    if right_value is not None:
-        right = right + right_value
+        # Keys's bicubic kernel.
+        inner = 1.5 * r**3 - 2.5 * jnp.square(r) + 1.0
+        outer = -0.5 * r**3 + 2.5 * jnp.square(r) - 4.0 * r + 2.0
     if form == "select":
-        out = jnp.select([x < -1.0, x > 1.0], [left, right], middle)
-    elif form == "outside":
-        # Which side it is matters only outside.
-        side = jnp.where(x < 0, left, right)
-        out = jnp.where(jnp.abs(x) > 1.0, side, middle)
+        weight = jnp.select([r < 1.0, r < 2.0], [inner, outer], 0.0)
     elif form == "chain":
-        out = jnp.where(x < -1.0, left, middle)
-        out = jnp.where(x > 1.0, right, out)
+        weight = jnp.where(r < 1.0, inner, outer)
+        weight = jnp.where(r < 2.0, weight, 0.0)
     else:
-        out = jnp.where(x < -1.0, left, jnp.where(x > 1.0, right, middle))
-    if gain is not None:
-        out = gain * out
-    return out
+        weight = jnp.where(r < 1.0, inner, jnp.where(r < 2.0, outer, 0.0))
+    if valid is not None:
+        weight = jnp.where(valid, weight, 0.0)
+    if normalise:
+        weight = weight / (jnp.sum(weight, axis=-1, keepdims=True) + 1e-2)
+    if scale is not None and not normalise:
+        weight = weight / scale
+    return weight
+
+
+@family(
+    "branch",
+    distance="... n in 0.05..1.5",
+    bandwidth="? in 0.8..1.5",
+    weights="? ... n in 0.2..2",
+    mask="? ... n bool",
+    kernel=("epanechnikov", "biweight", "triweight", "tricube", "cosine", "wendland", "triangular"),
+    normalise={False: 2, True: 1},
+    form=decided({"where": 2, "select": 1, "lax": 1}),
+)
+def kernel_weights(
+    distance,
+    bandwidth=None,
+    weights=None,
+    mask=None,
+    *,
+    kernel="epanechnikov",
+    normalise=False,
+    form="where",
+):
+    """Weights by a kernel with compact support, as for local regression.
+
+    Args:
+      distance: distances from the point of interest.
+      bandwidth: radius of the support; one by default.
+      weights: prior weights of the observations.
+      mask: False for missing observations.
+    """
+    if bandwidth is not None:
+        u = distance / bandwidth
+    else:
+        u = distance
+    if kernel == "biweight":
+        inside = 15.0 / 16.0 * jnp.square(1.0 - jnp.square(u))
+    elif kernel == "triweight":
+        inside = 35.0 / 32.0 * (1.0 - jnp.square(u)) ** 3
+    elif kernel == "tricube":
+        # LOWESS.
+        inside = 70.0 / 81.0 * (1.0 - u**3) ** 3
+    elif kernel == "cosine":
+        inside = 0.25 * jnp.pi * jnp.cos(0.5 * jnp.pi * u)
+    elif kernel == "wendland":
+        inside = (1.0 - u) ** 4 * (4.0 * u + 1.0)
+    elif kernel == "triangular":
+        inside = 1.0 - u
+    else:
+        inside = 0.75 * (1.0 - jnp.square(u))
+    if form == "select":
+        weight = jnp.select([u < 1.0], [inside], 0.0)
+    elif form == "lax":
+        weight = lax.select(u < 1.0, inside, jnp.zeros_like(u))
+    else:
+        weight = jnp.where(u < 1.0, inside, 0.0)
+    if weights is not None:
+        weight = weights * weight
+    if mask is not None:
+        weight = jnp.where(mask, weight, 0.0)
+    if normalise:
+        weight = weight / (jnp.sum(weight, axis=-1, keepdims=True) + 1e-3)
+    return weight
 
 
 @family(
     "nested_branch",
     "branch",
-    x="n",
+    params="n",
     gradient="n",
     loss="in 0.2..2",
     previous_loss="in 0.2..2",
-    step="in 0.05..0.5",
+    step_size="in 0.05..0.5",
     velocity="? n",
     best="? n",
-    worse=("backtrack", "restart", "reverse"),
-    better=("accelerate", "plain", "momentum"),
-    patience={None: 2, "ratio": 1, "absolute": 1},
-    bound={None: 2, "cond": 1, "clip": 1},
+    tolerance={None: 2, "ratio": 1, "absolute": 1},
+    max_norm={None: 2, 1.5: 1},
     sizes={"n": (4, 5, 6, 8, 10, 12)},
     only="float32",
 )
-def anneal_or_restart(
-    x,
+def bold_driver_step(
+    params,
     gradient,
     loss,
     previous_loss,
-    step,
+    step_size,
     velocity=None,
     best=None,
     *,
-    worse="backtrack",
-    better="accelerate",
-    patience=None,
-    bound=None,
+    tolerance=None,
+    max_norm=None,
 ):
-    """A step of gradient descent that adapts to whether the loss has fallen.
+    """Gradient descent whose step size adapts to the loss: larger if it fell, smaller if it rose.
 
     Args:
-      x: the parameters.
-      gradient: their gradient.
-      loss: the present loss.
-      previous_loss: the loss one step earlier.
-      step: the size of the step.
-      velocity: the last change.
-      best: the best parameters so far.
-      worse: what is done if the loss has risen.
-      better: what is done if it has fallen.
-      patience: how much worse a loss may be.
+      params: present parameters.
+      gradient: gradient of the loss.
+      loss: present loss.
+      previous_loss: loss before the last step.
+      step_size: size of the last step.
+      velocity: last change, for momentum.
+      best: best parameters so far.
     """
-    # Trust a step more if the loss has fallen a lot.
-    step = step * jnp.sqrt(previous_loss / loss)
+    factor = jnp.sqrt(previous_loss / loss)
 
     def advance(p):
-        if better == "accelerate":
-            new = p - 1.2 * step * gradient
-        elif better == "momentum":
-            new = p - step * (gradient + 0.1 * p)
-        else:
-            new = p - step * gradient
+        new = p - factor * step_size * gradient
         if velocity is not None:
             new = new + 0.9 * velocity
         return new
 
     def retreat(p):
-        if worse == "reverse":
-            new = p + 0.5 * step * gradient
-        elif worse == "restart":
-            new = 0.9 * p - 0.01 * step * gradient
-        else:
-            new = p - 0.1 * step * gradient
         if best is not None:
-            new = 0.5 * (new + best)
-        return new
+            # Start again from the best parameters.
+            return best - 0.5 * factor * step_size * gradient
+        return p - 0.5 * factor * step_size * gradient
 
     def retreat_or_wait(p):
-        if patience == "ratio":
+        if tolerance == "ratio":
             return lax.cond(loss < 1.5 * previous_loss, advance, retreat, p)
-        if patience == "absolute":
+        if tolerance == "absolute":
             return lax.cond(loss < previous_loss + 0.3, advance, retreat, p)
         return retreat(p)
 
-    out = lax.cond(loss < previous_loss, advance, retreat_or_wait, x)
-    if bound == "cond":
-        # Keep the parameters from running away.
-        size = jnp.sqrt(jnp.mean(jnp.square(out)))
-        out = lax.cond(size > 1.2, lambda p: p / size, lambda p: p, out)
-    elif bound == "clip":
-        out = jnp.clip(out, -1.8, 1.8)
+    out = lax.cond(loss < previous_loss, advance, retreat_or_wait, params)
+    if max_norm is not None:
+        # Project onto a ball.
+        norm = jnp.sqrt(jnp.sum(jnp.square(out)))
+        out = lax.cond(norm > max_norm, lambda p: p * (max_norm / norm), lambda p: p, out)
+    return out
+
+
+@family(
+    "branch",
+    "nested_branch",
+    x="... n",
+    alpha="? n in 0.05..0.5",
+    bias="? n in -0.5..0.5",
+    kind=(
+        "leaky_relu",
+        "elu",
+        "selu",
+        "isrlu",
+        "soft_shrink",
+        "hard_shrink",
+        "bent",
+        "s_shaped",
+    ),
+    construct=decided({"where": 3, "select": 1, "lax": 1}),
+    limit={None: 4, 6.0: 1, 1.5: 1},
+)
+def piecewise_activation(
+    x, alpha=None, bias=None, *, kind="leaky_relu", construct="where", limit=None
+):
+    """Apply an activation function that is defined by cases, element by element.
+
+    Args:
+      x: the pre-activations, with channels last.
+      alpha: the learned scale of the negative side, one for each channel.
+      bias: added to the pre-activations, one for each channel.
+    """
+    if bias is not None:
+        x = x + bias
+    if kind == "elu":
+        positive = x
+        # Clamped, so that the exponential of a large input never overflows.
+        negative = jnp.expm1(jnp.minimum(x, 0.0))
+    elif kind == "selu":
+        positive = 1.0507 * x
+        negative = 1.0507 * 1.6733 * jnp.expm1(jnp.minimum(x, 0.0))
+    elif kind == "isrlu":
+        # The inverse square root linear unit.
+        positive = x
+        negative = x * lax.rsqrt(1.0 + jnp.square(x))
+    elif kind == "soft_shrink":
+        positive = jnp.maximum(x - 0.5, 0.0)
+        negative = jnp.minimum(x + 0.5, 0.0)
+    elif kind == "hard_shrink":
+        positive = jnp.where(x > 0.5, x, 0.0)
+        negative = jnp.where(x < -0.5, x, 0.0)
+    elif kind == "bent":
+        positive = x
+        negative = x / (1.0 + jnp.abs(x))
+    elif kind == "s_shaped":
+        # SReLU: flatter again above one.
+        positive = jnp.where(x > 1.0, 1.0 + 0.1 * (x - 1.0), x)
+        negative = 0.1 * x
+    else:
+        positive = x
+        if alpha is not None:
+            negative = x
+        else:
+            negative = 0.01 * x
+    if alpha is not None:
+        negative = alpha * negative
+    if construct == "select":
+        out = jnp.select([x > 0, x <= 0], [positive, negative])
+    elif construct == "lax":
+        out = lax.select(x > 0, positive, negative)
+    else:
+        out = jnp.where(x > 0, positive, negative)
+    if limit is not None:
+        out = jnp.minimum(out, limit)
     return out

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from jax_ir_synth.kernels.style.family import family
+from jax_ir_synth.kernels.style.family import decided, family
 
 if TYPE_CHECKING:
     import jax
@@ -16,69 +16,47 @@ variance: variance 4, var 3
 out: out 5, result 2, output 2
 step: step 6, body 2, update 2, scan_fn 2, body_fn 1
 carry: carry 6, state 3
-running_statistics: running_statistics 4, running_stats 3, cumulative_statistics 2, online_stats 2, welford 1
+running_moments: running_moments 3, running_stats 4, cumulative_stats 2
+normalise_online: normalise_online 2, normalize_observations 4, running_normalize 2
 exponential_average: exponential_average 3, ema 5, exponential_moving_average 4, exp_smoothing 2
-decay: decay 4, alpha 4, beta 2, smoothing 2
 drawdown: drawdown 5, drawdowns 2, compute_drawdown 3
-returns: returns 5, daily_returns 1, log_returns 1
+returns: returns 6, asset_returns 1
 wealth: wealth 4, equity 3, nav 2, curve 1
 peak: peak 5, running_max 3, high_water_mark 2
 cusum: cusum 5, cusum_statistic 2, detect_drift 2, page_cusum 1
 account_balance: account_balance 4, simulate_account 3, project_balance 2, savings 2
-balance: balance 6, principal 1, account 1
+balance: balance 6, account 1
 rate: rate 5, interest_rate 2, r 2
 deposits: deposits 5, contributions 3, payments 2
 inventory: inventory 4, simulate_inventory 4, stock_levels 2
-stock: stock 5, level 3, on_hand 2
+stock: stock 5, on_hand 2
 demand: demand 6, demands 2
 lindley: lindley 3, waiting_times 5, queue_waits 2, simulate_queue 3
 service: service 4, service_times 4
-arrival: interarrival 5, gaps 2, arrivals 2
-compartments: compartments 2, sir_model 3, epidemic 4, simulate_epidemic 4
+interarrival: interarrival 5, interarrival_times 2
+simulate_epidemic: simulate_epidemic 5, epidemic_curve 3, run_epidemic 2
 susceptible: susceptible 4, s 5
 infected: infected 4, i 5
-discounted_returns: discounted_returns 5, returns_to_go 3, compute_returns 3, rewards_to_go 2
-rewards: rewards 6, reward 3, r 2
-values: values 6, value 1, v 2
+discounted_returns: discounted_returns 5, returns_to_go 3, compute_returns 3, reward_to_go 2
+rewards: rewards 6, rews 1
+values: values 6, v 2
 gamma: gamma 7, discount 5
-affine_scan: affine_scan 4, linear_recurrence 5, diagonal_ssm 2, scan_affine 2
-gates: gates 3, a 4, decays 2, coeffs 1
+gated_linear_recurrence: gated_linear_recurrence 4, linear_recurrence 5, diagonal_ssm 2, gated_scan 2
+gates: gates 4, gate_logits 2
 combine: combine 5, compose 2, binary_op 3, op 1
-iir_filter: iir_filter 4, recursive_filter 2, linear_filter 3, lfilter 3
-signal: signal 4, x 5
-kalman_level: kalman_level 2, local_level_filter 2, kalman_filter 5, kalman_1d 2
-observations: observations 4, y 5, measurements 2, obs 2
-gain: gain 5, k 3, kalman_gain 2
-orthogonal_series: orthogonal_series 3, clenshaw 3, evaluate_series 3, eval_poly 3
-coefficients: coefficients 3, coeffs 5, coefs 2, c 1
+biquad_filter: biquad_filter 5, biquad 4, iir_filter 3
+signal: signal 5, samples 1
+kalman_filter: kalman_filter 5, local_level_filter 3, kalman_1d 2
+generalized_advantages: generalized_advantages 2, gae 4, compute_gae 4, advantages 1
+horner: horner 4, polyval 4, eval_polynomial 3
+observations: observations 4, measurements 2, obs 2
+orthogonal_series: orthogonal_series 3, evaluate_series 3, eval_series 3
+clenshaw: clenshaw 4, chebval 4, chebyshev_series 3
+coefficients: coefficients 3, coeffs 5, coefs 2
 rolling: rolling 3, rolling_statistic 2, sliding_window 3, moving_window 2, rolling_stats 2
-window: window 6, width 2, size 1
+window: window 6, width 2
 next_values: next_values 5, values_next 1, v_next 1
 """
-
-
-def running_moments(x, w, method="cumsum"):
-    """Sums of the weights, means and variances of all rows up to each time."""
-    if method == "welford":
-
-        def step(carry, row):
-            count, mean, m2 = carry
-            value, weight = row
-            count = count + weight
-            delta = value - mean
-            mean = mean + weight * delta / (count + 1e-3)
-            m2 = m2 + weight * delta * (value - mean)
-            return (count, mean, m2), (count, mean, m2)
-
-        zeros = jnp.zeros_like(x[0])
-        start = (jnp.zeros_like(w[0]), zeros, zeros)
-        _, (count, mean, m2) = lax.scan(step, start, (x, w))
-        total = count[:, None] + 1e-3
-        return total, mean, m2 / total
-    total = jnp.cumsum(w)[:, None] + 1e-3
-    mean = jnp.cumsum(w[:, None] * x, axis=0) / total
-    square = jnp.cumsum(w[:, None] * jnp.square(x), axis=0) / total
-    return total, mean, square - jnp.square(mean)
 
 
 @family(
@@ -86,73 +64,123 @@ def running_moments(x, w, method="cumsum"):
     x="t d",
     weights="? t in 0.2..1.5",
     mask="? t bool",
-    kind={"mean": 2, "variance": 3, "max": 2, "range": 2, "zscore": 2, "covariance": 2, "rms": 2},
+    kind={"mean": 2, "variance": 3, "std": 2, "rms": 1},
     method={"cumsum": 3, "welford": 2},
     ddof={0: 3, 1: 1},
     reverse={False: 4, True: 1},
-    transform={None: 4, "abs": 1, "log": 1, "diff": 1},
-    final={False: 3, True: 1},
     sizes={"t": (5, 6, 8, 8, 10, 12), "d": (2, 4, 5, 6, 8)},
 )
-def running_statistics(
-    x,
-    weights=None,
-    mask=None,
-    *,
-    kind="mean",
-    method="cumsum",
-    ddof=0,
-    reverse=False,
-    transform=None,
-    final=False,
+def running_moments(
+    x, weights=None, mask=None, *, kind="variance", method="welford", ddof=0, reverse=False
 ):
-    """Statistics of all rows up to each time.
+    """Statistic of each column over all rows up to each time.
 
     Args:
         x: the series, one row for each time.
         weights: weights of the times.
-        mask: times that count.
+        mask: False for times without an observation.
     """
-    if transform == "abs":
-        x = jnp.abs(x)
-    elif transform == "log":
-        x = jnp.log1p(jnp.square(x))
-    elif transform == "diff":
-        x = jnp.diff(x, axis=0, prepend=0.5 * x[:1])
+    if weights is not None:
+        w = weights
+    else:
+        w = jnp.ones(x.shape[0], dtype=x.dtype)
+    if mask is not None:
+        w = jnp.where(mask, w, 0.0)
     if reverse:
         x = jnp.flip(x, axis=0)
-    if kind == "max" or kind == "range":
-        if weights is not None:
-            x = weights[:, None] * x
-        if mask is not None:
-            x = jnp.where(mask[:, None], x, 0.0)
-        out = lax.cummax(x, axis=0)
-        if kind == "range":
-            out = out - lax.cummin(x, axis=0)
+        w = jnp.flip(w)
+    if method == "welford":
+
+        def step(carry, row):
+            count, mean, m2 = carry
+            value, weight = row
+            count = count + weight
+            delta = value - mean
+            mean = mean + weight * delta / (count + 1e-6)
+            m2 = m2 + weight * delta * (value - mean)
+            return (count, mean, m2), (count, mean, m2)
+
+        zeros = jnp.zeros_like(x[0])
+        start = (jnp.zeros_like(w[0]), zeros, zeros)
+        _, (count, mean, m2) = lax.scan(step, start, (x, w))
+        total = count[:, None] + 1e-6
     else:
-        if weights is not None:
-            w = weights
+        total = jnp.cumsum(w)[:, None] + 1e-6
+        mean = jnp.cumsum(w[:, None] * x, axis=0) / total
+        m2 = jnp.cumsum(w[:, None] * jnp.square(x), axis=0) - total * jnp.square(mean)
+    if kind == "mean":
+        out = mean
+    elif kind == "rms":
+        out = jnp.sqrt(m2 / total + jnp.square(mean) + 1e-6)
+    else:
+        if ddof == 1:
+            # Bessel's correction.
+            variance = m2 / jnp.maximum(total - 1.0, 1.0)
         else:
-            w = jnp.ones(x.shape[0], dtype=x.dtype)
-        if mask is not None:
-            w = jnp.where(mask, w, 0.0)
-        total, mean, variance = running_moments(x, w, method)
-        if kind == "mean":
-            out = mean
-        elif kind == "covariance":
-            # With the first column.
-            product = jnp.cumsum(w[:, None] * x * x[:, :1], axis=0) / total
-            out = product - mean * mean[:, :1]
-        elif kind == "zscore":
-            out = (x - mean) * lax.rsqrt(jnp.maximum(0.0, variance) + 1e-2)
-        elif kind == "rms":
-            out = jnp.sqrt(jnp.maximum(0.0, variance) + jnp.square(mean) + 1e-4)
+            variance = m2 / total
+        if kind == "std":
+            out = jnp.sqrt(jnp.maximum(variance, 0.0) + 1e-4)
         else:
-            out = variance * total / (total + 0.5) if ddof == 1 else variance
+            out = variance
     if reverse:
         out = jnp.flip(out, axis=0)
-    if final:
-        return out[-1]
+    return out
+
+
+@family(
+    "loop",
+    x="t d",
+    mean="d",
+    variance="d in 0.5..2",
+    count="in 1..5",
+    mask="? t bool",
+    center={True: 3, False: 1},
+    clip={None: 2, 5.0: 1, 2.0: 1},
+    include={True: 1, False: 1},
+    sizes={"t": (4, 5, 6, 8, 10), "d": (2, 4, 5, 6, 8)},
+    only="float32",
+)
+def normalise_online(x, mean, variance, count, mask=None, *, center=True, clip=None, include=True):
+    """Normalize observations by running statistics, which each of them updates.
+
+    Args:
+        x: observations, one row for each time.
+        mean: running mean at the start.
+        variance: running variance at the start.
+        count: number of observations behind these.
+        mask: False for times whose observation doesn't update the statistics.
+    """
+
+    def scale(value, mean, m2, count):
+        std = jnp.sqrt(m2 / count + 1e-4)
+        if center:
+            value = value - mean
+        value = value / std
+        if clip is not None:
+            value = jnp.clip(value, -clip, clip)
+        return value
+
+    def step(carry, row):
+        mean, m2, count = carry
+        if mask is not None:
+            value, observed = row
+            weight = observed.astype(value.dtype)
+        else:
+            value = row
+            weight = 1.0
+        new_count = count + weight
+        delta = value - mean
+        new_mean = mean + weight * delta / new_count
+        new_m2 = m2 + weight * delta * (value - new_mean)
+        if include:
+            out = scale(value, new_mean, new_m2, new_count)
+        else:
+            # By what was known before.
+            out = scale(value, mean, m2, count)
+        return (new_mean, new_m2, new_count), out
+
+    rows = (x, mask) if mask is not None else x
+    _, out = lax.scan(step, (mean, variance * count, count), rows)
     return out
 
 
@@ -161,11 +189,11 @@ def running_statistics(
     x="t d",
     initial="? d",
     mask="? t bool",
-    kind={"simple": 5, "double": 2, "trend": 2, "macd": 1, "variance": 2},
+    kind={"simple": 4, "double": 2, "holt": 2},
     decay=(0.5, 0.7, 0.8, 0.9),
     method={"scan": 4, "associative": 2},
     debias={False: 2, True: 1},
-    output={"all": 4, "last": 1, "residual": 2},
+    damping={None: 2, 0.9: 1},
     sizes={"t": (5, 6, 8, 8, 10, 12), "d": (2, 4, 5, 6, 8)},
 )
 def exponential_average(
@@ -177,25 +205,26 @@ def exponential_average(
     decay=0.8,
     method="scan",
     debias=False,
-    output="all",
+    damping=None,
 ):
     """Exponential smoothing of a series along time.
 
     Args:
         x: the series, one row for each time.
         initial: average before the first time.
-        mask: times that are observed; at others the average stays.
+        mask: False for missing observations, where the average stays as it is.
         decay: part of the average that is kept in each step.
     """
-    if initial is None:
-        if debias:
-            initial = jnp.zeros_like(x[0])
-        else:
-            initial = x[0]
     if mask is not None:
         keep = jnp.where(mask, decay, 1.0).astype(x.dtype)
     else:
         keep = jnp.full(x.shape[0], decay, dtype=x.dtype)
+    if initial is not None:
+        start = initial
+    elif debias:
+        start = jnp.zeros_like(x[0])
+    else:
+        start = x[0]
 
     def smooth(x):
         if method == "associative":
@@ -206,51 +235,95 @@ def exponential_average(
             factors, sums = lax.associative_scan(
                 combine, (keep[:, None], (1.0 - keep[:, None]) * x)
             )
-            return factors * initial + sums
+            return factors * start + sums
 
         def step(average, row):
             value, k = row
             average = k * average + (1.0 - k) * value
             return average, average
 
-        return lax.scan(step, initial, (x, keep))[1]
+        return lax.scan(step, start, (x, keep))[1]
 
-    if kind == "trend":
+    if kind == "holt":
 
         def step(carry, row):
             level, trend = carry
             value, k = row
+            if damping is not None:
+                trend = damping * trend
             # Holt's method: the trend is smoothed as well.
-            following = k * (level + trend) + (1.0 - k) * value
-            trend = 0.8 * trend + 0.2 * (following - level)
-            return (following, trend), following + trend
+            new_level = k * (level + trend) + (1.0 - k) * value
+            trend = 0.8 * trend + 0.2 * (new_level - level)
+            return (new_level, trend), new_level
 
-        _, smoothed = lax.scan(step, (initial, jnp.zeros_like(initial)), (x, keep))
-    elif kind == "variance":
+        _, levels = lax.scan(step, (start, jnp.zeros_like(start)), (x, keep))
+        return levels
+    smoothed = smooth(x)
+    if debias and initial is None:
+        # As in Adam, because the average starts at zero.
+        weight = 1.0 - jnp.cumprod(keep)
+        smoothed = smoothed / (weight[:, None] + 1e-3)
+    if kind == "double":
+        # DEMA, which lags less.
+        smoothed = 2.0 * smoothed - smooth(smoothed)
+    return smoothed
 
-        def step(carry, row):
-            mean, variance = carry
-            value, k = row
-            change = value - mean
-            mean = mean + (1.0 - k) * change
-            variance = k * (variance + (1.0 - k) * jnp.square(change))
-            return (mean, variance), jnp.sqrt(variance + 1e-3)
 
-        _, smoothed = lax.scan(step, (initial, jnp.ones_like(initial)), (x, keep))
-    else:
-        smoothed = smooth(x)
-        if debias:
-            smoothed = smoothed / (1.0 - jnp.cumprod(0.99 * keep))[:, None]
-        if kind == "double":
-            smoothed = 2.0 * smoothed - smooth(smoothed)
-        elif kind == "macd":
-            smoothed = smoothed - lax.cumsum(x, axis=0) / (1.0 + jnp.arange(x.shape[0])[:, None])
-    if output == "last":
-        return smoothed[-1]
-    elif output == "residual":
-        return x - smoothed
-    else:
-        return smoothed
+@family(
+    "loop",
+    returns="t d in -0.2..0.2",
+    initial="? d in 0.01..0.1",
+    leverage="? d in 0.02..0.2",
+    model={"riskmetrics": 2, "garch": 3},
+    decay=(0.94, 0.9, 0.97),
+    demean={False: 2, True: 1},
+    annualise={False: 2, True: 1},
+    sizes={"t": (5, 6, 8, 8, 10, 12), "d": (2, 4, 5, 6)},
+    only="float32",
+)
+def conditional_volatility(
+    returns,
+    initial=None,
+    leverage=None,
+    *,
+    model="garch",
+    decay=0.94,
+    demean=False,
+    annualise=False,
+):
+    """Conditional volatility of asset returns, one day ahead.
+
+    Args:
+        returns: daily returns, one column for each asset.
+        initial: variance before the first day.
+        leverage: additional reaction to losses, as in the GJR model.
+    """
+    if demean:
+        returns = returns - jnp.mean(returns, axis=0)
+    if initial is None:
+        initial = jnp.mean(jnp.square(returns), axis=0)
+
+    def step(variance, value):
+        shock = jnp.square(value)
+        if model == "riskmetrics":
+            new = decay * variance + (1.0 - decay) * shock
+        else:
+            new = 1e-4 + 0.1 * shock + 0.85 * variance
+        if leverage is not None:
+            new = new + leverage * jnp.where(value < 0, shock, 0.0)
+        return new, new
+
+    _, variances = lax.scan(step, initial, returns)
+    volatility = jnp.sqrt(variances + 1e-8)
+    if annualise:
+        volatility = jnp.sqrt(252.0) * volatility
+    return volatility
+
+
+def wealth_index(returns, compounding="simple"):
+    if compounding == "log":
+        return jnp.exp(jnp.cumsum(returns, axis=0))
+    return jnp.cumprod(1.0 + returns, axis=0)
 
 
 @family(
@@ -258,12 +331,9 @@ def exponential_average(
     returns="t d in -0.2..0.2",
     weights="? d in 0.1..1.0",
     fee="? in 0.01..0.05",
-    compounding={"simple": 3, "log": 3, "additive": 2},
-    kind={"relative": 4, "absolute": 2, "recovery": 1},
-    output={"series": 4, "max": 3, "ulcer": 2, "calmar": 2, "both": 2, "average": 1},
-    clip={False: 3, True: 1},
-    floor={None: 3, 0.1: 1},
-    scan={False: 3, True: 1},
+    compounding={"simple": 3, "log": 3},
+    relative={True: 3, False: 1},
+    peak_form=decided({"cummax": 2, "scan": 1, "associative": 1}),
     sizes={"t": (6, 8, 8, 10, 12, 16), "d": (2, 4, 5, 6)},
 )
 def drawdown(
@@ -272,102 +342,128 @@ def drawdown(
     fee=None,
     *,
     compounding="simple",
-    kind="relative",
-    output="series",
-    clip=False,
-    floor=None,
-    scan=False,
+    relative=True,
+    peak_form="cummax",
 ):
-    """How far wealth is below its highest value so far.
+    """Drawdown of investments, the loss since the last peak, at each time.
 
     Args:
         returns: returns of each period, one column for each asset.
-        weights: weights of the assets; without them each asset is looked at by itself.
-        fee: cost of each period, as a part of the wealth.
+        weights: portfolio weights; without them each asset stands for itself.
+        fee: management fee of each period.
     """
-    if clip:
-        returns = jnp.clip(returns, -0.15, 0.15)
     if weights is not None:
         returns = returns @ (weights / jnp.sum(weights))
     if fee is not None:
         returns = returns - fee
-    if compounding == "simple":
-        wealth = jnp.cumprod(1.0 + returns, axis=0)
-    elif compounding == "log":
-        wealth = jnp.exp(jnp.cumsum(returns, axis=0))
-    else:
-        wealth = 1.0 + jnp.cumsum(returns, axis=0)
-    if floor is not None:
-        wealth = jnp.maximum(wealth, floor)
-    if scan:
+    wealth = wealth_index(returns, compounding=compounding)
+    if peak_form == "scan":
 
         def step(peak, value):
             peak = jnp.maximum(peak, value)
             return peak, peak
 
         _, peak = lax.scan(step, jnp.ones_like(wealth[0]), wealth)
+    elif peak_form == "associative":
+        peak = jnp.maximum(1.0, lax.associative_scan(jnp.maximum, wealth))
     else:
-        peak = lax.cummax(wealth, axis=0)
-    if kind == "relative":
-        depth = 1.0 - wealth / peak
-    elif kind == "recovery":
-        depth = peak / wealth - 1.0
+        # The capital at the start is a peak as well.
+        peak = jnp.maximum(1.0, lax.cummax(wealth, axis=0))
+    if relative:
+        return 1.0 - wealth / peak
+    return peak - wealth
+
+
+@family(
+    "loop",
+    returns="t d in -0.2..0.2",
+    weights="? d in 0.1..1.0",
+    risk_free="? in 0.01..0.05",
+    ratio=decided(("calmar", "ulcer", "sterling")),
+    compounding={"simple": 3, "log": 2},
+    geometric={False: 1, True: 1},
+    periods={12: 1, 52: 1},
+    sizes={"t": (6, 8, 8, 10, 12, 16), "d": (2, 4, 5, 6)},
+    only="float32",
+)
+def drawdown_ratio(
+    returns,
+    weights=None,
+    risk_free=None,
+    *,
+    ratio="calmar",
+    compounding="simple",
+    geometric=False,
+    periods=12,
+):
+    """Reward of investments relative to the risk of their drawdowns.
+
+    Args:
+        returns: returns of each period, one column for each asset.
+        weights: portfolio weights; without them each asset stands for itself.
+        risk_free: annual risk-free rate.
+    """
+    if weights is not None:
+        returns = returns @ (weights / jnp.sum(weights))
+    wealth = wealth_index(returns, compounding=compounding)
+    peak = jnp.maximum(1.0, lax.cummax(wealth, axis=0))
+    depth = 1.0 - wealth / peak
+    if ratio == "ulcer":
+        # Martin's ratio, by the ulcer index.
+        risk = jnp.sqrt(jnp.mean(jnp.square(depth), axis=0) + 1e-6)
+    elif ratio == "sterling":
+        risk = jnp.mean(depth, axis=0) + 0.1
     else:
-        depth = peak - wealth
-    if output == "max":
-        return jnp.max(depth, axis=0)
-    elif output == "ulcer":
-        return jnp.sqrt(jnp.mean(jnp.square(depth), axis=0) + 1e-6)
-    elif output == "calmar":
-        return jnp.mean(returns, axis=0) / (jnp.max(depth, axis=0) + 0.05)
-    elif output == "both":
-        return wealth, depth
-    elif output == "average":
-        return jnp.mean(depth, axis=0)
+        # The Calmar ratio, by the maximum drawdown.
+        risk = jnp.max(depth, axis=0) + 1e-2
+    if geometric:
+        excess = wealth[-1] ** (periods / returns.shape[0]) - 1.0
     else:
-        return depth
+        excess = periods * jnp.mean(returns, axis=0)
+    if risk_free is not None:
+        excess = excess - risk_free
+    return excess / risk
 
 
 @family(
     "loop",
     x="... t",
     target="? ... t in -0.5..0.5",
-    drift="? in 0.05..0.4",
+    scale="? in 0.5..2",
     method={"scan": 3, "cumsum": 2},
     side={"upper": 3, "lower": 2, "both": 3},
-    standardise={None: 3, "mean": 2, "score": 2},
-    reset={None: 3, 3.0: 1, 4.0: 1},
-    output={"path": 4, "max": 2, "soft_alarm": 2},
-    decay={None: 3, 0.9: 1},
+    standardise={None: 3, "mean": 1, "score": 2},
+    threshold={None: 3, 3.0: 1, 4.0: 1},
+    slack=(0.1, 0.25, 0.5),
     sizes={"t": (6, 8, 10, 12, 16)},
 )
 def cusum(
     x,
     target=None,
-    drift=None,
+    scale=None,
     *,
     method="scan",
     side="upper",
     standardise=None,
-    reset=None,
-    output="path",
-    decay=None,
+    threshold=None,
+    slack=0.25,
 ):
-    """Cumulative sums that grow where a series departs from its target.
+    """Page's CUSUM statistic for the detection of a shift.
 
     Args:
         x: the series, with time as its last axis.
-        target: level at which the series should be.
-        drift: deviation that is allowed at each time.
+        target: in-control mean at each time.
+        scale: in-control standard deviation.
+        slack: deviation that is tolerated, also called reference value.
     """
     if target is not None:
         x = x - target
+    if scale is not None:
+        x = x / scale
     if standardise is not None:
         x = x - jnp.mean(x, axis=-1, keepdims=True)
         if standardise == "score":
             x = x * lax.rsqrt(jnp.mean(jnp.square(x), axis=-1, keepdims=True) + 1e-3)
-    if drift is None:
-        drift = 0.1
 
     def accumulate(change):
         if method == "cumsum":
@@ -376,12 +472,10 @@ def cusum(
             return total - jnp.minimum(0.0, lax.cummin(total, axis=total.ndim - 1))
 
         def step(level, value):
-            if decay is not None:
-                level = decay * level
             level = jnp.maximum(0.0, level + value)
-            if reset is not None:
-                # After an alarm it starts from zero.
-                level = jnp.where(level > reset, 0.0, level)
+            if threshold is not None:
+                # After an alarm it starts again from zero.
+                level = jnp.where(level > threshold, 0.0, level)
             return level, level
 
         columns = jnp.moveaxis(change, -1, 0)
@@ -389,17 +483,10 @@ def cusum(
         return jnp.moveaxis(levels, 0, -1)
 
     if side == "upper":
-        levels = accumulate(x - drift)
-    elif side == "lower":
-        levels = accumulate(-x - drift)
-    else:
-        levels = jnp.maximum(accumulate(x - drift), accumulate(-x - drift))
-    if output == "max":
-        return jnp.max(levels, axis=-1)
-    elif output == "soft_alarm":
-        return jax.nn.sigmoid(2.0 * (levels - 2.0))
-    else:
-        return levels
+        return accumulate(x - slack)
+    if side == "lower":
+        return accumulate(-x - slack)
+    return jnp.maximum(accumulate(x - slack), accumulate(-x - slack))
 
 
 @family(
@@ -408,13 +495,11 @@ def cusum(
     rate="n in 0.01..0.15",
     deposits="? t n in 0.0..0.3",
     inflation="? in 0.01..0.05",
-    kind={"savings": 3, "loan": 2, "pension": 2},
     timing={"end": 2, "begin": 1},
     fee={None: 3, 0.01: 1, 0.02: 1},
     tax={None: 3, 0.25: 1},
-    floor={False: 2, True: 1},
-    output={"balance": 3, "path": 3, "interest": 2, "both": 2},
     num_years=(4, 6, 8, 10),
+    path={True: 2, False: 1},
     sizes={"t": (4, 5, 6, 8, 10), "n": (2, 4, 5, 6, 8)},
     only="float32",
 )
@@ -424,111 +509,148 @@ def account_balance(
     deposits=None,
     inflation=None,
     *,
-    kind="savings",
     timing="end",
     fee=None,
     tax=None,
-    floor=False,
-    output="balance",
     num_years=6,
+    path=True,
 ):
-    """Balance of accounts over some years.
+    """Project the balance of savings accounts over some years.
 
     Args:
         balance: balance at the start.
-        rate: yearly interest rate of each account.
-        deposits: what is paid in each year; without it the same is paid each year.
-        inflation: yearly rate by which a fixed payment grows.
-        num_years: number of years, where the payment is fixed.
+        rate: annual interest rate of each account.
+        deposits: deposits of each year; by default a tenth of the initial balance.
+        inflation: annual rate by which the deposits grow.
     """
     if deposits is None:
-        if kind == "loan":
-            payment = -0.1 * balance
-        elif kind == "pension":
-            payment = -0.08 * balance / (1.0 + rate)
-        else:
-            payment = 0.1 * jnp.ones_like(balance)
-        if inflation is not None:
-            growth = (1.0 + inflation) ** jnp.arange(num_years)
-            deposits = growth[:, None] * payment
-        else:
-            deposits = jnp.tile(payment, (num_years, 1))
-    elif inflation is not None:
-        deposits = deposits * (1.0 + inflation)
+        deposits = jnp.tile(0.1 * balance, (num_years, 1))
+    if inflation is not None:
+        growth = (1.0 + inflation) ** jnp.arange(deposits.shape[0])
+        deposits = growth[:, None] * deposits
 
     def step(balance, deposit):
         if timing == "begin":
             balance = balance + deposit
         interest = rate * balance
         if tax is not None:
-            interest = interest - tax * interest
+            interest = (1.0 - tax) * interest
         balance = balance + interest
         if fee is not None:
-            balance = balance - fee * balance
+            balance = (1.0 - fee) * balance
         if timing == "end":
             balance = balance + deposit
-        if floor:
-            balance = jnp.maximum(0.0, balance)
-        if output == "path":
-            return balance, balance
-        return balance, interest
+        return balance, balance
 
     final, history = lax.scan(step, balance, deposits)
-    if output == "path":
+    if path:
         return history
-    elif output == "interest":
-        return jnp.sum(history, axis=0)
-    elif output == "both":
-        return final, history
-    else:
-        return final
+    return final
+
+
+@family(
+    "loop",
+    principal="n in 0.5..2.0",
+    rate="n in 0.02..0.12",
+    rate_change="t in -0.01..0.01",
+    extra="? t n in 0.0..0.05",
+    kind={"annuity": 2, "percentage": 1},
+    term=(8, 10, 12),
+    fee={None: 3, 0.01: 1},
+    sizes={"t": (4, 5, 6, 8), "n": (2, 4, 5, 6, 8)},
+    only="float32",
+)
+def loan_balance(
+    principal,
+    rate,
+    rate_change,
+    extra=None,
+    *,
+    kind="annuity",
+    term=10,
+    fee=None,
+):
+    """Amortization schedule of loans with a variable rate: what is still owed after each year.
+
+    Args:
+        principal: amount that was borrowed.
+        rate: annual interest rate at the start.
+        rate_change: change of the interest rate in each year.
+        extra: voluntary extra payments in each year.
+    """
+    if kind == "annuity":
+        # A constant payment would repay it in time at the initial rate.
+        payment = principal * rate / (1.0 - (1.0 + rate) ** -term)
+
+    def step(carry, row):
+        balance, rate = carry
+        if extra is not None:
+            change, more = row
+        else:
+            change = row
+        rate = rate + change
+        balance = balance * (1.0 + rate)
+        if kind == "annuity":
+            paid = payment
+        else:
+            # A minimum payment, as for credit cards.
+            paid = 0.15 * balance
+        if fee is not None:
+            balance = balance + fee
+        if extra is not None:
+            paid = paid + more
+        balance = balance - paid
+        return (balance, rate), balance
+
+    rows = (rate_change, extra) if extra is not None else rate_change
+    _, balances = lax.scan(step, (principal, rate), rows)
+    return balances
 
 
 @family(
     "loop",
     demand="t n in 0.1..1.5",
     stock="n in 0.5..3.0",
-    orders="? t n in 0.2..1.2",
+    receipts="? t n in 0.2..1.2",
     level="? n in 1.0..3.0",
-    policy={"base_stock": 3, "proportional": 2, "reorder_point": 1},
-    shortage={"backlog": 3, "lost": 3, "soft": 1},
-    perish={None: 3, 0.9: 1},
+    policy={"base_stock": 3, "smoothed": 2, "reorder_point": 1},
+    lost_sales={False: 3, True: 2},
+    shelf_life={None: 3, 0.9: 1},
     capacity={None: 3, 1.0: 1},
     lead_time={0: 2, 1: 2},
-    output={"stock": 4, "cost": 4, "final": 2, "orders": 1},
     sizes={"t": (5, 6, 8, 10), "n": (2, 4, 5, 6)},
 )
 def inventory(
     demand,
     stock,
-    orders=None,
+    receipts=None,
     level=None,
     *,
     policy="base_stock",
-    shortage="backlog",
-    perish=None,
+    lost_sales=False,
+    shelf_life=None,
     capacity=None,
     lead_time=0,
-    output="stock",
 ):
-    """Stock of some goods under a policy of orders.
+    """Inventory levels at the end of each period under an ordering policy.
 
     Args:
-        demand: demand of each period, one column for each good.
-        stock: stock at the start.
-        orders: planned orders, on top of those of the policy.
-        level: stock that the policy aims at.
+        demand: demand of each period, one column for each product.
+        stock: inventory at the start.
+        receipts: orders that are already scheduled to arrive.
+        level: order-up-to level.
     """
     if level is None:
         level = 2.0
 
-    def place_order(stock):
-        if policy == "base_stock":
-            order = jnp.maximum(0.0, level - stock)
-        elif policy == "proportional":
-            order = 0.5 * (level - stock)
+    def place_order(position):
+        if policy == "smoothed":
+            # Half of the gap, against the bullwhip effect.
+            order = 0.5 * jnp.maximum(0.0, level - position)
+        elif policy == "reorder_point":
+            order = jnp.where(position < 0.5 * level, level - position, 0.0)
         else:
-            order = jnp.where(stock < 0.5 * level, level - 0.5 * stock, 0.0)
+            order = jnp.maximum(0.0, level - position)
         if capacity is not None:
             order = jnp.minimum(order, capacity)
         return order
@@ -538,130 +660,916 @@ def inventory(
             stock, pipeline = carry
         else:
             stock = carry
-        if orders is not None:
-            wanted, planned = row
+        if receipts is not None:
+            wanted, scheduled = row
+            stock = stock + scheduled
         else:
             wanted = row
-        if perish is not None:
-            stock = perish * stock
-        order = place_order(stock)
-        if orders is not None:
-            order = order + planned
+        if shelf_life is not None:
+            # A part of the stock perishes.
+            stock = shelf_life * stock
         if lead_time == 1:
-            # What was ordered in the period before arrives now.
+            order = place_order(stock + pipeline)
             available = stock + pipeline
         else:
+            order = place_order(stock)
             available = stock + order
-        if shortage == "lost":
-            sold = jnp.minimum(available, wanted)
-        elif shortage == "soft":
-            sold = available * jnp.tanh(wanted / (available + 1.0))
+        if lost_sales:
+            stock = jnp.maximum(0.0, available - wanted)
         else:
-            sold = wanted
-        stock = available - sold
+            # Unmet demand is backlogged.
+            stock = available - wanted
         carry = (stock, order) if lead_time == 1 else stock
-        if output == "cost":
-            cost = 0.1 * jnp.maximum(0.0, stock) + 0.02 * order
-            if shortage == "backlog":
-                cost = cost + 0.5 * jnp.maximum(0.0, -stock)
-            else:
-                cost = cost + 0.5 * (wanted - sold)
-            return carry, cost
-        elif output == "orders":
-            return carry, (order, stock)
-        else:
-            return carry, stock
+        return carry, stock
 
-    rows = (demand, orders) if orders is not None else demand
+    rows = (demand, receipts) if receipts is not None else demand
     start = (stock, jnp.zeros_like(stock)) if lead_time == 1 else stock
     _, history = lax.scan(step, start, rows)
-    if output == "cost":
-        return jnp.sum(history, axis=0)
-    elif output == "orders":
-        placed, levels = history
-        return placed, levels
-    elif output == "final":
-        return history[-1]
-    else:
-        return history
+    return history
 
 
 @family(
     "loop",
-    arrival="t n in 0.2..1.5",
+    demand="t n in 0.1..1.5",
+    stock="n in 0.5..3.0",
+    level="n in 1.0..3.0",
+    price="? n in 1..2",
+    holding=(0.1, 0.2),
+    shortage=(0.5, 1.0),
+    backlog={True: 2, False: 1},
+    discount={None: 2, 0.95: 1},
+    accumulate=decided({"carry": 1, "stack": 1}),
+    sizes={"t": (5, 6, 8, 10), "n": (2, 4, 5, 6)},
+)
+def inventory_cost(
+    demand,
+    stock,
+    level,
+    price=None,
+    *,
+    holding=0.1,
+    shortage=0.5,
+    backlog=True,
+    discount=None,
+    accumulate="stack",
+):
+    """Total cost of a base-stock policy for each product.
+
+    Args:
+        demand: demand of each period, one column for each product.
+        stock: inventory at the start.
+        level: base-stock level up to which is ordered.
+        price: purchase price of a unit; one by default.
+    """
+
+    def period(stock, wanted):
+        order = jnp.maximum(0.0, level - stock)
+        left = stock + order - wanted
+        if price is not None:
+            cost = price * order
+        else:
+            cost = order
+        cost = cost + holding * jnp.maximum(0.0, left) + shortage * jnp.maximum(0.0, -left)
+        if not backlog:
+            # Unmet demand is lost.
+            left = jnp.maximum(0.0, left)
+        return left, cost
+
+    if accumulate == "carry":
+
+        def step(carry, wanted):
+            stock, total, weight = carry
+            stock, cost = period(stock, wanted)
+            total = total + weight * cost
+            if discount is not None:
+                weight = discount * weight
+            return (stock, total, weight), None
+
+        start = (stock, jnp.zeros_like(stock), jnp.ones_like(stock))
+        (_, total, _), _ = lax.scan(step, start, demand)
+        return total
+    _, costs = lax.scan(period, stock, demand)
+    if discount is not None:
+        costs = discount ** jnp.arange(costs.shape[0])[:, None] * costs
+    return jnp.sum(costs, axis=0)
+
+
+@family(
+    "loop",
+    interarrival="t n in 0.2..1.5",
     service="t n in 0.3..1.6",
-    initial="? n in 0.0..1.0",
+    initial="? n in 0.5..1.5",
     speed="? n in 0.6..1.4",
     method={"scan": 4, "cummax": 2},
-    limit={None: 3, 2.0: 1, 3.0: 1},
+    patience={None: 3, 2.0: 1, 3.0: 1},
     tandem={False: 3, True: 1},
-    discipline={"fifo": 3, "soft": 1},
-    output={"waits": 4, "mean": 2, "sojourn": 2, "idle": 2, "departures": 1, "max": 1},
     sizes={"t": (5, 6, 8, 10, 12), "n": (2, 4, 5, 6)},
 )
 def lindley(
-    arrival,
-    service,
-    initial=None,
-    speed=None,
-    *,
-    method="scan",
-    limit=None,
-    tandem=False,
-    discipline="fifo",
-    output="waits",
+    interarrival, service, initial=None, speed=None, *, method="scan", patience=None, tandem=False
 ):
-    """Waiting times in a queue, by Lindley's recursion.
+    """Waiting times of the customers of a single-server queue, by Lindley's recursion.
 
     Args:
-        arrival: time from the arrival of the customer before to that of each customer.
-        service: service times, one row for each customer.
-        initial: work that is there at the start.
-        speed: speed of the server.
+        interarrival: times between arrivals, one row for each customer.
+        service: service times of the customers.
+        initial: unfinished work of each server at the start.
+        speed: speed of each server.
     """
     if speed is not None:
         service = service / speed
     if initial is None:
-        initial = jnp.zeros_like(arrival[0])
+        initial = jnp.ones_like(service[0])
 
-    def wait_in_queue(arrival, service):
+    def wait_in_queue(gaps, durations):
         if method == "cummax":
-            # The highest of the sums that end at a customer, each less the time that has passed.
-            before = jnp.concatenate([initial[None, :], service[:-1]], axis=0)
-            total = jnp.cumsum(before - arrival, axis=0)
-            return total - jnp.minimum(0.0, lax.cummin(total, axis=0))
+            # The random walk less its lowest value so far.
+            before = jnp.concatenate([initial[None, :], durations[:-1]], axis=0)
+            walk = jnp.cumsum(before - gaps, axis=0)
+            return walk - jnp.minimum(0.0, lax.cummin(walk, axis=0))
 
         def step(work, customer):
             gap, duration = customer
-            if discipline == "soft":
-                wait = 0.2 * jax.nn.softplus((work - gap) / 0.2)
-            else:
-                wait = jnp.maximum(0.0, work - gap)
-            if limit is not None:
-                wait = jnp.minimum(wait, limit)
+            wait = jnp.maximum(0.0, work - gap)
+            if patience is not None:
+                # Nobody waits for longer.
+                wait = jnp.minimum(wait, patience)
             return wait + duration, wait
 
-        _, waits = lax.scan(step, initial, (arrival, service))
+        _, waits = lax.scan(step, initial, (gaps, durations))
         return waits
 
-    waits = wait_in_queue(arrival, service)
+    waits = wait_in_queue(interarrival, service)
     if tandem:
-        # Departures of the first server are arrivals at the second one.
-        leaves = jnp.cumsum(arrival, axis=0) + waits + service
-        gaps = jnp.diff(leaves, axis=0, prepend=leaves[:1] - arrival[:1])
+        # Departures from the first server are arrivals at the second one.
+        leaves = jnp.cumsum(interarrival, axis=0) + waits + service
+        gaps = jnp.diff(leaves, axis=0, prepend=leaves[:1] - interarrival[:1])
         waits = waits + wait_in_queue(gaps, 0.8 * service)
-    if output == "mean":
-        return jnp.mean(waits, axis=0)
-    elif output == "sojourn":
-        return waits + service
-    elif output == "idle":
-        return jnp.sum(arrival, axis=0) - jnp.sum(service, axis=0) + waits[-1] + service[-1]
-    elif output == "departures":
-        return jnp.cumsum(arrival, axis=0) + waits + service
-    elif output == "max":
-        return jnp.max(waits + 0.1 * service, axis=0)
+    return waits
+
+
+@family(
+    "loop",
+    "vector",
+    rewards="t b",
+    dones="? t b bool",
+    mask="? t b bool",
+    bootstrap="? b",
+    baseline="? t b",
+    gamma=(0.9, 0.95, 0.98),
+    normalise={False: 3, True: 1},
+    method=decided({"scan": 3, "fori": 1}),
+    sizes={"t": (4, 5, 6, 8, 10), "b": (3, 4, 6)},
+)
+def discounted_returns(
+    rewards,
+    dones=None,
+    mask=None,
+    bootstrap=None,
+    baseline=None,
+    *,
+    gamma=0.95,
+    normalise=False,
+    method="scan",
+):
+    """Discounted returns of a batch of trajectories at each time, as in REINFORCE.
+
+    Args:
+        rewards: rewards, time by batch.
+        dones: True where an episode ended with the step.
+        mask: False for padding.
+        bootstrap: predicted values of the states after the last step.
+        baseline: predicted returns, which reduce the variance of the gradient.
+        gamma: discount factor.
+    """
+    if mask is not None:
+        rewards = jnp.where(mask, rewards, 0.0)
+    if bootstrap is None:
+        start = jnp.zeros_like(rewards[0])
     else:
-        return waits
+        start = bootstrap
+    if dones is not None:
+        discounts = gamma * (1.0 - dones.astype(rewards.dtype))
+    else:
+        discounts = jnp.full_like(rewards, gamma)
+    if method == "fori":
+
+        def body(i, carry):
+            total, totals = carry
+            t = rewards.shape[0] - 1 - i
+            total = rewards[t] + discounts[t] * total
+            return total, totals.at[t].set(total)
+
+        _, totals = lax.fori_loop(0, rewards.shape[0], body, (start, jnp.zeros_like(rewards)))
+    else:
+
+        def step(total, row):
+            reward, factor = row
+            total = reward + factor * total
+            return total, total
+
+        _, totals = lax.scan(step, start, (rewards, discounts), reverse=True)
+    if baseline is not None:
+        totals = totals - baseline
+    if normalise:
+        totals = totals / (jnp.std(totals) + 1e-3)
+    return totals
+
+
+@family(
+    "loop",
+    rewards="t b",
+    values="t b",
+    ratios="t b in 0.6..1.4",
+    bootstrap="b",
+    dones="? t b bool",
+    mask="? t b bool",
+    gamma=(0.9, 0.95, 0.98),
+    kind={"vtrace": 3, "retrace": 1, "importance": 1},
+    lam=(0.95, 0.9),
+    advantages={False: 2, True: 1},
+    sizes={"t": (4, 5, 6, 8, 10), "b": (2, 4, 6)},
+)
+def off_policy_targets(
+    rewards,
+    values,
+    ratios,
+    bootstrap,
+    dones=None,
+    mask=None,
+    *,
+    gamma=0.95,
+    kind="vtrace",
+    lam=0.95,
+    advantages=False,
+):
+    """Off-policy targets of a value function, with importance weights.
+
+    Args:
+        rewards: rewards, time by batch.
+        values: predicted values of the states.
+        ratios: probabilities of the actions under the target policy over the behaviour policy.
+        bootstrap: predicted values of the states after the last step.
+        dones: True where an episode ended with the step.
+        mask: False for padding.
+        gamma: discount factor.
+    """
+    if dones is not None:
+        discounts = gamma * (1.0 - dones.astype(rewards.dtype))
+    else:
+        discounts = jnp.full_like(rewards, gamma)
+    next_values = jnp.concatenate([values[1:], bootstrap[None, :]], axis=0)
+    if kind == "importance":
+        rho = ratios
+        trace = ratios
+    elif kind == "vtrace":
+        rho = jnp.minimum(ratios, 1.0)
+        trace = lam * jnp.minimum(ratios, 1.0)
+    else:
+        # Only the traces are cut.
+        rho = ratios
+        trace = lam * jnp.minimum(ratios, 1.0)
+    deltas = rho * (rewards + discounts * next_values - values)
+    if mask is not None:
+        deltas = jnp.where(mask, deltas, 0.0)
+
+    def step(correction, row):
+        delta, decay = row
+        correction = delta + decay * correction
+        return correction, correction
+
+    start = jnp.zeros_like(bootstrap)
+    _, corrections = lax.scan(step, start, (deltas, discounts * trace), reverse=True)
+    targets = values + corrections
+    if advantages:
+        # The advantages of the policy gradient come with them.
+        following = jnp.concatenate([targets[1:], bootstrap[None, :]], axis=0)
+        return targets, rho * (rewards + discounts * following - values)
+    return targets
+
+
+@family(
+    "loop",
+    x="t d",
+    gates="t d in -1..2",
+    h0="? d",
+    out_gates="? t d",
+    skip="? d in 0.2..1.0",
+    gating={"sigmoid": 4, "exp": 2},
+    mix={None: 2, "complement": 2, "sqrt": 1},
+    method={"associative": 4, "scan": 3},
+    reverse={False: 3, True: 1},
+    sizes={"t": (4, 5, 6, 8, 8), "d": (2, 4, 6, 8)},
+)
+def gated_linear_recurrence(
+    x,
+    gates,
+    h0=None,
+    out_gates=None,
+    skip=None,
+    *,
+    gating="sigmoid",
+    mix=None,
+    method="associative",
+    reverse=False,
+):
+    """Gated linear recurrence with a diagonal transition, as in state space models.
+
+    Args:
+        x: inputs, time by channels.
+        gates: pre-activations of the forget gates, time by channels.
+        h0: state before the first time.
+        out_gates: pre-activations of the output gates.
+        skip: weight of the skip connection for each channel.
+    """
+    if gating == "exp":
+        a = jnp.exp(-jax.nn.softplus(gates))
+    else:
+        a = jax.nn.sigmoid(gates)
+    if mix == "complement":
+        b = (1.0 - a) * x
+    elif mix == "sqrt":
+        # As in the RG-LRU, to preserve the variance.
+        b = jnp.sqrt(1.0 - jnp.square(a)) * x
+    else:
+        b = x
+    if method == "associative":
+
+        def combine(left, right):
+            a_left, b_left = left
+            a_right, b_right = right
+            return a_left * a_right, a_right * b_left + b_right
+
+        factors, states = lax.associative_scan(combine, (a, b), reverse=reverse)
+        if h0 is not None:
+            states = states + factors * h0
+    else:
+
+        def step(h, row):
+            a_t, b_t = row
+            h = a_t * h + b_t
+            return h, h
+
+        if h0 is None:
+            h0 = jnp.zeros_like(x[0])
+        _, states = lax.scan(step, h0, (a, b), reverse=reverse)
+    if skip is not None:
+        states = states + skip * x
+    if out_gates is not None:
+        states = states * jax.nn.silu(out_gates)
+    return states
+
+
+@family(
+    "loop",
+    "vector",
+    signal="... t",
+    b="3 in -0.6..0.6",
+    a="2 in -0.4..0.4",
+    gain="? in 0.5..1.5",
+    form={"direct": 3, "transposed": 2, "canonical": 2},
+    zero_phase={False: 3, True: 1},
+    remove_mean={False: 3, True: 1},
+    sections=(1, 2),
+    sizes={"t": (6, 8, 10, 12)},
+)
+def biquad_filter(
+    signal, b, a, gain=None, *, form="direct", zero_phase=False, remove_mean=False, sections=1
+):
+    """Filter signals by a second-order recursive (biquad) filter.
+
+    Args:
+        signal: signals, with time as the last axis.
+        b: coefficients of the numerator.
+        a: coefficients of the denominator, after the leading one.
+        gain: gain of the filter.
+    """
+    if remove_mean:
+        signal = signal - jnp.mean(signal, axis=-1, keepdims=True)
+
+    def run(inputs):
+        zeros = jnp.zeros_like(inputs[0])
+        if form == "transposed":
+
+            def step(carry, x):
+                s1, s2 = carry
+                y = b[0] * x + s1
+                return (b[1] * x - a[0] * y + s2, b[2] * x - a[1] * y), y
+
+            start = (zeros, zeros)
+        elif form == "canonical":
+            # Direct form II, with two delays only.
+
+            def step(carry, x):
+                w1, w2 = carry
+                w = x - a[0] * w1 - a[1] * w2
+                return (w, w1), b[0] * w + b[1] * w1 + b[2] * w2
+
+            start = (zeros, zeros)
+        else:
+
+            def step(carry, x):
+                x1, x2, y1, y2 = carry
+                y = b[0] * x + b[1] * x1 + b[2] * x2 - a[0] * y1 - a[1] * y2
+                return (x, x1, y, y1), y
+
+            start = (zeros, zeros, zeros, zeros)
+        return lax.scan(step, start, inputs)[1]
+
+    filtered = run(jnp.moveaxis(signal, -1, 0))
+    if sections == 2:
+        # The same section twice, for a steeper slope.
+        filtered = run(filtered)
+    if zero_phase:
+        # Backwards as well, so that the phase stays.
+        filtered = jnp.flip(run(jnp.flip(filtered, axis=0)), axis=0)
+    if gain is not None:
+        filtered = gain * filtered
+    return jnp.moveaxis(filtered, 0, -1)
+
+
+@family(
+    "loop",
+    observations="t n",
+    mean="? n",
+    control="? t n in -0.5..0.5",
+    noise="? t n in 0.3..1.5",
+    mask="? t n bool",
+    transition={None: 3, 0.9: 2, 0.8: 1},
+    process_noise=(0.1, 0.2, 0.3),
+    joseph={False: 3, True: 1},
+    variances={False: 2, True: 1},
+    sizes={"t": (4, 5, 6, 8), "n": (2, 4, 5, 6)},
+)
+def kalman_filter(
+    observations,
+    mean=None,
+    control=None,
+    noise=None,
+    mask=None,
+    *,
+    transition=None,
+    process_noise=0.2,
+    joseph=False,
+    variances=False,
+):
+    """Kalman filter of the local level model, for independent series.
+
+    Args:
+        observations: observed values, one row for each time.
+        mean: prior means of the levels.
+        control: known changes of the levels at each time.
+        noise: variances of the observations.
+        mask: False for missing observations.
+        process_noise: variance of the change of a level.
+    """
+    if mean is None:
+        mean = jnp.zeros_like(observations[0])
+
+    def step(carry, t):
+        level, variance = carry
+        if transition is not None:
+            level = transition * level
+            variance = transition**2 * variance
+        variance = variance + process_noise
+        if control is not None:
+            level = level + control[t]
+        if noise is not None:
+            noise_variance = noise[t]
+        else:
+            noise_variance = 0.5
+        gain = variance / (variance + noise_variance)
+        if mask is not None:
+            # Without an observation there is no correction.
+            gain = jnp.where(mask[t], gain, 0.0)
+        level = level + gain * (observations[t] - level)
+        if joseph:
+            # Joseph's form stays positive in spite of rounding.
+            variance = jnp.square(1.0 - gain) * variance + jnp.square(gain) * noise_variance
+        else:
+            variance = (1.0 - gain) * variance
+        if variances:
+            return (level, variance), (level, variance)
+        return (level, variance), level
+
+    start = (mean, jnp.ones_like(mean))
+    _, history = lax.scan(step, start, jnp.arange(observations.shape[0]))
+    return history
+
+
+@family(
+    "loop",
+    observations="t n",
+    mean="? n",
+    process_noise="n in 0.05..0.5",
+    noise="n in 0.3..1.5",
+    mask="? t n bool",
+    transition={None: 3, 0.9: 1},
+    reduction=decided({"all": 2, "series": 1, "carry": 1}),
+    sizes={"t": (4, 5, 6, 8), "n": (2, 4, 5, 6)},
+)
+def kalman_log_likelihood(
+    observations,
+    process_noise,
+    noise,
+    mean=None,
+    mask=None,
+    *,
+    transition=None,
+    reduction="all",
+):
+    """Log-likelihood of the local level model, by the prediction errors of its Kalman filter.
+
+    Args:
+        observations: observed values, one row for each time.
+        process_noise: variance of the change of each level.
+        noise: variance of each series' observations.
+        mean: prior means of the levels.
+        mask: False for missing observations.
+    """
+    if mean is None:
+        mean = observations[0]
+
+    def advance(level, variance, row):
+        if mask is not None:
+            value, observed = row
+        else:
+            value = row
+        if transition is not None:
+            level = transition * level
+            variance = transition**2 * variance
+        variance = variance + process_noise
+        innovation = value - level
+        total = variance + noise
+        density = -0.5 * (jnp.square(innovation) / total + jnp.log(2.0 * jnp.pi * total))
+        gain = variance / total
+        if mask is not None:
+            gain = jnp.where(observed, gain, 0.0)
+            density = jnp.where(observed, density, 0.0)
+        return level + gain * innovation, (1.0 - gain) * variance, density
+
+    rows = (observations, mask) if mask is not None else observations
+    if reduction == "carry":
+
+        def step(carry, row):
+            level, variance, total = carry
+            level, variance, density = advance(level, variance, row)
+            return (level, variance, total + density), None
+
+        start = (mean, jnp.ones_like(mean), jnp.zeros_like(mean))
+        (_, _, total), _ = lax.scan(step, start, rows)
+        return jnp.sum(total)
+
+    def step(carry, row):
+        level, variance, density = advance(*carry, row)
+        return (level, variance), density
+
+    _, densities = lax.scan(step, (mean, jnp.ones_like(mean)), rows)
+    if reduction == "series":
+        return jnp.sum(densities, axis=0)
+    return jnp.sum(densities)
+
+
+@family(
+    "loop",
+    observations="t n",
+    mean="? n",
+    noise="? n in 0.3..1.5",
+    mask="? t n bool",
+    transition={None: 3, 0.9: 1, 0.8: 1},
+    process_noise=(0.1, 0.2, 0.3),
+    variances={False: 2, True: 1},
+    sizes={"t": (4, 5, 6, 8), "n": (2, 4, 5, 6)},
+)
+def rts_smoother(
+    observations,
+    mean=None,
+    noise=None,
+    mask=None,
+    *,
+    transition=None,
+    process_noise=0.2,
+    variances=False,
+):
+    """Rauch-Tung-Striebel smoother of the local level model, for independent series.
+
+    Args:
+        observations: observed values, one row for each time.
+        mean: prior means of the levels.
+        noise: variance of each series' observations.
+        mask: False for missing observations.
+        process_noise: variance of the change of a level.
+    """
+    if mean is None:
+        mean = jnp.zeros_like(observations[0])
+    if noise is None:
+        noise = 0.5
+
+    def predict(level, variance):
+        if transition is not None:
+            level = transition * level
+            variance = transition**2 * variance
+        return level, variance + process_noise
+
+    def forward(carry, row):
+        if mask is not None:
+            value, observed = row
+        else:
+            value = row
+        level, variance = predict(*carry)
+        gain = variance / (variance + noise)
+        if mask is not None:
+            gain = jnp.where(observed, gain, 0.0)
+        state = (level + gain * (value - level), (1.0 - gain) * variance)
+        return state, state
+
+    def backward(after, row):
+        level, variance = row
+        ahead, total = predict(level, variance)
+        gain = variance / total
+        if transition is not None:
+            gain = transition * gain
+        smooth = level + gain * (after[0] - ahead)
+        spread = variance + jnp.square(gain) * (after[1] - total)
+        return (smooth, spread), (smooth, spread)
+
+    rows = (observations, mask) if mask is not None else observations
+    last, (levels, spreads) = lax.scan(forward, (mean, jnp.ones_like(mean)), rows)
+    _, smoothed = lax.scan(backward, last, (levels[:-1], spreads[:-1]), reverse=True)
+    means = jnp.concatenate([smoothed[0], last[0][None]], axis=0)
+    if variances:
+        return means, jnp.concatenate([smoothed[1], last[1][None]], axis=0)
+    return means
+
+
+@family(
+    "loop",
+    "multi_statement",
+    coefficients="k",
+    x="n in -0.9..0.9",
+    center="? in -0.5..0.5",
+    loop=decided({"scan": 2, "fori": 2}),
+    derivative={False: 2, True: 1},
+    highest_first={False: 2, True: 1},
+    sizes={"k": (4, 5, 6, 8), "n": (4, 6, 8, 12)},
+)
+def horner(coefficients, x, center=None, *, loop="scan", derivative=False, highest_first=False):
+    """Evaluate a polynomial by Horner's method.
+
+    Args:
+        coefficients: coefficients of the polynomial.
+        x: points where it is evaluated.
+        center: point around which it is expanded.
+    """
+    if center is not None:
+        x = x - center
+    if highest_first:
+        ordered = coefficients
+    else:
+        ordered = coefficients[::-1]
+    zeros = jnp.zeros_like(x)
+    if derivative:
+
+        def step(carry, c):
+            value, slope = carry
+            return (value * x + c, slope * x + value), None
+
+        # The derivative comes with it.
+        (value, slope), _ = lax.scan(step, (zeros, zeros), ordered)
+        return value, slope
+    if loop == "fori":
+        return lax.fori_loop(0, ordered.shape[0], lambda i, value: value * x + ordered[i], zeros)
+    value, _ = lax.scan(lambda value, c: (value * x + c, None), zeros, ordered)
+    return value
+
+
+@family(
+    "loop",
+    coefficients="k",
+    x="n in -0.9..0.9",
+    basis={"legendre": 3, "hermite": 2, "laguerre": 2, "chebyshev": 2, "gegenbauer": 1},
+    loop=decided({"scan": 2, "fori": 1}),
+    window={None: 3, "lanczos": 1, "exponential": 1},
+    sizes={"k": (4, 5, 6, 8), "n": (4, 6, 8, 12)},
+)
+def orthogonal_series(coefficients, x, *, basis="legendre", loop="scan", window=None):
+    """Evaluate a series of orthogonal polynomials by their three-term recurrence.
+
+    Args:
+        coefficients: coefficients of the polynomials, the lowest degree first.
+        x: points where it is evaluated.
+    """
+    k = coefficients.shape[0]
+    if window == "lanczos":
+        # Lanczos's sigma factors against the ringing.
+        coefficients = coefficients * jnp.sinc(jnp.arange(k) / k)
+    elif window == "exponential":
+        coefficients = coefficients * jnp.exp(-4.0 * (jnp.arange(k) / k) ** 4)
+
+    def advance(i, current, before):
+        if basis == "chebyshev":
+            return 2.0 * x * current - before
+        if basis == "hermite":
+            # The probabilist's.
+            return x * current - i * before
+        if basis == "laguerre":
+            return ((2.0 * i + 1.0 - x) * current - i * before) / (i + 1.0)
+        if basis == "gegenbauer":
+            # Of order three halves.
+            return ((2.0 * i + 3.0) * x * current - (i + 2.0) * before) / (i + 1.0)
+        return ((2.0 * i + 1.0) * x * current - i * before) / (i + 1.0)
+
+    constant = jnp.ones_like(x)
+    if basis == "laguerre":
+        linear = 1.0 - x
+    elif basis == "gegenbauer":
+        linear = 3.0 * x
+    else:
+        linear = x
+    if loop == "fori":
+
+        def body(i, carry):
+            current, before, total = carry
+            following = advance(i, current, before)
+            return following, current, total + coefficients[i] * current
+
+        start = (linear, constant, coefficients[0] * constant)
+        return lax.fori_loop(1, k, body, start)[2]
+
+    def step(carry, row):
+        current, before, total = carry
+        i, weight = row
+        following = advance(i, current, before)
+        return (following, current, total + weight * current), None
+
+    start = (linear, constant, coefficients[0] * constant)
+    (_, _, total), _ = lax.scan(step, start, (jnp.arange(1, k), coefficients[1:]))
+    return total
+
+
+@family(
+    "loop",
+    coefficients="k",
+    x="n in -0.9..0.9",
+    kind=("first", "second"),
+    domain={None: 2, "unit": 1, "angle": 1},
+    loop=decided({"scan": 1, "fori": 1}),
+    damping={None: 3, "lanczos": 1, "jackson": 1},
+    sizes={"k": (4, 5, 6, 8), "n": (4, 6, 8, 12)},
+)
+def clenshaw(coefficients, x, *, kind="first", domain=None, loop="scan", damping=None):
+    """Evaluate a Chebyshev series by Clenshaw's algorithm.
+
+    Args:
+        coefficients: coefficients of the series, the lowest degree first.
+        x: points where it is evaluated.
+    """
+    k = coefficients.shape[0]
+    if domain == "unit":
+        # Shifted polynomials, for the interval from zero to one.
+        x = 2.0 * x - 1.0
+    elif domain == "angle":
+        x = jnp.cos(x)
+    if damping == "lanczos":
+        coefficients = coefficients * jnp.sinc(jnp.arange(k) / k)
+    elif damping == "jackson":
+        # The kernel polynomial method's factors.
+        angle = jnp.pi / (k + 1)
+        n = jnp.arange(k)
+        kernel = (k - n + 1) * jnp.cos(angle * n) + jnp.sin(angle * n) / jnp.tan(angle)
+        coefficients = coefficients * kernel / (k + 1)
+    zeros = jnp.zeros_like(x)
+    if loop == "fori":
+
+        def body(i, carry):
+            b1, b2 = carry
+            return coefficients[k - 1 - i] + 2.0 * x * b1 - b2, b1
+
+        b1, b2 = lax.fori_loop(0, k - 1, body, (zeros, zeros))
+    else:
+
+        def step(carry, weight):
+            b1, b2 = carry
+            return (weight + 2.0 * x * b1 - b2, b1), None
+
+        (b1, b2), _ = lax.scan(step, (zeros, zeros), coefficients[:0:-1])
+    if kind == "second":
+        return coefficients[0] + 2.0 * x * b1 - b2
+    return coefficients[0] + x * b1 - b2
+
+
+@family(
+    "loop",
+    x="t d",
+    window=(2, 3, 4),
+    kind={"mean": 3, "variance": 2, "sum": 1, "std": 2, "zscore": 1},
+    method={"cumsum": 4, "scan": 2, "slices": 2},
+    padding={"valid": 3, "edge": 2, "reflect": 1},
+    ddof={0: 3, 1: 1},
+    sizes={"t": (6, 8, 8, 10, 12), "d": (2, 4, 5, 6)},
+)
+def rolling(
+    x,
+    *,
+    window=3,
+    kind="mean",
+    method="cumsum",
+    padding="valid",
+    ddof=0,
+):
+    """Rolling statistic of a series over a window along time.
+
+    Args:
+        x: the series, one row for each time.
+        window: length of the window.
+    """
+    if padding == "edge":
+        x = jnp.pad(x, ((window - 1, 0), (0, 0)), mode="edge")
+    elif padding == "reflect":
+        x = jnp.pad(x, ((window - 1, 0), (0, 0)), mode="reflect")
+
+    def window_sum(values):
+        if method == "cumsum":
+            total = jnp.cumsum(values, axis=0)
+            before = jnp.concatenate([jnp.zeros_like(total[:1]), total[:-window]], axis=0)
+            return total[window - 1 :] - before
+        if method == "scan":
+
+            def step(total, row):
+                new, old = row
+                total = total + new - old
+                return total, total
+
+            first = jnp.sum(values[:window], axis=0)
+            _, sums = lax.scan(step, first, (values[window:], values[:-window]))
+            return jnp.concatenate([first[None], sums], axis=0)
+        size = values.shape[0] - window + 1
+
+        def step(i, sums):
+            return sums + lax.dynamic_slice_in_dim(values, i, size)
+
+        return lax.fori_loop(0, window, step, jnp.zeros_like(values[:size]))
+
+    if kind == "sum":
+        return window_sum(x)
+    mean = window_sum(x) / window
+    if kind == "mean":
+        return mean
+    square = window_sum(jnp.square(x)) / window
+    variance = jnp.maximum(square - jnp.square(mean), 0.0)
+    if ddof == 1:
+        # Bessel's correction.
+        variance = variance * window / (window - 1)
+    if kind == "std":
+        return jnp.sqrt(variance + 1e-2)
+    if kind == "zscore":
+        return (x[window - 1 :] - mean) / jnp.sqrt(variance + 1e-2)
+    return variance
+
+
+@family(
+    "loop",
+    x="t d",
+    y="t d",
+    window=(3, 4),
+    method={"cumsum": 3, "scan": 2},
+    difference={False: 2, True: 1},
+    sizes={"t": (6, 8, 8, 10, 12), "d": (2, 4, 5, 6)},
+)
+def rolling_correlation(x, y, *, window=4, method="cumsum", difference=False):
+    """Rolling correlation of the columns of two series.
+
+    Args:
+        x: first series, one row for each time.
+        y: second series, of the same shape.
+        window: length of the window.
+    """
+    if difference:
+        # Of the changes instead of the levels.
+        x = jnp.diff(x, axis=0)
+        y = jnp.diff(y, axis=0)
+
+    def window_mean(values):
+        if method == "scan":
+
+            def step(total, row):
+                new, old = row
+                total = total + new - old
+                return total, total
+
+            first = jnp.sum(values[:window], axis=0)
+            _, sums = lax.scan(step, first, (values[window:], values[:-window]))
+            return jnp.concatenate([first[None], sums], axis=0) / window
+        total = jnp.cumsum(values, axis=0)
+        before = jnp.concatenate([jnp.zeros_like(total[:1]), total[:-window]], axis=0)
+        return (total[window - 1 :] - before) / window
+
+    mean_x = window_mean(x)
+    mean_y = window_mean(y)
+    covariance = window_mean(x * y) - mean_x * mean_y
+    var_x = jnp.maximum(window_mean(jnp.square(x)) - jnp.square(mean_x), 0.0)
+    var_y = jnp.maximum(window_mean(jnp.square(y)) - jnp.square(mean_y), 0.0)
+    return covariance * lax.rsqrt((var_x + 1e-2) * (var_y + 1e-2))
 
 
 @family(
@@ -674,12 +1582,11 @@ def lindley(
     model={"sir": 4, "seir": 2, "sis": 2, "sirs": 2},
     method={"euler": 4, "midpoint": 2, "heun": 1},
     seasonal={False: 3, True: 1},
-    output={"path": 3, "final": 2, "peak": 2, "all": 2, "attack": 1},
     dt=(0.25, 0.5),
     num_steps=(5, 6, 8),
     sizes={"n": (2, 4, 5, 6)},
 )
-def compartments(
+def simulate_epidemic(
     infected,
     beta,
     recovery=None,
@@ -689,35 +1596,37 @@ def compartments(
     model="sir",
     method="euler",
     seasonal=False,
-    output="path",
     dt=0.5,
     num_steps=8,
 ):
-    """Simulate an epidemic with compartments.
+    """Share of the infected over time in a compartment model of an epidemic.
 
     Args:
-        infected: share of the infected at the start.
-        beta: rates of infection.
-        recovery: rates of recovery.
-        vaccination: rate of vaccination of the susceptible.
-        contact: how much each group meets the others.
-        dt: length of a step.
-        num_steps: number of steps.
+        infected: initial share of the infected in each group.
+        beta: transmission rate of each group.
+        recovery: recovery rate of each group.
+        vaccination: rate at which the susceptible are vaccinated.
+        contact: contact rates between the groups.
+        dt: length of a time step.
     """
     if recovery is None:
         recovery = 0.3
 
     def derivative(state, time):
         susceptible, exposed, infected = state
-        pressure = infected + contact @ infected if contact is not None else infected
-        if seasonal:
-            rate = beta * (1.0 + 0.2 * jnp.cos(2.0 * jnp.pi * dt * time / 8.0))
+        if contact is not None:
+            pressure = infected + contact @ infected
         else:
-            rate = beta
-        new = rate * susceptible * pressure
+            pressure = infected
+        if seasonal:
+            transmission = beta * (1.0 + 0.2 * jnp.cos(2.0 * jnp.pi * dt * time / 8.0))
+        else:
+            transmission = beta
+        new = transmission * susceptible * pressure
         healed = recovery * infected
         d_susceptible = -new
         if model == "sis":
+            # Nobody becomes immune.
             d_susceptible = d_susceptible + healed
         elif model == "sirs":
             # Immunity wanes.
@@ -725,8 +1634,8 @@ def compartments(
         if vaccination is not None:
             d_susceptible = d_susceptible - vaccination * susceptible
         if model == "seir":
-            ill = 0.5 * exposed
-            return d_susceptible, new - ill, ill - healed
+            onset = 0.5 * exposed
+            return d_susceptible, new - onset, onset - healed
         return d_susceptible, jnp.zeros_like(exposed), new - healed
 
     def advance(state, slope, scale):
@@ -740,59 +1649,45 @@ def compartments(
             ahead = derivative(advance(state, slope, dt), time + 1.0)
             slope = tuple(0.5 * (a + b) for a, b in zip(slope, ahead))
         state = advance(state, slope, dt)
-        return state, state
+        return state, state[2]
 
     start = (1.0 - infected, jnp.zeros_like(infected), infected)
     times = jnp.arange(num_steps, dtype=infected.dtype)
-    final, path = lax.scan(step, start, times)
-    if output == "final":
-        return final[2]
-    elif output == "peak":
-        return jnp.max(path[2], axis=0)
-    elif output == "all":
-        return path[0], path[2]
-    elif output == "attack":
-        return 1.0 - final[0] - final[1]
-    else:
-        return path[2]
+    _, path = lax.scan(step, start, times)
+    return path
 
 
 @family(
     "loop",
     rewards="t b",
-    values="? t b",
+    values="t b",
     dones="? t b bool",
     bootstrap="? b",
-    ratios="? t b in 0.6..1.4",
     gamma=(0.9, 0.95, 0.98),
     lam={0.8: 1, 0.9: 1, 0.95: 2},
-    normalise={False: 3, True: 1},
-    baseline={None: 3, "mean": 1},
-    output={"targets": 3, "advantages": 3, "both": 2},
+    method=decided({"scan": 3, "fori": 1, "associative": 1}),
+    targets={False: 2, True: 1},
     sizes={"t": (4, 5, 6, 8, 10), "b": (2, 4, 6)},
 )
-def discounted_returns(
+def generalized_advantages(
     rewards,
-    values=None,
+    values,
     dones=None,
     bootstrap=None,
-    ratios=None,
     *,
     gamma=0.95,
     lam=0.95,
-    normalise=False,
-    baseline=None,
-    output="advantages",
+    method="scan",
+    targets=False,
 ):
-    """Discounted returns of episodes, or lambda-returns where values are given.
+    """Generalized advantage estimation (GAE).
 
     Args:
-        rewards: rewards, one row for each time.
-        values: estimated values of the states.
-        dones: whether an episode ended with this step.
-        bootstrap: value of the state after the last step.
-        ratios: importance ratios of the steps.
-        gamma: discount.
+        rewards: rewards, time by batch.
+        values: predicted values of the states, time by batch.
+        dones: True where an episode ended with the step.
+        bootstrap: predicted values of the states after the last step.
+        gamma: discount factor.
         lam: decay of the traces.
     """
     if bootstrap is None:
@@ -801,506 +1696,95 @@ def discounted_returns(
         discounts = gamma * (1.0 - dones.astype(rewards.dtype))
     else:
         discounts = jnp.full_like(rewards, gamma)
-    if ratios is not None:
-        # Clipped from above, as in V-trace.
-        rho = jnp.minimum(ratios, 1.0)
-    if values is not None:
-        next_values = jnp.concatenate([values[1:], bootstrap[None, :]], axis=0)
-        deltas = rewards + discounts * next_values - values
-        if ratios is not None:
-            deltas = rho * deltas
-            decays = lam * discounts * rho
-        else:
-            decays = lam * discounts
-
-        def step(trace, row):
-            delta, factor = row
-            trace = delta + factor * trace
-            return trace, trace
-
-        _, advantages = lax.scan(step, jnp.zeros_like(bootstrap), (deltas, decays), reverse=True)
-        targets = advantages + values
-        if normalise:
-            advantages = advantages / (jnp.std(advantages) + 1e-3)
-        if output == "targets":
-            return targets
-        elif output == "both":
-            return advantages, targets
-        else:
-            return advantages
-    if ratios is not None:
-        rewards = rho * rewards
-
-    def step(total, row):
-        reward, discount = row
-        total = reward + discount * total
-        return total, total
-
-    _, totals = lax.scan(step, bootstrap, (rewards, discounts), reverse=True)
-    if baseline is not None:
-        totals = totals - 0.5 * jnp.mean(totals, axis=1, keepdims=True)
-    if normalise:
-        totals = totals / (jnp.std(totals) + 1e-3)
-    return totals
-
-
-@family(
-    "loop",
-    x="t d",
-    gates="t d in -1..2",
-    h0="? d",
-    out_gates="? t d",
-    skip="? d in 0.2..1.0",
-    gating={"sigmoid": 4, "exp": 2, "plain": 1},
-    mix={None: 2, "complement": 2, "sqrt": 1},
-    method={"associative": 4, "scan": 3, "cumsum": 1},
-    reverse={False: 3, True: 1},
-    readout={None: 3, "tanh": 1, "sum": 1, "last": 1},
-    sizes={"t": (4, 5, 6, 8, 8), "d": (2, 4, 6, 8)},
-)
-def affine_scan(
-    x,
-    gates,
-    h0=None,
-    out_gates=None,
-    skip=None,
-    *,
-    gating="sigmoid",
-    mix=None,
-    method="associative",
-    reverse=False,
-    readout=None,
-):
-    """States of a gated linear recurrence for all times.
-
-    Args:
-        x: inputs, one row for each time.
-        gates: decides how much of a state is kept.
-        h0: state before the first time.
-        out_gates: gates of the outputs.
-        skip: weights of the inputs that are added to the outputs.
-    """
-    if gating == "sigmoid":
-        a = jax.nn.sigmoid(gates)
-    elif gating == "exp":
-        a = jnp.exp(-jax.nn.softplus(gates))
-    else:
-        a = 0.5 + 0.2 * gates
-    if mix == "complement":
-        b = (1.0 - a) * x
-    elif mix == "sqrt":
-        b = jnp.sqrt(1.0 - 0.9 * jnp.square(a)) * x
-    else:
-        b = x
+    next_values = jnp.concatenate([values[1:], bootstrap[None, :]], axis=0)
+    deltas = rewards + discounts * next_values - values
+    decays = lam * discounts
     if method == "associative":
 
-        def combine(left, right):
-            a_left, b_left = left
-            a_right, b_right = right
-            return a_left * a_right, a_right * b_left + b_right
+        def combine(later, earlier):
+            a_later, b_later = later
+            a_earlier, b_earlier = earlier
+            return a_later * a_earlier, b_earlier + a_earlier * b_later
 
-        factors, states = lax.associative_scan(combine, (a, b), reverse=reverse)
-        if h0 is not None:
-            states = states + factors * h0
-    elif method == "cumsum":
-        # Divided by what is left of each input at the end.
-        scale = jnp.exp(jnp.cumsum(jnp.log(a), axis=0))
-        states = scale * jnp.cumsum(b / scale, axis=0)
-        if h0 is not None:
-            states = states + scale * h0
+        _, advantages = lax.associative_scan(combine, (decays, deltas), reverse=True)
+    elif method == "fori":
+
+        def body(i, advantages):
+            t = rewards.shape[0] - 2 - i
+            return advantages.at[t].add(decays[t] * advantages[t + 1])
+
+        advantages = lax.fori_loop(0, rewards.shape[0] - 1, body, deltas)
     else:
 
-        def step(h, row):
-            a_t, b_t = row
-            h = a_t * h + b_t
-            return h, h
+        def step(advantage, row):
+            delta, decay = row
+            advantage = delta + decay * advantage
+            return advantage, advantage
 
-        if h0 is None:
-            h0 = jnp.zeros_like(x[0])
-        _, states = lax.scan(step, h0, (a, b), reverse=reverse)
-    if out_gates is not None:
-        states = states * jax.nn.silu(out_gates)
-    if skip is not None:
-        states = states + skip * x
-    if readout == "tanh":
-        return jnp.tanh(states)
-    elif readout == "sum":
-        return jnp.sum(states, axis=-1)
-    elif readout == "last":
-        return states[-1]
-    else:
-        return states
+        _, advantages = lax.scan(step, jnp.zeros_like(bootstrap), (deltas, decays), reverse=True)
+    if targets:
+        # The targets of the value function come with them.
+        return advantages, advantages + values
+    return advantages
 
 
 @family(
     "loop",
-    signal="... t",
-    b="k in -0.6..0.6",
-    a="? 2 in -0.4..0.4",
-    gain="? in 0.5..1.5",
-    form={"direct": 3, "transposed": 2},
-    both_ways={False: 3, True: 1},
-    emphasis={None: 3, "pre": 1, "dc": 1},
-    output={"signal": 4, "energy": 2, "envelope": 2, "decibels": 1},
-    sizes={"t": (6, 8, 10, 12), "k": (2, 4)},
+    prices="t d in 0.8..1.2",
+    fast_average="d in 0.8..1.2",
+    slow_average="d in 0.8..1.2",
+    fast=(0.85, 0.75),
+    slow=(0.92, 0.9),
+    relative={False: 2, True: 1},
+    log={False: 2, True: 1},
+    joint=decided({True: 1, False: 1}),
+    sizes={"t": (6, 8, 8, 10, 12), "d": (2, 4, 5)},
+    only="float32",
 )
-def iir_filter(
-    signal, b, a=None, gain=None, *, form="direct", both_ways=False, emphasis=None, output="signal"
+def macd_update(
+    prices,
+    fast_average,
+    slow_average,
+    *,
+    fast=0.85,
+    slow=0.92,
+    relative=False,
+    log=False,
+    joint=True,
 ):
-    """Filter signals by a difference equation.
+    """Moving average convergence/divergence (MACD) of new prices: fast minus slow average.
 
     Args:
-        signal: signals, with time as the last axis.
-        b: coefficients of the inputs, the newest first.
-        a: coefficients of the last two outputs.
-        gain: factor of the inputs.
+        prices: closing prices, one column for each asset.
+        fast_average: fast exponential average before the first of them.
+        slow_average: slow exponential average before the first of them.
     """
-    if gain is not None:
-        signal = gain * signal
-    if emphasis == "pre":
-        before = jnp.concatenate([jnp.zeros_like(signal[..., :1]), signal[..., :-1]], axis=-1)
-        signal = signal - 0.9 * before
-    elif emphasis == "dc":
-        signal = signal - jnp.mean(signal, axis=-1, keepdims=True)
+    if log:
+        prices = jnp.log(prices)
+    if joint:
 
-    def run(samples):
-        zeros = jnp.zeros_like(samples[0])
-        if a is not None:
-            if form == "transposed":
-
-                def step(carry, x):
-                    s1, s2 = carry
-                    y = b[0] * x + s1
-                    return (b[1] * x - a[0] * y + s2, -a[1] * y), y
-
-                _, filtered = lax.scan(step, (zeros, zeros), samples)
+        def step(carry, price):
+            quick, lazy = carry
+            quick = fast * quick + (1.0 - fast) * price
+            lazy = slow * lazy + (1.0 - slow) * price
+            if relative:
+                # The percentage price oscillator.
+                line = 100.0 * (quick - lazy) / lazy
             else:
+                line = quick - lazy
+            return (quick, lazy), line
 
-                def step(carry, x):
-                    x1, y1, y2 = carry
-                    y = b[0] * x + b[1] * x1 - a[0] * y1 - a[1] * y2
-                    return (x, y, y1), y
+        return lax.scan(step, (fast_average, slow_average), prices)[1]
 
-                _, filtered = lax.scan(step, (zeros, zeros, zeros), samples)
-        else:
+    def average(start, decay):
+        def step(mean, price):
+            mean = decay * mean + (1.0 - decay) * price
+            return mean, mean
 
-            def step(history, x):
-                history = jnp.concatenate([x[None], history[:-1]], axis=0)
-                return history, jnp.tensordot(b, history, axes=1)
+        return lax.scan(step, start, prices)[1]
 
-            start = jnp.zeros((b.shape[0], *samples.shape[1:]), dtype=samples.dtype)
-            _, filtered = lax.scan(step, start, samples)
-        return filtered
-
-    samples = jnp.moveaxis(signal, -1, 0)
-    filtered = run(samples)
-    if both_ways:
-        # Backwards as well, so that the phase stays.
-        filtered = jnp.flip(run(jnp.flip(filtered, axis=0)), axis=0)
-    if output == "energy":
-        return jnp.mean(jnp.square(filtered), axis=0)
-    elif output == "envelope":
-
-        def follow(level, x):
-            level = jnp.maximum(jnp.abs(x), 0.8 * level)
-            return level, level
-
-        _, filtered = lax.scan(follow, jnp.zeros_like(filtered[0]), filtered)
-    elif output == "decibels":
-        filtered = 10.0 * jnp.log10(jnp.square(filtered) + 1e-2)
-    return jnp.moveaxis(filtered, 0, -1)
-
-
-@family(
-    "loop",
-    observations="t n",
-    mean="? n",
-    control="? t n in -0.5..0.5",
-    noise="? t n in 0.3..1.5",
-    mask="? t n bool",
-    transition={None: 3, 0.9: 2, 0.8: 1},
-    model={"level": 4, "trend": 2},
-    process_noise=(0.1, 0.2, 0.3),
-    gain_kind={"optimal": 4, "fixed": 1},
-    output={"filtered": 3, "predicted": 2, "likelihood": 3, "uncertain": 2, "smoothed": 2},
-    sizes={"t": (4, 5, 6, 8), "n": (2, 4, 5, 6)},
-)
-def kalman_level(
-    observations,
-    mean=None,
-    control=None,
-    noise=None,
-    mask=None,
-    *,
-    transition=None,
-    model="level",
-    process_noise=0.2,
-    gain_kind="optimal",
-    output="filtered",
-):
-    """Kalman filter of independent series.
-
-    Args:
-        observations: what is observed, one row for each time.
-        mean: expected levels before the first time.
-        control: what is added to the levels at each time.
-        noise: variances of the observations.
-        mask: which observations count.
-        transition: part of a level that stays until the next time.
-        process_noise: variance of the change of a level.
-    """
-    if mean is None:
-        mean = jnp.zeros_like(observations[0])
-
-    def predict(level, variance):
-        if transition is not None:
-            level = transition * level
-            variance = transition**2 * variance
-        return level, variance + process_noise
-
-    def step(carry, t):
-        if model == "trend":
-            level, slope, variance = carry
-            level = level + slope
-        else:
-            level, variance = carry
-        level, variance = predict(level, variance)
-        if control is not None:
-            level = level + control[t]
-        predicted = level
-        innovation = observations[t] - level
-        spread = variance + noise[t] if noise is not None else variance + 0.5
-        if gain_kind == "fixed":
-            gain = 0.6 / jnp.sqrt(spread)
-        else:
-            gain = variance / spread
-        if mask is not None:
-            # Without an observation there is nothing to correct.
-            gain = jnp.where(mask[t], gain, 0.0)
-        level = level + gain * innovation
-        variance = (1.0 - gain) * variance
-        if model == "trend":
-            carry = (level, slope + 0.3 * gain * innovation, variance)
-        else:
-            carry = (level, variance)
-        if output == "predicted":
-            return carry, predicted
-        elif output == "likelihood":
-            log_density = -0.5 * (jnp.square(innovation) / spread + jnp.log(2.0 * jnp.pi * spread))
-            return carry, log_density
-        elif output == "filtered":
-            return carry, level
-        else:
-            return carry, (level, variance)
-
-    if model == "trend":
-        start = (mean, jnp.zeros_like(mean), jnp.ones_like(mean))
-    else:
-        start = (mean, jnp.ones_like(mean))
-    _, history = lax.scan(step, start, jnp.arange(observations.shape[0]))
-    if output == "likelihood":
-        return jnp.sum(history)
-    elif output == "uncertain":
-        levels, variances = history
-        return levels, levels - 2.0 * jnp.sqrt(variances + 1e-4)
-    elif output == "smoothed":
-        levels, variances = history
-
-        def back(after, row):
-            level, variance = row
-            ahead, total = predict(level, variance)
-            smooth = level + variance / total * (after - ahead)
-            return smooth, smooth
-
-        _, smoothed = lax.scan(back, levels[-1], (levels[:-1], variances[:-1]), reverse=True)
-        return smoothed
-    else:
-        return history
-
-
-@family(
-    "loop",
-    coefficients="k",
-    x="n in -0.9..0.9",
-    basis={"power": 1, "chebyshev": 3, "legendre": 3, "hermite": 2, "laguerre": 2},
-    method={"horner": 3, "clenshaw": 2, "forward": 5},
-    slope={False: 3, True: 1},
-    domain={None: 3, "shift": 1, "cosine": 1},
-    window={None: 3, "jackson": 1, "decay": 1},
-    output={"values": 4, "integral": 1, "terms": 1},
-    scan={True: 2, False: 2},
-    sizes={"k": (4, 5, 6, 8), "n": (4, 6, 8, 12)},
-)
-def orthogonal_series(
-    coefficients,
-    x,
-    *,
-    basis="power",
-    method="forward",
-    slope=False,
-    domain=None,
-    window=None,
-    output="values",
-    scan=True,
-):
-    """Evaluate a series of polynomials from its coefficients, the lowest degree first."""
-    k = coefficients.shape[0]
-    if domain == "shift":
-        x = 2.0 * jnp.abs(x) - 1.0
-    elif domain == "cosine":
-        x = jnp.cos(jnp.pi * x)
-    if window == "jackson":
-        # Damp the high degrees, which would ring.
-        degrees = jnp.arange(k, dtype=x.dtype)
-        coefficients = coefficients * jnp.cos(0.5 * jnp.pi * degrees / k)
-    elif window == "decay":
-        coefficients = coefficients * 0.8 ** jnp.arange(k, dtype=x.dtype)
-    zeros = jnp.zeros_like(x)
-    if method == "horner":
-        if slope:
-
-            def step(carry, c):
-                value, derivative = carry
-                return (value * x + c, derivative * x + value), None
-
-            (value, derivative), _ = lax.scan(step, (zeros, zeros), coefficients[::-1])
-            return value, derivative
-        if scan:
-            value, _ = lax.scan(lambda value, c: (value * x + c, None), zeros, coefficients[::-1])
-        else:
-            value = lax.fori_loop(0, k, lambda i, value: value * x + coefficients[k - 1 - i], zeros)
-        if output == "integral":
-            return jnp.mean(value)
-        return value
-    if method == "clenshaw":
-
-        def step(i, carry):
-            b1, b2 = carry
-            return 2.0 * x * b1 - b2 + coefficients[k - 1 - i], b1
-
-        # Clenshaw's recurrence, from the highest degree down.
-        b1, b2 = lax.fori_loop(0, k - 1, step, (zeros, zeros))
-        value = x * b1 - b2 + coefficients[0]
-        if output == "integral":
-            return jnp.mean(value)
-        return value
-
-    def advance(i, current, before):
-        if basis == "chebyshev":
-            return 2.0 * x * current - before
-        elif basis == "legendre":
-            return ((2.0 * i + 1.0) * x * current - i * before) / (i + 1.0)
-        elif basis == "hermite":
-            return x * current - i * before
-        elif basis == "laguerre":
-            return ((2.0 * i + 1.0 - x) * current - i * before) / (i + 1.0)
-        else:
-            return x * current
-
-    def step(carry, row):
-        current, before, total = carry
-        i, c = row
-        total = total + c * current
-        return (advance(i, current, before), current, total), c * current
-
-    if basis == "chebyshev":
-        start = (jnp.ones_like(x), x, zeros)
-    else:
-        start = (jnp.ones_like(x), zeros, zeros)
-    (_, _, total), terms = lax.scan(step, start, (jnp.arange(k), coefficients))
-    if output == "integral":
-        return jnp.mean(total)
-    elif output == "terms":
-        return terms
-    else:
-        return total
-
-
-@family(
-    "loop",
-    x="t d",
-    weights="? t in 0.3..1.5",
-    window=(2, 3, 4),
-    kind={"mean": 3, "variance": 2, "sum": 1, "score": 2, "ratio": 1, "correlation": 2},
-    method={"cumsum": 4, "scan": 2, "slices": 2},
-    padding={"valid": 3, "edge": 2, "zero": 1},
-    detrend={False: 3, True: 1},
-    pool={None: 4, "max": 1, "mean": 1},
-    sizes={"t": (6, 8, 8, 10, 12), "d": (2, 4, 5, 6)},
-)
-def rolling(
-    x,
-    weights=None,
-    *,
-    window=3,
-    kind="mean",
-    method="cumsum",
-    padding="valid",
-    detrend=False,
-    pool=None,
-):
-    """Statistics of a window that slides along time.
-
-    Args:
-        x: the series, one row for each time.
-        weights: weights of the times.
-        window: length of the window.
-    """
-    if detrend:
-        x = x - jnp.cumsum(x, axis=0) / jnp.arange(1, x.shape[0] + 1)[:, None]
-    if weights is not None:
-        x = weights[:, None] * x
-    if padding == "edge":
-        x = jnp.pad(x, ((window - 1, 0), (0, 0)), mode="edge")
-    elif padding == "zero":
-        x = jnp.pad(x, ((window - 1, 0), (0, 0)))
-    num_windows = x.shape[0] - window + 1
-
-    def window_sum(values):
-        if method == "cumsum":
-            total = jnp.cumsum(values, axis=0)
-            before = jnp.concatenate([jnp.zeros_like(total[:1]), total[:-window]], axis=0)
-            return total[window - 1 :] - before
-        elif method == "scan":
-
-            def step(total, row):
-                new, old = row
-                total = total + new - old
-                return total, total
-
-            first = jnp.sum(values[:window], axis=0)
-            _, sums = lax.scan(step, first, (values[window:], values[:-window]))
-            return jnp.concatenate([first[None], sums], axis=0)
-        else:
-            sums = jnp.zeros((num_windows, *values.shape[1:]), dtype=values.dtype)
-
-            def step(i, sums):
-                return sums + lax.dynamic_slice_in_dim(values, i, num_windows)
-
-            return lax.fori_loop(0, window, step, sums)
-
-    mean = window_sum(x) / window
-    if kind == "mean":
-        out = mean
-    elif kind == "sum":
-        out = window * mean
-    elif kind == "ratio":
-        out = x[window - 1 :] / (1.0 + jnp.abs(mean))
-    elif kind == "correlation":
-        # With the first column.
-        first = x[:, :1]
-        covariance = window_sum(x * first) / window - mean * mean[:, :1]
-        spread = window_sum(jnp.square(x)) / window - jnp.square(mean)
-        out = covariance * lax.rsqrt(spread * spread[:, :1] + 0.1)
-    else:
-        variance = window_sum(jnp.square(x)) / window - jnp.square(mean)
-        if kind == "score":
-            out = (x[window - 1 :] - mean) / jnp.sqrt(variance + 0.1)
-        else:
-            out = variance
-    if pool == "max":
-        return jnp.max(out, axis=0)
-    elif pool == "mean":
-        return jnp.mean(out, axis=0)
-    else:
-        return out
+    quick = average(fast_average, fast)
+    lazy = average(slow_average, slow)
+    if relative:
+        return 100.0 * (quick - lazy) / lazy
+    return quick - lazy

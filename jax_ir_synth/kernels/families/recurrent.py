@@ -37,7 +37,6 @@ step: step 6, body 2, scan_fn 1, cell 2
 hs: hs 5, states 3, outputs 2, ys 1
 w_out: w_out 5, w_y 2, readout 2, W_out 1
 b_out: b_out 4, b_y 2
-alpha: alpha 6, decay 2, leak 2
 new_h: new_h 5, h_new 4, h_next 2
 new_c: new_c 5, c_new 4, c_next 2
 ssm: ssm 4, state_space 3, linear_ssm 3, ssm_scan 2
@@ -50,8 +49,12 @@ b_mat: b_mat 2, B 5
 c_mat: c_mat 2, C 5
 left: left 3, a 1, prev 1
 right: right 3, b 1, cur 1
-ema: ema 5, exponential_moving_average 4, moving_average 2, smooth 2
-linear_attention: linear_attention 3, retention 3, fast_weights 3, recurrent_attention 1
+ema: ema 5, exponential_moving_average 4, ewma 2
+holt_smoothing: holt_smoothing 4, holt_linear 3, double_exponential_smoothing 3
+ew_mean_variance: ew_mean_variance 3, ewm_mean_var 3, running_moments 2
+linear_attention: linear_attention 6, causal_linear_attention 4
+delta_rule: delta_rule 4, delta_net 4, deltanet_recurrence 2
+retention: retention 5, recurrent_retention 3
 bidirectional: bidirectional 4, birnn 2, bidirectional_rnn 4, bi_rnn 1
 forward: forward 6, fwd 3
 backward: backward 6, bwd 3
@@ -65,12 +68,14 @@ means: means 4, averages 2, smoothed 3
 
 
 def layer_norm(x, eps=1e-5):
+    """Layer normalisation without scale and bias."""
     mean = jnp.mean(x, axis=-1, keepdims=True)
     var = jnp.var(x, axis=-1, keepdims=True)
     return (x - mean) * jax.lax.rsqrt(var + eps)
 
 
 def gru_cell(h, x, w_x, w_h, b=None, reset_after=True, gate_order="rz"):
+    """Next state of a gated recurrent unit."""
     size = h.shape[-1]
     gates_x = x @ w_x
     if b is not None:
@@ -102,7 +107,7 @@ def gru_cell(h, x, w_x, w_h, b=None, reset_after=True, gate_order="rz"):
     w_out="? e f in -0.8..0.8",
     reset_after=decided({True: 2, False: 1}),
     gate_order=decided({"rz": 2, "zr": 1}),
-    outputs=decided({"all": 3, "last": 2, "mean": 1, "both": 1}),
+    outputs=decided({"all": 3, "last": 2, "both": 1}),
     sizes={"t": (4, 5, 6, 8), "d": (4, 5), "e": (4, 5), "f": (2, 4)},
 )
 def gru(
@@ -118,7 +123,7 @@ def gru(
     gate_order="rz",
     outputs="all",
 ):
-    """Runs a gated recurrent unit over a sequence.
+    """Gated recurrent unit (GRU) over a sequence.
 
     Args:
         xs: Inputs of shape `(time, features)`.
@@ -149,9 +154,6 @@ def gru(
 
     if outputs == "last":
         out, _ = lax.scan(step, h0, xs)
-    elif outputs == "mean":
-        _, hs = lax.scan(step, h0, xs)
-        out = jnp.mean(hs, axis=0)
     elif outputs == "both":
         last, out = lax.scan(step, h0, xs)
     else:
@@ -175,10 +177,8 @@ def gru(
     b_z="? e",
     b_r="? e",
     b_n="? e",
-    spelling=decided({"interpolate": 3, "step": 1}),
-    activation={Code("jnp.tanh"): 5, Code("jax.nn.relu"): 1},
+    spelling=decided({"interpolate": 3, "keep": 2, "step": 1}),
     norm={False: 4, True: 1},
-    outputs={"state": 4, "gates": 1},
     sizes={"b": (2, 4, 8, 10, 12), "d": (2, 4, 5), "e": (4, 5)},
 )
 def gru_step(
@@ -192,11 +192,9 @@ def gru_step(
     b_n=None,
     *,
     spelling="interpolate",
-    activation=None,
     norm=False,
-    outputs="state",
 ):
-    """One step of a gated recurrent unit.
+    """One step of a gated recurrent unit (GRU).
 
     Args:
         x: Inputs of shape `(batch, features)`.
@@ -223,14 +221,13 @@ def gru_step(
     n = jnp.concatenate([x, r * h], axis=-1) @ w_n
     if b_n is not None:
         n = n + b_n
-    n = activation(n)
+    n = jnp.tanh(n)
     if spelling == "interpolate":
-        new_h = (1.0 - z) * h + z * n
+        return (1.0 - z) * h + z * n
+    elif spelling == "keep":
+        return z * h + (1.0 - z) * n
     else:
-        new_h = h + z * (n - h)
-    if outputs == "gates":
-        return new_h, z, r
-    return new_h
+        return h + z * (n - h)
 
 
 @family(
@@ -245,7 +242,7 @@ def gru_step(
     w_out="? e f in -0.8..0.8",
     forget_bias=decided({0.0: 3, 1.0: 3}),
     project_first=decided({False: 2, True: 1}),
-    outputs=decided({"all": 3, "last": 2, "cell": 1, "mean": 1, "max": 1}),
+    outputs=decided({"all": 3, "last": 2, "cell": 1}),
     zoneout={None: 5, 0.1: 1},
     sizes={"t": (4, 5, 6, 8), "d": (2, 4, 5), "e": (4, 5), "f": (2, 4)},
 )
@@ -264,7 +261,7 @@ def lstm(
     outputs="all",
     zoneout=None,
 ):
-    """Runs a long short-term memory over a sequence.
+    """Long short-term memory (LSTM) over a sequence.
 
     Args:
         xs: Inputs of shape `(time, features)`.
@@ -300,6 +297,7 @@ def lstm(
             f = f + forget_bias
         new_c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
         if zoneout is not None:
+            # The expectation of zoneout.
             new_c = zoneout * c + (1.0 - zoneout) * new_c
         new_h = jax.nn.sigmoid(o) * jnp.tanh(new_c)
         return new_h, new_c
@@ -323,12 +321,6 @@ def lstm(
 
     if outputs == "last":
         (out, _), _ = lax.scan(step, (h0, c0), xs)
-    elif outputs == "mean":
-        _, hs = lax.scan(step, (h0, c0), xs)
-        out = jnp.mean(hs, axis=0)
-    elif outputs == "max":
-        _, hs = lax.scan(step, (h0, c0), xs)
-        out = jnp.max(hs, axis=0)
     elif outputs == "cell":
         (_, c), out = lax.scan(step, (h0, c0), xs)
     else:
@@ -352,7 +344,6 @@ def lstm(
     w_proj="? e e in -0.8..0.8",
     forget_bias=decided({0.0: 2, 1.0: 3}),
     split=decided({"split": 3, "reshape": 1, "slice": 1}),
-    kind={"plain": 4, "coupled": 1, "exponential": 1},
     norm={"none": 4, "cell": 1, "gates": 1},
     clip={None: 4, 3.0: 1, 10.0: 1},
     sizes={"b": (12, 16, 16, 20), "d": (2, 4), "e": (4,)},
@@ -368,11 +359,10 @@ def lstm_step(
     *,
     forget_bias=1.0,
     split="split",
-    kind="plain",
     norm="none",
     clip=None,
 ):
-    """One step of a long short-term memory.
+    """One step of a long short-term memory (LSTM).
 
     Args:
         x: Inputs of shape `(batch, features)`.
@@ -406,14 +396,7 @@ def lstm_step(
     if peephole is not None:
         i = i + peephole[0] * c
         f = f + peephole[1] * c
-    if kind == "coupled":
-        f = jax.nn.sigmoid(f)
-        new_c = f * c + (1.0 - f) * jnp.tanh(g + i)
-    elif kind == "exponential":
-        entering = jnp.exp(jnp.minimum(i, 2.0)) * jnp.tanh(g)
-        new_c = jax.nn.sigmoid(f) * c + entering
-    else:
-        new_c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+    new_c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
     if clip is not None:
         new_c = jnp.clip(new_c, -clip, clip)
     if peephole is not None:
@@ -435,13 +418,12 @@ def lstm_step(
     b="? e",
     h0="? e in -1..1",
     w_out="? e f in -0.8..0.8",
-    kind={"plain": 4, "leaky": 2, "residual": 1, "gated": 2},
+    kind={"plain": 4, "leaky": 2},
     activation={Code("jnp.tanh"): 5, Code("jax.nn.relu"): 2, Code("jax.nn.sigmoid"): 1},
     alpha=decided({0.1: 1, 0.3: 1, 0.5: 1}),
     outputs=decided({"all": 3, "last": 2, "mean": 1, "both": 1}),
     project_first=decided({False: 2, True: 1}),
     norm={False: 5, True: 1},
-    reverse=decided({False: 5, True: 1}),
     loop=decided({"scan": 5, "fori": 1}),
     sizes={"t": (4, 5, 6, 8, 10), "d": (2, 4, 5), "e": (4, 5, 6), "f": (2, 4)},
 )
@@ -459,10 +441,9 @@ def rnn(
     outputs="all",
     project_first=False,
     norm=False,
-    reverse=False,
     loop="scan",
 ):
-    """Runs a simple recurrent network over a sequence.
+    """Simple (Elman) recurrent network over a sequence.
 
     Args:
         xs: Inputs of shape `(time, features)`.
@@ -471,12 +452,10 @@ def rnn(
         b: Bias.
         h0: First state.
         w_out: Weights of the readout.
-        alpha: How much of the state is new in each step.
+        alpha: Leak rate.
     """
     if h0 is None:
         h0 = jnp.zeros(w_h.shape[0], dtype=w_h.dtype)
-    if reverse:
-        xs = xs[::-1]
     if project_first:
         if b is not None:
             xs = xs @ w_x + b
@@ -494,12 +473,6 @@ def rnn(
             pre = layer_norm(pre)
         if kind == "leaky":
             return h + alpha * (activation(pre) - h)
-        if kind == "residual":
-            return h + alpha * activation(pre)
-        if kind == "gated":
-            # One gate decides how much is kept.
-            gate = jax.nn.sigmoid(pre)
-            return gate * h + (1.0 - gate) * activation(pre)
         return activation(pre)
 
     if loop == "fori":
@@ -529,6 +502,8 @@ def rnn(
 
 
 def run_rnn(xs, w_x, w_h, b=None, reverse=False):
+    """States of an Elman network over a sequence."""
+
     def step(h, x_t):
         if b is not None:
             h = jnp.tanh(x_t @ w_x + h @ w_h + b)
@@ -547,13 +522,11 @@ def run_rnn(xs, w_x, w_h, b=None, reverse=False):
     w_h="e e in -0.6..0.6",
     w_x_back="d e in -0.8..0.8",
     w_h_back="e e in -0.6..0.6",
-    b="? e",
+    b="? 2 e",
     w_out="? 2*e f in -0.8..0.8",
-    merge=decided({"concat": 3, "sum": 2, "mean": 1, "product": 1}),
+    merge=decided({"concat": 3, "sum": 2, "mean": 1}),
     turn=decided({"reverse": 3, "slice": 1, "flip": 1}),
     pool=decided({"none": 4, "mean": 1, "ends": 1}),
-    activation={Code("jax.nn.relu"): 2, Code("jax.nn.silu"): 1, Code("jax.nn.gelu"): 1},
-    activate={False: 2, True: 1},
     sizes={"t": (4, 5, 6, 8), "d": (2, 4, 5), "e": (2, 4, 5), "f": (2, 4)},
 )
 def bidirectional(
@@ -568,27 +541,35 @@ def bidirectional(
     merge="concat",
     turn="reverse",
     pool="none",
-    activation=None,
-    activate=False,
 ):
-    """Runs a recurrent network over a sequence in both directions.
+    """Bidirectional recurrent network.
 
     Args:
         xs: Inputs of shape `(time, features)`.
-        w_x: Weights of the inputs.
-        w_h: Weights of the state.
-        w_x_back: Weights of the inputs in the second direction.
-        w_h_back: Weights of the state in the second direction.
-        b: Bias of both directions.
+        w_x: Input weights of the forward direction.
+        w_h: Recurrent weights of the forward direction.
+        w_x_back: Input weights of the backward direction.
+        w_h_back: Recurrent weights of the backward direction.
+        b: Biases of both directions.
         w_out: Weights of the readout.
     """
-    forward = run_rnn(xs, w_x, w_h, b)
-    if turn == "reverse":
-        backward = run_rnn(xs, w_x_back, w_h_back, b, reverse=True)
-    elif turn == "slice":
-        backward = run_rnn(xs[::-1], w_x_back, w_h_back, b)[::-1]
+    if b is not None:
+        forward = run_rnn(xs, w_x, w_h, b[0])
+        if turn == "reverse":
+            backward = run_rnn(xs, w_x_back, w_h_back, b[1], reverse=True)
+        elif turn == "slice":
+            backward = run_rnn(xs[::-1], w_x_back, w_h_back, b[1])[::-1]
+        else:
+            flipped = jnp.flip(xs, axis=0)
+            backward = jnp.flip(run_rnn(flipped, w_x_back, w_h_back, b[1]), axis=0)
     else:
-        backward = jnp.flip(run_rnn(jnp.flip(xs, axis=0), w_x_back, w_h_back, b), axis=0)
+        forward = run_rnn(xs, w_x, w_h)
+        if turn == "reverse":
+            backward = run_rnn(xs, w_x_back, w_h_back, reverse=True)
+        elif turn == "slice":
+            backward = run_rnn(xs[::-1], w_x_back, w_h_back)[::-1]
+        else:
+            backward = jnp.flip(run_rnn(jnp.flip(xs, axis=0), w_x_back, w_h_back), axis=0)
     if pool == "ends":
         # The state that has seen the whole sequence, in each direction.
         out = jnp.concatenate([forward[-1], backward[0]])
@@ -606,8 +587,6 @@ def bidirectional(
         out = forward * backward
     if pool == "mean":
         out = jnp.mean(out, axis=0)
-    if activate:
-        out = activation(out)
     return out
 
 
@@ -623,9 +602,6 @@ def bidirectional(
     discretization={"zoh": 3, "euler": 1, "bilinear": 2},
     loop=decided({"scan": 3, "associative": 2}),
     outputs={"all": 4, "state": 1, "last": 1},
-    activation={Code("jax.nn.gelu"): 2, Code("jax.nn.silu"): 1, Code("jnp.tanh"): 1},
-    activate={False: 2, True: 1},
-    residual={False: 3, True: 1},
     sizes={"t": (4, 5, 6, 8), "m": (2, 4), "n": (4, 5, 6)},
 )
 def ssm(
@@ -640,11 +616,8 @@ def ssm(
     discretization="zoh",
     loop="scan",
     outputs="all",
-    activation=None,
-    activate=False,
-    residual=False,
 ):
-    """Linear state-space model with a diagonal transition, over a sequence.
+    """Diagonal linear state-space model (as in S4D) over a sequence.
 
     Args:
         u: Inputs of shape `(time, channels)`.
@@ -652,18 +625,19 @@ def ssm(
         b_mat: Weights from the inputs to the states.
         c_mat: Weights from the states to the outputs.
         dt: Length of a step.
-        d: Weights from each input channel to the same output channel.
+        d: Feedthrough of each channel.
         x0: First state.
     """
     rate = -jnp.exp(log_a)
     if discretization == "zoh":
-        # The input is constant during a step.
+        # Zero-order hold: the input is constant during a step.
         a_bar = jnp.exp(dt * rate)
         b_bar = ((a_bar - 1.0) / rate)[:, None] * b_mat
     elif discretization == "euler":
         a_bar = 1.0 + dt * rate
         b_bar = dt * b_mat
     else:
+        # Bilinear (Tustin) transform.
         a_bar = (1.0 + 0.5 * dt * rate) / (1.0 - 0.5 * dt * rate)
         b_bar = (dt / (1.0 - 0.5 * dt * rate))[:, None] * b_mat
     driven = u @ b_bar.T
@@ -690,10 +664,6 @@ def ssm(
     y = states @ c_mat.T
     if d is not None:
         y = y + d * u
-    if activate:
-        y = activation(y)
-    if residual:
-        y = y + u
     if outputs == "state":
         return y, states[-1]
     if outputs == "last":
@@ -712,7 +682,6 @@ def ssm(
     skip="? d",
     gate="? t d",
     w_out="? d d in -0.8..0.8",
-    max_dt={None: 4, 1.0: 1},
     discretize=decided({"inside": 2, "before": 2}),
     input_rule={"euler": 3, "zoh": 1},
     norm={"none": 3, "rms": 1},
@@ -729,12 +698,11 @@ def selective_scan(
     gate=None,
     w_out=None,
     *,
-    max_dt=None,
     discretize="inside",
     input_rule="euler",
     norm="none",
 ):
-    """State-space model whose step size and weights depend on the inputs.
+    """Selective state-space model, the core of a Mamba block.
 
     Args:
         x: Inputs of shape `(time, channels)`.
@@ -752,8 +720,6 @@ def selective_scan(
     if dt_bias is not None:
         dt = dt + dt_bias
     dt = jax.nn.softplus(dt)
-    if max_dt is not None:
-        dt = jnp.minimum(dt, max_dt)
     b_mat = x @ w_b
     c_mat = x @ w_c
     if discretize == "before":
@@ -801,13 +767,10 @@ def selective_scan(
     b_gate="? d in 0..2",
     h0="? d in -1..1",
     w_out="? d e in -0.8..0.8",
-    log_lam="? d in 0.1..1",
+    rates="? d in 0.1..1",
     loop=decided({"associative": 4, "scan": 2}),
-    input_weight={"complement": 3, "none": 1, "root": 2},
-    value={"tanh": 2, "linear": 3, "silu": 1},
-    reverse={False: 4, True: 1},
-    out_gate={"none": 3, "gelu": 1, "sigmoid": 1},
-    min_decay={None: 3, 0.5: 1},
+    input_weight={"complement": 3, "root": 2},
+    value={"tanh": 2, "linear": 3},
     sizes={"t": (4, 5, 6, 8), "d": (4, 5, 6), "e": (2, 4)},
 )
 def gated_recurrence(
@@ -818,16 +781,13 @@ def gated_recurrence(
     b_gate=None,
     h0=None,
     w_out=None,
-    log_lam=None,
+    rates=None,
     *,
     loop="associative",
     input_weight="complement",
     value="linear",
-    reverse=False,
-    out_gate="none",
-    min_decay=None,
 ):
-    """Linear recurrence whose decay is a gate of the inputs.
+    """Gated linear recurrence: the decay of each feature depends on the input.
 
     Args:
         x: Inputs of shape `(time, features)`.
@@ -837,23 +797,17 @@ def gated_recurrence(
         b_gate: Bias of the decay.
         h0: First state.
         w_out: Weights of the readout.
-        log_lam: Logarithm of the strongest decay of each feature, with its sign changed.
+        rates: Decay rate of each feature at a fully open gate.
     """
-    if reverse:
-        x = x[::-1]
     gate = x @ w_gate
     if b_gate is not None:
         gate = gate + b_gate
     decay = jax.nn.sigmoid(gate)
-    if log_lam is not None:
-        decay = jnp.exp(-log_lam * decay)
-    if min_decay is not None:
-        decay = min_decay + (1.0 - min_decay) * decay
+    if rates is not None:
+        decay = jnp.exp(-rates * decay)
     values = x @ w_value
     if value == "tanh":
         values = jnp.tanh(values)
-    elif value == "silu":
-        values = jax.nn.silu(values)
     if w_in_gate is not None:
         values = values * jax.nn.sigmoid(x @ w_in_gate)
     if input_weight == "complement":
@@ -881,10 +835,6 @@ def gated_recurrence(
         if h0 is None:
             h0 = jnp.zeros_like(x[0])
         _, h = lax.scan(step, h0, (decay, values))
-    if out_gate == "gelu":
-        h = h * jax.nn.gelu(x)
-    elif out_gate == "sigmoid":
-        h = h * jax.nn.sigmoid(x)
     if w_out is not None:
         return h @ w_out
     return h
@@ -898,11 +848,10 @@ def gated_recurrence(
     intervals="? t in 0.1..2",
     decay=(0.9, 0.8, 0.95, 0.5),
     debias=decided({False: 2, True: 1}),
-    start=decided({"zeros": 2, "first": 2}),
-    kind=decided({"mean": 4, "double": 1, "variance": 2, "trend": 2}),
-    outputs=decided({"all": 4, "last": 1, "residual": 1}),
+    start=decided({"zeros": 1, "first": 2}),
+    outputs=decided({"all": 4, "last": 1}),
     spelling=decided({"convex": 3, "difference": 2}),
-    trend_decay=decided({0.9: 1, 0.7: 1}),
+    loop=decided({"scan": 4, "associative": 1, "fori": 1}),
     weight=6,
     sizes={"t": (5, 6, 8, 10, 12), "d": (2, 4, 5, 8)},
 )
@@ -914,21 +863,19 @@ def ema(
     *,
     decay=0.9,
     debias=False,
-    start="zeros",
-    kind="mean",
+    start="first",
     outputs="all",
     spelling="convex",
-    trend_decay=0.9,
+    loop="scan",
 ):
-    """Exponential moving statistics over time.
+    """Exponential moving average over time.
 
     Args:
-        xs: A series in each column.
-        mask: True where there is a measurement; at others the average stays.
-        decays: How much of the average is kept in each step, for each series.
+        xs: Time series of shape `(time, series)`.
+        mask: False where a measurement is missing; the average stays there.
+        decays: Decay of each series per unit of time.
         intervals: Time since the measurement before.
-        decay: How much of the average is kept in each step.
-        trend_decay: How much of the trend is kept in each step.
+        decay: Share of the average that is kept in each step.
     """
     if start == "first":
         x0 = xs[0]
@@ -958,37 +905,33 @@ def ema(
             return mean, mean
 
         _, means = lax.scan(step, x0, (xs, mask))
-    elif kind == "double":
+    elif loop == "associative":
 
-        def step(carry, x_t):
-            once, twice = carry
-            once = keep * once + (1.0 - keep) * x_t
-            twice = keep * twice + (1.0 - keep) * once
-            # Less lag than that of one average.
-            return (once, twice), 2.0 * once - twice
+        def combine(left, right):
+            a_left, x_left = left
+            a_right, x_right = right
+            return a_left * a_right, a_right * x_left + x_right
 
-        _, means = lax.scan(step, (x0, x0), xs)
-    elif kind == "variance":
+        keeps = jnp.full_like(xs, keep)
+        entering = (1.0 - keeps) * xs
+        if start == "first":
+            entering = entering.at[0].set(xs[0])
+        _, means = lax.associative_scan(combine, (keeps, entering))
+        if start == "zeros":
+            if debias:
+                # An average that starts at zero is too small at first.
+                steps = jnp.arange(1, len(xs) + 1)[:, None]
+                means = means / (1.0 - keep**steps)
+    elif loop == "fori":
 
-        def step(carry, x_t):
-            mean, var = carry
-            delta = x_t - mean
-            mean = mean + (1.0 - keep) * delta
-            var = keep * (var + (1.0 - keep) * jnp.square(delta))
-            return (mean, var), delta / jnp.sqrt(var + 0.1)
+        def body(t, means):
+            return means.at[t].set(keep * means[t - 1] + (1.0 - keep) * xs[t])
 
-        # How far each value is from what was usual before.
-        _, scores = lax.scan(step, (x0, jnp.ones_like(x0)), xs)
-        return scores
-    elif kind == "trend":
-
-        def step(carry, x_t):
-            level, trend = carry
-            new_level = keep * (level + trend) + (1.0 - keep) * x_t
-            trend = trend_decay * trend + (1.0 - trend_decay) * (new_level - level)
-            return (new_level, trend), new_level + trend
-
-        _, means = lax.scan(step, (x0, jnp.zeros_like(x0)), xs)
+        if start == "first":
+            means = xs
+        else:
+            means = xs.at[0].multiply(1.0 - keep)
+        means = lax.fori_loop(1, len(xs), body, means)
     else:
 
         def step(mean, x_t):
@@ -1006,9 +949,139 @@ def ema(
                 means = means / (1.0 - keep**steps)
     if outputs == "last":
         return means[-1]
-    if outputs == "residual":
-        return xs - means
     return means
+
+
+@family(
+    "loop",
+    xs="t d",
+    level0="? d",
+    alphas="? d in 0.1..0.9",
+    alpha=(0.3, 0.5, 0.2, 0.8),
+    beta=(0.1, 0.3),
+    phi=decided({None: 3, 0.9: 1, 0.98: 1}),
+    form=decided({"convex": 3, "error": 2}),
+    horizon=decided({None: 3, 3: 1, 4: 1}),
+    weight=5,
+    sizes={"t": (5, 6, 8, 10, 12), "d": (2, 4, 5, 8)},
+)
+def holt_smoothing(
+    xs,
+    level0=None,
+    alphas=None,
+    *,
+    alpha=0.3,
+    beta=0.1,
+    phi=None,
+    form="convex",
+    horizon=None,
+):
+    """Holt's linear trend method (double exponential smoothing).
+
+    Args:
+        xs: Time series of shape `(time, series)`.
+        level0: Initial level.
+        alphas: Smoothing factor of the level of each series.
+        alpha: Smoothing factor of the level.
+        beta: Smoothing factor of the trend.
+        phi: Damping of the trend.
+
+    Returns:
+        Forecasts, of each step from those before it or of the steps after the series.
+    """
+    if level0 is None:
+        level0 = xs[0]
+    if alphas is not None:
+        alpha = alphas
+
+    def step(carry, x_t):
+        level, trend = carry
+        if phi is not None:
+            trend = phi * trend
+        forecast = level + trend
+        if form == "error":
+            error = x_t - forecast
+            level = forecast + alpha * error
+            trend = trend + alpha * beta * error
+        else:
+            new_level = alpha * x_t + (1.0 - alpha) * forecast
+            trend = beta * (new_level - level) + (1.0 - beta) * trend
+            level = new_level
+        return (level, trend), forecast
+
+    init = (level0, xs[1] - xs[0])
+    (level, trend), fitted = lax.scan(step, init, xs[1:])
+    if horizon is not None:
+        # Forecasts after the end of the series.
+        steps = jnp.arange(1, horizon + 1)[:, None]
+        if phi is not None:
+            steps = jnp.cumsum(phi**steps, axis=0)
+        return level + steps * trend
+    return fitted
+
+
+@family(
+    "loop",
+    xs="t d",
+    mask="? t bool",
+    mean0="? d",
+    decay=(0.9, 0.95, 0.8),
+    order=decided({"welford": 3, "moments": 2}),
+    output=decided({"both": 3, "last": 1}),
+    weight=4,
+    sizes={"t": (5, 6, 8, 10, 12), "d": (2, 4, 5, 8)},
+)
+def ew_mean_variance(xs, mask=None, mean0=None, *, decay=0.9, order="welford", output="both"):
+    """Exponentially weighted mean and variance over time.
+
+    Args:
+        xs: Time series of shape `(time, series)`.
+        mask: False where a measurement is missing.
+        mean0: Initial mean.
+        decay: Share of the statistics that is kept in each step.
+    """
+    if mean0 is None:
+        mean0 = xs[0]
+
+    def update(carry, x_t):
+        if order == "moments":
+            mean, second = carry
+            mean = decay * mean + (1.0 - decay) * x_t
+            second = decay * second + (1.0 - decay) * jnp.square(x_t)
+            return mean, second
+        mean, var = carry
+        delta = x_t - mean
+        mean = mean + (1.0 - decay) * delta
+        var = decay * (var + (1.0 - decay) * jnp.square(delta))
+        return mean, var
+
+    if order == "moments":
+        init = (mean0, jnp.square(mean0))
+    else:
+        init = (mean0, jnp.zeros_like(mean0))
+    if mask is not None:
+
+        def step(carry, inputs):
+            x_t, valid = inputs
+            new = update(carry, x_t)
+            carry = jax.tree.map(lambda n, o: jnp.where(valid, n, o), new, carry)
+            return carry, carry
+
+        last, stats = lax.scan(step, init, (xs, mask))
+    else:
+
+        def step(carry, x_t):
+            carry = update(carry, x_t)
+            return carry, carry
+
+        last, stats = lax.scan(step, init, xs)
+    if output == "last":
+        mean, var = last
+    else:
+        mean, var = stats
+    if order == "moments":
+        var = var - jnp.square(mean)
+    return mean, var
 
 
 @family(
@@ -1016,87 +1089,218 @@ def ema(
     q="t d",
     k="t d",
     v="t e",
-    beta="? t in 0.1..1",
-    decays="? t d in 0.5..1",
-    gate="? t e",
-    rule=decided({"add": 3, "delta": 2, "decay": 3}),
-    decay=decided({0.9: 1, 0.95: 1, 0.8: 1}),
-    feature_map={"none": 2, "elu": 2, "norm": 2, "scale": 1},
-    normalize={False: 3, True: 1},
-    outputs=decided({"all": 4, "state": 1}),
-    norm={"none": 4, "rms": 1},
+    mask="? t bool",
+    feature_map=decided({"elu": 4, "relu": 1, "softplus": 1, "exp": 1}),
+    normalize=decided({True: 3, False: 1}),
+    loop=decided({"scan": 3, "cumsum": 2, "parallel": 1}),
+    with_state=decided({False: 4, True: 1}),
     sizes={"t": (4, 5, 6), "d": (4, 5), "e": (4, 5)},
 )
 def linear_attention(
     q,
     k,
     v,
-    beta=None,
-    decays=None,
-    gate=None,
+    mask=None,
     *,
-    rule="add",
-    decay=0.9,
-    feature_map="none",
-    outputs="all",
-    norm="none",
-    normalize=False,
+    feature_map="elu",
+    normalize=True,
+    loop="scan",
+    with_state=False,
 ):
-    """Recurrent form of attention without a softmax: keys and values are kept in a matrix.
+    """Causal linear attention: softmax is replaced by a positive feature map.
 
     Args:
         q: Queries of shape `(time, d)`.
         k: Keys of shape `(time, d)`.
         v: Values of shape `(time, e)`.
-        beta: How strongly each step is written.
-        decays: How much of each row of the matrix is kept in each step.
-        gate: Gates of the outputs.
-        decay: How much of the matrix is kept in each step.
+        mask: False for padding.
     """
-    if feature_map == "elu":
+    if feature_map == "relu":
+        q = jax.nn.relu(q) + 1e-2
+        k = jax.nn.relu(k) + 1e-2
+    elif feature_map == "softplus":
+        q = jax.nn.softplus(q)
+        k = jax.nn.softplus(k)
+    elif feature_map == "exp":
+        q = jnp.exp(q - jnp.max(q, axis=-1, keepdims=True))
+        k = jnp.exp(k - jnp.max(k))
+    else:
         q = jax.nn.elu(q) + 1.0
         k = jax.nn.elu(k) + 1.0
-    elif feature_map == "norm":
-        q = q / (jnp.linalg.norm(q, axis=-1, keepdims=True) + 1e-6)
-        k = k / (jnp.linalg.norm(k, axis=-1, keepdims=True) + 1e-6)
-    elif feature_map == "scale":
+    if mask is not None:
+        k = jnp.where(mask[:, None], k, 0.0)
+    if loop == "parallel":
+        scores = jnp.tril(q @ k.T)
+        out = scores @ v
+    elif loop == "cumsum":
+        states = jnp.cumsum(k[:, :, None] * v[:, None, :], axis=0)
+        out = jnp.einsum("td,tde->te", q, states)
+    else:
+
+        def step(state, inputs):
+            q_t, k_t, v_t = inputs
+            state = state + jnp.outer(k_t, v_t)
+            return state, q_t @ state
+
+        state0 = jnp.zeros((k.shape[-1], v.shape[-1]), dtype=v.dtype)
+        state, out = lax.scan(step, state0, (q, k, v))
+    if normalize:
+        total = jnp.sum(q * jnp.cumsum(k, axis=0), axis=-1, keepdims=True)
+        out = out / (total + 1e-6)
+    if with_state and loop == "scan":
+        return out, state
+    return out
+
+
+@family(
+    "loop",
+    q="t d",
+    k="t d",
+    v="t e",
+    decays="? t d in 0.5..1",
+    gate="? t e",
+    state0="? d e in -1..1",
+    decay=decided({0.9: 2, 0.95: 1, 0.8: 1}),
+    scale={True: 3, False: 1},
+    loop=decided({"scan": 4, "parallel": 1}),
+    norm={"none": 3, "rms": 2},
+    with_state=decided({False: 4, True: 1}),
+    sizes={"t": (4, 5, 6), "d": (4, 5), "e": (4, 5)},
+    weight=6,
+)
+def retention(
+    q,
+    k,
+    v,
+    decays=None,
+    gate=None,
+    state0=None,
+    *,
+    decay=0.9,
+    scale=True,
+    loop="scan",
+    norm="none",
+    with_state=False,
+):
+    """Retention: linear attention in which earlier keys and values decay.
+
+    Args:
+        q: Queries of shape `(time, d)`.
+        k: Keys of shape `(time, d)`.
+        v: Values of shape `(time, e)`.
+        decays: Data-dependent decays, as in gated linear attention.
+        gate: Pre-activations of the output gate.
+        state0: State after the sequence before.
+    """
+    if scale:
         q = q * q.shape[-1] ** -0.5
-    if beta is not None:
-        v = beta[:, None] * v
-    state0 = jnp.zeros((k.shape[-1], v.shape[-1]), dtype=v.dtype)
     if decays is not None:
 
-        def step(state, xs):
-            q_t, k_t, v_t, decay_t = xs
+        def step(state, inputs):
+            q_t, k_t, v_t, decay_t = inputs
             state = decay_t[:, None] * state + jnp.outer(k_t, v_t)
             return state, q_t @ state
 
-        inputs = (q, k, v, decays)
+        if state0 is None:
+            state0 = jnp.zeros((k.shape[-1], v.shape[-1]), dtype=v.dtype)
+        state, out = lax.scan(step, state0, (q, k, v, decays))
+    elif state0 is None and loop == "parallel":
+        steps = jnp.arange(q.shape[0])
+        lag = steps[:, None] - steps[None, :]
+        decay_mask = jnp.where(lag >= 0, decay ** jnp.maximum(lag, 0), 0.0)
+        out = (q @ k.T * decay_mask) @ v
     else:
 
-        def step(state, xs):
-            q_t, k_t, v_t = xs
-            if rule == "delta":
-                # Write what the matrix doesn't recall yet.
-                state = state + jnp.outer(k_t, v_t - k_t @ state) / (1.0 + k_t @ k_t)
-            elif rule == "decay":
-                state = decay * state + jnp.outer(k_t, v_t)
-            else:
-                state = state + jnp.outer(k_t, v_t)
+        def step(state, inputs):
+            q_t, k_t, v_t = inputs
+            state = decay * state + jnp.outer(k_t, v_t)
             return state, q_t @ state
 
-        inputs = (q, k, v)
-    if outputs == "state":
-        state, out = lax.scan(step, state0, inputs)
-    else:
-        _, out = lax.scan(step, state0, inputs)
-    if normalize:
-        out = out / (jnp.abs(jnp.sum(q * jnp.cumsum(k, axis=0), axis=-1, keepdims=True)) + 1.0)
+        if state0 is None:
+            state0 = jnp.zeros((k.shape[-1], v.shape[-1]), dtype=v.dtype)
+        state, out = lax.scan(step, state0, (q, k, v))
     if norm == "rms":
         out = out * jax.lax.rsqrt(jnp.mean(jnp.square(out), axis=-1, keepdims=True) + 1e-6)
     if gate is not None:
         out = out * jax.nn.silu(gate)
-    if outputs == "state":
+    if with_state and loop == "scan":
+        return out, state
+    return out
+
+
+@family(
+    "loop",
+    q="t d",
+    k="t d",
+    v="t e",
+    beta="t in -2..2",
+    alpha="? t in 0.5..1",
+    gate="? t e",
+    state0="? d e in -1..1",
+    feature_map={"none": 3, "silu": 2},
+    norm={"none": 3, "rms": 2},
+    form=decided({"error": 3, "householder": 1}),
+    with_state=decided({False: 4, True: 1}),
+    sizes={"t": (4, 5, 6), "d": (4, 5), "e": (4, 5)},
+    weight=6,
+)
+def delta_rule(
+    q,
+    k,
+    v,
+    beta,
+    alpha=None,
+    gate=None,
+    state0=None,
+    *,
+    feature_map="none",
+    norm="none",
+    form="error",
+    with_state=False,
+):
+    """Linear attention with the delta rule (DeltaNet).
+
+    Args:
+        q: Queries of shape `(time, d)`.
+        k: Keys of shape `(time, d)`.
+        v: Values of shape `(time, e)`.
+        beta: Logits of the writing strengths.
+        alpha: Decay of the state, as in gated DeltaNet.
+        gate: Pre-activations of the output gate.
+        state0: State after the sequence before.
+    """
+    if feature_map == "silu":
+        q = jax.nn.silu(q)
+        k = jax.nn.silu(k)
+    q = q / (jnp.linalg.norm(q, axis=-1, keepdims=True) + 1e-6)
+    k = k / (jnp.linalg.norm(k, axis=-1, keepdims=True) + 1e-6)
+    beta = jax.nn.sigmoid(beta)
+    if state0 is None:
+        state0 = jnp.zeros((k.shape[-1], v.shape[-1]), dtype=v.dtype)
+
+    def step(state, inputs):
+        if alpha is not None:
+            q_t, k_t, v_t, beta_t, alpha_t = inputs
+            state = alpha_t * state
+        else:
+            q_t, k_t, v_t, beta_t = inputs
+        if form == "householder":
+            state = state - beta_t * jnp.outer(k_t, k_t) @ state + beta_t * jnp.outer(k_t, v_t)
+        else:
+            # Write the difference between the value and what the key recalls.
+            state = state + beta_t * jnp.outer(k_t, v_t - k_t @ state)
+        return state, q_t @ state
+
+    if alpha is not None:
+        inputs = (q, k, v, beta, alpha)
+    else:
+        inputs = (q, k, v, beta)
+    state, out = lax.scan(step, state0, inputs)
+    if norm == "rms":
+        out = out * jax.lax.rsqrt(jnp.mean(jnp.square(out), axis=-1, keepdims=True) + 1e-6)
+    if gate is not None:
+        out = out * jax.nn.silu(gate)
+    if with_state:
         return out, state
     return out
 
@@ -1107,12 +1311,11 @@ def linear_attention(
     w_x="l d d in -0.7..0.7",
     w_h="l d d in -0.6..0.6",
     b="? l d",
-    w_gate="? l d d in -0.8..0.8",
     w_out="? d e in -0.8..0.8",
     num_layers=(Code("l"),),
     activation={Code("jnp.tanh"): 4, Code("jax.nn.relu"): 1},
     layout=decided({"layers": 3, "time": 2}),
-    residual={False: 1, True: 1},
+    residual={False: 2, True: 1},
     norm={False: 3, True: 1},
     outputs=decided({"all": 3, "last": 2, "states": 1}),
     sizes={"t": (4, 5, 6), "d": (4, 5), "l": (2, 2, 3), "e": (2, 4)},
@@ -1122,7 +1325,6 @@ def stacked_rnn(
     w_x,
     w_h,
     b=None,
-    w_gate=None,
     w_out=None,
     *,
     num_layers=2,
@@ -1132,14 +1334,13 @@ def stacked_rnn(
     norm=False,
     outputs="all",
 ):
-    """Recurrent network of several layers.
+    """Multi-layer (Elman) recurrent network.
 
     Args:
         xs: Inputs of shape `(time, features)`.
         w_x: Weights of each layer's inputs.
         w_h: Weights of each layer's state.
         b: Bias of each layer.
-        w_gate: Weights of each layer's gate.
         w_out: Weights of the readout.
         num_layers: Number of layers.
     """
@@ -1151,9 +1352,6 @@ def stacked_rnn(
         if norm:
             pre = layer_norm(pre)
         new_h = activation(pre)
-        if w_gate is not None:
-            gate = jax.nn.sigmoid(x_t @ w_gate[layer])
-            new_h = gate * h + (1.0 - gate) * new_h
         return new_h
 
     h0 = jnp.zeros_like(xs[0])
@@ -1213,13 +1411,11 @@ def stacked_rnn(
     b_out="? d",
     h0="? e in -1..1",
     context="? e",
-    targets="? t d",
     num_steps=decided({4: 1, 5: 1, 6: 1, 8: 1}),
-    cell={"tanh": 3, "gated": 2, "leaky": 1},
-    output={"linear": 2, "delta": 2, "tanh": 1, "softmax": 1},
+    output={"linear": 2, "delta": 2},
     outputs={"sequence": 3, "both": 1},
-    teacher_mix=decided({None: 2, 0.5: 1}),
     sizes={"d": (4, 5, 6), "e": (4, 5, 6), "t": (4, 5, 6)},
+    activation={Code("jnp.tanh"): 4, Code("jax.nn.relu"): 1},
 )
 def generate(
     x0,
@@ -1230,26 +1426,23 @@ def generate(
     b_out=None,
     h0=None,
     context=None,
-    targets=None,
     *,
     num_steps=5,
-    cell="tanh",
+    activation=None,
     output="linear",
     outputs="sequence",
-    teacher_mix=None,
 ):
-    """Unrolls a recurrent network from a first input.
+    """Generates a sequence with a recurrent network, which is fed its own outputs.
 
     Args:
         x0: First input.
-        w_h: Weights of the state.
-        w_x: Weights of the inputs.
-        w_out: Weights of the output.
+        w_h: Recurrent weights.
+        w_x: Input weights.
+        w_out: Output weights.
         b: Bias of the state.
         b_out: Bias of the output.
         h0: First state.
-        context: What the state sees in each step.
-        targets: True outputs, which are the next inputs.
+        context: Encoder context, which is added in each step.
         num_steps: Number of steps.
     """
     if h0 is None:
@@ -1261,42 +1454,108 @@ def generate(
             pre = pre + b
         if context is not None:
             pre = pre + context
-        if cell == "gated":
-            gate = jax.nn.sigmoid(pre)
-            h = gate * h + (1.0 - gate) * jnp.tanh(pre)
-        elif cell == "leaky":
-            h = h + 0.3 * (jnp.tanh(pre) - h)
-        else:
-            h = jnp.tanh(pre)
+        h = activation(pre)
         y = h @ w_out
         if b_out is not None:
             y = y + b_out
         if output == "delta":
-            # The network says how its input changes.
+            # The network predicts the change of its input.
             y = x + y
-        elif output == "tanh":
-            y = jnp.tanh(y)
-        elif output == "softmax":
-            y = jax.nn.log_softmax(y)
         return h, y
 
-    if targets is not None:
+    def step(carry, _):
+        h, y = advance(*carry)
+        return (h, y), y
 
-        def step(carry, target):
-            h, x = carry
-            h, y = advance(h, x)
-            if teacher_mix is not None:
-                return (h, teacher_mix * target + (1.0 - teacher_mix) * y), y
-            return (h, target), y
-
-        (h, _), ys = lax.scan(step, (h0, x0), targets)
-    else:
-
-        def step(carry, _):
-            h, y = advance(*carry)
-            return (h, y), y
-
-        (h, _), ys = lax.scan(step, (h0, x0), None, length=num_steps)
+    (h, _), ys = lax.scan(step, (h0, x0), None, length=num_steps)
     if outputs == "both":
         return ys, h
     return ys
+
+
+@family(
+    "loop",
+    xs="t d",
+    w_x="d e in -0.8..0.8",
+    w_h="e e in -0.6..0.6",
+    w_out="e f in -0.8..0.8",
+    targets="t f",
+    b="? e",
+    b_out="? f",
+    h0="? e in -1..1",
+    mask="? t bool",
+    activation={Code("jnp.tanh"): 4, Code("jax.nn.relu"): 1},
+    loss=decided({"squared": 4, "huber": 2, "log_cosh": 1}),
+    where=decided({"after": 3, "carry": 2}),
+    sizes={"t": (4, 5, 6), "d": (4, 5), "e": (4, 5, 6), "f": (3, 4, 5)},
+    weight=6,
+)
+def sequence_loss(
+    xs,
+    w_x,
+    w_h,
+    w_out,
+    targets,
+    b=None,
+    b_out=None,
+    h0=None,
+    mask=None,
+    *,
+    activation=None,
+    loss="squared",
+    where="after",
+):
+    """Regression loss of a recurrent network that predicts a target in each step.
+
+    Args:
+        xs: Inputs of shape `(time, features)`.
+        w_x: Input weights.
+        w_h: Recurrent weights.
+        w_out: Output weights.
+        targets: Targets of shape `(time, outputs)`.
+        b: Bias of the state.
+        b_out: Bias of the output.
+        h0: First state.
+        mask: False for padding at the end.
+    """
+    if h0 is None:
+        h0 = jnp.zeros(w_h.shape[0], dtype=w_h.dtype)
+
+    def advance(h, x_t):
+        pre = x_t @ w_x + h @ w_h
+        if b is not None:
+            pre = pre + b
+        h = activation(pre)
+        y = h @ w_out
+        if b_out is not None:
+            y = y + b_out
+        return h, y
+
+    def step_loss(y, target):
+        error = y - target
+        if loss == "log_cosh":
+            return jnp.sum(jnp.logaddexp(error, -error) - jnp.log(2.0))
+        if loss == "huber":
+            size = jnp.abs(error)
+            return jnp.sum(jnp.where(size < 1.0, 0.5 * jnp.square(error), size - 0.5))
+        return jnp.sum(jnp.square(error))
+
+    if where == "carry":
+
+        def step(carry, inputs):
+            h, total = carry
+            x_t, target, weight = inputs
+            h, y = advance(h, x_t)
+            return (h, total + weight * step_loss(y, target)), None
+
+        if mask is not None:
+            weights = mask / jnp.maximum(jnp.sum(mask), 1)
+        else:
+            weights = jnp.full(len(xs), 1.0 / len(xs))
+        (_, total), _ = lax.scan(step, (h0, 0.0), (xs, targets, weights))
+        return total
+    _, ys = lax.scan(advance, h0, xs)
+    losses = jax.vmap(step_loss)(ys, targets)
+    if mask is not None:
+        return jnp.sum(jnp.where(mask, losses, 0.0)) / jnp.maximum(jnp.sum(mask), 1)
+    return jnp.mean(losses)

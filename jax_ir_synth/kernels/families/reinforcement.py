@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from jax_ir_synth.kernels.style.family import family
+from jax_ir_synth.kernels.style.family import Code, family
 
 if TYPE_CHECKING:
     import jax
@@ -17,8 +17,8 @@ discounted_returns: discounted_returns 5, compute_returns 4, discount_rewards 3,
 generalized_advantages: generalized_advantages 2, compute_gae 5, gae 4, gae_advantages 2
 lambda_returns: lambda_returns 5, lambda_return 3, td_lambda_returns 2, compute_lambda_values 1
 n_step_returns: n_step_returns 5, nstep_returns 3, n_step_targets 3
-vtrace: vtrace 4, vtrace_targets 3, vtrace_td_error_and_advantage 1, v_trace 2
-off_policy_targets: off_policy_targets 4, off_policy_returns 3
+vtrace: vtrace 4, vtrace_targets 3, v_trace 2
+off_policy_targets: off_policy_targets 4, off_policy_q_targets 3, corrected_targets 1
 ppo_loss: ppo_loss 7, ppo_objective 2, clipped_policy_loss 2
 gaussian_ppo_loss: gaussian_ppo_loss 3, continuous_ppo_loss 3, ppo_loss 3
 actor_critic_loss: actor_critic_loss 4, a2c_loss 5, a3c_loss 1
@@ -34,18 +34,21 @@ target_params: target_params 5, target 3, target_net 1
 online_params: online_params 5, online 3, params 2
 update_target_layer: update_target_layer 3, soft_update 4, polyak_average 3
 policy_value: policy_value 3, expected_value 3, state_value 3
-ucb_scores: ucb_scores 5, ucb 3, action_scores 2, upper_confidence_bounds 1
-boltzmann_policy: boltzmann_policy 4, softmax_policy 4, action_probabilities 2, exploration_policy 1
-value_iteration: value_iteration 6, bellman_iteration 2, solve_mdp 1, plan 1
+ucb_scores: ucb_scores 5, ucb 3, upper_confidence_bounds 2
+boltzmann_policy: boltzmann_policy 4, softmax_policy 4, action_log_probs 2, policy_log_probs 1
+value_iteration: value_iteration 6, bellman_iteration 2, solve_mdp 1
 td_lambda: td_lambda 2, td_prediction 3, td_learning 3
 linear_td: linear_td 5, linear_value_learning 2
 q_learning: q_learning 4, tabular_q_learning 3, run_q_learning 2
-gradient_bandit: gradient_bandit 4, bandit_updates 2, run_bandit 2
+gradient_bandit: gradient_bandit 4, run_gradient_bandit 2
+sarsa: sarsa 4, tabular_sarsa 2, run_sarsa 1
+bandit_log_likelihood: bandit_log_likelihood 4, choice_log_likelihood 3
+puct_scores: puct_scores 4, puct 4
 preference_loss: preference_loss 4, dpo_loss 6, direct_preference_loss 1
 group_policy_loss: group_policy_loss 2, grpo_loss 6, grpo_objective 1
 implicit_q_loss: implicit_q_loss 3, iql_loss 5, offline_value_loss 2
-conservative_loss: conservative_loss 2, cql_loss 6, conservative_q_loss 2
-normalize_observations: normalize_observations 4, update_running_stats 3, running_normalize 2
+conservative_loss: cql_loss 6, conservative_q_loss 2
+normalize_observations: normalize_observations 4, normalize_obs 3, running_normalize 2
 rewards: rewards 8, reward 1, r 1
 dones: dones 6, done 2, terminals 2, terminated 1
 values: values 8, v 1, value_preds 1
@@ -60,7 +63,7 @@ bootstrap: bootstrap 3, bootstrap_value 4, last_value 4
 last_value: last_value 6, bootstrap_value 4, next_value 2
 log_probs: log_probs 7, logp 3, log_pi 1
 old_log_probs: old_log_probs 6, old_logp 3, logp_old 2
-ratio: ratio 7, ratios 2, r 1
+ratio: ratio 7, ratios 2
 clip_eps: clip_eps 4, clip_epsilon 2, clip_ratio 3, eps_clip 1
 entropy: entropy 8, ent 1
 entropy_coef: entropy_coef 5, ent_coef 4, entropy_weight 1
@@ -74,12 +77,12 @@ next_states: next_states 5, next_obs 4, next_observations 2
 td_error: td_error 6, td_errors 2, delta 2
 target: target 5, targets 2, y 2
 tau: tau 7, polyak 1
-epsilon: epsilon 6, eps 4
-temperature: temperature 6, temp 2, tau 2
+epsilon: epsilon 1
+temperature: temperature 6, temp 2
 counts: counts 5, visits 3, n_visits 1
 transitions: transitions 4, P 1, transition_probs 2
 probs: probs 6, pi 2, policy 1, p 1
-alpha: alpha 7, entropy_coef 2, temperature 1
+alpha: alpha 7, entropy_coef 2
 carry: carry 7, acc 1, running 1
 num_updates: num_updates 4, step 3, t 1, steps 1
 step: step 5, body 3, scan_fn 2, step_fn 1
@@ -96,9 +99,7 @@ step: step 5, body 3, scan_fn 2, step_fn 1
     bootstrap="? ...",
     gamma={0.99: 4, 0.95: 2, 0.9: 2, 0.97: 1},
     method={"scan": 4, "associative": 2, "fori": 2},
-    clip_rewards={None: 4, 1.0: 1},
-    scale={False: 3, True: 1},
-    first_only={False: 6, True: 1},
+    scale={False: 4, True: 1},
     sizes={"t": (4, 5, 6, 8, 10, 12), "b": (2, 4, 4)},
 )
 def discounted_returns(
@@ -108,20 +109,16 @@ def discounted_returns(
     *,
     gamma=0.99,
     method="scan",
-    clip_rewards=None,
     scale=False,
-    first_only=False,
 ):
-    """Discounted sum of the rewards from each time on.
+    """Discounted sum of the rewards from each time step on.
 
     Args:
-        rewards: rewards, with time first.
-        dones: whether an episode ends at a time.
-        bootstrap: the value of what comes after the last time.
-        gamma: the discount.
+        rewards: rewards, with time as the leading axis.
+        dones: True where the step ended its episode.
+        bootstrap: value estimate of the state after the last step.
+        gamma: discount factor.
     """
-    if clip_rewards is not None:
-        rewards = jnp.clip(rewards, -clip_rewards, clip_rewards)
     discounts = jnp.full_like(rewards, gamma)
     if dones is not None:
         # Nothing flows back over the end of an episode.
@@ -159,14 +156,13 @@ def discounted_returns(
 
         _, returns = lax.fori_loop(0, length, body, (init, jnp.zeros_like(rewards)))
     if scale:
+        # To unit standard deviation.
         returns = returns / (jnp.std(returns) + 1e-5)
-    if first_only:
-        return returns[0]
     return returns
 
 
 def normalise_advantages(advantages, eps=1e-5):
-    """Brings advantages to mean zero and deviation one."""
+    """Shift and scale advantages to mean zero and standard deviation one."""
     return (advantages - jnp.mean(advantages)) / (jnp.std(advantages) + eps)
 
 
@@ -176,7 +172,6 @@ def normalise_advantages(advantages, eps=1e-5):
     values="t ...",
     last_value="...",
     dones="? t ... bool",
-    discounts="? t ... in 0.5..1",
     gamma={0.99: 4, 0.95: 2, 0.9: 1},
     lam={0.95: 4, 0.9: 2, 0.8: 1, 0.97: 1},
     carry_value={False: 3, True: 2},
@@ -190,7 +185,6 @@ def generalized_advantages(
     values,
     last_value,
     dones=None,
-    discounts=None,
     *,
     gamma=0.99,
     lam=0.95,
@@ -199,24 +193,17 @@ def generalized_advantages(
     with_targets=True,
     associative=False,
 ):
-    """Generalised advantage estimation.
+    """Generalised advantage estimation (GAE).
 
     Args:
-        rewards: rewards, with time first.
-        values: predicted values of the same times.
-        last_value: predicted value after the last time.
-        dones: whether an episode ends at a time.
-        discounts: how much the future counts at each time.
-        gamma: the discount.
-        lam: the decay of longer estimates.
-
-    Returns:
-        The advantages, and their sum with the values where targets are wanted.
+        rewards: rewards, with time as the leading axis.
+        values: value estimates of the states, of the same shape.
+        last_value: value estimate of the state after the last step.
+        dones: True where the step ended its episode.
+        gamma: discount factor.
+        lam: decay of the exponential average over n-step advantages.
     """
-    if discounts is not None:
-        discounts = gamma * discounts
-    else:
-        discounts = jnp.full_like(rewards, gamma)
+    discounts = jnp.full_like(rewards, gamma)
     if dones is not None:
         discounts = discounts * (1.0 - dones)
     if carry_value:
@@ -262,12 +249,10 @@ def generalized_advantages(
     values="t ...",
     bootstrap="...",
     continues="? t ... in 0.5..1",
-    weights="? t ... in 0.2..1",
+    dones="? t ... bool",
     gamma={0.99: 4, 0.997: 1, 0.95: 2, 0.9: 1},
     lam={0.95: 4, 0.9: 2, 0.8: 1},
-    mode={"targets": 4, "advantages": 2, "loss": 3},
-    blend={False: 3, True: 2},
-    symlog={False: 4, True: 1},
+    form={"blend": 3, "target": 2, "associative": 2},
     sizes={"t": (4, 5, 6, 8, 10, 12), "b": (2, 4, 4)},
 )
 def lambda_returns(
@@ -275,33 +260,30 @@ def lambda_returns(
     values,
     bootstrap,
     continues=None,
-    weights=None,
+    dones=None,
     *,
     gamma=0.99,
     lam=0.95,
-    mode="targets",
-    blend=False,
-    symlog=False,
+    form="blend",
 ):
-    """Returns that mix predictions over all horizons.
+    """TD(lambda) returns: an exponential average of the n-step returns.
 
     Args:
-        rewards: rewards, with time first.
-        values: values of the states that follow.
-        bootstrap: the value at the end.
-        continues: probability that the episode goes on.
-        weights: a weight for each time.
-        gamma: the discount.
-        lam: the share of longer horizons.
+        rewards: rewards, with time as the leading axis.
+        values: value estimates of the states that follow each step.
+        bootstrap: value estimate after the last step.
+        continues: predicted probability that the episode goes on.
+        dones: True where the step ended its episode.
+        gamma: discount factor.
+        lam: weight of the longer returns.
     """
-    if symlog:
-        # The value function predicts compressed values.
-        values = jnp.sign(values) * jnp.expm1(jnp.abs(values))
     if continues is not None:
         discounts = gamma * continues
     else:
         discounts = gamma * jnp.ones_like(rewards)
-    if blend:
+    if dones is not None:
+        discounts = discounts * (1.0 - dones)
+    if form == "blend":
 
         def step(carry, inputs):
             reward, value, discount = inputs
@@ -309,6 +291,15 @@ def lambda_returns(
             return carry, carry
 
         _, returns = lax.scan(step, bootstrap, (rewards, values, discounts), reverse=True)
+    elif form == "associative":
+        rewards = rewards + (1.0 - lam) * discounts * values
+        decays = lam * discounts
+        rewards = rewards.at[-1].add(decays[-1] * bootstrap)
+
+        def combine(late, early):
+            return early[0] * late[0], early[1] + early[0] * late[1]
+
+        _, returns = lax.associative_scan(combine, (decays, rewards), reverse=True)
     else:
         targets = rewards + (1.0 - lam) * discounts * values
 
@@ -318,16 +309,7 @@ def lambda_returns(
             return carry, carry
 
         _, returns = lax.scan(step, bootstrap, (targets, discounts), reverse=True)
-    if mode == "advantages":
-        returns = returns - values
-    elif mode == "loss":
-        returns = 0.5 * jnp.square(returns - values)
-    if weights is not None:
-        returns = returns * weights
-    if mode == "loss":
-        return jnp.mean(returns)
-    else:
-        return returns
+    return returns
 
 
 @family(
@@ -340,9 +322,7 @@ def lambda_returns(
     n={2: 2, 3: 3, 5: 2},
     gamma={0.99: 4, 0.95: 2, 0.9: 1},
     method={"loop": 3, "windows": 2},
-    minus_values={False: 2, True: 1},
     pad={"zeros": 2, "last": 1},
-    reduction={"none": 3, "loss": 2},
     sizes={"b": (2, 3, 4), "t": (6, 8, 10, 12)},
 )
 def n_step_returns(
@@ -353,11 +333,17 @@ def n_step_returns(
     n=3,
     gamma=0.99,
     method="loop",
-    minus_values=False,
     pad="zeros",
-    reduction="none",
 ):
-    """Returns over a fixed number of steps, with the value of the state after them."""
+    """N-step returns, bootstrapped with the value of the state n steps ahead.
+
+    Args:
+        rewards: rewards of shape (batch, time).
+        values: value estimates of the states, of the same shape.
+        dones: True where the step ended its episode.
+        n: number of rewards in a return.
+        gamma: discount factor.
+    """
     b, t = rewards.shape
     if dones is not None:
         alive = 1.0 - dones.astype(rewards.dtype)
@@ -369,22 +355,18 @@ def n_step_returns(
     else:
         next_values = jnp.concatenate([values, zeros], axis=1)
     rewards = jnp.concatenate([rewards, zeros], axis=1)
-    alive = jnp.concatenate([alive, zeros + 1.0], axis=1)
+    alive = jnp.concatenate([alive, jnp.ones_like(zeros)], axis=1)
     if method == "loop":
         returns = next_values[:, n : n + t]
         for i in reversed(range(n)):
             returns = rewards[:, i : i + t] + gamma * alive[:, i : i + t] * returns
     else:
-        # All windows of n steps, as rows.
+        # Windows of n steps, of shape (t, n).
         index = jnp.arange(t)[:, None] + jnp.arange(n)[None, :]
         survival = jnp.cumprod(gamma * alive[:, index], axis=-1)
         worth = jnp.concatenate([jnp.ones_like(survival[..., :1]), survival[..., :-1]], axis=-1)
         returns = jnp.sum(rewards[:, index] * worth, axis=-1)
         returns = returns + survival[..., -1] * next_values[:, n : n + t]
-    if reduction == "loss":
-        return 0.5 * jnp.mean(jnp.square(returns - values))
-    if minus_values:
-        return returns - values
     return returns
 
 
@@ -401,8 +383,6 @@ def n_step_returns(
     clip_rho={1.0: 4, 2.0: 1},
     clip_c={1.0: 4, 0.9: 1},
     with_advantages={True: 3, False: 2},
-    carry_values={False: 3, True: 1},
-    truncated={True: 5, False: 1},
     sizes={"t": (4, 5, 6, 8, 10), "b": (2, 4, 4)},
 )
 def vtrace(
@@ -418,27 +398,21 @@ def vtrace(
     clip_rho=1.0,
     clip_c=1.0,
     with_advantages=True,
-    carry_values=False,
-    truncated=True,
 ):
-    """V-trace targets of an actor-critic that learns off-policy.
+    """V-trace targets for an off-policy actor-critic.
 
     Args:
-        behaviour_log_probs: log-probabilities of the actions when they were taken.
-        target_log_probs: log-probabilities of the actions now.
-        rewards: rewards, with time first.
-        values: predicted values.
-        bootstrap: the value after the last time.
-        dones: whether an episode ends at a time.
-        gamma: the discount.
+        behaviour_log_probs: log-probabilities of the actions under the policy that took them.
+        target_log_probs: log-probabilities of the actions under the policy that is learnt.
+        rewards: rewards, with time as the leading axis.
+        values: value estimates of the states.
+        bootstrap: value estimate of the state after the last step.
+        dones: True where the step ended its episode.
+        gamma: discount factor.
     """
     rhos = jnp.exp(target_log_probs - behaviour_log_probs)
-    if truncated:
-        clipped_rhos = jnp.minimum(rhos, clip_rho)
-        cs = jnp.minimum(rhos, clip_c)
-    else:
-        clipped_rhos = rhos
-        cs = rhos
+    clipped_rhos = jnp.minimum(rhos, clip_rho)
+    cs = jnp.minimum(rhos, clip_c)
     if lam != 1.0:
         cs = lam * cs
     discounts = jnp.full_like(rewards, gamma)
@@ -456,7 +430,7 @@ def vtrace(
     _, corrections = lax.scan(step, init, (deltas, discounts, cs), reverse=True)
     targets = values + corrections
     if with_advantages:
-        # The policy's gradient uses the targets of the next times.
+        # Advantages for the policy gradient use the target of the next step.
         next_targets = jnp.concatenate([targets[1:], bootstrap[None]], axis=0)
         advantages = clipped_rhos * (rewards + discounts * next_targets - values)
         return targets, advantages
@@ -467,64 +441,85 @@ def vtrace(
     "loop",
     q_values="t c",
     actions="t int c",
-    log_ratios="t in -1..1",
+    target_log_probs="t in -2..-0.2",
     rewards="t",
     next_values="t",
+    behaviour_log_probs="? t in -2..-0.2",
     dones="? t bool",
     gamma={0.99: 4, 0.95: 2, 0.9: 1},
     lam={0.95: 3, 0.9: 2},
-    kind={"retrace": 4, "tree_backup": 1, "q_lambda": 1, "importance": 1},
-    as_error={False: 2, True: 1},
-    loss={None: 3, "l2": 2, "huber": 1},
+    truncate={True: 4, False: 1},
+    one_hot={False: 3, True: 1},
+    loop={"scan": 3, "fori": 1},
     sizes={"t": (4, 5, 6, 8, 10), "c": (4, 5, 6)},
 )
 def off_policy_targets(
     q_values,
     actions,
-    log_ratios,
+    target_log_probs,
     rewards,
     next_values,
+    behaviour_log_probs=None,
     dones=None,
     *,
     gamma=0.99,
     lam=0.95,
-    kind="retrace",
-    as_error=False,
-    loss=None,
+    truncate=True,
+    one_hot=False,
+    loop="scan",
 ):
-    """Off-policy corrected targets for the values of the actions taken."""
-    q_taken = jnp.take_along_axis(q_values, actions[:, None], axis=1)[:, 0]
-    ratios = jnp.exp(log_ratios)
-    if kind == "retrace":
-        traces = lam * jnp.minimum(1.0, ratios)
-    elif kind == "tree_backup":
-        traces = lam * jax.nn.sigmoid(log_ratios)
-    elif kind == "q_lambda":
-        # Only the step's own error is weighed.
-        traces = lam * jnp.ones_like(ratios)
+    """Multi-step off-policy targets for the values of the actions taken.
+
+    Args:
+        q_values: action values of shape (time, actions).
+        actions: index of the action taken at each step.
+        target_log_probs: log-probability of that action under the target policy.
+        rewards: reward of each step.
+        next_values: expected action value of the next state under the target policy.
+        behaviour_log_probs: log-probability of the action under the policy that took it.
+        dones: True where the step ended its episode.
+        gamma: discount factor.
+        lam: decay of the traces.
+    """
+    if one_hot:
+        chosen = jax.nn.one_hot(actions, q_values.shape[-1], dtype=q_values.dtype)
+        q_taken = jnp.sum(q_values * chosen, axis=-1)
     else:
-        traces = ratios
+        q_taken = jnp.take_along_axis(q_values, actions[:, None], axis=1)[:, 0]
+    if behaviour_log_probs is None:
+        # Tree backup: the trace is cut by the target policy's own probability.
+        traces = lam * jnp.exp(target_log_probs)
+    elif truncate:
+        # Retrace: truncated importance sampling ratios.
+        traces = lam * jnp.minimum(1.0, jnp.exp(target_log_probs - behaviour_log_probs))
+    else:
+        traces = lam * jnp.exp(target_log_probs - behaviour_log_probs)
     discounts = gamma * jnp.ones_like(rewards)
     if dones is not None:
         discounts = discounts * (1.0 - dones)
     deltas = rewards + discounts * next_values - q_taken
-    if kind == "q_lambda":
-        deltas = deltas * jnp.minimum(1.0, ratios)
-    next_traces = jnp.concatenate([traces[1:], jnp.ones(1, dtype=traces.dtype)])
+    # The error of the next step is weighted by the trace of the next action.
+    decays = discounts * jnp.append(traces[1:], 0.0)
+    if loop == "fori":
+        length = rewards.shape[0]
 
-    def step(carry, inputs):
-        delta, weight = inputs
-        carry = delta + weight * carry
-        return carry, carry
+        def body(i, state):
+            carry, errors = state
+            t = length - 1 - i
+            carry = deltas[t] + decays[t] * carry
+            return carry, errors.at[t].set(carry)
 
-    init = jnp.zeros((), dtype=rewards.dtype)
-    _, errors = lax.scan(step, init, (deltas, discounts * next_traces), reverse=True)
-    if loss == "l2":
-        return 0.5 * jnp.mean(jnp.square(errors))
-    elif loss == "huber":
-        return jnp.mean(huber(errors))
-    if as_error:
-        return errors
+        init = (jnp.zeros((), dtype=deltas.dtype), jnp.zeros_like(deltas))
+        _, errors = lax.fori_loop(0, length, body, init)
+    else:
+
+        def step(carry, inputs):
+            delta, decay = inputs
+            carry = delta + decay * carry
+            return carry, carry
+
+        init = jnp.zeros((), dtype=rewards.dtype)
+        _, errors = lax.scan(step, init, (deltas, decays), reverse=True)
     return q_taken + errors
 
 
@@ -539,9 +534,17 @@ def huber(x, delta=1.0):
 
 
 def categorical_entropy(logits):
-    """Entropy of categorical distributions."""
+    """Entropy of the categorical distributions with these logits."""
     log_p = jax.nn.log_softmax(logits, axis=-1)
     return -jnp.sum(jnp.exp(log_p) * log_p, axis=-1)
+
+
+def masked_mean(x, mask=None):
+    """Mean over the samples that count."""
+    if mask is None:
+        return jnp.mean(x)
+    mask = mask.astype(x.dtype)
+    return jnp.sum(x * mask) / jnp.maximum(jnp.sum(mask), 1.0)
 
 
 @family(
@@ -556,10 +559,7 @@ def categorical_entropy(logits):
     mask="? n bool",
     clip_eps={0.2: 4, 0.1: 1, 0.3: 1},
     normalise={True: 3, False: 2},
-    clip_value={False: 2, True: 2},
-    value_kind={"squared": 4, "huber": 1},
     dual_clip={None: 5, 3.0: 1},
-    kl_coef={None: 4, 0.1: 1},
     entropy_coef={0.01: 3, 0.001: 1, 0.05: 1},
     value_coef={0.5: 4, 0.25: 1},
     with_metrics={False: 3, True: 2},
@@ -578,68 +578,51 @@ def ppo_loss(
     *,
     clip_eps=0.2,
     normalise=True,
-    clip_value=False,
-    value_kind="squared",
     dual_clip=None,
-    kl_coef=None,
     entropy_coef=0.01,
     value_coef=0.5,
     with_metrics=False,
 ):
-    """Loss of proximal policy optimisation: policy, value and entropy.
+    """Clipped surrogate loss of proximal policy optimisation (PPO), with value and entropy terms.
 
     Args:
-        logits: the policy's output, of shape (batch, actions).
-        actions: the actions taken.
-        old_log_probs: their log-probabilities at that time.
-        advantages: their estimated advantages.
-        values: predicted values.
-        returns: what the values should be.
-        old_values: the values that were predicted at that time.
-        mask: which samples count.
-        clip_eps: how far the ratio may move.
+        logits: action logits of shape (batch, actions).
+        actions: index of the action taken in each state.
+        old_log_probs: log-probabilities of the actions under the policy that took them.
+        advantages: advantage estimates of the actions.
+        values: value estimates of the states.
+        returns: regression targets of the values.
+        old_values: value estimates at the time of the rollout, for value clipping.
+        mask: True for the samples that count.
+        clip_eps: clipping range of the probability ratio.
     """
     log_probs = jax.nn.log_softmax(logits, axis=-1)
     log_prob = jnp.take_along_axis(log_probs, actions[:, None], axis=-1)[:, 0]
-    log_ratio = log_prob - old_log_probs
-    ratio = jnp.exp(log_ratio)
+    ratio = jnp.exp(log_prob - old_log_probs)
     if normalise:
         advantages = normalise_advantages(advantages)
     clipped_ratio = jnp.clip(ratio, 1.0 - clip_eps, 1.0 + clip_eps)
     objective = jnp.minimum(ratio * advantages, clipped_ratio * advantages)
     if dual_clip is not None:
-        # Bound the loss of actions that turned out badly.
+        # Dual clipping bounds the loss where the advantage is negative.
         bound = jnp.maximum(objective, dual_clip * advantages)
         objective = jnp.where(advantages < 0, bound, objective)
-    value_error = values - returns
-    if value_kind == "huber":
-        value_loss = huber(value_error)
-    else:
-        value_loss = 0.5 * jnp.square(value_error)
+    value_loss = 0.5 * jnp.square(values - returns)
     if old_values is not None:
-        if clip_value:
-            clipped = old_values + jnp.clip(values - old_values, -clip_eps, clip_eps)
-            value_loss = jnp.maximum(value_loss, 0.5 * jnp.square(clipped - returns))
-        else:
-            # Values may move only slowly.
-            value_loss = value_loss + 0.1 * jnp.square(values - old_values)
+        clipped = old_values + jnp.clip(values - old_values, -clip_eps, clip_eps)
+        value_loss = jnp.maximum(value_loss, 0.5 * jnp.square(clipped - returns))
     entropy = categorical_entropy(logits)
-    loss = -objective + value_coef * value_loss - entropy_coef * entropy
-    if kl_coef is not None:
-        approx_kl = ratio - 1.0 - log_ratio
-        loss = loss + kl_coef * approx_kl
-    if mask is not None:
-        mask = mask.astype(loss.dtype)
-        total = jnp.sum(loss * mask) / jnp.maximum(jnp.sum(mask), 1.0)
-    else:
-        total = jnp.mean(loss)
+    policy_loss = -masked_mean(objective, mask)
+    value_loss = masked_mean(value_loss, mask)
+    entropy = masked_mean(entropy, mask)
+    loss = policy_loss + value_coef * value_loss - entropy_coef * entropy
     if with_metrics:
-        return total, -jnp.mean(objective), jnp.mean(value_loss), jnp.mean(entropy)
-    return total
+        return loss, policy_loss, value_loss, entropy
+    return loss
 
 
 def gaussian_log_prob(x, mean, log_std):
-    """Log-density of a diagonal normal distribution."""
+    """Log-density of a diagonal Gaussian."""
     z = (x - mean) * jnp.exp(-log_std)
     return jnp.sum(-0.5 * jnp.square(z) - log_std - 0.5 * jnp.log(2.0 * jnp.pi), axis=-1)
 
@@ -648,15 +631,14 @@ def gaussian_log_prob(x, mean, log_std):
     "reduction",
     states="n d",
     w_mean="d k in -0.5..0.5",
-    log_std="k in -1..0.5",
-    actions="n k",
-    old_log_probs="n in -6..-2",
+    log_std="k in -0.5..0.5",
+    actions="n k in -1..1",
+    old_log_probs="n in -4..-2",
     w_value="d in -0.5..0.5",
     returns="n",
     advantages="? n",
     clip_eps={0.2: 4, 0.1: 1, 0.3: 1},
-    objective={"clip": 4, "kl_penalty": 1, "truncated": 1},
-    squash={False: 3, True: 1},
+    objective={"clip": 4, "kl_penalty": 1},
     normalise={True: 2, False: 2},
     entropy_coef={None: 2, 0.01: 2, 0.001: 1},
     sizes={"n": (4, 5, 6, 8), "d": (4, 6, 8), "k": (2, 4)},
@@ -674,16 +656,25 @@ def gaussian_ppo_loss(
     *,
     clip_eps=0.2,
     objective="clip",
-    squash=False,
     normalise=True,
     entropy_coef=None,
 ):
-    """Loss of policy and values with continuous actions and linear models."""
+    """Loss of PPO for continuous actions, with a linear Gaussian policy and linear values.
+
+    Args:
+        states: features of shape (batch, features).
+        w_mean: weights of the policy's mean, of shape (features, action dimensions).
+        log_std: log standard deviation of each action dimension.
+        actions: actions taken, of shape (batch, action dimensions).
+        old_log_probs: log-densities of the actions under the policy that took them.
+        w_value: weights of the value function.
+        returns: regression targets of the values.
+        advantages: advantage estimates; by default the returns less the values.
+        clip_eps: clipping range of the probability ratio.
+    """
     mean = states @ w_mean
-    if squash:
-        mean = jnp.tanh(mean)
     log_probs = gaussian_log_prob(actions, mean, log_std)
-    log_ratio = jnp.clip(log_probs - old_log_probs, -5.0, 5.0)
+    log_ratio = log_probs - old_log_probs
     ratio = jnp.exp(log_ratio)
     values = states @ w_value
     value_loss = 0.5 * jnp.mean(jnp.square(values - returns))
@@ -694,8 +685,6 @@ def gaussian_ppo_loss(
     if objective == "clip":
         clipped = jnp.clip(ratio, 1.0 - clip_eps, 1.0 + clip_eps)
         policy_loss = -jnp.mean(jnp.minimum(ratio * advantages, clipped * advantages))
-    elif objective == "truncated":
-        policy_loss = -jnp.mean(jnp.minimum(ratio, 1.0 + clip_eps) * advantages)
     else:
         approx_kl = ratio - 1.0 - log_ratio
         policy_loss = -jnp.mean(ratio * advantages) + 0.5 * jnp.mean(approx_kl)
@@ -718,7 +707,6 @@ def gaussian_ppo_loss(
     estimate={"returns": 3, "gae": 3},
     normalise={False: 3, True: 1},
     entropy_coef={0.01: 3, 0.001: 1, 0.05: 1},
-    value_kind={"squared": 4, "huber": 1},
     with_parts={False: 3, True: 1},
     reduction={"mean": 3, "sum": 1},
     sizes={"t": (4, 5, 6, 8, 10), "c": (4, 5, 6)},
@@ -735,20 +723,19 @@ def actor_critic_loss(
     estimate="returns",
     normalise=False,
     entropy_coef=0.01,
-    value_kind="squared",
     with_parts=False,
     reduction="mean",
 ):
-    """Loss of an actor and a critic on one trajectory.
+    """Advantage actor-critic (A2C) loss on one trajectory.
 
     Args:
-        logits: the policy's output, of shape (time, actions).
-        actions: the actions taken.
-        rewards: the rewards that followed.
-        values: the critic's predictions.
-        bootstrap: the prediction after the last time.
-        dones: whether an episode ends at a time.
-        gamma: the discount.
+        logits: action logits of shape (time, actions).
+        actions: index of the action taken at each step.
+        rewards: reward of each step.
+        values: value estimates of the states.
+        bootstrap: value estimate of the state after the last step.
+        dones: True where the step ended its episode.
+        gamma: discount factor.
     """
     discounts = gamma * jnp.ones_like(rewards)
     if dones is not None:
@@ -772,11 +759,8 @@ def actor_critic_loss(
 
         _, returns = lax.scan(step, bootstrap, (rewards, discounts), reverse=True)
         advantages = returns - values
-    if value_kind == "huber":
-        value_loss = huber(advantages)
-    else:
-        value_loss = 0.5 * jnp.square(advantages)
-    # The critic learns from its own loss alone.
+    value_loss = 0.5 * jnp.square(advantages)
+    # The policy loss sends no gradient to the critic.
     weights = lax.stop_gradient(advantages)
     if normalise:
         weights = normalise_advantages(weights)
@@ -805,11 +789,9 @@ def actor_critic_loss(
     returns="... n",
     baseline="? ... n",
     mask="? ... n bool",
-    action_mask="? c bool",
     centre={None: 3, "mean": 1, "leave_one_out": 1},
     entropy_coef={None: 2, 0.01: 2, 0.1: 1},
     one_hot={False: 2, True: 2},
-    scale={False: 3, True: 1},
     reduction={"mean": 3, "sum": 2, "none": 1},
     sizes={"n": (4, 5, 6, 8), "c": (4, 5, 6), "b": (2, 4)},
 )
@@ -819,35 +801,37 @@ def policy_gradient_loss(
     returns,
     baseline=None,
     mask=None,
-    action_mask=None,
     *,
     centre=None,
     entropy_coef=None,
     one_hot=False,
-    scale=False,
     reduction="mean",
 ):
-    """Loss whose gradient is the policy gradient."""
-    if action_mask is not None:
-        # Forbidden actions get hardly any probability.
-        logits = jnp.where(action_mask, logits, logits - 20.0)
+    """REINFORCE loss, whose gradient is the policy gradient.
+
+    Args:
+        logits: action logits, with the actions on the last axis.
+        actions: index of the action taken in each state.
+        returns: return that followed each action.
+        baseline: estimate of the return that does not depend on the action.
+        mask: True for the steps that count.
+    """
     log_probs = jax.nn.log_softmax(logits, axis=-1)
     if one_hot:
         chosen = jax.nn.one_hot(actions, logits.shape[-1], dtype=logits.dtype)
         log_prob = jnp.sum(log_probs * chosen, axis=-1)
     else:
         log_prob = jnp.take_along_axis(log_probs, actions[..., None], axis=-1)[..., 0]
-    advantages = returns
     if baseline is not None:
-        advantages = advantages - baseline
-    if centre == "mean":
-        advantages = advantages - jnp.mean(advantages, axis=-1, keepdims=True)
+        advantages = returns - baseline
+    elif centre == "mean":
+        advantages = returns - jnp.mean(returns, axis=-1, keepdims=True)
     elif centre == "leave_one_out":
-        n = advantages.shape[-1]
-        others = (jnp.sum(advantages, axis=-1, keepdims=True) - advantages) / (n - 1)
-        advantages = advantages - others
-    if scale:
-        advantages = advantages / (jnp.std(advantages, axis=-1, keepdims=True) + 1e-4)
+        n = returns.shape[-1]
+        others = (jnp.sum(returns, axis=-1, keepdims=True) - returns) / (n - 1)
+        advantages = returns - others
+    else:
+        advantages = returns
     loss = -log_prob * advantages
     if entropy_coef is not None:
         entropy = -jnp.sum(jnp.exp(log_probs) * log_probs, axis=-1)
@@ -872,12 +856,10 @@ def policy_gradient_loss(
     dones="n bool",
     other_next_q="? n c",
     next_logits="? n c",
-    kind={"max": 4, "soft": 2, "mellowmax": 1, "mean": 1},
+    kind={"max": 4, "soft": 2, "mellowmax": 1},
     combine={"min": 3, "mean": 1, "mix": 1},
     gamma={0.99: 4, 0.95: 2, 0.9: 1},
     temperature={0.1: 1, 0.5: 2, 2.0: 1},
-    clip_reward={False: 3, True: 1},
-    bounds={None: 4, 10.0: 1},
     sizes={"n": (4, 5, 6, 8, 12), "c": (4, 5, 6)},
 )
 def td_targets(
@@ -891,26 +873,23 @@ def td_targets(
     combine="min",
     gamma=0.99,
     temperature=0.5,
-    clip_reward=False,
-    bounds=None,
 ):
-    """Targets of temporal difference learning.
+    """One-step targets for action values.
 
     Args:
-        rewards: the rewards.
-        next_q: values of the actions in the next states.
-        dones: whether the episode ended.
-        other_next_q: the values by a second network.
-        next_logits: the policy in the next states.
-        gamma: the discount.
-        temperature: how soft the maximum is.
+        rewards: reward of each transition.
+        next_q: action values of the next states, of shape (batch, actions).
+        dones: True where the transition ended its episode.
+        other_next_q: action values by a second target network.
+        next_logits: logits of the policy in the next states.
+        gamma: discount factor.
+        temperature: temperature of the soft maximum, and weight of the policy's entropy.
     """
-    if clip_reward:
-        rewards = jnp.tanh(rewards)
     if other_next_q is not None:
         if combine == "min":
             next_q = jnp.minimum(next_q, other_next_q)
         elif combine == "mix":
+            # Soft clipped double Q-learning, as in BCQ.
             low = jnp.minimum(next_q, other_next_q)
             high = jnp.maximum(next_q, other_next_q)
             next_q = 0.75 * low + 0.25 * high
@@ -926,20 +905,16 @@ def td_targets(
         next_value = jnp.max(next_q, axis=-1)
     elif kind == "soft":
         next_value = temperature * jax.nn.logsumexp(next_q / temperature, axis=-1)
-    elif kind == "mellowmax":
+    else:
         next_value = temperature * (
             jax.nn.logsumexp(next_q / temperature, axis=-1) - jnp.log(next_q.shape[-1])
         )
-    else:
-        next_value = jnp.mean(next_q, axis=-1)
     targets = rewards + gamma * (1.0 - dones) * next_value
-    if bounds is not None:
-        targets = jnp.clip(targets, -bounds, bounds)
     return targets
 
 
 def q_network(states, w_hidden, w_out):
-    """Values of all actions by a network with one hidden layer."""
+    """Action values by a network with one hidden layer."""
     hidden = jax.nn.relu(states @ w_hidden)
     return hidden @ w_out
 
@@ -958,8 +933,7 @@ def q_network(states, w_hidden, w_out):
     weights="? n in 0.2..1",
     double={False: 2, True: 3},
     gamma={0.99: 4, 0.95: 2},
-    loss_type={"squared": 3, "huber": 3, "log_cosh": 1},
-    munchausen={None: 4, 0.9: 1},
+    loss_type={"squared": 3, "huber": 3},
     with_priorities={False: 3, True: 1},
     one_hot={False: 3, True: 1},
     reduction={"mean": 4, "sum": 1},
@@ -980,25 +954,24 @@ def dqn_loss(
     double=False,
     gamma=0.99,
     loss_type="squared",
-    munchausen=None,
     with_priorities=False,
     one_hot=False,
     reduction="mean",
 ):
-    """Loss of a deep Q-network on a batch of transitions.
+    """Loss of a deep Q-network (DQN) on a batch of transitions.
 
     Args:
         w_hidden: first layer of the online network.
         w_out: second layer of the online network.
         target_hidden: first layer of the target network.
         target_out: second layer of the target network.
-        states: the states.
-        actions: the actions taken.
-        rewards: the rewards received.
-        next_states: the states that followed.
-        dones: whether the episode ended.
-        weights: importance weights of the replay.
-        gamma: the discount.
+        states: states of shape (batch, features).
+        actions: index of the action taken in each state.
+        rewards: reward of each transition.
+        next_states: states that followed.
+        dones: True where the transition ended its episode.
+        weights: importance weights of prioritised replay.
+        gamma: discount factor.
     """
     q_values = q_network(states, w_hidden, w_out)
     next_q = q_network(next_states, target_hidden, target_out)
@@ -1008,25 +981,17 @@ def dqn_loss(
     else:
         q_taken = jnp.take_along_axis(q_values, actions[:, None], axis=-1)[:, 0]
     if double:
-        # The online network chooses, the target network says what that is worth.
+        # Double Q-learning: the online network chooses, the target network evaluates.
         best = jnp.argmax(q_network(next_states, w_hidden, w_out), axis=-1)
         next_value = jnp.take_along_axis(next_q, best[:, None], axis=-1)[:, 0]
     else:
         next_value = jnp.max(next_q, axis=-1)
-    if munchausen is not None:
-        # Reward actions that are likely by now.
-        target_q = q_network(states, target_hidden, target_out)
-        log_policy = jax.nn.log_softmax(target_q / 0.5, axis=-1)
-        bonus = jnp.take_along_axis(log_policy, actions[:, None], axis=-1)[:, 0]
-        rewards = rewards + munchausen * jnp.clip(bonus, -1.0, 0.0)
     target = rewards + gamma * (1.0 - dones) * next_value
     td_error = target - q_taken
     if loss_type == "squared":
         loss = 0.5 * jnp.square(td_error)
-    elif loss_type == "huber":
-        loss = huber(td_error)
     else:
-        loss = jnp.log(jnp.cosh(td_error))
+        loss = huber(td_error)
     if weights is not None:
         loss = loss * weights
     if reduction == "mean":
@@ -1046,12 +1011,10 @@ def dqn_loss(
     discounts="n in 0.5..1",
     logits="n k in -2..2",
     weights="? n in 0.2..1",
-    v_max={5.0: 2, 10.0: 2, 3.0: 1},
-    symmetric={True: 3, False: 1},
+    v_min={-10.0: 3, -5.0: 1},
+    v_max={10.0: 3, 5.0: 1},
     method={"kernel": 3, "scatter": 2},
-    as_kl={False: 3, True: 1},
-    with_targets={False: 3, True: 1},
-    reduction={"mean": 3, "none": 1},
+    reduction={"mean": 3, "sum": 1, "none": 1},
     sizes={"n": (4, 5, 6, 8), "k": (5, 7, 8, 11)},
     only="float32",
 )
@@ -1062,34 +1025,31 @@ def categorical_td_loss(
     logits,
     weights=None,
     *,
+    v_min=-10.0,
     v_max=10.0,
-    symmetric=True,
     method="kernel",
-    as_kl=False,
-    with_targets=False,
     reduction="mean",
 ):
-    """Loss of a predicted distribution of returns on a fixed support.
+    """Categorical distributional loss (C51): cross-entropy to the projected Bellman target.
 
     Args:
-        next_logits: the distribution in the next states, of shape (batch, atoms).
-        rewards: the rewards.
-        discounts: the discounts, zero where an episode ends.
-        logits: the predicted distribution.
-        weights: a weight for each row.
-        v_max: the largest return.
+        next_logits: target network's return distribution in the next states, of shape
+            (batch, atoms).
+        rewards: reward of each transition.
+        discounts: discount factor of each transition, zero where an episode ended.
+        logits: predicted return distribution, of shape (batch, atoms).
+        weights: importance weight of each transition.
+        v_min: return of the first atom.
+        v_max: return of the last atom.
     """
     n, num_atoms = next_logits.shape
-    if symmetric:
-        v_min = -v_max
-    else:
-        v_min = -1.0
     support = jnp.linspace(v_min, v_max, num_atoms)
     spacing = (v_max - v_min) / (num_atoms - 1)
     next_probs = jax.nn.softmax(next_logits, axis=-1)
     shifted = rewards[:, None] + discounts[:, None] * support[None, :]
     shifted = jnp.clip(shifted, v_min, v_max)
     if method == "kernel":
+        # Each atom is shared between its neighbours by a triangular kernel.
         distance = jnp.abs(shifted[:, None, :] - support[None, :, None]) / spacing
         share = jnp.clip(1.0 - distance, 0.0, 1.0)
         projected = jnp.sum(share * next_probs[:, None, :], axis=-1)
@@ -1104,14 +1064,12 @@ def categorical_td_loss(
         projected = projected.at[rows, index + 1].add(next_probs * upper_share)
     log_probs = jax.nn.log_softmax(logits, axis=-1)
     loss = -jnp.sum(projected * log_probs, axis=-1)
-    if as_kl:
-        loss = loss + jnp.sum(projected * jnp.log(projected + 1e-6), axis=-1)
     if weights is not None:
         loss = loss * weights
     if reduction == "mean":
-        loss = jnp.mean(loss)
-    if with_targets:
-        return loss, projected
+        return jnp.mean(loss)
+    elif reduction == "sum":
+        return jnp.sum(loss)
     return loss
 
 
@@ -1124,9 +1082,9 @@ def categorical_td_loss(
     taus="? n k in 0.05..0.95",
     weights="? n in 0.2..1",
     gamma={0.99: 4, 0.95: 2},
-    kappa={0.5: 3, 2.0: 1, 0.0: 1},
+    kappa={1.0: 4, 0.5: 1, 0.0: 1},
     reduction={"mean": 3, "none": 1},
-    truncate={0: 4, 2: 1},
+    truncate={0: 4, 1: 1, 2: 1},
     loop_order={"targets_last": 2, "targets_first": 1},
     sizes={"n": (4, 5, 6), "k": (4, 5, 7), "m": (4, 5, 7)},
 )
@@ -1139,18 +1097,28 @@ def quantile_td_loss(
     weights=None,
     *,
     gamma=0.99,
-    kappa=0.5,
+    kappa=1.0,
     reduction="mean",
     truncate=0,
     loop_order="targets_last",
 ):
-    """Quantile regression loss of a distribution of returns."""
+    """Quantile regression loss of a distribution of returns, as in QR-DQN.
+
+    Args:
+        quantiles: predicted quantiles of the return, of shape (batch, quantiles).
+        next_quantiles: quantiles of the return in the next states.
+        rewards: reward of each transition.
+        dones: True where the transition ended its episode.
+        taus: quantile levels; by default the midpoints of equal parts.
+        weights: importance weight of each transition.
+        gamma: discount factor.
+    """
     num_quantiles = quantiles.shape[-1]
     if taus is None:
-        # The middles of equal parts.
+        # Quantile midpoints.
         taus = (jnp.arange(num_quantiles) + 0.5)[None, :] / num_quantiles
     if truncate > 0:
-        # Leave out the largest ones, which are overestimated.
+        # Truncated quantile critics drop the largest target atoms.
         next_quantiles = jnp.sort(next_quantiles, axis=-1)[:, :-truncate]
     if dones is not None:
         discounts = gamma * (1.0 - dones)[:, None]
@@ -1160,11 +1128,9 @@ def quantile_td_loss(
     if loop_order == "targets_last":
         errors = targets[:, None, :] - quantiles[:, :, None]
         levels = taus[:, :, None]
-        axis = 1
     else:
         errors = targets[:, :, None] - quantiles[:, None, :]
         levels = taus[:, None, :]
-        axis = 2
     weight = jnp.abs(levels - (errors < 0))
     if kappa > 0:
         abs_errors = jnp.abs(errors)
@@ -1174,7 +1140,11 @@ def quantile_td_loss(
         loss = weight * size / kappa
     else:
         loss = weight * jnp.abs(errors)
-    loss = jnp.mean(jnp.sum(loss, axis=axis), axis=-1)
+    # Sum over the quantiles, mean over the target atoms.
+    if loop_order == "targets_last":
+        loss = jnp.sum(jnp.mean(loss, axis=2), axis=1)
+    else:
+        loss = jnp.sum(jnp.mean(loss, axis=1), axis=1)
     if weights is not None:
         loss = loss * weights
     if reduction == "mean":
@@ -1198,7 +1168,6 @@ def quantile_td_loss(
     clip_std={True: 3, False: 1},
     correction={"log_tanh": 3, "softplus": 2},
     with_alpha_loss={False: 3, True: 1},
-    combine={"min": 4, "mean": 1},
     reduction={"mean": 4, "none": 1},
     sizes={"n": (4, 5, 6, 8), "k": (2, 4, 5, 6)},
     only="float32",
@@ -1215,50 +1184,43 @@ def squashed_actor_loss(
     clip_std=True,
     correction="log_tanh",
     with_alpha_loss=False,
-    combine="min",
     reduction="mean",
 ):
-    """Actor loss of soft actor-critic, with a squashed normal policy.
+    """Actor loss of soft actor-critic (SAC), with a tanh-squashed Gaussian policy.
 
     Args:
-        mean: mean of the actions before the squashing.
-        log_std: log of their deviations.
-        noise: standard normal noise.
-        q_weights: a critic that is quadratic in the actions.
-        other_q_weights: a second critic.
-        log_alpha: log of the entropy's weight.
+        mean: mean of the actions before squashing, of shape (batch, action dimensions).
+        log_std: log standard deviation before squashing.
+        noise: standard normal noise of the reparameterised sample.
+        q_weights: action at which a quadratic critic is largest.
+        other_q_weights: the same for the second critic.
+        log_alpha: logarithm of the entropy temperature.
     """
     if clip_std:
-        log_std = jnp.clip(log_std, -5.0, 2.0)
+        log_std = jnp.clip(log_std, -20.0, 2.0)
     pre_tanh = mean + jnp.exp(log_std) * noise
     actions = jnp.tanh(pre_tanh)
     log_prob = -0.5 * jnp.square(noise) - log_std - 0.5 * jnp.log(2.0 * jnp.pi)
     if correction == "log_tanh":
-        log_prob = log_prob - jnp.log(1.0 - jnp.square(actions) + 1e-3)
+        log_prob = log_prob - jnp.log(1.0 - jnp.square(actions) + 1e-6)
     else:
-        # The same as log(1 - tanh^2), but stable.
+        # A stable form of log(1 - tanh(x)**2).
         log_prob = log_prob - 2.0 * (jnp.log(2.0) - pre_tanh - jax.nn.softplus(-2.0 * pre_tanh))
     log_prob = jnp.sum(log_prob, axis=-1)
     q = -jnp.sum(jnp.square(actions - q_weights), axis=-1)
     if other_q_weights is not None:
         other_q = -jnp.sum(jnp.square(actions - other_q_weights), axis=-1)
-        if combine == "min":
-            q = jnp.minimum(q, other_q)
-        else:
-            q = 0.5 * (q + other_q)
+        q = jnp.minimum(q, other_q)
     if log_alpha is not None:
         actor_loss = jnp.exp(log_alpha) * log_prob - q
     else:
         actor_loss = alpha * log_prob - q
     if reduction == "mean":
         actor_loss = jnp.mean(actor_loss)
-    if with_alpha_loss:
+    if log_alpha is not None and with_alpha_loss:
         target_entropy = -mean.shape[-1]
-        if log_alpha is not None:
-            alpha_loss = -jnp.exp(log_alpha) * jnp.mean(log_prob + target_entropy)
-        else:
-            alpha_loss = -alpha * jnp.mean(log_prob + target_entropy)
-        return actor_loss, alpha_loss
+        entropy_gap = lax.stop_gradient(jnp.mean(log_prob + target_entropy))
+        return actor_loss, -jnp.exp(log_alpha) * entropy_gap
     return actor_loss
 
 
@@ -1276,9 +1238,8 @@ def squashed_actor_loss(
     weights="? n in 0.2..1",
     gamma={0.99: 4, 0.95: 2},
     alpha={0.2: 3, 0.1: 1},
-    combine={"min": 4, "mean": 1, "soft_min": 1},
     loss_type={"squared": 4, "huber": 2},
-    reward_scale={None: 3, 5.0: 1, 0.1: 1},
+    reward_scale={None: 4, 5.0: 1},
     separate={False: 3, True: 1},
     reduction={"mean": 4, "none": 1},
     sizes={"n": (4, 5, 6, 8, 12)},
@@ -1295,21 +1256,27 @@ def soft_critic_loss(
     *,
     gamma=0.99,
     alpha=0.2,
-    combine="min",
     loss_type="squared",
     reward_scale=None,
     separate=False,
     reduction="mean",
 ):
-    """Loss of two critics with a common target."""
-    if combine == "min":
-        next_value = jnp.minimum(next_q1, next_q2)
-    elif combine == "mean":
-        next_value = 0.5 * (next_q1 + next_q2)
-    else:
-        next_value = -jnp.logaddexp(-next_q1, -next_q2) + jnp.log(2.0)
+    """Loss of twin critics on their common clipped double-Q target.
+
+    Args:
+        q1: values of the actions taken, by the first critic.
+        q2: values of the actions taken, by the second critic.
+        next_q1: value of the next action, by the first target critic.
+        next_q2: value of the next action, by the second target critic.
+        rewards: reward of each transition.
+        dones: True where the transition ended its episode.
+        next_log_prob: log-probability of the next action.
+        weights: importance weight of each transition.
+        gamma: discount factor.
+    """
+    next_value = jnp.minimum(next_q1, next_q2)
     if next_log_prob is not None:
-        # The entropy of the policy is worth something.
+        # Entropy bonus of soft actor-critic.
         next_value = next_value - alpha * next_log_prob
     if reward_scale is not None:
         rewards = reward_scale * rewards
@@ -1334,64 +1301,26 @@ def soft_critic_loss(
 @family(
     "elementwise",
     "scalar_array",
-    "branch",
     "contraction",
     target_params="d e",
     online_params="d e",
     tau="? in 0.01..0.5",
-    num_updates="? int 40",
-    frozen="? e bool",
     rate={0.005: 2, 0.01: 2, 0.05: 1},
-    warmup={"harmonic": 2, "linear": 1, "periodic": 2},
-    clip={None: 4, 0.5: 1, 1.0: 1},
-    renormalise={False: 4, True: 1},
+    form={"average": 3, "increment": 2, "decay": 1},
     sizes={"d": (4, 6, 8), "e": (4, 6, 8)},
+    weight=3,
 )
-def soft_update(
-    target_params,
-    online_params,
-    tau=None,
-    num_updates=None,
-    frozen=None,
-    *,
-    rate=0.005,
-    warmup="harmonic",
-    clip=None,
-    renormalise=False,
-):
-    """Moves the parameters of a target network towards those of the online network.
-
-    Args:
-        target_params: parameters of the target network.
-        online_params: parameters of the online network.
-        tau: how far they move.
-        num_updates: how often the online network was updated.
-        frozen: which columns don't move.
-    """
-    if tau is not None:
-        share = tau
+def soft_update(target_params, online_params, tau=None, *, rate=0.005, form="average"):
+    """Polyak averaging of a target network's parameters towards the online network's."""
+    if tau is None:
+        tau = rate
+    if form == "average":
+        return (1.0 - tau) * target_params + tau * online_params
+    elif form == "increment":
+        return target_params + tau * (online_params - target_params)
     else:
-        share = rate
-    if num_updates is not None:
-        if warmup == "harmonic":
-            # Follow closely at first.
-            share = jnp.maximum(share, 1.0 / (1.0 + num_updates))
-        elif warmup == "linear":
-            share = share * jnp.minimum(1.0, num_updates / 20.0)
-        else:
-            # Copy everything from time to time.
-            share = jnp.where(num_updates % 10 == 0, 1.0, share)
-    change = online_params - target_params
-    if clip is not None:
-        change = jnp.clip(change, -clip, clip)
-    if frozen is not None:
-        change = jnp.where(frozen, 0.0, change)
-    target_params = target_params + share * change
-    if renormalise:
-        target_params = target_params / jnp.sqrt(
-            1e-3 + jnp.mean(jnp.square(target_params), axis=0, keepdims=True)
-        )
-    return target_params
+        decay = 1.0 - tau
+        return decay * target_params + (1.0 - decay) * online_params
 
 
 @family(
@@ -1404,7 +1333,6 @@ def soft_update(
     rate={0.005: 2, 0.01: 2, 0.05: 1},
     mapped={True: 3, False: 2},
     lerp={True: 2, False: 2},
-    with_distance={False: 3, True: 1},
     sizes={"d": (4, 6, 8), "e": (4, 6, 8)},
     weight=4,
 )
@@ -1418,9 +1346,8 @@ def update_target_layer(
     rate=0.005,
     mapped=True,
     lerp=True,
-    with_distance=False,
 ):
-    """Soft update of a layer of a target network."""
+    """Polyak averaging of the weights and bias of a layer of a target network."""
     if tau is None:
         tau = rate
     if mapped:
@@ -1440,10 +1367,6 @@ def update_target_layer(
     else:
         new_w = target_w + tau * (online_w - target_w)
         new_b = target_b + tau * (online_b - target_b)
-    if with_distance:
-        # How far the target is still behind.
-        squared = jnp.sum(jnp.square(online_w - new_w)) + jnp.sum(jnp.square(online_b - new_b))
-        return new_w, new_b, jnp.sqrt(squared + 1e-8)
     return new_w, new_b
 
 
@@ -1459,10 +1382,8 @@ def update_target_layer(
     epsilon="? in 0.05..0.5",
     legal="? n c bool",
     kind={"greedy": 3, "boltzmann": 3, "share_ties": 2},
-    temperature={0.5: 2, 0.1: 1, 2.0: 1},
-    with_probs={False: 3, True: 2},
-    with_entropy={False: 4, True: 1},
-    advantage={False: 3, True: 1},
+    temperature={1.0: 3, 0.5: 2, 0.1: 1},
+    product={"sum": 3, "einsum": 1},
     sizes={"n": (4, 5, 6, 8), "c": (4, 5, 6)},
     only="float32",
 )
@@ -1472,43 +1393,42 @@ def policy_value(
     legal=None,
     *,
     kind="greedy",
-    temperature=0.5,
-    with_probs=False,
-    with_entropy=False,
-    advantage=False,
+    temperature=1.0,
+    product="sum",
 ):
-    """Value of states under a policy that explores, by the values of the actions.
+    """Expected action value of states under an exploration policy.
 
     Args:
-        q_values: values of shape (states, actions).
-        epsilon: the share of random actions.
-        legal: which actions are possible.
-        temperature: how soft the choice is.
+        q_values: action values of shape (states, actions).
+        epsilon: probability of a uniformly random action.
+        legal: True for the actions that are possible.
+        temperature: temperature of the Boltzmann policy.
     """
     num_actions = q_values.shape[-1]
     if legal is not None:
-        scores = jnp.where(legal, q_values, q_values - 50.0)
+        scores = jnp.where(legal, q_values, -1e9)
     else:
         scores = q_values
     if kind == "greedy":
         probs = jax.nn.one_hot(jnp.argmax(scores, axis=-1), num_actions)
     elif kind == "boltzmann":
-        probs = jax.nn.softmax(scores / temperature, axis=-1)
+        if temperature != 1.0:
+            scores = scores / temperature
+        probs = jax.nn.softmax(scores, axis=-1)
     else:
-        # All actions that are best share the probability.
+        # Actions of equal value are equally likely.
         best = scores >= jnp.max(scores, axis=-1, keepdims=True)
         probs = best / jnp.sum(best, axis=-1, keepdims=True)
     if epsilon is not None:
-        probs = (1.0 - epsilon) * probs + epsilon / num_actions
-    value = jnp.sum(probs * q_values, axis=-1)
-    if with_entropy:
-        entropy = -jnp.sum(probs * jnp.log(probs + 1e-6), axis=-1)
-        value = value + 0.1 * entropy
-    if advantage:
-        return q_values - value[:, None]
-    if with_probs:
-        return value, probs
-    return value
+        if legal is not None:
+            num_legal = jnp.sum(legal, axis=-1, keepdims=True)
+            uniform = legal / jnp.maximum(num_legal, 1)
+        else:
+            uniform = 1.0 / num_actions
+        probs = (1.0 - epsilon) * probs + epsilon * uniform
+    if product == "einsum":
+        return jnp.einsum("sa,sa->s", probs, q_values)
+    return jnp.sum(probs * q_values, axis=-1)
 
 
 @family(
@@ -1517,65 +1437,92 @@ def policy_value(
     "scalar_array",
     means="... n",
     counts="... n in 1..30",
-    priors="? ... n in 0.05..1",
-    variances="? ... n in 0.05..0.5",
+    variances="? ... n in 0.02..0.25",
     total="? ... in 40..200",
-    kind={"ucb1": 4, "puct": 4, "tuned": 2, "count": 1},
-    c={1.25: 2, 2.0: 2, 0.5: 1},
-    rescale={False: 3, True: 1},
-    virtual_loss={False: 4, True: 1},
+    kind={"ucb1": 4, "asymptotic": 1},
+    c={2.0: 3, 0.5: 1},
+    split={False: 3, True: 1},
     sizes={"n": (4, 5, 6, 8), "b": (2, 4)},
 )
-def ucb_scores(
-    means,
-    counts,
-    priors=None,
-    variances=None,
-    total=None,
-    *,
-    kind="ucb1",
-    c=1.25,
-    rescale=False,
-    virtual_loss=False,
-):
-    """Scores of actions: their mean values and a bonus for what is little known.
+def ucb_scores(means, counts, variances=None, total=None, *, kind="ucb1", c=2.0, split=False):
+    """Upper confidence bounds of the arms of a bandit.
 
     Args:
-        means: mean value of each action.
-        counts: how often each was tried.
-        priors: how likely each is by a policy.
-        variances: variance of the values of each.
-        total: how often any was tried.
-        c: weight of the bonus.
+        means: mean reward of each arm.
+        counts: number of pulls of each arm.
+        variances: variance of each arm's rewards, for UCB-V.
+        total: number of pulls of all arms.
+        c: exploration coefficient.
     """
     if total is None:
         total = jnp.sum(counts, axis=-1)
     total = total[..., None]
-    if rescale:
-        low = jnp.min(means, axis=-1, keepdims=True)
-        high = jnp.max(means, axis=-1, keepdims=True)
-        means = (means - low) / (high - low + 1e-3)
-    if virtual_loss:
-        # Someone else tries each of them at the moment.
-        means = (means * counts - 1.0) / (counts + 1.0)
-        counts = counts + 1.0
-    if kind == "puct":
-        bonus = jnp.sqrt(total) / (1.0 + counts)
-        if priors is None:
-            bonus = bonus / means.shape[-1]
-    elif kind == "tuned":
-        exploration = jnp.log(total) / counts
-        bonus = jnp.sqrt(exploration * jnp.minimum(0.25, 0.1 + jnp.sqrt(2.0 * exploration)))
-    elif kind == "count":
-        bonus = 1.0 / jnp.sqrt(1.0 + counts)
-        bonus = bonus * jnp.sqrt(jnp.log1p(total))
-    else:
-        bonus = jnp.sqrt(2.0 * jnp.log(total) / counts)
-    if priors is not None:
-        bonus = bonus * priors
     if variances is not None:
-        bonus = bonus * jnp.sqrt(variances + 1.0 / counts)
-    return means + c * bonus
+        exploration = jnp.log(total) / counts
+        return means + jnp.sqrt(c * variances * exploration) + 3.0 * exploration
+    if kind == "asymptotic":
+        # Lattimore's asymptotically optimal bound.
+        log_total = jnp.log(1.0 + total * jnp.square(jnp.log(total)))
+    else:
+        log_total = jnp.log(total)
+    if split:
+        return means + jnp.sqrt(c * log_total) / jnp.sqrt(counts)
+    return means + jnp.sqrt(c * log_total / counts)
+
+
+@family(
+    "contraction",
+    "elementwise",
+    "scalar_array",
+    values="... n",
+    counts="... n in 0..30",
+    logits="... n",
+    parent_count="? ... in 40..200",
+    kind={"alphazero": 3, "muzero": 2},
+    c={1.25: 3, 2.0: 1},
+    rescale={False: 2, True: 2},
+    noise="? ... n in 0..0.4",
+    sizes={"n": (4, 5, 6, 8), "b": (2, 4)},
+)
+def puct_scores(
+    values,
+    counts,
+    logits,
+    parent_count=None,
+    noise=None,
+    *,
+    kind="alphazero",
+    c=1.25,
+    rescale=False,
+):
+    """PUCT scores of the children of a node in Monte Carlo tree search.
+
+    Args:
+        values: mean value of each child.
+        counts: visit count of each child.
+        logits: policy logits of the actions.
+        parent_count: visit count of the node.
+        noise: Dirichlet noise for exploration at the root.
+        c: exploration coefficient.
+    """
+    if parent_count is None:
+        parent_count = jnp.sum(counts, axis=-1)
+    parent_count = parent_count[..., None]
+    priors = jax.nn.softmax(logits, axis=-1)
+    if noise is not None:
+        priors = 0.75 * priors + 0.25 * noise
+    if rescale:
+        # Min-max normalisation of the values, as in MuZero.
+        low = jnp.min(values, axis=-1, keepdims=True)
+        high = jnp.max(values, axis=-1, keepdims=True)
+        values = (values - low) / (high - low + 1e-6)
+    if kind == "muzero":
+        # The coefficient grows slowly with the number of visits.
+        c_puct = c + jnp.log((parent_count + 19652.0 + 1.0) / 19652.0)
+        bonus = c_puct * priors * jnp.sqrt(parent_count) / (1.0 + counts)
+    else:
+        bonus = c * priors * jnp.sqrt(parent_count) / (1.0 + counts)
+    return values + bonus
 
 
 @family(
@@ -1588,11 +1535,8 @@ def ucb_scores(
     temperature="? in 0.3..2",
     legal="? n c bool",
     prior="? c in 0.1..1",
-    uniform_share={None: 3, 0.1: 1, 0.05: 1},
-    baseline={None: 3, "mean": 1, "max": 1},
+    epsilon={None: 4, 0.1: 1, 0.05: 1},
     top={None: 4, 2: 1},
-    output={"log_probs": 3, "value": 2, "entropy": 1},
-    both={False: 4, True: 1},
     sizes={"n": (4, 5, 6, 8), "c": (4, 5, 6, 8)},
     only="float32",
 )
@@ -1602,21 +1546,22 @@ def boltzmann_policy(
     legal=None,
     prior=None,
     *,
-    uniform_share=None,
-    baseline=None,
+    epsilon=None,
     top=None,
-    output="log_probs",
-    both=False,
 ):
-    """Policy that prefers actions by their values."""
+    """Action log-probabilities of a softmax policy.
+
+    Args:
+        preferences: action values of shape (states, actions).
+        temperature: softmax temperature.
+        legal: True for the actions that are possible.
+        prior: reference policy, up to a constant factor.
+    """
     logits = preferences
-    if baseline == "mean":
-        logits = logits - jnp.mean(logits, axis=-1, keepdims=True)
-    elif baseline == "max":
-        logits = logits - jnp.max(logits, axis=-1, keepdims=True)
     if temperature is not None:
         logits = logits / temperature
     if prior is not None:
+        # Regularised towards the prior by the KL divergence.
         logits = logits + jnp.log(prior)
     if legal is not None:
         logits = jnp.where(legal, logits, -30.0)
@@ -1624,19 +1569,11 @@ def boltzmann_policy(
         # Only the best actions are tried.
         threshold = jnp.sort(logits, axis=-1)[:, -top]
         logits = jnp.where(logits >= threshold[:, None], logits, -30.0)
+    if epsilon is None:
+        return jax.nn.log_softmax(logits, axis=-1)
     probs = jax.nn.softmax(logits, axis=-1)
-    if uniform_share is not None:
-        probs = (1.0 - uniform_share) * probs + uniform_share / logits.shape[-1]
-    log_probs = jnp.log(probs + 1e-6)
-    entropy = -jnp.sum(probs * log_probs, axis=-1)
-    if both:
-        return probs, entropy
-    if output == "log_probs":
-        return log_probs
-    elif output == "value":
-        return jnp.sum(probs * preferences, axis=-1)
-    else:
-        return entropy
+    probs = (1.0 - epsilon) * probs + epsilon / logits.shape[-1]
+    return jnp.log(probs)
 
 
 # ---------------------------------------------------------------- tables
@@ -1647,12 +1584,11 @@ def boltzmann_policy(
     rewards="n c",
     transition_logits="c n n",
     init="? n",
-    kind={"max": 3, "soft": 3, "mean": 1},
+    kind={"max": 3, "soft": 2},
     num_iterations={4: 2, 6: 2, 8: 2},
     gamma={0.9: 3, 0.95: 2, 0.99: 1},
-    output={"values": 3, "q_values": 2, "log_policy": 1},
+    product={"einsum": 2, "matmul": 1},
     scan={False: 2, True: 2},
-    damping={None: 4, 0.5: 1},
     residuals={False: 3, True: 1},
     sizes={"n": (4, 5, 6), "c": (2, 4)},
     only="float32",
@@ -1665,41 +1601,35 @@ def value_iteration(
     kind="max",
     num_iterations=6,
     gamma=0.9,
-    output="values",
+    product="einsum",
     scan=False,
-    damping=None,
     residuals=False,
 ):
-    """Values of the states of a small decision process, by repeated backups.
+    """State values of a finite Markov decision process by value iteration.
 
     Args:
-        rewards: of shape (states, actions).
-        transition_logits: of shape (actions, states, states).
-        init: the values to begin with.
-        gamma: the discount.
+        rewards: rewards of shape (states, actions).
+        transition_logits: logits of the next state, of shape (actions, states, states).
+        init: initial values of the states.
+        gamma: discount factor.
     """
     transitions = jax.nn.softmax(transition_logits, axis=-1)
-    n, num_actions = rewards.shape
 
     def backup(values):
-        return rewards + gamma * jnp.einsum("aij,j->ia", transitions, values)
+        if product == "einsum":
+            return rewards + gamma * jnp.einsum("aij,j->ia", transitions, values)
+        return rewards + gamma * (transitions @ values).T
 
     def improve(values):
         q_values = backup(values)
         if kind == "max":
-            new_values = jnp.max(q_values, axis=-1)
-        elif kind == "soft":
-            new_values = jax.nn.logsumexp(q_values, axis=-1) - jnp.log(num_actions)
-        else:
-            new_values = jnp.mean(q_values, axis=-1)
-        if damping is not None:
-            new_values = damping * values + (1.0 - damping) * new_values
-        return new_values
+            return jnp.max(q_values, axis=-1)
+        return jax.nn.logsumexp(q_values, axis=-1)
 
     if init is not None:
         values = init
     else:
-        values = jnp.zeros(n)
+        values = jnp.zeros(rewards.shape[0])
     if residuals:
 
         def step(values, _):
@@ -1712,12 +1642,7 @@ def value_iteration(
         values, _ = lax.scan(lambda v, _: (improve(v), None), values, None, length=num_iterations)
     else:
         values = lax.fori_loop(0, num_iterations, lambda _, v: improve(v), values)
-    if output == "q_values":
-        return backup(values)
-    elif output == "log_policy":
-        return jax.nn.log_softmax(backup(values), axis=-1)
-    else:
-        return values
+    return values
 
 
 @family(
@@ -1730,10 +1655,8 @@ def value_iteration(
     step_size={0.1: 3, 0.5: 1, 0.2: 1},
     gamma={0.99: 2, 0.9: 2},
     lam={0.9: 2, 0.8: 1, 0.5: 1},
-    traces={"accumulating": 2, "replacing": 2, "none": 2},
+    traces={"accumulating": 2, "replacing": 2, "dutch": 1},
     with_errors={False: 3, True: 2},
-    clip={None: 4, 1.0: 1},
-    decay={False: 3, True: 1},
     sizes={"n": (4, 5, 6, 8), "t": (6, 8, 10)},
     only="float32",
 )
@@ -1749,48 +1672,41 @@ def td_lambda(
     lam=0.9,
     traces="accumulating",
     with_errors=False,
-    clip=None,
-    decay=False,
 ):
-    """Learns the values of states from one trajectory, step by step.
+    """Tabular TD(lambda) prediction along one trajectory.
 
     Args:
-        values: the values to begin with.
-        states: the state at each time.
-        next_states: the state after it.
-        rewards: the reward in between.
-        dones: whether an episode ends there.
-        step_size: the rate of learning.
-        gamma: the discount.
-        lam: the decay of the traces.
+        values: initial values of the states.
+        states: index of the state at each step.
+        next_states: index of the state that follows.
+        rewards: reward of each step.
+        dones: True where the step ended its episode.
+        step_size: learning rate.
+        gamma: discount factor.
+        lam: decay of the eligibility traces.
     """
     if dones is not None:
         discounts = gamma * (1.0 - dones)
     else:
         discounts = gamma * jnp.ones_like(rewards)
 
-    if decay:
-        rates = step_size / (1.0 + 0.1 * jnp.arange(rewards.shape[0]))
-    else:
-        rates = jnp.full_like(rewards, step_size)
-
     def step(carry, inputs):
         values, trace = carry
-        state, next_state, reward, discount, rate = inputs
+        state, next_state, reward, discount = inputs
         delta = reward + discount * values[next_state] - values[state]
-        if clip is not None:
-            delta = jnp.clip(delta, -clip, clip)
         if traces == "accumulating":
             trace = (discount * lam * trace).at[state].add(1.0)
         elif traces == "replacing":
             trace = (discount * lam * trace).at[state].set(1.0)
         else:
-            trace = jnp.zeros_like(trace).at[state].set(1.0)
-        values = values + rate * delta * trace
+            # Dutch traces shrink by the step size before they grow.
+            trace = discount * lam * trace
+            trace = trace.at[state].set((1.0 - step_size) * trace[state] + 1.0)
+        values = values + step_size * delta * trace
         return (values, trace), delta
 
     init = (values, jnp.zeros_like(values))
-    inputs = (states, next_states, rewards, discounts, rates)
+    inputs = (states, next_states, rewards, discounts)
     (values, _), deltas = lax.scan(step, init, inputs)
     if with_errors:
         return values, deltas
@@ -1808,9 +1724,8 @@ def td_lambda(
     step_size={0.1: 3, 0.05: 1, 0.2: 1},
     gamma={0.99: 2, 0.9: 2},
     lam={0.9: 2, 0.8: 1, 0.5: 1},
-    traces={"accumulating": 3, "dutch": 2, "none": 1},
-    residual_gradient={False: 4, True: 1},
-    output={"weights": 3, "errors": 1, "both": 1},
+    traces={"accumulating": 3, "none": 1},
+    output={"weights": 3, "both": 1},
     sizes={"d": (4, 5, 6), "t": (5, 6, 8, 10)},
     only="float32",
 )
@@ -1826,53 +1741,49 @@ def linear_td(
     gamma=0.9,
     lam=0.9,
     traces="accumulating",
-    residual_gradient=False,
     output="weights",
 ):
-    """Temporal difference learning of values that are linear in features.
+    """Semi-gradient temporal difference learning with linear values, along one trajectory.
 
     Args:
-        weights: the weights to begin with.
-        features: features of the states, of shape (time, d).
-        last_features: features of the state after the last time.
-        rewards: the rewards.
-        dones: whether an episode ends at a time.
-        importance: importance sampling ratios.
-        step_size: the rate of learning.
-        gamma: the discount.
-        lam: the decay of the traces.
+        weights: initial weights of the value function.
+        features: features of the states, of shape (time, features).
+        last_features: features of the state after the last step.
+        rewards: reward of each step.
+        dones: True where the step ended its episode.
+        importance: importance sampling ratio of each action.
+        step_size: learning rate.
+        gamma: discount factor.
+        lam: decay of the eligibility traces.
     """
     next_features = jnp.concatenate([features[1:], last_features[None]], axis=0)
     discounts = gamma * jnp.ones_like(rewards)
     if dones is not None:
         discounts = discounts * (1.0 - dones)
-    if importance is None:
-        importance = jnp.ones_like(rewards)
 
     def step(carry, inputs):
         weights, trace = carry
-        phi, next_phi, reward, discount, rho = inputs
+        if importance is not None:
+            phi, next_phi, reward, discount, rho = inputs
+        else:
+            phi, next_phi, reward, discount = inputs
         delta = reward + discount * next_phi @ weights - phi @ weights
         if traces == "accumulating":
-            trace = rho * (discount * lam * trace + phi)
-        elif traces == "dutch":
-            decayed = discount * lam * trace
-            trace = rho * (decayed + phi - step_size * (decayed @ phi) * phi)
+            trace = discount * lam * trace + phi
         else:
-            trace = rho * phi
-        if residual_gradient:
-            # The next value depends on the weights, too.
-            weights = weights + step_size * delta * (trace - rho * discount * next_phi)
-        else:
-            weights = weights + step_size * delta * trace
+            trace = phi
+        if importance is not None:
+            trace = rho * trace
+        weights = weights + step_size * delta * trace
         return (weights, trace), delta
 
     init = (weights, jnp.zeros_like(weights))
-    inputs = (features, next_features, rewards, discounts, importance)
+    if importance is not None:
+        inputs = (features, next_features, rewards, discounts, importance)
+    else:
+        inputs = (features, next_features, rewards, discounts)
     (weights, _), deltas = lax.scan(step, init, inputs)
-    if output == "errors":
-        return deltas
-    elif output == "both":
+    if output == "both":
         return weights, deltas
     else:
         return weights
@@ -1886,13 +1797,11 @@ def linear_td(
     rewards="t",
     next_states="t int n",
     dones="? t bool",
-    next_actions="? t int c",
-    step_size={0.1: 2, 0.5: 2, 0.2: 1},
+    step_size={0.1: 3, 0.5: 1, 0.2: 1},
     gamma={0.99: 2, 0.9: 3},
-    rule={"max": 4, "expected": 2, "soft": 1},
-    decay={None: 3, 0.9: 1},
+    visits={False: 3, True: 1},
     with_errors={False: 3, True: 2},
-    fori={False: 3, True: 1},
+    loop={"scan": 3, "fori": 2},
     sizes={"n": (4, 5, 6), "c": (4, 5), "t": (6, 8, 10)},
     only="float32",
 )
@@ -1903,43 +1812,114 @@ def q_learning(
     rewards,
     next_states,
     dones=None,
-    next_actions=None,
     *,
     step_size=0.1,
     gamma=0.9,
-    rule="max",
-    decay=None,
+    visits=False,
     with_errors=False,
-    fori=False,
+    loop="scan",
 ):
-    """Updates a table of action values along a trajectory."""
+    """Tabular Q-learning along one trajectory.
 
-    def backup(q_table, t):
-        next_q = q_table[next_states[t]]
-        if next_actions is not None:
-            next_value = next_q[next_actions[t]]
-        elif rule == "expected":
-            next_value = 0.9 * jnp.max(next_q) + 0.1 * jnp.mean(next_q)
-        elif rule == "soft":
-            next_value = jnp.sum(jax.nn.softmax(next_q) * next_q)
-        else:
-            next_value = jnp.max(next_q)
+    Args:
+        q_table: initial action values, of shape (states, actions).
+        states: index of the state at each step.
+        actions: index of the action taken.
+        rewards: reward of each step.
+        next_states: index of the state that follows.
+        dones: True where the step ended its episode.
+        gamma: discount factor.
+    """
+
+    def update(q_table, t):
+        next_value = jnp.max(q_table[next_states[t]])
         if dones is not None:
             next_value = jnp.where(dones[t], 0.0, next_value)
         td_error = rewards[t] + gamma * next_value - q_table[states[t], actions[t]]
-        if decay is not None:
-            rate = step_size * decay**t
+        if visits:
+            # The step size falls with the number of visits of the pair.
+            same = (states == states[t]) & (actions == actions[t])
+            count = jnp.sum(same & (jnp.arange(length) < t))
+            rate = 1.0 / (2.0 + count)
         else:
             rate = step_size
         return q_table.at[states[t], actions[t]].add(rate * td_error), td_error
 
     length = states.shape[0]
     if with_errors:
-        q_table, td_errors = lax.scan(backup, q_table, jnp.arange(length))
+        q_table, td_errors = lax.scan(update, q_table, jnp.arange(length))
         return q_table, td_errors
-    if fori:
-        return lax.fori_loop(0, length, lambda t, q: backup(q, t)[0], q_table)
-    q_table, _ = lax.scan(backup, q_table, jnp.arange(length))
+    if loop == "fori":
+        return lax.fori_loop(0, length, lambda t, q: update(q, t)[0], q_table)
+    q_table, _ = lax.scan(update, q_table, jnp.arange(length))
+    return q_table
+
+
+@family(
+    "loop",
+    q_table="n c",
+    states="t int n",
+    actions="t int c",
+    rewards="t",
+    next_states="t int n",
+    next_actions="? t int c",
+    dones="? t bool",
+    step_size={0.1: 3, 0.5: 1, 0.2: 1},
+    gamma={0.99: 2, 0.9: 3},
+    epsilon={0.1: 3, 0.2: 1},
+    policy={"epsilon_greedy": 2, "softmax": 1},
+    with_errors={False: 3, True: 1},
+    sizes={"n": (4, 5, 6), "c": (4, 5), "t": (6, 8, 10)},
+    only="float32",
+)
+def sarsa(
+    q_table,
+    states,
+    actions,
+    rewards,
+    next_states,
+    next_actions=None,
+    dones=None,
+    *,
+    step_size=0.1,
+    gamma=0.9,
+    epsilon=0.1,
+    policy="epsilon_greedy",
+    with_errors=False,
+):
+    """On-policy control with a table of action values, along one trajectory.
+
+    Args:
+        q_table: initial action values, of shape (states, actions).
+        states: index of the state at each step.
+        actions: index of the action taken.
+        rewards: reward of each step.
+        next_states: index of the state that follows.
+        next_actions: index of the action taken there.
+        dones: True where the step ended its episode.
+        step_size: learning rate.
+        gamma: discount factor.
+    """
+
+    def step(q_table, t):
+        next_q = q_table[next_states[t]]
+        if next_actions is not None:
+            next_value = next_q[next_actions[t]]
+        elif policy == "softmax":
+            # Expected SARSA under a Boltzmann policy.
+            next_value = jnp.sum(jax.nn.softmax(next_q) * next_q)
+        else:
+            # Expected SARSA under the epsilon-greedy policy.
+            next_value = (1.0 - epsilon) * jnp.max(next_q) + epsilon * jnp.mean(next_q)
+        if dones is not None:
+            next_value = jnp.where(dones[t], 0.0, next_value)
+        state, action = states[t], actions[t]
+        td_error = rewards[t] + gamma * next_value - q_table[state, action]
+        return q_table.at[state, action].add(step_size * td_error), td_error
+
+    q_table, td_errors = lax.scan(step, q_table, jnp.arange(rewards.shape[0]))
+    if with_errors:
+        return q_table, td_errors
     return q_table
 
 
@@ -1950,10 +1930,7 @@ def q_learning(
     rewards="t",
     step_size={0.1: 2, 0.4: 2, 0.2: 1},
     baseline={"average": 3, "exponential": 2, "none": 1},
-    entropy={None: 3, 0.1: 1},
-    output={"log_likelihood": 2, "log_probs": 2, "both": 2},
-    importance={False: 3, True: 1},
-    temperature={None: 3, 0.5: 1},
+    form={"one_hot": 2, "scatter": 1},
     sizes={"c": (4, 5, 6, 8), "t": (5, 6, 8, 10)},
     only="float32",
     weight=6,
@@ -1965,46 +1942,133 @@ def gradient_bandit(
     *,
     step_size=0.1,
     baseline="average",
-    entropy=None,
-    output="log_likelihood",
-    importance=False,
-    temperature=None,
+    form="one_hot",
 ):
-    """Follows a learner who adapts preferences for the arms of a bandit by gradient ascent."""
-    num_arms = preferences.shape[0]
+    """Gradient bandit algorithm: stochastic gradient ascent on action preferences.
 
-    def policy(preferences):
-        if temperature is not None:
-            return jax.nn.softmax(preferences / temperature)
-        return jax.nn.softmax(preferences)
+    Args:
+        preferences: initial preference of each arm.
+        actions: index of the arm pulled at each step.
+        rewards: reward of each pull.
+        step_size: learning rate.
+    """
 
     def step(carry, inputs):
-        preferences, average, count = carry
+        if baseline == "none":
+            preferences = carry
+        elif baseline == "exponential":
+            preferences, average = carry
+        else:
+            preferences, average, count = carry
         action, reward = inputs
-        probs = policy(preferences)
-        chosen = jax.nn.one_hot(action, num_arms)
-        gradient = (reward - average) * (chosen - probs)
-        if importance:
-            # Rare actions count more.
-            gradient = gradient / (0.1 + probs[action])
-        if entropy is not None:
-            gradient = gradient - entropy * probs * (jnp.log(probs) + 1.0)
+        probs = jax.nn.softmax(preferences)
+        if baseline == "none":
+            advantage = reward
+        else:
+            advantage = reward - average
+        if form == "scatter":
+            gradient = (-advantage * probs).at[action].add(advantage)
+        else:
+            chosen = jax.nn.one_hot(action, probs.shape[0])
+            gradient = advantage * (chosen - probs)
         preferences = preferences + step_size * gradient
-        count = count + 1.0
-        if baseline == "average":
-            average = average + (reward - average) / count
+        log_prob = jnp.log(probs[action])
+        if baseline == "none":
+            return preferences, log_prob
         elif baseline == "exponential":
             average = 0.9 * average + 0.1 * reward
-        return (preferences, average, count), jnp.log(probs[action])
+            return (preferences, average), log_prob
+        else:
+            count = count + 1.0
+            average = average + (reward - average) / count
+            return (preferences, average, count), log_prob
 
-    init = (preferences, 0.0, 0.0)
-    (preferences, _, _), log_probs = lax.scan(step, init, (actions, rewards))
-    if output == "log_likelihood":
-        return jnp.sum(log_probs)
-    elif output == "log_probs":
-        return log_probs
+    if baseline == "none":
+        init = preferences
+    elif baseline == "exponential":
+        init = (preferences, 0.0)
     else:
-        return preferences, log_probs
+        init = (preferences, 0.0, 0.0)
+    state, log_probs = lax.scan(step, init, (actions, rewards))
+    if baseline == "none":
+        return state, log_probs
+    return state[0], log_probs
+
+
+@family(
+    "loop",
+    choices="t int c",
+    rewards="t",
+    alpha="in 0.1..0.6",
+    beta="in 0.5..3",
+    initial="? c in -0.5..0.5",
+    perseveration="? in 0.1..0.8",
+    mask="? t bool",
+    update={"chosen": 4, "forgetting": 1, "counterfactual": 1},
+    form={"scatter": 2, "one_hot": 1},
+    negative={True: 2, False: 2},
+    num_arms=(Code("c"),),
+    sizes={"c": (2, 4, 5), "t": (6, 8, 10)},
+    only="float32",
+    weight=8,
+)
+def bandit_log_likelihood(
+    choices,
+    rewards,
+    alpha,
+    beta,
+    initial=None,
+    perseveration=None,
+    mask=None,
+    *,
+    update="chosen",
+    form="scatter",
+    negative=False,
+    num_arms=4,
+):
+    """Log-likelihood, or its negative, of a bandit player's choices under a Rescorla-Wagner model.
+
+    Args:
+        choices: index of the arm chosen in each trial.
+        rewards: reward of each trial.
+        alpha: learning rate.
+        beta: inverse temperature of the softmax choice rule.
+        initial: initial value of each arm.
+        perseveration: bonus of the arm that was chosen last.
+        mask: True for the trials that count.
+    """
+    if initial is not None:
+        values = initial
+    else:
+        values = jnp.zeros(num_arms)
+
+    def trial(carry, inputs):
+        values, last = carry
+        choice, reward = inputs
+        logits = beta * values
+        if perseveration is not None:
+            logits = logits + perseveration * last
+        log_prob = jax.nn.log_softmax(logits)[choice]
+        chosen = jax.nn.one_hot(choice, num_arms)
+        if update == "forgetting":
+            # The values of the other arms decay to zero.
+            values = values + alpha * (chosen * reward - values)
+        elif update == "counterfactual":
+            # The other arms are taken to have paid the opposite.
+            values = values + alpha * ((2.0 * chosen - 1.0) * reward - values)
+        elif form == "one_hot":
+            values = values + alpha * chosen * (reward - values)
+        else:
+            values = values.at[choice].add(alpha * (reward - values[choice]))
+        return (values, chosen), log_prob
+
+    init = (values, jnp.zeros(num_arms))
+    _, log_probs = lax.scan(trial, init, (choices, rewards))
+    if mask is not None:
+        log_probs = jnp.where(mask, log_probs, 0.0)
+    if negative:
+        return -jnp.sum(log_probs)
+    return jnp.sum(log_probs)
 
 
 # ---------------------------------------------------------------- preferences and offline data
@@ -2019,8 +2083,7 @@ def gradient_bandit(
     ref_chosen_log_probs="n in -4..-0.5",
     ref_rejected_log_probs="n in -4..-0.5",
     weights="? n in 0.2..2",
-    margins="? n in 0..1",
-    kind={"sigmoid": 4, "ipo": 2, "hinge": 2, "robust": 2, "exponential": 1},
+    kind={"sigmoid": 4, "ipo": 2, "hinge": 2, "conservative": 2},
     beta={0.1: 3, 0.5: 2, 0.2: 1},
     sft_weight={None: 3, 0.1: 1, 0.2: 1},
     label_smoothing={0.1: 2, 0.2: 1},
@@ -2034,7 +2097,6 @@ def preference_loss(
     ref_chosen_log_probs,
     ref_rejected_log_probs,
     weights=None,
-    margins=None,
     *,
     kind="sigmoid",
     beta=0.1,
@@ -2043,31 +2105,24 @@ def preference_loss(
     with_rewards=False,
     reduction="mean",
 ):
-    """Loss of a policy that learns directly from preferences.
+    """Direct preference loss of a policy, without a reward model.
 
     Args:
-        chosen_log_probs: log-probabilities of the preferred answers.
-        rejected_log_probs: log-probabilities of the other answers.
-        ref_chosen_log_probs: the same by the reference policy.
-        ref_rejected_log_probs: the same by the reference policy.
-        weights: a weight for each pair.
-        margins: by how much each should be preferred.
-        beta: how strongly the policy is held to the reference.
+        chosen_log_probs: log-probabilities of the preferred answers under the policy.
+        rejected_log_probs: log-probabilities of the other answers under the policy.
+        ref_chosen_log_probs: those of the preferred answers under the reference policy.
+        ref_rejected_log_probs: those of the other answers under the reference policy.
+        weights: weight of each pair.
+        beta: strength of the implicit KL penalty.
     """
     chosen_ratio = chosen_log_probs - ref_chosen_log_probs
     rejected_ratio = rejected_log_probs - ref_rejected_log_probs
     difference = chosen_ratio - rejected_ratio
     logits = beta * difference
-    if margins is not None:
-        logits = logits - margins
     if kind == "sigmoid":
         loss = -jax.nn.log_sigmoid(logits)
-    elif kind == "robust":
-        # Some of the labels are wrong.
-        loss = -(1.0 - label_smoothing) * jax.nn.log_sigmoid(logits)
-        loss = loss - label_smoothing * jax.nn.log_sigmoid(-logits)
     elif kind == "ipo":
-        loss = jnp.square(logits / beta - 1.0 / (2.0 * beta))
+        loss = jnp.square(difference - 1.0 / (2.0 * beta))
     elif kind == "hinge":
         loss = jax.nn.relu(1.0 - logits)
     else:
@@ -2094,7 +2149,7 @@ def preference_loss(
     clip_high={None: 3, 0.28: 1},
     scale={True: 3, False: 2},
     baseline={"mean": 3, "leave_one_out": 2},
-    kl_coef={0.04: 2, 0.1: 1},
+    kl_coef={0.04: 3, 0.01: 1},
     level={"token": 3, "sequence": 2},
     normalise={"per_sequence": 2, "all": 2},
     sizes={"b": (2, 3), "k": (4, 5), "t": (4, 5, 6)},
@@ -2114,15 +2169,15 @@ def group_policy_loss(
     level="token",
     normalise="per_sequence",
 ):
-    """Policy loss whose advantages compare the answers to the same prompt.
+    """Group-relative policy optimisation (GRPO) loss.
 
     Args:
-        log_probs: of shape (prompts, answers, tokens).
-        old_log_probs: the same at the time of sampling.
-        rewards: of shape (prompts, answers).
-        ref_log_probs: the same by a reference policy.
-        mask: which tokens count.
-        clip_eps: how far the ratio may move.
+        log_probs: token log-probabilities of shape (prompts, answers, tokens).
+        old_log_probs: the same under the policy that sampled the answers.
+        rewards: reward of each answer, of shape (prompts, answers).
+        ref_log_probs: the same under a frozen reference policy.
+        mask: True for the tokens that belong to an answer.
+        clip_eps: clipping range of the probability ratio.
     """
     group_size = rewards.shape[1]
     if baseline == "leave_one_out":
@@ -2135,7 +2190,13 @@ def group_policy_loss(
     advantages = advantages[..., None]
     log_ratio = log_probs - old_log_probs
     if level == "sequence":
-        log_ratio = jnp.mean(log_ratio, axis=-1, keepdims=True)
+        # One ratio for each answer: its geometric mean over the tokens, as in GSPO.
+        if mask is not None:
+            log_ratio = jnp.where(mask, log_ratio, 0.0)
+            lengths = jnp.maximum(jnp.sum(mask, axis=-1, keepdims=True), 1)
+            log_ratio = jnp.sum(log_ratio, axis=-1, keepdims=True) / lengths
+        else:
+            log_ratio = jnp.mean(log_ratio, axis=-1, keepdims=True)
     ratio = jnp.exp(log_ratio)
     if clip_high is not None:
         clipped = jnp.clip(ratio, 1.0 - clip_eps, 1.0 + clip_high)
@@ -2143,7 +2204,7 @@ def group_policy_loss(
         clipped = jnp.clip(ratio, 1.0 - clip_eps, 1.0 + clip_eps)
     loss = -jnp.minimum(ratio * advantages, clipped * advantages)
     if ref_log_probs is not None:
-        # An estimate of the divergence that is never negative.
+        # The k3 estimator of the KL divergence, which is never negative.
         gap = ref_log_probs - log_probs
         loss = loss + kl_coef * (jnp.exp(gap) - gap - 1.0)
     if mask is not None:
@@ -2166,7 +2227,6 @@ def group_policy_loss(
     weights="? n in 0.2..1",
     expectile={0.7: 3, 0.8: 1, 0.9: 1},
     gamma={0.99: 4, 0.95: 1},
-    value_loss_type={"expectile": 4, "quantile": 1, "gumbel": 1},
     temperature={2.0: 2, 3.0: 1, 0.5: 1},
     max_weight={10.0: 1, 100.0: 3},
     separate={False: 2, True: 2},
@@ -2184,33 +2244,26 @@ def implicit_q_loss(
     *,
     expectile=0.7,
     gamma=0.99,
-    value_loss_type="expectile",
     temperature=3.0,
     max_weight=100.0,
     separate=False,
 ):
-    """Losses of values, action values and policy on offline data.
+    """Losses of implicit Q-learning (IQL) on a batch of offline transitions.
 
     Args:
         q_values: values of the actions taken.
-        values: values of the states.
-        next_values: values of the next states.
-        rewards: the rewards.
-        dones: whether the episode ended.
-        log_probs: log-probabilities of the actions by the policy.
-        weights: a weight for each transition.
-        expectile: how optimistic the values are.
+        values: value estimates of the states.
+        next_values: value estimates of the next states.
+        rewards: reward of each transition.
+        dones: True where the transition ended its episode.
+        log_probs: log-probabilities of the actions under the policy.
+        weights: importance weight of each transition.
+        expectile: expectile of the action values that the state values estimate.
+        gamma: discount factor.
     """
     advantage = q_values - values
-    if value_loss_type == "expectile":
-        side = jnp.where(advantage > 0, expectile, 1.0 - expectile)
-        value_loss = side * jnp.square(advantage)
-    elif value_loss_type == "quantile":
-        side = jnp.where(advantage > 0, expectile, 1.0 - expectile)
-        value_loss = side * jnp.abs(advantage)
-    else:
-        z = jnp.clip(advantage, -5.0, 5.0)
-        value_loss = jnp.exp(z) - z - 1.0
+    weight = jnp.where(advantage > 0, expectile, 1.0 - expectile)
+    value_loss = weight * jnp.square(advantage)
     target = rewards + gamma * (1.0 - dones) * next_values
     q_loss = jnp.square(q_values - target)
     if weights is not None:
@@ -2219,7 +2272,7 @@ def implicit_q_loss(
     value_loss = jnp.mean(value_loss)
     q_loss = jnp.mean(q_loss)
     if log_probs is not None:
-        # Imitate the actions that were better than expected.
+        # Advantage-weighted regression.
         imitation = jnp.minimum(jnp.exp(temperature * advantage), max_weight)
         policy_loss = -jnp.mean(lax.stop_gradient(imitation) * log_probs)
         if separate:
@@ -2235,13 +2288,10 @@ def implicit_q_loss(
     q_values="n c",
     actions="n int c",
     targets="n",
-    behaviour_logits="? n c",
     weights="? n in 0.2..1",
-    penalty={"logsumexp": 4, "policy": 2, "max": 1},
     coefficient={0.5: 2, 5.0: 1, 0.1: 1},
     temperature={None: 4, 0.5: 1},
     loss_type={"squared": 4, "huber": 1},
-    lagrange={None: 4, 1.0: 1},
     with_parts={False: 3, True: 1},
     sizes={"n": (4, 5, 6, 8, 12), "c": (4, 5, 6)},
 )
@@ -2249,39 +2299,31 @@ def conservative_loss(
     q_values,
     actions,
     targets,
-    behaviour_logits=None,
     weights=None,
     *,
-    penalty="logsumexp",
     coefficient=0.5,
     temperature=None,
     loss_type="squared",
-    lagrange=None,
     with_parts=False,
 ):
-    """Q-learning loss that keeps the values of unseen actions low."""
+    """Conservative Q-learning (CQL) loss for discrete actions.
+
+    Args:
+        q_values: action values of shape (batch, actions).
+        actions: index of the action taken in each state.
+        targets: Bellman targets of the actions taken.
+        weights: importance weight of each transition.
+    """
     q_taken = jnp.take_along_axis(q_values, actions[:, None], axis=1)[:, 0]
     if loss_type == "huber":
         td_loss = huber(q_taken - targets)
     else:
         td_loss = 0.5 * jnp.square(q_taken - targets)
-    if penalty == "logsumexp":
-        if temperature is not None:
-            spread = temperature * jax.nn.logsumexp(q_values / temperature, axis=-1)
-        else:
-            spread = jax.nn.logsumexp(q_values, axis=-1)
-    elif penalty == "policy":
-        spread = jnp.sum(jax.nn.softmax(q_values, axis=-1) * q_values, axis=-1)
+    if temperature is not None:
+        spread = temperature * jax.nn.logsumexp(q_values / temperature, axis=-1)
     else:
-        spread = jnp.max(q_values, axis=-1)
-    if behaviour_logits is not None:
-        behaviour = jax.nn.softmax(behaviour_logits, axis=-1)
-        gap = spread - jnp.sum(behaviour * q_values, axis=-1)
-    else:
-        gap = spread - q_taken
-    if lagrange is not None:
-        # A gap up to this size costs nothing.
-        gap = jax.nn.relu(gap - lagrange)
+        spread = jax.nn.logsumexp(q_values, axis=-1)
+    gap = spread - q_taken
     if weights is not None:
         td_loss = td_loss * weights
         gap = gap * weights
@@ -2299,11 +2341,10 @@ def conservative_loss(
     mean="d",
     var="d in 0.2..2",
     count="in 10..100",
-    clip={None: 2, 5.0: 2, 10.0: 1},
-    ema={None: 3, 0.99: 1, 0.9: 1},
-    rewards="? n",
-    use_old={False: 3, True: 1},
-    std_floor={1e-8: 1, 1e-4: 2, 1e-2: 1},
+    mask="? n bool",
+    clip={None: 3, 10.0: 2, 5.0: 1},
+    form={"sums": 3, "weights": 2},
+    eps={1e-8: 3, 1e-4: 1},
     sizes={"n": (4, 5, 6, 8), "d": (4, 5, 6, 8)},
     only="float32",
 )
@@ -2312,34 +2353,47 @@ def normalize_observations(
     mean,
     var,
     count,
-    rewards=None,
+    mask=None,
     *,
     clip=None,
-    ema=None,
-    use_old=False,
-    std_floor=1e-4,
+    form="sums",
+    eps=1e-8,
 ):
-    """Updates running statistics of observations, and normalises these."""
-    n = observations.shape[0]
-    batch_mean = jnp.mean(observations, axis=0)
-    batch_var = jnp.var(observations, axis=0)
-    total = count + n
-    delta = batch_mean - mean
-    if ema is not None:
-        new_mean = ema * mean + (1.0 - ema) * batch_mean
-        new_var = ema * var + (1.0 - ema) * (batch_var + ema * jnp.square(delta))
+    """Normalise observations by running moments, which are updated with the batch first.
+
+    Args:
+        observations: batch of observations, of shape (batch, features).
+        mean: running mean of each feature.
+        var: running variance of each feature.
+        count: number of observations behind the running moments.
+        mask: True for the observations of the batch that count.
+
+    Returns:
+        The normalised observations, and the new mean, variance and count.
+    """
+    if mask is not None:
+        keep = mask[:, None].astype(observations.dtype)
+        n = jnp.sum(keep)
+        batch_mean = jnp.sum(keep * observations, axis=0) / jnp.maximum(n, 1.0)
+        squares = keep * jnp.square(observations - batch_mean)
+        batch_var = jnp.sum(squares, axis=0) / jnp.maximum(n, 1.0)
     else:
-        # Combine the moments of both samples.
+        n = observations.shape[0]
+        batch_mean = jnp.mean(observations, axis=0)
+        batch_var = jnp.var(observations, axis=0)
+    delta = batch_mean - mean
+    total = count + n
+    if form == "sums":
+        # Chan's formula for the moments of both samples together.
         new_mean = mean + delta * n / total
         m2 = var * count + batch_var * n + jnp.square(delta) * count * n / total
         new_var = m2 / total
-    if use_old:
-        normalized = (observations - mean) / jnp.sqrt(var + std_floor)
     else:
-        normalized = (observations - new_mean) / jnp.sqrt(new_var + std_floor)
+        share = n / total
+        new_mean = mean + share * delta
+        between = share * (1.0 - share) * jnp.square(delta)
+        new_var = (1.0 - share) * var + share * batch_var + between
+    normalized = (observations - new_mean) / jnp.sqrt(new_var + eps)
     if clip is not None:
         normalized = jnp.clip(normalized, -clip, clip)
-    if rewards is not None:
-        scaled_rewards = rewards / (1.0 + jnp.std(rewards))
-        return normalized, scaled_rewards, new_mean, new_var, total
     return normalized, new_mean, new_var, total

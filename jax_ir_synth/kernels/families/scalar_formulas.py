@@ -13,19 +13,15 @@ NAMES = """
 x: x 1
 out: out 5, output 3, result 3
 mask: mask 8, valid 1
-learning_rate: learning_rate 4, lr 4, lr_schedule 1
 schedule: schedule 4, lr_schedule 4, learning_rate_schedule 3
 steps: steps 4, step 4, t 1
 peak: peak 3, base_lr 4, peak_lr 3, init_value 2
 total_steps: total_steps 4, num_steps 3, decay_steps 3
 progress: progress 5, frac 3, t 2
-decay_rate: decay_rate 4, decay 3, gamma 2
-scaled_logits: scaled_logits 3, temperature_scaling 3, scale_logits 3, calibrate 1
 logits: logits 8, scores 2
 temperature: temperature 6, temp 3, tau 2
-noise_level: noise_level 4, noise_schedule 3, diffusion_schedule 3
 alpha_bar: alpha_bar 4, alphas_cumprod 2, signal_power 1
-log_snr: log_snr 4, lambda_t 1, logsnr 3
+log_snr: log_snr 5, logsnr 4
 diffuse: diffuse 3, q_sample 3, add_noise 4, forward_process 1
 clean: clean 3, x_start 3, x0 4
 pid_control: pid_control 4, pid 3, pid_controller 3, controller 1
@@ -43,11 +39,10 @@ clearance: clearance 4, cl 3
 volume: volume 4, v 3, vd 2
 concentration: concentration 5, conc 3, c 2
 growth: growth 5, growth_model 3, growth_curve 2
-growth_rate: growth_rate 4, g 3
 updraft: updraft 3, lift 1
 capacity: capacity 4, k 3, carrying_capacity 3
 population: population 5, n_t 1, size 2
-discount_curve: discount_curve 5, discount_factor 3, discounting 2
+discount_curve: discount_curve 5, discount_factors 3, zero_coupon_prices 1
 years: years 4, t 4, maturities 2
 hill_response: hill_response 4, hill 4, dose_response 3, hill_equation 2
 half_point: half_point 2, ec50 5, k_d 2
@@ -67,19 +62,23 @@ damping: damping 5, gamma 3, zeta 2
 displacement: displacement 4, u 1, y 3
 kernel_value: kernel_value 3, kernel 4, covariance_function 3, cov_fn 1
 length_scale: length_scale 5, lengthscale 5, ell 2
-scaled_distance: scaled_distance 3, r 4, dist 2
 standardise: standardise 3, standardize 5, normalize 4, affine_normalise 1
 centre: centre 3, center 4
 quantise: quantise 3, quantize 5, fake_quant 4
 zero_point: zero_point 7, offset 1
 levels: levels 4, codes 2, q 3
-projectile: projectile 5, trajectory 4, ballistic_height 2
 speed: speed 4, v0 5, launch_speed 2
 elevation: elevation 3, theta 4, launch_angle 3
-beam_response: beam_response 3, antenna_pattern 4, array_factor 3
 adstock: adstock 3, media_response 4, saturated_spend 3, marketing_response 2
 spend: spend 5, investment 1, x 1
 annealed_weight: annealed_weight 3, kl_weight 4, beta_schedule 4
+calibrate_logits: calibrate_logits 4, temperature_scaling 4, scale_logits 3
+log_snr_schedule: log_snr_schedule 5, logsnr_schedule 4, noise_schedule 3
+denoising_weight: denoising_weight 3, loss_weight 5, snr_weight 3
+acceptance_probability: acceptance_probability 5, accept_prob 3, acceptance_rate 1
+log_density: log_density 5, log_prob 5, logpdf 3
+array_factor: array_factor 5, beam_pattern 3, antenna_pattern 2
+projectile_height: projectile_height 5, height_of_flight 1, ballistic_height 3
 """
 
 
@@ -97,10 +96,10 @@ annealed_weight: annealed_weight 3, kl_weight 4, beta_schedule 4
         "inverse_sqrt",
         "polynomial",
         "inverse_time",
-        "onecycle",
+        "wsd",
     ),
-    warmup_shape=("linear", "linear", "smooth", "exponential"),
-    cycles={None: 4, 2.0: 1},
+    warmup_shape={"linear": 3, "cosine": 1},
+    after_warmup=(False, True),
     only="float32",
 )
 def schedule(
@@ -112,7 +111,7 @@ def schedule(
     *,
     kind="cosine",
     warmup_shape="linear",
-    cycles=None,
+    after_warmup=False,
 ):
     """The learning rate at each step.
 
@@ -129,12 +128,13 @@ def schedule(
     """
     if total_steps is None:
         total_steps = 150.0
-    progress = jnp.clip(steps / total_steps, 0.0, 1.0)
+    if warmup is not None and after_warmup:
+        # The decay begins where the warmup ends.
+        progress = jnp.clip((steps - warmup) / (total_steps - warmup), 0.0, 1.0)
+    else:
+        progress = jnp.clip(steps / total_steps, 0.0, 1.0)
     if kind == "cosine":
-        if cycles is not None:
-            rate = 0.5 * (1.0 + jnp.cos(cycles * jnp.pi * progress))
-        else:
-            rate = 0.5 * (1.0 + jnp.cos(jnp.pi * progress))
+        rate = 0.5 * (1.0 + jnp.cos(jnp.pi * progress))
     elif kind == "linear":
         rate = 1.0 - progress
     elif kind == "exponential":
@@ -146,15 +146,13 @@ def schedule(
     elif kind == "inverse_time":
         rate = 1.0 / (1.0 + 4.0 * progress)
     else:
-        rate = jnp.sin(jnp.pi * progress) + 0.1 * (1.0 - progress)
+        # Constant, and down to zero in the last part.
+        rate = jnp.minimum(1.0, (1.0 - progress) / 0.4)
     if warmup is not None:
-        # Rise slowly at first.
-        if warmup_shape == "linear":
-            rate = rate * jnp.minimum(1.0, (steps + 1.0) / warmup)
-        elif warmup_shape == "smooth":
-            rate = rate * jnp.sin(0.5 * jnp.pi * jnp.minimum(1.0, (steps + 1.0) / warmup))
-        else:
-            rate = rate * -jnp.expm1(-(steps + 1.0) / warmup)
+        ramp = jnp.minimum(1.0, (steps + 1.0) / warmup)
+        if warmup_shape == "cosine":
+            ramp = 0.5 * (1.0 - jnp.cos(jnp.pi * ramp))
+        rate = ramp * rate
     if floor is not None:
         return floor + (peak - floor) * rate
     return peak * rate
@@ -162,72 +160,131 @@ def schedule(
 
 @family(
     "scalar_array",
-    x="... n",
+    "contraction",
+    logits="... n d",
     temperature="in 0.4..2.5",
-    shift="? in -1..1",
-    bias="? n",
-    prior="? n in -1..1",
+    bias="? d",
+    prior="? d in 0.1..1",
     cap="? in 2..6",
-    output=("logits", "probability", "log_probability", "entropy", "odds"),
-    inverse={False: 3, True: 1},
-    squash={None: 3, "arcsinh": 1, "softsign": 1, "cube": 1},
-    smoothing={None: 4, 0.05: 1},
+    labels={"classes": 2, "independent": 1},
+    form=("log_softmax", "log_softmax", "logsumexp", "shifted"),
+    strength={None: 3, 0.5: 1},
+    sizes={"n": (4, 5, 6, 8), "d": (3, 4, 5, 6, 8), "b": (2,)},
 )
-def scaled_logits(
-    x,
+def calibrate_logits(
+    logits,
     temperature,
-    shift=None,
     bias=None,
     prior=None,
     cap=None,
     *,
-    output="logits",
-    inverse=False,
-    squash=None,
-    smoothing=None,
+    labels="classes",
+    form="log_softmax",
+    strength=None,
 ):
-    """Calibrates logits of independent labels by a temperature.
+    """Calibrated log probabilities by temperature scaling.
 
     Args:
-      x: the logits.
-      temperature: the temperature.
-      shift: what is added to all logits.
-      bias: what is added to the logits of each label.
-      prior: the log odds of each label before, which are taken away.
-      cap: the largest magnitude of a logit.
-      output: which quantity is wanted.
+      logits: the logits of a classifier; the last axis is that of the classes.
+      temperature: the temperature, fitted on held-out data.
+      bias: what is added for each class, as in vector scaling.
+      prior: how frequent each class was in training, for logit adjustment.
+      cap: where logits are softly capped.
+      labels: whether classes exclude each other.
+      strength: how much of the adjustment is made.
     """
-    if bias is not None:
-        x = x + bias
-    if inverse:
-        x = x * temperature
-    else:
-        x = x / temperature
-    if shift is not None:
-        x = x + shift
-    if prior is not None:
-        x = x - prior
-    if squash == "arcsinh":
-        x = jnp.arcsinh(x)
-    elif squash == "softsign":
-        x = 2.0 * jax.nn.soft_sign(x)
-    elif squash == "cube":
-        x = jnp.cbrt(x) * jnp.abs(x)
     if cap is not None:
-        # Cap softly.
-        x = cap * jnp.tanh(x / cap)
-    if output == "logits":
-        return x
-    if output == "log_probability":
-        return jax.nn.log_sigmoid(x)
-    if output == "odds":
-        return jnp.exp(x)
-    probability = jax.nn.sigmoid(x)
-    if output == "entropy":
-        return jax.nn.softplus(x) - x * probability
-    if smoothing is not None:
-        probability = probability + smoothing * (0.5 - probability)
-    return probability
+        logits = cap * jnp.tanh(logits / cap)
+    scaled = logits / temperature
+    if bias is not None:
+        scaled = scaled + bias
+    if prior is not None:
+        if strength is not None:
+            scaled = scaled - strength * jnp.log(prior)
+        else:
+            scaled = scaled - jnp.log(prior)
+    if labels == "independent":
+        return jax.nn.log_sigmoid(scaled)
+    if form == "logsumexp":
+        return scaled - jax.nn.logsumexp(scaled, axis=-1, keepdims=True)
+    if form == "shifted":
+        # Subtract the maximum, so that nothing overflows.
+        scaled = scaled - lax.stop_gradient(jnp.max(scaled, axis=-1, keepdims=True))
+        return scaled - jnp.log(jnp.sum(jnp.exp(scaled), axis=-1, keepdims=True))
+    return jax.nn.log_softmax(scaled, axis=-1)
+
+
+@family(
+    "scalar_array",
+    t="n in 0.05..0.95",
+    scale="in 0.5..2",
+    shift="? in -1..1",
+    kind=("cosine", "cosine", "linear", "sigmoid", "quadratic", "root"),
+    clip={None: 3, 4.0: 1, 6.0: 1},
+    how=(Code("'logit'"), Code("'difference'")),
+)
+def log_snr_schedule(t, scale, shift=None, *, kind="cosine", clip=None, how="difference"):
+    """The log signal-to-noise ratio at times of a diffusion process.
+
+    Args:
+      t: times between zero and one.
+      scale: how much larger the images are than those that the schedule was made for.
+      shift: what is added to the logarithm.
+      kind: the schedule of alpha bar.
+      clip: the largest magnitude of the logarithm.
+    """
+    alpha_bar = 0.998 * signal_power(t, kind=kind) + 0.001
+    if how == "logit":
+        log_snr = jax.scipy.special.logit(alpha_bar)
+    else:
+        log_snr = jnp.log(alpha_bar) - jnp.log1p(-alpha_bar)
+    # Larger images need more noise.
+    log_snr = log_snr - 2.0 * jnp.log(scale)
+    if shift is not None:
+        log_snr = log_snr + shift
+    if clip is not None:
+        log_snr = jnp.clip(log_snr, -clip, clip)
+    return log_snr
+
+
+@family(
+    "scalar_array",
+    t="n in 0.05..0.95",
+    gamma="in 1..5",
+    kind=("cosine", "linear", "sigmoid", "quadratic", "root"),
+    weighting=("soft_min", "min", "p2", "sigmoid", "edm", "max"),
+    prediction=("noise", "noise", "data", "velocity"),
+)
+def denoising_weight(t, gamma, *, kind="cosine", weighting="min", prediction="noise"):
+    """The weight of a diffusion model's loss at each time, by the signal-to-noise ratio.
+
+    Args:
+      t: times between zero and one.
+      gamma: the parameter of the weighting, as of min-SNR or of P2.
+      kind: the schedule of alpha bar.
+      weighting: the rule.
+      prediction: what the model predicts.
+    """
+    alpha_bar = 0.998 * signal_power(t, kind=kind) + 0.001
+    snr = alpha_bar / (1.0 - alpha_bar)
+    if weighting == "min":
+        weight = jnp.minimum(snr, gamma)
+    elif weighting == "soft_min":
+        weight = snr * gamma / (snr + gamma)
+    elif weighting == "p2":
+        weight = snr / (1.0 + snr) ** (0.5 * gamma)
+    elif weighting == "sigmoid":
+        weight = snr * jax.nn.sigmoid(gamma - jnp.log(snr))
+    elif weighting == "max":
+        weight = jnp.maximum(snr, 1.0 / gamma)
+    else:
+        weight = snr * jnp.exp(-0.5 * jnp.square((jnp.log(snr) - 1.2) / gamma))
+    # The weights are those of an error in the data.
+    if prediction == "noise":
+        weight = weight / snr
+    elif prediction == "velocity":
+        weight = weight / (snr + 1.0)
+    return weight
 
 
 def signal_power(t, kind="cosine"):
@@ -244,103 +301,30 @@ def signal_power(t, kind="cosine"):
 
 @family(
     "scalar_array",
-    t="n in 0.05..0.95",
-    scale="in 0.5..2",
-    shift="? in -1..1",
-    sigma="? in 0.3..1.5",
-    kind=("cosine", "linear", "sigmoid", "quadratic", "root"),
-    output=("log_snr", "signal", "noise", "weight", "timestep", "velocity"),
-    warp={None: 3, "square": 1, "sine": 1},
-    clip={None: 3, 4.0: 1, 6.0: 1},
-)
-def noise_level(
-    t, scale, shift=None, sigma=None, *, kind="cosine", output="log_snr", warp=None, clip=None
-):
-    """The levels of signal and noise at times of a diffusion process, for images of some scale.
-
-    Args:
-      t: times between zero and one.
-      scale: how much larger the images are than those that the schedule was made for.
-      shift: what is added to the logarithm of the ratio of signal to noise.
-      sigma: the standard deviation of the data.
-      kind: the schedule.
-      output: which quantity is wanted.
-    """
-    if warp == "square":
-        t = jnp.square(t) + 0.02
-    elif warp == "sine":
-        t = jnp.sin(0.5 * jnp.pi * t) * 0.98
-    alpha_bar = 0.998 * signal_power(t, kind=kind) + 0.001
-    log_snr = jnp.log(alpha_bar) - jnp.log1p(-alpha_bar)
-    # Larger images need more noise.
-    log_snr = log_snr - 2.0 * jnp.log(scale)
-    if shift is not None:
-        log_snr = log_snr + shift
-    if clip is not None:
-        log_snr = jnp.clip(log_snr, -clip, clip)
-    if output == "log_snr":
-        level = log_snr
-    elif output == "signal":
-        level = jnp.sqrt(jax.nn.sigmoid(log_snr))
-    elif output == "noise":
-        level = jnp.sqrt(jax.nn.sigmoid(-log_snr))
-    elif output == "weight":
-        level = 1.0 / (1.0 + jnp.exp(log_snr) / 5.0)
-    elif output == "velocity":
-        level = jnp.sqrt(jax.nn.sigmoid(log_snr) * jax.nn.sigmoid(-log_snr))
-    else:
-        level = -0.25 * log_snr
-    if sigma is not None:
-        level = sigma * level
-    return level
-
-
-@family(
-    "scalar_array",
     clean="... n",
     noise="... n",
     t="in 0.1..0.9",
-    mean="? n",
-    previous="? ... n",
-    kind=("cosine", "flow", "linear", "exploding", "sigmoid"),
-    target=(None, None, "velocity", "residual", "scaled"),
-    clip={None: 3, 1.5: 1},
+    offset="? n in -0.3..0.3",
+    kind=("cosine", "cosine", "flow", "linear", "exploding", "sigmoid"),
     scale={None: 2, 0.5: 1, 0.18215: 1},
-    churn={None: 3, 0.1: 1, 0.3: 1},
+    unit_variance={False: 3, True: 1},
 )
-def diffuse(
-    clean,
-    noise,
-    t,
-    mean=None,
-    previous=None,
-    *,
-    kind="cosine",
-    target=None,
-    clip=None,
-    scale=None,
-    churn=None,
-):
-    """Adds the noise of a diffusion process at one time, or gives what belongs to it.
+def diffuse(clean, noise, t, offset=None, *, kind="cosine", scale=None, unit_variance=False):
+    """Adds the noise of a diffusion process at one time.
 
     Args:
       clean: the data.
       noise: standard normal noise, of the same shape.
       t: the time, from zero for the data to one for noise.
-      mean: the mean of the noise.
-      previous: a model's earlier estimate of the data.
+      offset: the same noise for all positions of a channel, which is added.
       kind: the schedule.
-      target: what is wanted instead of the noisy data.
+      scale: what latents are multiplied by.
+      unit_variance: whether the result is divided by its standard deviation.
     """
     if scale is not None:
         clean = scale * clean
-    if clip is not None:
-        clean = jnp.clip(clean, -clip, clip)
-    if mean is not None:
-        noise = noise + mean
-    if churn is not None:
-        # A little more noise at each step.
-        t = t + churn * t * (1.0 - t)
+    if offset is not None:
+        noise = noise + offset
     if kind == "flow":
         signal_rate = 1.0 - t
         noise_rate = t
@@ -357,18 +341,9 @@ def diffuse(
         signal_rate = jnp.cos(0.5 * jnp.pi * t)
         noise_rate = jnp.sin(0.5 * jnp.pi * t)
     noisy = signal_rate * clean + noise_rate * noise
-    if target == "velocity":
-        out = signal_rate * noise - noise_rate * clean
-    elif target == "residual":
-        out = noisy - clean
-    elif target == "scaled":
-        # Of unit variance, if the data are.
-        out = noisy * jax.lax.rsqrt(jnp.square(signal_rate) + jnp.square(noise_rate))
-    else:
-        out = noisy
-    if previous is not None:
-        out = out + 0.5 * t * previous
-    return out
+    if unit_variance:
+        noisy = noisy * jax.lax.rsqrt(jnp.square(signal_rate) + jnp.square(noise_rate))
+    return noisy
 
 
 @family(
@@ -378,12 +353,12 @@ def diffuse(
     previous="... n",
     integral="? ... n",
     kp="? in 0.5..2",
-    ki="? in 0.05..0.5",
     kd="? in 0.05..0.5",
     feedforward="? ... n",
-    derivative_on=("error", "measurement", "none"),
-    limit={None: 2, "clip": 1, "tanh": 1},
-    nonlinear={None: 3, "square": 1, "dead_band": 1, "soft": 1},
+    derivative_on=("error", "measurement"),
+    setpoint_weight={None: 3, 0.7: 1},
+    dead_band={None: 3, 0.1: 1},
+    saturate={None: 2, "clip": 1, "tanh": 1},
     dt=(0.1, 0.05, 0.02),
 )
 def pid_control(
@@ -392,93 +367,85 @@ def pid_control(
     previous,
     integral=None,
     kp=None,
-    ki=None,
     kd=None,
     feedforward=None,
     *,
     derivative_on="error",
-    limit=None,
-    nonlinear=None,
+    setpoint_weight=None,
+    dead_band=None,
+    saturate=None,
     dt=0.1,
 ):
-    """The action of a controller that drives each loop to the same setpoint.
+    """The output of a PD or PID controller that drives each loop to the same setpoint.
 
     Args:
-      measured: the measured value of each loop.
+      measured: the process variable of each loop.
       setpoint: the value that is wanted.
-      previous: the measured values one step earlier.
-      integral: the accumulated error.
+      previous: the process variables one step earlier.
+      integral: the accumulated error, for the integral term.
       kp: the proportional gain.
-      ki: the gain of the integral.
-      kd: the gain of the derivative.
-      feedforward: an action that is added.
-      dt: the time between steps.
+      kd: the derivative gain.
+      feedforward: an output that is added.
+      derivative_on: whether the error or the measurement is differentiated.
+      setpoint_weight: the weight of the setpoint in the proportional term.
+      dead_band: errors as small as this are ignored.
+      saturate: how the output is limited.
+      dt: the sampling time.
     """
+    if kp is None:
+        kp = 0.8
+    if kd is None:
+        kd = 0.05
     error = setpoint - measured
-    if nonlinear == "square":
-        error = error * jnp.abs(error)
-    elif nonlinear == "dead_band":
-        error = error - jnp.clip(error, -0.1, 0.1)
-    elif nonlinear == "soft":
-        error = error / (1.0 + 0.5 * jnp.abs(error))
-    if kp is not None:
-        action = kp * error
+    if dead_band is not None:
+        error = error - jnp.clip(error, -dead_band, dead_band)
+    if setpoint_weight is not None:
+        action = kp * (setpoint_weight * setpoint - measured)
     else:
-        action = 0.8 * error
+        action = kp * error
     if derivative_on == "measurement":
         slope = (previous - measured) / dt
-    elif derivative_on == "error":
+    else:
         slope = (error - (setpoint - previous)) / dt
-    else:
-        # The mean of two errors, without a derivative.
-        slope = 0.5 * (error + setpoint - previous)
-    if kd is not None:
-        action = action + kd * slope
-    else:
-        action = action + 0.05 * slope
+    action = action + kd * slope
     if integral is not None:
-        accumulated = integral + dt * error
-        if ki is not None:
-            action = action + ki * accumulated
-        else:
-            action = action + 0.2 * accumulated
-    elif ki is not None:
-        action = action + ki * dt * error
+        action = action + 0.2 * (integral + dt * error)
     if feedforward is not None:
         action = action + feedforward
-    if limit == "clip":
-        action = jnp.clip(action, -4.0, 4.0)
-    elif limit == "tanh":
-        action = 3.0 * jnp.tanh(action / 3.0)
+    if saturate == "clip":
+        action = jnp.clip(action, -10.0, 10.0)
+    elif saturate == "tanh":
+        action = 5.0 * jnp.tanh(action / 5.0)
     return action
 
 
 @family(
     "scalar_array",
+    "branch",
     state="... n",
     x="... n",
     factor="in 0.5..0.98",
     trend="? ... n in -0.5..0.5",
-    trend_factor="? in 0.1..0.9",
     season="? ... n in 0.5..1.5",
-    confidence="? ... n in 0.1..1",
-    kind=("average", "average", "squared", "log", "geometric"),
-    corrected={False: 2, True: 1},
-    lookahead={None: 3, 2.0: 1, 5.0: 1},
-    robust={None: 3, "clip": 1, "tanh": 1},
+    observed="? ... n bool",
+    form=("convex", "convex", "innovation"),
+    season_form=("multiplicative", "additive"),
+    corrected={None: 3, 3: 1, 10: 1},
+    damped={None: 3, 0.9: 1, 0.8: 1},
+    robust={None: 4, "huber": 1, "tanh": 1},
 )
 def smooth(
     state,
     x,
     factor,
     trend=None,
-    trend_factor=None,
     season=None,
-    confidence=None,
+    observed=None,
     *,
-    kind="average",
-    corrected=False,
-    lookahead=None,
+    form="convex",
+    season_form="multiplicative",
+    corrected=None,
+    damped=None,
     robust=None,
 ):
     """One step of exponential smoothing.
@@ -487,44 +454,42 @@ def smooth(
       state: the averages so far.
       x: the new observations.
       factor: the weight of the averages so far.
-      trend: how much the averages rise with each step.
-      trend_factor: how much of the trend stays from step to step.
-      season: a factor of the observations in this season.
-      confidence: the weight of each observation.
-      kind: what is averaged.
+      trend: how much the averages rise with each step, as in Holt's method.
+      season: the effect of this season, as in the Holt-Winters method.
+      observed: which observations there are.
+      season_form: how the season acts.
+      corrected: the number of steps so far, if the zero start is corrected for.
+      damped: the part of the trend that stays from step to step.
+      robust: how the influence of outliers is limited.
 
     Returns:
       The new averages.
     """
     if season is not None:
-        x = x / season
+        if season_form == "additive":
+            x = x - season
+        else:
+            x = x / season
     if trend is not None:
-        if trend_factor is not None:
-            trend = trend_factor * trend
-        state = state + trend
-    elif trend_factor is not None:
-        # Without a trend, the averages shrink.
-        state = trend_factor * state
-    if kind == "squared":
-        x = jnp.square(x)
-    elif kind == "log":
-        x = jnp.log1p(jnp.abs(x))
-    elif kind == "geometric":
-        x = jnp.sign(x) * jnp.sqrt(jnp.abs(x) + 0.01)
-    innovation = x - state
-    if robust == "clip":
-        # Outliers move the averages by no more than this.
-        innovation = jnp.clip(innovation, -1.0, 1.0)
-    elif robust == "tanh":
-        innovation = jnp.tanh(innovation)
-    if confidence is not None:
-        innovation = confidence * innovation
-    out = state + (1.0 - factor) * innovation
-    if corrected:
-        out = out / (1.0 - factor**10)
-    if trend is not None:
-        if lookahead is not None:
-            out = out + lookahead * trend
+        if damped is not None:
+            state = state + damped * trend
+        else:
+            state = state + trend
+    if robust is not None:
+        innovation = x - state
+        if robust == "huber":
+            innovation = jnp.clip(innovation, -1.0, 1.0)
+        else:
+            innovation = jnp.tanh(innovation)
+        out = state + (1.0 - factor) * innovation
+    elif form == "innovation":
+        out = state + (1.0 - factor) * (x - state)
+    else:
+        out = factor * state + (1.0 - factor) * x
+    if observed is not None:
+        out = jnp.where(observed, out, state)
+    if corrected is not None:
+        out = out / (1.0 - factor**corrected)
     return out
 
 
@@ -538,9 +503,8 @@ def smooth(
     weights="? n in 0.7..1.3",
     bioavailability="? in 0.4..0.9",
     model=("bolus", "oral", "infusion", "two_compartment", "repeated"),
-    output=("concentration", "log", "effect", "eliminated"),
-    delay={None: 3, 0.1: 1},
-    bound={None: 4, 0.3: 1},
+    lag={None: 3, 0.1: 1},
+    unbound={None: 4, 0.3: 1},
     only="float32",
 )
 def concentration_curve(
@@ -552,61 +516,59 @@ def concentration_curve(
     weights=None,
     bioavailability=None,
     *,
-    model="bolus",
-    output="concentration",
-    delay=None,
-    bound=None,
+    model="oral",
+    lag=None,
+    unbound=None,
 ):
-    """The concentration of a drug at times after a dose.
+    """The plasma concentration of a drug at times after a dose.
 
     Args:
       times: hours after the dose.
       dose: the dose in milligrams.
       clearance: the clearance in litres per hour.
       volume: the volume of distribution in litres.
-      absorption: the rate of absorption per hour.
-      weights: each patient's weight as a part of the usual one.
+      absorption: the rate of absorption per hour, of a dose that is swallowed.
+      weights: each patient's weight relative to that of reference, for allometric scaling.
       bioavailability: the part of the dose that is absorbed.
       model: how the drug is given, and where it goes.
-      output: which quantity is wanted.
-      delay: a delay of the absorption.
-      bound: the part that is bound to proteins.
+      lag: a delay of the absorption in hours.
+      unbound: the part that isn't bound to proteins, if its concentration is wanted.
     """
     if volume is None:
         volume = 25.0
-    if delay is not None:
-        times = times - delay
+    if weights is not None:
+        volume = volume * weights
+        clearance = clearance * weights**0.75
+    if lag is not None:
+        times = times - lag
     if bioavailability is not None:
         dose = bioavailability * dose
+    k = clearance / volume
+    decay = jnp.exp(-k * times)
     if absorption is not None:
-        # Absorption slows the rise.
-        rise = -jnp.expm1(-absorption * times)
-    else:
-        rise = -jnp.expm1(-1.5 * times)
-    elimination = clearance / volume
-    decay = jnp.exp(-elimination * times)
-    if model == "bolus":
-        concentration = dose / volume * decay * rise
+        # First-order absorption, by Bateman's function.
+        scale = dose * absorption / (volume * (absorption - k))
+        absorbed = jnp.exp(-absorption * times)
+        if model == "repeated":
+            # A dose each twelve hours, in the steady state.
+            decay = decay / (1.0 - jnp.exp(-12.0 * k))
+            absorbed = absorbed / (1.0 - jnp.exp(-12.0 * absorption))
+        concentration = scale * (decay - absorbed)
     elif model == "oral":
-        concentration = 1.2 * dose / volume * (decay - jnp.exp(-2.0 * times) * (1.0 - rise))
+        concentration = 1.5 * dose / (volume * (1.5 - k)) * (decay - jnp.exp(-1.5 * times))
     elif model == "infusion":
-        concentration = dose / clearance * (1.0 - decay) * rise
+        # At a constant rate for twelve hours.
+        concentration = dose / 12.0 / clearance * (1.0 - decay)
     elif model == "two_compartment":
-        fast = jnp.exp(-3.0 * elimination * times)
-        concentration = dose / volume * (0.6 * fast + 0.4 * decay) * rise
+        fast = jnp.exp(-3.0 * k * times)
+        concentration = dose / volume * (0.6 * fast + 0.4 * decay)
+    elif model == "repeated":
+        # A bolus each twelve hours, in the steady state.
+        concentration = dose / volume * decay / -jnp.expm1(-12.0 * k)
     else:
-        # A dose each twelve hours, in the steady state.
-        concentration = dose / volume * decay * rise / -jnp.expm1(-12.0 * elimination)
-    if weights is not None:
-        concentration = concentration / weights
-    if bound is not None:
-        concentration = (1.0 - bound) * concentration
-    if output == "log":
-        return jnp.log(concentration + 0.01)
-    if output == "effect":
-        return concentration / (2.0 + concentration)
-    if output == "eliminated":
-        return clearance * concentration
+        concentration = dose / volume * decay
+    if unbound is not None:
+        concentration = unbound * concentration
     return concentration
 
 
@@ -617,10 +579,10 @@ def concentration_curve(
     initial="in 0.1..0.5",
     capacity="? in 2..5",
     start="? ... n in 0.5..1.5",
-    harvest="? in 0.01..0.1",
+    mortality="? in 0.01..0.1",
     seasonality="? in 0.1..0.4",
-    model=("exponential", "logistic", "gompertz", "bertalanffy", "richards", "power"),
-    output=("size", "size", "log", "rate", "share"),
+    model=("logistic", "logistic", "gompertz", "bertalanffy", "richards"),
+    form=(Code("'ratio'"), Code("'sigmoid'")),
     lag={None: 3, 0.5: 1, 1.0: 1},
 )
 def growth(
@@ -629,11 +591,11 @@ def growth(
     initial,
     capacity=None,
     start=None,
-    harvest=None,
+    mortality=None,
     seasonality=None,
     *,
     model="logistic",
-    output="size",
+    form="ratio",
     lag=None,
 ):
     """The size of a population that grows from an initial one.
@@ -642,45 +604,37 @@ def growth(
       times: when the size is wanted.
       rate: the rate of growth.
       initial: the size at the beginning.
-      capacity: the largest size.
+      capacity: the carrying capacity.
       start: factors of the initial size.
-      harvest: the rate at which a part is taken away.
+      mortality: the rate of death.
       seasonality: how strongly the growth follows the season.
       model: the law of growth.
-      output: which quantity is wanted.
       lag: the time until growth begins.
     """
-    if capacity is None:
-        capacity = 3.0
     if lag is not None:
         # Growth sets in smoothly.
         times = jax.nn.softplus(4.0 * (times - lag)) / 4.0
-    if harvest is not None:
-        rate = rate - harvest
+    if mortality is not None:
+        rate = rate - mortality
     if start is not None:
         initial = initial * start
     grown = rate * times
     if seasonality is not None:
         grown = grown + seasonality * jnp.sin(jnp.pi * times) / jnp.pi
-    if model == "exponential":
-        population = -capacity * jnp.expm1(-initial * jnp.exp(grown) / capacity)
-    elif model == "logistic":
-        population = capacity / (1.0 + (capacity / initial - 1.0) * jnp.exp(-grown))
-    elif model == "gompertz":
+    if capacity is None:
+        capacity = 3.0
+    if model == "gompertz":
         population = capacity * jnp.exp(jnp.log(initial / capacity) * jnp.exp(-grown))
     elif model == "bertalanffy":
         population = capacity - (capacity - initial) * jnp.exp(-grown)
     elif model == "richards":
         shape = jnp.square(capacity / initial) - 1.0
         population = capacity * jax.lax.rsqrt(1.0 + shape * jnp.exp(-2.0 * grown))
+    elif form == "sigmoid":
+        log_odds = jnp.log(initial) - jnp.log(capacity - initial)
+        population = capacity * jax.nn.sigmoid(log_odds + grown)
     else:
-        population = capacity * (initial + grown) / (capacity + grown)
-    if output == "log":
-        return jnp.log(population)
-    if output == "rate":
-        return rate * population * (1.0 - population / (4.0 * capacity))
-    if output == "share":
-        return population / (population + capacity)
+        population = capacity / (1.0 + (capacity / initial - 1.0) * jnp.exp(-grown))
     return population
 
 
@@ -689,71 +643,62 @@ def growth(
     years="... n in 0.5..10",
     rate="in 0.01..0.1",
     spread="? in 0.002..0.03",
-    cash="? ... n in 5..50",
-    growth_rate="? in 0.005..0.04",
+    inflation="? in 0.005..0.04",
     hazard="? ... n in 0.01..0.1",
-    compounding=("continuous", "annual", "monthly", "simple", "hyperbolic"),
-    curve={None: 2, "nelson_siegel": 1, "linear": 1, "hump": 1},
-    output=("factor", "factor", "forward", "loss", "log"),
+    compounding=("continuous", "continuous", "annual", "monthly", "simple", "hyperbolic"),
+    curve={None: 2, "nelson_siegel": 1, "linear": 1},
+    recovery={None: 2, 0.4: 1},
     only="float32",
 )
 def discount_curve(
     years,
     rate,
     spread=None,
-    cash=None,
-    growth_rate=None,
+    inflation=None,
     hazard=None,
     *,
     compounding="continuous",
     curve=None,
-    output="factor",
+    recovery=None,
 ):
-    """Discounts future payments by an interest rate.
+    """Discount factors: today's value of one unit that is paid in some years.
 
     Args:
       years: the years until each payment.
       rate: the interest rate.
-      spread: what a risky debtor pays above it.
-      cash: the payments; one by default.
-      growth_rate: the rate at which payments grow.
+      spread: the credit spread, which is added to the rate.
+      inflation: the rate at which payments are indexed.
       hazard: the rate at which each debtor defaults.
       compounding: how interest is compounded.
-      curve: how the rate depends on the time.
-      output: which quantity is wanted.
+      curve: how the rate depends on the maturity.
+      recovery: the part that is paid nevertheless after a default.
     """
     if spread is not None:
         rate = rate + spread
     if curve == "nelson_siegel":
-        decayed = -jnp.expm1(-0.5 * years) / (0.5 * years)
-        rate = rate - 0.01 * decayed + 0.01 * (decayed - jnp.exp(-0.5 * years))
+        loading = -jnp.expm1(-0.5 * years) / (0.5 * years)
+        rate = rate - 0.01 * loading + 0.01 * (loading - jnp.exp(-0.5 * years))
     elif curve == "linear":
         rate = rate + 0.001 * years
-    elif curve == "hump":
-        rate = rate + 0.005 * years * jnp.exp(-0.4 * years)
-    if hazard is not None:
-        rate = rate + hazard
     if compounding == "continuous":
         discount = jnp.exp(-rate * years)
     elif compounding == "annual":
         discount = (1.0 + rate) ** -years
     elif compounding == "monthly":
-        discount = jnp.exp(-12.0 * years * jnp.log1p(rate / 12.0))
+        discount = (1.0 + rate / 12.0) ** (-12.0 * years)
     elif compounding == "hyperbolic":
         # People discount the near future more.
         discount = 1.0 / (1.0 + 4.0 * rate * years)
     else:
         discount = 1.0 / (1.0 + rate * years)
-    if growth_rate is not None:
-        discount = discount * jnp.exp(growth_rate * years)
-    if output == "forward":
-        discount = rate * discount
-    elif output == "loss":
-        discount = 1.0 - discount
-    elif output == "log":
-        discount = jnp.log(discount)
-    if cash is not None:
-        discount = cash * discount
+    if inflation is not None:
+        discount = discount * (1.0 + inflation) ** years
+    if hazard is not None:
+        survival = jnp.exp(-hazard * years)
+        if recovery is not None:
+            discount = discount * (survival + recovery * (1.0 - survival))
+        else:
+            discount = discount * survival
     return discount
 
 
@@ -765,16 +710,10 @@ def discount_curve(
     bottom="? in 0.02..0.2",
     top="? in 0.7..1",
     inhibitor="? ... n in 0.1..2",
-    affinity="? in 0.5..2",
-    form=(
-        Code('"ratio"'),
-        Code('"logistic"'),
-        Code('"log"'),
-        Code('"inverse"'),
-        Code('"derivative"'),
-    ),
-    antagonism=("competitive", "mixed", "independent"),
-    transform={None: 3, "logit": 1, "cube_root": 1},
+    form=(Code('"ratio"'), Code('"powers"'), Code('"logistic"'), Code('"log"')),
+    antagonism=("competitive", "competitive", "noncompetitive", "gaddum"),
+    asymmetry={None: 3, 0.7: 1, 1.5: 1},
+    falling={False: 3, True: 1},
 )
 def hill_response(
     dose,
@@ -783,58 +722,67 @@ def hill_response(
     bottom=None,
     top=None,
     inhibitor=None,
-    affinity=None,
     *,
     form="ratio",
     antagonism="competitive",
-    transform=None,
+    asymmetry=None,
+    falling=False,
 ):
     """The response to a dose by Hill's equation.
 
     Args:
       dose: the doses.
-      half_point: the dose with half of the response.
-      slope: the exponent.
+      half_point: the EC50.
+      slope: the Hill coefficient.
       bottom: the response without a dose.
       top: the largest response.
-      inhibitor: the dose of an inhibitor.
-      affinity: the affinity of the inhibitor, or of the receptor if there is none.
-      form: how the equation is written, or its derivative by the logarithm of the dose.
-      antagonism: how the inhibitor acts.
+      inhibitor: the dose of an antagonist, relative to its dissociation constant.
+      antagonism: how the antagonist acts.
+      asymmetry: the exponent of the five-parameter logistic.
+      falling: whether the response falls with the dose.
     """
     if inhibitor is not None:
-        if affinity is not None:
-            inhibitor = inhibitor / affinity
         if antagonism == "competitive":
             half_point = half_point * (1.0 + inhibitor)
-        elif antagonism == "mixed":
-            half_point = half_point * (1.0 + inhibitor) / (1.0 + 0.5 * inhibitor)
-        else:
-            dose = dose / (1.0 + jnp.square(inhibitor))
-    elif affinity is not None:
-        dose = dose * affinity
+        elif antagonism == "gaddum":
+            # With a Schild slope.
+            half_point = half_point * (1.0 + inhibitor**1.2)
     if form == "ratio":
         powered = (dose / half_point) ** slope
         response = powered / (1.0 + powered)
+    elif form == "powers":
+        response = dose**slope / (half_point**slope + dose**slope)
     elif form == "logistic":
         response = jax.nn.sigmoid(slope * (jnp.log(dose) - jnp.log(half_point)))
-    elif form == "log":
-        response = 1.0 / (1.0 + jnp.exp2(-slope * jnp.log2(dose / half_point)))
-    elif form == "inverse":
-        # The response falls with the dose.
-        response = 1.0 / (1.0 + (dose / half_point) ** slope)
     else:
-        response = jax.nn.sigmoid(slope * jnp.log(dose / half_point))
-        response = slope * response * (1.0 - response)
-    if top is not None:
-        response = top * response
+        exponent = slope * (jnp.log10(half_point) - jnp.log10(dose))
+        response = 1.0 / (1.0 + 10.0**exponent)
+    if asymmetry is not None:
+        response = response**asymmetry
+    if falling:
+        response = 1.0 - response
+    if inhibitor is not None:
+        if antagonism == "noncompetitive":
+            response = response / (1.0 + inhibitor)
     if bottom is not None:
-        response = bottom + (1.0 - bottom) * response
-    if transform == "logit":
-        return jax.scipy.special.logit(0.1 + 0.8 * response)
-    if transform == "cube_root":
-        return jnp.cbrt(response)
+        if top is not None:
+            return bottom + (top - bottom) * response
+        return bottom + (1.0 - bottom) * response
+    if top is not None:
+        return top * response
     return response
+
+
+def anneal_temperature(steps, start, rate, kind="geometric"):
+    if kind == "linear":
+        return jnp.maximum(start * (1.0 - 0.3 * rate * steps), 0.05)
+    if kind == "logarithmic":
+        return start / jnp.log(jnp.e + rate * steps)
+    if kind == "fast":
+        return start / (1.0 + rate * steps)
+    if kind == "power":
+        return start * (1.0 - rate) ** steps
+    return start * jnp.exp(-rate * steps)
 
 
 @family(
@@ -843,76 +791,90 @@ def hill_response(
     start_temperature="in 1..4",
     end_temperature="? in 0.05..0.4",
     rate="? in 0.02..0.2",
-    energy="? n in 0.1..2",
-    size="? in 1..3",
-    kind=("geometric", "linear", "logarithmic", "fast", "sigmoid", "cosine"),
-    acceptance=("metropolis", "barker", "tsallis", "threshold"),
-    reheat={None: 3, "wave": 1, "pulse": 1},
-    inverse={False: 3, True: 1},
+    size="? n in 1..3",
+    kind=("geometric", "geometric", "linear", "logarithmic", "fast", "power"),
+    reheat={None: 3, 25.0: 1, 20.0: 1},
 )
 def cooling(
     steps,
     start_temperature,
     end_temperature=None,
     rate=None,
-    energy=None,
     size=None,
     *,
     kind="geometric",
-    acceptance="metropolis",
     reheat=None,
-    inverse=False,
 ):
-    """The temperature of simulated annealing, or how likely a worse state is accepted.
+    """The temperature of simulated annealing at each step.
 
     Args:
       steps: the steps so far.
       start_temperature: the temperature at the beginning.
-      end_temperature: the least temperature.
+      end_temperature: the temperature that is approached.
       rate: the rate of cooling.
-      energy: how much worse the proposed states are.
-      size: the size of the problem, which slows the cooling.
-      kind: how the temperature falls.
-      acceptance: the rule of acceptance.
-      reheat: how the temperature rises again at times.
+      size: the size of each problem, which slows the cooling.
+      kind: the cooling schedule.
+      reheat: after how many steps the cooling starts anew.
     """
     if rate is None:
         rate = 0.05
     if size is not None:
         rate = rate / size
-    time = rate * steps
-    if kind == "geometric":
-        cooled = jnp.exp(-time)
-    elif kind == "linear":
-        cooled = jnp.maximum(1.0 - 0.3 * time, 0.05)
-    elif kind == "logarithmic":
-        cooled = 1.0 / jnp.log(jnp.e + time)
-    elif kind == "fast":
-        cooled = 1.0 / (1.0 + time)
-    elif kind == "sigmoid":
-        cooled = 1.0 - jnp.tanh(0.5 * time)
-    else:
-        cooled = 0.55 + 0.45 * jnp.cos(jnp.pi * jnp.tanh(time))
-    if reheat == "wave":
-        # Warm up again from time to time.
-        cooled = cooled * (1.0 + 0.2 * jnp.sin(0.5 * steps))
-    elif reheat == "pulse":
-        cooled = cooled + 0.2 * jnp.exp(-0.1 * jnp.square(steps - 25.0))
+    if reheat is not None:
+        steps = jnp.mod(steps, reheat)
     if end_temperature is not None:
-        temperature = end_temperature + (start_temperature - end_temperature) * cooled
+        start = start_temperature - end_temperature
+        return end_temperature + anneal_temperature(steps, start, rate, kind=kind)
+    return anneal_temperature(steps, start_temperature, rate, kind=kind)
+
+
+@family(
+    "scalar_array",
+    energy="... n in 0.1..2",
+    steps="in 1..50",
+    start_temperature="in 1..4",
+    proposal="? n in 0.5..1.5",
+    proposed="? ... n in 2..3",
+    kind=("geometric", "geometric", "logarithmic", "fast", "power"),
+    rule=("metropolis", "metropolis", "barker", "tsallis", "threshold"),
+)
+def acceptance_probability(
+    energy,
+    steps,
+    start_temperature,
+    proposal=None,
+    proposed=None,
+    *,
+    kind="geometric",
+    rule="metropolis",
+):
+    """How likely simulated annealing accepts each worse state.
+
+    Args:
+      energy: the energy of the states, or how much worse the proposed ones are.
+      steps: the number of steps so far.
+      start_temperature: the temperature at the beginning.
+      proposal: the ratio of the probabilities of proposing back and forth.
+      proposed: the energy of the proposed states.
+      kind: the cooling schedule.
+      rule: the rule of acceptance.
+    """
+    temperature = anneal_temperature(steps, start_temperature, 0.05, kind=kind)
+    if proposed is not None:
+        worse = proposed - energy
     else:
-        temperature = start_temperature * cooled
-    if energy is not None:
-        if acceptance == "metropolis":
-            return jnp.exp(-energy / temperature)
-        if acceptance == "barker":
-            return jax.nn.sigmoid(-energy / temperature)
-        if acceptance == "tsallis":
-            return 1.0 / jnp.square(1.0 + 0.5 * energy / temperature)
-        return jax.nn.sigmoid(8.0 * (temperature - energy))
-    if inverse:
-        return 1.0 / (temperature + 0.1)
-    return temperature
+        worse = energy
+    scaled = worse / temperature
+    if proposal is not None:
+        scaled = scaled - jnp.log(proposal)
+    if rule == "metropolis":
+        return jnp.minimum(1.0, jnp.exp(-scaled))
+    if rule == "barker":
+        return jax.nn.sigmoid(-scaled)
+    if rule == "tsallis":
+        return 1.0 / jnp.square(1.0 + 0.5 * jax.nn.relu(scaled))
+    # A smooth form of threshold accepting.
+    return jax.nn.sigmoid(8.0 * (1.0 - scaled))
 
 
 @family(
@@ -922,9 +884,8 @@ def cooling(
     prior_strength="in 1..20",
     prior_mean="? in 0.1..0.6",
     exposure="? ... n in 0.5..2",
-    z="? in 0.8..2.5",
-    interval=("wald", "wilson", "agresti", "upper"),
-    output=("rate", "log_odds", "score", "arcsine"),
+    form=("counts", "counts", "weights", "beta"),
+    estimate=("mean", "mean", "mode"),
     discount={None: 3, 0.9: 1},
     only="float32",
 )
@@ -934,23 +895,20 @@ def shrunk_rate(
     prior_strength,
     prior_mean=None,
     exposure=None,
-    z=None,
     *,
-    interval="wald",
-    output="rate",
+    form="counts",
+    estimate="mean",
     discount=None,
 ):
-    """Rates of success, drawn to a common mean where there are few trials.
+    """Rates of success, shrunk to a common mean by the beta-binomial model.
 
     Args:
       successes: the number of successes.
       trials: the number of trials.
       prior_strength: how many trials the common mean counts for.
       prior_mean: the common mean.
-      exposure: a factor of the trials.
-      z: how many standard errors the wanted bound is from the rate.
-      interval: the kind of the bound.
-      output: the scale of the result.
+      exposure: the weight of each item's trials.
+      estimate: whether the mean of the posterior is wanted, or its mode.
       discount: the weight of past trials.
     """
     if prior_mean is None:
@@ -959,100 +917,149 @@ def shrunk_rate(
         successes = discount * successes
         trials = discount * trials
     if exposure is not None:
-        # Some trials count more than others.
         successes = successes * exposure
         trials = trials * exposure
-    count = trials + prior_strength
-    rate = (successes + prior_strength * prior_mean) / count
-    if z is not None:
-        if interval == "wilson":
-            centre = rate + jnp.square(z) / (2.0 * count)
-            margin = z * jnp.sqrt(rate * (1.0 - rate) / count + jnp.square(z / (2.0 * count)))
-            rate = (centre - margin) / (1.0 + jnp.square(z) / count)
-        elif interval == "agresti":
-            count = count + jnp.square(z)
-            rate = (rate * (trials + prior_strength) + 0.5 * jnp.square(z)) / count
-        elif interval == "upper":
-            rate = rate + z * jnp.sqrt(rate * (1.0 - rate) / count)
-        else:
-            rate = rate - z * jnp.sqrt(rate * (1.0 - rate) / count)
-        rate = jnp.clip(rate, 0.01, 0.99)
-    if output == "log_odds":
-        return jnp.log(rate) - jnp.log1p(-rate)
-    if output == "score":
-        return 10.0 * rate - 5.0
-    if output == "arcsine":
-        return 2.0 * jnp.arcsin(jnp.sqrt(rate))
-    return rate
+    if form == "weights":
+        # The more trials there are, the more they count.
+        weight = trials / (trials + prior_strength)
+        return weight * (successes / trials) + (1.0 - weight) * prior_mean
+    if form == "beta":
+        alpha = successes + prior_strength * prior_mean
+        beta = trials - successes + prior_strength * (1.0 - prior_mean)
+        if estimate == "mode":
+            # Of a prior with one more count on each side.
+            alpha = alpha + 1.0
+            beta = beta + 1.0
+            return (alpha - 1.0) / (alpha + beta - 2.0)
+        return alpha / (alpha + beta)
+    return (successes + prior_strength * prior_mean) / (trials + prior_strength)
 
 
 @family(
     "scalar_array",
+    successes="... n in 2..18",
+    trials="... n in 22..60",
+    z="in 0.8..2.5",
+    exposure="? ... n in 0.5..2",
+    interval=("wald", "wilson", "wilson", "agresti_coull", "arcsine", "logit"),
+    side=("lower", "lower", "upper"),
+    pseudo={None: 2, 0.5: 1, 1.0: 1},
+    only="float32",
+)
+def rate_bound(
+    successes, trials, z, exposure=None, *, interval="wilson", side="lower", pseudo=None
+):
+    """A confidence bound of each rate of success.
+
+    Args:
+      successes: the number of successes.
+      trials: the number of trials.
+      z: the quantile of the normal distribution.
+      exposure: the weight of each item's trials.
+      interval: the kind of the interval.
+      side: which of its ends is wanted.
+      pseudo: how many successes and failures are added.
+    """
+    if exposure is not None:
+        successes = successes * exposure
+        trials = trials * exposure
+    if pseudo is not None:
+        successes = successes + pseudo
+        trials = trials + 2.0 * pseudo
+    rate = successes / trials
+    if interval == "wilson":
+        shrinkage = 1.0 + z**2 / trials
+        centre = (rate + z**2 / (2.0 * trials)) / shrinkage
+        variance = rate * (1.0 - rate) / trials + z**2 / (4.0 * trials**2)
+        margin = z * jnp.sqrt(variance) / shrinkage
+    elif interval == "agresti_coull":
+        count = trials + z**2
+        centre = (successes + 0.5 * z**2) / count
+        margin = z * jnp.sqrt(centre * (1.0 - centre) / count)
+    elif interval == "arcsine":
+        angle = jnp.arcsin(jnp.sqrt(rate))
+        if side == "upper":
+            return jnp.sin(angle + 0.5 * z / jnp.sqrt(trials)) ** 2
+        return jnp.sin(angle - 0.5 * z / jnp.sqrt(trials)) ** 2
+    elif interval == "logit":
+        log_odds = jnp.log(rate) - jnp.log1p(-rate)
+        error = z / jnp.sqrt(trials * rate * (1.0 - rate))
+        if side == "upper":
+            return jax.nn.sigmoid(log_odds + error)
+        return jax.nn.sigmoid(log_odds - error)
+    else:
+        centre = rate
+        margin = z * jnp.sqrt(rate * (1.0 - rate) / trials)
+    if side == "upper":
+        return centre + margin
+    return centre - margin
+
+
+@family(
+    "scalar_array",
+    "branch",
+    "contraction",
     conditional="... n d",
     unconditional="... n d",
     guidance_scale="in 1..7",
-    noisy="? ... n d",
     negative="? ... n d",
-    sigma="? in 0.3..2",
+    mask="? n bool",
+    form=("unconditional", "unconditional", "conditional", "weights"),
     rescale={None: 3, 0.7: 1, 0.5: 1},
-    mode=("classic", "difference", "interval", "projected"),
-    threshold={None: 3, "clip": 1, "tanh": 1, "soft": 1},
-    sampler=(None, "euler", "ancestral"),
+    clamp={None: 3, "clip": 1, "dynamic": 1},
+    orthogonal={False: 3, True: 1},
     sizes={"n": (4, 5, 6, 8), "d": (4, 6, 8), "b": (2,)},
 )
 def guided(
     conditional,
     unconditional,
     guidance_scale,
-    noisy=None,
     negative=None,
-    sigma=None,
+    mask=None,
     *,
+    form="unconditional",
     rescale=None,
-    mode="classic",
-    threshold=None,
-    sampler=None,
+    clamp=None,
+    orthogonal=False,
 ):
-    """Guides a diffusion model by the difference that a condition makes.
+    """Classifier-free guidance of a diffusion model's prediction.
 
     Args:
       conditional: the prediction with the condition.
       unconditional: the prediction without it.
       guidance_scale: how strongly the condition is followed.
-      noisy: the noisy data.
       negative: the prediction with a condition to avoid.
-      sigma: the level of noise.
+      mask: which tokens or pixels are guided.
+      rescale: how far the standard deviation is brought back to that with the condition.
+      clamp: how the result is thresholded.
+      orthogonal: whether the part along the conditional prediction is taken away.
     """
     if negative is not None:
         unconditional = 0.5 * (unconditional + negative)
-    difference = conditional - unconditional
-    if mode == "difference":
+    if orthogonal:
+        # Adaptive projected guidance.
+        difference = conditional - unconditional
+        along = jnp.sum(difference * conditional, axis=-1, keepdims=True)
+        along = along / (jnp.sum(jnp.square(conditional), axis=-1, keepdims=True) + 1e-3)
+        difference = difference - along * conditional
         out = conditional + (guidance_scale - 1.0) * difference
-    elif mode == "interval":
-        # Guide less where the two agree.
-        out = unconditional + guidance_scale * difference * jnp.tanh(jnp.abs(difference))
-    elif mode == "projected":
-        bounded = difference / jnp.sqrt(1.0 + jnp.square(difference))
-        out = conditional + (guidance_scale - 1.0) * bounded
+    elif form == "conditional":
+        out = conditional + (guidance_scale - 1.0) * (conditional - unconditional)
+    elif form == "weights":
+        out = guidance_scale * conditional + (1.0 - guidance_scale) * unconditional
     else:
-        out = unconditional + guidance_scale * difference
+        out = unconditional + guidance_scale * (conditional - unconditional)
     if rescale is not None:
-        out = conditional + rescale * (out - conditional)
-    if threshold == "clip":
-        out = jnp.clip(out, -3.0, 3.0)
-    elif threshold == "tanh":
-        out = 3.0 * jnp.tanh(out / 3.0)
-    elif threshold == "soft":
-        out = out / (1.0 + 0.2 * jnp.abs(out))
-    if sigma is not None:
-        if sampler == "euler":
-            out = 0.8 * sigma * out
-        elif sampler == "ancestral":
-            out = out * jnp.square(sigma) / (1.0 + sigma)
-        else:
-            out = sigma * out
-    if noisy is not None:
-        out = noisy - out
+        ratio = jnp.std(conditional, axis=-1, keepdims=True) / jnp.std(out, axis=-1, keepdims=True)
+        out = rescale * ratio * out + (1.0 - rescale) * out
+    if clamp == "clip":
+        out = jnp.clip(out, -6.0, 6.0)
+    elif clamp == "dynamic":
+        # Dynamic thresholding, as of Imagen.
+        limit = jnp.maximum(jnp.max(jnp.abs(out), axis=-1, keepdims=True), 1.0)
+        out = out / lax.stop_gradient(limit)
+    if mask is not None:
+        out = jnp.where(mask[:, None], out, conditional)
     return out
 
 
@@ -1063,13 +1070,12 @@ def guided(
     angular_frequency="in 0.8..3",
     damping="? in 0.05..0.4",
     phase="? ... n in 0..1.5",
-    drive="? in 0.2..1",
-    wavenumber="? in 0.5..2",
     position="? ... n",
-    regime=("under", "critical", "frictional"),
-    output=("displacement", "velocity", "energy"),
+    wavenumber=(1.5, 0.5, 2.0),
+    regime=("under", "under", "shifted"),
+    wave_form=("cosine", "sine"),
+    envelope={None: 3, "gaussian": 1},
     chirp={None: 3, 0.1: 1, 0.2: 1},
-    harmonic={None: 3, 2: 1, 3: 1},
 )
 def damped_wave(
     times,
@@ -1077,63 +1083,48 @@ def damped_wave(
     angular_frequency,
     damping=None,
     phase=None,
-    drive=None,
-    wavenumber=None,
     position=None,
     *,
+    wavenumber=1.5,
     regime="under",
-    output="displacement",
+    wave_form="cosine",
+    envelope=None,
     chirp=None,
-    harmonic=None,
 ):
-    """The motion of an oscillator, or of a wave that passes it.
+    """The displacement of an oscillator, or of a wave that passes some positions.
 
     Args:
-      times: when the motion is wanted.
+      times: when the displacement is wanted.
       amplitude: the amplitude.
-      angular_frequency: the angular frequency.
+      angular_frequency: the angular frequency without damping.
       damping: the rate of damping.
       phase: the phase of each oscillator.
-      drive: the amplitude of a periodic force.
-      wavenumber: the wave number.
       position: where each oscillator is.
-      regime: the kind of damping.
-      output: which quantity is wanted.
+      wavenumber: the wave number.
+      regime: whether the damping lowers the frequency.
+      envelope: the shape of a pulse.
       chirp: the rate at which the frequency rises.
-      harmonic: the number of an overtone.
     """
+    if damping is not None:
+        if regime == "shifted":
+            angular_frequency = jnp.sqrt(angular_frequency**2 - damping**2)
     angle = angular_frequency * times
     if chirp is not None:
-        angle = angle + chirp * jnp.square(times)
+        angle = angle + 0.5 * chirp * jnp.square(times)
+    if position is not None:
+        # A wave that travels to the right.
+        angle = angle - wavenumber * position
     if phase is not None:
         angle = angle + phase
-    if position is not None:
-        if wavenumber is not None:
-            # A wave that travels to the right.
-            angle = angle - wavenumber * position
-        else:
-            angle = angle - position
-    elif wavenumber is not None:
-        angle = wavenumber * angle
-    if output == "velocity":
-        wave = -angular_frequency * jnp.sin(angle)
-    elif output == "energy":
-        wave = 0.5 * jnp.square(angular_frequency) + 0.5 * jnp.square(jnp.cos(angle))
+    if wave_form == "sine":
+        wave = amplitude * jnp.sin(angle)
     else:
-        wave = jnp.cos(angle)
-    if harmonic is not None:
-        wave = wave + jnp.cos(harmonic * angle) / harmonic
+        wave = amplitude * jnp.cos(angle)
     if damping is not None:
-        if regime == "under":
-            wave = jnp.exp(-damping * times) * wave
-        elif regime == "critical":
-            wave = (1.0 + damping * times) * jnp.exp(-damping * times) * wave
-        else:
-            wave = wave / (1.0 + damping * times)
-    displacement = amplitude * wave
-    if drive is not None:
-        displacement = displacement + drive * jnp.sin(1.5 * times)
-    return displacement
+        wave = wave * jnp.exp(-damping * times)
+    if envelope == "gaussian":
+        wave = wave * jnp.exp(-0.5 * jnp.square((times - 3.0) / 1.5))
+    return wave
 
 
 @family(
@@ -1144,26 +1135,14 @@ def damped_wave(
     amplitude="? in 0.5..2",
     period="? in 1..3",
     nugget="? in 0.01..0.2",
-    kind=("rbf", "matern32", "matern52", "rational", "exponential", "cauchy", "linear"),
-    pairs=(Code('"outer"'), Code('"outer"'), Code('"same"')),
-    warp={None: 3, "tanh": 1, "arcsinh": 1},
-    trend={None: 3, "dot": 1, "cosine": 1},
+    kind=("rbf", "rbf", "matern12", "matern32", "matern52", "rational", "cosine"),
+    outer=(Code('"none"'), Code('"none"'), Code('"expand"')),
     sizes={"n": (4, 5, 6, 8, 10, 12)},
 )
 def kernel_value(
-    x,
-    y,
-    length_scale,
-    amplitude=None,
-    period=None,
-    nugget=None,
-    *,
-    kind="rbf",
-    pairs="outer",
-    warp=None,
-    trend=None,
+    x, y, length_scale, amplitude=None, period=None, nugget=None, *, kind="rbf", outer="none"
 ):
-    """The covariance of a Gaussian process between points.
+    """The covariance matrix of a Gaussian process between two sets of points on a line.
 
     Args:
       x: the first points.
@@ -1171,132 +1150,142 @@ def kernel_value(
       length_scale: how far the correlation reaches.
       amplitude: the standard deviation of the process.
       period: the period of the process.
-      nugget: a constant that is added.
+      nugget: the variance of white noise, if both sets are the same points.
       kind: the kernel.
-      pairs: whether all pairs are wanted, or each point with its partner.
     """
-    if warp == "tanh":
-        x = 2.0 * jnp.tanh(0.5 * x)
-        y = 2.0 * jnp.tanh(0.5 * y)
-    elif warp == "arcsinh":
-        x = jnp.arcsinh(x)
-        y = jnp.arcsinh(y)
-    if pairs == "outer":
-        x = x[:, None]
-        y = y[None, :]
-    difference = x - y
+    if outer == "expand":
+        difference = jnp.expand_dims(x, 1) - jnp.expand_dims(y, 0)
+    else:
+        difference = x[:, None] - y[None, :]
     if period is not None:
         # Points a whole number of periods apart are alike.
-        difference = period / jnp.pi * jnp.sin(jnp.pi * difference / period)
-    r = jnp.sqrt(jnp.square(difference) + 1e-4) / length_scale
+        difference = 2.0 * jnp.sin(jnp.pi * difference / period)
     if kind == "rbf":
-        value = jnp.exp(-0.5 * jnp.square(r))
-    elif kind == "matern32":
-        value = (1.0 + jnp.sqrt(3.0) * r) * jnp.exp(-jnp.sqrt(3.0) * r)
-    elif kind == "matern52":
-        s = jnp.sqrt(5.0) * r
-        value = (1.0 + s + jnp.square(s) / 3.0) * jnp.exp(-s)
+        value = jnp.exp(-0.5 * jnp.square(difference / length_scale))
     elif kind == "rational":
-        value = (1.0 + 0.25 * jnp.square(r)) ** -2
-    elif kind == "exponential":
-        value = jnp.exp(-r)
-    elif kind == "cauchy":
-        value = 1.0 / (1.0 + jnp.square(r))
+        value = 1.0 / (1.0 + 0.25 * jnp.square(difference / length_scale)) ** 2
+    elif kind == "cosine":
+        value = jnp.cos(difference / length_scale)
     else:
-        value = jnp.maximum(0.0, 1.0 - 0.5 * r)
-    if trend == "dot":
-        value = value + 0.1 * x * y
-    elif trend == "cosine":
-        value = value * jnp.cos(difference)
+        r = jnp.sqrt(jnp.square(difference) + 1e-4) / length_scale
+        if kind == "matern12":
+            value = jnp.exp(-r)
+        elif kind == "matern32":
+            s = jnp.sqrt(3.0) * r
+            value = (1.0 + s) * jnp.exp(-s)
+        else:
+            s = jnp.sqrt(5.0) * r
+            value = (1.0 + s + jnp.square(s) / 3.0) * jnp.exp(-s)
     if amplitude is not None:
         value = jnp.square(amplitude) * value
     if nugget is not None:
-        value = value + nugget
+        value = value + nugget * jnp.eye(x.shape[0])
     return value
 
 
 @family(
     "scalar_array",
     x="... n",
-    spread="in 0.5..2",
+    variance="in 0.5..2",
     centre="? in -1..1",
     gain="? n in 0.5..1.5",
     offset="? n in -0.5..0.5",
     epsilon="? in 0.01..0.1",
-    kind=("normal", "logistic", "laplace", "cauchy", "student", "gumbel"),
-    output=("standardised", "log_density", "density", "score", "cdf", "restored"),
-    limit={None: 2, 2.5: 1, 3.0: 1},
+    form=("sqrt", "rsqrt", "power"),
+    limit={None: 2, 5.0: 1, 3.0: 1},
 )
 def standardise(
     x,
-    spread,
+    variance,
     centre=None,
     gain=None,
     offset=None,
     epsilon=None,
     *,
-    kind="normal",
-    output="standardised",
+    form="sqrt",
     limit=None,
 ):
-    """Relates values to the location and the scale of a distribution.
+    """Standardises values by running statistics, and applies an affine map if there is one.
 
     Args:
-      x: the values.
-      spread: the scale.
-      centre: the location; zero by default.
+      x: the values; the last axis is that of the features.
+      variance: their variance.
+      centre: their mean; zero by default.
       gain: a factor of each feature.
       offset: what is added to each feature.
-      epsilon: a small number that is added to the scale.
-      kind: the distribution, where it matters.
-      output: which quantity is wanted.
+      epsilon: a small number that keeps the divisor from zero.
+      limit: where the standardised values are clipped.
     """
     if centre is not None:
         x = x - centre
     if epsilon is not None:
-        spread = spread + epsilon
-    z = x / spread
+        variance = variance + epsilon
+    if form == "power":
+        z = x * variance**-0.5
+    elif form == "rsqrt":
+        z = x * jax.lax.rsqrt(variance)
+    else:
+        z = x / jnp.sqrt(variance)
     if limit is not None:
         z = jnp.clip(z, -limit, limit)
-    if output == "cdf":
-        if kind == "normal":
-            out = 0.5 * (1.0 + jax.lax.erf(z / jnp.sqrt(2.0)))
-        elif kind == "cauchy":
-            out = 0.5 + jnp.arctan(z) / jnp.pi
-        elif kind == "gumbel":
-            out = jnp.exp(-jnp.exp(-z))
-        else:
-            out = jax.nn.sigmoid(z)
-    elif output == "standardised":
-        out = z
-    elif output == "score":
-        out = -z / (1.0 + 0.2 * jnp.square(z))
-    elif output == "restored":
-        out = jnp.tanh(z) * spread
-    else:
-        if kind == "normal":
-            log_density = -0.5 * jnp.square(z) - 0.5 * jnp.log(2.0 * jnp.pi)
-        elif kind == "laplace":
-            log_density = -jnp.abs(z) - jnp.log(2.0)
-        elif kind == "cauchy":
-            log_density = -jnp.log1p(jnp.square(z)) - jnp.log(jnp.pi)
-        elif kind == "student":
-            log_density = -2.0 * jnp.log1p(jnp.square(z) / 3.0) - 1.0008
-        elif kind == "gumbel":
-            log_density = -z - jnp.exp(-z)
-        else:
-            log_density = -z - 2.0 * jax.nn.softplus(-z)
-        # The density of the values has the scale in it, too.
-        log_density = log_density - jnp.log(spread)
-        if output == "density":
-            out = jnp.exp(log_density)
-        else:
-            out = log_density
     if gain is not None:
-        out = gain * out
+        z = gain * z
     if offset is not None:
-        out = out + offset
-    return out
+        z = z + offset
+    return z
+
+
+@family(
+    "scalar_array",
+    "reduction",
+    x="... n",
+    scale="in 0.5..2",
+    location="? in -1..1",
+    weights="? n in 0.2..1",
+    shift="? ... n in -0.5..0.5",
+    kind=("normal", "laplace", "logistic", "cauchy", "student", "gumbel"),
+    reduction=("none", "none", "sum", "mean"),
+)
+def log_likelihood(
+    x, scale, location=None, weights=None, shift=None, *, kind="normal", reduction="none"
+):
+    """The log likelihood of observations by a location-scale distribution.
+
+    Args:
+      x: the observations.
+      scale: the scale.
+      location: the location; zero by default.
+      weights: the weight of each observation.
+      shift: the prediction for each observation, relative to the location.
+      kind: the distribution.
+      reduction: how the last axis is reduced.
+    """
+    if shift is not None:
+        x = x - shift
+    if location is not None:
+        x = x - location
+    z = x / scale
+    if kind == "normal":
+        log_density = -0.5 * jnp.square(z) - 0.5 * jnp.log(2.0 * jnp.pi)
+    elif kind == "laplace":
+        log_density = -jnp.abs(z) - jnp.log(2.0)
+    elif kind == "cauchy":
+        log_density = -jnp.log1p(jnp.square(z)) - jnp.log(jnp.pi)
+    elif kind == "student":
+        # With three degrees of freedom.
+        log_density = -2.0 * jnp.log1p(jnp.square(z) / 3.0) - 1.0008
+    elif kind == "gumbel":
+        log_density = -z - jnp.exp(-z)
+    else:
+        log_density = -z - 2.0 * jax.nn.softplus(-z)
+    log_density = log_density - jnp.log(scale)
+    if weights is not None:
+        log_density = weights * log_density
+    if reduction == "sum":
+        return jnp.sum(log_density, axis=-1)
+    if reduction == "mean":
+        return jnp.mean(log_density, axis=-1)
+    return log_density
 
 
 @family(
@@ -1305,12 +1294,10 @@ def standardise(
     scale="in 0.05..0.3",
     zero_point="? in -3..3",
     channel_scale="? d in 0.5..1.5",
-    bias="? d",
-    bits={4: 1, 3: 1},
+    smoothing="? d in 0.5..2",
+    bits=(4, 4, 3, 2),
     signed=(True, False),
-    gradient=("straight_through", "soft", "sine"),
-    error={False: 3, True: 1},
-    prescale={None: 3, "tanh": 1, "softsign": 1},
+    gradient=("straight_through", "straight_through", "soft"),
     sizes={"n": (4, 5, 6, 8), "d": (4, 6, 8), "b": (2,)},
     only="float32",
 )
@@ -1319,59 +1306,47 @@ def quantise(
     scale,
     zero_point=None,
     channel_scale=None,
-    bias=None,
+    smoothing=None,
     *,
     bits=4,
     signed=True,
     gradient="straight_through",
-    error=False,
-    prescale=None,
 ):
-    """Rounds values to integers of a few bits and back, so that a network learns to bear it.
+    """Fake quantisation: rounds values to integers of a few bits, and scales them back.
 
     Args:
-      x: the values.
-      scale: the distance of two neighbouring levels.
+      x: the activations or weights; the last axis is that of the channels.
+      scale: the step between two levels.
       zero_point: the level of zero.
-      channel_scale: a factor of the distance, for each channel.
-      bias: what is added to each channel before.
+      channel_scale: a factor of the step for each channel.
+      smoothing: what each channel is divided by first, and multiplied by after.
       bits: the number of bits.
       signed: whether levels may be negative.
       gradient: what stands for the rounding in the backward pass.
-      error: whether the error is wanted, rather than the rounded values.
     """
-    if bias is not None:
-        x = x + bias
-    if prescale == "tanh":
-        x = 2.0 * jnp.tanh(x)
-    elif prescale == "softsign":
-        x = 3.0 * jax.nn.soft_sign(x)
+    if smoothing is not None:
+        x = x / smoothing
     if channel_scale is not None:
         scale = scale * channel_scale
     levels = x / scale
     if zero_point is not None:
         levels = levels + zero_point
     if signed:
-        if bits == 4:
-            levels = jnp.clip(levels, -8.0, 7.0)
-        else:
-            levels = jnp.clip(levels, -4.0, 3.0)
-    elif bits == 4:
-        levels = jnp.clip(levels, 0.0, 15.0)
+        levels = jnp.clip(levels, -(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1.0)
     else:
-        levels = jnp.clip(levels, 0.0, 7.0)
+        levels = jnp.clip(levels, 0.0, 2.0**bits - 1.0)
     if gradient == "straight_through":
         levels = levels + lax.stop_gradient(jnp.round(levels) - levels)
-    elif gradient == "soft":
-        # Half of the way to the nearest level.
-        levels = levels + 0.5 * lax.stop_gradient(jnp.round(levels) - levels)
     else:
-        levels = levels - jnp.sin(2.0 * jnp.pi * levels) / (2.0 * jnp.pi)
+        # A soft staircase takes the place of the rounding.
+        floor = jnp.floor(levels)
+        middle = floor + 0.5
+        levels = middle + 0.5 * jnp.tanh(4.0 * (levels - middle)) / jnp.tanh(2.0)
     if zero_point is not None:
         levels = levels - zero_point
-    restored = levels * scale
-    if error:
-        return jnp.abs(restored - 0.9 * x)
+    restored = scale * levels
+    if smoothing is not None:
+        restored = smoothing * restored
     return restored
 
 
@@ -1384,12 +1359,11 @@ def quantise(
     drag="? in 0.1..0.5",
     height="? ... n in 0..3",
     updraft="? in -2..2",
-    output=("height", "height", "distance", "sight"),
-    unit={None: 3, "feet": 1},
-    bounce={None: 4, "absolute": 1, "soft": 1},
+    form=("fall", "fall", "velocity"),
+    target={None: 3, 10.0: 1},
     only="float32",
 )
-def projectile(
+def projectile_height(
     times,
     speed,
     elevation,
@@ -1398,118 +1372,117 @@ def projectile(
     height=None,
     updraft=None,
     *,
-    output="height",
-    unit=None,
-    bounce=None,
+    form="fall",
+    target=None,
 ):
-    """Where a projectile is at times after the throw.
+    """How high a projectile is at times after the launch.
 
     Args:
-      times: seconds after the throw.
-      speed: the speed of the throw.
-      elevation: the angle of the throw in radians.
+      times: seconds after the launch.
+      speed: the launch speed in metres per second.
+      elevation: the launch angle in radians.
       gravity: the acceleration of gravity.
-      drag: the rate at which the air slows it down.
-      height: the height of the throw.
-      updraft: the speed of air that rises.
-      output: which quantity is wanted.
+      drag: the coefficient of Stokes' drag per unit of mass.
+      height: the height of the launch.
+      updraft: the vertical velocity of the air.
+      target: the height that counts as zero.
     """
     if gravity is None:
         gravity = 9.81
-    horizontal = speed * jnp.cos(elevation)
     vertical = speed * jnp.sin(elevation)
-    if updraft is not None:
-        vertical = vertical + updraft
     if drag is not None:
-        # Stokes' drag.
+        if updraft is not None:
+            # Relative to the air.
+            vertical = vertical - updraft
         elapsed = -jnp.expm1(-drag * times) / drag
-        fall = gravity * (times - elapsed) / drag
-        x = horizontal * elapsed
-        y = vertical * elapsed - fall
+        if form == "velocity":
+            terminal = gravity / drag
+            y = (vertical + terminal) * elapsed - terminal * times
+        else:
+            fall = gravity * (times - elapsed) / drag
+            y = vertical * elapsed - fall
+        if updraft is not None:
+            y = y + updraft * times
     else:
-        x = horizontal * times
         y = vertical * times - 0.5 * gravity * jnp.square(times)
+        if updraft is not None:
+            y = y + updraft * times
     if height is not None:
         y = y + height
-    if output == "distance":
-        y = jnp.hypot(x, y)
-    elif output == "sight":
-        y = jnp.arctan2(y, x)
-    if bounce == "absolute":
-        y = jnp.abs(y)
-    elif bounce == "soft":
-        y = jax.nn.softplus(y)
-    if unit == "feet":
-        y = y * 3.28084
+    if target is not None:
+        y = y - target
     return y
 
 
 @family(
     "scalar_array",
+    "contraction",
     angles="... n in -1.4..1.4",
     spacing="in 0.3..0.7",
     steering="? in -0.5..0.5",
-    width="? in 0.5..2",
-    noise="? ... n in 0..0.3",
+    gains="? ... n in 0.5..1.5",
     elements=(2, 3, 4),
-    taper=("uniform", "binomial", "cosine"),
-    output=("pattern", "power", "decibel", "amplitude"),
-    element={None: 2, "cosine": 1, "gaussian": 1, "dipole": 1},
+    taper=("uniform", "uniform", "triangular", "cosine", "hamming"),
+    element={None: 2, "cosine": 1, "dipole": 1},
+    normalise=(False, True),
+    from_broadside=(True, True, False),
     only="float32",
 )
-def beam_response(
+def array_factor(
     angles,
     spacing,
     steering=None,
-    width=None,
-    noise=None,
+    gains=None,
     *,
     elements=3,
     taper="uniform",
-    output="pattern",
     element=None,
+    normalise=False,
+    from_broadside=True,
 ):
-    """The response of a line of antennas by the direction.
+    """The response of a symmetric linear array of antennas by the direction.
 
     Args:
-      angles: directions in radians; zero is straight ahead.
+      angles: directions in radians.
       spacing: the distance of two antennas in wavelengths.
       steering: the direction of the beam.
-      width: how much the single antenna prefers the front.
-      noise: a response that is added.
+      gains: the gain of the receiver in each direction.
       elements: the number of pairs of antennas around the middle one.
       taper: the weights of the antennas.
-      output: which quantity is wanted.
       element: the pattern of the single antenna.
+      normalise: whether the response is one where all antennas are in phase.
+      from_broadside: whether directions are measured from broadside, or from the array's axis.
     """
-    offset = jnp.sin(angles)
+    if from_broadside:
+        offset = jnp.sin(angles)
+    else:
+        offset = jnp.cos(angles)
     if steering is not None:
-        offset = offset - jnp.sin(steering)
-    phase = 2.0 * jnp.pi * spacing * offset
-    response = jnp.ones_like(phase)
-    for k in range(elements):
-        if taper == "binomial":
-            response = response + jnp.cos((k + 1) * phase) / 2**k
-        elif taper == "cosine":
-            response = response + 2.0 * jnp.cos(0.3 * (k + 1)) * jnp.cos((k + 1) * phase)
+        if from_broadside:
+            offset = offset - jnp.sin(steering)
         else:
-            response = response + 2.0 * jnp.cos((k + 1) * phase)
+            offset = offset - jnp.cos(steering)
+    phase = 2.0 * jnp.pi * spacing * offset
+    k = jnp.arange(1, elements + 1)
+    if taper == "triangular":
+        weights = 1.0 - k / (elements + 1)
+    elif taper == "cosine":
+        weights = jnp.cos(0.5 * jnp.pi * k / (elements + 1))
+    elif taper == "hamming":
+        weights = 0.54 + 0.46 * jnp.cos(jnp.pi * k / (elements + 1))
+    else:
+        weights = jnp.ones(elements)
+    # Each pair contributes two conjugate waves.
+    response = 1.0 + 2.0 * jnp.sum(weights * jnp.cos(phase[..., None] * k), axis=-1)
+    if normalise:
+        response = response / (1.0 + 2.0 * jnp.sum(weights))
     if element == "cosine":
         response = response * jnp.cos(angles)
-    elif element == "gaussian":
-        response = response * jnp.exp(-jnp.square(angles))
     elif element == "dipole":
+        # A half-wave dipole along the array.
         response = response * jnp.cos(0.5 * jnp.pi * jnp.sin(angles)) / jnp.cos(angles)
-    if width is not None:
-        response = response * jnp.exp(width * (jnp.cos(angles) - 1.0))
-    if noise is not None:
-        response = response + noise
-    if output == "power":
-        return jnp.square(response)
-    if output == "decibel":
-        return 10.0 * jnp.log10(jnp.square(response) + 0.01)
-    if output == "amplitude":
-        return jnp.abs(response)
+    if gains is not None:
+        response = gains * response
     return response
 
 
@@ -1522,10 +1495,8 @@ def beam_response(
     past="? ... n in 0.1..5",
     seasonal="? n in 0.5..1.5",
     baseline="? in 0.2..1",
-    shape=("hill", "exponential", "log", "root", "tanh", "power"),
+    shape=("hill", "hill", "exponential", "log", "logistic", "tanh", "power"),
     normalise={False: 2, True: 1},
-    output=("sales", "sales", "return", "log"),
-    delay={None: 3, 0.3: 1},
 )
 def adstock(
     spend,
@@ -1538,59 +1509,64 @@ def adstock(
     *,
     shape="hill",
     normalise=False,
-    output="sales",
-    delay=None,
 ):
-    """The effect of money that is spent on advertising, which saturates.
+    """Sales by the advertising of each week, with adstock and saturation.
 
     Args:
       spend: what is spent in each week.
-      saturation: the spending with about half of the effect.
+      saturation: the scale of the spending at which the effect saturates.
       effect: the size of the effect.
-      carryover: the part of the effect that stays for the next week.
-      past: what was spent in the week before.
+      carryover: the part of the adstock that stays for the next week.
+      past: the adstock of the week before.
       seasonal: a factor of each week.
       baseline: what is sold without advertising.
       shape: the curve of saturation.
-      output: which quantity is wanted.
-      delay: the part of the spending that acts in the next week only.
+      normalise: whether the weights of past and present spending sum to one.
     """
     exposure = spend
-    if delay is not None:
-        exposure = exposure - delay * spend
     if past is not None:
+        # Geometric adstock.
         if carryover is not None:
-            exposure = exposure + carryover * past
+            if normalise:
+                exposure = (1.0 - carryover) * spend + carryover * past
+            else:
+                exposure = spend + carryover * past
+        elif normalise:
+            exposure = 0.5 * spend + 0.5 * past
         else:
-            exposure = exposure + 0.5 * past
+            exposure = spend + 0.5 * past
     elif carryover is not None:
         # As if the same had been spent in all weeks before.
-        exposure = exposure / (1.0 - carryover)
-    if normalise:
-        exposure = exposure / (1.0 + exposure / 10.0)
+        exposure = spend / (1.0 - carryover)
     x = exposure / saturation
     if shape == "hill":
         saturated = x**1.5 / (1.0 + x**1.5)
     elif shape == "exponential":
-        saturated = -jnp.expm1(-0.7 * x)
+        saturated = 1.0 - jnp.exp(-x)
     elif shape == "log":
         saturated = jnp.log1p(x)
-    elif shape == "root":
-        saturated = jnp.sqrt(x)
+    elif shape == "logistic":
+        saturated = (1.0 - jnp.exp(-x)) / (1.0 + jnp.exp(-x))
     elif shape == "tanh":
-        saturated = jnp.tanh(0.6 * x)
+        saturated = jnp.tanh(x)
     else:
-        saturated = 0.5 * x**0.7
+        saturated = x**0.7
     sales = effect * saturated
     if seasonal is not None:
         sales = sales * seasonal
     if baseline is not None:
         sales = baseline + sales
-    if output == "return":
-        return sales / spend
-    if output == "log":
-        return jnp.log(sales)
     return sales
+
+
+def anneal_shape(progress, shape="cosine"):
+    if shape == "sigmoid":
+        return jax.nn.sigmoid(10.0 * (progress - 0.5))
+    if shape == "cosine":
+        return 0.5 * (1.0 - jnp.cos(jnp.pi * progress))
+    if shape == "exponential":
+        return -jnp.expm1(-3.0 * progress)
+    return jnp.square(progress)
 
 
 @family(
@@ -1599,67 +1575,36 @@ def adstock(
     limit="in 0.2..1",
     duration="? in 20..40",
     start="? in 0..10",
-    reconstruction="? n in 0.5..2",
-    divergence="? n in 0.1..2",
-    shape=("linear", "sigmoid", "cosine", "exponential", "square"),
-    cyclical={None: 3, 2: 1, 1.5: 1},
-    free_bits={None: 3, 0.2: 1},
-    reverse={False: 4, True: 1},
+    floor="? in 0.01..0.1",
+    shape=("linear", "linear", "sigmoid", "cosine", "exponential", "square"),
+    cycles={None: 2, 0.5: 1, 0.8: 1},
 )
 def annealed_weight(
-    steps,
-    limit,
-    duration=None,
-    start=None,
-    reconstruction=None,
-    divergence=None,
-    *,
-    shape="linear",
-    cyclical=None,
-    free_bits=None,
-    reverse=False,
+    steps, limit, duration=None, start=None, floor=None, *, shape="linear", cycles=None
 ):
-    """The weight of a regulariser that is switched on slowly, or the loss that has it.
+    """The annealed weight of a regulariser, as of the divergence of a beta-VAE.
 
     Args:
       steps: the steps of the training.
       limit: the weight at the end.
-      duration: how many steps the change takes.
+      duration: how many steps the rise takes, or a cycle of it.
       start: the step at which it begins.
-      reconstruction: the first part of the loss.
-      divergence: the part that is weighted.
-      shape: the shape of the change.
-      cyclical: how often it begins anew.
-      free_bits: how much of the divergence is free.
+      floor: the weight at the beginning; zero by default.
+      shape: the shape of the rise.
+      cycles: the part of each cycle in which the weight rises, if the rise starts again and again.
     """
+    if duration is None:
+        duration = 30.0
     if start is not None:
         steps = steps - start
-    if duration is not None:
-        progress = steps / duration
-    else:
-        progress = steps / 30.0
-    if cyclical is not None:
-        progress = cyclical * progress
-        progress = progress - jnp.floor(progress)
+    progress = steps / duration
+    if cycles is not None:
+        progress = (progress - jnp.floor(progress)) / cycles
     progress = jnp.clip(progress, 0.0, 1.0)
-    if shape == "sigmoid":
-        weight = jax.nn.sigmoid(10.0 * (progress - 0.5))
-    elif shape == "cosine":
-        weight = 0.5 * (1.0 - jnp.cos(jnp.pi * progress))
-    elif shape == "exponential":
-        weight = -jnp.expm1(-3.0 * progress)
-    elif shape == "square":
-        weight = jnp.square(progress)
-    else:
+    if shape == "linear":
         weight = progress
-    if reverse:
-        weight = 1.0 - weight
-    weight = limit * weight
-    if divergence is not None:
-        if free_bits is not None:
-            # Don't punish what little there is.
-            divergence = jnp.maximum(divergence, free_bits)
-        weight = weight * divergence
-    if reconstruction is not None:
-        return reconstruction + weight
-    return weight
+    else:
+        weight = anneal_shape(progress, shape=shape)
+    if floor is not None:
+        return floor + (limit - floor) * weight
+    return limit * weight

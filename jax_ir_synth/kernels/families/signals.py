@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from jax import lax
 
 NAMES = """
+dct_denoise: dct_denoise 5, shrink_coefficients 2, smooth_by_dct 2
+rolling_deviation: rolling_deviation 2, rolling_std 5, moving_std 4
+rolling_zscore: rolling_zscore 5, moving_zscore 3, standardize_rolling 2
+instantaneous_frequency: instantaneous_frequency 5, inst_freq 3
 x: x 1
 normalised: normalised 1, normalized 4, normalize 4
 centred: centred 1, centered 4, remove_mean 2
@@ -33,10 +37,10 @@ spectrum: spectrum 6, spec 3, X 1, transformed 1
 power: power 7, psd 2, periodogram 1
 freqs: freqs 6, frequencies 3, f 1, w 1
 gains: gains 4, response 4, transfer 1, mask 1
-short_time_measure: short_time_measure 1, frame_features 4, short_time_features 4, frame_statistic 1
+short_time_energy: short_time_energy 5, frame_energy 3
 power_spectrum: power_spectrum 4, periodogram 3, compute_spectrum 3, spectrogram 1
 spectral_filter: spectral_filter 4, fft_filter 4, filter_in_frequency 1, frequency_filter 3
-analytic_signal: analytic_signal 4, hilbert 4, hilbert_transform 3
+hilbert_envelope: hilbert_envelope 4, amplitude_envelope 4, hilbert 2
 fir_filter: fir_filter 6, apply_fir 2, filter_signal 3, convolve_filter 1
 filter_bank: filter_bank 4, filterbank 4, apply_filterbank 2, conv_bank 1
 one_pole: one_pole 4, one_pole_filter 4, first_order_filter 2, recursive_filter 1
@@ -58,8 +62,8 @@ triangular_filters: triangular_filters 4, mel_filters 3, make_filterbank 3, tria
 autocorrelate: autocorrelate 3, autocorrelation 4, lagged_products 1
 cross_correlate: cross_correlate 3, cross_correlation 4, xcorr 3
 lag: lag 7, shift 2, k 1, tau 2
-moving_statistic: moving_statistic 2, rolling_statistic 3, moving_average 3, sliding_statistic 1
-resample: resample 5, resample_signal 2, interpolate_signal 2, stretch 1
+moving_average: moving_average 5, rolling_mean 3, smooth 2
+upsample: upsample 5, interpolate_signal 2, upsample_signal 2
 detrend: detrend 6, remove_trend 3, detrend_signal 2
 trend: trend 6, fit 2, baseline 2
 carry: carry 4, state 6
@@ -115,62 +119,40 @@ def slice_frames(signal, frame_length=8, hop_length=4):
     framing=(Code("frame_signal"), Code("slice_frames")),
     frame_length=(4, 6, 8),
     hop_length=(2, 3, 4),
-    centred={False: 2, True: 1},
     window={None: 2, "hann": 2, "hamming": 2, "blackman": 1, "sine": 1},
-    measure={"energy": 3, "rms": 2, "log": 2, "magnitude": 1, "crossings": 2, "peak": 1},
-    relative={False: 3, True: 1},
+    measure={"energy": 3, "mean": 2, "log": 2, "decibels": 1},
     sizes={"t": (16, 20, 24, 32, 40)},
 )
-def short_time_measure(
+def short_time_energy(
     signal,
     *,
     emphasis=None,
     framing=None,
     frame_length=8,
     hop_length=4,
-    centred=False,
     window=None,
     measure="energy",
-    relative=False,
 ):
-    """Describes each frame of a signal by one number.
+    """Short-time energy of a signal, on a linear or a logarithmic scale.
 
     Args:
         signal: samples over time.
         frame_length: samples of a frame.
         hop_length: samples from the start of a frame to that of the next one.
-
-    Returns:
-        One value for each frame.
     """
     if emphasis is not None:
         signal = pre_emphasis(signal, emphasis)
     frames = framing(signal, frame_length, hop_length)
-    if centred:
-        frames = frames - jnp.mean(frames, axis=-1, keepdims=True)
     if window is not None:
         frames = frames * make_window(frame_length, window)
-    if measure == "energy":
-        values = jnp.sum(jnp.square(frames), axis=-1)
-    elif measure == "rms":
-        values = jnp.sqrt(jnp.mean(jnp.square(frames), axis=-1) + 1e-8)
+    energy = jnp.sum(jnp.square(frames), axis=-1)
+    if measure == "mean":
+        energy = energy / frame_length
     elif measure == "log":
-        values = jnp.log(jnp.sum(jnp.square(frames), axis=-1) + 1e-3)
-    elif measure == "magnitude":
-        values = jnp.mean(jnp.abs(frames), axis=-1)
-    elif measure == "crossings":
-        # A soft sign makes the number of zero crossings differentiable.
-        signs = jnp.tanh(4.0 * frames)
-        values = 0.5 * jnp.sum(jnp.abs(signs[:, 1:] - signs[:, :-1]), axis=-1)
-    else:
-        values = jnp.max(jnp.abs(frames), axis=-1)
-    if relative:
-        # Relative to the loudest frame.
-        if measure == "log":
-            values = values - jnp.max(values)
-        else:
-            values = values / (jnp.max(values) + 1e-3)
-    return values
+        energy = jnp.log(energy + 1e-3)
+    elif measure == "decibels":
+        energy = 10.0 * jnp.log10(energy + 1e-3)
+    return energy
 
 
 @family(
@@ -178,13 +160,11 @@ def short_time_measure(
     "reduction",
     signal="t",
     demeaned={False: 2, True: 1},
-    emphasis={None: 4, 0.97: 1},
     framed={False: 2, True: 1},
     frame_length=(8, 10, 12),
     hop_length=(4, 5, 6),
     window={None: 1, "hann": 2, "hamming": 2, "blackman": 1, "periodic": 1, "gaussian": 1},
-    scaling={"power": 3, "magnitude": 2, "log": 2, "decibels": 2, "density": 2},
-    averaged=(False, True),
+    scaling={"power": 3, "decibels": 2, "density": 2},
     one_sided={False: 2, True: 1},
     sizes={"t": (16, 20, 24, 32)},
     only="float32",
@@ -193,40 +173,31 @@ def power_spectrum(
     signal,
     *,
     demeaned=False,
-    emphasis=None,
     framed=False,
     frame_length=8,
     hop_length=4,
     window="hann",
     scaling="power",
-    averaged=True,
     one_sided=False,
 ):
-    """Computes the spectrum of a real signal by the fast Fourier transform."""
+    """Power spectrum of a real signal, in one piece or averaged over frames by Welch's method."""
     if demeaned:
         signal = signal - jnp.mean(signal)
-    if emphasis is not None:
-        signal = pre_emphasis(signal, emphasis)
     if framed:
         signal = frame_signal(signal, frame_length, hop_length)
     if window is not None:
         signal = signal * make_window(signal.shape[-1], window)
     spectrum = jnp.fft.rfft(signal)
-    if scaling == "magnitude":
-        power = jnp.abs(spectrum)
-    elif scaling == "density":
+    if scaling == "density":
         power = jnp.real(spectrum * jnp.conj(spectrum)) / signal.shape[-1]
     else:
         power = jnp.square(jnp.abs(spectrum))
     if one_sided:
-        # All bins but the first stand for two frequencies.
-        power = power.at[..., 1:].multiply(2.0)
+        # All bins but the first and the last stand for two frequencies.
+        power = power.at[..., 1:-1].multiply(2.0)
     if framed:
-        if averaged:
-            power = jnp.mean(power, axis=0)
-    if scaling == "log":
-        power = jnp.log(power + 1e-3)
-    elif scaling == "decibels":
+        power = jnp.mean(power, axis=0)
+    if scaling == "decibels":
         power = 10.0 * jnp.log10(jnp.maximum(power, 1e-4))
     return power
 
@@ -238,14 +209,11 @@ def power_spectrum(
     "contraction",
     signal="2*k",
     gains="? k+1 in 0.2..1.5",
-    shape={None: 1, "gaussian": 2, "butterworth": 2, "ideal": 1, "cosine": 1},
+    shape={"gaussian": 2, "butterworth": 2, "ideal": 1, "cosine": 1},
     cutoff=(0.1, 0.15, 0.2, 0.25),
     order=(1, 2, 3),
+    transform={"real": 3, "complex": 2},
     high_pass={False: 5, True: 1},
-    advance={None: 3, 1.5: 1, 0.5: 1},
-    residual={False: 5, True: 1},
-    demeaned={False: 4, True: 1},
-    output={"filtered": 2, "power": 2, "magnitude": 1, "soft": 1, "energy": 1},
     sizes={"k": (4, 5, 6, 8, 10, 12, 16)},
     only="float32",
 )
@@ -256,51 +224,43 @@ def spectral_filter(
     shape="gaussian",
     cutoff=0.2,
     order=2,
+    transform="real",
     high_pass=False,
-    advance=None,
-    residual=False,
-    demeaned=False,
-    output="filtered",
 ):
-    """Filters a signal by weights on its Fourier coefficients."""
+    """Filters a signal by real gains on its Fourier coefficients.
+
+    Args:
+        signal: samples over time, an even number.
+        gains: equaliser gains of the frequencies from zero to the Nyquist frequency.
+        cutoff: in cycles per sample.
+    """
     n = signal.shape[-1]
-    if demeaned:
-        mean = jnp.mean(signal)
-        signal = signal - mean
-    spectrum = jnp.fft.rfft(signal)
-    freqs = jnp.arange(n // 2 + 1) / n
-    if shape is not None:
-        if shape == "gaussian":
-            passed = jnp.exp(-0.5 * jnp.square(freqs / cutoff))
-        elif shape == "butterworth":
-            passed = 1.0 / jnp.sqrt(1.0 + (freqs / cutoff) ** (2 * order))
-        elif shape == "ideal":
-            passed = (freqs <= cutoff).astype(signal.dtype)
-        else:
-            passed = 0.5 * (1.0 + jnp.cos(jnp.pi * jnp.clip(freqs / (2 * cutoff), 0.0, 1.0)))
-        if high_pass:
-            passed = 1.0 - passed
-        spectrum = spectrum * passed
-    if gains is not None:
-        spectrum = spectrum * gains
-    if advance is not None:
-        # A shift in time turns the phase of each coefficient.
-        spectrum = spectrum * jnp.exp(2j * jnp.pi * freqs * advance)
-    filtered = jnp.fft.irfft(spectrum, n=n)
-    if residual:
-        filtered = signal - filtered
-    if demeaned:
-        filtered = filtered + mean
-    if output == "power":
-        return jnp.square(filtered)
-    elif output == "magnitude":
-        return jnp.abs(filtered)
-    elif output == "soft":
-        return jnp.tanh(filtered)
-    elif output == "energy":
-        return jnp.vdot(filtered, filtered) / n
+    if transform == "complex":
+        spectrum = jnp.fft.fft(signal)
+        k = jnp.arange(n)
+        freqs = jnp.minimum(k, n - k) / n
     else:
-        return filtered
+        spectrum = jnp.fft.rfft(signal)
+        freqs = jnp.arange(n // 2 + 1) / n
+    if shape == "gaussian":
+        passed = jnp.exp(-0.5 * jnp.square(freqs / cutoff))
+    elif shape == "butterworth":
+        passed = 1.0 / jnp.sqrt(1.0 + (freqs / cutoff) ** (2 * order))
+    elif shape == "ideal":
+        passed = (freqs <= cutoff).astype(signal.dtype)
+    else:
+        passed = 0.5 * (1.0 + jnp.cos(jnp.pi * jnp.clip(freqs / (2 * cutoff), 0.0, 1.0)))
+    if high_pass:
+        passed = 1.0 - passed
+    spectrum = spectrum * passed
+    if gains is not None:
+        if transform == "complex":
+            # Negative frequencies have the same gains.
+            gains = jnp.concatenate([gains, gains[1:-1][::-1]])
+        spectrum = spectrum * gains
+    if transform == "complex":
+        return jnp.fft.ifft(spectrum).real
+    return jnp.fft.irfft(spectrum, n=n)
 
 
 @family(
@@ -310,15 +270,15 @@ def spectral_filter(
     signal="2*k",
     demeaned={False: 2, True: 1},
     window={None: 3, "hann": 1, "hamming": 1, "sine": 1},
-    band={None: 2, "low": 1, "high": 1, "gaussian": 1},
+    band={None: 2, "gaussian": 1},
     centre=(0.15, 0.2, 0.25),
-    result={"envelope": 3, "squared": 1, "log": 1, "both": 2, "quadrature": 1, "frequency": 1},
+    result={"envelope": 3, "squared": 1},
     smoothed={None: 3, 3: 1, 5: 1},
     weight=5,
     sizes={"k": (4, 5, 6, 8, 10, 12)},
     only="float32",
 )
-def analytic_signal(
+def hilbert_envelope(
     signal,
     *,
     demeaned=False,
@@ -328,7 +288,7 @@ def analytic_signal(
     result="envelope",
     smoothed=None,
 ):
-    """Finds the analytic signal, which has no negative frequencies, and what it tells."""
+    """Amplitude envelope (or its square) of a signal: the modulus of its analytic signal."""
     n = signal.shape[0]
     if demeaned:
         signal = signal - jnp.mean(signal)
@@ -339,28 +299,52 @@ def analytic_signal(
     if band == "gaussian":
         freqs = jnp.arange(n) / n
         weights = weights * jnp.exp(-0.5 * jnp.square((freqs - centre) / 0.1))
-    elif band == "low":
-        weights = weights * (jnp.arange(n) <= centre * n)
-    elif band == "high":
-        weights = weights * (jnp.arange(n) > centre * n)
     analytic = jnp.fft.ifft(spectrum * weights)
-    if result == "quadrature":
-        return jnp.square(analytic.imag)
-    if result == "frequency":
-        # The phase advances from a sample to the next one by the instantaneous frequency.
-        product = analytic[1:] * jnp.conj(analytic[:-1])
-        return jnp.arctan2(product.imag, product.real) / (2 * jnp.pi)
     if result == "squared":
-        return jnp.square(analytic.real) + jnp.square(analytic.imag)
-    envelope = jnp.abs(analytic)
+        envelope = jnp.square(analytic.real) + jnp.square(analytic.imag)
+    else:
+        envelope = jnp.abs(analytic)
     if smoothed is not None:
         envelope = jnp.convolve(envelope, jnp.ones(smoothed) / smoothed, mode="same")
-    if result == "both":
-        return envelope, jnp.arctan2(analytic.imag, analytic.real)
-    if result == "log":
-        return jnp.log(envelope + 1e-2)
-    else:
-        return envelope
+    return envelope
+
+
+@family(
+    "unary",
+    "multi_statement",
+    "contraction",
+    signal="2*k",
+    demeaned={False: 2, True: 1},
+    window={None: 3, "hann": 1, "hamming": 1, "sine": 1},
+    band={None: 2, "gaussian": 1},
+    centre=(0.15, 0.2, 0.25),
+    weight=5,
+    sizes={"k": (4, 5, 6, 8, 10, 12)},
+    only="float32",
+)
+def instantaneous_frequency(
+    signal,
+    *,
+    demeaned=False,
+    window=None,
+    band=None,
+    centre=0.2,
+):
+    """Instantaneous frequency of a signal in cycles per sample, from its analytic signal."""
+    n = signal.shape[0]
+    if demeaned:
+        signal = signal - jnp.mean(signal)
+    if window is not None:
+        signal = signal * make_window(n, window)
+    spectrum = jnp.fft.fft(signal)
+    weights = jnp.zeros(n).at[0].set(1.0).at[n // 2].set(1.0).at[1 : n // 2].set(2.0)
+    if band == "gaussian":
+        freqs = jnp.arange(n) / n
+        weights = weights * jnp.exp(-0.5 * jnp.square((freqs - centre) / 0.1))
+    analytic = jnp.fft.ifft(spectrum * weights)
+    # The phase advances from a sample to the next one by the instantaneous frequency.
+    product = analytic[1:] * jnp.conj(analytic[:-1])
+    return jnp.arctan2(product.imag, product.real) / (2 * jnp.pi)
 
 
 # ---------------------------------------------------------------- filters
@@ -379,67 +363,38 @@ def low_pass_taps(num_taps=5, bandwidth=0.4, window="hamming"):
     "reduction",
     signal="t",
     taps="? k",
-    gain="? in 0.5..2",
     mode={"same": 3, "full": 1, "valid": 2, "causal": 2},
-    normalised={False: 2, True: 1},
     num_taps=(5, 7),
     bandwidth=(0.2, 0.4, 0.6),
     window={"hamming": 2, "hann": 1, "blackman": 1},
-    emphasis={None: 4, 0.97: 1, 0.9: 1},
     zero_phase={False: 4, True: 1},
-    stride={1: 4, 2: 1},
-    output={"filtered": 4, "power": 1, "magnitude": 1, "soft": 1},
     sizes={"t": (8, 10, 12, 16, 20, 24, 32), "k": (2, 4, 5, 6)},
 )
 def fir_filter(
     signal,
     taps=None,
-    gain=None,
     *,
     mode="same",
-    normalised=False,
     num_taps=5,
     bandwidth=0.4,
     window="hamming",
-    emphasis=None,
     zero_phase=False,
-    stride=1,
-    output="filtered",
 ):
-    """Filters a signal by a convolution with some taps.
+    """Filters a signal by an FIR filter, a windowed-sinc low-pass one by default.
 
     Args:
         signal: samples over time.
-        taps: the response of the filter to an impulse.
-        gain: a factor of the result.
-
-    Returns:
-        The filtered signal, or what was asked for of it.
+        taps: impulse response of the filter.
     """
     if taps is None:
         taps = low_pass_taps(num_taps, bandwidth, window)
-    elif normalised:
-        taps = taps / (jnp.sum(jnp.abs(taps)) + 1e-6)
-    if emphasis is not None:
-        signal = pre_emphasis(signal, emphasis)
     if mode == "causal":
         filtered = jnp.convolve(signal, taps, mode="full")[: signal.shape[0]]
     else:
         filtered = jnp.convolve(signal, taps, mode=mode)
     if zero_phase:
-        # The same filter backwards undoes the delay.
+        # Filtering backwards as well cancels the phase.
         filtered = jnp.convolve(filtered, taps[::-1], mode="same")
-    if stride > 1:
-        filtered = filtered[::stride]
-    if gain is not None:
-        filtered = gain * filtered
-    if output == "power":
-        filtered = jnp.square(filtered)
-    elif output == "magnitude":
-        filtered = jnp.abs(filtered)
-    elif output == "soft":
-        # Soft clipping.
-        filtered = jnp.tanh(filtered)
     return filtered
 
 
@@ -451,11 +406,9 @@ def fir_filter(
     bias="? c",
     padding={None: 2, "same": 2, "causal": 2, "circular": 1},
     stride={1: 3, 2: 2},
-    centred={False: 3, True: 1},
     normalised={False: 3, True: 1},
-    rectify={None: 2, "relu": 1, "square": 1, "abs": 1, "log": 1},
-    pooled={None: 3, "mean": 2, "max": 1, "energy": 1},
-    across={None: 3, "softmax": 1, "norm": 1},
+    rectify={None: 2, "relu": 1},
+    pooled={None: 3, "mean": 2, "max": 1},
     sizes={"b": (1, 2, 2, 3), "t": (10, 12, 16, 20), "c": (2, 4, 5), "k": (2, 4, 5)},
 )
 def filter_bank(
@@ -465,25 +418,21 @@ def filter_bank(
     *,
     padding=None,
     stride=1,
-    centred=False,
     normalised=False,
     rectify=None,
     pooled=None,
-    across=None,
 ):
-    """Filters signals by each filter of a bank.
+    """Correlates signals with each filter of a bank.
 
     Args:
         signals: one signal in each row.
-        filters: the taps of one filter in each row.
-        bias: a number added to the output of each filter.
+        filters: taps of one filter in each row.
+        bias: offset of each filter's output.
 
     Returns:
-        The outputs of the filters, for each signal.
+        The outputs of shape (signals, filters, time), or pooled over time.
     """
     width = filters.shape[-1]
-    if centred:
-        filters = filters - jnp.mean(filters, axis=-1, keepdims=True)
     if normalised:
         filters = filters / jnp.sqrt(jnp.sum(jnp.square(filters), axis=-1, keepdims=True) + 1e-6)
     if padding == "same":
@@ -501,23 +450,10 @@ def filter_bank(
         out = out + bias[:, None]
     if rectify == "relu":
         out = jax.nn.relu(out)
-    elif rectify == "square":
-        out = jnp.square(out)
-    elif rectify == "abs":
-        out = jnp.abs(out)
-    elif rectify == "log":
-        out = jnp.log1p(jnp.abs(out))
-    if across == "softmax":
-        # The filters compete for each sample.
-        out = out * jax.nn.softmax(out, axis=1)
-    elif across == "norm":
-        out = out / jnp.sqrt(1.0 + jnp.sum(jnp.square(out), axis=1, keepdims=True))
     if pooled == "mean":
         out = jnp.mean(out, axis=-1)
     elif pooled == "max":
         out = jnp.max(out, axis=-1)
-    elif pooled == "energy":
-        out = jnp.sum(jnp.square(out), axis=-1)
     return out
 
 
@@ -529,8 +465,6 @@ def filter_bank(
     kind={"smooth": 3, "leaky": 2, "high_pass": 2, "all_pass": 1, "dc_blocker": 1},
     alpha=(0.1, 0.2, 0.3, 0.5),
     backward={False: 3, True: 1},
-    rectified={False: 3, True: 1},
-    gain={None: 3, 0.5: 1, 2.0: 1},
     sizes={"t": (6, 8, 10, 12, 16)},
 )
 def one_pole(
@@ -541,34 +475,33 @@ def one_pole(
     kind="smooth",
     alpha=0.2,
     backward=False,
-    rectified=False,
-    gain=None,
 ):
-    """Filters a signal by a recursion of first order."""
+    """Filters a signal by a recursion of first order.
+
+    Args:
+        signal: samples over time.
+        coefficient: how far the pole is from the unit circle, or the gain of an all-pass filter.
+        start: the output before the first sample.
+    """
     if coefficient is None:
         coefficient = alpha
     if start is None:
         start = jnp.zeros((), signal.dtype)
-    if rectified:
-        signal = jnp.abs(signal)
     if kind == "smooth":
 
         def step(y, x):
             y = y + coefficient * (x - y)
             return y, y
-
     elif kind == "leaky":
 
         def step(y, x):
             y = (1.0 - coefficient) * y + x
             return y, y
-
     elif kind == "high_pass":
 
         def step(low, x):
             low = low + coefficient * (x - low)
             return low, x - low
-
     elif kind == "all_pass":
 
         def step(carry, x):
@@ -576,7 +509,7 @@ def one_pole(
             y = coefficient * x + x_last - coefficient * y_last
             return (x, y), y
 
-        start = (start, jnp.zeros_like(start))
+        start = (jnp.zeros_like(start), start)
     else:
 
         def step(carry, x):
@@ -584,13 +517,11 @@ def one_pole(
             y = x - x_last + (1.0 - coefficient) * y_last
             return (x, y), y
 
-        start = (start, jnp.zeros_like(start))
+        start = (jnp.zeros_like(start), start)
     _, out = lax.scan(step, start, signal)
     if backward:
-        # A second pass back in time takes away the delay of the first one.
+        # A second pass backwards in time cancels the delay.
         _, out = lax.scan(step, start, out, reverse=True)
-    if gain is not None:
-        out = gain * out
     return out
 
 
@@ -601,10 +532,7 @@ def one_pole(
     a="2 in -0.5..0.5",
     start="? 2 in -1..1",
     form={"transposed": 3, "direct": 2, "canonical": 2},
-    cascaded={False: 4, True: 1},
     zero_phase={False: 4, True: 1},
-    output={"filtered": 4, "power": 1, "magnitude": 1, "residual": 1},
-    gain={None: 3, 0.5: 1, 2.0: 1},
     sizes={"t": (6, 8, 10, 12, 14)},
 )
 def biquad(
@@ -614,21 +542,15 @@ def biquad(
     start=None,
     *,
     form="transposed",
-    cascaded=False,
     zero_phase=False,
-    output="filtered",
-    gain=None,
 ):
-    """Filters a signal by a recursive filter of second order.
+    """Filters a signal by a biquad section, a recursive filter of second order.
 
     Args:
         signal: samples over time.
-        b: the coefficients of the inputs.
-        a: the coefficients of the earlier outputs.
-        start: the state of the filter before the first sample.
-
-    Returns:
-        The filtered signal, or what was asked for of it.
+        b: numerator coefficients.
+        a: denominator coefficients after the leading one.
+        start: state of the delay line before the first sample.
     """
     b0, b1, b2 = b
     a1, a2 = a
@@ -642,14 +564,12 @@ def biquad(
             s1, s2 = state
             y = b0 * x + s1
             return (b1 * x - a1 * y + s2, b2 * x - a2 * y), y
-
     elif form == "canonical":
 
         def step(state, x):
             w1, w2 = state
             w0 = x - a1 * w1 - a2 * w2
             return (w0, w1), b0 * w0 + b1 * w1 + b2 * w2
-
     else:
         # The last two inputs, and the last two outputs.
         state = (jnp.zeros_like(b0), jnp.zeros_like(b0), *state)
@@ -660,20 +580,65 @@ def biquad(
             return (x, x1, y, y1), y
 
     _, out = lax.scan(step, state, signal)
-    if cascaded:
-        # The second section has the same coefficients.
-        _, out = lax.scan(step, state, out)
     if zero_phase:
         _, out = lax.scan(step, state, out, reverse=True)
-    if gain is not None:
-        out = gain * out
-    if output == "power":
-        out = jnp.square(out)
-    elif output == "magnitude":
-        out = jnp.abs(out)
-    elif output == "residual":
-        out = signal - out
     return out
+
+
+@family(
+    "loop",
+    "reduction",
+    "contraction",
+    signal="t",
+    kind={
+        "convolved": 3,
+        "edge": 2,
+        "triangular": 2,
+        "cumulative": 2,
+        "windowed": 2,
+        "exponential": 2,
+    },
+    width=(3, 4, 5),
+    rate=(0.1, 0.2, 0.5),
+    sizes={"t": (8, 10, 12, 16, 20)},
+    only="float32",
+)
+def moving_average(
+    signal,
+    *,
+    kind="convolved",
+    width=3,
+    rate=0.2,
+):
+    """Moving average of a signal.
+
+    Args:
+        signal: samples over time.
+        width: number of samples in a window.
+        rate: smoothing factor of the exponential average.
+    """
+    if kind == "edge":
+        # The ends are repeated, so that the length stays the same.
+        padded = jnp.pad(signal, (width // 2, (width - 1) // 2), mode="edge")
+        return jnp.convolve(padded, jnp.ones(width, signal.dtype) / width, mode="valid")
+    if kind == "triangular":
+        ramp = jnp.minimum(jnp.arange(1, width + 1), jnp.arange(width, 0, -1))
+        return jnp.convolve(signal, ramp / jnp.sum(ramp), mode="same")
+    if kind == "cumulative":
+        total = jnp.cumsum(jnp.concatenate([jnp.zeros(1, signal.dtype), signal]))
+        return (total[width:] - total[:-width]) / width
+    if kind == "windowed":
+        total = lax.reduce_window(signal, 0.0, lax.add, (width,), (1,), "VALID")
+        return total / width
+    if kind == "exponential":
+
+        def step(mean, value):
+            mean = mean + rate * (value - mean)
+            return mean, mean
+
+        _, means = lax.scan(step, signal[0], signal)
+        return means
+    return jnp.convolve(signal, jnp.ones(width, signal.dtype) / width, mode="same")
 
 
 @family(
@@ -683,24 +648,18 @@ def biquad(
     signal="t",
     kind={"cumulative": 2, "convolved": 3, "windowed": 3, "exponential": 2, "running": 1},
     width=(3, 4, 5),
-    measure={"mean": 4, "rms": 1, "deviation": 1, "score": 2, "residual": 2, "ratio": 1},
     rate=(0.1, 0.2, 0.5),
-    demeaned={False: 4, True: 1},
     sizes={"t": (8, 10, 12, 16, 20)},
     only="float32",
 )
-def moving_statistic(
+def rolling_deviation(
     signal,
     *,
     kind="convolved",
     width=3,
-    measure="mean",
     rate=0.2,
-    demeaned=False,
 ):
-    """Compares a signal with its average over the last samples, or returns such an average."""
-    if demeaned:
-        signal = signal - jnp.mean(signal)
+    """Moving standard deviation of a signal, with a floor of 0.1."""
 
     def average(x):
         if kind == "cumulative":
@@ -723,22 +682,56 @@ def moving_statistic(
             return jnp.cumsum(x) / jnp.arange(1, x.shape[0] + 1)
 
     mean = average(signal)
-    if measure == "mean":
-        return mean
-    if measure == "rms":
-        return jnp.sqrt(average(jnp.square(signal)) + 1e-6)
+    variance = average(jnp.square(signal)) - jnp.square(mean)
+    return jnp.sqrt(jnp.maximum(variance, 0.0) + 1e-2)
+
+
+@family(
+    "loop",
+    "reduction",
+    "contraction",
+    signal="t",
+    kind={"cumulative": 2, "convolved": 3, "windowed": 3, "exponential": 2, "running": 1},
+    width=(3, 4, 5),
+    rate=(0.1, 0.2, 0.5),
+    sizes={"t": (8, 10, 12, 16, 20)},
+    only="float32",
+)
+def rolling_zscore(
+    signal,
+    *,
+    kind="convolved",
+    width=3,
+    rate=0.2,
+):
+    """Standardises each sample by the mean and the deviation of the window that it is in."""
+
+    def average(x):
+        if kind == "cumulative":
+            total = jnp.cumsum(jnp.concatenate([jnp.zeros(1, x.dtype), x]))
+            return (total[width:] - total[:-width]) / width
+        if kind == "convolved":
+            return jnp.convolve(x, jnp.ones(width, x.dtype) / width, mode="same")
+        if kind == "windowed":
+            total = lax.reduce_window(x, 0.0, lax.add, (width,), (1,), "VALID")
+            return total / width
+        if kind == "exponential":
+
+            def step(mean, value):
+                mean = mean + rate * (value - mean)
+                return mean, mean
+
+            _, means = lax.scan(step, x[0], x)
+            return means
+        else:
+            return jnp.cumsum(x) / jnp.arange(1, x.shape[0] + 1)
+
+    mean = average(signal)
     # The average of a window may have fewer samples: those of the last samples are kept.
     last = signal[-mean.shape[0] :]
-    if measure == "residual":
-        return last - mean
-    if measure == "ratio":
-        return last / (jnp.abs(mean) + 0.1)
     variance = average(jnp.square(signal)) - jnp.square(mean)
     deviation = jnp.sqrt(jnp.maximum(variance, 0.0) + 1e-2)
-    if measure == "deviation":
-        return deviation
-    else:
-        return (last - mean) / deviation
+    return (last - mean) / deviation
 
 
 # ---------------------------------------------------------------- dynamics and effects
@@ -751,10 +744,8 @@ def moving_statistic(
     release="? in 0.02..0.2",
     fast=(0.3, 0.5, 0.7),
     slow=(0.05, 0.1, 0.2),
-    detector={"peak": 3, "power": 2, "log": 1},
-    smoothing={"branching": 3, "decoupled": 2, "single": 1},
-    result={"envelope": 3, "normalised": 2, "gate": 1, "ducked": 1, "root": 1},
-    channels={False: 3, True: 1},
+    detector={"peak": 3, "rms": 2},
+    smoothing={"branching": 3, "decoupled": 2},
     sizes={"t": (6, 8, 10, 12, 16)},
 )
 def envelope_follower(
@@ -766,53 +757,41 @@ def envelope_follower(
     slow=0.1,
     detector="peak",
     smoothing="branching",
-    result="envelope",
-    channels=False,
 ):
-    """Follows the level of a signal, fast where it rises and slowly where it falls."""
+    """Peak or RMS envelope of a signal, with separate attack and release.
+
+    Args:
+        signal: samples over time.
+        attack: smoothing factor where the level rises.
+        release: smoothing factor where it falls.
+    """
     if attack is None:
         attack = fast
     if release is None:
         release = slow
-    if channels:
-        # The two halves are the channels of a stereo signal.
-        signal = signal.reshape(2, -1).T
     if detector == "peak":
         level = jnp.abs(signal)
-    elif detector == "power":
-        level = jnp.square(signal)
     else:
-        level = jnp.log1p(10.0 * jnp.abs(signal))
+        level = jnp.square(signal)
 
     def follow(envelope, x):
         if smoothing == "branching":
             rate = jnp.where(x > envelope, attack, release)
             envelope = envelope + rate * (x - envelope)
             return envelope, envelope
-        if smoothing == "decoupled":
-            held, smoothed = envelope
-            held = jnp.maximum(x, (1.0 - release) * held)
-            smoothed = smoothed + attack * (held - smoothed)
-            return (held, smoothed), smoothed
-        else:
-            envelope = jnp.maximum(attack * x, (1.0 - release) * envelope)
-            return envelope, envelope
+        held, smoothed = envelope
+        held = jnp.maximum(x, (1.0 - release) * held)
+        smoothed = smoothed + attack * (held - smoothed)
+        return (held, smoothed), smoothed
 
     silence = jnp.zeros_like(level[0])
     if smoothing == "decoupled":
         _, envelope = lax.scan(follow, (silence, silence), level)
     else:
         _, envelope = lax.scan(follow, silence, level)
-    if result == "normalised":
-        return signal / (envelope + 0.2)
-    if result == "gate":
-        return signal * jax.nn.sigmoid(10.0 * (envelope - 0.3))
-    if result == "ducked":
-        return signal / (1.0 + envelope)
-    if result == "root":
+    if detector == "rms":
         return jnp.sqrt(envelope + 1e-3)
-    else:
-        return envelope
+    return envelope
 
 
 def to_decibels(x, floor=1e-3):
@@ -842,11 +821,9 @@ def soft_knee(over, width=6.0):
     makeup="? in 0..6",
     limit=(-20.0, -15.0, -12.0),
     slope=(0.5, 0.75, 0.9),
-    mode={"compress": 4, "limit": 1, "expand": 1, "upward": 1},
-    knee={None: 2, "quadratic": 2, "softplus": 1},
+    mode={"compress": 4, "limit": 1, "expand": 1},
+    knee={None: 2, "quadratic": 2},
     mix={None: 3, 0.5: 1, 0.7: 1},
-    output={"signal": 4, "gain": 2, "decibels": 1, "both": 1},
-    linked={False: 4, True: 1},
     only="float32",
     sizes={"t": (6, 8, 10, 12, 16, 20, 24)},
 )
@@ -861,16 +838,14 @@ def compress(
     mode="compress",
     knee=None,
     mix=None,
-    output="signal",
-    linked=False,
 ):
-    """Changes the dynamics of a signal by a gain that depends on its level.
+    """Changes the dynamics of a signal: a compressor, a limiter or an expander.
 
     Args:
         signal: samples, time last.
-        threshold: the level in decibels from which the gain changes.
-        side_chain: a signal whose level is used instead.
-        makeup: a gain in decibels of the result.
+        threshold: level in decibels from which the gain changes.
+        side_chain: signal whose level controls the gain.
+        makeup: make-up gain in decibels.
     """
     if threshold is None:
         threshold = limit
@@ -878,40 +853,27 @@ def compress(
         level = to_decibels(signal)
     else:
         level = to_decibels(side_chain)
-    if linked:
-        level = jnp.mean(level, axis=-1, keepdims=True)
     over = level - threshold
-    if mode == "expand" or mode == "upward":
+    if mode == "expand":
         over = -over
     if knee == "quadratic":
         excess = soft_knee(over)
-    elif knee == "softplus":
-        excess = jax.nn.softplus(over)
     else:
         excess = jnp.maximum(over, 0.0)
     if mode == "compress":
         gain = -slope * excess
     elif mode == "limit":
         gain = -excess
-    elif mode == "upward":
-        gain = slope * excess
     else:
         # The expander stops at 40 decibels.
         gain = jnp.maximum(-2.0 * excess, -40.0)
     if makeup is not None:
         gain = gain + makeup
-    if output == "decibels" and side_chain is None:
-        return gain
     factor = from_decibels(gain)
-    if output == "gain" and side_chain is None:
-        return factor
     out = signal * factor
     if mix is not None:
         out = mix * out + (1.0 - mix) * signal
-    if output == "both":
-        return out, gain
-    else:
-        return out
+    return out
 
 
 def mix_delayed(signal, lag=1, gain=0.5):
@@ -925,23 +887,12 @@ def mix_delayed(signal, lag=1, gain=0.5):
     "loop",
     signal="t",
     gain="? in 0.2..0.8",
-    kind={
-        "echo": 3,
-        "series": 2,
-        "taps": 3,
-        "feedback": 3,
-        "all_pass": 2,
-        "modulated": 3,
-        "reverse": 1,
-    },
+    kind={"echo": 3, "taps": 3, "feedback": 3, "all_pass": 2, "modulated": 3},
     lag=(1, 2),
     amount=(0.3, 0.5, 0.7),
     depth=(0.5, 1.0, 1.5),
     rate=(0.1, 0.15, 0.2),
     stages={2: 2, 3: 1},
-    dry={False: 3, True: 1},
-    limited={False: 3, True: 1},
-    high_passed={False: 4, True: 1},
     sizes={"t": (8, 10, 12, 14)},
 )
 def echo(
@@ -954,16 +905,16 @@ def echo(
     depth=1.0,
     rate=0.1,
     stages=2,
-    dry=False,
-    limited=False,
-    high_passed=False,
 ):
-    """Mixes a signal with delayed copies of itself."""
+    """Mixes a signal with delayed copies of itself, by a comb, all-pass or modulated delay.
+
+    Args:
+        signal: samples over time.
+        gain: gain of the delayed signal.
+    """
     n = signal.shape[0]
     if gain is None:
         gain = amount
-    if high_passed:
-        signal = jnp.concatenate([signal[:1], jnp.diff(signal)])
     if kind == "taps":
         out = signal
         for i in range(1, stages + 2):
@@ -991,18 +942,8 @@ def echo(
         fraction = position - left
         delayed = (1 - fraction) * signal[left] + fraction * signal[right]
         out = signal + gain * delayed
-    elif kind == "reverse":
-        out = signal + gain * jnp.flip(signal)
-    elif kind == "series":
-        out = signal
-        for i in range(stages):
-            out = mix_delayed(out, lag + i, gain)
     else:
         out = mix_delayed(signal, lag, gain)
-    if limited:
-        out = jnp.tanh(out)
-    if dry:
-        out = 0.5 * (signal + out)
     return out
 
 
@@ -1028,11 +969,8 @@ def fade(num_samples=16, kind="linear", length=4):
     decays="? k in 0.01..0.2",
     num_samples=(8, 12, 16, 20, 24),
     wave={"sine": 4, "cosine": 2, "triangle": 1, "saw": 1, "square": 1},
-    vibrato={None: 3, 0.02: 1, 0.05: 1},
-    band_limited={False: 2, True: 1},
     faded={None: 3, "linear": 1, "cosine": 1},
-    normalised={None: 3, "sum": 1, "power": 1},
-    drive={None: 3, 1.5: 1, 3.0: 1},
+    normalised={False: 3, True: 1},
     sizes={"k": (2, 4, 5, 6)},
 )
 def synthesise(
@@ -1043,36 +981,23 @@ def synthesise(
     *,
     num_samples=16,
     wave="sine",
-    vibrato=None,
-    band_limited=False,
     faded=None,
-    normalised=None,
-    drive=None,
+    normalised=False,
 ):
-    """Makes a tone as a sum of oscillators.
+    """Additive synthesis of a tone from some oscillators.
 
     Args:
-        freqs: cycles per sample of each oscillator.
-        amplitudes: how loud each is.
-        phases: where each begins, in radians.
-        decays: how fast each decays.
-
-    Returns:
-        The samples of the tone.
+        freqs: frequency of each oscillator, in cycles per sample.
+        amplitudes: amplitude of each oscillator.
+        phases: initial phases, in radians.
+        decays: decay rates, per sample.
     """
     time = jnp.arange(num_samples)
-    if band_limited:
-        # Partials above half the sampling rate would be heard as others.
-        amplitudes = amplitudes * jax.nn.sigmoid(100.0 * (0.2 - freqs))
-    if normalised == "sum":
+    if normalised:
         amplitudes = amplitudes / jnp.sum(amplitudes)
-    elif normalised == "power":
-        amplitudes = amplitudes / jnp.linalg.norm(amplitudes)
     phase = 2 * jnp.pi * freqs * time[:, None]
     if phases is not None:
         phase = phase + phases
-    if vibrato is not None:
-        phase = phase + vibrato * jnp.sin(2 * jnp.pi * 0.07 * time)[:, None] * freqs / 0.01
     if wave == "sine":
         oscillators = jnp.sin(phase)
     elif wave == "cosine":
@@ -1088,8 +1013,6 @@ def synthesise(
     if decays is not None:
         oscillators = oscillators * jnp.exp(-decays * time[:, None])
     tone = oscillators @ amplitudes
-    if drive is not None:
-        tone = jnp.tanh(drive * tone)
     if faded is not None:
         tone = tone * fade(num_samples, faded)
     return tone
@@ -1103,13 +1026,11 @@ def synthesise(
     modulator="in 0.02..0.2",
     index="? in 0.5..3",
     envelope="? t in 0.2..1",
-    feedback={None: 3, 0.3: 1, 0.5: 1},
     depth=(1.0, 1.5, 2.0),
     num_samples=(Code("t"),),
     ratio={None: 3, 2.0: 1, 3.0: 1},
-    amplitude={None: 3, "decay": 2, "fade": 1, "tremolo": 1},
-    mode={"phase": 3, "ring": 1, "frequency": 1, "amplitude": 1},
-    stereo={False: 4, True: 1},
+    amplitude={None: 3, "decay": 2},
+    mode={"phase": 3, "frequency": 1},
     index_decay={None: 2, 0.05: 1, 0.1: 1},
     sizes={"t": (8, 10, 12, 16, 20, 24)},
     only="float32",
@@ -1120,16 +1041,21 @@ def fm_tone(
     index=None,
     envelope=None,
     *,
-    feedback=None,
     depth=1.5,
     num_samples=16,
     ratio=None,
     amplitude=None,
     mode="phase",
-    stereo=False,
     index_decay=None,
 ):
-    """Makes a tone whose oscillator is modulated by another one."""
+    """A tone by frequency (or phase) modulation of a sine oscillator.
+
+    Args:
+        carrier: cycles per sample.
+        modulator: cycles per sample.
+        index: modulation index.
+        envelope: amplitude at each sample.
+    """
     time = jnp.arange(num_samples)
     if index is None:
         index = depth
@@ -1137,34 +1063,20 @@ def fm_tone(
         index = index * jnp.exp(-index_decay * time)
     angle = 2 * jnp.pi * modulator * time
     modulation = jnp.sin(angle)
-    if feedback is not None:
-        modulation = jnp.sin(angle + feedback * modulation)
     if ratio is not None:
-        # A second modulator, higher and half as strong.
+        # A second modulator at a multiple of the frequency.
         modulation = modulation + 0.5 * jnp.sin(ratio * angle)
     phase = 2 * jnp.pi * carrier * time
     if mode == "phase":
         tone = jnp.sin(phase + index * modulation)
-    elif mode == "ring":
-        tone = index * modulation * jnp.sin(phase)
-    elif mode == "amplitude":
-        tone = (1.0 + 0.3 * index * modulation) * jnp.sin(phase)
     else:
-        # The phase is the sum of the momentary frequencies.
+        # The phase is the sum of the instantaneous frequencies.
         tone = jnp.sin(2 * jnp.pi * jnp.cumsum(carrier * (1.0 + 0.3 * index * modulation)))
     if envelope is not None:
         tone = envelope * tone
     elif amplitude == "decay":
         tone = tone * jnp.exp(-0.1 * time)
-    elif amplitude == "fade":
-        tone = tone * fade(num_samples, "cosine")
-    elif amplitude == "tremolo":
-        tone = tone * (1.0 - 0.3 * jnp.cos(2 * jnp.pi * 0.05 * time))
-    if stereo:
-        pan = 0.5 + 0.5 * jnp.sin(0.1 * time)
-        return pan * tone, (1.0 - pan) * tone
-    else:
-        return tone
+    return tone
 
 
 @family(
@@ -1175,67 +1087,53 @@ def fm_tone(
     "unary",
     "contraction",
     signal="... t in -1..1",
-    reference="? ... t in -1..1",
     mu="? in 50..255",
-    law={"mu": 4, "a": 2, "power": 1},
+    law={"mu": 4, "a": 2},
     constant=(100.0, 255.0, 50.0),
-    gain={None: 3, 0.8: 1, 0.5: 1},
-    quantised={None: 2, "straight_through": 2, "soft": 1},
+    quantised={False: 2, True: 2},
     levels=(4, 8, 16),
     decoded=(False, True),
-    error={None: 3, "difference": 1, "both": 1},
-    peak={False: 3, True: 1},
     only="float32",
     sizes={"t": (6, 8, 10, 12, 16, 20, 24)},
 )
 def compand(
     signal,
-    reference=None,
     mu=None,
     *,
     law="mu",
     constant=255.0,
-    gain=None,
-    quantised=None,
+    quantised=False,
     levels=8,
     decoded=False,
-    error=None,
-    peak=False,
 ):
-    """Codes a signal so that quiet samples get more of the range."""
+    """Companding of a signal by the mu-law or the A-law of telephony.
+
+    Args:
+        signal: samples between -1 and 1, time last.
+        mu: strength of the compression.
+    """
     if mu is None:
         mu = constant
-    if peak:
-        signal = signal / (jnp.max(jnp.abs(signal), axis=-1, keepdims=True) + 1e-3)
-    if gain is not None:
-        signal = gain * signal
     magnitude = jnp.abs(signal)
     if law == "mu":
         coded = jnp.sign(signal) * jnp.log1p(mu * magnitude) / jnp.log1p(mu)
-    elif law == "a":
-        scale = 1.0 + jnp.log(mu)
-        loud = (1.0 + jnp.log(jnp.maximum(mu * magnitude, 1.0))) / scale
-        quiet = mu * magnitude / scale
-        coded = jnp.sign(signal) * jnp.where(mu * magnitude < 1.0, quiet, loud)
     else:
-        coded = jnp.sign(signal) * (magnitude + 1e-3) ** (8.0 / jnp.log2(mu) / 2.0)
-    if quantised == "straight_through":
+        scale = 1.0 + jnp.log(mu)
+        loud = 1.0 + jnp.log(jnp.maximum(mu * magnitude, 1.0))
+        coded = jnp.sign(signal) * jnp.where(mu * magnitude < 1.0, mu * magnitude, loud) / scale
+    if quantised:
+        # The gradient goes straight through the rounding.
         rounded = jnp.round(coded * levels) / levels
         coded = coded + lax.stop_gradient(rounded - coded)
-    elif quantised == "soft":
-        # Steps with soft edges, which have a gradient.
-        coded = coded - jnp.sin(2 * jnp.pi * levels * coded) / (2 * jnp.pi * levels) * 0.8
-    if decoded:
-        strength = jnp.abs(coded)
-        coded = jnp.sign(coded) * jnp.expm1(strength * jnp.log1p(mu)) / mu
-    if reference is not None:
-        return coded - reference
-    if error == "difference":
-        return coded - signal
-    if error == "both":
-        return coded, jnp.square(coded - signal)
-    else:
-        return coded
+        if decoded:
+            strength = jnp.abs(coded)
+            if law == "mu":
+                strength = jnp.expm1(strength * jnp.log1p(mu)) / mu
+            else:
+                loud = jnp.exp(jnp.maximum(strength * scale, 1.0) - 1.0) / mu
+                strength = jnp.where(strength * scale < 1.0, strength * scale / mu, loud)
+            coded = jnp.sign(coded) * strength
+    return coded
 
 
 # ---------------------------------------------------------------- transforms by matrices
@@ -1262,63 +1160,77 @@ def lift(coefs, length=22):
 @family(
     "contraction",
     "reduction",
-    frames="... d",
-    weights="? d in 0.5..1.5",
+    frames="... d in 0.1..2",
     ortho={True: 2, False: 1},
     kept={None: 2, 2: 1, 3: 2, 4: 1},
-    logarithm={False: 2, True: 1},
     liftered={False: 3, True: 1},
-    inverse={False: 2, True: 1},
-    threshold={None: 3, "soft": 2},
-    amount=(0.1, 0.2, 0.5),
     dropped={False: 3, True: 1},
-    residual={False: 3, True: 1},
     sizes={"d": (5, 6, 8, 10, 12, 16)},
     weight=12,
 )
 def cepstrum(
     frames,
-    weights=None,
     *,
     ortho=True,
     kept=None,
-    logarithm=False,
     liftered=False,
-    inverse=False,
-    threshold=None,
-    amount=0.2,
     dropped=False,
-    residual=False,
 ):
-    """Works on the coefficients of a discrete cosine transform along the last axis."""
+    """Cepstral coefficients of power spectra: the DCT of their logarithms.
+
+    Args:
+        frames: power spectra, one in each row.
+    """
     size = frames.shape[-1]
     basis = dct_matrix(size, ortho)
-    if logarithm:
-        frames = jnp.log(jnp.square(frames) + 1e-2)
+    frames = jnp.log(frames + 1e-3)
     coefs = frames @ basis.T
-    if weights is not None:
-        coefs = coefs * weights
-    if threshold == "soft":
-        # Small coefficients are taken for noise.
-        coefs = jnp.sign(coefs) * jnp.maximum(jnp.abs(coefs) - amount, 0.0)
-    if inverse:
-        if kept is not None:
-            smooth = coefs[..., :kept] @ basis[:kept]
-        else:
-            smooth = coefs @ basis
-        if not ortho:
-            smooth = smooth / (2 * size)
-        if residual:
-            smooth = frames - smooth
-        return smooth
     if kept is not None:
         coefs = coefs[..., :kept]
     if liftered:
         coefs = lift(coefs)
     if dropped:
-        # The first coefficient is the level.
+        # The zeroth coefficient is the level.
         coefs = coefs[..., 1:]
     return coefs
+
+
+@family(
+    "contraction",
+    "reduction",
+    frames="... d",
+    kept={None: 2, 2: 1, 3: 2, 4: 1},
+    threshold={"soft": 3, "hard": 2, "garrote": 1},
+    amount=(0.1, 0.2, 0.5),
+    sizes={"d": (5, 6, 8, 10, 12, 16)},
+    weight=12,
+)
+def dct_denoise(
+    frames,
+    *,
+    kept=None,
+    threshold="soft",
+    amount=0.2,
+):
+    """Denoises signals by shrinking the coefficients of their discrete cosine transform.
+
+    Args:
+        frames: signals along the last axis.
+        amount: the threshold.
+    """
+    size = frames.shape[-1]
+    basis = dct_matrix(size, True)
+    coefs = frames @ basis.T
+    if threshold == "garrote":
+        # The nonnegative garrote, with a guard against small coefficients.
+        coefs = coefs * jnp.maximum(1.0 - amount**2 / (jnp.square(coefs) + 1e-3), 0.0)
+    elif threshold == "hard":
+        coefs = jnp.where(jnp.abs(coefs) > amount, coefs, 0.0)
+    else:
+        coefs = jnp.sign(coefs) * jnp.maximum(jnp.abs(coefs) - amount, 0.0)
+    if kept is not None:
+        return coefs[..., :kept] @ basis[:kept]
+    return coefs @ basis
 
 
 def hz_to_mel(hz):
@@ -1329,15 +1241,11 @@ def mel_to_hz(mel):
     return 700.0 * (10.0 ** (mel / 2595.0) - 1.0)
 
 
-def triangular_filters(num_bins=16, num_edges=6, scale="mel", area=False):
-    """Filters whose gains rise from the centre before theirs, and fall to that after it."""
+def triangular_filters(num_bins=16, num_edges=6, area=False):
+    """Triangular filters whose centres are evenly spaced on the mel scale."""
     top = 4000.0
-    places = jnp.arange(num_edges)
-    places = places / places[-1]
-    if scale == "mel":
-        edges = mel_to_hz(places * hz_to_mel(top))
-    else:
-        edges = places * top
+    places = jnp.linspace(0.0, 1.0, num_edges)
+    edges = mel_to_hz(places * hz_to_mel(top))
     bins = jnp.arange(num_bins)[:, None] * (top / num_bins)
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
@@ -1350,54 +1258,32 @@ def triangular_filters(num_bins=16, num_edges=6, scale="mel", area=False):
 @family(
     "reduction",
     spectrum="n f in 0.1..2",
-    offset="? f in 0.1..0.5",
-    gains="? f in 0.5..1.5",
     num_edges=(4, 5, 6, 7),
-    scale={"mel": 3, "linear": 1},
     area={False: 2, True: 1},
     squared=(False, True),
     log={None: 1, "log": 3, "decibels": 1, "root": 1},
-    relative={False: 2, True: 1},
-    pooled={None: 4, "mean": 1, "deviation": 1, "max": 1},
-    deltas={False: 3, True: 1},
     coefficients={None: 3, 2: 1},
     sizes={"n": (3, 4, 5, 6, 8), "f": (12, 16, 20, 24)},
     only="float32",
 )
 def mel_features(
     spectrum,
-    offset=None,
-    gains=None,
     *,
     num_edges=6,
-    scale="mel",
     area=False,
     squared=False,
     log="log",
-    relative=False,
-    pooled=None,
-    deltas=False,
     coefficients=None,
 ):
-    """Sums a spectrogram in triangular bands.
+    """Mel filter-bank features of a magnitude spectrogram, or their cepstral coefficients (MFCC).
 
     Args:
-        spectrum: the magnitude for each frame and frequency.
-        offset: the magnitude of the noise at each frequency.
-        gains: a correction for each frequency.
-        num_edges: how many edges the bands have, two more than there are bands.
-
-    Returns:
-        The features of each frame, or of all of them together.
+        spectrum: magnitude for each frame and frequency.
+        num_edges: number of edges of the bands, two more than there are bands.
     """
-    if offset is not None:
-        # Spectral subtraction leaves some of the noise.
-        spectrum = jnp.maximum(spectrum - offset, 0.05 * spectrum)
-    if gains is not None:
-        spectrum = spectrum * gains
     if squared:
         spectrum = jnp.square(spectrum)
-    filters = triangular_filters(spectrum.shape[-1], num_edges, scale, area)
+    filters = triangular_filters(spectrum.shape[-1], num_edges, area)
     bands = spectrum @ filters
     if log == "log":
         bands = jnp.log(bands + 1e-2)
@@ -1407,26 +1293,14 @@ def mel_features(
         bands = jnp.cbrt(bands)
     if coefficients is not None:
         bands = bands @ dct_matrix(bands.shape[-1])[:coefficients].T
-    if relative:
-        # Relative to the highest value of all frames.
-        bands = bands - jnp.max(bands)
-    if deltas:
-        bands = jnp.concatenate([bands[1:-1], 0.5 * (bands[2:] - bands[:-2])], axis=-1)
-    if pooled == "mean":
-        return jnp.mean(bands, axis=0)
-    elif pooled == "deviation":
-        return jnp.sqrt(jnp.var(bands, axis=0) + 1e-6)
-    elif pooled == "max":
-        return jnp.max(bands, axis=0)
-    else:
-        return bands
+    return bands
 
 
 # ---------------------------------------------------------------- correlation and trends
 
 
 def lagged_products(x, y, max_lag=4, biased=True):
-    """The mean product of x and of y, for each lag of x."""
+    """Products of x and an earlier y, averaged over time, for each lag."""
     n = x.shape[0]
     sums = [jnp.sum(x[lag:] * y[: n - lag]) for lag in range(max_lag)]
     if biased:
@@ -1436,6 +1310,7 @@ def lagged_products(x, y, max_lag=4, biased=True):
 
 
 def correlate_lags(x, y, max_lag=4, biased=True):
+    """Products of x and an earlier y, averaged over time, for each lag."""
     n = x.shape[0]
     full = jnp.correlate(x, y, mode="full")
     sums = full[n - 1 :][:max_lag]
@@ -1446,6 +1321,7 @@ def correlate_lags(x, y, max_lag=4, biased=True):
 
 
 def spectral_lags(x, y, max_lag=4, biased=True):
+    """Products of x and an earlier y, averaged over time, by the fast Fourier transform."""
     n = x.shape[0]
     # With as many zeros as samples, no product wraps around.
     product = jnp.fft.rfft(x, n=2 * n) * jnp.conj(jnp.fft.rfft(y, n=2 * n))
@@ -1460,21 +1336,18 @@ def spectral_lags(x, y, max_lag=4, biased=True):
     "reduction",
     "unary",
     signal="t",
-    other="? t",
     lags=(Code("lagged_products"), Code("correlate_lags"), Code("spectral_lags")),
     max_lag=(3, 4, 5, 6),
     biased={True: 2, False: 1},
     centred={False: 1, True: 1},
     normalised={False: 1, True: 1},
     windowed={None: 3, "hann": 1, "hamming": 1},
-    tapered={None: 3, "linear": 1, "gaussian": 1},
-    result={"lags": 4, "energy": 1, "differences": 1, "peak": 1},
+    tapered={False: 3, True: 1},
     sizes={"t": (8, 10, 12, 16, 20)},
     only="float32",
 )
 def autocorrelate(
     signal,
-    other=None,
     *,
     lags=None,
     max_lag=4,
@@ -1482,38 +1355,69 @@ def autocorrelate(
     centred=False,
     normalised=False,
     windowed=None,
-    tapered=None,
-    result="lags",
+    tapered=False,
 ):
-    """Correlates a signal with earlier samples, for some lags."""
+    """Autocorrelation of a signal at its first lags.
+
+    Args:
+        signal: samples over time.
+        max_lag: number of lags, with lag zero.
+    """
     if centred:
         signal = signal - jnp.mean(signal)
-        if other is not None:
-            other = other - jnp.mean(other)
     if windowed is not None:
         signal = signal * make_window(signal.shape[0], windowed)
-    if other is not None:
-        products = lags(signal, other, max_lag, biased)
-        if normalised:
-            power = jnp.mean(jnp.square(signal)) * jnp.mean(jnp.square(other))
-            products = products / jnp.sqrt(power + 1e-6)
-    else:
-        products = lags(signal, signal, max_lag, biased)
-        if normalised:
-            products = products[1:] / (products[0] + 1e-3)
-    if tapered == "linear":
+    products = lags(signal, signal, max_lag, biased)
+    if normalised:
+        products = products / (products[0] + 1e-3)
+    if tapered:
+        # A Bartlett lag window.
         products = products * (1.0 - jnp.arange(products.shape[0]) / max_lag)
-    elif tapered == "gaussian":
-        products = products * jnp.exp(-0.5 * jnp.square(jnp.arange(products.shape[0]) / 3.0))
-    if result == "energy":
-        return jnp.vdot(products, products)
-    if result == "differences":
-        return products[1:] - products[:-1]
-    if result == "peak":
-        # A soft maximum over the lags.
-        return jax.nn.logsumexp(5.0 * products) / 5.0
-    else:
-        return products
+    return products
+
+
+@family(
+    "reduction",
+    "unary",
+    signal="t",
+    other="t",
+    lags=(Code("lagged_products"), Code("correlate_lags"), Code("spectral_lags")),
+    max_lag=(3, 4, 5, 6),
+    biased={True: 2, False: 1},
+    centred={False: 1, True: 1},
+    normalised={False: 1, True: 1},
+    windowed={None: 3, "hann": 1, "hamming": 1},
+    sizes={"t": (8, 10, 12, 16, 20)},
+    only="float32",
+)
+def cross_correlate(
+    signal,
+    other,
+    *,
+    lags=None,
+    max_lag=4,
+    biased=True,
+    centred=False,
+    normalised=False,
+    windowed=None,
+):
+    """Cross-correlation of a signal with an earlier part of another one, at some lags.
+
+    Args:
+        signal: samples over time.
+        other: samples of the other signal.
+        max_lag: number of lags, with lag zero.
+    """
+    if centred:
+        signal = signal - jnp.mean(signal)
+        other = other - jnp.mean(other)
+    if windowed is not None:
+        signal = signal * make_window(signal.shape[0], windowed)
+    products = lags(signal, other, max_lag, biased)
+    if normalised:
+        power = jnp.mean(jnp.square(signal)) * jnp.mean(jnp.square(other))
+        products = products / jnp.sqrt(power + 1e-6)
+    return products
 
 
 @family(
@@ -1521,46 +1425,35 @@ def autocorrelate(
     "reduction",
     "contraction",
     signal="... t",
-    kind={"linear": 3, "cubic": 2, "nearest": 1, "zero_stuffed": 2, "decimated": 2, "sinc": 2},
+    kind={"linear": 3, "cubic": 2, "nearest": 1, "sinc": 2},
     factor=(2, 3),
-    offset={0.0: 2, 0.5: 1, 0.25: 1},
-    smoothed={False: 2, True: 1},
-    gain={None: 3, "window": 1, "tanh": 1},
-    difference={False: 3, True: 1},
+    aligned={True: 3, False: 1},
     sizes={"t": (6, 12, 18)},
     weight=8,
 )
-def resample(
+def upsample(
     signal,
     *,
     kind="linear",
     factor=2,
-    offset=0.0,
-    smoothed=False,
-    gain=None,
-    difference=False,
+    aligned=True,
 ):
-    """Changes the sampling rate of a signal by a whole factor."""
+    """Raises the sampling rate of signals by a whole factor.
+
+    Args:
+        signal: samples, time last.
+    """
     n = signal.shape[-1]
-    if smoothed:
-        before = jnp.concatenate([signal[..., :1], signal[..., :-1]], axis=-1)
-        after = jnp.concatenate([signal[..., 1:], signal[..., -1:]], axis=-1)
-        signal = 0.25 * before + 0.5 * signal + 0.25 * after
-    if kind == "decimated":
-        parts = signal.reshape(*signal.shape[:-1], n // factor, factor)
-        out = jnp.mean(parts, axis=-1)
-    elif kind == "zero_stuffed":
-        # Each sample is followed by a zero, which interpolation fills.
-        stuffed = jnp.stack([signal, jnp.zeros_like(signal)], axis=-1)
-        stuffed = stuffed.reshape(*signal.shape[:-1], -1)
-        around = jnp.roll(stuffed, 1, axis=-1) + jnp.roll(stuffed, -1, axis=-1)
-        out = stuffed + 0.5 * around
-    elif kind == "sinc":
-        times = jnp.arange(n * factor) / factor + offset
+    if aligned:
+        times = jnp.arange(n * factor) / factor
+    else:
+        # Samples are at the middles of their intervals.
+        times = (jnp.arange(n * factor) + 0.5) / factor - 0.5
+    if kind == "sinc":
         kernel = jnp.sinc(times[:, None] - jnp.arange(n))
         out = signal @ kernel.T
     else:
-        position = jnp.clip(jnp.arange(n * factor) / factor + offset, 0.0, n - 1.0)
+        position = jnp.clip(times, 0.0, n - 1.0)
         left = jnp.floor(position).astype(int)
         t = position - left
         right = jnp.minimum(left + 1, n - 1)
@@ -1578,12 +1471,6 @@ def resample(
             bend = p0 - 2.5 * p1 + 2 * p2 - 0.5 * p3
             twist = 0.5 * (p3 - p0) + 1.5 * (p1 - p2)
             out = ((twist * t + bend) * t + slope) * t + p1
-    if difference:
-        out = jnp.diff(out, axis=-1)
-    if gain == "window":
-        out = out * make_window(out.shape[-1], "sine")
-    elif gain == "tanh":
-        out = jnp.tanh(out)
     return out
 
 
@@ -1591,68 +1478,45 @@ def resample(
     "contraction",
     "reduction",
     "multi_statement",
-    signal="t",
-    weights="? t in 0.2..1",
+    signal="... t",
+    weights="t in 0.2..1",
     degree={0: 1, 1: 3, 2: 2},
-    method={"basis": 3, "closed": 2},
-    ridge={None: 2, 1e-2: 1, 0.1: 1},
-    scaled={None: 2, "deviation": 1, "range": 1},
-    result={"squares": 2, "magnitude": 1, "huber": 1, "energy": 2, "trend": 2, "both": 2},
-    log={False: 4, True: 1},
+    standardised={False: 2, True: 1},
     sizes={"t": (6, 8, 10, 12, 16, 20, 24)},
     only="float32",
 )
 def detrend(
     signal,
-    weights=None,
+    weights,
     *,
     degree=1,
-    method="basis",
-    ridge=None,
-    scaled=None,
-    result="squares",
-    log=False,
+    standardised=False,
 ):
-    """Fits a slow trend to a series, and takes it from the series or returns it."""
-    if log:
-        signal = jnp.log(jnp.square(signal) + 0.1)
-    time = jnp.linspace(-1.0, 1.0, signal.shape[0])
-    if weights is None:
-        weights = jnp.ones_like(signal)
+    """Removes a polynomial trend from series, by weighted least squares.
+
+    Args:
+        signal: the series, time last.
+        weights: weight of each time in the fit.
+    """
+    time = jnp.linspace(-1.0, 1.0, signal.shape[-1])
     weights = weights / jnp.sum(weights)
-    trend = jnp.sum(weights * signal)
+
+    def average(x):
+        """The weighted mean over time."""
+        return jnp.sum(weights * x, axis=-1, keepdims=True)
+
+    residual = signal - average(signal)
     if degree > 0:
-        if method == "closed":
-            # The slope is the covariance with time over the variance of time.
-            moment = time - jnp.sum(weights * time)
-            slope = jnp.sum(weights * moment * signal) / jnp.sum(weights * jnp.square(moment))
-            trend = trend + slope * moment
-        else:
-            since_mean = time - jnp.sum(weights * time)
-            spread = jnp.sum(weights * jnp.square(since_mean))
-            if ridge is not None:
-                spread = spread + ridge
-            trend = trend + jnp.sum(weights * since_mean * signal) / spread * since_mean
+        # The slope is the covariance with time over the variance of time.
+        moment = time - average(time)
+        slope = average(moment * residual) / average(jnp.square(moment))
+        residual = residual - slope * moment
     if degree > 1:
-        # The parabola that is orthogonal to the mean, fitted to what is left.
-        bend = jnp.square(time) - jnp.sum(weights * jnp.square(time))
-        left = signal - trend
-        trend = trend + jnp.sum(weights * bend * left) / jnp.sum(weights * bend * bend) * bend
-    residual = signal - trend
-    if scaled == "deviation":
-        residual = residual / (jnp.sqrt(jnp.mean(jnp.square(residual))) + 1e-2)
-    elif scaled == "range":
-        residual = residual / (jnp.max(residual) - jnp.min(residual) + 1e-2)
-    if result == "squares":
-        return weights * jnp.square(residual)
-    elif result == "magnitude":
-        return jnp.abs(residual)
-    elif result == "huber":
-        small = jnp.minimum(jnp.abs(residual), 1.0)
-        return small * (jnp.abs(residual) - 0.5 * small)
-    elif result == "energy":
-        return jnp.sum(weights * jnp.square(residual))
-    elif result == "trend":
-        return jnp.broadcast_to(trend, signal.shape)
-    else:
-        return jnp.square(residual), jnp.broadcast_to(trend, signal.shape)
+        # The parabola that is orthogonal to the straight line.
+        bend = jnp.square(time) - average(jnp.square(time))
+        bend = bend - average(moment * bend) / average(jnp.square(moment)) * moment
+        curve = average(bend * residual) / average(jnp.square(bend))
+        residual = residual - curve * bend
+    if standardised:
+        residual = residual / jnp.sqrt(average(jnp.square(residual)) + 1e-4)
+    return residual

@@ -9,27 +9,34 @@ if TYPE_CHECKING:
     import jax.numpy as jnp
 
 NAMES = """
-location_scale_log_prob: location_scale_log_prob 3, log_prob 5, log_density 2, logpdf 2, log_likelihood 2
-shape_log_prob: shape_log_prob 2, log_prob 4, log_density 2, logpdf 2, log_likelihood 2
+location_scale_log_prob: location_scale_log_prob 3, log_prob 5, log_density 2, logpdf 2
+shape_log_prob: shape_log_prob 2, log_prob 4, log_density 2, logpdf 2
 dirichlet_log_prob: dirichlet_log_prob 6, dirichlet_logpdf 2, dirichlet_log_density 1
 mixture_log_prob: mixture_log_prob 5, mixture_logpdf 1, log_mixture_density 1, mixture_log_likelihood 2
-standardize_columns: standardize_columns 3, zscore 4, standardize 4, normalize_features 2, scale_features 1
+standardize_columns: standardize_columns 3, standardize 4, normalize_features 2, scale_features 2
 sample_covariance: sample_covariance 4, covariance 4, covariance_matrix 4, compute_covariance 2
-two_sample_statistic: two_sample_statistic 4, two_sample_test 3, compare_groups 2, group_difference 1
+two_sample_t: two_sample_t 3, t_statistic 3, two_sample_t_statistic 2
 weighted_mean_with_error: weighted_mean_with_error 3, weighted_mean 4, combine_measurements 2, weighted_average 2
-shape_statistics: shape_statistics 3, sample_moments 4, higher_moments 2, moments 3
-table_information: table_information 3, information 2, dependence_measure 2, contingency_information 1
+sample_skewness: sample_skewness 3, skewness 4, skew 2
+excess_kurtosis: excess_kurtosis 4, kurtosis 3
+jarque_bera: jarque_bera 5, jarque_bera_statistic 2
+effect_size: effect_size 4, standardized_mean_difference 2
+sample_correlation: sample_correlation 3, correlation 3, pearson_correlation 2
+mutual_information: mutual_information 6, mutual_info 2
+independence_statistic: independence_statistic 2, chi_square_statistic 4, independence_test 1
 gaussian_divergence: gaussian_divergence 5, diag_gaussian_divergence 2, divergence 2, normal_divergence 1
 kernel_density: kernel_density 5, kde 4, density_estimate 2, kernel_density_estimate 2
 smooth_cdf: smooth_cdf 4, soft_ecdf 3, smoothed_ecdf 2, soft_cdf 2
-conjugate_update: conjugate_update 4, posterior_update 4, update_posterior 3, bayes_update 1
+soft_histogram: soft_histogram 4, smooth_histogram 2, differentiable_histogram 2
+normal_inverse_gamma_update: normal_inverse_gamma_update 3, nig_update 2, nig_posterior 3
+gamma_update: gamma_update 2, gamma_posterior 4
 weighted_moments: weighted_moments 5, mean_and_variance 3, moments 1
-mean_and_variance: mean_and_variance 5, sample_moments 1, compute_stats 2
+mean_and_variance: mean_and_variance 5, sample_stats 1, compute_stats 2
 log_kernel: log_kernel 4, log_kernel_fn 1
 smooth_step: smooth_step 4, soft_step 3, soft_indicator 2
 x: x 9, data 2, samples 2, xs 1
 y: y 9, ys 1, other 1
-mask: mask 8, valid 2, observed 2
+mask: mask 8, valid 2
 variance: variance 4, var 5, sigma2 1
 log_prob: log_prob 6, logp 4, log_p 2, log_density 1
 log_probs: log_probs 6, logps 2, component_log_probs 1
@@ -45,23 +52,23 @@ beta: beta 6, b 3
 diff: diff 5, delta 3, residual 1
 z: z 6, u 1
 center: center 4, middle 1, location 1
-spread: spread 4, width 1, scale 1
-cov: cov 6, sigma 1, covariance 2, c 1
+spread: spread 4
+cov: cov 6, covariance 2
 centered: centered 5, xc 3, deviations 1, x_centered 1
 mean_x: mean_x 4, mu_x 2, x_mean 2
 mean_y: mean_y 4, mu_y 2, y_mean 2
 var_x: var_x 4, s2_x 1, x_var 2
 var_y: var_y 4, s2_y 1, y_var 2
-error_x: error_x 3, se2_x 2, vn_x 1
-error_y: error_y 3, se2_y 2, vn_y 1
-statistic: statistic 4, t 2, t_stat 3, stat 2
+error_x: error_x 3, se2_x 2
+error_y: error_y 3, se2_y 2
+statistic: statistic 4, stat 1
 standard_error: standard_error 4, se 4, stderr 2
-total: total 5, weight_sum 2, norm 1
+total: total 1
 joint: joint 5, p_xy 3, pxy 2, p 1
 rows: rows 3, p_x 3, px 2
 columns: columns 3, p_y 3, py 2
-counts: counts 5, table 4, contingency 1
-mean: mean 6, mu 3, loc 1
+counts: counts 5, table 2
+mean: mean 6, mu 3
 log_var: log_var 5, logvar 5
 prior_mean: prior_mean 5, mu_prior 1, mean_q 1
 prior_log_var: prior_log_var 5, prior_logvar 4, logvar_q 1
@@ -70,7 +77,7 @@ queries: queries 4, points 3, grid 3, x_query 1
 samples: samples 5, data 3, observations 1
 bandwidth: bandwidth 6, h 3, bw 2
 temperature: temperature 5, tau 3, smoothing 1
-thresholds: thresholds 4, grid 2, points 2, cutoffs 1
+thresholds: thresholds 4, grid 2
 prior_mu: prior_mu 4, mu0 4, m0 2
 prior_kappa: prior_kappa 4, kappa0 4, k0 1
 prior_a: prior_a 4, a0 4, alpha0 2
@@ -79,6 +86,7 @@ prior_b: prior_b 4, b0 4, beta0 2
 
 
 def student_t_log_prob(z, df=4.0):
+    """Log-density of Student's t distribution."""
     gammaln = jax.scipy.special.gammaln
     log_norm = gammaln(0.5 * (df + 1.0)) - gammaln(0.5 * df) - 0.5 * jnp.log(df * jnp.pi)
     return log_norm - 0.5 * (df + 1.0) * jnp.log1p(jnp.square(z) / df)
@@ -92,44 +100,33 @@ def student_t_log_prob(z, df=4.0):
     loc="d",
     scale="d in 0.4..1.6",
     mask="? n d bool",
-    weights="? n d in 0.2..1",
     distribution=("normal", "laplace", "student_t", "logistic", "cauchy", "gumbel"),
-    constraint={"none": 3, "softplus": 2, "exp": 2, "floor": 1},
-    reduction={"none": 3, "features": 3, "mean": 2, "sum": 2, "batch": 1},
-    negative=(False, True),
+    constraint={"none": 3, "softplus": 2, "exp": 2},
+    reduction={"none": 3, "features": 3, "mean": 2, "sum": 2},
 )
 def location_scale_log_prob(
     x,
     loc,
     scale,
     mask=None,
-    weights=None,
     *,
     distribution="normal",
     constraint="none",
     reduction="none",
-    negative=False,
 ):
-    """Log-density of a location-scale distribution.
+    """Log-density of observations under a location-scale distribution.
 
     Args:
-        x: observations, a row each.
+        x: observations of shape (samples, features).
         loc: location of each feature.
-        scale: scale of each feature, before its constraint.
-        mask: which values were observed.
-        weights: weight of each value.
-        reduction: how the values are put together.
-
-    Returns:
-        The log-density, or its negative.
+        scale: unconstrained scale of each feature.
+        mask: True where a value was observed.
     """
     if constraint == "softplus":
         scale = jax.nn.softplus(scale)
     elif constraint == "exp":
         # The scale is given by its logarithm.
         scale = jnp.exp(scale)
-    elif constraint == "floor":
-        scale = jnp.maximum(scale, 1e-3)
     z = (x - loc) / scale
     if distribution == "normal":
         log_prob = -0.5 * jnp.square(z) - 0.5 * jnp.log(2.0 * jnp.pi)
@@ -142,12 +139,9 @@ def location_scale_log_prob(
     elif distribution == "cauchy":
         log_prob = -jnp.log(jnp.pi) - jnp.log1p(jnp.square(z))
     else:
+        # Gumbel distribution of maxima.
         log_prob = -(z + jnp.exp(-z))
     log_prob = log_prob - jnp.log(scale)
-    if negative:
-        log_prob = -log_prob
-    if weights is not None:
-        log_prob = weights * log_prob
     if mask is not None:
         # What wasn't observed adds nothing.
         log_prob = jnp.where(mask, log_prob, 0.0)
@@ -157,12 +151,11 @@ def location_scale_log_prob(
         return jnp.sum(log_prob)
     if reduction == "features":
         return jnp.sum(log_prob, axis=-1)
-    if reduction == "batch":
-        return jnp.mean(log_prob, axis=0)
     return log_prob
 
 
 def log_beta(a, b):
+    """Logarithm of the beta function."""
     gammaln = jax.scipy.special.gammaln
     return gammaln(a) + gammaln(b) - gammaln(a + b)
 
@@ -174,69 +167,56 @@ def log_beta(a, b):
     x="n d in 0.1..0.9",
     alpha="d in 0.6..3",
     beta="d in 0.6..3",
+    weights="? n 1 in 0.2..1",
     mask="? n d bool",
-    distribution=("gamma", "inverse_gamma", "beta", "weibull", "kumaraswamy", "gompertz"),
-    normalized={True: 3, False: 1},
-    clipped={False: 3, True: 1},
-    floor={None: 3, -20.0: 1, -30.0: 1},
-    density={False: 6, True: 1},
-    reduction={"none": 3, "features": 3, "mean": 2, "sum": 2, "batch": 1},
+    distribution={"gamma": 3, "inverse_gamma": 2, "beta": 3, "weibull": 2, "kumaraswamy": 1},
+    reduction={"none": 3, "features": 3, "mean": 2, "sum": 2},
     sizes={"d": (2, 4, 5, 6, 8, 12)},
 )
 def shape_log_prob(
     x,
     alpha,
     beta,
+    weights=None,
     mask=None,
     *,
     distribution="gamma",
-    normalized=True,
-    clipped=False,
-    floor=None,
-    density=False,
     reduction="none",
 ):
-    """Log-density of a distribution of positive numbers, with two shape parameters."""
-    if clipped:
-        x = jnp.clip(x, 1e-6, 1.0 - 1e-6)
+    """Log-density of observations under a positive distribution with two parameters.
+
+    Args:
+        x: observations of shape (samples, features).
+        alpha: first parameter of each feature.
+        beta: second parameter of each feature.
+        weights: weight of each observation.
+        mask: True where a value was observed.
+    """
     if distribution == "gamma":
         log_prob = (alpha - 1.0) * jnp.log(x) - beta * x
-        if normalized:
-            log_prob = log_prob + alpha * jnp.log(beta) - jax.scipy.special.gammaln(alpha)
+        log_prob = log_prob + alpha * jnp.log(beta) - jax.scipy.special.gammaln(alpha)
     elif distribution == "inverse_gamma":
         log_prob = -(alpha + 1.0) * jnp.log(x) - beta / x
-        if normalized:
-            log_prob = log_prob + alpha * jnp.log(beta) - jax.scipy.special.gammaln(alpha)
+        log_prob = log_prob + alpha * jnp.log(beta) - jax.scipy.special.gammaln(alpha)
     elif distribution == "beta":
         log_prob = (alpha - 1.0) * jnp.log(x) + (beta - 1.0) * jnp.log1p(-x)
-        if normalized:
-            log_prob = log_prob - log_beta(alpha, beta)
+        log_prob = log_prob - log_beta(alpha, beta)
     elif distribution == "weibull":
         log_prob = (alpha - 1.0) * jnp.log(x) - (x / beta) ** alpha
-        if normalized:
-            log_prob = log_prob + jnp.log(alpha) - alpha * jnp.log(beta)
-    elif distribution == "kumaraswamy":
-        log_prob = (alpha - 1.0) * jnp.log(x) + (beta - 1.0) * jnp.log1p(-(x**alpha))
-        if normalized:
-            log_prob = log_prob + jnp.log(alpha) + jnp.log(beta)
+        log_prob = log_prob + jnp.log(alpha) - alpha * jnp.log(beta)
     else:
-        log_prob = beta * x - alpha * jnp.expm1(beta * x)
-        if normalized:
-            log_prob = log_prob + jnp.log(alpha) + jnp.log(beta)
-    if floor is not None:
-        log_prob = jnp.maximum(log_prob, floor)
+        log_prob = (alpha - 1.0) * jnp.log(x) + (beta - 1.0) * jnp.log1p(-(x**alpha))
+        log_prob = log_prob + jnp.log(alpha) + jnp.log(beta)
+    if weights is not None:
+        log_prob = weights * log_prob
     if mask is not None:
         log_prob = jnp.where(mask, log_prob, 0.0)
-    if density:
-        return jnp.exp(log_prob)
     if reduction == "mean":
         return jnp.mean(log_prob)
     if reduction == "sum":
         return jnp.sum(log_prob)
     if reduction == "features":
         return jnp.sum(log_prob, axis=-1)
-    if reduction == "batch":
-        return jnp.mean(log_prob, axis=0)
     return log_prob
 
 
@@ -245,64 +225,58 @@ def shape_log_prob(
     x="n c in 0.1..1",
     alpha="c in 0.5..3",
     counts="? n c in 0..4",
-    weights="? n in 0.2..1",
-    normalize={"sum": 3, "softmax": 2, "smooth": 2},
-    concentration={"given": 3, "total": 1, "softplus": 2},
-    constant={True: 3, False: 1},
+    normalize={"sum": 3, "softmax": 2},
+    concentration={"given": 3, "softplus": 2, "exp": 1},
     reduction={"none": 4, "mean": 3, "sum": 3},
-    negative=(False, True),
     sizes={"c": (4, 5, 6, 8, 10)},
 )
 def dirichlet_log_prob(
     x,
     alpha,
     counts=None,
-    weights=None,
     *,
     normalize="sum",
     concentration="given",
-    constant=True,
     reduction="none",
-    negative=False,
 ):
-    """Log-density of proportions under a Dirichlet distribution.
+    """Log-density of compositions under a Dirichlet distribution.
 
     Args:
-        x: rows of positive scores, which become proportions.
-        alpha: concentration of each class.
-        counts: counts seen before, added to the concentrations.
-        weights: weight of each row.
-
-    Returns:
-        The log-density of each row, or of all rows together.
+        x: unnormalised compositions of shape (samples, classes).
+        alpha: concentration parameter of each class.
+        counts: observed counts of each class, which make it the Dirichlet posterior.
     """
     if normalize == "softmax":
         p = jax.nn.softmax(x, axis=-1)
-    elif normalize == "smooth":
-        # Add-one smoothing keeps the proportions away from zero.
-        p = (x + 1.0) / jnp.sum(x + 1.0, axis=-1, keepdims=True)
     else:
         p = x / jnp.sum(x, axis=-1, keepdims=True)
     if concentration == "softplus":
         alpha = jax.nn.softplus(alpha)
-    elif concentration == "total":
-        alpha = alpha.size * alpha / jnp.sum(alpha)
+    elif concentration == "exp":
+        # The concentrations are given by their logarithms.
+        alpha = jnp.exp(alpha)
     if counts is not None:
         alpha = alpha + counts
     log_prob = jnp.sum((alpha - 1.0) * jnp.log(p), axis=-1)
-    if constant:
-        log_norm = jnp.sum(jax.scipy.special.gammaln(alpha), axis=-1)
-        log_norm = log_norm - jax.scipy.special.gammaln(jnp.sum(alpha, axis=-1))
-        log_prob = log_prob - log_norm
-    if weights is not None:
-        log_prob = weights * log_prob
-    if negative:
-        log_prob = -log_prob
+    log_norm = jnp.sum(jax.scipy.special.gammaln(alpha), axis=-1)
+    log_norm = log_norm - jax.scipy.special.gammaln(jnp.sum(alpha, axis=-1))
+    log_prob = log_prob - log_norm
     if reduction == "mean":
         return jnp.mean(log_prob)
     if reduction == "sum":
         return jnp.sum(log_prob)
     return log_prob
+
+
+def component_log_prob(z, component="normal"):
+    """Log-density of standardised values under one component."""
+    if component == "laplace":
+        return -jnp.abs(z) - jnp.log(2.0)
+    if component == "logistic":
+        return -z - 2.0 * jax.nn.softplus(-z)
+    if component == "student_t":
+        return student_t_log_prob(z)
+    return -0.5 * jnp.square(z) - 0.5 * jnp.log(2.0 * jnp.pi)
 
 
 @family(
@@ -314,11 +288,9 @@ def dirichlet_log_prob(
     means="k d",
     log_scales="? k d in -0.5..0.8",
     weights="? n in 0.2..1",
-    component=("normal", "laplace", "student_t", "logistic"),
-    output={"log_prob": 3, "mean": 3, "log_responsibilities": 2, "both": 2, "entropy": 1},
-    temperature={None: 4, 0.5: 1, 2.0: 1},
-    uniform_prior={False: 4, True: 1},
-    floor={None: 3, -2.0: 1},
+    component={"normal": 4, "laplace": 1, "student_t": 1, "logistic": 2},
+    reduction={"none": 3, "mean": 3, "sum": 1},
+    negative={False: 2, True: 2},
     sizes={"k": (2, 4, 5), "n": (4, 5, 6, 8, 10), "d": (2, 4, 5, 6, 8)},
 )
 def mixture_log_prob(
@@ -329,65 +301,91 @@ def mixture_log_prob(
     weights=None,
     *,
     component="normal",
-    output="log_prob",
-    temperature=None,
-    uniform_prior=False,
-    floor=None,
+    reduction="none",
+    negative=False,
 ):
-    """Log-density of points, or their responsibilities, under a mixture.
+    """Log-likelihood, or its negative, of points under a mixture with diagonal components.
 
     Args:
-        x: points, a row each.
-        logits: log-weights of the components, up to a constant.
-        means: location of each component.
-        log_scales: log-scale of each component and feature; one if there is none.
+        x: points of shape (samples, features).
+        logits: unnormalised log-weights of the components.
+        means: location of each component, of shape (components, features).
+        log_scales: log-scale of each component and feature.
         weights: weight of each point.
     """
-    if temperature is not None:
-        logits = logits / temperature
     log_weights = jax.nn.log_softmax(logits)
-    if uniform_prior:
-        # Mix the weights with equal ones, so that no component dies.
-        log_weights = jnp.log(0.9 * jnp.exp(log_weights) + 0.1 / log_weights.shape[0])
     z = x[:, None, :] - means[None, :, :]
     if log_scales is not None:
-        if floor is not None:
-            log_scales = jnp.maximum(log_scales, floor)
         z = z * jnp.exp(-log_scales)
-    if component == "normal":
-        log_probs = -0.5 * jnp.square(z) - 0.5 * jnp.log(2.0 * jnp.pi)
-    elif component == "laplace":
-        log_probs = -jnp.abs(z) - jnp.log(2.0)
-    elif component == "logistic":
-        log_probs = -z - 2.0 * jax.nn.softplus(-z)
-    else:
-        log_probs = -2.5 * jnp.log1p(jnp.square(z) / 4.0) - jnp.log(8.0 / 3.0)
+    log_probs = component_log_prob(z, component)
     if log_scales is not None:
+        # The Jacobian of the standardisation.
         log_probs = log_probs - log_scales
     log_joint = log_weights + jnp.sum(log_probs, axis=-1)
     log_prob = jax.nn.logsumexp(log_joint, axis=-1)
-    if output == "log_prob":
-        if weights is not None:
-            return weights * log_prob
-        return log_prob
-    if output == "mean":
-        if weights is not None:
-            return -jnp.sum(weights * log_prob) / jnp.sum(weights)
-        return -jnp.mean(log_prob)
-    log_responsibilities = log_joint - log_prob[:, None]
-    if output == "log_responsibilities":
-        if weights is not None:
-            return weights[:, None] * log_responsibilities
-        return log_responsibilities
-    responsibilities = jnp.exp(log_responsibilities)
     if weights is not None:
-        responsibilities = weights[:, None] * responsibilities
-    if output == "entropy":
-        return -jnp.sum(responsibilities * log_responsibilities, axis=-1)
-    return log_prob, responsibilities
+        log_prob = weights * log_prob
+    if reduction == "sum":
+        log_prob = jnp.sum(log_prob)
+    elif reduction == "mean":
+        if weights is not None:
+            log_prob = jnp.sum(log_prob) / jnp.sum(weights)
+        else:
+            log_prob = jnp.mean(log_prob)
+    if negative:
+        return -log_prob
+    return log_prob
+
+
+@family(
+    "reduction",
+    "contraction",
+    "multi_statement",
+    x="n d",
+    means="k d",
+    logits="? k",
+    log_scales="? k d in -0.5..0.8",
+    component={"normal": 4, "laplace": 1, "student_t": 1, "logistic": 1},
+    form={"log_softmax": 3, "logsumexp": 2},
+    with_log_prob={False: 3, True: 1},
+    sizes={"k": (2, 4, 5), "n": (4, 5, 6, 8, 10), "d": (2, 4, 5, 6, 8)},
+)
+def log_responsibilities(
+    x,
+    means,
+    logits=None,
+    log_scales=None,
+    *,
+    component="normal",
+    form="log_softmax",
+    with_log_prob=False,
+):
+    """Log-responsibility of each mixture component for each point.
+
+    Args:
+        x: points of shape (samples, features).
+        means: location of each component, of shape (components, features).
+        logits: unnormalised log-weights of the components.
+        log_scales: log-scale of each component and feature.
+    """
+    z = x[:, None, :] - means[None, :, :]
+    if log_scales is not None:
+        z = z * jnp.exp(-log_scales)
+        log_joint = jnp.sum(component_log_prob(z, component) - log_scales, axis=-1)
+    else:
+        log_joint = jnp.sum(component_log_prob(z, component), axis=-1)
+    if logits is not None:
+        log_joint = log_joint + jax.nn.log_softmax(logits)
+    if with_log_prob:
+        log_prob = jax.nn.logsumexp(log_joint, axis=-1)
+        return log_joint - log_prob[:, None], log_prob
+    if form == "logsumexp":
+        return log_joint - jax.nn.logsumexp(log_joint, axis=-1, keepdims=True)
+    return jax.nn.log_softmax(log_joint, axis=-1)
 
 
 def weighted_moments(x, weights=None, axis=0, ddof=0):
+    """Mean and variance along an axis, which is kept."""
     if weights is None:
         mean = jnp.mean(x, axis=axis, keepdims=True)
         return mean, jnp.var(x, axis=axis, ddof=ddof, keepdims=True)
@@ -401,87 +399,61 @@ def weighted_moments(x, weights=None, axis=0, ddof=0):
     "branch",
     "contraction",
     "multi_statement",
-    x="n d",
+    x="m d",
+    train="n d",
     weights="? n 1 in 0.2..1",
-    shift="? d",
-    gain="? d in 0.5..1.5",
-    mask="? n 1 bool",
-    kind={"std": 5, "mad": 1, "range": 1, "center": 1, "mean_abs": 1, "rms": 1, "iqr": 1},
-    ddof={0: 2, 1: 1},
-    eps={1e-6: 2, 1e-8: 1, 1e-5: 1},
-    limit={None: 4, 3.0: 1, 5.0: 1, 2.5: 1},
-    squash={False: 5, True: 1},
-    extra={False: 3, True: 1},
+    mask="? m d bool",
+    kind={"std": 5, "mad": 1, "min_max": 2, "iqr": 1},
+    ddof={0: 3, 1: 1},
+    eps={1e-6: 2, 1e-8: 1},
+    limit={None: 4, 5.0: 1, 3.0: 1},
 )
 def standardize_columns(
     x,
+    train,
     weights=None,
-    shift=None,
-    gain=None,
     mask=None,
     *,
     kind="std",
     ddof=0,
     eps=1e-6,
     limit=None,
-    squash=False,
-    extra=False,
 ):
-    """Brings the columns of a table to a common center and scale.
+    """Scale the columns of a table by the statistics of the training data.
 
     Args:
-        x: observations, a row each.
-        weights: weight of each row.
-        shift: what is added to each column.
-        gain: what each column is multiplied by.
-        mask: which rows are kept; the others become zero.
+        x: rows to scale.
+        train: training data, of shape (samples, features).
+        weights: weight of each training sample.
+        mask: True where a value of x is present; the others become zero.
     """
     if kind == "std":
-        center, variance = weighted_moments(x, weights, axis=0, ddof=ddof)
+        center, variance = weighted_moments(train, weights, axis=0, ddof=ddof)
         z = (x - center) / jnp.sqrt(variance + eps)
+    elif weights is not None:
+        # Mean absolute deviation about the weighted mean.
+        center, _ = weighted_moments(train, weights, axis=0)
+        w = weights / jnp.sum(weights)
+        spread = jnp.sum(w * jnp.abs(train - center), axis=0, keepdims=True)
+        z = (x - center) / (spread + eps)
     elif kind == "mad":
-        center = jnp.median(x, axis=0, keepdims=True)
+        center = jnp.median(train, axis=0, keepdims=True)
         # For a normal distribution, 1.4826 times this is the standard deviation.
-        spread = jnp.median(jnp.abs(x - center), axis=0, keepdims=True)
+        spread = jnp.median(jnp.abs(train - center), axis=0, keepdims=True)
         z = (x - center) / (1.4826 * spread + eps)
-        if weights is not None:
-            z = weights * z
-    elif kind == "range":
-        low = jnp.min(x, axis=0, keepdims=True)
-        high = jnp.max(x, axis=0, keepdims=True)
+    elif kind == "min_max":
+        low = jnp.min(train, axis=0, keepdims=True)
+        high = jnp.max(train, axis=0, keepdims=True)
         z = (x - low) / (high - low + eps)
-        if weights is not None:
-            z = weights * z
-    elif kind == "iqr":
-        center = jnp.median(x, axis=0, keepdims=True)
-        lower = jnp.quantile(x, 0.25, axis=0, keepdims=True)
-        upper = jnp.quantile(x, 0.75, axis=0, keepdims=True)
-        z = (x - center) / (upper - lower + eps)
-        if weights is not None:
-            z = weights * z
-    elif kind == "mean_abs":
-        center, variance = weighted_moments(x, weights, axis=0)
-        z = x - center
-        z = z / (jnp.mean(jnp.abs(z), axis=0, keepdims=True) + eps)
-    elif kind == "rms":
-        z = x / jnp.sqrt(jnp.mean(jnp.square(x), axis=0, keepdims=True) + eps)
-        if weights is not None:
-            z = jnp.sqrt(weights) * z
     else:
-        center, variance = weighted_moments(x, weights, axis=0)
-        z = x - center
+        center = jnp.median(train, axis=0, keepdims=True)
+        lower = jnp.quantile(train, 0.25, axis=0, keepdims=True)
+        upper = jnp.quantile(train, 0.75, axis=0, keepdims=True)
+        z = (x - center) / (upper - lower + eps)
     if limit is not None:
         z = jnp.clip(z, -limit, limit)
-    if squash:
-        z = jnp.tanh(z)
-    if gain is not None:
-        z = z * gain
-    if shift is not None:
-        z = z + shift
     if mask is not None:
         z = jnp.where(mask, z, 0.0)
-    if extra:
-        return z, jnp.sum(jnp.square(z), axis=-1)
     return z
 
 
@@ -489,95 +461,123 @@ def standardize_columns(
     "reduction",
     "contraction",
     x="n d",
-    y="? n d",
     weights="? n in 0.2..1",
-    prior_factor="? d d in -0.3..0.3",
-    center={True: 5, False: 1},
     unbiased={True: 3, False: 2},
-    correlation={False: 2, True: 1},
     shrink_to={None: 3, "diagonal": 2, "identity": 2},
-    shrinkage={0.1: 1, 0.2: 1, 0.5: 1},
-    jitter={None: 2, 1e-3: 1, 1e-2: 1},
-    output={"matrix": 5, "with_mean": 1, "upper": 1, "diagonal": 1},
+    shrinkage={0.1: 2, 0.2: 1},
+    jitter={None: 3, 1e-6: 1, 1e-3: 1},
+    product={"matmul": 3, "einsum": 1},
+    with_mean={False: 3, True: 1},
     sizes={"d": (2, 4, 5, 6, 8, 10)},
 )
 def sample_covariance(
     x,
-    y=None,
     weights=None,
-    prior_factor=None,
     *,
-    center=True,
     unbiased=True,
-    correlation=False,
     shrink_to=None,
     shrinkage=0.1,
     jitter=None,
-    output="matrix",
+    product="matmul",
+    with_mean=False,
 ):
-    """Covariance or correlation of the columns of a sample.
+    """Covariance matrix of the columns of a sample.
 
     Args:
-        x: the sample, a row for each observation.
-        y: a second sample, whose covariance with the first is wanted.
-        weights: weight of each row.
-        prior_factor: a factor of the matrix that is added to the estimate.
+        x: sample of shape (samples, features).
+        weights: weight of each sample.
+        shrinkage: weight of the shrinkage target.
     """
     n, d = x.shape
     if weights is None:
         mean = jnp.mean(x, axis=0)
-        if center:
-            x = x - mean
-        if y is None:
-            cov = x.T @ x
+        centered = x - mean
+        if product == "einsum":
+            scatter = jnp.einsum("ni,nj->ij", centered, centered)
         else:
-            cov = x.T @ (y - jnp.mean(y, axis=0))
+            scatter = centered.T @ centered
         if unbiased:
-            cov = cov / (n - 1)
+            cov = scatter / (n - 1)
         else:
-            cov = cov / n
+            cov = scatter / n
     else:
         w = weights / jnp.sum(weights)
         mean = w @ x
-        if center:
-            x = x - mean
-        if y is None:
-            cov = (w[:, None] * x).T @ x
+        centered = x - mean
+        if product == "einsum":
+            cov = jnp.einsum("n,ni,nj->ij", w, centered, centered)
         else:
-            cov = (w[:, None] * x).T @ (y - w @ y)
+            cov = (w[:, None] * centered).T @ centered
         if unbiased:
-            # Reliability weights make the estimate unbiased.
+            # Bessel's correction for reliability weights.
             cov = cov / (1.0 - jnp.sum(jnp.square(w)))
     if shrink_to == "identity":
-        cov = cov + shrinkage * (jnp.trace(cov) / d * jnp.eye(d) - cov)
+        # Ledoit and Wolf's target: a multiple of the identity with the same trace.
+        target = jnp.trace(cov) / d * jnp.eye(d)
+        cov = (1.0 - shrinkage) * cov + shrinkage * target
     elif shrink_to == "diagonal":
-        cov = cov + shrinkage * (jnp.diag(jnp.diag(cov)) - cov)
-    if prior_factor is not None:
-        cov = cov + prior_factor @ prior_factor.T
+        target = jnp.diag(jnp.diag(cov))
+        cov = (1.0 - shrinkage) * cov + shrinkage * target
     if jitter is not None:
         cov = cov + jitter * jnp.eye(d)
-    if correlation:
-        if y is None:
-            std = jnp.sqrt(jnp.diag(cov))
-            cov = cov / (std[:, None] * std[None, :])
-        else:
-            cov = cov / (jnp.std(x, axis=0)[:, None] * jnp.std(y, axis=0)[None, :])
-    if output == "with_mean":
+    if with_mean:
         return mean, cov
-    if output == "upper":
-        return jnp.triu(cov)
-    if output == "diagonal":
-        return jnp.diag(cov)
     return cov
 
 
-def mean_and_variance(x, mask=None, ddof=1):
+@family(
+    "reduction",
+    "contraction",
+    x="n d",
+    y="? n e",
+    weights="? n 1 in 0.2..1",
+    eps={1e-8: 2, 1e-6: 1},
+    form={"covariance": 3, "standardized": 2},
+    squared={False: 4, True: 1},
+    sizes={"d": (2, 4, 5, 6, 8), "e": (2, 4, 5), "n": (6, 8, 10, 12, 16)},
+)
+def sample_correlation(x, y=None, weights=None, *, eps=1e-8, form="covariance", squared=False):
+    """Pearson correlations, or their squares, between the columns of a sample.
+
+    Args:
+        x: sample of shape (samples, features).
+        y: second sample, whose columns are correlated with those of the first.
+        weights: weight of each sample.
+    """
+    mean_x, var_x = weighted_moments(x, weights, axis=0)
+    if y is not None:
+        mean_y, var_y = weighted_moments(y, weights, axis=0)
+    if weights is not None:
+        w = weights / jnp.sum(weights)
+    else:
+        w = 1.0 / x.shape[0]
+    if form == "standardized":
+        z_x = (x - mean_x) / jnp.sqrt(var_x + eps)
+        if y is not None:
+            z_y = (y - mean_y) / jnp.sqrt(var_y + eps)
+            r = (w * z_x).T @ z_y
+        else:
+            r = (w * z_x).T @ z_x
+    elif y is not None:
+        cov = (w * (x - mean_x)).T @ (y - mean_y)
+        r = cov / jnp.sqrt(var_x.T * var_y + eps)
+    else:
+        centered = x - mean_x
+        cov = (w * centered).T @ centered
+        r = cov / jnp.sqrt(var_x.T * var_x + eps)
+    if squared:
+        return jnp.square(r)
+    return r
+
+
+def mean_and_variance(x, mask=None):
+    """Mean, unbiased variance and number of the values of each column."""
     if mask is None:
-        return jnp.mean(x, axis=0), jnp.var(x, axis=0, ddof=ddof)
-    count = jnp.sum(mask, axis=0)
-    mean = jnp.sum(jnp.where(mask, x, 0.0), axis=0) / jnp.maximum(count, 1)
+        return jnp.mean(x, axis=0), jnp.var(x, axis=0, ddof=1), x.shape[0]
+    count = jnp.maximum(jnp.sum(mask, axis=0), 2)
+    mean = jnp.sum(jnp.where(mask, x, 0.0), axis=0) / count
     squares = jnp.where(mask, jnp.square(x - mean), 0.0)
-    return mean, jnp.sum(squares, axis=0) / jnp.maximum(count - ddof, 1)
+    return mean, jnp.sum(squares, axis=0) / (count - 1), count
 
 
 @family(
@@ -585,164 +585,157 @@ def mean_and_variance(x, mask=None, ddof=1):
     x="n d",
     y="m d",
     mask="? n d bool",
-    baseline="? d in -0.5..0.5",
-    kind={"welch": 4, "pooled": 3, "cohen": 2, "hedges": 1, "glass": 1},
-    ddof={1: 3, 0: 1},
-    eps={None: 2, 1e-6: 1, 1e-4: 1},
-    limit={None: 4, 5.0: 1},
-    output={
-        "statistic": 4,
-        "with_error": 2,
-        "with_df": 2,
-        "largest": 1,
-        "squared": 1,
-        "p_value": 2,
-    },
+    null_difference="? d in -0.5..0.5",
+    kind={"welch": 4, "pooled": 3},
+    eps={None: 4, 1e-6: 1},
+    with_df={False: 3, True: 1},
+    with_p={False: 3, True: 1},
     sizes={"n": (6, 8, 10, 12, 16), "m": (6, 8, 10, 12), "d": (2, 4, 5, 6, 8)},
 )
-def two_sample_statistic(
+def two_sample_t(
     x,
     y,
     mask=None,
-    baseline=None,
+    null_difference=None,
     *,
     kind="welch",
-    ddof=1,
     eps=None,
-    limit=None,
-    output="statistic",
+    with_df=False,
+    with_p=False,
 ):
-    """Compares the means of two samples, column by column.
+    """Two-sample t statistic of each column.
 
     Args:
-        x: the first sample, a row for each observation.
-        y: the second sample.
-        mask: which values of the first sample count.
-        baseline: the difference that is expected.
+        x: first sample, of shape (samples, features).
+        y: second sample.
+        mask: True where a value of the first sample was observed.
+        null_difference: difference of the means under the null hypothesis.
     """
-    n, m = x.shape[0], y.shape[0]
-    mean_x, var_x = mean_and_variance(x, mask, ddof=ddof)
-    mean_y, var_y = mean_and_variance(y, ddof=ddof)
-    diff = mean_x - mean_y
-    if baseline is not None:
-        diff = diff - baseline
+    mean_x, var_x, n = mean_and_variance(x, mask)
+    mean_y, var_y, m = mean_and_variance(y)
+    difference = mean_x - mean_y
+    if null_difference is not None:
+        difference = difference - null_difference
     if kind == "welch":
         error_x, error_y = var_x / n, var_y / m
         variance = error_x + error_y
-        # The degrees of freedom of Welch and Satterthwaite.
-        df = variance**2 / (error_x**2 / (n - 1) + error_y**2 / (m - 1))
-    elif kind == "glass":
-        # The second sample is the control group.
-        variance = var_y
-        df = m - 1
+        # Welch-Satterthwaite degrees of freedom.
+        df = jnp.square(variance) / (jnp.square(error_x) / (n - 1) + jnp.square(error_y) / (m - 1))
     else:
         df = n + m - 2
-        variance = ((n - 1) * var_x + (m - 1) * var_y) / df
-        if kind == "pooled":
-            variance = variance * (1.0 / n + 1.0 / m)
+        pooled = ((n - 1) * var_x + (m - 1) * var_y) / df
+        variance = pooled * (1.0 / n + 1.0 / m)
     if eps is not None:
         variance = variance + eps
-    standard_error = jnp.sqrt(variance)
-    statistic = diff / standard_error
-    if kind == "hedges":
-        # The correction for small samples.
-        statistic = statistic * (1.0 - 3.0 / (4.0 * df - 1.0))
-    if limit is not None:
-        statistic = jnp.clip(statistic, -limit, limit)
-    if output == "with_error":
-        return statistic, standard_error
-    if kind == "welch":
-        if output == "with_df":
-            return statistic, df
-    if output == "largest":
-        return jnp.max(jnp.abs(statistic))
-    if output == "squared":
-        return jnp.sum(jnp.square(statistic))
-    if output == "p_value":
-        # Both tails of the normal distribution.
-        return jax.lax.erfc(jnp.abs(statistic) / jnp.sqrt(2.0))
+    statistic = difference / jnp.sqrt(variance)
+    if with_p:
+        # Two-sided p-value by the normal approximation.
+        return statistic, jax.lax.erfc(jnp.abs(statistic) / jnp.sqrt(2.0))
+    if with_df:
+        return statistic, df
     return statistic
 
 
 @family(
     "reduction",
     x="n d",
-    errors="n d in 0.3..1.5",
-    prior_mean="? d",
+    y="m d",
     mask="? n d bool",
-    weighting={"inverse_variance": 4, "inverse_error": 1, "softmax": 1, "huber": 2},
-    error={"propagated": 3, "scatter": 2, "both": 1},
+    kind={"cohen": 4, "hedges": 2, "glass": 1},
+    eps={None: 3, 1e-6: 1},
+    with_error={False: 3, True: 1},
+    sizes={"n": (6, 8, 10, 12, 16), "m": (6, 8, 10, 12), "d": (2, 4, 5, 6, 8)},
+)
+def effect_size(x, y, mask=None, *, kind="cohen", eps=None, with_error=False):
+    """Standardised mean difference of two samples, for each column.
+
+    Args:
+        x: treatment group, of shape (samples, features).
+        y: control group.
+        mask: True where a value of the treatment group was observed.
+    """
+    mean_x, var_x, n = mean_and_variance(x, mask)
+    mean_y, var_y, m = mean_and_variance(y)
+    if kind == "glass":
+        # Glass's delta is in units of the control group's deviation.
+        variance = var_y
+    else:
+        variance = ((n - 1) * var_x + (m - 1) * var_y) / (n + m - 2)
+    if eps is not None:
+        variance = variance + eps
+    d = (mean_x - mean_y) / jnp.sqrt(variance)
+    if kind == "hedges":
+        # Hedges' correction for small samples.
+        d = d * (1.0 - 3.0 / (4.0 * (n + m) - 9.0))
+    if with_error:
+        standard_error = jnp.sqrt((n + m) / (n * m) + jnp.square(d) / (2.0 * (n + m)))
+        return d, standard_error
+    return d
+
+
+@family(
+    "reduction",
+    x="n d",
+    errors="n d in 0.3..1.5",
+    mask="? n d bool",
+    weighting={"inverse_variance": 4, "huber": 1},
+    error={"propagated": 3, "scatter": 1},
     axis=(0, 1),
-    inflate={False: 2, True: 1},
-    output={"pair": 4, "interval": 2, "chi_square": 2, "size": 1},
-    level={1.96: 3, 2.58: 1, 1.64: 1},
+    inflate={False: 3, True: 1},
+    with_chi_square={False: 3, True: 1},
     sizes={"n": (4, 5, 6, 8, 10, 12), "d": (4, 5, 6, 8, 12)},
 )
 def weighted_mean_with_error(
     x,
     errors,
-    prior_mean=None,
     mask=None,
     *,
     weighting="inverse_variance",
     error="propagated",
     axis=0,
     inflate=False,
-    output="pair",
-    level=1.96,
+    with_chi_square=False,
 ):
-    """Combines measurements by their errors.
+    """Weighted mean of measurements, and its standard error.
 
     Args:
         x: measurements.
-        errors: the standard error of each measurement.
-        prior_mean: what is expected of each column.
-        mask: which measurements count.
-        axis: the axis along which measurements are combined.
-
-    Returns:
-        The weighted mean, and what is known of its precision.
+        errors: standard error of each measurement.
+        mask: True for the measurements that count.
+        axis: axis along which measurements are combined.
     """
-    if prior_mean is not None:
-        x = x - prior_mean
-    if weighting == "inverse_variance":
-        weights = 1.0 / jnp.square(errors)
-    elif weighting == "inverse_error":
-        weights = 1.0 / errors
-    elif weighting == "softmax":
-        weights = jax.nn.softmax(-errors, axis=axis)
-    else:
-        # Measurements far from the median count less.
+    weights = 1.0 / jnp.square(errors)
+    if weighting == "huber":
+        # Huber weights about the median.
         center = jnp.median(x, axis=axis, keepdims=True)
         distance = jnp.abs(x - center) / errors
-        weights = jnp.where(distance <= 1.5, 1.0, 1.5 / (distance + 1e-6)) / jnp.square(errors)
+        weights = weights * jnp.minimum(1.0, 1.345 / jnp.maximum(distance, 1e-6))
     if mask is not None:
-        weights = jnp.where(mask, weights, 1e-3)
-    total = jnp.sum(weights, axis=axis, keepdims=True)
-    weights = weights / total
+        weights = jnp.where(mask, weights, 0.0)
+        total = jnp.sum(weights, axis=axis, keepdims=True)
+        weights = weights / jnp.maximum(total, 1e-6)
+        count = jnp.sum(mask, axis=axis)
+    else:
+        weights = weights / jnp.sum(weights, axis=axis, keepdims=True)
+        count = x.shape[axis]
     mean = jnp.sum(weights * x, axis=axis, keepdims=True)
     residual = x - mean
-    propagated = jnp.sum(jnp.square(weights * errors), axis=axis)
-    scatter = jnp.sum(jnp.square(weights * residual), axis=axis)
-    if error == "propagated":
-        variance = propagated
-    elif error == "scatter":
-        variance = scatter
+    if error == "scatter":
+        variance = jnp.sum(jnp.square(weights * residual), axis=axis)
     else:
-        variance = propagated + scatter
-    chi_square = jnp.sum(jnp.square(residual / errors), axis=axis)
+        variance = jnp.sum(jnp.square(weights * errors), axis=axis)
+    pulls = residual / errors
+    if mask is not None:
+        pulls = jnp.where(mask, pulls, 0.0)
+    chi_square = jnp.sum(jnp.square(pulls), axis=axis)
     if inflate:
-        # Where the measurements disagree, their errors were too small.
-        variance = variance * jnp.maximum(chi_square / (x.shape[axis] - 1), 1.0)
-    standard_error = jnp.sqrt(variance)
+        # Birge ratio: scale the error up where the measurements disagree.
+        reduced = chi_square / jnp.maximum(count - 1, 1)
+        variance = variance * jnp.maximum(reduced, 1.0)
     mean = jnp.squeeze(mean, axis=axis)
-    if output == "interval":
-        return mean - level * standard_error, mean + level * standard_error
-    if output == "chi_square":
+    standard_error = jnp.sqrt(variance + 1e-12)
+    if with_chi_square:
         return mean, standard_error, chi_square
-    if output == "size":
-        size = 1.0 / jnp.sum(jnp.square(weights), axis=axis)
-        return mean, standard_error, size
     return mean, standard_error
 
 
@@ -750,162 +743,245 @@ def weighted_mean_with_error(
     "reduction",
     x="n d",
     weights="? n 1 in 0.2..1",
-    exponent=(3, 4),
-    kind={"standardized": 3, "central": 2, "raw": 1, "excess": 2, "jarque_bera": 1, "cumulants": 1},
-    unbiased={False: 2, True: 1},
-    eps={1e-6: 2, 1e-5: 1, 1e-8: 1},
-    transform={"none": 4, "log1p_abs": 1, "softplus": 1, "square": 1, "difference": 1},
-    reduction={"none": 3, "mean": 1, "sum": 1},
-    extra={False: 2, True: 1},
+    unbiased={False: 3, True: 1},
+    eps={None: 2, 1e-6: 1},
+    axis=(0, 1),
+    form={"z": 2, "moments": 2},
+    sizes={"n": (5, 6, 8, 10, 12, 16), "d": (4, 5, 6, 8)},
 )
-def shape_statistics(
-    x,
-    weights=None,
-    *,
-    exponent=3,
-    kind="standardized",
-    unbiased=False,
-    eps=1e-6,
-    transform="none",
-    reduction="none",
-    extra=False,
-):
-    """Higher moments of the columns of a sample."""
-    if transform == "log1p_abs":
-        x = jnp.log1p(jnp.abs(x))
-    elif transform == "softplus":
-        x = jax.nn.softplus(x)
-    elif transform == "square":
-        x = jnp.square(x)
-    elif transform == "difference":
-        # Moments of the changes from row to row.
-        x = x[1:] - 0.5 * x[:-1]
-        if weights is not None:
-            weights = weights[1:]
-    n = x.shape[0]
-    mean, variance = weighted_moments(x, weights, axis=0)
-    if weights is None:
-        w = 1.0 / n
-    else:
+def sample_skewness(x, weights=None, *, unbiased=False, eps=None, axis=0, form="z"):
+    """Skewness of a sample along an axis.
+
+    Args:
+        x: sample of shape (samples, features).
+        weights: weight of each row.
+    """
+    if weights is not None:
         w = weights / jnp.sum(weights)
-    centered = x - mean
-    if kind == "raw":
-        moment = jnp.sum(w * x**exponent, axis=0)
-    elif kind == "central":
-        moment = jnp.sum(w * centered**exponent, axis=0)
-    elif kind == "standardized":
-        z = centered / jnp.sqrt(variance + eps)
-        moment = jnp.sum(w * z**exponent, axis=0)
-        if unbiased:
-            # The variance of a sample is too small by this.
-            moment = moment * ((n - 1) / n) ** (exponent / 2)
-    elif kind == "excess":
-        z = centered / jnp.sqrt(variance + eps)
-        moment = jnp.sum(w * z**4, axis=0) - 3.0
-        if unbiased:
-            moment = (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * moment + 6.0)
-    elif kind == "jarque_bera":
-        z = centered / jnp.sqrt(variance + eps)
-        skewness = jnp.sum(w * z**3, axis=0)
-        kurtosis = jnp.sum(w * z**4, axis=0) - 3.0
-        moment = n / 6.0 * (jnp.square(skewness) + 0.25 * jnp.square(kurtosis))
+        mean = jnp.sum(w * x, axis=0, keepdims=True)
+        m2 = jnp.sum(w * jnp.square(x - mean), axis=0)
+        m3 = jnp.sum(w * (x - mean) ** 3, axis=0)
+        if eps is not None:
+            m2 = m2 + eps
+        return m3 / m2**1.5
+    n = x.shape[axis]
+    centered = x - jnp.mean(x, axis=axis, keepdims=True)
+    m2 = jnp.mean(jnp.square(centered), axis=axis, keepdims=True)
+    if eps is not None:
+        m2 = m2 + eps
+    if form == "z":
+        skewness = jnp.mean((centered / jnp.sqrt(m2)) ** 3, axis=axis)
     else:
-        moment = jnp.sum(w * centered**4, axis=0) - 3.0 * jnp.square(jnp.squeeze(variance, 0))
-    if extra:
-        return jnp.squeeze(mean, 0), jnp.squeeze(variance, 0), moment
-    if reduction == "mean":
-        return jnp.mean(moment)
-    if reduction == "sum":
-        return jnp.sum(moment)
-    return moment
+        skewness = jnp.mean(centered**3, axis=axis) / jnp.squeeze(m2, axis) ** 1.5
+    if unbiased:
+        # The adjusted Fisher-Pearson coefficient.
+        skewness = skewness * (n * (n - 1)) ** 0.5 / (n - 2)
+    return skewness
+
+
+@family(
+    "reduction",
+    x="n d",
+    weights="? n 1 in 0.2..1",
+    unbiased={False: 3, True: 1},
+    eps={None: 2, 1e-6: 1},
+    axis=(0, 1),
+    form={"z": 2, "moments": 2},
+    sizes={"n": (5, 6, 8, 10, 12, 16), "d": (4, 5, 6, 8)},
+)
+def excess_kurtosis(x, weights=None, *, unbiased=False, eps=None, axis=0, form="z"):
+    """Excess kurtosis of a sample along an axis, zero for a normal distribution.
+
+    Args:
+        x: sample of shape (samples, features).
+        weights: weight of each row.
+    """
+    if weights is not None:
+        w = weights / jnp.sum(weights)
+        mean = jnp.sum(w * x, axis=0, keepdims=True)
+        m2 = jnp.sum(w * jnp.square(x - mean), axis=0)
+        m4 = jnp.sum(w * (x - mean) ** 4, axis=0)
+        if eps is not None:
+            m2 = m2 + eps
+        return m4 / jnp.square(m2) - 3.0
+    n = x.shape[axis]
+    centered = x - jnp.mean(x, axis=axis, keepdims=True)
+    m2 = jnp.mean(jnp.square(centered), axis=axis, keepdims=True)
+    if eps is not None:
+        m2 = m2 + eps
+    if form == "z":
+        kurtosis = jnp.mean((centered / jnp.sqrt(m2)) ** 4, axis=axis) - 3.0
+    else:
+        kurtosis = jnp.mean(centered**4, axis=axis) / jnp.squeeze(jnp.square(m2), axis) - 3.0
+    if unbiased:
+        # The estimator G2, which is unbiased for normal samples.
+        kurtosis = (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * kurtosis + 6.0)
+    return kurtosis
+
+
+@family(
+    "reduction",
+    x="n d",
+    eps={None: 2, 1e-6: 1},
+    with_moments={False: 3, True: 1},
+    with_p={False: 3, True: 1},
+    sizes={"n": (8, 10, 12, 16), "d": (4, 5, 6, 8)},
+    weight=6,
+)
+def jarque_bera(x, *, eps=None, with_moments=False, with_p=False):
+    """Jarque-Bera statistic of each column, a test of normality."""
+    n = x.shape[0]
+    centered = x - jnp.mean(x, axis=0)
+    variance = jnp.mean(jnp.square(centered), axis=0)
+    if eps is not None:
+        variance = variance + eps
+    skewness = jnp.mean(centered**3, axis=0) / variance**1.5
+    kurtosis = jnp.mean(centered**4, axis=0) / jnp.square(variance)
+    statistic = n / 6.0 * (jnp.square(skewness) + jnp.square(kurtosis - 3.0) / 4.0)
+    if with_moments:
+        return statistic, skewness, kurtosis
+    if with_p:
+        # The statistic is asymptotically chi-squared with two degrees of freedom.
+        return statistic, jnp.exp(-0.5 * statistic)
+    return statistic
 
 
 @family(
     "reduction",
     counts="n m in 0.2..3",
-    prior="? n m in 0.1..1",
-    row_weights="? n in 0.3..1.5",
-    measure={
-        "mutual_information": 4,
-        "conditional_entropy": 2,
-        "chi_square": 2,
-        "joint_entropy": 1,
-        "normalized": 2,
-        "variation": 1,
-        "pointwise": 1,
-        "gini": 1,
-    },
-    normalize={"sum": 3, "softmax": 2},
-    smoothing={None: 3, 1.0: 1, 0.5: 1, 0.1: 1},
-    base={None: 3, 2.0: 2, 10.0: 1},
-    eps={None: 3, 1e-8: 1, 1e-12: 1},
-    side=("rows", "columns"),
-    square_root={False: 4, True: 1},
+    smoothing={None: 3, 1.0: 2, 0.5: 1},
+    base={None: 3, 2.0: 2},
+    form={"ratio": 3, "entropies": 2, "marginal_product": 1},
+    normalize={"none": 3, "arithmetic": 1, "geometric": 1, "joint": 1},
     only="float32",
     sizes={"n": (4, 5, 6, 8), "m": (4, 5, 6, 8, 10)},
 )
-def table_information(
-    counts,
-    prior=None,
-    row_weights=None,
-    *,
-    measure="mutual_information",
-    normalize="sum",
-    smoothing=None,
-    base=None,
-    eps=None,
-    side="rows",
-    square_root=False,
-):
-    """How much the rows and columns of a table tell of each other.
+def mutual_information(counts, *, smoothing=None, base=None, form="ratio", normalize="none"):
+    """Mutual information, or its normalised form, of the rows and columns of a contingency table.
 
     Args:
-        counts: how often each pair was seen.
-        prior: counts that are added.
-        row_weights: weight of each row.
-        smoothing: what is added to each count.
+        counts: contingency table of positive counts.
+        smoothing: pseudocount of each cell.
         base: base of the logarithm.
     """
-    if prior is not None:
-        counts = counts + prior
-    if row_weights is not None:
-        counts = row_weights[:, None] * counts
     if smoothing is not None:
         counts = counts + smoothing
-    if normalize == "softmax":
-        joint = jax.nn.softmax(counts.reshape(-1)).reshape(counts.shape)
-    else:
-        joint = counts / jnp.sum(counts)
-    if eps is not None:
-        joint = joint + eps
+    joint = counts / jnp.sum(counts)
     rows = jnp.sum(joint, axis=1)
     columns = jnp.sum(joint, axis=0)
-    marginal = rows if side == "rows" else columns
-    log_joint = jnp.log(joint)
-    log_ratio = log_joint - jnp.log(rows)[:, None] - jnp.log(columns)[None, :]
-    if measure == "mutual_information":
-        value = jnp.sum(joint * log_ratio)
-    elif measure == "conditional_entropy":
-        value = jnp.sum(marginal * jnp.log(marginal)) - jnp.sum(joint * log_joint)
-    elif measure == "chi_square":
-        expected = rows[:, None] * columns[None, :]
-        value = 10.0 * jnp.sum(jnp.square(joint - expected) / expected)
-    elif measure == "joint_entropy":
-        value = -jnp.sum(joint * log_joint)
-    elif measure == "normalized":
-        entropy = -jnp.sum(marginal * jnp.log(marginal))
-        value = jnp.sum(joint * log_ratio) / entropy
-    elif measure == "variation":
-        value = -jnp.sum(joint * (log_ratio + log_joint))
-    elif measure == "pointwise":
-        value = jnp.sum(jnp.maximum(log_ratio, 0.0), axis=1 if side == "rows" else 0)
+    row_entropy = -jnp.sum(rows * jnp.log(rows))
+    column_entropy = -jnp.sum(columns * jnp.log(columns))
+    joint_entropy = -jnp.sum(joint * jnp.log(joint))
+    if form == "entropies":
+        information = row_entropy + column_entropy - joint_entropy
+    elif form == "marginal_product":
+        expected = jnp.outer(rows, columns)
+        information = jnp.sum(joint * jnp.log(joint / expected))
     else:
-        value = 1.0 - jnp.sum(jnp.square(joint) / rows[:, None])
+        log_ratio = jnp.log(joint) - jnp.log(rows)[:, None] - jnp.log(columns)[None, :]
+        information = jnp.sum(joint * log_ratio)
+    if normalize == "arithmetic":
+        return 2.0 * information / (row_entropy + column_entropy)
+    elif normalize == "geometric":
+        return information / jnp.sqrt(row_entropy * column_entropy)
+    elif normalize == "joint":
+        return information / joint_entropy
     if base is not None:
-        value = value / jnp.log(base)
-    if square_root:
-        value = jnp.sqrt(jnp.abs(value) + 1e-6)
-    return value
+        information = information / jnp.log(base)
+    return information
+
+
+@family(
+    "reduction",
+    counts="n m in 0.2..3",
+    smoothing={None: 3, 1.0: 2, 0.5: 1},
+    base={None: 3, 2.0: 2},
+    given={"rows": 2, "columns": 2},
+    form={"conditional": 2, "chain": 2},
+    only="float32",
+    sizes={"n": (4, 5, 6, 8), "m": (4, 5, 6, 8, 10)},
+    weight=6,
+)
+def conditional_entropy(counts, *, smoothing=None, base=None, given="rows", form="conditional"):
+    """Conditional entropy of one variable of a contingency table, given the other one.
+
+    Args:
+        counts: contingency table of positive counts.
+        smoothing: pseudocount of each cell.
+        base: base of the logarithm.
+    """
+    if smoothing is not None:
+        counts = counts + smoothing
+    joint = counts / jnp.sum(counts)
+    if given == "rows":
+        marginal = jnp.sum(joint, axis=1, keepdims=True)
+    else:
+        marginal = jnp.sum(joint, axis=0, keepdims=True)
+    if form == "chain":
+        # The chain rule: H(Y | X) = H(X, Y) - H(X).
+        joint_entropy = -jnp.sum(joint * jnp.log(joint))
+        entropy = joint_entropy + jnp.sum(marginal * jnp.log(marginal))
+    else:
+        conditional = joint / marginal
+        entropy = -jnp.sum(joint * jnp.log(conditional))
+    if base is not None:
+        entropy = entropy / jnp.log(base)
+    return entropy
+
+
+@family(
+    "reduction",
+    observed="n m in 1..9",
+    weights="? n 1 in 0.5..1.5",
+    kind={"pearson": 3, "g": 2, "freeman_tukey": 1, "cressie_read": 1},
+    smoothing={None: 3, 0.5: 1},
+    form={"outer": 2, "keepdims": 2},
+    with_v={False: 3, True: 1},
+    only="float32",
+    sizes={"n": (2, 4, 5, 6), "m": (2, 4, 5, 6)},
+)
+def independence_statistic(
+    observed,
+    weights=None,
+    *,
+    kind="pearson",
+    smoothing=None,
+    form="outer",
+    with_v=False,
+):
+    """Chi-squared statistic for independence in a contingency table.
+
+    Args:
+        observed: observed counts of shape (rows, columns).
+        weights: survey weight of each row.
+        smoothing: continuity correction that is added to each count.
+    """
+    if weights is not None:
+        observed = weights * observed
+    if smoothing is not None:
+        observed = observed + smoothing
+    total = jnp.sum(observed)
+    if form == "outer":
+        expected = jnp.outer(jnp.sum(observed, axis=1), jnp.sum(observed, axis=0)) / total
+    else:
+        row_totals = jnp.sum(observed, axis=1, keepdims=True)
+        expected = row_totals * jnp.sum(observed, axis=0, keepdims=True) / total
+    if kind == "g":
+        # Likelihood ratio test.
+        statistic = 2.0 * jnp.sum(observed * jnp.log(observed / expected))
+    elif kind == "freeman_tukey":
+        statistic = 4.0 * jnp.sum(jnp.square(jnp.sqrt(observed) - jnp.sqrt(expected)))
+    elif kind == "cressie_read":
+        power = 2.0 / 3.0
+        terms = observed * ((observed / expected) ** power - 1.0)
+        statistic = 2.0 / (power * (power + 1.0)) * jnp.sum(terms)
+    else:
+        statistic = jnp.sum(jnp.square(observed - expected) / expected)
+    if with_v:
+        # Cramer's V.
+        smaller = min(observed.shape)
+        return statistic, jnp.sqrt(statistic / (total * (smaller - 1)))
+    return statistic
 
 
 @family(
@@ -917,19 +993,8 @@ def table_information(
     prior_mean="? d",
     prior_log_var="? d in -1..1",
     mask="? n d bool",
-    kind={
-        "kl": 5,
-        "reverse": 2,
-        "jeffreys": 1,
-        "bhattacharyya": 1,
-        "wasserstein": 1,
-        "hellinger": 1,
-    },
-    given={"log_var": 3, "log_std": 2},
-    free_bits={None: 4, 0.1: 1, 0.25: 1, 0.5: 1},
-    beta={None: 4, 0.5: 1, 4.0: 1, 0.1: 1},
-    bounded={False: 4, True: 1},
-    reduction={"none": 2, "features": 3, "mean": 2, "sum": 2, "batch": 1},
+    kind={"kl": 5, "reverse": 1, "jeffreys": 1, "bhattacharyya": 1, "wasserstein": 1},
+    reduction={"none": 2, "features": 3, "mean": 2, "sum": 2},
 )
 def gaussian_divergence(
     mean,
@@ -939,30 +1004,17 @@ def gaussian_divergence(
     mask=None,
     *,
     kind="kl",
-    given="log_var",
-    free_bits=None,
-    beta=None,
-    bounded=False,
     reduction="none",
 ):
-    """Divergence of diagonal Gaussians from a prior.
+    """Divergence of diagonal Gaussians from a Gaussian prior, feature by feature or summed.
 
     Args:
-        mean: mean of each Gaussian.
-        log_var: how wide each Gaussian is, as a logarithm.
-        prior_mean: mean of the prior, zero if there is none.
-        prior_log_var: the same of the prior, zero if there is none.
-        mask: which features count.
-
-    Returns:
-        The divergence, summed as asked for.
+        mean: mean of each Gaussian, of shape (samples, features).
+        log_var: log-variance of each Gaussian.
+        prior_mean: mean of the prior, by default zero.
+        prior_log_var: log-variance of the prior, by default zero.
+        mask: True for the features that count.
     """
-    if bounded:
-        log_var = jnp.clip(log_var, -10.0, 2.0)
-    if given == "log_std":
-        log_var = 2.0 * log_var
-        if prior_log_var is not None:
-            prior_log_var = 2.0 * prior_log_var
     if prior_mean is None:
         sq_diff = jnp.square(mean)
     else:
@@ -980,12 +1032,8 @@ def gaussian_divergence(
             average = 0.5 * (variance + 1.0)
             divergence = 0.125 * sq_diff / average
             divergence = divergence + 0.5 * (jnp.log(average) - 0.5 * log_var)
-        elif kind == "wasserstein":
-            divergence = sq_diff + jnp.square(jnp.sqrt(variance) - 1.0)
         else:
-            total = variance + 1.0
-            affinity = jnp.sqrt(2.0 * jnp.exp(0.5 * log_var) / total)
-            divergence = 1.0 - affinity * jnp.exp(-0.25 * sq_diff / total)
+            divergence = sq_diff + jnp.square(jnp.sqrt(variance) - 1.0)
     else:
         prior_variance = jnp.exp(prior_log_var)
         if kind == "kl":
@@ -1003,40 +1051,28 @@ def gaussian_divergence(
             average = 0.5 * (variance + prior_variance)
             divergence = 0.125 * sq_diff / average
             divergence = divergence + 0.5 * jnp.log(average) - 0.25 * (log_var + prior_log_var)
-        elif kind == "wasserstein":
+        else:
             spread = jnp.sqrt(variance) - jnp.sqrt(prior_variance)
             divergence = sq_diff + jnp.square(spread)
-        else:
-            total = variance + prior_variance
-            affinity = jnp.sqrt(2.0 * jnp.exp(0.5 * (log_var + prior_log_var)) / total)
-            divergence = 1.0 - affinity * jnp.exp(-0.25 * sq_diff / total)
-    if free_bits is not None:
-        # A feature may tell so much for nothing.
-        divergence = jnp.maximum(divergence, free_bits)
     if mask is not None:
         divergence = jnp.where(mask, divergence, 0.0)
-    if beta is not None:
-        divergence = beta * divergence
     if reduction == "mean":
         return jnp.mean(divergence)
     if reduction == "sum":
         return jnp.sum(divergence)
     if reduction == "features":
         return jnp.sum(divergence, axis=-1)
-    if reduction == "batch":
-        return jnp.mean(divergence, axis=0)
     return divergence
 
 
 def log_kernel(u, kind="gaussian"):
+    """Logarithm of a kernel that integrates to one."""
     if kind == "gaussian":
         return -0.5 * jnp.square(u) - 0.5 * jnp.log(2.0 * jnp.pi)
     if kind == "laplace":
         return -jnp.abs(u) - jnp.log(2.0)
     if kind == "logistic":
         return -u - 2.0 * jax.nn.softplus(-u)
-    if kind == "cauchy":
-        return -jnp.log1p(jnp.square(u)) - jnp.log(jnp.pi)
     return jnp.log(0.5) - jnp.log(jnp.cosh(0.5 * jnp.pi * u))
 
 
@@ -1044,16 +1080,15 @@ def log_kernel(u, kind="gaussian"):
     "reduction",
     "multi_statement",
     "contraction",
-    queries="m d",
-    samples="n d",
+    queries="m d in -1.5..1.5",
+    samples="n d in -1.5..1.5",
     weights="? n in 0.2..1",
     bandwidth="? d in 0.4..1.5",
-    kind={"gaussian": 4, "laplace": 1, "logistic": 1, "cauchy": 1, "sech": 1},
+    kind={"gaussian": 4, "laplace": 1, "logistic": 1, "sech": 1},
     rule={"scott": 2, "silverman": 2, "fixed": 1},
     width={0.5: 1, 0.3: 1, 0.8: 1},
-    output={"log": 4, "density": 3, "score": 1, "mean": 2, "log_ratio": 1},
-    cutoff={None: 5, 3.0: 1},
-    sizes={"d": (1, 1, 2, 2, 4), "n": (5, 6, 8, 10, 12), "m": (4, 5, 6, 8, 10, 16)},
+    output={"density": 3, "log": 4},
+    sizes={"d": (1, 1, 1, 2), "n": (5, 6, 8, 10, 12), "m": (4, 5, 6, 8, 10, 16)},
 )
 def kernel_density(
     queries,
@@ -1064,16 +1099,15 @@ def kernel_density(
     kind="gaussian",
     rule="scott",
     width=0.5,
-    output="log",
-    cutoff=None,
+    output="density",
 ):
-    """Kernel estimate of a sample's density at the queries.
+    """Kernel density estimate, or its logarithm, with a product kernel.
 
     Args:
-        queries: where the estimate is wanted.
-        samples: the sample, a row for each observation.
-        weights: weight of each observation.
-        bandwidth: width of the kernel along each feature.
+        queries: points at which the density is evaluated, of shape (queries, features).
+        samples: sample of shape (samples, features).
+        weights: weight of each sample.
+        bandwidth: bandwidth along each feature.
     """
     n, d = samples.shape
     if bandwidth is None:
@@ -1089,35 +1123,19 @@ def kernel_density(
         log_k = log_k - jnp.log(n)
     else:
         log_k = log_k + jnp.log(weights / jnp.sum(weights))
-    if cutoff is not None:
-        # What is far away doesn't count.
-        near = jnp.max(jnp.abs(u), axis=-1) < cutoff
-        log_k = jnp.where(near, log_k, -1e9)
     if output == "density":
         return jnp.sum(jnp.exp(log_k), axis=1)
-    if output == "score":
-        shift = jax.nn.softmax(log_k, axis=1) @ samples - queries
-        return jax.nn.logsumexp(log_k, axis=1), shift / jnp.square(bandwidth)
     log_density = jax.nn.logsumexp(log_k, axis=1)
-    if output == "mean":
-        return -jnp.mean(log_density)
-    if output == "log_ratio":
-        # Compared with a standard normal distribution.
-        log_normal = log_kernel(queries)
-        return log_density - jnp.sum(log_normal, axis=-1)
     return log_density
 
 
 def smooth_step(z, kind="sigmoid"):
-    if kind == "sigmoid":
-        return jax.nn.sigmoid(z)
+    """Smooth step from zero to one: a cumulative distribution function."""
     if kind == "normal":
         return 0.5 * (1.0 + jax.lax.erf(z / jnp.sqrt(2.0)))
-    if kind == "tanh":
-        return 0.5 * (1.0 + jnp.tanh(z))
-    if kind == "arctan":
+    if kind == "cauchy":
         return 0.5 + jnp.arctan(z) / jnp.pi
-    return jnp.clip(0.5 + 0.5 * z, 0.0, 1.0)
+    return jax.nn.sigmoid(z)
 
 
 @family(
@@ -1127,64 +1145,90 @@ def smooth_step(z, kind="sigmoid"):
     samples="n d",
     thresholds="m",
     weights="? n 1 1 in 0.2..1",
-    reference="? d m in 0.1..0.9",
-    kind={"sigmoid": 4, "normal": 2, "tanh": 2, "arctan": 1, "linear": 1},
-    temperature={0.1: 1, 0.2: 2, 0.5: 1, 1.0: 1},
-    ordered={False: 2, True: 1},
-    output={"cdf": 4, "histogram": 2, "gini": 1, "exceedance": 1, "logit": 1, "with_mean": 1},
-    distance={"cramer": 2, "kolmogorov": 1, "area": 1, "log": 1},
+    bandwidth="? d 1 in 0.1..0.6",
+    mask="? n 1 1 bool",
+    kind={"sigmoid": 4, "normal": 2, "cauchy": 1},
+    temperature={0.1: 1, 0.2: 2, 0.5: 1},
     sizes={"n": (5, 6, 8, 10, 12), "d": (2, 4, 5, 6), "m": (4, 5, 6, 8)},
 )
 def smooth_cdf(
     samples,
     thresholds,
     weights=None,
-    reference=None,
+    bandwidth=None,
+    mask=None,
     *,
     kind="sigmoid",
     temperature=0.2,
-    ordered=False,
-    output="cdf",
-    distance="cramer",
 ):
-    """Smooth counterpart of a sample's cumulative distribution.
+    """Smoothed empirical cumulative distribution function of each column.
 
     Args:
-        samples: the sample, a column for each variable.
-        thresholds: where the distribution is wanted.
-        weights: weight of each observation.
-        reference: a distribution to compare with.
+        samples: sample of shape (samples, variables).
+        thresholds: points at which the function is evaluated.
+        weights: weight of each sample.
+        bandwidth: width of the smoothing for each variable.
+        mask: True for the samples that count.
     """
-    if ordered:
-        thresholds = jnp.sort(thresholds)
-    below = smooth_step((thresholds - samples[:, :, None]) / temperature, kind)
-    if weights is None:
-        cdf = jnp.mean(below, axis=0)
+    gaps = thresholds - samples[:, :, None]
+    if bandwidth is not None:
+        below = smooth_step(gaps / bandwidth, kind)
     else:
-        cdf = jnp.sum(weights * below, axis=0) / jnp.sum(weights)
-    if reference is not None:
-        if distance == "kolmogorov":
-            return jnp.max(jnp.abs(cdf - reference), axis=-1)
-        if distance == "area":
-            return jnp.sum(jnp.abs(cdf - reference), axis=-1)
-        if distance == "log":
-            # Cross-entropy of both sides of each threshold.
-            above = (1.0 - reference) * jnp.log(1.0 - cdf + 1e-3)
-            return -jnp.mean(reference * jnp.log(cdf + 1e-3) + above)
-        return jnp.sqrt(jnp.mean(jnp.square(cdf - reference), axis=-1))
-    if output == "histogram":
-        # How much lies between neighbouring thresholds.
-        return jnp.diff(cdf, axis=-1)
-    if output == "gini":
-        return jnp.sum(cdf * (1.0 - cdf), axis=-1)
-    if output == "exceedance":
-        return 1.0 - cdf
-    if output == "logit":
-        p = 0.98 * cdf + 0.01
-        return jnp.log(p) - jnp.log1p(-p)
-    if output == "with_mean":
-        return cdf, jnp.mean(samples, axis=0)
-    return cdf
+        below = smooth_step(gaps / temperature, kind)
+    if weights is not None:
+        if mask is not None:
+            weights = jnp.where(mask, weights, 0.0)
+            return jnp.sum(weights * below, axis=0) / (jnp.sum(weights) + 1e-6)
+        return jnp.sum(weights * below, axis=0) / jnp.sum(weights)
+    if mask is not None:
+        total = jnp.sum(jnp.where(mask, below, 0.0), axis=0)
+        return total / jnp.maximum(jnp.sum(mask), 1)
+    return jnp.mean(below, axis=0)
+
+
+@family(
+    "reduction",
+    "contraction",
+    samples="n",
+    edges="m",
+    weights="? n in 0.2..1",
+    kind={"sigmoid": 4, "normal": 2, "cauchy": 1},
+    temperature={0.1: 1, 0.2: 2, 0.5: 1},
+    form={"cdf": 2, "steps": 2},
+    sizes={"n": (5, 6, 8, 10, 12, 16), "m": (4, 5, 6, 8)},
+)
+def soft_histogram(
+    samples,
+    edges,
+    weights=None,
+    *,
+    kind="sigmoid",
+    temperature=0.2,
+    form="cdf",
+):
+    """Differentiable histogram: the smoothed share of the sample in each bin.
+
+    Args:
+        samples: sample of a variable.
+        edges: edges of the bins, in any order.
+        weights: weight of each sample.
+        temperature: width of the smoothed edges.
+    """
+    edges = jnp.sort(edges)
+    above = smooth_step((samples[:, None] - edges) / temperature, kind)
+    if form == "steps":
+        inside = above[:, :-1] - above[:, 1:]
+        if weights is not None:
+            share = weights @ inside / jnp.sum(weights)
+        else:
+            share = jnp.mean(inside, axis=0)
+    else:
+        if weights is not None:
+            survival = weights @ above / jnp.sum(weights)
+        else:
+            survival = jnp.mean(above, axis=0)
+        share = -jnp.diff(survival)
+    return share
 
 
 @family(
@@ -1195,68 +1239,119 @@ def smooth_cdf(
     prior_a="d in 1.5..3",
     prior_b="d in 0.5..2",
     weights="? n 1 in 0.3..1",
-    model={"known_mean": 3, "normal": 5, "exponential": 2, "poisson": 2},
-    discount={None: 4, 0.9: 1, 0.95: 1},
-    predictive={False: 2, True: 1},
+    mask="? n 1 bool",
+    forget={None: 4, 0.95: 1},
+    form={"sums": 2, "residuals": 2},
     only="float32",
 )
-def conjugate_update(
+def normal_inverse_gamma_update(
     x,
     prior_mu,
     prior_kappa,
     prior_a,
     prior_b,
     weights=None,
+    mask=None,
     *,
-    model="normal",
-    discount=None,
-    predictive=False,
+    forget=None,
+    form="sums",
 ):
-    """Updates the parameters of a conjugate prior, column by column.
+    """Posterior of a normal mean and variance under a normal-inverse-gamma prior, by column.
 
     Args:
-        x: observations, a row each.
-        prior_mu: mean of the prior.
-        prior_kappa: how many observations the prior mean is worth.
-        prior_a: shape of the prior.
-        prior_b: rate of the prior.
+        x: observations of shape (samples, features).
+        prior_mu: prior mean.
+        prior_kappa: number of pseudo-observations behind the prior mean.
+        prior_a: shape of the inverse-gamma prior.
+        prior_b: scale of the inverse-gamma prior.
         weights: weight of each observation.
-        discount: how much of the prior is kept.
-
-    Returns:
-        The parameters of the posterior.
+        mask: True for the observations that count.
     """
-    if discount is not None:
-        # Forget some of what came before.
-        prior_kappa = discount * prior_kappa
-        prior_a = discount * prior_a
-        prior_b = discount * prior_b
-    if weights is None:
-        n = x.shape[0]
-        total = jnp.sum(x, axis=0)
-        mean = total / n
-        squares = jnp.sum(jnp.square(x - mean), axis=0)
-    else:
+    if forget is not None:
+        # Discount the evidence that came before.
+        prior_kappa = forget * prior_kappa
+        prior_a = forget * prior_a
+        prior_b = forget * prior_b
+    if weights is not None:
+        if mask is not None:
+            weights = jnp.where(mask, weights, 0.0)
         n = jnp.sum(weights)
         total = jnp.sum(weights * x, axis=0)
-        mean = total / n
-        squares = jnp.sum(weights * jnp.square(x - mean), axis=0)
+        squares = jnp.sum(weights * jnp.square(x), axis=0)
+    elif mask is not None:
+        n = jnp.sum(mask)
+        total = jnp.sum(jnp.where(mask, x, 0.0), axis=0)
+        squares = jnp.sum(jnp.where(mask, jnp.square(x), 0.0), axis=0)
+    else:
+        n = x.shape[0]
+        total = jnp.sum(x, axis=0)
+        squares = jnp.sum(jnp.square(x), axis=0)
     kappa = prior_kappa + n
     mu = (prior_kappa * prior_mu + total) / kappa
-    if model == "normal":
-        a = prior_a + 0.5 * n
-        shrunk = prior_kappa * n * jnp.square(mean - prior_mu) / kappa
-        b = prior_b + 0.5 * (squares + shrunk)
-    elif model == "known_mean":
-        a = prior_a + 0.5 * n
-        b = prior_b + 0.5 * (squares + n * jnp.square(mean - prior_mu))
-    elif model == "exponential":
-        a = prior_a + n
-        b = prior_b + total
+    a = prior_a + 0.5 * n
+    if form == "residuals":
+        # Scatter about the sample mean, and shrinkage of the mean towards the prior.
+        mean = total / jnp.maximum(n, 1e-6)
+        scatter = squares - n * jnp.square(mean)
+        shrinkage = prior_kappa * n * jnp.square(mean - prior_mu) / kappa
+        b = prior_b + 0.5 * (scatter + shrinkage)
     else:
-        a = prior_a + total
-        b = prior_b + n
-    if predictive:
-        scale = jnp.sqrt(b * (kappa + 1.0) / (a * kappa))
-        return mu, scale, 2.0 * a
+        prior_square = prior_kappa * jnp.square(prior_mu)
+        b = prior_b + 0.5 * (squares + prior_square - kappa * jnp.square(mu))
     return mu, kappa, a, b
+
+
+@family(
+    "reduction",
+    x="n d in 0.1..4",
+    prior_shape="d in 1..3",
+    prior_rate="d in 0.5..2",
+    exposure="? n 1 in 0.5..2",
+    mask="? n d bool",
+    likelihood={"poisson": 3, "exponential": 2},
+    forget={None: 4, 0.95: 1},
+    only="float32",
+    weight=6,
+)
+def gamma_update(
+    x,
+    prior_shape,
+    prior_rate,
+    exposure=None,
+    mask=None,
+    *,
+    likelihood="poisson",
+    forget=None,
+):
+    """Posterior of a rate under a gamma prior, by column.
+
+    Args:
+        x: counts or waiting times, of shape (samples, features).
+        prior_shape: shape of the gamma prior.
+        prior_rate: rate of the gamma prior.
+        exposure: exposure of each sample, which multiplies its rate.
+        mask: True where a value was observed.
+    """
+    if forget is not None:
+        # Discount the evidence that came before.
+        prior_shape = forget * prior_shape
+        prior_rate = forget * prior_rate
+    if likelihood == "poisson":
+        events = x
+        if exposure is not None:
+            times = jnp.broadcast_to(exposure, x.shape)
+        else:
+            times = jnp.ones_like(x)
+    else:
+        # Each waiting time ends with one event.
+        events = jnp.ones_like(x)
+        if exposure is not None:
+            times = exposure * x
+        else:
+            times = x
+    if mask is not None:
+        events = jnp.where(mask, events, 0.0)
+        times = jnp.where(mask, times, 0.0)
+    shape = prior_shape + jnp.sum(events, axis=0)
+    rate = prior_rate + jnp.sum(times, axis=0)
+    return shape, rate

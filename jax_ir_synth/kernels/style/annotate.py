@@ -3,10 +3,23 @@
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 
+from jax_ir_synth.kernels.style.trees import BLOCKS, walk
+
 # Functions whose result may be several arrays.
 _MAY_GIVE_SEVERAL = (
     *("scan", "fori_loop", "while_loop", "cond", "switch", "map", "vmap", "slogdet", "eigh", "svd"),
-    *("qr", "split", "meshgrid", "top_k", "lu", "value_and_grad", "grad", "append", "extend"),
+    *(
+        "qr",
+        "split",
+        "meshgrid",
+        "top_k",
+        "lu",
+        "value_and_grad",
+        "grad",
+        "append",
+        "extend",
+        "leaves",
+    ),
 )
 
 
@@ -14,10 +27,7 @@ def annotate(
     function: ast.FunctionDef, program: Sequence[ast.stmt], hint: str, kinds: Mapping[str, str]
 ) -> None:
     """Annotate parameters: those in `kinds`, and what has a plain constant as its default."""
-    arguments = function.args
-    first = len(arguments.args) - len(arguments.defaults)
-    defaults: list[ast.expr | None] = [*[None] * first, *arguments.defaults, *arguments.kw_defaults]
-    for each, default in zip((*arguments.args, *arguments.kwonlyargs), defaults, strict=True):
+    for each, default in _list_defaults(function):
         is_none = isinstance(default, ast.Constant) and default.value is None
         if default is not None and not is_none:
             value = _find_constant(default)
@@ -31,15 +41,18 @@ def annotate(
         function.returns = ast.Name(text)
 
 
+def _list_defaults(function: ast.FunctionDef) -> Iterator[tuple[ast.arg, ast.expr | None]]:
+    """List the parameters of a function, each with its default."""
+    arguments = function.args
+    first = len(arguments.args) - len(arguments.defaults)
+    defaults: list[ast.expr | None] = [*[None] * first, *arguments.defaults, *arguments.kw_defaults]
+    yield from zip((*arguments.args, *arguments.kwonlyargs), defaults, strict=True)
+
+
 def _count_results(function: ast.FunctionDef, program: Sequence[ast.stmt]) -> int | None:
     """Count the arrays that a function returns; None if it isn't sure that they are arrays."""
-    returned = [
-        node.value
-        for node in _walk_own(function)
-        if isinstance(node, ast.Return) and node.value is not None
-    ]
     counts = set()
-    for each in returned:
+    for each in _list_returned(function):
         parts = each.elts if isinstance(each, ast.Tuple) else [each]
         if not all(_is_array(part, function, program) for part in parts):
             return None
@@ -66,13 +79,13 @@ def _is_array(
         return False
     values = [
         statement.value
-        for statement in ast.walk(function)
+        for statement in walk(function, BLOCKS)
         if isinstance(statement, ast.Assign)
         and any(
             isinstance(target, ast.Name) and target.id == node.id for target in statement.targets
         )
     ]
-    inner = {each.name for each in ast.walk(function) if isinstance(each, ast.FunctionDef)}
+    inner = {each.name for each in walk(function, BLOCKS) if isinstance(each, ast.FunctionDef)}
     if node.id in inner:
         return False
     return all(
@@ -91,18 +104,76 @@ def find_kinds(helper: ast.FunctionDef, program: Sequence[ast.stmt], hint: str) 
         for each in (*node.args.args, *node.args.kwonlyargs)
         if isinstance(each.annotation, ast.Name) and "." not in each.annotation.id
     }
+    plain |= _find_structures(program)
+    # A parameter that is passed on is what its default is.
+    defaults = {
+        each.arg: default
+        for node in program
+        if isinstance(node, ast.FunctionDef)
+        for each, default in _list_defaults(node)
+        if default is not None
+    }
     for part in program:
-        for node in ast.walk(part):
+        for node in walk(part):
             if isinstance(node, ast.Call) and getattr(node.func, "id", None) == helper.name:
                 given = [*zip(parameters, node.args, strict=False)]
                 given += [(each.arg, each.value) for each in node.keywords if each.arg in found]
                 for name, value in given:
-                    found[name].add(_guess_kind(value, plain, hint))
+                    own = defaults.get(value.id) if isinstance(value, ast.Name) else None
+                    found[name].add(_guess_kind(own or value, plain, hint))
     return {
         name: next(iter(kinds)) if kinds else hint
         for name, kinds in found.items()
-        if len(kinds) <= 1 and "" not in kinds
+        if len(kinds) <= 1 and "" not in kinds and name not in plain
     }
+
+
+def _find_structures(program: Sequence[ast.stmt]) -> set[str]:
+    """Find the names that stand, in some function of a program, for no array but several."""
+    functions = {node.name: node for node in program if isinstance(node, ast.FunctionDef)}
+    nodes = [node for function in functions.values() for node in walk(function)]
+    found: set[str] = set()
+    for node in nodes:
+        match node:
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str())):
+                found.add(name)
+            case ast.Attribute(value=ast.Name(id=name), attr="items" | "keys" | "values"):
+                found.add(name)
+            case ast.For(iter=ast.Name(id=name)) | ast.comprehension(iter=ast.Name(id=name)):
+                found.add(name)
+            case ast.Assign(targets=[ast.Tuple()], value=ast.Name(id=name)):
+                found.add(name)
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_structure(value):
+                found.add(name)
+            case ast.Call(func=function, args=arguments):
+                text = ast.unparse(function)
+                if text in ("zip", "enumerate", "len", "dict", "sum", "map") or ".tree" in text:
+                    found |= {each.id for each in arguments if isinstance(each, ast.Name)}
+                if isinstance(function, ast.Name) and function.id not in functions:
+                    found.add(function.id)
+    # What a function takes as a structure is one where it is called.
+    while True:
+        before = len(found)
+        for node in nodes:
+            match node:
+                case ast.Call(func=ast.Name(id=called)) if called in functions:
+                    parameters = [each.arg for each in functions[called].args.args]
+                    pairs = [*zip(parameters, node.args, strict=False)]
+                    pairs += [(each.arg, each.value) for each in node.keywords if each.arg]
+                    found |= {
+                        given.id
+                        for name, given in pairs
+                        if name in found and isinstance(given, ast.Name)
+                    }
+        if len(found) == before:
+            return found
+
+
+def _is_structure(value: ast.expr) -> bool:
+    """Whether an expression is a tuple, a list, a dictionary, or a tree of these."""
+    if isinstance(value, ast.Call):
+        return ast.unparse(value.func) in ("jax.tree.map", "jax.tree.leaves", "tuple", "list")
+    return isinstance(value, ast.Tuple | ast.List | ast.Dict | ast.ListComp | ast.DictComp)
 
 
 def _guess_kind(value: ast.expr, plain: set[str], hint: str) -> str:
@@ -123,11 +194,15 @@ def _find_constant(node: ast.expr) -> object:
     return node.value if isinstance(node, ast.Constant) else None
 
 
-def _walk_own(function: ast.FunctionDef) -> Iterator[ast.AST]:
-    """Walk through a function, but not those inside it."""
-    waiting: list[ast.AST] = list(function.body)
-    while waiting:
-        node = waiting.pop()
-        yield node
-        if not isinstance(node, ast.FunctionDef | ast.Lambda):
-            waiting += ast.iter_child_nodes(node)
+def _list_returned(function: ast.FunctionDef) -> list[ast.expr]:
+    """List what a function returns, but not those inside it."""
+    found: list[ast.expr] = []
+    waiting = list(function.body)
+    for statement in waiting:
+        if isinstance(statement, ast.Return):
+            if statement.value is not None:
+                found.append(statement.value)
+        elif not isinstance(statement, ast.FunctionDef):
+            for block in BLOCKS[statement.__class__]:
+                waiting += getattr(statement, block)
+    return found

@@ -4,8 +4,14 @@ import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from jax_ir_synth.kernels.builder.stream import Stream
+from jax_ir_synth.kernels.style.family import Array
+
 # How much of a docstring a program has.
 NO_DOC, FIRST_LINE, WHOLE_DOC = range(3)
+# In how many of a hundred programs a documentation of one line is followed by shapes, and how.
+_SHAPES = 60
+_SHAPE_WAYS = {"{kind} of shape ({axes})": 60, "{kind}, shape ({axes})": 25, "({axes}) {kind}": 15}
 
 
 def document(function: ast.FunctionDef, style: int) -> None:
@@ -50,3 +56,20 @@ def comment_on(body: Sequence[ast.stmt], comments: Mapping[int, str]) -> Iterato
         if (comment := comments.get(getattr(statement, "lineno", 0))) is not None:
             yield from (ast.Expr(ast.Name(line, ast.Load())) for line in comment.split("\n"))
         yield statement
+
+
+def describe_shapes(function: ast.FunctionDef, arrays: Mapping[str, Array], stream: Stream) -> None:
+    """Add to a documentation of one line, for some programs, what shapes the arguments have."""
+    text = ast.get_docstring(function)
+    parameters = {each.arg for each in (*function.args.args, *function.args.kwonlyargs)}
+    if not text or "\n\n" in text or parameters != {*arrays} or not stream.chance(_SHAPES):
+        return
+    way = stream.choose(_SHAPE_WAYS)
+    lines = ["Args:" if stream.chance(85) else "Arguments:"]
+    for name, array in arrays.items():
+        kind = {"int": "integer array", "bool": "boolean mask"}.get(array.kind, "array")
+        axes = ", ".join(array.dims) + "," * (len(array.dims) == 1)
+        lines.append(f"    {name}: {way.format(kind=kind, axes=axes) if axes else 'scalar'}.")
+    first = function.body[0]
+    assert isinstance(first, ast.Expr)
+    first.value = ast.Constant("\n".join([" ".join(text.split()), "", *lines]))

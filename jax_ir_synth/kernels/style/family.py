@@ -123,6 +123,15 @@ class Family:
     only: str | None
     function: Callable[..., Any]
 
+    @functools.cached_property
+    def plain(self) -> Mapping[str, Any]:
+        """What its options are in its signature."""
+        return {
+            name: parameter.default
+            for name, parameter in inspect.signature(self.function).parameters.items()
+            if name in self.options
+        }
+
     @property
     def topic(self) -> str:
         """The last part of its module's name."""

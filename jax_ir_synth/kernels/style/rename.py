@@ -12,6 +12,7 @@ from importlib.resources import files
 
 from jax_ir_synth.kernels.builder.stream import Stream
 from jax_ir_synth.kernels.style.family import NameTable, read_names
+from jax_ir_synth.kernels.style.trees import list_names, walk
 
 # How many of a hundred programs keep their family's words, and how many of a hundred names are
 # chosen by themselves. The others go together: who writes `wq` writes `wk`, too.
@@ -49,20 +50,20 @@ def rename(program: Sequence[ast.stmt], names: NameTable, stream: Stream) -> dic
     of_parameters: dict[str, dict[str, str]] = {}
     for function in functions:
         inside = _list_local(function)
-        free = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)} - set(inside)
+        free = {each.id for each in list_names(function)} - set(inside)
         chosen = _choose(inside, taken | free | _LIBRARY, taste)
         of_parameters[function.name] = chosen
-        _Rename(chosen).visit(function)
+        _rename(function, chosen)
     for function in functions:
         # The keywords of calls are parameters of the function that is called.
-        for node in ast.walk(function):
+        for node in walk(function):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 for keyword in node.keywords:
                     if keyword.arg is not None:
                         parameters = of_parameters.get(node.func.id, {})
                         keyword.arg = parameters.get(keyword.arg, keyword.arg)
     for function in functions:
-        _Rename(called).visit(function)
+        _rename(function, called)
     return next(of_parameters[old] for old, new in called.items() if new == functions[-1].name)
 
 
@@ -109,7 +110,7 @@ def _list_parameters(function: ast.FunctionDef) -> list[str]:
 def _list_local(function: ast.FunctionDef) -> list[str]:
     """List what a function and those inside it name, in the order of the text."""
     found = _list_parameters(function)
-    for node in ast.walk(function):
+    for node in walk(function):
         if isinstance(node, ast.FunctionDef | ast.Lambda) and node is not function:
             found += [each.arg for each in node.args.args]
             if isinstance(node, ast.FunctionDef):
@@ -130,27 +131,17 @@ def _list_global(program: Sequence[ast.stmt]) -> set[str]:
     }
 
 
-class _Rename(ast.NodeTransformer):
-    def __init__(self, names: Mapping[str, str]):
-        self._names = names
-
-    def visit_Name(self, node: ast.Name) -> ast.Name:
-        node.id = self._names.get(node.id, node.id)
-        return node
-
-    def visit_arg(self, node: ast.arg) -> ast.arg:
-        node.arg = self._names.get(node.arg, node.arg)
-        return node
-
-    def visit_Constant(self, node: ast.Constant) -> ast.Constant:
-        # In a docstring a line for each parameter begins with its name.
-        if isinstance(node.value, str) and "\n" in node.value:
-            node.value = _PARAMETER.sub(
-                lambda found: found[1] + self._names.get(found[2], found[2]) + ":", node.value
-            )
-        return node
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
-        node.name = self._names.get(node.name, node.name)
-        self.generic_visit(node)
-        return node
+def _rename(function: ast.FunctionDef, names: Mapping[str, str]) -> None:
+    for node in walk(function):
+        match node:
+            case ast.Name():
+                node.id = names.get(node.id, node.id)
+            case ast.arg():
+                node.arg = names.get(node.arg, node.arg)
+            case ast.FunctionDef():
+                node.name = names.get(node.name, node.name)
+            # In a docstring a line for each parameter begins with its name.
+            case ast.Constant(str() as text) if "\n" in text:
+                node.value = _PARAMETER.sub(
+                    lambda found: found[1] + names.get(found[2], found[2]) + ":", text
+                )

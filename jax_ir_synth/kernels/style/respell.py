@@ -6,12 +6,12 @@ capitals stand for any expression. A program nearly always says the same in one 
 """
 
 import ast
-import copy
 import functools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from jax_ir_synth.kernels.builder.stream import Stream
+from jax_ir_synth.kernels.style.trees import BLOCKS, Transformer, copy_tree
 
 _WORDS = """
 70 A @ B | 30 jnp.matmul(A, B)
@@ -45,18 +45,31 @@ _INCONSISTENT = 12
 
 
 class _Words(NamedTuple):
+    number: int
     patterns: tuple[ast.expr, ...]
     weights: tuple[int, ...]
 
 
 @functools.cache
-def _read_words() -> tuple[_Words, ...]:
-    found = []
-    for line in _WORDS.strip().splitlines():
+def _read_words() -> Mapping[str | None, Sequence[_Words]]:
+    """Read WORDS, by the heads of their first patterns."""
+    found: dict[str | None, list[_Words]] = {}
+    for number, line in enumerate(_WORDS.strip().splitlines()):
         parts = [part.strip().split(" ", 1) for part in line.split(" | ")]
         patterns = tuple(ast.parse(text, mode="eval").body for _, text in parts)
-        found.append(_Words(patterns, tuple(int(weight) for weight, _ in parts)))
-    return tuple(found)
+        weights = tuple(int(weight) for weight, _ in parts)
+        found.setdefault(_find_head(patterns[0]), []).append(_Words(number, patterns, weights))
+    return found
+
+
+def _find_head(node: ast.AST) -> str | None:
+    """What is alike in expressions of the same words: a function's name, or a kind of node."""
+    match node:
+        case ast.Call(ast.Attribute(attr=name)) | ast.Attribute(attr=name):
+            return name
+        case ast.BinOp() | ast.Subscript():
+            return node.__class__.__name__
+    return None
 
 
 def respell(program: Sequence[ast.stmt], stream: Stream) -> None:
@@ -69,30 +82,36 @@ def respell(program: Sequence[ast.stmt], stream: Stream) -> None:
             _Augment().visit(statement)
 
 
-class _Speech(ast.NodeTransformer):
+class _Speech(Transformer):
     def __init__(self, stream: Stream, varies: bool):
         self._stream, self._varies = stream, varies
         self._chosen: dict[int, int] = {}
 
     def generic_visit(self, node: ast.AST) -> ast.AST:
         super().generic_visit(node)
-        if not isinstance(node, ast.expr):
+        head = _find_head(node)
+        if head is None:
             return node
-        for number, words in enumerate(_read_words()):
+        for words in _read_words().get(head, ()):
             found: dict[str, ast.expr] = {}
             if _match(words.patterns[0], node, found):
-                return ast.copy_location(self._say(number, words, found), node)
+                return _fill(self._choose_pattern(words), found)
         return node
 
-    def _say(self, number: int, words: _Words, found: Mapping[str, ast.expr]) -> ast.expr:
-        if self._varies or number not in self._chosen:
-            self._chosen[number] = self._stream.weighted(range(len(words.weights)), words.weights)
-        pattern = copy.deepcopy(words.patterns[self._chosen[number]])
-        filled: ast.expr = _Fill(found).visit(pattern)
-        return filled
+    def _choose_pattern(self, words: _Words) -> ast.expr:
+        if self._varies or words.number not in self._chosen:
+            choices = range(len(words.weights))
+            self._chosen[words.number] = self._stream.weighted(choices, words.weights)
+        return words.patterns[self._chosen[words.number]]
 
 
-class _Fill(ast.NodeTransformer):
+def _fill(pattern: ast.expr, found: Mapping[str, ast.expr]) -> ast.expr:
+    """Make an expression of a pattern, with what its capitals stand for."""
+    filled: ast.expr = _Fill(found).visit(copy_tree(pattern))
+    return filled
+
+
+class _Fill(Transformer):
     def __init__(self, found: Mapping[str, ast.expr]):
         self._found = found
 
@@ -126,8 +145,10 @@ def _match(pattern: ast.AST, node: ast.AST, found: dict[str, ast.expr]) -> bool:
     return True
 
 
-class _Augment(ast.NodeTransformer):
+class _Augment(Transformer):
     """Writes `x = x + y` as `x += y`."""
+
+    parts = BLOCKS
 
     def visit_Assign(self, node: ast.Assign) -> ast.stmt:
         match node:

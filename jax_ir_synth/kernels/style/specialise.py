@@ -7,12 +7,14 @@ constants alone: no loop is unrolled, and no call is replaced.
 """
 
 import ast
-import copy
+import functools
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from jax_ir_synth.kernels.style.dead_code import drop_dead_code
 from jax_ir_synth.kernels.style.family import Code, FamilyModule
+from jax_ir_synth.kernels.style.trees import BLOCKS, HEADS, Transformer, copy_tree, list_names, walk
 
 # What a test may not tell yet.
 _UNKNOWN: Any = object()
@@ -22,7 +24,7 @@ Function = ast.FunctionDef
 
 
 def specialise(
-    module: FamilyModule, name: str, known: Mapping[str, Any], dropped: Iterable[str]
+    module: FamilyModule, name: str, known: Mapping[str, Any], dropped: Collection[str]
 ) -> list[ast.stmt]:
     """Return the statements of a program: constants and helper functions, then the function itself.
 
@@ -33,47 +35,142 @@ def specialise(
         value of their own disappear; a parameter that isn't listed stays with its default.
       dropped: the parameters that disappear.
     """
-    main = _specialise_function(copy.deepcopy(module.functions[name]), known, dropped)
-    helpers: dict[str, Function] = {}
-    waiting = [main]
-    while waiting:
-        for called in _list_called(waiting.pop(), module.functions):
-            if called not in helpers and called != name:
-                helpers[called] = copy.deepcopy(module.functions[called])
-                waiting.append(helpers[called])
-    _bind_constants(main, helpers)
-    _drop_unread(main, helpers)
-    used = _list_reachable(main, helpers)
-    functions = [helpers[each] for each in module.functions if each in used]
-    names = {each.id for part in (*functions, main) for each in _names(part)}
+    main = _specialise_function(copy_tree(module.functions[name]), known, dropped)
+    program = _Program(main, module)
+    _bind_constants(program)
+    _drop_unread(program)
+    for each in (main, *program.list_reachable()):
+        drop_dead_code(each)
+    program.forget_facts()
+    used = {each.name for each in program.list_reachable()}
+    functions = [program.helpers[each] for each in module.functions if each in used]
+    names = {each for part in (*functions, main) for each in program.find_facts(part).reads}
     constants: list[ast.stmt] = [
-        copy.deepcopy(node) for each, node in module.constants.items() if each in names
+        copy_tree(node) for each, node in module.constants.items() if each in names
     ]
     return [*constants, *functions, main]
 
 
+class _Facts:
+    """What is in a function and those inside it.
+
+    Attributes:
+      reads: how often it reads each name, in their order.
+      stores: how often it gives each name a value.
+      parameters: how often each name is a parameter.
+      calls: its calls of plain names.
+    """
+
+    def __init__(self, function: Function):
+        nodes = walk(function)
+        names = [each for each in nodes if isinstance(each, ast.Name)]
+        self.reads = Counter([each.id for each in names if isinstance(each.ctx, ast.Load)])
+        self.stores = Counter([each.id for each in names if isinstance(each.ctx, ast.Store)])
+        self.parameters = Counter([each.arg for each in nodes if isinstance(each, ast.arg)])
+        self.calls: dict[str, list[ast.Call]] = {}
+        for each in nodes:
+            if isinstance(each, ast.Call) and isinstance(each.func, ast.Name):
+                self.calls.setdefault(each.func.id, []).append(each)
+
+    def list_used(self, among: Mapping[str, Function]) -> list[str]:
+        """List the functions that it calls or passes on, in their order."""
+        return [
+            name
+            for name in self.reads
+            if name in among and name not in self.parameters and name not in self.stores
+        ]
+
+
+class _Program:
+    """The function of a family with copies of those that it needs.
+
+    Attributes:
+      main: the function.
+      helpers: the others, by their names in the module.
+    """
+
+    def __init__(self, main: Function, module: FamilyModule):
+        self.main = main
+        self.helpers: dict[str, Function] = {}
+        self._facts: dict[str, _Facts] = {}
+        waiting = [main]
+        while waiting:
+            for used in self.find_facts(waiting.pop()).list_used(module.functions):
+                if used not in self.helpers and used != main.name:
+                    self.helpers[used] = copy_tree(module.functions[used])
+                    waiting.append(self.helpers[used])
+
+    def find_facts(self, function: Function) -> _Facts:
+        """Find what is in a function. It is kept until `forget_facts` is called."""
+        if function.name not in self._facts:
+            self._facts[function.name] = _Facts(function)
+        return self._facts[function.name]
+
+    def forget_facts(self) -> None:
+        """Forget what is in the functions, since one of them was changed."""
+        self._facts.clear()
+
+    def list_reachable(self) -> list[Function]:
+        """List the helpers that are still used."""
+        found: dict[str, Function] = {}
+        waiting = [self.main]
+        while waiting:
+            for used in self.find_facts(waiting.pop()).list_used(self.helpers):
+                if used not in found:
+                    found[used] = self.helpers[used]
+                    waiting.append(found[used])
+        return list(found.values())
+
+    def list_calls(self, name: str, callers: Sequence[Function]) -> list[ast.Call]:
+        """List the calls of a function; none if it is used in another way as well."""
+        facts = [self.find_facts(each) for each in callers]
+        calls = [call for each in facts for call in each.calls.get(name, ())]
+        uses = sum(each.reads[name] + each.stores[name] for each in facts)
+        return calls if uses == len(calls) else []
+
+
 def _specialise_function(
-    function: Function, known: Mapping[str, Any], dropped: Iterable[str]
+    function: Function, known: Mapping[str, Any], dropped: Collection[str]
 ) -> Function:
     function.body = _fold_block(function.body, known)
-    assigned = _list_assigned(function)
+    assigned = _Facts(function).stores
     constants = {
         each: value
         for each, value in known.items()
-        if each in set(dropped) and each not in assigned and value is not PRESENT
+        if each in dropped and each not in assigned and value is not PRESENT
     }
     _Substitution(constants).visit(function)
     function.body = _fold_block(function.body, known)
+    place = int(ast.get_docstring(function) is not None)
+    function.body[place:place] = [
+        ast.Assign([ast.Name(each, ast.Store())], copy_tree(_parse_value(value)))
+        for each, value in known.items()
+        if each in dropped
+        and each in assigned
+        and value is not PRESENT
+        and _is_read_first(each, function.body)
+    ]
     _drop_unused(function)
     _drop_aliases(function)
-    _drop_parameters(function, set(dropped))
+    _drop_parameters(function, dropped)
     return function
+
+
+def _is_read_first(name: str, body: Sequence[ast.stmt]) -> bool:
+    """Whether a block may read a name before it has given it a value."""
+    for statement in body:
+        names = [each for each in list_names(statement) if each.id == name]
+        if names:
+            return not isinstance(statement, ast.Assign) or any(
+                isinstance(each.ctx, ast.Load) for each in names
+            )
+    return False
 
 
 def _drop_aliases(function: Function) -> None:
     """Drop second names, as in `y = x`, where neither name is given another value."""
-    stored = Counter(each.id for each in _names(function) if isinstance(each.ctx, ast.Store))
-    parameters = Counter(node.arg for node in ast.walk(function) if isinstance(node, ast.arg))
+    facts = _Facts(function)
+    stored, parameters = facts.stores, facts.parameters
     for statement in list(function.body):
         match statement:
             case ast.Assign(targets=[ast.Name(id=alias)], value=ast.Name(id=name)) if (
@@ -88,19 +185,17 @@ def _drop_aliases(function: Function) -> None:
 def _fold_block(body: Sequence[ast.stmt], known: Mapping[str, Any]) -> list[ast.stmt]:
     """Decide the tests of a block, and drop what comes after it has returned."""
     kept: list[ast.stmt] = []
+    folding = _FoldTests(known)
     for statement in body:
-        statement = _FoldTests(known).visit(statement)
-        if isinstance(statement, ast.If):
-            test = _evaluate(statement.test, known)
-            if test is not _UNKNOWN:
-                kept += _fold_block(statement.body if test else statement.orelse, known)
-            else:
-                statement.body = _fold_block(statement.body, known) or [ast.Pass()]
-                statement.orelse = _fold_block(statement.orelse, known)
-                kept.append(statement)
+        folding.visit(statement)
+        test = _evaluate(statement.test, known) if isinstance(statement, ast.If) else _UNKNOWN
+        if isinstance(statement, ast.If) and test is not _UNKNOWN:
+            kept += _fold_block(statement.body if test else statement.orelse, known)
         else:
-            if isinstance(statement, ast.For | ast.While | Function):
-                statement.body = _fold_block(statement.body, known)
+            for block in BLOCKS[statement.__class__]:
+                setattr(statement, block, _fold_block(getattr(statement, block), known))
+            if isinstance(statement, ast.If) and not statement.body:
+                statement.body = [ast.Pass()]
             kept.append(statement)
         if kept and _always_ends(kept[-1]):
             break
@@ -115,8 +210,10 @@ def _always_ends(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Return | ast.Raise)
 
 
-class _FoldTests(ast.NodeTransformer):
+class _FoldTests(Transformer):
     """Decides conditional expressions, and leaves of `and` and `or` what isn't known."""
+
+    parts = HEADS
 
     def __init__(self, known: Mapping[str, Any]):
         self._known = known
@@ -140,11 +237,6 @@ class _FoldTests(ast.NodeTransformer):
         if len(kept) == len(node.values) or not kept:
             return node
         return kept[0] if len(kept) == 1 else ast.BoolOp(node.op, kept)
-
-    def visit_If(self, node: ast.If) -> ast.If:
-        # Its blocks are folded by themselves, and so the test is all that may hold expressions.
-        node.test = self.visit(node.test)
-        return node
 
 
 def _evaluate(test: ast.expr, known: Mapping[str, Any]) -> Any:
@@ -206,7 +298,7 @@ def _compare(operation: ast.cmpop, left: Any, right: Any) -> Any:
     return _UNKNOWN
 
 
-class _Substitution(ast.NodeTransformer):
+class _Substitution(Transformer):
     """Writes constants and expressions for names, but not for the parameters of inner functions."""
 
     def __init__(self, values: Mapping[str, Any]):
@@ -237,13 +329,22 @@ class _Substitution(ast.NodeTransformer):
         if node.id not in self._values or not isinstance(node.ctx, ast.Load):
             return node
         value = self._values[node.id]
-        if isinstance(value, Code):
-            return ast.parse(value, mode="eval").body
-        return ast.parse(repr(value), mode="eval").body
+        return copy_tree(_parse_value(value))
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         self.generic_visit(node)
         match node:
+            # What a number changes nothing in.
+            case ast.BinOp(left, ast.Mult() | ast.Div() | ast.Pow(), ast.Constant(1.0 | 1)):
+                return left
+            case ast.BinOp(ast.Constant(1.0 | 1), ast.Mult(), right):
+                return right
+            case ast.BinOp(left, ast.Add() | ast.Sub(), ast.Constant(0.0 | 0)):
+                return left
+            case ast.BinOp(ast.Constant(0.0 | 0), ast.Add(), right):
+                return right
+            case ast.BinOp(ast.Constant(float() as one), ast.Mult(), ast.Constant(float() as two)):
+                return ast.Constant(float(f"{one * two:.6g}"))
             case ast.BinOp(ast.Constant(int() as left), ast.Add(), ast.Constant(int() as right)):
                 return ast.Constant(left + right)
             case ast.BinOp(ast.Constant(int() as left), ast.Mult(), ast.Constant(int() as right)):
@@ -262,26 +363,37 @@ class _Substitution(ast.NodeTransformer):
         return node
 
 
-def _bind_constants(main: Function, helpers: Mapping[str, Function]) -> None:
+def _parse_value(value: Any) -> ast.expr:
+    """Parse what is written for an option's value."""
+    return _parse_expression(value if isinstance(value, Code) else repr(value))
+
+
+@functools.cache
+def _parse_expression(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
+def _bind_constants(program: _Program) -> None:
     """Give helpers the constants that all their calls agree on, until nothing changes."""
-    for _ in range(len(helpers) + 1):
-        reachable = _list_reachable(main, helpers)
+    for _ in range(len(program.helpers) + 1):
+        reachable = program.list_reachable()
         changed = False
-        for name in reachable:
-            callers = [main, *(helpers[each] for each in reachable)]
-            changed |= _bind_helper(helpers[name], callers)
+        for helper in reachable:
+            if _bind_helper(helper, program, [program.main, *reachable]):
+                program.forget_facts()
+                changed = True
         if not changed:
             return
 
 
-def _bind_helper(helper: Function, callers: Sequence[Function]) -> bool:
-    calls = _list_calls(helper.name, callers)
+def _bind_helper(helper: Function, program: _Program, callers: Sequence[Function]) -> bool:
+    calls = program.list_calls(helper.name, callers)
     if not calls:
         return False
     parameters = [each.arg for each in (*helper.args.args, *helper.args.kwonlyargs)]
     defaults = _list_defaults(helper)
     bound: dict[str, Any] = {}
-    assigned = _list_assigned(helper)
+    assigned = program.find_facts(helper).stores
     for position, name in enumerate(parameters):
         given = [_find_given(call, position, name) for call in calls]
         values = [defaults.get(name) if each is None else each for each in given]
@@ -307,18 +419,20 @@ def _is_constant(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant)
 
 
-def _drop_unread(main: Function, helpers: Mapping[str, Function]) -> None:
+def _drop_unread(program: _Program) -> None:
     """Drop parameters with a default that nothing reads, and those of helpers altogether."""
-    changed = True
+    main, changed = program.main, True
     while changed:
         changed = False
-        _drop_parameters(main, set(_list_defaults(main)) - set(_count_reads(main)))
-        reachable = _list_reachable(main, helpers)
-        callers = [main, *(helpers[each] for each in reachable)]
-        for helper in (helpers[each] for each in reachable):
+        if unread := set(_list_defaults(main)) - set(program.find_facts(main).reads):
+            _drop_parameters(main, unread)
+            program.forget_facts()
+        reachable = program.list_reachable()
+        callers = [main, *reachable]
+        for helper in reachable:
             parameters = [each.arg for each in (*helper.args.args, *helper.args.kwonlyargs)]
-            unread = set(parameters) - set(_count_reads(helper))
-            calls = _list_calls(helper.name, callers)
+            unread = set(parameters) - set(program.find_facts(helper).reads)
+            calls = program.list_calls(helper.name, callers)
             if not unread or not calls:
                 continue
             changed = True
@@ -326,18 +440,7 @@ def _drop_unread(main: Function, helpers: Mapping[str, Function]) -> None:
             _drop_parameters(helper, unread)
             for caller in callers:
                 _drop_unused(caller)
-
-
-def _list_calls(name: str, callers: Sequence[Function]) -> list[ast.Call]:
-    """List the calls of a function; none if it is used in another way as well."""
-    nodes = [node for caller in callers for node in ast.walk(caller)]
-    calls = [
-        node
-        for node in nodes
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
-    ]
-    uses = sum(isinstance(node, ast.Name) and node.id == name for node in nodes)
-    return calls if uses == len(calls) else []
+            program.forget_facts()
 
 
 def _drop_arguments(
@@ -358,8 +461,8 @@ def _find_given(call: ast.Call, position: int, name: str) -> ast.expr | None:
 
 def _is_tested(function: Function, name: str) -> bool:
     """Whether a test hangs on a parameter."""
-    tests = [node.test for node in ast.walk(function) if isinstance(node, ast.If | ast.IfExp)]
-    return any(each.id == name for test in tests for each in _names(test))
+    tests = [node.test for node in walk(function) if isinstance(node, ast.If | ast.IfExp)]
+    return any(each.id == name for test in tests for each in list_names(test))
 
 
 def _list_defaults(function: Function) -> dict[str, ast.expr]:
@@ -375,7 +478,7 @@ def _list_defaults(function: Function) -> dict[str, ast.expr]:
     return found
 
 
-def _drop_parameters(function: Function, dropped: set[str]) -> None:
+def _drop_parameters(function: Function, dropped: Collection[str]) -> None:
     defaults = _list_defaults(function)
     arguments = function.args
     arguments.args = [each for each in arguments.args if each.arg not in dropped]
@@ -386,18 +489,32 @@ def _drop_parameters(function: Function, dropped: set[str]) -> None:
 
 def _drop_unused(function: Function) -> None:
     """Drop assignments of names that nothing reads, and inner functions that nothing calls."""
+    _drop_overwritten(function)
     while True:
-        dropping = _DropUnused(_count_reads(function))
+        dropping = _DropUnused(_Facts(function).reads)
         dropping.visit(function)
         if not dropping.dropped:
             return
 
 
-def _count_reads(function: Function) -> Counter[str]:
-    return Counter(each.id for each in _names(function) if isinstance(each.ctx, ast.Load))
+def _drop_overwritten(function: Function) -> None:
+    """Drop assignments whose names the next statement gives another value."""
+    for node in walk(function, BLOCKS):
+        for field in BLOCKS[node.__class__]:
+            block: list[ast.stmt] = getattr(node, field)
+            for one, after in [*zip(block, block[1:], strict=False)]:
+                match one, after:
+                    case ast.Assign(targets=[ast.Name(id=name)]), ast.Assign(
+                        targets=[ast.Name(id=again)]
+                    ) if name == again and not any(
+                        each.id == name for each in list_names(after.value)
+                    ):
+                        block.remove(one)
 
 
-class _DropUnused(ast.NodeTransformer):
+class _DropUnused(Transformer):
+    parts = BLOCKS
+
     def __init__(self, reads: Counter[str]):
         self._reads, self.dropped, self._depth = reads, False, 0
 
@@ -428,39 +545,26 @@ class _DropUnused(ast.NodeTransformer):
         names = [
             each.id
             for target in node.targets
-            for each in ast.walk(target)
+            for each in walk(target)
             if isinstance(each, ast.Name)
         ]
         plain = all(isinstance(target, ast.Name | ast.Tuple) for target in node.targets)
         # What only makes itself anew isn't used, either.
-        own = Counter(each.id for each in _names(node) if isinstance(each.ctx, ast.Load))
+        own = Counter(each.id for each in list_names(node) if isinstance(each.ctx, ast.Load))
         if plain and names and all(self._reads[each] == own[each] for each in names):
             self.dropped = True
             return None
+        match node:
+            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
+                kept = [
+                    (target, value)
+                    for target, value in zip(targets, values, strict=True)
+                    if not isinstance(target, ast.Name) or self._reads[target.id]
+                ]
+                if len(kept) == 1:
+                    (only, value), self.dropped = kept[0], True
+                    return ast.copy_location(ast.Assign([only], value), node)
+                if len(kept) < len(targets):
+                    targets[:], values[:] = ([*each] for each in zip(*kept, strict=True))
+                    self.dropped = True
         return node
-
-
-def _list_called(function: Function, among: Mapping[str, Function]) -> list[str]:
-    own = {node.arg for node in ast.walk(function) if isinstance(node, ast.arg)}
-    own |= _list_assigned(function)
-    used = dict.fromkeys(each.id for each in _names(function))
-    return [name for name in used if name in among and name not in own]
-
-
-def _list_reachable(main: Function, helpers: Mapping[str, Function]) -> list[str]:
-    found: dict[str, None] = {}
-    waiting = [main]
-    while waiting:
-        for called in _list_called(waiting.pop(), helpers):
-            if called not in found:
-                found[called] = None
-                waiting.append(helpers[called])
-    return list(found)
-
-
-def _list_assigned(function: Function) -> set[str]:
-    return {each.id for each in _names(function) if isinstance(each.ctx, ast.Store)}
-
-
-def _names(tree: ast.AST) -> list[ast.Name]:
-    return [node for node in ast.walk(tree) if isinstance(node, ast.Name)]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from jax_ir_synth.kernels.printer.layout import lay_out
+from jax_ir_synth.kernels.style.trees import BLOCKS, Transformer, walk
 
 _WIDTH = 96
 _HEAD = re.compile(r"(\s*)(def \w+)\((.*)\)((?: -> .*)?:)")
@@ -17,9 +18,10 @@ _COMMA = re.compile(r", (?![^\[\(]*[\]\)])")
 
 def write_statement(node: ast.stmt) -> str:
     """Write a statement of a module."""
-    text = ast.unparse(ast.fix_missing_locations(_Literals().visit(node)))
-    # `unparse` puts a generator that is the only argument into brackets of its own.
-    text = re.sub(r"\(\(([^()]* for [^()]*)\)\)", r"(\1)", text)
+    for each in walk(node, BLOCKS):
+        # `unparse` asks statements for their lines.
+        vars(each).setdefault("lineno", 1)
+    text = ast.unparse(_Literals().visit(node))
     lines = [_bare_tuple(_space_defaults(line)) for line in text.split("\n")]
     return "\n".join(lay_out([*_break_heads(_space_functions(lines))]))
 
@@ -76,8 +78,24 @@ def _break_heads(lines: Iterable[str]) -> Iterator[str]:
         yield f"{indent}){end}"
 
 
-class _Literals(ast.NodeTransformer):
+class _Literals(Transformer):
     """Writes numbers and strings as people do: as names of that text, which `unparse` copies."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr:
+        match node.value:
+            case ast.Constant(value=str() as text):
+                node.value = _name(f'"""{text}"""')
+                return node
+        self.generic_visit(node)
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        self.generic_visit(node)
+        match node:
+            case ast.Call(args=[ast.GeneratorExp() as only], keywords=[]):
+                # `unparse` puts it into brackets of its own.
+                node.args = [_name(ast.unparse(only)[1:-1])]
+        return node
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.JoinedStr:
         return node
