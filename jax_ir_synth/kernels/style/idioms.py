@@ -21,8 +21,8 @@ _JOINS, _LONGEST = 70, 72
 _WIDENS_HALF, _WIDENS = 50, 9
 # The longest branch that becomes an expression.
 _SHORT = 44
-# The positional arguments of what makes an array, up to its dtype.
-_MAKERS = {"zeros": 1, "ones": 1, "empty": 1, "full": 2, "eye": 1}
+# What makes an array of the default dtype from its shape; `full` takes a value as well.
+_MAKERS = frozenset("zeros ones empty eye".split())
 
 
 def shorten(program: Sequence[ast.stmt], dtype: str, stream: Stream) -> None:
@@ -164,7 +164,9 @@ class _Dtypes(ast.NodeTransformer):
         self.generic_visit(node)
         match node.func:
             case ast.Attribute(value=ast.Name(id="jnp"), attr=maker) if (
-                _MAKERS.get(maker) == len(node.args) and not node.keywords
+                not node.keywords
+                and (maker in _MAKERS or maker == "full")
+                and len(node.args) == 1 + (maker == "full")
             ):
                 dtype = ast.parse(self._name, mode="eval").body
                 node.keywords = [ast.keyword("dtype", dtype)]
