@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from jax_ir_synth.kernels.builder.stream import Stream
+from jax_ir_synth.kernels.style.trees import Transformer
 
 # In percent: programs that check their arguments, and what of these raise an error by themselves.
 _CHECKS, _RAISES = 17, 60
@@ -85,7 +86,7 @@ def _list_checks(dims: Mapping[str, Sequence[str]]) -> Iterator[_Check]:
                 )
 
 
-class _Formatted(ast.NodeTransformer):
+class _Formatted(Transformer):
     """Writes f-strings as names of their text, which `unparse` copies."""
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.Name:

@@ -7,7 +7,7 @@ Ullman, Compilers, 2006, section 9.2.5). Expressions are taken to have no effect
 import ast
 from collections.abc import Iterable
 
-from jax_ir_synth.kernels.style.trees import walk
+from jax_ir_synth.kernels.style.trees import is_stored, walk
 
 Function = ast.FunctionDef
 
@@ -118,7 +118,7 @@ def _list_bound(block: Iterable[ast.stmt]) -> set[str]:
     """List the names that a loop gives a value, or changes in place."""
     found: set[str] = set()
     for node in (each for statement in block for each in walk(statement)):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        if is_stored(node):
             found.add(node.id)
         elif isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.value, ast.Name):
             # A list's method, or an element.
@@ -127,11 +127,7 @@ def _list_bound(block: Iterable[ast.stmt]) -> set[str]:
 
 
 def _list_stored(target: ast.expr) -> list[str]:
-    return [
-        each.id
-        for each in walk(target)
-        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
-    ]
+    return [each.id for each in walk(target) if is_stored(each)]
 
 
 def _list_bases(targets: Iterable[ast.expr]) -> list[str]:
@@ -149,10 +145,5 @@ def _list_free(function: Function | ast.Lambda) -> set[str]:
     arguments = function.args
     own = {each.arg for each in (*arguments.args, *arguments.kwonlyargs)}
     body = function.body if isinstance(function, ast.FunctionDef) else [function.body]
-    stored = {
-        each.id
-        for node in body
-        for each in walk(node)
-        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
-    }
+    stored = {each.id for node in body for each in walk(node) if is_stored(each)}
     return _list_read(body) - own - stored

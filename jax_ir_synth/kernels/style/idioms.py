@@ -4,12 +4,11 @@ It also adds what stands around a computation and hardly changes it: casts and `
 """
 
 import ast
-import copy
 from collections import Counter
 from collections.abc import Sequence
 
 from jax_ir_synth.kernels.builder.stream import Stream
-from jax_ir_synth.kernels.style.trees import walk
+from jax_ir_synth.kernels.style.trees import Transformer, copy_tree, is_stored, walk
 
 # In percent: programs that write short branches as expressions, that write inner functions of one
 # expression as lambdas, that name the dtypes of new arrays, that are decorated with `jax.jit`.
@@ -74,11 +73,11 @@ def _put_in(name: str, first: ast.expr, second: ast.expr) -> ast.expr | None:
     reads = sum(isinstance(node, ast.Name) and node.id == name for node in nodes)
     if reads != 1 or any(isinstance(node, ast.Lambda | ast.comprehension) for node in nodes):
         return None
-    joined: ast.expr = _Replaced(name, first).visit(copy.deepcopy(second))
+    joined: ast.expr = _Replaced(name, first).visit(copy_tree(second))
     return joined if len(ast.unparse(joined)) <= _LONGEST else None
 
 
-class _Replaced(ast.NodeTransformer):
+class _Replaced(Transformer):
     def __init__(self, name: str, value: ast.expr):
         self._name, self._value = name, value
 
@@ -86,7 +85,7 @@ class _Replaced(ast.NodeTransformer):
         return self._value if node.id == self._name else node
 
 
-class _Conditional(ast.NodeTransformer):
+class _Conditional(Transformer):
     """Writes `if a: x = b else: x = c` as `x = b if a else c`, where both are short."""
 
     def visit_If(self, node: ast.If) -> ast.stmt:
@@ -139,7 +138,7 @@ def _write_lambdas(function: ast.FunctionDef) -> None:
                     function.body.remove(inner)
 
 
-class _Written(ast.NodeTransformer):
+class _Written(Transformer):
     """Writes a lambda for the name that is an argument of a call."""
 
     def __init__(self, name: str, value: ast.Lambda):
@@ -154,7 +153,7 @@ class _Written(ast.NodeTransformer):
         return node
 
 
-class _Dtypes(ast.NodeTransformer):
+class _Dtypes(Transformer):
     """Names the dtype of new arrays that have the default one."""
 
     def __init__(self, name: str):
@@ -183,11 +182,7 @@ def widen(main: ast.FunctionDef, floats: Sequence[str], dtype: str, stream: Stre
       stream: decides.
     """
     returns = [node for node in walk(main) if isinstance(node, ast.Return)]
-    stored = Counter(
-        node.id
-        for node in walk(main)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    )
+    stored = Counter(node.id for node in walk(main) if is_stored(node))
     last = main.body[-1]
     simple = len(returns) == 1 and returns[0] is last and not any(stored[each] for each in floats)
     if not stream.chance(_WIDENS if dtype == "float32" else _WIDENS_HALF) or not simple:
@@ -214,11 +209,7 @@ def _is_surely_array(value: ast.expr | None, main: ast.FunctionDef) -> bool:
     """Whether a value is the result of an operator, or a name that has nothing else."""
     if not isinstance(value, ast.Name):
         return isinstance(value, ast.BinOp)
-    given = [
-        node
-        for node in walk(main)
-        if isinstance(node, ast.Name) and node.id == value.id and isinstance(node.ctx, ast.Store)
-    ]
+    given = [node for node in walk(main) if is_stored(node) and node.id == value.id]
     results = [
         node.value
         for node in walk(main)

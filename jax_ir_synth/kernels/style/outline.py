@@ -2,10 +2,9 @@
 
 import ast
 from collections.abc import Iterator, Sequence
-from typing import TypeGuard
 
 from jax_ir_synth.kernels.builder.stream import Stream
-from jax_ir_synth.kernels.style.trees import walk
+from jax_ir_synth.kernels.style.trees import is_stored, walk
 
 # In percent of programs that have steps to take out.
 _OUTLINES = 15
@@ -97,18 +96,14 @@ def _list_unsure(main: ast.FunctionDef) -> set[str]:
         if isinstance(node, ast.FunctionDef):
             found.add(node.name)
         elif isinstance(node, ast.comprehension):
-            found |= {each.id for each in walk(node.target) if _is_stored(each)}
+            found |= {each.id for each in walk(node.target) if is_stored(each)}
         elif isinstance(node, ast.Assign):
             text = ast.unparse(node.value)
             if any(part in text for part in ("shape", "len(", "lambda", "range(", "partial", "[]")):
-                found |= {each.id for each in walk(node) if _is_stored(each)}
+                found |= {each.id for each in walk(node) if is_stored(each)}
         elif isinstance(node, ast.For):
-            found |= {each.id for each in walk(node.target) if _is_stored(each)}
+            found |= {each.id for each in walk(node.target) if is_stored(each)}
     return found
-
-
-def _is_stored(node: ast.AST) -> TypeGuard[ast.Name]:
-    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
 
 
 def _list_names(program: Sequence[ast.stmt]) -> Iterator[str]:
@@ -126,7 +121,7 @@ def _list_stored(step: ast.stmt) -> set[str]:
     """List the names that a step binds in its own function."""
     nodes = [*_walk_own(step)]
     functions = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
-    return functions | {node.id for node in nodes if _is_stored(node)}
+    return functions | {node.id for node in nodes if is_stored(node)}
 
 
 def _list_changed(step: ast.stmt) -> set[str]:

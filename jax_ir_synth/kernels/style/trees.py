@@ -6,7 +6,7 @@ nothing changes them, so nothing visits them and copies share them.
 
 import ast
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeGuard, TypeVar
 
 _Node = TypeVar("_Node", bound=ast.AST)
 _Fields = Mapping[type[ast.AST], tuple[str, ...]]
@@ -63,6 +63,11 @@ def walk(tree: ast.AST, parts: _Fields = PARTS) -> list[ast.AST]:
 def list_names(tree: ast.AST) -> list[ast.Name]:
     """List the names in a tree, in the order of `walk`."""
     return [node for node in walk(tree) if isinstance(node, ast.Name)]
+
+
+def is_stored(node: ast.AST) -> TypeGuard[ast.Name]:
+    """Whether a node is a name that is given a value."""
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
 
 
 def copy_tree(node: _Node) -> _Node:
