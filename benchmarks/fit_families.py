@@ -3,16 +3,20 @@
 `measure` draws programs of each family, and writes for each what it is made of to a file of JSON
 lines; it goes on where it stopped. `fit` reads that file and the rows of real functions (those of
 `jax-ir-synth harvest --real --output REAL`), and chooses weights for which the mixture of programs
-is nearest to the functions of the packages in FITTED. It prints how near it is to the others, which
-no fit may look at, and writes the weights to `jax_ir_synth/kernels/style/weights.json`.
+is nearest to the functions of the packages in FITTED: in its def-use pairs as a whole, in what a
+linear classifier sees of each module, in the habits of its sources, and in their lengths. It prints
+how near it is to the others, which no fit may look at, and writes the weights to
+`jax_ir_synth/kernels/style/weights.json`.
 """
 
 import argparse
 import collections
 import concurrent.futures
+import functools
 import json
 import multiprocessing
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +33,11 @@ from jax_ir_synth.lowering import lower_source
 from jax_ir_synth.lowering.features import find_features
 from jax_ir_synth.request.categories import CATEGORIES
 from jax_ir_synth.schema.ir_section import read_section
+from jax_ir_synth.stats.audit import MAX_ROW_BYTES
 from jax_ir_synth.stats.divergence import Distribution, measure_divergence
+from jax_ir_synth.stats.habits import HABITS as HABIT_NAMES
 from jax_ir_synth.stats.pairs import count_module
+from jax_ir_synth.stats.sources import count_source
 
 # The packages that the weights are fitted to: those that the survey counted. Written down before
 # the first fit; the other packages of the set `real` judge.
@@ -44,6 +51,22 @@ LEAST_SHARE = 0.3
 # What a bit of a category's weights costs, by which they differ from equal ones, in bits of
 # divergence. Without a price the fit draws a few families alone.
 PRIOR = 0.04
+# The least weight of a family, as a part of an equal one.
+LEAST = 0.2
+# What differences cost beside the divergence of pairs, which is in bits: between the means of a
+# classifier's features (half of the squared distance that decides its errors, in a space where they
+# don't covary), and between the shares of habits and of lengths (squared, added up).
+SEPARATION, HABITS, LENGTHS = 0.01, 0.06, 2.5
+# How many pairs a classifier sees, and how much is added to their variance before it is inverted.
+FEATURES, RIDGE = 300, 0.5
+# The most code lines of each class of lengths but the last.
+LINES = (3, 6, 14, 40)
+# Habits that are no matter of which program is drawn, but of how it is written.
+WRITTEN = frozenset(
+    "aug_assign comment conditional_expression decorator docstring docstring_elsewhere "
+    "docstring_multiline dtype_keyword fstring keyword_default keyword_only partial raise "
+    "rebinds_name static_default type_hints assert".split()
+)
 
 
 def measure_family(name: str, count: int) -> list[dict[str, Any]]:
@@ -56,25 +79,39 @@ def measure_family(name: str, count: int) -> list[dict[str, Any]]:
             require_sound(source)
         except Rejected:
             continue
+        except Exception as error:
+            # A defect of the family, which costs the fit nothing but this program.
+            print(f"{name} {candidate}: {error}\n{source.python}", file=sys.stderr)
+            continue
         lowered = lower_source(
             source.python, source.name, source.in_avals, source.argnums, ("cpu",)
         )
         section = read_section(lowered.stablehlo["cpu"])
         features = find_features(section.forward, section.backward)
         parts = {each: count_module(getattr(section, each)) for each in PASSES}
+        # CUDA's IR may be somewhat longer than the CPU's, which is counted twice.
+        length = len(source.python) + 2 * 1.04 * len(lowered.stablehlo["cpu"])
         found.append(
             {
                 "family": name,
                 "categories": [
-                    each for each in CATEGORIES if kernels.signature(each).holds(features)
+                    each
+                    for each in CATEGORIES
+                    if length <= MAX_ROW_BYTES and kernels.signature(each).holds(features)
                 ],
-                "bytes": len(source.python) + 2 * len(lowered.stablehlo["cpu"]),
-                "lines": sum(1 for line in source.python.split("\n") if line.strip()),
+                "bytes": round(length),
                 "operations": parts["forward"].operations.total(),
+                **_describe(source.python),
                 **{each: parts[each].pairs for each in PASSES},
             }
         )
     return found
+
+
+def _describe(python: str) -> dict[str, Any]:
+    """Describe a source by its habits and its length."""
+    counts = count_source(python)
+    return {"habits": sorted(counts.habits), "code_lines": counts.code_lines}
 
 
 def measure(path: Path, count: int, number: int) -> None:
@@ -95,25 +132,120 @@ def measure(path: Path, count: int, number: int) -> None:
             file.flush()
 
 
-def read_target(path: Path) -> dict[bool, dict[str, Distribution]]:
-    """Read the pairs of real functions: of the packages that are fitted to, and of the others."""
-    found = {fitted: {each: Distribution() for each in PASSES} for fitted in (True, False)}
+def read_target(path: Path) -> dict[bool, list[dict[str, Any]]]:
+    """Read what real functions are made of: those that are fitted to, and the others."""
+    found: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
     with path.open(encoding="utf-8") as file:
         for line in file:
             row = json.loads(line)
             section = read_section(row["cpp"])
-            for each in PASSES:
-                if text := getattr(section, each):
-                    pairs = count_module(text).pairs
-                    found[row["package"] in FITTED][each].add(pairs)
+            texts = {each: getattr(section, each) for each in PASSES}
+            pairs = {each: count_module(text).pairs for each, text in texts.items() if text}
+            found[row["package"] in FITTED].append({**pairs, **_describe(row["python"])})
     return found
 
 
-class Mixture:
-    """The mean pairs of each family in each category, as a matrix, and weights for its rows."""
+def share_pairs(programs: list[dict[str, Any]], part: str) -> dict[str, float]:
+    """Share out the pairs of programs: the mean of the shares in each."""
+    found = Distribution()
+    for each in programs:
+        if part in each:
+            found.add(collections.Counter(each[part]))
+    return found.shares()
 
-    def __init__(self, lines: list[dict[str, Any]], targets: list[dict[str, float]]):
+
+class Difference:
+    """What the squared difference costs between means of a mixture's programs and of the target's.
+
+    Args:
+      of: gives what a program has, as numbers.
+      target: the target's programs.
+      price: the price of each number's difference, by a matrix.
+    """
+
+    def __init__(
+        self,
+        of: Callable[[dict[str, Any]], np.ndarray | None],
+        target: list[dict[str, Any]],
+        price: Callable[[np.ndarray], np.ndarray],
+    ):
+        self._of = of
+        values = np.array([value for each in target if (value := of(each)) is not None])
+        self._target, self._price = values.mean(axis=0), price(values)
+        self._rows: list[np.ndarray] = []
+
+    def add(self, programs: list[dict[str, Any]]) -> None:
+        """Add a family's programs, as the next row of the mixture."""
+        values = [value for each in programs if (value := self._of(each)) is not None]
+        self._rows.append(np.mean(values, axis=0))
+
+    def loss(self, weights: np.ndarray) -> tuple[float, np.ndarray]:
+        """What the difference costs, and the gradient by the weights."""
+        rows = np.array(self._rows)
+        difference = weights @ rows - self._target
+        priced = self._price @ difference
+        return float(difference @ priced), 2 * rows @ priced
+
+
+def list_differences(target: list[dict[str, Any]], seen: list[dict[str, Any]]) -> list[Difference]:
+    """List what costs beside the divergence of pairs; `seen` are programs of all families."""
+    found = []
+    for part in PASSES:
+        counted = collections.Counter(
+            pair for each in (*target, *seen) if part in each for pair in each[part]
+        )
+        names = [pair for pair, _ in counted.most_common(FEATURES)]
+        roots = _make_roots(part, names)
+        others = np.array([value for each in seen if (value := roots(each)) is not None])
+        found.append(Difference(roots, target, functools.partial(_invert_variance, others)))
+    habits = [each for each in HABIT_NAMES if each not in WRITTEN]
+    found.append(
+        Difference(
+            lambda each: np.array([float(habit in each["habits"]) for habit in habits]),
+            target,
+            lambda values: HABITS * np.eye(values.shape[1]),
+        )
+    )
+    found.append(
+        Difference(
+            lambda each: np.eye(len(LINES) + 1)[np.searchsorted(LINES, each["code_lines"])],
+            target,
+            lambda values: LENGTHS * np.eye(values.shape[1]),
+        )
+    )
+    return found
+
+
+def _make_roots(part: str, names: list[str]) -> Callable[[dict[str, Any]], np.ndarray | None]:
+    """Make the function that gives the roots of the shares of a program's pairs."""
+
+    def find(program: dict[str, Any]) -> np.ndarray | None:
+        pairs = program.get(part)
+        total = sum(pairs.values()) if pairs else 0
+        return np.sqrt([pairs.get(name, 0) / total for name in names]) if total else None
+
+    return find
+
+
+def _invert_variance(others: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Invert the variance of both kinds of programs, each about its own mean."""
+    covariance = (np.cov(values.T) + np.cov(others.T)) / 2
+    spread = np.sqrt(np.diag(covariance)) + 1e-4
+    correlation = covariance / np.outer(spread, spread) + RIDGE * np.eye(len(spread))
+    return SEPARATION / 2 * np.linalg.inv(correlation) / np.outer(spread, spread)
+
+
+class Mixture:
+    """The means of each family in each category, as matrices, and weights for their rows."""
+
+    def __init__(
+        self,
+        lines: list[dict[str, Any]],
+        targets: list[dict[str, float]],
+        differences: list[Difference],
+    ):
         self.rows: list[tuple[str, str]] = []
+        self.differences = differences
         self.means: dict[str, list[dict[str, float]]] = {each: [] for each in PASSES}
         for line in lines:
             programs = line["programs"]
@@ -123,10 +255,9 @@ class Mixture:
                     continue
                 self.rows.append((category, line["name"]))
                 for part in PASSES:
-                    mean = Distribution()
-                    for each in own:
-                        mean.add(collections.Counter(each[part]))
-                    self.means[part].append(mean.shares())
+                    self.means[part].append(share_pairs(own, part))
+                for difference in differences:
+                    difference.add(own)
         self.keys = {
             part: sorted({key for shares in (*self.means[part], target) for key in shares})
             for part, target in zip(PASSES, targets, strict=True)
@@ -150,11 +281,12 @@ class Mixture:
         for group in self.groups:
             if len(group):
                 powers = np.exp(logits[group] - logits[group].max())
-                found[group] = powers / powers.sum() / len(CATEGORIES)
+                shares = LEAST / len(group) + (1 - LEAST) * powers / powers.sum()
+                found[group] = shares / len(CATEGORIES)
         return found / found.sum()
 
     def loss(self, logits: np.ndarray) -> tuple[float, np.ndarray]:
-        """The divergences of both passes, with a prior, and the gradient by the logits."""
+        """The divergences, the other differences and a prior, and the gradient by the logits."""
         weights = self.weights(logits)
         value, by_weight = 0.0, np.zeros(len(weights))
         for part in PASSES:
@@ -165,6 +297,10 @@ class Mixture:
                 second = np.where(target > 0, np.log2(target / middle), 0.0)
             value += float((mixed * first + target * second).sum()) / 2
             by_weight += self.matrices[part] @ first / 2
+        for difference in self.differences:
+            cost, by_this = difference.loss(weights)
+            value += cost
+            by_weight += by_this
         gradient = np.zeros(len(weights))
         for group in self.groups:
             if len(group):
@@ -173,7 +309,9 @@ class Mixture:
                 excess = np.log2(own / own.sum() * len(group))
                 value += PRIOR * float(own @ excess)
                 inside = by_weight[group] + PRIOR * excess
-                gradient[group] = own * (inside - (own @ inside) / own.sum())
+                # The least weight is no matter of the logits.
+                moved = own - LEAST * own.sum() / len(group)
+                gradient[group] = moved * (inside - (moved @ inside) / moved.sum())
         return value, gradient
 
 
@@ -183,8 +321,9 @@ def fit(path: Path, real: Path, output: Path | None) -> None:
 
     lines = [json.loads(line) for line in path.open(encoding="utf-8")]
     target = read_target(real)
-    shares = [target[True][part].shares() for part in PASSES]
-    mixture = Mixture(lines, shares)
+    seen = [each for line in lines for each in line["programs"]]
+    shares = [share_pairs(target[True], part) for part in PASSES]
+    mixture = Mixture(lines, shares, list_differences(target[True], seen))
     start = np.zeros(len(mixture.rows))
     result = minimize(mixture.loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 400})
     near: dict[str, list[float]] = {}
@@ -194,9 +333,12 @@ def fit(path: Path, real: Path, output: Path | None) -> None:
             found = []
             for part in PASSES:
                 mixed = dict(zip(mixture.keys[part], weights @ mixture.matrices[part], strict=True))
-                found.append(measure_divergence(mixed, target[fitted][part].shares()))
+                found.append(measure_divergence(mixed, share_pairs(target[fitted], part)))
             near[f"{name}, {kind}"] = [round(each, 4) for each in found if each is not None]
             print(f"{name:7} {kind:10} " + " ".join(f"{each:.4f}" for each in found if each))
+        print(
+            f"{name:7} costs " + " ".join(f"{d.loss(weights)[0]:.4f}" for d in mixture.differences)
+        )
     if output is not None:
         weights = mixture.weights(result.x)
         table: dict[str, dict[str, int]] = {each: {} for each in CATEGORIES}

@@ -12,7 +12,11 @@ How a family is written:
   be. It ends where its idea ends.
 - An option decides the structure. It is used in tests (`if causal:`, `if kind == "rms":`), as a
   constant (`axis`, `num_layers`), or passed on to a helper function. Its value is an ordinary
-  constant, or an expression as `Code("jax.nn.gelu")`.
+  constant, or an expression as `Code("jax.nn.gelu")`. In the signature it has its plainest value,
+  which nearly half of the programs get.
+- An option is a variant that people have a name for. It is no step before or after the idea that
+  nobody writes there, and it doesn't change which quantity is returned: another quantity is another
+  family, with its own name.
 - An optional array is None where a program goes without it, and is tested by `is not None`.
 - What decides no structure (an epsilon, a rate) is a number in the text, a helper's default, or an
   option with some numbers.
